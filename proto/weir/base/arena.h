@@ -1,0 +1,54 @@
+/* Memory of one call: everything the call needs is cut from blocks that go away together.
+ *
+ * An arena belongs to one thread at a time. It has an absolute cap: past it an allocation returns
+ * NULL, which the call reports as LIMIT_EXCEEDED. After a reset the largest part of the memory is
+ * kept, in one block, up to `keep_bytes`, so that calls of a usual size allocate nothing. With
+ * WEIR_ARENA_POISON (sanitizer builds) every allocation is a malloc of its own, so that an overrun
+ * or a use after reset is seen. */
+#ifndef WEIR_BASE_ARENA_H
+#define WEIR_BASE_ARENA_H
+
+#include "weir/base/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct weir_arena_block;
+
+struct weir_arena {
+    struct weir_arena_block *blocks;  // newest first
+    uint8_t *at;                      // free part of the newest block
+    size_t left;                      // bytes at `at`
+    size_t used_bytes;                // handed out since the last reset, padding included
+    size_t cap_bytes;                 // never more than this
+    size_t keep_bytes;                // kept over a reset
+};
+
+/* No memory is taken before the first allocation. keep_bytes <= cap_bytes. */
+void weir_arena_init(struct weir_arena *arena, size_t cap_bytes, size_t keep_bytes);
+void weir_arena_fini(struct weir_arena *arena);
+
+/* Forgets all allocations. */
+void weir_arena_reset(struct weir_arena *arena);
+
+/* `n` bytes aligned for any type, not initialised; for n == 0 a valid pointer. NULL past the cap or
+ * without memory. */
+void *weir_arena_alloc(struct weir_arena *arena, size_t n);
+
+/* The same without alignment, for text and bytes. */
+uint8_t *weir_arena_bytes(struct weir_arena *arena, size_t n);
+
+/* `count` zeroed elements of `size` bytes; NULL also where the product overflows. */
+void *weir_arena_array(struct weir_arena *arena, size_t count, size_t size);
+
+/* Makes sure the next `n` bytes come from one block: one allocation for what is known to follow.
+ * False past the cap. */
+bool weir_arena_reserve(struct weir_arena *arena, size_t n);
+
+/* A copy of the bytes, with a NUL behind it. An absent slice stays absent. false past the cap. */
+bool weir_arena_copy(struct weir_arena *arena, struct weir_slice from, struct weir_slice *to);
+
+/* How much may still be handed out. */
+size_t weir_arena_left(const struct weir_arena *arena);
+
+#endif

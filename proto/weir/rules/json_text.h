@@ -1,0 +1,51 @@
+/* JSON texts: what is accepted, when two are equal, and where a member stands.
+ *
+ * The rules are BEHAVIOUR's: one RFC 8259 value in UTF-8; refused are malformed, empty or trailing
+ * text, NaN, comments, byte-order marks, invalid UTF-8, unpaired surrogates, U+0000 in a string or
+ * key, nesting beyond WEIR_JSON_DEPTH_MAX, numbers of more than 1,000 digits, beyond the largest
+ * finite double or, if not zero, below 1e-324. */
+#ifndef WEIR_RULES_JSON_TEXT_H
+#define WEIR_RULES_JSON_TEXT_H
+
+#include "weir/base/status.h"
+
+enum { WEIR_JSON_DEPTH_MAX = 512, WEIR_JSON_DIGITS_MAX = 1000 };
+
+/* What a check finds out on the way. */
+struct weir_json_facts {
+    bool is_object;
+    /* The string value of the top-level member "correlationStreamName" (the last, if given twice),
+     * unescaped, NUL-free, copied to `area`; absent where it is missing or no string. */
+    struct weir_slice correlation_stream;
+};
+
+/* Checks one text. OK, or INVALID_REQUEST on `field`. `facts` may be NULL; otherwise the
+ * correlation stream's name is copied into `area` of `area_n` bytes; a longer one is
+ * INVALID_REQUEST on `field` naming the limit. Uses the heap for a while; thread-safe. Time and
+ * memory are linear in the text. */
+weir_status weir_json_check(struct weir_slice text, const char *field,
+                            struct weir_json_facts *facts, uint8_t *area, size_t area_n,
+                            struct weir_error *err);
+
+/* Whether two texts, both checked, are the same JSON value: members in any order, the last of equal
+ * keys counts, numbers compared as exact decimals (1.10 = 1.1 = 11e-1, 0 = -0), strings after
+ * unescaping, white space ignored. Two absent slices are equal; an absent one equals nothing else.
+ * *equal is set only on OK; BACKEND_UNAVAILABLE without memory. */
+weir_status weir_json_equal(struct weir_slice a, struct weir_slice b, bool *equal,
+                            struct weir_error *err);
+
+/* Walks the top-level members of a checked object, in the text's order: *key unescaped is not
+ * needed by callers, so `key` is the raw text between the quotes, and `value` the raw text of the
+ * value without surrounding blanks. Start with *at = 0; false after the last, or where the text is
+ * no object. */
+bool weir_json_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
+                           struct weir_slice *value);
+
+/* Unescapes a checked JSON string (with its quotes) into `out` (room for text.n bytes); the length
+ * into *out_n. */
+bool weir_json_unescape(struct weir_slice text, uint8_t *out, size_t *out_n);
+
+/* Bytes of valid UTF-8 without U+0000. */
+bool weir_utf8_is_valid(struct weir_slice text);
+
+#endif

@@ -1,0 +1,24 @@
+/* Times as text: RFC 3339 in UTC with six fraction digits out, any offset and 0..9 fraction digits
+ * in. */
+#ifndef WEIR_RULES_TIME_TEXT_H
+#define WEIR_RULES_TIME_TEXT_H
+
+#include "weir/base/slice.h"
+
+enum { WEIR_TIME_TEXT = 27 };
+
+/* "2025-01-15T10:00:00.123456Z" and a NUL. Only for years 0000..9999; false otherwise. */
+bool weir_time_format(int64_t time_us, char text[WEIR_TIME_TEXT + 1]);
+
+/* Any RFC 3339 time ('t', 'z' and a blank for 'T' accepted, leap second 60 taken as 59.999999);
+ * digits below microseconds are cut off. False for anything else. */
+bool weir_time_parse(struct weir_slice text, int64_t *time_us);
+
+/* The same, or YYYY-MM-DD meaning 00:00:00Z. */
+bool weir_time_or_date_parse(struct weir_slice text, int64_t *time_us);
+
+/* Microseconds since 1970-01-01T00:00:00Z, and of a clock that never goes back. */
+int64_t weir_now_us(void);
+int64_t weir_monotonic_us(void);
+
+#endif
