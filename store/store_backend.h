@@ -1,0 +1,95 @@
+/* What authors of backends see: the two tables a backend fills, and the base of its objects. Nobody
+ * else includes it.
+ *
+ * A backend is shared and thread-safe. A session is one connection to one namespace, used by one
+ * thread at a time, so it needs no locks of its own; the session pool (session_pool.h) opens,
+ * lends, keeps and closes them. Every slot is mandatory. Semantics are those of store.h and are
+ * proved by the conformance suite; `struct weir_error` rules as there.
+ *
+ * A session on which something happened that makes its further use unsafe (a failed fsync, a lost
+ * connection) sets is_broken; the pool closes it instead of lending it again. */
+#ifndef WEIR_STORE_STORE_BACKEND_H
+#define WEIR_STORE_STORE_BACKEND_H
+
+#include "store/store.h"
+
+struct weir_backend;
+struct weir_session;
+
+/* A write session is the one its namespace's lane commits with; a read session never writes. */
+enum weir_session_kind { WEIR_SESSION_READ, WEIR_SESSION_WRITE };
+
+struct weir_store_ops {
+    const char *name;  // "sqlite"
+
+    weir_status (*open)(const struct weir_store_options *options, struct weir_backend **backend,
+                        struct weir_error *err);
+    void (*close)(struct weir_backend *backend);
+    int (*schema_version)(const struct weir_backend *backend);
+    weir_status (*ping)(struct weir_backend *backend, int64_t deadline_us, struct weir_error *err);
+
+    /* The registry; thread-safe, semantics as the functions of store.h. */
+    weir_status (*namespace_create)(struct weir_backend *backend,
+                                    struct weir_namespace_record *record, bool *is_same,
+                                    struct weir_error *err);
+    weir_status (*namespace_find)(struct weir_backend *backend, struct weir_slice id,
+                                  struct weir_arena *arena, struct weir_namespace_record *record,
+                                  struct weir_error *err);
+    weir_status (*namespace_set_token)(struct weir_backend *backend, struct weir_slice id,
+                                       const struct weir_token_hash *hash, struct weir_error *err);
+    weir_status (*namespace_list)(struct weir_backend *backend, struct weir_slice after,
+                                  size_t limit, struct weir_arena *arena,
+                                  struct weir_namespace_record **records, size_t *n,
+                                  struct weir_error *err);
+    /* Called when no session of the namespace is open in this process. */
+    weir_status (*namespace_delete)(struct weir_backend *backend, struct weir_slice id,
+                                    int64_t *messages_deleted, struct weir_error *err);
+
+    /* Connects to a registered namespace, applying pending schema steps. */
+    weir_status (*session_open)(struct weir_backend *backend, struct weir_slice id,
+                                enum weir_session_kind kind, struct weir_session **session,
+                                struct weir_error *err);
+};
+
+struct weir_session_ops {
+    void (*close)(struct weir_session *session);
+
+    /* Commits a group (linked by `next`, at least one) in one transaction and sets every write's
+     * err; does not call `done`. Writes past their deadline are refused before they start. A
+     * refused write leaves no trace. */
+    void (*commit)(struct weir_session *session, struct weir_write *group);
+
+    weir_status (*read)(struct weir_session *session, const struct weir_query *query,
+                        struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
+    weir_status (*read_last)(struct weir_session *session, const struct weir_query *query,
+                             struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                             struct weir_error *err);
+    weir_status (*stream_version)(struct weir_session *session, struct weir_slice stream,
+                                  int64_t *version, struct weir_error *err);
+    weir_status (*head)(struct weir_session *session, int64_t *head, struct weir_error *err);
+    weir_status (*totals)(struct weir_session *session, struct weir_namespace_totals *totals,
+                          struct weir_error *err);
+    weir_status (*list_streams)(struct weir_session *session, const struct weir_page_query *query,
+                                struct weir_arena *arena, struct weir_stream_info **infos,
+                                size_t *n, bool *is_more, struct weir_error *err);
+    weir_status (*list_categories)(struct weir_session *session, struct weir_arena *arena,
+                                   struct weir_category_info **infos, size_t *n,
+                                   struct weir_error *err);
+};
+
+/* First member of every backend's own structs. */
+struct weir_backend {
+    const struct weir_store_ops *ops;
+};
+
+struct weir_session {
+    const struct weir_session_ops *ops;
+    bool is_broken;
+    int64_t
+        deadline_us;  // of the call that borrows it (monotonic), set by the pool; INT64_MAX if none
+};
+
+/* The backends of this build, each defined in its own folder. */
+extern const struct weir_store_ops weir_sqlite_ops;
+
+#endif
