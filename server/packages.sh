@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs the Debian packages that weir needs and that are missing: `sh server/packages.sh build` for building and
+# running it, `sh server/packages.sh test` for the tests as well. Does nothing where all are there.
+set -eu
+
+build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
+  libnng-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev libprotoc-dev
+  libsqlite3-dev libpq-dev libjansson-dev uthash-dev libssl-dev zlib1g-dev"
+test="$build check libsubunit-dev clang libclang-rt-14-dev llvm clang-format libnanomsg-dev nanomsg-utils
+  openssl sqlite3 postgresql python3 gzip"
+
+case "${1:-}" in
+build) wanted=$build ;;
+test) wanted=$test ;;
+*)
+    echo "usage: sh server/packages.sh build|test" >&2
+    exit 2
+    ;;
+esac
+
+missing=
+for package in $wanted; do
+    if ! dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$'; then
+        missing="$missing $package"
+    fi
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "packages.sh: these packages are missing and only root can install them:$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+echo "installing$missing"
+# A PostgreSQL installed here is for the tests, which start their own: no cluster of the system's.
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    $as_root mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
+if ! { $as_root apt-get update -q && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -q -y \
+    --no-install-recommends $missing; } >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "packages.sh: apt-get could not install them; what it said stands above" >&2
+    exit 1
+fi

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Holds the folders to the one-way rules of who may include whom: reads every #include "…" under the root given and
+# prints each that the table below does not allow. Exit 1 where there is one.
+#
+#   base <- rules <- wire <- {server, client}     base <- rules <- store <- server     client <- {bench, tests}
+set -eu
+root=${1:?usage: include_rules.sh ROOT}
+
+# A line: a folder, then the prefixes that its files may include.
+rules='
+proto/weir/base    weir/base/
+proto/weir/rules   weir/base/ weir/rules/
+proto/weir/wire    weir/base/ weir/rules/ weir/wire/ weir/v1/
+proto/plugin       plugin/ proto/plugin/ google/
+store/sqlite       weir/base/ weir/rules/ store/
+store/postgres     weir/base/ weir/rules/ store/
+store/timescale    weir/base/ weir/rules/ store/
+store              weir/base/ weir/rules/ store/
+server             weir/ store/store.h server/
+client             weir/ weir.h client/
+'
+
+folder_of() {
+    case $1 in
+    store/sqlite/* | store/postgres/* | store/timescale/* | proto/plugin/*) echo "${1%/*}" ;;
+    proto/weir/*/*) echo "${1%/*}" ;;
+    *) echo "${1%%/*}" ;;
+    esac
+}
+
+cd "$root"
+bad=0
+checked=0
+for file in $(find proto store server client -name '*.[ch]'); do
+    folder=$(folder_of "$file")
+    allowed=$(printf '%s' "$rules" | awk -v f="$folder" '$1 == f { $1 = ""; print }')
+    if [ -z "$allowed" ]; then
+        echo "$file: its folder $folder has no line in include_rules.sh"
+        bad=1
+        continue
+    fi
+    for included in $(sed -n 's/^ *# *include *"\([^"]*\)".*/\1/p' "$file"); do
+        checked=$((checked + 1))
+        ok=no
+        for prefix in $allowed; do
+            case $included in
+            "$prefix"*) ok=yes ;;
+            esac
+        done
+        # The interface for backends is for backends; another backend's files are nobody's business.
+        case $folder:$included in
+        server:store/store_backend.h) ok=no ;;
+        store/sqlite:store/postgres/* | store/sqlite:store/timescale/* | store/postgres:store/sqlite/* | \
+            store/postgres:store/timescale/* | store/timescale:store/sqlite/*) ok=no ;;
+        store/timescale:store/postgres/pg_dialect.h) ok=yes ;;
+        store/timescale:store/postgres/*) ok=no ;;
+        store:store/sqlite/* | store:store/postgres/* | store:store/timescale/*) ok=no ;;
+        client:weir/v1/dispatch.h | server:weir/v1/stubs.h | server:weir/wire/invoke.h) ok=no ;;
+        esac
+        # store sees neither nng nor protobuf, whatever the brackets; nothing but the listener and its kin sees nng.
+        [ "$ok" = yes ] || {
+            echo "$file: may not include \"$included\""
+            bad=1
+        }
+    done
+    case $folder in
+    store | store/*)
+        if grep -nE '^ *# *include *<(nng|protobuf-c)/' "$file"; then
+            echo "$file: the store sees neither nng nor protobuf"
+            bad=1
+        fi
+        ;;
+    esac
+    case $file in
+    server/handlers* | server/request_check* | server/dispatch* | server/auth*)
+        if grep -nE '^ *# *include *<nng/' "$file"; then
+            echo "$file: handlers do not see nng"
+            bad=1
+        fi
+        ;;
+    esac
+done
+[ "$checked" -gt 50 ] || {
+    echo "only $checked includes seen: is $root the root?"
+    bad=1
+}
+[ "$bad" -eq 0 ] && echo "$checked includes keep the rules"
+exit "$bad"

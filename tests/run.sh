@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs what is needed, builds weir in every way it is tested, and runs every test there is, with real servers.
+# `sh tests/run.sh` runs all; further words go to ctest, e.g. `sh tests/run.sh -R conformance`.
+#
+# Four builds, one run: dev (gcc, ASan and UBSan), tsan (clang, TSan), release (gcc, optimised) and fuzz (clang with
+# libFuzzer). ctest closes with the one count of all of them; a test's name begins with its build's.
+set -eu
+cd "$(dirname "$0")/.."
+
+step() {
+    printf '\n== %s (%s)\n' "$1" "$(date +%T)"
+}
+
+step "packages"
+sh server/packages.sh test
+
+builds="dev tsan release fuzz"
+for build in $builds; do
+    step "build: $build"
+    cmake --preset "$build" >"build-$build.log" 2>&1 || {
+        cat "build-$build.log"
+        exit 1
+    }
+    rm -f "build-$build.log"
+    cmake --build --preset "$build" --parallel "$(nproc)"
+done
+
+step "tests"
+mkdir -p build/all
+for build in $builds; do
+    printf 'subdirs("%s")\n' "$PWD/build/$build"
+done >build/all/CTestTestfile.cmake
+exec ctest --test-dir build/all --output-on-failure --parallel "$(nproc)" "$@"
