@@ -11,7 +11,7 @@ rules='
 proto/weir/base    weir/base/
 proto/weir/rules   weir/base/ weir/rules/
 proto/weir/wire    weir/base/ weir/rules/ weir/wire/ weir/v1/
-proto/plugin       plugin/ proto/plugin/ google/
+proto/plugin       plugin/ google/ weir/base/ weir/wire/pb_arena.h
 store/sqlite       weir/base/ weir/rules/ store/
 store/postgres     weir/base/ weir/rules/ store/
 store/timescale    weir/base/ weir/rules/ store/

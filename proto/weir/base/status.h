@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* X(symbol and wire name, gRPC code, retryable). The source of the table is
  * proto/weir/v1/envelope.proto. */
 #define WEIR_STATUS_LIST(X)               \
@@ -105,5 +109,9 @@ bool weir_status_retryable(weir_status status);
 
 /* The status of a wire name; BACKEND_ERROR for a name this program does not know. */
 weir_status weir_status_from_name(struct weir_slice name);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,0 +1,45 @@
+#include "weir/wire/pb_arena.h"
+
+static void *pb_alloc(void *data, size_t n)
+{
+    struct weir_pb_arena *pb = data;
+    void *p = weir_arena_alloc(pb->arena, n);
+    if (p == NULL) {
+        pb->is_exhausted = true;
+    }
+    return p;
+}
+
+static void pb_free(void *data, void *p)
+{
+    (void)data;
+    (void)p;
+}
+
+void weir_pb_arena_init(struct weir_pb_arena *pb, struct weir_arena *arena)
+{
+    pb->allocator = (ProtobufCAllocator){.alloc = pb_alloc, .free = pb_free, .allocator_data = pb};
+    pb->arena = arena;
+    pb->is_exhausted = false;
+}
+
+weir_status weir_pb_unpack(struct weir_arena *arena, const ProtobufCMessageDescriptor *type,
+                           struct weir_slice bytes, ProtobufCMessage **message,
+                           struct weir_error *err)
+{
+    struct weir_pb_arena pb;
+    weir_pb_arena_init(&pb, arena);
+    ProtobufCMessage *unpacked = protobuf_c_message_unpack(type, &pb.allocator, bytes.n, bytes.p);
+    if (unpacked != NULL) {
+        *message = unpacked;
+        return WEIR_OK;
+    }
+    if (pb.is_exhausted) {
+        (void)weir_fail(err, WEIR_LIMIT_EXCEEDED,
+                        "decoding %s takes more than the %zu bytes of memory a call may use",
+                        type->short_name, arena->cap_bytes);
+        weir_error_detail(err, "limit", "%zu", arena->cap_bytes);
+        return WEIR_LIMIT_EXCEEDED;
+    }
+    return weir_fail_field(err, "payload", "not a %s", type->short_name);
+}
