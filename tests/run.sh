@@ -14,14 +14,14 @@ step() {
 step "packages"
 sh server/packages.sh test
 
+mkdir -p build
 builds="dev tsan release fuzz"
 for build in $builds; do
     step "build: $build"
-    cmake --preset "$build" >"build-$build.log" 2>&1 || {
-        cat "build-$build.log"
+    cmake --preset "$build" >"build/$build.log" 2>&1 || {
+        cat "build/$build.log"
         exit 1
     }
-    rm -f "build-$build.log"
     cmake --build --preset "$build" --parallel "$(nproc)"
 done
 

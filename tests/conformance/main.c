@@ -1,0 +1,25 @@
+/* The conformance suite: what every store must do, through the client library and a real server process. */
+#include "tests/conformance/fixture.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+    Suite *suite = suite_create("conformance");
+    suite_add_tcase(suite, conf_write_case());
+    suite_add_tcase(suite, conf_idempotence_case());
+    suite_add_tcase(suite, conf_write_streams_case());
+    suite_add_tcase(suite, conf_read_stream_case());
+    suite_add_tcase(suite, conf_read_category_case());
+    suite_add_tcase(suite, conf_group_case());
+    suite_add_tcase(suite, conf_json_case());
+    suite_add_tcase(suite, conf_import_case());
+    suite_add_tcase(suite, conf_bad_input_case());
+    suite_add_tcase(suite, conf_durability_case());
+    suite_add_tcase(suite, conf_concurrency_case());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,210 @@
+#include "tests/lib/server_process.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { START_MS = 60000, STOP_MS = 10000, ALL_ARGS_MAX = SERVER_ARGS_MAX + 8 };
+
+static long long now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void server_directory(struct server_process *server)
+{
+    memset(server, 0, sizeof *server);
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(server->directory, sizeof server->directory, "%s/weir-test-XXXXXX",
+                   base == NULL ? "/tmp" : base);
+    if (mkdtemp(server->directory) == NULL) {
+        ck_abort_msg("no temporary directory %s: %s", server->directory, strerror(errno));
+    }
+}
+
+const char *server_log(const struct server_process *server)
+{
+    static char text[65536];
+    char path[SERVER_TEXT_MAX + 16];
+    (void)snprintf(path, sizeof path, "%s/stderr", server->directory);
+    text[0] = '\0';
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+    }
+    return text;
+}
+
+static bool has_option(const struct server_process *server, const char *option)
+{
+    for (size_t i = 0; server->args[i] != NULL; i++) {
+        if (strcmp(server->args[i], option) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In the child: never returns. */
+static void run_program(const struct server_process *server, int output)
+{
+    const char *program = getenv("WEIR_SERVER_PROGRAM");
+    char log[SERVER_TEXT_MAX + 16];
+    char store[SERVER_TEXT_MAX + 16];
+    (void)snprintf(log, sizeof log, "%s/stderr", server->directory);
+    (void)snprintf(store, sizeof store, "sqlite:%s/data", server->directory);
+    const char *argv[ALL_ARGS_MAX] = {program};
+    size_t n = 1;
+    if (!has_option(server, "--store")) {
+        const char *given = getenv("WEIR_TEST_STORE");
+        argv[n++] = "--store";
+        argv[n++] = given == NULL ? store : given;
+    }
+    if (!has_option(server, "--listen")) {
+        argv[n++] = "--listen";
+        argv[n++] = "tcp://127.0.0.1:0";
+    }
+    for (size_t i = 0; server->args[i] != NULL && n + 1 < ALL_ARGS_MAX; i++) {
+        argv[n++] = server->args[i];
+    }
+    const int errors = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (program == NULL || errors < 0 || dup2(errors, 2) < 0 || dup2(output, 1) < 0) {
+        _exit(126);
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setenv("WEIR_ADMIN_TOKEN", SERVER_ADMIN_TOKEN, 0);
+    execv(program, (char *const *)argv);
+    _exit(127);
+}
+
+static void take_line(struct server_process *server, const char *line)
+{
+    const char *says = "listening on ";
+    if (strncmp(line, says, strlen(says)) == 0 && server->urls_n < SERVER_URLS_MAX) {
+        (void)snprintf(server->urls[server->urls_n], SERVER_TEXT_MAX, "%s", line + strlen(says));
+        server->urls_n++;
+    }
+}
+
+static size_t listeners_asked(const struct server_process *server)
+{
+    size_t n = 0;
+    for (size_t i = 0; server->args[i] != NULL; i++) {
+        n += strcmp(server->args[i], "--listen") == 0;
+    }
+    return n == 0 ? 1 : n;
+}
+
+static void read_listening_lines(struct server_process *server, int output)
+{
+    const long long end = now_ms() + START_MS;
+    char line[SERVER_TEXT_MAX];
+    size_t n = 0;
+    while (server->urls_n < listeners_asked(server)) {
+        struct pollfd fd = {.fd = output, .events = POLLIN};
+        char c = 0;
+        const long long left = end - now_ms();
+        if (left <= 0 || poll(&fd, 1, (int)left) <= 0 || read(output, &c, 1) != 1) {
+            ck_abort_msg("weir-server did not say that it listens; it said: %s", server_log(server));
+        }
+        if (c == '\n' || n + 1 == sizeof line) {
+            line[n] = '\0';
+            take_line(server, line);
+            n = 0;
+        } else {
+            line[n++] = c;
+        }
+    }
+}
+
+static void read_default_token(struct server_process *server)
+{
+    char path[SERVER_TEXT_MAX + 32];
+    (void)snprintf(path, sizeof path, "%s/data/default.token", server->directory);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return;
+    }
+    if (fgets(server->default_token, sizeof server->default_token, file) != NULL) {
+        server->default_token[strcspn(server->default_token, "\n")] = '\0';
+    }
+    fclose(file);
+}
+
+void server_start(struct server_process *server)
+{
+    int output[2];
+    ck_assert_int_eq(pipe(output), 0);
+    server->urls_n = 0;
+    server->pid = fork();
+    ck_assert_int_ge(server->pid, 0);
+    if (server->pid == 0) {
+        close(output[0]);
+        run_program(server, output[1]);
+    }
+    close(output[1]);
+    read_listening_lines(server, output[0]);
+    /* The pipe stays open: nothing more is written to it, and a closed one would be one more thing to explain. */
+    (void)fcntl(output[0], F_SETFD, FD_CLOEXEC);
+    read_default_token(server);
+}
+
+int server_stop(struct server_process *server)
+{
+    const pid_t pid = server->pid;
+    ck_assert_int_gt(pid, 0);
+    ck_assert_int_eq(kill(pid, SIGTERM), 0);
+    const long long end = now_ms() + STOP_MS;
+    int status = 0;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (now_ms() > end) {
+            server_kill(server);
+            ck_abort_msg("weir-server did not stop within %d ms; it said: %s", STOP_MS, server_log(server));
+        }
+        (void)poll(NULL, 0, 5);
+    }
+    server->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void server_kill(struct server_process *server)
+{
+    if (server->pid > 0) {
+        (void)kill(server->pid, SIGKILL);
+        (void)waitpid(server->pid, NULL, 0);
+        server->pid = 0;
+    }
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void server_remove(struct server_process *server)
+{
+    if (server->pid > 0) {
+        (void)server_stop(server);
+    }
+    if (server->directory[0] != '\0') {
+        (void)nftw(server->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        server->directory[0] = '\0';
+    }
+}
