@@ -204,12 +204,18 @@ size_t weir_request_frame_size(const struct weir_request_frame *frame, size_t pa
     return counter.n + payload_n;
 }
 
-void weir_request_frame_pack(const struct weir_request_frame *frame,
-                             const ProtobufCMessage *payload, size_t payload_n, uint8_t *out)
+uint8_t *weir_request_frame_head(const struct weir_request_frame *frame, size_t payload_n,
+                                 uint8_t *out)
 {
     struct weir_wire_writer writer = {.at = out};
     put_request(&writer, frame, payload_n);
-    pack_payload(payload, payload_n, out + writer.n);
+    return out + writer.n;
+}
+
+void weir_request_frame_pack(const struct weir_request_frame *frame,
+                             const ProtobufCMessage *payload, size_t payload_n, uint8_t *out)
+{
+    pack_payload(payload, payload_n, weir_request_frame_head(frame, payload_n, out));
 }
 
 /* ---- Responses, written by the server ---- */

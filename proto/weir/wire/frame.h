@@ -48,6 +48,11 @@ size_t weir_request_frame_size(const struct weir_request_frame *frame, size_t pa
 void weir_request_frame_pack(const struct weir_request_frame *frame,
                              const ProtobufCMessage *payload, size_t payload_n, uint8_t *out);
 
+/* Writes all of a request but its payload and returns where its `payload_n` bytes go, the last ones
+ * of `out`: for a payload that is packed already. */
+uint8_t *weir_request_frame_head(const struct weir_request_frame *frame, size_t payload_n,
+                                 uint8_t *out);
+
 /* A success: status code 0 and a payload. */
 size_t weir_response_ok_size(size_t payload_n);
 void weir_response_ok_pack(const ProtobufCMessage *payload, size_t payload_n, uint8_t *out);

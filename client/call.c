@@ -1,0 +1,573 @@
+#include "client/call.h"
+
+#include "client/request.h"
+#include "client/response.h"
+#include "weir/base/arena.h"
+#include "weir/rules/limits.h"
+#include "weir/wire/frame.h"
+#include "weir/wire/invoke.h"
+#include "weir/wire/method.h"
+
+#include <inttypes.h>
+#include <nng/supplemental/util/platform.h>
+#include <stdlib.h>
+
+enum {
+    /* An attempt that has waited so long for a connection is packed again, so that the server is
+     * never told of more time than this too much. */
+    SEND_WAIT_MS = 500,
+    ARENA_KEEP_BYTES = 64 << 10,
+    TIMEOUT_MS_MAX = INT32_MAX
+};
+
+/* What the nng_aio is doing. */
+enum call_state { CALL_SENDING, CALL_RECEIVING, CALL_PAUSING };
+
+/* A call is touched by one thread at a time: the one that starts it, then whoever runs its steps,
+ * which is the waiting thread or nng's callback. */
+struct call {
+    struct weir_client *client;
+    enum call_kind kind;
+    struct call *next;      // in a pool, or in flight
+    struct call *previous;  // in flight
+    nng_aio *aio;
+    nng_ctx ctx;
+    enum call_state state;
+    const struct weir_method *method;
+    struct weir_arena arena;          // all that the call keeps
+    struct weir_request_frame frame;  // but timeout_ms
+    struct weir_slice payload;
+    int64_t deadline_us;  // weir_monotonic_us
+    uint32_t timeout_ms;  // the whole call's, for messages
+    uint32_t max_attempts;
+    uint32_t attempts_n;
+    uint32_t delay_ms;  // before the next attempt, at most
+    bool was_sent;      // in this attempt
+    ProtobufCMessage *response;
+    struct weir_error err;
+    struct weir_client_completion completion;  // CALL_CALLBACK
+};
+
+/* ---- the pool ---- */
+
+static void on_aio(void *arg);
+
+static struct call *call_new(struct weir_client *client, enum call_kind kind)
+{
+    struct call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    call->client = client;
+    call->kind = kind;
+    int rv = nng_ctx_open(&call->ctx, client->socket);
+    if (rv != 0) {
+        free(call);
+        return NULL;
+    }
+    /* An aio without a callback is waited for, which saves two hand-overs between threads. */
+    rv = nng_aio_alloc(&call->aio, kind == CALL_CALLBACK ? on_aio : NULL, call);
+    if (rv != 0) {
+        (void)nng_ctx_close(call->ctx);
+        free(call);
+        return NULL;
+    }
+    /* No cap: what a call keeps is in proportion to the request that its caller already holds. */
+    weir_arena_init(&call->arena, SIZE_MAX, ARENA_KEEP_BYTES);
+    return call;
+}
+
+static void call_free(struct call *call)
+{
+    nng_aio_free(call->aio);  // waits for the end of its callback
+    (void)nng_ctx_close(call->ctx);
+    weir_arena_fini(&call->arena);
+    free(call);
+}
+
+static struct call *pop_free_locked(struct weir_client *client, enum call_kind kind)
+{
+    struct call *call = client->free[kind];
+    if (call != NULL) {
+        client->free[kind] = call->next;
+        call->next = NULL;
+    }
+    return call;
+}
+
+static void link_in_flight_locked(struct call *call)
+{
+    struct weir_client *client = call->client;
+    call->previous = NULL;
+    call->next = client->in_flight;
+    if (client->in_flight != NULL) {
+        client->in_flight->previous = call;
+    }
+    client->in_flight = call;
+}
+
+static void unlink_in_flight_locked(struct call *call)
+{
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else {
+        call->client->in_flight = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+}
+
+static weir_status fail_closing(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_CANCELLED, "the client is being closed");
+}
+
+/* A call from the pool, or a new one; it counts as in flight. */
+static weir_status call_acquire(struct weir_client *client, enum call_kind kind,
+                                struct call **call_out, struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    weir_status st = WEIR_OK;
+    if (client->is_closing) {
+        st = fail_closing(err);
+    } else if (client->in_flight_n >= client->max_in_flight) {
+        st = weir_fail_limit(err, "the number of calls in flight", client->max_in_flight,
+                             client->in_flight_n + 1);
+    } else {
+        client->in_flight_n++;
+    }
+    struct call *call = st == WEIR_OK ? pop_free_locked(client, kind) : NULL;
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (call == NULL) {
+        call = call_new(client, kind);
+    }
+    (void)pthread_mutex_lock(&client->mutex);
+    if (call == NULL) {
+        st = client->is_closing ? fail_closing(err)
+                                : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        client->in_flight_n--;
+        (void)pthread_cond_signal(&client->is_idle);
+    } else {
+        link_in_flight_locked(call);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    *call_out = call;
+    return st;
+}
+
+/* The last that a call's thread does with it. */
+static void call_release(struct call *call)
+{
+    struct weir_client *client = call->client;
+    weir_arena_reset(&call->arena);
+    (void)pthread_mutex_lock(&client->mutex);
+    unlink_in_flight_locked(call);
+    call->next = client->free[call->kind];
+    client->free[call->kind] = call;
+    client->in_flight_n--;
+    if (client->in_flight_n == 0) {
+        (void)pthread_cond_signal(&client->is_idle);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+}
+
+void calls_abort_locked(struct weir_client *client)
+{
+    for (struct call *call = client->in_flight; call != NULL; call = call->next) {
+        nng_aio_abort(call->aio, NNG_ECANCELED);
+    }
+}
+
+void calls_free(struct weir_client *client)
+{
+    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+        while (client->free[kind] != NULL) {
+            struct call *call = client->free[kind];
+            client->free[kind] = call->next;
+            call_free(call);
+        }
+    }
+}
+
+/* ---- preparing ---- */
+
+static struct weir_slice or_text(struct weir_slice given, const char *standard)
+{
+    return given.p != NULL ? given : weir_slice_of(standard);
+}
+
+static weir_status keep_text(struct call *call, struct weir_slice from, struct weir_slice *to)
+{
+    if (!weir_arena_copy(&call->arena, from, to)) {
+        return weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    return WEIR_OK;
+}
+
+static weir_status keep_metadata(struct call *call, const struct weir_call_options *options)
+{
+    const size_t n = options->metadata_n + (options->namespace_id != NULL ? 1 : 0);
+    if (n == 0) {
+        return WEIR_OK;
+    }
+    if (n > WEIR_METADATA_ENTRIES_MAX) {
+        return weir_fail_field(&call->err, "metadata", "%zu entries, the limit is %d", n,
+                               WEIR_METADATA_ENTRIES_MAX);
+    }
+    struct weir_metadata_entry *entries = weir_arena_array(&call->arena, n, sizeof *entries);
+    if (entries == NULL) {
+        return weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    weir_status st = WEIR_OK;
+    for (size_t i = 0; st == WEIR_OK && i < options->metadata_n; i++) {
+        st = keep_text(call, weir_slice_of(options->metadata[i].key), &entries[i].key);
+        if (st == WEIR_OK) {
+            st = keep_text(call, weir_slice_of(options->metadata[i].value), &entries[i].value);
+        }
+    }
+    if (st == WEIR_OK && options->namespace_id != NULL) {
+        entries[n - 1].key = weir_slice_of("namespace");
+        st = keep_text(call, weir_slice_of(options->namespace_id), &entries[n - 1].value);
+    }
+    call->frame.metadata = entries;
+    call->frame.metadata_n = n;
+    return st;
+}
+
+/* The payload is packed once and copied into each attempt's message: an asynchronous call outlives
+ * the request it was given. */
+static weir_status keep_payload(struct call *call, const ProtobufCMessage *request)
+{
+    const ProtobufCMessage *complete = NULL;
+    const weir_status st =
+        request_complete(call->method, request, &call->arena, &complete, &call->err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    const size_t n = protobuf_c_message_get_packed_size(complete);
+    call->frame.timeout_ms = UINT32_MAX;  // the longest form it can have
+    const size_t size = weir_request_frame_size(&call->frame, n);
+    if (size > call->client->max_request_bytes) {
+        return weir_fail_limit(&call->err, "the size of the request in bytes",
+                               call->client->max_request_bytes, size);
+    }
+    uint8_t *bytes = weir_arena_bytes(&call->arena, n);
+    if (bytes == NULL) {
+        return weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    (void)protobuf_c_message_pack(complete, bytes);
+    call->payload = weir_slice(bytes, n);
+    return WEIR_OK;
+}
+
+static void set_deadline(struct call *call, const ProtobufCMessage *request,
+                         const struct weir_call_options *options)
+{
+    uint64_t timeout_ms = options->timeout_ms;
+    if (timeout_ms == 0) {
+        timeout_ms = (uint64_t)call->client->timeout_ms + request_wait_ms(request);
+    }
+    if (timeout_ms > TIMEOUT_MS_MAX) {
+        timeout_ms = TIMEOUT_MS_MAX;
+    }
+    call->timeout_ms = (uint32_t)timeout_ms;
+    call->deadline_us = weir_monotonic_us() + (int64_t)timeout_ms * 1000;
+}
+
+static weir_status call_prepare(struct call *call, size_t method, const ProtobufCMessage *request,
+                                const struct weir_call_options *options)
+{
+    static const struct weir_call_options standard = WEIR_CALL_OPTIONS_INIT;
+    if (options == NULL) {
+        options = &standard;
+    }
+    weir_error_init(&call->err);
+    call->method = &weir_methods[method];
+    call->response = NULL;
+    call->attempts_n = 0;
+    call->max_attempts =
+        options->max_attempts != 0 ? options->max_attempts : call->client->retry.max_attempts;
+    call->delay_ms = call->client->retry.first_delay_ms;
+    call->frame = (struct weir_request_frame){.method = weir_slice_of(call->method->name)};
+    set_deadline(call, request, options);
+    const struct weir_slice token = or_text(weir_slice_of(options->token), call->client->token);
+    weir_status st = keep_text(call, token, &call->frame.token);
+    if (st == WEIR_OK) {
+        st = keep_metadata(call, options);
+    }
+    return st == WEIR_OK ? keep_payload(call, request) : st;
+}
+
+/* ---- attempts ---- */
+
+static int64_t remaining_ms(const struct call *call)
+{
+    /* Rounded up: a call with time left never asks for a wait of 0. */
+    return (call->deadline_us - weir_monotonic_us() + 999) / 1000;
+}
+
+/* Starts the attempt's send. False where that is impossible. */
+static bool send_attempt(struct call *call, int64_t left_ms)
+{
+    call->frame.timeout_ms = (uint32_t)left_ms;
+    const size_t size = weir_request_frame_size(&call->frame, call->payload.n);
+    nng_msg *msg = NULL;
+    if (nng_msg_alloc(&msg, size) != 0) {
+        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return false;
+    }
+    uint8_t *tail = weir_request_frame_head(&call->frame, call->payload.n, nng_msg_body(msg));
+    if (call->payload.n > 0) {
+        memcpy(tail, call->payload.p, call->payload.n);
+    }
+    call->state = CALL_SENDING;
+    call->was_sent = false;
+    nng_aio_set_timeout(call->aio, (nng_duration)(left_ms < SEND_WAIT_MS ? left_ms : SEND_WAIT_MS));
+    nng_aio_set_msg(call->aio, msg);
+    nng_ctx_send(call->ctx, call->aio);
+    return true;
+}
+
+static bool fail_no_connection(struct call *call)
+{
+    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                    "no connection to %s within %" PRIu32 " ms", call->client->url,
+                    call->timeout_ms);
+    return false;
+}
+
+static bool fail_no_reply(struct call *call)
+{
+    (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED, "no reply from %s within %" PRIu32 " ms",
+                    call->client->url, call->timeout_ms);
+    return false;
+}
+
+static bool fail_transport(struct call *call, int rv)
+{
+    if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
+        (void)fail_closing(&call->err);
+    } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE) {
+        /* ESTATE: lost between the end of the send and the receive. */
+        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                        "the connection to %s was lost before the reply came", call->client->url);
+    } else {
+        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
+                        nng_strerror(rv));
+    }
+    return false;
+}
+
+/* A failed attempt is followed by another one after a pause. The mutex orders the start of the
+ * pause against weir_client_close, which aborts pauses under it. */
+static bool pause_attempt(struct call *call, uint32_t pause_ms)
+{
+    struct weir_client *client = call->client;
+    call->state = CALL_PAUSING;
+    (void)pthread_mutex_lock(&client->mutex);
+    const bool is_closing = client->is_closing;
+    if (!is_closing) {
+        nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
+        nng_sleep_aio((nng_duration)pause_ms, call->aio);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (is_closing) {
+        (void)fail_closing(&call->err);
+    }
+    return !is_closing;
+}
+
+/* Whether the call's failure may be answered by sending it again: what was never sent was not
+ * executed, and refusals that are about the request itself would only come again. */
+static bool may_repeat(const struct call *call)
+{
+    if (!weir_status_retryable(call->err.status) || call->attempts_n >= call->max_attempts) {
+        return false;
+    }
+    return !call->was_sent || call->method->retry != WEIR_RETRY_NEVER;
+}
+
+/* True where the call goes on, false where it ends with what stands in call->err. */
+static bool retry(struct call *call)
+{
+    if (!may_repeat(call)) {
+        return false;
+    }
+    const uint32_t half = call->delay_ms / 2;
+    const uint32_t pause_ms = half + nng_random() % (call->delay_ms - half + 1);
+    if ((int64_t)pause_ms >= remaining_ms(call)) {
+        return false;
+    }
+    const uint32_t max_delay_ms = call->client->retry.max_delay_ms;
+    call->delay_ms = call->delay_ms > max_delay_ms / 2 ? max_delay_ms : call->delay_ms * 2;
+    return pause_attempt(call, pause_ms);
+}
+
+static bool begin_attempt(struct call *call)
+{
+    const int64_t left_ms = remaining_ms(call);
+    if (left_ms <= 0) {
+        return call->err.status == WEIR_OK ? fail_no_connection(call) : false;
+    }
+    return send_attempt(call, left_ms);
+}
+
+static bool after_send(struct call *call, int rv)
+{
+    if (rv == 0) {
+        call->was_sent = true;
+        call->attempts_n++;
+        const int64_t left_ms = remaining_ms(call);
+        call->state = CALL_RECEIVING;
+        nng_aio_set_timeout(call->aio, (nng_duration)(left_ms < 1 ? 1 : left_ms));
+        nng_ctx_recv(call->ctx, call->aio);
+        return true;
+    }
+    /* A message that was not sent is the sender's again. */
+    nng_msg_free(nng_aio_get_msg(call->aio));
+    nng_aio_set_msg(call->aio, NULL);
+    if (rv == NNG_ETIMEDOUT) {
+        return begin_attempt(call);
+    }
+    call->attempts_n++;
+    (void)fail_transport(call, rv);
+    return retry(call);
+}
+
+/* The outcome as the server says it. Only a failure with details beyond an error's own area is read
+ * twice, the second time with room for all of them. */
+static weir_status parse_reply(struct call *call, struct weir_slice reply,
+                               struct weir_slice *payload)
+{
+    weir_error_init(&call->err);
+    const weir_status st = weir_response_parse(reply, payload, &call->err);
+    if (st == WEIR_OK || reply.n <= call->err.details_cap) {
+        return st;
+    }
+    char *area = weir_arena_alloc(&call->arena, reply.n);
+    if (area == NULL) {
+        return st;
+    }
+    weir_error_init(&call->err);
+    weir_error_enlarge(&call->err, area, reply.n);
+    return weir_response_parse(reply, payload, &call->err);
+}
+
+static bool after_receive(struct call *call, int rv)
+{
+    if (rv != 0) {
+        (void)(rv == NNG_ETIMEDOUT ? fail_no_reply(call) : fail_transport(call, rv));
+        return retry(call);
+    }
+    nng_msg *msg = nng_aio_get_msg(call->aio);
+    nng_aio_set_msg(call->aio, NULL);
+    struct weir_slice payload = {0};
+    weir_status st = parse_reply(call, weir_slice(nng_msg_body(msg), nng_msg_len(msg)), &payload);
+    if (st == WEIR_OK) {
+        st = response_unpack(call->method->output, payload, &call->response, &call->err);
+    }
+    nng_msg_free(msg);
+    return st == WEIR_OK ? false : retry(call);
+}
+
+/* After each end of the call's nng_aio: true where the next operation has been started, false where
+ * the call has ended, with its outcome in call->err and call->response. */
+static bool step(struct call *call)
+{
+    const int rv = nng_aio_result(call->aio);
+    switch (call->state) {
+    case CALL_SENDING:
+        return after_send(call, rv);
+    case CALL_RECEIVING:
+        /* Received from here on only: nng 1.5.2 crashes where a receive is cancelled while its send
+         * is pending. */
+        return after_receive(call, rv);
+    case CALL_PAUSING:
+        return rv == 0 ? begin_attempt(call) : fail_transport(call, rv);
+    }
+    return false;
+}
+
+/* ---- both ways to make a call ---- */
+
+/* Hands the outcome to the caller, whose error may have been given a larger area for details. */
+static void hand_over_error(struct weir_error *to, char *area, size_t cap,
+                            const struct weir_error *from)
+{
+    weir_error_init(to);
+    if (area != to->inline_details) {
+        weir_error_enlarge(to, area, cap);
+    }
+    if (from->status == WEIR_OK) {
+        return;
+    }
+    to->status = from->status;
+    memcpy(to->text, from->text, sizeof to->text);
+    size_t at = 0;
+    const char *key = NULL;
+    const char *value = NULL;
+    while (weir_error_next_detail(from, &at, &key, &value)) {
+        weir_error_detail_slice(to, key, weir_slice_of(value));
+    }
+}
+
+weir_status weir_client_call(struct weir_client *client, size_t method,
+                             const ProtobufCMessage *request,
+                             const struct weir_call_options *options, ProtobufCMessage **response,
+                             struct weir_error *err)
+{
+    *response = NULL;
+    char *area = err->details;
+    const size_t cap = err->details_cap;
+    struct call *call = NULL;
+    weir_status st = call_acquire(client, CALL_WAITING, &call, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (call_prepare(call, method, request, options) == WEIR_OK && begin_attempt(call)) {
+        do {
+            nng_aio_wait(call->aio);
+        } while (step(call));
+    }
+    hand_over_error(err, area, cap, &call->err);
+    *response = call->response;
+    st = call->err.status;
+    call_release(call);
+    return st;
+}
+
+static void on_aio(void *arg)
+{
+    struct call *call = arg;
+    if (step(call)) {
+        return;
+    }
+    call->completion.thunk(&call->completion, call->err.status, call->response, &call->err);
+    call_release(call);
+}
+
+weir_status weir_client_start(struct weir_client *client, size_t method,
+                              const ProtobufCMessage *request,
+                              const struct weir_call_options *options,
+                              const struct weir_client_completion *completion,
+                              struct weir_error *err)
+{
+    struct call *call = NULL;
+    weir_status st = call_acquire(client, CALL_CALLBACK, &call, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    call->completion = *completion;
+    st = call_prepare(call, method, request, options);
+    if (st == WEIR_OK && begin_attempt(call)) {
+        return WEIR_OK;
+    }
+    st = call->err.status;
+    weir_error_copy(err, &call->err);
+    call_release(call);
+    return st;
+}

@@ -1,0 +1,220 @@
+#include "client/client.h"
+
+#include "client/call.h"
+#include "weir/rules/limits.h"
+
+#include <nng/protocol/reqrep0/req.h>
+#include <stdlib.h>
+
+enum {
+    CONNECTIONS_MAX = 64,
+    TIMEOUT_MS_DEFAULT = 30000,
+    MAX_IN_FLIGHT_DEFAULT = 16384,
+    RECONNECT_MIN_MS = 25,
+    RECONNECT_MAX_MS = 1000,
+    FIRST_DELAY_MS_DEFAULT = 50,
+    MAX_DELAY_MS_DEFAULT = 2000,
+    /* nng counts the SP header of a reply as part of its size. */
+    SP_HEADER_BYTES = 4
+};
+
+#define REPLY_BYTES_DEFAULT ((size_t)64 << 20)
+
+static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;
+
+static weir_status no_memory(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+}
+
+static uint32_t or_default(uint32_t value, uint32_t standard)
+{
+    return value == 0 ? standard : value;
+}
+
+/* nng takes a URL without a port for port 0, which connects to nothing. */
+static weir_status check_url(const char *text, struct weir_error *err)
+{
+    nng_url *url = NULL;
+    const int rv = nng_url_parse(&url, text);
+    if (rv != 0) {
+        return weir_fail_field(err, "url", "'%s' is no URL: %s", text, nng_strerror(rv));
+    }
+    const bool needs_port = strstr(url->u_scheme, "tcp") != NULL;
+    const bool has_port =
+        url->u_port != NULL && url->u_port[0] != '\0' && strcmp(url->u_port, "0") != 0;
+    nng_url_free(url);
+    if (needs_port && !has_port) {
+        return weir_fail_field(err, "url", "'%s' has no port", text);
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_options(const struct weir_client_options *options, struct weir_error *err)
+{
+    if (options->connections > CONNECTIONS_MAX) {
+        return weir_fail_field(err, "connections", "%u is not within 1..%d", options->connections,
+                               CONNECTIONS_MAX);
+    }
+    if (options->max_reply_bytes > SIZE_MAX - SP_HEADER_BYTES) {
+        return weir_fail_field(err, "max_reply_bytes", "out of range");
+    }
+    if ((options->tls_cert_file == NULL) != (options->tls_key_file == NULL)) {
+        return weir_fail_field(err, "tls_cert_file", "a certificate and its key go together");
+    }
+    return check_url(options->url == NULL ? WEIR_DEFAULT_URL : options->url, err);
+}
+
+/* The numbers and texts. */
+static weir_status take_options(struct weir_client *client,
+                                const struct weir_client_options *options, struct weir_error *err)
+{
+    client->timeout_ms = or_default(options->timeout_ms, TIMEOUT_MS_DEFAULT);
+    client->max_in_flight = or_default(options->max_in_flight, MAX_IN_FLIGHT_DEFAULT);
+    client->max_request_bytes =
+        options->max_request_bytes == 0 ? (size_t)limits.request_bytes : options->max_request_bytes;
+    client->retry.max_attempts = or_default(options->retry.max_attempts, UINT32_MAX);
+    client->retry.first_delay_ms =
+        or_default(options->retry.first_delay_ms, FIRST_DELAY_MS_DEFAULT);
+    client->retry.max_delay_ms = or_default(options->retry.max_delay_ms, MAX_DELAY_MS_DEFAULT);
+    client->url = strdup(options->url == NULL ? WEIR_DEFAULT_URL : options->url);
+    if (options->token != NULL) {
+        client->token = strdup(options->token);
+    }
+    if (client->url == NULL || (options->token != NULL && client->token == NULL)) {
+        return no_memory(err);
+    }
+    return WEIR_OK;
+}
+
+static int open_socket(struct weir_client *client, size_t max_reply_bytes)
+{
+    int rv = nng_req0_open(&client->socket);
+    if (rv != 0) {
+        return rv;
+    }
+    client->socket_is_open = true;
+    /* The library repeats calls by itself; the socket must not (a lost reply would be a second
+     * execution that nobody knows of). The size keeps a false length header from taking memory. */
+    rv = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    if (rv == 0) {
+        rv = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, max_reply_bytes);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    }
+    return rv;
+}
+
+static int add_connection(struct weir_client *client)
+{
+    nng_dialer dialer;
+    int rv = nng_dialer_create(&dialer, client->socket, client->url);
+    if (rv != 0) {
+        return rv;
+    }
+    if (client->tls != NULL) {
+        rv = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, client->tls);
+        if (rv != 0) {
+            return rv;
+        }
+    }
+    /* Notices a host that has gone without a word. Not every transport has it. */
+    (void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    return nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+}
+
+static weir_status connect_client(struct weir_client *client,
+                                  const struct weir_client_options *options, struct weir_error *err)
+{
+    const size_t reply =
+        options->max_reply_bytes == 0 ? REPLY_BYTES_DEFAULT : options->max_reply_bytes;
+    int rv = open_socket(client, reply + SP_HEADER_BYTES);
+    const uint32_t n = or_default(options->connections, 1);
+    for (uint32_t i = 0; rv == 0 && i < n; i++) {
+        rv = add_connection(client);
+    }
+    if (rv == NNG_ENOMEM) {
+        return no_memory(err);
+    }
+    if (rv != 0) {
+        return weir_fail_field(err, "url", "cannot use '%s': %s", client->url, nng_strerror(rv));
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_client_open(const struct weir_client_options *options,
+                             struct weir_client **client_out, struct weir_error *err)
+{
+    const struct weir_client_options standard = WEIR_CLIENT_OPTIONS_INIT;
+    if (options == NULL) {
+        options = &standard;
+    }
+    weir_status st = check_options(options, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_client *client = calloc(1, sizeof *client);
+    if (client == NULL) {
+        return no_memory(err);
+    }
+    (void)pthread_mutex_init(&client->mutex, NULL);
+    (void)pthread_cond_init(&client->is_idle, NULL);
+    st = take_options(client, options, err);
+    if (st == WEIR_OK) {
+        st = client_tls_open(client, options, err);
+    }
+    if (st == WEIR_OK) {
+        st = connect_client(client, options, err);
+    }
+    if (st != WEIR_OK) {
+        weir_client_close(client);
+        return st;
+    }
+    *client_out = client;
+    return WEIR_OK;
+}
+
+/* Ends what is in flight. Closing the socket ends sends and receives, started and to be started;
+ * a delay before a retry is only started under the mutex while is_closing is false, so aborting
+ * every aio here misses none. */
+static void cancel_calls(struct weir_client *client)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    client->is_closing = true;
+    calls_abort_locked(client);
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (client->socket_is_open) {
+        (void)nng_close(client->socket);
+    }
+    (void)pthread_mutex_lock(&client->mutex);
+    while (client->in_flight_n > 0) {
+        (void)pthread_cond_wait(&client->is_idle, &client->mutex);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+}
+
+void weir_client_close(struct weir_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    cancel_calls(client);
+    calls_free(client);
+    if (client->tls != NULL) {
+        nng_tls_config_free(client->tls);
+    }
+    (void)pthread_cond_destroy(&client->is_idle);
+    (void)pthread_mutex_destroy(&client->mutex);
+    free(client->token);
+    free(client->url);
+    free(client);
+}
+
+const char *weir_client_url(const struct weir_client *client)
+{
+    return client->url;
+}

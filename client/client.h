@@ -1,0 +1,46 @@
+/* Inside of libweir: the client and its pool of calls.
+ *
+ * A client is one nng REQ socket with one dialer for each connection. Each call in flight has a
+ * context of that socket and an nng_aio; both are kept in a pool for the next call. */
+#ifndef WEIR_CLIENT_CLIENT_H
+#define WEIR_CLIENT_CLIENT_H
+
+#include "client/weir.h"
+
+#include <nng/nng.h>
+#include <nng/supplemental/tls/tls.h>
+#include <pthread.h>
+
+struct call;
+
+/* A call is driven either by the thread that waits for it or by nng's threads; their aios differ,
+ * so each kind has a pool of its own. */
+enum call_kind { CALL_WAITING, CALL_CALLBACK, CALL_KINDS };
+
+struct weir_client {
+    nng_socket socket;
+    bool socket_is_open;
+    nng_tls_config *tls;  // NULL where the URL has no TLS
+    char *url;
+    char *token;  // NULL if none
+    uint32_t timeout_ms;
+    uint32_t max_in_flight;
+    size_t max_request_bytes;
+    struct weir_retry_policy retry;
+
+    /* Guards what follows. Held over nng_sleep_aio and nng_aio_abort, which call nothing back;
+     * never while a callback runs. */
+    pthread_mutex_t mutex;
+    pthread_cond_t is_idle;         // in_flight_n fell to 0
+    struct call *free[CALL_KINDS];  // the pools
+    struct call *in_flight;
+    size_t in_flight_n;
+    bool is_closing;
+};
+
+/* Adds TLS to the client's dialers where the URL wants it: client->tls. INVALID_REQUEST naming the
+ * file that cannot be used. */
+weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,
+                            struct weir_error *err);
+
+#endif

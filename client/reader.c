@@ -1,0 +1,315 @@
+#include "client/weir.h"
+
+#include "weir/base/arena.h"
+
+#include <stdlib.h>
+
+/* Messages of one page. Memory is bounded by it and by the server's reply size. */
+enum { PAGE_MESSAGES = 1000, BATCH_DEFAULT = 1000 };
+
+#define UNLIMITED INT64_MAX
+
+enum reader_kind { READ_STREAM, READ_CATEGORY };
+
+struct reader_page {
+    const void *response;
+    Weir__V1__Message **messages;
+    size_t n;
+    int64_t next_position;
+    bool has_more;  // truncated, or as long as was asked for
+};
+
+struct weir_reader {
+    struct weir_client *client;
+    enum reader_kind kind;
+    union {
+        Weir__V1__GetStreamMessagesRequest stream;
+        Weir__V1__GetCategoryMessagesRequest category;
+    } request;  // its texts are in `arena`
+    struct weir_call_options options;
+    struct weir_arena arena;
+    bool is_backward;
+    int64_t left;      // messages still wanted
+    int64_t position;  // weir_reader_position
+    struct reader_page page;
+    size_t at;  // next message of the page
+    bool is_at_end;
+};
+
+/* ---- copying what the caller lent ---- */
+
+static bool copy_text(struct weir_arena *arena, char **text)
+{
+    struct weir_slice copy;
+    if (!weir_arena_copy(arena, weir_slice_of(*text), &copy)) {
+        return false;
+    }
+    *text = (char *)(uintptr_t)copy.p;
+    return true;
+}
+
+static bool copy_const_text(struct weir_arena *arena, const char **text)
+{
+    struct weir_slice copy;
+    if (!weir_arena_copy(arena, weir_slice_of(*text), &copy)) {
+        return false;
+    }
+    *text = (const char *)copy.p;
+    return true;
+}
+
+static bool copy_texts(struct weir_arena *arena, char ***texts, size_t n)
+{
+    if (n == 0) {
+        return true;
+    }
+    char **copies = weir_arena_array(arena, n, sizeof *copies);
+    if (copies == NULL) {
+        return false;
+    }
+    memcpy(copies, *texts, n * sizeof *copies);
+    for (size_t i = 0; i < n; i++) {
+        if (!copy_text(arena, &copies[i])) {
+            return false;
+        }
+    }
+    *texts = copies;
+    return true;
+}
+
+static bool copy_metadata(struct weir_arena *arena, struct weir_call_options *options)
+{
+    if (options->metadata_n == 0) {
+        return true;
+    }
+    struct weir_call_metadata *copies =
+        weir_arena_array(arena, options->metadata_n, sizeof *copies);
+    if (copies == NULL) {
+        return false;
+    }
+    memcpy(copies, options->metadata, options->metadata_n * sizeof *copies);
+    for (size_t i = 0; i < options->metadata_n; i++) {
+        if (!copy_const_text(arena, &copies[i].key) || !copy_const_text(arena, &copies[i].value)) {
+            return false;
+        }
+    }
+    options->metadata = copies;
+    return true;
+}
+
+static bool copy_options(struct weir_reader *reader, const struct weir_call_options *options)
+{
+    if (options == NULL) {
+        return true;
+    }
+    reader->options = *options;
+    return copy_const_text(&reader->arena, &reader->options.token) &&
+           copy_const_text(&reader->arena, &reader->options.namespace_id) &&
+           copy_metadata(&reader->arena, &reader->options);
+}
+
+static bool copy_stream(struct weir_reader *reader,
+                        const Weir__V1__GetStreamMessagesRequest *request)
+{
+    Weir__V1__GetStreamMessagesRequest *copy = &reader->request.stream;
+    *copy = *request;
+    copy->base.n_unknown_fields = 0;
+    return copy_text(&reader->arena, &copy->stream_name) &&
+           copy_texts(&reader->arena, &copy->types, copy->n_types);
+}
+
+static bool copy_category(struct weir_reader *reader,
+                          const Weir__V1__GetCategoryMessagesRequest *request)
+{
+    Weir__V1__GetCategoryMessagesRequest *copy = &reader->request.category;
+    *copy = *request;
+    copy->base.n_unknown_fields = 0;
+    if (copy->consumer_group != NULL) {
+        Weir__V1__ConsumerGroup *group = weir_arena_alloc(&reader->arena, sizeof *group);
+        if (group == NULL) {
+            return false;
+        }
+        *group = *copy->consumer_group;
+        copy->consumer_group = group;
+    }
+    return copy_text(&reader->arena, &copy->category) &&
+           copy_text(&reader->arena, &copy->correlation) &&
+           copy_texts(&reader->arena, &copy->types, copy->n_types);
+}
+
+/* ---- opening ---- */
+
+static struct weir_reader *reader_new(struct weir_client *client, enum reader_kind kind)
+{
+    struct weir_reader *reader = calloc(1, sizeof *reader);
+    if (reader != NULL) {
+        reader->client = client;
+        reader->kind = kind;
+        reader->position = -1;
+        weir_arena_init(&reader->arena, SIZE_MAX, 0);
+    }
+    return reader;
+}
+
+/* How many messages are wanted in all. A batch_size below -1 is left for the server to refuse. */
+static int64_t wanted(bool has_batch, int64_t batch)
+{
+    if (!has_batch) {
+        return BATCH_DEFAULT;
+    }
+    return batch == -1 ? UNLIMITED : batch;
+}
+
+static weir_status finish_open(struct weir_reader *reader, bool is_copied, struct weir_reader **out,
+                               struct weir_error *err)
+{
+    if (!is_copied) {
+        weir_reader_close(reader);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    *out = reader;
+    return WEIR_OK;
+}
+
+weir_status weir_reader_open_stream(struct weir_client *client,
+                                    const Weir__V1__GetStreamMessagesRequest *request,
+                                    const struct weir_call_options *options,
+                                    struct weir_reader **reader_out, struct weir_error *err)
+{
+    struct weir_reader *reader = reader_new(client, READ_STREAM);
+    if (reader == NULL) {
+        return finish_open(NULL, false, reader_out, err);
+    }
+    reader->left = wanted(request->has_batch_size, request->batch_size);
+    reader->is_backward =
+        request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
+    return finish_open(reader, copy_stream(reader, request) && copy_options(reader, options),
+                       reader_out, err);
+}
+
+weir_status weir_reader_open_category(struct weir_client *client,
+                                      const Weir__V1__GetCategoryMessagesRequest *request,
+                                      const struct weir_call_options *options,
+                                      struct weir_reader **reader_out, struct weir_error *err)
+{
+    struct weir_reader *reader = reader_new(client, READ_CATEGORY);
+    if (reader == NULL) {
+        return finish_open(NULL, false, reader_out, err);
+    }
+    reader->left = wanted(request->has_batch_size, request->batch_size);
+    reader->is_backward =
+        request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
+    return finish_open(reader, copy_category(reader, request) && copy_options(reader, options),
+                       reader_out, err);
+}
+
+/* ---- pages ---- */
+
+/* The last page's messages stay until the page after it has come. */
+static weir_status read_stream_page(struct weir_reader *reader, int64_t batch,
+                                    struct reader_page *page, struct weir_error *err)
+{
+    Weir__V1__GetStreamMessagesRequest *request = &reader->request.stream;
+    request->has_batch_size = true;
+    request->batch_size = batch;
+    Weir__V1__GetStreamMessagesResponse *response = NULL;
+    const weir_status st = weir_message_store_get_stream_messages(reader->client, request,
+                                                                  &reader->options, &response, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    request->has_position = true;
+    request->position = response->next_position;
+    request->has_global_position = false;
+    request->has_wait_ms = false;
+    *page = (struct reader_page){response, response->messages, response->n_messages,
+                                 response->next_position, response->truncated};
+    return WEIR_OK;
+}
+
+static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
+                                      struct reader_page *page, struct weir_error *err)
+{
+    Weir__V1__GetCategoryMessagesRequest *request = &reader->request.category;
+    request->has_batch_size = true;
+    request->batch_size = batch;
+    Weir__V1__GetCategoryMessagesResponse *response = NULL;
+    const weir_status st = weir_message_store_get_category_messages(
+        reader->client, request, &reader->options, &response, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    request->has_position = true;
+    request->position = response->next_position;
+    request->has_wait_ms = false;
+    *page = (struct reader_page){response, response->messages, response->n_messages,
+                                 response->next_position, response->truncated};
+    return WEIR_OK;
+}
+
+static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
+{
+    const int64_t batch = reader->left > PAGE_MESSAGES ? PAGE_MESSAGES : reader->left;
+    struct reader_page page;
+    const weir_status st = reader->kind == READ_STREAM
+                               ? read_stream_page(reader, batch, &page, err)
+                               : read_category_page(reader, batch, &page, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    weir_response_free(reader->page.response);
+    reader->page = page;
+    reader->at = 0;
+    if (reader->left != UNLIMITED) {
+        reader->left -= (int64_t)page.n;
+    }
+    const bool is_full = batch > 0 && page.n >= (size_t)batch;
+    /* Backward, what lies before the first position is a request for the beginning, or the end. */
+    const int64_t first = reader->kind == READ_STREAM ? 0 : 1;
+    const bool is_before_first = reader->is_backward && page.next_position < first;
+    reader->page.has_more = reader->left > 0 && !is_before_first && (page.has_more || is_full);
+    return WEIR_OK;
+}
+
+static int64_t position_after(const struct weir_reader *reader, const Weir__V1__Message *message)
+{
+    const int64_t at = reader->kind == READ_STREAM ? message->position : message->global_position;
+    return reader->is_backward ? at - 1 : at + 1;
+}
+
+weir_status weir_reader_next(struct weir_reader *reader, const Weir__V1__Message **message,
+                             struct weir_error *err)
+{
+    *message = NULL;
+    while (reader->at == reader->page.n && !reader->is_at_end) {
+        if (reader->page.response != NULL && !reader->page.has_more) {
+            reader->is_at_end = true;
+            reader->position = reader->page.next_position;
+            return WEIR_OK;
+        }
+        const weir_status st = read_page(reader, err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+    if (!reader->is_at_end) {
+        *message = reader->page.messages[reader->at++];
+        reader->position = position_after(reader, *message);
+    }
+    return WEIR_OK;
+}
+
+int64_t weir_reader_position(const struct weir_reader *reader)
+{
+    return reader->position;
+}
+
+void weir_reader_close(struct weir_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    weir_response_free(reader->page.response);
+    weir_arena_fini(&reader->arena);
+    free(reader);
+}

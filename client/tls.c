@@ -1,0 +1,135 @@
+#include "client/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* More than any chain of certificates takes. */
+enum { PEM_BYTES_MAX = 1 << 20 };
+
+/* Where distributions keep the certificates of public CAs; the first that can be read is used. */
+static const char *const system_ca_files[] = {
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+
+/* A whole file and a NUL, to be freed; NULL with the reason in `err`. */
+static char *read_pem(const char *field, const char *path, struct weir_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        (void)weir_fail_field(err, field, "'%s': %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = malloc(PEM_BYTES_MAX + 1);
+    const size_t n = text == NULL ? 0 : fread(text, 1, PEM_BYTES_MAX + 1, file);
+    const bool is_whole = text != NULL && ferror(file) == 0 && n <= PEM_BYTES_MAX;
+    (void)fclose(file);
+    if (!is_whole) {
+        free(text);
+        (void)weir_fail_field(err, field, "'%s' cannot be read, or is longer than %d bytes", path,
+                              PEM_BYTES_MAX);
+        return NULL;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+static weir_status set_ca(nng_tls_config *tls, const char *path, struct weir_error *err)
+{
+    for (size_t i = 0; path == NULL && i < WEIR_COUNTOF(system_ca_files); i++) {
+        FILE *file = fopen(system_ca_files[i], "rb");
+        if (file != NULL) {
+            (void)fclose(file);
+            path = system_ca_files[i];
+        }
+    }
+    if (path == NULL) {
+        return weir_fail_field(err, "tls_ca_file",
+                               "none given, and the system has no certificates");
+    }
+    const int rv = nng_tls_config_ca_file(tls, path);
+    if (rv != 0) {
+        return weir_fail_field(err, "tls_ca_file", "'%s': %s", path, nng_strerror(rv));
+    }
+    return WEIR_OK;
+}
+
+static weir_status set_own_certificate(nng_tls_config *tls,
+                                       const struct weir_client_options *options,
+                                       struct weir_error *err)
+{
+    if (options->tls_cert_file == NULL) {
+        return WEIR_OK;
+    }
+    weir_status st = WEIR_INVALID_REQUEST;
+    char *key = NULL;
+    char *cert = read_pem("tls_cert_file", options->tls_cert_file, err);
+    if (cert != NULL) {
+        key = read_pem("tls_key_file", options->tls_key_file, err);
+    }
+    if (key != NULL) {
+        const int rv = nng_tls_config_own_cert(tls, cert, key, NULL);
+        st = rv == 0
+                 ? WEIR_OK
+                 : weir_fail_field(err, "tls_cert_file", "'%s' with key '%s': %s",
+                                   options->tls_cert_file, options->tls_key_file, nng_strerror(rv));
+        memset(key, 0, strlen(key));
+    }
+    free(key);
+    free(cert);
+    return st;
+}
+
+/* Without a name the library below accepts a certificate of any name that the CA has signed. */
+static weir_status set_server_name(struct weir_client *client, const char *name, const nng_url *url,
+                                   struct weir_error *err)
+{
+    if (name == NULL) {
+        name = url->u_hostname;
+    }
+    if (name == NULL || name[0] == '\0') {
+        return weir_fail_field(err, "url", "'%s' names no host", client->url);
+    }
+    const int rv = nng_tls_config_server_name(client->tls, name);
+    if (rv != 0) {
+        return weir_fail_field(err, "tls_server_name", "'%s': %s", name, nng_strerror(rv));
+    }
+    return WEIR_OK;
+}
+
+static bool has_tls(const nng_url *url)
+{
+    return strncmp(url->u_scheme, "tls+", 4) == 0 || strcmp(url->u_scheme, "wss") == 0;
+}
+
+static weir_status configure(struct weir_client *client, const struct weir_client_options *options,
+                             const nng_url *url, struct weir_error *err)
+{
+    int rv = nng_tls_config_alloc(&client->tls, NNG_TLS_MODE_CLIENT);
+    if (rv == 0) {
+        rv = nng_tls_config_auth_mode(client->tls, NNG_TLS_AUTH_MODE_REQUIRED);
+    }
+    if (rv != 0) {
+        return weir_fail_field(err, "url", "no TLS for '%s': %s", client->url, nng_strerror(rv));
+    }
+    weir_status st = set_server_name(client, options->tls_server_name, url, err);
+    if (st == WEIR_OK) {
+        st = set_ca(client->tls, options->tls_ca_file, err);
+    }
+    if (st == WEIR_OK) {
+        st = set_own_certificate(client->tls, options, err);
+    }
+    return st;
+}
+
+weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,
+                            struct weir_error *err)
+{
+    nng_url *url = NULL;
+    const int rv = nng_url_parse(&url, client->url);
+    if (rv != 0) {
+        return weir_fail_field(err, "url", "'%s': %s", client->url, nng_strerror(rv));
+    }
+    const weir_status st = has_tls(url) ? configure(client, options, url, err) : WEIR_OK;
+    nng_url_free(url);
+    return st;
+}

@@ -1,0 +1,179 @@
+/* libweir: the client library of weir, a message store.
+ *
+ *     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+ *     options.url = "tcp://127.0.0.1:7117";
+ *     options.token = token;
+ *     struct weir_client *client = NULL;
+ *     struct weir_error err;
+ *     weir_error_init(&err);
+ *     if (weir_client_open(&options, &client, &err) != WEIR_OK) { … err.text … }
+ *
+ * Calls. Every rpc of the .proto files has two functions in weir/v1/stubs.h: weir_<service>_<rpc>,
+ * which waits, and weir_<service>_<rpc>_async, which calls back. Requests and responses are the
+ * structs that protobuf-c makes of the .proto files; a pointer that is NULL, or a `has_…` that is
+ * false, is an absent field. Requests are borrowed and never changed. A response is yours and one
+ * block of memory: give it to weir_response_free, whatever its type.
+ *
+ * Threads. A client may be used by any number of threads at once and has any number of calls in
+ * flight on few connections. A callback runs on a thread of the library: it must not block, make a
+ * call that waits, or close the client; it may start asynchronous calls.
+ *
+ * Deadlines and retries. Each call has one deadline; the server is told how much of it is left. A
+ * call that fails with BACKEND_UNAVAILABLE, SHUTTING_DOWN or DEADLINE_EXCEEDED, or whose connection
+ * is lost, is sent again after a growing, random delay until the deadline, where the .proto says
+ * that the method may be. What makes a repetition recognisable (ids of new messages, tokens to be
+ * set) is filled in before the first attempt and kept, so that a repeated write is stored once.
+ * DeleteNamespace, ClearNamespace and DropChunks are never repeated.
+ *
+ * Errors. Functions return a weir_status, the server's own reason, unchanged; text and details are
+ * in the error you pass, which you have initialised with weir_error_init. After DEADLINE_EXCEEDED
+ * and BACKEND_UNAVAILABLE a write may or may not have happened; repeat it with the same message
+ * ids. An error has room for about 2.5 KB of details; to see all details of a WriteStreams with
+ * very many conflicts give it more room with weir_error_enlarge before the call.
+ *
+ * Long replies. The server cuts a reply at its reply size and says so in `truncated`; the stubs
+ * show that as it is. A weir_reader continues such reads for you.
+ *
+ * Pure functions for stream names, consumer groups, ids, tokens and times come with the headers
+ * below. */
+#ifndef WEIR_H
+#define WEIR_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "weir/base/slice.h"
+#include "weir/base/status.h"
+#include "weir/rules/stream_name.h"
+#include "weir/rules/time_text.h"
+#include "weir/rules/token.h"
+#include "weir/rules/uuid.h"
+
+#include "weir/v1/stubs.h"
+
+#define WEIR_DEFAULT_URL "tcp://127.0.0.1:7117"
+
+/* ---- client ---- */
+
+struct weir_client;
+
+/* When to send a failed call again. Delays double from the first to the greatest; each is then cut
+ * at random to between a half and the whole. 0 stands for the default. */
+struct weir_retry_policy {
+    uint32_t
+        max_attempts;  // first one included; 1 = never again; default: no limit but the deadline
+    uint32_t first_delay_ms;  // default 50
+    uint32_t max_delay_ms;    // default 2000
+};
+
+/* 0 and NULL stand for the default. All is copied. */
+struct weir_client_options {
+    const char *url;           // any nng URL; default WEIR_DEFAULT_URL
+    const char *token;         // a namespace's or the admin token; default none
+    uint32_t connections;      // 1..64, shared by all calls; default 1
+    uint32_t timeout_ms;       // of calls that give none; default 30000
+    uint32_t max_in_flight;    // calls at once, more are LIMIT_EXCEEDED; default 16384
+    size_t max_request_bytes;  // larger requests are LIMIT_EXCEEDED, unsent; default 64 MiB, as the
+                               // server's
+    size_t max_reply_bytes;    // a connection with a larger reply is closed; default 64 MiB
+    struct weir_retry_policy retry;
+    /* For tls+tcp:// (and wss://): PEM files. The server's certificate must be signed by the CA and
+     * name the URL's host. */
+    const char *tls_ca_file;    // default: the system's certificates
+    const char *tls_cert_file;  // a client certificate, together with its key; default none
+    const char *tls_key_file;
+    const char *tls_server_name;  // instead of the URL's host
+};
+
+#define WEIR_CLIENT_OPTIONS_INIT \
+    {                            \
+        NULL                     \
+    }
+
+/* Makes a client and begins to connect. It does not wait for the server, which may come up later:
+ * the first calls then wait for it until their deadlines. `options` may be NULL. INVALID_REQUEST
+ * for a URL, a number or a TLS file that cannot be used; BACKEND_UNAVAILABLE without memory.
+ * *client is set only on OK. */
+weir_status weir_client_open(const struct weir_client_options *options, struct weir_client **client,
+                             struct weir_error *err);
+
+/* Ends all calls in flight with CANCELLED, waits for their callbacks, and frees the client. No call
+ * may be started on it any more. NULL is allowed. Never from a callback. */
+void weir_client_close(struct weir_client *client);
+
+/* The URL that the client was opened with. */
+const char *weir_client_url(const struct weir_client *client);
+
+/* ---- calls ---- */
+
+struct weir_call_metadata {
+    const char *key;
+    const char *value;
+};
+
+/* What may be said about a single call; 0 and NULL stand for the default. Borrowed until the
+ * function that takes it returns. */
+struct weir_call_options {
+    /* For the whole call, all attempts and waiting for a connection included. Default: the
+     * client's, plus wait_ms where the request is a long poll. */
+    uint32_t timeout_ms;
+    uint32_t max_attempts;     // default: the client's
+    const char *token;         // default: the client's
+    const char *namespace_id;  // with an admin token: where to act; sent as metadata "namespace"
+    const struct weir_call_metadata *metadata;  // further entries, e.g. "traceparent"
+    size_t metadata_n;                          // at most 63
+};
+
+#define WEIR_CALL_OPTIONS_INIT \
+    {                          \
+        0                      \
+    }
+
+/* Frees a response of any rpc with all that belongs to it. NULL is allowed. */
+void weir_response_free(const void *response);
+
+/* ---- whole reads ---- */
+
+/* A read that goes on over truncated replies and over pages, message by message: what one call with
+ * the same request would return if replies had no size limit. So an absent batch_size is 1000
+ * messages in all, -1 is everything there is now; wait_ms waits for the first message only. Memory
+ * is that of one page of at most 1,000 messages. Used by one thread at a time. */
+struct weir_reader;
+
+/* `request` and `options` are copied, `client` must outlive the reader. `options` applies to each
+ * page and may be NULL. Nothing is sent yet. BACKEND_UNAVAILABLE without memory. */
+weir_status weir_reader_open_stream(struct weir_client *client,
+                                    const Weir__V1__GetStreamMessagesRequest *request,
+                                    const struct weir_call_options *options,
+                                    struct weir_reader **reader, struct weir_error *err);
+weir_status weir_reader_open_category(struct weir_client *client,
+                                      const Weir__V1__GetCategoryMessagesRequest *request,
+                                      const struct weir_call_options *options,
+                                      struct weir_reader **reader, struct weir_error *err);
+
+/* The next message, valid until the next call on the reader; NULL after the last. After a failure
+ * the next call tries the same page again. */
+weir_status weir_reader_next(struct weir_reader *reader, const Weir__V1__Message **message,
+                             struct weir_error *err);
+
+/* Where a read that follows this one would start: one past (BACKWARD: one before) the last message
+ * returned; once the reader has reached the end, past everything that was examined. A position in
+ * the stream for streams, a global position for categories. -1 while that is not known: no page has
+ * been read yet, or a stream was opened by global_position and no message was returned. */
+int64_t weir_reader_position(const struct weir_reader *reader);
+
+/* NULL is allowed. */
+void weir_reader_close(struct weir_reader *reader);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
