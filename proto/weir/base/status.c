@@ -75,7 +75,8 @@ static void cut_at_character(char *text, size_t n)
     }
 }
 
-static void format_text(char *text, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void format_text(char *text, size_t size,
+                                                              const char *format, va_list args)
 {
     const int n = vsnprintf(text, size, format, args);
     if (n < 0) {
