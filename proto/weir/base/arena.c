@@ -110,7 +110,7 @@ static void *take(struct weir_arena *arena, size_t n, size_t padding)
     }
     padding = 0;
 #else
-    if (n + padding > arena->left) {
+    if (arena->blocks == NULL || n + padding > arena->left) {
         if (!grow(arena, n)) {
             return NULL;
         }
