@@ -1,9 +1,13 @@
 /* JSON texts: what is accepted, when two are equal, and where a member stands.
  *
- * The rules are BEHAVIOUR's: one RFC 8259 value in UTF-8; refused are malformed, empty or trailing
+ * A text is one RFC 8259 value of any kind, in UTF-8. Refused are malformed, empty or trailing
  * text, NaN, comments, byte-order marks, invalid UTF-8, unpaired surrogates, U+0000 in a string or
- * key, nesting beyond WEIR_JSON_DEPTH_MAX, numbers of more than 1,000 digits, beyond the largest
- * finite double or, if not zero, below 1e-324. */
+ * key, nesting beyond WEIR_JSON_DEPTH_MAX (a container at the top is level 1), and numbers of more
+ * than WEIR_JSON_DIGITS_MAX digits (those of the exponent count), beyond the largest finite double
+ * or, if not zero, below 1e-324. A key may stand twice in an object; the last one counts.
+ *
+ * All functions are thread-safe. Those that take a "checked" text want one that weir_json_check()
+ * accepted; on others they answer anything, but read nothing beyond the text. */
 #ifndef WEIR_RULES_JSON_TEXT_H
 #define WEIR_RULES_JSON_TEXT_H
 
@@ -19,10 +23,11 @@ struct weir_json_facts {
     struct weir_slice correlation_stream;
 };
 
-/* Checks one text. OK, or INVALID_REQUEST on `field`. `facts` may be NULL; otherwise the
- * correlation stream's name is copied into `area` of `area_n` bytes; a longer one is
- * INVALID_REQUEST on `field` naming the limit. Uses the heap for a while; thread-safe. Time and
- * memory are linear in the text. */
+/* Checks one text. OK, or INVALID_REQUEST on `field` (an absent text counts as an empty one), or
+ * BACKEND_UNAVAILABLE without memory. The error's text never quotes the JSON. `facts` may be NULL;
+ * otherwise the correlation stream's name is copied into `area` of `area_n` bytes; a longer one is
+ * INVALID_REQUEST on `field` naming the limit. *facts is set only on OK. Uses the heap for a while:
+ * time and memory are linear in the text, memory at most about 100 bytes for each byte of it. */
 weir_status weir_json_check(struct weir_slice text, const char *field,
                             struct weir_json_facts *facts, uint8_t *area, size_t area_n,
                             struct weir_error *err);
@@ -30,22 +35,23 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
 /* Whether two texts, both checked, are the same JSON value: members in any order, the last of equal
  * keys counts, numbers compared as exact decimals (1.10 = 1.1 = 11e-1, 0 = -0), strings after
  * unescaping, white space ignored. Two absent slices are equal; an absent one equals nothing else.
- * *equal is set only on OK; BACKEND_UNAVAILABLE without memory. */
+ * *equal is set only on OK. BACKEND_UNAVAILABLE without memory; DATA_CORRUPT where a text is found
+ * not to have been checked. Texts of equal bytes are equal at once; otherwise n log n time and up
+ * to about 60 bytes of heap for each byte of text. */
 weir_status weir_json_equal(struct weir_slice a, struct weir_slice b, bool *equal,
                             struct weir_error *err);
 
-/* Walks the top-level members of a checked object, in the text's order: *key unescaped is not
- * needed by callers, so `key` is the raw text between the quotes, and `value` the raw text of the
- * value without surrounding blanks. Start with *at = 0; false after the last, or where the text is
- * no object. */
+/* Walks the top-level members of a checked object, in the text's order, duplicates included: `key`
+ * is the raw text between the quotes, still escaped, and `value` the raw text of the value without
+ * surrounding blanks. Start with *at = 0; false after the last, or where the text is no object. */
 bool weir_json_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
                            struct weir_slice *value);
 
-/* Unescapes a checked JSON string (with its quotes) into `out` (room for text.n bytes); the length
- * into *out_n. */
+/* Unescapes a checked JSON string, given with its quotes, into `out` (room for text.n bytes); the
+ * length into *out_n. False where the text is no string. */
 bool weir_json_unescape(struct weir_slice text, uint8_t *out, size_t *out_n);
 
-/* Bytes of valid UTF-8 without U+0000. */
+/* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000; true for none. */
 bool weir_utf8_is_valid(struct weir_slice text);
 
 #endif

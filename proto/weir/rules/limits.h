@@ -1,7 +1,6 @@
-/* Every limit of the public surface, in one place (BEHAVIOUR, section 18). The defaults marked
- * configurable have one option of weir-server each; `struct weir_limits` carries the values in
- * force. The client library checks against the defaults where a limit is fixed and leaves the rest
- * to the server. */
+/* Every limit of the public surface, in one place. Those of the enum are fixed; each of the list is
+ * set by an option of weir-server, and `struct weir_limits` carries the values in force. The client
+ * library checks what is fixed and leaves the rest to the server. */
 #ifndef WEIR_RULES_LIMITS_H
 #define WEIR_RULES_LIMITS_H
 

@@ -1,8 +1,8 @@
 /* Stream names, their parts, and consumer groups: pure functions shared by the server, every
  * backend and the client.
  *
- * A name is `category[-id]`; the cardinal id is the id up to its first '+' (BEHAVIOUR: Message DB's
- * rules, byte by byte, no locale). Returned slices point into the name. "Absent" (p == NULL) and
+ * A name is `category[-id]`; the cardinal id is the id up to its first '+': Message DB's rules,
+ * byte by byte, no locale. Returned slices point into the name. "Absent" (p == NULL) and
  * "empty" are different answers. */
 #ifndef WEIR_RULES_STREAM_NAME_H
 #define WEIR_RULES_STREAM_NAME_H
@@ -36,7 +36,8 @@ bool weir_name_next_part(struct weir_slice list, size_t *at, struct weir_slice *
  * -3162216497309240828. */
 int64_t weir_hash_64(struct weir_slice bytes);
 
-/* |hash rem size|, defined for every hash, INT64_MIN included. size >= 1. */
+/* |hash rem size| with the truncating remainder, defined for every hash, INT64_MIN included.
+ * size >= 1. */
 int64_t weir_hash_member(int64_t hash, int64_t size);
 
 /* The member of a group of `size` that a stream belongs to; -1 where it has no id (then: nobody).

@@ -24,14 +24,15 @@ struct weir_token_hash {
  * "..". INVALID_REQUEST on `field` otherwise. */
 weir_status weir_namespace_check(struct weir_slice id, const char *field, struct weir_error *err);
 
-/* Writes a fresh token for the namespace and a NUL. BACKEND_ERROR where the system gives no random
- * bytes. */
+/* Writes a fresh token for the namespace and a NUL. INVALID_REQUEST on "namespace" for a bad id;
+ * BACKEND_ERROR where the system gives no random bytes. */
 weir_status weir_token_make(struct weir_slice namespace_id, char token[WEIR_TOKEN_MAX_BYTES + 1],
                             struct weir_error *err);
 
 /* The namespace that a token names, into `id` (not terminated), its length into *id_n. False where
- * it is no token: wrong prefix, missing part, random part not exactly 64 hex digits, namespace part
- * undecodable or not a valid id. */
+ * it is no token: wrong prefix, missing part, random part not exactly 64 hex digits of either case,
+ * namespace part not canonical base64url (padding, foreign characters, stray bits at the end) or
+ * not a valid id. `id` and *id_n are then undefined. Pure. */
 bool weir_token_parse(struct weir_slice token, uint8_t id[WEIR_NAMESPACE_MAX_BYTES], size_t *id_n);
 
 /* SHA-256 of the whole token. */

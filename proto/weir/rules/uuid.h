@@ -19,7 +19,8 @@ void weir_uuid_format(const struct weir_uuid *id, char text[WEIR_UUID_TEXT + 1])
 
 /* A new UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then a counter and random bits, so
  * that ids made by one process are strictly increasing as bytes, also when the clock goes back.
- * Thread-safe. Blocks only as getrandom does. False where the system gives no random bytes. */
+ * Thread-safe, and safe to use on both sides of a fork(). Blocks only as getrandom does. False
+ * where the system gives no random bytes, *id then unchanged. */
 bool weir_uuid_make_v7(struct weir_uuid *id);
 
 #endif

@@ -1,0 +1,14 @@
+/* Digests by libcrypto, for this folder's files. A system whose libcrypto cannot give MD5 or
+ * SHA-256 at all cannot run weir, and a made-up digest would send messages to the wrong reader: the
+ * first use then ends the program. Thread-safe. */
+#ifndef WEIR_RULES_DIGEST_H
+#define WEIR_RULES_DIGEST_H
+
+#include "weir/base/slice.h"
+
+enum { WEIR_MD5_BYTES = 16, WEIR_SHA256_BYTES = 32 };
+
+void weir_digest_md5(struct weir_slice bytes, uint8_t digest[WEIR_MD5_BYTES]);
+void weir_digest_sha256(struct weir_slice bytes, uint8_t digest[WEIR_SHA256_BYTES]);
+
+#endif
