@@ -332,11 +332,18 @@ static bool send_attempt(struct call *call, int64_t left_ms)
     return true;
 }
 
+/* Marks a failure that the server did not send. */
+static void add_url(struct call *call)
+{
+    weir_error_detail(&call->err, "url", "%s", call->client->url);
+}
+
 static bool fail_no_connection(struct call *call)
 {
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
                     "no connection to %s within %" PRIu32 " ms", call->client->url,
                     call->timeout_ms);
+    add_url(call);
     return false;
 }
 
@@ -344,6 +351,7 @@ static bool fail_no_reply(struct call *call)
 {
     (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED, "no reply from %s within %" PRIu32 " ms",
                     call->client->url, call->timeout_ms);
+    add_url(call);
     return false;
 }
 
@@ -359,6 +367,7 @@ static bool fail_transport(struct call *call, int rv)
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
                         nng_strerror(rv));
     }
+    add_url(call);
     return false;
 }
 

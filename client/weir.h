@@ -26,10 +26,11 @@
  * DeleteNamespace, ClearNamespace and DropChunks are never repeated.
  *
  * Errors. Functions return a weir_status, the server's own reason, unchanged; text and details are
- * in the error you pass, which you have initialised with weir_error_init. After DEADLINE_EXCEEDED
- * and BACKEND_UNAVAILABLE a write may or may not have happened; repeat it with the same message
- * ids. An error has room for about 2.5 KB of details; to see all details of a WriteStreams with
- * very many conflicts give it more room with weir_error_enlarge before the call.
+ * in the error you pass, which you have initialised with weir_error_init. A failure that did not
+ * come from the server (no connection, no reply in time) has a detail `url`. After
+ * DEADLINE_EXCEEDED and BACKEND_UNAVAILABLE a write may or may not have happened; repeat it with
+ * the same message ids. An error has room for about 2.5 KB of details; to see all details of a
+ * WriteStreams with very many conflicts give it more room with weir_error_enlarge before the call.
  *
  * Long replies. The server cuts a reply at its reply size and says so in `truncated`; the stubs
  * show that as it is. A weir_reader continues such reads for you.
@@ -92,10 +93,23 @@ struct weir_client_options {
     const char *tls_server_name;  // instead of the URL's host
 };
 
+#ifdef __cplusplus
+#define WEIR_CLIENT_OPTIONS_INIT \
+    {                            \
+    }
+#define WEIR_CALL_OPTIONS_INIT \
+    {                          \
+    }
+#else
 #define WEIR_CLIENT_OPTIONS_INIT \
     {                            \
         NULL                     \
     }
+#define WEIR_CALL_OPTIONS_INIT \
+    {                          \
+        0                      \
+    }
+#endif
 
 /* Makes a client and begins to connect. It does not wait for the server, which may come up later:
  * the first calls then wait for it until their deadlines. `options` may be NULL. INVALID_REQUEST
@@ -130,11 +144,6 @@ struct weir_call_options {
     const struct weir_call_metadata *metadata;  // further entries, e.g. "traceparent"
     size_t metadata_n;                          // at most 63
 };
-
-#define WEIR_CALL_OPTIONS_INIT \
-    {                          \
-        0                      \
-    }
 
 /* Frees a response of any rpc with all that belongs to it. NULL is allowed. */
 void weir_response_free(const void *response);

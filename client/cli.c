@@ -1,0 +1,258 @@
+#include "client/cli.h"
+
+#include "client/json_out.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TIMEOUT_S_DEFAULT = 10, TIMEOUT_S_MAX = 86400, TOKEN_FILE_BYTES_MAX = 4096 };
+
+/* What a server on SQLite leaves in its default data directory. */
+static const char default_token_file[] = "./weir-data/default.token";
+
+/* ---- options ---- */
+
+static const char *environment_of(const struct cli_option *options, int key)
+{
+    for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
+        if (o->key == key && o->env != NULL) {
+            const char *value = getenv(o->env);
+            return value == NULL || value[0] == '\0' ? NULL : value;
+        }
+    }
+    return NULL;
+}
+
+const char *cli_text(const struct cli *cli, int key)
+{
+    const char *given = cli_given(&cli->values, key);
+    if (given == NULL) {
+        given = environment_of(cli_common_options, key);
+    }
+    return given;
+}
+
+bool cli_flag(const struct cli *cli, int key)
+{
+    return cli_has(&cli->values, key);
+}
+
+static const char *name_of(const struct cli *cli, int key)
+{
+    const struct cli_option *tables[] = {cli->values.command->options, cli_common_options};
+    for (size_t t = 0; t < WEIR_COUNTOF(tables); t++) {
+        for (const struct cli_option *o = tables[t]; o != NULL && o->name != NULL; o++) {
+            if (o->key == key) {
+                return o->name;
+            }
+        }
+    }
+    return "?";
+}
+
+int cli_usage(const struct cli *cli, const char *format, ...)
+{
+    (void)fprintf(stderr, "weir %s: ", cli->values.command->name);
+    va_list args;
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nTry 'weir %s --help' for more.\n", cli->values.command->name);
+    return CLI_USAGE;
+}
+
+static bool parse_int64(const char *text, int64_t *value)
+{
+    char *end = NULL;
+    errno = 0;
+    const long long number = strtoll(text, &end, 10);
+    if (text[0] == '\0' || isspace((unsigned char)text[0]) || *end != '\0' || errno != 0) {
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t *value)
+{
+    const char *text = cli_text(cli, key);
+    int64_t number = 0;
+    if (text == NULL) {
+        return CLI_DONE;
+    }
+    if (!parse_int64(text, &number) || number < min || number > max) {
+        return cli_usage(cli, "--%s: '%s' is no whole number within %" PRId64 "..%" PRId64,
+                         name_of(cli, key), text, min, max);
+    }
+    *value = number;
+    return CLI_DONE;
+}
+
+int cli_count(const struct cli *cli, int key, int64_t *value)
+{
+    const char *text = cli_text(cli, key);
+    if (text != NULL && strcmp(text, "all") == 0) {
+        *value = -1;
+        return CLI_DONE;
+    }
+    return cli_int64(cli, key, 0, INT64_MAX, value);
+}
+
+/* ---- the token ---- */
+
+/* The first line of a file, without blanks at its end; freed by the caller. NULL with errno set, 0
+ * where the file holds nothing. */
+static char *first_line(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return NULL;
+    }
+    char line[TOKEN_FILE_BYTES_MAX];
+    errno = 0;
+    char *got = fgets(line, sizeof line, file);
+    const int failure = errno;
+    (void)fclose(file);
+    if (got == NULL) {
+        errno = failure;
+        return NULL;
+    }
+    size_t n = strlen(line);
+    while (n > 0 && isspace((unsigned char)line[n - 1])) {
+        n--;
+    }
+    line[n] = '\0';
+    char *copy = n == 0 ? NULL : strdup(line);
+    memset(line, 0, sizeof line);
+    errno = 0;
+    return copy;
+}
+
+static int read_token_file(struct cli *cli, const char *path)
+{
+    cli->token = first_line(path);
+    if (cli->token == NULL) {
+        return cli_broken(cli, "", "no token in '%s': %s", path,
+                          errno == 0 ? "it is empty" : strerror(errno));
+    }
+    return CLI_DONE;
+}
+
+/* An option beats the environment, a token there beats a file's name; the file that the server made
+ * comes last. */
+static int find_token(struct cli *cli)
+{
+    const char *path = cli_given(&cli->values, CLI_TOKEN_FILE);
+    if (path != NULL) {
+        return read_token_file(cli, path);
+    }
+    const char *token = getenv("WEIR_TOKEN");
+    if (token != NULL && token[0] != '\0') {
+        cli->token = strdup(token);
+        return CLI_DONE;
+    }
+    path = cli_text(cli, CLI_TOKEN_FILE);
+    if (path != NULL) {
+        return read_token_file(cli, path);
+    }
+    cli->token = first_line(default_token_file);
+    return CLI_DONE;
+}
+
+/* ---- the server ---- */
+
+static int take_timeout(struct cli *cli, uint32_t *timeout_ms)
+{
+    const char *text = cli_text(cli, CLI_TIMEOUT);
+    double seconds = TIMEOUT_S_DEFAULT;
+    if (text != NULL) {
+        char *end = NULL;
+        seconds = strtod(text, &end);
+        if (end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= TIMEOUT_S_MAX)) {
+            return cli_usage(cli, "--timeout: '%s' is no number of seconds within 0.001..%d", text,
+                             TIMEOUT_S_MAX);
+        }
+    }
+    *timeout_ms = (uint32_t)(seconds * 1000.0);
+    return CLI_DONE;
+}
+
+int cli_connect(struct cli *cli)
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = cli_text(cli, CLI_SERVER);
+    options.tls_ca_file = cli_text(cli, CLI_TLS_CA);
+    options.tls_cert_file = cli_text(cli, CLI_TLS_CERT);
+    options.tls_key_file = cli_text(cli, CLI_TLS_KEY);
+    int status = take_timeout(cli, &options.timeout_ms);
+    if (status == CLI_DONE) {
+        status = find_token(cli);
+    }
+    if (status != CLI_DONE) {
+        return status;
+    }
+    options.token = cli->token;
+    cli->call.namespace_id = cli_text(cli, CLI_NAMESPACE);
+    if (weir_client_open(&options, &cli->client, &cli->err) != WEIR_OK) {
+        return cli_usage(cli, "%s", cli->err.text);
+    }
+    return CLI_DONE;
+}
+
+/* ---- what went wrong ---- */
+
+static void put_details(const struct weir_error *err)
+{
+    size_t at = 0;
+    const char *key = NULL;
+    const char *value = NULL;
+    while (weir_error_next_detail(err, &at, &key, &value)) {
+        (void)fprintf(stderr, "  %s: ", key);
+        json_put_plain(stderr, weir_slice_of(value));
+        (void)fputc('\n', stderr);
+    }
+}
+
+int cli_failed(const struct cli *cli)
+{
+    const struct weir_error *err = &cli->err;
+    (void)fprintf(stderr, "weir: %s: ", weir_status_name(err->status));
+    json_put_plain(stderr, weir_slice_of(err->text));
+    (void)fputc('\n', stderr);
+    put_details(err);
+    const bool has_no_answer = weir_error_get_detail(err, "url") != NULL;
+    return has_no_answer || err->status == WEIR_DEADLINE_EXCEEDED ? CLI_UNREACHABLE : CLI_REFUSED;
+}
+
+int cli_broken(const struct cli *cli, const char *reason, const char *format, ...)
+{
+    (void)cli;
+    (void)fprintf(stderr, "weir: %s%s", reason, reason[0] == '\0' ? "" : ": ");
+    va_list args;
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+    return CLI_REFUSED;
+}
+
+/* ---- output ---- */
+
+bool cli_is_for_people(const struct cli *cli)
+{
+    const char *format = cli_text(cli, CLI_FORMAT);
+    return format == NULL ? isatty(STDOUT_FILENO) != 0 : strcmp(format, "json") != 0;
+}
+
+int cli_flush(const struct cli *cli)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return cli_broken(cli, "", "standard output: %s", strerror(errno));
+    }
+    return CLI_DONE;
+}

@@ -1,0 +1,68 @@
+/* What every command of the program stands on: its options with their types, the connection, and
+ * one way to say what went wrong.
+ *
+ * A command is a function from `struct cli` to an exit status. It runs on the main thread. */
+#ifndef WEIR_CLIENT_CLI_H
+#define WEIR_CLIENT_CLI_H
+
+#include "client/cli_options.h"
+#include "client/weir.h"
+
+struct cli {
+    struct cli_values values;
+    struct weir_client *client;     // after cli_connect
+    struct weir_call_options call;  // for every call: namespace and time limit
+    struct weir_error err;          // of the last call
+    char *token;                    // NULL if there is none
+};
+
+/* ---- options, with their types ---- */
+
+/* The option's value or that of its environment variable; NULL if neither is given. */
+const char *cli_text(const struct cli *cli, int key);
+bool cli_flag(const struct cli *cli, int key);
+
+/* All of these return CLI_DONE, with the value set, or CLI_USAGE after one line on standard error.
+ * Where the option was not given the value stays as it is. */
+int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t *value);
+
+/* A number or "all", which is -1. */
+int cli_count(const struct cli *cli, int key, int64_t *value);
+
+/* Says on standard error what is wrong with the command line; returns CLI_USAGE. */
+int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- the server ---- */
+
+/* Opens the client with the server, token, TLS files and time limit of the options, the environment
+ * or the defaults. CLI_DONE, or another status after saying why. */
+int cli_connect(struct cli *cli);
+
+/* Says on standard error what cli->err holds: the reason code, the text, the details. Returns
+ * CLI_UNREACHABLE where no answer came from a server, else CLI_REFUSED. */
+int cli_failed(const struct cli *cli);
+
+/* The same for something else than a call, with a reason code or none ("" ). */
+int cli_broken(const struct cli *cli, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- output ---- */
+
+/* What people read, or what programs do: -o, else whether standard output is a terminal. */
+bool cli_is_for_people(const struct cli *cli);
+
+/* Flushes standard output: CLI_DONE or, after saying so, CLI_REFUSED where it cannot be written. */
+int cli_flush(const struct cli *cli);
+
+/* ---- the commands ---- */
+
+int cmd_category(struct cli *cli);
+int cmd_health(struct cli *cli);
+int cmd_import(struct cli *cli);
+int cmd_info(struct cli *cli);
+int cmd_last(struct cli *cli);
+int cmd_read(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_write(struct cli *cli);
+
+#endif

@@ -1,0 +1,112 @@
+/* The commands of the program `weir` and their options: one table, from which command lines are
+ * parsed and from which help, man pages and the shell's completion are made. */
+#ifndef WEIR_CLIENT_CLI_OPTIONS_H
+#define WEIR_CLIENT_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cli;
+
+enum { CLI_ARGS_MAX = 8, CLI_VALUES_MAX = 128 };
+
+/* Exit statuses of every command. */
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_REFUSED = 1,     // by the server, or by what was given to it
+    CLI_USAGE = 2,       // wrong command line
+    CLI_UNREACHABLE = 3  // no server in time
+};
+
+/* How an option is told from the others; one that has a short form is its letter. */
+enum cli_key {
+    CLI_ADMIN = 256,
+    CLI_ALL,
+    CLI_BACKWARD,
+    CLI_BATCH,
+    CLI_CATEGORY,
+    CLI_CONFIRM,
+    CLI_CONTEXT,
+    CLI_CORRELATION,
+    CLI_DESCRIPTION,
+    CLI_DURABLE,
+    CLI_EVENTODB,
+    CLI_EXEC,
+    CLI_EXPECT,
+    CLI_FORCE,
+    CLI_FROM,
+    CLI_GLOBAL_FROM,
+    CLI_GROUP,
+    CLI_GZIP,
+    CLI_HEADERS_ONLY,
+    CLI_ID,
+    CLI_LIMIT,
+    CLI_METADATA,
+    CLI_NAMESPACE,
+    CLI_NEW_TOKEN_FILE,
+    CLI_OUTPUT_FILE,
+    CLI_PREFIX,
+    CLI_SERVER,
+    CLI_SINCE,
+    CLI_STREAM,
+    CLI_TIMEOUT,
+    CLI_TLS_CA,
+    CLI_TLS_CERT,
+    CLI_TLS_KEY,
+    CLI_TOKEN_FILE,
+    CLI_TYPE,
+    CLI_UNTIL,
+    CLI_FORMAT = 'o'
+};
+
+struct cli_option {
+    int key;                   // enum cli_key
+    const char *name;          // without "--"
+    const char *arg;           // metavariable; NULL for a flag
+    const char *env;           // variable that stands in for it; NULL if none
+    const char *doc;           // one sentence without full stop
+    const char *const *words;  // the values it takes, NULL-terminated; NULL if any
+};
+
+struct cli_command {
+    const char *name;     // "write", "namespace create"
+    const char *args;     // "STREAM TYPE [DATA]"; "" if none
+    const char *summary;  // for the list of commands
+    const char *text;     // paragraphs for its help and man page
+    int (*run)(struct cli *cli);
+    const struct cli_option *options;  // of its own; ends with a NULL name; NULL if none
+    size_t args_min;
+    size_t args_max;
+};
+
+/* Defined in cli_commands.c; both end with a NULL name. */
+extern const struct cli_command cli_commands[];
+extern const struct cli_option cli_common_options[];
+
+/* What was given. Texts are argv's own. */
+struct cli_values {
+    const struct cli_command *command;
+    const char *args[CLI_ARGS_MAX];
+    size_t args_n;
+    struct {
+        int key;
+        const char *text;  // NULL for a flag
+    } options[CLI_VALUES_MAX];
+    size_t options_n;
+};
+
+/* Parses a command line. Help and version are printed and end the program with 0, a wrong line with
+ * CLI_USAGE and one line on standard error. Returns only with a command. */
+void cli_parse(int argc, char **argv, struct cli_values *values);
+
+/* The last value given for an option on the command line, NULL if none. */
+const char *cli_given(const struct cli_values *values, int key);
+bool cli_has(const struct cli_values *values, int key);
+
+/* The values of a repeated option, one after the other: start with *at = 0. */
+const char *cli_next(const struct cli_values *values, int key, size_t *at);
+
+/* The command of this name, whose words may be two; NULL if there is none. */
+const struct cli_command *cli_find_command(const char *name);
+
+#endif

@@ -1,0 +1,206 @@
+/* weir import. */
+#include "client/cli.h"
+#include "client/lines.h"
+#include "client/record.h"
+#include "weir/base/arena.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BATCH_RECORDS = 1000, BATCH_BYTES = 16 << 20 };
+
+/* Progress is shown no more often than this. */
+#define PROGRESS_EVERY_US ((int64_t)200000)
+
+struct import {
+    struct cli *cli;
+    struct lines *lines;
+    bool is_eventodb;
+    bool shows_progress;
+    int64_t started_us;
+    int64_t shown_us;
+    /* The batch being filled. Texts are in `arena`. */
+    struct weir_arena arena;
+    Weir__V1__ImportedMessage messages[BATCH_RECORDS];
+    Weir__V1__ImportedMessage *pointers[BATCH_RECORDS];
+    long long line_numbers[BATCH_RECORDS];
+    size_t batch_n;
+    /* Sums over the batches stored. */
+    int64_t records;  // read, stored or not
+    int64_t imported;
+    int64_t skipped;
+    int64_t max_global_position;
+};
+
+static double seconds_since(int64_t start_us)
+{
+    return (double)(weir_monotonic_us() - start_us) / 1e6;
+}
+
+static void show_progress(struct import *im, bool is_last)
+{
+    const int64_t now = weir_monotonic_us();
+    if (!im->shows_progress || (!is_last && now - im->shown_us < PROGRESS_EVERY_US)) {
+        return;
+    }
+    im->shown_us = now;
+    const double seconds = seconds_since(im->started_us);
+    const int64_t done = im->imported + im->skipped;
+    (void)fprintf(stderr, "\r%" PRId64 " records, %.0f/s, gpos %" PRId64 "%s", done,
+                  seconds > 0 ? (double)done / seconds : 0.0, im->max_global_position,
+                  is_last ? "\n" : "    ");
+}
+
+/* What has been stored although the import failed. */
+static int say_stored(const struct import *im, int status)
+{
+    if (im->shows_progress && im->shown_us != 0) {
+        (void)fputc('\n', stderr);
+    }
+    (void)fprintf(stderr,
+                  "weir: stopped; stored before: %" PRId64 " records imported, %" PRId64
+                  " skipped as identical, last gpos %" PRId64 "\n",
+                  im->imported, im->skipped, im->max_global_position);
+    return status;
+}
+
+/* The server counts records from 1 within the batch. */
+static int fail_batch(struct import *im)
+{
+    const char *detail = weir_error_get_detail(&im->cli->err, "record");
+    const long record = detail == NULL ? 0 : strtol(detail, NULL, 10);
+    const int status = cli_failed(im->cli);
+    if (record >= 1 && (size_t)record <= im->batch_n) {
+        (void)fprintf(stderr, "  that is line %lld, record %" PRId64 " of the input\n",
+                      im->line_numbers[record - 1],
+                      im->records - (int64_t)im->batch_n + (int64_t)record);
+    }
+    return say_stored(im, status);
+}
+
+static int send_batch(struct import *im)
+{
+    if (im->batch_n == 0) {
+        return CLI_DONE;
+    }
+    Weir__V1__ImportMessagesRequest request = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
+    request.messages = im->pointers;
+    request.n_messages = im->batch_n;
+    Weir__V1__ImportMessagesResponse *response = NULL;
+    if (weir_message_store_import_messages(im->cli->client, &request, &im->cli->call, &response,
+                                           &im->cli->err) != WEIR_OK) {
+        return fail_batch(im);
+    }
+    im->imported += response->imported;
+    im->skipped += response->skipped_identical;
+    if (response->max_global_position > im->max_global_position) {
+        im->max_global_position = response->max_global_position;
+    }
+    weir_response_free(response);
+    im->batch_n = 0;
+    weir_arena_reset(&im->arena);
+    show_progress(im, false);
+    return CLI_DONE;
+}
+
+static int fail_record(struct import *im)
+{
+    const struct weir_error *err = &im->cli->err;
+    (void)fprintf(stderr, "weir: %s: line %lld, record %" PRId64 ": %s\n",
+                  weir_status_name(err->status), lines_number(im->lines), im->records + 1,
+                  err->text);
+    return say_stored(im, CLI_REFUSED);
+}
+
+static bool is_blank(struct weir_slice line)
+{
+    for (size_t i = 0; i < line.n; i++) {
+        if (line.p[i] != ' ' && line.p[i] != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The line's bytes are the reader's, the batch's are the arena's. */
+static int add_record(struct import *im, struct weir_slice line)
+{
+    struct weir_slice kept;
+    if (!weir_arena_copy(&im->arena, line, &kept)) {
+        return cli_broken(im->cli, "", "out of memory");
+    }
+    Weir__V1__ImportedMessage *message = &im->messages[im->batch_n];
+    if (record_parse(kept, im->is_eventodb, &im->arena, message, &im->cli->err) != WEIR_OK) {
+        return fail_record(im);
+    }
+    im->pointers[im->batch_n] = message;
+    im->line_numbers[im->batch_n] = lines_number(im->lines);
+    im->batch_n++;
+    im->records++;
+    const bool is_full = im->batch_n == BATCH_RECORDS || im->arena.used_bytes >= BATCH_BYTES;
+    return is_full ? send_batch(im) : CLI_DONE;
+}
+
+static int import_lines(struct import *im)
+{
+    struct weir_slice line;
+    while (lines_next(im->lines, &line, &im->cli->err) == WEIR_OK) {
+        if (line.p == NULL) {
+            return send_batch(im);
+        }
+        const int status = is_blank(line) ? CLI_DONE : add_record(im, line);
+        if (status != CLI_DONE) {
+            return status;
+        }
+    }
+    (void)fprintf(stderr, "weir: %s: after line %lld: %s\n", weir_status_name(im->cli->err.status),
+                  lines_number(im->lines), im->cli->err.text);
+    return say_stored(im, CLI_REFUSED);
+}
+
+static void put_summary(struct import *im)
+{
+    show_progress(im, true);
+    const double seconds = seconds_since(im->started_us);
+    if (cli_is_for_people(im->cli)) {
+        (void)printf("imported %" PRId64 " records, skipped %" PRId64
+                     " identical ones, last gpos %" PRId64 ", in %.1f s\n",
+                     im->imported, im->skipped, im->max_global_position, seconds);
+    } else {
+        (void)printf("{\"imported\":%" PRId64 ",\"skipped_identical\":%" PRId64
+                     ",\"max_gpos\":%" PRId64 ",\"seconds\":%.3f}\n",
+                     im->imported, im->skipped, im->max_global_position, seconds);
+    }
+}
+
+int cmd_import(struct cli *cli)
+{
+    int status = cli_connect(cli);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    struct import *im = calloc(1, sizeof *im);
+    if (im == NULL) {
+        return cli_broken(cli, "", "out of memory");
+    }
+    im->cli = cli;
+    im->is_eventodb = cli_flag(cli, CLI_EVENTODB);
+    im->shows_progress = isatty(STDERR_FILENO) != 0;
+    im->started_us = weir_monotonic_us();
+    weir_arena_init(&im->arena, SIZE_MAX, 2 * (size_t)BATCH_BYTES);
+    const char *path = cli->values.args_n == 0 ? NULL : cli->values.args[0];
+    if (lines_open(path, cli_flag(cli, CLI_GZIP), &im->lines, &cli->err) == WEIR_OK) {
+        status = import_lines(im);
+    } else {
+        status = cli_broken(cli, "", "%s", cli->err.text);
+    }
+    if (status == CLI_DONE) {
+        put_summary(im);
+    }
+    lines_close(im->lines);
+    weir_arena_fini(&im->arena);
+    free(im);
+    return status;
+}

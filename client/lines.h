@@ -1,0 +1,31 @@
+/* Lines of a file or of standard input, plain or gzip. */
+#ifndef WEIR_CLIENT_LINES_H
+#define WEIR_CLIENT_LINES_H
+
+#include "weir/base/status.h"
+
+enum {
+    /* A record holds at most 16 MiB of data and metadata, each byte of which JSON can write as six.
+     */
+    LINE_BYTES_MAX = 100 << 20
+};
+
+struct lines;
+
+/* Opens `path`, or standard input for NULL or "-". gzip is recognised by itself; `must_be_gzip`
+ * refuses everything else. INVALID_REQUEST with the reason where it cannot be opened. */
+weir_status lines_open(const char *path, bool must_be_gzip, struct lines **lines,
+                       struct weir_error *err);
+
+/* The next line without its end ("\n" or "\r\n"), valid until the next call; absent after the last.
+ * INVALID_RECORD for a line beyond LINE_BYTES_MAX, for input that cannot be read, and for a gzip
+ * stream that is damaged or ends too early. Once it has failed it fails again. */
+weir_status lines_next(struct lines *lines, struct weir_slice *line, struct weir_error *err);
+
+/* The number of the line last returned, from 1. */
+long long lines_number(const struct lines *lines);
+
+/* NULL is allowed. */
+void lines_close(struct lines *lines);
+
+#endif

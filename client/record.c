@@ -1,0 +1,449 @@
+#include "client/record.h"
+
+#include "client/json_out.h"
+#include "weir/rules/json_text.h"
+#include "weir/rules/limits.h"
+#include "weir/rules/time_text.h"
+#include "weir/rules/uuid.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+/* ---- writing ---- */
+
+static void put_text_member(FILE *out, const char *name, const char *text)
+{
+    (void)fprintf(out, "\"%s\":", name);
+    json_put_string(out, weir_slice_of(text));
+    (void)fputc(',', out);
+}
+
+static void put_json_member(FILE *out, const char *name, bool is_present, ProtobufCBinaryData json)
+{
+    if (is_present) {
+        (void)fprintf(out, "\"%s\":", name);
+        json_put_text(out, weir_slice(json.data, json.len));
+        (void)fputc(',', out);
+    }
+}
+
+static void put_head(FILE *out, const char *id, const char *stream, const char *type)
+{
+    (void)fputc('{', out);
+    put_text_member(out, "id", id == NULL ? "" : id);
+    put_text_member(out, "stream", stream == NULL ? "" : stream);
+    put_text_member(out, "type", type == NULL ? "" : type);
+}
+
+static void put_positions(FILE *out, int64_t position, int64_t global_position)
+{
+    (void)fprintf(out, "\"pos\":%" PRId64 ",\"gpos\":%" PRId64 ",", position, global_position);
+}
+
+static void put_time(FILE *out, int64_t time_us)
+{
+    char time[WEIR_TIME_TEXT + 1] = "";
+    (void)weir_time_format(time_us, time);
+    (void)fprintf(out, "\"time\":\"%s\"", time);
+}
+
+void record_write(FILE *out, const Weir__V1__Message *message)
+{
+    put_head(out, message->id, message->stream_name, message->type);
+    put_positions(out, message->position, message->global_position);
+    put_json_member(out, "data", message->has_data, message->data);
+    put_json_member(out, "meta", message->has_metadata, message->metadata);
+    put_time(out, message->time_us);
+    (void)fputs("}\n", out);
+}
+
+void record_write_written(FILE *out, const char *stream, const char *type,
+                          const Weir__V1__WrittenMessage *written, bool is_duplicate)
+{
+    put_head(out, written->id, stream, type);
+    put_positions(out, written->position, written->global_position);
+    put_time(out, written->time_us);
+    (void)fputs(is_duplicate ? ",\"duplicate\":true}\n" : "}\n", out);
+}
+
+/* ---- taking an object apart ---- */
+
+static void skip_blanks(struct weir_slice text, size_t *at)
+{
+    while (*at < text.n && (text.p[*at] == ' ' || text.p[*at] == '\t' || text.p[*at] == '\n' ||
+                            text.p[*at] == '\r')) {
+        (*at)++;
+    }
+}
+
+/* Past the string that begins at *at. */
+static bool skip_string(struct weir_slice text, size_t *at)
+{
+    if (*at >= text.n || text.p[*at] != '"') {
+        return false;
+    }
+    for (size_t i = *at + 1; i < text.n; i++) {
+        if (text.p[i] == '\\') {
+            i++;
+        } else if (text.p[i] == '"') {
+            *at = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_value_end(uint8_t c)
+{
+    return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Past an array or object: brackets are only counted, the value is checked as JSON afterwards. */
+static bool skip_nested(struct weir_slice text, size_t *at)
+{
+    size_t depth = 0;
+    while (*at < text.n) {
+        const uint8_t c = text.p[*at];
+        if (c == '"') {
+            if (!skip_string(text, at)) {
+                return false;
+            }
+            continue;
+        }
+        (*at)++;
+        if (c == '{' || c == '[') {
+            depth++;
+        } else if ((c == '}' || c == ']') && --depth == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool skip_value(struct weir_slice text, size_t *at)
+{
+    if (*at >= text.n) {
+        return false;
+    }
+    const uint8_t c = text.p[*at];
+    if (c == '"') {
+        return skip_string(text, at);
+    }
+    if (c == '{' || c == '[') {
+        return skip_nested(text, at);
+    }
+    const size_t start = *at;
+    while (*at < text.n && !is_value_end(text.p[*at])) {
+        (*at)++;
+    }
+    return *at > start;
+}
+
+static const char *take_member(struct weir_slice text, size_t *at, struct weir_slice *key,
+                               struct weir_slice *value)
+{
+    skip_blanks(text, at);
+    const size_t key_at = *at;
+    if (!skip_string(text, at)) {
+        return "a member has no name";
+    }
+    *key = weir_slice(text.p + key_at, *at - key_at);
+    skip_blanks(text, at);
+    if (*at >= text.n || text.p[*at] != ':') {
+        return "a member has no ':'";
+    }
+    (*at)++;
+    skip_blanks(text, at);
+    const size_t value_at = *at;
+    if (!skip_value(text, at)) {
+        return "a member has no value";
+    }
+    *value = weir_slice(text.p + value_at, *at - value_at);
+    return NULL;
+}
+
+/* The end of the object must be the end of the text. */
+static const char *end_object(struct weir_slice text, size_t at)
+{
+    skip_blanks(text, &at);
+    return at == text.n ? NULL : "text follows the object";
+}
+
+bool record_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
+                        struct weir_slice *value, const char **fault)
+{
+    const bool is_first = *at == 0;
+    *fault = NULL;
+    skip_blanks(text, at);
+    const uint8_t c = *at < text.n ? text.p[*at] : 0;
+    if (is_first && c != '{') {
+        *fault = "no JSON object";
+        return false;
+    }
+    if (!is_first && c == '}') {
+        *fault = end_object(text, *at + 1);
+        return false;
+    }
+    if (!is_first && c != ',') {
+        *fault = "a member is not followed by ',' or '}'";
+        return false;
+    }
+    (*at)++;
+    if (is_first) {
+        size_t end = *at;
+        skip_blanks(text, &end);
+        if (end < text.n && text.p[end] == '}') {
+            *fault = end_object(text, end + 1);
+            return false;
+        }
+    }
+    *fault = take_member(text, at, key, value);
+    return *fault == NULL;
+}
+
+/* ---- reading ---- */
+
+enum field {
+    FIELD_ID,
+    FIELD_STREAM,
+    FIELD_TYPE,
+    FIELD_POS,
+    FIELD_GPOS,
+    FIELD_TIME,
+    REQUIRED_FIELDS,
+    FIELD_DATA = REQUIRED_FIELDS,
+    FIELD_META,
+    FIELDS
+};
+
+static const char *const field_names[FIELDS] = {
+    [FIELD_ID] = "id",     [FIELD_STREAM] = "stream", [FIELD_TYPE] = "type", [FIELD_POS] = "pos",
+    [FIELD_GPOS] = "gpos", [FIELD_TIME] = "time",     [FIELD_DATA] = "data", [FIELD_META] = "meta",
+};
+
+struct reading {
+    struct weir_arena *arena;
+    struct weir_error *err;
+    struct weir_slice values[FIELDS];  // raw JSON text; absent if not given
+};
+
+static weir_status fail(struct weir_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static weir_status fail(struct weir_error *err, const char *format, ...)
+{
+    char reason[256];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    (void)weir_fail(err, WEIR_INVALID_RECORD, "%s", reason);
+    weir_error_detail(err, "reason", "%s", reason);
+    return WEIR_INVALID_RECORD;
+}
+
+/* The value must be JSON; the reason comes from the check. */
+static weir_status check_json(struct reading *r, struct weir_slice value, const char *name)
+{
+    struct weir_error fault;
+    weir_error_init(&fault);
+    if (weir_json_check(value, name, NULL, NULL, 0, &fault) != WEIR_OK) {
+        return fail(r->err, "%s", fault.text);
+    }
+    return WEIR_OK;
+}
+
+/* A checked string without quotes and escapes, with a NUL behind it. */
+static weir_status take_string(struct reading *r, struct weir_slice value, const char *name,
+                               struct weir_slice *text)
+{
+    if (value.n == 0 || value.p[0] != '"') {
+        return fail(r->err, "%s: no string", name);
+    }
+    const weir_status st = check_json(r, value, name);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    uint8_t *out = weir_arena_bytes(r->arena, value.n + 1);
+    size_t n = 0;
+    if (out == NULL) {
+        return weir_fail(r->err, WEIR_LIMIT_EXCEEDED, "a batch takes too much memory");
+    }
+    if (!weir_json_unescape(value, out, &n)) {
+        return fail(r->err, "%s: no string", name);
+    }
+    out[n] = '\0';
+    *text = weir_slice(out, n);
+    return WEIR_OK;
+}
+
+static weir_status find_field(struct reading *r, struct weir_slice key, enum field *field)
+{
+    struct weir_slice name = weir_slice(key.p + 1, key.n - 2);
+    if (memchr(name.p, '\\', name.n) != NULL) {
+        const weir_status st = take_string(r, key, "a member's name", &name);
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+    *field = FIELDS;
+    for (unsigned f = 0; f < FIELDS; f++) {
+        if (weir_slice_is(name, field_names[f])) {
+            *field = (enum field)f;
+        }
+    }
+    return WEIR_OK;
+}
+
+static weir_status take_members(struct reading *r, struct weir_slice line)
+{
+    size_t at = 0;
+    struct weir_slice key;
+    struct weir_slice value;
+    const char *fault = NULL;
+    while (record_next_member(line, &at, &key, &value, &fault)) {
+        enum field field = FIELDS;
+        weir_status st = find_field(r, key, &field);
+        if (st == WEIR_OK && field == FIELDS) {
+            st = check_json(r, key, "a member's name");
+        }
+        if (st == WEIR_OK && field == FIELDS) {
+            st = check_json(r, value, "an unknown member");
+        }
+        if (st != WEIR_OK) {
+            return st;
+        }
+        if (field != FIELDS) {
+            r->values[field] = value;
+        }
+    }
+    return fault == NULL ? WEIR_OK : fail(r->err, "%s", fault);
+}
+
+/* Digits alone, within 0..max. */
+static weir_status take_position(struct reading *r, enum field field, int64_t min,
+                                 int64_t *position)
+{
+    const struct weir_slice digits = r->values[field];
+    int64_t value = 0;
+    bool is_valid = digits.n > 0 && (digits.n == 1 || digits.p[0] != '0');
+    for (size_t i = 0; i < digits.n && is_valid; i++) {
+        is_valid = digits.p[i] >= '0' && digits.p[i] <= '9' &&
+                   value <= (WEIR_IMPORT_POSITION_MAX - (digits.p[i] - '0')) / 10;
+        value = is_valid ? value * 10 + (digits.p[i] - '0') : value;
+    }
+    if (!is_valid || value < min) {
+        return fail(r->err, "%s: no whole number within %" PRId64 "..2^62", field_names[field],
+                    min);
+    }
+    *position = value;
+    return WEIR_OK;
+}
+
+static weir_status take_id(struct reading *r, Weir__V1__ImportedMessage *m)
+{
+    struct weir_slice text;
+    const weir_status st = take_string(r, r->values[FIELD_ID], "id", &text);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_uuid id;
+    if (!weir_uuid_parse(text, &id)) {
+        return fail(r->err, "id: no UUID");
+    }
+    m->id = (char *)(uintptr_t)text.p;
+    return WEIR_OK;
+}
+
+static weir_status take_time(struct reading *r, Weir__V1__ImportedMessage *m)
+{
+    struct weir_slice text;
+    const weir_status st = take_string(r, r->values[FIELD_TIME], "time", &text);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (!weir_time_parse(text, &m->time_us)) {
+        return fail(r->err, "time: no RFC 3339 time");
+    }
+    m->has_time_us = true;
+    return WEIR_OK;
+}
+
+static weir_status take_names(struct reading *r, Weir__V1__ImportedMessage *m)
+{
+    struct weir_slice stream;
+    struct weir_slice type;
+    weir_status st = take_string(r, r->values[FIELD_STREAM], "stream", &stream);
+    if (st == WEIR_OK) {
+        st = take_string(r, r->values[FIELD_TYPE], "type", &type);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (stream.n == 0) {
+        return fail(r->err, "stream: empty");
+    }
+    m->stream_name = (char *)(uintptr_t)stream.p;
+    m->type = (char *)(uintptr_t)type.p;
+    return WEIR_OK;
+}
+
+static weir_status take_json(struct reading *r, enum field field, ProtobufCBinaryData *json,
+                             protobuf_c_boolean *has_json)
+{
+    const struct weir_slice value = r->values[field];
+    *has_json = value.p != NULL;
+    json->data = (uint8_t *)(uintptr_t)value.p;
+    json->len = value.n;
+    return value.p == NULL ? WEIR_OK : check_json(r, value, field_names[field]);
+}
+
+static weir_status fill(struct reading *r, Weir__V1__ImportedMessage *m)
+{
+    weir_status st = take_id(r, m);
+    if (st == WEIR_OK) {
+        st = take_names(r, m);
+    }
+    if (st == WEIR_OK) {
+        st = take_position(r, FIELD_POS, 0, &m->position);
+    }
+    if (st == WEIR_OK) {
+        st = take_position(r, FIELD_GPOS, 1, &m->global_position);
+    }
+    if (st == WEIR_OK) {
+        st = take_time(r, m);
+    }
+    if (st == WEIR_OK) {
+        st = take_json(r, FIELD_DATA, &m->data, &m->has_data);
+    }
+    if (st == WEIR_OK) {
+        st = take_json(r, FIELD_META, &m->metadata, &m->has_metadata);
+    }
+    m->has_position = true;
+    m->has_global_position = true;
+    return st;
+}
+
+weir_status record_parse(struct weir_slice line, bool is_eventodb, struct weir_arena *arena,
+                         Weir__V1__ImportedMessage *message, struct weir_error *err)
+{
+    struct reading r = {.arena = arena, .err = err};
+    weir_status st = take_members(&r, line);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    for (unsigned f = 0; f < REQUIRED_FIELDS; f++) {
+        if (r.values[f].p == NULL) {
+            return fail(err, "%s: missing", field_names[f]);
+        }
+    }
+    if (is_eventodb && weir_slice_is(r.values[FIELD_META], "null")) {
+        r.values[FIELD_META] = weir_slice(NULL, 0);
+    }
+    Weir__V1__ImportedMessage filled = WEIR__V1__IMPORTED_MESSAGE__INIT;
+    st = fill(&r, &filled);
+    if (st == WEIR_OK) {
+        *message = filled;
+    }
+    return st;
+}

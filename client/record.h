@@ -1,0 +1,40 @@
+/* Messages as lines of text: one JSON object each,
+ *
+ *     {"id","stream","type","pos","gpos","data","meta","time"}
+ *
+ * which is what `weir` prints and what export and import exchange, with EventoDB as well. A missing
+ * `data` or `meta` is an absent one and `null` is JSON's null. data and meta are the stored JSON
+ * text itself, so that nothing is lost on the way, numbers included. */
+#ifndef WEIR_CLIENT_RECORD_H
+#define WEIR_CLIENT_RECORD_H
+
+#include "weir/base/arena.h"
+#include "weir/base/status.h"
+#include "weir/v1/message_store.pb-c.h"
+
+#include <stdio.h>
+
+/* Writes the message and a line end. Absent data and metadata are left out; a time before year 0 or
+ * after year 9999 is written as "". Errors stay in the stream. */
+void record_write(FILE *out, const Weir__V1__Message *message);
+
+/* What is known of a message that has just been written: the same members but data and meta and,
+ * where this very write had been stored before, "duplicate":true. */
+void record_write_written(FILE *out, const char *stream, const char *type,
+                          const Weir__V1__WrittenMessage *written, bool is_duplicate);
+
+/* Reads one line, without its end. The message's texts are cut from `arena` or point into `line`.
+ * Unknown members are ignored, of a member given twice the last counts. `is_eventodb`: a `meta` of
+ * null is an absent one. INVALID_RECORD with the reason as text and detail, LIMIT_EXCEEDED past the
+ * arena's cap; *message is set only on OK. */
+weir_status record_parse(struct weir_slice line, bool is_eventodb, struct weir_arena *arena,
+                         Weir__V1__ImportedMessage *message, struct weir_error *err);
+
+/* Walks the members of a JSON object: start with *at = 0. Gives the raw text of the key, with its
+ * quotes, and of the value; neither has been checked beyond where it ends, so that a value may be
+ * nested as deeply as a value may be although it stands in an object. False at the end, with *fault
+ * NULL, and where the text is no object, with *fault saying why. */
+bool record_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
+                        struct weir_slice *value, const char **fault);
+
+#endif
