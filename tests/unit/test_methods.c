@@ -1,11 +1,11 @@
 /* The generated code: the method table, the server's dispatch and the client's stubs. The two
  * functions that the stubs need of the client library are played by this file. */
+#include "tests/lib/check_main.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
 #include "weir/v1/stubs.h"
 #include "weir/wire/invoke.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -251,9 +251,5 @@ static Suite *methods_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(methods_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return check_main(methods_suite());
 }

@@ -1,8 +1,8 @@
 /* protobuf-c decoding into an arena. */
+#include "tests/lib/check_main.h"
 #include "weir/v1/message_store.pb-c.h"
 #include "weir/wire/pb_arena.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct weir_error err;
@@ -98,9 +98,5 @@ static Suite *pb_arena_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(pb_arena_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return check_main(pb_arena_suite());
 }

@@ -72,11 +72,13 @@ generate '
 // Ends */ int broken; /* and opens /*/ again, **/ twice.
 //
 // Quotes " \" and a backslash \
-// /starts with a slash, trigraph ??/ and %s %n.
+///starts with a slash, and %s %n.
 rpc HTTPGet(A) returns (B);
 /* Block
  * comment. */
 rpc Other(A) returns (B) { option (access) = ACCESS_OWNER; }
+// A "quoted" \ trigraph ??/ in the first sentence.
+rpc Third(A) returns (B);
 rpc WithoutComment(A) returns (B);
 ' || { cat "$work/err"; fail "odd comments are refused"; }
 "$protoc_c" -I"$work" -I"$protos" --c_out="$work/gen" weir/v1/t.proto

@@ -119,11 +119,7 @@ static weir_status check_packed(struct checker *checker, struct level *level,
         }
         return count_elements(checker, level, bytes.n / size, 0);
     }
-    /* For packed bools protobuf-c reserves an element for each byte. */
     weir_status status = WEIR_OK;
-    if (level->field->type == PROTOBUF_C_TYPE_BOOL) {
-        status = count_elements(checker, level, bytes.n, 0);
-    }
     while (status == WEIR_OK && bytes.n > 0) {
         uint64_t value = 0;
         if (!weir_wire_take_varint(&bytes, &value)) {
@@ -132,9 +128,7 @@ static weir_status check_packed(struct checker *checker, struct level *level,
         if (!is_known_value(level->field, value)) {
             return fail_here(checker, level, "not a known value");
         }
-        if (level->field->type != PROTOBUF_C_TYPE_BOOL) {
-            status = count_elements(checker, level, 1, 0);
-        }
+        status = count_elements(checker, level, 1, 0);
     }
     return status;
 }
