@@ -16,7 +16,8 @@ static char listen_url[SERVER_TEXT_MAX + 16];
 
 static void *keep(void *response)
 {
-    ck_assert_msg(responses_n < RESPONSES_MAX, "a test holds more than %d responses", RESPONSES_MAX);
+    ck_assert_msg(responses_n < RESPONSES_MAX, "a test holds more than %d responses",
+                  RESPONSES_MAX);
     responses[responses_n++] = response;
     return response;
 }
@@ -48,7 +49,8 @@ static void make_namespace(void)
     Weir__V1__CreateNamespaceResponse *response = NULL;
     struct weir_error err;
     weir_error_init(&err);
-    const weir_status st = weir_namespaces_create_namespace(conf.admin, &request, NULL, &response, &err);
+    const weir_status st =
+        weir_namespaces_create_namespace(conf.admin, &request, NULL, &response, &err);
     ck_assert_msg(st == WEIR_OK, "namespace: %s: %s", weir_status_name(st), err.text);
     (void)snprintf(token, sizeof token, "%s", response->token);
     weir_response_free(response);
@@ -143,7 +145,8 @@ void free_messages(Weir__V1__NewMessage **pointers)
 }
 
 weir_status try_write_as(struct weir_client *client, const char *stream, struct expect expect,
-                         const struct msg *messages, size_t n, Written **written, struct weir_error *err)
+                         const struct msg *messages, size_t n, Written **written,
+                         struct weir_error *err)
 {
     Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
     Weir__V1__Expectation expectation;
@@ -159,11 +162,12 @@ weir_status try_write_as(struct weir_client *client, const char *stream, struct 
     return st;
 }
 
-weir_status try_write(const char *stream, struct expect expect, const struct msg *messages, size_t n,
-                      Written **written)
+weir_status try_write(const char *stream, struct expect expect, const struct msg *messages,
+                      size_t n, Written **written)
 {
     Written *response = NULL;
-    const weir_status st = try_write_as(conf.client, stream, expect, messages, n, &response, &conf.err);
+    const weir_status st =
+        try_write_as(conf.client, stream, expect, messages, n, &response, &conf.err);
     if (st == WEIR_OK) {
         keep(response);
     }
@@ -173,11 +177,13 @@ weir_status try_write(const char *stream, struct expect expect, const struct msg
     return st;
 }
 
-const Written *must_write(const char *stream, struct expect expect, const struct msg *messages, size_t n)
+const Written *must_write(const char *stream, struct expect expect, const struct msg *messages,
+                          size_t n)
 {
     Written *written = NULL;
     const weir_status st = try_write(stream, expect, messages, n, &written);
-    ck_assert_msg(st == WEIR_OK, "write to %s: %s: %s", stream, weir_status_name(st), conf.err.text);
+    ck_assert_msg(st == WEIR_OK, "write to %s: %s: %s", stream, weir_status_name(st),
+                  conf.err.text);
     ck_assert_uint_eq(written->n_written, n);
     return written;
 }
@@ -197,7 +203,8 @@ int64_t put_typed(const char *stream, const char *type)
 int64_t put_correlated(const char *stream, const char *correlation_stream)
 {
     char metadata[256];
-    (void)snprintf(metadata, sizeof metadata, "{\"correlationStreamName\":\"%s\"}", correlation_stream);
+    (void)snprintf(metadata, sizeof metadata, "{\"correlationStreamName\":\"%s\"}",
+                   correlation_stream);
     const struct msg message = {.data = "{}", .metadata = metadata};
     return must_write(stream, EXPECT_ANY, &message, 1)->written[0]->position;
 }

@@ -1,10 +1,10 @@
-/* What the conformance suite stands on: one real server for each test, one client of libweir, and short ways to say what
- * is written, read and expected. The suite is the same for every store; WEIR_TEST_STORE names the one under test
- * (tests/lib/server_process.h).
+/* What the conformance suite stands on: one real server for each test, one client of libweir, and
+ * short ways to say what is written, read and expected. The suite is the same for every store;
+ * WEIR_TEST_STORE names the one under test (tests/lib/server_process.h).
  *
- * Each test runs in a process of its own, so the fixture is one static object. Functions named must_… abort the test
- * unless the call succeeds; those named try_… return the outcome and leave the error in conf.err. Responses are freed at
- * the end of the test. */
+ * Each test runs in a process of its own, so the fixture is one static object. Functions named
+ * must_… abort the test unless the call succeeds; those named try_… return the outcome and leave
+ * the error in conf.err. Responses are freed at the end of the test. */
 #ifndef WEIR_TESTS_CONFORMANCE_FIXTURE_H
 #define WEIR_TESTS_CONFORMANCE_FIXTURE_H
 
@@ -25,7 +25,7 @@ struct conf {
     struct weir_client *client;  // with the token of a namespace made for this test
     struct weir_client *admin;   // with the admin token
     char namespace_id[64];
-    struct weir_error err;       // of the last try_…
+    struct weir_error err;  // of the last try_…
 };
 
 extern struct conf conf;
@@ -55,18 +55,20 @@ struct expect {
     int64_t version;
 };
 
-#define EXPECT_ANY ((struct expect){ANY, 0})
-#define EXPECT(v) ((struct expect){EXACT, (v)})
-#define EXPECT_NO_STREAM ((struct expect){NO_STREAM, 0})
+#define EXPECT_ANY           ((struct expect){ANY, 0})
+#define EXPECT(v)            ((struct expect){EXACT, (v)})
+#define EXPECT_NO_STREAM     ((struct expect){NO_STREAM, 0})
 #define EXPECT_STREAM_EXISTS ((struct expect){STREAM_EXISTS, 0})
 
-weir_status try_write(const char *stream, struct expect expect, const struct msg *messages, size_t n,
-                      Written **written);
-const Written *must_write(const char *stream, struct expect expect, const struct msg *messages, size_t n);
+weir_status try_write(const char *stream, struct expect expect, const struct msg *messages,
+                      size_t n, Written **written);
+const Written *must_write(const char *stream, struct expect expect, const struct msg *messages,
+                          size_t n);
 
 /* The same by any client, with the caller's error; the response is the caller's. */
 weir_status try_write_as(struct weir_client *client, const char *stream, struct expect expect,
-                         const struct msg *messages, size_t n, Written **written, struct weir_error *err);
+                         const struct msg *messages, size_t n, Written **written,
+                         struct weir_error *err);
 
 /* The generated form of messages, to be freed with free_messages, and of an expectation. */
 Weir__V1__NewMessage **fill_messages(const struct msg *messages, size_t n);

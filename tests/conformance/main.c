@@ -1,4 +1,5 @@
-/* The conformance suite: what every store must do, through the client library and a real server process. */
+/* The conformance suite: what every store must do, through the client library and a real server
+ * process. */
 #include "tests/conformance/fixture.h"
 
 #include <stdlib.h>

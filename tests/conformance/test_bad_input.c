@@ -1,4 +1,5 @@
-/* Every malformed or out-of-range field is named, nothing is written, and the connection goes on working. */
+/* Every malformed or out-of-range field is named, nothing is written, and the connection goes on
+ * working. */
 #include "tests/conformance/fixture.h"
 
 #include <string.h>
@@ -45,7 +46,8 @@ static const struct {
 START_TEST(a_faulty_write_is_named)
 {
     make_long();
-    assert_invalid(try_write(writes[_i].stream, EXPECT_ANY, &writes[_i].message, 1, NULL), writes[_i].field);
+    assert_invalid(try_write(writes[_i].stream, EXPECT_ANY, &writes[_i].message, 1, NULL),
+                   writes[_i].field);
     assert_nothing_happened();
 }
 END_TEST
@@ -68,10 +70,13 @@ START_TEST(a_write_without_its_fields_is_invalid)
     request.messages = messages;
     request.n_messages = 1;
     weir_error_init(&conf.err);
-    assert_invalid(weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err), "stream_name");
+    assert_invalid(
+        weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
+        "stream_name");
     request.stream_name = "s-1";
-    assert_invalid(weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
-                   "messages[0].type");
+    assert_invalid(
+        weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
+        "messages[0].type");
     assert_nothing_happened();
 }
 END_TEST
@@ -88,11 +93,13 @@ START_TEST(an_expectation_of_false_is_invalid)
     expectation.kind_case = WEIR__V1__EXPECTATION__KIND_NO_STREAM;
     Written *response = NULL;
     weir_error_init(&conf.err);
-    assert_invalid(weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
-                   "expectation.no_stream");
+    assert_invalid(
+        weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
+        "expectation.no_stream");
     expectation.kind_case = WEIR__V1__EXPECTATION__KIND_STREAM_EXISTS;
-    assert_invalid(weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
-                   "expectation.stream_exists");
+    assert_invalid(
+        weir_message_store_write_messages(conf.client, &request, NULL, &response, &conf.err),
+        "expectation.stream_exists");
     free_messages(request.messages);
     assert_nothing_happened();
 }

@@ -1,4 +1,5 @@
-/* Guarantees under concurrency: positions without gaps or doubles, one winner of an expectation, nothing late. */
+/* Guarantees under concurrency: positions without gaps or doubles, one winner of an expectation,
+ * nothing late. */
 #include "tests/conformance/fixture.h"
 
 #include <pthread.h>
@@ -9,7 +10,8 @@
 
 enum { WRITERS = 8, STREAMS = 4, SEEN_MAX = 65536 };
 
-/* Assertions of threads are made after they have been joined: Check's own stop the process from any thread. */
+/* Assertions of threads are made after they have been joined: Check's own stop the process from any
+ * thread. */
 struct writer {
     pthread_t thread;
     int number;
@@ -33,8 +35,8 @@ static void join(struct writer *writers, int n)
 {
     for (int i = 0; i < n; i++) {
         ck_assert_int_eq(pthread_join(writers[i].thread, NULL), 0);
-        ck_assert_msg(writers[i].failed == WEIR_OK, "writer %d: %s: %s", i, weir_status_name(writers[i].failed),
-                      writers[i].text);
+        ck_assert_msg(writers[i].failed == WEIR_OK, "writer %d: %s: %s", i,
+                      weir_status_name(writers[i].failed), writers[i].text);
     }
 }
 
@@ -59,8 +61,10 @@ static void *write_any(void *context)
         const struct msg messages[] = {{.data = "{\"k\":1}"}, {.data = "{\"k\":2}"}};
         Written *written = NULL;
         struct weir_error err;
-        note(w, try_write_as(conf.client, w->stream == NULL ? stream : w->stream, EXPECT_ANY, messages,
-                             (size_t)(1 + i % 2), &written, &err), &err);
+        note(w,
+             try_write_as(conf.client, w->stream == NULL ? stream : w->stream, EXPECT_ANY, messages,
+                          (size_t)(1 + i % 2), &written, &err),
+             &err);
         weir_response_free(written);
     }
     return NULL;
@@ -91,7 +95,8 @@ static void *write_exact(void *context)
         const struct msg message = {.data = "{}"};
         Written *written = NULL;
         struct weir_error err;
-        note(w, try_write_as(conf.client, "race-1", EXPECT(version), &message, 1, &written, &err), &err);
+        note(w, try_write_as(conf.client, "race-1", EXPECT(version), &message, 1, &written, &err),
+             &err);
         weir_response_free(written);
     }
     return NULL;
@@ -151,10 +156,10 @@ END_TEST
 /* A reader that follows a selection while it is written, from its start. */
 struct tail {
     pthread_t thread;
-    const char *category;     // "" = all
-    int64_t group_size;       // 0 = none; member 0
-    atomic_bool *is_over;     // set once the writers are done
-    int64_t *seen;            // global positions in the order they were seen
+    const char *category;  // "" = all
+    int64_t group_size;    // 0 = none; member 0
+    atomic_bool *is_over;  // set once the writers are done
+    int64_t *seen;         // global positions in the order they were seen
     size_t n;
     const char *fault;
 };
@@ -172,7 +177,8 @@ static bool tail_once(struct tail *t, int64_t *next)
     CategoryReply *reply = NULL;
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_message_store_get_category_messages(conf.client, &query, NULL, &reply, &err) != WEIR_OK) {
+    if (weir_message_store_get_category_messages(conf.client, &query, NULL, &reply, &err) !=
+        WEIR_OK) {
         t->fault = "a read failed";
         return false;
     }
@@ -222,7 +228,10 @@ static void assert_saw_everything(const struct tail *t)
 START_TEST(tailing_readers_miss_nothing)
 {
     atomic_bool is_over = false;
-    struct tail tails[] = {{.category = ""}, {.category = "c0"}, {.category = "c1"}, {.category = "", .group_size = 2}};
+    struct tail tails[] = {{.category = ""},
+                           {.category = "c0"},
+                           {.category = "c1"},
+                           {.category = "", .group_size = 2}};
     struct writer writers[WRITERS] = {{0}};
     for (size_t i = 0; i < WEIR_COUNTOF(tails); i++) {
         tails[i].is_over = &is_over;
@@ -252,7 +261,8 @@ START_TEST(a_write_is_seen_by_a_read_on_another_connection)
         Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
         request.stream_name = "s-1";
         Weir__V1__GetStreamVersionResponse *response = NULL;
-        const weir_status st = weir_message_store_get_stream_version(other, &request, NULL, &response, &conf.err);
+        const weir_status st =
+            weir_message_store_get_stream_version(other, &request, NULL, &response, &conf.err);
         assert_failed(st, WEIR_OK);
         ck_assert_int_eq(response->version, i);
         weir_response_free(response);

@@ -59,7 +59,8 @@ START_TEST(the_assignment_is_message_dbs)
         int64_t member;
         int64_t size;
         const char *stream;
-    } rows[] = {{0, 2, "a-"}, {1, 2, "a-123"}, {2, 3, "a-"}, {1, 3, "a-123"}, {12, 16, "a-"}, {11, 16, "a-123"}};
+    } rows[] = {{0, 2, "a-"},    {1, 2, "a-123"}, {2, 3, "a-"},
+                {1, 3, "a-123"}, {12, 16, "a-"},  {11, 16, "a-123"}};
     for (size_t i = 0; i < WEIR_COUNTOF(rows); i++) {
         const CategoryReply *r = read_member("a", rows[i].member, rows[i].size);
         ck_assert_uint_eq(r->n_messages, 1);
@@ -103,7 +104,8 @@ START_TEST(the_group_filters_before_the_batch)
 {
     const char *mine = weir_name_member(weir_slice_of("a-1"), 2) == 1 ? "a-1" : "a-2";
     const char *others = mine[2] == '1' ? "a-2" : "a-1";
-    ck_assert_int_ne(weir_name_member(weir_slice_of(mine), 2), weir_name_member(weir_slice_of(others), 2));
+    ck_assert_int_ne(weir_name_member(weir_slice_of(mine), 2),
+                     weir_name_member(weir_slice_of(others), 2));
     put_many(others, 200);
     put_many(mine, 2);
     Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
@@ -128,8 +130,8 @@ static const struct {
     int64_t size;
     const char *field;
 } invalid_rows[] = {
-    {true, 0, false, 0, "consumer_group.size"}, {false, 0, true, 2, "consumer_group.member"},
-    {true, 0, true, 0, "consumer_group.size"},  {true, 0, true, -1, "consumer_group.size"},
+    {true, 0, false, 0, "consumer_group.size"},  {false, 0, true, 2, "consumer_group.member"},
+    {true, 0, true, 0, "consumer_group.size"},   {true, 0, true, -1, "consumer_group.size"},
     {true, 2, true, 2, "consumer_group.member"}, {true, -1, true, 2, "consumer_group.member"},
 };
 

@@ -7,7 +7,8 @@
 #define ID2 "22222222-2222-4222-8222-222222222222"
 #define ID3 "33333333-3333-4333-8333-333333333333"
 
-static const struct msg one = {.id = ID1, .type = "T", .data = "{\"a\":1,\"b\":[1.10]}", .metadata = "{\"m\":1}"};
+static const struct msg one = {
+    .id = ID1, .type = "T", .data = "{\"a\":1,\"b\":[1.10]}", .metadata = "{\"m\":1}"};
 
 static void assert_same(const Written *again, const Written *first)
 {
@@ -49,9 +50,10 @@ END_TEST
 START_TEST(equal_json_in_another_spelling_is_the_same_write)
 {
     const Written *first = must_write("s-1", EXPECT_ANY, &one, 1);
-    const struct msg respelt = {
-        .id = "{11111111-1111-4111-8111-111111111111}", .type = "T", .data = " {\"b\":[11e-1],\"a\":1.0} ",
-        .metadata = "{\"m\":2,\"m\":1}"};
+    const struct msg respelt = {.id = "{11111111-1111-4111-8111-111111111111}",
+                                .type = "T",
+                                .data = " {\"b\":[11e-1],\"a\":1.0} ",
+                                .metadata = "{\"m\":2,\"m\":1}"};
     assert_same(must_write("s-1", EXPECT_ANY, &respelt, 1), first);
 }
 END_TEST
@@ -82,7 +84,8 @@ START_TEST(a_different_write_under_the_id_conflicts)
 {
     must_write("s-0", EXPECT_ANY, &(struct msg){.data = "{}"}, 1);
     must_write("s-1", EXPECT_ANY, &one, 1);
-    const weir_status st = try_write(different_rows[_i].stream, EXPECT_ANY, &different_rows[_i].message, 1, NULL);
+    const weir_status st =
+        try_write(different_rows[_i].stream, EXPECT_ANY, &different_rows[_i].message, 1, NULL);
     assert_failed(st, WEIR_MESSAGE_ID_CONFLICT);
     assert_detail("stream", "s-1");
     assert_detail("position", "0");
@@ -104,8 +107,14 @@ static const struct {
     struct expect expect;
     bool would_have_been_let_in;
 } placed_rows[] = {
-    {{ANY, 0}, true},        {{EXACT, 0}, true},      {{STREAM_EXISTS, 0}, true}, {{EXACT, 1}, false},
-    {{EXACT, -1}, false},    {{NO_STREAM, 0}, false}, {{EXACT, INT64_MAX}, false}, {{EXACT, INT64_MIN}, false},
+    {{ANY, 0}, true},
+    {{EXACT, 0}, true},
+    {{STREAM_EXISTS, 0}, true},
+    {{EXACT, 1}, false},
+    {{EXACT, -1}, false},
+    {{NO_STREAM, 0}, false},
+    {{EXACT, INT64_MAX}, false},
+    {{EXACT, INT64_MIN}, false},
 };
 
 /* The message stands at position 1: the expectation must have admitted it there. */
@@ -129,7 +138,8 @@ END_TEST
 START_TEST(stream_exists_does_not_admit_the_first_message)
 {
     must_write("s-1", EXPECT_ANY, &one, 1);
-    assert_failed(try_write("s-1", EXPECT_STREAM_EXISTS, &one, 1, NULL), WEIR_STREAM_VERSION_CONFLICT);
+    assert_failed(try_write("s-1", EXPECT_STREAM_EXISTS, &one, 1, NULL),
+                  WEIR_STREAM_VERSION_CONFLICT);
 }
 END_TEST
 
@@ -161,8 +171,10 @@ END_TEST
 
 START_TEST(an_id_twice_in_one_request_is_invalid)
 {
-    const struct msg twice[] = {{.id = ID1, .data = "1"}, {.id = "1111111111114111 8111111111111111", .data = "2"}};
-    const struct msg same[] = {{.id = ID1, .data = "1"}, {.id = "11111111111141118111111111111111", .data = "2"}};
+    const struct msg twice[] = {{.id = ID1, .data = "1"},
+                                {.id = "1111111111114111 8111111111111111", .data = "2"}};
+    const struct msg same[] = {{.id = ID1, .data = "1"},
+                               {.id = "11111111111141118111111111111111", .data = "2"}};
     assert_invalid(try_write("s-1", EXPECT_ANY, twice, 2, NULL), "messages[1].id");
     assert_invalid(try_write("s-1", EXPECT_ANY, same, 2, NULL), "messages");
     ck_assert_int_eq(version_of("s-1"), -1);
@@ -188,9 +200,11 @@ TCase *conf_idempotence_case(void)
     tcase_add_test(tc, a_retry_consumes_no_position);
     tcase_add_test(tc, equal_json_in_another_spelling_is_the_same_write);
     tcase_add_test(tc, a_retry_survives_a_restart);
-    tcase_add_loop_test(tc, a_different_write_under_the_id_conflicts, 0, (int)WEIR_COUNTOF(different_rows));
+    tcase_add_loop_test(tc, a_different_write_under_the_id_conflicts, 0,
+                        (int)WEIR_COUNTOF(different_rows));
     tcase_add_test(tc, the_id_is_judged_before_the_expectation);
-    tcase_add_loop_test(tc, the_expectation_is_judged_where_the_message_stands, 0, (int)WEIR_COUNTOF(placed_rows));
+    tcase_add_loop_test(tc, the_expectation_is_judged_where_the_message_stands, 0,
+                        (int)WEIR_COUNTOF(placed_rows));
     tcase_add_test(tc, stream_exists_does_not_admit_the_first_message);
     tcase_add_test(tc, a_batch_is_retried_whole);
     tcase_add_test(tc, a_mixture_conflicts_and_writes_nothing);

@@ -1,10 +1,11 @@
-/* ImportMessages: positions, ids and times are kept, a repetition is skipped, a collision refuses the batch. */
+/* ImportMessages: positions, ids and times are kept, a repetition is skipped, a collision refuses
+ * the batch. */
 #include "tests/conformance/fixture.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define ID(n) "00000000-0000-4000-8000-00000000000" #n
+#define ID(n)        "00000000-0000-4000-8000-00000000000" #n
 #define POSITION_MAX ((int64_t)1 << 62)
 
 enum { RECORDS_MAX = 16 };
@@ -211,7 +212,8 @@ START_TEST(an_unusable_record_is_named_and_refuses_the_batch)
     assert_failed(try_import(batch, 2), WEIR_INVALID_RECORD);
     assert_detail("record", "2");
     const char *reason = weir_error_get_detail(&conf.err, "reason");
-    ck_assert_msg(reason != NULL && strstr(reason, unusable[_i].reason_names) != NULL, "reason: %s", reason);
+    ck_assert_msg(reason != NULL && strstr(reason, unusable[_i].reason_names) != NULL, "reason: %s",
+                  reason);
     ck_assert_uint_eq(read_category("")->n_messages, 0);
 }
 END_TEST
@@ -249,7 +251,8 @@ TCase *conf_import_case(void)
     tcase_add_test(tc, writes_go_on_above_everything_imported);
     tcase_add_test(tc, an_imported_id_makes_a_write_a_retry);
     tcase_add_test(tc, the_highest_positions_can_be_imported_and_then_no_more_written);
-    tcase_add_loop_test(tc, an_unusable_record_is_named_and_refuses_the_batch, 0, (int)WEIR_COUNTOF(unusable));
+    tcase_add_loop_test(tc, an_unusable_record_is_named_and_refuses_the_batch, 0,
+                        (int)WEIR_COUNTOF(unusable));
     tcase_add_test(tc, a_missing_field_makes_a_record_unusable);
     tcase_add_test(tc, an_empty_import_is_invalid);
     return tc;

@@ -1,15 +1,40 @@
-/* data and metadata: any JSON value comes back equal, anything else is refused and changes nothing. */
+/* data and metadata: any JSON value comes back equal, anything else is refused and changes nothing.
+ */
 #include "tests/conformance/fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const accepted[] = {
-    "{}", "[]", "\"\"", "null", "true", "false", "0", "-0", "[null]", " {\"a\" : 1}\n",
-    "9007199254740993", "12345678901234567890123456789", "0.1", "1.10", "1e308", "-1.797e308", "5e-324",
-    "1e-323", "0e999", "0.0000000000000000000000000000000000000000000000001", "[1e5,1E+5,1e-5]",
-    "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", "\"\\\\ \\\" \\/ \\b \\f \\n \\r \\t\"", "\"<script>&amp;</script>\"",
-    "{\"\":1}", "{\"a\":{\"b\":[{\"c\":[[]]}]}}", "\"\\u007f\x7f\"", "{\"a\":1,\"a\":2}",
+    "{}",
+    "[]",
+    "\"\"",
+    "null",
+    "true",
+    "false",
+    "0",
+    "-0",
+    "[null]",
+    " {\"a\" : 1}\n",
+    "9007199254740993",
+    "12345678901234567890123456789",
+    "0.1",
+    "1.10",
+    "1e308",
+    "-1.797e308",
+    "5e-324",
+    "1e-323",
+    "0e999",
+    "0.0000000000000000000000000000000000000000000000001",
+    "[1e5,1E+5,1e-5]",
+    "\"\\ud83d\\ude00\"",
+    "\"\xf0\x9f\x98\x80\"",
+    "\"\\\\ \\\" \\/ \\b \\f \\n \\r \\t\"",
+    "\"<script>&amp;</script>\"",
+    "{\"\":1}",
+    "{\"a\":{\"b\":[{\"c\":[[]]}]}}",
+    "\"\\u007f\x7f\"",
+    "{\"a\":1,\"a\":2}",
     "\"\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbd\"",
 };
 
@@ -25,11 +50,55 @@ START_TEST(any_value_comes_back_equal)
 END_TEST
 
 static const char *const refused[] = {
-    "", " ", "{", "}", "[1,]", "[,1]", "{\"a\":}", "{\"a\" 1}", "{a:1}", "{'a':1}", "1 2", "{} x", "nul", "NaN", "Infinity",
-    "-Infinity", "+1", "01", "1.", ".5", "1e", "0x10", "// c\n1", "/* c */ 1", "\xef\xbb\xbf{}", "\"\t\"", "\"\x01\"",
-    "\"\\x41\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\u0000\"", "{\"\\u0000\":1}",
-    "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "\"open", "1e309", "-1e400",
-    "1e-400", "1e-330", "1e99999999999999999999", "\"a\"\"b\"", "[1 2]", "True", "undefined",
+    "",
+    " ",
+    "{",
+    "}",
+    "[1,]",
+    "[,1]",
+    "{\"a\":}",
+    "{\"a\" 1}",
+    "{a:1}",
+    "{'a':1}",
+    "1 2",
+    "{} x",
+    "nul",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "+1",
+    "01",
+    "1.",
+    ".5",
+    "1e",
+    "0x10",
+    "// c\n1",
+    "/* c */ 1",
+    "\xef\xbb\xbf{}",
+    "\"\t\"",
+    "\"\x01\"",
+    "\"\\x41\"",
+    "\"\\u12g4\"",
+    "\"\\ud800\"",
+    "\"\\udc00\"",
+    "\"\\ud800\\u0041\"",
+    "\"\\u0000\"",
+    "{\"\\u0000\":1}",
+    "\"\xff\"",
+    "\"\xc0\x80\"",
+    "\"\xed\xa0\x80\"",
+    "\"\xf4\x90\x80\x80\"",
+    "\"\xe2\x82\"",
+    "\"open",
+    "1e309",
+    "-1e400",
+    "1e-400",
+    "1e-330",
+    "1e99999999999999999999",
+    "\"a\"\"b\"",
+    "[1 2]",
+    "True",
+    "undefined",
 };
 
 START_TEST(anything_else_is_refused_as_data)
@@ -50,8 +119,10 @@ END_TEST
 
 START_TEST(absent_null_and_empty_stay_apart)
 {
-    const struct msg messages[] = {{.data = NULL, .metadata = NULL}, {.data = "null", .metadata = "null"},
-                                   {.data = "{}", .metadata = "{}"}, {.data = "\"\"", .metadata = "\"\""}};
+    const struct msg messages[] = {{.data = NULL, .metadata = NULL},
+                                   {.data = "null", .metadata = "null"},
+                                   {.data = "{}", .metadata = "{}"},
+                                   {.data = "\"\"", .metadata = "\"\""}};
     must_write("s-1", EXPECT_ANY, messages, 4);
     const StreamReply *r = read_stream("s-1");
     ck_assert(!r->messages[0]->has_data && !r->messages[0]->has_metadata);

@@ -65,16 +65,26 @@ static const struct {
     int64_t first;
     int64_t next;
 } forward_rows[] = {
-    {"a", 1, 2, 2, 1, 4},    {"a", 4, 2, 2, 5, 8},    {"a", 8, 2, 1, 9, 11},  {"a", 11, 2, 0, 0, 11},
-    {"a", 500, 2, 0, 0, 500}, {"a", -7, 1, 1, 1, 2},   {"a", 0, -1, 5, 1, 11}, {"a", 3, 0, 0, 0, 3},
-    {"", 1, 3, 3, 1, 4},     {"", 9, 5, 2, 9, 11},    {"", 1, -1, 10, 1, 11}, {"none", 1, 5, 0, 0, 11},
+    {"a", 1, 2, 2, 1, 4},
+    {"a", 4, 2, 2, 5, 8},
+    {"a", 8, 2, 1, 9, 11},
+    {"a", 11, 2, 0, 0, 11},
+    {"a", 500, 2, 0, 0, 500},
+    {"a", -7, 1, 1, 1, 2},
+    {"a", 0, -1, 5, 1, 11},
+    {"a", 3, 0, 0, 0, 3},
+    {"", 1, 3, 3, 1, 4},
+    {"", 9, 5, 2, 9, 11},
+    {"", 1, -1, 10, 1, 11},
+    {"none", 1, 5, 0, 0, 11},
     {"", INT64_MAX, 5, 0, 0, INT64_MAX},
 };
 
 START_TEST(forward_reads_start_at_the_position_and_stop_at_the_batch)
 {
     put_alternating();
-    const CategoryQuery query = from(forward_rows[_i].category, forward_rows[_i].position, forward_rows[_i].batch);
+    const CategoryQuery query =
+        from(forward_rows[_i].category, forward_rows[_i].position, forward_rows[_i].batch);
     const CategoryReply *r = must_read_category(&query);
     ck_assert_uint_eq(r->n_messages, forward_rows[_i].n);
     assert_ascending(r->messages, r->n_messages);
@@ -137,7 +147,8 @@ END_TEST
 static const struct {
     const char *correlation;
     size_t n;
-} correlation_rows[] = {{"wf", 2}, {"wfx", 1}, {"WF", 1}, {"w_", 1}, {"w%", 0}, {"", 2}, {"none", 0}};
+} correlation_rows[] = {{"wf", 2}, {"wfx", 1}, {"WF", 1},  {"w_", 1},
+                        {"w%", 0}, {"", 2},    {"none", 0}};
 
 START_TEST(a_correlation_selects_by_category)
 {
@@ -173,8 +184,8 @@ END_TEST
 
 START_TEST(an_escaped_correlation_is_unescaped_and_the_last_one_counts)
 {
-    const struct msg message = {
-        .metadata = "{\"correlationStreamName\":\"no-1\",\"correlation\\u0053treamName\":\"\\u0077f-\\\"1\"}"};
+    const struct msg message = {.metadata = "{\"correlationStreamName\":\"no-1\","
+                                            "\"correlation\\u0053treamName\":\"\\u0077f-\\\"1\"}"};
     must_write("a-1", EXPECT_ANY, &message, 1);
     CategoryQuery query = from("a", 1, -1);
     query.correlation = "wf";
@@ -187,7 +198,8 @@ START_TEST(filters_combine_and_come_before_the_batch)
     for (int i = 0; i < 50; i++) {
         put_typed("a-1", "Noise");
     }
-    const struct msg wanted = {.type = "Wanted", .metadata = "{\"correlationStreamName\":\"wf-1\"}"};
+    const struct msg wanted = {.type = "Wanted",
+                               .metadata = "{\"correlationStreamName\":\"wf-1\"}"};
     const struct msg other = {.type = "Wanted", .metadata = "{\"correlationStreamName\":\"xx-1\"}"};
     must_write("a-2", EXPECT_ANY, &other, 1);
     must_write("a-2", EXPECT_ANY, &wanted, 1);
@@ -224,7 +236,8 @@ TCase *conf_read_category_case(void)
                         (int)WEIR_COUNTOF(forward_rows));
     tcase_add_test(tc, backward_reads_go_down);
     tcase_add_test(tc, pages_join_without_gap_or_overlap);
-    tcase_add_loop_test(tc, a_correlation_selects_by_category, 0, (int)WEIR_COUNTOF(correlation_rows));
+    tcase_add_loop_test(tc, a_correlation_selects_by_category, 0,
+                        (int)WEIR_COUNTOF(correlation_rows));
     tcase_add_test(tc, a_correlation_selects_in_the_whole_namespace);
     tcase_add_test(tc, an_escaped_correlation_is_unescaped_and_the_last_one_counts);
     tcase_add_test(tc, filters_combine_and_come_before_the_batch);

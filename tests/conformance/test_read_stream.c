@@ -30,9 +30,20 @@ static const struct {
     int64_t first;
     int64_t next;
 } forward_rows[] = {
-    {0, 3, 3, 0, 3},   {3, 3, 3, 3, 6},   {8, 3, 2, 8, 10},  {9, 1, 1, 9, 10},  {10, 3, 0, 0, 10},
-    {99, 3, 0, 0, 99}, {-5, 3, 3, 0, 3},  {0, -1, 10, 0, 10}, {4, -1, 6, 4, 10}, {0, 0, 0, 0, 0},
-    {4, 0, 0, 0, 4},   {0, 10000, 10, 0, 10}, {INT64_MAX, 3, 0, 0, INT64_MAX}, {INT64_MIN, 2, 2, 0, 2},
+    {0, 3, 3, 0, 3},
+    {3, 3, 3, 3, 6},
+    {8, 3, 2, 8, 10},
+    {9, 1, 1, 9, 10},
+    {10, 3, 0, 0, 10},
+    {99, 3, 0, 0, 99},
+    {-5, 3, 3, 0, 3},
+    {0, -1, 10, 0, 10},
+    {4, -1, 6, 4, 10},
+    {0, 0, 0, 0, 0},
+    {4, 0, 0, 0, 4},
+    {0, 10000, 10, 0, 10},
+    {INT64_MAX, 3, 0, 0, INT64_MAX},
+    {INT64_MIN, 2, 2, 0, 2},
 };
 
 START_TEST(forward_reads_start_at_the_position_and_stop_at_the_batch)
@@ -55,8 +66,9 @@ static const struct {
     int64_t first;
     int64_t next;
 } backward_rows[] = {
-    {false, 0, 3, 3, 9, 6}, {true, 9, 3, 3, 9, 6},  {true, 99, 3, 3, 9, 6}, {true, 4, 3, 3, 4, 1},
-    {true, 1, 3, 2, 1, -1}, {true, 0, 1, 1, 0, -1}, {true, -1, 3, 0, 0, -1}, {false, 0, -1, 10, 9, -1},
+    {false, 0, 3, 3, 9, 6},  {true, 9, 3, 3, 9, 6},     {true, 99, 3, 3, 9, 6},
+    {true, 4, 3, 3, 4, 1},   {true, 1, 3, 2, 1, -1},    {true, 0, 1, 1, 0, -1},
+    {true, -1, 3, 0, 0, -1}, {false, 0, -1, 10, 9, -1},
 };
 
 START_TEST(backward_reads_go_down_from_the_newest_or_the_position)
@@ -187,14 +199,15 @@ START_TEST(a_reply_too_large_is_truncated_and_can_be_continued)
 }
 END_TEST
 
-static Weir__V1__Message *last_of(const char *stream, const char *type, Weir__V1__GetLastStreamMessageResponse **response)
+static Weir__V1__Message *last_of(const char *stream, const char *type,
+                                  Weir__V1__GetLastStreamMessageResponse **response)
 {
     Weir__V1__GetLastStreamMessageRequest request = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
     request.stream_name = (char *)(uintptr_t)stream;
     request.type = (char *)(uintptr_t)type;
     weir_error_init(&conf.err);
-    const weir_status st =
-        weir_message_store_get_last_stream_message(conf.client, &request, NULL, response, &conf.err);
+    const weir_status st = weir_message_store_get_last_stream_message(conf.client, &request, NULL,
+                                                                      response, &conf.err);
     ck_assert_msg(st == WEIR_OK, "%s", conf.err.text);
     return (*response)->message;
 }
@@ -210,7 +223,7 @@ START_TEST(the_last_message_is_found_and_the_last_of_a_type)
         const char *stream;
         const char *type;
         int64_t position;
-    } rows[] = {{"s-1", NULL, 3}, {"s-1", "", 3}, {"s-1", "A", 2}, {"s-1", "B", 1},
+    } rows[] = {{"s-1", NULL, 3}, {"s-1", "", 3},    {"s-1", "A", 2},     {"s-1", "B", 1},
                 {"s-1", "D", -1}, {"s-2", NULL, -1}, {"account", NULL, 0}};
     for (size_t i = 0; i < WEIR_COUNTOF(rows); i++) {
         Weir__V1__GetLastStreamMessageResponse *response = NULL;

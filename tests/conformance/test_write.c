@@ -1,4 +1,5 @@
-/* WriteMessages: positions, expectations, atomic batches (sections "Positions" and "Write" of the rules). */
+/* WriteMessages: positions, expectations, atomic batches (sections "Positions" and "Write" of the
+ * rules). */
 #include "tests/conformance/fixture.h"
 
 #include <string.h>
@@ -47,7 +48,8 @@ END_TEST
 
 START_TEST(a_message_comes_back_with_all_fields)
 {
-    const struct msg message = {.type = "Opened", .data = "{\"a\":1}", .metadata = "{\"m\":[true,null]}"};
+    const struct msg message = {
+        .type = "Opened", .data = "{\"a\":1}", .metadata = "{\"m\":[true,null]}"};
     const Written *w = must_write("account-1", EXPECT_ANY, &message, 1);
     const StreamReply *r = read_stream("account-1");
     ck_assert_uint_eq(r->n_messages, 1);
@@ -157,8 +159,20 @@ END_TEST
 
 /* Names that are legal, each its own stream, compared byte by byte. */
 static const char *const legal_names[] = {
-    "account",    "account-",    "account-+4",   "a--b",          "-x",          "a b\tc-\n1", "100%_sure-1",
-    "it's-\"q\"", "caf\xc3\xa9-1", "cafe\xcc\x81-1", "\xf0\x9f\x98\x80-1", "ACCOUNT-1",  "account-1",  "a:b+c-1+2",
+    "account",
+    "account-",
+    "account-+4",
+    "a--b",
+    "-x",
+    "a b\tc-\n1",
+    "100%_sure-1",
+    "it's-\"q\"",
+    "caf\xc3\xa9-1",
+    "cafe\xcc\x81-1",
+    "\xf0\x9f\x98\x80-1",
+    "ACCOUNT-1",
+    "account-1",
+    "a:b+c-1+2",
 };
 
 START_TEST(every_legal_name_is_a_stream_of_its_own)
@@ -223,7 +237,8 @@ TCase *conf_write_case(void)
     tcase_add_test(tc, times_do_not_go_back);
     tcase_add_test(tc, a_batch_has_consecutive_positions);
     tcase_add_test(tc, a_batch_of_a_thousand_is_written);
-    tcase_add_loop_test(tc, an_expectation_lets_in_or_conflicts, 0, (int)WEIR_COUNTOF(expectation_rows));
+    tcase_add_loop_test(tc, an_expectation_lets_in_or_conflicts, 0,
+                        (int)WEIR_COUNTOF(expectation_rows));
     tcase_add_test(tc, a_conflicting_batch_writes_nothing);
     tcase_add_test(tc, every_legal_name_is_a_stream_of_its_own);
     tcase_add_test(tc, the_longest_name_and_type_are_written);

@@ -39,7 +39,8 @@ static weir_status try_streams(const struct entry *entries, size_t n)
     weir_error_init(&conf.err);
     weir_response_free(last);
     last = NULL;
-    const weir_status st = weir_message_store_write_streams(conf.client, &request, NULL, &last, &conf.err);
+    const weir_status st =
+        weir_message_store_write_streams(conf.client, &request, NULL, &last, &conf.err);
     for (size_t i = 0; i < n; i++) {
         free_messages(writes[i].messages);
     }
@@ -67,9 +68,10 @@ START_TEST(one_failed_expectation_refuses_all_and_all_are_told)
 {
     put("a-1", "{}");
     put("c-1", "{}");
-    const struct entry entries[] = {
-        {"a-1", {NO_STREAM, 0}, &a1, 1}, {"b-1", {ANY, 0}, &b1, 1}, {"c-1", {EXACT, 4}, NULL, 0},
-        {"d-1", {STREAM_EXISTS, 0}, NULL, 0}};
+    const struct entry entries[] = {{"a-1", {NO_STREAM, 0}, &a1, 1},
+                                    {"b-1", {ANY, 0}, &b1, 1},
+                                    {"c-1", {EXACT, 4}, NULL, 0},
+                                    {"d-1", {STREAM_EXISTS, 0}, NULL, 0}};
     assert_failed(try_streams(entries, 4), WEIR_STREAM_VERSION_CONFLICT);
     assert_detail("stream", "a-1");
     assert_detail("expected", "no_stream");
@@ -104,7 +106,8 @@ END_TEST
 START_TEST(a_check_lets_the_write_through)
 {
     put("account-1", "{}");
-    const struct entry entries[] = {{"account-1", {EXACT, 0}, NULL, 0}, {"ledger-1", {ANY, 0}, &a1, 1}};
+    const struct entry entries[] = {{"account-1", {EXACT, 0}, NULL, 0},
+                                    {"ledger-1", {ANY, 0}, &a1, 1}};
     assert_failed(try_streams(entries, 2), WEIR_OK);
     ck_assert_uint_eq(last->results[0]->n_written, 0);
     ck_assert_int_eq(version_of("account-1"), 0);
@@ -115,8 +118,9 @@ END_TEST
 START_TEST(a_retry_gets_the_original_result)
 {
     put("check-1", "{}");
-    const struct entry entries[] = {
-        {"a-1", {NO_STREAM, 0}, &a1, 1}, {"b-1", {EXACT, -1}, &b1, 1}, {"check-1", {EXACT, 0}, NULL, 0}};
+    const struct entry entries[] = {{"a-1", {NO_STREAM, 0}, &a1, 1},
+                                    {"b-1", {EXACT, -1}, &b1, 1},
+                                    {"check-1", {EXACT, 0}, NULL, 0}};
     assert_failed(try_streams(entries, 3), WEIR_OK);
     const int64_t global = last->results[1]->written[0]->global_position;
     /* The check is not judged again: it holds no more. */

@@ -1,5 +1,5 @@
-/* kill -9 under write load, again and again: nothing acknowledged is lost, positions are gapless, no batch is halved, and
- * a retry over the kill is the same write. */
+/* kill -9 under write load, again and again: nothing acknowledged is lost, positions are gapless,
+ * no batch is halved, and a retry over the kill is the same write. */
 #include "client/weir.h"
 #include "tests/lib/server_process.h"
 
@@ -11,7 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITERS = 8, KILLS = 6, BATCH = 3, LOAD_MS = 300, ACKNOWLEDGED_MAX = 200000, CALL_MS = 60000 };
+enum {
+    WRITERS = 8,
+    KILLS = 6,
+    BATCH = 3,
+    LOAD_MS = 300,
+    ACKNOWLEDGED_MAX = 200000,
+    CALL_MS = 60000
+};
 
 static struct server_process server;
 static char listen_url[SERVER_TEXT_MAX + 16];
@@ -72,7 +79,8 @@ static weir_status write_batch(struct writer *w, struct weir_error *err)
     struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
     options.timeout_ms = CALL_MS;
     Weir__V1__WriteMessagesResponse *response = NULL;
-    const weir_status st = weir_message_store_write_messages(client, &request, &options, &response, err);
+    const weir_status st =
+        weir_message_store_write_messages(client, &request, &options, &response, err);
     if (st == WEIR_OK) {
         w->acknowledged[w->n++] = response->written[0]->position;
         weir_response_free(response);
@@ -96,12 +104,14 @@ static void *write_until_over(void *context)
     return NULL;
 }
 
-/* Each writer has a stream to itself and retries over the kills, so batch k stands at positions 3k, 3k+1, 3k+2. */
+/* Each writer has a stream to itself and retries over the kills, so batch k stands at positions 3k,
+ * 3k+1, 3k+2. */
 static void check_stream(const struct writer *w)
 {
     char stream[32];
     (void)snprintf(stream, sizeof stream, "load-%d", w->number);
-    ck_assert_msg(w->failed == WEIR_OK, "writer %d: %s: %s", w->number, weir_status_name(w->failed), w->text);
+    ck_assert_msg(w->failed == WEIR_OK, "writer %d: %s: %s", w->number, weir_status_name(w->failed),
+                  w->text);
     for (size_t i = 0; i < w->n; i++) {
         ck_assert_int_eq(w->acknowledged[i], (int64_t)i * BATCH);
     }
@@ -114,10 +124,12 @@ static void check_stream(const struct writer *w)
         Weir__V1__GetStreamMessagesResponse *reply = NULL;
         struct weir_error err;
         weir_error_init(&err);
-        ck_assert_int_eq(weir_message_store_get_stream_messages(client, &query, NULL, &reply, &err), WEIR_OK);
+        ck_assert_int_eq(weir_message_store_get_stream_messages(client, &query, NULL, &reply, &err),
+                         WEIR_OK);
         for (size_t i = 0; i < reply->n_messages; i++, next++) {
             char data[48];
-            (void)snprintf(data, sizeof data, "{\"writer\":%d,\"batch\":%lld}", w->number, (long long)next / BATCH);
+            (void)snprintf(data, sizeof data, "{\"writer\":%d,\"batch\":%lld}", w->number,
+                           (long long)next / BATCH);
             ck_assert_int_eq(reply->messages[i]->position, next);
             ck_assert_uint_eq(reply->messages[i]->data.len, strlen(data));
             ck_assert_mem_eq(reply->messages[i]->data.data, data, strlen(data));
@@ -135,10 +147,12 @@ START_TEST(nothing_acknowledged_is_lost)
         writers[i].number = i;
         writers[i].acknowledged = calloc(ACKNOWLEDGED_MAX, sizeof(int64_t));
         ck_assert_ptr_nonnull(writers[i].acknowledged);
-        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_until_over, &writers[i]), 0);
+        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, write_until_over, &writers[i]),
+                         0);
     }
     for (int kill = 0; kill < KILLS; kill++) {
-        (void)poll(NULL, 0, LOAD_MS + 37 * kill);  // load for a while: the moment of the kill is the point
+        (void)poll(NULL, 0,
+                   LOAD_MS + 37 * kill);  // load for a while: the moment of the kill is the point
         server_kill(&server);
         server_start(&server);
     }
@@ -150,8 +164,8 @@ START_TEST(nothing_acknowledged_is_lost)
         acknowledged += writers[i].n;
         free(writers[i].acknowledged);
     }
-    printf("%d kills under load, %zu batches of %d acknowledged, none lost, halved or doubled\n", KILLS, acknowledged,
-           BATCH);
+    printf("%d kills under load, %zu batches of %d acknowledged, none lost, halved or doubled\n",
+           KILLS, acknowledged, BATCH);
     ck_assert_uint_gt(acknowledged, KILLS);
 }
 END_TEST

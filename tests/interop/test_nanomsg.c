@@ -1,5 +1,6 @@
-/* The other implementation of the protocol speaks to the server: libnanomsg's REQ socket, the messages of the same .proto
- * files, and nothing of ours. What works here works for any language with an SP socket and a protobuf compiler. */
+/* The other implementation of the protocol speaks to the server: libnanomsg's REQ socket, the
+ * messages of the same .proto files, and nothing of ours. What works here works for any language
+ * with an SP socket and a protobuf compiler. */
 #include "tests/lib/server_process.h"
 
 #include "weir/v1/envelope.pb-c.h"
@@ -23,7 +24,8 @@ static void setup(void)
 {
     server_directory(&server);
     (void)snprintf(ipc_url, sizeof ipc_url, "ipc://%s/socket", server.directory);
-    const char *args[] = {"--listen", "tcp://127.0.0.1:0", "--listen", ipc_url, "--listen", "ws://127.0.0.1:0/weir"};
+    const char *args[] = {"--listen", "tcp://127.0.0.1:0", "--listen",
+                          ipc_url,    "--listen",          "ws://127.0.0.1:0/weir"};
     memcpy(server.args, args, sizeof args);
     server_start(&server);
     ck_assert_uint_eq(server.urls_n, URLS);
@@ -40,12 +42,14 @@ static int dial(const char *url)
     const int receive_ms = RECEIVE_MS;
     const int s = nn_socket(AF_SP, NN_REQ);
     ck_assert_int_ge(s, 0);
-    ck_assert_int_eq(nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &receive_ms, sizeof receive_ms), 0);
+    ck_assert_int_eq(nn_setsockopt(s, NN_SOL_SOCKET, NN_RCVTIMEO, &receive_ms, sizeof receive_ms),
+                     0);
     ck_assert_msg(nn_connect(s, url) >= 0, "%s: %s", url, nn_strerror(nn_errno()));
     return s;
 }
 
-/* One exchange; the response's payload is unpacked as `type`. Both messages are freed by the caller. */
+/* One exchange; the response's payload is unpacked as `type`. Both messages are freed by the
+ * caller. */
 static ProtobufCMessage *call(int s, const char *method, const ProtobufCMessage *request,
                               const ProtobufCMessageDescriptor *type)
 {
@@ -65,8 +69,10 @@ static ProtobufCMessage *call(int s, const char *method, const ProtobufCMessage 
     Weir__V1__Response *response = weir__v1__response__unpack(NULL, (size_t)reply_n, reply);
     ck_assert_ptr_nonnull(response);
     ck_assert_ptr_nonnull(response->status);
-    ck_assert_msg(response->status->code == 0, "%s: %s", response->status->reason, response->status->message);
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, NULL, response->payload.len, response->payload.data);
+    ck_assert_msg(response->status->code == 0, "%s: %s", response->status->reason,
+                  response->status->message);
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack(type, NULL, response->payload.len, response->payload.data);
     ck_assert_ptr_nonnull(message);
     weir__v1__response__free_unpacked(response, NULL);
     nn_freemsg(reply);
@@ -85,8 +91,8 @@ static void write_one(int s, const char *stream, const char *data)
     request.stream_name = (char *)(uintptr_t)stream;
     request.messages = messages;
     request.n_messages = 1;
-    ProtobufCMessage *response =
-        call(s, "weir.v1.MessageStore/WriteMessages", &request.base, &weir__v1__write_messages_response__descriptor);
+    ProtobufCMessage *response = call(s, "weir.v1.MessageStore/WriteMessages", &request.base,
+                                      &weir__v1__write_messages_response__descriptor);
     ck_assert_uint_eq(((Weir__V1__WriteMessagesResponse *)response)->n_written, 1);
     protobuf_c_message_free_unpacked(response, NULL);
 }
@@ -101,7 +107,8 @@ START_TEST(nanomsg_writes_and_reads_over_every_transport)
     query.stream_name = "spoken-1";
     ProtobufCMessage *response = call(s, "weir.v1.MessageStore/GetStreamMessages", &query.base,
                                       &weir__v1__get_stream_messages_response__descriptor);
-    const Weir__V1__GetStreamMessagesResponse *reply = (const Weir__V1__GetStreamMessagesResponse *)response;
+    const Weir__V1__GetStreamMessagesResponse *reply =
+        (const Weir__V1__GetStreamMessagesResponse *)response;
     ck_assert_uint_eq(reply->n_messages, 20);
     for (int i = 0; i < 20; i++) {
         ck_assert_int_eq(reply->messages[i]->position, i);
@@ -115,7 +122,8 @@ END_TEST
 START_TEST(garbage_gets_one_reply_and_the_connection_goes_on)
 {
     const int s = dial(server.urls[0]);
-    const char *garbage[] = {"", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\x0a\x7fshort", "GET / HTTP/1.1\r\n\r\n"};
+    const char *garbage[] = {"", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\x0a\x7fshort",
+                             "GET / HTTP/1.1\r\n\r\n"};
     for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
         ck_assert_int_ge(nn_send(s, garbage[i], strlen(garbage[i]), 0), 0);
         void *reply = NULL;

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,35 +60,48 @@ static bool has_option(const struct server_process *server, const char *option)
     return false;
 }
 
-/* In the child: never returns. */
-static void run_program(const struct server_process *server, int output)
-{
-    const char *program = getenv("WEIR_SERVER_PROGRAM");
-    char log[SERVER_TEXT_MAX + 16];
+struct launch {
+    const char *argv[ALL_ARGS_MAX];
     char store[SERVER_TEXT_MAX + 16];
+    int errors;  // file for the standard error
+};
+
+/* Everything that may take memory or a lock happens here, before the fork: the test may have
+ * threads. */
+static void prepare_launch(const struct server_process *server, struct launch *launch)
+{
+    char log[SERVER_TEXT_MAX + 16];
     (void)snprintf(log, sizeof log, "%s/stderr", server->directory);
-    (void)snprintf(store, sizeof store, "sqlite:%s/data", server->directory);
-    const char *argv[ALL_ARGS_MAX] = {program};
-    size_t n = 1;
+    (void)snprintf(launch->store, sizeof launch->store, "sqlite:%s/data", server->directory);
+    size_t n = 0;
+    launch->argv[n++] = getenv("WEIR_SERVER_PROGRAM");
+    ck_assert_msg(launch->argv[0] != NULL, "WEIR_SERVER_PROGRAM is not set");
     if (!has_option(server, "--store")) {
         const char *given = getenv("WEIR_TEST_STORE");
-        argv[n++] = "--store";
-        argv[n++] = given == NULL ? store : given;
+        launch->argv[n++] = "--store";
+        launch->argv[n++] = given == NULL ? launch->store : given;
     }
     if (!has_option(server, "--listen")) {
-        argv[n++] = "--listen";
-        argv[n++] = "tcp://127.0.0.1:0";
+        launch->argv[n++] = "--listen";
+        launch->argv[n++] = "tcp://127.0.0.1:0";
     }
     for (size_t i = 0; server->args[i] != NULL && n + 1 < ALL_ARGS_MAX; i++) {
-        argv[n++] = server->args[i];
+        launch->argv[n++] = server->args[i];
     }
-    const int errors = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    if (program == NULL || errors < 0 || dup2(errors, 2) < 0 || dup2(output, 1) < 0) {
+    launch->argv[n] = NULL;
+    launch->errors = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ck_assert_int_ge(launch->errors, 0);
+    ck_assert_int_eq(setenv("WEIR_ADMIN_TOKEN", SERVER_ADMIN_TOKEN, 0), 0);
+}
+
+/* In the child: never returns. */
+static void run_program(const struct launch *launch, int output)
+{
+    if (dup2(launch->errors, 2) < 0 || dup2(output, 1) < 0) {
         _exit(126);
     }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)setenv("WEIR_ADMIN_TOKEN", SERVER_ADMIN_TOKEN, 0);
-    execv(program, (char *const *)argv);
+    (void)execv(launch->argv[0], (char *const *)(uintptr_t)launch->argv);
     _exit(127);
 }
 
@@ -119,7 +133,8 @@ static void read_listening_lines(struct server_process *server, int output)
         char c = 0;
         const long long left = end - now_ms();
         if (left <= 0 || poll(&fd, 1, (int)left) <= 0 || read(output, &c, 1) != 1) {
-            ck_abort_msg("weir-server did not say that it listens; it said: %s", server_log(server));
+            ck_abort_msg("weir-server did not say that it listens; it said: %s",
+                         server_log(server));
         }
         if (c == '\n' || n + 1 == sizeof line) {
             line[n] = '\0';
@@ -147,19 +162,20 @@ static void read_default_token(struct server_process *server)
 
 void server_start(struct server_process *server)
 {
+    struct launch launch = {.errors = -1};
     int output[2];
-    ck_assert_int_eq(pipe(output), 0);
+    prepare_launch(server, &launch);
+    ck_assert_int_eq(pipe2(output, O_CLOEXEC), 0);
     server->urls_n = 0;
     server->pid = fork();
     ck_assert_int_ge(server->pid, 0);
     if (server->pid == 0) {
-        close(output[0]);
-        run_program(server, output[1]);
+        run_program(&launch, output[1]);
     }
     close(output[1]);
+    close(launch.errors);
     read_listening_lines(server, output[0]);
-    /* The pipe stays open: nothing more is written to it, and a closed one would be one more thing to explain. */
-    (void)fcntl(output[0], F_SETFD, FD_CLOEXEC);
+    close(output[0]);
     read_default_token(server);
 }
 
@@ -173,7 +189,8 @@ int server_stop(struct server_process *server)
     while (waitpid(pid, &status, WNOHANG) == 0) {
         if (now_ms() > end) {
             server_kill(server);
-            ck_abort_msg("weir-server did not stop within %d ms; it said: %s", STOP_MS, server_log(server));
+            ck_abort_msg("weir-server did not stop within %d ms; it said: %s", STOP_MS,
+                         server_log(server));
         }
         (void)poll(NULL, 0, 5);
     }

@@ -1,8 +1,10 @@
-/* A real weir-server for a test: started on free ports, its data in a directory of its own, stopped or killed at will.
+/* A real weir-server for a test: started on free ports, its data in a directory of its own, stopped
+ * or killed at will.
  *
- * The program is found through the environment variable WEIR_SERVER_PROGRAM, which ctest sets. Every function aborts the
- * test (ck_abort_msg) with the server's own words where it does not do what it should, so callers check nothing.
- * A server that the test leaves running dies with the test's process. */
+ * The program is found through the environment variable WEIR_SERVER_PROGRAM, which ctest sets.
+ * Every function aborts the test (ck_abort_msg) with the server's own words where it does not do
+ * what it should, so callers check nothing. A server that the test leaves running dies with the
+ * test's process. */
 #ifndef WEIR_TESTS_LIB_SERVER_PROCESS_H
 #define WEIR_TESTS_LIB_SERVER_PROCESS_H
 
@@ -16,19 +18,22 @@ enum { SERVER_URLS_MAX = 6, SERVER_ARGS_MAX = 24, SERVER_TEXT_MAX = 512 };
 #define SERVER_ADMIN_TOKEN "test-admin-token-0123456789abcdefghijkl"
 
 struct server_process {
-    char directory[SERVER_TEXT_MAX];                // made by server_directory, holds data and logs
-    const char *args[SERVER_ARGS_MAX];              // further arguments, NULL-terminated; set before server_start
-    pid_t pid;                                      // 0 while not running
-    size_t urls_n;                                  // what it said it listens on
+    char directory[SERVER_TEXT_MAX];  // made by server_directory, holds data and logs
+    const char
+        *args[SERVER_ARGS_MAX];  // further arguments, NULL-terminated; set before server_start
+    pid_t pid;                   // 0 while not running
+    size_t urls_n;               // what it said it listens on
     char urls[SERVER_URLS_MAX][SERVER_TEXT_MAX];
-    char default_token[SERVER_TEXT_MAX];            // of namespace `default`; "" until the server has one in a file
+    char default_token[SERVER_TEXT_MAX];  // of namespace `default`; "" until the server has one in
+                                          // a file
 };
 
 /* Makes an empty temporary directory. */
 void server_directory(struct server_process *server);
 
-/* Starts the program and waits until it listens. Unless `args` has a --store of its own, WEIR_TEST_STORE names it
- * (default: sqlite:DIRECTORY/data); without a --listen of its own it listens on a free TCP port of loopback. */
+/* Starts the program and waits until it listens. Unless `args` has a --store of its own,
+ * WEIR_TEST_STORE names it (default: sqlite:DIRECTORY/data); without a --listen of its own it
+ * listens on a free TCP port of loopback. */
 void server_start(struct server_process *server);
 
 /* SIGTERM, and the exit status, which must come within ten seconds. */
