@@ -82,11 +82,18 @@ struct weir_backend {
     const struct weir_store_ops *ops;
 };
 
+struct weir_shelf;
+
 struct weir_session {
     const struct weir_session_ops *ops;
     bool is_broken;
     int64_t
         deadline_us;  // of the call that borrows it (monotonic), set by the pool; INT64_MAX if none
+
+    /* The pool's own; backends leave it alone. */
+    struct weir_shelf *shelf;
+    enum weir_session_kind kind;
+    struct weir_session *older, *newer;  // among the idle ones
 };
 
 /* The backends of this build, each defined in its own folder. */

@@ -1,0 +1,119 @@
+#include "store/lane.h"
+
+#include <assert.h>
+
+bool weir_lane_init(struct weir_lane *lane)
+{
+    *lane = (struct weir_lane){.first = NULL};
+    return pthread_mutex_init(&lane->mutex, NULL) == 0;
+}
+
+void weir_lane_fini(struct weir_lane *lane)
+{
+    assert(lane->first == NULL && !lane->is_led);
+    (void)pthread_mutex_destroy(&lane->mutex);
+}
+
+bool weir_lane_add(struct weir_lane *lane, struct weir_write *write)
+{
+    write->next = NULL;
+    (void)pthread_mutex_lock(&lane->mutex);
+    if (lane->last != NULL) {
+        lane->last->next = write;
+    } else {
+        lane->first = write;
+    }
+    lane->last = write;
+    const bool is_leader = !lane->is_led;
+    lane->is_led = true;
+    (void)pthread_mutex_unlock(&lane->mutex);
+    return is_leader;
+}
+
+/* ---- the size of a write ---- */
+
+struct load {
+    size_t messages;
+    size_t bytes;
+};
+
+static void add_message(struct load *load, const struct weir_new_message *message)
+{
+    load->messages++;
+    load->bytes += message->type.n + message->data.n + message->metadata.n;
+}
+
+static void add_append(struct load *load, const struct weir_append *append)
+{
+    for (size_t s = 0; s < append->n; s++) {
+        for (size_t m = 0; m < append->streams[s].n; m++) {
+            add_message(load, &append->streams[s].messages[m]);
+        }
+    }
+}
+
+static void add_write(struct load *load, const struct weir_write *write)
+{
+    switch (write->kind) {
+    case WEIR_WRITE_APPEND:
+        add_append(load, &write->of.append);
+        break;
+    case WEIR_WRITE_IMPORT:
+        for (size_t r = 0; r < write->of.import.n; r++) {
+            add_message(load, &write->of.import.records[r].message);
+        }
+        break;
+    case WEIR_WRITE_CLEAR:
+        break;
+    }
+}
+
+static bool is_within_bounds(const struct load *load, size_t writes)
+{
+    return writes <= WEIR_GROUP_WRITES_MAX && load->messages <= WEIR_GROUP_MESSAGES_MAX &&
+           load->bytes <= WEIR_GROUP_BYTES_MAX;
+}
+
+/* Only the leader removes writes, and others only add behind `last`; so the leader measures without
+ * the mutex what it has found queued under it. */
+struct weir_write *weir_lane_take(struct weir_lane *lane)
+{
+    (void)pthread_mutex_lock(&lane->mutex);
+    assert(lane->is_led);
+    struct weir_write *first = lane->first;
+    const struct weir_write *end = lane->last;
+    (void)pthread_mutex_unlock(&lane->mutex);
+    if (first == NULL) {
+        return NULL;
+    }
+
+    struct load load = {0, 0};
+    add_write(&load, first);
+    struct weir_write *last = first;
+    for (size_t writes = 2; last != end; writes++) {
+        add_write(&load, last->next);
+        if (!is_within_bounds(&load, writes)) {
+            break;
+        }
+        last = last->next;
+    }
+
+    (void)pthread_mutex_lock(&lane->mutex);
+    lane->first = last->next;
+    if (lane->first == NULL) {
+        lane->last = NULL;
+    }
+    (void)pthread_mutex_unlock(&lane->mutex);
+    last->next = NULL;
+    return first;
+}
+
+bool weir_lane_go_on(struct weir_lane *lane)
+{
+    (void)pthread_mutex_lock(&lane->mutex);
+    assert(lane->is_led);
+    lane->is_led = lane->first != NULL;
+    const bool is_leader = lane->is_led;
+    (void)pthread_mutex_unlock(&lane->mutex);
+    return is_leader;
+}

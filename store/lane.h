@@ -1,0 +1,42 @@
+/* The queue of a namespace's writes, and who leads it.
+ *
+ * There is no writer thread: whoever adds to an idle lane leads it, which means taking and
+ * committing one group after the other until none is left. A lane has one leader at most, so the
+ * groups are committed one after the other, in the order of their writes.
+ *
+ * Thread-safe. The mutex guards every field, is held for a few instructions only, never over I/O or
+ * a callback, and is a leaf of the lock order. */
+#ifndef WEIR_STORE_LANE_H
+#define WEIR_STORE_LANE_H
+
+#include "store/store.h"
+
+#include <pthread.h>
+
+enum {
+    WEIR_GROUP_WRITES_MAX = 256,
+    WEIR_GROUP_MESSAGES_MAX = 4096,
+    WEIR_GROUP_BYTES_MAX = 8 * 1024 * 1024
+};
+
+struct weir_lane {
+    pthread_mutex_t mutex;
+    struct weir_write *first, *last;  // linked by `next`
+    bool is_led;
+};
+
+bool weir_lane_init(struct weir_lane *lane);
+void weir_lane_fini(struct weir_lane *lane);
+
+/* Adds a write. True where nobody led the lane: the caller leads it now. */
+bool weir_lane_add(struct weir_lane *lane, struct weir_write *write);
+
+/* For the leader: takes the next group off the queue, linked by `next`, NULL if there is none. The
+ * first write is taken whatever its size; more follow within the bounds above. */
+struct weir_write *weir_lane_take(struct weir_lane *lane);
+
+/* For the leader, when its group is done: true where more is queued and it still leads, false where
+ * it has ceased to lead. */
+bool weir_lane_go_on(struct weir_lane *lane);
+
+#endif

@@ -1,0 +1,413 @@
+/* Namespace handles: a table of those in use, their lives, and their lanes' groups. */
+#include "store/store.h"
+
+#include "store/store_int.h"
+
+#include "weir/rules/limits.h"
+#include "weir/rules/time_text.h"
+#include "weir/rules/uuid.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { OPEN_WAIT_US = 10 * 1000 * 1000 };  // for a session of a namespace that is opened
+
+bool weir_namespaces_init(struct weir_store *store)
+{
+    /* A seed nobody can guess, so that nobody can choose names that meet in one bucket. */
+    struct weir_uuid random;
+    if (!weir_uuid_make_v7(&random)) {
+        return false;
+    }
+    memcpy(&store->hash_seed, random.bytes + sizeof random.bytes - sizeof store->hash_seed,
+           sizeof store->hash_seed);
+    if (pthread_mutex_init(&store->mutex, NULL) != 0) {
+        return false;
+    }
+    if (pthread_cond_init(&store->deleted, NULL) != 0) {
+        (void)pthread_mutex_destroy(&store->mutex);
+        return false;
+    }
+    return true;
+}
+
+static void free_namespace(struct weir_namespace *ns)
+{
+    if (ns != NULL) {
+        weir_lane_fini(&ns->lane);
+        free(ns);
+    }
+}
+
+void weir_namespaces_fini(struct weir_store *store)
+{
+    for (size_t b = 0; b < WEIR_NAMESPACE_BUCKETS; b++) {
+        while (store->buckets[b] != NULL) {
+            struct weir_namespace *ns = store->buckets[b];
+            assert(ns->references == 0);
+            store->buckets[b] = ns->next;
+            free_namespace(ns);
+        }
+    }
+    (void)pthread_cond_destroy(&store->deleted);
+    (void)pthread_mutex_destroy(&store->mutex);
+}
+
+static struct weir_namespace *new_namespace(struct weir_store *store, struct weir_slice id,
+                                            struct weir_error *err)
+{
+    assert(id.n >= 1 && id.n <= WEIR_NAMESPACE_MAX_BYTES);
+    struct weir_namespace *ns = calloc(1, sizeof *ns + id.n);
+    if (ns == NULL || !weir_lane_init(&ns->lane)) {
+        free(ns);
+        (void)weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return NULL;
+    }
+    ns->store = store;
+    memcpy(ns->id, id.p, id.n);
+    ns->shelf.id = weir_slice(ns->id, id.n);
+    return ns;
+}
+
+/* ---- the table; all with the store's mutex held ---- */
+
+static struct weir_namespace **bucket_of(struct weir_store *store, struct weir_slice id)
+{
+    uint64_t hash = store->hash_seed;
+    for (size_t i = 0; i < id.n; i++) {
+        hash = (hash ^ id.p[i]) * UINT64_C(0x100000001b3);
+        hash ^= hash >> 29;
+    }
+    return &store->buckets[hash % WEIR_NAMESPACE_BUCKETS];
+}
+
+static struct weir_namespace *find_locked(struct weir_store *store, struct weir_slice id)
+{
+    struct weir_namespace *ns = *bucket_of(store, id);
+    while (ns != NULL && !weir_slice_equal(ns->shelf.id, id)) {
+        ns = ns->next;
+    }
+    return ns;
+}
+
+static void enlist_locked(struct weir_namespace *ns)
+{
+    struct weir_namespace **bucket = bucket_of(ns->store, ns->shelf.id);
+    ns->next = *bucket;
+    *bucket = ns;
+    ns->is_listed = true;
+}
+
+static void delist_locked(struct weir_namespace *ns)
+{
+    struct weir_namespace **at = bucket_of(ns->store, ns->shelf.id);
+    while (*at != ns) {
+        at = &(*at)->next;
+    }
+    *at = ns->next;
+    ns->is_listed = false;
+}
+
+/* Forgets the namespaces that nobody holds and that have no session any more, so that the table
+ * stays as small as the handles given out and the pool's bound. */
+static void sweep_locked(struct weir_store *store)
+{
+    for (size_t b = 0; b < WEIR_NAMESPACE_BUCKETS; b++) {
+        struct weir_namespace **at = &store->buckets[b];
+        while (*at != NULL) {
+            struct weir_namespace *ns = *at;
+            if (ns->references == 0 && !ns->is_deleting &&
+                weir_shelf_is_empty(&store->pool, &ns->shelf)) {
+                *at = ns->next;
+                free_namespace(ns);
+            } else {
+                at = &ns->next;
+            }
+        }
+    }
+}
+
+/* ---- handles ---- */
+
+enum found { FOUND, NOT_OPEN, BEING_DELETED };
+
+static enum found take_open(struct weir_store *store, struct weir_slice id,
+                            struct weir_namespace **ns)
+{
+    enum found found = FOUND;
+    (void)pthread_mutex_lock(&store->mutex);
+    *ns = find_locked(store, id);
+    if (*ns == NULL) {
+        found = NOT_OPEN;
+    } else if ((*ns)->is_deleting) {
+        found = BEING_DELETED;
+    } else {
+        (*ns)->references++;
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+    return found;
+}
+
+/* Puts `fresh` in the table; where another thread was faster its entry is *ns. */
+static enum found enlist(struct weir_store *store, struct weir_namespace *fresh,
+                         struct weir_namespace **ns)
+{
+    enum found found = FOUND;
+    (void)pthread_mutex_lock(&store->mutex);
+    sweep_locked(store);
+    *ns = find_locked(store, fresh->shelf.id);
+    if (*ns == NULL) {
+        enlist_locked(fresh);
+        *ns = fresh;
+    }
+    if ((*ns)->is_deleting) {
+        found = BEING_DELETED;
+    } else {
+        (*ns)->references++;
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (*ns != fresh) {
+        free_namespace(fresh);
+    }
+    return found;
+}
+
+static weir_status not_found(struct weir_slice id, struct weir_error *err)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "namespace '%.*s' does not exist",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, "namespace", id);
+    return WEIR_NAMESPACE_NOT_FOUND;
+}
+
+/* A session is opened now, so that a storage that cannot be used is seen here. */
+static weir_status open_first_session(struct weir_namespace *ns, struct weir_error *err)
+{
+    struct weir_session *session = NULL;
+    const weir_status status =
+        weir_session_borrow(&ns->store->pool, &ns->shelf, WEIR_SESSION_READ,
+                            weir_monotonic_us() + OPEN_WAIT_US, &session, err);
+    if (status == WEIR_OK) {
+        weir_session_return(&ns->store->pool, session);
+    }
+    return status;
+}
+
+weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id,
+                                struct weir_namespace **ns, struct weir_error *err)
+{
+    struct weir_namespace *opened = NULL;
+    enum found found = take_open(store, id, &opened);
+    if (found == FOUND) {
+        *ns = opened;
+        return WEIR_OK;
+    }
+    if (found == BEING_DELETED) {
+        return not_found(id, err);
+    }
+    struct weir_namespace *fresh = new_namespace(store, id, err);
+    if (fresh == NULL) {
+        return err->status;
+    }
+    if (enlist(store, fresh, &opened) == BEING_DELETED) {
+        return not_found(id, err);
+    }
+    const weir_status status = open_first_session(opened, err);
+    if (status != WEIR_OK) {
+        weir_namespace_release(opened);
+        return status;
+    }
+    *ns = opened;
+    return WEIR_OK;
+}
+
+/* Keeps the entry for its open sessions; a deleted one has none and goes. */
+void weir_namespace_release(struct weir_namespace *ns)
+{
+    if (ns == NULL) {
+        return;
+    }
+    struct weir_store *store = ns->store;
+    (void)pthread_mutex_lock(&store->mutex);
+    assert(ns->references > 0);
+    ns->references--;
+    const bool is_last =
+        ns->references == 0 && !ns->is_deleting && weir_shelf_is_empty(&store->pool, &ns->shelf);
+    if (is_last && ns->is_listed) {
+        delist_locked(ns);
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (is_last) {
+        free_namespace(ns);
+    }
+}
+
+struct weir_slice weir_namespace_id(const struct weir_namespace *ns)
+{
+    return ns->shelf.id;
+}
+
+/* ---- creating and deleting ---- */
+
+/* A deletion of the same id under way in this process ends first, so that what is created can be
+ * opened at once. */
+weir_status weir_namespace_create(struct weir_store *store, struct weir_namespace_record *record,
+                                  bool *is_same, struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&store->mutex);
+    const struct weir_namespace *ns = NULL;
+    while ((ns = find_locked(store, record->id)) != NULL && ns->is_deleting) {
+        (void)pthread_cond_wait(&store->deleted, &store->mutex);
+    }
+    (void)pthread_mutex_unlock(&store->mutex);
+    return store->backend->ops->namespace_create(store->backend, record, is_same, err);
+}
+
+/* Marks the namespace as being deleted, with an entry of its own where it is not open. */
+static weir_status begin_delete(struct weir_store *store, struct weir_slice id,
+                                struct weir_namespace **ns, struct weir_error *err)
+{
+    struct weir_namespace *fresh = new_namespace(store, id, err);
+    if (fresh == NULL) {
+        return err->status;
+    }
+    if (enlist(store, fresh, ns) == BEING_DELETED) {
+        return not_found(id, err);
+    }
+    (void)pthread_mutex_lock(&store->mutex);
+    const bool is_first = !(*ns)->is_deleting;
+    (*ns)->is_deleting = true;
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (!is_first) {
+        weir_namespace_release(*ns);
+        return not_found(id, err);
+    }
+    return WEIR_OK;
+}
+
+static void end_delete(struct weir_namespace *ns, bool is_deleted)
+{
+    struct weir_store *store = ns->store;
+    (void)pthread_mutex_lock(&store->mutex);
+    ns->is_deleting = false;
+    if (is_deleted) {
+        delist_locked(ns);
+    } else {
+        weir_shelf_reopen(&store->pool, &ns->shelf);
+    }
+    (void)pthread_cond_broadcast(&store->deleted);
+    (void)pthread_mutex_unlock(&store->mutex);
+    weir_namespace_release(ns);
+}
+
+weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id,
+                                  int64_t *messages_deleted, struct weir_error *err)
+{
+    struct weir_namespace *ns = NULL;
+    if (begin_delete(store, id, &ns, err) != WEIR_OK) {
+        return err->status;
+    }
+    weir_shelf_close(&store->pool, &ns->shelf);
+    const weir_status status =
+        store->backend->ops->namespace_delete(store->backend, ns->shelf.id, messages_deleted, err);
+    /* An id that another process has deleted is as gone as one deleted here. */
+    end_delete(ns, status == WEIR_OK || status == WEIR_NAMESPACE_NOT_FOUND);
+    return status;
+}
+
+/* ---- writing ---- */
+
+bool weir_write_submit(struct weir_namespace *ns, struct weir_write *write)
+{
+    assert(write->done != NULL);
+    weir_error_init(write->err);
+    return weir_lane_add(&ns->lane, write);
+}
+
+static void finish(struct weir_write *group)
+{
+    while (group != NULL) {
+        struct weir_write *next = group->next;
+        group->done(group);
+        group = next;
+    }
+}
+
+static int64_t earliest_deadline(const struct weir_write *group)
+{
+    int64_t earliest_us = INT64_MAX;
+    for (; group != NULL; group = group->next) {
+        earliest_us = group->deadline_us < earliest_us ? group->deadline_us : earliest_us;
+    }
+    return earliest_us;
+}
+
+/* Ends the writes whose deadline has passed and gives back the others. */
+static struct weir_write *finish_expired(struct weir_write *group)
+{
+    const int64_t now_us = weir_monotonic_us();
+    struct weir_write *left = NULL;
+    struct weir_write **end = &left;
+    while (group != NULL) {
+        struct weir_write *next = group->next;
+        group->next = NULL;
+        if (group->deadline_us <= now_us) {
+            (void)weir_fail(group->err, WEIR_DEADLINE_EXCEEDED,
+                            "the deadline passed before the write was started");
+            group->done(group);
+        } else {
+            *end = group;
+            end = &group->next;
+        }
+        group = next;
+    }
+    return left;
+}
+
+static void fail_all(struct weir_write *group, const struct weir_error *err)
+{
+    for (; group != NULL; group = group->next) {
+        weir_error_copy(group->err, err);
+    }
+}
+
+/* Waits no longer for the session than each write may. */
+static void commit(struct weir_namespace *ns, struct weir_write *group)
+{
+    struct weir_session_pool *pool = &ns->store->pool;
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_session *session = NULL;
+    while (group != NULL &&
+           weir_session_borrow(pool, &ns->shelf, WEIR_SESSION_WRITE, earliest_deadline(group),
+                               &session, &err) == WEIR_DEADLINE_EXCEEDED) {
+        group = finish_expired(group);
+    }
+    if (group == NULL) {
+        return;
+    }
+    if (session != NULL) {
+        session->deadline_us = INT64_MAX;
+        session->ops->commit(session, group);
+        weir_session_return(pool, session);
+    } else {
+        fail_all(group, &err);
+    }
+    finish(group);
+}
+
+/* A `done` may release the last handle that its submitter holds, so the leader holds its own. */
+bool weir_lane_run(struct weir_namespace *ns)
+{
+    (void)pthread_mutex_lock(&ns->store->mutex);
+    ns->references++;
+    (void)pthread_mutex_unlock(&ns->store->mutex);
+
+    struct weir_write *group = weir_lane_take(&ns->lane);
+    if (group != NULL) {
+        commit(ns, group);
+    }
+    const bool is_leader = weir_lane_go_on(&ns->lane);
+    weir_namespace_release(ns);
+    return is_leader;
+}

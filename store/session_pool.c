@@ -1,0 +1,318 @@
+#include "store/session_pool.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <time.h>
+
+weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
+                                   size_t max, struct weir_error *err)
+{
+    assert(max >= 1);
+    *pool = (struct weir_session_pool){.backend = backend, .max = max};
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    /* Deadlines are of the clock that is never set. */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    const bool is_ready = pthread_cond_init(&pool->changed, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    if (!is_ready) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    if (pthread_mutex_init(&pool->mutex, NULL) != 0) {
+        (void)pthread_cond_destroy(&pool->changed);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    return WEIR_OK;
+}
+
+/* ---- the list of idle sessions; all with the mutex held ---- */
+
+static void shelve_locked(struct weir_session_pool *pool, struct weir_session *session)
+{
+    session->newer = NULL;
+    session->older = pool->newest;
+    if (pool->newest != NULL) {
+        pool->newest->newer = session;
+    } else {
+        pool->oldest = session;
+    }
+    pool->newest = session;
+    session->shelf->idle++;
+}
+
+static void unshelve_locked(struct weir_session_pool *pool, struct weir_session *session)
+{
+    if (session->older != NULL) {
+        session->older->newer = session->newer;
+    } else {
+        pool->oldest = session->newer;
+    }
+    if (session->newer != NULL) {
+        session->newer->older = session->older;
+    } else {
+        pool->newest = session->older;
+    }
+    session->older = NULL;
+    session->newer = NULL;
+    session->shelf->idle--;
+}
+
+/* The one used last, because its caches are warm. */
+static struct weir_session *find_idle_locked(const struct weir_session_pool *pool,
+                                             const struct weir_shelf *shelf,
+                                             enum weir_session_kind kind)
+{
+    if (shelf->idle == 0) {
+        return NULL;
+    }
+    for (struct weir_session *s = pool->newest; s != NULL; s = s->older) {
+        if (s->shelf == shelf && s->kind == kind) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void wake_locked(struct weir_session_pool *pool)
+{
+    if (pool->waiting > 0) {
+        (void)pthread_cond_broadcast(&pool->changed);
+    }
+}
+
+/* ---- borrowing ---- */
+
+/* False once `until_us` has passed. */
+static bool wait_locked(struct weir_session_pool *pool, int64_t until_us)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
+                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
+    pool->waiting++;
+    const int rc = pthread_cond_timedwait(&pool->changed, &pool->mutex, &until);
+    pool->waiting--;
+    return rc != ETIMEDOUT;
+}
+
+enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED };
+
+static void lend_locked(struct weir_shelf *shelf, enum weir_session_kind kind)
+{
+    shelf->borrowed++;
+    shelf->is_write_out = shelf->is_write_out || kind == WEIR_SESSION_WRITE;
+}
+
+static void give_back_locked(struct weir_session_pool *pool, struct weir_shelf *shelf,
+                             enum weir_session_kind kind)
+{
+    shelf->borrowed--;
+    if (kind == WEIR_SESSION_WRITE) {
+        shelf->is_write_out = false;
+    }
+    wake_locked(pool);
+}
+
+/* What a borrower gets now: *session with LENT; leave to open one, the shelf counting it as lent
+ * already; with MUST_CLOSE_FIRST the same after closing *session, which its own shelf counts as
+ * lent until then, so that nobody believes that shelf closed. */
+static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf *shelf,
+                              enum weir_session_kind kind, struct weir_session **session)
+{
+    if (shelf->is_closed) {
+        return IS_CLOSED;
+    }
+    if (kind == WEIR_SESSION_WRITE && shelf->is_write_out) {
+        return MUST_WAIT;
+    }
+    enum answer answer = LENT;
+    *session = find_idle_locked(pool, shelf, kind);
+    if (*session == NULL && pool->open < pool->max) {
+        pool->open++;
+        answer = MAY_OPEN;
+    } else if (*session == NULL && pool->oldest != NULL) {
+        *session = pool->oldest;
+        lend_locked((*session)->shelf, (*session)->kind);
+        answer = MUST_CLOSE_FIRST;
+    } else if (*session == NULL) {
+        return MUST_WAIT;
+    }
+    if (*session != NULL) {
+        unshelve_locked(pool, *session);
+    }
+    lend_locked(shelf, kind);
+    return answer;
+}
+
+/* Closes a session whose place somebody else takes. */
+static void close_for_place(struct weir_session_pool *pool, struct weir_session *session)
+{
+    struct weir_shelf *shelf = session->shelf;
+    const enum weir_session_kind kind = session->kind;
+    session->ops->close(session);
+    (void)pthread_mutex_lock(&pool->mutex);
+    give_back_locked(pool, shelf, kind);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static weir_status open_session(struct weir_session_pool *pool, struct weir_shelf *shelf,
+                                enum weir_session_kind kind, struct weir_session **session,
+                                struct weir_error *err)
+{
+    struct weir_backend *backend = pool->backend;
+    const weir_status status = backend->ops->session_open(backend, shelf->id, kind, session, err);
+    if (status == WEIR_OK) {
+        (*session)->shelf = shelf;
+        (*session)->kind = kind;
+        (*session)->older = NULL;
+        (*session)->newer = NULL;
+        return WEIR_OK;
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->open--;
+    give_back_locked(pool, shelf, kind);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return status;
+}
+
+static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
+{
+    if (weir_monotonic_us() >= deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while all connections were in use");
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
+}
+
+weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shelf *shelf,
+                                enum weir_session_kind kind, int64_t deadline_us,
+                                struct weir_session **session, struct weir_error *err)
+{
+    int64_t until_us = weir_monotonic_us() + WEIR_SESSION_WAIT_MAX_US;
+    until_us = deadline_us < until_us ? deadline_us : until_us;
+    bool is_in_time = true;
+    enum answer answer = MUST_WAIT;
+    struct weir_session *found = NULL;
+
+    (void)pthread_mutex_lock(&pool->mutex);
+    while ((answer = ask_locked(pool, shelf, kind, &found)) == MUST_WAIT && is_in_time) {
+        is_in_time = until_us > 0 && wait_locked(pool, until_us);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+
+    weir_status status = WEIR_OK;
+    switch (answer) {
+    case LENT:
+        break;
+    case MUST_CLOSE_FIRST:
+        close_for_place(pool, found);
+        status = open_session(pool, shelf, kind, &found, err);
+        break;
+    case MAY_OPEN:
+        status = open_session(pool, shelf, kind, &found, err);
+        break;
+    case MUST_WAIT:
+        return fail_waiting(deadline_us, err);
+    case IS_CLOSED:
+        return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
+    }
+    if (status == WEIR_OK) {
+        found->deadline_us = deadline_us;
+        *session = found;
+    }
+    return status;
+}
+
+void weir_session_return(struct weir_session_pool *pool, struct weir_session *session)
+{
+    struct weir_shelf *shelf = session->shelf;
+    const enum weir_session_kind kind = session->kind;
+    const bool is_kept = !session->is_broken;
+    if (!is_kept) {
+        session->ops->close(session);
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (is_kept) {
+        shelve_locked(pool, session);
+    } else {
+        pool->open--;
+    }
+    give_back_locked(pool, shelf, kind);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+/* ---- closing ---- */
+
+/* Takes the idle sessions of a shelf (of all, for NULL) off the list, linked by `newer`. */
+static struct weir_session *take_idle_locked(struct weir_session_pool *pool,
+                                             const struct weir_shelf *shelf)
+{
+    struct weir_session *taken = NULL;
+    struct weir_session *next = NULL;
+    for (struct weir_session *s = pool->oldest; s != NULL; s = next) {
+        next = s->newer;
+        if (shelf == NULL || s->shelf == shelf) {
+            unshelve_locked(pool, s);
+            s->newer = taken;
+            taken = s;
+        }
+    }
+    return taken;
+}
+
+static size_t close_all(struct weir_session *taken)
+{
+    size_t n = 0;
+    while (taken != NULL) {
+        struct weir_session *next = taken->newer;
+        taken->ops->close(taken);
+        taken = next;
+        n++;
+    }
+    return n;
+}
+
+void weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    shelf->is_closed = true;
+    wake_locked(pool);
+    while (shelf->borrowed > 0) {
+        (void)wait_locked(pool, weir_monotonic_us() + WEIR_SESSION_WAIT_MAX_US);
+    }
+    struct weir_session *taken = take_idle_locked(pool, shelf);
+    (void)pthread_mutex_unlock(&pool->mutex);
+
+    const size_t n = close_all(taken);
+
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->open -= n;
+    wake_locked(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+void weir_shelf_reopen(struct weir_session_pool *pool, struct weir_shelf *shelf)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    shelf->is_closed = false;
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+bool weir_shelf_is_empty(struct weir_session_pool *pool, struct weir_shelf *shelf)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const bool is_empty = shelf->borrowed == 0 && shelf->idle == 0;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return is_empty;
+}
+
+void weir_session_pool_fini(struct weir_session_pool *pool)
+{
+    struct weir_session *taken = take_idle_locked(pool, NULL);
+    pool->open -= close_all(taken);
+    assert(pool->open == 0);
+    (void)pthread_cond_destroy(&pool->changed);
+    (void)pthread_mutex_destroy(&pool->mutex);
+}

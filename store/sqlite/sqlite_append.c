@@ -1,0 +1,172 @@
+#include "store/sqlite/sqlite_write.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+
+bool weir_sqlite_is_met(const struct weir_expectation *expectation, int64_t version)
+{
+    switch (expectation->kind) {
+    case WEIR_EXPECT_ANY:
+        return true;
+    case WEIR_EXPECT_EXACT:
+        return version == expectation->version;
+    case WEIR_EXPECT_NO_STREAM:
+        return version == -1;
+    case WEIR_EXPECT_STREAM_EXISTS:
+        return version >= 0;
+    }
+    return false;
+}
+
+static int find_streams(struct sqlite_session *session, const struct weir_append *append,
+                        struct append_streams *known)
+{
+    int rc = SQLITE_OK;
+    for (size_t s = 0; rc == SQLITE_OK && s < append->n; s++) {
+        rc = weir_sqlite_group_stream(session, append->streams[s].stream, &known->streams[s]);
+    }
+    return rc;
+}
+
+/* INT64_MAX itself is never given out: as a rowid it makes SQLite look for free ones by chance. */
+static bool is_room(int64_t next, size_t n)
+{
+    return (uint64_t)n <= (uint64_t)(INT64_MAX - next);
+}
+
+static bool may_append(const struct sqlite_group *group, const struct weir_append *append,
+                       const struct append_streams *known)
+{
+    size_t messages = 0;
+    for (size_t s = 0; s < append->n; s++) {
+        const struct weir_stream_append *part = &append->streams[s];
+        const int64_t version = known->streams[s]->version;
+        if (!weir_sqlite_is_met(&part->expectation, version) || !is_room(version + 1, part->n)) {
+            return false;
+        }
+        messages += part->n;
+    }
+    return is_room(group->next_global_position, messages);
+}
+
+int weir_sqlite_insert(struct sqlite_session *session, const struct group_stream *stream,
+                       const struct weir_new_message *message, const struct weir_written *written)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_statement(session, STATEMENT_MESSAGE_ADD, &statement);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_int64(statement, 1, written->global_position);
+    (void)sqlite3_bind_int64(statement, 2, stream->stream_id);
+    (void)sqlite3_bind_int64(statement, 3, written->position);
+    (void)sqlite3_bind_int64(statement, 4, stream->category_id);
+    (void)sqlite3_bind_blob(statement, 5, message->id.bytes, sizeof message->id.bytes,
+                            SQLITE_STATIC);
+    (void)sqlite3_bind_int64(statement, 6, written->time_us);
+    /* These can fail: a text may be too long for SQLite. */
+    rc = weir_sqlite_bind_text(statement, 7, message->type);
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 8, message->correlation);
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 9, message->data);
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 10, message->metadata);
+    }
+    return rc != SQLITE_OK ? rc : weir_sqlite_run(statement);
+}
+
+/* Inserts one stream's messages from *global_position on, and moves it. */
+static int insert_part(struct sqlite_session *session, const struct weir_stream_append *part,
+                       struct group_stream *stream, int64_t time_us, int64_t *global_position)
+{
+    int rc = weir_sqlite_group_name_ids(session, stream);
+    for (size_t m = 0; rc == SQLITE_OK && m < part->n; m++) {
+        part->written[m] = (struct weir_written){.id = part->messages[m].id,
+                                                 .position = stream->version + 1 + (int64_t)m,
+                                                 .global_position = *global_position,
+                                                 .time_us = time_us};
+        rc = weir_sqlite_insert(session, stream, &part->messages[m], &part->written[m]);
+        *global_position += rc == SQLITE_OK;
+    }
+    return rc;
+}
+
+/* Takes the rows of a refused append out again. They are the last there are, so no savepoint is
+ * needed, which every append of several messages would have to pay for. */
+static int undo(struct sqlite_session *session, int64_t first)
+{
+    sqlite3_stmt *statement = NULL;
+    const int rc = weir_sqlite_statement(session, STATEMENT_MESSAGES_UNDO, &statement);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_int64(statement, 1, first);
+    return weir_sqlite_run(statement);
+}
+
+static void count(struct sqlite_group *group, const struct weir_append *append,
+                  const struct append_streams *known, int64_t time_us)
+{
+    for (size_t s = 0; s < append->n; s++) {
+        const int64_t n = (int64_t)append->streams[s].n;
+        if (n > 0) {
+            struct group_stream *stream = known->streams[s];
+            weir_sqlite_group_count(group, stream, stream->version + n, n, time_us);
+        }
+    }
+    group->last_write_us = time_us;
+}
+
+/* The clock is read while the lock is held and does not go back. */
+static int64_t write_time(const struct sqlite_group *group)
+{
+    const int64_t now_us = weir_now_us();
+    return now_us > group->last_write_us ? now_us : group->last_write_us;
+}
+
+static int insert_all(struct sqlite_session *session, const struct weir_append *append,
+                      const struct append_streams *known)
+{
+    struct sqlite_group *group = session->group;
+    const int64_t time_us = write_time(group);
+    int64_t global_position = group->next_global_position;
+    int rc = SQLITE_OK;
+    for (size_t s = 0; rc == SQLITE_OK && s < append->n; s++) {
+        if (append->streams[s].n > 0) {
+            rc = insert_part(session, &append->streams[s], known->streams[s], time_us,
+                             &global_position);
+        }
+    }
+    if (rc == SQLITE_OK) {
+        count(group, append, known, time_us);
+        group->next_global_position = global_position;
+    } else if (rc == SQLITE_CONSTRAINT_UNIQUE && global_position > group->next_global_position) {
+        const int undo_rc = undo(session, group->next_global_position);
+        rc = undo_rc != SQLITE_OK ? undo_rc : rc;
+    }
+    return rc;
+}
+
+int weir_sqlite_append(struct sqlite_session *session, struct weir_write *write)
+{
+    struct weir_append *append = &write->of.append;
+    assert(append->n >= 1 && append->n <= WEIR_WRITE_STREAMS_MAX);
+    append->is_duplicate = false;
+    struct append_streams known;
+    int rc = find_streams(session, append, &known);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (!may_append(session->group, append, &known)) {
+        return weir_sqlite_settle(session, write, &known, false);
+    }
+    rc = insert_all(session, append, &known);
+    if (rc == SQLITE_CONSTRAINT_UNIQUE) {
+        return weir_sqlite_settle(session, write, &known, true);
+    }
+    return rc;
+}

@@ -1,0 +1,183 @@
+/* The transaction of a group. */
+#include "store/sqlite/sqlite_write.h"
+
+#include "weir/rules/time_text.h"
+
+enum { BUSY_MAX_US = 5 * 1000 * 1000 };  // another process's lock is waited for so long
+
+/* ---- which writes of the group are still to be done ---- */
+
+static bool is_open(const struct weir_write *write)
+{
+    return write->err->status == WEIR_OK;
+}
+
+static bool is_any_open(const struct weir_write *group)
+{
+    while (group != NULL && !is_open(group)) {
+        group = group->next;
+    }
+    return group != NULL;
+}
+
+static bool refuse_if_late(struct weir_write *write, int64_t now_us)
+{
+    if (write->deadline_us > now_us) {
+        return false;
+    }
+    (void)weir_fail(write->err, WEIR_DEADLINE_EXCEEDED,
+                    "the deadline passed before the write was started");
+    return true;
+}
+
+static void refuse_late(struct weir_write *group)
+{
+    const int64_t now_us = weir_monotonic_us();
+    for (; group != NULL; group = group->next) {
+        if (is_open(group)) {
+            (void)refuse_if_late(group, now_us);
+        }
+    }
+}
+
+static int64_t earliest_deadline(const struct weir_write *group)
+{
+    int64_t earliest_us = INT64_MAX;
+    for (; group != NULL; group = group->next) {
+        if (is_open(group) && group->deadline_us < earliest_us) {
+            earliest_us = group->deadline_us;
+        }
+    }
+    return earliest_us;
+}
+
+/* What a write of the group was told is void when the group is not committed: a refusal or a
+ * duplicate may rest on another write of the group. */
+static void fail_group(struct weir_write *group, const struct weir_error *err)
+{
+    for (; group != NULL; group = group->next) {
+        if (group->err->status != WEIR_DEADLINE_EXCEEDED) {
+            weir_error_copy(group->err, err);
+        }
+    }
+}
+
+/* ---- the transaction ---- */
+
+/* Waits for the write lock no longer than each write may. SQLITE_BUSY where it is not got. */
+static int begin(struct sqlite_session *session, struct weir_write *group)
+{
+    const int64_t until_us = weir_monotonic_us() + BUSY_MAX_US;
+    int rc = SQLITE_BUSY;
+    refuse_late(group);
+    while ((rc & 0xff) == SQLITE_BUSY && is_any_open(group)) {
+        const int64_t earliest_us = earliest_deadline(group);
+        session->busy_until_us = earliest_us < until_us ? earliest_us : until_us;
+        rc = weir_sqlite_do(session, STATEMENT_BEGIN);
+        refuse_late(group);
+        if ((rc & 0xff) == SQLITE_BUSY && weir_monotonic_us() >= until_us) {
+            break;
+        }
+    }
+    return rc;
+}
+
+static int apply(struct sqlite_session *session, struct weir_write *write)
+{
+    switch (write->kind) {
+    case WEIR_WRITE_APPEND:
+        return weir_sqlite_append(session, write);
+    case WEIR_WRITE_IMPORT:
+        return weir_sqlite_import(session, write);
+    case WEIR_WRITE_CLEAR:
+        return weir_sqlite_clear(session, write);
+    }
+    return SQLITE_MISUSE;
+}
+
+static int apply_all(struct sqlite_session *session, struct weir_write *group)
+{
+    int rc = SQLITE_OK;
+    for (struct weir_write *w = group; rc == SQLITE_OK && w != NULL; w = w->next) {
+        if (is_open(w)) {
+            rc = apply(session, w);
+        }
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_group_flush(session);
+    }
+    return rc != SQLITE_OK ? rc : weir_sqlite_do(session, STATEMENT_COMMIT);
+}
+
+/* Ends a transaction that has failed. Where even that fails, or where the failure was one of the
+ * disk, nobody may go on with this connection: what it holds of the file may not be what is there.
+ */
+static void roll_back(struct sqlite_session *session)
+{
+    if (sqlite3_get_autocommit(session->db) == 0 &&
+        sqlite3_exec(session->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK) {
+        session->base.is_broken = true;
+    }
+}
+
+/* Asks for a checkpoint each time the WAL has grown by so much. While writes never pause, another
+ * connection cannot finish one; then the writer, which alone can, does it, so that the WAL is
+ * bounded. */
+static void checkpoint(struct sqlite_session *session)
+{
+    if (session->wal_pages < session->wal_asked) {
+        session->wal_asked = 0;  // the WAL has begun anew
+    }
+    if (session->wal_pages - session->wal_asked < WEIR_SQLITE_CHECKPOINT_PAGES) {
+        return;
+    }
+    session->wal_asked = session->wal_pages;
+    if (session->wal_pages < WEIR_SQLITE_WAL_PAGES_MAX) {
+        weir_sqlite_checkpointer_ask(session->backend->checkpointer, session->name);
+        return;
+    }
+    const int rc =
+        sqlite3_wal_checkpoint_v2(session->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        weir_sqlite_report(session->backend, "%s: the checkpoint failed: %s", session->name,
+                           sqlite3_errstr(rc));
+    }
+}
+
+static void commit_locked(struct sqlite_session *session, struct weir_write *group)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    bool is_there = false;
+    int rc = begin(session, group);
+    if (!is_any_open(group)) {
+        roll_back(session);
+        return;
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_group_begin(session, &is_there);
+    }
+    if (rc == SQLITE_OK && !is_there) {
+        (void)weir_sqlite_session_is_deleted(session, &err);
+    } else if (rc == SQLITE_OK) {
+        rc = apply_all(session, group);
+    }
+    if (rc != SQLITE_OK) {
+        (void)weir_sqlite_session_fail(session, rc, "write", &err);
+    }
+    if (err.status != WEIR_OK) {
+        roll_back(session);
+        fail_group(group, &err);
+    }
+}
+
+void weir_sqlite_commit(struct weir_session *base, struct weir_write *group)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_WRITE);
+    commit_locked(session, group);
+    weir_sqlite_memory_end(session->memory);
+    if (session->memory == NULL && !session->base.is_broken) {
+        checkpoint(session);
+    }
+}

@@ -1,0 +1,412 @@
+/* Database files: recognised before they are touched, made whole under another name, removed. */
+#include "store/sqlite/sqlite_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char weir_sqlite_registry_name[] = "registry.db";
+
+/* Of SQLite's file format: big-endian integers in the first page. */
+enum { HEADER_BYTES = 100, USER_VERSION_AT = 60, APPLICATION_ID_AT = 68 };
+
+enum { BUSY_MS = 5000 };
+
+static weir_status out_of_memory(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+}
+
+/* "<dir>/<name><suffix>", to be freed; in memory what the memdb VFS takes for a shared database. */
+static char *path_of(const struct sqlite_backend *backend, const char *name, const char *suffix)
+{
+    char own[64];
+    const char *dir = backend->dir;
+    if (dir == NULL) {
+        (void)snprintf(own, sizeof own, "/weir-%ld-%u", (long)getpid(), backend->number);
+        dir = own;
+    }
+    const size_t size = strlen(dir) + 1 + strlen(name) + strlen(suffix) + 1;
+    char *path = malloc(size);
+    if (path != NULL) {
+        (void)snprintf(path, size, "%s%c%s%s", dir, backend->dir == NULL ? '-' : '/', name, suffix);
+    }
+    return path;
+}
+
+/* ---- recognising ---- */
+
+enum recognised { OURS, MISSING, FOREIGN, NEWER, UNREADABLE };
+
+static int integer_at(const uint8_t *at)
+{
+    return (int)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
+}
+
+/* Looks at the header without SQLite, which might change a file by looking (recovery, WAL). The
+ * application id is written before a file gets its name, so it is never in the WAL alone; a newer
+ * version may be, and is then seen when the schema is brought up to date. */
+static enum recognised recognise(const char *path, const struct sqlite_schema *schema)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? MISSING : UNREADABLE;
+    }
+    static const char magic[16] = "SQLite format 3";
+    uint8_t header[HEADER_BYTES];
+    const ssize_t n = pread(fd, header, sizeof header, 0);
+    (void)close(fd);
+    if (n < 0) {
+        return UNREADABLE;
+    }
+    if (n != HEADER_BYTES || memcmp(header, magic, sizeof magic) != 0 ||
+        integer_at(header + APPLICATION_ID_AT) != schema->application_id) {
+        return FOREIGN;
+    }
+    return integer_at(header + USER_VERSION_AT) > schema->version ? NEWER : OURS;
+}
+
+/* ---- connecting ---- */
+
+/* NOMUTEX: one thread at a time, as sqlite_int.h says. */
+static int open_flags(int flags)
+{
+    return flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+}
+
+static int set_up(const struct sqlite_backend *backend, sqlite3 *db)
+{
+    (void)sqlite3_busy_timeout(db, BUSY_MS);
+    /* A file that somebody has tampered with runs nothing and cannot reach outside. */
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    char text[256];
+    (void)snprintf(text, sizeof text,
+                   "PRAGMA cache_size = -%zu; PRAGMA temp_store = MEMORY; PRAGMA synchronous = %s; "
+                   "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %d",
+                   backend->cache_kib, backend->is_durability_normal ? "NORMAL" : "FULL",
+                   4 * WEIR_SQLITE_CHECKPOINT_PAGES * 4096);
+    return sqlite3_exec(db, text, NULL, NULL, NULL);
+}
+
+/* A connection that fails to open must be closed all the same. */
+static int open_database(const struct sqlite_backend *backend, const char *path, int flags,
+                         sqlite3 **db)
+{
+    sqlite3 *opened = NULL;
+    int rc =
+        sqlite3_open_v2(path, &opened, open_flags(flags), backend->dir == NULL ? "memdb" : NULL);
+    if (rc == SQLITE_OK) {
+        rc = set_up(backend, opened);
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_close(opened);
+        return rc;
+    }
+    *db = opened;
+    return SQLITE_OK;
+}
+
+static weir_status fail_recognised(const struct sqlite_backend *backend, const char *name,
+                                   enum recognised recognised, struct weir_error *err)
+{
+    switch (recognised) {
+    case FOREIGN:
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s/%s is not a file of weir's: move it away, or use another directory",
+                         backend->dir, name);
+    case NEWER:
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s/%s was written by a newer weir-server: use that, or another directory",
+                         backend->dir, name);
+    case UNREADABLE:
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s cannot be read: %s", backend->dir,
+                         name, strerror(errno));
+    default:
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s is missing", backend->dir, name);
+    }
+}
+
+static weir_status connect_path(struct sqlite_backend *backend, const char *path,
+                                const struct sqlite_schema *schema, sqlite3 **db,
+                                struct weir_error *err)
+{
+    sqlite3 *opened = NULL;
+    const int rc = open_database(backend, path, SQLITE_OPEN_READWRITE, &opened);
+    if (rc != SQLITE_OK) {
+        return weir_sqlite_fail(err, rc, "open a database");
+    }
+    const weir_status status = weir_sqlite_migrate(opened, schema, err);
+    if (status != WEIR_OK) {
+        /* Closing must not write to a file that is of a newer schema. */
+        (void)sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_close(opened);
+        return status;
+    }
+    *db = opened;
+    return WEIR_OK;
+}
+
+weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name,
+                                const struct sqlite_schema *schema, sqlite3 **db, bool *is_missing,
+                                struct weir_error *err)
+{
+    char *path = path_of(backend, name, "");
+    if (path == NULL) {
+        return out_of_memory(err);
+    }
+    weir_status status = WEIR_OK;
+    enum recognised recognised = OURS;
+    if (backend->dir != NULL) {
+        recognised = recognise(path, schema);
+    } else if (schema == &weir_sqlite_namespace_schema &&
+               weir_sqlite_memory_find(backend, name) == NULL) {
+        recognised = MISSING;
+    }
+    if (recognised == OURS) {
+        status = connect_path(backend, path, schema, db, err);
+    } else {
+        status = fail_recognised(backend, name, recognised, err);
+    }
+    if (is_missing != NULL) {
+        *is_missing = recognised == MISSING;
+    }
+    free(path);
+    return status;
+}
+
+/* ---- making ---- */
+
+/* SQLite answers with the mode that is in force. */
+static int use_wal(sqlite3 *db)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        const unsigned char *mode = sqlite3_column_text(statement, 0);
+        rc = mode != NULL && strcmp((const char *)mode, "wal") == 0 ? SQLITE_OK : SQLITE_CANTOPEN;
+    }
+    (void)sqlite3_finalize(statement);
+    return rc;
+}
+
+static int make_database(const struct sqlite_backend *backend, const char *path,
+                         const struct sqlite_schema *schema, sqlite3 **db, struct weir_error *err)
+{
+    int rc = open_database(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, db);
+    if (rc != SQLITE_OK) {
+        (void)weir_sqlite_fail(err, rc, "make a database");
+        return rc;
+    }
+    /* In a rollback journal first: all is in the file itself before anybody sees it. */
+    const weir_status status = weir_sqlite_migrate(*db, schema, err);
+    rc = status == WEIR_OK ? SQLITE_OK : SQLITE_ERROR;
+    if (rc == SQLITE_OK && backend->dir != NULL) {
+        rc = use_wal(*db);
+        if (rc != SQLITE_OK) {
+            (void)weir_sqlite_fail(err, rc, "make a database");
+        }
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_close(*db);
+        *db = NULL;
+    }
+    return rc;
+}
+
+static int sync_dir(const char *dir)
+{
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    const int rc = fsync(fd);
+    (void)close(fd);
+    return rc;
+}
+
+static const char *const side_files[] = {"-journal", "-wal", "-shm", ""};
+
+/* The database itself last: while it is there, so may the others be. */
+static void unlink_database(const struct sqlite_backend *backend, const char *name)
+{
+    for (size_t s = 0; s < WEIR_COUNTOF(side_files); s++) {
+        char *path = path_of(backend, name, side_files[s]);
+        if (path != NULL && unlink(path) != 0 && errno != ENOENT) {
+            weir_sqlite_report(backend, "%s: cannot be removed: %s", path, strerror(errno));
+        }
+        free(path);
+    }
+}
+
+/* Gives the finished file its name, unless there is one of that name. */
+static weir_status publish(const struct sqlite_backend *backend, const char *from, const char *to,
+                           bool *is_there, struct weir_error *err)
+{
+    *is_there = false;
+    if (link(from, to) != 0) {
+        if (errno == EEXIST) {
+            *is_there = true;
+            return WEIR_OK;
+        }
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
+                         backend->dir, strerror(errno));
+    }
+    if (sync_dir(backend->dir) != 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be synced: %s", backend->dir,
+                         strerror(errno));
+    }
+    return WEIR_OK;
+}
+
+/* Messages are the owner's alone. SQLite gives its side files the mode of the database. */
+static bool make_empty(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd >= 0 && close(fd) == 0;
+}
+
+static weir_status create_file(struct sqlite_backend *backend, const char *name,
+                               const struct sqlite_schema *schema, bool *is_there,
+                               struct weir_error *err)
+{
+    char draft[WEIR_SQLITE_NAME_BYTES + 32];
+    (void)snprintf(draft, sizeof draft, "%s.%ld-%u.new", name, (long)getpid(), backend->number);
+    unlink_database(backend, draft);
+    weir_status status = WEIR_OK;
+    char *from = path_of(backend, draft, "");
+    char *to = path_of(backend, name, "");
+    sqlite3 *db = NULL;
+    if (from == NULL || to == NULL) {
+        status = out_of_memory(err);
+    } else if (!make_empty(from)) {
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
+                           backend->dir, strerror(errno));
+    } else if (make_database(backend, from, schema, &db, err) != SQLITE_OK) {
+        status = err->status;
+    } else {
+        (void)sqlite3_close(db);
+        status = publish(backend, from, to, is_there, err);
+    }
+    unlink_database(backend, draft);
+    free(from);
+    free(to);
+    return status;
+}
+
+static weir_status create_in_memory(struct sqlite_backend *backend, const char *name,
+                                    const struct sqlite_schema *schema, struct weir_error *err)
+{
+    char *path = path_of(backend, name, "");
+    if (path == NULL) {
+        return out_of_memory(err);
+    }
+    sqlite3 *db = NULL;
+    const int rc = make_database(backend, path, schema, &db, err);
+    free(path);
+    if (rc != SQLITE_OK) {
+        return err->status;
+    }
+    if (!weir_sqlite_memory_add(backend, name, db)) {
+        (void)sqlite3_close(db);
+        return out_of_memory(err);
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
+                               const struct sqlite_schema *schema, bool *is_there,
+                               struct weir_error *err)
+{
+    *is_there = false;
+    if (backend->dir == NULL) {
+        return create_in_memory(backend, name, schema, err);
+    }
+    return create_file(backend, name, schema, is_there, err);
+}
+
+/* ---- removing ---- */
+
+/* One transaction: without its counters nobody reads or writes a namespace any more. */
+static int bury(sqlite3 *db, int64_t *messages)
+{
+    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    sqlite3_stmt *statement = NULL;
+    rc = sqlite3_prepare_v2(db, "DELETE FROM counters RETURNING message_count", -1, &statement,
+                            NULL);
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        *messages = sqlite3_column_int64(statement, 0);
+    }
+    const int end_rc = sqlite3_finalize(statement);
+    rc = rc != SQLITE_OK ? rc : end_rc;
+    return rc != SQLITE_OK ? rc : sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+}
+
+void weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages)
+{
+    *messages = 0;
+    sqlite3 *db = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &err) ==
+        WEIR_OK) {
+        const int rc = bury(db, messages);
+        if (rc != SQLITE_OK) {
+            weir_sqlite_report(backend,
+                               "%s: the namespace is deleted but its messages cannot be "
+                               "counted: %s",
+                               name, sqlite3_errstr(rc));
+        }
+        /* What is to be removed need not be brought in order first. */
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_close(db);
+    }
+    if (backend->dir == NULL) {
+        weir_sqlite_memory_remove(backend, name);
+    } else {
+        unlink_database(backend, name);
+    }
+}
+
+/* ---- the directory ---- */
+
+static bool is_dir(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* What is made is the owner's alone: messages are nobody else's business. */
+weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err)
+{
+    char *path = strdup(dir);
+    if (path == NULL) {
+        return out_of_memory(err);
+    }
+    int fault = 0;
+    for (char *end = path; fault == 0 && *end != '\0';) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char kept = *end;
+        *end = '\0';
+        if (mkdir(path, 0700) != 0 && !is_dir(path)) {
+            fault = errno;
+        }
+        *end = kept;
+    }
+    free(path);
+    if (fault != 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the directory %s cannot be made: %s", dir,
+                         strerror(fault));
+    }
+    return WEIR_OK;
+}

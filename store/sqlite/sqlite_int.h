@@ -1,0 +1,340 @@
+/* What the files of the SQLite backend share.
+ *
+ * On disk a store is a directory: registry.db with the list of namespaces, and one file for each
+ * namespace, named by a digest of its id. In memory each of them is a database of SQLite's memdb
+ * VFS. A namespace has one write session and any number of read sessions (connections); the files
+ * are in WAL mode, so neither blocks the other. */
+#ifndef WEIR_STORE_SQLITE_INT_H
+#define WEIR_STORE_SQLITE_INT_H
+
+#include "store/sqlite/sqlite_schema.h"
+#include "store/sqlite/sqlite_status.h"
+#include "store/store_backend.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+/* ---- the backend ---- */
+
+enum { WEIR_SQLITE_NAME_BYTES = 80 };  // of a database within the store, with its NUL
+
+/* One connection to the registry, used by one thread at a time. */
+struct sqlite_registry_connection {
+    pthread_mutex_t mutex;
+    sqlite3 *db;
+};
+
+struct sqlite_memory;
+struct sqlite_checkpointer;
+
+struct sqlite_backend {
+    struct weir_backend base;
+    char *dir;  // NULL in memory
+    bool is_durability_normal;
+    size_t cache_kib;  // page cache of a connection, at most
+    unsigned number;   // of this backend in this process: makes memdb's names its own
+    void (*report)(void *context, const char *text);
+    void *report_context;
+
+    /* Changes and reads have connections of their own, so that a change that waits for the disk
+     * does not keep a read waiting. In memory both use `changes`. */
+    struct sqlite_registry_connection changes, reads;
+
+    pthread_mutex_t memory_mutex;  // guards the list
+    struct sqlite_memory *memory;  // databases in memory
+
+    struct sqlite_checkpointer *checkpointer;  // NULL in memory
+};
+
+/* Tells the operator; `text` may name paths. */
+void weir_sqlite_report(const struct sqlite_backend *backend, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The name of a namespace's database: injective, and safe whatever the id holds. */
+void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES]);
+
+/* ---- files (sqlite_files.c) ---- */
+
+extern const char weir_sqlite_registry_name[];
+
+/* Opens a connection to a database that exists, sets it up, and brings its schema up to date. A
+ * file that is not ours is not touched: PRECONDITION. `is_missing` (NULL to treat it as
+ * unavailable) tells where there is no such database. */
+weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name,
+                                const struct sqlite_schema *schema, sqlite3 **db, bool *is_missing,
+                                struct weir_error *err);
+
+/* Makes a database and its schema; it is there whole or not at all. *is_there where another process
+ * was faster. */
+weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
+                               const struct sqlite_schema *schema, bool *is_there,
+                               struct weir_error *err);
+
+/* Marks a namespace's database as dead for everybody who still has it open, counts its messages and
+ * removes it. */
+void weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages);
+
+/* Makes the directory and its parents. */
+weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
+
+/* ---- in memory (sqlite_memory.c) ---- */
+
+/* A database in memory: it lives as long as `keeper`, and its VFS knows no waiting, so that a
+ * transaction is run under `lock`: readers beside each other, a writer alone. */
+struct sqlite_memory {
+    struct sqlite_memory *next;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    sqlite3 *keeper;
+    pthread_mutex_t gate;  // readers pass through it, a waiting writer holds it: nobody starves
+    pthread_rwlock_t lock;
+};
+
+struct sqlite_memory *weir_sqlite_memory_find(struct sqlite_backend *backend, const char *name);
+/* Takes the connection over on success. */
+bool weir_sqlite_memory_add(struct sqlite_backend *backend, const char *name, sqlite3 *keeper);
+void weir_sqlite_memory_remove(struct sqlite_backend *backend, const char *name);
+
+/* For NULL (a database on disk) these do nothing. */
+void weir_sqlite_memory_begin(struct sqlite_memory *memory, enum weir_session_kind kind);
+void weir_sqlite_memory_end(struct sqlite_memory *memory);
+
+/* ---- the registry (sqlite_registry.c) ---- */
+
+weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct weir_error *err);
+void weir_sqlite_registry_close(struct sqlite_backend *backend);
+weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadline_us,
+                                      struct weir_error *err);
+weir_status weir_sqlite_namespace_create(struct weir_backend *base,
+                                         struct weir_namespace_record *record, bool *is_same,
+                                         struct weir_error *err);
+weir_status weir_sqlite_namespace_find(struct weir_backend *base, struct weir_slice id,
+                                       struct weir_arena *arena,
+                                       struct weir_namespace_record *record,
+                                       struct weir_error *err);
+weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
+                                            const struct weir_token_hash *hash,
+                                            struct weir_error *err);
+weir_status weir_sqlite_namespace_list(struct weir_backend *base, struct weir_slice after,
+                                       size_t limit, struct weir_arena *arena,
+                                       struct weir_namespace_record **records, size_t *n,
+                                       struct weir_error *err);
+weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
+                                         int64_t *messages_deleted, struct weir_error *err);
+
+/* ---- checkpoints (sqlite_checkpoint.c) ---- */
+
+enum {
+    WEIR_SQLITE_CHECKPOINT_PAGES =
+        4000,  // the checkpointer is asked each time the WAL has grown so
+    WEIR_SQLITE_WAL_PAGES_MAX = 8 * WEIR_SQLITE_CHECKPOINT_PAGES  // the writer does it itself
+};
+
+struct sqlite_checkpointer *weir_sqlite_checkpointer_start(struct sqlite_backend *backend);
+void weir_sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer);
+
+/* Asks for a checkpoint; never blocks on the disk. */
+void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, const char *name);
+
+/* Drops what was asked for this database and waits until it is not being worked on. NULL is legal.
+ */
+void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name);
+
+/* ---- sessions (sqlite_session.c) ---- */
+
+/* X(name, text). The texts that do not depend on a query; each is prepared when first needed. */
+#define WEIR_SQLITE_STATEMENTS(X)                                                                  \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(COUNTERS_GET,                                                                                \
+      "SELECT next_global_position, last_write_us, message_count, stream_count FROM counters "     \
+      "WHERE one = 1")                                                                             \
+    X(COUNTERS_SET,                                                                                \
+      "UPDATE counters SET next_global_position = ?1, last_write_us = ?2, message_count = ?3, "    \
+      "stream_count = ?4 WHERE one = 1")                                                           \
+    X(STREAM_GET,                                                                                  \
+      "SELECT stream_id, category_id, version, last_time_us FROM streams WHERE name = ?1")         \
+    X(STREAM_ADD,                                                                                  \
+      "INSERT INTO streams (stream_id, name, category_id, cardinal_hash, version, message_count, " \
+      "last_time_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                         \
+    X(STREAM_SET,                                                                                  \
+      "UPDATE streams SET version = ?2, message_count = message_count + ?3, last_time_us = ?4 "    \
+      "WHERE stream_id = ?1")                                                                      \
+    X(STREAM_LAST_ID, "SELECT max(stream_id) FROM streams")                                        \
+    X(CATEGORY_GET, "SELECT category_id FROM categories WHERE name = ?1")                          \
+    X(CATEGORY_ADD, "INSERT INTO categories (category_id, name, stream_count, message_count) "     \
+                    "VALUES (?1, ?2, ?3, ?4)")                                                     \
+    X(CATEGORY_SET,                                                                                \
+      "UPDATE categories SET stream_count = stream_count + ?2, message_count = message_count + "   \
+      "?3 WHERE category_id = ?1")                                                                 \
+    X(CATEGORY_LAST_ID, "SELECT max(category_id) FROM categories")                                 \
+    X(MESSAGE_ADD,                                                                                 \
+      "INSERT INTO messages (global_position, stream_id, position, category_id, id, time_us, "     \
+      "type, correlation, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")       \
+    X(MESSAGES_UNDO, "DELETE FROM messages WHERE global_position >= ?1")                           \
+    X(MESSAGE_BY_ID,                                                                               \
+      "SELECT m.global_position, m.position, m.id, m.time_us, m.type, m.data, m.metadata, "        \
+      "m.stream_id, s.name FROM messages AS m INDEXED BY messages_by_id "                          \
+      "CROSS JOIN streams AS s ON s.stream_id = m.stream_id WHERE m.id = ?1")                      \
+    X(MESSAGE_BY_GLOBAL,                                                                           \
+      "SELECT m.global_position, m.position, m.id, m.time_us, m.type, m.data, m.metadata, "        \
+      "m.stream_id, s.name FROM messages AS m "                                                    \
+      "CROSS JOIN streams AS s ON s.stream_id = m.stream_id WHERE m.global_position = ?1")         \
+    X(MESSAGE_IS_AT, "SELECT 1 FROM messages WHERE stream_id = ?1 AND position = ?2")              \
+    X(SAVEPOINT, "SAVEPOINT import")                                                               \
+    X(SAVEPOINT_UNDO, "ROLLBACK TO import")                                                        \
+    X(SAVEPOINT_END, "RELEASE import")                                                             \
+    X(CLEAR_MESSAGES, "DELETE FROM messages")                                                      \
+    X(CLEAR_STREAMS, "DELETE FROM streams")                                                        \
+    X(CLEAR_CATEGORIES, "DELETE FROM categories")                                                  \
+    X(SCOPE_STREAM, "SELECT c.next_global_position - 1, s.message_count, s.stream_id, s.version "  \
+                    "FROM counters AS c LEFT JOIN streams AS s ON s.name = ?1 WHERE c.one = 1")    \
+    X(SCOPE_CATEGORY,                                                                              \
+      "SELECT c.next_global_position - 1, k.message_count, k.category_id "                         \
+      "FROM counters AS c LEFT JOIN categories AS k ON k.name = ?1 WHERE c.one = 1")               \
+    X(SCOPE_ALL,                                                                                   \
+      "SELECT next_global_position - 1, message_count, stream_count FROM counters WHERE one = 1")  \
+    X(NEWEST_TIME, "SELECT time_us FROM messages ORDER BY global_position DESC LIMIT 1")           \
+    X(LIST_STREAMS,                                                                                \
+      "SELECT name, version, last_time_us FROM streams WHERE name >= ?1 AND name > ?2 "            \
+      "ORDER BY name LIMIT ?3")                                                                    \
+    X(LIST_CATEGORIES, "SELECT name, stream_count, message_count FROM categories ORDER BY name")   \
+    X(COUNT_CATEGORIES, "SELECT count(*) FROM categories")
+
+#define WEIR_SQLITE_STATEMENT_ENUM(name, text) STATEMENT_##name,
+enum sqlite_statement { WEIR_SQLITE_STATEMENTS(WEIR_SQLITE_STATEMENT_ENUM) STATEMENT_COUNT };
+#undef WEIR_SQLITE_STATEMENT_ENUM
+
+enum { WEIR_SQLITE_SELECTS = 16 };  // kept prepared
+
+/* A SELECT composed for a kind of query. */
+struct sqlite_select {
+    uint32_t key;  // 0: free
+    sqlite3_stmt *statement;
+};
+
+struct sqlite_group;
+
+struct sqlite_session {
+    struct weir_session base;
+    struct sqlite_backend *backend;
+    sqlite3 *db;
+    struct sqlite_memory *memory;  // NULL on disk
+    int64_t busy_until_us;         // how long a lock is waited for
+    int wal_pages;                 // after the last commit
+    int wal_asked;                 // its length when a checkpoint was last asked for
+    char name[WEIR_SQLITE_NAME_BYTES];
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct sqlite_select selects[WEIR_SQLITE_SELECTS];
+    size_t next_select;          // the one to be replaced next
+    struct sqlite_group *group;  // NULL in read sessions
+};
+
+weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
+                                     enum weir_session_kind kind, struct weir_session **session,
+                                     struct weir_error *err);
+
+/* The prepared statement, reset and ready to be bound; a result code otherwise. */
+int weir_sqlite_statement(struct sqlite_session *session, enum sqlite_statement which,
+                          sqlite3_stmt **statement);
+
+/* Runs a statement that gives no rows: SQLITE_OK where it is done. Resets it. */
+int weir_sqlite_run(sqlite3_stmt *statement);
+
+/* The same for one that needs no values. */
+int weir_sqlite_do(struct sqlite_session *session, enum sqlite_statement which);
+
+/* Binds text that outlives the statement's run; absent is NULL. */
+int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice text);
+
+/* The bytes of a column, valid until the next step; absent for NULL, false for another type than
+ * text. */
+bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text);
+
+/* Fails a call of this session, marks the session where it cannot be used any more, and tells the
+ * operator what the caller does not see. */
+weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, const char *what,
+                                     struct weir_error *err);
+
+/* Where the counters are missing: the namespace has been deleted by another process. */
+weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err);
+
+/* ---- reading (sqlite_read.c, sqlite_select.c, sqlite_list.c) ---- */
+
+/* The columns of every SELECT that gives messages. */
+enum {
+    COLUMN_GLOBAL_POSITION,
+    COLUMN_POSITION,
+    COLUMN_ID,
+    COLUMN_TIME,
+    COLUMN_TYPE,
+    COLUMN_DATA,
+    COLUMN_METADATA,
+    COLUMN_STREAM_ID,
+    COLUMN_STREAM
+};
+
+/* What a SELECT depends on. */
+struct sqlite_shape {
+    enum weir_selector selector;
+    bool is_backward;
+    bool is_from_global;
+    bool is_headers_only;
+    bool has_correlation;
+    bool has_group;
+    size_t types_n;
+};
+
+/* The parameters of every SELECT; those of the types follow. */
+enum {
+    PARAMETER_SCOPE = 1,  // stream_id or category_id
+    PARAMETER_FROM,
+    PARAMETER_LIMIT,
+    PARAMETER_CORRELATION,
+    PARAMETER_GROUP_SIZE,
+    PARAMETER_GROUP_MEMBER,
+    PARAMETER_TYPES
+};
+
+enum { WEIR_SQLITE_SELECT_BYTES = 2048 };
+
+/* The number of type parameters a SELECT has for so many types: few different numbers make few
+ * statements. 0 for 0. */
+size_t weir_sqlite_type_places(size_t types_n);
+
+void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES]);
+
+/* The prepared statement for a shape. */
+int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape *shape,
+                       sqlite3_stmt **statement);
+
+/* The current row as it stands in the statement, without its stream: the slices are valid until the
+ * next step. False where a value is of a wrong type; only global_position is set then. */
+bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row);
+
+weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query *query,
+                             struct weir_arena *arena, struct weir_rows *rows,
+                             struct weir_error *err);
+weir_status weir_sqlite_read_last(struct weir_session *base, const struct weir_query *query,
+                                  struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                                  struct weir_error *err);
+weir_status weir_sqlite_stream_version(struct weir_session *base, struct weir_slice stream,
+                                       int64_t *version, struct weir_error *err);
+weir_status weir_sqlite_head(struct weir_session *base, int64_t *head, struct weir_error *err);
+weir_status weir_sqlite_totals(struct weir_session *base, struct weir_namespace_totals *totals,
+                               struct weir_error *err);
+weir_status weir_sqlite_list_streams(struct weir_session *base, const struct weir_page_query *query,
+                                     struct weir_arena *arena, struct weir_stream_info **infos,
+                                     size_t *n, bool *is_more, struct weir_error *err);
+weir_status weir_sqlite_list_categories(struct weir_session *base, struct weir_arena *arena,
+                                        struct weir_category_info **infos, size_t *n,
+                                        struct weir_error *err);
+
+/* "the reply needs more memory than a call may take", or that there is none at all. */
+weir_status weir_sqlite_fail_arena(const struct weir_arena *arena, size_t wanted,
+                                   struct weir_error *err);
+
+/* ---- writing (sqlite_commit.c, sqlite_append.c, sqlite_retry.c, sqlite_import.c) ---- */
+
+void weir_sqlite_commit(struct weir_session *base, struct weir_write *group);
+
+#endif

@@ -1,0 +1,225 @@
+/* Listings and totals: from the kept tables, never by scanning messages. */
+#include "store/sqlite/sqlite_int.h"
+
+/* ---- totals ---- */
+
+static int newest_time(struct sqlite_session *session, int64_t *time_us)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_statement(session, STATEMENT_NEWEST_TIME, &statement);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    rc = sqlite3_step(statement);
+    *time_us = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    (void)sqlite3_reset(statement);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The first statement stays open while the second runs: one snapshot. */
+static weir_status read_totals(struct sqlite_session *session, sqlite3_stmt **statement,
+                               struct weir_namespace_totals *totals, struct weir_error *err)
+{
+    int rc = weir_sqlite_statement(session, STATEMENT_SCOPE_ALL, statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(*statement);
+    }
+    if (rc == SQLITE_DONE) {
+        return weir_sqlite_session_is_deleted(session, err);
+    }
+    if (rc == SQLITE_ROW) {
+        totals->message_count = sqlite3_column_int64(*statement, 1);
+        totals->stream_count = sqlite3_column_int64(*statement, 2);
+        rc = newest_time(session, &totals->last_activity_us);
+    }
+    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_session_fail(session, rc, "read", err);
+}
+
+weir_status weir_sqlite_totals(struct weir_session *base, struct weir_namespace_totals *totals,
+                               struct weir_error *err)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    sqlite3_stmt *statement = NULL;
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    const weir_status status = read_totals(session, &statement, totals, err);
+    (void)sqlite3_reset(statement);
+    weir_sqlite_memory_end(session->memory);
+    return status;
+}
+
+/* ---- streams ---- */
+
+static bool begins_with(struct weir_slice name, struct weir_slice prefix)
+{
+    return name.n >= prefix.n && (prefix.n == 0 || memcmp(name.p, prefix.p, prefix.n) == 0);
+}
+
+static struct weir_slice or_empty(struct weir_slice text)
+{
+    return text.p == NULL ? weir_slice("", 0) : text;
+}
+
+struct page {
+    const struct weir_page_query *query;
+    struct weir_arena *arena;
+    struct weir_stream_info *infos;
+    size_t n;
+    bool is_more;
+};
+
+/* Takes the current row; *is_end where it is no longer of this page. */
+static weir_status take_stream(struct page *page, sqlite3_stmt *statement, bool *is_end,
+                               struct weir_error *err)
+{
+    struct weir_slice name;
+    if (!weir_sqlite_text(statement, 0, &name) || name.p == NULL) {
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of streams is damaged");
+    }
+    const bool is_in = begins_with(name, page->query->prefix);
+    page->is_more = is_in && page->n == page->query->limit;
+    *is_end = !is_in || page->is_more;
+    if (*is_end) {
+        return WEIR_OK;
+    }
+    struct weir_stream_info *info = &page->infos[page->n];
+    if (!weir_arena_copy(page->arena, name, &info->name)) {
+        return weir_sqlite_fail_arena(page->arena, name.n + 1, err);
+    }
+    info->version = sqlite3_column_int64(statement, 1);
+    info->last_activity_us = sqlite3_column_int64(statement, 2);
+    page->n++;
+    return WEIR_OK;
+}
+
+/* All names with a prefix stand together from the prefix itself on, so the search begins there, or
+ * behind `after`, and ends at the first name without it. */
+static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *statement,
+                                struct page *page, struct weir_error *err)
+{
+    int rc = weir_sqlite_bind_text(statement, 1, or_empty(page->query->prefix));
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 2, or_empty(page->query->after));
+    }
+    (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)page->query->limit + 1);
+    bool is_end = false;
+    while (rc == SQLITE_OK && !is_end && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        const weir_status status = take_stream(page, statement, &is_end, err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        rc = SQLITE_OK;
+    }
+    return rc == SQLITE_OK || rc == SQLITE_DONE
+               ? WEIR_OK
+               : weir_sqlite_session_fail(session, rc, "list streams", err);
+}
+
+/* Room for a page, or for all streams there are where those are fewer. */
+static weir_status list_page(struct sqlite_session *session, struct page *page, int64_t streams,
+                             struct weir_error *err)
+{
+    const size_t limit = page->query->limit;
+    const size_t room = (uint64_t)streams < limit ? (size_t)streams : limit;
+    page->infos = weir_arena_array(page->arena, room, sizeof *page->infos);
+    if (page->infos == NULL) {
+        return weir_sqlite_fail_arena(page->arena, room * sizeof *page->infos, err);
+    }
+    sqlite3_stmt *statement = NULL;
+    const int rc = weir_sqlite_statement(session, STATEMENT_LIST_STREAMS, &statement);
+    const weir_status status = rc == SQLITE_OK
+                                   ? step_streams(session, statement, page, err)
+                                   : weir_sqlite_session_fail(session, rc, "list streams", err);
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+weir_status weir_sqlite_list_streams(struct weir_session *base, const struct weir_page_query *query,
+                                     struct weir_arena *arena, struct weir_stream_info **infos,
+                                     size_t *n, bool *is_more, struct weir_error *err)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    struct page page = {.query = query, .arena = arena};
+    struct weir_namespace_totals totals = {.stream_count = 0};
+    sqlite3_stmt *statement = NULL;
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    weir_status status = read_totals(session, &statement, &totals, err);
+    if (status == WEIR_OK) {
+        status = list_page(session, &page, totals.stream_count, err);
+    }
+    (void)sqlite3_reset(statement);
+    weir_sqlite_memory_end(session->memory);
+    *infos = page.infos;
+    *n = page.n;
+    *is_more = page.is_more;
+    return status;
+}
+
+/* ---- categories ---- */
+
+static weir_status take_category(sqlite3_stmt *statement, struct weir_arena *arena,
+                                 struct weir_category_info *info, struct weir_error *err)
+{
+    struct weir_slice name;
+    if (!weir_sqlite_text(statement, 0, &name) || name.p == NULL) {
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of categories is damaged");
+    }
+    if (!weir_arena_copy(arena, name, &info->name)) {
+        return weir_sqlite_fail_arena(arena, name.n + 1, err);
+    }
+    info->stream_count = sqlite3_column_int64(statement, 1);
+    info->message_count = sqlite3_column_int64(statement, 2);
+    return WEIR_OK;
+}
+
+static weir_status step_categories(struct sqlite_session *session, struct weir_arena *arena,
+                                   struct weir_category_info *infos, size_t room, size_t *n,
+                                   struct weir_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_statement(session, STATEMENT_LIST_CATEGORIES, &statement);
+    weir_status status = WEIR_OK;
+    *n = 0;
+    while (rc == SQLITE_OK && status == WEIR_OK && *n < room &&
+           (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        status = take_category(statement, arena, &infos[*n], err);
+        (*n)++;
+        rc = SQLITE_OK;
+    }
+    (void)sqlite3_reset(statement);
+    if (status == WEIR_OK && rc != SQLITE_OK && rc != SQLITE_DONE) {
+        status = weir_sqlite_session_fail(session, rc, "list categories", err);
+    }
+    return status;
+}
+
+static weir_status list_all_categories(struct sqlite_session *session, sqlite3_stmt **statement,
+                                       struct weir_arena *arena, struct weir_category_info **infos,
+                                       size_t *n, struct weir_error *err)
+{
+    int rc = weir_sqlite_statement(session, STATEMENT_COUNT_CATEGORIES, statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(*statement);
+    }
+    if (rc != SQLITE_ROW) {
+        return weir_sqlite_session_fail(session, rc, "list categories", err);
+    }
+    const size_t room = (size_t)sqlite3_column_int64(*statement, 0);
+    *infos = weir_arena_array(arena, room, sizeof **infos);
+    if (*infos == NULL) {
+        return weir_sqlite_fail_arena(arena, room * sizeof **infos, err);
+    }
+    return step_categories(session, arena, *infos, room, n, err);
+}
+
+weir_status weir_sqlite_list_categories(struct weir_session *base, struct weir_arena *arena,
+                                        struct weir_category_info **infos, size_t *n,
+                                        struct weir_error *err)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    sqlite3_stmt *statement = NULL;
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    const weir_status status = list_all_categories(session, &statement, arena, infos, n, err);
+    (void)sqlite3_reset(statement);
+    weir_sqlite_memory_end(session->memory);
+    return status;
+}

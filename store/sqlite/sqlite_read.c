@@ -1,0 +1,411 @@
+#include "store/sqlite/sqlite_int.h"
+
+/* What a packed message has beside its four texts: the id as 36 characters, three numbers, tags and
+ * lengths. */
+enum { PACKED_REST_BYTES = 72 };
+
+/* ---- where to read ---- */
+
+/* What the namespace's own counters say, as one row of the snapshot that is read. */
+struct scope {
+    int64_t head;     // highest global position allotted
+    bool exists;      // the stream or category
+    int64_t id;       // its id; 0 for the whole namespace
+    int64_t count;    // messages in it
+    int64_t version;  // of a stream; -1 where it does not exist
+};
+
+static const enum sqlite_statement scope_statements[] = {
+    [WEIR_SELECT_STREAM] = STATEMENT_SCOPE_STREAM,
+    [WEIR_SELECT_CATEGORY] = STATEMENT_SCOPE_CATEGORY,
+    [WEIR_SELECT_ALL] = STATEMENT_SCOPE_ALL,
+};
+
+static void take_scope(sqlite3_stmt *statement, enum weir_selector selector, struct scope *scope)
+{
+    scope->head = sqlite3_column_int64(statement, 0);
+    scope->exists = sqlite3_column_type(statement, 1) != SQLITE_NULL;
+    scope->count = sqlite3_column_int64(statement, 1);
+    scope->id = selector == WEIR_SELECT_ALL ? 0 : sqlite3_column_int64(statement, 2);
+    scope->version =
+        selector == WEIR_SELECT_STREAM && scope->exists ? sqlite3_column_int64(statement, 3) : -1;
+}
+
+/* Leaves the statement on its row: a statement that is not reset keeps the read transaction open,
+ * so that what is read next belongs to the same snapshot, without a BEGIN and a COMMIT. */
+static weir_status open_scope(struct sqlite_session *session, enum weir_selector selector,
+                              struct weir_slice name, struct scope *scope, sqlite3_stmt **statement,
+                              struct weir_error *err)
+{
+    int rc = weir_sqlite_statement(session, scope_statements[selector], statement);
+    if (rc == SQLITE_OK && selector != WEIR_SELECT_ALL) {
+        rc = weir_sqlite_bind_text(*statement, 1, name);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(*statement);
+    }
+    if (rc == SQLITE_DONE) {
+        return weir_sqlite_session_is_deleted(session, err);
+    }
+    if (rc != SQLITE_ROW) {
+        return weir_sqlite_session_fail(session, rc, "read", err);
+    }
+    take_scope(*statement, selector, scope);
+    return WEIR_OK;
+}
+
+/* ---- a read ---- */
+
+struct reading {
+    struct sqlite_session *session;
+    const struct weir_query *query;
+    struct weir_arena *arena;
+    struct weir_rows *rows;
+    struct weir_error *err;
+    struct scope scope;
+    int64_t from;  // within what there can be
+    size_t room;   // rows there is room for
+    size_t bytes;  // of the rows so far, about as packed
+    /* The stream of the row before: neighbours often share it. */
+    int64_t stream_id;
+    struct weir_slice stream;
+};
+
+static bool is_by_position(const struct weir_query *query)
+{
+    return query->selector == WEIR_SELECT_STREAM && !query->is_from_global;
+}
+
+/* The newest position on the scale that `from` is on, and the lowest there can be. */
+static int64_t newest(const struct reading *r)
+{
+    return is_by_position(r->query) ? r->scope.version : r->scope.head;
+}
+
+static int64_t lowest(const struct weir_query *query)
+{
+    return is_by_position(query) ? 0 : 1;
+}
+
+static void clamp_from(struct reading *r)
+{
+    const struct weir_query *query = r->query;
+    if (query->is_backward) {
+        r->from = query->is_from_newest || query->from > newest(r) ? newest(r) : query->from;
+    } else {
+        r->from = query->from < lowest(query) ? lowest(query) : query->from;
+    }
+}
+
+/* How many rows there can be at most: the batch, what the stream, category or namespace holds, and
+ * what fits between the start and the end. */
+static size_t capacity(const struct reading *r)
+{
+    const int64_t span = r->query->is_backward ? r->from - lowest(r->query) + 1
+                         : r->from > newest(r) ? 0
+                                               : newest(r) - r->from + 1;
+    int64_t most = r->query->max_messages;
+    most = r->scope.count < most ? r->scope.count : most;
+    most = span < most ? span : most;
+    return most < 0 ? 0 : (size_t)most;
+}
+
+/* Where to go on, by the protocol: behind the last message; where all was examined, behind the end
+ * of the snapshot, but never before the start; backwards, with nothing returned, at the start. */
+static int64_t next_position(const struct reading *r, bool is_exhausted)
+{
+    const struct weir_query *query = r->query;
+    const bool is_stream = query->selector == WEIR_SELECT_STREAM;
+    const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
+    const int64_t last_at = last == NULL ? 0 : is_stream ? last->position : last->global_position;
+    const int64_t end = is_stream ? r->scope.version : r->scope.head;
+    if (query->is_backward) {
+        const int64_t start =
+            query->is_from_newest || (is_stream && query->is_from_global) ? end : query->from;
+        return last != NULL ? last_at - 1 : start;
+    }
+    if (last != NULL && !is_exhausted) {
+        return last_at + 1;
+    }
+    /* A start by global position says nothing about positions of the stream. */
+    const int64_t start = is_stream && query->is_from_global ? 0 : r->from;
+    return end + 1 > start ? end + 1 : start;
+}
+
+static weir_status fail_corrupt(struct reading *r, int64_t global_position)
+{
+    weir_sqlite_report(r->session->backend, "%s: the message at global position %lld is damaged",
+                       r->session->name, (long long)global_position);
+    (void)weir_fail(r->err, WEIR_DATA_CORRUPT, "the message at global position %lld is damaged",
+                    (long long)global_position);
+    weir_error_detail(r->err, "global_position", "%lld", (long long)global_position);
+    return WEIR_DATA_CORRUPT;
+}
+
+bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row)
+{
+    *row = (struct weir_row){.global_position =
+                                 sqlite3_column_int64(statement, COLUMN_GLOBAL_POSITION)};
+    if (sqlite3_column_type(statement, COLUMN_ID) != SQLITE_BLOB ||
+        sqlite3_column_bytes(statement, COLUMN_ID) != WEIR_UUID_BYTES ||
+        sqlite3_column_type(statement, COLUMN_POSITION) != SQLITE_INTEGER ||
+        sqlite3_column_type(statement, COLUMN_TIME) != SQLITE_INTEGER) {
+        return false;
+    }
+    memcpy(row->id.bytes, sqlite3_column_blob(statement, COLUMN_ID), WEIR_UUID_BYTES);
+    row->position = sqlite3_column_int64(statement, COLUMN_POSITION);
+    row->time_us = sqlite3_column_int64(statement, COLUMN_TIME);
+    return weir_sqlite_text(statement, COLUMN_TYPE, &row->type) && row->type.p != NULL &&
+           weir_sqlite_text(statement, COLUMN_DATA, &row->data) &&
+           weir_sqlite_text(statement, COLUMN_METADATA, &row->metadata);
+}
+
+/* Moves a slice's bytes to *to, which moves on. */
+static void move(struct weir_slice *slice, uint8_t **to)
+{
+    if (slice->p == NULL) {
+        return;
+    }
+    memcpy(*to, slice->p, slice->n);
+    slice->p = *to;
+    *to += slice->n;
+}
+
+/* All bytes of a row come from one piece of the arena. */
+static weir_status keep_row(struct reading *r, struct weir_row *row)
+{
+    const size_t n = row->type.n + row->data.n + row->metadata.n;
+    uint8_t *to = weir_arena_bytes(r->arena, n);
+    if (to == NULL) {
+        return weir_sqlite_fail_arena(r->arena, n, r->err);
+    }
+    move(&row->type, &to);
+    move(&row->data, &to);
+    move(&row->metadata, &to);
+    r->rows->rows[r->rows->n++] = *row;
+    return WEIR_OK;
+}
+
+/* Sets the row's stream: the one that is read, or the one of the row before, or a copy. */
+static weir_status set_stream(struct reading *r, sqlite3_stmt *statement, struct weir_row *row)
+{
+    if (r->query->selector != WEIR_SELECT_STREAM) {
+        const int64_t stream_id = sqlite3_column_int64(statement, COLUMN_STREAM_ID);
+        if (stream_id != r->stream_id) {
+            struct weir_slice name;
+            if (!weir_sqlite_text(statement, COLUMN_STREAM, &name) || name.p == NULL) {
+                return fail_corrupt(r, row->global_position);
+            }
+            if (!weir_arena_copy(r->arena, name, &r->stream)) {
+                return weir_sqlite_fail_arena(r->arena, name.n + 1, r->err);
+            }
+            r->stream_id = stream_id;
+        }
+    }
+    row->stream = r->stream;
+    return WEIR_OK;
+}
+
+/* Takes the current row; *is_full where it no longer belongs to the reply. */
+static weir_status take_row(struct reading *r, sqlite3_stmt *statement, bool *is_full)
+{
+    struct weir_row row;
+    if (r->rows->n == r->room) {
+        *is_full = true;
+        return WEIR_OK;
+    }
+    if (!weir_sqlite_row(statement, &row)) {
+        return fail_corrupt(r, row.global_position);
+    }
+    const weir_status status = set_stream(r, statement, &row);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    const size_t bytes =
+        row.type.n + row.data.n + row.metadata.n + row.stream.n + PACKED_REST_BYTES;
+    *is_full = r->rows->n > 0 &&
+               (r->bytes > r->query->max_bytes || bytes > r->query->max_bytes - r->bytes);
+    if (*is_full) {
+        return WEIR_OK;
+    }
+    r->bytes += bytes;
+    return keep_row(r, &row);
+}
+
+static int bind(const struct reading *r, sqlite3_stmt *statement)
+{
+    const struct weir_query *query = r->query;
+    const size_t places = weir_sqlite_type_places(query->types_n);
+    /* One row more than there is room for tells whether an unlimited read has been cut. */
+    const int64_t limit = (int64_t)r->room + query->is_unlimited;
+    (void)sqlite3_bind_int64(statement, PARAMETER_SCOPE, r->scope.id);
+    (void)sqlite3_bind_int64(statement, PARAMETER_FROM, r->from);
+    (void)sqlite3_bind_int64(statement, PARAMETER_LIMIT, limit);
+    int rc = SQLITE_OK;
+    if (query->correlation.p != NULL) {
+        rc = weir_sqlite_bind_text(statement, PARAMETER_CORRELATION, query->correlation);
+    }
+    if (query->group_size > 0) {
+        (void)sqlite3_bind_int64(statement, PARAMETER_GROUP_SIZE, query->group_size);
+        (void)sqlite3_bind_int64(statement, PARAMETER_GROUP_MEMBER, query->group_member);
+    }
+    for (size_t t = 0; rc == SQLITE_OK && t < places; t++) {
+        const struct weir_slice type = query->types[t < query->types_n ? t : 0];
+        rc = weir_sqlite_bind_text(statement, PARAMETER_TYPES + (int)t, type);
+    }
+    return rc;
+}
+
+static weir_status read_rows(struct reading *r, sqlite3_stmt *statement)
+{
+    bool is_full = false;
+    int rc = SQLITE_ROW;
+    while (!is_full && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        const weir_status status = take_row(r, statement, &is_full);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return weir_sqlite_session_fail(r->session, rc, "read", r->err);
+    }
+    r->rows->is_truncated = is_full;
+    const bool is_batch_full = (int64_t)r->rows->n == r->query->max_messages;
+    r->rows->next_position = next_position(r, !is_full && !is_batch_full);
+    return WEIR_OK;
+}
+
+static weir_status select_rows(struct reading *r)
+{
+    const struct weir_query *query = r->query;
+    const struct sqlite_shape shape = {.selector = query->selector,
+                                       .is_backward = query->is_backward,
+                                       .is_from_global = query->is_from_global,
+                                       .is_headers_only = query->is_headers_only,
+                                       .has_correlation = query->correlation.p != NULL,
+                                       .has_group = query->group_size > 0,
+                                       .types_n = query->types_n};
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_select(r->session, &shape, &statement);
+    if (rc == SQLITE_OK) {
+        rc = bind(r, statement);
+    }
+    const weir_status status = rc == SQLITE_OK
+                                   ? read_rows(r, statement)
+                                   : weir_sqlite_session_fail(r->session, rc, "read", r->err);
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+static weir_status make_room(struct reading *r)
+{
+    r->rows->rows = weir_arena_alloc(r->arena, r->room * sizeof *r->rows->rows);
+    if (r->rows->rows == NULL) {
+        return weir_sqlite_fail_arena(r->arena, r->room * sizeof *r->rows->rows, r->err);
+    }
+    if (r->query->selector == WEIR_SELECT_STREAM &&
+        !weir_arena_copy(r->arena, r->query->name, &r->stream)) {
+        return weir_sqlite_fail_arena(r->arena, r->query->name.n + 1, r->err);
+    }
+    return WEIR_OK;
+}
+
+static weir_status read_scope(struct reading *r)
+{
+    clamp_from(r);
+    r->room = capacity(r);
+    if (r->query->max_messages == 0) {
+        r->rows->next_position = r->query->from;
+        return WEIR_OK;
+    }
+    if (r->room == 0) {
+        r->rows->next_position = next_position(r, true);
+        return WEIR_OK;
+    }
+    const weir_status status = make_room(r);
+    return status == WEIR_OK ? select_rows(r) : status;
+}
+
+weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query *query,
+                             struct weir_arena *arena, struct weir_rows *rows,
+                             struct weir_error *err)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    *rows = (struct weir_rows){.rows = NULL};
+    struct reading r = {.session = session,
+                        .query = query,
+                        .arena = arena,
+                        .rows = rows,
+                        .err = err,
+                        .stream_id = -1};
+    sqlite3_stmt *scope = NULL;
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    weir_status status = open_scope(session, query->selector, query->name, &r.scope, &scope, err);
+    if (status == WEIR_OK) {
+        status = read_scope(&r);
+    }
+    (void)sqlite3_reset(scope);
+    weir_sqlite_memory_end(session->memory);
+    return status;
+}
+
+weir_status weir_sqlite_read_last(struct weir_session *base, const struct weir_query *query,
+                                  struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                                  struct weir_error *err)
+{
+    struct weir_query last = *query;
+    last.selector = WEIR_SELECT_STREAM;
+    last.is_backward = true;
+    last.is_from_newest = true;
+    last.is_from_global = false;
+    last.is_unlimited = false;
+    last.max_messages = 1;
+    last.max_bytes = SIZE_MAX;
+    if (last.types_n == 1 && last.types[0].n == 0) {  // the empty type is no filter
+        last.types_n = 0;
+    }
+    struct weir_rows rows;
+    const weir_status status = weir_sqlite_read(base, &last, arena, &rows, err);
+    if (status == WEIR_OK) {
+        *is_found = rows.n == 1;
+        if (*is_found) {
+            *row = rows.rows[0];
+        }
+    }
+    return status;
+}
+
+/* ---- single numbers ---- */
+
+static weir_status read_counts(struct weir_session *base, enum weir_selector selector,
+                               struct weir_slice name, struct scope *scope, struct weir_error *err)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    sqlite3_stmt *statement = NULL;
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    const weir_status status = open_scope(session, selector, name, scope, &statement, err);
+    (void)sqlite3_reset(statement);
+    weir_sqlite_memory_end(session->memory);
+    return status;
+}
+
+weir_status weir_sqlite_stream_version(struct weir_session *base, struct weir_slice stream,
+                                       int64_t *version, struct weir_error *err)
+{
+    struct scope scope;
+    const weir_status status = read_counts(base, WEIR_SELECT_STREAM, stream, &scope, err);
+    if (status == WEIR_OK) {
+        *version = scope.version;
+    }
+    return status;
+}
+
+weir_status weir_sqlite_head(struct weir_session *base, int64_t *head, struct weir_error *err)
+{
+    struct scope scope;
+    const weir_status status = read_counts(base, WEIR_SELECT_ALL, weir_slice(NULL, 0), &scope, err);
+    if (status == WEIR_OK) {
+        *head = scope.head;
+    }
+    return status;
+}

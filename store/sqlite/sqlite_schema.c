@@ -1,0 +1,76 @@
+#include "store/sqlite/sqlite_schema.h"
+
+#include "store/sqlite/sqlite_status.h"
+
+#include <stdio.h>
+
+static const char *const namespace_steps[] = {weir_sqlite_sql_namespace_001};
+static const char *const registry_steps[] = {weir_sqlite_sql_registry_001};
+
+const struct sqlite_schema weir_sqlite_namespace_schema = {
+    WEIR_SQLITE_NAMESPACE_FILE, WEIR_COUNTOF(namespace_steps), namespace_steps};
+const struct sqlite_schema weir_sqlite_registry_schema = {
+    WEIR_SQLITE_REGISTRY_FILE, WEIR_COUNTOF(registry_steps), registry_steps};
+
+static int read_version(sqlite3 *db, int *version)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        *version = sqlite3_column_int(statement, 0);
+        rc = SQLITE_OK;
+    }
+    const int end_rc = sqlite3_finalize(statement);
+    return rc != SQLITE_OK ? rc : end_rc;
+}
+
+static int apply_steps(sqlite3 *db, const struct sqlite_schema *schema, int version)
+{
+    int rc = SQLITE_OK;
+    for (int step = version; rc == SQLITE_OK && step < schema->version; step++) {
+        rc = sqlite3_exec(db, schema->steps[step], NULL, NULL, NULL);
+    }
+    char mark[96];
+    (void)snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                   schema->application_id, schema->version);
+    return rc != SQLITE_OK ? rc : sqlite3_exec(db, mark, NULL, NULL, NULL);
+}
+
+static int migrate_locked(sqlite3 *db, const struct sqlite_schema *schema, int *version)
+{
+    int rc = read_version(db, version);
+    if (rc == SQLITE_OK && *version < schema->version) {
+        rc = apply_steps(db, schema, *version);
+    }
+    return rc;
+}
+
+weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
+                                struct weir_error *err)
+{
+    int version = 0;
+    int rc = read_version(db, &version);
+    if (rc == SQLITE_OK && version < schema->version) {
+        rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        if (rc == SQLITE_OK) {
+            rc = migrate_locked(db, schema, &version);
+            rc = rc != SQLITE_OK ? rc : sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+        }
+        if (rc != SQLITE_OK && sqlite3_get_autocommit(db) == 0) {
+            (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        }
+    }
+    if (rc != SQLITE_OK) {
+        return weir_sqlite_fail(err, rc, "bring the schema up to date");
+    }
+    if (version > schema->version) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the store's schema has version %d and this program knows %d at most: use "
+                         "the newer weir-server, or another directory",
+                         version, schema->version);
+    }
+    return WEIR_OK;
+}

@@ -1,0 +1,32 @@
+/* The schemas of the two kinds of file, and bringing a file up to date. */
+#ifndef WEIR_STORE_SQLITE_SCHEMA_H
+#define WEIR_STORE_SQLITE_SCHEMA_H
+
+#include "weir/base/status.h"
+
+#include <sqlite3.h>
+
+/* "weir" and "weiR": what the files carry in their headers, so that no other program's file is
+ * taken for one. */
+enum { WEIR_SQLITE_NAMESPACE_FILE = 0x77656972, WEIR_SQLITE_REGISTRY_FILE = 0x77656952 };
+
+struct sqlite_schema {
+    int application_id;
+    int version;               // of the newest step
+    const char *const *steps;  // [0] makes version 1 of an empty file, [1] version 2 of that, …
+};
+
+extern const struct sqlite_schema weir_sqlite_namespace_schema;
+extern const struct sqlite_schema weir_sqlite_registry_schema;
+
+/* Texts of the numbered files, embedded by the build. */
+extern const char weir_sqlite_sql_namespace_001[];
+extern const char weir_sqlite_sql_registry_001[];
+
+/* Applies the steps that the database lacks, in one transaction behind the write lock, so that of
+ * two processes one does it and the other finds it done. PRECONDITION where the schema is newer
+ * than this program's; the database is then unchanged. */
+weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
+                                struct weir_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* The SELECTs of reads, composed of constant pieces. */
+#include "store/sqlite/sqlite_int.h"
+
+#include "weir/rules/limits.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* ---- the text ---- */
+
+struct text {
+    char *at;
+    size_t left;
+};
+
+static void add(struct text *text, const char *piece)
+{
+    const size_t n = strlen(piece);
+    assert(n < text->left);
+    memcpy(text->at, piece, n + 1);
+    text->at += n;
+    text->left -= n;
+}
+
+size_t weir_sqlite_type_places(size_t types_n)
+{
+    size_t places = types_n > 0;
+    while (places < types_n) {
+        places *= 2;
+    }
+    return places;
+}
+
+/* Comparisons in a row and not IN (…), for which SQLite would build a temporary table each time. */
+static void add_types(struct text *text, size_t places)
+{
+    char piece[32];
+    for (size_t t = 0; t < places; t++) {
+        (void)snprintf(piece, sizeof piece, "%s m.type = ?%zu", t == 0 ? " AND (" : " OR",
+                       PARAMETER_TYPES + t);
+        add(text, piece);
+    }
+    add(text, places > 0 ? ")" : "");
+}
+
+/* The index whose order is the order of the rows, so that nothing is sorted and LIMIT ends the
+ * search. */
+static void add_source(struct text *text, const struct sqlite_shape *shape)
+{
+    if (shape->selector == WEIR_SELECT_STREAM) {
+        add(text, " FROM messages AS m INDEXED BY messages_by_stream WHERE m.stream_id = ?1");
+        return;
+    }
+    add(text, " FROM messages AS m");
+    if (shape->has_correlation) {
+        add(text, " INDEXED BY messages_by_correlation");
+    } else if (shape->selector == WEIR_SELECT_CATEGORY) {
+        add(text, " INDEXED BY messages_by_category");
+    }
+    add(text, " CROSS JOIN streams AS s ON s.stream_id = m.stream_id WHERE");
+    add(text, shape->has_correlation ? " m.correlation = ?4 AND" : "");
+    add(text, shape->selector == WEIR_SELECT_CATEGORY ? " m.category_id = ?1" : " ?1 = 0");
+}
+
+void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES])
+{
+    struct text t = {text, WEIR_SQLITE_SELECT_BYTES};
+    const bool is_stream = shape->selector == WEIR_SELECT_STREAM;
+    const bool is_by_global = !is_stream || shape->is_from_global;
+    add(&t, "SELECT m.global_position, m.position, m.id, m.time_us, m.type, ");
+    add(&t, shape->is_headers_only ? "NULL, NULL" : "m.data, m.metadata");
+    add(&t, is_stream ? "" : ", m.stream_id, s.name");
+    add_source(&t, shape);
+    add(&t, is_by_global ? " AND m.global_position" : " AND m.position");
+    add(&t, shape->is_backward ? " <= ?2" : " >= ?2");
+    add(&t, shape->has_group ? " AND abs(s.cardinal_hash % ?5) = ?6" : "");
+    add_types(&t, weir_sqlite_type_places(shape->types_n));
+    add(&t, is_stream ? " ORDER BY m.position" : " ORDER BY m.global_position");
+    add(&t, shape->is_backward ? " DESC LIMIT ?3" : " LIMIT ?3");
+}
+
+/* ---- the statement ---- */
+
+static uint32_t key_of(const struct sqlite_shape *shape)
+{
+    const uint32_t flags = (uint32_t)shape->is_backward << 0 |
+                           (uint32_t)shape->is_from_global << 1 |
+                           (uint32_t)shape->is_headers_only << 2 |
+                           (uint32_t)shape->has_correlation << 3 | (uint32_t)shape->has_group << 4;
+    /* The highest bit: no key is 0. */
+    return UINT32_C(1) << 31 | (uint32_t)weir_sqlite_type_places(shape->types_n) << 16 |
+           (uint32_t)shape->selector << 8 | flags;
+}
+
+int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape *shape,
+                       sqlite3_stmt **statement)
+{
+    const uint32_t key = key_of(shape);
+    for (size_t s = 0; s < WEIR_SQLITE_SELECTS; s++) {
+        if (session->selects[s].key == key) {
+            *statement = session->selects[s].statement;
+            return SQLITE_OK;
+        }
+    }
+    char text[WEIR_SQLITE_SELECT_BYTES];
+    weir_sqlite_select_text(shape, text);
+    sqlite3_stmt *prepared = NULL;
+    const int rc =
+        sqlite3_prepare_v3(session->db, text, -1, SQLITE_PREPARE_PERSISTENT, &prepared, NULL);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    struct sqlite_select *place = &session->selects[session->next_select];
+    session->next_select = (session->next_select + 1) % WEIR_SQLITE_SELECTS;
+    (void)sqlite3_finalize(place->statement);
+    *place = (struct sqlite_select){key, prepared};
+    *statement = prepared;
+    return SQLITE_OK;
+}

@@ -1,0 +1,239 @@
+#include "store/sqlite/sqlite_int.h"
+
+#include "store/sqlite/sqlite_group.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define STATEMENT_TEXT(name, text) [STATEMENT_##name] = text,
+static const char *const statement_texts[STATEMENT_COUNT] = {
+    WEIR_SQLITE_STATEMENTS(STATEMENT_TEXT)};
+#undef STATEMENT_TEXT
+
+enum {
+    PROGRESS_STEPS = 2000,  // of SQLite's machine between two looks at the clock: some 50 µs
+    BUSY_WAIT_US = 5 * 1000 * 1000,
+    BUSY_NAP_MAX_US = 5000
+};
+
+/* ---- statements ---- */
+
+int weir_sqlite_statement(struct sqlite_session *session, enum sqlite_statement which,
+                          sqlite3_stmt **statement)
+{
+    sqlite3_stmt **kept = &session->statements[which];
+    if (*kept == NULL) {
+        const int rc = sqlite3_prepare_v3(session->db, statement_texts[which], -1,
+                                          SQLITE_PREPARE_PERSISTENT, kept, NULL);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+    *statement = *kept;
+    return SQLITE_OK;
+}
+
+int weir_sqlite_run(sqlite3_stmt *statement)
+{
+    const int rc = sqlite3_step(statement);
+    (void)sqlite3_reset(statement);  // repeats the code of the step
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int weir_sqlite_do(struct sqlite_session *session, enum sqlite_statement which)
+{
+    sqlite3_stmt *statement = NULL;
+    const int rc = weir_sqlite_statement(session, which, &statement);
+    return rc != SQLITE_OK ? rc : weir_sqlite_run(statement);
+}
+
+int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice text)
+{
+    if (text.p == NULL) {
+        return sqlite3_bind_null(statement, at);
+    }
+    return sqlite3_bind_text64(statement, at, (const char *)text.p, text.n, SQLITE_STATIC,
+                               SQLITE_UTF8);
+}
+
+/* sqlite3_column_blob gives the bytes of text as they are stored, without a look at their encoding;
+ * for empty text it gives NULL, which is not absent. */
+bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text)
+{
+    const int type = sqlite3_column_type(statement, column);
+    if (type == SQLITE_NULL) {
+        *text = weir_slice(NULL, 0);
+        return true;
+    }
+    if (type != SQLITE_TEXT) {
+        return false;
+    }
+    const void *bytes = sqlite3_column_blob(statement, column);
+    const int n = sqlite3_column_bytes(statement, column);
+    *text = n == 0 ? weir_slice("", 0) : weir_slice(bytes, (size_t)n);
+    return text->p != NULL;
+}
+
+/* ---- failing ---- */
+
+weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, const char *what,
+                                     struct weir_error *err)
+{
+    const weir_status status = weir_sqlite_fail(err, rc, what);
+    if (weir_sqlite_is_breaking(rc)) {
+        session->base.is_broken = true;
+    }
+    if (status == WEIR_BACKEND_ERROR || status == WEIR_DATA_CORRUPT ||
+        weir_sqlite_is_breaking(rc)) {
+        weir_sqlite_report(session->backend, "%s: %s: %s (%d)", session->name, what,
+                           sqlite3_errmsg(session->db), rc);
+    }
+    return status;
+}
+
+weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err)
+{
+    session->base.is_broken = true;
+    return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
+}
+
+weir_status weir_sqlite_fail_arena(const struct weir_arena *arena, size_t wanted,
+                                   struct weir_error *err)
+{
+    if (wanted > weir_arena_left(arena)) {
+        return weir_fail_limit(err, "memory of the call", arena->cap_bytes,
+                               (unsigned long long)arena->used_bytes + wanted);
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+}
+
+/* ---- opening and closing ---- */
+
+static int on_progress(void *context)
+{
+    const struct sqlite_session *session = context;
+    return session->base.deadline_us != INT64_MAX &&
+           weir_monotonic_us() >= session->base.deadline_us;
+}
+
+/* Waits for another process's lock, a little longer each time. */
+static int on_busy(void *context, int tries)
+{
+    const struct sqlite_session *session = context;
+    const int64_t left_us = session->busy_until_us - weir_monotonic_us();
+    if (left_us <= 0) {
+        return 0;
+    }
+    int64_t nap_us = tries < 6 ? INT64_C(100) << tries : BUSY_NAP_MAX_US;
+    nap_us = nap_us < left_us ? nap_us : left_us;
+    const struct timespec nap = {.tv_nsec = (long)nap_us * 1000};
+    (void)nanosleep(&nap, NULL);
+    return 1;
+}
+
+static int on_wal(void *context, sqlite3 *db, const char *schema, int pages)
+{
+    (void)db;
+    (void)schema;
+    struct sqlite_session *session = context;
+    session->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static void session_close(struct weir_session *base)
+{
+    struct sqlite_session *session = (struct sqlite_session *)base;
+    for (size_t s = 0; s < STATEMENT_COUNT; s++) {
+        (void)sqlite3_finalize(session->statements[s]);
+    }
+    for (size_t s = 0; s < WEIR_SQLITE_SELECTS; s++) {
+        (void)sqlite3_finalize(session->selects[s].statement);
+    }
+    weir_sqlite_group_free(session->group);
+    const int rc = sqlite3_close(session->db);
+    assert(rc == SQLITE_OK);
+    (void)rc;
+    free(session);
+}
+
+static const struct weir_session_ops session_ops = {
+    .close = session_close,
+    .commit = weir_sqlite_commit,
+    .read = weir_sqlite_read,
+    .read_last = weir_sqlite_read_last,
+    .stream_version = weir_sqlite_stream_version,
+    .head = weir_sqlite_head,
+    .totals = weir_sqlite_totals,
+    .list_streams = weir_sqlite_list_streams,
+    .list_categories = weir_sqlite_list_categories,
+};
+
+/* Where the file is missing: the namespace has been deleted by another process, or something has
+ * happened to the directory. */
+static weir_status fail_missing(struct sqlite_session *session, struct weir_slice id,
+                                struct weir_error *err)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, 1 << 20, 0);
+    struct weir_namespace_record record;
+    const weir_status status =
+        weir_sqlite_namespace_find(&session->backend->base, id, &arena, &record, err);
+    weir_arena_fini(&arena);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_sqlite_report(session->backend, "%s: the namespace's file is missing", session->name);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
+}
+
+static weir_status connect_session(struct sqlite_session *session, struct weir_slice id,
+                                   struct weir_error *err)
+{
+    bool is_missing = false;
+    session->memory = weir_sqlite_memory_find(session->backend, session->name);
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    const weir_status status =
+        weir_sqlite_connect(session->backend, session->name, &weir_sqlite_namespace_schema,
+                            &session->db, &is_missing, err);
+    weir_sqlite_memory_end(session->memory);
+    return is_missing ? fail_missing(session, id, err) : status;
+}
+
+weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
+                                     enum weir_session_kind kind, struct weir_session **session,
+                                     struct weir_error *err)
+{
+    struct sqlite_session *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    opened->base.ops = &session_ops;
+    opened->base.deadline_us = INT64_MAX;
+    opened->backend = (struct sqlite_backend *)base;
+    weir_sqlite_database_name(id, opened->name);
+    weir_status status = WEIR_OK;
+    if (kind == WEIR_SESSION_WRITE) {
+        opened->group = weir_sqlite_group_new();
+        status = opened->group != NULL ? WEIR_OK
+                                       : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    if (status == WEIR_OK) {
+        status = connect_session(opened, id, err);
+    }
+    if (status != WEIR_OK) {
+        weir_sqlite_group_free(opened->group);
+        free(opened);
+        return status;
+    }
+    opened->busy_until_us = weir_monotonic_us() + BUSY_WAIT_US;
+    (void)sqlite3_busy_handler(opened->db, on_busy, opened);
+    sqlite3_progress_handler(opened->db, PROGRESS_STEPS, on_progress, opened);
+    if (kind == WEIR_SESSION_WRITE) {
+        (void)sqlite3_wal_hook(opened->db, on_wal, opened);
+    }
+    *session = &opened->base;
+    return WEIR_OK;
+}

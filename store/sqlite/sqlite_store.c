@@ -1,0 +1,165 @@
+#include "store/sqlite/sqlite_int.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CACHE_KIB_TOTAL =
+        256 * 1024,  // page caches of all connections together, while each has at least
+    CACHE_KIB_MIN = 2 * 1024,
+    CACHE_KIB_MAX = 64 * 1024,
+    PAGES_AT_ONCE = 256  // of a connection's page cache, allocated in one piece
+};
+
+void weir_sqlite_report(const struct sqlite_backend *backend, const char *format, ...)
+{
+    if (backend->report == NULL) {
+        return;
+    }
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    backend->report(backend->report_context, text);
+}
+
+/* SHA-256 is already there for the tokens; 64 hexadecimal digits are a file name everywhere. */
+void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES])
+{
+    struct weir_token_hash digest;
+    weir_token_hash(id, &digest);
+    char hex[2 * sizeof digest.bytes + 1];
+    for (size_t i = 0; i < sizeof digest.bytes; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", digest.bytes[i]);
+    }
+    (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "ns-%s.db", hex);
+}
+
+/* Settings of the whole process, before SQLite is first used. Where something else has used it
+ * already they are refused, and all works with the defaults, only slower. */
+static void configure_once(void)
+{
+    /* Every connection is used by one thread at a time. */
+    (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+    /* Statistics cost a lock around every allocation. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    /* Pages of a read come from one allocation of the connection, not one each. */
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, PAGES_AT_ONCE);
+}
+
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
+static atomic_uint backends_made;
+
+static int backend_schema_version(const struct weir_backend *base)
+{
+    (void)base;
+    return weir_sqlite_namespace_schema.version;
+}
+
+static void backend_free(struct sqlite_backend *backend)
+{
+    while (backend->memory != NULL) {
+        weir_sqlite_memory_remove(backend, backend->memory->name);
+    }
+    (void)pthread_mutex_destroy(&backend->memory_mutex);
+    (void)pthread_mutex_destroy(&backend->changes.mutex);
+    (void)pthread_mutex_destroy(&backend->reads.mutex);
+    free(backend->dir);
+    free(backend);
+}
+
+static struct sqlite_backend *backend_new(const struct weir_store_options *options)
+{
+    struct sqlite_backend *backend = calloc(1, sizeof *backend);
+    if (backend == NULL) {
+        return NULL;
+    }
+    const size_t share_kib = CACHE_KIB_TOTAL / options->max_sessions;
+    backend->cache_kib = share_kib < CACHE_KIB_MIN   ? CACHE_KIB_MIN
+                         : share_kib > CACHE_KIB_MAX ? CACHE_KIB_MAX
+                                                     : share_kib;
+    backend->is_durability_normal = options->is_durability_normal;
+    backend->number = atomic_fetch_add(&backends_made, 1);
+    backend->report = options->report;
+    backend->report_context = options->report_context;
+    /* On Linux initialising a plain mutex takes nothing and cannot fail. */
+    (void)pthread_mutex_init(&backend->memory_mutex, NULL);
+    (void)pthread_mutex_init(&backend->changes.mutex, NULL);
+    (void)pthread_mutex_init(&backend->reads.mutex, NULL);
+    const char *where = options->url + strlen("sqlite:");
+    if (strcmp(where, ":memory:") != 0) {
+        backend->dir = strdup(where);
+        if (backend->dir == NULL) {
+            backend_free(backend);
+            return NULL;
+        }
+    }
+    return backend;
+}
+
+static void backend_close(struct weir_backend *base)
+{
+    struct sqlite_backend *backend = (struct sqlite_backend *)base;
+    weir_sqlite_checkpointer_stop(backend->checkpointer);
+    weir_sqlite_registry_close(backend);
+    backend_free(backend);
+}
+
+static weir_status start(struct sqlite_backend *backend, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    if (backend->dir != NULL) {
+        status = weir_sqlite_make_dir(backend->dir, err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_sqlite_registry_open(backend, err);
+    }
+    if (status == WEIR_OK && backend->dir != NULL) {
+        backend->checkpointer = weir_sqlite_checkpointer_start(backend);
+        if (backend->checkpointer == NULL) {
+            status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory or threads");
+        }
+    }
+    return status;
+}
+
+static weir_status backend_open(const struct weir_store_options *options,
+                                struct weir_backend **base, struct weir_error *err)
+{
+    if (options->url[strlen("sqlite:")] == '\0') {
+        return weir_fail_field(err, "store", "sqlite: needs a directory, as in sqlite:./data");
+    }
+    (void)pthread_once(&configured, configure_once);
+    if (sqlite3_initialize() != SQLITE_OK) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "SQLite does not start: out of memory");
+    }
+    struct sqlite_backend *backend = backend_new(options);
+    if (backend == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    backend->base.ops = &weir_sqlite_ops;
+    const weir_status status = start(backend, err);
+    if (status != WEIR_OK) {
+        backend_close(&backend->base);
+        return status;
+    }
+    *base = &backend->base;
+    return WEIR_OK;
+}
+
+const struct weir_store_ops weir_sqlite_ops = {
+    .name = "sqlite",
+    .open = backend_open,
+    .close = backend_close,
+    .schema_version = backend_schema_version,
+    .ping = weir_sqlite_registry_ping,
+    .namespace_create = weir_sqlite_namespace_create,
+    .namespace_find = weir_sqlite_namespace_find,
+    .namespace_set_token = weir_sqlite_namespace_set_token,
+    .namespace_list = weir_sqlite_namespace_list,
+    .namespace_delete = weir_sqlite_namespace_delete,
+    .session_open = weir_sqlite_session_open,
+};

@@ -1,0 +1,221 @@
+#include "store/store.h"
+
+#include "store/store_int.h"
+
+#include "weir/rules/limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- the backends ---- */
+
+struct scheme {
+    const char *prefix;  // of the URL
+    const struct weir_store_ops *ops;
+};
+
+static const struct scheme schemes[] = {
+    {"sqlite:", &weir_sqlite_ops},
+};
+
+static const struct weir_store_ops *find_backend(const char *url, struct weir_error *err)
+{
+    for (size_t s = 0; s < WEIR_COUNTOF(schemes); s++) {
+        if (strncmp(url, schemes[s].prefix, strlen(schemes[s].prefix)) == 0) {
+            return schemes[s].ops;
+        }
+    }
+    (void)weir_fail_field(err, "store",
+                          "no store of this program has such a URL; known: sqlite:DIR, "
+                          "sqlite::memory:");
+    return NULL;
+}
+
+static weir_status start(struct weir_store *store, const struct weir_store_options *options,
+                         struct weir_error *err)
+{
+    if (!weir_namespaces_init(store)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    const weir_status status =
+        weir_session_pool_init(&store->pool, store->backend, options->max_sessions, err);
+    if (status != WEIR_OK) {
+        weir_namespaces_fini(store);
+    }
+    return status;
+}
+
+weir_status weir_store_open(const struct weir_store_options *options, struct weir_store **store,
+                            struct weir_error *err)
+{
+    assert(options->max_sessions >= 1);
+    const struct weir_store_ops *ops = find_backend(options->url, err);
+    if (ops == NULL) {
+        return err->status;
+    }
+    struct weir_store *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    weir_status status = ops->open(options, &opened->backend, err);
+    if (status == WEIR_OK) {
+        status = start(opened, options, err);
+        if (status != WEIR_OK) {
+            ops->close(opened->backend);
+        }
+    }
+    if (status != WEIR_OK) {
+        free(opened);
+        return status;
+    }
+    *store = opened;
+    return WEIR_OK;
+}
+
+void weir_store_close(struct weir_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    weir_session_pool_fini(&store->pool);
+    weir_namespaces_fini(store);
+    store->backend->ops->close(store->backend);
+    free(store);
+}
+
+const char *weir_store_backend_name(const struct weir_store *store)
+{
+    return store->backend->ops->name;
+}
+
+int weir_store_schema_version(const struct weir_store *store)
+{
+    return store->backend->ops->schema_version(store->backend);
+}
+
+weir_status weir_store_ping(struct weir_store *store, int64_t deadline_us, struct weir_error *err)
+{
+    return store->backend->ops->ping(store->backend, deadline_us, err);
+}
+
+/* ---- the registry ---- */
+
+weir_status weir_namespace_find(struct weir_store *store, struct weir_slice id,
+                                struct weir_arena *arena, struct weir_namespace_record *record,
+                                struct weir_error *err)
+{
+    return store->backend->ops->namespace_find(store->backend, id, arena, record, err);
+}
+
+weir_status weir_namespace_set_token(struct weir_store *store, struct weir_slice id,
+                                     const struct weir_token_hash *hash, struct weir_error *err)
+{
+    return store->backend->ops->namespace_set_token(store->backend, id, hash, err);
+}
+
+weir_status weir_namespace_list(struct weir_store *store, struct weir_slice after, size_t limit,
+                                struct weir_arena *arena, struct weir_namespace_record **records,
+                                size_t *n, struct weir_error *err)
+{
+    assert(limit >= 1);
+    return store->backend->ops->namespace_list(store->backend, after, limit, arena, records, n,
+                                               err);
+}
+
+/* ---- what runs in a namespace: borrow a session, ask it, give it back ---- */
+
+static weir_status borrow(struct weir_namespace *ns, int64_t deadline_us,
+                          struct weir_session **session, struct weir_error *err)
+{
+    return weir_session_borrow(&ns->store->pool, &ns->shelf, WEIR_SESSION_READ, deadline_us,
+                               session, err);
+}
+
+static weir_status give_back(struct weir_namespace *ns, struct weir_session *session,
+                             weir_status status)
+{
+    weir_session_return(&ns->store->pool, session);
+    return status;
+}
+
+weir_status weir_read(struct weir_namespace *ns, const struct weir_query *query,
+                      struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
+{
+    assert(query->max_messages >= 0 && query->types_n <= WEIR_READ_TYPES_MAX);
+    assert(query->group_size == 0 ||
+           (query->group_member >= 0 && query->group_member < query->group_size));
+    assert(query->selector != WEIR_SELECT_STREAM ||
+           (query->group_size == 0 && query->correlation.p == NULL));
+    struct weir_session *session = NULL;
+    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->read(session, query, arena, rows, err));
+}
+
+weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
+                           struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                           struct weir_error *err)
+{
+    assert(query->types_n <= 1);
+    struct weir_session *session = NULL;
+    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session,
+                     session->ops->read_last(session, query, arena, row, is_found, err));
+}
+
+weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice stream,
+                                int64_t deadline_us, int64_t *version, struct weir_error *err)
+{
+    struct weir_session *session = NULL;
+    if (borrow(ns, deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->stream_version(session, stream, version, err));
+}
+
+weir_status weir_head(struct weir_namespace *ns, int64_t deadline_us, int64_t *head,
+                      struct weir_error *err)
+{
+    struct weir_session *session = NULL;
+    if (borrow(ns, deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->head(session, head, err));
+}
+
+weir_status weir_namespace_totals(struct weir_namespace *ns, int64_t deadline_us,
+                                  struct weir_namespace_totals *totals, struct weir_error *err)
+{
+    struct weir_session *session = NULL;
+    if (borrow(ns, deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->totals(session, totals, err));
+}
+
+weir_status weir_list_streams(struct weir_namespace *ns, const struct weir_page_query *query,
+                              struct weir_arena *arena, struct weir_stream_info **infos, size_t *n,
+                              bool *is_more, struct weir_error *err)
+{
+    assert(query->limit >= 1 && query->limit <= WEIR_LIST_LIMIT_MAX);
+    struct weir_session *session = NULL;
+    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session,
+                     session->ops->list_streams(session, query, arena, infos, n, is_more, err));
+}
+
+weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
+                                 struct weir_arena *arena, struct weir_category_info **infos,
+                                 size_t *n, struct weir_error *err)
+{
+    struct weir_session *session = NULL;
+    if (borrow(ns, deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->list_categories(session, arena, infos, n, err));
+}

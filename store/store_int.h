@@ -1,0 +1,39 @@
+/* What the files of this folder share: the store itself and its namespace handles. */
+#ifndef WEIR_STORE_STORE_INT_H
+#define WEIR_STORE_STORE_INT_H
+
+#include "store/lane.h"
+#include "store/session_pool.h"
+#include "store/store_backend.h"
+
+#include <pthread.h>
+
+/* A namespace in use, or kept for its open sessions. */
+struct weir_namespace {
+    struct weir_store *store;
+    size_t references;  // handles given out; guarded by the store's mutex
+    bool is_deleting;   // nobody opens it; guarded by the store's mutex
+    bool is_listed;     // in the store's list; guarded by the store's mutex
+    struct weir_namespace *next;
+    struct weir_lane lane;
+    struct weir_shelf shelf;
+    uint8_t id[];  // what shelf.id points at
+};
+
+enum { WEIR_NAMESPACE_BUCKETS = 256 };
+
+/* Lock order: the store's mutex before the pool's. Neither is held while a backend is called. */
+struct weir_store {
+    struct weir_backend *backend;
+    struct weir_session_pool pool;
+
+    pthread_mutex_t mutex;   // guards the table and the fields said above
+    pthread_cond_t deleted;  // a deletion has ended
+    uint64_t hash_seed;      // clients choose the names
+    struct weir_namespace *buckets[WEIR_NAMESPACE_BUCKETS];
+};
+
+bool weir_namespaces_init(struct weir_store *store);
+void weir_namespaces_fini(struct weir_store *store);
+
+#endif

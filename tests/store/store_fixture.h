@@ -1,0 +1,83 @@
+/* A store of its own for each test, and short ways to say what is written to it and read from it.
+ *
+ * The store is a directory that is removed at the end (or in memory). Functions named must_… fail
+ * the test where the call fails. Reads live in `fx.arena` until the next read. */
+#ifndef WEIR_TESTS_STORE_FIXTURE_H
+#define WEIR_TESTS_STORE_FIXTURE_H
+
+#include "store/store.h"
+
+#include <check.h>
+
+struct fixture {
+    char dir[128];  // "" in memory
+    char url[160];
+    struct weir_store *store;
+    struct weir_namespace *ns;  // "test"
+    struct weir_arena arena;
+    struct weir_error err;
+    struct weir_rows rows;  // of the last read
+    char report[1024];      // the last thing the store reported
+};
+
+extern struct fixture fx;
+
+void fixture_on_disk(void);
+void fixture_in_memory(void);
+void fixture_end(void);
+
+/* Only the directory and the arena: the test opens the store. */
+void fixture_dir_only(void);
+
+struct weir_store *open_store(const char *url, size_t max_sessions);
+weir_status try_open_store(const char *url, size_t max_sessions, struct weir_store **store);
+void close_all(void);
+void reopen(void);
+
+void must_create(struct weir_store *store, const char *id);
+struct weir_namespace *must_open(struct weir_store *store, const char *id);
+
+/* A path in the test's directory; in one of four rotating areas. */
+const char *path_in_dir(const char *name);
+/* The one file of a namespace. */
+const char *namespace_path(void);
+void remove_dir(const char *dir);
+bool file_bytes(const char *path, uint8_t **bytes, size_t *n);
+
+/* ---- writing ---- */
+
+struct weir_uuid id_of(uint64_t number);  // never the nil one
+struct weir_new_message message_of(uint64_t id, const char *data);
+
+/* Commits one write on this thread and returns its outcome, which is in fx.err too. */
+weir_status commit_write(struct weir_namespace *ns, struct weir_write *write);
+
+weir_status append(struct weir_namespace *ns, const char *stream,
+                   struct weir_expectation expectation, const struct weir_new_message *messages,
+                   size_t n, struct weir_written *written);
+
+#define ANY           ((struct weir_expectation){WEIR_EXPECT_ANY, 0})
+#define EXACT(v)      ((struct weir_expectation){WEIR_EXPECT_EXACT, (v)})
+#define NO_STREAM     ((struct weir_expectation){WEIR_EXPECT_NO_STREAM, 0})
+#define STREAM_EXISTS ((struct weir_expectation){WEIR_EXPECT_STREAM_EXISTS, 0})
+
+/* `n` messages with fresh ids, in one append; *first gets the first position (NULL to drop it). */
+void must_put(struct weir_namespace *ns, const char *stream, size_t n);
+
+struct weir_import_record record_of(uint64_t id, const char *stream, int64_t position,
+                                    int64_t global_position);
+weir_status import(struct weir_namespace *ns, const struct weir_import_record *records, size_t n,
+                   struct weir_import *outcome);
+
+/* ---- reading ---- */
+
+struct weir_query query_stream(const char *stream);
+struct weir_query query_category(const char *category);
+struct weir_query query_all(void);
+void must_read(struct weir_namespace *ns, const struct weir_query *query);
+int64_t must_version(struct weir_namespace *ns, const char *stream);
+int64_t must_head(struct weir_namespace *ns);
+
+void assert_detail(const char *key, const char *value);
+
+#endif
