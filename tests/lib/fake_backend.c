@@ -1,0 +1,351 @@
+#include "tests/lib/fake_backend.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+struct fake_backend fake;
+
+struct fake_session {
+    struct weir_session base;
+    enum weir_session_kind kind;
+};
+
+static void lock(void)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+}
+
+static void unlock(void)
+{
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+void fake_backend_reset(void)
+{
+    fake = (struct fake_backend){.base = {.ops = &fake_ops}, .namespaces = {"test"}};
+    (void)pthread_mutex_init(&fake.mutex, NULL);
+    (void)pthread_cond_init(&fake.changed, NULL);
+}
+
+struct weir_store *fake_store_open(size_t max_sessions)
+{
+    const struct weir_store_options options = {.url = "fake:", .max_sessions = max_sessions};
+    struct weir_store *store = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_store_open_on(&fake_ops, &options, &store, &err), WEIR_OK);
+    return store;
+}
+
+/* ---- the gate ---- */
+
+static void pass_gate_locked(void)
+{
+    fake.at_gate++;
+    (void)pthread_cond_broadcast(&fake.changed);
+    while (fake.is_gate_shut) {
+        (void)pthread_cond_wait(&fake.changed, &fake.mutex);
+    }
+    fake.at_gate--;
+}
+
+void fake_gate_open(void)
+{
+    lock();
+    fake.is_gate_shut = false;
+    (void)pthread_cond_broadcast(&fake.changed);
+    unlock();
+}
+
+void fake_gate_wait(size_t calls)
+{
+    lock();
+    while (fake.at_gate < calls) {
+        (void)pthread_cond_wait(&fake.changed, &fake.mutex);
+    }
+    unlock();
+}
+
+/* ---- sessions ---- */
+
+static size_t writers;
+
+static void session_close(struct weir_session *session)
+{
+    lock();
+    fake.open--;
+    fake.closed++;
+    writers -= ((struct fake_session *)session)->kind == WEIR_SESSION_WRITE;
+    unlock();
+    free(session);
+}
+
+/* What every call of a session does: waits, fails, breaks. */
+static weir_status answer(struct weir_session *session, struct weir_error *err)
+{
+    lock();
+    pass_gate_locked();
+    const weir_status status = fake.call_fails;
+    session->is_broken = fake.breaks;
+    fake.breaks = false;
+    unlock();
+    return status == WEIR_OK ? WEIR_OK : weir_fail(err, status, "as the test wants it");
+}
+
+static void session_commit(struct weir_session *session, struct weir_write *group)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    const weir_status status = answer(session, &err);
+    size_t n = 0;
+    for (struct weir_write *w = group; w != NULL; w = w->next) {
+        n++;
+        if (status != WEIR_OK) {
+            weir_error_copy(w->err, &err);
+        }
+    }
+    lock();
+    if (fake.groups < FAKE_GROUPS_MAX) {
+        fake.group_sizes[fake.groups] = n;
+    }
+    fake.groups++;
+    unlock();
+}
+
+static weir_status session_read(struct weir_session *session, const struct weir_query *query,
+                                struct weir_arena *arena, struct weir_rows *rows,
+                                struct weir_error *err)
+{
+    (void)arena;
+    *rows = (struct weir_rows){.next_position = query->from};
+    return answer(session, err);
+}
+
+static weir_status session_read_last(struct weir_session *session, const struct weir_query *query,
+                                     struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                                     struct weir_error *err)
+{
+    (void)query;
+    (void)arena;
+    (void)row;
+    *is_found = false;
+    return answer(session, err);
+}
+
+static weir_status session_stream_version(struct weir_session *session, struct weir_slice stream,
+                                          int64_t *version, struct weir_error *err)
+{
+    (void)stream;
+    *version = -1;
+    return answer(session, err);
+}
+
+static weir_status session_head(struct weir_session *session, int64_t *head, struct weir_error *err)
+{
+    lock();
+    *head = fake.head;
+    unlock();
+    return answer(session, err);
+}
+
+static weir_status session_totals(struct weir_session *session,
+                                  struct weir_namespace_totals *totals, struct weir_error *err)
+{
+    *totals = (struct weir_namespace_totals){.message_count = 0};
+    return answer(session, err);
+}
+
+static weir_status session_list_streams(struct weir_session *session,
+                                        const struct weir_page_query *query,
+                                        struct weir_arena *arena, struct weir_stream_info **infos,
+                                        size_t *n, bool *is_more, struct weir_error *err)
+{
+    (void)query;
+    (void)arena;
+    *infos = NULL;
+    *n = 0;
+    *is_more = false;
+    return answer(session, err);
+}
+
+static weir_status session_list_categories(struct weir_session *session, struct weir_arena *arena,
+                                           struct weir_category_info **infos, size_t *n,
+                                           struct weir_error *err)
+{
+    (void)arena;
+    *infos = NULL;
+    *n = 0;
+    return answer(session, err);
+}
+
+static const struct weir_session_ops session_ops = {
+    .close = session_close,
+    .commit = session_commit,
+    .read = session_read,
+    .read_last = session_read_last,
+    .stream_version = session_stream_version,
+    .head = session_head,
+    .totals = session_totals,
+    .list_streams = session_list_streams,
+    .list_categories = session_list_categories,
+};
+
+/* ---- the backend ---- */
+
+static weir_status backend_open(const struct weir_store_options *options,
+                                struct weir_backend **backend, struct weir_error *err)
+{
+    (void)options;
+    (void)err;
+    *backend = &fake.base;
+    return WEIR_OK;
+}
+
+static void backend_close(struct weir_backend *backend)
+{
+    (void)backend;
+}
+
+static int backend_schema_version(const struct weir_backend *backend)
+{
+    (void)backend;
+    return 1;
+}
+
+static weir_status backend_ping(struct weir_backend *backend, int64_t deadline_us,
+                                struct weir_error *err)
+{
+    (void)backend;
+    (void)deadline_us;
+    return fake.call_fails == WEIR_OK ? WEIR_OK
+                                      : weir_fail(err, fake.call_fails, "as the test wants it");
+}
+
+static const char **place_locked(const char *name, size_t n)
+{
+    for (size_t i = 0; i < FAKE_NAMESPACES_MAX; i++) {
+        const char *found = fake.namespaces[i];
+        if (name == NULL ? found == NULL
+                         : found != NULL && strlen(found) == n && memcmp(found, name, n) == 0) {
+            return &fake.namespaces[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_registered(struct weir_slice id)
+{
+    lock();
+    const bool is_found = place_locked((const char *)id.p, id.n) != NULL;
+    unlock();
+    return is_found;
+}
+
+static weir_status backend_create(struct weir_backend *backend,
+                                  struct weir_namespace_record *record, bool *is_same,
+                                  struct weir_error *err)
+{
+    (void)backend;
+    *is_same = false;
+    if (is_registered(record->id)) {
+        return weir_fail(err, WEIR_NAMESPACE_EXISTS, "exists");
+    }
+    lock();
+    const char **place = place_locked(NULL, 0);
+    ck_assert_ptr_nonnull(place);
+    *place = (const char *)record->id.p;  // tests give literals
+    unlock();
+    return WEIR_OK;
+}
+
+static weir_status backend_find(struct weir_backend *backend, struct weir_slice id,
+                                struct weir_arena *arena, struct weir_namespace_record *record,
+                                struct weir_error *err)
+{
+    (void)backend;
+    (void)arena;
+    *record = (struct weir_namespace_record){.id = id};
+    return is_registered(id) ? WEIR_OK : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
+}
+
+static weir_status backend_set_token(struct weir_backend *backend, struct weir_slice id,
+                                     const struct weir_token_hash *hash, struct weir_error *err)
+{
+    (void)backend;
+    (void)hash;
+    return is_registered(id) ? WEIR_OK : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
+}
+
+static weir_status backend_list(struct weir_backend *backend, struct weir_slice after, size_t limit,
+                                struct weir_arena *arena, struct weir_namespace_record **records,
+                                size_t *n, struct weir_error *err)
+{
+    (void)backend;
+    (void)after;
+    (void)limit;
+    (void)arena;
+    (void)err;
+    *records = NULL;
+    *n = 0;
+    return WEIR_OK;
+}
+
+static weir_status backend_delete(struct weir_backend *backend, struct weir_slice id,
+                                  int64_t *messages_deleted, struct weir_error *err)
+{
+    (void)backend;
+    *messages_deleted = 0;
+    lock();
+    fake.is_deleted_while_open = fake.is_deleted_while_open || fake.open > 0;
+    const weir_status fails = fake.delete_fails;
+    const char **place = place_locked((const char *)id.p, id.n);
+    if (place != NULL && fails == WEIR_OK) {
+        *place = NULL;
+        fake.deleted++;
+    }
+    unlock();
+    if (fails != WEIR_OK) {
+        return weir_fail(err, fails, "as the test wants it");
+    }
+    return place != NULL ? WEIR_OK : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
+}
+
+static weir_status backend_session_open(struct weir_backend *backend, struct weir_slice id,
+                                        enum weir_session_kind kind, struct weir_session **session,
+                                        struct weir_error *err)
+{
+    (void)backend;
+    if (fake.open_fails != WEIR_OK) {
+        return weir_fail(err, fake.open_fails, "as the test wants it");
+    }
+    if (!is_registered(id)) {
+        return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
+    }
+    struct fake_session *opened = calloc(1, sizeof *opened);
+    ck_assert_ptr_nonnull(opened);
+    opened->base.ops = &session_ops;
+    opened->kind = kind;
+    lock();
+    fake.opened++;
+    fake.open++;
+    fake.open_most = fake.open > fake.open_most ? fake.open : fake.open_most;
+    writers += kind == WEIR_SESSION_WRITE;
+    fake.writers_most = writers > fake.writers_most ? writers : fake.writers_most;
+    unlock();
+    *session = &opened->base;
+    return WEIR_OK;
+}
+
+const struct weir_store_ops fake_ops = {
+    .name = "fake",
+    .open = backend_open,
+    .close = backend_close,
+    .schema_version = backend_schema_version,
+    .ping = backend_ping,
+    .namespace_create = backend_create,
+    .namespace_find = backend_find,
+    .namespace_set_token = backend_set_token,
+    .namespace_list = backend_list,
+    .namespace_delete = backend_delete,
+    .session_open = backend_session_open,
+};

@@ -1,0 +1,54 @@
+/* A backend that stores nothing and counts everything: for tests of what stands above backends.
+ *
+ * Its namespaces are those in `namespaces`. Sessions answer with what is set here. Calls can be
+ * made to fail, and to wait at a gate until the test opens it. Thread-safe; there is one of it, set
+ * to its beginnings by fake_backend_reset. */
+#ifndef WEIR_TESTS_LIB_FAKE_BACKEND_H
+#define WEIR_TESTS_LIB_FAKE_BACKEND_H
+
+#include "store/store_backend.h"
+
+#include <pthread.h>
+
+enum { FAKE_NAMESPACES_MAX = 8, FAKE_GROUPS_MAX = 64 };
+
+struct fake_backend {
+    struct weir_backend base;
+    pthread_mutex_t mutex;  // guards all below
+    pthread_cond_t changed;
+
+    const char *namespaces[FAKE_NAMESPACES_MAX];  // registered; NULL: free place
+
+    size_t open;       // sessions open now
+    size_t open_most;  // at the same time
+    size_t opened;     // ever
+    size_t closed;
+    size_t writers_most;  // write sessions of one namespace open at the same time
+    size_t deleted;
+    bool is_deleted_while_open;  // namespace_delete came while a session was open
+
+    weir_status open_fails;    // what session_open fails with; WEIR_OK: it does not
+    weir_status call_fails;    // the same for reads and commits
+    weir_status delete_fails;  // the same for namespace_delete
+    bool breaks;               // sessions are broken after their next call
+
+    bool is_gate_shut;  // reads and commits wait
+    size_t at_gate;     // so many do
+
+    size_t groups;                        // commits
+    size_t group_sizes[FAKE_GROUPS_MAX];  // writes of each
+    int64_t head;                         // answer of `head`
+};
+
+extern struct fake_backend fake;
+extern const struct weir_store_ops fake_ops;
+
+void fake_backend_reset(void);
+
+struct weir_store *fake_store_open(size_t max_sessions);
+
+/* Opens the gate, or waits until so many calls stand before it. */
+void fake_gate_open(void);
+void fake_gate_wait(size_t calls);
+
+#endif
