@@ -75,7 +75,7 @@ static bool read_string(struct reader *r, struct weir_slice *to)
     const size_t end = weir_json_string_end(r->text, r->at);
     const struct weir_slice quoted = weir_slice(r->text.p + r->at, end - r->at);
     r->at = end;
-    if (quoted.n < 2) {
+    if (quoted.n < 2 || quoted.p[quoted.n - 1] != '"') {
         return false;
     }
     if (memchr(quoted.p, '\\', quoted.n) == NULL) {

@@ -178,6 +178,10 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     if (text.n == 0) {
         return weir_fail_field(err, field, "not JSON: empty");
     }
+    /* The parser passes over a NUL byte that stands behind a number. */
+    if (memchr(text.p, '\0', text.n) != NULL) {
+        return weir_fail_field(err, field, "not JSON: U+0000 in the text");
+    }
     const char *fault = limit_fault(text);
     if (fault != NULL) {
         return weir_fail_field(err, field, "%s", fault);

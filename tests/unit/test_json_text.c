@@ -1,0 +1,591 @@
+/* Which texts are JSON to weir, and the few things that are read out of them. */
+#include "weir/rules/json_text.h"
+
+#include "tests/lib/check_main.h"
+
+#include <locale.h>
+#include <stdio.h>
+
+enum { NAME_BYTES = 16 };
+
+static struct weir_error err;
+
+static void set_up(void)
+{
+    weir_error_init(&err);
+}
+
+struct text_row {
+    const char *bytes;
+    size_t n;
+};
+
+#define TEXT(literal)                \
+    {                                \
+        literal, sizeof(literal) - 1 \
+    }
+
+static const struct text_row accepted[] = {
+    TEXT("{}"),
+    TEXT("[]"),
+    TEXT("\"\""),
+    TEXT("0"),
+    TEXT("-0"),
+    TEXT("-0.0"),
+    TEXT("null"),
+    TEXT("true"),
+    TEXT("false"),
+    TEXT(" \t\r\n{ \"a\" : [ 1 , 2 ] } \n"),
+    TEXT("{\"\":0}"),
+    TEXT("{\"a\":1,\"a\":2}"),
+    TEXT("{\"a\":{\"b\":[{\"c\":null}]}}"),
+    TEXT("[[],{},\"\",0,null]"),
+    TEXT("1.5E+3"),
+    TEXT("1e0"),
+    TEXT("1E-2"),
+    TEXT("123456789012345678901234567890"),
+    TEXT("-9223372036854775809"),
+    TEXT("9007199254740993"),
+    TEXT("1.7976931348623157e308"),
+    TEXT("-1.7976931348623157e308"),
+    TEXT("0.00017976931348623157e312"),
+    TEXT("1e-324"),
+    TEXT("-1e-324"),
+    TEXT("0.001e-321"),
+    TEXT("1000e-327"),
+    TEXT("0e999999999999"),
+    TEXT("0e-999999999999999999999999"),
+    TEXT("0.000e99999"),
+    TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
+    TEXT("\"\\u00e9\\u20AC\\uD83D\\uDE00\""),
+    TEXT("\"\\uFFFF\\uFDD0\""),
+    TEXT("\"\\u0001\\u001f\""),
+    TEXT("\"\x7F\""),
+    TEXT("\"é€😀\""),
+    TEXT("\"\xEF\xBF\xBF\""),
+    TEXT("\"\xF4\x8F\xBF\xBF\""),
+    TEXT("\"\xEF\xBB\xBF\""),
+    TEXT("\"\\\\u0000\""),
+    TEXT("\"[[[[ 1e999 {{\""),
+    TEXT("[\"\\\\\",1]"),
+};
+
+START_TEST(is_json)
+{
+    const struct text_row *row = &accepted[_i];
+    const weir_status st =
+        weir_json_check(weir_slice(row->bytes, row->n), "data", NULL, NULL, 0, &err);
+    ck_assert_msg(st == WEIR_OK, "%s: %s", row->bytes, err.text);
+}
+END_TEST
+
+static const struct text_row refused[] = {
+    TEXT(""),
+    TEXT(" "),
+    TEXT("\n"),
+    TEXT("\xEF\xBB\xBF{}"),
+    TEXT("{} {}"),
+    TEXT("1 2"),
+    TEXT("{}x"),
+    TEXT("{}\0"),
+    TEXT("\0"),
+    TEXT("[1\0]"),
+    TEXT("1\0"),
+    TEXT("[1.5\0\0]"),
+    TEXT("[\0]"),
+    TEXT("{\"a\":1\0}"),
+    TEXT("true\0"),
+    TEXT("{}]"),
+    TEXT("["),
+    TEXT("{"),
+    TEXT("]"),
+    TEXT("[}"),
+    TEXT("{]"),
+    TEXT("[1"),
+    TEXT("[1,"),
+    TEXT("[1,]"),
+    TEXT("[,1]"),
+    TEXT("[1,,2]"),
+    TEXT("[1 2]"),
+    TEXT("{\"a\"}"),
+    TEXT("{\"a\":}"),
+    TEXT("{\"a\" 1}"),
+    TEXT("{\"a\":1,}"),
+    TEXT("{,\"a\":1}"),
+    TEXT("{\"a\":1 \"b\":2}"),
+    TEXT("{a:1}"),
+    TEXT("{1:2}"),
+    TEXT("{null:1}"),
+    TEXT("{\"a\"::1}"),
+    TEXT("'a'"),
+    TEXT("{'a':1}"),
+    TEXT("1/*c*/"),
+    TEXT("//c\n1"),
+    TEXT("# c\n1"),
+    TEXT("nul"),
+    TEXT("nulll"),
+    TEXT("NULL"),
+    TEXT("True"),
+    TEXT("NaN"),
+    TEXT("Infinity"),
+    TEXT("-Infinity"),
+    TEXT("nan"),
+    TEXT("inf"),
+    TEXT("undefined"),
+    TEXT("+1"),
+    TEXT("01"),
+    TEXT("-01"),
+    TEXT("-"),
+    TEXT("--1"),
+    TEXT("1."),
+    TEXT(".5"),
+    TEXT("-.5"),
+    TEXT("1.e1"),
+    TEXT("1e"),
+    TEXT("1e+"),
+    TEXT("1e1.5"),
+    TEXT("1.2.3"),
+    TEXT("0x10"),
+    TEXT("1_000"),
+    TEXT("1,5"),
+    TEXT("1e309"),
+    TEXT("-1e309"),
+    TEXT("1.8e308"),
+    TEXT("1.7976931348623159e308"),
+    TEXT("[1e131071,1e131071]"),
+    TEXT("1e99999999999999999999999999"),
+    TEXT("9e-325"),
+    TEXT("1e-325"),
+    TEXT("-1e-400"),
+    TEXT("[0,{\"a\":1e-99999999999999999999}]"),
+    TEXT("\""),
+    TEXT("\"a"),
+    TEXT("\"a\\\""),
+    TEXT("\"\\"),
+    TEXT("\"\\x41\""),
+    TEXT("\"\\a\""),
+    TEXT("\"\\'\""),
+    TEXT("\"\\u12\""),
+    TEXT("\"\\u12G4\""),
+    TEXT("\"\\U0041\""),
+    TEXT("\"\n\""),
+    TEXT("\"\t\""),
+    TEXT("\"\x01\""),
+    TEXT("\"\0\""),
+    TEXT("\"\\u0000\""),
+    TEXT("\"a\\u0000b\""),
+    TEXT("{\"\\u0000\":1}"),
+    TEXT("{\"a\\u0000\":1}"),
+    TEXT("{\"a\":{\"b\":[\"\\u0000\"]}}"),
+    TEXT("\"\\ud800\""),
+    TEXT("\"\\udc00\""),
+    TEXT("\"\\ud800\\ud800\""),
+    TEXT("\"\\ud800\\u0041\""),
+    TEXT("\"\\ud800x\""),
+    TEXT("\"\\udc00\\ud800\""),
+    TEXT("{\"\\ud800\":1}"),
+    TEXT("\"\x80\""),
+    TEXT("\"\xC3\""),
+    TEXT("\"\xC0\x80\""),
+    TEXT("\"\xC1\xBF\""),
+    TEXT("\"\xE0\x80\x80\""),
+    TEXT("\"\xED\xA0\x80\""),
+    TEXT("\"\xED\xA0\xBD\xED\xB8\x80\""),
+    TEXT("\"\xF0\x80\x80\x80\""),
+    TEXT("\"\xF4\x90\x80\x80\""),
+    TEXT("\"\xF8\x88\x80\x80\x80\""),
+    TEXT("\"\xFF\""),
+    TEXT("{\"\xFF\":1}"),
+    TEXT("\xC2\xA0"
+         "1"),
+    TEXT("\f1"),
+    TEXT("\v1"),
+    TEXT("\xE2\x80\xA8"
+         "1"),
+    TEXT("\xFF\xFE{\0}\0"),
+};
+
+START_TEST(is_no_json)
+{
+    const struct text_row *row = &refused[_i];
+    const weir_status st =
+        weir_json_check(weir_slice(row->bytes, row->n), "metadata", NULL, NULL, 0, &err);
+    ck_assert_msg(st == WEIR_INVALID_REQUEST, "%s", row->bytes);
+    ck_assert_str_eq(weir_error_get_detail(&err, "field"), "metadata");
+    ck_assert(weir_utf8_is_valid(weir_slice_of(err.text)));
+}
+END_TEST
+
+START_TEST(absent_is_no_json)
+{
+    ck_assert_int_eq(weir_json_check(weir_slice(NULL, 0), "data", NULL, NULL, 0, &err),
+                     WEIR_INVALID_REQUEST);
+}
+END_TEST
+
+/* A text of `n` bytes filled with `c`. */
+static char *filled(size_t n, char c)
+{
+    char *text = malloc(n + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, c, n);
+    text[n] = '\0';
+    return text;
+}
+
+static weir_status check_free(char *text)
+{
+    const weir_status st = weir_json_check(weir_slice_of(text), "data", NULL, NULL, 0, &err);
+    free(text);
+    return st;
+}
+
+static char *nested(size_t depth)
+{
+    char *text = filled(2 * depth, '[');
+    memset(text + depth, ']', depth);
+    return text;
+}
+
+START_TEST(nesting_has_a_limit)
+{
+    ck_assert_int_eq(check_free(nested(WEIR_JSON_DEPTH_MAX)), WEIR_OK);
+    ck_assert_int_eq(check_free(nested(WEIR_JSON_DEPTH_MAX + 1)), WEIR_INVALID_REQUEST);
+    ck_assert_ptr_nonnull(strstr(err.text, "512"));
+    ck_assert_int_eq(check_free(filled(1000000, '[')), WEIR_INVALID_REQUEST);
+}
+END_TEST
+
+START_TEST(siblings_are_no_nesting)
+{
+    char *text = filled(3 * 1000 + 1, ',');
+    text[0] = '[';
+    for (size_t i = 1; i < 3000; i += 3) {
+        memcpy(text + i, "[],", 3);
+    }
+    text[3000] = ']';
+    ck_assert_int_eq(check_free(text), WEIR_OK);
+}
+END_TEST
+
+START_TEST(digits_have_a_limit)
+{
+    char *text = filled(WEIR_JSON_DIGITS_MAX + 2, '1');
+    text[0] = '-';
+    text[2] = '.';
+    ck_assert_int_eq(check_free(text), WEIR_OK);
+    text = filled(WEIR_JSON_DIGITS_MAX + 3, '1');
+    text[0] = '-';
+    text[2] = '.';
+    ck_assert_int_eq(check_free(text), WEIR_INVALID_REQUEST);
+    ck_assert_ptr_nonnull(strstr(err.text, "1000"));
+    text = filled(1000000, '0');
+    text[1] = '.';
+    ck_assert_int_eq(check_free(text), WEIR_INVALID_REQUEST);
+}
+END_TEST
+
+START_TEST(long_strings_of_digits_are_strings)
+{
+    char *text = filled(5000, '7');
+    text[0] = '"';
+    text[4999] = '"';
+    ck_assert_int_eq(check_free(text), WEIR_OK);
+}
+END_TEST
+
+/* A locale with a decimal comma must not change what a number is. Where the system has none, this
+ * proves nothing and does no harm. */
+START_TEST(numbers_need_no_locale)
+{
+    (void)setlocale(LC_ALL, "de_DE.UTF-8");
+    ck_assert_int_eq(weir_json_check(weir_slice_of("1.5"), "data", NULL, NULL, 0, &err), WEIR_OK);
+    ck_assert_int_eq(weir_json_check(weir_slice_of("1,5"), "data", NULL, NULL, 0, &err),
+                     WEIR_INVALID_REQUEST);
+}
+END_TEST
+
+START_TEST(no_error_quotes_the_text)
+{
+    ck_assert_int_eq(
+        weir_json_check(weir_slice_of("{\"secret\": hunter2}"), "data", NULL, NULL, 0, &err),
+        WEIR_INVALID_REQUEST);
+    ck_assert_ptr_null(strstr(err.text, "hunter2"));
+    ck_assert_ptr_null(strstr(weir_error_get_detail(&err, "reason"), "hunter2"));
+}
+END_TEST
+
+struct facts_row {
+    const char *text;
+    bool is_object;
+    const char *correlation;  // NULL if absent
+};
+
+static const struct facts_row facts_rows[] = {
+    {"{}", true, NULL},
+    {"[]", false, NULL},
+    {"null", false, NULL},
+    {"\"correlationStreamName\"", false, NULL},
+    {"[{\"correlationStreamName\":\"a-1\"}]", false, NULL},
+    {"{\"x\":{\"correlationStreamName\":\"a-1\"}}", true, NULL},
+    {"{\"correlationStreamName\":\"a-1\"}", true, "a-1"},
+    {"{\"correlationStreamName\":\"\"}", true, ""},
+    {"{\"correlationStreamName\":null}", true, NULL},
+    {"{\"correlationStreamName\":12}", true, NULL},
+    {"{\"correlationStreamName\":[\"a\"]}", true, NULL},
+    {"{\"correlationStreamname\":\"a-1\"}", true, NULL},
+    {"{\"correlationStreamName\":\"a-1\",\"correlationStreamName\":\"b-2\"}", true, "b-2"},
+    {"{\"correlationStreamName\":\"a-1\",\"correlationStreamName\":null}", true, NULL},
+    {"{\"correlationStreamNam\\u0065\":\"a\\u002d\\u00e9\\n\"}", true, "a-é\n"},
+    {"{\"correlationStreamName\":\"0123456789abcdef\"}", true, "0123456789abcdef"},
+};
+
+START_TEST(facts_are_found)
+{
+    const struct facts_row *row = &facts_rows[_i];
+    struct weir_json_facts facts;
+    uint8_t area[NAME_BYTES];
+    ck_assert_int_eq(
+        weir_json_check(weir_slice_of(row->text), "metadata", &facts, area, sizeof area, &err),
+        WEIR_OK);
+    ck_assert_int_eq(facts.is_object, row->is_object);
+    ck_assert(weir_slice_is(facts.correlation_stream, row->correlation));
+}
+END_TEST
+
+START_TEST(a_long_correlation_is_refused)
+{
+    struct weir_json_facts facts;
+    uint8_t area[NAME_BYTES];
+    const char *text = "{\"correlationStreamName\":\"0123456789abcdefg\"}";
+    ck_assert_int_eq(
+        weir_json_check(weir_slice_of(text), "metadata", &facts, area, sizeof area, &err),
+        WEIR_INVALID_REQUEST);
+    ck_assert_ptr_nonnull(strstr(err.text, "16 bytes"));
+    ck_assert_int_eq(weir_json_check(weir_slice_of(text), "metadata", NULL, NULL, 0, &err),
+                     WEIR_OK);
+}
+END_TEST
+
+struct member_row {
+    const char *key;
+    const char *value;
+};
+
+START_TEST(members_are_walked)
+{
+    static const struct member_row members[] = {
+        {"a", "1"},
+        {"b\\\"", "\"x\\\\\""},
+        {"", "[ {\"}\" : \"]\"} , 2 ]"},
+        {"a", "{\"k\":{\"a\":3}}"},
+        {"é", "-1.5e3"},
+        {"t", "true"},
+        {"n", "null"},
+    };
+    const struct weir_slice text =
+        weir_slice_of(" { \"a\":1 , \"b\\\"\" :\"x\\\\\",\"\": [ {\"}\" : \"]\"} , 2 ],"
+                      "\"a\":{\"k\":{\"a\":3}} ,\n\"é\":-1.5e3\t,\"t\":true,\"n\":null } ");
+    size_t at = 0;
+    struct weir_slice key;
+    struct weir_slice value;
+    for (size_t i = 0; i < WEIR_COUNTOF(members); i++) {
+        ck_assert(weir_json_next_member(text, &at, &key, &value));
+        ck_assert(weir_slice_is(key, members[i].key));
+        ck_assert_msg(weir_slice_is(value, members[i].value), "'%.*s'", WEIR_SLICE_ARG(value));
+    }
+    ck_assert(!weir_json_next_member(text, &at, &key, &value));
+    ck_assert(!weir_json_next_member(text, &at, &key, &value));
+}
+END_TEST
+
+static const char *const memberless[] = {
+    NULL, "", " ", "{}", " { } ", "[]", "[\"a\",1]", "\"a\"", "1", "null",
+};
+
+START_TEST(other_texts_have_no_members)
+{
+    size_t at = 0;
+    struct weir_slice key;
+    struct weir_slice value;
+    ck_assert(!weir_json_next_member(weir_slice_of(memberless[_i]), &at, &key, &value));
+}
+END_TEST
+
+/* Runs everything that wants a checked text on one that is none: nothing beyond it is touched. */
+static void abuse(struct weir_slice text)
+{
+    size_t at = 0;
+    size_t n = 0;
+    struct weir_slice key;
+    struct weir_slice value;
+    uint8_t *out = malloc(text.n + 1);
+    ck_assert_ptr_nonnull(out);
+    for (size_t i = 0; i < 100 && weir_json_next_member(text, &at, &key, &value); i++) {
+        ck_assert(value.p >= text.p && value.p + value.n <= text.p + text.n);
+        ck_assert(key.p >= text.p && key.p + key.n <= text.p + text.n);
+    }
+    if (weir_json_unescape(text, out + 1, &n)) {
+        ck_assert_uint_le(n, text.n);
+    }
+    free(out);
+}
+
+START_TEST(unchecked_texts_are_safe)
+{
+    static const char *const texts[] = {
+        "{\"a\":1,\"b\\\\\":[\"\\u00e9\",{\"c\":null}],\"d\":\"\\ud83d\\ude00\"}",
+        "\"\\ud83d\\ude00\\n\\u00e9\\\\\"",
+        "{\"a\":\"\\\"",
+        "{\"a\":{}}]]]],\"b\":1",
+        "\"\\ud83d\\ud83d\"",
+    };
+    const struct weir_slice text = weir_slice_of(texts[_i]);
+    for (size_t from = 0; from < text.n; from++) {
+        for (size_t n = 0; n <= text.n - from; n++) {
+            uint8_t *exact = malloc(n + 1);
+            ck_assert_ptr_nonnull(exact);
+            memcpy(exact + 1, text.p + from, n);
+            abuse(weir_slice(exact + 1, n));
+            free(exact);
+        }
+    }
+}
+END_TEST
+
+struct unescape_row {
+    const char *text;
+    const char *plain;  // NULL if no string
+};
+
+static const struct unescape_row unescaped[] = {
+    {"\"\"", ""},
+    {"\"abc\"", "abc"},
+    {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t"},
+    {"\"\\u0041\\u007f\\u0080\\u07FF\\u0800\\uffff\"",
+     "A\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF"},
+    {"\"\\ud800\\udc00\\uDBFF\\uDFFF\"", "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"},
+    {"\"é\\u00e9\"", "éé"},
+    {"", NULL},
+    {"\"", NULL},
+    {"1", NULL},
+    {"\"\\\"", NULL},
+    {"\"\\x\"", NULL},
+    {"\"\\u12\"", NULL},
+    {"\"\\udc00\"", NULL},
+    {"\"\\ud800\\u0041\"", NULL},
+};
+
+START_TEST(strings_are_unescaped)
+{
+    const struct unescape_row *row = &unescaped[_i];
+    const struct weir_slice text = weir_slice_of(row->text);
+    uint8_t *out = malloc(text.n + 1);
+    ck_assert_ptr_nonnull(out);
+    size_t n = 0;
+    const bool is_string = weir_json_unescape(text, out, &n);
+    ck_assert_int_eq(is_string, row->plain != NULL);
+    ck_assert(!is_string || weir_slice_is(weir_slice(out, n), row->plain));
+    free(out);
+}
+END_TEST
+
+static const struct text_row good_utf8[] = {
+    TEXT(""),
+    TEXT("a"),
+    TEXT("0123456789abcdef\x7F\x01"),
+    TEXT("\xC2\x80\xDF\xBF"),
+    TEXT("\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF"),
+    TEXT("\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"),
+    TEXT("0123456\xC3\xA9"
+         "0123456789"),
+    TEXT("01234567\xF0\x9F\x98\x80"),
+};
+
+START_TEST(is_utf8)
+{
+    ck_assert(weir_utf8_is_valid(weir_slice(good_utf8[_i].bytes, good_utf8[_i].n)));
+}
+END_TEST
+
+static const struct text_row bad_utf8[] = {
+    TEXT("\0"),
+    TEXT("01234567\0"),
+    TEXT("0123\0"
+         "5678"),
+    TEXT("0123456\0"),
+    TEXT("\x80"),
+    TEXT("\xBF"),
+    TEXT("\xC0\x80"),
+    TEXT("\xC1\xBF"),
+    TEXT("\xC2"),
+    TEXT("\xC2\x7F"),
+    TEXT("\xC2\xC0"),
+    TEXT("\xE0\x9F\xBF"),
+    TEXT("\xE1\x80"),
+    TEXT("\xE1\x80\x7F"),
+    TEXT("\xE1\x80\xC0"),
+    TEXT("\xED\xA0\x80"),
+    TEXT("\xED\xBF\xBF"),
+    TEXT("\xF0\x8F\xBF\xBF"),
+    TEXT("\xF0\x90\x80"),
+    TEXT("\xF1\x80\x80\x7F"),
+    TEXT("\xF4\x90\x80\x80"),
+    TEXT("\xF5\x80\x80\x80"),
+    TEXT("\xFE"),
+    TEXT("\xFF"),
+    TEXT("01234567\xFF"),
+    TEXT("0123456\xE2\x82"),
+};
+
+/* In memory of exactly its size, so that a read beyond a cut character is seen. */
+START_TEST(is_no_utf8)
+{
+    const struct text_row *row = &bad_utf8[_i];
+    uint8_t *exact = malloc(row->n);
+    ck_assert_ptr_nonnull(exact);
+    memcpy(exact, row->bytes, row->n);
+    ck_assert(!weir_utf8_is_valid(weir_slice(exact, row->n)));
+    free(exact);
+}
+END_TEST
+
+static TCase *check_case(void)
+{
+    TCase *c = tcase_create("check");
+    tcase_add_checked_fixture(c, set_up, NULL);
+    tcase_add_loop_test(c, is_json, 0, WEIR_COUNTOF(accepted));
+    tcase_add_loop_test(c, is_no_json, 0, WEIR_COUNTOF(refused));
+    tcase_add_test(c, absent_is_no_json);
+    tcase_add_test(c, nesting_has_a_limit);
+    tcase_add_test(c, siblings_are_no_nesting);
+    tcase_add_test(c, digits_have_a_limit);
+    tcase_add_test(c, long_strings_of_digits_are_strings);
+    tcase_add_test(c, numbers_need_no_locale);
+    tcase_add_test(c, no_error_quotes_the_text);
+    tcase_add_loop_test(c, facts_are_found, 0, WEIR_COUNTOF(facts_rows));
+    tcase_add_test(c, a_long_correlation_is_refused);
+    return c;
+}
+
+static Suite *json_text_suite(void)
+{
+    Suite *suite = suite_create("json_text");
+    suite_add_tcase(suite, check_case());
+    TCase *parts = tcase_create("parts");
+    tcase_add_test(parts, members_are_walked);
+    tcase_add_loop_test(parts, other_texts_have_no_members, 0, WEIR_COUNTOF(memberless));
+    tcase_add_loop_test(parts, strings_are_unescaped, 0, WEIR_COUNTOF(unescaped));
+    tcase_add_loop_test(parts, unchecked_texts_are_safe, 0, 5);
+    suite_add_tcase(suite, parts);
+    TCase *utf8 = tcase_create("utf8");
+    tcase_add_loop_test(utf8, is_utf8, 0, WEIR_COUNTOF(good_utf8));
+    tcase_add_loop_test(utf8, is_no_utf8, 0, WEIR_COUNTOF(bad_utf8));
+    suite_add_tcase(suite, utf8);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(json_text_suite());
+}
