@@ -48,11 +48,15 @@ static weir_status start(struct weir_store *store, const struct weir_store_optio
 weir_status weir_store_open(const struct weir_store_options *options, struct weir_store **store,
                             struct weir_error *err)
 {
-    assert(options->max_sessions >= 1);
     const struct weir_store_ops *ops = find_backend(options->url, err);
-    if (ops == NULL) {
-        return err->status;
-    }
+    return ops == NULL ? err->status : weir_store_open_on(ops, options, store, err);
+}
+
+weir_status weir_store_open_on(const struct weir_store_ops *ops,
+                               const struct weir_store_options *options, struct weir_store **store,
+                               struct weir_error *err)
+{
+    assert(options->max_sessions >= 1);
     struct weir_store *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");

@@ -96,6 +96,11 @@ struct weir_session {
     struct weir_session *older, *newer;  // among the idle ones
 };
 
+/* Opens a store on a given backend: what weir_store_open does once it has found one by its URL. */
+weir_status weir_store_open_on(const struct weir_store_ops *ops,
+                               const struct weir_store_options *options, struct weir_store **store,
+                               struct weir_error *err);
+
 /* The backends of this build, each defined in its own folder. */
 extern const struct weir_store_ops weir_sqlite_ops;
 

@@ -3,6 +3,7 @@
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -138,6 +139,15 @@ const char *namespace_path(void)
     return path;
 }
 
+void tamper(const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *text = NULL;
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK, "%s", text);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
 void remove_dir(const char *path)
 {
     DIR *dir = opendir(path);
@@ -210,6 +220,41 @@ weir_status commit_write(struct weir_namespace *ns, struct weir_write *write)
     ck_assert(!weir_lane_run(ns));
     ck_assert(is_done);
     return fx.err.status;
+}
+
+static void count_done(struct weir_write *write)
+{
+    ++*(size_t *)write->context;
+}
+
+void commit_group(struct weir_namespace *ns, struct weir_write *writes, struct weir_error *errors,
+                  size_t n)
+{
+    size_t done = 0;
+    for (size_t w = 0; w < n; w++) {
+        writes[w].err = &errors[w];
+        writes[w].done = count_done;
+        writes[w].context = &done;
+        writes[w].arena = &fx.arena;
+        if (writes[w].deadline_us == 0) {
+            writes[w].deadline_us = INT64_MAX;
+        }
+        ck_assert(weir_write_submit(ns, &writes[w]) == (w == 0));
+    }
+    ck_assert(!weir_lane_run(ns));
+    ck_assert_uint_eq(done, n);
+}
+
+struct weir_write write_of(struct weir_stream_append *part, const char *stream,
+                           struct weir_expectation expectation,
+                           const struct weir_new_message *message, struct weir_written *written)
+{
+    *part = (struct weir_stream_append){.stream = weir_slice_of(stream),
+                                        .expectation = expectation,
+                                        .messages = message,
+                                        .n = 1,
+                                        .written = written};
+    return (struct weir_write){.kind = WEIR_WRITE_APPEND, .of.append = {.streams = part, .n = 1}};
 }
 
 weir_status append(struct weir_namespace *ns, const char *stream,

@@ -42,6 +42,8 @@ const char *path_in_dir(const char *name);
 /* The one file of a namespace. */
 const char *namespace_path(void);
 void remove_dir(const char *dir);
+/* Runs SQL on the namespace's file, as another program would. */
+void tamper(const char *sql);
 bool file_bytes(const char *path, uint8_t **bytes, size_t *n);
 
 /* ---- writing ---- */
@@ -61,7 +63,16 @@ weir_status append(struct weir_namespace *ns, const char *stream,
 #define NO_STREAM     ((struct weir_expectation){WEIR_EXPECT_NO_STREAM, 0})
 #define STREAM_EXISTS ((struct weir_expectation){WEIR_EXPECT_STREAM_EXISTS, 0})
 
-/* `n` messages with fresh ids, in one append; *first gets the first position (NULL to drop it). */
+/* Commits several writes as one group; their outcomes are in `errors`. */
+void commit_group(struct weir_namespace *ns, struct weir_write *writes, struct weir_error *errors,
+                  size_t n);
+
+/* An append of one message to one stream, in areas of the caller. */
+struct weir_write write_of(struct weir_stream_append *part, const char *stream,
+                           struct weir_expectation expectation,
+                           const struct weir_new_message *message, struct weir_written *written);
+
+/* `n` messages with fresh ids, in one append. */
 void must_put(struct weir_namespace *ns, const char *stream, size_t n);
 
 struct weir_import_record record_of(uint64_t id, const char *stream, int64_t position,

@@ -1,0 +1,188 @@
+/* The lane: who leads, in what order, and how much at once. */
+#include "store/lane.h"
+
+#include "tests/lib/check_main.h"
+
+static struct weir_lane lane;
+
+static void set_up(void)
+{
+    ck_assert(weir_lane_init(&lane));
+}
+
+static void tear_down(void)
+{
+    weir_lane_fini(&lane);
+}
+
+static size_t length(const struct weir_write *group)
+{
+    size_t n = 0;
+    for (; group != NULL; group = group->next) {
+        n++;
+    }
+    return n;
+}
+
+START_TEST(the_first_leads_and_the_others_follow)
+{
+    struct weir_write writes[3] = {{.kind = WEIR_WRITE_CLEAR}};
+    ck_assert(weir_lane_add(&lane, &writes[0]));
+    ck_assert(!weir_lane_add(&lane, &writes[1]));
+    ck_assert(!weir_lane_add(&lane, &writes[2]));
+    const struct weir_write *group = weir_lane_take(&lane);
+    ck_assert_ptr_eq(group, &writes[0]);
+    ck_assert_ptr_eq(group->next, &writes[1]);
+    ck_assert_ptr_eq(group->next->next, &writes[2]);
+    ck_assert_ptr_null(group->next->next->next);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(what_comes_while_a_group_is_committed_is_the_next_group)
+{
+    struct weir_write writes[2] = {{.kind = WEIR_WRITE_CLEAR}};
+    ck_assert(weir_lane_add(&lane, &writes[0]));
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), 1);
+    ck_assert(!weir_lane_add(&lane, &writes[1]));
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[1]);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(an_idle_lane_is_led_anew)
+{
+    struct weir_write write = {.kind = WEIR_WRITE_CLEAR};
+    for (int i = 0; i < 2; i++) {
+        ck_assert(weir_lane_add(&lane, &write));
+        ck_assert_ptr_eq(weir_lane_take(&lane), &write);
+        ck_assert(!weir_lane_go_on(&lane));
+    }
+    ck_assert(weir_lane_add(&lane, &write));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &write);
+    ck_assert_ptr_null(weir_lane_take(&lane));
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(a_group_has_so_many_writes_at_most)
+{
+    static struct weir_write writes[WEIR_GROUP_WRITES_MAX + 1];
+    for (size_t w = 0; w < WEIR_COUNTOF(writes); w++) {
+        writes[w].kind = WEIR_WRITE_CLEAR;
+        ck_assert(weir_lane_add(&lane, &writes[w]) == (w == 0));
+    }
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), WEIR_GROUP_WRITES_MAX);
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[WEIR_GROUP_WRITES_MAX]);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+/* An append of `n` messages with `bytes` of data each. */
+static struct weir_write append_of(struct weir_stream_append *part,
+                                   const struct weir_new_message *messages, size_t n)
+{
+    *part = (struct weir_stream_append){.messages = messages, .n = n};
+    return (struct weir_write){.kind = WEIR_WRITE_APPEND, .of.append = {.streams = part, .n = 1}};
+}
+
+START_TEST(a_group_has_so_many_messages_at_most)
+{
+    static const struct weir_new_message messages[WEIR_GROUP_MESSAGES_MAX];
+    struct weir_stream_append parts[3];
+    struct weir_write writes[3];
+    writes[0] = append_of(&parts[0], messages, WEIR_GROUP_MESSAGES_MAX - 1);
+    writes[1] = append_of(&parts[1], messages, 1);
+    writes[2] = append_of(&parts[2], messages, 1);
+    for (size_t w = 0; w < 3; w++) {
+        (void)weir_lane_add(&lane, &writes[w]);
+    }
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), 2);
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), 1);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken)
+{
+    /* Only the lengths are looked at. */
+    const struct weir_import_record huge = {
+        .message = {.data = {(const uint8_t *)"", (size_t)WEIR_GROUP_BYTES_MAX + 1}}};
+    const struct weir_new_message small = {.data = {(const uint8_t *)"", 1}};
+    struct weir_stream_append part;
+    struct weir_write writes[2] = {
+        {.kind = WEIR_WRITE_IMPORT, .of.import = {.records = &huge, .n = 1}}};
+    writes[1] = append_of(&part, &small, 1);
+    (void)weir_lane_add(&lane, &writes[0]);
+    (void)weir_lane_add(&lane, &writes[1]);
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[0]);
+    ck_assert_ptr_null(writes[0].next);
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[1]);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+/* ---- many threads ---- */
+
+enum { THREADS = 4, WRITES_EACH = 2000 };
+
+static size_t committed;  // written by leaders only: a data race here is two leaders at once
+
+static void lead(void)
+{
+    do {
+        committed += length(weir_lane_take(&lane));
+    } while (weir_lane_go_on(&lane));
+}
+
+static void *submit_many(void *context)
+{
+    struct weir_write *writes = context;
+    for (size_t w = 0; w < WRITES_EACH; w++) {
+        writes[w].kind = WEIR_WRITE_CLEAR;
+        if (weir_lane_add(&lane, &writes[w])) {
+            lead();
+        }
+    }
+    return NULL;
+}
+
+START_TEST(of_many_threads_one_leads_at_a_time_and_no_write_is_lost)
+{
+    static struct weir_write writes[THREADS][WRITES_EACH];
+    pthread_t threads[THREADS];
+    committed = 0;
+    for (size_t t = 0; t < THREADS; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, submit_many, writes[t]), 0);
+    }
+    for (size_t t = 0; t < THREADS; t++) {
+        (void)pthread_join(threads[t], NULL);
+    }
+    ck_assert_uint_eq(committed, (size_t)THREADS * WRITES_EACH);
+}
+END_TEST
+
+static Suite *lane_suite(void)
+{
+    Suite *suite = suite_create("lane");
+    TCase *tcase = tcase_create("lane");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, the_first_leads_and_the_others_follow);
+    tcase_add_test(tcase, what_comes_while_a_group_is_committed_is_the_next_group);
+    tcase_add_test(tcase, an_idle_lane_is_led_anew);
+    tcase_add_test(tcase, a_group_has_so_many_writes_at_most);
+    tcase_add_test(tcase, a_group_has_so_many_messages_at_most);
+    tcase_add_test(tcase, a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken);
+    tcase_add_test(tcase, of_many_threads_one_leads_at_a_time_and_no_write_is_lost);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(lane_suite());
+}

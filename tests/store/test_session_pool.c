@@ -1,0 +1,409 @@
+/* The session pool, and the namespace handles that stand on it, over a backend that counts. */
+#include "store/store_int.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
+#include "weir/rules/time_text.h"
+
+static struct weir_store *store;
+static struct weir_namespace *ns;
+static struct weir_error err;
+
+static void open_with(size_t max_sessions)
+{
+    store = fake_store_open(max_sessions);
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("test"), &ns, &err), WEIR_OK);
+}
+
+static void set_up(void)
+{
+    weir_error_init(&err);
+    fake_backend_reset();
+    store = NULL;
+    ns = NULL;
+}
+
+static void tear_down(void)
+{
+    weir_namespace_release(ns);
+    weir_store_close(store);
+    ck_assert_uint_eq(fake.open, 0);
+    ck_assert_uint_eq(fake.opened, fake.closed);
+}
+
+static weir_status call(int64_t deadline_us)
+{
+    int64_t head = 0;
+    return weir_head(ns, deadline_us, &head, &err);
+}
+
+static struct weir_namespace *must_open(const char *id)
+{
+    struct weir_namespace *opened = NULL;
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of(id), &opened, &err), WEIR_OK);
+    return opened;
+}
+
+static void must_create(const char *id)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of(id)};
+    bool is_same = false;
+    ck_assert_int_eq(weir_namespace_create(store, &record, &is_same, &err), WEIR_OK);
+}
+
+/* ---- one thread ---- */
+
+START_TEST(one_session_serves_call_after_call)
+{
+    open_with(8);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    }
+    ck_assert_uint_eq(fake.opened, 1);
+}
+END_TEST
+
+START_TEST(a_broken_session_is_closed)
+{
+    open_with(8);
+    fake.breaks = true;
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    ck_assert_uint_eq(fake.open, 0);
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    ck_assert_uint_eq(fake.opened, 2);
+}
+END_TEST
+
+START_TEST(a_session_that_cannot_be_opened_takes_no_place)
+{
+    open_with(1);
+    fake.breaks = true;
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    fake.open_fails = WEIR_BACKEND_UNAVAILABLE;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(call(INT64_MAX), WEIR_BACKEND_UNAVAILABLE);
+    }
+    fake.open_fails = WEIR_OK;
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+}
+END_TEST
+
+START_TEST(the_session_idle_longest_makes_room_for_another_namespace)
+{
+    open_with(2);
+    must_create("b");
+    must_create("c");
+    struct weir_namespace *b = must_open("b");
+    struct weir_namespace *c = must_open("c");
+    ck_assert_uint_eq(fake.open_most, 2);
+    ck_assert_uint_eq(fake.opened, 3);
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);  // test's was closed for c's
+    ck_assert_uint_eq(fake.opened, 4);
+    int64_t head = 0;
+    ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_OK);  // c's was not
+    ck_assert_uint_eq(fake.opened, 4);
+    weir_namespace_release(b);
+    weir_namespace_release(c);
+}
+END_TEST
+
+START_TEST(an_unknown_namespace_is_not_opened_and_leaves_nothing)
+{
+    open_with(8);
+    struct weir_namespace *none = NULL;
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("none"), &none, &err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    must_create("none");
+    weir_namespace_release(must_open("none"));
+}
+END_TEST
+
+/* ---- writes ---- */
+
+static void count_done(struct weir_write *write)
+{
+    ++*(size_t *)write->context;
+}
+
+static struct weir_write clear_of(size_t *done, struct weir_error *outcome, int64_t deadline_us)
+{
+    return (struct weir_write){.kind = WEIR_WRITE_CLEAR,
+                               .deadline_us = deadline_us,
+                               .err = outcome,
+                               .done = count_done,
+                               .context = done};
+}
+
+START_TEST(with_one_session_reads_and_writes_take_turns)
+{
+    open_with(1);
+    for (int i = 0; i < 3; i++) {
+        size_t done = 0;
+        struct weir_write write = clear_of(&done, &err, INT64_MAX);
+        ck_assert(weir_write_submit(ns, &write));
+        ck_assert(!weir_lane_run(ns));
+        ck_assert_uint_eq(done, 1);
+        ck_assert_int_eq(err.status, WEIR_OK);
+        ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    }
+    ck_assert_uint_eq(fake.open_most, 1);
+}
+END_TEST
+
+START_TEST(a_group_that_fails_fails_each_of_its_writes)
+{
+    open_with(8);
+    fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
+    size_t done = 0;
+    struct weir_error errors[2];
+    struct weir_write writes[2] = {clear_of(&done, &errors[0], INT64_MAX),
+                                   clear_of(&done, &errors[1], INT64_MAX)};
+    ck_assert(weir_write_submit(ns, &writes[0]));
+    ck_assert(!weir_write_submit(ns, &writes[1]));
+    ck_assert(!weir_lane_run(ns));
+    ck_assert_uint_eq(done, 2);
+    ck_assert_uint_eq(fake.group_sizes[0], 2);
+    ck_assert_int_eq(errors[0].status, WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(errors[1].status, WEIR_BACKEND_UNAVAILABLE);
+}
+END_TEST
+
+static void release_handle(struct weir_write *write)
+{
+    weir_namespace_release(write->context);
+}
+
+START_TEST(done_may_release_the_last_handle)
+{
+    open_with(8);
+    struct weir_write write = {.kind = WEIR_WRITE_CLEAR,
+                               .deadline_us = INT64_MAX,
+                               .err = &err,
+                               .done = release_handle,
+                               .context = ns};
+    ck_assert(weir_write_submit(ns, &write));
+    ck_assert(!weir_lane_run(ns));
+    ns = NULL;
+}
+END_TEST
+
+/* ---- waiting ---- */
+
+static void *call_in_thread(void *context)
+{
+    int64_t head = 0;
+    struct weir_error own;
+    weir_error_init(&own);
+    *(weir_status *)context = weir_head(ns, INT64_MAX, &head, &own);
+    return NULL;
+}
+
+START_TEST(a_call_waits_for_a_session_no_longer_than_its_deadline)
+{
+    open_with(1);
+    fake.is_gate_shut = true;
+    weir_status status = WEIR_COUNTOF(fake.namespaces);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, call_in_thread, &status), 0);
+    fake_gate_wait(1);
+    ck_assert_int_eq(call(weir_monotonic_us() + 2000), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(call(0), WEIR_DEADLINE_EXCEEDED);
+
+    size_t done = 0;
+    struct weir_write write = clear_of(&done, &err, weir_monotonic_us() + 2000);
+    ck_assert(weir_write_submit(ns, &write));
+    ck_assert(!weir_lane_run(ns));
+    ck_assert_uint_eq(done, 1);
+    ck_assert_int_eq(err.status, WEIR_DEADLINE_EXCEEDED);
+    fake_gate_open();
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(status, WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_session_given_back_goes_to_one_who_waits)
+{
+    open_with(1);
+    fake.is_gate_shut = true;
+    weir_status statuses[3];
+    pthread_t threads[3];
+    for (size_t t = 0; t < 3; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, call_in_thread, &statuses[t]), 0);
+    }
+    fake_gate_wait(1);
+    fake_gate_open();
+    for (size_t t = 0; t < 3; t++) {
+        (void)pthread_join(threads[t], NULL);
+        ck_assert_int_eq(statuses[t], WEIR_OK);
+    }
+    ck_assert_uint_eq(fake.open_most, 1);
+}
+END_TEST
+
+/* ---- deleting ---- */
+
+static void *delete_in_thread(void *context)
+{
+    int64_t deleted = 0;
+    struct weir_error own;
+    weir_error_init(&own);
+    *(weir_status *)context = weir_namespace_delete(store, weir_slice_of("test"), &deleted, &own);
+    return NULL;
+}
+
+/* Until calls are refused. */
+static void wait_until_deleting(void)
+{
+    struct weir_namespace *again = NULL;
+    while (weir_namespace_open(store, weir_slice_of("test"), &again, &err) == WEIR_OK) {
+        weir_namespace_release(again);
+    }
+}
+
+START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
+{
+    open_with(8);
+    fake.is_gate_shut = true;
+    weir_status called;
+    weir_status deleted;
+    pthread_t caller;
+    pthread_t deleter;
+    ck_assert_int_eq(pthread_create(&caller, NULL, call_in_thread, &called), 0);
+    fake_gate_wait(1);
+    ck_assert_int_eq(pthread_create(&deleter, NULL, delete_in_thread, &deleted), 0);
+    wait_until_deleting();
+    ck_assert_int_eq(err.status, WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_uint_eq(fake.deleted, 0);
+    fake_gate_open();
+    (void)pthread_join(caller, NULL);
+    (void)pthread_join(deleter, NULL);
+    ck_assert_int_eq(called, WEIR_OK);
+    ck_assert_int_eq(deleted, WEIR_OK);
+    ck_assert(!fake.is_deleted_while_open);
+
+    /* The old handle is of what is gone, a new namespace of the id is another one. */
+    ck_assert_int_eq(call(INT64_MAX), WEIR_NAMESPACE_NOT_FOUND);
+    size_t done = 0;
+    struct weir_write write = clear_of(&done, &err, INT64_MAX);
+    ck_assert(weir_write_submit(ns, &write));
+    ck_assert(!weir_lane_run(ns));
+    ck_assert_int_eq(err.status, WEIR_NAMESPACE_NOT_FOUND);
+    must_create("test");
+    struct weir_namespace *fresh = must_open("test");
+    ck_assert_ptr_ne(fresh, ns);
+    weir_namespace_release(fresh);
+}
+END_TEST
+
+START_TEST(a_deletion_that_fails_leaves_the_namespace_in_use)
+{
+    open_with(8);
+    fake.delete_fails = WEIR_BACKEND_UNAVAILABLE;
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err),
+                     WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+}
+END_TEST
+
+START_TEST(what_does_not_exist_cannot_be_deleted)
+{
+    open_with(8);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("none"), &deleted, &err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+}
+END_TEST
+
+/* ---- many threads ---- */
+
+enum { THREADS = 6, CALLS_EACH = 300 };
+
+static const char *const ids[] = {"test", "b", "c"};
+
+static void write_once(struct weir_namespace *to)
+{
+    size_t done = 0;
+    struct weir_error own;
+    struct weir_write write = clear_of(&done, &own, INT64_MAX);
+    /* The write lives on this stack, so this thread leads until it is done itself: it is alone on
+     * its namespace's lane or waits for the leader. */
+    static pthread_mutex_t lanes[WEIR_COUNTOF(ids)] = {
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+    const struct weir_slice id = weir_namespace_id(to);
+    pthread_mutex_t *lane = &lanes[id.n > 1 ? 0 : id.p[0] - 'a'];
+    (void)pthread_mutex_lock(lane);
+    if (weir_write_submit(to, &write)) {
+        while (weir_lane_run(to)) {
+        }
+    }
+    (void)pthread_mutex_unlock(lane);
+    ck_assert_uint_eq(done, 1);
+}
+
+static void *mix(void *context)
+{
+    const size_t seed = *(const size_t *)context;
+    for (size_t i = 0; i < CALLS_EACH; i++) {
+        struct weir_namespace *to = must_open(ids[(seed + i) % WEIR_COUNTOF(ids)]);
+        int64_t head = 0;
+        struct weir_error own;
+        weir_error_init(&own);
+        if (i % 3 == 0) {
+            write_once(to);
+        } else {
+            ck_assert_int_eq(weir_head(to, INT64_MAX, &head, &own), WEIR_OK);
+        }
+        weir_namespace_release(to);
+    }
+    return NULL;
+}
+
+START_TEST(many_threads_on_few_sessions_stay_within_the_bound)
+{
+    open_with((size_t)_i);
+    must_create("b");
+    must_create("c");
+    pthread_t threads[THREADS];
+    size_t seeds[THREADS];
+    for (size_t t = 0; t < THREADS; t++) {
+        seeds[t] = t;
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, mix, &seeds[t]), 0);
+    }
+    for (size_t t = 0; t < THREADS; t++) {
+        (void)pthread_join(threads[t], NULL);
+    }
+    ck_assert_uint_le(fake.open_most, (size_t)_i);
+}
+END_TEST
+
+static Suite *session_pool_suite(void)
+{
+    Suite *suite = suite_create("session_pool");
+    TCase *tcase = tcase_create("session_pool");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, one_session_serves_call_after_call);
+    tcase_add_test(tcase, a_broken_session_is_closed);
+    tcase_add_test(tcase, a_session_that_cannot_be_opened_takes_no_place);
+    tcase_add_test(tcase, the_session_idle_longest_makes_room_for_another_namespace);
+    tcase_add_test(tcase, an_unknown_namespace_is_not_opened_and_leaves_nothing);
+    tcase_add_test(tcase, with_one_session_reads_and_writes_take_turns);
+    tcase_add_test(tcase, a_group_that_fails_fails_each_of_its_writes);
+    tcase_add_test(tcase, done_may_release_the_last_handle);
+    tcase_add_test(tcase, a_call_waits_for_a_session_no_longer_than_its_deadline);
+    tcase_add_test(tcase, a_session_given_back_goes_to_one_who_waits);
+    tcase_add_test(tcase, a_deletion_waits_for_calls_and_refuses_later_ones);
+    tcase_add_test(tcase, a_deletion_that_fails_leaves_the_namespace_in_use);
+    tcase_add_test(tcase, what_does_not_exist_cannot_be_deleted);
+    tcase_add_loop_test(tcase, many_threads_on_few_sessions_stay_within_the_bound, 1, 4);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(session_pool_suite());
+}
