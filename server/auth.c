@@ -1,0 +1,177 @@
+#include "server/auth.h"
+
+#include "server/server.h"
+
+#include <assert.h>
+
+enum { TOKEN_BYTES_MAX = 512 };
+
+static const char namespace_key[] = "namespace";
+
+/* One text for whatever is wrong with a token that could be one. */
+static weir_status unauthorized(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token opens no namespace here");
+}
+
+static weir_status not_found(struct weir_slice id, struct weir_error *err)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, namespace_key, id);
+    return err->status;
+}
+
+/* A registry that cannot be read says nothing about the token: the caller may try again. */
+static weir_status backend_failure(weir_status st, struct weir_error *err)
+{
+    if (st == WEIR_BACKEND_ERROR) {
+        err->status = WEIR_BACKEND_UNAVAILABLE;
+    }
+    return err->status;
+}
+
+static bool is_default(struct weir_slice id)
+{
+    return weir_slice_is(id, "default");
+}
+
+/* Which tenant the token opens. A cached hash that does not match may be an old one, so the
+ * registry is asked before a token is refused; for an unknown namespace it has been asked as well,
+ * and a comparison is made there too. */
+static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
+                                 const struct weir_token_hash *hash, struct weir_tenant **tenant,
+                                 struct weir_error *err)
+{
+    struct weir_tenants *tenants = call->server->tenants;
+    int64_t max_age_us = WEIR_TENANT_TTL_US;
+    for (;;) {
+        struct weir_token_hash known = {{0}};
+        bool is_fresh = false;
+        weir_status st = weir_tenants_find(tenants, id, max_age_us, &call->arena, tenant, &known,
+                                           &is_fresh, err);
+        if (st != WEIR_OK && st != WEIR_NAMESPACE_NOT_FOUND) {
+            return backend_failure(st, err);
+        }
+        const bool is_match = weir_token_hash_equal(hash, &known);
+        if (st == WEIR_OK && is_match) {
+            return WEIR_OK;
+        }
+        if (st == WEIR_OK) {
+            weir_tenant_release(*tenant);
+        }
+        *tenant = NULL;
+        if (is_fresh) {
+            return unauthorized(err);
+        }
+        max_age_us = 0;
+    }
+}
+
+static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
+                                struct weir_error *err)
+{
+    weir_status st = weir_namespace_check(id, "metadata[\"namespace\"]", err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_token_hash hash;
+    bool is_fresh = false;
+    st = weir_tenants_find(call->server->tenants, id, WEIR_TENANT_TTL_US, &call->arena,
+                           &call->tenant, &hash, &is_fresh, err);
+    return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : backend_failure(st, err);
+}
+
+/* The namespace that an admin works in: the one he names, else the one his token belongs to. */
+static weir_status choose_namespace(struct weir_call *call, enum weir_access access,
+                                    struct weir_error *err)
+{
+    const struct weir_slice named = weir_request_frame_metadata(&call->frame, namespace_key);
+    if (call->is_admin && named.p != NULL && access == WEIR_ACCESS_NAMESPACE) {
+        weir_tenant_release(call->tenant);
+        call->tenant = NULL;
+        return find_by_name(call, named, err);
+    }
+    if (!call->is_admin && named.p != NULL &&
+        !weir_slice_equal(named, weir_tenant_id(call->tenant))) {
+        return unauthorized(err);
+    }
+    if (call->tenant == NULL && access == WEIR_ACCESS_NAMESPACE) {
+        return weir_fail_field(err, "metadata[\"namespace\"]",
+                               "an admin names the namespace to act on here");
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_token(struct weir_call *call, struct weir_error *err)
+{
+    const struct weir_slice token = call->frame.token;
+    if (token.n == 0) {
+        return weir_fail(err, WEIR_AUTH_REQUIRED, "this method needs a token");
+    }
+    if (token.n > TOKEN_BYTES_MAX) {
+        return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
+    }
+    const struct weir_config *config = call->server->config;
+    struct weir_token_hash hash;
+    weir_token_hash(token, &hash);
+    if (config->has_admin_token && weir_token_hash_equal(&hash, &config->admin_token_hash)) {
+        call->is_admin = true;
+        return WEIR_OK;
+    }
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n = 0;
+    if (!weir_token_parse(token, id, &id_n)) {
+        return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
+    }
+    const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, &call->tenant, err);
+    if (st == WEIR_OK && !config->has_admin_token) {
+        call->is_admin = is_default(weir_slice(id, id_n));
+    }
+    return st;
+}
+
+static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
+{
+    const weir_status st = weir_tenant_open(call->tenant, err);
+    if (st != WEIR_NAMESPACE_NOT_FOUND) {
+        return st;
+    }
+    /* Deleted since the registry was read. */
+    weir_tenants_forget(call->server->tenants, weir_tenant_id(call->tenant));
+    return call->is_admin ? not_found(weir_tenant_id(call->tenant), err) : unauthorized(err);
+}
+
+weir_status weir_auth_check(struct weir_call *call, enum weir_access access, struct weir_error *err)
+{
+    if (access == WEIR_ACCESS_PUBLIC) {
+        return WEIR_OK;
+    }
+    weir_status st = check_token(call, err);
+    if (st == WEIR_OK && access == WEIR_ACCESS_ADMIN && !call->is_admin) {
+        return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "this method needs the admin token");
+    }
+    if (st == WEIR_OK) {
+        st = choose_namespace(call, access, err);
+    }
+    if (st == WEIR_OK && access == WEIR_ACCESS_NAMESPACE) {
+        st = open_tenant(call, err);
+    }
+    return st;
+}
+
+weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCMessage *request,
+                                  struct weir_error *err)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "namespace");
+    assert(field != NULL && field->type == PROTOBUF_C_TYPE_STRING);
+    const char *const *member =
+        (const char *const *)(const void *)((const char *)request + field->offset);
+    if (call->is_admin || *member == NULL || (*member)[0] == '\0') {
+        return WEIR_OK;
+    }
+    return weir_slice_equal(weir_slice_of(*member), weir_tenant_id(call->tenant))
+               ? WEIR_OK
+               : unauthorized(err);
+}

@@ -1,0 +1,21 @@
+/* Who calls, and in which namespace. */
+#ifndef WEIR_SERVER_AUTH_H
+#define WEIR_SERVER_AUTH_H
+
+#include "server/call.h"
+#include "weir/wire/method.h"
+
+/* Checks the call's token for a method of this access and sets is_admin and, where the method acts
+ * inside a namespace, the tenant, opened. AUTH_REQUIRED, AUTH_INVALID_TOKEN, AUTH_UNAUTHORIZED (an
+ * unknown namespace and a wrong secret look the same), NAMESPACE_NOT_FOUND (an admin named it),
+ * INVALID_REQUEST (an admin named none), BACKEND_UNAVAILABLE (the store did not tell). */
+weir_status weir_auth_check(struct weir_call *call, enum weir_access access,
+                            struct weir_error *err);
+
+/* For WEIR_ACCESS_OWNER, once the request is decoded: its `namespace` field is the token's own
+ * namespace, or the caller is admin. AUTH_UNAUTHORIZED. A missing field is the handler's to
+ * refuse. */
+weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCMessage *request,
+                                  struct weir_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+#include "server/call.h"
+
+#include "server/exchange.h"
+#include "server/tenants.h"
+#include "weir/v1/methods.h"
+
+#include <stdlib.h>
+
+enum {
+    /* What a call keeps for the next one: a read of 1,000 messages of a usual size fits. */
+    KEEP_BYTES = 4 * 1024 * 1024,
+    /* What all idle calls keep together. */
+    KEEP_BYTES_IN_ALL = 32 * 1024 * 1024
+};
+
+weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,
+                            struct weir_error *err)
+{
+    const size_t payload_n = protobuf_c_message_get_packed_size(message);
+    uint8_t *room = weir_exchange_reply_room(call->exchange, weir_response_ok_size(payload_n));
+    if (room == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for a reply of %zu bytes",
+                         payload_n);
+    }
+    weir_response_ok_pack(message, payload_n, room);
+    call->step = WEIR_CALL_IS_ANSWERED;
+    return WEIR_OK;
+}
+
+weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
+                            weir_status (*written)(struct weir_call *call, struct weir_error *err))
+{
+    call->write.kind = kind;
+    call->write.deadline_us = call->deadline_us;
+    call->write.arena = &call->arena;
+    call->write.err = &call->err;
+    call->written = written;
+    call->step = WEIR_CALL_WRITES;
+    return WEIR_OK;
+}
+
+weir_status weir_call_is_too_large(const struct weir_call *call, struct weir_error *err)
+{
+    return weir_fail_limit(err, "memory of one call", call->arena.cap_bytes, call->arena.cap_bytes);
+}
+
+bool weir_calls_init(struct weir_calls *calls, struct weir_server *server, size_t cap_bytes)
+{
+    *calls = (struct weir_calls){
+        .server = server, .cap_bytes = cap_bytes, .kept_bytes_max = KEEP_BYTES_IN_ALL};
+    return pthread_mutex_init(&calls->lock, NULL) == 0;
+}
+
+void weir_calls_fini(struct weir_calls *calls)
+{
+    while (calls->idle != NULL) {
+        struct weir_call *call = calls->idle;
+        calls->idle = call->next;
+        weir_arena_fini(&call->arena);
+        free(call);
+    }
+    (void)pthread_mutex_destroy(&calls->lock);
+}
+
+/* An arena that was just reset has one block, if any. */
+static size_t kept_by(const struct weir_call *call)
+{
+    return call->arena.left;
+}
+
+static struct weir_call *make(struct weir_calls *calls)
+{
+    struct weir_call *call = malloc(sizeof *call);
+    if (call != NULL) {
+        const size_t keep = KEEP_BYTES < calls->cap_bytes ? KEEP_BYTES : calls->cap_bytes;
+        weir_arena_init(&call->arena, calls->cap_bytes, keep);
+    }
+    return call;
+}
+
+struct weir_call *weir_calls_take(struct weir_calls *calls)
+{
+    (void)pthread_mutex_lock(&calls->lock);
+    struct weir_call *call = calls->idle;
+    if (call != NULL) {
+        calls->idle = call->next;
+        calls->kept_bytes -= kept_by(call);
+    }
+    (void)pthread_mutex_unlock(&calls->lock);
+    if (call == NULL) {
+        call = make(calls);
+    }
+    if (call != NULL) {
+        call->server = calls->server;
+        call->method = weir_methods_n;
+        call->is_admin = false;
+        call->tenant = NULL;
+        call->payload = (struct weir_slice){NULL, 0};
+        call->frame = (struct weir_request_frame){.metadata_n = 0};
+        weir_error_init(&call->err);
+    }
+    return call;
+}
+
+void weir_calls_give_back(struct weir_calls *calls, struct weir_call *call)
+{
+    weir_arena_reset(&call->arena);
+    (void)pthread_mutex_lock(&calls->lock);
+    const bool is_kept = calls->kept_bytes + kept_by(call) <= calls->kept_bytes_max;
+    if (is_kept) {
+        calls->kept_bytes += kept_by(call);
+        call->next = calls->idle;
+        calls->idle = call;
+    }
+    (void)pthread_mutex_unlock(&calls->lock);
+    if (!is_kept) {
+        weir_arena_fini(&call->arena);
+        free(call);
+    }
+}

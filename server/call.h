@@ -1,0 +1,80 @@
+/* A call: what the server knows of one request while it works on it.
+ *
+ * A call has one owner at a time: a worker, or the namespace's write lane, whose leader finishes
+ * it. Its arena holds everything the call needs, and goes back to the pool with it. A handler does
+ * its work, fails, or says what happens next (enum weir_call_step); dispatch acts on that, so a
+ * handler never gives the call away itself. Handlers see neither nng nor frames. */
+#ifndef WEIR_SERVER_CALL_H
+#define WEIR_SERVER_CALL_H
+
+#include "store/store.h"
+#include "weir/base/arena.h"
+#include "weir/base/status.h"
+#include "weir/wire/frame.h"
+
+#include <pthread.h>
+
+struct weir_call;
+struct weir_exchange;
+struct weir_server;
+struct weir_tenant;
+
+/* What a handler that returned WEIR_OK has left to be done. */
+enum weir_call_step {
+    WEIR_CALL_IS_ANSWERED,  // the reply stands in its room (weir_call_reply)
+    WEIR_CALL_WRITES        // `write` goes to the lane, then `written` makes the reply
+};
+
+struct weir_call {
+    struct weir_server *server;
+    struct weir_exchange *exchange;
+    struct weir_arena arena;
+    struct weir_request_frame frame;
+    size_t method;       // index into weir_methods; weir_methods_n while unknown
+    int64_t arrived_us;  // monotonic, as all times here
+    int64_t deadline_us;
+    bool is_admin;
+    struct weir_tenant *tenant;  // the namespace it acts in, counted; NULL if none
+    struct weir_slice payload;   // of the request
+
+    enum weir_call_step step;
+    struct weir_write write;
+    weir_status (*written)(struct weir_call *call, struct weir_error *err);
+
+    struct weir_error err;
+    struct weir_call *next;  // in the pool
+};
+
+/* Packs a successful reply. BACKEND_UNAVAILABLE without memory. */
+weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,
+                            struct weir_error *err);
+
+/* Makes a handler's outcome: the call's write is set up and goes to the lane. */
+weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
+                            weir_status (*written)(struct weir_call *call, struct weir_error *err));
+
+/* What a failed allocation from the call's arena means. */
+weir_status weir_call_is_too_large(const struct weir_call *call, struct weir_error *err);
+
+/* ---- the pool ---- */
+
+/* Calls that are not in use, the last used first, so that the warm ones are used. */
+struct weir_calls {
+    pthread_mutex_t lock;  // guards idle and kept_bytes; a leaf
+    struct weir_call *idle;
+    size_t kept_bytes;  // of memory that idle calls hold
+    size_t kept_bytes_max;
+    size_t cap_bytes;  // of one call's arena
+    struct weir_server *server;
+};
+
+bool weir_calls_init(struct weir_calls *calls, struct weir_server *server, size_t cap_bytes);
+void weir_calls_fini(struct weir_calls *calls);
+
+/* A call with nothing in it; NULL without memory. */
+struct weir_call *weir_calls_take(struct weir_calls *calls);
+
+/* Resets it. */
+void weir_calls_give_back(struct weir_calls *calls, struct weir_call *call);
+
+#endif

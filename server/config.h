@@ -1,0 +1,54 @@
+/* What weir-server was told: options, their environment variables, and the token files.
+ *
+ * One table in config.c describes every option: name, environment variable (WEIR_ and the name in
+ * capitals), values, default and help. A command-line option wins over the environment. Tokens come
+ * from files or from WEIR_ADMIN_TOKEN and WEIR_DEFAULT_TOKEN, never from an argument; the admin
+ * token is kept as its hash. */
+#ifndef WEIR_SERVER_CONFIG_H
+#define WEIR_SERVER_CONFIG_H
+
+#include "weir/base/status.h"
+#include "weir/rules/limits.h"
+#include "weir/rules/token.h"
+
+enum { WEIR_LISTEN_MAX = 16 };
+
+struct weir_config {
+    const char *store;
+    const char *listen[WEIR_LISTEN_MAX];
+    size_t listen_n;
+    const char *http;  // NULL: none
+    const char *admin_token_file;
+    const char *default_token_file;
+    const char *tls_cert;
+    const char *tls_key;
+    const char *tls_client_ca;
+    int64_t store_connections;
+    int64_t durability;  // 0 = full, 1 = normal
+    int64_t log_level;   // enum weir_log_level
+    int64_t log_format;  // enum weir_log_format
+    int64_t workers;
+    int64_t max_calls;
+    int64_t max_waiting;
+    int64_t ipc_permissions;  // mode bits
+    bool is_test_mode;
+    struct weir_limits limits;
+
+    bool has_admin_token;
+    struct weir_token_hash admin_token_hash;
+    char default_token[WEIR_TOKEN_MAX_BYTES + 1];  // "" if none was given
+
+    char *environment_text;  // what lists from the environment point into
+};
+
+/* Reads environment and arguments. INVALID_REQUEST with a text for people, empty where it has been
+ * printed already; on success and failure alike weir_config_fini releases what is held. Texts are
+ * borrowed from argv and the environment. `--help` and `--version` print and leave the program. */
+weir_status weir_config_parse(struct weir_config *config, int argc, char **argv,
+                              struct weir_error *err);
+void weir_config_fini(struct weir_config *config);
+
+/* The directory of a SQLite store; NULL where the store has none. */
+const char *weir_config_directory(const struct weir_config *config);
+
+#endif

@@ -1,0 +1,221 @@
+#include "server/default_namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char namespace_id[] = "default";
+static const char file_name[] = "default.token";
+
+enum { TOKEN_ROOM = WEIR_TOKEN_MAX_BYTES + 1 };
+
+static weir_status file_failed(struct weir_error *err, const char *path, const char *what)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s: cannot %s: %s", path, what,
+                     strerror(errno));
+}
+
+static bool path_of(const char *directory, const char *suffix, char path[PATH_MAX])
+{
+    const int n = snprintf(path, PATH_MAX, "%s/%s%s", directory, file_name, suffix);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* ---- the file ---- */
+
+/* OK with token "" where there is no file. */
+static weir_status read_file(const char *path, char token[TOKEN_ROOM], struct weir_error *err)
+{
+    token[0] = '\0';
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return errno == ENOENT ? WEIR_OK : file_failed(err, path, "read it");
+    }
+    if (fgets(token, TOKEN_ROOM, file) != NULL) {
+        token[strcspn(token, "\r\n")] = '\0';
+    }
+    (void)fclose(file);
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n = 0;
+    if (!weir_token_parse(weir_slice_of(token), id, &id_n) ||
+        !weir_slice_is(weir_slice(id, id_n), namespace_id)) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s holds no token of namespace default; remove it or name another with "
+                         "--default-token-file",
+                         path);
+    }
+    return WEIR_OK;
+}
+
+static void sync_directory(const char *directory)
+{
+    const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        /* Some file systems cannot; the file itself is synced. */
+        (void)fsync(fd);
+        (void)close(fd);
+    }
+}
+
+/* A file of its own beside the real one, complete and durable before it gets the real name. */
+static weir_status write_temporary(const char *path, const char *token, struct weir_error *err)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return file_failed(err, path, "create it");
+    }
+    char line[TOKEN_ROOM + 1];
+    const int n = snprintf(line, sizeof line, "%s\n", token);
+    const bool is_written = write(fd, line, (size_t)n) == n && fsync(fd) == 0;
+    const weir_status st = is_written ? WEIR_OK : file_failed(err, path, "write it");
+    (void)close(fd);
+    if (st != WEIR_OK) {
+        (void)unlink(path);
+    }
+    return st;
+}
+
+/* Puts a token into the file. Unless `replaces`, one that is there already stays. */
+static weir_status write_file(const char *directory, const char *token, bool replaces,
+                              struct weir_error *err)
+{
+    char path[PATH_MAX];
+    char temporary[PATH_MAX];
+    char suffix[32];
+    (void)snprintf(suffix, sizeof suffix, ".%ld", (long)getpid());
+    if (!path_of(directory, "", path) || !path_of(directory, suffix, temporary)) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
+    }
+    (void)unlink(temporary);
+    weir_status st = write_temporary(temporary, token, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (replaces ? rename(temporary, path) != 0 : link(temporary, path) != 0 && errno != EEXIST) {
+        st = file_failed(err, path, "create it");
+    }
+    if (!replaces || st != WEIR_OK) {
+        (void)unlink(temporary);
+    }
+    sync_directory(directory);
+    return st;
+}
+
+/* ---- the namespace ---- */
+
+static weir_status make_token(char token[TOKEN_ROOM], struct weir_error *err)
+{
+    return weir_token_make(weir_slice_of(namespace_id), token, err);
+}
+
+/* The token that a store in a directory gets: what the file says, written now where it is missing.
+ * Two servers that start together end up with the same one. */
+static weir_status token_of_directory(const char *directory, char token[TOKEN_ROOM],
+                                      struct weir_error *err)
+{
+    char path[PATH_MAX];
+    if (!path_of(directory, "", path)) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
+    }
+    weir_status st = read_file(path, token, err);
+    if (st != WEIR_OK || token[0] != '\0') {
+        return st;
+    }
+    st = make_token(token, err);
+    if (st == WEIR_OK) {
+        st = write_file(directory, token, false, err);
+    }
+    return st == WEIR_OK ? read_file(path, token, err) : st;
+}
+
+static weir_status create(struct weir_store *store, const struct weir_config *config,
+                          const struct weir_log *log, struct weir_error *err)
+{
+    const char *directory = weir_config_directory(config);
+    char token[TOKEN_ROOM];
+    weir_status st = WEIR_OK;
+    if (config->default_token[0] != '\0') {
+        (void)snprintf(token, sizeof token, "%s", config->default_token);
+    } else if (directory != NULL) {
+        st = token_of_directory(directory, token, err);
+    } else {
+        st = make_token(token, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_namespace_record record = {.id = weir_slice_of(namespace_id)};
+    weir_token_hash(weir_slice_of(token), &record.token_hash);
+    bool is_same = false;
+    st = weir_namespace_create(store, &record, &is_same, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (config->default_token[0] == '\0' && directory != NULL) {
+        weir_log_say(log, WEIR_LOG_INFO, "created namespace default; its token is in %s/%s",
+                     directory, file_name);
+    } else if (config->default_token[0] == '\0') {
+        (void)fprintf(stderr, "token of namespace default: %s\n", token);
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_token(const struct weir_config *config,
+                               const struct weir_namespace_record *record, struct weir_error *err)
+{
+    if (config->default_token[0] == '\0') {
+        return WEIR_OK;
+    }
+    struct weir_token_hash hash;
+    weir_token_hash(weir_slice_of(config->default_token), &hash);
+    return weir_token_hash_equal(&hash, &record->token_hash)
+               ? WEIR_OK
+               : weir_fail(
+                     err, WEIR_PRECONDITION,
+                     "the configured default token is not the one that namespace default has; "
+                     "start without it, or rotate the token with RotateToken");
+}
+
+static weir_status find(struct weir_store *store, struct weir_namespace_record *record,
+                        struct weir_error *err)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, 1024 * 1024, 0);
+    const weir_status st =
+        weir_namespace_find(store, weir_slice_of(namespace_id), &arena, record, err);
+    weir_arena_fini(&arena);
+    return st;
+}
+
+weir_status weir_default_namespace_ensure(struct weir_store *store,
+                                          const struct weir_config *config,
+                                          const struct weir_log *log, struct weir_error *err)
+{
+    struct weir_namespace_record record;
+    weir_status st = find(store, &record, err);
+    if (st == WEIR_NAMESPACE_NOT_FOUND) {
+        st = create(store, config, log, err);
+        if (st == WEIR_OK) {
+            return st;
+        }
+        if (st == WEIR_NAMESPACE_EXISTS) {
+            /* Another server that starts at the same time was faster. */
+            st = find(store, &record, err);
+        }
+    }
+    return st == WEIR_OK ? check_token(config, &record, err) : st;
+}
+
+weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
+                                              struct weir_error *err)
+{
+    const char *directory = weir_config_directory(config);
+    char path[PATH_MAX];
+    if (directory == NULL || !path_of(directory, "", path) || access(path, F_OK) != 0) {
+        return WEIR_OK;
+    }
+    return write_file(directory, token, true, err);
+}

@@ -1,0 +1,21 @@
+/* The namespace `default`, which every server has, and how its first token reaches its owner. */
+#ifndef WEIR_SERVER_DEFAULT_NAMESPACE_H
+#define WEIR_SERVER_DEFAULT_NAMESPACE_H
+
+#include "server/config.h"
+#include "server/log.h"
+#include "store/store.h"
+
+/* Creates it where it is missing, with the configured token or a fresh one. A fresh one is kept in
+ * DIRECTORY/default.token (mode 0600) of a SQLite store, before the namespace is created, so that
+ * no crash loses it; of other stores it is printed once on standard error. PRECONDITION where it
+ * exists and the configured token is not its own. */
+weir_status weir_default_namespace_ensure(struct weir_store *store,
+                                          const struct weir_config *config,
+                                          const struct weir_log *log, struct weir_error *err);
+
+/* Its token has changed: rewrites DIRECTORY/default.token where there is one. */
+weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
+                                              struct weir_error *err);
+
+#endif

@@ -1,0 +1,163 @@
+#include "server/exchange_int.h"
+
+#include "server/transport_int.h"
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+
+static void receive(struct weir_exchange *x)
+{
+    x->state = WEIR_EXCHANGE_RECEIVING;
+    atomic_fetch_add_explicit(&x->transport->receiving, 1, memory_order_relaxed);
+    nng_ctx_recv(x->ctx, x->aio);
+}
+
+/* Forgets the request; the exchange is as new. */
+static void clear(struct weir_exchange *x)
+{
+    if (x->request != NULL) {
+        nng_msg_free(x->request);
+        x->request = NULL;
+    }
+    if (x->reply != NULL) {
+        nng_msg_free(x->reply);
+        x->reply = NULL;
+    }
+    weir_peer_release(x->peer);
+    x->peer = NULL;
+}
+
+static void received(struct weir_exchange *x, int result)
+{
+    struct weir_transport *transport = x->transport;
+    const size_t left =
+        atomic_fetch_sub_explicit(&transport->receiving, 1, memory_order_relaxed) - 1;
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
+        x->state = WEIR_EXCHANGE_CLOSED;
+        return;
+    }
+    if (result != 0) {
+        receive(x);
+        return;
+    }
+    x->request = nng_aio_get_msg(x->aio);
+    x->pipe = nng_msg_get_pipe(x->request);
+    x->peer = weir_peers_find(&transport->peers, x->pipe.id);
+    x->arrived_us = weir_monotonic_us();
+    x->state = WEIR_EXCHANGE_SERVED;
+    if (left == 0) {
+        weir_transport_relieve(transport);
+    }
+    transport->arrived(transport->context, x);
+}
+
+static void sent(struct weir_exchange *x, int result)
+{
+    weir_peer_sent(x->peer, weir_monotonic_us());
+    if (result != 0) {
+        nng_msg_free(nng_aio_get_msg(x->aio));
+    }
+    clear(x);
+    receive(x);
+}
+
+/* The one place where nng tells of an exchange. */
+static void advance(void *context)
+{
+    struct weir_exchange *x = context;
+    const int result = nng_aio_result(x->aio);
+    switch (x->state) {
+    case WEIR_EXCHANGE_RECEIVING:
+        received(x, result);
+        return;
+    case WEIR_EXCHANGE_SENDING:
+        sent(x, result);
+        return;
+    case WEIR_EXCHANGE_SERVED:
+    case WEIR_EXCHANGE_CLOSED:
+        break;
+    }
+    assert(!"nng has nothing to tell of an exchange that it does not own");
+}
+
+bool weir_exchange_open(struct weir_exchange *x, struct weir_transport *transport,
+                        nng_socket socket)
+{
+    *x = (struct weir_exchange){.transport = transport, .state = WEIR_EXCHANGE_CLOSED};
+    if (nng_aio_alloc(&x->aio, advance, x) != 0) {
+        return false;
+    }
+    if (nng_ctx_open(&x->ctx, socket) != 0) {
+        nng_aio_free(x->aio);
+        return false;
+    }
+    receive(x);
+    return true;
+}
+
+void weir_exchange_fini(struct weir_exchange *x)
+{
+    nng_aio_stop(x->aio);
+    nng_aio_free(x->aio);
+    clear(x);
+}
+
+struct weir_slice weir_exchange_request(const struct weir_exchange *x)
+{
+    return weir_slice(nng_msg_body(x->request), nng_msg_len(x->request));
+}
+
+int64_t weir_exchange_arrived_us(const struct weir_exchange *x)
+{
+    return x->arrived_us;
+}
+
+void *weir_exchange_context(const struct weir_exchange *x)
+{
+    return x->transport->context;
+}
+
+struct weir_job *weir_exchange_job(struct weir_exchange *x)
+{
+    return &x->job;
+}
+
+/* The job is the first member. */
+struct weir_exchange *weir_exchange_of_job(struct weir_job *job)
+{
+    return (struct weir_exchange *)job;
+}
+
+uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
+{
+    if (x->reply != NULL) {
+        nng_msg_free(x->reply);
+        x->reply = NULL;
+    }
+    if (nng_msg_alloc(&x->reply, n) != 0) {
+        x->reply = NULL;
+        return NULL;
+    }
+    return nng_msg_body(x->reply);
+}
+
+void weir_exchange_send(struct weir_exchange *x)
+{
+    assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
+    nng_aio_set_msg(x->aio, x->reply);
+    x->reply = NULL;
+    x->state = WEIR_EXCHANGE_SENDING;
+    weir_peer_sends(x->peer, weir_monotonic_us());
+    nng_ctx_send(x->ctx, x->aio);
+}
+
+/* Receiving on a context again makes nng forget whom the last request came from. */
+void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
+{
+    assert(x->state == WEIR_EXCHANGE_SERVED);
+    if (is_fatal) {
+        (void)nng_pipe_close(x->pipe);
+    }
+    clear(x);
+    receive(x);
+}

@@ -1,0 +1,39 @@
+/* One request and its one reply, whatever transport they came by.
+ *
+ * An exchange is owned by exactly one of: the transport (receiving or sending), the queue, a
+ * worker, a write lane, the wake list. Ownership passes by calling the function of the next owner;
+ * the one who called must not touch the exchange afterwards. Whoever owns it must in the end either
+ * send a reply or abandon it. No function here blocks; all may be called from any thread. */
+#ifndef WEIR_SERVER_EXCHANGE_H
+#define WEIR_SERVER_EXCHANGE_H
+
+#include "server/queue.h"
+#include "weir/base/slice.h"
+
+struct weir_exchange;
+
+/* The request as it came, until the exchange is sent or abandoned. */
+struct weir_slice weir_exchange_request(const struct weir_exchange *exchange);
+
+/* When it came, monotonic. */
+int64_t weir_exchange_arrived_us(const struct weir_exchange *exchange);
+
+/* What weir_transport_open was given for `arrived`. */
+void *weir_exchange_context(const struct weir_exchange *exchange);
+
+/* Its place in the queue. */
+struct weir_job *weir_exchange_job(struct weir_exchange *exchange);
+struct weir_exchange *weir_exchange_of_job(struct weir_job *job);
+
+/* Room for a reply of exactly `n` bytes, in the message that will be sent; NULL without memory.
+ * What an earlier call gave is dropped. */
+uint8_t *weir_exchange_reply_room(struct weir_exchange *exchange, size_t n);
+
+/* Sends the reply that was written into the room and gives the exchange back to the transport. */
+void weir_exchange_send(struct weir_exchange *exchange);
+
+/* Gives it back without a reply. `is_fatal`: the client must not wait for it, so its connection is
+ * closed. */
+void weir_exchange_abandon(struct weir_exchange *exchange, bool is_fatal);
+
+#endif

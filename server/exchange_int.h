@@ -1,0 +1,40 @@
+/* Exchanges as the transport's own files see them. */
+#ifndef WEIR_SERVER_EXCHANGE_INT_H
+#define WEIR_SERVER_EXCHANGE_INT_H
+
+#include "server/exchange.h"
+#include "server/peers.h"
+
+#include <nng/nng.h>
+
+struct weir_transport;
+
+/* Who owns it. Written by the owner only, before it passes the exchange on. */
+enum weir_exchange_state {
+    WEIR_EXCHANGE_RECEIVING,  // nng, until a request comes
+    WEIR_EXCHANGE_SERVED,     // the server
+    WEIR_EXCHANGE_SENDING,    // nng, until the reply is on its way
+    WEIR_EXCHANGE_CLOSED      // nobody: the socket is closed
+};
+
+struct weir_exchange {
+    struct weir_job job;
+    struct weir_transport *transport;
+    nng_ctx ctx;
+    nng_aio *aio;
+    nng_msg *request;
+    nng_msg *reply;
+    nng_pipe pipe;           // that the request came by
+    struct weir_peer *peer;  // the same, counted; NULL where the pipe had gone already
+    int64_t arrived_us;
+    enum weir_exchange_state state;
+};
+
+/* Opens a context for it and begins to receive. False without resources. */
+bool weir_exchange_open(struct weir_exchange *exchange, struct weir_transport *transport,
+                        nng_socket socket);
+
+/* Releases what it holds; the socket is closed, so nng is done with it. */
+void weir_exchange_fini(struct weir_exchange *exchange);
+
+#endif

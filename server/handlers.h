@@ -1,0 +1,25 @@
+/* One function for each rpc, as the generated table wants them: struct weir_handlers. */
+#ifndef WEIR_SERVER_HANDLERS_H
+#define WEIR_SERVER_HANDLERS_H
+
+#include "weir/v1/dispatch.h"
+
+/* What this server offers. */
+extern const struct weir_handlers weir_all_handlers;
+
+#define WEIR_HANDLER(name, request_type) \
+    weir_status name(struct weir_call *call, const request_type *request, struct weir_error *err)
+
+WEIR_HANDLER(weir_handle_write_messages, Weir__V1__WriteMessagesRequest);
+WEIR_HANDLER(weir_handle_write_streams, Weir__V1__WriteStreamsRequest);
+WEIR_HANDLER(weir_handle_import_messages, Weir__V1__ImportMessagesRequest);
+
+WEIR_HANDLER(weir_handle_get_stream_messages, Weir__V1__GetStreamMessagesRequest);
+WEIR_HANDLER(weir_handle_get_category_messages, Weir__V1__GetCategoryMessagesRequest);
+WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessageRequest);
+WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest);
+
+WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest);
+WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest);
+
+#endif

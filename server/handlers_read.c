@@ -1,0 +1,62 @@
+#include "server/handlers.h"
+
+#include "server/reply_rows.h"
+#include "server/request_check.h"
+#include "server/tenants.h"
+
+static weir_status answer_read(struct weir_call *call, const struct weir_query *query,
+                               struct weir_error *err)
+{
+    struct weir_rows rows;
+    const weir_status st = weir_read(weir_tenant_ns(call->tenant), query, &call->arena, &rows, err);
+    return st == WEIR_OK ? weir_reply_rows(call, &rows, err) : st;
+}
+
+WEIR_HANDLER(weir_handle_get_stream_messages, Weir__V1__GetStreamMessagesRequest)
+{
+    struct weir_query query;
+    uint32_t wait_ms = 0;
+    const weir_status st = weir_check_stream_read(call, request, &query, &wait_ms, err);
+    return st == WEIR_OK ? answer_read(call, &query, err) : st;
+}
+
+WEIR_HANDLER(weir_handle_get_category_messages, Weir__V1__GetCategoryMessagesRequest)
+{
+    struct weir_query query;
+    uint32_t wait_ms = 0;
+    const weir_status st = weir_check_category_read(call, request, &query, &wait_ms, err);
+    return st == WEIR_OK ? answer_read(call, &query, err) : st;
+}
+
+WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessageRequest)
+{
+    struct weir_query query;
+    weir_status st = weir_check_last_read(call, request, &query, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_row row;
+    bool is_found = false;
+    st = weir_read_last(weir_tenant_ns(call->tenant), &query, &call->arena, &row, &is_found, err);
+    return st == WEIR_OK ? weir_reply_last(call, is_found ? &row : NULL, err) : st;
+}
+
+WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest)
+{
+    struct weir_slice name;
+    weir_status st = weir_check_stream_name(call, request->stream_name, "stream_name", &name, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    int64_t version = -1;
+    st = weir_stream_version(weir_tenant_ns(call->tenant), name, call->deadline_us, &version, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    Weir__V1__GetStreamVersionResponse response = WEIR__V1__GET_STREAM_VERSION_RESPONSE__INIT;
+    response.has_exists = true;
+    response.exists = version >= 0;
+    response.has_version = true;
+    response.version = version;
+    return weir_call_reply(call, &response.base, err);
+}

@@ -1,0 +1,93 @@
+#include "server/intake.h"
+
+#include "server/dispatch.h"
+#include "weir/rules/time_text.h"
+
+enum {
+    /* Requests in flight may take so many times the largest single one. */
+    REQUESTS_OF_FULL_SIZE = 4,
+    /* Without a finished call for so long the store is taken to hang. */
+    HANGS_AFTER_US = 1000 * 1000
+};
+
+void weir_intake_refuse(struct weir_exchange *exchange, const struct weir_error *err)
+{
+    const size_t n = weir_response_error_size(err);
+    uint8_t *room = weir_exchange_reply_room(exchange, n);
+    if (room == NULL) {
+        weir_exchange_abandon(exchange, true);
+        return;
+    }
+    weir_response_error_pack(err, room);
+    weir_exchange_send(exchange);
+}
+
+static void refuse_one_too_many(struct weir_server *server, struct weir_exchange *exchange)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    const int64_t idle_us =
+        weir_monotonic_us() - atomic_load_explicit(&server->finished_at_us, memory_order_relaxed);
+    if (idle_us > HANGS_AFTER_US) {
+        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
+                        "the store has answered no call for a while; try again later");
+    } else {
+        const size_t in_flight = atomic_load_explicit(&server->in_flight, memory_order_relaxed);
+        (void)weir_fail_limit(&err, "calls in flight",
+                              (unsigned long long)server->config->max_calls, in_flight);
+    }
+    weir_intake_refuse(exchange, &err);
+}
+
+static void refuse_stopping(struct weir_exchange *exchange)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    (void)weir_fail(&err, WEIR_SHUTTING_DOWN, "the server is stopping");
+    weir_intake_refuse(exchange, &err);
+}
+
+static bool admit(struct weir_server *server, size_t bytes)
+{
+    const size_t calls_max = (size_t)server->config->max_calls;
+    const size_t bytes_max = (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
+    const size_t calls = atomic_fetch_add_explicit(&server->in_flight, 1, memory_order_relaxed);
+    const size_t held =
+        atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    if (calls < calls_max && held + bytes <= bytes_max) {
+        if (calls == 0) {
+            /* What was finished before there was anything to do says nothing about the store. */
+            atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),
+                                  memory_order_relaxed);
+        }
+        return true;
+    }
+    atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    return false;
+}
+
+void weir_intake_arrived(void *context, struct weir_exchange *exchange)
+{
+    struct weir_server *server = context;
+    /* Counted first, so that whoever stops the server and finds nothing in flight has missed
+     * nothing. */
+    const size_t bytes = weir_exchange_request(exchange).n;
+    if (!admit(server, bytes)) {
+        refuse_one_too_many(server, exchange);
+        return;
+    }
+    if (atomic_load(&server->is_stopping)) {
+        refuse_stopping(exchange);
+        weir_intake_finished(server, bytes);
+        return;
+    }
+    weir_dispatch_queue(server, exchange);
+}
+
+void weir_intake_finished(struct weir_server *server, size_t bytes)
+{
+    atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(), memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_release);
+}

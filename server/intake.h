@@ -1,0 +1,23 @@
+/* Where requests enter: admitted and queued, or refused at once.
+ *
+ * Calls in flight are bounded in number and in bytes of their requests. A request too many is
+ * LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has come to an end for a while, because then
+ * it is the store that hangs; while the server stops it is SHUTTING_DOWN. Nothing here blocks. */
+#ifndef WEIR_SERVER_INTAKE_H
+#define WEIR_SERVER_INTAKE_H
+
+#include "server/exchange.h"
+#include "server/server.h"
+
+/* Takes a request from the transport (weir_arrived). */
+void weir_intake_arrived(void *server, struct weir_exchange *exchange);
+
+/* An admitted call, whose request had `bytes`, is finished and its reply given to the transport.
+ * The last thing done for a call: the server may be gone afterwards. */
+void weir_intake_finished(struct weir_server *server, size_t bytes);
+
+/* Answers an exchange with a failure, without a call. Closes the connection where there is no
+ * memory even for that. */
+void weir_intake_refuse(struct weir_exchange *exchange, const struct weir_error *err);
+
+#endif

@@ -1,0 +1,82 @@
+/* weir-server: reads its configuration, serves until it is told to stop, and says how it went.
+ *
+ * Exit status: 0 stopped in good order, 1 the store or a listener cannot be had, 2 wrong usage. */
+#include "server/server.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXIT_UNAVAILABLE = 1, EXIT_USAGE = 2, PATIENCE_MS = 4000 };
+
+static int complain(const struct weir_error *err, int status)
+{
+    if (err->text[0] != '\0') {
+        (void)fprintf(stderr, "weir-server: %s\n", err->text);
+    }
+    return status;
+}
+
+/* The signals that end the program are waited for; threads inherit the mask. */
+static void block_signals(sigset_t *ends)
+{
+    (void)sigemptyset(ends);
+    (void)sigaddset(ends, SIGTERM);
+    (void)sigaddset(ends, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void announce(const struct weir_server *server)
+{
+    const char *url = NULL;
+    for (size_t i = 0; (url = weir_transport_url(server->transport, i)) != NULL; i++) {
+        (void)printf("listening on %s\n", url);
+    }
+    (void)fflush(stdout);
+}
+
+/* A second signal is for those who do not want to wait. */
+static void *leave_at_once(void *context)
+{
+    int signal_number = 0;
+    (void)sigwait(context, &signal_number);
+    _exit(EXIT_UNAVAILABLE);
+}
+
+static void wait_for_end(sigset_t *ends)
+{
+    int signal_number = 0;
+    (void)sigwait(ends, &signal_number);
+    pthread_t second;
+    if (pthread_create(&second, NULL, leave_at_once, ends) == 0) {
+        (void)pthread_detach(second);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static sigset_t ends;
+    struct weir_config config;
+    struct weir_server *server = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_config_parse(&config, argc, argv, &err) != WEIR_OK) {
+        return complain(&err, EXIT_USAGE);
+    }
+    block_signals(&ends);
+    const weir_status st = weir_server_start(&config, &server, &err);
+    if (st != WEIR_OK) {
+        return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
+    }
+    announce(server);
+    wait_for_end(&ends);
+    if (!weir_server_stop(server, PATIENCE_MS)) {
+        /* Threads are still at work in the store, which is safe to leave at any moment. */
+        _exit(EXIT_SUCCESS);
+    }
+    weir_config_fini(&config);
+    return EXIT_SUCCESS;
+}

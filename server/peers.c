@@ -1,0 +1,145 @@
+#include "server/peers.h"
+
+#include <stdlib.h>
+
+bool weir_peers_init(struct weir_peers *peers)
+{
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        peers->buckets[i] = NULL;
+    }
+    peers->n = 0;
+    return pthread_mutex_init(&peers->lock, NULL) == 0;
+}
+
+void weir_peers_fini(struct weir_peers *peers)
+{
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        while (peers->buckets[i] != NULL) {
+            struct weir_peer *peer = peers->buckets[i];
+            peers->buckets[i] = peer->next;
+            weir_peer_release(peer);
+        }
+    }
+    (void)pthread_mutex_destroy(&peers->lock);
+}
+
+/* nng counts pipes up from a random start, so the low bits spread them. */
+static struct weir_peer **bucket_of(struct weir_peers *peers, uint32_t pipe_id)
+{
+    return &peers->buckets[pipe_id % WEIR_PEERS_BUCKETS];
+}
+
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id)
+{
+    struct weir_peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) {
+        return false;
+    }
+    peer->pipe_id = pipe_id;
+    atomic_init(&peer->refs, 1);
+    (void)pthread_mutex_lock(&peers->lock);
+    struct weir_peer **bucket = bucket_of(peers, pipe_id);
+    peer->next = *bucket;
+    *bucket = peer;
+    peers->n++;
+    (void)pthread_mutex_unlock(&peers->lock);
+    return true;
+}
+
+void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id)
+{
+    struct weir_peer *peer = NULL;
+    (void)pthread_mutex_lock(&peers->lock);
+    struct weir_peer **at = bucket_of(peers, pipe_id);
+    while (*at != NULL && (*at)->pipe_id != pipe_id) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        peer = *at;
+        *at = peer->next;
+        peers->n--;
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    weir_peer_release(peer);
+}
+
+struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id)
+{
+    (void)pthread_mutex_lock(&peers->lock);
+    struct weir_peer *peer = *bucket_of(peers, pipe_id);
+    while (peer != NULL && peer->pipe_id != pipe_id) {
+        peer = peer->next;
+    }
+    if (peer != NULL) {
+        atomic_fetch_add_explicit(&peer->refs, 1, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return peer;
+}
+
+void weir_peer_release(struct weir_peer *peer)
+{
+    if (peer != NULL && atomic_fetch_sub_explicit(&peer->refs, 1, memory_order_acq_rel) == 1) {
+        free(peer);
+    }
+}
+
+void weir_peer_sends(struct weir_peer *peer, int64_t now_us)
+{
+    if (peer == NULL) {
+        return;
+    }
+    /* The time is there before the count, so that a first reply is never taken for a stuck one. */
+    if (atomic_load_explicit(&peer->sending, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&peer->sending, 1, memory_order_release);
+}
+
+void weir_peer_sent(struct weir_peer *peer, int64_t now_us)
+{
+    if (peer != NULL) {
+        atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_relaxed);
+    }
+}
+
+static bool is_stuck(const struct weir_peer *peer, int64_t since_us)
+{
+    return atomic_load_explicit(&peer->sending, memory_order_acquire) > 0 &&
+           atomic_load_explicit(&peer->progress_at_us, memory_order_relaxed) < since_us;
+}
+
+size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, uint32_t *pipe_ids, size_t max)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS && n < max; i++) {
+        const struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && n < max; peer = peer->next) {
+            if (is_stuck(peer, since_us)) {
+                pipe_ids[n++] = peer->pipe_id;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+uint32_t weir_peers_greediest(struct weir_peers *peers, size_t least)
+{
+    uint32_t pipe_id = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        const struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL; peer = peer->next) {
+            const size_t sending = atomic_load_explicit(&peer->sending, memory_order_relaxed);
+            if (sending >= least) {
+                least = sending + 1;
+                pipe_id = peer->pipe_id;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return pipe_id;
+}

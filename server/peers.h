@@ -1,0 +1,59 @@
+/* The connections that are open, and what each of them owes.
+ *
+ * A client that does not read its replies would hold an exchange for each of them for ever. So the
+ * replies on their way are counted by connection: one that takes none for a while is closed, and so
+ * is the one with the most of them when exchanges run short. Connections are known by their nng
+ * pipe id; the table is filled before a pipe can bring messages (NNG_PIPE_EV_ADD_PRE). Messages may
+ * still come after it is gone from the table: they have no peer. Thread-safe. */
+#ifndef WEIR_SERVER_PEERS_H
+#define WEIR_SERVER_PEERS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WEIR_PEERS_BUCKETS = 4096 };
+
+struct weir_peer {
+    uint32_t pipe_id;
+    atomic_size_t refs;     // the table's and those of exchanges
+    atomic_size_t sending;  // replies handed to nng and not yet taken
+    _Atomic int64_t
+        progress_at_us;      // when a reply was taken last, or the first of them was handed over
+    struct weir_peer *next;  // in its bucket; guarded by the table's lock
+};
+
+struct weir_peers {
+    pthread_mutex_t lock;  // guards buckets and n; a leaf
+    struct weir_peer *buckets[WEIR_PEERS_BUCKETS];
+    size_t n;
+};
+
+bool weir_peers_init(struct weir_peers *peers);
+
+/* All pipes are gone. */
+void weir_peers_fini(struct weir_peers *peers);
+
+/* A connection came; false without memory: it then works uncounted. */
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id);
+void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
+
+/* Counted; NULL if there is none. */
+struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id);
+void weir_peer_release(struct weir_peer *peer);
+
+/* A reply is handed to nng; nng has taken it or given it up. `peer` may be NULL. */
+void weir_peer_sends(struct weir_peer *peer, int64_t now_us);
+void weir_peer_sent(struct weir_peer *peer, int64_t now_us);
+
+/* Writes the ids of connections that have taken no reply since `since_us` although some wait, and
+ * returns their number, at most `max`. */
+size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, uint32_t *pipe_ids, size_t max);
+
+/* The connection with the most replies waiting, if these are at least `least`; 0 if there is none.
+ */
+uint32_t weir_peers_greediest(struct weir_peers *peers, size_t least);
+
+#endif

@@ -1,0 +1,51 @@
+/* Jobs for the workers: first in, first out, many producers, many consumers.
+ *
+ * A job is a member of what it works on, so pushing allocates nothing and cannot fail. The queue
+ * itself knows no bound: what is pushed is bounded by who pushes (calls in flight by admission, one
+ * lane job per namespace). Pushing never blocks longer than a mutex is held for a few instructions,
+ * so transport callbacks may do it. */
+#ifndef WEIR_SERVER_QUEUE_H
+#define WEIR_SERVER_QUEUE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct weir_job {
+    void (*run)(struct weir_job *job);  // on a worker; the job may be gone when it returns
+    struct weir_job *next;              // the queue's
+};
+
+struct weir_queue {
+    pthread_mutex_t lock;   // guards first, last, idle and is_closed; a leaf
+    pthread_cond_t filled;  // a job came, or the queue was closed
+    struct weir_job *first;
+    struct weir_job **last;  // where the next job is linked in
+    size_t idle;             // workers that wait
+    bool is_closed;
+    atomic_size_t n;  // jobs waiting
+};
+
+/* False without resources. */
+bool weir_queue_init(struct weir_queue *queue);
+
+/* No thread may use it any more. */
+void weir_queue_fini(struct weir_queue *queue);
+
+void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
+
+/* Waits for a job. NULL once the queue is closed and empty. */
+struct weir_job *weir_queue_pop(struct weir_queue *queue);
+
+/* Lets the workers end when nothing is left. Jobs pushed afterwards still run as long as one is
+ * there. */
+void weir_queue_close(struct weir_queue *queue);
+
+/* Jobs that wait at this moment. */
+static inline size_t weir_queue_length(const struct weir_queue *queue)
+{
+    return atomic_load_explicit(&queue->n, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,179 @@
+#include "server/server.h"
+
+#include "server/default_namespace.h"
+#include "server/dispatch.h"
+#include "server/handlers.h"
+#include "server/intake.h"
+#include "weir/rules/time_text.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum {
+    /* A SQLite session has three files open; half of what the process may open is theirs. */
+    FILES_OF_SESSION = 3,
+    SESSIONS_MIN = 4,
+    SESSIONS_MAX = 256,
+    DRAIN_STEP_MS = 2,
+    /* nng says that a reply is sent when it has taken it; the rest is in its hands for a moment. */
+    LINGER_MS = 100
+};
+
+static void report(void *context, const char *text)
+{
+    const struct weir_server *server = context;
+    weir_log_say(&server->log, WEIR_LOG_WARN, "store: %s", text);
+}
+
+/* How many sessions the store may open. With SQLite they are files of this process. */
+static size_t sessions_max(const struct weir_config *config)
+{
+    if (strncmp(config->store, "sqlite:", 7) != 0) {
+        return (size_t)config->store_connections;
+    }
+    struct rlimit files = {.rlim_cur = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    const size_t n = files.rlim_cur == RLIM_INFINITY
+                         ? SESSIONS_MAX
+                         : (size_t)files.rlim_cur / 2 / FILES_OF_SESSION;
+    return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : n;
+}
+
+static weir_status open_store(struct weir_server *server, struct weir_error *err)
+{
+    const struct weir_store_options options = {
+        .url = server->config->store,
+        .is_durability_normal = server->config->durability != 0,
+        .max_sessions = sessions_max(server->config),
+        .report = report,
+        .report_context = server,
+    };
+    const weir_status st = weir_store_open(&options, &server->store, err);
+    if (st != WEIR_OK) {
+        server->store = NULL;
+        return st;
+    }
+    return weir_default_namespace_ensure(server->store, server->config, &server->log, err);
+}
+
+static weir_status out_of_memory(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to start");
+}
+
+static struct weir_server *make(const struct weir_config *config)
+{
+    struct weir_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return NULL;
+    }
+    server->config = config;
+    server->log = (struct weir_log){.fd = 2,
+                                    .level = (enum weir_log_level)config->log_level,
+                                    .format = (enum weir_log_format)config->log_format};
+    server->handlers = &weir_all_handlers;
+    server->started_at_us = weir_monotonic_us();
+    struct weir_uuid random = {{0}};
+    (void)weir_uuid_make_v7(&random);
+    memcpy(&server->reference_salt, random.bytes + 12, sizeof server->reference_salt);
+    if (!weir_queue_init(&server->queue)) {
+        free(server);
+        return NULL;
+    }
+    if (!weir_calls_init(&server->calls, server, weir_dispatch_memory_max(&config->limits))) {
+        weir_queue_fini(&server->queue);
+        free(server);
+        return NULL;
+    }
+    return server;
+}
+
+/* Works for a server at any stage of its start. The transport goes first, so that nothing arrives
+ * any more; the tenants' handles go before the store. */
+static void destroy(struct weir_server *server)
+{
+    if (server->transport != NULL) {
+        weir_transport_close(server->transport);
+    }
+    weir_workers_stop(&server->workers);
+    if (server->tenants != NULL) {
+        weir_tenants_free(server->tenants);
+    }
+    if (server->store != NULL) {
+        weir_store_close(server->store);
+    }
+    weir_calls_fini(&server->calls);
+    weir_queue_fini(&server->queue);
+    free(server);
+}
+
+static weir_status start(struct weir_server *server, struct weir_error *err)
+{
+    weir_status st = open_store(server, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    server->tenants = weir_tenants_new(server->store);
+    if (server->tenants == NULL) {
+        return out_of_memory(err);
+    }
+    st = weir_workers_start(&server->workers, &server->queue, (size_t)server->config->workers, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    return weir_transport_open(server->config, &server->log, weir_intake_arrived, server,
+                               &server->transport, err);
+}
+
+weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
+                              struct weir_error *err)
+{
+    struct weir_server *made = make(config);
+    if (made == NULL) {
+        return out_of_memory(err);
+    }
+    made->workers.queue = &made->queue;
+    const weir_status st = start(made, err);
+    if (st != WEIR_OK) {
+        destroy(made);
+        return st;
+    }
+    *server = made;
+    return WEIR_OK;
+}
+
+static void pause_ms(int ms)
+{
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Waits until nothing is in flight. */
+static bool drain(struct weir_server *server, int64_t patience_ms)
+{
+    const int64_t until_us = weir_monotonic_us() + patience_ms * 1000;
+    while (atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0) {
+        if (weir_monotonic_us() > until_us) {
+            return false;
+        }
+        pause_ms(DRAIN_STEP_MS);
+    }
+    return true;
+}
+
+bool weir_server_stop(struct weir_server *server, int64_t patience_ms)
+{
+    atomic_store(&server->is_stopping, true);
+    const bool was_busy = atomic_load(&server->in_flight) > 0;
+    if (!drain(server, patience_ms)) {
+        weir_log_say(&server->log, WEIR_LOG_WARN, "%zu calls were still running at the end",
+                     atomic_load(&server->in_flight));
+        return false;
+    }
+    if (was_busy) {
+        pause_ms(LINGER_MS);
+    }
+    destroy(server);
+    return true;
+}

@@ -1,0 +1,49 @@
+/* The server, put together: store, tenants, calls, queue, workers, transport.
+ *
+ * main.c makes one from a configuration and waits for a signal; tests make one inside their own
+ * process. The parts are reached through this struct by the files of this folder only. */
+#ifndef WEIR_SERVER_SERVER_H
+#define WEIR_SERVER_SERVER_H
+
+#include "server/call.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/tenants.h"
+#include "server/transport.h"
+#include "server/workers.h"
+
+struct weir_handlers;
+
+struct weir_server {
+    const struct weir_config *config;
+    struct weir_log log;
+    struct weir_store *store;
+    const struct weir_handlers *handlers;
+    struct weir_tenants *tenants;
+    struct weir_calls calls;
+    struct weir_queue queue;
+    struct weir_workers workers;
+    struct weir_transport *transport;
+    int64_t started_at_us;  // monotonic
+
+    /* Admission; see intake.h. */
+    atomic_size_t in_flight;         // calls admitted and not finished
+    atomic_size_t in_flight_bytes;   // of their requests
+    _Atomic int64_t finished_at_us;  // when a call was finished last, monotonic
+    atomic_bool is_stopping;
+
+    uint32_t reference_salt;  // tells this process's log references from another's
+    atomic_uint reference;    // of the next internal error
+};
+
+/* Opens the store and serves. `config` is borrowed for the server's life. INVALID_REQUEST: what was
+ * asked for makes no sense; other statuses: the store or a listener cannot be had. */
+weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
+                              struct weir_error *err);
+
+/* Lets new requests fail with SHUTTING_DOWN, answers what is in flight and closes everything. False
+ * where calls were still running at the end of `patience_ms`: then nothing is closed and the
+ * process must end. */
+bool weir_server_stop(struct weir_server *server, int64_t patience_ms);
+
+#endif

@@ -1,0 +1,290 @@
+#include "server/tenants.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BUCKETS = 1024 };
+
+struct weir_tenants {
+    struct weir_store *store;
+    pthread_mutex_t lock;  // guards all below and what struct weir_tenant says; a leaf
+    struct weir_tenant *buckets[BUCKETS];
+    size_t n;
+    uint64_t changes;  // counts weir_tenants_forget
+    atomic_size_t open;
+};
+
+struct weir_tenants *weir_tenants_new(struct weir_store *store)
+{
+    struct weir_tenants *tenants = calloc(1, sizeof *tenants);
+    if (tenants == NULL || pthread_mutex_init(&tenants->lock, NULL) != 0) {
+        free(tenants);
+        return NULL;
+    }
+    tenants->store = store;
+    return tenants;
+}
+
+/* FNV-1a. Who chooses ids is an admin; everybody else can only look them up. */
+static struct weir_tenant **bucket_of(struct weir_tenants *tenants, struct weir_slice id)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < id.n; i++) {
+        hash = (hash ^ id.p[i]) * UINT64_C(0x100000001b3);
+    }
+    return &tenants->buckets[(hash ^ hash >> 32) % BUCKETS];
+}
+
+/* Where the link to the tenant of an id is; a link to NULL if there is none. */
+static struct weir_tenant **find_locked(struct weir_tenants *tenants, struct weir_slice id)
+{
+    struct weir_tenant **at = bucket_of(tenants, id);
+    while (*at != NULL && !weir_slice_equal(weir_tenant_id(*at), id)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void destroy(struct weir_tenant *tenant)
+{
+    struct weir_namespace *ns = atomic_load(&tenant->ns);
+    if (ns != NULL) {
+        weir_namespace_release(ns);
+        atomic_fetch_sub(&tenant->owner->open, 1);
+    }
+    free(tenant);
+}
+
+/* Drops one reference; the tenant is to be destroyed without the lock where it was the last. */
+static struct weir_tenant *drop_locked(struct weir_tenant *tenant)
+{
+    assert(tenant->refs > 0);
+    return --tenant->refs == 0 ? tenant : NULL;
+}
+
+static struct weir_tenant *unlist_locked(struct weir_tenants *tenants, struct weir_tenant **at)
+{
+    struct weir_tenant *tenant = *at;
+    *at = tenant->next;
+    tenant->is_listed = false;
+    tenants->n--;
+    return drop_locked(tenant);
+}
+
+/* The tenant that nobody uses and that was read longest ago makes room. */
+static struct weir_tenant *evict_locked(struct weir_tenants *tenants)
+{
+    struct weir_tenant **oldest = NULL;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct weir_tenant **at = &tenants->buckets[i]; *at != NULL; at = &(*at)->next) {
+            if ((*at)->refs == 1 && (oldest == NULL || (*at)->read_at_us < (*oldest)->read_at_us)) {
+                oldest = at;
+            }
+        }
+    }
+    return oldest == NULL ? NULL : unlist_locked(tenants, oldest);
+}
+
+void weir_tenants_free(struct weir_tenants *tenants)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (tenants->buckets[i] != NULL) {
+            struct weir_tenant *tenant = tenants->buckets[i];
+            tenants->buckets[i] = tenant->next;
+            assert(tenant->refs == 1);
+            destroy(tenant);
+        }
+    }
+    (void)pthread_mutex_destroy(&tenants->lock);
+    free(tenants);
+}
+
+static struct weir_tenant *take_locked(struct weir_tenant *tenant, struct weir_token_hash *hash)
+{
+    tenant->refs++;
+    *hash = tenant->token_hash;
+    return tenant;
+}
+
+static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir_slice id,
+                                       int64_t max_age_us, struct weir_token_hash *hash,
+                                       uint64_t *changes)
+{
+    const int64_t since = weir_monotonic_us() - max_age_us;
+    (void)pthread_mutex_lock(&tenants->lock);
+    *changes = tenants->changes;
+    struct weir_tenant *tenant = *find_locked(tenants, id);
+    if (tenant != NULL && tenant->read_at_us > since) {
+        tenant = take_locked(tenant, hash);
+    } else {
+        tenant = NULL;
+    }
+    (void)pthread_mutex_unlock(&tenants->lock);
+    return tenant;
+}
+
+static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice id,
+                                const struct weir_namespace_record *record)
+{
+    struct weir_tenant *tenant = calloc(1, sizeof *tenant);
+    if (tenant != NULL) {
+        assert(id.n <= sizeof tenant->id);
+        tenant->owner = tenants;
+        memcpy(tenant->id, id.p, id.n);
+        tenant->id_n = id.n;
+        tenant->created_at_us = record->created_at_us;
+    }
+    return tenant;
+}
+
+/* Notes what the registry says. What was cached stays if it is the same namespace still, and not
+ * one of that id that was deleted and created again. `fresh` is used if needed, else left. */
+static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant **fresh,
+                                       const struct weir_namespace_record *record,
+                                       struct weir_tenant *gone[2])
+{
+    struct weir_tenant **at = find_locked(tenants, weir_tenant_id(*fresh));
+    struct weir_tenant *tenant = *at;
+    if (tenant != NULL && tenant->created_at_us != record->created_at_us) {
+        gone[0] = unlist_locked(tenants, at);
+        tenant = NULL;
+    }
+    if (tenant == NULL) {
+        if (tenants->n >= WEIR_TENANTS_CACHED_MAX) {
+            gone[1] = evict_locked(tenants);
+        }
+        tenant = *fresh;
+        *fresh = NULL;
+        struct weir_tenant **bucket = bucket_of(tenants, weir_tenant_id(tenant));
+        tenant->next = *bucket;
+        *bucket = tenant;
+        tenant->is_listed = true;
+        tenant->refs = 1;
+        tenants->n++;
+    }
+    tenant->token_hash = record->token_hash;
+    tenant->read_at_us = weir_monotonic_us();
+    return tenant;
+}
+
+/* NULL where the registry has changed since it was read: then it must be read again. */
+static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant *fresh,
+                                const struct weir_namespace_record *record, uint64_t changes,
+                                struct weir_token_hash *hash)
+{
+    struct weir_tenant *gone[2] = {NULL, NULL};
+    struct weir_tenant *tenant = NULL;
+    (void)pthread_mutex_lock(&tenants->lock);
+    if (tenants->changes == changes) {
+        tenant = take_locked(note_locked(tenants, &fresh, record, gone), hash);
+    }
+    (void)pthread_mutex_unlock(&tenants->lock);
+    free(fresh);
+    for (size_t i = 0; i < WEIR_COUNTOF(gone); i++) {
+        if (gone[i] != NULL) {
+            destroy(gone[i]);
+        }
+    }
+    return tenant;
+}
+
+static void drop(struct weir_tenants *tenants, struct weir_slice id, bool is_change)
+{
+    struct weir_tenant *last = NULL;
+    (void)pthread_mutex_lock(&tenants->lock);
+    tenants->changes += is_change;
+    struct weir_tenant **at = find_locked(tenants, id);
+    if (*at != NULL) {
+        last = unlist_locked(tenants, at);
+    }
+    (void)pthread_mutex_unlock(&tenants->lock);
+    if (last != NULL) {
+        destroy(last);
+    }
+}
+
+weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
+                              int64_t max_age_us, struct weir_arena *arena,
+                              struct weir_tenant **tenant, struct weir_token_hash *token_hash,
+                              bool *is_fresh, struct weir_error *err)
+{
+    uint64_t changes = 0;
+    *is_fresh = false;
+    *tenant = find_cached(tenants, id, max_age_us, token_hash, &changes);
+    while (*tenant == NULL) {
+        struct weir_namespace_record record;
+        *is_fresh = true;
+        const weir_status st = weir_namespace_find(tenants->store, id, arena, &record, err);
+        if (st == WEIR_NAMESPACE_NOT_FOUND) {
+            drop(tenants, id, false);
+        }
+        if (st != WEIR_OK) {
+            return st;
+        }
+        struct weir_tenant *fresh = make(tenants, id, &record);
+        if (fresh == NULL) {
+            return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        }
+        *tenant = note(tenants, fresh, &record, changes, token_hash);
+        if (*tenant == NULL) {
+            (void)pthread_mutex_lock(&tenants->lock);
+            changes = tenants->changes;
+            (void)pthread_mutex_unlock(&tenants->lock);
+        }
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_tenant_open(struct weir_tenant *tenant, struct weir_error *err)
+{
+    if (atomic_load_explicit(&tenant->ns, memory_order_acquire) != NULL) {
+        return WEIR_OK;
+    }
+    struct weir_namespace *ns = NULL;
+    const weir_status st =
+        weir_namespace_open(tenant->owner->store, weir_tenant_id(tenant), &ns, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_namespace *none = NULL;
+    if (atomic_compare_exchange_strong(&tenant->ns, &none, ns)) {
+        atomic_fetch_add(&tenant->owner->open, 1);
+    } else {
+        weir_namespace_release(ns);
+    }
+    return WEIR_OK;
+}
+
+void weir_tenant_hold(struct weir_tenant *tenant)
+{
+    (void)pthread_mutex_lock(&tenant->owner->lock);
+    tenant->refs++;
+    (void)pthread_mutex_unlock(&tenant->owner->lock);
+}
+
+void weir_tenant_release(struct weir_tenant *tenant)
+{
+    if (tenant == NULL) {
+        return;
+    }
+    struct weir_tenants *tenants = tenant->owner;
+    (void)pthread_mutex_lock(&tenants->lock);
+    struct weir_tenant *last = drop_locked(tenant);
+    (void)pthread_mutex_unlock(&tenants->lock);
+    if (last != NULL) {
+        destroy(last);
+    }
+}
+
+/* Whoever has read the registry before the change must not note what he read after it. */
+void weir_tenants_forget(struct weir_tenants *tenants, struct weir_slice id)
+{
+    drop(tenants, id, true);
+}
+
+size_t weir_tenants_open_count(const struct weir_tenants *tenants)
+{
+    return atomic_load(&tenants->open);
+}

@@ -1,0 +1,83 @@
+/* The namespaces that are in use, with what authentication and calls need of them at hand.
+ *
+ * A tenant is the server's view of one namespace: the hash of its token and, once a call works in
+ * it, the store's handle. Tenants are looked up by id and cached; what was read from the registry
+ * counts for at most a second (WEIR_TENANT_TTL_US), which bounds how long another process's
+ * rotation or deletion goes unnoticed. This process's own take effect at once through
+ * weir_tenants_forget.
+ *
+ * Thread-safe. Tenants are counted: whoever gets one releases it. Looking up may block on the
+ * store. */
+#ifndef WEIR_SERVER_TENANTS_H
+#define WEIR_SERVER_TENANTS_H
+
+#include "server/queue.h"
+#include "store/store.h"
+
+enum { WEIR_TENANT_TTL_US = 1000 * 1000, WEIR_TENANTS_CACHED_MAX = 1024 };
+
+struct weir_tenants;
+
+struct weir_tenant {
+    struct weir_tenants *owner;
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n;
+    int64_t created_at_us;
+
+    /* Guarded by the owner's lock. */
+    struct weir_token_hash token_hash;
+    int64_t read_at_us;  // when the registry said so, monotonic
+    size_t refs;
+    bool is_listed;            // found by id; counts as one of refs
+    struct weir_tenant *next;  // in its bucket
+
+    _Atomic(struct weir_namespace *) ns;  // NULL until somebody works in it
+
+    /* Of the one thread that leads the namespace's lane; see dispatch.c. */
+    struct weir_job lane_job;
+    struct weir_queue *lane_queue;
+};
+
+struct weir_tenants *weir_tenants_new(struct weir_store *store);
+
+/* No tenant is in use any more. Releases all handles. */
+void weir_tenants_free(struct weir_tenants *tenants);
+
+/* The tenant of an id and the hash of its token, as the registry has or had it at most `max_age_us`
+ * ago. *is_fresh tells whether the registry was read now. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE
+ * and what else the store says. `arena` is used for a while. */
+weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
+                              int64_t max_age_us, struct weir_arena *arena,
+                              struct weir_tenant **tenant, struct weir_token_hash *token_hash,
+                              bool *is_fresh, struct weir_error *err);
+
+/* Makes sure that tenant->ns is there. NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE, DATA_CORRUPT. */
+weir_status weir_tenant_open(struct weir_tenant *tenant, struct weir_error *err);
+
+/* One more reference. */
+void weir_tenant_hold(struct weir_tenant *tenant);
+void weir_tenant_release(struct weir_tenant *tenant);
+
+/* Drops what is known of an id, because its registry entry has just changed or gone. */
+void weir_tenants_forget(struct weir_tenants *tenants, struct weir_slice id);
+
+/* How many namespaces have an open handle. */
+size_t weir_tenants_open_count(const struct weir_tenants *tenants);
+
+static inline struct weir_tenant *weir_tenant_of_lane_job(struct weir_job *job)
+{
+    return (struct weir_tenant *)(void *)((char *)job - offsetof(struct weir_tenant, lane_job));
+}
+
+/* The store's handle, once weir_tenant_open has been OK. */
+static inline struct weir_namespace *weir_tenant_ns(struct weir_tenant *tenant)
+{
+    return atomic_load_explicit(&tenant->ns, memory_order_acquire);
+}
+
+static inline struct weir_slice weir_tenant_id(const struct weir_tenant *tenant)
+{
+    return weir_slice(tenant->id, tenant->id_n);
+}
+
+#endif

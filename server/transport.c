@@ -1,0 +1,295 @@
+#include "server/transport_int.h"
+
+#include "server/tls_config.h"
+#include "weir/rules/time_text.h"
+
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/supplemental/tls/tls.h>
+#include <nng/supplemental/util/platform.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+    /* Exchanges beyond the calls in flight: what refusals are made with. */
+    RESERVE = 64,
+    /* A request's SP header: four bytes for each device it passes. */
+    HEADER_ROOM = 64,
+    SWEEP_MS = 1000,
+    /* A connection that takes no reply for so long does not read. */
+    STUCK_US = 10 * 1000 * 1000,
+    STUCK_AT_ONCE = 64
+};
+
+static weir_status unavailable(struct weir_error *err, const char *what, int rv)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", what, nng_strerror(rv));
+}
+
+/* ---- exchanges ---- */
+
+static struct weir_exchange_block *block_with_room(struct weir_transport *t)
+{
+    if (t->blocks == NULL || t->blocks->n == WEIR_EXCHANGE_BLOCK) {
+        struct weir_exchange_block *block = malloc(sizeof *block);
+        if (block == NULL) {
+            return NULL;
+        }
+        block->n = 0;
+        block->next = t->blocks;
+        t->blocks = block;
+    }
+    return t->blocks;
+}
+
+bool weir_transport_grow(struct weir_transport *t, size_t n)
+{
+    bool is_open = true;
+    (void)pthread_mutex_lock(&t->grow_lock);
+    for (size_t i = 0; i < n && is_open; i++) {
+        struct weir_exchange_block *block = block_with_room(t);
+        is_open = block != NULL && weir_exchange_open(&block->exchanges[block->n], t, t->socket);
+        if (is_open) {
+            block->n++;
+            atomic_fetch_add_explicit(&t->opened, 1, memory_order_relaxed);
+        }
+    }
+    (void)pthread_mutex_unlock(&t->grow_lock);
+    return is_open;
+}
+
+static void free_exchanges(struct weir_transport *t)
+{
+    while (t->blocks != NULL) {
+        struct weir_exchange_block *block = t->blocks;
+        t->blocks = block->next;
+        for (size_t i = 0; i < block->n; i++) {
+            weir_exchange_fini(&block->exchanges[i]);
+        }
+        free(block);
+    }
+}
+
+/* ---- connections ---- */
+
+static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *context)
+{
+    struct weir_transport *t = context;
+    if (event == NNG_PIPE_EV_ADD_PRE) {
+        (void)weir_peers_add(&t->peers, pipe.id);
+    } else if (event == NNG_PIPE_EV_REM_POST) {
+        weir_peers_remove(&t->peers, pipe.id);
+    }
+}
+
+static void close_pipe(struct weir_transport *t, uint32_t pipe_id)
+{
+    weir_log_say(t->log, WEIR_LOG_WARN, "closing connection %u: it does not read its replies",
+                 pipe_id);
+    (void)nng_pipe_close((nng_pipe){.id = pipe_id});
+}
+
+void weir_transport_relieve(struct weir_transport *t)
+{
+    const uint32_t pipe_id = weir_peers_greediest(&t->peers, RESERVE / 2);
+    if (pipe_id != 0) {
+        close_pipe(t, pipe_id);
+    }
+}
+
+static void sweep(void *context)
+{
+    struct weir_transport *t = context;
+    if (nng_aio_result(t->sweep) != 0 || atomic_load(&t->is_closing)) {
+        return;
+    }
+    uint32_t stuck[STUCK_AT_ONCE];
+    const size_t n =
+        weir_peers_stuck(&t->peers, weir_monotonic_us() - STUCK_US, stuck, STUCK_AT_ONCE);
+    for (size_t i = 0; i < n; i++) {
+        close_pipe(t, stuck[i]);
+    }
+    nng_sleep_aio(SWEEP_MS, t->sweep);
+}
+
+/* ---- the socket ---- */
+
+/* Every option is set before a listener exists, which inherits it. nng itself allocates what a
+ * length header claims, so the bound on that is the first thing. */
+static int set_socket_options(nng_socket socket, const struct weir_config *config)
+{
+    const size_t most = (size_t)config->limits.request_bytes + HEADER_ROOM;
+    int rv = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
+    if (rv == 0) {
+        rv = nng_socket_set_bool(socket, NNG_OPT_TCP_KEEPALIVE, true);
+    }
+    return rv == NNG_ENOTSUP ? 0 : rv;
+}
+
+static weir_status open_socket(struct weir_transport *t, const struct weir_config *config,
+                               struct weir_error *err)
+{
+    int rv = nng_rep0_open(&t->socket);
+    if (rv != 0) {
+        return unavailable(err, "no socket", rv);
+    }
+    rv = set_socket_options(t->socket, config);
+    if (rv == 0) {
+        rv = nng_pipe_notify(t->socket, NNG_PIPE_EV_ADD_PRE, pipe_event, t);
+    }
+    if (rv == 0) {
+        rv = nng_pipe_notify(t->socket, NNG_PIPE_EV_REM_POST, pipe_event, t);
+    }
+    if (rv == 0) {
+        rv = nng_aio_alloc(&t->sweep, sweep, t);
+    }
+    return rv == 0 ? WEIR_OK : unavailable(err, "cannot set up the socket", rv);
+}
+
+/* ---- listeners ---- */
+
+/* nng deletes whatever is at the path when it cannot bind to it. */
+static weir_status prepare_ipc(const struct weir_listen_url *url, const struct weir_config *config,
+                               nng_listener listener, struct weir_error *err)
+{
+    struct stat st;
+    const char *path = (const char *)url->path.p;
+    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        return weir_fail(err, WEIR_INVALID_REQUEST,
+                         "cannot listen on '%s': there is a file that is no socket", url->text);
+    }
+    const int rv =
+        nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, (int)config->ipc_permissions);
+    return rv == 0 ? WEIR_OK : unavailable(err, url->text, rv);
+}
+
+static weir_status prepare_tls(const struct weir_listen_url *url, const struct weir_config *config,
+                               nng_listener listener, struct weir_error *err)
+{
+    nng_tls_config *tls = NULL;
+    const weir_status st = weir_tls_config_load(config, &tls, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    const int rv = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, tls);
+    nng_tls_config_free(tls);
+    return rv == 0 ? WEIR_OK : unavailable(err, url->text, rv);
+}
+
+static weir_status prepare(const struct weir_listen_url *url, const struct weir_config *config,
+                           nng_listener listener, struct weir_error *err)
+{
+    switch (url->kind) {
+    case WEIR_TRANSPORT_IPC:
+        return prepare_ipc(url, config, listener, err);
+    case WEIR_TRANSPORT_TLS:
+        return prepare_tls(url, config, listener, err);
+    case WEIR_TRANSPORT_WS:
+        /* Clients that do not split messages into frames, libnanomsg among them, may send as much
+         * as all others. */
+        (void)nng_listener_set_size(listener, NNG_OPT_WS_RECVMAXFRAME,
+                                    (size_t)config->limits.request_bytes + HEADER_ROOM);
+        return WEIR_OK;
+    case WEIR_TRANSPORT_TCP:
+    case WEIR_TRANSPORT_INPROC:
+        break;
+    }
+    return WEIR_OK;
+}
+
+static weir_status start_listener(const struct weir_listen_url *url,
+                                  const struct weir_config *config, struct weir_transport *t,
+                                  struct weir_error *err)
+{
+    nng_listener listener;
+    int rv = nng_listener_create(&listener, t->socket, url->text);
+    if (rv != 0) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': %s", url->text,
+                         nng_strerror(rv));
+    }
+    const weir_status st = prepare(url, config, listener, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    rv = nng_listener_start(listener, 0);
+    if (rv != 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot listen on '%s': %s", url->text,
+                         nng_strerror(rv));
+    }
+    int port = url->port;
+    if (port == 0) {
+        (void)nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port);
+    }
+    weir_listen_url_format(url, port, t->urls[t->listeners_n]);
+    t->listeners_n++;
+    return WEIR_OK;
+}
+
+static weir_status start_listeners(struct weir_transport *t, const struct weir_config *config,
+                                   struct weir_error *err)
+{
+    for (size_t i = 0; i < config->listen_n; i++) {
+        struct weir_listen_url url;
+        weir_status st = weir_listen_url_parse(config->listen[i], &url, err);
+        if (st == WEIR_OK) {
+            st = start_listener(&url, config, t, err);
+        }
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+    return WEIR_OK;
+}
+
+/* ---- the whole ---- */
+
+weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
+                                weir_arrived arrived, void *context,
+                                struct weir_transport **transport, struct weir_error *err)
+{
+    struct weir_transport *t = calloc(1, sizeof *t);
+    if (t == NULL || !weir_peers_init(&t->peers)) {
+        free(t);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for the listeners");
+    }
+    (void)pthread_mutex_init(&t->grow_lock, NULL);
+    t->log = log;
+    t->arrived = arrived;
+    t->context = context;
+    *transport = t;
+    weir_status st = open_socket(t, config, err);
+    if (st == WEIR_OK && !weir_transport_grow(t, (size_t)config->max_calls + RESERVE)) {
+        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for %lld calls",
+                       (long long)config->max_calls);
+    }
+    if (st == WEIR_OK) {
+        st = start_listeners(t, config, err);
+    }
+    if (st != WEIR_OK) {
+        weir_transport_close(t);
+        *transport = NULL;
+        return st;
+    }
+    nng_sleep_aio(SWEEP_MS, t->sweep);
+    return WEIR_OK;
+}
+
+const char *weir_transport_url(const struct weir_transport *t, size_t i)
+{
+    return i < t->listeners_n ? t->urls[i] : NULL;
+}
+
+void weir_transport_close(struct weir_transport *t)
+{
+    atomic_store(&t->is_closing, true);
+    if (t->sweep != NULL) {
+        nng_aio_stop(t->sweep);
+        nng_aio_free(t->sweep);
+    }
+    (void)nng_close(t->socket);
+    free_exchanges(t);
+    weir_peers_fini(&t->peers);
+    (void)pthread_mutex_destroy(&t->grow_lock);
+    free(t);
+}

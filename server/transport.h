@@ -1,0 +1,32 @@
+/* The server's side of nng: one REP socket, all its listeners, and the exchanges that serve them.
+ *
+ * A request that arrives is handed to `arrived` on a thread of nng, with the exchange that now owns
+ * it; `arrived` must not block. There are always more exchanges receiving than calls can be in
+ * flight, so that a request too many can be refused instead of waiting. Connections whose replies
+ * nobody reads are closed. */
+#ifndef WEIR_SERVER_TRANSPORT_H
+#define WEIR_SERVER_TRANSPORT_H
+
+#include "server/config.h"
+#include "server/exchange.h"
+#include "server/log.h"
+
+struct weir_transport;
+
+typedef void (*weir_arrived)(void *context, struct weir_exchange *exchange);
+
+/* Opens the socket, its exchanges and every listener of the configuration. INVALID_REQUEST (a URL,
+ * a certificate) or BACKEND_UNAVAILABLE (an address in use, no resources) with a text that says
+ * which. Requests may arrive before it returns. */
+weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
+                                weir_arrived arrived, void *context,
+                                struct weir_transport **transport, struct weir_error *err);
+
+/* Where listener `i` really is, in static storage of the transport; NULL past the last. */
+const char *weir_transport_url(const struct weir_transport *transport, size_t i);
+
+/* Closes everything. Every exchange has been sent or abandoned; replies that nng still holds may be
+ * lost. */
+void weir_transport_close(struct weir_transport *transport);
+
+#endif

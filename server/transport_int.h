@@ -1,0 +1,44 @@
+/* The transport as its own files see it. */
+#ifndef WEIR_SERVER_TRANSPORT_INT_H
+#define WEIR_SERVER_TRANSPORT_INT_H
+
+#include "server/exchange_int.h"
+#include "server/listen_url.h"
+#include "server/transport.h"
+
+enum { WEIR_EXCHANGE_BLOCK = 256 };
+
+/* Exchanges are never freed while the socket is open, so they come in blocks that stay in place. */
+struct weir_exchange_block {
+    struct weir_exchange_block *next;
+    size_t n;
+    struct weir_exchange exchanges[WEIR_EXCHANGE_BLOCK];
+};
+
+struct weir_transport {
+    nng_socket socket;
+    const struct weir_log *log;
+    weir_arrived arrived;
+    void *context;
+
+    struct weir_peers peers;
+    pthread_mutex_t
+        grow_lock;  // guards blocks; held while contexts are opened, never in a callback
+    struct weir_exchange_block *blocks;
+    atomic_size_t opened;     // exchanges in all
+    atomic_size_t receiving;  // of them, those that wait for a request
+    atomic_bool is_closing;
+    nng_aio *sweep;  // looks for connections that do not read
+
+    size_t listeners_n;
+    char urls[WEIR_LISTEN_MAX][WEIR_URL_BYTES_MAX];
+};
+
+/* Opens `n` more exchanges. False without resources. */
+bool weir_transport_grow(struct weir_transport *transport, size_t n);
+
+/* Called when the last exchange has taken a request: makes room at the expense of a connection that
+ * does not read. */
+void weir_transport_relieve(struct weir_transport *transport);
+
+#endif

@@ -1,0 +1,24 @@
+/* The threads that run jobs. A job may block on the store; it holds up its own worker only. */
+#ifndef WEIR_SERVER_WORKERS_H
+#define WEIR_SERVER_WORKERS_H
+
+#include "server/queue.h"
+#include "weir/base/status.h"
+
+enum { WEIR_WORKERS_MAX = 256 };
+
+struct weir_workers {
+    struct weir_queue *queue;
+    pthread_t threads[WEIR_WORKERS_MAX];
+    size_t n;
+};
+
+/* Starts `n` threads. BACKEND_UNAVAILABLE where the system gives none; those already started are
+ * ended. */
+weir_status weir_workers_start(struct weir_workers *workers, struct weir_queue *queue, size_t n,
+                               struct weir_error *err);
+
+/* Closes the queue and waits until all jobs have run. */
+void weir_workers_stop(struct weir_workers *workers);
+
+#endif
