@@ -195,7 +195,7 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
       "SELECT next_global_position - 1, message_count, stream_count FROM counters WHERE one = 1")  \
     X(NEWEST_TIME, "SELECT time_us FROM messages ORDER BY global_position DESC LIMIT 1")           \
     X(LIST_STREAMS,                                                                                \
-      "SELECT name, version, last_time_us FROM streams WHERE name >= ?1 AND name > ?2 "            \
+      "SELECT name, version, last_time_us FROM streams WHERE name >= ?1 AND name <> ?2 "           \
       "ORDER BY name LIMIT ?3")                                                                    \
     X(LIST_CATEGORIES, "SELECT name, stream_count, message_count FROM categories ORDER BY name")   \
     X(COUNT_CATEGORIES, "SELECT count(*) FROM categories")

@@ -91,14 +91,24 @@ static weir_status take_stream(struct page *page, sqlite3_stmt *statement, bool 
     return WEIR_OK;
 }
 
+/* Bytewise, as the index orders names. */
+static bool is_before(struct weir_slice a, struct weir_slice b)
+{
+    const size_t n = a.n < b.n ? a.n : b.n;
+    const int order = n == 0 ? 0 : memcmp(a.p, b.p, n);
+    return order < 0 || (order == 0 && a.n < b.n);
+}
+
 /* All names with a prefix stand together from the prefix itself on, so the search begins there, or
- * behind `after`, and ends at the first name without it. */
+ * at `after`, which is left out, and ends at the first name without the prefix. */
 static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *statement,
                                 struct page *page, struct weir_error *err)
 {
-    int rc = weir_sqlite_bind_text(statement, 1, or_empty(page->query->prefix));
+    const struct weir_slice prefix = or_empty(page->query->prefix);
+    const struct weir_slice after = or_empty(page->query->after);
+    int rc = weir_sqlite_bind_text(statement, 1, is_before(prefix, after) ? after : prefix);
     if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 2, or_empty(page->query->after));
+        rc = weir_sqlite_bind_text(statement, 2, after);
     }
     (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)page->query->limit + 1);
     bool is_end = false;

@@ -235,7 +235,7 @@ BEGIN
 
     SELECT CASE WHEN m.id IS NOT NULL OR EXISTS (
                     SELECT FROM @.stored AS p
-                    WHERE p.stream_name = r.stream AND p.position = r.position AND p.id <> r.id)
+                    WHERE p.stream_name = r.stream AND p.position = r.position)
                 THEN 'position ' || r.at
                 ELSE 'id ' || r.at || (
                     SELECT ' ' || i.position || ' ' || i.global_position || ' ' || i.stream_name

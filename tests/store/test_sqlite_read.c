@@ -1,0 +1,626 @@
+/* Reads and listings on SQLite: what is selected, where to go on, what is cut, how it is found. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/sqlite/sqlite_int.h"
+#include "weir/rules/limits.h"
+#include "weir/rules/stream_name.h"
+
+#include <stdio.h>
+
+/* ---- what the tests read: 12 messages ----
+ *
+ * global  1    2    3    4    5    6    7    8    9    10   11   12
+ * stream  a-1  a-1  b-1  a-2  a-1  a    b-1  a-1  a-2  -x   a-1  b-1
+ * type    A    B    A    A    A    B    B    A    B    A    B    A
+ * corr.   -    w    w    -    v    w    -    -    w    w    -    ""   */
+
+struct example {
+    const char *stream;
+    const char *type;
+    const char *correlation;
+};
+
+static const struct example examples[] = {
+    {"a-1", "A", NULL}, {"a-1", "B", "w"}, {"b-1", "A", "w"},  {"a-2", "A", NULL},
+    {"a-1", "A", "v"},  {"a", "B", "w"},   {"b-1", "B", NULL}, {"a-1", "A", NULL},
+    {"a-2", "B", "w"},  {"-x", "A", "w"},  {"a-1", "B", NULL}, {"b-1", "A", ""},
+};
+
+static void put_examples(void)
+{
+    for (size_t i = 0; i < WEIR_COUNTOF(examples); i++) {
+        struct weir_new_message message = message_of(i + 1, "{}");
+        message.type = weir_slice_of(examples[i].type);
+        message.correlation = weir_slice_of(examples[i].correlation);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, examples[i].stream, ANY, &message, 1, &written), WEIR_OK);
+    }
+}
+
+static void assert_globals(const int64_t *globals, size_t n)
+{
+    ck_assert_uint_eq(fx.rows.n, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct weir_row *row = &fx.rows.rows[i];
+        ck_assert_int_eq(row->global_position, globals[i]);
+        ck_assert(weir_slice_is(row->stream, examples[globals[i] - 1].stream));
+        ck_assert(weir_slice_is(row->type, examples[globals[i] - 1].type));
+    }
+}
+
+/* ---- which messages, and where to go on ---- */
+
+enum { STREAM = WEIR_SELECT_STREAM, CATEGORY = WEIR_SELECT_CATEGORY, ALL = WEIR_SELECT_ALL };
+enum { NEWEST = 1, BACK = 2, GLOBAL = 4, UNLIMITED = 8 };
+
+static const struct {
+    int selector;
+    const char *name;
+    int flags;
+    int64_t from;
+    int64_t max;
+    const char *types;        // letters
+    const char *correlation;  // NULL: no filter
+    int64_t globals[8];       // expected, 0 ends
+    int64_t next;
+    bool is_truncated;
+} reads[] = {
+    /* streams: positions of a-1 are 0..4 at global 1 2 5 8 11 */
+    {STREAM, "a-1", 0, 0, 100, "", NULL, {1, 2, 5, 8, 11}, 5, false},
+    {STREAM, "a-1", 0, 0, 2, "", NULL, {1, 2}, 2, false},
+    {STREAM, "a-1", 0, 0, 5, "", NULL, {1, 2, 5, 8, 11}, 5, false},
+    {STREAM, "a-1", 0, 3, 100, "", NULL, {8, 11}, 5, false},
+    {STREAM, "a-1", 0, 5, 100, "", NULL, {0}, 5, false},
+    {STREAM, "a-1", 0, 99, 100, "", NULL, {0}, 99, false},
+    {STREAM, "a-1", 0, INT64_MAX, 100, "", NULL, {0}, INT64_MAX, false},
+    {STREAM, "a-1", 0, -7, 1, "", NULL, {1}, 1, false},
+    {STREAM, "a-1", 0, INT64_MIN, 1, "", NULL, {1}, 1, false},
+    {STREAM, "a-1", 0, 2, 0, "", NULL, {0}, 2, false},
+    {STREAM, "none", 0, 0, 100, "", NULL, {0}, 0, false},
+    {STREAM, "none", 0, 6, 100, "", NULL, {0}, 6, false},
+    {STREAM, "a-1", 0, 0, 100, "B", NULL, {2, 11}, 5, false},
+    {STREAM, "a-1", 0, 0, 2, "B", NULL, {2, 11}, 5, false},
+    {STREAM, "a-1", 0, 0, 1, "B", NULL, {2}, 2, false},
+    {STREAM, "a-1", 0, 2, 3, "C", NULL, {0}, 5, false},
+    {STREAM, "a-1", 0, 0, 100, "CAB", NULL, {1, 2, 5, 8, 11}, 5, false},
+    {STREAM, "a-1", UNLIMITED, 0, 3, "", NULL, {1, 2, 5}, 3, true},
+    {STREAM, "a-1", UNLIMITED, 0, 5, "", NULL, {1, 2, 5, 8, 11}, 5, false},
+    {STREAM, "a-1", UNLIMITED, 0, 1, "B", NULL, {2}, 2, true},
+    /* streams from a global position: the next position is one of the stream all the same */
+    {STREAM, "a-1", GLOBAL, 3, 100, "", NULL, {5, 8, 11}, 5, false},
+    {STREAM, "a-1", GLOBAL, 2, 2, "", NULL, {2, 5}, 3, false},
+    {STREAM, "a-1", GLOBAL, 12, 100, "", NULL, {0}, 5, false},
+    {STREAM, "a-1", GLOBAL, 1000, 100, "", NULL, {0}, 5, false},
+    {STREAM, "a-1", GLOBAL, -1, 1, "", NULL, {1}, 1, false},
+    {STREAM, "none", GLOBAL, 3, 100, "", NULL, {0}, 0, false},
+    {STREAM, "a-1", GLOBAL | BACK, 6, 100, "", NULL, {5, 2, 1}, -1, false},
+    /* streams backwards */
+    {STREAM, "a-1", BACK, 2, 100, "", NULL, {5, 2, 1}, -1, false},
+    {STREAM, "a-1", BACK, 2, 2, "", NULL, {5, 2}, 0, false},
+    {STREAM, "a-1", BACK, 99, 1, "", NULL, {11}, 3, false},
+    {STREAM, "a-1", BACK, INT64_MAX, 1, "", NULL, {11}, 3, false},
+    {STREAM, "a-1", BACK, -1, 100, "", NULL, {0}, -1, false},
+    {STREAM, "a-1", BACK, INT64_MIN, 100, "", NULL, {0}, INT64_MIN, false},
+    {STREAM, "a-1", BACK | NEWEST, 0, 1, "", NULL, {11}, 3, false},
+    {STREAM, "a-1", BACK | NEWEST, 0, 1, "A", NULL, {8}, 2, false},
+    {STREAM, "a-1", BACK, 3, 1, "C", NULL, {0}, 3, false},
+    {STREAM, "none", BACK | NEWEST, 0, 1, "", NULL, {0}, -1, false},
+    {STREAM, "a-1", BACK | UNLIMITED, 4, 4, "", NULL, {11, 8, 5, 2}, 0, true},
+    /* categories */
+    {CATEGORY, "a", 0, 1, 100, "", NULL, {1, 2, 4, 5, 6, 8, 9, 11}, 13, false},
+    {CATEGORY, "a", 0, 0, 3, "", NULL, {1, 2, 4}, 5, false},
+    {CATEGORY, "a", 0, INT64_MIN, 1, "", NULL, {1}, 2, false},
+    {CATEGORY, "a", 0, 9, 100, "", NULL, {9, 11}, 13, false},
+    {CATEGORY, "a", 0, 12, 100, "", NULL, {0}, 13, false},
+    {CATEGORY, "a", 0, 13, 100, "", NULL, {0}, 13, false},
+    {CATEGORY, "a", 0, 500, 100, "", NULL, {0}, 500, false},
+    {CATEGORY, "a", 0, 5, 0, "", NULL, {0}, 5, false},
+    {CATEGORY, "none", 0, 1, 100, "", NULL, {0}, 13, false},
+    {CATEGORY, "A", 0, 1, 100, "", NULL, {0}, 13, false},
+    {CATEGORY, "", 0, 1, 100, "", NULL, {10}, 13, false},
+    {CATEGORY, "a", 0, 1, 100, "B", NULL, {2, 6, 9, 11}, 13, false},
+    {CATEGORY, "a", 0, 1, 2, "B", NULL, {2, 6}, 7, false},
+    {CATEGORY, "a", 0, 1, 100, "", "w", {2, 6, 9}, 13, false},
+    {CATEGORY, "a", 0, 3, 1, "", "w", {6}, 7, false},
+    {CATEGORY, "a", 0, 1, 100, "B", "v", {0}, 13, false},
+    {CATEGORY, "b", 0, 1, 100, "", "", {12}, 13, false},
+    {CATEGORY, "a", UNLIMITED, 1, 3, "", "w", {2, 6, 9}, 10, false},
+    {CATEGORY, "a", UNLIMITED, 1, 2, "", "w", {2, 6}, 7, true},
+    {CATEGORY, "a", BACK | NEWEST, 0, 2, "", NULL, {11, 9}, 8, false},
+    {CATEGORY, "a", BACK, 8, 100, "", "w", {6, 2}, 1, false},
+    {CATEGORY, "a", BACK, 0, 100, "", NULL, {0}, 0, false},
+    {CATEGORY, "none", BACK | NEWEST, 0, 100, "", NULL, {0}, 12, false},
+    /* the whole namespace */
+    {ALL, NULL, 0, 1, 3, "", NULL, {1, 2, 3}, 4, false},
+    {ALL, NULL, 0, 10, 100, "", NULL, {10, 11, 12}, 13, false},
+    {ALL, NULL, 0, 13, 100, "", NULL, {0}, 13, false},
+    {ALL, NULL, 0, 1, 100, "", "w", {2, 3, 6, 9, 10}, 13, false},
+    {ALL, NULL, 0, 4, 2, "B", "w", {6, 9}, 10, false},
+    {ALL, NULL, BACK | NEWEST, 0, 2, "", NULL, {12, 11}, 10, false},
+    {ALL, NULL, BACK, 3, 100, "A", NULL, {3, 1}, 0, false},
+};
+
+START_TEST(a_read_selects_and_says_where_to_go_on)
+{
+    put_examples();
+    struct weir_slice types[8];
+    struct weir_query query = {.selector = (enum weir_selector)reads[_i].selector,
+                               .name = weir_slice_of(reads[_i].name),
+                               .is_backward = (reads[_i].flags & BACK) != 0,
+                               .is_from_newest = (reads[_i].flags & NEWEST) != 0,
+                               .is_from_global = (reads[_i].flags & GLOBAL) != 0,
+                               .is_unlimited = (reads[_i].flags & UNLIMITED) != 0,
+                               .from = reads[_i].from,
+                               .max_messages = reads[_i].max,
+                               .max_bytes = SIZE_MAX,
+                               .types = types,
+                               .types_n = strlen(reads[_i].types),
+                               .correlation = weir_slice_of(reads[_i].correlation),
+                               .deadline_us = INT64_MAX};
+    for (size_t t = 0; t < query.types_n; t++) {
+        types[t] = weir_slice(reads[_i].types + t, 1);
+    }
+    size_t n = 0;
+    while (reads[_i].globals[n] != 0 && ++n < WEIR_COUNTOF(reads[_i].globals)) {
+    }
+    must_read(fx.ns, &query);
+    assert_globals(reads[_i].globals, n);
+    ck_assert_int_eq(fx.rows.next_position, reads[_i].next);
+    ck_assert(fx.rows.is_truncated == reads[_i].is_truncated);
+}
+END_TEST
+
+START_TEST(an_empty_namespace_is_read)
+{
+    struct weir_query query = query_all();
+    query.from = 1;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    ck_assert_int_eq(fx.rows.next_position, 1);
+    query.is_backward = true;
+    query.is_from_newest = true;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    ck_assert_int_eq(fx.rows.next_position, 0);
+    ck_assert_int_eq(must_head(fx.ns), 0);
+}
+END_TEST
+
+START_TEST(many_types_are_one_filter)
+{
+    put_examples();
+    char names[WEIR_READ_TYPES_MAX][8];
+    struct weir_slice types[WEIR_READ_TYPES_MAX];
+    for (size_t t = 0; t < WEIR_READ_TYPES_MAX; t++) {
+        (void)snprintf(names[t], sizeof names[t], "X%zu", t);
+        types[t] = weir_slice_of(names[t]);
+    }
+    types[(size_t)_i - 1] = weir_slice_of("B");
+    struct weir_query query = query_category("a");
+    query.types = types;
+    query.types_n = (size_t)_i;
+    must_read(fx.ns, &query);
+    static const int64_t globals[] = {2, 6, 9, 11};
+    assert_globals(globals, 4);
+}
+END_TEST
+
+START_TEST(headers_leave_data_and_metadata_out)
+{
+    put_examples();
+    struct weir_query query = query_category("a");
+    query.is_headers_only = true;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 8);
+    ck_assert_ptr_null(fx.rows.rows[0].data.p);
+    ck_assert(weir_slice_is(fx.rows.rows[1].type, "B"));
+}
+END_TEST
+
+/* ---- consumer groups ---- */
+
+START_TEST(group_members_share_the_streams_with_ids)
+{
+    static const int64_t sizes[] = {1, 2, 3, 16, 40000, INT64_MAX};
+    const int64_t size = sizes[_i];
+    char name[32];
+    for (int s = 0; s < 40; s++) {
+        (void)snprintf(name, sizeof name, s == 7 ? "g" : s == 8 ? "g-" : "g-%d+%d", s, s % 3);
+        must_put(fx.ns, name, 2);
+    }
+    struct weir_query query = query_category("g");
+    query.group_size = size;
+    size_t total = 0;
+    const struct weir_slice ids[] = {weir_slice_of("3"), weir_slice_of("")};
+    for (int64_t m = 0; m < (size < 20 ? size : 2); m++) {
+        query.group_member = size < 20 ? m : weir_hash_member(weir_hash_64(ids[m]), size);
+        must_read(fx.ns, &query);
+        for (size_t i = 0; i < fx.rows.n; i++) {
+            ck_assert_int_eq(weir_name_member(fx.rows.rows[i].stream, size), query.group_member);
+        }
+        total += fx.rows.n;
+    }
+    ck_assert_uint_eq(total, size < 20 ? 78 : 4);  // all but those of the stream "g"
+}
+END_TEST
+
+START_TEST(a_group_is_filtered_before_the_batch_is_full)
+{
+    must_put(fx.ns, "g-1", 50);
+    must_put(fx.ns, "g-2", 1);
+    struct weir_query query = query_all();
+    query.group_size = 1000;
+    query.group_member = weir_name_member(weir_slice_of("g-2"), 1000);
+    query.max_messages = 1;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_int_eq(fx.rows.rows[0].global_position, 51);
+}
+END_TEST
+
+START_TEST(the_lowest_hash_has_a_member)
+{
+    must_put(fx.ns, "g-1", 1);
+    tamper("UPDATE streams SET cardinal_hash = -9223372036854775807 - 1");
+    struct weir_query query = query_category("g");
+    query.group_size = 3;
+    query.group_member = 2;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(a_reply_is_cut_at_its_bytes_but_never_empty)
+{
+    char data[2001];
+    memset(data, '1', 2000);
+    data[2000] = '\0';
+    for (uint64_t i = 0; i < 6; i++) {
+        const struct weir_new_message message = message_of(i + 1, data);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+    struct weir_query query = query_stream("a-1");
+    static const struct {
+        size_t max_bytes;
+        size_t n;
+        bool is_truncated;
+    } cuts[] = {{0, 1, true},    {1, 1, true},         {4000, 1, true},
+                {4400, 2, true}, {1u << 20, 6, false}, {SIZE_MAX, 6, false}};
+    for (size_t c = 0; c < WEIR_COUNTOF(cuts); c++) {
+        query.max_bytes = cuts[c].max_bytes;
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, cuts[c].n);
+        ck_assert(fx.rows.is_truncated == cuts[c].is_truncated);
+        ck_assert_int_eq(fx.rows.next_position, (int64_t)cuts[c].n);
+    }
+    query.max_bytes = 1;
+    query.from = 5;  // the last one alone is not cut short
+    must_read(fx.ns, &query);
+    ck_assert(!fx.rows.is_truncated);
+    query.from = 0;
+    query.max_messages = 1;  // nor is a batch that is full
+    must_read(fx.ns, &query);
+    ck_assert(!fx.rows.is_truncated);
+}
+END_TEST
+
+START_TEST(room_is_taken_for_what_can_be_there)
+{
+    must_put(fx.ns, "a-1", 5);
+    must_put(fx.ns, "a-2", 2);
+    must_put(fx.ns, "b-1", 300);
+    struct weir_query query = query_stream("a-1");
+    query.max_messages = 10000;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 5);
+    ck_assert_uint_lt(fx.arena.used_bytes, 5 * (sizeof(struct weir_row) + 64) + 64);
+    query = query_category("a");
+    query.max_messages = 10000;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 7);
+    ck_assert_uint_lt(fx.arena.used_bytes, 7 * (sizeof(struct weir_row) + 64) + 64);
+    query = query_all();
+    query.from = 300;
+    query.max_messages = 10000;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 8);
+    ck_assert_uint_lt(fx.arena.used_bytes, 8 * (sizeof(struct weir_row) + 64) + 64);
+    query = query_stream("b-1");
+    query.from = 299;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_uint_lt(fx.arena.used_bytes, sizeof(struct weir_row) + 128);
+}
+END_TEST
+
+START_TEST(a_full_arena_is_a_limit)
+{
+    must_put(fx.ns, "a-1", 50);
+    struct weir_arena small;
+    weir_arena_init(&small, (size_t)_i * 100, 0);
+    const struct weir_query query = query_all();
+    ck_assert_int_eq(weir_read(fx.ns, &query, &small, &fx.rows, &fx.err), WEIR_LIMIT_EXCEEDED);
+    weir_arena_fini(&small);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 50);
+}
+END_TEST
+
+START_TEST(a_deadline_ends_a_long_search)
+{
+    must_put(fx.ns, "a-1", 1000);
+    must_put(fx.ns, "a-1", 1000);
+    struct weir_slice type = weir_slice_of("nothing");
+    struct weir_query query = query_category("a");
+    query.types = &type;
+    query.types_n = 1;
+    query.deadline_us = 1;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
+    query.deadline_us = INT64_MAX;
+    must_read(fx.ns, &query);  // the session is as good as before
+    ck_assert_uint_eq(fx.rows.n, 0);
+}
+END_TEST
+
+/* ---- the last message, versions ---- */
+
+START_TEST(the_last_message_is_found)
+{
+    put_examples();
+    static const struct {
+        const char *stream;
+        const char *type;
+        int64_t global;
+    } lasts[] = {{"a-1", NULL, 11}, {"a-1", "", 11}, {"a-1", "A", 8},
+                 {"a-1", "C", 0},   {"a", "B", 6},   {"none", NULL, 0}};
+    for (size_t i = 0; i < WEIR_COUNTOF(lasts); i++) {
+        const struct weir_slice type = weir_slice_of(lasts[i].type);
+        struct weir_query query = query_stream(lasts[i].stream);
+        query.types = &type;
+        query.types_n = lasts[i].type != NULL;
+        struct weir_row row;
+        bool is_found = false;
+        ck_assert_int_eq(weir_read_last(fx.ns, &query, &fx.arena, &row, &is_found, &fx.err),
+                         WEIR_OK);
+        ck_assert(is_found == (lasts[i].global > 0));
+        if (is_found) {
+            ck_assert_int_eq(row.global_position, lasts[i].global);
+        }
+    }
+}
+END_TEST
+
+/* ---- listings ---- */
+
+static void list(const char *prefix, const char *after, size_t limit, const char *const *names,
+                 size_t n, bool is_more)
+{
+    const struct weir_page_query page = {.prefix = weir_slice_of(prefix),
+                                         .after = weir_slice_of(after),
+                                         .limit = limit,
+                                         .deadline_us = INT64_MAX};
+    struct weir_stream_info *infos = NULL;
+    size_t found = 0;
+    bool more = !is_more;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &found, &more, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(found, n);
+    ck_assert(more == is_more);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert(weir_slice_is(infos[i].name, names[i]));
+    }
+}
+
+START_TEST(streams_are_listed_bytewise_by_literal_prefix)
+{
+    static const char *const names[] = {"-x",  "A-1", "a",    "a%b-1", "a-1", "a-10",
+                                        "a-2", "aB-1", "a_b", "ab-1",  "b",   "\xc3\xa9-1"};
+    for (size_t i = WEIR_COUNTOF(names); i-- > 0;) {
+        must_put(fx.ns, names[i], 1);
+    }
+    list(NULL, NULL, 100, names, 12, false);
+    list("", "", 12, names, 12, false);
+    list("", "", 11, names, 11, true);
+    list("", "a-1", 2, names + 5, 2, true);
+    list("a", "", 100, names + 2, 8, false);
+    list("a", "a-2", 100, names + 7, 3, false);
+    list("a", "A", 1, names + 2, 1, true);
+    list("a", "b", 100, NULL, 0, false);
+    list("a-", NULL, 3, names + 4, 3, false);
+    list("a%", NULL, 3, names + 3, 1, false);
+    list("a_", NULL, 3, names + 8, 1, false);
+    list("zz", NULL, 3, names, 0, false);
+    list("\xc3", NULL, 3, names + 11, 1, false);
+}
+END_TEST
+
+START_TEST(categories_are_listed_with_their_counts)
+{
+    put_examples();
+    struct weir_category_info *infos = NULL;
+    size_t n = 0;
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &infos, &n, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(n, 3);
+    ck_assert(weir_slice_is(infos[0].name, ""));
+    ck_assert(weir_slice_is(infos[1].name, "a"));
+    ck_assert_int_eq(infos[1].stream_count, 3);
+    ck_assert_int_eq(infos[1].message_count, 8);
+    ck_assert(weir_slice_is(infos[2].name, "b"));
+    ck_assert_int_eq(infos[2].message_count, 3);
+}
+END_TEST
+
+/* ---- damaged files ---- */
+
+static const char *const damages[] = {
+    "UPDATE messages SET id = x'00' WHERE global_position = 2",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
+    "PRAGMA writable_schema = RESET; UPDATE messages SET type = x'41' WHERE global_position = 2",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
+    "PRAGMA writable_schema = RESET; UPDATE messages SET data = x'41' WHERE global_position = 2",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
+    "PRAGMA writable_schema = RESET; UPDATE messages SET time_us = 'x' WHERE global_position = 2",
+};
+
+START_TEST(a_damaged_message_is_named)
+{
+    must_put(fx.ns, "a-1", 3);
+    close_all();
+    tamper(damages[_i]);
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    const struct weir_query query = query_category("a");
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
+    assert_detail("global_position", "2");
+    struct weir_query rest = query_category("a");
+    rest.from = 3;
+    must_read(fx.ns, &rest);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+/* ---- plans ---- */
+
+static sqlite3 *open_directly(void)
+{
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open_v2(namespace_path(), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    return db;
+}
+
+/* No table is scanned and nothing is sorted; the first step is through `index`. */
+static void assert_plan(sqlite3 *db, const char *sql, const char *index)
+{
+    char text[WEIR_SQLITE_SELECT_BYTES + 32];
+    (void)snprintf(text, sizeof text, "EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *statement = NULL;
+    ck_assert_msg(sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql,
+                  sqlite3_errmsg(db));
+    bool is_first = true;
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(statement, 3);
+        ck_assert_msg(strncmp(step, "SEARCH", 6) == 0, "%s: %s", sql, step);
+        ck_assert_msg(!is_first || strstr(step, index) != NULL, "%s: %s", sql, step);
+        is_first = false;
+    }
+    ck_assert(!is_first);
+    (void)sqlite3_finalize(statement);
+}
+
+static const char *index_of(const struct sqlite_shape *shape)
+{
+    if (shape->selector == WEIR_SELECT_STREAM) {
+        return shape->is_from_global ? "messages_by_stream (stream_id=?)"
+                                     : "messages_by_stream (stream_id=? AND position";
+    }
+    if (shape->has_correlation) {
+        return "messages_by_correlation (correlation=? AND global_position";
+    }
+    return shape->selector == WEIR_SELECT_CATEGORY ? "messages_by_category (category_id=? AND rowid"
+                                                   : "INTEGER PRIMARY KEY (rowid";
+}
+
+START_TEST(every_read_searches_by_the_right_index)
+{
+    must_put(fx.ns, "a-1", 3);
+    sqlite3 *db = open_directly();
+    for (unsigned bits = 0; bits < 3u << 6; bits++) {
+        const struct sqlite_shape shape = {.selector = (enum weir_selector)(bits >> 6),
+                                           .is_backward = bits & 1,
+                                           .is_from_global = (bits & 2) != 0,
+                                           .is_headers_only = (bits & 4) != 0,
+                                           .has_correlation = (bits & 8) != 0,
+                                           .has_group = (bits & 16) != 0,
+                                           .types_n = (bits & 32) != 0 ? 32 : 0};
+        const bool is_stream = shape.selector == WEIR_SELECT_STREAM;
+        if (is_stream && (shape.has_correlation || shape.has_group)) {
+            continue;
+        }
+        char text[WEIR_SQLITE_SELECT_BYTES];
+        weir_sqlite_select_text(&shape, text);
+        assert_plan(db, text, index_of(&shape));
+    }
+    (void)sqlite3_close(db);
+}
+END_TEST
+
+#define STATEMENT_ROW(name, text) [STATEMENT_##name] = text,
+static const char *const statements[STATEMENT_COUNT] = {WEIR_SQLITE_STATEMENTS(STATEMENT_ROW)};
+
+static const struct {
+    enum sqlite_statement statement;
+    const char *index;
+} searches[] = {
+    {STATEMENT_COUNTERS_GET, "INTEGER PRIMARY KEY"},
+    {STATEMENT_COUNTERS_SET, "INTEGER PRIMARY KEY"},
+    {STATEMENT_STREAM_GET, "(name=?)"},
+    {STATEMENT_STREAM_SET, "INTEGER PRIMARY KEY"},
+    {STATEMENT_STREAM_LAST_ID, "streams"},
+    {STATEMENT_CATEGORY_GET, "(name=?)"},
+    {STATEMENT_CATEGORY_SET, "INTEGER PRIMARY KEY"},
+    {STATEMENT_CATEGORY_LAST_ID, "categories"},
+    {STATEMENT_MESSAGES_UNDO, "INTEGER PRIMARY KEY"},
+    {STATEMENT_MESSAGE_BY_ID, "messages_by_id (id=?)"},
+    {STATEMENT_MESSAGE_BY_GLOBAL, "INTEGER PRIMARY KEY (rowid=?)"},
+    {STATEMENT_MESSAGE_IS_AT, "messages_by_stream (stream_id=? AND position=?)"},
+    {STATEMENT_SCOPE_STREAM, "INTEGER PRIMARY KEY"},
+    {STATEMENT_SCOPE_CATEGORY, "INTEGER PRIMARY KEY"},
+    {STATEMENT_SCOPE_ALL, "INTEGER PRIMARY KEY"},
+    {STATEMENT_LIST_STREAMS, "(name>?)"},
+};
+
+START_TEST(every_other_statement_searches_too)
+{
+    sqlite3 *db = open_directly();
+    for (size_t i = 0; i < WEIR_COUNTOF(searches); i++) {
+        assert_plan(db, statements[searches[i].statement], searches[i].index);
+    }
+    (void)sqlite3_close(db);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, void (*setup)(void))
+{
+    TCase *tcase = tcase_create(name);
+    tcase_add_checked_fixture(tcase, setup, fixture_end);
+    tcase_add_loop_test(tcase, a_read_selects_and_says_where_to_go_on, 0, WEIR_COUNTOF(reads));
+    tcase_add_test(tcase, an_empty_namespace_is_read);
+    tcase_add_loop_test(tcase, many_types_are_one_filter, 1, WEIR_READ_TYPES_MAX + 1);
+    tcase_add_test(tcase, headers_leave_data_and_metadata_out);
+    tcase_add_loop_test(tcase, group_members_share_the_streams_with_ids, 0, 6);
+    tcase_add_test(tcase, a_group_is_filtered_before_the_batch_is_full);
+    tcase_add_test(tcase, a_reply_is_cut_at_its_bytes_but_never_empty);
+    tcase_add_test(tcase, room_is_taken_for_what_can_be_there);
+    tcase_add_loop_test(tcase, a_full_arena_is_a_limit, 0, 60);
+    tcase_add_test(tcase, a_deadline_ends_a_long_search);
+    tcase_add_test(tcase, the_last_message_is_found);
+    tcase_add_test(tcase, streams_are_listed_bytewise_by_literal_prefix);
+    tcase_add_test(tcase, categories_are_listed_with_their_counts);
+    suite_add_tcase(suite, tcase);
+}
+
+static Suite *sqlite_read_suite(void)
+{
+    Suite *suite = suite_create("sqlite_read");
+    add_case(suite, "on disk", fixture_on_disk);
+    add_case(suite, "in memory", fixture_in_memory);
+    TCase *files = tcase_create("files");
+    tcase_add_checked_fixture(files, fixture_on_disk, fixture_end);
+    tcase_add_test(files, the_lowest_hash_has_a_member);
+    tcase_add_loop_test(files, a_damaged_message_is_named, 0, WEIR_COUNTOF(damages));
+    tcase_add_test(files, every_read_searches_by_the_right_index);
+    tcase_add_test(files, every_other_statement_searches_too);
+    suite_add_tcase(suite, files);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(sqlite_read_suite());
+}
