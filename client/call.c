@@ -24,7 +24,7 @@ enum {
 enum call_state { CALL_SENDING, CALL_RECEIVING, CALL_PAUSING };
 
 /* A call is touched by one thread at a time: the one that starts it, then whoever runs its steps,
- * which is the waiting thread or nng's callback. */
+ * which is the waiting thread or nng's callback. Only its cancelling comes from outside. */
 struct call {
     struct weir_client *client;
     enum call_kind kind;
@@ -32,6 +32,10 @@ struct call {
     struct call *previous;  // in flight
     nng_aio *aio;
     nng_ctx ctx;
+    /* Held while an operation of the aio is started, so that a cancelled call starts none any more;
+     * taken after the client's. Guards is_cancelled and, against the one that cancels, state. */
+    pthread_mutex_t mutex;
+    bool is_cancelled;
     enum call_state state;
     const struct weir_method *method;
     struct weir_arena arena;          // all that the call keeps
@@ -72,6 +76,7 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
         free(call);
         return NULL;
     }
+    (void)pthread_mutex_init(&call->mutex, NULL);
     /* No cap: what a call keeps is in proportion to the request that its caller already holds. */
     weir_arena_init(&call->arena, SIZE_MAX, ARENA_KEEP_BYTES);
     return call;
@@ -81,6 +86,7 @@ static void call_free(struct call *call)
 {
     nng_aio_free(call->aio);  // waits for the end of its callback
     (void)nng_ctx_close(call->ctx);
+    (void)pthread_mutex_destroy(&call->mutex);
     weir_arena_fini(&call->arena);
     free(call);
 }
@@ -147,11 +153,11 @@ static weir_status call_acquire(struct weir_client *client, enum call_kind kind,
     }
     (void)pthread_mutex_lock(&client->mutex);
     if (call == NULL) {
-        st = client->is_closing ? fail_closing(err)
-                                : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
         client->in_flight_n--;
         (void)pthread_cond_signal(&client->is_idle);
     } else {
+        call->is_cancelled = client->is_closing;
         link_in_flight_locked(call);
     }
     (void)pthread_mutex_unlock(&client->mutex);
@@ -175,10 +181,15 @@ static void call_release(struct call *call)
     (void)pthread_mutex_unlock(&client->mutex);
 }
 
-void calls_abort_locked(struct weir_client *client)
+void calls_cancel_locked(struct weir_client *client, bool awaits_replies)
 {
     for (struct call *call = client->in_flight; call != NULL; call = call->next) {
-        nng_aio_abort(call->aio, NNG_ECANCELED);
+        (void)pthread_mutex_lock(&call->mutex);
+        call->is_cancelled = true;
+        if (!awaits_replies || call->state != CALL_RECEIVING) {
+            nng_aio_abort(call->aio, NNG_ECANCELED);
+        }
+        (void)pthread_mutex_unlock(&call->mutex);
     }
 }
 
@@ -310,6 +321,36 @@ static int64_t remaining_ms(const struct call *call)
     return (call->deadline_us - weir_monotonic_us() + 999) / 1000;
 }
 
+/* Starts the operation that belongs to `state`. False where the call has been cancelled. */
+static bool start_operation(struct call *call, enum call_state state, int64_t ms)
+{
+    (void)pthread_mutex_lock(&call->mutex);
+    const bool is_cancelled = call->is_cancelled;
+    if (is_cancelled) {
+        (void)fail_closing(&call->err);
+    } else {
+        call->state = state;
+        nng_aio_set_timeout(call->aio,
+                            state == CALL_PAUSING ? NNG_DURATION_INFINITE : (nng_duration)ms);
+        if (state == CALL_SENDING) {
+            nng_ctx_send(call->ctx, call->aio);
+        } else if (state == CALL_RECEIVING) {
+            nng_ctx_recv(call->ctx, call->aio);
+        } else {
+            nng_sleep_aio((nng_duration)ms, call->aio);
+        }
+    }
+    (void)pthread_mutex_unlock(&call->mutex);
+    return !is_cancelled;
+}
+
+/* A message that was not sent is the sender's again. */
+static void drop_message(struct call *call)
+{
+    nng_msg_free(nng_aio_get_msg(call->aio));
+    nng_aio_set_msg(call->aio, NULL);
+}
+
 /* Starts the attempt's send. False where that is impossible. */
 static bool send_attempt(struct call *call, int64_t left_ms)
 {
@@ -324,11 +365,12 @@ static bool send_attempt(struct call *call, int64_t left_ms)
     if (call->payload.n > 0) {
         memcpy(tail, call->payload.p, call->payload.n);
     }
-    call->state = CALL_SENDING;
     call->was_sent = false;
-    nng_aio_set_timeout(call->aio, (nng_duration)(left_ms < SEND_WAIT_MS ? left_ms : SEND_WAIT_MS));
     nng_aio_set_msg(call->aio, msg);
-    nng_ctx_send(call->ctx, call->aio);
+    if (!start_operation(call, CALL_SENDING, left_ms < SEND_WAIT_MS ? left_ms : SEND_WAIT_MS)) {
+        drop_message(call);
+        return false;
+    }
     return true;
 }
 
@@ -371,25 +413,6 @@ static bool fail_transport(struct call *call, int rv)
     return false;
 }
 
-/* A failed attempt is followed by another one after a pause. The mutex orders the start of the
- * pause against weir_client_close, which aborts pauses under it. */
-static bool pause_attempt(struct call *call, uint32_t pause_ms)
-{
-    struct weir_client *client = call->client;
-    call->state = CALL_PAUSING;
-    (void)pthread_mutex_lock(&client->mutex);
-    const bool is_closing = client->is_closing;
-    if (!is_closing) {
-        nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
-        nng_sleep_aio((nng_duration)pause_ms, call->aio);
-    }
-    (void)pthread_mutex_unlock(&client->mutex);
-    if (is_closing) {
-        (void)fail_closing(&call->err);
-    }
-    return !is_closing;
-}
-
 /* Whether the call's failure may be answered by sending it again: what was never sent was not
  * executed, and refusals that are about the request itself would only come again. */
 static bool may_repeat(const struct call *call)
@@ -413,7 +436,7 @@ static bool retry(struct call *call)
     }
     const uint32_t max_delay_ms = call->client->retry.max_delay_ms;
     call->delay_ms = call->delay_ms > max_delay_ms / 2 ? max_delay_ms : call->delay_ms * 2;
-    return pause_attempt(call, pause_ms);
+    return start_operation(call, CALL_PAUSING, pause_ms);
 }
 
 static bool begin_attempt(struct call *call)
@@ -431,14 +454,9 @@ static bool after_send(struct call *call, int rv)
         call->was_sent = true;
         call->attempts_n++;
         const int64_t left_ms = remaining_ms(call);
-        call->state = CALL_RECEIVING;
-        nng_aio_set_timeout(call->aio, (nng_duration)(left_ms < 1 ? 1 : left_ms));
-        nng_ctx_recv(call->ctx, call->aio);
-        return true;
+        return start_operation(call, CALL_RECEIVING, left_ms < 1 ? 1 : left_ms);
     }
-    /* A message that was not sent is the sender's again. */
-    nng_msg_free(nng_aio_get_msg(call->aio));
-    nng_aio_set_msg(call->aio, NULL);
+    drop_message(call);
     if (rv == NNG_ETIMEDOUT) {
         return begin_attempt(call);
     }
@@ -492,8 +510,8 @@ static bool step(struct call *call)
     case CALL_SENDING:
         return after_send(call, rv);
     case CALL_RECEIVING:
-        /* Received from here on only: nng 1.5.2 crashes where a receive is cancelled while its send
-         * is pending. */
+        /* Receives start in after_send only: nng 1.5.2 crashes where one is cancelled while its
+         * send is pending. */
         return after_receive(call, rv);
     case CALL_PAUSING:
         return rv == 0 ? begin_attempt(call) : fail_transport(call, rv);

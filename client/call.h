@@ -4,8 +4,10 @@
 
 #include "client/client.h"
 
-/* Begins to end every call that waits for its next attempt. The client is closing. */
-void calls_abort_locked(struct weir_client *client);
+/* Begins to end every call in flight: none starts anything any more. What they do is aborted
+ * except, with `awaits_replies`, that those whose request is with the server go on waiting for its
+ * answer. */
+void calls_cancel_locked(struct weir_client *client, bool awaits_replies);
 
 /* Frees the pools. Nothing is in flight any more. */
 void calls_free(struct weir_client *client);

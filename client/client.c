@@ -5,6 +5,7 @@
 
 #include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     CONNECTIONS_MAX = 64,
@@ -14,6 +15,8 @@ enum {
     RECONNECT_MAX_MS = 1000,
     FIRST_DELAY_MS_DEFAULT = 50,
     MAX_DELAY_MS_DEFAULT = 2000,
+    /* How long a client that is closed waits for answers that are under way. */
+    REPLIES_WAIT_MS = 250,
     /* nng counts the SP header of a reply as part of its size. */
     SP_HEADER_BYTES = 4
 };
@@ -162,7 +165,11 @@ weir_status weir_client_open(const struct weir_client_options *options,
         return no_memory(err);
     }
     (void)pthread_mutex_init(&client->mutex, NULL);
-    (void)pthread_cond_init(&client->is_idle, NULL);
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&client->is_idle, &attr);
+    (void)pthread_condattr_destroy(&attr);
     st = take_options(client, options, err);
     if (st == WEIR_OK) {
         st = client_tls_open(client, options, err);
@@ -178,23 +185,36 @@ weir_status weir_client_open(const struct weir_client_options *options,
     return WEIR_OK;
 }
 
-/* Ends what is in flight. Closing the socket ends sends and receives, started and to be started;
- * a delay before a retry is only started under the mutex while is_closing is false, so aborting
- * every aio here misses none. */
-static void cancel_calls(struct weir_client *client)
+static bool wait_idle_locked(struct weir_client *client, long ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int rv = 0;
+    while (client->in_flight_n > 0 && rv == 0) {
+        rv = pthread_cond_timedwait(&client->is_idle, &client->mutex, &until);
+    }
+    return client->in_flight_n == 0;
+}
+
+/* The calls end before the socket is closed, and answers that are under way are waited for: nng
+ * 1.5.2 can hang for ever in closing a connection on which a message is just coming in (its read is
+ * stopped between the message's header and body and then never ends). */
+static void end_calls(struct weir_client *client)
 {
     (void)pthread_mutex_lock(&client->mutex);
     client->is_closing = true;
-    calls_abort_locked(client);
-    (void)pthread_mutex_unlock(&client->mutex);
-    if (client->socket_is_open) {
-        (void)nng_close(client->socket);
+    calls_cancel_locked(client, true);
+    if (!wait_idle_locked(client, REPLIES_WAIT_MS)) {
+        calls_cancel_locked(client, false);
     }
-    (void)pthread_mutex_lock(&client->mutex);
     while (client->in_flight_n > 0) {
         (void)pthread_cond_wait(&client->is_idle, &client->mutex);
     }
     (void)pthread_mutex_unlock(&client->mutex);
+    calls_free(client);
 }
 
 void weir_client_close(struct weir_client *client)
@@ -202,8 +222,10 @@ void weir_client_close(struct weir_client *client)
     if (client == NULL) {
         return;
     }
-    cancel_calls(client);
-    calls_free(client);
+    end_calls(client);
+    if (client->socket_is_open) {
+        (void)nng_close(client->socket);
+    }
     if (client->tls != NULL) {
         nng_tls_config_free(client->tls);
     }

@@ -118,8 +118,9 @@ struct weir_client_options {
 weir_status weir_client_open(const struct weir_client_options *options, struct weir_client **client,
                              struct weir_error *err);
 
-/* Ends all calls in flight with CANCELLED, waits for their callbacks, and frees the client. No call
- * may be started on it any more. NULL is allowed. Never from a callback. */
+/* Ends all calls in flight, waits for their callbacks, and frees the client. Calls whose request is
+ * with the server get a quarter of a second for their answer; all others end with CANCELLED. No
+ * call may be started on the client any more. NULL is allowed. Never from a callback. */
 void weir_client_close(struct weir_client *client);
 
 /* The URL that the client was opened with. */
