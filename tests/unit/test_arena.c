@@ -71,6 +71,14 @@ START_TEST(the_cap_holds_in_small_steps)
 }
 END_TEST
 
+START_TEST(padding_counts_towards_the_cap)
+{
+    ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 1));
+    ck_assert_ptr_null(weir_arena_alloc(&arena, CAP_BYTES - 1));
+    ck_assert_uint_eq(weir_arena_left(&arena), CAP_BYTES - 1);
+}
+END_TEST
+
 START_TEST(sizes_do_not_overflow)
 {
     struct weir_slice copy;
@@ -195,6 +203,7 @@ static Suite *arena_suite(void)
     tcase_add_test(c, no_bytes_are_a_pointer_too);
     tcase_add_test(c, the_cap_holds);
     tcase_add_test(c, the_cap_holds_in_small_steps);
+    tcase_add_test(c, padding_counts_towards_the_cap);
     tcase_add_test(c, sizes_do_not_overflow);
     tcase_add_test(c, arrays_are_zeroed);
     tcase_add_test(c, copies_are_terminated);

@@ -145,6 +145,8 @@ static const struct text_row refused[] = {
     TEXT("1e+"),
     TEXT("1e1.5"),
     TEXT("1.2.3"),
+    TEXT("1e0.....................3"),
+    TEXT("1e-+-+-+-+-+-+-+-+-+-+-+-+"),
     TEXT("0x10"),
     TEXT("1_000"),
     TEXT("1,5"),
@@ -474,6 +476,8 @@ static const struct unescape_row unescaped[] = {
     {"\"\\u12\"", NULL},
     {"\"\\udc00\"", NULL},
     {"\"\\ud800\\u0041\"", NULL},
+    {"\"\\ud800\\ud800\"", NULL},
+    {"\"\\ud800\\ue000\"", NULL},
 };
 
 START_TEST(strings_are_unescaped)

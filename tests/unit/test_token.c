@@ -130,6 +130,8 @@ static const struct token_row tokens[] = {
     {"ns_ZGVmYXVsdB_" ZEROS_64, NULL},   // stray bits behind the last byte
     {"ns_ZGVmYXVsdHh_" ZEROS_64, NULL},  // the same, two of them
     {"ns_ZGVmYXVsd_" ZEROS_64, NULL},    // a lone sixth
+    {"ns_ZGVmYXVsA_" ZEROS_64, NULL},    // the same, its bits all 0
+    {"ns_ZGVmYXVsdA_:" ZEROS_16 ZEROS_16 ZEROS_16 "000000000000000", NULL},
     {"ns_ZGVm YXVsdA_" ZEROS_64, NULL},
     {"ns_fn5+_" ZEROS_64, NULL},
     {"ns_Pz8/_" ZEROS_64, NULL},

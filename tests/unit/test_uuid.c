@@ -74,6 +74,8 @@ static const char *const refused[] = {
     DASHED "0",
     "{" DASHED,
     DASHED "}",
+    "{" DASHED "{",
+    "{" PLAIN "0",
     "{{" PLAIN "}}",
     "(" PLAIN ")",
     "urn:uuid:" DASHED,

@@ -52,7 +52,7 @@ size_t weir_json_scalar_end(struct weir_slice text, size_t at)
     return at;
 }
 
-/* What stands behind 'e', the sign included. */
+/* What stands behind 'e', the sign included, up to what is no digit. */
 static int64_t read_exponent(struct weir_slice text)
 {
     size_t at = 0;
@@ -61,7 +61,7 @@ static int64_t read_exponent(struct weir_slice text)
         at = 1;
     }
     int64_t value = 0;
-    for (; at < text.n; at++) {
+    for (; at < text.n && text.p[at] >= '0' && text.p[at] <= '9'; at++) {
         value = value * 10 + (text.p[at] - '0');
         if (value > exponent_max) {
             value = exponent_max;
