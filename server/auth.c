@@ -175,3 +175,11 @@ weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCM
                ? WEIR_OK
                : unauthorized(err);
 }
+
+weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err)
+{
+    weir_tenant_release(call->tenant);
+    call->tenant = NULL;
+    const weir_status st = find_by_name(call, id, err);
+    return st == WEIR_OK ? open_tenant(call, err) : st;
+}

@@ -18,4 +18,8 @@ weir_status weir_auth_check(struct weir_call *call, enum weir_access access,
 weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCMessage *request,
                                   struct weir_error *err);
 
+/* For handlers of WEIR_ACCESS_OWNER methods that work inside the namespace they name: makes it the
+ * call's tenant, opened. NAMESPACE_NOT_FOUND. */
+weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err);
+
 #endif

@@ -39,6 +39,13 @@ weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
     return WEIR_OK;
 }
 
+char *weir_call_text(struct weir_call *call, struct weir_slice text)
+{
+    const struct weir_slice from = text.p == NULL ? weir_slice("", 0) : text;
+    struct weir_slice copy;
+    return weir_arena_copy(&call->arena, from, &copy) ? (char *)(uintptr_t)copy.p : NULL;
+}
+
 weir_status weir_call_is_too_large(const struct weir_call *call, struct weir_error *err)
 {
     return weir_fail_limit(err, "memory of one call", call->arena.cap_bytes, call->arena.cap_bytes);

@@ -53,6 +53,9 @@ weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *mess
 weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
                             weir_status (*written)(struct weir_call *call, struct weir_error *err));
 
+/* A terminated copy for a protobuf string; NULL past the arena's cap. An absent slice gives "". */
+char *weir_call_text(struct weir_call *call, struct weir_slice text);
+
 /* What a failed allocation from the call's arena means. */
 weir_status weir_call_is_too_large(const struct weir_call *call, struct weir_error *err);
 

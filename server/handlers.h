@@ -19,6 +19,15 @@ WEIR_HANDLER(weir_handle_get_category_messages, Weir__V1__GetCategoryMessagesReq
 WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessageRequest);
 WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest);
 
+WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest);
+WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest);
+WEIR_HANDLER(weir_handle_get_namespace, Weir__V1__GetNamespaceRequest);
+WEIR_HANDLER(weir_handle_list_namespaces, Weir__V1__ListNamespacesRequest);
+WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest);
+WEIR_HANDLER(weir_handle_clear_namespace, Weir__V1__ClearNamespaceRequest);
+WEIR_HANDLER(weir_handle_list_streams, Weir__V1__ListStreamsRequest);
+WEIR_HANDLER(weir_handle_list_categories, Weir__V1__ListCategoriesRequest);
+
 WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest);
 WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest);
 

@@ -1,5 +1,7 @@
 #include "tests/conformance/fixture.h"
 
+#include "weir/rules/json_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

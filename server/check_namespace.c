@@ -1,0 +1,104 @@
+#include "server/check_namespace.h"
+
+#include "server/server.h"
+#include "weir/rules/json_text.h"
+
+static const struct weir_limits *limits_of(const struct weir_call *call)
+{
+    return &call->server->config->limits;
+}
+
+weir_status weir_check_namespace_id(const struct weir_call *call, const char *text,
+                                    struct weir_slice *id, struct weir_error *err)
+{
+    const size_t most = (size_t)limits_of(call)->namespace_bytes;
+    *id = weir_slice_of(text);
+    if (id->n == 0) {
+        return weir_fail_field(err, "namespace", "required");
+    }
+    if (id->n > most) {
+        return weir_fail_field(err, "namespace", "%zu bytes; at most %zu", id->n, most);
+    }
+    return weir_namespace_check(*id, "namespace", err);
+}
+
+weir_status weir_check_new_token(const char *text, const char *field, struct weir_slice id,
+                                 struct weir_error *err)
+{
+    uint8_t named[WEIR_NAMESPACE_MAX_BYTES];
+    size_t named_n = 0;
+    if (!weir_token_parse(weir_slice_of(text), named, &named_n)) {
+        return weir_fail_field(err, field, "not a token");
+    }
+    if (!weir_slice_equal(weir_slice(named, named_n), id)) {
+        return weir_fail_field(err, field, "a token of another namespace");
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_metadata(const struct weir_call *call, const ProtobufCBinaryData *in,
+                                  struct weir_slice *metadata, struct weir_error *err)
+{
+    const size_t most = (size_t)limits_of(call)->message_bytes;
+    if (in->len > most) {
+        return weir_fail_limit(err, "metadata", most, in->len);
+    }
+    *metadata = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
+    const weir_status st = weir_json_check(*metadata, "metadata", NULL, NULL, 0, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    /* A JSON text that begins with a brace is an object. */
+    size_t at = 0;
+    while (metadata->p[at] == ' ' || metadata->p[at] == '\t' || metadata->p[at] == '\n' ||
+           metadata->p[at] == '\r') {
+        at++;
+    }
+    return metadata->p[at] == '{' ? WEIR_OK : weir_fail_field(err, "metadata", "not an object");
+}
+
+weir_status weir_check_create_namespace(const struct weir_call *call,
+                                        const Weir__V1__CreateNamespaceRequest *request,
+                                        struct weir_namespace_record *record,
+                                        struct weir_error *err)
+{
+    *record = (struct weir_namespace_record){.created_at_us = 0};
+    weir_status st = weir_check_namespace_id(call, request->namespace_, &record->id, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    const size_t most = (size_t)limits_of(call)->description_bytes;
+    record->description = weir_slice_of(request->description);
+    if (record->description.n > most) {
+        return weir_fail_field(err, "description", "%zu bytes; at most %zu", record->description.n,
+                               most);
+    }
+    if (request->token != NULL) {
+        st = weir_check_new_token(request->token, "token", record->id, err);
+    }
+    if (st == WEIR_OK && request->has_metadata) {
+        st = check_metadata(call, &request->metadata, &record->metadata, err);
+    }
+    return st;
+}
+
+weir_status weir_check_list_limit(protobuf_c_boolean has_limit, int64_t limit, size_t *checked,
+                                  struct weir_error *err)
+{
+    if (has_limit && (limit < 1 || limit > WEIR_LIST_LIMIT_MAX)) {
+        return weir_fail_field(err, "limit", "%lld; 1 to %d make sense", (long long)limit,
+                               WEIR_LIST_LIMIT_MAX);
+    }
+    *checked = has_limit ? (size_t)limit : WEIR_LIST_LIMIT_DEFAULT;
+    return WEIR_OK;
+}
+
+weir_status weir_check_list_text(const char *text, int64_t most, const char *field,
+                                 struct weir_slice *checked, struct weir_error *err)
+{
+    *checked = weir_slice_of(text);
+    if (checked->n > (size_t)most) {
+        return weir_fail_field(err, field, "%zu bytes; at most %lld", checked->n, (long long)most);
+    }
+    return WEIR_OK;
+}

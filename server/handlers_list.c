@@ -1,0 +1,185 @@
+#include "server/handlers.h"
+
+#include "server/check_namespace.h"
+#include "server/server.h"
+
+/* ---- namespaces ---- */
+
+/* A namespace whose own storage cannot be read is listed without counts. Only what concerns the
+ * whole listing ends it. */
+static weir_status fill_totals(struct weir_call *call, struct weir_slice id,
+                               Weir__V1__NamespaceInfo *info, struct weir_error *err)
+{
+    struct weir_error own;
+    weir_error_init(&own);
+    struct weir_namespace *ns = NULL;
+    struct weir_namespace_totals totals;
+    weir_status st = weir_namespace_open(call->server->store, id, &ns, &own);
+    if (st == WEIR_OK) {
+        st = weir_namespace_totals(ns, call->deadline_us, &totals, &own);
+        weir_namespace_release(ns);
+    }
+    if (st == WEIR_DEADLINE_EXCEEDED) {
+        weir_error_copy(err, &own);
+        return st;
+    }
+    if (st == WEIR_OK) {
+        info->has_message_count = true;
+        info->message_count = totals.message_count;
+        info->has_stream_count = true;
+        info->stream_count = totals.stream_count;
+        info->has_last_activity_us = totals.message_count > 0;
+        info->last_activity_us = totals.last_activity_us;
+    }
+    return WEIR_OK;
+}
+
+static weir_status fill_info(struct weir_call *call, const struct weir_namespace_record *record,
+                             Weir__V1__NamespaceInfo *info, struct weir_error *err)
+{
+    weir__v1__namespace_info__init(info);
+    info->namespace_ = weir_call_text(call, record->id);
+    info->description =
+        record->description.p == NULL ? NULL : weir_call_text(call, record->description);
+    if (info->namespace_ == NULL || (record->description.p != NULL && info->description == NULL)) {
+        return weir_call_is_too_large(call, err);
+    }
+    info->has_metadata = record->metadata.p != NULL;
+    info->metadata = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)record->metadata.p,
+                                           .len = record->metadata.n};
+    info->has_created_at_us = true;
+    info->created_at_us = record->created_at_us;
+    return fill_totals(call, record->id, info, err);
+}
+
+static weir_status reply_namespaces(struct weir_call *call,
+                                    const struct weir_namespace_record *records, size_t n,
+                                    bool is_more, struct weir_error *err)
+{
+    Weir__V1__ListNamespacesResponse response = WEIR__V1__LIST_NAMESPACES_RESPONSE__INIT;
+    Weir__V1__NamespaceInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
+    response.namespaces = weir_arena_array(&call->arena, n, sizeof *response.namespaces);
+    if (infos == NULL || response.namespaces == NULL) {
+        return weir_call_is_too_large(call, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const weir_status st = fill_info(call, &records[i], &infos[i], err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+        response.namespaces[i] = &infos[i];
+    }
+    response.n_namespaces = n;
+    response.next_cursor = is_more ? infos[n - 1].namespace_ : (char *)(uintptr_t) "";
+    return weir_call_reply(call, &response.base, err);
+}
+
+WEIR_HANDLER(weir_handle_list_namespaces, Weir__V1__ListNamespacesRequest)
+{
+    size_t limit = 0;
+    struct weir_slice after;
+    weir_status st = weir_check_list_limit(request->has_limit, request->limit, &limit, err);
+    if (st == WEIR_OK) {
+        st = weir_check_list_text(request->cursor, call->server->config->limits.namespace_bytes,
+                                  "cursor", &after, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_namespace_record *records = NULL;
+    size_t n = 0;
+    /* One more than is asked for tells whether there is another page. */
+    st =
+        weir_namespace_list(call->server->store, after, limit + 1, &call->arena, &records, &n, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    return reply_namespaces(call, records, n < limit ? n : limit, n > limit, err);
+}
+
+/* ---- streams ---- */
+
+static weir_status reply_streams(struct weir_call *call, const struct weir_stream_info *from,
+                                 size_t n, bool is_more, struct weir_error *err)
+{
+    Weir__V1__ListStreamsResponse response = WEIR__V1__LIST_STREAMS_RESPONSE__INIT;
+    Weir__V1__StreamInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
+    response.streams = weir_arena_array(&call->arena, n, sizeof *response.streams);
+    if (infos == NULL || response.streams == NULL) {
+        return weir_call_is_too_large(call, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weir__v1__stream_info__init(&infos[i]);
+        infos[i].stream_name = weir_call_text(call, from[i].name);
+        if (infos[i].stream_name == NULL) {
+            return weir_call_is_too_large(call, err);
+        }
+        infos[i].has_version = true;
+        infos[i].version = from[i].version;
+        infos[i].has_last_activity_us = true;
+        infos[i].last_activity_us = from[i].last_activity_us;
+        response.streams[i] = &infos[i];
+    }
+    response.n_streams = n;
+    response.next_cursor = is_more && n > 0 ? infos[n - 1].stream_name : (char *)(uintptr_t) "";
+    return weir_call_reply(call, &response.base, err);
+}
+
+WEIR_HANDLER(weir_handle_list_streams, Weir__V1__ListStreamsRequest)
+{
+    const int64_t most = call->server->config->limits.stream_name_bytes;
+    struct weir_page_query query = {.deadline_us = call->deadline_us};
+    weir_status st = weir_check_list_limit(request->has_limit, request->limit, &query.limit, err);
+    if (st == WEIR_OK) {
+        st = weir_check_list_text(request->prefix, most, "prefix", &query.prefix, err);
+    }
+    if (st == WEIR_OK) {
+        st = weir_check_list_text(request->cursor, most, "cursor", &query.after, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_stream_info *infos = NULL;
+    size_t n = 0;
+    bool is_more = false;
+    st = weir_list_streams(weir_tenant_ns(call->tenant), &query, &call->arena, &infos, &n, &is_more,
+                           err);
+    return st == WEIR_OK ? reply_streams(call, infos, n, is_more, err) : st;
+}
+
+/* ---- categories ---- */
+
+static weir_status reply_categories(struct weir_call *call, const struct weir_category_info *from,
+                                    size_t n, struct weir_error *err)
+{
+    Weir__V1__ListCategoriesResponse response = WEIR__V1__LIST_CATEGORIES_RESPONSE__INIT;
+    Weir__V1__CategoryInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
+    response.categories = weir_arena_array(&call->arena, n, sizeof *response.categories);
+    if (infos == NULL || response.categories == NULL) {
+        return weir_call_is_too_large(call, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weir__v1__category_info__init(&infos[i]);
+        infos[i].category = weir_call_text(call, from[i].name);
+        if (infos[i].category == NULL) {
+            return weir_call_is_too_large(call, err);
+        }
+        infos[i].has_stream_count = true;
+        infos[i].stream_count = from[i].stream_count;
+        infos[i].has_message_count = true;
+        infos[i].message_count = from[i].message_count;
+        response.categories[i] = &infos[i];
+    }
+    response.n_categories = n;
+    return weir_call_reply(call, &response.base, err);
+}
+
+WEIR_HANDLER(weir_handle_list_categories, Weir__V1__ListCategoriesRequest)
+{
+    (void)request;
+    struct weir_category_info *infos = NULL;
+    size_t n = 0;
+    const weir_status st = weir_list_categories(weir_tenant_ns(call->tenant), call->deadline_us,
+                                                &call->arena, &infos, &n, err);
+    return st == WEIR_OK ? reply_categories(call, infos, n, err) : st;
+}

@@ -1,0 +1,222 @@
+#include "server/handlers.h"
+
+#include "server/auth.h"
+#include "server/check_namespace.h"
+#include "server/default_namespace.h"
+#include "server/server.h"
+#include "weir/rules/time_text.h"
+
+static bool is_default(struct weir_slice id)
+{
+    return weir_slice_is(id, "default");
+}
+
+/* What this process knew of a namespace is no longer so. */
+static void forget(struct weir_call *call, struct weir_slice id)
+{
+    weir_tenants_forget(call->server->tenants, id);
+}
+
+static weir_status not_found(struct weir_slice id, struct weir_error *err)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, "namespace", id);
+    return err->status;
+}
+
+/* The token that a client supplied, or a fresh one. */
+static weir_status choose_token(const char *supplied, struct weir_slice id,
+                                char token[WEIR_TOKEN_MAX_BYTES + 1], struct weir_error *err)
+{
+    if (supplied == NULL) {
+        return weir_token_make(id, token, err);
+    }
+    /* It has been parsed, so it fits. */
+    memcpy(token, supplied, strlen(supplied) + 1);
+    return WEIR_OK;
+}
+
+/* ---- create ---- */
+
+static weir_status exists(struct weir_slice id, struct weir_error *err)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, "namespace", id);
+    return err->status;
+}
+
+WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
+{
+    struct weir_namespace_record record;
+    char token[WEIR_TOKEN_MAX_BYTES + 1];
+    weir_status st = weir_check_create_namespace(call, request, &record, err);
+    if (st == WEIR_OK) {
+        st = choose_token(request->token, record.id, token, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    weir_token_hash(weir_slice_of(token), &record.token_hash);
+    bool is_same = false;
+    st = weir_namespace_create(call->server->store, &record, &is_same, err);
+    if (st == WEIR_NAMESPACE_EXISTS && !is_same) {
+        return exists(record.id, err);
+    }
+    if (st != WEIR_OK && st != WEIR_NAMESPACE_EXISTS) {
+        return st;
+    }
+    forget(call, record.id);
+    weir_error_init(err);
+    Weir__V1__CreateNamespaceResponse response = WEIR__V1__CREATE_NAMESPACE_RESPONSE__INIT;
+    response.namespace_ = request->namespace_;
+    response.token = token;
+    response.has_created_at_us = true;
+    response.created_at_us = record.created_at_us;
+    return weir_call_reply(call, &response.base, err);
+}
+
+/* ---- delete, rotate, clear ---- */
+
+WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
+{
+    struct weir_slice id;
+    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (is_default(id) && !(request->has_force && request->force)) {
+        return weir_fail(err, WEIR_PRECONDITION, "namespace default is deleted with force only");
+    }
+    int64_t messages_deleted = 0;
+    st = weir_namespace_delete(call->server->store, id, &messages_deleted, err);
+    forget(call, id);
+    if (st != WEIR_OK) {
+        return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
+    }
+    Weir__V1__DeleteNamespaceResponse response = WEIR__V1__DELETE_NAMESPACE_RESPONSE__INIT;
+    response.has_deleted_at_us = true;
+    response.deleted_at_us = weir_now_us();
+    response.has_messages_deleted = true;
+    response.messages_deleted = messages_deleted;
+    return weir_call_reply(call, &response.base, err);
+}
+
+/* The file that says what the token of `default` is must not go on saying the old one. */
+static void keep_default_token(const struct weir_call *call, const char *token)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_default_namespace_keep_token(call->server->config, token, &err) != WEIR_OK) {
+        weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
+    }
+}
+
+WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest)
+{
+    struct weir_slice id;
+    char token[WEIR_TOKEN_MAX_BYTES + 1];
+    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    if (st == WEIR_OK && request->new_token != NULL) {
+        st = weir_check_new_token(request->new_token, "new_token", id, err);
+    }
+    if (st == WEIR_OK) {
+        st = choose_token(request->new_token, id, token, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_token_hash hash;
+    weir_token_hash(weir_slice_of(token), &hash);
+    st = weir_namespace_set_token(call->server->store, id, &hash, err);
+    forget(call, id);
+    if (st != WEIR_OK) {
+        return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
+    }
+    if (is_default(id)) {
+        keep_default_token(call, token);
+    }
+    Weir__V1__RotateTokenResponse response = WEIR__V1__ROTATE_TOKEN_RESPONSE__INIT;
+    response.token = token;
+    return weir_call_reply(call, &response.base, err);
+}
+
+static weir_status reply_clear(struct weir_call *call, struct weir_error *err)
+{
+    Weir__V1__ClearNamespaceResponse response = WEIR__V1__CLEAR_NAMESPACE_RESPONSE__INIT;
+    response.has_messages_deleted = true;
+    response.messages_deleted = call->write.of.clear.messages_deleted;
+    return weir_call_reply(call, &response.base, err);
+}
+
+WEIR_HANDLER(weir_handle_clear_namespace, Weir__V1__ClearNamespaceRequest)
+{
+    struct weir_slice id;
+    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (!weir_slice_equal(weir_slice_of(request->confirm), id)) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "`confirm` is not the id of the namespace that is to be cleared");
+    }
+    st = weir_auth_enter(call, id, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    call->write.of.clear = (struct weir_clear){.messages_deleted = 0};
+    return weir_call_write(call, WEIR_WRITE_CLEAR, reply_clear);
+}
+
+/* ---- describe ---- */
+
+/* Counts of a namespace that is only looked at. */
+static weir_status read_totals(struct weir_call *call, struct weir_slice id,
+                               struct weir_namespace_totals *totals, struct weir_error *err)
+{
+    struct weir_namespace *ns = NULL;
+    weir_status st = weir_namespace_open(call->server->store, id, &ns, err);
+    if (st == WEIR_OK) {
+        st = weir_namespace_totals(ns, call->deadline_us, totals, err);
+        weir_namespace_release(ns);
+    }
+    return st;
+}
+
+static ProtobufCBinaryData binary_of(struct weir_slice bytes)
+{
+    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)bytes.p, .len = bytes.n};
+}
+
+WEIR_HANDLER(weir_handle_get_namespace, Weir__V1__GetNamespaceRequest)
+{
+    struct weir_slice id;
+    struct weir_namespace_record record;
+    struct weir_namespace_totals totals;
+    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    if (st == WEIR_OK) {
+        st = weir_namespace_find(call->server->store, id, &call->arena, &record, err);
+    }
+    if (st == WEIR_OK) {
+        st = read_totals(call, id, &totals, err);
+    }
+    if (st != WEIR_OK) {
+        return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
+    }
+    Weir__V1__GetNamespaceResponse response = WEIR__V1__GET_NAMESPACE_RESPONSE__INIT;
+    response.namespace_ = request->namespace_;
+    response.description =
+        record.description.p == NULL ? NULL : weir_call_text(call, record.description);
+    response.has_metadata = record.metadata.p != NULL;
+    response.metadata = binary_of(record.metadata);
+    response.has_created_at_us = true;
+    response.created_at_us = record.created_at_us;
+    response.has_message_count = true;
+    response.message_count = totals.message_count;
+    response.has_stream_count = true;
+    response.stream_count = totals.stream_count;
+    response.has_last_activity_us = totals.message_count > 0;
+    response.last_activity_us = totals.last_activity_us;
+    return weir_call_reply(call, &response.base, err);
+}
