@@ -103,11 +103,11 @@ struct weir_client_options {
 #else
 #define WEIR_CLIENT_OPTIONS_INIT \
     {                            \
-        NULL                     \
+        .url = NULL              \
     }
 #define WEIR_CALL_OPTIONS_INIT \
     {                          \
-        0                      \
+        .timeout_ms = 0        \
     }
 #endif
 
