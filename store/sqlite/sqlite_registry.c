@@ -155,6 +155,7 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
         status = connect_registry(backend, &backend->changes, &is_missing, err);
     }
     if (is_missing) {
+        weir_error_init(err);
         status = create_registry(backend, err);
         if (status == WEIR_OK) {
             status = connect_registry(backend, &backend->changes, NULL, err);

@@ -418,7 +418,7 @@ static void list(const char *prefix, const char *after, size_t limit, const char
 
 START_TEST(streams_are_listed_bytewise_by_literal_prefix)
 {
-    static const char *const names[] = {"-x",  "A-1", "a",    "a%b-1", "a-1", "a-10",
+    static const char *const names[] = {"-x",  "A-1",  "a",   "a%b-1", "a-1", "a-10",
                                         "a-2", "aB-1", "a_b", "ab-1",  "b",   "\xc3\xa9-1"};
     for (size_t i = WEIR_COUNTOF(names); i-- > 0;) {
         must_put(fx.ns, names[i], 1);

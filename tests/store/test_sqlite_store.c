@@ -1,0 +1,678 @@
+/* The store as files: made, recognised, shared by processes, deleted, many at once. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/sqlite/sqlite_int.h"
+#include "weir/rules/time_text.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static size_t files_in_dir(void)
+{
+    size_t n = 0;
+    DIR *dir = opendir(fx.dir);
+    ck_assert_ptr_nonnull(dir);
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        n += entry->d_name[0] != '.';
+    }
+    (void)closedir(dir);
+    return n;
+}
+
+static void write_file(const char *path, const void *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* ---- making and opening ---- */
+
+START_TEST(a_missing_directory_is_made_for_its_owner_alone)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "sqlite:%s/deep/er", fx.dir);
+    weir_store_close(open_store(url, 1));
+    struct stat status;
+    ck_assert_int_eq(stat(path_in_dir("deep/er"), &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0700);
+    ck_assert_int_eq(stat(path_in_dir("deep/er/registry.db"), &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+}
+END_TEST
+
+START_TEST(names_that_a_uri_would_bend_are_plain_directories)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "sqlite:%s/a?b#c%%20:d", fx.dir);
+    weir_store_close(open_store(url, 1));
+    ck_assert_int_eq(access(path_in_dir("a?b#c%20:d/registry.db"), F_OK), 0);
+}
+END_TEST
+
+static const char *const bad_urls[] = {"", "sqlite:", "sqlite", "mysql://x", "SQLITE:/tmp", "/tmp"};
+
+START_TEST(an_unknown_url_is_refused)
+{
+    struct weir_store *store = NULL;
+    ck_assert_int_eq(try_open_store(bad_urls[_i], 1, &store), WEIR_INVALID_REQUEST);
+    ck_assert_ptr_null(store);
+}
+END_TEST
+
+START_TEST(a_directory_that_cannot_be_made_is_named)
+{
+    write_file(path_in_dir("file"), "x", 1);
+    char url[256];
+    (void)snprintf(url, sizeof url, "sqlite:%s/file/below", fx.dir);
+    struct weir_store *store = NULL;
+    ck_assert_int_eq(try_open_store(url, 1, &store), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "file/below"));
+}
+END_TEST
+
+START_TEST(everything_is_there_after_closing)
+{
+    must_put(fx.ns, "a-1", 3);
+    must_put(fx.ns, "b-1", 1);
+    reopen();
+    ck_assert_int_eq(must_version(fx.ns, "a-1"), 2);
+    ck_assert_int_eq(must_head(fx.ns), 4);
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(must_head(fx.ns), 5);
+    close_all();
+    ck_assert_uint_eq(files_in_dir(), 2);  // no WAL and no draft is left
+}
+END_TEST
+
+/* ---- files that are not ours ---- */
+
+enum foreign { TEXT_FILE, EMPTY_FILE, OTHER_DATABASE, EMPTY_DATABASE, WAL_DATABASE, NEWER_SCHEMA };
+
+static void make_foreign(const char *path, enum foreign kind)
+{
+    switch (kind) {
+    case TEXT_FILE:
+        write_file(path,
+                   "registry of births and deaths, 1881 to 1902, first volume of seven, "
+                   "with an index of names and places and a preface\n",
+                   117);
+        break;
+    case EMPTY_FILE:
+        write_file(path, "", 0);
+        break;
+    case OTHER_DATABASE:
+        run_sql(path, "CREATE TABLE namespaces (id)");
+        break;
+    case EMPTY_DATABASE:
+        run_sql(path, "CREATE TABLE t (a); DROP TABLE t");
+        break;
+    case WAL_DATABASE:
+        run_sql(path, "PRAGMA journal_mode = WAL; CREATE TABLE t (a)");
+        break;
+    case NEWER_SCHEMA:
+        weir_store_close(open_store(fx.url, 1));
+        run_sql(path, "PRAGMA user_version = 2");
+        break;
+    }
+}
+
+START_TEST(another_programs_registry_is_refused_and_left_as_it_was)
+{
+    const char *path = path_in_dir("registry.db");
+    make_foreign(path, (enum foreign)_i);
+    uint8_t *before = NULL;
+    uint8_t *after = NULL;
+    size_t before_n = 0;
+    size_t after_n = 0;
+    ck_assert(file_bytes(path, &before, &before_n));
+    struct weir_store *store = NULL;
+    ck_assert_int_eq(try_open_store(fx.url, 1, &store), WEIR_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "registry.db"));
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "another directory"));
+    ck_assert(file_bytes(path, &after, &after_n));
+    ck_assert_uint_eq(before_n, after_n);
+    ck_assert_int_eq(memcmp(before, after, before_n), 0);
+    ck_assert_uint_eq(files_in_dir(), 1);
+    free(before);
+    free(after);
+}
+END_TEST
+
+START_TEST(a_newer_version_in_the_wal_alone_is_seen)
+{
+    close_all();
+    const char *path = path_in_dir("registry.db");
+    sqlite3 *other = NULL;  // keeps the WAL from being moved into the file
+    ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(other, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    struct weir_store *store = NULL;
+    ck_assert_int_eq(try_open_store(fx.url, 1, &store), WEIR_PRECONDITION);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    run_sql(path, "PRAGMA user_version = 1");
+}
+END_TEST
+
+START_TEST(namespaces_without_a_registry_are_not_given_a_new_one)
+{
+    close_all();
+    ck_assert_int_eq(unlink(path_in_dir("registry.db")), 0);
+    struct weir_store *store = NULL;
+    ck_assert_int_eq(try_open_store(fx.url, 1, &store), WEIR_PRECONDITION);
+    ck_assert_uint_eq(files_in_dir(), 1);
+}
+END_TEST
+
+START_TEST(a_namespace_that_cannot_be_used_does_not_harm_the_others)
+{
+    must_put(fx.ns, "a-1", 1);
+    const char *path = namespace_path();
+    close_all();
+    if (_i == 0) {
+        run_sql(path, "PRAGMA user_version = 2");
+    } else if (_i == 1) {
+        write_file(path, "gone", 4);
+    } else {
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    fx.store = open_store(fx.url, 4);
+    static const weir_status statuses[] = {WEIR_PRECONDITION, WEIR_PRECONDITION,
+                                           WEIR_BACKEND_UNAVAILABLE};
+    struct weir_namespace *ns = NULL;
+    ck_assert_int_eq(weir_namespace_open(fx.store, weir_slice_of("test"), &ns, &fx.err),
+                     statuses[_i]);
+    must_create(fx.store, "other");
+    fx.ns = must_open(fx.store, "other");
+    must_put(fx.ns, "a-1", 1);
+    int64_t deleted = -1;  // and it can be deleted
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(deleted, 0);
+    must_create(fx.store, "test");
+    weir_namespace_release(must_open(fx.store, "test"));
+}
+END_TEST
+
+/* ---- namespaces ---- */
+
+static struct weir_namespace_record find(const char *id)
+{
+    struct weir_namespace_record record;
+    ck_assert_int_eq(weir_namespace_find(fx.store, weir_slice_of(id), &fx.arena, &record, &fx.err),
+                     WEIR_OK);
+    return record;
+}
+
+START_TEST(a_namespace_keeps_its_record)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of("n"),
+                                           .description = weir_slice_of("d"),
+                                           .metadata = weir_slice_of("{}"),
+                                           .token_hash = {{7}}};
+    bool is_same = true;
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err), WEIR_OK);
+    const int64_t created_at_us = record.created_at_us;
+    ck_assert_int_gt(created_at_us, 1600000000000000);
+    const struct weir_namespace_record found = find("n");
+    ck_assert(weir_slice_is(found.description, "d"));
+    ck_assert(weir_slice_is(found.metadata, "{}"));
+    ck_assert_int_eq(found.created_at_us, created_at_us);
+    ck_assert_int_eq(found.token_hash.bytes[0], 7);
+    ck_assert_ptr_null(find("test").description.p);
+
+    record.created_at_us = 0;
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
+                     WEIR_NAMESPACE_EXISTS);
+    ck_assert(is_same);
+    ck_assert_int_eq(record.created_at_us, created_at_us);
+    record.token_hash.bytes[31] = 1;
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
+                     WEIR_NAMESPACE_EXISTS);
+    ck_assert(!is_same);
+
+    ck_assert_int_eq(weir_namespace_set_token(fx.store, record.id, &record.token_hash, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(find("n").token_hash.bytes[31], 1);
+    ck_assert_int_eq(
+        weir_namespace_set_token(fx.store, weir_slice_of("none"), &record.token_hash, &fx.err),
+        WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(
+        weir_namespace_find(fx.store, weir_slice_of("none"), &fx.arena, &record, &fx.err),
+        WEIR_NAMESPACE_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(namespaces_are_listed_bytewise_in_pages)
+{
+    static const char *const ids[] = {"\xc3\xa9", "b", "a/../b", "B", "a b", "test-", "a'"};
+    for (size_t i = 0; i < WEIR_COUNTOF(ids); i++) {
+        must_create(fx.store, ids[i]);
+    }
+    static const char *const sorted[] = {"B", "a b",  "a'",    "a/../b",
+                                         "b", "test", "test-", "\xc3\xa9"};
+    struct weir_slice after = weir_slice(NULL, 0);
+    size_t seen = 0;
+    size_t n = 3;
+    while (n > 0) {
+        struct weir_namespace_record *records = NULL;
+        ck_assert_int_eq(weir_namespace_list(fx.store, after, 3, &fx.arena, &records, &n, &fx.err),
+                         WEIR_OK);
+        for (size_t i = 0; i < n; i++) {
+            ck_assert(weir_slice_is(records[i].id, sorted[seen++]));
+        }
+        after = n > 0 ? records[n - 1].id : after;
+    }
+    ck_assert_uint_eq(seen, WEIR_COUNTOF(sorted));
+}
+END_TEST
+
+START_TEST(a_deleted_namespace_is_gone_with_its_files)
+{
+    must_put(fx.ns, "a-1", 5);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(deleted, 5);
+    int64_t head = 0;
+    ck_assert_int_eq(weir_head(fx.ns, INT64_MAX, &head, &fx.err), WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    must_create(fx.store, "test");
+    struct weir_namespace *again = must_open(fx.store, "test");
+    must_put(again, "a-1", 1);
+    ck_assert_int_eq(must_head(again), 1);
+    weir_namespace_release(again);
+}
+END_TEST
+
+START_TEST(a_deletion_that_was_cut_short_is_finished_at_the_next_start)
+{
+    must_put(fx.ns, "a-1", 1);
+    const char *path = namespace_path();
+    close_all();
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
+                   strrchr(path, '/') + 1);
+    run_sql(path_in_dir("registry.db"), sql);
+    fx.store = open_store(fx.url, 1);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    must_create(fx.store, "test");
+    fx.ns = must_open(fx.store, "test");
+    ck_assert_int_eq(must_head(fx.ns), 0);
+}
+END_TEST
+
+START_TEST(a_creation_that_was_cut_short_can_be_repeated)
+{
+    if (_i == 1) {
+        must_put(fx.ns, "a-1", 1);
+    }
+    close_all();
+    run_sql(path_in_dir("registry.db"), "DELETE FROM namespaces");
+    fx.store = open_store(fx.url, 1);
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    bool is_same = false;
+    const weir_status status = weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+    /* A file with messages is never replaced. */
+    ck_assert_int_eq(status, _i == 1 ? WEIR_PRECONDITION : WEIR_OK);
+    ck_assert_ptr_nonnull(namespace_path());
+}
+END_TEST
+
+/* ---- two processes on one directory ---- */
+
+static struct weir_store *second;
+static struct weir_namespace *second_ns;
+
+static void open_second(void)
+{
+    fixture_on_disk();
+    second = open_store(fx.url, 4);
+    second_ns = must_open(second, "test");
+}
+
+static void close_second(void)
+{
+    weir_namespace_release(second_ns);
+    weir_store_close(second);
+    fixture_end();
+}
+
+START_TEST(two_stores_see_each_others_writes)
+{
+    must_put(fx.ns, "a-1", 1);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(second_ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.global_position, 2);
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);  // a retry
+    const struct weir_new_message other = message_of(2, "1");
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &other, 1, &written),
+                     WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_int_eq(must_head(fx.ns), 2);
+    must_create(second, "new");
+    weir_namespace_release(must_open(fx.store, "new"));
+}
+END_TEST
+
+START_TEST(what_another_store_deletes_is_gone_here)
+{
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(must_head(second_ns), 1);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(deleted, 1);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    const struct weir_query query = query_all();
+    if (_i == 0) {
+        ck_assert_int_eq(append(second_ns, "a-1", ANY, &message, 1, &written),
+                         WEIR_NAMESPACE_NOT_FOUND);
+    } else {
+        ck_assert_int_eq(weir_read(second_ns, &query, &fx.arena, &fx.rows, &fx.err),
+                         WEIR_NAMESPACE_NOT_FOUND);
+    }
+    ck_assert_int_eq(weir_read(second_ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    must_create(fx.store, "test");
+    must_read(second_ns, &query);  // made anew: the same id
+    ck_assert_uint_eq(fx.rows.n, 0);
+}
+END_TEST
+
+START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
+{
+    must_put(fx.ns, "a-1", 1);
+    sqlite3 *other = NULL;
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &other), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 20000;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);  // reads do not mind
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_int_eq(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    write.deadline_us = INT64_MAX;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
+}
+END_TEST
+
+static void *create_many(void *context)
+{
+    struct weir_store *store = context;
+    size_t made = 0;
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "n%d", i);
+        struct weir_namespace_record record = {.id = weir_slice_of(id)};
+        struct weir_error err;
+        weir_error_init(&err);
+        bool is_same = false;
+        const weir_status status = weir_namespace_create(store, &record, &is_same, &err);
+        ck_assert(status == WEIR_OK || status == WEIR_NAMESPACE_EXISTS);
+        made += status == WEIR_OK;
+    }
+    return (void *)made;
+}
+
+START_TEST(of_two_creations_of_one_id_one_succeeds)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, create_many, second), 0);
+    size_t made = (size_t)create_many(fx.store);
+    void *others = NULL;
+    (void)pthread_join(thread, &others);
+    ck_assert_uint_eq(made + (size_t)others, 20);
+}
+END_TEST
+
+static void *open_and_close(void *context)
+{
+    struct weir_store *store = NULL;
+    const struct weir_store_options options = {.url = fx.url, .max_sessions = 1};
+    struct weir_error *err = context;
+    weir_error_init(err);
+    if (weir_store_open(&options, &store, err) == WEIR_OK) {
+        weir_store_close(store);
+    }
+    return NULL;
+}
+
+START_TEST(stores_may_be_opened_together_on_an_empty_directory)
+{
+    pthread_t threads[4];
+    struct weir_error errors[4];
+    for (size_t t = 0; t < 4; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, open_and_close, &errors[t]), 0);
+    }
+    for (size_t t = 0; t < 4; t++) {
+        (void)pthread_join(threads[t], NULL);
+        ck_assert_msg(errors[t].status == WEIR_OK, "%s", errors[t].text);
+    }
+    ck_assert_uint_eq(files_in_dir(), 1);
+}
+END_TEST
+
+/* ---- many ---- */
+
+START_TEST(five_hundred_namespaces_live_with_few_files_open)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 256;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct weir_namespace *handles[500];
+    fx.store = open_store(fx.url, 32);
+    for (size_t i = 0; i < 500; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "n%zu", i);
+        must_create(fx.store, id);
+        handles[i] = must_open(fx.store, id);
+        must_put(handles[i], "a-1", 1 + i % 3);
+    }
+    for (size_t i = 0; i < 500; i++) {
+        ck_assert_int_eq(must_head(handles[i]), (int64_t)(1 + i % 3));
+        weir_namespace_release(handles[i]);
+    }
+}
+END_TEST
+
+/* ---- threads ---- */
+
+enum { WRITERS = 3, READERS = 2, WRITES_EACH = 60, BATCH = 3 };
+
+static pthread_mutex_t done_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t done_changed = PTHREAD_COND_INITIALIZER;
+
+static void tell_done(struct weir_write *write)
+{
+    (void)pthread_mutex_lock(&done_mutex);
+    *(bool *)write->context = true;
+    (void)pthread_cond_broadcast(&done_changed);
+    (void)pthread_mutex_unlock(&done_mutex);
+}
+
+static void submit_and_wait(struct weir_write *write)
+{
+    bool is_done = false;
+    write->done = tell_done;
+    write->context = &is_done;
+    write->deadline_us = INT64_MAX;
+    if (weir_write_submit(fx.ns, write)) {
+        while (weir_lane_run(fx.ns)) {
+        }
+    }
+    (void)pthread_mutex_lock(&done_mutex);
+    while (!is_done) {
+        (void)pthread_cond_wait(&done_changed, &done_mutex);
+    }
+    (void)pthread_mutex_unlock(&done_mutex);
+}
+
+static void *write_many(void *context)
+{
+    const uint64_t writer = *(const uint64_t *)context;
+    char stream[16];
+    (void)snprintf(stream, sizeof stream, "w-%d", (int)(writer % 2));
+    for (uint64_t w = 0; w < WRITES_EACH; w++) {
+        struct weir_new_message messages[BATCH];
+        struct weir_written written[BATCH];
+        for (uint64_t m = 0; m < BATCH; m++) {
+            messages[m] = message_of((writer << 32) + w * BATCH + m + 1, "1");
+        }
+        struct weir_stream_append part = {
+            .stream = weir_slice_of(stream), .messages = messages, .n = BATCH, .written = written};
+        struct weir_error err;
+        struct weir_write write = {
+            .kind = WEIR_WRITE_APPEND, .of.append = {.streams = &part, .n = 1}, .err = &err};
+        submit_and_wait(&write);
+        ck_assert_int_eq(err.status, WEIR_OK);
+        ck_assert_int_eq(written[BATCH - 1].position, written[0].position + BATCH - 1);
+    }
+    return NULL;
+}
+
+/* A consumer: never sees a gap, a part of a batch, or something appear below what it has seen. */
+static void *follow(void *context)
+{
+    (void)context;
+    struct weir_arena arena;
+    weir_arena_init(&arena, 64 << 20, 1 << 20);
+    int64_t next = 1;
+    while (next <= (int64_t)WRITERS * WRITES_EACH * BATCH) {
+        struct weir_query query = query_category("w");
+        query.from = next;
+        struct weir_rows rows;
+        struct weir_error err;
+        weir_error_init(&err);
+        weir_arena_reset(&arena);
+        ck_assert_int_eq(weir_read(fx.ns, &query, &arena, &rows, &err), WEIR_OK);
+        ck_assert_uint_eq(rows.n % BATCH == 0 || rows.n == 1000, true);
+        for (size_t i = 0; i < rows.n; i++) {
+            ck_assert_int_eq(rows.rows[i].global_position, next + (int64_t)i);
+        }
+        ck_assert_int_eq(rows.next_position, next + (int64_t)rows.n);
+        next = rows.next_position;
+    }
+    weir_arena_fini(&arena);
+    return NULL;
+}
+
+START_TEST(writers_and_readers_work_side_by_side)
+{
+    pthread_t threads[WRITERS + READERS];
+    uint64_t numbers[WRITERS];
+    for (uint64_t w = 0; w < WRITERS; w++) {
+        numbers[w] = w + 1;
+        ck_assert_int_eq(pthread_create(&threads[w], NULL, write_many, &numbers[w]), 0);
+    }
+    for (size_t r = WRITERS; r < WRITERS + READERS; r++) {
+        ck_assert_int_eq(pthread_create(&threads[r], NULL, follow, NULL), 0);
+    }
+    for (size_t t = 0; t < WRITERS + READERS; t++) {
+        (void)pthread_join(threads[t], NULL);
+    }
+    ck_assert_int_eq(must_version(fx.ns, "w-0") + must_version(fx.ns, "w-1") + 2,
+                     WRITERS * WRITES_EACH * BATCH);
+}
+END_TEST
+
+START_TEST(a_long_wal_is_checkpointed)
+{
+    static char data[200 * 1024 + 1];
+    memset(data, '1', sizeof data - 1);
+    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: more than two checkpoints' worth
+        const struct weir_new_message message = message_of(i + 1, data);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+    /* The database file itself has grown although nothing was closed. */
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    struct stat status = {.st_size = 0};
+    while (status.st_size < 4 << 20 && weir_monotonic_us() < until_us) {
+        ck_assert_int_eq(stat(namespace_path(), &status), 0);
+    }
+    ck_assert_int_ge(status.st_size, 4 << 20);
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*end)(void))
+{
+    TCase *tcase = tcase_create(name);
+    tcase_add_checked_fixture(tcase, setup, end);
+    tcase_set_timeout(tcase, 60);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static void add_files(Suite *suite)
+{
+    TCase *fresh = add_case(suite, "fresh directory", fixture_dir_only, fixture_end);
+    tcase_add_test(fresh, a_missing_directory_is_made_for_its_owner_alone);
+    tcase_add_test(fresh, names_that_a_uri_would_bend_are_plain_directories);
+    tcase_add_loop_test(fresh, an_unknown_url_is_refused, 0, WEIR_COUNTOF(bad_urls));
+    tcase_add_test(fresh, a_directory_that_cannot_be_made_is_named);
+    tcase_add_loop_test(fresh, another_programs_registry_is_refused_and_left_as_it_was, 0,
+                        NEWER_SCHEMA + 1);
+    tcase_add_test(fresh, stores_may_be_opened_together_on_an_empty_directory);
+    tcase_add_test(fresh, five_hundred_namespaces_live_with_few_files_open);
+    TCase *disk = add_case(suite, "files", fixture_on_disk, fixture_end);
+    tcase_add_test(disk, everything_is_there_after_closing);
+    tcase_add_test(disk, a_newer_version_in_the_wal_alone_is_seen);
+    tcase_add_test(disk, namespaces_without_a_registry_are_not_given_a_new_one);
+    tcase_add_loop_test(disk, a_namespace_that_cannot_be_used_does_not_harm_the_others, 0, 3);
+    tcase_add_test(disk, a_deletion_that_was_cut_short_is_finished_at_the_next_start);
+    tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
+    tcase_add_test(disk, a_long_wal_is_checkpointed);
+}
+
+static void add_shared(Suite *suite, const char *name, void (*setup)(void))
+{
+    TCase *tcase = add_case(suite, name, setup, fixture_end);
+    tcase_add_test(tcase, a_namespace_keeps_its_record);
+    tcase_add_test(tcase, namespaces_are_listed_bytewise_in_pages);
+    tcase_add_test(tcase, a_deleted_namespace_is_gone_with_its_files);
+    tcase_add_test(tcase, writers_and_readers_work_side_by_side);
+}
+
+static Suite *sqlite_store_suite(void)
+{
+    Suite *suite = suite_create("sqlite_store");
+    add_files(suite);
+    add_shared(suite, "on disk", fixture_on_disk);
+    add_shared(suite, "in memory", fixture_in_memory);
+    TCase *two = add_case(suite, "two processes", open_second, close_second);
+    tcase_add_test(two, two_stores_see_each_others_writes);
+    tcase_add_loop_test(two, what_another_store_deletes_is_gone_here, 0, 2);
+    tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, of_two_creations_of_one_id_one_succeeds);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(sqlite_store_suite());
+}
