@@ -177,14 +177,22 @@ static int take_line(struct input *in, struct weir_slice line)
     return add_message(in->w, line);
 }
 
+static int add_text(struct input *in)
+{
+    size_t n = in->text_n;
+    while (n > 0 && memchr(" \t\r\n", in->text[n - 1], 4) != NULL) {
+        n--;
+    }
+    return add_message(in->w, weir_slice(in->text, n));
+}
+
 static int take_lines(struct input *in)
 {
     struct cli *cli = in->w->cli;
     struct weir_slice line;
     while (lines_next(in->lines, &line, &cli->err) == WEIR_OK) {
         if (line.p == NULL) {
-            return in->is_one_text ? add_message(in->w, weir_slice(in->text, in->text_n))
-                                   : CLI_DONE;
+            return in->is_one_text ? add_text(in) : CLI_DONE;
         }
         const int status = take_line(in, line);
         if (status != CLI_DONE) {

@@ -1,0 +1,153 @@
+#!/bin/sh
+# write, read, category, last, version, health, info: output, exit statuses and the environment.
+. "$(dirname "$0")/lib.sh"
+start_server
+
+# Usage.
+run 2 "$weir"
+err_has 'no command given'
+run 2 "$weir" nonsense
+err_has "no command 'nonsense'"
+run 2 "$weir" write stream-1
+err_has 'STREAM TYPE'
+run 2 "$weir" version a b
+run 2 "$weir" version stream-1 --no-such-option
+run 2 "$weir" version stream-1 --timeout soon
+err_has "'soon'"
+run 2 "$weir" version stream-1 --server tcp://127.0.0.1
+err_has 'has no port'
+run 2 "$weir" version stream-1 -o xml
+err_has "'xml'"
+run 2 "$weir" read stream-1 --from x
+run 2 "$weir" write stream-1 Type --expect never
+run 2 "$weir" category account --group 1
+run 0 "$weir" --help
+out_has '^  write '
+run 0 "$weir" help write
+out_has 'expect'
+run 0 "$weir" write --help
+out_has 'expect'
+run 0 "$weir" --version
+out_has '^weir [0-9]'
+
+# The server.
+run 0 "$weir" health
+out_has '"status":"SERVING"'
+run 0 "$weir" info
+out_has '"message_db_compat":"1.3.0"'
+run 0 "$weir" info -o text
+out_has '^backend  *sqlite'
+
+# Writing and reading back.
+run 0 "$weir" version account-1
+out_is -1
+run 0 "$weir" last account-1
+out_is ''
+run 0 "$weir" write account-1 Opened '{"amount": 12345678901234567890.10}' --expect no-stream \
+    --id a5eb2a97-84d9-4ccf-8a56-7160338b11e2 --metadata '{"correlationStreamName":"deal-7"}'
+out_has '^{"id":"a5eb2a97-84d9-4ccf-8a56-7160338b11e2","stream":"account-1","type":"Opened","pos":0,"gpos":1,"time":"2[0-9-]*T[0-9:.]*Z"}$'
+run 0 "$weir" write account-1 Opened '{"amount": 12345678901234567890.10}' --expect no-stream \
+    --id a5eb2a97-84d9-4ccf-8a56-7160338b11e2 --metadata '{"correlationStreamName":"deal-7"}'
+out_has '"pos":0,.*"duplicate":true}$'
+run 0 "$weir" version account-1
+out_is 0
+run 0 "$weir" version account-1 -o json
+out_is '{"stream":"account-1","exists":true,"version":0}'
+run 1 "$weir" write account-1 Opened --expect no-stream
+err_has '^weir: STREAM_VERSION_CONFLICT: '
+err_has '^  actual: 0$'
+run 1 "$weir" write account-1 Opened --expect -1
+run 0 "$weir" write account-1 Closed --expect stream-exists
+run 1 "$weir" write account-1 Closed '{"broken"'
+err_has '^weir: INVALID_REQUEST: '
+err_has '^  field: messages\[0\].data$'
+run 0 "$weir" read account-1
+out_lines 2
+out_has '"data":{"amount": 12345678901234567890.10},"meta":{"correlationStreamName":"deal-7"},"time"'
+out_has '"type":"Closed","pos":1,"gpos":2,"time"'
+run 0 "$weir" read account-1 --backward --limit 1
+out_lines 1
+out_has '"pos":1'
+run 0 "$weir" read account-1 --headers-only
+out_lines 2
+run 1 grep -q data out
+run 0 "$weir" read account-1 --type Closed --type Other
+out_lines 1
+run 0 "$weir" read account-1 --from 1
+out_lines 1
+run 0 "$weir" read account-1 --global-from 2
+out_lines 1
+run 1 "$weir" read account-1 --from 1 --global-from 2
+err_has INVALID_REQUEST
+run 0 "$weir" read account-1 --batch 0
+out_is ''
+run 0 "$weir" last account-1 --type Opened
+out_has '"pos":0'
+run 0 "$weir" category account --correlation deal
+out_lines 1
+run 1 "$weir" category account-1
+err_has INVALID_REQUEST
+
+# Standard input: one text over several lines, and several texts.
+printf '{\n  "n": 1\n}\n' >input
+run 0 "$weir" write list-1 N - <input
+out_lines 1
+run 0 "$weir" last list-1
+out_has '"data":{   "n": 1 },'
+: >input
+for i in $(seq 2500); do echo "{\"n\":$i}"; done >input
+run 0 "$weir" write list-2 N - --expect no-stream <input
+out_lines 2500
+run 0 "$weir" version list-2
+out_is 2499
+run 0 "$weir" read list-2
+out_lines 2500
+is_equal "$(sed -n 's/.*"data":\(.*\),"time.*/\1/p' out | cksum)" "$(cksum <input)"
+printf '1\n{"broken"\n' >input
+run 1 "$weir" write list-3 N - <input
+err_has 'line 2 is no JSON'
+run 0 "$weir" version list-3
+out_is -1
+printf '1\n2\n' >input
+run 2 "$weir" write list-3 N - --id a5eb2a97-84d9-4ccf-8a56-7160338b11e2 <input
+run 0 "$weir" write list-3 N - </dev/null
+out_is ''
+
+# Groups: each stream goes to one member.
+for i in 1 2 3 4 5 6; do "$weir" write "group-$i" N >/dev/null; done
+"$weir" category group --group 0/2 >first
+"$weir" category group --group 1/2 >second
+is_equal "$(cat first second | wc -l)" 6
+is_equal "$(cat first second | sort -u | wc -l)" 6
+
+# Names cannot steer a terminal.
+run 0 "$weir" write "$(printf 'odd-\033[31m')" N
+out_has 'odd-\\u001b\[31m'
+
+# Tokens.
+cp weir-data/default.token my.token
+mv weir-data/default.token weir-data/hidden.token
+run 1 "$weir" version account-1
+err_has '^weir: AUTH_REQUIRED'
+run 0 "$weir" version account-1 --token-file my.token
+run 0 env WEIR_TOKEN_FILE=my.token "$weir" version account-1
+run 0 env WEIR_TOKEN="$(cat my.token)" "$weir" version account-1
+run 1 env WEIR_TOKEN=nonsense WEIR_TOKEN_FILE=my.token "$weir" version account-1
+err_has '^weir: AUTH_INVALID_TOKEN'
+run 0 env WEIR_TOKEN=nonsense "$weir" version account-1 --token-file my.token
+run 1 "$weir" version account-1 --token-file no-such-file
+err_has 'no-such-file'
+run 0 "$weir" health
+mv weir-data/hidden.token weir-data/default.token
+
+# No server.
+run 3 "$weir" version account-1 --server tcp://127.0.0.1:9 --timeout 0.3
+err_has '^weir: BACKEND_UNAVAILABLE: .*tcp://127.0.0.1:9'
+stop_server
+run 3 env WEIR_TIMEOUT=0.3 "$weir" version account-1
+
+# A full disk.
+start_server
+run 1 sh -c "'$weir' read list-2 >/dev/full"
+err_has 'standard output'
+finish

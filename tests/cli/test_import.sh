@@ -1,0 +1,66 @@
+#!/bin/sh
+# weir import: what it reads, what it refuses and what it says about it.
+. "$(dirname "$0")/lib.sh"
+start_server
+
+id() { printf '00000000-0000-4000-8000-%012d' "$1"; }
+record() { printf '{"id":"%s","stream":"a-%d","type":"T","pos":0,"gpos":%d,"data":{"n":%d},"meta":null,"time":"2024-01-01T00:00:00.000001Z"}\n' "$(id "$1")" "$1" "$1" "$1"; }
+for i in $(seq 1 2500); do record "$i"; done >records
+
+: >empty
+run 0 "$weir" import empty
+out_has '^{"imported":0,"skipped_identical":0,'
+run 0 "$weir" import records
+out_has '^{"imported":2500,"skipped_identical":0,"max_gpos":2500,'
+run 0 "$weir" category ''
+is_equal "$(cksum <out)" "$(cksum <records)"
+run 0 "$weir" import - <records
+out_has '^{"imported":0,"skipped_identical":2500,'
+
+# gzip, recognised and demanded; cut short and damaged.
+for i in $(seq 2501 5000); do record "$i"; done >more
+gzip -k more
+run 1 "$weir" import --gzip more
+err_has 'not gzip'
+run 0 "$weir" import more.gz
+out_has '^{"imported":2500,'
+run 0 "$weir" import --gzip more.gz
+out_has '"skipped_identical":2500,'
+for i in $(seq 5001 9000); do record "$i"; done >rest
+gzip -k rest
+head -c 20000 rest.gz >short.gz
+run 1 "$weir" import short.gz
+err_has 'gzip stream ends too early'
+err_has 'stored before: [0-9]*000 records imported'
+err_has "stored before: $("$weir" category '' --from 5001 | wc -l) records"
+{ head -c 10000 rest.gz; printf 'garbage and more of it'; tail -c +10023 rest.gz; } >broken.gz
+run 1 "$weir" import broken.gz
+err_has 'gzip stream'
+run 0 "$weir" import rest.gz
+run 1 "$weir" import no-such-file
+err_has 'no-such-file'
+
+# Records that cannot be used are named; nothing of their batch is stored.
+before=$("$weir" category '' | wc -l)
+{ record 9001; echo; record 9002; echo '{"id":"nonsense"}'; record 9003; } >bad
+run 1 "$weir" import bad
+err_has '^weir: INVALID_RECORD: line 4, record 3: '
+is_equal "$("$weir" category '' | wc -l)" "$before"
+{ for i in $(seq 9001 10003); do record "$i"; done; record 9005 | sed 's/"n":9005/"n":0/'; } >conflict
+run 1 "$weir" import conflict
+err_has '^weir: POSITION_EXISTS: '
+err_has 'line 1004, record 1004 of the input'
+err_has 'stored before: 1000 records imported'
+
+# EventoDB's files: absent metadata is written as null.
+record 20000 >eventodb
+run 0 "$weir" import --eventodb eventodb
+run 0 "$weir" read a-20000
+run 1 grep -q '"meta"' out
+
+# Line ends of another system, unknown members, members in any order, escapes in names.
+printf '{"time":"2024-01-01t01:00:00+01:00","gpos":30000,"new":[{"x":1}],"pos":3,"type":"","str\u0065am":"b-\u0031","id":"{%s}"}\r\n' "$(id 30000)" >odd
+run 0 "$weir" import odd
+run 0 "$weir" read b-1
+out_is "{\"id\":\"$(id 30000)\",\"stream\":\"b-1\",\"type\":\"\",\"pos\":3,\"gpos\":30000,\"time\":\"2024-01-01T00:00:00.000000Z\"}"
+finish
