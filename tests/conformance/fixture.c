@@ -82,6 +82,12 @@ void conf_teardown(void)
     server_remove(&conf.server);
 }
 
+bool conf_is_store_volatile(void)
+{
+    const char *store = getenv("WEIR_TEST_STORE");
+    return store != NULL && strcmp(store, "sqlite::memory:") == 0;
+}
+
 void conf_restart(void)
 {
     ck_assert_int_eq(server_stop(&conf.server), 0);
@@ -133,6 +139,7 @@ Weir__V1__NewMessage **fill_messages(const struct msg *messages, size_t n)
     Weir__V1__NewMessage *all = calloc(n + 1, sizeof *all);
     Weir__V1__NewMessage **pointers = calloc(n + 1, sizeof *pointers);
     ck_assert(all != NULL && pointers != NULL);
+    pointers[0] = all;  // also where there is none, for free_messages
     for (size_t i = 0; i < n; i++) {
         fill_message(&all[i], &messages[i]);
         pointers[i] = &all[i];

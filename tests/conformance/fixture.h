@@ -37,6 +37,9 @@ void conf_teardown(void);
 struct weir_client *conf_client(const char *token);
 const char *conf_token(void);
 
+/* Whether the store under test forgets everything when the server stops. */
+bool conf_is_store_volatile(void);
+
 /* Stops the server in good order (or kills it) and starts it again on the same data and URL. */
 void conf_restart(void);
 void conf_kill_and_restart(void);

@@ -16,7 +16,9 @@ int main(void)
     suite_add_tcase(suite, conf_json_case());
     suite_add_tcase(suite, conf_import_case());
     suite_add_tcase(suite, conf_bad_input_case());
-    suite_add_tcase(suite, conf_durability_case());
+    if (!conf_is_store_volatile()) {
+        suite_add_tcase(suite, conf_durability_case());
+    }
     suite_add_tcase(suite, conf_concurrency_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -32,10 +32,23 @@ START_TEST(everything_is_there_after_a_kill)
 }
 END_TEST
 
+START_TEST(a_retry_over_a_restart_is_the_same_write)
+{
+    const struct msg message = {.id = "11111111-1111-4111-8111-111111111111", .data = "{}"};
+    const Written *first = must_write("s-1", EXPECT_NO_STREAM, &message, 1);
+    conf_restart();
+    const Written *again = must_write("s-1", EXPECT_NO_STREAM, &message, 1);
+    ck_assert(again->duplicate);
+    ck_assert_int_eq(again->written[0]->global_position, first->written[0]->global_position);
+    ck_assert_int_eq(again->written[0]->time_us, first->written[0]->time_us);
+}
+END_TEST
+
 TCase *conf_durability_case(void)
 {
     TCase *tc = conf_case("durability");
     tcase_add_test(tc, everything_is_there_after_a_stop);
     tcase_add_test(tc, everything_is_there_after_a_kill);
+    tcase_add_test(tc, a_retry_over_a_restart_is_the_same_write);
     return tc;
 }

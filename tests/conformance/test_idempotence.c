@@ -58,14 +58,6 @@ START_TEST(equal_json_in_another_spelling_is_the_same_write)
 }
 END_TEST
 
-START_TEST(a_retry_survives_a_restart)
-{
-    const Written *first = must_write("s-1", EXPECT_NO_STREAM, &one, 1);
-    conf_restart();
-    assert_same(must_write("s-1", EXPECT_NO_STREAM, &one, 1), first);
-}
-END_TEST
-
 /* Ways in which a second write under the same id differs. */
 static const struct {
     const char *stream;
@@ -199,7 +191,6 @@ TCase *conf_idempotence_case(void)
     tcase_add_test(tc, a_retry_gets_the_original_result);
     tcase_add_test(tc, a_retry_consumes_no_position);
     tcase_add_test(tc, equal_json_in_another_spelling_is_the_same_write);
-    tcase_add_test(tc, a_retry_survives_a_restart);
     tcase_add_loop_test(tc, a_different_write_under_the_id_conflicts, 0,
                         (int)WEIR_COUNTOF(different_rows));
     tcase_add_test(tc, the_id_is_judged_before_the_expectation);

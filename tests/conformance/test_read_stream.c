@@ -66,9 +66,11 @@ static const struct {
     int64_t first;
     int64_t next;
 } backward_rows[] = {
-    {false, 0, 3, 3, 9, 6},  {true, 9, 3, 3, 9, 6},     {true, 99, 3, 3, 9, 6},
-    {true, 4, 3, 3, 4, 1},   {true, 1, 3, 2, 1, -1},    {true, 0, 1, 1, 0, -1},
-    {true, -1, 3, 0, 0, -1}, {false, 0, -1, 10, 9, -1},
+    {false, 0, 3, 3, 9, 6},    {true, 9, 3, 3, 9, 6},
+    {true, 99, 3, 3, 9, 6},    {true, 4, 3, 3, 4, 1},
+    {true, 1, 3, 2, 1, -1},    {true, 0, 1, 1, 0, -1},
+    {true, -1, 3, 0, 0, -1},   {true, INT64_MIN, 3, 0, 0, INT64_MIN},
+    {false, 0, -1, 10, 9, -1},
 };
 
 START_TEST(backward_reads_go_down_from_the_newest_or_the_position)

@@ -36,7 +36,10 @@ static weir_status try_streams(const struct entry *entries, size_t n)
     Weir__V1__WriteStreamsRequest request = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
     request.writes = pointers;
     request.n_writes = n;
+    /* The details of a hundred conflicts need more room than an error has of itself. */
+    static char details[256 * 1024];
     weir_error_init(&conf.err);
+    weir_error_enlarge(&conf.err, details, sizeof details);
     weir_response_free(last);
     last = NULL;
     const weir_status st =
