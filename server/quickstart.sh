@@ -1,15 +1,21 @@
 #!/bin/sh
 # From nothing to messages written and read back: installs what is needed, builds, starts weir-server on its SQLite
-# default with a directory of its own, imports real events, writes, reads, and stops the server again.
-# Safe to run twice: what is imported already is skipped, and the streams written to simply grow.
+# default, imports real events, writes, reads, and stops the server again. Each run has a new directory of its own,
+# build/quickstart/1, 2, …, so it may be run as often as one likes.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
 bin=$root/build/release
-work=$root/build/quickstart
 steps=7
 step=0
 pid=
+
+run=1
+mkdir -p build/quickstart
+while ! mkdir "build/quickstart/$run" 2>/dev/null; do
+    run=$((run + 1))
+done
+work=$root/build/quickstart/$run
 
 # One numbered line a step.
 say() {
@@ -20,7 +26,13 @@ say() {
 # Shows a command as it would be typed, then runs it.
 show() {
     printf '  $ %s\n' "$*"
-    "$@" 2>&1 | sed 's/^/    /'
+    "$@" >"$work/output" 2>&1 || {
+        sed 's/^/    /' "$work/output"
+        echo "quickstart: that should have worked" >&2
+        exit 1
+    }
+    sed 's/^/    /' "$work/output"
+    rm -f "$work/output"
 }
 
 stop_server() {
@@ -38,7 +50,6 @@ sh server/packages.sh build
 echo "  all there"
 
 say "Build (in build/release; about a minute the first time)"
-mkdir -p "$work"
 if ! { cmake --preset release && cmake --build --preset release --parallel "$(nproc)" --target weir-server weir; } \
     >"$work/build.log" 2>&1; then
     cat "$work/build.log" >&2
@@ -50,7 +61,6 @@ echo "  $(weir-server --version)"
 
 say "Start weir-server on the SQLite default"
 cd "$work"
-rm -f listening
 mkfifo listening
 weir-server --listen tcp://127.0.0.1:0 >listening 2>server.log &
 pid=$!
@@ -80,7 +90,9 @@ fi
 show weir import events.ndjson
 echo "  by category, and by stream:"
 show weir category commit --limit 2
-show weir read file-README.md --limit 2
+longest=$(sed -n 's/.*"stream":"\(file-[^"]*\)".*/\1/p' events.ndjson | sort | uniq -c | sort -rn |
+    sed -n '1s/^ *[0-9]* //p')
+show weir read "$longest" --limit 2
 
 say "Write with an expected version, and meet the conflict of a second writer"
 version=$(weir version account-1)
@@ -102,11 +114,11 @@ show weir category account --limit 2
 
 say "Stop the server"
 stop_server
-echo "  stopped; the data stays in build/quickstart/weir-data"
+echo "  stopped; the data stays in build/quickstart/$run/weir-data"
 cat <<NEXT
 
 What to type next:
-    cd build/quickstart && PATH=$bin/server:$bin/client:\$PATH
+    cd build/quickstart/$run && PATH=$bin/server:$bin/client:\$PATH
     weir-server &                                        # on tcp://127.0.0.1:7117, with this data
     weir write account-2 Opened '{"owner": "you"}' --expect no-stream
     weir read account-2
