@@ -295,6 +295,25 @@ static weir_status find_field(struct reading *r, struct weir_slice key, enum fie
     return WEIR_OK;
 }
 
+/* What no later look at the record's members sees is checked here: unknown members and, of a member
+ * given twice, all but the last. */
+static weir_status keep_member(struct reading *r, struct weir_slice key, struct weir_slice value)
+{
+    enum field field = FIELDS;
+    weir_status st = find_field(r, key, &field);
+    if (st == WEIR_OK && field == FIELDS) {
+        st = check_json(r, key, "a member's name");
+        return st == WEIR_OK ? check_json(r, value, "an unknown member") : st;
+    }
+    if (st == WEIR_OK && r->values[field].p != NULL) {
+        st = check_json(r, r->values[field], field_names[field]);
+    }
+    if (st == WEIR_OK) {
+        r->values[field] = value;
+    }
+    return st;
+}
+
 static weir_status take_members(struct reading *r, struct weir_slice line)
 {
     size_t at = 0;
@@ -302,19 +321,9 @@ static weir_status take_members(struct reading *r, struct weir_slice line)
     struct weir_slice value;
     const char *fault = NULL;
     while (record_next_member(line, &at, &key, &value, &fault)) {
-        enum field field = FIELDS;
-        weir_status st = find_field(r, key, &field);
-        if (st == WEIR_OK && field == FIELDS) {
-            st = check_json(r, key, "a member's name");
-        }
-        if (st == WEIR_OK && field == FIELDS) {
-            st = check_json(r, value, "an unknown member");
-        }
+        const weir_status st = keep_member(r, key, value);
         if (st != WEIR_OK) {
             return st;
-        }
-        if (field != FIELDS) {
-            r->values[field] = value;
         }
     }
     return fault == NULL ? WEIR_OK : fail(r->err, "%s", fault);

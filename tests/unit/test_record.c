@@ -78,6 +78,7 @@ static const struct {
     {"{" HEAD "," TIME ",\"data\":}", "no value"},
     {"{" HEAD "," TIME ",\"data\":{]}", "data: "},
     {"{" HEAD "," TIME ",\"data\":[1,]}", "data: "},
+    {"{" HEAD "," TIME ",\"data\":x,\"data\":1}", "data: "},
     {"{" HEAD "," TIME ",\"data\":nul}", "data: "},
     {"{" HEAD "," TIME ",\"data\":\"\\ud800\"}", "data: "},
     {"{" HEAD "," TIME ",\"data\":\"\xff\"}", "data: "},
