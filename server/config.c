@@ -3,6 +3,7 @@
 #include "server/log.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,9 @@ static weir_status set_number(struct weir_config *config, const struct setting *
     char *end = NULL;
     errno = 0;
     const long long number = strtoll(value, &end, is_mode ? 8 : 10);
-    const bool is_number = errno == 0 && end != value && *end == '\0' && value[0] != ' ';
+    /* strtoll passes over white space of any kind. */
+    const bool is_number =
+        errno == 0 && end != value && *end == '\0' && isspace((unsigned char)value[0]) == 0;
     if (!is_number || number < setting->lowest || number > setting->highest) {
         char what[96];
         (void)snprintf(what, sizeof what,
