@@ -18,9 +18,10 @@ function quoted(text) {
     gsub(/[\001-\037\177]/, " ", text)
     return "\"" text "\""
 }
-# The id of the k-th message of a commit: 28 digits of its sha and four of k.
+# The id of the k-th message of a commit: 28 digits of its sha and four of k, as a UUID is written.
 function id_of(k) {
-    return quoted(substr(sha, 1, 28) sprintf("%04x", k))
+    return quoted(substr(sha, 1, 8) "-" substr(sha, 9, 4) "-" substr(sha, 13, 4) "-" substr(sha, 17, 4) "-" \
+        substr(sha, 21, 8) sprintf("%04x", k))
 }
 function time_of(seconds, k) {
     return quoted(strftime("%Y-%m-%dT%H:%M:%S", seconds, 1) sprintf(".%06dZ", k))
