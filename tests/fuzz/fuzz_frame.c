@@ -1,18 +1,8 @@
 /* The envelope's parsers on any bytes. A request that is accepted must be one for protobuf-c as
  * well, with the same fields. */
+#include "tests/fuzz/fuzz.h"
 #include "weir/v1/envelope.pb-c.h"
 #include "weir/wire/frame.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool is_true)
-{
-    if (!is_true) {
-        abort();
-    }
-}
 
 static bool same(struct weir_slice ours, const char *theirs)
 {

@@ -1,21 +1,11 @@
 /* What the check accepts, protobuf-c decodes, within the memory that was promised, and what it
  * decoded to is accepted again. The first byte chooses a method's request or response. */
+#include "tests/fuzz/fuzz.h"
 #include "weir/wire/check.h"
 #include "weir/wire/method.h"
 #include "weir/wire/pb_arena.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { ELEMENTS_MAX = 512 };
-
-static void require(bool is_true)
-{
-    if (!is_true) {
-        abort();
-    }
-}
 
 static void pack_and_check(const ProtobufCMessage *message)
 {

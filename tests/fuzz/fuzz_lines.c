@@ -1,0 +1,113 @@
+/* Lines of a file, plain or gzip. The first byte says how the rest becomes a file: as it is;
+ * compressed, which must give the same lines; or compressed and cut short, which must fail, after
+ * lines that are right. Any bytes fail for good or come to an end. */
+#include "client/lines.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { GZIP_WINDOW = 15 + 16, MODES = 4 };
+
+/* A file in memory, by the name that the system gives it. */
+static int make_file(struct weir_slice bytes, char path[64])
+{
+    const int fd = memfd_create("fuzz_lines", 0);
+    require(fd >= 0);
+    require(bytes.n == 0 || write(fd, bytes.p, bytes.n) == (ssize_t)bytes.n);
+    require(lseek(fd, 0, SEEK_SET) == 0);
+    (void)snprintf(path, 64, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+static struct fuzz_text compress_text(struct weir_slice bytes)
+{
+    z_stream z = {0};
+    require(deflateInit2(&z, 1, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    const size_t room = deflateBound(&z, bytes.n) + 64;
+    struct fuzz_text out = {.p = malloc(room), .cap = room};
+    require(out.p != NULL);
+    z.next_in = (Bytef *)(uintptr_t)bytes.p;
+    z.avail_in = (uInt)bytes.n;
+    z.next_out = out.p;
+    z.avail_out = (uInt)room;
+    require(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    out.n = z.total_out;
+    require(deflateEnd(&z) == Z_OK);
+    return out;
+}
+
+/* The next line of a text, as it should be; absent after the last. */
+static struct weir_slice expected_line(struct weir_slice text, size_t *at)
+{
+    if (*at >= text.n) {
+        return weir_slice(NULL, 0);
+    }
+    const uint8_t *begin = text.p + *at;
+    const uint8_t *end = memchr(begin, '\n', text.n - *at);
+    size_t n = end == NULL ? text.n - *at : (size_t)(end - begin);
+    *at += n + 1;
+    n -= n > 0 && begin[n - 1] == '\r';
+    return weir_slice(begin, n);
+}
+
+/* Reads all lines and compares them, where a text is given, with its own. */
+static weir_status read_all(struct weir_slice file, bool must_be_gzip, struct weir_slice text)
+{
+    char path[64];
+    const int fd = make_file(file, path);
+    struct weir_error err;
+    weir_error_init(&err);
+    struct lines *lines = NULL;
+    require(lines_open(path, must_be_gzip, &lines, &err) == WEIR_OK);
+    struct weir_slice line;
+    size_t at = 0;
+    long long n = 0;
+    weir_status st = lines_next(lines, &line, &err);
+    for (; st == WEIR_OK && line.p != NULL; st = lines_next(lines, &line, &err)) {
+        require(lines_number(lines) == ++n);
+        require(text.p == NULL || weir_slice_equal(line, expected_line(text, &at)));
+    }
+    require(st == WEIR_OK || weir_error_get_detail(&err, "reason") != NULL);
+    require(lines_next(lines, &line, &err) == st && line.p == NULL);
+    require(text.p == NULL || st != WEIR_OK || at >= text.n);
+    lines_close(lines);
+    (void)close(fd);
+    return st;
+}
+
+static bool looks_like_gzip(struct weir_slice bytes)
+{
+    return bytes.n >= 1 && bytes.p[0] == 0x1F && (bytes.n < 2 || bytes.p[1] == 0x8B);
+}
+
+static void run(unsigned mode, struct weir_slice bytes)
+{
+    const struct weir_slice unknown = {NULL, 0};
+    struct fuzz_text packed = compress_text(bytes);
+    if (mode == 0) {
+        const bool is_plain = !looks_like_gzip(bytes);
+        const weir_status st = read_all(bytes, false, is_plain ? bytes : unknown);
+        require(!is_plain || st == WEIR_OK);
+        require(!is_plain || bytes.n == 0 || read_all(bytes, true, unknown) == WEIR_INVALID_RECORD);
+    } else if (mode == 1) {
+        require(read_all(fuzz_slice(&packed), true, bytes) == WEIR_OK);
+    } else {
+        /* Somewhere within the last bytes, or anywhere behind the header. */
+        const size_t cut = 10 + (bytes.n > 0 ? bytes.p[0] : 0U) % (packed.n - 10);
+        const struct weir_slice part = weir_slice(packed.p, mode == 2 ? cut : packed.n - 1);
+        require(read_all(part, true, bytes) == WEIR_INVALID_RECORD);
+    }
+    free(packed.p);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size > 0) {
+        uint8_t *copy = fuzz_copy(weir_slice(data + 1, size - 1), false);
+        run(data[0] % MODES, weir_slice(copy, size - 1));
+        free(copy);
+    }
+    return 0;
+}
