@@ -77,7 +77,7 @@ static void advance(void *context)
     case WEIR_EXCHANGE_CLOSED:
         break;
     }
-    assert(!"nng has nothing to tell of an exchange that it does not own");
+    assert(false && "nng has nothing to tell of an exchange that it does not own");
 }
 
 bool weir_exchange_open(struct weir_exchange *x, struct weir_transport *transport,
