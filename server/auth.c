@@ -160,20 +160,42 @@ weir_status weir_auth_check(struct weir_call *call, enum weir_access access, str
     return st;
 }
 
-weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCMessage *request,
-                                  struct weir_error *err)
+/* A string field of a decoded request; absent where it is not given. */
+static struct weir_slice string_field(const ProtobufCMessage *request, const char *name)
 {
     const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "namespace");
+        protobuf_c_message_descriptor_get_field_by_name(request->descriptor, name);
     assert(field != NULL && field->type == PROTOBUF_C_TYPE_STRING);
     const char *const *member =
         (const char *const *)(const void *)((const char *)request + field->offset);
-    if (call->is_admin || *member == NULL || (*member)[0] == '\0') {
+    return weir_slice_of(*member);
+}
+
+weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCMessage *request,
+                                  struct weir_error *err)
+{
+    const struct weir_slice named = string_field(request, namespace_key);
+    if (call->is_admin || named.n == 0) {
         return WEIR_OK;
     }
-    return weir_slice_equal(weir_slice_of(*member), weir_tenant_id(call->tenant))
-               ? WEIR_OK
-               : unauthorized(err);
+    return weir_slice_equal(named, weir_tenant_id(call->tenant)) ? WEIR_OK : unauthorized(err);
+}
+
+weir_status weir_auth_check_repetition(struct weir_call *call, const struct weir_method *method,
+                                       const ProtobufCMessage *request, struct weir_error *err)
+{
+    const struct weir_slice token = string_field(request, method->token_field);
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n = 0;
+    if (!weir_token_parse(token, id, &id_n)) {
+        return unauthorized(err);
+    }
+    struct weir_token_hash hash;
+    weir_token_hash(token, &hash);
+    weir_error_init(err);
+    weir_tenant_release(call->tenant);
+    call->tenant = NULL;
+    return find_by_token(call, weir_slice(id, id_n), &hash, &call->tenant, err);
 }
 
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err)

@@ -18,6 +18,13 @@ weir_status weir_auth_check(struct weir_call *call, enum weir_access access,
 weir_status weir_auth_check_owner(const struct weir_call *call, const ProtobufCMessage *request,
                                   struct weir_error *err);
 
+/* A call that sets a token (WEIR_RETRY_BY_TOKEN) may have been executed although its reply was
+ * lost; the token it came with is dead then. So where a WEIR_ACCESS_OWNER call was refused with
+ * AUTH_UNAUTHORIZED, the token that it wants to set counts instead: who shows the one that is in
+ * force may say so once more. */
+weir_status weir_auth_check_repetition(struct weir_call *call, const struct weir_method *method,
+                                       const ProtobufCMessage *request, struct weir_error *err);
+
 /* For handlers of WEIR_ACCESS_OWNER methods that work inside the namespace they name: makes it the
  * call's tenant, opened. NAMESPACE_NOT_FOUND. */
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err);

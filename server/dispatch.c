@@ -206,8 +206,34 @@ static weir_status parse(struct weir_call *call, struct weir_error *err)
     return st;
 }
 
+static bool may_be_repetition(const struct weir_method *method, weir_status st)
+{
+    return st == WEIR_AUTH_UNAUTHORIZED && method->access == WEIR_ACCESS_OWNER &&
+           method->retry == WEIR_RETRY_BY_TOKEN;
+}
+
+/* Finds out who calls, and decodes the request. */
+static weir_status admit(struct weir_call *call, ProtobufCMessage **request, struct weir_error *err)
+{
+    const struct weir_method *method = &weir_methods[call->method];
+    weir_status st = weir_auth_check(call, method->access, err);
+    const bool is_repeated = may_be_repetition(method, st);
+    if (st != WEIR_OK && !is_repeated) {
+        return st;
+    }
+    st = decode(call, request, err);
+    if (st == WEIR_OK && is_repeated) {
+        st = weir_auth_check_repetition(call, method, *request, err);
+    }
+    if (st == WEIR_OK && method->access == WEIR_ACCESS_OWNER) {
+        st = weir_auth_check_owner(call, *request, err);
+    }
+    return st;
+}
+
 static weir_status run(struct weir_call *call, struct weir_error *err)
 {
+    ProtobufCMessage *request = NULL;
     weir_status st = parse(call, err);
     if (st == WEIR_OK) {
         st = find_method(call, err);
@@ -215,22 +241,12 @@ static weir_status run(struct weir_call *call, struct weir_error *err)
     if (st == WEIR_OK) {
         st = check_deadline(call, err);
     }
-    if (st != WEIR_OK) {
-        return st;
-    }
-    const enum weir_access access = weir_methods[call->method].access;
-    st = weir_auth_check(call, access, err);
-    ProtobufCMessage *request = NULL;
     if (st == WEIR_OK) {
-        st = decode(call, &request, err);
+        st = admit(call, &request, err);
     }
-    if (st == WEIR_OK && access == WEIR_ACCESS_OWNER) {
-        st = weir_auth_check_owner(call, request, err);
-    }
-    if (st != WEIR_OK) {
-        return st;
-    }
-    return weir_dispatch_typed(call->server->handlers, call->method, call, request, err);
+    return st == WEIR_OK
+               ? weir_dispatch_typed(call->server->handlers, call->method, call, request, err)
+               : st;
 }
 
 static void serve(struct weir_job *job)

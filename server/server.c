@@ -52,9 +52,8 @@ static weir_status open_store(struct weir_server *server, struct weir_error *err
     const weir_status st = weir_store_open(&options, &server->store, err);
     if (st != WEIR_OK) {
         server->store = NULL;
-        return st;
     }
-    return weir_default_namespace_ensure(server->store, server->config, &server->log, err);
+    return st;
 }
 
 static weir_status out_of_memory(struct weir_error *err)
@@ -73,6 +72,7 @@ static struct weir_server *make(const struct weir_config *config)
                                     .level = (enum weir_log_level)config->log_level,
                                     .format = (enum weir_log_format)config->log_format};
     server->handlers = &weir_all_handlers;
+    server->workers.queue = &server->queue;
     server->started_at_us = weir_monotonic_us();
     struct weir_uuid random = {{0}};
     (void)weir_uuid_make_v7(&random);
@@ -108,9 +108,10 @@ static void destroy(struct weir_server *server)
     free(server);
 }
 
-static weir_status start(struct weir_server *server, struct weir_error *err)
+static weir_status serve(struct weir_server *server, struct weir_error *err)
 {
-    weir_status st = open_store(server, err);
+    weir_status st =
+        weir_default_namespace_ensure(server->store, server->config, &server->log, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -126,6 +127,18 @@ static weir_status start(struct weir_server *server, struct weir_error *err)
                                &server->transport, err);
 }
 
+static weir_status serve_or_destroy(struct weir_server *made, struct weir_server **server,
+                                    struct weir_error *err)
+{
+    const weir_status st = serve(made, err);
+    if (st != WEIR_OK) {
+        destroy(made);
+        return st;
+    }
+    *server = made;
+    return WEIR_OK;
+}
+
 weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
                               struct weir_error *err)
 {
@@ -133,14 +146,24 @@ weir_status weir_server_start(const struct weir_config *config, struct weir_serv
     if (made == NULL) {
         return out_of_memory(err);
     }
-    made->workers.queue = &made->queue;
-    const weir_status st = start(made, err);
+    const weir_status st = open_store(made, err);
     if (st != WEIR_OK) {
         destroy(made);
         return st;
     }
-    *server = made;
-    return WEIR_OK;
+    return serve_or_destroy(made, server, err);
+}
+
+weir_status weir_server_start_on(const struct weir_config *config, struct weir_store *store,
+                                 struct weir_server **server, struct weir_error *err)
+{
+    struct weir_server *made = make(config);
+    if (made == NULL) {
+        weir_store_close(store);
+        return out_of_memory(err);
+    }
+    made->store = store;
+    return serve_or_destroy(made, server, err);
 }
 
 static void pause_ms(int ms)

@@ -41,6 +41,10 @@ struct weir_server {
 weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
                               struct weir_error *err);
 
+/* The same over a store that is open already, which the server then closes, also where it fails. */
+weir_status weir_server_start_on(const struct weir_config *config, struct weir_store *store,
+                                 struct weir_server **server, struct weir_error *err);
+
 /* Lets new requests fail with SHUTTING_DOWN, answers what is in flight and closes everything. False
  * where calls were still running at the end of `patience_ms`: then nothing is closed and the
  * process must end. */

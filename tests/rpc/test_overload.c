@@ -1,0 +1,428 @@
+/* What happens when the store hangs or fails, when there is more to do than can be done, when the
+ * server stops in the middle, and when a client does not read. */
+#include "tests/rpc/rpc_fixture.h"
+
+#include "server/transport_int.h"
+#include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
+#include "weir/rules/time_text.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PENDING_MAX = 16, SESSIONS = 4 };
+
+static struct rpc_reply reply;
+static struct rpc_pending pending[PENDING_MAX];
+
+static void set_up(void)
+{
+    static const char *const arguments[] = {"--workers",   "2",     "--max-calls", "4",
+                                            "--log-level", "error", NULL};
+    fake_backend_reset();
+    rpc_start_on(fake_store_open(SESSIONS), arguments);
+}
+
+static void tear_down(void)
+{
+    fake_gate_open();
+    rpc_stop();
+}
+
+static void shut_gate(void)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.is_gate_shut = true;
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+static void fail_calls(weir_status status)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.call_fails = status;
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+static struct weir_slice version_request(uint32_t timeout_ms)
+{
+    static uint8_t room[1024];
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamVersion",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .timeout_ms = timeout_ms,
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+static void begin_reads(size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        rpc_begin(&pending[i], version_request(0));
+    }
+}
+
+static void end_reads(size_t n, weir_status want)
+{
+    for (size_t i = 0; i < n; i++) {
+        rpc_end(&pending[i], &reply);
+        rpc_assert_status(&reply, want);
+        rpc_free(&reply);
+    }
+}
+
+static weir_status try_read(void)
+{
+    rpc_exchange(version_request(0), &reply);
+    return reply.status;
+}
+
+/* Waits until the server has taken in so many calls. */
+static void wait_in_flight(size_t n)
+{
+    while (atomic_load(&rpc.server->in_flight) < n) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+/* ---- too much to do ---- */
+
+START_TEST(a_call_too_many_is_refused_at_once)
+{
+    shut_gate();
+    begin_reads(0, 4);
+    wait_in_flight(4);
+    ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "4");
+    ck_assert_ptr_nonnull(weir_error_get_detail(&reply.err, "actual"));
+    rpc_free(&reply);
+    fake_gate_open();
+    end_reads(4, WEIR_OK);
+    ck_assert_int_eq(try_read(), WEIR_OK);
+    rpc_free(&reply);
+}
+END_TEST
+
+START_TEST(a_store_that_hangs_is_told_from_a_full_queue)
+{
+    shut_gate();
+    begin_reads(0, 4);
+    wait_in_flight(4);
+    weir_status st = WEIR_LIMIT_EXCEEDED;
+    const int64_t until_us = weir_monotonic_us() + 10 * 1000 * 1000;
+    while (st == WEIR_LIMIT_EXCEEDED && weir_monotonic_us() < until_us) {
+        st = try_read();
+        rpc_free(&reply);
+        (void)poll(NULL, 0, 20);
+    }
+    ck_assert_int_eq(st, WEIR_BACKEND_UNAVAILABLE);
+    fake_gate_open();
+    end_reads(4, WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_call_whose_deadline_passed_in_the_queue_is_not_begun)
+{
+    shut_gate();
+    begin_reads(0, 2);
+    fake_gate_wait(2);
+    const int64_t sent_us = weir_monotonic_us();
+    rpc_begin(&pending[2], version_request(1));
+    wait_in_flight(3);
+    while (weir_monotonic_us() < sent_us + 5000) {
+        (void)poll(NULL, 0, 1);
+    }
+    fake_gate_open();
+    end_reads(2, WEIR_OK);
+    rpc_end(&pending[2], &reply);
+    rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
+    rpc_free(&reply);
+}
+END_TEST
+
+/* ---- a store that fails ---- */
+
+START_TEST(the_stores_own_words_stay_in_the_log)
+{
+    fail_calls(WEIR_BACKEND_ERROR);
+    ck_assert_int_eq(try_read(), WEIR_BACKEND_ERROR);
+    const char *ref = weir_error_get_detail(&reply.err, "ref");
+    ck_assert_ptr_nonnull(ref);
+    ck_assert_ptr_nonnull(strstr(reply.err.text, ref));
+    ck_assert_ptr_null(strstr(reply.err.text, "as the test wants it"));
+    rpc_free(&reply);
+    fail_calls(WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(try_read(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(reply.err.text, "as the test wants it"));
+    rpc_free(&reply);
+    fail_calls(WEIR_OK);
+    ck_assert_int_eq(try_read(), WEIR_OK);
+    rpc_free(&reply);
+}
+END_TEST
+
+START_TEST(health_says_not_serving_and_succeeds)
+{
+    fail_calls(WEIR_BACKEND_UNAVAILABLE);
+    const struct rpc_request request = {.method = "weir.v1.System/CheckHealth"};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    Weir__V1__CheckHealthResponse *health =
+        weir__v1__check_health_response__unpack(NULL, reply.payload.n, reply.payload.p);
+    ck_assert_ptr_nonnull(health);
+    ck_assert_int_eq(health->status, WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__NOT_SERVING);
+    weir__v1__check_health_response__free_unpacked(health, NULL);
+    rpc_free(&reply);
+}
+END_TEST
+
+START_TEST(writes_that_wait_become_one_group)
+{
+    static uint8_t room[1024];
+    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.messages = messages;
+    in.n_messages = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .message = &in.base};
+    const struct weir_slice bytes = rpc_pack(&request, room, sizeof room);
+    shut_gate();
+    rpc_begin(&pending[0], bytes);
+    fake_gate_wait(1);
+    for (size_t i = 1; i < 4; i++) {
+        rpc_begin(&pending[i], bytes);
+    }
+    wait_in_flight(4);
+    /* The other worker takes them in while the first stands at the gate. */
+    while (weir_queue_length(&rpc.server->queue) > 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    fake_gate_open();
+    end_reads(4, WEIR_OK);
+    ck_assert_uint_ge(fake.groups, 2);
+    ck_assert_uint_eq(fake.group_sizes[0], 1);
+}
+END_TEST
+
+/* ---- stopping ---- */
+
+static atomic_bool is_stopped;
+
+static void *stop(void *context)
+{
+    (void)context;
+    atomic_store(&is_stopped, weir_server_stop(rpc.server, RPC_TIMEOUT_MS));
+    return NULL;
+}
+
+START_TEST(stopping_answers_what_is_in_flight_and_refuses_the_rest)
+{
+    pthread_t thread;
+    shut_gate();
+    begin_reads(0, 2);
+    fake_gate_wait(2);
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop, NULL), 0);
+    while (!atomic_load(&rpc.server->is_stopping)) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_eq(try_read(), WEIR_SHUTTING_DOWN);
+    rpc_free(&reply);
+    fake_gate_open();
+    end_reads(2, WEIR_OK);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(atomic_load(&is_stopped));
+    rpc.server = NULL;
+}
+END_TEST
+
+START_TEST(stopping_gives_up_on_a_store_that_hangs)
+{
+    shut_gate();
+    begin_reads(0, 1);
+    fake_gate_wait(1);
+    ck_assert(!weir_server_stop(rpc.server, 10));
+    fake_gate_open();
+    end_reads(1, WEIR_OK);
+}
+END_TEST
+
+/* ---- a client that does not read ---- */
+
+enum { DATA_BYTES = 512 * 1024, SP_HANDSHAKE = 8 };
+
+static void send_all(int fd, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    while (n > 0) {
+        const ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return;
+        }
+        p += sent;
+        n -= (size_t)sent;
+    }
+}
+
+/* Speaks the SP protocol itself, so that nothing reads on its behalf. */
+static int connect_bare(int port)
+{
+    static const uint8_t handshake[SP_HANDSHAKE] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+    uint8_t answer[SP_HANDSHAKE];
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    send_all(fd, handshake, sizeof handshake);
+    ck_assert_int_eq(recv(fd, answer, sizeof answer, MSG_WAITALL), SP_HANDSHAKE);
+    return fd;
+}
+
+static void send_bare(int fd, uint32_t id, struct weir_slice request)
+{
+    uint8_t head[12] = {0};
+    const size_t n = request.n + 4;
+    head[6] = (uint8_t)(n >> 8);
+    head[7] = (uint8_t)n;
+    head[8] = 0x80;
+    head[10] = (uint8_t)(id >> 8);
+    head[11] = (uint8_t)id;
+    send_all(fd, head, sizeof head);
+    send_all(fd, request.p, request.n);
+}
+
+static struct weir_slice read_request(void)
+{
+    static uint8_t room[1024];
+    static Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "big-1";
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
+                                        .token = DEFAULT_TOKEN,
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* Somebody else's call, which may be refused as one too many but never waits. */
+static int64_t time_another(void)
+{
+    const int64_t before_us = weir_monotonic_us();
+    const struct rpc_request request = {.method = "weir.v1.System/GetServerInfo"};
+    rpc_call(&request, &reply);
+    ck_assert(reply.status == WEIR_OK || reply.status == WEIR_LIMIT_EXCEEDED);
+    rpc_free(&reply);
+    return weir_monotonic_us() - before_us;
+}
+
+static size_t connections(void)
+{
+    struct weir_peers *peers = &rpc.server->transport->peers;
+    (void)pthread_mutex_lock(&peers->lock);
+    const size_t n = peers->n;
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+/* The server's end is gone; ours may go on seeing what is still in the system's buffers. */
+static void wait_for_connections(size_t n)
+{
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    while (connections() != n) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 10);
+    }
+}
+
+static void wait_for_hangup(int fd)
+{
+    static uint8_t sink[65536];
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    while (poll(&poll_fd, 1, RPC_TIMEOUT_MS) > 0) {
+        if (recv(fd, sink, sizeof sink, 0) <= 0) {
+            return;
+        }
+    }
+    ck_abort_msg("the connection is still open");
+}
+
+START_TEST(a_client_that_does_not_read_holds_up_nobody_and_is_closed)
+{
+    static const char *const arguments[] = {"--max-calls", "64",    "--listen", "tcp://127.0.0.1:0",
+                                            "--log-level", "error", NULL};
+    rpc_start(arguments);
+    rpc_write("big-1", DATA_BYTES);
+    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    /* Far more replies than the server has exchanges for. */
+    int64_t slowest_us = 0;
+    for (uint32_t i = 0; i < 400; i++) {
+        send_bare(fd, i, read_request());
+        if (i % 8 == 0) {
+            const int64_t took_us = time_another();
+            slowest_us = took_us > slowest_us ? took_us : slowest_us;
+        }
+    }
+    ck_assert_int_lt(slowest_us, 5 * 1000 * 1000);
+    wait_for_connections(1);
+    wait_for_hangup(fd);
+    (void)close(fd);
+    rpc_assert_alive();
+}
+END_TEST
+
+/* One whose replies are few is found by the clock. */
+START_TEST(a_client_that_stops_reading_is_closed_after_a_while)
+{
+    static const char *const arguments[] = {"--listen", "tcp://127.0.0.1:0", "--log-level", "error",
+                                            NULL};
+    rpc_start(arguments);
+    rpc_write("big-1", DATA_BYTES);
+    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    for (uint32_t i = 0; i < 40; i++) {
+        send_bare(fd, i, read_request());
+    }
+    wait_for_connections(2);
+    wait_for_connections(1);
+    wait_for_hangup(fd);
+    (void)close(fd);
+    rpc_assert_alive();
+}
+END_TEST
+
+static Suite *overload_suite(void)
+{
+    Suite *suite = suite_create("overload");
+    TCase *tcase = tcase_create("store");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, a_call_too_many_is_refused_at_once);
+    tcase_add_test(tcase, a_store_that_hangs_is_told_from_a_full_queue);
+    tcase_add_test(tcase, a_call_whose_deadline_passed_in_the_queue_is_not_begun);
+    tcase_add_test(tcase, the_stores_own_words_stay_in_the_log);
+    tcase_add_test(tcase, health_says_not_serving_and_succeeds);
+    tcase_add_test(tcase, writes_that_wait_become_one_group);
+    tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
+    tcase_add_test(tcase, stopping_gives_up_on_a_store_that_hangs);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("clients");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, NULL, rpc_stop);
+    tcase_add_test(tcase, a_client_that_does_not_read_holds_up_nobody_and_is_closed);
+    tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(overload_suite());
+}

@@ -1,0 +1,108 @@
+/* Lines of the log: one per event, escaped, complete. */
+#include "server/log.h"
+
+#include "tests/lib/check_main.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+static int pipe_fds[2];
+static struct weir_log logger;
+static char line[16384];
+
+static void set_up(void)
+{
+    ck_assert_int_eq(pipe(pipe_fds), 0);
+    logger = (struct weir_log){.fd = pipe_fds[1], .level = WEIR_LOG_INFO, .format = WEIR_LOG_TEXT};
+}
+
+static void tear_down(void)
+{
+    (void)close(pipe_fds[0]);
+    (void)close(pipe_fds[1]);
+}
+
+static const char *read_line(void)
+{
+    const ssize_t n = read(pipe_fds[0], line, sizeof line - 1);
+    ck_assert_int_gt(n, 0);
+    line[n] = '\0';
+    ck_assert_ptr_eq(strchr(line, '\n'), line + n - 1);
+    return line;
+}
+
+static const char nasty[] = "a\nb\t\"c\"\\\x01\x7f";
+
+START_TEST(text_lines_keep_to_one_line)
+{
+    const struct weir_log_field fields[] = {{"plain", weir_slice_of("x/y:1")},
+                                            {"nasty", weir_slice_of(nasty)},
+                                            {"none", {NULL, 0}},
+                                            {"empty", weir_slice_of("")}};
+    weir_log_event(&logger, WEIR_LOG_INFO, "event", fields, WEIR_COUNTOF(fields));
+    ck_assert_ptr_nonnull(strstr(read_line(), " info event plain=x/y:1 "
+                                              "nasty=\"a\\nb\\u0009\\\"c\\\"\\\\\\u0001\\u007f\" "
+                                              "empty=\"\"\n"));
+}
+END_TEST
+
+START_TEST(json_lines_are_json)
+{
+    logger.format = WEIR_LOG_JSON;
+    const struct weir_log_field fields[] = {{"nasty", weir_slice_of(nasty)}, {"none", {NULL, 0}}};
+    weir_log_event(&logger, WEIR_LOG_ERROR, "an \"event\"", fields, WEIR_COUNTOF(fields));
+    json_t *object = json_loads(read_line(), 0, NULL);
+    ck_assert_ptr_nonnull(object);
+    ck_assert_str_eq(json_string_value(json_object_get(object, "nasty")), nasty);
+    ck_assert_str_eq(json_string_value(json_object_get(object, "event")), "an \"event\"");
+    ck_assert_str_eq(json_string_value(json_object_get(object, "level")), "error");
+    ck_assert_ptr_null(json_object_get(object, "none"));
+    json_decref(object);
+}
+END_TEST
+
+/* Cut between characters; what no longer fits is left out whole. */
+START_TEST(long_values_leave_a_line_complete)
+{
+    static char value[4000];
+    struct weir_log_field fields[40];
+    for (size_t i = 0; i < sizeof value; i++) {
+        value[i] = "\xc3\xa4\x01"[i % 3];
+    }
+    for (size_t i = 0; i < WEIR_COUNTOF(fields); i++) {
+        fields[i] = (struct weir_log_field){"key", weir_slice(value, sizeof value)};
+    }
+    logger.format = WEIR_LOG_JSON;
+    weir_log_event(&logger, WEIR_LOG_INFO, "event", fields, WEIR_COUNTOF(fields));
+    json_t *object = json_loads(read_line(), 0, NULL);
+    ck_assert_ptr_nonnull(object);
+    ck_assert_ptr_nonnull(json_object_get(object, "key"));
+    json_decref(object);
+}
+END_TEST
+
+START_TEST(lower_levels_are_not_written)
+{
+    weir_log_say(&logger, WEIR_LOG_DEBUG, "not this");
+    weir_log_say(&logger, WEIR_LOG_WARN, "but %s", "this");
+    ck_assert_ptr_nonnull(strstr(read_line(), " warn but this\n"));
+}
+END_TEST
+
+static Suite *log_suite(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tcase = tcase_create("log");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, text_lines_keep_to_one_line);
+    tcase_add_test(tcase, json_lines_are_json);
+    tcase_add_test(tcase, long_values_leave_a_line_complete);
+    tcase_add_test(tcase, lower_levels_are_not_written);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(log_suite());
+}

@@ -1,0 +1,389 @@
+/* What a request may hold: tables of bad input and the field it is refused by. */
+#include "server/request_check.h"
+
+#include "server/check_namespace.h"
+#include "server/server.h"
+#include "tests/lib/check_main.h"
+
+#include <stdio.h>
+
+static struct weir_config config;
+static struct weir_server server;
+static struct weir_call call;
+static struct weir_error err;
+static char long_name[1026];
+static char long_type[514];
+
+static void set_up(void)
+{
+    static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;
+    memset(&config, 0, sizeof config);
+    memset(&call, 0, sizeof call);
+    config.limits = limits;
+    server.config = &config;
+    call.server = &server;
+    weir_arena_init(&call.arena, 16 * 1024 * 1024, 0);
+    weir_error_init(&err);
+    memset(long_name, 'n', sizeof long_name - 1);
+    memset(long_type, 't', sizeof long_type - 1);
+}
+
+static void tear_down(void)
+{
+    weir_arena_fini(&call.arena);
+}
+
+static void assert_refused(weir_status st, weir_status want, const char *field)
+{
+    ck_assert_msg(st == want, "%s: %s", weir_status_name(st), err.text);
+    const char *got = weir_error_get_detail(&err, "field");
+    ck_assert_msg(got != NULL && strcmp(got, field) == 0, "field %s, want %s", got, field);
+    ck_assert_ptr_nonnull(weir_error_get_detail(&err, "reason"));
+}
+
+static ProtobufCBinaryData binary(const char *text)
+{
+    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)text,
+                                 .len = text == NULL ? 0 : strlen(text)};
+}
+
+static void fill_message(Weir__V1__NewMessage *message, const char *id, const char *type,
+                         const char *data, const char *metadata)
+{
+    weir__v1__new_message__init(message);
+    message->id = (char *)(uintptr_t)id;
+    message->type = (char *)(uintptr_t)type;
+    message->has_data = data != NULL;
+    message->data = binary(data);
+    message->has_metadata = metadata != NULL;
+    message->metadata = binary(metadata);
+}
+
+/* ---- one message ---- */
+
+#define ID_1 "11111111-1111-4111-8111-111111111111"
+#define ID_2 "{22222222222242228222222222222222}"
+
+static const struct {
+    const char *id, *type, *data, *metadata;
+    const char *field;  // NULL: accepted
+} messages[] = {
+    {NULL, "T", NULL, NULL, NULL},
+    {ID_2, "T", "1", "null", NULL},
+    {NULL, NULL, NULL, NULL, "messages[1].type"},
+    {NULL, "", NULL, NULL, "messages[1].type"},
+    {NULL, long_type, NULL, NULL, "messages[1].type"},
+    {"", "T", NULL, NULL, "messages[1].id"},
+    {"x", "T", NULL, NULL, "messages[1].id"},
+    {NULL, "T", "", NULL, "messages[1].data"},
+    {NULL, "T", "{", NULL, "messages[1].data"},
+    {NULL, "T", "{}", "", "messages[1].metadata"},
+    {NULL, "T", "{}", "[1", "messages[1].metadata"},
+    {ID_1, "T", NULL, NULL, "messages"},
+};
+
+static weir_status check_write(const char *stream, const char *id, const char *type,
+                               const char *data, const char *metadata, struct weir_append *append)
+{
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage two[2];
+    Weir__V1__NewMessage *pointers[] = {&two[0], &two[1]};
+    fill_message(&two[0], ID_1, "T", "{}", NULL);
+    fill_message(&two[1], id, type, data, metadata);
+    request.stream_name = (char *)(uintptr_t)stream;
+    request.messages = pointers;
+    request.n_messages = 2;
+    return weir_check_write_messages(&call, &request, append, &err);
+}
+
+START_TEST(a_message_is_taken_or_refused_by_field)
+{
+    struct weir_append append;
+    const weir_status st = check_write("s-1", messages[_i].id, messages[_i].type, messages[_i].data,
+                                       messages[_i].metadata, &append);
+    if (messages[_i].field != NULL) {
+        assert_refused(st, WEIR_INVALID_REQUEST, messages[_i].field);
+        return;
+    }
+    ck_assert_int_eq(st, WEIR_OK);
+    ck_assert_uint_eq(append.streams[0].n, 2);
+    const struct weir_new_message *m = &append.streams[0].messages[1];
+    ck_assert_int_eq(m->is_id_given, messages[_i].id != NULL);
+    ck_assert_int_eq(m->data.p != NULL, messages[_i].data != NULL);
+}
+END_TEST
+
+static const struct {
+    const char *metadata;
+    const char *correlation;  // NULL: none
+} correlations[] = {
+    {NULL, NULL},
+    {"{}", NULL},
+    {"[]", NULL},
+    {"{\"correlationStreamName\":null}", NULL},
+    {"{\"correlationStreamName\":\"wf-1\"}", "wf"},
+    {"{\"correlationStreamName\":\"wf\"}", "wf"},
+    {"{\"correlationStreamName\":\"-5\"}", ""},
+    {"{\"correlationStreamName\":\"\"}", ""},
+    {"{\"a\":{\"correlationStreamName\":\"no-1\"}}", NULL},
+};
+
+START_TEST(the_correlation_is_the_category_of_its_stream)
+{
+    struct weir_append append;
+    ck_assert_int_eq(check_write("s-1", NULL, "T", "{}", correlations[_i].metadata, &append),
+                     WEIR_OK);
+    const struct weir_slice got = append.streams[0].messages[1].correlation;
+    ck_assert(weir_slice_equal(got, weir_slice_of(correlations[_i].correlation)));
+}
+END_TEST
+
+START_TEST(a_correlation_stream_that_is_too_long_is_refused)
+{
+    struct weir_append append;
+    char metadata[1200];
+    (void)snprintf(metadata, sizeof metadata, "{\"correlationStreamName\":\"%s\"}", long_name);
+    assert_refused(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_INVALID_REQUEST,
+                   "messages[1].metadata");
+    weir_error_init(&err);
+    metadata[strlen(metadata) - 3] = '"';
+    metadata[strlen(metadata) - 2] = '}';
+    metadata[strlen(metadata) - 1] = '\0';
+    ck_assert_int_eq(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_stream_name_is_required_and_bounded)
+{
+    struct weir_append append;
+    assert_refused(check_write(NULL, NULL, "T", NULL, NULL, &append), WEIR_INVALID_REQUEST,
+                   "stream_name");
+    assert_refused(check_write("", NULL, "T", NULL, NULL, &append), WEIR_INVALID_REQUEST,
+                   "stream_name");
+    assert_refused(check_write(long_name, NULL, "T", NULL, NULL, &append), WEIR_INVALID_REQUEST,
+                   "stream_name");
+    ck_assert_int_eq(check_write(long_name + 1, NULL, "T", NULL, NULL, &append), WEIR_OK);
+}
+END_TEST
+
+/* ---- several streams ---- */
+
+static const struct {
+    const char *streams[2];
+    bool has_messages[2];
+    bool has_expectation[2];
+    const char *field;  // NULL: accepted
+} writes[] = {
+    {{"a-1", "b-1"}, {true, true}, {false, false}, NULL},
+    {{"a-1", "b-1"}, {true, false}, {false, true}, NULL},
+    {{"a-1", "b-1"}, {true, false}, {false, false}, "writes[1].expectation"},
+    {{"a-1", "a-1"}, {true, true}, {false, false}, "writes[1].stream_name"},
+    {{"a-1", ""}, {true, true}, {false, false}, "writes[1].stream_name"},
+    {{"a-1", "b-1"}, {false, false}, {true, true}, "writes"},
+};
+
+START_TEST(streams_written_together_are_checked_each)
+{
+    Weir__V1__WriteStreamsRequest request = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
+    Weir__V1__StreamWrite two[2];
+    Weir__V1__StreamWrite *pointers[] = {&two[0], &two[1]};
+    Weir__V1__NewMessage message;
+    Weir__V1__NewMessage *in[] = {&message};
+    Weir__V1__Expectation exact = WEIR__V1__EXPECTATION__INIT;
+    exact.kind_case = WEIR__V1__EXPECTATION__KIND_EXACT;
+    fill_message(&message, NULL, "T", NULL, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        weir__v1__stream_write__init(&two[i]);
+        two[i].stream_name = (char *)(uintptr_t)writes[_i].streams[i];
+        two[i].messages = in;
+        two[i].n_messages = writes[_i].has_messages[i];
+        two[i].expectation = writes[_i].has_expectation[i] ? &exact : NULL;
+    }
+    request.writes = pointers;
+    request.n_writes = 2;
+    struct weir_append append;
+    const weir_status st = weir_check_write_streams(&call, &request, &append, &err);
+    if (writes[_i].field != NULL) {
+        assert_refused(st, WEIR_INVALID_REQUEST, writes[_i].field);
+    } else {
+        ck_assert_int_eq(st, WEIR_OK);
+    }
+}
+END_TEST
+
+/* The path of a message inside a stream inside the request. */
+START_TEST(a_message_of_several_streams_is_named_by_its_whole_path)
+{
+    Weir__V1__WriteStreamsRequest request = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
+    Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
+    Weir__V1__StreamWrite *pointers[] = {&write};
+    Weir__V1__NewMessage two[2];
+    Weir__V1__NewMessage *in[] = {&two[0], &two[1]};
+    fill_message(&two[0], NULL, "T", NULL, NULL);
+    fill_message(&two[1], NULL, "T", "nonsense", NULL);
+    write.stream_name = (char *)(uintptr_t) "s-1";
+    write.messages = in;
+    write.n_messages = 2;
+    request.writes = pointers;
+    request.n_writes = 1;
+    struct weir_append append;
+    assert_refused(weir_check_write_streams(&call, &request, &append, &err), WEIR_INVALID_REQUEST,
+                   "writes[0].messages[1].data");
+}
+END_TEST
+
+/* ---- sizes ---- */
+
+START_TEST(sizes_are_refused_before_anything_else)
+{
+    config.limits.message_bytes = 10;
+    struct weir_append append;
+    ck_assert_int_eq(check_write("", "x", "", "{nonsense", "{}", &append), WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "10");
+    ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "11");
+    ck_assert_ptr_nonnull(strstr(err.text, "messages[1]"));
+}
+END_TEST
+
+/* ---- reads ---- */
+
+START_TEST(a_batch_size_has_its_meanings)
+{
+    static const struct {
+        bool has;
+        int64_t batch;
+        int64_t max_messages;  // -1: refused
+        bool is_unlimited;
+    } rows[] = {
+        {false, 0, 1000, false},     {true, 0, 0, false},          {true, 1, 1, false},
+        {true, 10000, 10000, false}, {true, 10001, -1, false},     {true, -1, 10000, true},
+        {true, -2, -1, false},       {true, INT64_MAX, -1, false}, {true, INT64_MIN, -1, false}};
+    for (size_t i = 0; i < WEIR_COUNTOF(rows); i++) {
+        Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+        struct weir_query query;
+        uint32_t wait_ms = 0;
+        in.stream_name = (char *)(uintptr_t) "s";
+        in.has_batch_size = rows[i].has;
+        in.batch_size = rows[i].batch;
+        const weir_status st = weir_check_stream_read(&call, &in, &query, &wait_ms, &err);
+        if (rows[i].max_messages < 0) {
+            assert_refused(st, WEIR_INVALID_REQUEST, "batch_size");
+            weir_error_init(&err);
+        } else {
+            ck_assert_int_eq(st, WEIR_OK);
+            ck_assert_int_eq(query.max_messages, rows[i].max_messages);
+            ck_assert_int_eq(query.is_unlimited, rows[i].is_unlimited);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_start_has_its_meanings)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    struct weir_query query;
+    uint32_t wait_ms = 0;
+    in.stream_name = (char *)(uintptr_t) "s";
+    ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert(query.from == 0 && !query.is_from_global && !query.is_from_newest);
+    in.has_direction = true;
+    in.direction = WEIR__V1__DIRECTION__BACKWARD;
+    ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert(query.is_backward && query.is_from_newest);
+    in.has_global_position = true;
+    in.global_position = 7;
+    ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert(query.is_from_global && query.from == 7 && !query.is_from_newest);
+    in.has_wait_ms = true;
+    in.wait_ms = 1;
+    assert_refused(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_INVALID_REQUEST,
+                   "wait_ms");
+}
+END_TEST
+
+START_TEST(a_category_that_is_empty_is_the_whole_namespace)
+{
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    struct weir_query query;
+    uint32_t wait_ms = 0;
+    ck_assert_int_eq(weir_check_category_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert_int_eq(query.selector, WEIR_SELECT_ALL);
+    ck_assert_int_eq(query.from, 1);
+    ck_assert_ptr_null(query.correlation.p);
+    in.category = (char *)(uintptr_t) "a";
+    in.correlation = (char *)(uintptr_t) "";
+    ck_assert_int_eq(weir_check_category_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert_int_eq(query.selector, WEIR_SELECT_CATEGORY);
+    ck_assert_ptr_nonnull(query.correlation.p);
+    in.category = (char *)(uintptr_t) "a-1";
+    assert_refused(weir_check_category_read(&call, &in, &query, &wait_ms, &err),
+                   WEIR_INVALID_REQUEST, "category");
+}
+END_TEST
+
+/* ---- namespaces ---- */
+
+static const struct {
+    const char *id, *description, *token, *metadata;
+    weir_status status;
+    const char *field;
+} creates[] = {
+    {"a", NULL, NULL, NULL, WEIR_OK, NULL},
+    {"a", "d", NULL, " {} ", WEIR_OK, NULL},
+    {NULL, NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
+    {".", NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
+    {"a\nb", NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
+    {long_type, NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
+    {"a", NULL, "secret", NULL, WEIR_INVALID_REQUEST, "token"},
+    {"a", NULL, "ns_Yg_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", NULL,
+     WEIR_INVALID_REQUEST, "token"},
+    {"a", NULL, NULL, "[]", WEIR_INVALID_REQUEST, "metadata"},
+    {"a", NULL, NULL, "{", WEIR_INVALID_REQUEST, "metadata"},
+    {"a", NULL, NULL, "", WEIR_INVALID_REQUEST, "metadata"},
+};
+
+START_TEST(a_namespace_to_be_created_is_checked)
+{
+    Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    struct weir_namespace_record record;
+    in.namespace_ = (char *)(uintptr_t)creates[_i].id;
+    in.description = (char *)(uintptr_t)creates[_i].description;
+    in.token = (char *)(uintptr_t)creates[_i].token;
+    in.has_metadata = creates[_i].metadata != NULL;
+    in.metadata = binary(creates[_i].metadata);
+    const weir_status st = weir_check_create_namespace(&call, &in, &record, &err);
+    if (creates[_i].status == WEIR_OK) {
+        ck_assert_msg(st == WEIR_OK, "%s", err.text);
+    } else {
+        assert_refused(st, creates[_i].status, creates[_i].field);
+    }
+}
+END_TEST
+
+static Suite *request_check_suite(void)
+{
+    Suite *suite = suite_create("request_check");
+    TCase *tcase = tcase_create("request_check");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, a_message_is_taken_or_refused_by_field, 0,
+                        (int)WEIR_COUNTOF(messages));
+    tcase_add_loop_test(tcase, the_correlation_is_the_category_of_its_stream, 0,
+                        (int)WEIR_COUNTOF(correlations));
+    tcase_add_test(tcase, a_correlation_stream_that_is_too_long_is_refused);
+    tcase_add_test(tcase, a_stream_name_is_required_and_bounded);
+    tcase_add_loop_test(tcase, streams_written_together_are_checked_each, 0,
+                        (int)WEIR_COUNTOF(writes));
+    tcase_add_test(tcase, a_message_of_several_streams_is_named_by_its_whole_path);
+    tcase_add_test(tcase, sizes_are_refused_before_anything_else);
+    tcase_add_test(tcase, a_batch_size_has_its_meanings);
+    tcase_add_test(tcase, a_start_has_its_meanings);
+    tcase_add_test(tcase, a_category_that_is_empty_is_the_whole_namespace);
+    tcase_add_loop_test(tcase, a_namespace_to_be_created_is_checked, 0, (int)WEIR_COUNTOF(creates));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(request_check_suite());
+}
