@@ -16,6 +16,7 @@ struct scheme {
 
 static const struct scheme schemes[] = {
     {"sqlite:", &weir_sqlite_ops},
+    {"postgresql://", &weir_postgres_ops},
 };
 
 static const struct weir_store_ops *find_backend(const char *url, struct weir_error *err)
@@ -27,7 +28,7 @@ static const struct weir_store_ops *find_backend(const char *url, struct weir_er
     }
     (void)weir_fail_field(err, "store",
                           "no store of this program has such a URL; known: sqlite:DIR, "
-                          "sqlite::memory:");
+                          "sqlite::memory:, postgresql://…");
     return NULL;
 }
 

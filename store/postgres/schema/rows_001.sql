@@ -76,7 +76,7 @@ END $$;
 -- A group of appends: one call, one transaction, one commit.
 --
 -- An entry is the part of a write that belongs to one stream; entries of equal p_write are one
--- write, all or nothing. Streams are numbered by p_names, entries by the p_entry… arrays. Kinds of
+-- write, all or nothing. Streams are numbered by p_names, entries by the p_entry... arrays. Kinds of
 -- expectation: 0 any, 1 exactly the version, 2 the stream exists.
 --
 -- Outcomes by entry: 0 appended, 1 an expectation did not hold, 2 an id is there already, which the

@@ -1,0 +1,267 @@
+#include "store/append_judge.h"
+
+#include "weir/rules/json_text.h"
+#include "weir/rules/limits.h"
+
+#include <stdio.h>
+
+enum {
+    NAME_SHOWN_BYTES = 200,     // of a stream's name, in texts for people
+    EXPECTED_BYTES = 24,
+    CONFLICT_REST_BYTES = 128,  // three keys with their numbers, two values
+    KEY_BYTES = 40
+};
+
+bool weir_expectation_is_met(const struct weir_expectation *expectation, int64_t version)
+{
+    switch (expectation->kind) {
+    case WEIR_EXPECT_ANY:
+        return true;
+    case WEIR_EXPECT_EXACT:
+        return version == expectation->version;
+    case WEIR_EXPECT_NO_STREAM:
+        return version == -1;
+    case WEIR_EXPECT_STREAM_EXISTS:
+        return version >= 0;
+    }
+    return false;
+}
+
+/* Most retries repeat the very bytes. */
+static weir_status is_same_json(struct weir_slice a, struct weir_slice b, bool *is_same,
+                                struct weir_error *err)
+{
+    if (weir_slice_equal(a, b)) {
+        *is_same = true;
+        return WEIR_OK;
+    }
+    return weir_json_equal(a, b, is_same, err);
+}
+
+weir_status weir_message_is_same(const struct weir_new_message *message,
+                                 const struct weir_row *row, bool *is_same, struct weir_error *err)
+{
+    *is_same = weir_slice_equal(message->type, row->type);
+    weir_status status = WEIR_OK;
+    if (*is_same) {
+        status = is_same_json(message->data, row->data, is_same, err);
+    }
+    if (status == WEIR_OK && *is_same) {
+        status = is_same_json(message->metadata, row->metadata, is_same, err);
+    }
+    return status;
+}
+
+/* ---- refusals ---- */
+
+static int shown(struct weir_slice name)
+{
+    return name.n > NAME_SHOWN_BYTES ? NAME_SHOWN_BYTES : (int)name.n;
+}
+
+void weir_fail_id(struct weir_error *err, const struct weir_uuid *id, const struct weir_row *row)
+{
+    char text[WEIR_UUID_TEXT + 1];
+    weir_uuid_format(id, text);
+    (void)weir_fail(err, WEIR_MESSAGE_ID_CONFLICT, "id %s belongs to another message", text);
+    weir_error_detail_slice(err, "stream", row->stream);
+    weir_error_detail(err, "position", "%lld", (long long)row->position);
+    weir_error_detail(err, "global_position", "%lld", (long long)row->global_position);
+}
+
+void weir_fail_position(struct weir_error *err, const struct weir_import_record *record,
+                        size_t number)
+{
+    (void)weir_fail(err, WEIR_POSITION_EXISTS,
+                    "global position %lld or position %lld of stream '%.*s' is taken",
+                    (long long)record->global_position, (long long)record->position,
+                    shown(record->stream), (const char *)record->stream.p);
+    weir_error_detail(err, "gpos", "%lld", (long long)record->global_position);
+    weir_error_detail_slice(err, "stream", record->stream);
+    weir_error_detail(err, "pos", "%lld", (long long)record->position);
+    weir_error_detail(err, "record", "%zu", number);
+}
+
+static void format_expected(const struct weir_expectation *expectation, char text[EXPECTED_BYTES])
+{
+    if (expectation->kind == WEIR_EXPECT_NO_STREAM) {
+        (void)snprintf(text, EXPECTED_BYTES, "no_stream");
+    } else if (expectation->kind == WEIR_EXPECT_STREAM_EXISTS) {
+        (void)snprintf(text, EXPECTED_BYTES, "stream_exists");
+    } else {
+        (void)snprintf(text, EXPECTED_BYTES, "%lld", (long long)expectation->version);
+    }
+}
+
+/* "stream" for the first, "stream.1", "stream.2" … for those that follow. */
+static void add_conflict(struct weir_error *err, size_t at, const struct weir_stream_append *part,
+                         int64_t actual)
+{
+    char suffix[EXPECTED_BYTES] = "";
+    if (at > 0) {
+        (void)snprintf(suffix, sizeof suffix, ".%zu", at);
+    }
+    char expected[EXPECTED_BYTES];
+    format_expected(&part->expectation, expected);
+    char key[KEY_BYTES];
+    (void)snprintf(key, sizeof key, "stream%s", suffix);
+    weir_error_detail_slice(err, key, part->stream);
+    (void)snprintf(key, sizeof key, "expected%s", suffix);
+    weir_error_detail(err, key, "%s", expected);
+    (void)snprintf(key, sizeof key, "actual%s", suffix);
+    weir_error_detail(err, key, "%lld", (long long)actual);
+}
+
+/* Without memory the details that do not fit are left out. */
+static void make_room(struct weir_write *write)
+{
+    const struct weir_append *append = &write->of.append;
+    size_t bytes = 0;
+    for (size_t s = 0; s < append->n; s++) {
+        bytes += append->streams[s].stream.n + CONFLICT_REST_BYTES;
+    }
+    if (bytes <= write->err->details_cap || write->arena == NULL) {
+        return;
+    }
+    uint8_t *area = weir_arena_bytes(write->arena, bytes);
+    if (area != NULL) {
+        weir_error_enlarge(write->err, (char *)area, bytes);
+    }
+}
+
+bool weir_fail_versions(struct weir_write *write, const bool *failed, const int64_t *versions)
+{
+    const struct weir_append *append = &write->of.append;
+    size_t found = 0;
+    for (size_t s = 0; s < append->n; s++) {
+        if (!failed[s]) {
+            continue;
+        }
+        const struct weir_stream_append *part = &append->streams[s];
+        if (found == 0) {
+            char expected[EXPECTED_BYTES];
+            format_expected(&part->expectation, expected);
+            (void)weir_fail(write->err, WEIR_STREAM_VERSION_CONFLICT,
+                            "stream '%.*s' has version %lld, expected %s", shown(part->stream),
+                            (const char *)part->stream.p, (long long)versions[s], expected);
+            make_room(write);
+        }
+        add_conflict(write->err, found, part, versions[s]);
+        found++;
+    }
+    return found > 0;
+}
+
+bool weir_refuse_versions(struct weir_write *write, const int64_t *versions)
+{
+    const struct weir_append *append = &write->of.append;
+    bool failed[WEIR_WRITE_STREAMS_MAX] = {false};
+    for (size_t s = 0; s < append->n; s++) {
+        failed[s] = !weir_expectation_is_met(&append->streams[s].expectation, versions[s]);
+    }
+    return weir_fail_versions(write, failed, versions);
+}
+
+/* ---- is it a retry? ---- */
+
+/* What the ids of an append say. */
+struct finding {
+    size_t messages;
+    size_t found;
+    bool is_consecutive;  // each stream's messages stand one after the other
+    bool is_same;         // every one found is the message of the append
+    const struct weir_row *telling;  // the one to be reported, with its id
+};
+
+static bool is_next(const struct weir_written *before, const struct weir_row *row)
+{
+    return row->position == before->position + 1 && row->global_position > before->global_position;
+}
+
+static void look_at(struct weir_write *write, const struct weir_stream_append *part, size_t m,
+                    const struct weir_row *row, struct finding *finding)
+{
+    finding->messages++;
+    if (row == NULL) {
+        return;
+    }
+    bool is_same = weir_slice_equal(part->stream, row->stream);
+    if (is_same) {
+        (void)weir_message_is_same(&part->messages[m], row, &is_same, write->err);
+    }
+    finding->is_consecutive =
+        finding->is_consecutive && (m == 0 || is_next(&part->written[m - 1], row));
+    /* The first one that is another message is the one reported; else, in a mixture, the first. */
+    if (finding->found == 0 || (finding->is_same && !is_same)) {
+        finding->telling = row;
+    }
+    finding->is_same = finding->is_same && is_same;
+    finding->found++;
+    part->written[m] = (struct weir_written){.id = row->id,
+                                             .position = row->position,
+                                             .global_position = row->global_position,
+                                             .time_us = row->time_us};
+}
+
+/* Every expectation must have admitted the messages where they stand: the version before them is
+ * judged. Checks of streams that are not written are not judged again. */
+static void settle(struct weir_write *write, const int64_t *versions)
+{
+    struct weir_append *append = &write->of.append;
+    bool failed[WEIR_WRITE_STREAMS_MAX] = {false};
+    for (size_t s = 0; s < append->n; s++) {
+        const struct weir_stream_append *part = &append->streams[s];
+        failed[s] = part->n > 0 &&
+                    !weir_expectation_is_met(&part->expectation, part->written[0].position - 1);
+    }
+    append->is_duplicate = !weir_fail_versions(write, failed, versions);
+}
+
+void weir_judge_retry(struct weir_write *write, const struct weir_row *const *stored,
+                      const int64_t *versions)
+{
+    const struct weir_append *append = &write->of.append;
+    struct finding finding = {.is_consecutive = true, .is_same = true};
+    size_t k = 0;
+    for (size_t s = 0; s < append->n; s++) {
+        for (size_t m = 0; m < append->streams[s].n; m++, k++) {
+            look_at(write, &append->streams[s], m, stored[k], &finding);
+        }
+    }
+    if (write->err->status != WEIR_OK) {
+        return;
+    }
+    if (finding.found < finding.messages || !finding.is_same || !finding.is_consecutive) {
+        weir_fail_id(write->err, &finding.telling->id, finding.telling);
+        return;
+    }
+    settle(write, versions);
+}
+
+/* ---- ids within an append ---- */
+
+/* Whether the id stands once more behind message `m` of stream `s`. */
+static bool is_repeated(const struct weir_append *append, size_t s, size_t m)
+{
+    const struct weir_uuid *id = &append->streams[s].messages[m].id;
+    for (size_t k = m + 1; s < append->n; s++, k = 0) {
+        for (; k < append->streams[s].n; k++) {
+            if (memcmp(id, &append->streams[s].messages[k].id, sizeof *id) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool weir_append_has_twin(const struct weir_append *append)
+{
+    for (size_t s = 0; s < append->n; s++) {
+        for (size_t m = 0; m < append->streams[s].n; m++) {
+            if (is_repeated(append, s, m)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -1,0 +1,40 @@
+/* Judging appends, as far as that is the same for all backends: expectations, retries, and what a
+ * refused write is told. Pure functions of what a backend has found. */
+#ifndef WEIR_STORE_APPEND_JUDGE_H
+#define WEIR_STORE_APPEND_JUDGE_H
+
+#include "store/store.h"
+
+/* Whether the expectation holds for a stream of this version (-1: there is none). */
+bool weir_expectation_is_met(const struct weir_expectation *expectation, int64_t version);
+
+/* Whether a message is stored as this row: type, data and metadata, JSON compared by value. The
+ * stream is the caller's to compare. Fails without memory only. */
+weir_status weir_message_is_same(const struct weir_new_message *message,
+                                 const struct weir_row *row, bool *is_same,
+                                 struct weir_error *err);
+
+/* MESSAGE_ID_CONFLICT, with where the id is. */
+void weir_fail_id(struct weir_error *err, const struct weir_uuid *id, const struct weir_row *row);
+
+/* POSITION_EXISTS for record `number` (from 1) of an import. */
+void weir_fail_position(struct weir_error *err, const struct weir_import_record *record,
+                        size_t number);
+
+/* STREAM_VERSION_CONFLICT naming each stream of the append that is marked in `failed`, with the
+ * present versions; false, and nothing said, where none is. */
+bool weir_fail_versions(struct weir_write *write, const bool *failed, const int64_t *versions);
+
+/* Judges every expectation by the present versions; false, and nothing said, where all hold. */
+bool weir_refuse_versions(struct weir_write *write, const int64_t *versions);
+
+/* Judges an append of whose ids at least one is stored. stored[k] is the message stored under the id
+ * of the append's message k, counted over its streams; NULL if none. Where it is a retry, `written`
+ * becomes the original result and is_duplicate true; else the write's error says why not. */
+void weir_judge_retry(struct weir_write *write, const struct weir_row *const *stored,
+                      const int64_t *versions);
+
+/* Whether one id stands twice in the append. */
+bool weir_append_has_twin(const struct weir_append *append);
+
+#endif

@@ -1,0 +1,243 @@
+/* The transactions of a group, and what is done when one fails.
+ *
+ * Appends that follow each other are one call and one commit. Nothing is told to a client before its
+ * outcome is known: where a connection breaks, the transaction may or may not have been committed,
+ * and the group is sent once more on another connection. Ids make that safe: what is stored already
+ * is recognised and acknowledged, with its original positions, and what is not is written now. */
+#include "store/postgres/pg_write.h"
+
+#include "store/append_judge.h"
+
+#include "weir/rules/time_text.h"
+
+#include <time.h>
+
+enum {
+    COMMIT_MAX_US = 30 * 1000 * 1000,  // for writes without a deadline
+    PAUSE_MIN_US = 10 * 1000,          // between attempts to reach the database again
+    PAUSE_MAX_US = 500 * 1000
+};
+
+/* Writes that are sent together, and how far that has come. */
+struct run {
+    struct pg_session *session;
+    struct weir_write *first;
+    const struct weir_write *end;
+    int64_t until_us;   // then it is given up
+    int64_t pause_us;
+    int64_t clears;     // weir_pg_clear's
+    bool is_in_doubt;   // an attempt has been sent and not been answered
+};
+
+/* ---- which of them are still open ---- */
+
+static size_t count_open(const struct run *run)
+{
+    size_t n = 0;
+    for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
+        n += weir_pg_is_open(w);
+    }
+    return n;
+}
+
+static void refuse_late(struct run *run)
+{
+    const int64_t now_us = weir_monotonic_us();
+    for (struct weir_write *w = run->first; w != run->end; w = w->next) {
+        if (weir_pg_is_open(w) && w->deadline_us <= now_us) {
+            (void)weir_fail(w->err, WEIR_DEADLINE_EXCEEDED,
+                            run->is_in_doubt
+                                ? "the deadline passed; whether the write was done is not known"
+                                : "the deadline passed before the write was started");
+        }
+    }
+}
+
+static int64_t earliest_deadline(const struct run *run)
+{
+    int64_t earliest_us = run->until_us;
+    for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
+        if (weir_pg_is_open(w) && w->deadline_us < earliest_us) {
+            earliest_us = w->deadline_us;
+        }
+    }
+    return earliest_us;
+}
+
+static void fail_open(struct run *run, const struct weir_error *err)
+{
+    for (struct weir_write *w = run->first; w != run->end; w = w->next) {
+        if (weir_pg_is_open(w)) {
+            weir_error_copy(w->err, err);
+        }
+    }
+}
+
+/* ---- one attempt ---- */
+
+static weir_status send(struct run *run, struct pg_conn *conn, struct weir_error *err)
+{
+    switch (run->first->kind) {
+    case WEIR_WRITE_APPEND:
+        return weir_pg_append(run->session, conn, run->first, run->end, run->is_in_doubt, err);
+    case WEIR_WRITE_IMPORT:
+        return weir_pg_import(run->session, conn, run->first, err);
+    case WEIR_WRITE_CLEAR:
+        return weir_pg_clear(run->session, conn, run->first, &run->clears, err);
+    }
+    return weir_fail(err, WEIR_BACKEND_ERROR, "a write of an unknown kind");
+}
+
+/* What has begun is waited for a little longer than the earliest deadline says: the writes of one
+ * group have different ones, and giving up costs them all the connection. */
+static int64_t limit_of(const struct run *run)
+{
+    const int64_t least_us = weir_monotonic_us() + 2 * WEIR_PG_GRACE_US;
+    const int64_t earliest_us = earliest_deadline(run);
+    return earliest_us > least_us ? earliest_us : least_us;
+}
+
+static bool is_nothing_done(const struct pg_conn *conn)
+{
+    return strcmp(conn->sqlstate, "25006") == 0;  // a standby does nothing
+}
+
+/* *is_sent: it came so far that its outcome may be open. */
+static weir_status attempt(struct run *run, enum pg_remedy *remedy, bool *is_sent,
+                           struct weir_error *err)
+{
+    struct pg_session *session = run->session;
+    struct pg_conn *conn = NULL;
+    *is_sent = false;
+    *remedy = PG_REMEDY_NONE;
+    weir_status status = weir_pg_acquire(session->backend, session->ns.owner,
+                                         earliest_deadline(run), &conn, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_pg_conn_limit(conn, limit_of(run));
+    status = send(run, conn, err);
+    *remedy = status == WEIR_OK ? PG_REMEDY_NONE : conn->remedy;
+    *is_sent = *remedy == PG_REMEDY_RECONNECT && !is_nothing_done(conn);
+    weir_pg_release(conn);
+    return status;
+}
+
+static void pause_a_little(struct run *run)
+{
+    const int64_t left_us = earliest_deadline(run) - weir_monotonic_us();
+    const int64_t nap_us = run->pause_us < left_us ? run->pause_us : left_us;
+    if (nap_us > 0) {
+        const struct timespec nap = {.tv_nsec = (long)nap_us * 1000};
+        (void)nanosleep(&nap, NULL);
+    }
+    run->pause_us = run->pause_us * 2 < PAUSE_MAX_US ? run->pause_us * 2 : PAUSE_MAX_US;
+}
+
+/* ---- until the outcome is known ---- */
+
+static void commit_run(struct run *run);
+
+/* One write of several makes the transaction impossible; which one is found by sending each alone.
+ */
+static void commit_singly(const struct run *run)
+{
+    for (struct weir_write *w = run->first; w != run->end; w = w->next) {
+        if (weir_pg_is_open(w)) {
+            struct run single = *run;
+            single.first = w;
+            single.end = w->next;
+            commit_run(&single);
+        }
+    }
+}
+
+/* There is to be no other attempt. */
+static void settle_refusal(struct run *run, enum pg_remedy remedy, struct weir_error *err)
+{
+    if (count_open(run) > 1 && remedy != PG_REMEDY_MISSING &&
+        err->status != WEIR_BACKEND_UNAVAILABLE) {
+        commit_singly(run);
+        return;
+    }
+    if (remedy == PG_REMEDY_MISSING) {
+        (void)weir_pg_fail_missing(run->session, err);
+    }
+    if (remedy == PG_REMEDY_UNIQUE && run->first->kind == WEIR_WRITE_APPEND &&
+        weir_append_has_twin(&run->first->of.append)) {
+        (void)weir_fail_field(err, "messages", "one id is given twice");
+    }
+    fail_open(run, err);
+}
+
+/* Whether there is to be another attempt. */
+static bool is_to_go_on(struct run *run, enum pg_remedy remedy, weir_status status)
+{
+    if (weir_monotonic_us() >= run->until_us) {
+        return false;
+    }
+    switch (remedy) {
+    case PG_REMEDY_WAIT:
+    case PG_REMEDY_AGAIN:
+    case PG_REMEDY_RECONNECT:
+        return true;
+    default:
+        /* No connection: for a write that has not been sent the client may try again itself. */
+        return status == WEIR_DEADLINE_EXCEEDED || (run->is_in_doubt && remedy == PG_REMEDY_NONE &&
+                                                    status == WEIR_BACKEND_UNAVAILABLE);
+    }
+}
+
+static void commit_run(struct run *run)
+{
+    struct weir_error err;
+    for (;;) {
+        refuse_late(run);
+        if (count_open(run) == 0) {
+            return;
+        }
+        weir_error_init(&err);
+        enum pg_remedy remedy = PG_REMEDY_NONE;
+        bool is_sent = false;
+        const weir_status status = attempt(run, &remedy, &is_sent, &err);
+        if (status == WEIR_OK) {
+            return;
+        }
+        run->is_in_doubt = run->is_in_doubt || is_sent;
+        if (!is_to_go_on(run, remedy, status)) {
+            settle_refusal(run, remedy, &err);
+            return;
+        }
+        if (remedy == PG_REMEDY_NONE) {
+            pause_a_little(run);
+        }
+    }
+}
+
+/* ---- the group ---- */
+
+/* The first write that cannot be sent together with this one. */
+static struct weir_write *end_of_run(struct weir_write *first)
+{
+    struct weir_write *w = first->next;
+    while (w != NULL && first->kind == WEIR_WRITE_APPEND && w->kind == WEIR_WRITE_APPEND) {
+        w = w->next;
+    }
+    return w;
+}
+
+void weir_pg_commit(struct weir_session *base, struct weir_write *group)
+{
+    struct pg_session *session = (struct pg_session *)base;
+    for (struct weir_write *w = group; w != NULL;) {
+        struct weir_write *end = end_of_run(w);
+        struct run run = {.session = session,
+                          .first = w,
+                          .end = end,
+                          .until_us = weir_monotonic_us() + COMMIT_MAX_US,
+                          .pause_us = PAUSE_MIN_US,
+                          .clears = -1};
+        commit_run(&run);
+        w = end;
+    }
+}

@@ -1,0 +1,269 @@
+/* Statements on a connection, in libpq's asynchronous form, so that each has a time limit. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+
+enum { BINARY = 1, NAME_BYTES = 32 };
+
+/* ---- time ---- */
+
+void weir_pg_conn_limit(struct pg_conn *conn, int64_t deadline_us)
+{
+    conn->is_limit_ours = deadline_us == INT64_MAX;
+    conn->deadline_us =
+        conn->is_limit_ours ? weir_monotonic_us() + WEIR_PG_STATEMENT_MAX_US : deadline_us;
+}
+
+bool weir_pg_wait(struct pg_conn *conn, short events, short *ready)
+{
+    for (;;) {
+        const int64_t left_us = conn->deadline_us - weir_monotonic_us();
+        if (left_us <= 0) {
+            return false;
+        }
+        const int64_t left_ms = (left_us + 999) / 1000;
+        struct pollfd fd = {.fd = PQsocket(conn->pq), .events = events};
+        const int n = poll(&fd, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+        if (n > 0) {
+            *ready = fd.revents;
+            return true;
+        }
+        if (n < 0 && errno != EINTR) {
+            *ready = POLLERR;  // reading finds out what it is
+            return true;
+        }
+    }
+}
+
+bool weir_pg_conn_is_alive(struct pg_conn *conn)
+{
+    struct pollfd fd = {.fd = PQsocket(conn->pq), .events = POLLIN};
+    if (poll(&fd, 1, 0) == 0) {
+        return PQstatus(conn->pq) == CONNECTION_OK;
+    }
+    /* Something came unasked: a notice, a changed setting, or the end. */
+    return PQconsumeInput(conn->pq) == 1 && !PQisBusy(conn->pq) &&
+           PQstatus(conn->pq) == CONNECTION_OK;
+}
+
+/* ---- failing ---- */
+
+weir_status weir_pg_fail_lost(struct pg_conn *conn, struct weir_error *err)
+{
+    conn->remedy = PG_REMEDY_RECONNECT;
+    weir_pg_report(conn->backend, "a connection to the database broke");
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the connection to the database broke");
+}
+
+weir_status weir_pg_fail_late(struct pg_conn *conn, struct weir_error *err)
+{
+    conn->remedy = PG_REMEDY_RECONNECT;
+    if (conn->is_limit_ours) {
+        weir_pg_report(conn->backend, "the database does not answer");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database does not answer");
+    }
+    return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                     "the deadline passed while the database was working");
+}
+
+static void copy_field(char *to, size_t size, const PGresult *result, int field)
+{
+    const char *value = PQresultErrorField(result, field);
+    (void)snprintf(to, size, "%s", value == NULL ? "" : value);
+}
+
+/* The text is for clients, so it quotes neither SQL nor values; the operator gets PostgreSQL's own.
+ */
+static weir_status fail_result(struct pg_conn *conn, const PGresult *result,
+                               struct weir_error *err)
+{
+    copy_field(conn->sqlstate, sizeof conn->sqlstate, result, PG_DIAG_SQLSTATE);
+    const struct pg_verdict verdict = weir_pg_sqlstate(conn->sqlstate);
+    conn->remedy = verdict.remedy;
+    switch (verdict.remedy) {
+    case PG_REMEDY_WAIT:
+    case PG_REMEDY_AGAIN:
+        return weir_fail(err, verdict.status, "the database is busy with other writers");
+    case PG_REMEDY_RAISED:
+        copy_field(conn->detail, sizeof conn->detail, result, PG_DIAG_MESSAGE_DETAIL);
+        return weir_fail(err, verdict.status, "a record cannot be imported");
+    case PG_REMEDY_NONE:
+    case PG_REMEDY_RECONNECT:
+    case PG_REMEDY_MISSING:
+    case PG_REMEDY_UNIQUE:
+        break;
+    }
+    char reason[256];
+    copy_field(reason, sizeof reason, result, PG_DIAG_MESSAGE_PRIMARY);
+    weir_pg_url_redact(&conn->backend->url, reason);
+    weir_pg_report(conn->backend, "PostgreSQL: %s (SQLSTATE %s)", reason,
+                   conn->sqlstate[0] == '\0' ? "none" : conn->sqlstate);
+    if (verdict.remedy == PG_REMEDY_RECONNECT) {
+        return weir_fail(err, verdict.status, "the connection to the database broke");
+    }
+    return weir_fail(err, verdict.status, "the database refused a statement (SQLSTATE %s)",
+                     conn->sqlstate);
+}
+
+/* ---- results ---- */
+
+/* Sends what is left to be sent and waits until a result can be taken without blocking. */
+static weir_status wait_for_result(struct pg_conn *conn, struct weir_error *err)
+{
+    for (;;) {
+        const int unsent = PQflush(conn->pq);
+        if (unsent < 0) {
+            return weir_pg_fail_lost(conn, err);
+        }
+        if (unsent == 0 && PQisBusy(conn->pq) == 0) {
+            return WEIR_OK;
+        }
+        short ready = 0;
+        if (!weir_pg_wait(conn, unsent > 0 ? POLLIN | POLLOUT : POLLIN, &ready)) {
+            return weir_pg_fail_late(conn, err);
+        }
+        if ((ready & ~POLLOUT) != 0 && PQconsumeInput(conn->pq) == 0) {
+            return weir_pg_fail_lost(conn, err);
+        }
+    }
+}
+
+static bool is_good(const PGresult *result)
+{
+    const ExecStatusType type = PQresultStatus(result);
+    return type == PGRES_TUPLES_OK || type == PGRES_COMMAND_OK;
+}
+
+/* Takes all results of what was sent: the last good one is *result, the first bad one the failure.
+ */
+static weir_status take_results(struct pg_conn *conn, PGresult **result, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    *result = NULL;
+    for (;;) {
+        const weir_status wait_status = wait_for_result(conn, err);
+        if (wait_status != WEIR_OK) {
+            status = wait_status;
+            break;
+        }
+        PGresult *next = PQgetResult(conn->pq);
+        if (next == NULL) {
+            break;
+        }
+        if (is_good(next) && status == WEIR_OK) {
+            PQclear(*result);
+            *result = next;
+            continue;
+        }
+        if (!is_good(next) && status == WEIR_OK) {
+            status = fail_result(conn, next, err);
+        }
+        PQclear(next);
+    }
+    if (status == WEIR_OK && *result == NULL) {
+        status = weir_pg_fail_lost(conn, err);
+    }
+    if (PQstatus(conn->pq) != CONNECTION_OK && status != WEIR_OK) {
+        conn->remedy = PG_REMEDY_RECONNECT;
+    }
+    if (status != WEIR_OK) {
+        PQclear(*result);
+        *result = NULL;
+    }
+    return status;
+}
+
+/* ---- statements ---- */
+
+static void begin(struct pg_conn *conn)
+{
+    conn->remedy = PG_REMEDY_NONE;
+    conn->sqlstate[0] = '\0';
+    conn->detail[0] = '\0';
+    conn->has_warned = false;
+}
+
+static weir_status run(struct pg_conn *conn, int is_sent, PGresult **result, struct weir_error *err)
+{
+    *result = NULL;
+    return is_sent == 1 ? take_results(conn, result, err) : weir_pg_fail_lost(conn, err);
+}
+
+static void name_statement(struct pg_key key, char name[NAME_BYTES])
+{
+    (void)snprintf(name, NAME_BYTES, "w%016" PRIx64 "_%" PRIx32, key.owner, key.kind);
+}
+
+/* Where the key is, or where it would go. */
+static size_t slot_of(const struct pg_conn *conn, struct pg_key key)
+{
+    uint64_t hash = (key.owner ^ key.kind * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    size_t slot = (size_t)(hash >> 32) % WEIR_PG_STATEMENT_SLOTS;
+    while (conn->statements[slot].kind != 0 &&
+           (conn->statements[slot].kind != key.kind || conn->statements[slot].owner != key.owner)) {
+        slot = (slot + 1) % WEIR_PG_STATEMENT_SLOTS;
+    }
+    return slot;
+}
+
+bool weir_pg_is_prepared(const struct pg_conn *conn, struct pg_key key)
+{
+    return conn->statements[slot_of(conn, key)].kind != 0;
+}
+
+weir_status weir_pg_prepare(struct pg_conn *conn, struct pg_key key, const char *text,
+                            struct weir_error *err)
+{
+    assert(key.kind != 0 && conn->statements_n < WEIR_PG_STATEMENT_SLOTS - 1);
+    char name[NAME_BYTES];
+    name_statement(key, name);
+    begin(conn);
+    PGresult *result = NULL;
+    const weir_status status =
+        run(conn, PQsendPrepare(conn->pq, name, text, 0, NULL), &result, err);
+    PQclear(result);
+    if (status == WEIR_OK) {
+        conn->statements[slot_of(conn, key)] = key;
+        conn->statements_n++;
+    }
+    return status;
+}
+
+weir_status weir_pg_execute(struct pg_conn *conn, struct pg_key key, const struct pg_params *params,
+                            PGresult **result, struct weir_error *err)
+{
+    char name[NAME_BYTES];
+    name_statement(key, name);
+    begin(conn);
+    conn->owner = key.owner;
+    return run(conn,
+               PQsendQueryPrepared(conn->pq, name, params->n, params->values, params->lengths,
+                                   params->formats, BINARY),
+               result, err);
+}
+
+weir_status weir_pg_query(struct pg_conn *conn, const char *text, const struct pg_params *params,
+                          PGresult **result, struct weir_error *err)
+{
+    begin(conn);
+    return run(conn,
+               PQsendQueryParams(conn->pq, text, params->n, NULL, params->values, params->lengths,
+                                 params->formats, BINARY),
+               result, err);
+}
+
+weir_status weir_pg_script(struct pg_conn *conn, const char *text, struct weir_error *err)
+{
+    begin(conn);
+    PGresult *result = NULL;
+    const weir_status status = run(conn, PQsendQuery(conn->pq, text), &result, err);
+    PQclear(result);
+    return status;
+}

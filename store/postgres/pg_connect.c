@@ -1,0 +1,197 @@
+/* Opening connections: one host after the other, each with a share of the time there is. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CONNECT_MAX_US = 10 * 1000 * 1000,  // for all hosts together
+    SERVER_VERSION_MIN = 120000,
+    SERVER_VERSION_CHECKS_CLIENT = 140000,
+    REASON_BYTES = 256
+};
+
+/* Reads are one SELECT over an index whose order is the rows'. The planner is told so: it must not
+ * choose by statistics, which are missing or old just while a store is filled, between a scan that
+ * takes microseconds and one that takes minutes, and it is not to plan the same again each time.
+ * Where another program shares the session (a single-session database), its statements go. */
+static const char settings[] =
+    "DEALLOCATE ALL;"
+    "SET plan_cache_mode = force_generic_plan;"
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"
+    "SET jit = off; SET max_parallel_workers_per_gather = 0;"
+    "SET search_path = pg_catalog;"
+    "SET default_transaction_isolation = 'read committed';"
+    "SET statement_timeout = '60s'; SET lock_timeout = '5s';"
+    "SET idle_in_transaction_session_timeout = '10s'";
+
+static const char durable[] =
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
+static const char fast[] = "SET synchronous_commit = off";
+
+/* A server that notices that its client is gone gives up waiting for locks on its behalf. Not every
+ * system can. */
+static const char checks_client[] = "SET client_connection_check_interval = '1s'";
+
+/* ---- one host ---- */
+
+static void on_notice(void *context, const PGresult *notice)
+{
+    struct pg_conn *conn = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    conn->has_warned = conn->has_warned || (severity != NULL && strcmp(severity, "WARNING") == 0);
+}
+
+/* False where the connection failed or did not come about in time. */
+static bool finish_connecting(struct pg_conn *conn)
+{
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state == PGRES_POLLING_WRITING || state == PGRES_POLLING_READING) {
+        short ready = 0;
+        if (!weir_pg_wait(conn, state == PGRES_POLLING_WRITING ? POLLOUT : POLLIN, &ready)) {
+            return false;
+        }
+        state = PQconnectPoll(conn->pq);
+    }
+    return state == PGRES_POLLING_OK;
+}
+
+static bool connect_host(struct pg_conn *conn, size_t host, char reason[REASON_BYTES])
+{
+    struct pg_target target;
+    weir_pg_url_target(&conn->backend->url, host, &target);
+    conn->pq = PQconnectStartParams(target.keywords, target.values, 0);
+    if (conn->pq == NULL) {
+        (void)snprintf(reason, REASON_BYTES, "out of memory");
+        return false;
+    }
+    if (PQstatus(conn->pq) != CONNECTION_BAD && finish_connecting(conn)) {
+        (void)PQsetNoticeReceiver(conn->pq, on_notice, conn);
+        return PQsetnonblocking(conn->pq, 1) == 0;
+    }
+    if (PQstatus(conn->pq) == CONNECTION_BAD) {
+        (void)snprintf(reason, REASON_BYTES, "%s", PQerrorMessage(conn->pq));
+    } else {
+        (void)snprintf(reason, REASON_BYTES, "no answer from %s in time",
+                       PQhost(conn->pq) == NULL ? "the server" : PQhost(conn->pq));
+    }
+    weir_pg_url_redact(&conn->backend->url, reason);
+    return false;
+}
+
+/* ---- what must be so on a new connection ---- */
+
+static weir_status check_server(struct pg_conn *conn, struct weir_error *err)
+{
+    const char *encoding = PQparameterStatus(conn->pq, "server_encoding");
+    if (encoding == NULL || strcmp(encoding, "UTF8") != 0) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the database's encoding is %s and must be UTF8: make another one, with "
+                         "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+                         encoding == NULL ? "unknown" : encoding);
+    }
+    const int version = PQserverVersion(conn->pq);
+    if (version < SERVER_VERSION_MIN) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the server is PostgreSQL %d and weir needs %d or newer",
+                         version / 10000, SERVER_VERSION_MIN / 10000);
+    }
+    return WEIR_OK;
+}
+
+static weir_status set_up(struct pg_conn *conn, struct weir_error *err)
+{
+    weir_status status = check_server(conn, err);
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, settings, err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, conn->backend->is_durability_normal ? fast : durable, err);
+    }
+    if (status == WEIR_OK && PQserverVersion(conn->pq) >= SERVER_VERSION_CHECKS_CLIENT) {
+        struct weir_error ignored;
+        weir_error_init(&ignored);
+        (void)weir_pg_script(conn, checks_client, &ignored);
+        conn->remedy = PG_REMEDY_NONE;
+    }
+    return status;
+}
+
+/* ---- all hosts ---- */
+
+static struct pg_conn *new_conn(struct pg_backend *backend)
+{
+    struct pg_conn *conn = calloc(1, sizeof *conn);
+    if (conn != NULL) {
+        conn->backend = backend;
+    }
+    return conn;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Tries each host once, from the one that was good last time on. */
+static bool connect_any(struct pg_conn *conn, int64_t until_us, char reason[REASON_BYTES])
+{
+    struct pg_backend *backend = conn->backend;
+    const size_t hosts = backend->url.hosts;
+    const size_t first = atomic_load(&backend->good_host) % hosts;
+    for (size_t k = 0; k < hosts; k++) {
+        const size_t host = (first + k) % hosts;
+        const int64_t now_us = weir_monotonic_us();
+        int64_t share_us = (until_us - now_us) / (int64_t)(hosts - k);
+        share_us = smaller(share_us, backend->url.connect_timeout_us);
+        conn->deadline_us = now_us + share_us;
+        if (connect_host(conn, host, reason)) {
+            atomic_store(&backend->good_host, host);
+            return true;
+        }
+        PQfinish(conn->pq);
+        conn->pq = NULL;
+    }
+    return false;
+}
+
+weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
+                              struct pg_conn **conn, struct weir_error *err)
+{
+    struct pg_conn *opened = new_conn(backend);
+    if (opened == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    const int64_t until_us = smaller(deadline_us, weir_monotonic_us() + CONNECT_MAX_US);
+    char reason[REASON_BYTES] = "";
+    weir_status status = WEIR_OK;
+    if (!connect_any(opened, until_us, reason)) {
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "PostgreSQL cannot be reached; check the host, port, database, user "
+                           "and password of the store's URL: %s",
+                           reason);
+    }
+    if (status == WEIR_OK) {
+        weir_pg_conn_limit(opened, until_us);
+        status = set_up(opened, err);
+    }
+    if (status != WEIR_OK) {
+        weir_pg_conn_close(opened);
+        return status;
+    }
+    *conn = opened;
+    return WEIR_OK;
+}
+
+void weir_pg_conn_close(struct pg_conn *conn)
+{
+    if (conn != NULL) {
+        PQfinish(conn->pq);
+        free(conn);
+    }
+}

@@ -1,0 +1,87 @@
+/* What differs between the databases that this backend serves, as data: schema files, SQL texts, and
+ * a check at start-up. The code that reads and writes is the same for all.
+ *
+ * In SQL texts "@." stands for the namespace's schema and "@lock@" for the number of its lock; both
+ * are made here, from a digest. Nothing else is ever put into a text: values of clients are bound.
+ * Everything here is constant. */
+#ifndef WEIR_STORE_POSTGRES_PG_DIALECT_H
+#define WEIR_STORE_POSTGRES_PG_DIALECT_H
+
+#include "store/store_backend.h"
+
+struct pg_conn;
+
+/* The statements whose texts do not depend on a query. */
+enum pg_fixed {
+    PG_FIXED_APPEND,
+    PG_FIXED_IMPORT,
+    PG_FIXED_CLEAR,
+    PG_FIXED_CLEARS,           // the count of clears, and what the last one removed
+    PG_FIXED_BY_IDS,           // messages of the ids of $1
+    PG_FIXED_VERSION,          // of stream $1
+    PG_FIXED_HEAD,             // the highest global position
+    PG_FIXED_TOTALS,           // messages, streams, time of the newest message
+    PG_FIXED_LIST_STREAMS,     // with prefix $1, after $2, at most $3: name, version, time
+    PG_FIXED_LIST_CATEGORIES,  // name, streams, messages
+    PG_FIXED_COUNT
+};
+
+/* How the messages of a namespace are kept. The name stands in the registry and never changes its
+ * meaning; a namespace keeps the layout it was made with. */
+struct pg_layout {
+    const char *name;
+    int version;               // of the newest step
+    const char *const *steps;  // [0] makes version 1 of an empty schema, [1] version 2 of that, …
+    const char *fixed[PG_FIXED_COUNT];
+
+    /* Pieces of the SELECTs of messages. */
+    const char *columns;        // global_position … metadata, in the order of enum pg_column
+    const char *headers;        // the same without data and metadata
+    const char *table;          // what they are columns of
+    const char *category;       // the expression that the index by category is made of
+    const char *correlation;    // the category of the correlation stream
+    const char *cardinal_hash;  // hash_64 of the cardinal id
+    const char *size;           // bytes of a message, about as packed
+    const char *counters;       // table with `head` and `largest`, one row
+};
+
+struct pg_dialect {
+    const char *name;    // "postgresql"
+    const char *scheme;  // "postgresql://"
+    /* The layouts it knows; the first is that of new namespaces. */
+    const struct pg_layout *const *layouts;
+    size_t layouts_n;
+    /* Refuses, before anything is changed, a database that lacks what the dialect needs. */
+    weir_status (*check)(struct pg_conn *conn, struct weir_error *err);
+};
+
+/* Namespaces as one table with its indexes. */
+extern const struct pg_layout weir_pg_rows_layout;
+
+/* The table of a dialect's store: everything is shared but `name` and `open`. */
+weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_store_ops *ops,
+                         const struct weir_store_options *options, struct weir_backend **backend,
+                         struct weir_error *err);
+void weir_pg_close(struct weir_backend *base);
+int weir_pg_schema_version(const struct weir_backend *base);
+weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct weir_error *err);
+weir_status weir_pg_namespace_create(struct weir_backend *base,
+                                     struct weir_namespace_record *record, bool *is_same,
+                                     struct weir_error *err);
+weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice id,
+                                   struct weir_arena *arena, struct weir_namespace_record *record,
+                                   struct weir_error *err);
+weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_slice id,
+                                        const struct weir_token_hash *hash,
+                                        struct weir_error *err);
+weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after,
+                                   size_t limit, struct weir_arena *arena,
+                                   struct weir_namespace_record **records, size_t *n,
+                                   struct weir_error *err);
+weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slice id,
+                                     int64_t *messages_deleted, struct weir_error *err);
+weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
+                                 enum weir_session_kind kind, struct weir_session **session,
+                                 struct weir_error *err);
+
+#endif

@@ -1,0 +1,251 @@
+/* Messages that bring their positions, ids and times along; and the removal of all. */
+#include "store/postgres/pg_write.h"
+
+#include "store/append_judge.h"
+
+#include "weir/rules/stream_name.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { PACKED_REST_BYTES = 72 };
+
+size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_slice stream)
+{
+    return message->type.n + message->data.n + message->metadata.n + stream.n + PACKED_REST_BYTES;
+}
+
+void weir_pg_array_hash(struct pg_array *array, struct weir_slice name)
+{
+    const struct weir_slice id = weir_name_cardinal_id(name);
+    if (id.p == NULL) {
+        weir_pg_array_null(array);
+    } else {
+        weir_pg_array_int8(array, weir_hash_64(id));
+    }
+}
+
+weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err)
+{
+    conn->remedy = PG_REMEDY_RECONNECT;
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the commit was not confirmed");
+}
+
+/* ---- parameters ---- */
+
+enum field {
+    FIELD_GLOBAL,
+    FIELD_POSITION,
+    FIELD_TIME,
+    FIELD_HASH,
+    FIELD_ID,
+    FIELD_STREAM,
+    FIELD_TYPE,
+    FIELD_CORRELATION,
+    FIELD_DATA,
+    FIELD_METADATA,
+    FIELD_COUNT
+};
+
+static const enum pg_element elements[FIELD_COUNT] = {
+    [FIELD_GLOBAL] = PG_INT8,    [FIELD_POSITION] = PG_INT8, [FIELD_TIME] = PG_TIMESTAMP,
+    [FIELD_HASH] = PG_INT8,      [FIELD_ID] = PG_UUID,       [FIELD_STREAM] = PG_TEXT,
+    [FIELD_TYPE] = PG_TEXT,      [FIELD_CORRELATION] = PG_TEXT, [FIELD_DATA] = PG_TEXT,
+    [FIELD_METADATA] = PG_TEXT,
+};
+
+/* The value of a field that is bytes; absent for the numbers. */
+static struct weir_slice bytes_of(const struct weir_import_record *record, enum field field)
+{
+    switch (field) {
+    case FIELD_ID:
+        return weir_slice(record->message.id.bytes, WEIR_UUID_BYTES);
+    case FIELD_STREAM:
+        return record->stream;
+    case FIELD_TYPE:
+        return record->message.type;
+    case FIELD_CORRELATION:
+        return record->message.correlation;
+    case FIELD_DATA:
+        return record->message.data;
+    case FIELD_METADATA:
+        return record->message.metadata;
+    default:
+        return weir_slice(NULL, 0);
+    }
+}
+
+static bool is_number(enum field field)
+{
+    return field <= FIELD_HASH;
+}
+
+static void add_value(struct pg_array *array, const struct weir_import_record *record,
+                      enum field field)
+{
+    switch (field) {
+    case FIELD_GLOBAL:
+        weir_pg_array_int8(array, record->global_position);
+        break;
+    case FIELD_POSITION:
+        weir_pg_array_int8(array, record->position);
+        break;
+    case FIELD_TIME:
+        weir_pg_array_int8(array, weir_pg_time_to_binary(record->time_us));
+        break;
+    case FIELD_HASH:
+        weir_pg_array_hash(array, record->stream);
+        break;
+    default:
+        weir_pg_array_slice(array, bytes_of(record, field));
+        break;
+    }
+}
+
+static void bind_field(const struct weir_import *import, struct pg_params *params,
+                       enum field field)
+{
+    size_t bytes = is_number(field) ? 8 * import->n : 0;
+    for (size_t r = 0; !is_number(field) && r < import->n; r++) {
+        bytes += bytes_of(&import->records[r], field).n;
+    }
+    struct pg_array array = weir_pg_array_open(params, elements[field], import->n, bytes);
+    for (size_t r = 0; r < import->n; r++) {
+        add_value(&array, &import->records[r], field);
+    }
+    weir_pg_array_close(params, &array);
+}
+
+static void bind(const struct weir_import *import, struct weir_arena *arena,
+                 struct pg_params *params)
+{
+    size_t largest = 0;
+    for (size_t r = 0; r < import->n; r++) {
+        const struct weir_import_record *record = &import->records[r];
+        const size_t size = weir_pg_message_size(&record->message, record->stream);
+        largest = size > largest ? size : largest;
+    }
+    weir_pg_params_init(params, arena);
+    weir_pg_param_int4(params, WEIR_PG_LOCK_SLICE_MS);
+    weir_pg_param_int4(params, largest > INT32_MAX ? INT32_MAX : (int32_t)largest);
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        bind_field(import, params, (enum field)field);
+    }
+}
+
+/* ---- what is in the way ---- */
+
+/* A number of the detail and what follows it; -1 where there is none. */
+static int64_t next_number(const char **at)
+{
+    char *end = NULL;
+    const long long number = strtoll(*at, &end, 10);
+    const bool is_number = end != *at;
+    *at = *end == ' ' ? end + 1 : end;
+    return is_number ? number : -1;
+}
+
+/* "position NUMBER", or "id NUMBER POSITION GLOBAL STREAM" with where the id is. */
+static bool tell_conflict(struct weir_write *write, const char *detail)
+{
+    const struct weir_import *import = &write->of.import;
+    const bool is_id = strncmp(detail, "id ", 3) == 0;
+    const char *at = strchr(detail, ' ');
+    if (at == NULL) {
+        return false;
+    }
+    at++;
+    const int64_t number = next_number(&at);
+    if (number < 1 || (uint64_t)number > import->n) {
+        return false;
+    }
+    const struct weir_import_record *record = &import->records[number - 1];
+    if (!is_id) {
+        weir_fail_position(write->err, record, (size_t)number);
+        return true;
+    }
+    struct weir_row row = {.position = next_number(&at)};
+    row.global_position = next_number(&at);
+    row.stream = weir_slice_of(at);
+    weir_fail_id(write->err, &record->message.id, &row);
+    weir_error_detail(write->err, "record", "%lld", (long long)number);
+    return true;
+}
+
+weir_status weir_pg_import(struct pg_session *session, struct pg_conn *conn,
+                           struct weir_write *write, struct weir_error *err)
+{
+    struct weir_import *import = &write->of.import;
+    import->imported = 0;
+    import->skipped_identical = 0;
+    if (import->n == 0) {
+        return WEIR_OK;
+    }
+    weir_arena_reset(&session->arena);
+    struct pg_params params;
+    bind(import, &session->arena, &params);
+    weir_status status = weir_pg_params_check(&params, err);
+    PGresult *result = NULL;
+    if (status == WEIR_OK) {
+        status = weir_pg_fixed(session, conn, PG_FIXED_IMPORT, &params, &result, err);
+    }
+    if (status == WEIR_OK && conn->has_warned) {
+        status = weir_pg_fail_unconfirmed(conn, err);
+    } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &import->imported)) {
+        status = weir_fail(err, WEIR_BACKEND_ERROR, "the import function gives something else");
+    } else if (status == WEIR_OK) {
+        import->skipped_identical = (int64_t)import->n - import->imported;
+    } else if (conn->remedy == PG_REMEDY_RAISED && tell_conflict(write, conn->detail)) {
+        status = WEIR_OK;
+    }
+    PQclear(result);
+    return status;
+}
+
+/* ---- the removal of all ---- */
+
+static weir_status read_clears(struct pg_session *session, struct pg_conn *conn, int64_t *clears,
+                               int64_t *cleared, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_fixed(session, conn, PG_FIXED_CLEARS, &none, &result, err);
+    if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, clears) ||
+                              !weir_pg_int8(result, 0, 1, cleared))) {
+        status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
+    }
+    PQclear(result);
+    return status;
+}
+
+/* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
+ * answer was lost, the count of clears tells whether it was done. */
+weir_status weir_pg_clear(struct pg_session *session, struct pg_conn *conn,
+                          struct weir_write *write, int64_t *clears, struct weir_error *err)
+{
+    int64_t now = 0;
+    int64_t cleared = 0;
+    weir_status status = read_clears(session, conn, &now, &cleared, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (*clears >= 0 && now > *clears) {
+        write->of.clear.messages_deleted = cleared;
+        return WEIR_OK;
+    }
+    *clears = now;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
+    PGresult *result = NULL;
+    status = weir_pg_fixed(session, conn, PG_FIXED_CLEAR, &params, &result, err);
+    if (status == WEIR_OK && conn->has_warned) {
+        status = weir_pg_fail_unconfirmed(conn, err);
+    } else if (status == WEIR_OK &&
+               !weir_pg_int8(result, 0, 0, &write->of.clear.messages_deleted)) {
+        status = weir_fail(err, WEIR_BACKEND_ERROR, "the clear function gives something else");
+    }
+    PQclear(result);
+    return status;
+}

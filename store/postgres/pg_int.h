@@ -1,0 +1,235 @@
+/* What the files of this folder share: the backend, its connections, namespaces and sessions.
+ *
+ * A session is a name, not a connection: each call takes a connection from the pool and gives it
+ * back, so sessions of many namespaces, the registry and pings share the few there are, down to one.
+ *
+ * Lock order: the mutexes of the pool and of the cache of namespaces are leaves; neither is held
+ * while the database is asked. */
+#ifndef WEIR_STORE_POSTGRES_PG_INT_H
+#define WEIR_STORE_POSTGRES_PG_INT_H
+
+#include "store/postgres/pg_conn.h"
+#include "store/postgres/pg_dialect.h"
+#include "store/postgres/pg_url.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- names ---- */
+
+enum { WEIR_PG_SCHEMA_BYTES = 5 + 56 + 1 };  // "weir_" and 56 hexadecimal digits, a NUL
+
+/* Where a namespace lives. */
+struct pg_namespace {
+    char schema[WEIR_PG_SCHEMA_BYTES];
+    uint64_t owner;    // of its prepared statements
+    int64_t lock_key;  // of its advisory lock
+    const struct pg_layout *layout;
+};
+
+/* Fills schema, owner and lock_key from the id. */
+void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns);
+
+/* Replaces "@." and "@lock@". The text is the caller's to free; NULL without memory. */
+char *weir_pg_expand(const struct pg_namespace *ns, const char *text);
+
+/* ---- the pool of connections (pg_pool.c) ---- */
+
+enum { WEIR_PG_WAIT_MAX_US = 30 * 1000 * 1000 };  // nobody waits longer for a connection
+
+struct pg_waiter;
+
+struct pg_pool {
+    struct pg_backend *backend;
+    size_t max;
+    pthread_mutex_t mutex;  // guards what follows
+    pthread_cond_t changed;
+    size_t open;           // connections that are lent, idle, being opened or being closed
+    struct pg_conn *idle;  // the one used last first
+    struct pg_waiter *first, *last;
+};
+
+weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max,
+                              struct weir_error *err);
+void weir_pg_pool_fini(struct pg_pool *pool);
+
+/* Lends a connection, one that has served `owner` before if there is a choice, with its limit set.
+ * Whoever waits longest gets the next one. DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE. */
+weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
+                            struct pg_conn **conn, struct weir_error *err);
+
+/* Takes it back, or closes it where it is of no further use. NULL is legal. */
+void weir_pg_release(struct pg_conn *conn);
+
+/* Adds the connection that was opened before the pool was used. */
+void weir_pg_pool_adopt(struct pg_pool *pool, struct pg_conn *conn);
+
+/* ---- the backend (pg_store.c) ---- */
+
+enum { WEIR_PG_KNOWN = 256 };
+
+struct pg_backend {
+    struct weir_backend base;
+    const struct pg_dialect *dialect;
+    struct pg_url url;
+    bool is_durability_normal;
+    void (*report)(void *context, const char *text);
+    void *report_context;
+    uint64_t hash_seed;             // clients choose the names
+    atomic_size_t good_host;        // where the last connection was made
+    atomic_llong last_report_us;    // of a failing connection, so that not each is reported
+    struct pg_pool pool;
+
+    /* Namespaces whose schema has been found and is up to date. */
+    pthread_mutex_t known_mutex;
+    struct pg_namespace known[WEIR_PG_KNOWN];  // by owner modulo the size; schema "" if free
+};
+
+void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* For tables in memory. */
+uint64_t weir_pg_hash(const struct pg_backend *backend, struct weir_slice text);
+
+const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
+                                            struct weir_slice name);
+
+/* ---- work that may be done again (pg_work.c) ---- */
+
+enum {
+    WEIR_PG_ATTEMPTS = 3,
+    WEIR_PG_GRACE_US = 500 * 1000,    // what has begun is waited for so long at least
+    WEIR_PG_CALL_US = 10 * 1000 * 1000  // for calls that bring no deadline
+};
+
+struct pg_work {
+    weir_status (*run)(struct pg_conn *conn, void *context, struct weir_error *err);
+    void *context;
+};
+
+/* Does the work on a connection of the pool, and again on another one where that broke or where it
+ * gave way to others. For work that may be repeated. */
+weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
+                        const struct pg_work *work, struct weir_error *err);
+
+/* ---- the schemas (pg_schema.c) ---- */
+
+extern const char weir_pg_sql_registry_001[];
+extern const char weir_pg_sql_rows_001[];
+
+/* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
+weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);
+
+/* Applies the steps after `version` to the namespace's schema; inside a transaction of the caller's.
+ */
+weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace *ns, int version,
+                                struct weir_error *err);
+
+/* Finds a registered namespace and brings its schema up to date. NAMESPACE_NOT_FOUND;
+ * BACKEND_UNAVAILABLE where this program cannot use it. */
+weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
+                                     struct pg_namespace *ns, struct weir_error *err);
+
+/* ---- the registry (pg_registry.c) ---- */
+
+weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err);
+
+/* Ends a transaction that has failed; where that fails too, the connection is of no further use. */
+void weir_pg_roll_back(struct pg_conn *conn);
+
+/* The next one who asks looks at the registry again. */
+void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns);
+
+/* ---- sessions (pg_session.c) ---- */
+
+struct pg_session {
+    struct weir_session base;
+    struct pg_backend *backend;
+    struct pg_namespace ns;
+    bool is_large;             // messages here are so large that reads are measured
+    struct weir_arena arena;   // what a write is put together in
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n;
+};
+
+enum { WEIR_PG_LOCK_SLICE_MS = 500 };  // a lock is waited for so long while holding a connection
+
+/* Runs a statement of the session's namespace, prepared where it is not yet. */
+weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
+                          const struct pg_params *params, PGresult **result,
+                          struct weir_error *err);
+
+/* After a statement found a schema, table or function missing: NAMESPACE_NOT_FOUND where the
+ * namespace has been deleted meanwhile, else BACKEND_UNAVAILABLE. */
+weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *err);
+
+/* weir_pg_run for a session's call. */
+weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work *work,
+                                struct weir_error *err);
+
+/* "the reply needs more memory than a call may take", or that there is none at all. */
+weir_status weir_pg_fail_arena(const struct weir_arena *arena, size_t wanted,
+                               struct weir_error *err);
+
+/* ---- reading (pg_read.c, pg_select.c, pg_list.c) ---- */
+
+/* The columns of every SELECT that gives messages. */
+enum pg_column {
+    PG_COLUMN_GLOBAL_POSITION,
+    PG_COLUMN_POSITION,
+    PG_COLUMN_TIME,
+    PG_COLUMN_ID,
+    PG_COLUMN_STREAM,
+    PG_COLUMN_TYPE,
+    PG_COLUMN_DATA,
+    PG_COLUMN_METADATA
+};
+
+/* What a SELECT depends on. */
+struct pg_shape {
+    enum weir_selector selector;
+    bool is_backward;
+    bool is_from_global;
+    bool is_headers_only;
+    bool is_measured;  // ends where the bytes do
+    bool has_correlation;
+    bool has_group;
+    bool has_types;
+};
+
+enum { WEIR_PG_SELECT_BYTES = 4096 };
+
+uint32_t weir_pg_select_kind(const struct pg_shape *shape);
+void weir_pg_select_text(const struct pg_layout *layout, const struct pg_shape *shape,
+                         char text[WEIR_PG_SELECT_BYTES]);
+
+weir_status weir_pg_prepare_select(struct pg_session *session, struct pg_conn *conn,
+                                   struct pg_key key, const struct pg_shape *shape,
+                                   struct weir_error *err);
+
+/* The row as it stands in the result; slices are valid as long as that. False where a value is of a
+ * wrong form; only global_position is set then. */
+bool weir_pg_row(const PGresult *result, int at, struct weir_row *row);
+
+weir_status weir_pg_read(struct weir_session *base, const struct weir_query *query,
+                         struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
+weir_status weir_pg_read_last(struct weir_session *base, const struct weir_query *query,
+                              struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                              struct weir_error *err);
+weir_status weir_pg_stream_version(struct weir_session *base, struct weir_slice stream,
+                                   int64_t *version, struct weir_error *err);
+weir_status weir_pg_head(struct weir_session *base, int64_t *head, struct weir_error *err);
+weir_status weir_pg_totals(struct weir_session *base, struct weir_namespace_totals *totals,
+                           struct weir_error *err);
+weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_page_query *query,
+                                 struct weir_arena *arena, struct weir_stream_info **infos,
+                                 size_t *n, bool *is_more, struct weir_error *err);
+weir_status weir_pg_list_categories(struct weir_session *base, struct weir_arena *arena,
+                                    struct weir_category_info **infos, size_t *n,
+                                    struct weir_error *err);
+
+/* ---- writing (pg_commit.c) ---- */
+
+void weir_pg_commit(struct weir_session *base, struct weir_write *group);
+
+#endif

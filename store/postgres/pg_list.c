@@ -1,0 +1,168 @@
+/* Single numbers, listings and totals. */
+#include "store/postgres/pg_int.h"
+
+/* One statement of fixed text. */
+struct question {
+    struct pg_session *session;
+    enum pg_fixed which;
+    struct pg_params params;
+    PGresult *result;
+};
+
+static weir_status put(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct question *q = context;
+    return weir_pg_fixed(q->session, conn, q->which, &q->params, &q->result, err);
+}
+
+/* On success the result is the caller's. */
+static weir_status ask(struct question *q, struct weir_error *err)
+{
+    const struct pg_work work = {put, q};
+    return weir_pg_session_run(q->session, &work, err);
+}
+
+static weir_status fail_damaged(const struct question *q, struct weir_error *err)
+{
+    weir_pg_report(q->session->backend, "%s: what the namespace keeps of itself is damaged",
+                   q->session->ns.schema);
+    return weir_fail(err, WEIR_DATA_CORRUPT, "what the namespace keeps of itself is damaged");
+}
+
+static void question_init(struct question *q, struct weir_session *base, enum pg_fixed which)
+{
+    q->session = (struct pg_session *)base;
+    q->which = which;
+    q->result = NULL;
+    weir_pg_params_init(&q->params, NULL);
+}
+
+/* ---- numbers ---- */
+
+weir_status weir_pg_stream_version(struct weir_session *base, struct weir_slice stream,
+                                   int64_t *version, struct weir_error *err)
+{
+    struct question q;
+    question_init(&q, base, PG_FIXED_VERSION);
+    weir_pg_param_slice(&q.params, stream);
+    weir_status status = ask(&q, err);
+    if (status == WEIR_OK && PQntuples(q.result) == 0) {
+        *version = -1;
+    } else if (status == WEIR_OK && !weir_pg_int8(q.result, 0, 0, version)) {
+        status = fail_damaged(&q, err);
+    }
+    PQclear(q.result);
+    return status;
+}
+
+weir_status weir_pg_head(struct weir_session *base, int64_t *head, struct weir_error *err)
+{
+    struct question q;
+    question_init(&q, base, PG_FIXED_HEAD);
+    weir_status status = ask(&q, err);
+    if (status == WEIR_OK && (PQntuples(q.result) != 1 || !weir_pg_int8(q.result, 0, 0, head))) {
+        status = fail_damaged(&q, err);
+    }
+    PQclear(q.result);
+    return status;
+}
+
+weir_status weir_pg_totals(struct weir_session *base, struct weir_namespace_totals *totals,
+                           struct weir_error *err)
+{
+    struct question q;
+    question_init(&q, base, PG_FIXED_TOTALS);
+    weir_status status = ask(&q, err);
+    if (status == WEIR_OK) {
+        const bool is_good = PQntuples(q.result) == 1 &&
+                             weir_pg_int8(q.result, 0, 0, &totals->message_count) &&
+                             weir_pg_int8(q.result, 0, 1, &totals->stream_count);
+        if (!is_good || !weir_pg_time(q.result, 0, 2, &totals->last_activity_us)) {
+            totals->last_activity_us = 0;
+        }
+        status = is_good ? WEIR_OK : fail_damaged(&q, err);
+    }
+    PQclear(q.result);
+    return status;
+}
+
+/* ---- streams ---- */
+
+static struct weir_slice or_empty(struct weir_slice text)
+{
+    return text.p == NULL ? weir_slice("", 0) : text;
+}
+
+static weir_status copy_streams(const struct question *q, struct weir_arena *arena,
+                                struct weir_stream_info *infos, size_t n, struct weir_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct weir_slice name = weir_pg_slice(q->result, (int)i, 0);
+        if (name.p == NULL || !weir_pg_int8(q->result, (int)i, 1, &infos[i].version) ||
+            !weir_pg_time(q->result, (int)i, 2, &infos[i].last_activity_us)) {
+            return fail_damaged(q, err);
+        }
+        if (!weir_arena_copy(arena, name, &infos[i].name)) {
+            return weir_pg_fail_arena(arena, name.n + 1, err);
+        }
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_page_query *query,
+                                 struct weir_arena *arena, struct weir_stream_info **infos,
+                                 size_t *n, bool *is_more, struct weir_error *err)
+{
+    struct question q;
+    question_init(&q, base, PG_FIXED_LIST_STREAMS);
+    weir_pg_param_slice(&q.params, or_empty(query->prefix));
+    weir_pg_param_slice(&q.params, or_empty(query->after));
+    weir_pg_param_int8(&q.params, (int64_t)query->limit + 1);
+    weir_status status = ask(&q, err);
+    if (status == WEIR_OK) {
+        const size_t got = (size_t)PQntuples(q.result);
+        *is_more = got > query->limit;
+        *n = *is_more ? query->limit : got;
+        *infos = weir_arena_array(arena, *n, sizeof **infos);
+        status = *infos == NULL ? weir_pg_fail_arena(arena, *n * sizeof **infos, err)
+                                : copy_streams(&q, arena, *infos, *n, err);
+    }
+    PQclear(q.result);
+    return status;
+}
+
+/* ---- categories ---- */
+
+static weir_status copy_categories(const struct question *q, struct weir_arena *arena,
+                                   struct weir_category_info *infos, size_t n,
+                                   struct weir_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct weir_slice name = weir_pg_slice(q->result, (int)i, 0);
+        if (name.p == NULL || !weir_pg_int8(q->result, (int)i, 1, &infos[i].stream_count) ||
+            !weir_pg_int8(q->result, (int)i, 2, &infos[i].message_count)) {
+            return fail_damaged(q, err);
+        }
+        if (!weir_arena_copy(arena, name, &infos[i].name)) {
+            return weir_pg_fail_arena(arena, name.n + 1, err);
+        }
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_pg_list_categories(struct weir_session *base, struct weir_arena *arena,
+                                    struct weir_category_info **infos, size_t *n,
+                                    struct weir_error *err)
+{
+    struct question q;
+    question_init(&q, base, PG_FIXED_LIST_CATEGORIES);
+    weir_status status = ask(&q, err);
+    if (status == WEIR_OK) {
+        *n = (size_t)PQntuples(q.result);
+        *infos = weir_arena_array(arena, *n, sizeof **infos);
+        status = *infos == NULL ? weir_pg_fail_arena(arena, *n * sizeof **infos, err)
+                                : copy_categories(&q, arena, *infos, *n, err);
+    }
+    PQclear(q.result);
+    return status;
+}

@@ -1,0 +1,219 @@
+/* Connections of the whole store, lent to one call at a time. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <time.h>
+
+struct pg_waiter {
+    struct pg_waiter *next;
+};
+
+enum { REPORT_EVERY_US = 1000 * 1000 };
+
+weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max,
+                              struct weir_error *err)
+{
+    assert(max >= 1);
+    pool->backend = backend;
+    pool->max = max;
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    /* Deadlines are of the clock that is never set. */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    const bool is_ready = pthread_cond_init(&pool->changed, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    if (!is_ready) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    /* On Linux initialising a plain mutex takes nothing and cannot fail. */
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    return WEIR_OK;
+}
+
+void weir_pg_pool_fini(struct pg_pool *pool)
+{
+    while (pool->idle != NULL) {
+        struct pg_conn *conn = pool->idle;
+        pool->idle = conn->next;
+        weir_pg_conn_close(conn);
+        pool->open--;
+    }
+    assert(pool->open == 0 && pool->first == NULL);
+    (void)pthread_cond_destroy(&pool->changed);
+    (void)pthread_mutex_destroy(&pool->mutex);
+}
+
+/* ---- the queue; all with the mutex held ---- */
+
+static void enqueue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
+{
+    waiter->next = NULL;
+    if (pool->last != NULL) {
+        pool->last->next = waiter;
+    } else {
+        pool->first = waiter;
+    }
+    pool->last = waiter;
+}
+
+static void dequeue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
+{
+    struct pg_waiter *before = NULL;
+    struct pg_waiter *at = pool->first;
+    while (at != waiter) {
+        before = at;
+        at = at->next;
+    }
+    if (before == NULL) {
+        pool->first = waiter->next;
+    } else {
+        before->next = waiter->next;
+    }
+    if (pool->last == waiter) {
+        pool->last = before;
+    }
+    /* The next in the queue may find a connection as well. */
+    if (pool->first != NULL) {
+        (void)pthread_cond_broadcast(&pool->changed);
+    }
+}
+
+static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *waiter)
+{
+    return pool->first == waiter && (pool->idle != NULL || pool->open < pool->max);
+}
+
+/* Waits for this waiter's turn; false where the time has passed without it. */
+static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, int64_t until_us)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
+                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
+    while (!is_turn_locked(pool, waiter)) {
+        if (weir_monotonic_us() >= until_us) {
+            return false;
+        }
+        (void)pthread_cond_timedwait(&pool->changed, &pool->mutex, &until);
+    }
+    return true;
+}
+
+/* Takes an idle connection, preferring one that knows the owner's statements. NULL where a new one
+ * may be opened instead; that is counted already. */
+static struct pg_conn *take_locked(struct pg_pool *pool, uint64_t owner)
+{
+    struct pg_conn **found = &pool->idle;
+    for (struct pg_conn **at = &pool->idle; *at != NULL; at = &(*at)->next) {
+        if ((*at)->owner == owner) {
+            found = at;
+            break;
+        }
+    }
+    struct pg_conn *conn = *found;
+    if (conn == NULL) {
+        pool->open++;
+    } else {
+        *found = conn->next;
+        conn->next = NULL;
+    }
+    return conn;
+}
+
+static void give_back(struct pg_pool *pool, struct pg_conn *conn)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (conn != NULL) {
+        conn->next = pool->idle;
+        pool->idle = conn;
+    } else {
+        pool->open--;
+    }
+    if (pool->first != NULL) {
+        (void)pthread_cond_broadcast(&pool->changed);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+/* ---- lending ---- */
+
+/* What the operator is told, at most once a second, and what the client is told. */
+static weir_status fail_connecting(struct pg_backend *backend, struct weir_error *err)
+{
+    const long long now_us = weir_monotonic_us();
+    long long last_us = atomic_load(&backend->last_report_us);
+    if (now_us - last_us >= REPORT_EVERY_US &&
+        atomic_compare_exchange_strong(&backend->last_report_us, &last_us, now_us)) {
+        weir_pg_report(backend, "%s", err->text);
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database cannot be reached");
+}
+
+static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
+{
+    if (weir_monotonic_us() >= deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while all connections were in use");
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
+}
+
+weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
+                            struct pg_conn **conn, struct weir_error *err)
+{
+    struct pg_pool *pool = &backend->pool;
+    const int64_t longest_us = weir_monotonic_us() + WEIR_PG_WAIT_MAX_US;
+    struct pg_waiter waiter;
+    struct pg_conn *taken = NULL;
+
+    (void)pthread_mutex_lock(&pool->mutex);
+    enqueue_locked(pool, &waiter);
+    const bool is_turn =
+        wait_locked(pool, &waiter, deadline_us < longest_us ? deadline_us : longest_us);
+    if (is_turn) {
+        taken = take_locked(pool, owner);
+    }
+    dequeue_locked(pool, &waiter);
+    (void)pthread_mutex_unlock(&pool->mutex);
+
+    if (!is_turn) {
+        return fail_waiting(deadline_us, err);
+    }
+    if (taken != NULL && !weir_pg_conn_is_alive(taken)) {
+        weir_pg_conn_close(taken);
+        taken = NULL;
+    }
+    if (taken == NULL && weir_pg_conn_open(backend, deadline_us, &taken, err) != WEIR_OK) {
+        give_back(pool, NULL);
+        return fail_connecting(backend, err);
+    }
+    taken->remedy = PG_REMEDY_NONE;
+    weir_pg_conn_limit(taken, deadline_us);
+    *conn = taken;
+    return WEIR_OK;
+}
+
+void weir_pg_release(struct pg_conn *conn)
+{
+    if (conn == NULL) {
+        return;
+    }
+    struct pg_pool *pool = &conn->backend->pool;
+    const bool is_kept = conn->remedy != PG_REMEDY_RECONNECT &&
+                         conn->statements_n < WEIR_PG_STATEMENTS_MAX &&
+                         PQtransactionStatus(conn->pq) == PQTRANS_IDLE;
+    if (!is_kept) {
+        weir_pg_conn_close(conn);
+        conn = NULL;
+    }
+    give_back(pool, conn);
+}
+
+void weir_pg_pool_adopt(struct pg_pool *pool, struct pg_conn *conn)
+{
+    conn->next = pool->idle;
+    pool->idle = conn;
+    pool->open++;
+}

@@ -1,0 +1,360 @@
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/limits.h"
+
+enum {
+    /* What a packed message has beside its four texts: the id as 36 characters, three numbers, tags
+     * and lengths. */
+    PACKED_REST_BYTES = 72,
+    /* As much as one result may hold when the sizes of its messages are not summed up first. */
+    PAGE_BYTES = 32 * 1024 * 1024
+};
+
+/* The first row of a result: about the namespace. The rest of its columns is NULL. */
+enum pg_head { PG_HEAD_END, PG_HEAD_LARGEST };
+
+struct reading {
+    struct pg_session *session;
+    const struct weir_query *query;
+    struct weir_arena *arena;
+    struct weir_rows *rows;
+    int64_t from;       // where the next page starts
+    int64_t wanted;     // rows still to be got; one more than the batch where a cut is to be seen
+    size_t bytes;       // of the rows so far, about as packed
+    bool is_measured;   // the page is asked for by bytes
+    bool is_full;       // a row did not fit any more
+    bool is_exhausted;  // there are no more rows
+    int64_t end;        // newest position on the scale of next_position; -1 if not asked
+    struct weir_slice stream;
+};
+
+static bool is_stream(const struct weir_query *query)
+{
+    return query->selector == WEIR_SELECT_STREAM;
+}
+
+/* ---- asking ---- */
+
+static struct pg_shape shape_of(const struct reading *r)
+{
+    const struct weir_query *query = r->query;
+    return (struct pg_shape){.selector = query->selector,
+                             .is_backward = query->is_backward,
+                             .is_from_global = query->is_from_global,
+                             .is_headers_only = query->is_headers_only,
+                             .is_measured = r->is_measured,
+                             .has_correlation = query->correlation.p != NULL,
+                             .has_group = query->group_size > 0,
+                             .has_types = query->types_n > 0};
+}
+
+static void bind_types(const struct weir_query *query, struct pg_params *params)
+{
+    size_t bytes = 0;
+    for (size_t t = 0; t < query->types_n; t++) {
+        bytes += query->types[t].n;
+    }
+    struct pg_array array = weir_pg_array_open(params, PG_TEXT, query->types_n, bytes);
+    for (size_t t = 0; t < query->types_n; t++) {
+        weir_pg_array_slice(&array, query->types[t]);
+    }
+    weir_pg_array_close(params, &array);
+}
+
+/* In the order of the parameters of weir_pg_select_text. */
+static void bind(const struct reading *r, struct pg_params *params)
+{
+    const struct weir_query *query = r->query;
+    weir_pg_params_init(params, r->arena);
+    weir_pg_param_slice(params, query->selector == WEIR_SELECT_ALL ? weir_slice(NULL, 0)
+                                                                   : query->name);
+    weir_pg_param_int8(params, r->from);
+    weir_pg_param_int8(params, r->wanted);
+    if (r->is_measured) {
+        const size_t left = query->max_bytes > r->bytes ? query->max_bytes - r->bytes : 0;
+        weir_pg_param_int8(params, left > INT64_MAX ? INT64_MAX : (int64_t)left);
+    } else {
+        weir_pg_param_int8(params, query->is_headers_only ? INT64_MAX : PAGE_BYTES);
+    }
+    if (query->correlation.p != NULL) {
+        weir_pg_param_slice(params, query->correlation);
+    }
+    if (query->group_size > 0) {
+        weir_pg_param_int8(params, query->group_size);
+        weir_pg_param_int8(params, query->group_member);
+    }
+    if (query->types_n > 0) {
+        bind_types(query, params);
+    }
+}
+
+static weir_status ask(const struct reading *r, struct pg_conn *conn, PGresult **result,
+                       struct weir_error *err)
+{
+    const struct pg_shape shape = shape_of(r);
+    const struct pg_key key = {r->session->ns.owner, weir_pg_select_kind(&shape)};
+    *result = NULL;
+    if (!weir_pg_is_prepared(conn, key)) {
+        const weir_status status = weir_pg_prepare_select(r->session, conn, key, &shape, err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    struct pg_params params;
+    bind(r, &params);
+    const weir_status status = weir_pg_params_check(&params, err);
+    return status == WEIR_OK ? weir_pg_execute(conn, key, &params, result, err) : status;
+}
+
+/* ---- rows ---- */
+
+bool weir_pg_row(const PGresult *result, int at, struct weir_row *row)
+{
+    *row = (struct weir_row){.global_position = 0};
+    if (!weir_pg_int8(result, at, PG_COLUMN_GLOBAL_POSITION, &row->global_position) ||
+        !weir_pg_int8(result, at, PG_COLUMN_POSITION, &row->position) ||
+        !weir_pg_time(result, at, PG_COLUMN_TIME, &row->time_us) ||
+        !weir_pg_uuid(result, at, PG_COLUMN_ID, &row->id)) {
+        return false;
+    }
+    row->stream = weir_pg_slice(result, at, PG_COLUMN_STREAM);
+    row->type = weir_pg_slice(result, at, PG_COLUMN_TYPE);
+    row->data = weir_pg_slice(result, at, PG_COLUMN_DATA);
+    row->metadata = weir_pg_slice(result, at, PG_COLUMN_METADATA);
+    return row->stream.p != NULL && row->type.p != NULL;
+}
+
+static weir_status fail_corrupt(const struct pg_session *session, int64_t global_position,
+                                struct weir_error *err)
+{
+    weir_pg_report(session->backend, "%s: the message at global position %lld is damaged",
+                   session->ns.schema, (long long)global_position);
+    (void)weir_fail(err, WEIR_DATA_CORRUPT, "the message at global position %lld is damaged",
+                    (long long)global_position);
+    weir_error_detail(err, "global_position", "%lld", (long long)global_position);
+    return WEIR_DATA_CORRUPT;
+}
+
+/* How many of the result's rows belong to the reply, and the bytes of their texts. */
+static size_t count_rows(struct reading *r, const PGresult *result, size_t *texts)
+{
+    const int rows = PQntuples(result);
+    size_t n = 0;
+    *texts = 0;
+    for (int at = 1; at < rows; at++, n++) {
+        const size_t name = (size_t)PQgetlength(result, at, PG_COLUMN_STREAM);
+        const size_t rest = (size_t)PQgetlength(result, at, PG_COLUMN_TYPE) +
+                            (size_t)PQgetlength(result, at, PG_COLUMN_DATA) +
+                            (size_t)PQgetlength(result, at, PG_COLUMN_METADATA);
+        const size_t bytes = name + rest + PACKED_REST_BYTES;
+        r->is_full = (int64_t)(r->rows->n + n) == r->query->max_messages ||
+                     (r->rows->n + n > 0 && (r->bytes > r->query->max_bytes ||
+                                             bytes > r->query->max_bytes - r->bytes));
+        if (r->is_full) {
+            break;
+        }
+        r->bytes += bytes;
+        *texts += rest + (is_stream(r->query) ? 0 : name);
+    }
+    return n;
+}
+
+/* Moves a slice's bytes to *to, which moves on. */
+static void move(struct weir_slice *slice, uint8_t **to)
+{
+    if (slice->p != NULL) {
+        memcpy(*to, slice->p, slice->n);
+        slice->p = *to;
+        *to += slice->n;
+    }
+}
+
+static weir_status copy_rows(struct reading *r, const PGresult *result, size_t n, uint8_t *to,
+                             struct weir_error *err)
+{
+    for (size_t k = 0; k < n; k++) {
+        struct weir_row *row = &r->rows->rows[r->rows->n];
+        if (!weir_pg_row(result, (int)k + 1, row)) {
+            return fail_corrupt(r->session, row->global_position, err);
+        }
+        if (is_stream(r->query)) {
+            row->stream = r->stream;
+        } else {
+            move(&row->stream, &to);
+        }
+        move(&row->type, &to);
+        move(&row->data, &to);
+        move(&row->metadata, &to);
+        r->rows->n++;
+    }
+    return WEIR_OK;
+}
+
+/* The array has room for this page and those before; there is rarely more than one. */
+static weir_status make_room(struct reading *r, size_t n, size_t texts, uint8_t **bytes,
+                             struct weir_error *err)
+{
+    const size_t size = (r->rows->n + n) * sizeof *r->rows->rows;
+    struct weir_row *rows = weir_arena_alloc(r->arena, size);
+    *bytes = rows == NULL ? NULL : weir_arena_bytes(r->arena, texts);
+    if (*bytes == NULL) {
+        return weir_pg_fail_arena(r->arena, size + texts, err);
+    }
+    if (r->rows->n > 0) {
+        memcpy(rows, r->rows->rows, r->rows->n * sizeof *rows);
+    }
+    r->rows->rows = rows;
+    return WEIR_OK;
+}
+
+/* ---- pages ---- */
+
+/* Whether the database gave fewer rows than asked for because they might have been too large. */
+static bool is_cut(const struct reading *r, size_t got, int64_t largest)
+{
+    if (r->is_measured || r->query->is_headers_only || r->is_full) {
+        return false;
+    }
+    const int64_t fit = PAGE_BYTES / (largest > 1 ? largest : 1);
+    return (int64_t)got < r->wanted && (int64_t)got >= (fit > 1 ? fit : 1);
+}
+
+static void move_on(struct reading *r, size_t got)
+{
+    const struct weir_row *last = &r->rows->rows[r->rows->n - 1];
+    const int64_t step = r->query->is_backward ? -1 : 1;
+    const bool is_by_position = is_stream(r->query) && !r->query->is_from_global;
+    r->from = (is_by_position ? last->position : last->global_position) + step;
+    r->wanted -= (int64_t)got;
+}
+
+static weir_status take_page(struct reading *r, const PGresult *result, struct weir_error *err)
+{
+    int64_t largest = 0;
+    if (PQntuples(result) < 1 || !weir_pg_int8(result, 0, PG_HEAD_LARGEST, &largest)) {
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
+    }
+    r->end = -1;
+    (void)weir_pg_int8(result, 0, PG_HEAD_END, &r->end);
+    const size_t got = (size_t)PQntuples(result) - 1;
+    size_t texts = 0;
+    uint8_t *bytes = NULL;
+    const size_t n = count_rows(r, result, &texts);
+    weir_status status = make_room(r, n, texts, &bytes, err);
+    if (status == WEIR_OK) {
+        status = copy_rows(r, result, n, bytes, err);
+    }
+    if (status == WEIR_OK) {
+        const bool is_more = is_cut(r, got, largest);
+        r->is_exhausted = !r->is_full && !is_more;
+        r->session->is_large = r->session->is_large || is_more;
+        if (is_more) {
+            move_on(r, got);
+        }
+    }
+    return status;
+}
+
+static int64_t start_of(const struct weir_query *query)
+{
+    const int64_t lowest = is_stream(query) && !query->is_from_global ? 0 : 1;
+    if (query->is_backward) {
+        return query->is_from_newest ? INT64_MAX : query->from;
+    }
+    return query->from < lowest ? lowest : query->from;
+}
+
+/* Where to go on, by the protocol: behind the last message; where all was examined, behind the end
+ * of the snapshot, but never before the start; backwards, with nothing returned, at the start. */
+static int64_t next_position(const struct reading *r, bool is_all_examined)
+{
+    const struct weir_query *query = r->query;
+    const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
+    const int64_t last_at =
+        last == NULL ? -1 : is_stream(query) ? last->position : last->global_position;
+    if (query->is_backward) {
+        const bool is_from_end =
+            query->is_from_newest || (is_stream(query) && query->is_from_global);
+        return last != NULL ? last_at - 1 : is_from_end ? r->end : query->from;
+    }
+    if (last != NULL && !is_all_examined) {
+        return last_at + 1;
+    }
+    /* A start by global position says nothing about positions of the stream. */
+    const int64_t start = is_stream(query) && query->is_from_global ? 0 : start_of(query);
+    const int64_t end = r->end > last_at ? r->end : last_at;
+    return end + 1 > start ? end + 1 : start;
+}
+
+static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct reading *r = context;
+    const struct weir_query *query = r->query;
+    r->rows->n = 0;
+    r->bytes = 0;
+    r->from = start_of(query);
+    r->wanted = query->max_messages;
+    r->wanted += query->is_unlimited && r->wanted < INT64_MAX;
+    r->is_full = false;
+    r->is_exhausted = false;
+    r->is_measured = r->session->is_large && !query->is_headers_only;
+    weir_status status = WEIR_OK;
+    while (status == WEIR_OK && !r->is_full && !r->is_exhausted) {
+        PGresult *result = NULL;
+        status = ask(r, conn, &result, err);
+        if (status == WEIR_OK) {
+            status = take_page(r, result, err);
+        }
+        PQclear(result);
+        r->is_measured = !query->is_headers_only;
+    }
+    return status;
+}
+
+weir_status weir_pg_read(struct weir_session *base, const struct weir_query *query,
+                         struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
+{
+    struct pg_session *session = (struct pg_session *)base;
+    *rows = (struct weir_rows){.next_position = query->from};
+    if (query->max_messages == 0) {
+        return WEIR_OK;
+    }
+    struct reading r = {.session = session, .query = query, .arena = arena, .rows = rows};
+    if (is_stream(query) && !weir_arena_copy(arena, query->name, &r.stream)) {
+        return weir_pg_fail_arena(arena, query->name.n + 1, err);
+    }
+    const struct pg_work work = {read_pages, &r};
+    const weir_status status = weir_pg_session_run(session, &work, err);
+    if (status == WEIR_OK) {
+        const bool is_batch_full = (int64_t)rows->n == query->max_messages;
+        rows->is_truncated = r.is_full;
+        rows->next_position = next_position(&r, r.is_exhausted && !is_batch_full);
+    }
+    return status;
+}
+
+weir_status weir_pg_read_last(struct weir_session *base, const struct weir_query *query,
+                              struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                              struct weir_error *err)
+{
+    struct weir_query last = *query;
+    last.selector = WEIR_SELECT_STREAM;
+    last.is_backward = true;
+    last.is_from_newest = true;
+    last.is_from_global = false;
+    last.is_unlimited = false;
+    last.max_messages = 1;
+    last.max_bytes = SIZE_MAX;
+    if (last.types_n == 1 && last.types[0].n == 0) {  // the empty type is no filter
+        last.types_n = 0;
+    }
+    struct weir_rows rows;
+    const weir_status status = weir_pg_read(base, &last, arena, &rows, err);
+    if (status == WEIR_OK) {
+        *is_found = rows.n == 1;
+        if (*is_found) {
+            *row = rows.rows[0];
+        }
+    }
+    return status;
+}

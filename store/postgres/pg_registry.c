@@ -1,0 +1,417 @@
+/* The list of namespaces: one table that all servers share. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <stdio.h>
+
+weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "namespace '%.*s' does not exist",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, "namespace", id);
+    return WEIR_NAMESPACE_NOT_FOUND;
+}
+
+void weir_pg_roll_back(struct pg_conn *conn)
+{
+    const enum pg_remedy remedy = conn->remedy;
+    if (remedy != PG_REMEDY_RECONNECT) {
+        struct weir_error ignored;
+        weir_error_init(&ignored);
+        if (weir_pg_script(conn, "ROLLBACK", &ignored) == WEIR_OK) {
+            conn->remedy = remedy;
+        }
+    }
+}
+
+static weir_status run(struct weir_backend *base,
+                       weir_status (*what)(struct pg_conn *conn, void *context,
+                                           struct weir_error *err),
+                       void *context, struct weir_error *err)
+{
+    const struct pg_work work = {what, context};
+    return weir_pg_run((struct pg_backend *)base, 0, weir_monotonic_us() + WEIR_PG_CALL_US, &work,
+                       err);
+}
+
+/* ---- reading ---- */
+
+#define RECORD_COLUMNS "id, token_hash, description, metadata, created_at"
+enum { RECORD_ID, RECORD_TOKEN, RECORD_DESCRIPTION, RECORD_METADATA, RECORD_CREATED };
+
+static weir_status copy_record(const PGresult *result, int row, struct weir_arena *arena,
+                               struct weir_namespace_record *record, struct weir_error *err)
+{
+    const struct weir_slice id = weir_pg_slice(result, row, RECORD_ID);
+    const struct weir_slice token = weir_pg_slice(result, row, RECORD_TOKEN);
+    const struct weir_slice description = weir_pg_slice(result, row, RECORD_DESCRIPTION);
+    const struct weir_slice metadata = weir_pg_slice(result, row, RECORD_METADATA);
+    if (token.p == NULL || token.n != sizeof record->token_hash.bytes ||
+        !weir_pg_time(result, row, RECORD_CREATED, &record->created_at_us)) {
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of namespaces is damaged");
+    }
+    memcpy(record->token_hash.bytes, token.p, token.n);
+    if (!weir_arena_copy(arena, id, &record->id) ||
+        !weir_arena_copy(arena, description, &record->description) ||
+        !weir_arena_copy(arena, metadata, &record->metadata)) {
+        return weir_pg_fail_arena(arena, id.n + description.n + metadata.n, err);
+    }
+    return WEIR_OK;
+}
+
+struct finding {
+    struct weir_slice id;
+    struct weir_arena *arena;
+    struct weir_namespace_record *record;
+};
+
+static weir_status find(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct finding *finding = context;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, finding->id);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_query(
+        conn, "SELECT " RECORD_COLUMNS " FROM weir_registry.namespaces WHERE id = $1", &params,
+        &result, err);
+    if (status == WEIR_OK) {
+        status = PQntuples(result) == 0
+                     ? weir_pg_fail_not_found(finding->id, err)
+                     : copy_record(result, 0, finding->arena, finding->record, err);
+    }
+    PQclear(result);
+    return status;
+}
+
+weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice id,
+                                   struct weir_arena *arena, struct weir_namespace_record *record,
+                                   struct weir_error *err)
+{
+    struct finding finding = {id, arena, record};
+    return run(base, find, &finding, err);
+}
+
+struct listing {
+    struct weir_slice after;
+    size_t limit;
+    struct weir_arena *arena;
+    struct weir_namespace_record *records;
+    size_t n;
+};
+
+static weir_status copy_records(const PGresult *result, struct listing *listing,
+                                struct weir_error *err)
+{
+    const size_t n = (size_t)PQntuples(result);
+    listing->n = 0;
+    listing->records = weir_arena_array(listing->arena, n, sizeof *listing->records);
+    if (listing->records == NULL) {
+        return weir_pg_fail_arena(listing->arena, n * sizeof *listing->records, err);
+    }
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && i < n; i++, listing->n++) {
+        status = copy_record(result, (int)i, listing->arena, &listing->records[i], err);
+    }
+    return status;
+}
+
+static weir_status list(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct listing *listing = context;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params,
+                        listing->after.p == NULL ? weir_slice("", 0) : listing->after);
+    weir_pg_param_int8(&params, (int64_t)listing->limit);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_query(conn,
+                                       "SELECT " RECORD_COLUMNS " FROM weir_registry.namespaces"
+                                       " WHERE id > $1 ORDER BY id LIMIT $2::int8",
+                                       &params, &result, err);
+    if (status == WEIR_OK) {
+        status = copy_records(result, listing, err);
+    }
+    PQclear(result);
+    return status;
+}
+
+weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after,
+                                   size_t limit, struct weir_arena *arena,
+                                   struct weir_namespace_record **records, size_t *n,
+                                   struct weir_error *err)
+{
+    struct listing listing = {.after = after, .limit = limit, .arena = arena};
+    const weir_status status = run(base, list, &listing, err);
+    *records = listing.records;
+    *n = listing.n;
+    return status;
+}
+
+/* ---- changing ---- */
+
+struct rotation {
+    struct weir_slice id;
+    const struct weir_token_hash *hash;
+};
+
+static weir_status set_token(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    const struct rotation *rotation = context;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, rotation->id);
+    weir_pg_param_slice(&params, weir_slice(rotation->hash->bytes, sizeof rotation->hash->bytes));
+    PGresult *result = NULL;
+    weir_status status = weir_pg_query(
+        conn,
+        "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
+        &params, &result, err);
+    if (status == WEIR_OK && PQntuples(result) == 0) {
+        status = weir_pg_fail_not_found(rotation->id, err);
+    }
+    PQclear(result);
+    return status;
+}
+
+weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_slice id,
+                                        const struct weir_token_hash *hash,
+                                        struct weir_error *err)
+{
+    struct rotation rotation = {id, hash};
+    return run(base, set_token, &rotation, err);
+}
+
+/* ---- creating ---- */
+
+struct creation {
+    struct weir_namespace_record *record;
+    struct pg_namespace ns;
+    bool *is_same;
+    bool is_begun;  // an earlier attempt may have been committed
+};
+
+static weir_status insert(struct pg_conn *conn, struct creation *creation, bool *is_new,
+                          struct weir_error *err)
+{
+    struct weir_namespace_record *record = creation->record;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, record->id);
+    weir_pg_param_slice(&params, weir_slice_of(creation->ns.schema));
+    weir_pg_param_slice(&params, weir_slice_of(creation->ns.layout->name));
+    weir_pg_param_int4(&params, creation->ns.layout->version);
+    weir_pg_param_slice(&params,
+                        weir_slice(record->token_hash.bytes, sizeof record->token_hash.bytes));
+    weir_pg_param_slice(&params, record->description);
+    weir_pg_param_slice(&params, record->metadata);
+    PGresult *result = NULL;
+    const weir_status status = weir_pg_query(
+        conn,
+        "INSERT INTO weir_registry.namespaces (id, schema_name, layout, schema_version,"
+        " token_hash, description, metadata, created_at)"
+        " VALUES ($1, $2, $3, $4::int4, $5, $6, $7, clock_timestamp())"
+        " ON CONFLICT (id) DO NOTHING RETURNING created_at",
+        &params, &result, err);
+    *is_new = status == WEIR_OK && PQntuples(result) == 1 &&
+              weir_pg_time(result, 0, 0, &record->created_at_us);
+    PQclear(result);
+    return status;
+}
+
+/* There is one: is it the one that is to be made? */
+static weir_status compare(struct pg_conn *conn, struct creation *creation, struct weir_error *err)
+{
+    struct weir_namespace_record *record = creation->record;
+    struct weir_arena arena;
+    weir_arena_init(&arena, 1 << 20, 0);
+    struct weir_namespace_record stored;
+    struct finding finding = {record->id, &arena, &stored};
+    const weir_status status = find(conn, &finding, err);
+    weir_arena_fini(&arena);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    *creation->is_same = weir_token_hash_equal(&stored.token_hash, &record->token_hash);
+    record->created_at_us = stored.created_at_us;
+    if (*creation->is_same && creation->is_begun) {
+        return WEIR_OK;
+    }
+    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
+                    WEIR_SLICE_ARG(record->id));
+    weir_error_detail_slice(err, "namespace", record->id);
+    return WEIR_NAMESPACE_EXISTS;
+}
+
+static weir_status create_schema(struct pg_conn *conn, const struct pg_namespace *ns,
+                                 struct weir_error *err)
+{
+    char text[WEIR_PG_SCHEMA_BYTES + 16];
+    (void)snprintf(text, sizeof text, "CREATE SCHEMA %s", ns->schema);
+    weir_status status = weir_pg_script(conn, text, err);
+    if (status != WEIR_OK && strcmp(conn->sqlstate, "42P06") == 0) {
+        weir_pg_report(conn->backend, "schema %s is not listed but there: move it away",
+                       ns->schema);
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "there is storage of a namespace of this id already, which is not listed");
+    }
+    return status == WEIR_OK ? weir_pg_apply_steps(conn, ns, 0, err) : status;
+}
+
+/* In one transaction. Whoever creates the same namespace at the same time waits at the insert. */
+static weir_status create(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct creation *creation = context;
+    bool is_new = false;
+    weir_status status = weir_pg_script(conn, "BEGIN", err);
+    if (status == WEIR_OK) {
+        status = insert(conn, creation, &is_new, err);
+    }
+    if (status == WEIR_OK && !is_new) {
+        status = compare(conn, creation, err);
+    } else if (status == WEIR_OK) {
+        status = create_schema(conn, &creation->ns, err);
+    }
+    if (status == WEIR_OK) {
+        creation->is_begun = true;
+        status = weir_pg_script(conn, "COMMIT", err);
+    }
+    if (status != WEIR_OK) {
+        weir_pg_roll_back(conn);
+    }
+    return status;
+}
+
+weir_status weir_pg_namespace_create(struct weir_backend *base,
+                                     struct weir_namespace_record *record, bool *is_same,
+                                     struct weir_error *err)
+{
+    const struct pg_backend *backend = (const struct pg_backend *)base;
+    struct creation creation = {.record = record, .is_same = is_same};
+    *is_same = false;
+    weir_pg_namespace_name(record->id, &creation.ns);
+    creation.ns.layout = backend->dialect->layouts[0];
+    return run(base, create, &creation, err);
+}
+
+/* ---- deleting ---- */
+
+struct deletion {
+    struct weir_slice id;
+    struct pg_namespace ns;
+    int64_t messages;
+    /* An earlier attempt may have been committed; it was about the namespace made at that time. */
+    bool is_begun;
+    int64_t created_at_us;
+    bool is_found;
+};
+
+static weir_status lock(struct pg_conn *conn, int64_t key, struct weir_error *err)
+{
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int8(&params, key);
+    PGresult *result = NULL;
+    const weir_status status =
+        weir_pg_query(conn, "SELECT pg_advisory_xact_lock($1::int8)", &params, &result, err);
+    PQclear(result);
+    return status;
+}
+
+static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
+                              struct weir_error *err)
+{
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, deletion->id);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_query(
+        conn, "DELETE FROM weir_registry.namespaces WHERE id = $1 RETURNING created_at", &params,
+        &result, err);
+    int64_t created_at_us = 0;
+    deletion->is_found =
+        status == WEIR_OK && PQntuples(result) == 1 && weir_pg_time(result, 0, 0, &created_at_us);
+    PQclear(result);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (!deletion->is_found && !deletion->is_begun) {
+        return weir_pg_fail_not_found(deletion->id, err);
+    }
+    if (deletion->is_begun && created_at_us != deletion->created_at_us) {
+        deletion->is_found = false;  // deleted by that attempt, and made anew since
+    }
+    deletion->created_at_us = deletion->is_begun ? deletion->created_at_us : created_at_us;
+    return WEIR_OK;
+}
+
+/* A schema that is damaged is deleted as well. */
+static weir_status count(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
+{
+    char text[WEIR_PG_SCHEMA_BYTES + 64];
+    (void)snprintf(text, sizeof text, "SELECT message_count FROM %s.counters",
+                   deletion->ns.schema);
+    weir_status status = weir_pg_script(conn, "SAVEPOINT count", err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    status = weir_pg_query(conn, text, &none, &result, err);
+    if (status == WEIR_OK && PQntuples(result) == 1) {
+        (void)weir_pg_int8(result, 0, 0, &deletion->messages);
+    }
+    PQclear(result);
+    if (status != WEIR_OK && conn->remedy == PG_REMEDY_MISSING) {
+        status = weir_pg_script(conn, "ROLLBACK TO count", err);
+    }
+    return status;
+}
+
+static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
+{
+    char text[WEIR_PG_SCHEMA_BYTES + 48];
+    (void)snprintf(text, sizeof text, "DROP SCHEMA IF EXISTS %s CASCADE", deletion->ns.schema);
+    weir_status status = count(conn, deletion, err);
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, text, err);
+    }
+    if (status == WEIR_OK) {
+        deletion->is_begun = true;
+        status = weir_pg_script(conn, "COMMIT", err);
+    }
+    return status;
+}
+
+/* Behind the namespace's lock: what is being written is finished before. */
+static weir_status delete(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct deletion *deletion = context;
+    weir_status status = weir_pg_script(conn, "BEGIN", err);
+    if (status == WEIR_OK) {
+        status = lock(conn, deletion->ns.lock_key, err);
+    }
+    if (status == WEIR_OK) {
+        status = strike_out(conn, deletion, err);
+    }
+    if (status == WEIR_OK && deletion->is_found) {
+        status = drop(conn, deletion, err);
+    }
+    if (status != WEIR_OK || !deletion->is_found) {
+        weir_pg_roll_back(conn);
+    }
+    return status;
+}
+
+weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slice id,
+                                     int64_t *messages_deleted, struct weir_error *err)
+{
+    struct deletion deletion = {.id = id};
+    weir_pg_namespace_name(id, &deletion.ns);
+    weir_pg_namespace_forget((struct pg_backend *)base, &deletion.ns);
+    const weir_status status = run(base, delete, &deletion, err);
+    *messages_deleted = deletion.messages;
+    return status;
+}

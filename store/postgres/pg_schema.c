@@ -1,0 +1,272 @@
+/* Making schemas and bringing them up to date, behind locks, so that servers may start together. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REGISTRY_VERSION = 1 };
+
+#define MIGRATION_US (INT64_C(3600) * 1000 * 1000)  // how long a schema step may take
+
+/* "weir", and the number of the lock of those who make the registry. Namespaces have locks of one
+ * 64-bit number, which PostgreSQL keeps apart from these. */
+#define REGISTRY_LOCK "SELECT pg_advisory_xact_lock(2003134834, 1)"
+
+static const char *const registry_steps[] = {weir_pg_sql_registry_001};
+
+/* ---- the registry ---- */
+
+static weir_status read_number(struct pg_conn *conn, const char *text, int32_t *number,
+                               struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    const weir_status status = weir_pg_query(conn, text, &none, &result, err);
+    if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int4(result, 0, 0, number))) {
+        PQclear(result);
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the store's registry is damaged");
+    }
+    PQclear(result);
+    return status;
+}
+
+/* 0 where there is none. A schema of that name that we have not made is left alone. */
+static weir_status read_version(struct pg_conn *conn, int32_t *version, struct weir_error *err)
+{
+    int32_t state = 0;
+    weir_status status =
+        read_number(conn,
+                    "SELECT CASE WHEN to_regclass('weir_registry.about') IS NOT NULL THEN 2"
+                    " WHEN to_regnamespace('weir_registry') IS NOT NULL THEN 1 ELSE 0 END",
+                    &state, err);
+    *version = 0;
+    if (status == WEIR_OK && state == 1) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the database has a schema weir_registry that is not weir's: use another "
+                         "database, or remove that schema");
+    }
+    if (status == WEIR_OK && state == 2) {
+        status = read_number(conn, "SELECT schema_version FROM weir_registry.about", version, err);
+    }
+    return status;
+}
+
+static weir_status create_registry(struct pg_conn *conn, struct weir_error *err)
+{
+    weir_status status = weir_pg_script(conn, "BEGIN;" REGISTRY_LOCK, err);
+    int32_t version = 0;
+    if (status == WEIR_OK) {
+        status = read_version(conn, &version, err);
+    }
+    if (status == WEIR_OK && version == 0) {
+        status = weir_pg_script(conn, "CREATE SCHEMA weir_registry", err);
+        for (size_t s = 0; status == WEIR_OK && s < WEIR_COUNTOF(registry_steps); s++) {
+            status = weir_pg_script(conn, registry_steps[s], err);
+        }
+    }
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, "COMMIT", err);
+    }
+    const bool is_forbidden = status != WEIR_OK && strcmp(conn->sqlstate, "42501") == 0;
+    if (status != WEIR_OK) {
+        weir_pg_roll_back(conn);
+    }
+    if (is_forbidden) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the database user may not make schemas: GRANT CREATE ON DATABASE … TO "
+                         "that user");
+    }
+    return status;
+}
+
+weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err)
+{
+    int32_t version = 0;
+    weir_status status = read_version(conn, &version, err);
+    if (status == WEIR_OK && version == 0) {
+        status = create_registry(conn, err);
+        if (status == WEIR_OK) {
+            status = read_version(conn, &version, err);
+        }
+    }
+    if (status == WEIR_OK && version > REGISTRY_VERSION) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the store's schema has version %d and this program knows %d at most: use "
+                         "the newer weir-server, or another database",
+                         (int)version, REGISTRY_VERSION);
+    }
+    return status;
+}
+
+/* ---- namespaces ---- */
+
+weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace *ns, int version,
+                                struct weir_error *err)
+{
+    weir_pg_conn_limit(conn, weir_monotonic_us() + MIGRATION_US);
+    weir_status status = weir_pg_script(conn, "SET LOCAL statement_timeout = 0", err);
+    for (int step = version; status == WEIR_OK && step < ns->layout->version; step++) {
+        char *text = weir_pg_expand(ns, ns->layout->steps[step]);
+        status = text == NULL ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
+                              : weir_pg_script(conn, text, err);
+        free(text);
+    }
+    return status;
+}
+
+/* What the registry says of a namespace. */
+struct place {
+    struct weir_slice id;
+    struct pg_namespace *ns;
+    int32_t version;
+};
+
+static weir_status fail_unusable(struct pg_conn *conn, const struct place *place,
+                                 struct weir_slice layout, struct weir_error *err)
+{
+    if (place->ns->layout == NULL) {
+        weir_pg_report(conn->backend, "%s has the layout '%.*s', which this store does not serve",
+                       place->ns->schema, WEIR_SLICE_ARG(layout));
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "the namespace is kept in a way that this store does not serve (%.*s)",
+                         WEIR_SLICE_ARG(layout));
+    }
+    weir_pg_report(conn->backend, "%s has the schema version %d, this program knows %d at most",
+                   place->ns->schema, (int)place->version, place->ns->layout->version);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                     "the namespace's schema is newer than this program");
+}
+
+static weir_status look_up(struct pg_conn *conn, struct place *place, struct weir_error *err)
+{
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, place->id);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_query(conn,
+                                       "SELECT layout, schema_version FROM weir_registry.namespaces"
+                                       " WHERE id = $1",
+                                       &params, &result, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (PQntuples(result) == 0) {
+        status = weir_pg_fail_not_found(place->id, err);
+    } else {
+        const struct weir_slice layout = weir_pg_slice(result, 0, 0);
+        place->ns->layout = weir_pg_find_layout(conn->backend->dialect, layout);
+        if (!weir_pg_int4(result, 0, 1, &place->version) || place->ns->layout == NULL ||
+            place->version > place->ns->layout->version) {
+            status = fail_unusable(conn, place, layout, err);
+        }
+    }
+    PQclear(result);
+    return status;
+}
+
+/* Behind the namespace's own lock: of several servers one does it, the others find it done. */
+static weir_status migrate_locked(struct pg_conn *conn, struct place *place,
+                                  struct weir_error *err)
+{
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int8(&params, place->ns->lock_key);
+    PGresult *result = NULL;
+    weir_status status =
+        weir_pg_query(conn, "SELECT pg_advisory_xact_lock($1::int8)", &params, &result, err);
+    PQclear(result);
+    if (status == WEIR_OK) {
+        status = look_up(conn, place, err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_pg_apply_steps(conn, place->ns, place->version, err);
+    }
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, place->id);
+    weir_pg_param_int4(&params, place->ns->layout->version);
+    status = weir_pg_query(conn,
+                           "UPDATE weir_registry.namespaces SET schema_version = $2::int4"
+                           " WHERE id = $1",
+                           &params, &result, err);
+    PQclear(result);
+    return status;
+}
+
+static weir_status migrate(struct pg_conn *conn, struct place *place, struct weir_error *err)
+{
+    weir_status status = weir_pg_script(conn, "BEGIN", err);
+    if (status == WEIR_OK) {
+        status = migrate_locked(conn, place, err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, "COMMIT", err);
+    }
+    if (status != WEIR_OK) {
+        weir_pg_roll_back(conn);
+    }
+    return status;
+}
+
+static weir_status locate(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct place *place = context;
+    const weir_status status = look_up(conn, place, err);
+    if (status == WEIR_OK && place->version < place->ns->layout->version) {
+        return migrate(conn, place, err);
+    }
+    return status;
+}
+
+/* ---- those known ---- */
+
+static bool recall(struct pg_backend *backend, struct pg_namespace *ns)
+{
+    const struct pg_namespace *known = &backend->known[ns->owner % WEIR_PG_KNOWN];
+    (void)pthread_mutex_lock(&backend->known_mutex);
+    const bool is_known = strcmp(known->schema, ns->schema) == 0;
+    if (is_known) {
+        ns->layout = known->layout;
+    }
+    (void)pthread_mutex_unlock(&backend->known_mutex);
+    return is_known;
+}
+
+static void remember(struct pg_backend *backend, const struct pg_namespace *ns)
+{
+    (void)pthread_mutex_lock(&backend->known_mutex);
+    backend->known[ns->owner % WEIR_PG_KNOWN] = *ns;
+    (void)pthread_mutex_unlock(&backend->known_mutex);
+}
+
+void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns)
+{
+    struct pg_namespace *known = &backend->known[ns->owner % WEIR_PG_KNOWN];
+    (void)pthread_mutex_lock(&backend->known_mutex);
+    if (strcmp(known->schema, ns->schema) == 0) {
+        known->schema[0] = '\0';
+    }
+    (void)pthread_mutex_unlock(&backend->known_mutex);
+}
+
+weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
+                                     struct pg_namespace *ns, struct weir_error *err)
+{
+    weir_pg_namespace_name(id, ns);
+    if (recall(backend, ns)) {
+        return WEIR_OK;
+    }
+    struct place place = {.id = id, .ns = ns};
+    const struct pg_work work = {locate, &place};
+    const weir_status status =
+        weir_pg_run(backend, 0, weir_monotonic_us() + WEIR_PG_CALL_US, &work, err);
+    if (status == WEIR_OK) {
+        remember(backend, ns);
+    }
+    return status;
+}

@@ -1,0 +1,198 @@
+/* The SELECTs of reads, composed of constant pieces.
+ *
+ * Each gives first one row about the namespace in the same snapshot (enum pg_head), then the
+ * messages. The order of the second part is that of an index, and its conditions are those of that
+ * index: a category is compared together with the position, as a row, so that the planner cannot take
+ * the index of all positions and throw away what is not of the category. */
+#include "store/postgres/pg_int.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* ---- the text ---- */
+
+struct text {
+    char *at;
+    size_t left;
+    int parameters;
+};
+
+static void add(struct text *text, const char *piece)
+{
+    const size_t n = strlen(piece);
+    assert(n < text->left);
+    memcpy(text->at, piece, n + 1);
+    text->at += n;
+    text->left -= n;
+}
+
+/* The next parameter: they are numbered in the order in which pg_read.c binds them. */
+static void add_parameter(struct text *text, const char *before, const char *type)
+{
+    char piece[32];
+    text->parameters++;
+    (void)snprintf(piece, sizeof piece, "$%d::%s", text->parameters, type);
+    add(text, before);
+    add(text, piece);
+}
+
+/* What follows the messages' own end: of a stream its version, else the head. */
+static void add_head(struct text *text, const struct pg_layout *layout,
+                     const struct pg_shape *shape)
+{
+    add(text, "SELECT ");
+    if (shape->selector != WEIR_SELECT_STREAM) {
+        add(text, "c.head");
+    } else if (shape->has_types || shape->is_from_global) {
+        add(text, "coalesce((SELECT m.position FROM ");
+        add(text, layout->table);
+        add(text, " WHERE m.stream_name = $1::text ORDER BY m.position DESC LIMIT 1), -1)");
+    } else {
+        add(text, "NULL::int8");  // the messages alone tell
+    }
+    add(text, ", c.largest::int8, NULL::timestamp, NULL::uuid, NULL::text, NULL::text, NULL::text,"
+              " NULL::text FROM ");
+    add(text, layout->counters);
+    add(text, " AS c UNION ALL (");
+}
+
+/* By (key, position), the two columns that an index begins with: from $from to the end of the key.
+ */
+static void add_range(struct text *text, const char *key, int key_parameter, bool is_backward)
+{
+    char piece[64];
+    const char *const bounds[2] = {is_backward ? ") <= (" : ") >= (",
+                                   is_backward ? ") >= (" : ") <= ("};
+    for (int b = 0; b < 2; b++) {
+        add(text, b == 0 ? " (" : " AND (");
+        add(text, key);
+        add(text, ", m.global_position");
+        add(text, bounds[b]);
+        (void)snprintf(piece, sizeof piece, "$%d::text, ", key_parameter);
+        add(text, piece);
+        add(text, b == 0 ? "$2::int8)" : is_backward ? "0)" : "9223372036854775807)");
+    }
+}
+
+static void add_scope(struct text *text, const struct pg_layout *layout,
+                      const struct pg_shape *shape)
+{
+    const char *compare = shape->is_backward ? " <= $2::int8" : " >= $2::int8";
+    if (shape->selector == WEIR_SELECT_STREAM) {
+        add(text, " m.stream_name = $1::text AND ");
+        add(text, shape->is_from_global ? "m.global_position" : "m.position");
+        add(text, compare);
+    } else if (shape->has_correlation) {
+        add_range(text, layout->correlation, 5, shape->is_backward);
+        add(text, " AND m.correlation IS NOT NULL");
+        if (shape->selector == WEIR_SELECT_CATEGORY) {
+            add(text, " AND ");
+            add(text, layout->category);
+            add(text, " = $1::text");
+        }
+    } else if (shape->selector == WEIR_SELECT_CATEGORY) {
+        add_range(text, layout->category, 1, shape->is_backward);
+    } else {
+        add(text, " m.global_position");
+        add(text, compare);
+    }
+    /* Bound as NULL then: every parameter needs a use, by which its type is known. */
+    add(text, shape->selector == WEIR_SELECT_ALL ? " AND $1::text IS NULL" : "");
+}
+
+static void add_order(struct text *text, const struct pg_layout *layout,
+                      const struct pg_shape *shape)
+{
+    const char *direction = shape->is_backward ? " DESC" : "";
+    add(text, " ORDER BY ");
+    if (shape->selector == WEIR_SELECT_STREAM) {
+        add(text, "m.position");
+    } else if (shape->has_correlation || shape->selector == WEIR_SELECT_CATEGORY) {
+        add(text, shape->has_correlation ? layout->correlation : layout->category);
+        add(text, direction);
+        add(text, ", m.global_position");
+    } else {
+        add(text, "m.global_position");
+    }
+    add(text, direction);
+}
+
+static void add_filters(struct text *text, const struct pg_layout *layout,
+                        const struct pg_shape *shape)
+{
+    text->parameters = shape->has_correlation ? 5 : 4;
+    if (shape->has_group) {
+        add(text, " AND abs(mod(");
+        add(text, layout->cardinal_hash);
+        add_parameter(text, ", ", "int8");
+        add_parameter(text, ")) = ", "int8");
+    }
+    if (shape->has_types) {
+        add_parameter(text, " AND m.type = ANY (", "text[])");
+    }
+}
+
+/* The batch, or as many as fit into $4 bytes even if each is as large as the largest. */
+static void add_limit(struct text *text, const struct pg_layout *layout,
+                      const struct pg_shape *shape)
+{
+    if (shape->is_measured || shape->is_headers_only) {
+        add(text, shape->is_measured ? " LIMIT $3::int8" : " LIMIT least($3::int8, $4::int8)");
+        return;
+    }
+    add(text, " LIMIT (SELECT least($3::int8, greatest($4::int8 / greatest(c.largest, 1), 1)) FROM ");
+    add(text, layout->counters);
+    add(text, " AS c)");
+}
+
+static void add_messages(struct text *text, const struct pg_layout *layout,
+                         const struct pg_shape *shape)
+{
+    add(text, "SELECT ");
+    add(text, shape->is_headers_only ? layout->headers : layout->columns);
+    add(text, " FROM ");
+    add(text, layout->table);
+    add(text, " WHERE");
+    add_scope(text, layout, shape);
+    add_filters(text, layout, shape);
+    add_order(text, layout, shape);
+    add_limit(text, layout, shape);
+}
+
+/* Sums the sizes up without fetching the large values, and ends with the row that crosses $4. */
+static void add_measured(struct text *text, const struct pg_layout *layout,
+                         const struct pg_shape *shape)
+{
+    add(text, "SELECT global_position, position, time, id, stream_name, type, data, metadata FROM ("
+              "SELECT p.*, sum(");
+    add(text, layout->size);
+    add(text, ") OVER (ROWS UNBOUNDED PRECEDING) - (");
+    add(text, layout->size);
+    add(text, ") AS before FROM (");
+    add_messages(text, layout, shape);
+    add(text, ") AS p) AS q WHERE before <= $4::int8");
+}
+
+void weir_pg_select_text(const struct pg_layout *layout, const struct pg_shape *shape,
+                         char text[WEIR_PG_SELECT_BYTES])
+{
+    struct text t = {text, WEIR_PG_SELECT_BYTES, 0};
+    add_head(&t, layout, shape);
+    if (shape->is_measured) {
+        add_measured(&t, layout, shape);
+    } else {
+        add_messages(&t, layout, shape);
+    }
+    add(&t, ")");
+}
+
+/* ---- its number ---- */
+
+uint32_t weir_pg_select_kind(const struct pg_shape *shape)
+{
+    /* The highest bit keeps them apart from the statements with fixed texts. */
+    return UINT32_C(1) << 31 | (uint32_t)shape->selector << 8 | (uint32_t)shape->is_backward << 0 |
+           (uint32_t)shape->is_from_global << 1 | (uint32_t)shape->is_headers_only << 2 |
+           (uint32_t)shape->is_measured << 3 | (uint32_t)shape->has_correlation << 4 |
+           (uint32_t)shape->has_group << 5 | (uint32_t)shape->has_types << 6;
+}

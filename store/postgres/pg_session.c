@@ -1,0 +1,146 @@
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    WRITE_ARENA_BYTES = 512 * 1024 * 1024,  // what one write's statement may take
+    WRITE_ARENA_KEEP_BYTES = 1024 * 1024,
+    KIND_FIXED = 1  // kinds of prepared statements: those with fixed texts, then the SELECTs
+};
+
+static weir_status prepare(struct pg_session *session, struct pg_conn *conn, struct pg_key key,
+                           const char *pattern, struct weir_error *err)
+{
+    char *text = weir_pg_expand(&session->ns, pattern);
+    const weir_status status = text == NULL
+                                   ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
+                                   : weir_pg_prepare(conn, key, text, err);
+    free(text);
+    return status;
+}
+
+weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
+                          const struct pg_params *params, PGresult **result, struct weir_error *err)
+{
+    const struct pg_key key = {session->ns.owner, KIND_FIXED + (uint32_t)which};
+    *result = NULL;
+    if (!weir_pg_is_prepared(conn, key)) {
+        const weir_status status =
+            prepare(session, conn, key, session->ns.layout->fixed[which], err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    return weir_pg_execute(conn, key, params, result, err);
+}
+
+weir_status weir_pg_prepare_select(struct pg_session *session, struct pg_conn *conn,
+                                   struct pg_key key, const struct pg_shape *shape,
+                                   struct weir_error *err)
+{
+    char pattern[WEIR_PG_SELECT_BYTES];
+    weir_pg_select_text(session->ns.layout, shape, pattern);
+    return prepare(session, conn, key, pattern, err);
+}
+
+static struct weir_slice id_of(const struct pg_session *session)
+{
+    return weir_slice(session->id, session->id_n);
+}
+
+weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *err)
+{
+    struct pg_namespace ns;
+    weir_pg_namespace_forget(session->backend, &session->ns);
+    session->base.is_broken = true;
+    const weir_status status = weir_pg_namespace_locate(session->backend, id_of(session), &ns, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_pg_report(session->backend, "%s: the namespace's schema is damaged", ns.schema);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is damaged");
+}
+
+weir_status weir_pg_fail_arena(const struct weir_arena *arena, size_t wanted,
+                               struct weir_error *err)
+{
+    if (wanted > weir_arena_left(arena)) {
+        return weir_fail_limit(err, "memory of the call", arena->cap_bytes,
+                               (unsigned long long)arena->used_bytes + wanted);
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+}
+
+/* Notes for the caller what the connection, given back by then, had to say. */
+struct noted {
+    const struct pg_work *work;
+    bool is_missing;
+};
+
+static weir_status run_noting(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct noted *noted = context;
+    const weir_status status = noted->work->run(conn, noted->work->context, err);
+    noted->is_missing = status != WEIR_OK && conn->remedy == PG_REMEDY_MISSING;
+    return status;
+}
+
+weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work *work,
+                                struct weir_error *err)
+{
+    struct noted noted = {work, false};
+    const struct pg_work outer = {run_noting, &noted};
+    const weir_status status = weir_pg_run(session->backend, session->ns.owner,
+                                           session->base.deadline_us, &outer, err);
+    return noted.is_missing ? weir_pg_fail_missing(session, err) : status;
+}
+
+/* ---- opening and closing ---- */
+
+static void session_close(struct weir_session *base)
+{
+    struct pg_session *session = (struct pg_session *)base;
+    weir_arena_fini(&session->arena);
+    free(session);
+}
+
+static const struct weir_session_ops session_ops = {
+    .close = session_close,
+    .commit = weir_pg_commit,
+    .read = weir_pg_read,
+    .read_last = weir_pg_read_last,
+    .stream_version = weir_pg_stream_version,
+    .head = weir_pg_head,
+    .totals = weir_pg_totals,
+    .list_streams = weir_pg_list_streams,
+    .list_categories = weir_pg_list_categories,
+};
+
+weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
+                                 enum weir_session_kind kind, struct weir_session **session,
+                                 struct weir_error *err)
+{
+    (void)kind;
+    assert(id.n <= WEIR_NAMESPACE_MAX_BYTES);
+    struct pg_session *opened = calloc(1, sizeof *opened);
+    if (opened == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    opened->base.ops = &session_ops;
+    opened->base.deadline_us = INT64_MAX;
+    opened->backend = (struct pg_backend *)base;
+    memcpy(opened->id, id.p, id.n);
+    opened->id_n = id.n;
+    weir_arena_init(&opened->arena, WRITE_ARENA_BYTES, WRITE_ARENA_KEEP_BYTES);
+    const weir_status status =
+        weir_pg_namespace_locate(opened->backend, id, &opened->ns, err);
+    if (status != WEIR_OK) {
+        session_close(&opened->base);
+        return status;
+    }
+    *session = &opened->base;
+    return WEIR_OK;
+}

@@ -1,0 +1,236 @@
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- names ---- */
+
+/* 224 bits of SHA-256: nobody finds two ids that share them, and PostgreSQL's names end at 63 bytes.
+ */
+void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
+{
+    struct weir_token_hash digest;
+    weir_token_hash(id, &digest);
+    size_t n = (size_t)snprintf(ns->schema, sizeof ns->schema, "weir_");
+    for (size_t i = 0; n + 2 < sizeof ns->schema; i++, n += 2) {
+        (void)snprintf(ns->schema + n, sizeof ns->schema - n, "%02x", digest.bytes[i]);
+    }
+    uint64_t key = 0;
+    for (size_t i = 0; i < sizeof key; i++) {
+        key = key << 8 | digest.bytes[i];
+    }
+    ns->owner = key == 0 ? 1 : key;
+    ns->lock_key = (int64_t)key;
+}
+
+static size_t replaced_size(const struct pg_namespace *ns, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    for (const char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@')) {
+        n += sizeof ns->schema + 24;
+    }
+    return n;
+}
+
+char *weir_pg_expand(const struct pg_namespace *ns, const char *text)
+{
+    const size_t size = replaced_size(ns, text);
+    char *out = malloc(size);
+    size_t n = 0;
+    while (out != NULL && *text != '\0') {
+        if (strncmp(text, "@.", 2) == 0) {
+            n += (size_t)snprintf(out + n, size - n, "%s.", ns->schema);
+            text += 2;
+        } else if (strncmp(text, "@lock@", 6) == 0) {
+            n += (size_t)snprintf(out + n, size - n, "(%" PRId64 ")::int8", ns->lock_key);
+            text += 6;
+        } else {
+            out[n++] = *text++;
+        }
+    }
+    if (out != NULL) {
+        out[n] = '\0';
+    }
+    return out;
+}
+
+const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
+                                            struct weir_slice name)
+{
+    for (size_t l = 0; l < dialect->layouts_n; l++) {
+        if (weir_slice_is(name, dialect->layouts[l]->name)) {
+            return dialect->layouts[l];
+        }
+    }
+    return NULL;
+}
+
+uint64_t weir_pg_hash(const struct pg_backend *backend, struct weir_slice text)
+{
+    uint64_t hash = backend->hash_seed;
+    for (size_t i = 0; i < text.n; i++) {
+        hash = (hash ^ text.p[i]) * UINT64_C(0x100000001b3);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+/* ---- the backend ---- */
+
+void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
+{
+    if (backend->report == NULL) {
+        return;
+    }
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    backend->report(backend->report_context, text);
+}
+
+int weir_pg_schema_version(const struct weir_backend *base)
+{
+    const struct pg_backend *backend = (const struct pg_backend *)base;
+    return backend->dialect->layouts[0]->version;
+}
+
+static struct pg_backend *backend_new(const struct pg_dialect *dialect,
+                                      const struct weir_store_ops *ops,
+                                      const struct weir_store_options *options)
+{
+    struct pg_backend *backend = calloc(1, sizeof *backend);
+    struct weir_uuid random;
+    if (backend == NULL || !weir_uuid_make_v7(&random)) {
+        free(backend);
+        return NULL;
+    }
+    memcpy(&backend->hash_seed, random.bytes + sizeof random.bytes - sizeof backend->hash_seed,
+           sizeof backend->hash_seed);
+    backend->base.ops = ops;
+    backend->dialect = dialect;
+    backend->is_durability_normal = options->is_durability_normal;
+    backend->report = options->report;
+    backend->report_context = options->report_context;
+    atomic_init(&backend->good_host, 0);
+    atomic_init(&backend->last_report_us, INT64_MIN / 2);
+    (void)pthread_mutex_init(&backend->known_mutex, NULL);
+    return backend;
+}
+
+static void backend_free(struct pg_backend *backend)
+{
+    weir_pg_url_free(&backend->url);
+    (void)pthread_mutex_destroy(&backend->known_mutex);
+    free(backend);
+}
+
+/* The first connection: its failures are the operator's, so their texts say everything. */
+static weir_status start(struct pg_backend *backend, struct weir_error *err)
+{
+    struct pg_conn *conn = NULL;
+    weir_status status = weir_pg_conn_open(backend, INT64_MAX, &conn, err);
+    if (status == WEIR_OK) {
+        weir_pg_conn_limit(conn, INT64_MAX);
+        status = backend->dialect->check(conn, err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_pg_registry_prepare(conn, err);
+    }
+    if (status != WEIR_OK) {
+        weir_pg_conn_close(conn);
+        return status;
+    }
+    weir_pg_pool_adopt(&backend->pool, conn);
+    return WEIR_OK;
+}
+
+weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_store_ops *ops,
+                         const struct weir_store_options *options, struct weir_backend **base,
+                         struct weir_error *err)
+{
+    struct pg_backend *backend = backend_new(dialect, ops, options);
+    if (backend == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory or randomness");
+    }
+    weir_status status = weir_pg_url_parse(options->url, dialect->scheme, &backend->url, err);
+    if (status != WEIR_OK) {
+        backend_free(backend);
+        return status;
+    }
+    status = weir_pg_pool_init(&backend->pool, backend, options->max_sessions, err);
+    if (status != WEIR_OK) {
+        backend_free(backend);
+        return status;
+    }
+    status = start(backend, err);
+    if (status != WEIR_OK) {
+        weir_pg_close(&backend->base);
+        return status;
+    }
+    *base = &backend->base;
+    return WEIR_OK;
+}
+
+void weir_pg_close(struct weir_backend *base)
+{
+    struct pg_backend *backend = (struct pg_backend *)base;
+    weir_pg_pool_fini(&backend->pool);
+    backend_free(backend);
+}
+
+weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct weir_error *err)
+{
+    struct pg_backend *backend = (struct pg_backend *)base;
+    struct pg_conn *conn = NULL;
+    weir_status status = weir_pg_acquire(backend, 0, deadline_us, &conn, err);
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, "SELECT 1", err);
+        weir_pg_release(conn);
+    }
+    return status;
+}
+
+/* ---- PostgreSQL itself ---- */
+
+static weir_status check_nothing(struct pg_conn *conn, struct weir_error *err)
+{
+    (void)conn;
+    (void)err;
+    return WEIR_OK;
+}
+
+static const struct pg_layout *const layouts[] = {&weir_pg_rows_layout};
+
+static const struct pg_dialect dialect = {
+    .name = "postgresql",
+    .scheme = "postgresql://",
+    .layouts = layouts,
+    .layouts_n = WEIR_COUNTOF(layouts),
+    .check = check_nothing,
+};
+
+static weir_status open_postgres(const struct weir_store_options *options,
+                                 struct weir_backend **base, struct weir_error *err)
+{
+    return weir_pg_open(&dialect, &weir_postgres_ops, options, base, err);
+}
+
+const struct weir_store_ops weir_postgres_ops = {
+    .name = "postgresql",
+    .open = open_postgres,
+    .close = weir_pg_close,
+    .schema_version = weir_pg_schema_version,
+    .ping = weir_pg_ping,
+    .namespace_create = weir_pg_namespace_create,
+    .namespace_find = weir_pg_namespace_find,
+    .namespace_set_token = weir_pg_namespace_set_token,
+    .namespace_list = weir_pg_namespace_list,
+    .namespace_delete = weir_pg_namespace_delete,
+    .session_open = weir_pg_session_open,
+};

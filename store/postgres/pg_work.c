@@ -1,0 +1,43 @@
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+/* A statement that has been sent costs the connection when it is not waited for, so a call whose
+ * time is nearly over waits a little longer rather than that. */
+static int64_t limit_of(int64_t deadline_us)
+{
+    const int64_t least_us = weir_monotonic_us() + WEIR_PG_GRACE_US;
+    return deadline_us > least_us ? deadline_us : least_us;
+}
+
+static bool is_worth_another(enum pg_remedy remedy)
+{
+    return remedy == PG_REMEDY_RECONNECT || remedy == PG_REMEDY_WAIT || remedy == PG_REMEDY_AGAIN;
+}
+
+weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
+                        const struct pg_work *work, struct weir_error *err)
+{
+    struct weir_error failure;
+    weir_status status = WEIR_OK;
+    for (int attempt = 1; attempt <= WEIR_PG_ATTEMPTS; attempt++) {
+        struct pg_conn *conn = NULL;
+        weir_error_init(&failure);
+        status = weir_pg_acquire(backend, owner, deadline_us, &conn, &failure);
+        if (status != WEIR_OK) {
+            break;
+        }
+        weir_pg_conn_limit(conn, limit_of(deadline_us));
+        status = work->run(conn, work->context, &failure);
+        const enum pg_remedy remedy = conn->remedy;
+        weir_pg_release(conn);
+        if (status == WEIR_OK) {
+            return WEIR_OK;
+        }
+        if (!is_worth_another(remedy) || weir_monotonic_us() >= deadline_us) {
+            break;
+        }
+    }
+    weir_error_copy(err, &failure);
+    return status;
+}
