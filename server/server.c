@@ -142,11 +142,15 @@ static weir_status serve_or_destroy(struct weir_server *made, struct weir_server
 weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
                               struct weir_error *err)
 {
+    weir_status st = weir_transport_check(config, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
     struct weir_server *made = make(config);
     if (made == NULL) {
         return out_of_memory(err);
     }
-    const weir_status st = open_store(made, err);
+    st = open_store(made, err);
     if (st != WEIR_OK) {
         destroy(made);
         return st;

@@ -150,14 +150,22 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
 /* ---- listeners ---- */
 
 /* nng deletes whatever is at the path when it cannot bind to it. */
-static weir_status prepare_ipc(const struct weir_listen_url *url, const struct weir_config *config,
-                               nng_listener listener, struct weir_error *err)
+static weir_status check_ipc(const struct weir_listen_url *url, struct weir_error *err)
 {
     struct stat st;
     const char *path = (const char *)url->path.p;
-    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-        return weir_fail(err, WEIR_INVALID_REQUEST,
-                         "cannot listen on '%s': there is a file that is no socket", url->text);
+    return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)
+               ? weir_fail(err, WEIR_INVALID_REQUEST,
+                           "cannot listen on '%s': there is a file that is no socket", url->text)
+               : WEIR_OK;
+}
+
+static weir_status prepare_ipc(const struct weir_listen_url *url, const struct weir_config *config,
+                               nng_listener listener, struct weir_error *err)
+{
+    const weir_status st = check_ipc(url, err);
+    if (st != WEIR_OK) {
+        return st;
     }
     const int rv =
         nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, (int)config->ipc_permissions);
@@ -240,6 +248,33 @@ static weir_status start_listeners(struct weir_transport *t, const struct weir_c
         }
     }
     return WEIR_OK;
+}
+
+static weir_status check_one(const char *text, const struct weir_config *config,
+                             struct weir_error *err)
+{
+    struct weir_listen_url url;
+    nng_tls_config *tls = NULL;
+    weir_status st = weir_listen_url_parse(text, &url, err);
+    if (st == WEIR_OK && url.kind == WEIR_TRANSPORT_IPC) {
+        st = check_ipc(&url, err);
+    }
+    if (st == WEIR_OK && url.kind == WEIR_TRANSPORT_TLS) {
+        st = weir_tls_config_load(config, &tls, err);
+    }
+    if (tls != NULL) {
+        nng_tls_config_free(tls);
+    }
+    return st;
+}
+
+weir_status weir_transport_check(const struct weir_config *config, struct weir_error *err)
+{
+    weir_status st = WEIR_OK;
+    for (size_t i = 0; i < config->listen_n && st == WEIR_OK; i++) {
+        st = check_one(config->listen[i], config, err);
+    }
+    return st;
 }
 
 /* ---- the whole ---- */

@@ -15,6 +15,10 @@ struct weir_transport;
 
 typedef void (*weir_arrived)(void *context, struct weir_exchange *exchange);
 
+/* Looks at what was asked for, before anything is opened: URLs, certificates, what stands where a
+ * socket is to be. INVALID_REQUEST with a text that says what is wrong. */
+weir_status weir_transport_check(const struct weir_config *config, struct weir_error *err);
+
 /* Opens the socket, its exchanges and every listener of the configuration. INVALID_REQUEST (a URL,
  * a certificate) or BACKEND_UNAVAILABLE (an address in use, no resources) with a text that says
  * which. Requests may arrive before it returns. */
