@@ -103,6 +103,30 @@ int cli_count(const struct cli *cli, int key, int64_t *value)
     return cli_int64(cli, key, 0, INT64_MAX, value);
 }
 
+int cli_group(const struct cli *cli, int64_t *member, int64_t *size)
+{
+    const char *text = cli_text(cli, CLI_GROUP);
+    char rest = '\0';
+    if (text == NULL) {
+        return CLI_DONE;
+    }
+    if (sscanf(text, "%" SCNd64 "/%" SCNd64 "%c", member, size, &rest) != 2) {
+        return cli_usage(cli, "--group: '%s' is not of the form M/N", text);
+    }
+    return CLI_DONE;
+}
+
+size_t cli_types(const struct cli *cli, const char *types[CLI_VALUES_MAX])
+{
+    size_t n = 0;
+    size_t at = 0;
+    const char *type = NULL;
+    while ((type = cli_next(&cli->values, CLI_TYPE, &at)) != NULL) {
+        types[n++] = type;
+    }
+    return n;
+}
+
 /* ---- the token ---- */
 
 /* The first line of a file, without blanks at its end; freed by the caller. NULL with errno set, 0

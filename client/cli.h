@@ -29,6 +29,12 @@ int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t 
 /* A number or "all", which is -1. */
 int cli_count(const struct cli *cli, int key, int64_t *value);
 
+/* "M/N" of --group; both stay as they are where it was not given. */
+int cli_group(const struct cli *cli, int64_t *member, int64_t *size);
+
+/* The values of --type, which are at most CLI_VALUES_MAX. Returns how many. */
+size_t cli_types(const struct cli *cli, const char *types[CLI_VALUES_MAX]);
+
 /* Says on standard error what is wrong with the command line; returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -62,6 +68,7 @@ int cmd_import(struct cli *cli);
 int cmd_info(struct cli *cli);
 int cmd_last(struct cli *cli);
 int cmd_read(struct cli *cli);
+int cmd_subscribe(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_write(struct cli *cli);
 

@@ -73,6 +73,26 @@ static const struct cli_option import_options[] = {
     FLAG(CLI_GZIP, "gzip", "Refuse input that is not gzip (gzip is recognised without it)"),
     FLAG(CLI_EVENTODB, "eventodb", "Read \"meta\":null as absent, as EventoDB writes it"), END};
 
+static const struct cli_option subscribe_options[] = {
+    VALUE(CLI_STREAM, "stream", "STREAM", "Follow this stream"),
+    VALUE(CLI_CATEGORY, "category", "NAME", "Follow the streams of this category"),
+    FLAG(CLI_ALL, "all", "Follow the whole namespace"),
+    VALUE(CLI_FROM, "from", "POSITION",
+          "'begin', 'end' or the first position (default: begin, with --all end)"),
+    VALUE(CLI_LIMIT, "limit", "N", "End after N messages"),
+    VALUE(CLI_TYPE, "type", "TYPE", "Only messages of this type; may be repeated"),
+    VALUE(CLI_CORRELATION, "correlation", "CATEGORY",
+          "Only messages whose metadata.correlationStreamName is of this category"),
+    VALUE(CLI_GROUP, "group", "M/N", "Only member M (from 0) of a consumer group of N"),
+    FLAG(CLI_HEADERS_ONLY, "headers-only", "Without data and metadata"),
+    VALUE(CLI_EXEC, "exec", "COMMAND", "Run a shell command for each message"),
+    VALUE(CLI_DURABLE, "durable", "NAME", "Keep the position under this name in the store"),
+    VALUE(CLI_ATTEMPTS, "attempts", "N",
+          "With --durable: park a message after N failures (default 5)"),
+    FLAG(CLI_PARKED, "parked", "With --durable: print the parked messages and end"),
+    FLAG(CLI_REPLAY, "replay", "With --durable and --exec: try the parked messages again and end"),
+    END};
+
 const struct cli_command cli_commands[] = {
     {"write", "STREAM TYPE [DATA]", "Write messages to a stream",
      "DATA is JSON; without it the message has no data. DATA - reads standard input: one JSON "
@@ -104,6 +124,22 @@ const struct cli_command cli_commands[] = {
      "exist. "
      "It is what 'weir write --expect' takes. Printed as a bare number, except with -o json.",
      cmd_version, NULL, 1, 1},
+    {"subscribe", "(--stream STREAM | --category NAME | --all)",
+     "Follow messages as they are written",
+     "Prints the messages that are there, from --from on, and then each new one as it is written, "
+     "until it is interrupted. Restarts of the server do not end it.\n\n"
+     "--exec runs a shell command for each message, which finds the message on its standard input "
+     "and in WEIR_ID, WEIR_STREAM, WEIR_TYPE, WEIR_POSITION, WEIR_GLOBAL_POSITION and "
+     "WEIR_ATTEMPT. "
+     "Where it fails, the subscription ends with status 1.\n\n"
+     "--durable NAME keeps the position in the store and goes on there the next time: each message "
+     "is "
+     "handed over at least once. A message whose command fails is tried again and, after "
+     "--attempts "
+     "failures, parked in stream weirConsumer:parked-NAME.\n\n"
+     "Example:\n"
+     "  weir subscribe --category account --group 0/2 --durable mailer --exec ./mail.sh",
+     cmd_subscribe, subscribe_options, 0, 0},
     {"import", "[FILE]", "Store messages that already have positions",
      "Reads lines as 'weir read' prints them, from FILE or standard input, plain or gzip, and "
      "stores "

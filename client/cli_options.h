@@ -22,6 +22,7 @@ enum cli_exit {
 enum cli_key {
     CLI_ADMIN = 256,
     CLI_ALL,
+    CLI_ATTEMPTS,
     CLI_BACKWARD,
     CLI_BATCH,
     CLI_CATEGORY,
@@ -45,7 +46,9 @@ enum cli_key {
     CLI_NAMESPACE,
     CLI_NEW_TOKEN_FILE,
     CLI_OUTPUT_FILE,
+    CLI_PARKED,
     CLI_PREFIX,
+    CLI_REPLAY,
     CLI_SERVER,
     CLI_SINCE,
     CLI_STREAM,

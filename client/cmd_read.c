@@ -6,10 +6,9 @@
 
 #include <inttypes.h>
 
-/* Newly typed options are at most as many as the command line holds. */
 struct read_options {
     int64_t limit;  // -1 = all
-    char *types[CLI_VALUES_MAX];
+    const char *types[CLI_VALUES_MAX];
     size_t types_n;
 };
 
@@ -20,25 +19,8 @@ static int take_read_options(const struct cli *cli, struct read_options *options
     if (status == CLI_DONE) {
         status = cli_count(cli, CLI_LIMIT, &options->limit);
     }
-    size_t at = 0;
-    const char *type = NULL;
-    while ((type = cli_next(&cli->values, CLI_TYPE, &at)) != NULL) {
-        options->types[options->types_n++] = (char *)(uintptr_t)type;
-    }
+    options->types_n = cli_types(cli, options->types);
     return status;
-}
-
-/* "M/N". */
-static int take_group(const struct cli *cli, Weir__V1__ConsumerGroup *group)
-{
-    const char *text = cli_text(cli, CLI_GROUP);
-    char rest = '\0';
-    if (sscanf(text, "%" SCNd64 "/%" SCNd64 "%c", &group->member, &group->size, &rest) != 2) {
-        return cli_usage(cli, "--group: '%s' is not of the form M/N", text);
-    }
-    group->has_member = true;
-    group->has_size = true;
-    return CLI_DONE;
 }
 
 static int print_messages(struct cli *cli, struct weir_reader *reader)
@@ -75,7 +57,7 @@ int cmd_read(struct cli *cli)
     request.stream_name = (char *)(uintptr_t)cli->values.args[0];
     request.has_batch_size = true;
     request.batch_size = options.limit;
-    request.types = options.types;
+    request.types = (char **)(uintptr_t)options.types;
     request.n_types = options.types_n;
     request.has_direction = cli_flag(cli, CLI_BACKWARD);
     request.direction =
@@ -101,8 +83,12 @@ int cmd_category(struct cli *cli)
     if (status == CLI_DONE) {
         status = cli_int64(cli, CLI_FROM, INT64_MIN, INT64_MAX, &request.position);
     }
-    if (status == CLI_DONE && cli_text(cli, CLI_GROUP) != NULL) {
-        status = take_group(cli, &group);
+    if (status == CLI_DONE) {
+        status = cli_group(cli, &group.member, &group.size);
+    }
+    if (cli_text(cli, CLI_GROUP) != NULL) {
+        group.has_member = true;
+        group.has_size = true;
         request.consumer_group = &group;
     }
     if (status == CLI_DONE) {
@@ -115,7 +101,7 @@ int cmd_category(struct cli *cli)
     request.correlation = (char *)(uintptr_t)cli_text(cli, CLI_CORRELATION);
     request.has_batch_size = true;
     request.batch_size = options.limit;
-    request.types = options.types;
+    request.types = (char **)(uintptr_t)options.types;
     request.n_types = options.types_n;
     request.has_direction = cli_flag(cli, CLI_BACKWARD);
     request.direction =

@@ -1,6 +1,6 @@
 #include "client/weir.h"
 
-#include "weir/base/arena.h"
+#include "client/request_copy.h"
 
 #include <stdlib.h>
 
@@ -35,107 +35,6 @@ struct weir_reader {
     size_t at;  // next message of the page
     bool is_at_end;
 };
-
-/* ---- copying what the caller lent ---- */
-
-static bool copy_text(struct weir_arena *arena, char **text)
-{
-    struct weir_slice copy;
-    if (!weir_arena_copy(arena, weir_slice_of(*text), &copy)) {
-        return false;
-    }
-    *text = (char *)(uintptr_t)copy.p;
-    return true;
-}
-
-static bool copy_const_text(struct weir_arena *arena, const char **text)
-{
-    struct weir_slice copy;
-    if (!weir_arena_copy(arena, weir_slice_of(*text), &copy)) {
-        return false;
-    }
-    *text = (const char *)copy.p;
-    return true;
-}
-
-static bool copy_texts(struct weir_arena *arena, char ***texts, size_t n)
-{
-    if (n == 0) {
-        return true;
-    }
-    char **copies = weir_arena_array(arena, n, sizeof *copies);
-    if (copies == NULL) {
-        return false;
-    }
-    memcpy(copies, *texts, n * sizeof *copies);
-    for (size_t i = 0; i < n; i++) {
-        if (!copy_text(arena, &copies[i])) {
-            return false;
-        }
-    }
-    *texts = copies;
-    return true;
-}
-
-static bool copy_metadata(struct weir_arena *arena, struct weir_call_options *options)
-{
-    if (options->metadata_n == 0) {
-        return true;
-    }
-    struct weir_call_metadata *copies =
-        weir_arena_array(arena, options->metadata_n, sizeof *copies);
-    if (copies == NULL) {
-        return false;
-    }
-    memcpy(copies, options->metadata, options->metadata_n * sizeof *copies);
-    for (size_t i = 0; i < options->metadata_n; i++) {
-        if (!copy_const_text(arena, &copies[i].key) || !copy_const_text(arena, &copies[i].value)) {
-            return false;
-        }
-    }
-    options->metadata = copies;
-    return true;
-}
-
-static bool copy_options(struct weir_reader *reader, const struct weir_call_options *options)
-{
-    if (options == NULL) {
-        return true;
-    }
-    reader->options = *options;
-    return copy_const_text(&reader->arena, &reader->options.token) &&
-           copy_const_text(&reader->arena, &reader->options.namespace_id) &&
-           copy_metadata(&reader->arena, &reader->options);
-}
-
-static bool copy_stream(struct weir_reader *reader,
-                        const Weir__V1__GetStreamMessagesRequest *request)
-{
-    Weir__V1__GetStreamMessagesRequest *copy = &reader->request.stream;
-    *copy = *request;
-    copy->base.n_unknown_fields = 0;
-    return copy_text(&reader->arena, &copy->stream_name) &&
-           copy_texts(&reader->arena, &copy->types, copy->n_types);
-}
-
-static bool copy_category(struct weir_reader *reader,
-                          const Weir__V1__GetCategoryMessagesRequest *request)
-{
-    Weir__V1__GetCategoryMessagesRequest *copy = &reader->request.category;
-    *copy = *request;
-    copy->base.n_unknown_fields = 0;
-    if (copy->consumer_group != NULL) {
-        Weir__V1__ConsumerGroup *group = weir_arena_alloc(&reader->arena, sizeof *group);
-        if (group == NULL) {
-            return false;
-        }
-        *group = *copy->consumer_group;
-        copy->consumer_group = group;
-    }
-    return copy_text(&reader->arena, &copy->category) &&
-           copy_text(&reader->arena, &copy->correlation) &&
-           copy_texts(&reader->arena, &copy->types, copy->n_types);
-}
 
 /* ---- opening ---- */
 
@@ -183,7 +82,9 @@ weir_status weir_reader_open_stream(struct weir_client *client,
     reader->left = wanted(request->has_batch_size, request->batch_size);
     reader->is_backward =
         request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
-    return finish_open(reader, copy_stream(reader, request) && copy_options(reader, options),
+    return finish_open(reader,
+                       copy_stream_request(&reader->arena, request, &reader->request.stream) &&
+                           copy_call_options(&reader->arena, options, &reader->options),
                        reader_out, err);
 }
 
@@ -199,7 +100,9 @@ weir_status weir_reader_open_category(struct weir_client *client,
     reader->left = wanted(request->has_batch_size, request->batch_size);
     reader->is_backward =
         request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
-    return finish_open(reader, copy_category(reader, request) && copy_options(reader, options),
+    return finish_open(reader,
+                       copy_category_request(&reader->arena, request, &reader->request.category) &&
+                           copy_call_options(&reader->arena, options, &reader->options),
                        reader_out, err);
 }
 

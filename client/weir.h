@@ -182,6 +182,178 @@ int64_t weir_reader_position(const struct weir_reader *reader);
 /* NULL is allowed. */
 void weir_reader_close(struct weir_reader *reader);
 
+/* ---- subscriptions ---- */
+
+/* Messages as they come: first those that are there, from the start on, then each new one as soon
+ * as it is committed. Every matching message is handed over exactly once, in ascending order of its
+ * position (stream) or global position (category, all), however slow the reader is.
+ *
+ * A subscription is a chain of long polls and holds no state on the server. While one page is being
+ * read the next is asked for, so that at most two pages are in memory. It lives through restarts of
+ * the server and lost connections; it ends when the server refuses it (token revoked, namespace
+ * deleted, request invalid). One thread at a time reads; any thread may stop it. */
+struct weir_subscription;
+
+enum weir_start {
+    WEIR_START_DEFAULT,  // the beginning for streams and categories, the end for all
+    WEIR_START_BEGIN,
+    WEIR_START_END,  // only what is committed after weir_subscription_open has returned
+    WEIR_START_AT    // `position`, inclusive
+};
+
+/* 0 and NULL stand for the default. All is copied. */
+struct weir_subscription_options {
+    /* Exactly one of these three. */
+    const char *stream_name;
+    const char *category;
+    bool all;
+    enum weir_start start;
+    int64_t position;          // WEIR_START_AT: in the stream, or global
+    int64_t group_member;      // of a consumer group, with group_size; not for streams
+    int64_t group_size;        // 0 = no group
+    const char *correlation;   // a category, not for streams; default no filter
+    const char *const *types;  // only these; default all
+    size_t types_n;            // at most 32
+    bool headers_only;         // pokes: messages without data and metadata
+    uint32_t batch_size;       // messages of a page, 1..10000; default 256
+    uint32_t wait_ms;          // of one poll, at most the server's limit; default 30000
+    /* Of each poll; timeout_ms is to be longer than wait_ms or, better, left at 0. */
+    struct weir_call_options call;
+};
+
+#ifdef __cplusplus
+#define WEIR_SUBSCRIPTION_OPTIONS_INIT \
+    {                                  \
+    }
+#else
+#define WEIR_SUBSCRIPTION_OPTIONS_INIT \
+    {                                  \
+        NULL                           \
+    }
+#endif
+
+/* With WEIR_START_END it asks the server where the end is and fails as that call does; otherwise
+ * nothing is sent yet. INVALID_REQUEST for options that contradict each other. `client` must
+ * outlive the subscription. */
+weir_status weir_subscription_open(struct weir_client *client,
+                                   const struct weir_subscription_options *options,
+                                   struct weir_subscription **subscription, struct weir_error *err);
+
+/* The next message, waiting up to timeout_ms for it (0 = not at all, UINT32_MAX = for ever). OK
+ * with *message NULL where none came in time. The message is valid until the next call. CANCELLED
+ * after weir_subscription_stop; any other failure is the subscription's end and comes again on each
+ * further call. */
+weir_status weir_subscription_next(struct weir_subscription *subscription, uint32_t timeout_ms,
+                                   const Weir__V1__Message **message, struct weir_error *err);
+
+/* Called for each message by weir_subscription_run, on the thread that runs it; it may block. False
+ * ends the run. */
+typedef bool (*weir_message_handler)(void *context, const Weir__V1__Message *message);
+
+/* Hands each message to `handler` until that returns false (OK), the subscription is stopped
+ * (CANCELLED) or it fails. */
+weir_status weir_subscription_run(struct weir_subscription *subscription,
+                                  weir_message_handler handler, void *context,
+                                  struct weir_error *err);
+
+/* Where a subscription that follows this one would start (WEIR_START_AT): behind the last message
+ * returned and behind what was found not to match. */
+int64_t weir_subscription_position(const struct weir_subscription *subscription);
+
+/* Ends a weir_subscription_next or _run that is waiting, and all further ones. From any thread. */
+void weir_subscription_stop(struct weir_subscription *subscription);
+
+/* Returns at once: a poll that is with the server ends by itself. NULL is allowed. */
+void weir_subscription_close(struct weir_subscription *subscription);
+
+/* ---- consumers ---- */
+
+/* A subscription that remembers how far it has come: its position is kept in a stream of its own in
+ * the store, from where it goes on after a restart. Each message is handed to the handler at least
+ * once, one after the other, so in order in each stream; the position kept never passes a message
+ * that has not been handled.
+ *
+ * A message whose handler fails is tried again after a growing delay, the messages behind it wait.
+ * After max_attempts it is parked: noted in a stream of its own, and passed. What is parked can be
+ * listed and replayed.
+ *
+ * Streams. With N the name and, for member M of a group of S, the suffix "+MofS":
+ *     weirConsumer:position-N    one message of type PositionKept at each commit
+ *     weirConsumer:parked-N      Parked, and Replayed once a replay has succeeded
+ * Two consumers of one name at a time get in each other's way: as soon as one has kept a position,
+ * the other's next attempt to do so ends it with STREAM_VERSION_CONFLICT.
+ * Messages of the category weirConsumer:position are never handed over, so that a consumer of the
+ * whole namespace does not see its own progress.
+ *
+ * One thread at a time uses a consumer; any thread may stop it. */
+struct weir_consumer;
+
+/* 0 and NULL stand for the default. All is copied. */
+struct weir_consumer_options {
+    const char *name;  // required: 1..200 bytes without '+'
+    /* What is consumed. Its start counts only while no position has been kept, which the first run
+     * does at once. headers_only is allowed, `call` is used for the consumer's own streams as well.
+     */
+    struct weir_subscription_options subscription;
+    uint32_t commit_messages;  // keep the position after so many messages; default 100
+    uint32_t commit_ms;        // or so long after a message was handled; default 1000
+    uint32_t max_attempts;     // before a message is parked; default 5; UINT32_MAX = never
+    uint32_t first_delay_ms;   // before the second attempt, doubling from there; default 100
+    uint32_t max_delay_ms;     // default 10000
+};
+
+#ifdef __cplusplus
+#define WEIR_CONSUMER_OPTIONS_INIT \
+    {                              \
+    }
+#else
+#define WEIR_CONSUMER_OPTIONS_INIT \
+    {                              \
+        NULL                       \
+    }
+#endif
+
+/* What has become of a message. */
+enum weir_handled {
+    WEIR_HANDLED,  // done, never again
+    WEIR_FAILED,   // try again later, park it after the last attempt
+    WEIR_PARK,     // park it now
+    WEIR_STOP      // not handled: end the run; it comes again with the next one
+};
+
+/* `attempt` counts from 1. May block. */
+typedef enum weir_handled (*weir_consumer_handler)(void *context, const Weir__V1__Message *message,
+                                                   uint32_t attempt);
+
+/* Reads the position that was kept. INVALID_REQUEST for options that cannot be used, PRECONDITION
+ * where this name's position belongs to another stream or category; failures of calls as they are.
+ * `client` must outlive the consumer. */
+weir_status weir_consumer_open(struct weir_client *client,
+                               const struct weir_consumer_options *options,
+                               struct weir_consumer **consumer, struct weir_error *err);
+
+/* Hands messages over until the handler says WEIR_STOP (OK), weir_consumer_stop is called
+ * (CANCELLED), or something fails for good. Keeps the position at the end. May be called again. */
+weir_status weir_consumer_run(struct weir_consumer *consumer, weir_consumer_handler handler,
+                              void *context, struct weir_error *err);
+
+/* The messages that are parked and have not been replayed, oldest first: calls `handler` for each
+ * with the message as it is in the store and the number of attempts that were made. WEIR_HANDLED
+ * notes it as replayed; WEIR_STOP ends the walk (OK); with anything else it stays parked. A handler
+ * that only lists returns WEIR_FAILED. A message that the store no longer has is passed over. */
+weir_status weir_consumer_replay(struct weir_consumer *consumer, weir_consumer_handler handler,
+                                 void *context, struct weir_error *err);
+
+/* The position kept last, -1 if none. */
+int64_t weir_consumer_position(const struct weir_consumer *consumer);
+
+/* Ends a weir_consumer_run, after the handler that is running, and all further ones. From any
+ * thread. */
+void weir_consumer_stop(struct weir_consumer *consumer);
+
+/* NULL is allowed. */
+void weir_consumer_close(struct weir_consumer *consumer);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,123 @@
+#include "client/child.h"
+
+#include "client/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void set_number(const char *name, int64_t number)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%" PRId64, number);
+    (void)setenv(name, text, 1);
+}
+
+static void set_environment(const Weir__V1__Message *message, uint32_t attempt)
+{
+    (void)setenv("WEIR_ID", message->id, 1);
+    (void)setenv("WEIR_STREAM", message->stream_name, 1);
+    (void)setenv("WEIR_TYPE", message->type, 1);
+    set_number("WEIR_POSITION", message->position);
+    set_number("WEIR_GLOBAL_POSITION", message->global_position);
+    set_number("WEIR_ATTEMPT", attempt);
+}
+
+/* The child gets the read end as its standard input, and no signal that is blocked or ignored. */
+static int spawn_shell(const char *command, int input, pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t pipe_signal;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    int rv = posix_spawn_file_actions_init(&actions);
+    if (rv != 0) {
+        return rv;
+    }
+    rv = posix_spawnattr_init(&attributes);
+    if (rv == 0) {
+        (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        (void)posix_spawnattr_setsigmask(&attributes, &none);
+        (void)posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        char shell[] = "sh";
+        char option[] = "-c";
+        char *argv[] = {shell, option, (char *)(uintptr_t)command, NULL};
+        rv = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return rv;
+}
+
+/* Both ends are closed in the child, except the one that becomes its standard input. */
+static bool open_pipe(int ends[2])
+{
+    if (pipe(ends) != 0) {
+        return false;
+    }
+    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+/* A command that does not read its input is no failure. */
+static void feed(int fd, const Weir__V1__Message *message)
+{
+    FILE *out = fdopen(fd, "w");
+    if (out == NULL) {
+        (void)close(fd);
+        return;
+    }
+    record_write(out, message);
+    (void)fclose(out);
+}
+
+static bool wait_child(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            (void)fprintf(stderr, "weir: the command is lost: %s\n", strerror(errno));
+            return false;
+        }
+    }
+    if (WIFSIGNALED(status)) {
+        (void)fprintf(stderr, "weir: the command was ended by signal %d\n", WTERMSIG(status));
+    } else if (WEXITSTATUS(status) != 0) {
+        (void)fprintf(stderr, "weir: the command failed with status %d\n", WEXITSTATUS(status));
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool child_run(const char *command, const Weir__V1__Message *message, uint32_t attempt)
+{
+    int ends[2];
+    pid_t pid = 0;
+    set_environment(message, attempt);
+    if (!open_pipe(ends)) {
+        (void)fprintf(stderr, "weir: no pipe for the command: %s\n", strerror(errno));
+        return false;
+    }
+    const int rv = spawn_shell(command, ends[0], &pid);
+    (void)close(ends[0]);
+    if (rv != 0) {
+        (void)close(ends[1]);
+        (void)fprintf(stderr, "weir: the command cannot be run: %s\n", strerror(rv));
+        return false;
+    }
+    feed(ends[1], message);
+    return wait_child(pid);
+}

@@ -1,0 +1,272 @@
+/* weir subscribe. */
+#include "client/child.h"
+#include "client/cli.h"
+#include "client/record.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct following {
+    struct cli *cli;
+    const char *command;  // NULL: print
+    int64_t limit;        // -1 = none
+    int64_t done_n;
+    const char *types[CLI_VALUES_MAX];
+    struct weir_subscription_options options;
+    struct weir_subscription *subscription;  // one of these two
+    struct weir_consumer *consumer;
+    int status;
+    /* Waits for the signals that end the command. */
+    pthread_t thread;
+    bool has_thread;
+};
+
+/* ---- signals ---- */
+
+static void signals_of_ours(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGHUP);
+    /* Sent to the thread by the program itself when it is no longer needed. */
+    (void)sigaddset(set, SIGUSR1);
+}
+
+static void *wait_for_signal(void *arg)
+{
+    struct following *f = arg;
+    sigset_t set;
+    int received = 0;
+    signals_of_ours(&set);
+    if (sigwait(&set, &received) == 0 && received != SIGUSR1) {
+        if (f->consumer != NULL) {
+            weir_consumer_stop(f->consumer);
+        } else {
+            weir_subscription_stop(f->subscription);
+        }
+    }
+    return NULL;
+}
+
+/* Before any other thread is started, so that all have them blocked. */
+static void block_signals(void)
+{
+    sigset_t set;
+    signals_of_ours(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    /* A command that does not read its input, and a closed standard output, are told by errno. */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void start_thread(struct following *f)
+{
+    f->has_thread = pthread_create(&f->thread, NULL, wait_for_signal, f) == 0;
+}
+
+static void end_thread(struct following *f)
+{
+    if (f->has_thread) {
+        (void)pthread_kill(f->thread, SIGUSR1);
+        (void)pthread_join(f->thread, NULL);
+    }
+}
+
+/* ---- options ---- */
+
+static int take_start(struct following *f)
+{
+    const char *text = cli_text(f->cli, CLI_FROM);
+    if (text == NULL) {
+        return CLI_DONE;
+    }
+    if (strcmp(text, "begin") == 0) {
+        f->options.start = WEIR_START_BEGIN;
+        return CLI_DONE;
+    }
+    if (strcmp(text, "end") == 0) {
+        f->options.start = WEIR_START_END;
+        return CLI_DONE;
+    }
+    f->options.start = WEIR_START_AT;
+    return cli_int64(f->cli, CLI_FROM, 0, INT64_MAX, &f->options.position);
+}
+
+static int take_modes(const struct following *f)
+{
+    const struct cli *cli = f->cli;
+    const bool is_durable = cli_text(cli, CLI_DURABLE) != NULL;
+    if (!is_durable && (cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY) ||
+                        cli_text(cli, CLI_ATTEMPTS) != NULL)) {
+        return cli_usage(cli, "--parked, --replay and --attempts go with --durable");
+    }
+    if (cli_flag(cli, CLI_REPLAY) && f->command == NULL) {
+        return cli_usage(cli, "--replay goes with --exec");
+    }
+    return CLI_DONE;
+}
+
+static int take_options(struct following *f)
+{
+    struct cli *cli = f->cli;
+    struct weir_subscription_options *o = &f->options;
+    o->stream_name = cli_text(cli, CLI_STREAM);
+    o->category = cli_text(cli, CLI_CATEGORY);
+    o->all = cli_flag(cli, CLI_ALL);
+    o->correlation = cli_text(cli, CLI_CORRELATION);
+    o->headers_only = cli_flag(cli, CLI_HEADERS_ONLY);
+    o->types_n = cli_types(cli, f->types);
+    o->types = f->types;
+    f->command = cli_text(cli, CLI_EXEC);
+    f->limit = -1;
+    if ((o->stream_name != NULL) + (o->category != NULL) + (o->all ? 1 : 0) != 1) {
+        return cli_usage(cli, "it takes one of --stream, --category and --all");
+    }
+    int status = take_start(f);
+    if (status == CLI_DONE) {
+        status = cli_count(cli, CLI_LIMIT, &f->limit);
+    }
+    if (status == CLI_DONE) {
+        status = cli_group(cli, &o->group_member, &o->group_size);
+    }
+    return status == CLI_DONE ? take_modes(f) : status;
+}
+
+/* ---- messages ---- */
+
+/* Prints it or runs the command. False where that fails. */
+static bool handle(struct following *f, const Weir__V1__Message *message, uint32_t attempt)
+{
+    if (f->command != NULL) {
+        return child_run(f->command, message, attempt);
+    }
+    record_write(stdout, message);
+    return fflush(stdout) == 0;
+}
+
+static bool is_enough(const struct following *f)
+{
+    return f->limit >= 0 && f->done_n >= f->limit;
+}
+
+static bool on_message(void *context, const Weir__V1__Message *message)
+{
+    struct following *f = context;
+    if (!handle(f, message, 1)) {
+        f->status = CLI_REFUSED;
+        return false;
+    }
+    f->done_n++;
+    return !is_enough(f);
+}
+
+static enum weir_handled on_consumed(void *context, const Weir__V1__Message *message,
+                                     uint32_t attempt)
+{
+    struct following *f = context;
+    if (!handle(f, message, attempt)) {
+        /* What cannot be printed is not the message's fault. */
+        f->status = f->command == NULL ? CLI_REFUSED : CLI_DONE;
+        return f->command == NULL ? WEIR_STOP : WEIR_FAILED;
+    }
+    f->done_n++;
+    if (is_enough(f)) {
+        weir_consumer_stop(f->consumer);
+    }
+    return WEIR_HANDLED;
+}
+
+static enum weir_handled on_parked(void *context, const Weir__V1__Message *message,
+                                   uint32_t attempt)
+{
+    struct following *f = context;
+    const bool is_handled = handle(f, message, attempt);
+    if (cli_flag(f->cli, CLI_REPLAY) && !is_handled) {
+        f->status = CLI_REFUSED;
+    }
+    f->done_n++;
+    return is_handled && cli_flag(f->cli, CLI_REPLAY) ? WEIR_HANDLED : WEIR_FAILED;
+}
+
+/* ---- the two ways to follow ---- */
+
+/* An end by a signal or by --limit is a good one. */
+static int finish(struct following *f, weir_status st)
+{
+    if (st == WEIR_OK || st == WEIR_CANCELLED) {
+        return f->status;
+    }
+    return cli_failed(f->cli);
+}
+
+static int follow(struct following *f)
+{
+    struct cli *cli = f->cli;
+    if (weir_subscription_open(cli->client, &f->options, &f->subscription, &cli->err) != WEIR_OK) {
+        return cli_failed(cli);
+    }
+    start_thread(f);
+    const weir_status st = weir_subscription_run(f->subscription, on_message, f, &cli->err);
+    end_thread(f);
+    weir_subscription_close(f->subscription);
+    return finish(f, st);
+}
+
+static int consume(struct following *f)
+{
+    struct cli *cli = f->cli;
+    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
+    int64_t attempts = 0;
+    const int status = cli_int64(cli, CLI_ATTEMPTS, 1, UINT32_MAX, &attempts);
+    if (status != CLI_DONE) {
+        return status;
+    }
+    options.name = cli_text(cli, CLI_DURABLE);
+    options.subscription = f->options;
+    options.max_attempts = (uint32_t)attempts;
+    if (weir_consumer_open(cli->client, &options, &f->consumer, &cli->err) != WEIR_OK) {
+        return cli_failed(cli);
+    }
+    start_thread(f);
+    const bool is_replay = cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY);
+    const weir_status st = is_replay ? weir_consumer_replay(f->consumer, on_parked, f, &cli->err)
+                                     : weir_consumer_run(f->consumer, on_consumed, f, &cli->err);
+    end_thread(f);
+    weir_consumer_close(f->consumer);
+    return finish(f, st);
+}
+
+/* A subscription waits for a server for ever; a command whose server was never there should not. */
+static int find_server(struct cli *cli)
+{
+    const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
+    Weir__V1__GetServerInfoResponse *response = NULL;
+    if (weir_system_get_server_info(cli->client, &request, &cli->call, &response, &cli->err) !=
+        WEIR_OK) {
+        return cli_failed(cli);
+    }
+    weir_response_free(response);
+    return CLI_DONE;
+}
+
+int cmd_subscribe(struct cli *cli)
+{
+    struct following f = {.cli = cli, .options = WEIR_SUBSCRIPTION_OPTIONS_INIT};
+    int status = take_options(&f);
+    block_signals();
+    if (status == CLI_DONE) {
+        status = cli_connect(cli);
+    }
+    if (status == CLI_DONE) {
+        status = find_server(cli);
+    }
+    if (status != CLI_DONE || f.limit == 0) {
+        return status;
+    }
+    f.options.call = cli->call;
+    return cli_text(cli, CLI_DURABLE) != NULL ? consume(&f) : follow(&f);
+}
