@@ -129,9 +129,9 @@ BEGIN
             versions[e] := now_versions[s];
             IF known IS NOT NULL AND e = ANY (known) THEN
                 outcome := 2;
-            ELSIF outcome = 0 AND p_entry_expect[e] <> 0
-                AND CASE p_entry_expect[e] WHEN 1 THEN now_versions[s] <> p_entry_version[e]
-                                           ELSE now_versions[s] < 0 END THEN
+            ELSIF outcome = 0 AND (
+                p_entry_expect[e] = 1 AND now_versions[s] <> p_entry_version[e]
+                OR p_entry_expect[e] = 2 AND now_versions[s] < 0) THEN
                 outcome := 1;
             END IF;
             EXIT WHEN e = entries OR p_entry_write[e + 1] <> p_entry_write[e];

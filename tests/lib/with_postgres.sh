@@ -1,0 +1,75 @@
+#!/bin/sh
+# Runs a command with a PostgreSQL of its own: sh with_postgres.sh COMMAND...
+#
+# The server lives in a new temporary directory, listens on a unix socket there, and is gone when the command ends.
+# The command gets WEIR_TEST_STORE, the URL of its database; WEIR_TEST_PG_DIR, the directory (data/, log); and
+# WEIR_TEST_PG_BIN, where PostgreSQL's programs are. User `locked` of that server has the password `open sesame`.
+# WEIR_TEST_PG_OPTIONS are further options of the server ("-c fsync=on"). Exit 77 where there is no PostgreSQL.
+set -eu
+[ $# -gt 0 ] || {
+    echo "usage: with_postgres.sh COMMAND..." >&2
+    exit 2
+}
+
+bin=
+for dir in "$(pg_config --bindir 2>/dev/null || true)" $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr); do
+    if [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ]; then
+        bin=$dir
+        break
+    fi
+done
+[ -n "$bin" ] || {
+    echo "skipped: no PostgreSQL server is installed" >&2
+    exit 77
+}
+
+# PostgreSQL refuses to run as root.
+as=
+if [ "$(id -u)" -eq 0 ]; then
+    id postgres >/dev/null 2>&1 || {
+        echo "skipped: PostgreSQL does not run as root, and there is no user postgres" >&2
+        exit 77
+    }
+    as="runuser -u postgres --"
+fi
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/weir-pg-XXXXXX")
+chmod 755 "$dir"
+[ -z "$as" ] || chown postgres "$dir"
+child=
+
+finish() {
+    status=$?
+    trap - EXIT INT TERM
+    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+    (cd / && $as "$bin/pg_ctl" -D "$dir/data" -m immediate stop) >/dev/null 2>&1 || true
+    rm -rf "$dir"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' INT TERM
+
+(
+    cd /
+    $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1
+    $as sh -c "sed -i '1i local all locked scram-sha-256' '$dir/data/pg_hba.conf'"
+    $as "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start -o "-c listen_addresses='' -k '$dir' \
+        -c fsync=off -c max_connections=200 -c shared_buffers=128MB -c log_min_messages=fatal ${WEIR_TEST_PG_OPTIONS:-}"
+) >"$dir/start.log" 2>&1 || {
+    cat "$dir/initdb.log" "$dir/start.log" "$dir/log" 2>/dev/null >&2 || true
+    echo "PostgreSQL does not start" >&2
+    exit 1
+}
+"$bin/psql" -q -h "$dir" -U postgres -c "CREATE ROLE locked LOGIN PASSWORD 'open sesame'" \
+    -c "CREATE DATABASE weir" postgres
+
+WEIR_TEST_STORE="postgresql://postgres@/weir?host=$dir"
+WEIR_TEST_PG_DIR=$dir
+WEIR_TEST_PG_BIN=$bin
+export WEIR_TEST_STORE WEIR_TEST_PG_DIR WEIR_TEST_PG_BIN
+"$@" &
+child=$!
+status=0
+wait "$child" || status=$?
+child=
+exit "$status"
