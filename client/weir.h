@@ -228,7 +228,7 @@ struct weir_subscription_options {
 #else
 #define WEIR_SUBSCRIPTION_OPTIONS_INIT \
     {                                  \
-        NULL                           \
+        .stream_name = NULL            \
     }
 #endif
 
@@ -309,7 +309,7 @@ struct weir_consumer_options {
 #else
 #define WEIR_CONSUMER_OPTIONS_INIT \
     {                              \
-        NULL                       \
+        .name = NULL               \
     }
 #endif
 
