@@ -66,9 +66,24 @@ static void check_local(const struct weir_listen_url *url)
     }
 }
 
+/* Any host with a port is accepted; a host is what stands before the last ':'. */
+static void check_host(const char *host)
+{
+    char text[WEIR_URL_BYTES_MAX];
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_listen_url url;
+    if (strlen(host) <= 64 && strpbrk(host, "/[]") == NULL) {
+        (void)snprintf(text, sizeof text, "tls+tcp://%s:8", host);
+        require(weir_listen_url_parse(text, &url, &err) == WEIR_OK);
+        require(url.port == 8 && weir_slice_is(url.host, host));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = (char *)fuzz_copy(weir_slice(data, size), true);
+    check_host(text);
     struct weir_error err;
     weir_error_init(&err);
     struct weir_listen_url url;

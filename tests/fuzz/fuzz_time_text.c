@@ -52,6 +52,7 @@ static int64_t offset_of(struct weir_slice text, size_t *n)
     }
     *n = 6;
     const char *at = (const char *)text.p + text.n - 6;
+    require(memcmp(at + 1, "23", 2) <= 0 && memcmp(at + 4, "59", 2) <= 0 && at[3] == ':');
     const int64_t minutes =
         ((at[1] - '0') * 10 + at[2] - '0') * 60 + (at[4] - '0') * 10 + at[5] - '0';
     return (at[0] == '-' ? -60 : 60) * minutes;
