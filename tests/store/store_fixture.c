@@ -67,16 +67,38 @@ void fixture_dir_only(void)
     (void)snprintf(fx.url, sizeof fx.url, "sqlite:%s", fx.dir);
 }
 
+/* A store that is shared by all tests is emptied first. */
+static void delete_namespaces(void)
+{
+    struct weir_namespace_record *records = NULL;
+    size_t n = 0;
+    ck_assert_int_eq(weir_namespace_list(fx.store, weir_slice("", 0), 1000, &fx.arena, &records, &n,
+                                         &fx.err),
+                     WEIR_OK);
+    for (size_t r = 0; r < n; r++) {
+        int64_t messages = 0;
+        ck_assert_msg(weir_namespace_delete(fx.store, records[r].id, &messages, &fx.err) == WEIR_OK,
+                      "%s", fx.err.text);
+    }
+}
+
 static void open_test_namespace(void)
 {
     fx.store = open_store(fx.url, 8);
+    delete_namespaces();
     must_create(fx.store, "test");
     fx.ns = must_open(fx.store, "test");
 }
 
 void fixture_on_disk(void)
 {
-    fixture_dir_only();
+    const char *given = getenv("WEIR_TEST_STORE");
+    if (given == NULL) {
+        fixture_dir_only();
+    } else {
+        begin();
+        (void)snprintf(fx.url, sizeof fx.url, "%s", given);
+    }
     open_test_namespace();
 }
 

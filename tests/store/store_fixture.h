@@ -1,6 +1,7 @@
 /* A store of its own for each test, and short ways to say what is written to it and read from it.
  *
- * The store is a directory that is removed at the end (or in memory). Functions named must_… fail
+ * The store is a directory that is removed at the end (or in memory); or, where WEIR_TEST_STORE names
+ * one, that store, emptied: so the cases named "on disk" run on every backend. Functions named must_… fail
  * the test where the call fails. Reads live in `fx.arena` until the next read. */
 #ifndef WEIR_TESTS_STORE_FIXTURE_H
 #define WEIR_TESTS_STORE_FIXTURE_H
@@ -11,7 +12,7 @@
 
 struct fixture {
     char dir[128];  // "" in memory
-    char url[160];
+    char url[256];
     struct weir_store *store;
     struct weir_namespace *ns;  // "test"
     struct weir_arena arena;
