@@ -1,0 +1,170 @@
+#include "bench/lib/load_arrivals.h"
+
+#include "bench/lib/clock.h"
+#include "bench/lib/payload.h"
+
+#include <math.h>
+#include <sys/prctl.h>
+
+/* ---- times ---- */
+
+/* Evenly, or by chance with the same mean. */
+static double gap_ns(struct load *load)
+{
+    const double mean = 1e9 / load->settings->rate;
+    if (!load->settings->is_random) {
+        return mean;
+    }
+    const double unit = ((double)(payload_random(&load->random) >> 11) + 0.5) * 0x1p-53;
+    return -log(unit) * mean;
+}
+
+/* Takes the next arrival where it is due. */
+static bool take_due_locked(struct load *load, int64_t now_ns, int64_t *intended_ns)
+{
+    if (load->next_ns > (double)now_ns || load_is_ending(load)) {
+        return false;
+    }
+    *intended_ns = (int64_t)load->next_ns;
+    load->next_ns += gap_ns(load);
+    return true;
+}
+
+/* ---- open loop ---- */
+
+void load_arrivals_next(struct load_slot *slot, int64_t now_ns, bool has_failed)
+{
+    struct load *load = slot->load;
+    int64_t intended_ns = 0;
+    (void)pthread_mutex_lock(&load->mutex);
+    const bool is_due = !has_failed && take_due_locked(load, now_ns, &intended_ns);
+    if (!is_due) {
+        slot->next = load->free;
+        load->free = slot;
+        (void)atomic_fetch_sub(&load->in_flight, 1);
+        (void)pthread_cond_signal(&load->slot_is_free);
+    }
+    (void)pthread_mutex_unlock(&load->mutex);
+    if (is_due) {
+        load_start(slot, intended_ns, now_ns);
+    }
+}
+
+/* Waits for a free slot and for the next arrival's time; NULL at the end of the load. */
+static struct load_slot *next_start(struct load *load, int64_t *intended_ns)
+{
+    struct load_slot *slot = NULL;
+    (void)pthread_mutex_lock(&load->mutex);
+    while (slot == NULL && !load_is_ending(load)) {
+        if (load->free == NULL) {
+            (void)pthread_cond_wait(&load->slot_is_free, &load->mutex);
+        } else if (take_due_locked(load, clock_ns(), intended_ns)) {
+            slot = load->free;
+            load->free = slot->next;
+            (void)atomic_fetch_add(&load->in_flight, 1);
+        } else {
+            const struct timespec until = clock_timespec((int64_t)load->next_ns);
+            (void)pthread_mutex_unlock(&load->mutex);
+            (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+            (void)pthread_mutex_lock(&load->mutex);
+        }
+    }
+    (void)pthread_mutex_unlock(&load->mutex);
+    return slot;
+}
+
+static void *run_arrivals(void *context)
+{
+    struct load *load = context;
+    struct load_slot *slot = NULL;
+    int64_t intended_ns = 0;
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);  // a sleep ends when it should and not 50 µs later
+    while ((slot = next_start(load, &intended_ns)) != NULL) {
+        load_start(slot, intended_ns, clock_ns());
+    }
+    return NULL;
+}
+
+static bool begin_open(struct load *load)
+{
+    load->next_ns = (double)load->begin_ns + gap_ns(load);
+    for (size_t s = 0; s < load->settings->slots; s++) {
+        load->slots[s].next = load->free;
+        load->free = &load->slots[s];
+    }
+    if (pthread_create(&load->arrivals, NULL, run_arrivals, load) == 0) {
+        return true;
+    }
+    const struct load_outcome outcome = {.reason = "NO_THREAD",
+                                         .text = "the system gives no thread for the arrivals"};
+    load_error(load, &outcome);
+    atomic_store(&load->is_ending, true);
+    return false;
+}
+
+/* ---- closed loop ---- */
+
+void load_arrivals_pause(struct load_slot *slot)
+{
+    struct load *load = slot->load;
+    (void)pthread_mutex_lock(&load->mutex);
+    slot->next = load->failed;
+    load->failed = slot;
+    (void)atomic_fetch_sub(&load->in_flight, 1);
+    (void)pthread_mutex_unlock(&load->mutex);
+}
+
+void load_arrivals_resume(struct load *load)
+{
+    (void)pthread_mutex_lock(&load->mutex);
+    struct load_slot *slot = load->failed;
+    load->failed = NULL;
+    (void)pthread_mutex_unlock(&load->mutex);
+    while (slot != NULL && !load_is_ending(load)) {
+        struct load_slot *next = slot->next;  // the slot may be in the list again once started
+        const int64_t now_ns = clock_ns();
+        (void)atomic_fetch_add(&load->in_flight, 1);
+        load_start(slot, now_ns, now_ns);
+        slot = next;
+    }
+}
+
+static bool begin_closed(struct load *load)
+{
+    for (size_t s = 0; s < load->settings->slots && !load_is_ending(load); s++) {
+        const int64_t now_ns = clock_ns();
+        (void)atomic_fetch_add(&load->in_flight, 1);
+        load_start(&load->slots[s], now_ns, now_ns);
+    }
+    return true;
+}
+
+/* ---- both ---- */
+
+/* What was due in the measured time and has not been started, because all slots were taken until
+ * the end, would have had the longest latencies of all: it is not passed over in silence. */
+static void count_not_started(struct load *load)
+{
+    const struct load_outcome outcome = {
+        .reason = "NOT_STARTED", .text = "its time had come, but all slots were taken to the end"};
+    while (load->next_ns < (double)load->end_ns) {
+        load_error(load, &outcome);
+        load->next_ns += gap_ns(load);
+    }
+}
+
+bool load_arrivals_begin(struct load *load)
+{
+    return load->settings->rate > 0 ? begin_open(load) : begin_closed(load);
+}
+
+void load_arrivals_end(struct load *load)
+{
+    if (load->settings->rate > 0) {
+        (void)pthread_mutex_lock(&load->mutex);
+        (void)pthread_cond_broadcast(&load->slot_is_free);
+        (void)pthread_mutex_unlock(&load->mutex);
+        (void)pthread_join(load->arrivals, NULL);
+        count_not_started(load);
+    }
+}

@@ -1,0 +1,72 @@
+#include "bench/lib/load_progress.h"
+
+#include "bench/lib/chart.h"
+#include "bench/lib/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char clear_line[] = "\r\033[K";
+
+static uint64_t errors_in_all(struct load *load)
+{
+    uint64_t n = 0;
+    (void)pthread_mutex_lock(&load->errors_mutex);
+    for (size_t e = 0; e < load->errors_n; e++) {
+        n += load->errors[e].n;
+    }
+    (void)pthread_mutex_unlock(&load->errors_mutex);
+    return n;
+}
+
+static void show_line(struct load *load, int64_t second)
+{
+    static const char *const phases[] = {"warm-up", ""};
+    char p50[CHART_TEXT_MAX];
+    char p99[CHART_TEXT_MAX];
+    char rate[CHART_TEXT_MAX];
+    const bool is_measuring = clock_ns() >= load->measure_ns;
+    chart_text((double)atomic_load(&load->each_second[second - 1]), CHART_NUMBER, rate);
+    chart_text((double)histogram_percentile(load->total, 50), CHART_NANOSECONDS, p50);
+    chart_text((double)histogram_percentile(load->total, 99), CHART_NANOSECONDS, p99);
+    (void)fprintf(stderr, "%s%4" PRId64 " s %s %12s/s   p50 %s   p99 %s   errors %" PRIu64,
+                  clear_line, second, phases[is_measuring], rate, p50, p99, errors_in_all(load));
+}
+
+/* Each outage is told of when it begins and when it ends. */
+static void tell_outages(struct load *load)
+{
+    (void)pthread_mutex_lock(&load->errors_mutex);
+    const char *before = load->settings->has_progress ? clear_line : "";
+    while (load->outages_told < 2 * load->outages_n) {
+        const struct load_outage *outage = &load->outages[load->outages_told / 2];
+        const bool is_end = load->outages_told % 2 == 1;
+        if (is_end && outage->to_s < 0) {
+            break;
+        }
+        (void)fprintf(stderr, "%sweir-load: after %.3f s: the server %s\n", before,
+                      is_end ? outage->to_s : outage->from_s,
+                      is_end ? "answers again" : "does not answer any more");
+        load->outages_told++;
+    }
+    (void)pthread_mutex_unlock(&load->errors_mutex);
+}
+
+void load_progress(struct load *load)
+{
+    tell_outages(load);
+    const int64_t second = (clock_ns() - load->begin_ns) / 1000000000;
+    if (load->settings->has_progress && second > 0 && second != load->second_shown &&
+        second <= LOAD_SECONDS_MAX) {
+        load->second_shown = second;
+        show_line(load, second);
+    }
+}
+
+void load_progress_end(struct load *load)
+{
+    tell_outages(load);
+    if (load->settings->has_progress) {
+        (void)fputs(clear_line, stderr);
+    }
+}

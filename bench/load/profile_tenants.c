@@ -1,0 +1,168 @@
+/* Many namespaces, some much busier than others: the busiest gets as much as the next two together,
+ * and so on (Zipf's law with exponent 1). */
+#include "bench/lib/payload.h"
+#include "bench/load/operations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { READ_BATCH = 10, VERIFY_STREAMS_MAX = 20000, ID_MAX = PROFILE_NAME_MAX + 24 };
+
+struct tenant {
+    char id[ID_MAX];
+    char *token;
+    double share;  // of all operations, its own and those of the tenants before it
+    struct streams streams;
+};
+
+struct tenants {
+    struct operations operations;
+    struct tenant *all;
+    size_t n;
+    size_t made;  // on the server
+};
+
+static weir_status create(struct profile_run *run, struct tenant *tenant, struct weir_error *err)
+{
+    Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    Weir__V1__CreateNamespaceResponse *response = NULL;
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    request.namespace_ = tenant->id;
+    options.token = run->options->admin_token;
+    const weir_status status =
+        weir_namespaces_create_namespace(run->clients[0], &request, &options, &response, err);
+    if (status == WEIR_OK) {
+        tenant->token = strdup(response->token);
+        weir_response_free(response);
+    }
+    return status == WEIR_OK && tenant->token == NULL
+               ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
+               : status;
+}
+
+static void delete (struct profile_run *run, struct tenant *tenant)
+{
+    Weir__V1__DeleteNamespaceRequest request = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    Weir__V1__DeleteNamespaceResponse *response = NULL;
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    struct weir_error err;
+    weir_error_init(&err);
+    request.namespace_ = tenant->id;
+    request.has_force = true;
+    request.force = true;
+    options.token = run->options->admin_token;
+    if (weir_namespaces_delete_namespace(run->clients[0], &request, &options, &response, &err) !=
+        WEIR_OK) {
+        (void)fprintf(stderr, "weir-load: namespace %s is left behind: %s\n", tenant->id, err.text);
+    }
+    weir_response_free(response);
+}
+
+static bool make_tenants(struct profile_run *run, struct tenants *tenants)
+{
+    const size_t n = (size_t)run->options->namespaces;
+    tenants->all = calloc(n, sizeof *tenants->all);
+    double share = 0;
+    for (size_t t = 0; tenants->all != NULL && t < n; t++) {
+        struct tenant *tenant = &tenants->all[t];
+        tenants->n++;
+        share += 1 / (double)(t + 1);
+        tenant->share = share;
+        (void)snprintf(tenant->id, sizeof tenant->id, "%s-%06zu", run->category, t);
+        if (!streams_init(&tenant->streams, run->category, (size_t)run->options->streams)) {
+            return false;
+        }
+    }
+    return tenants->all != NULL;
+}
+
+static weir_status prepare(struct profile_run *run, struct weir_error *err)
+{
+    struct tenants *tenants = calloc(1, sizeof *tenants);
+    run->own = tenants;
+    if (tenants == NULL || !make_tenants(run, tenants)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    weir_status status = operations_init(&tenants->operations, run, 1, err);
+    while (status == WEIR_OK && tenants->made < tenants->n && !run->options->is_against_echo) {
+        status = create(run, &tenants->all[tenants->made], err);
+        tenants->made += status == WEIR_OK;
+    }
+    return status;
+}
+
+static struct tenant *choose(const struct tenants *tenants, struct load_slot *slot)
+{
+    const double unit = (double)(payload_random(&slot->random) >> 11) * 0x1p-53;
+    const double wanted = unit * tenants->all[tenants->n - 1].share;
+    size_t low = 0;
+    size_t high = tenants->n - 1;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (tenants->all[middle].share > wanted) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return &tenants->all[low];
+}
+
+static void start(void *context, struct load_slot *slot)
+{
+    struct profile_run *run = context;
+    struct tenants *tenants = run->own;
+    struct tenant *tenant = choose(tenants, slot);
+    struct operation *operation =
+        operations_of(&tenants->operations, slot, &tenant->streams, tenant->token);
+    if (payload_random(&slot->random) % 100 < (uint64_t)run->options->write_percent) {
+        operation_write(operation, 1, payload_random(&slot->random));
+    } else {
+        operation_read(operation, (size_t)run->options->batch);
+    }
+}
+
+/* All that was acknowledged in a namespace must be there, and nothing of another one's. */
+static void end(struct profile_run *run)
+{
+    struct tenants *tenants = run->own;
+    const size_t streams_n = tenants->n * (size_t)run->options->streams;
+    if (run->load->errors_n == 0 && atomic_load(&run->load->in_flight) == 0 &&
+        !run->options->is_against_echo && streams_n <= VERIFY_STREAMS_MAX) {
+        for (size_t t = 0; t < tenants->n; t++) {
+            streams_verify(&tenants->all[t].streams, run->clients[0], tenants->all[t].token,
+                           run->load);
+        }
+    }
+    while (tenants->made > 0) {
+        delete (run, &tenants->all[--tenants->made]);
+    }
+}
+
+static void free_tenants(struct profile_run *run)
+{
+    struct tenants *tenants = run->own;
+    if (tenants == NULL) {
+        return;
+    }
+    operations_fini(&tenants->operations);
+    for (size_t t = 0; t < tenants->n; t++) {
+        streams_fini(&tenants->all[t].streams);
+        free(tenants->all[t].token);
+    }
+    free(tenants->all);
+    free(tenants);
+}
+
+const struct profile profile_tenants = {
+    .name = "tenants",
+    .doc = "mixed, over many namespaces, of which some are much busier than others (--namespaces)",
+    .uses = PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
+            PROFILE_USES_WRITE_PERCENT | PROFILE_USES_NAMESPACES,
+    .batch = READ_BATCH,
+    .batch_max = 10000,
+    .prepare = prepare,
+    .start = start,
+    .end = end,
+    .free = free_tenants,
+};

@@ -1,0 +1,82 @@
+#include "bench/load/read_check.h"
+
+#include "bench/lib/payload.h"
+
+const char *read_check_message(const Weir__V1__Message *message, uint64_t *seed)
+{
+    if (message->id == NULL || message->stream_name == NULL || message->type == NULL ||
+        !message->has_position || !message->has_global_position || !message->has_time_us) {
+        return "a message lacks a field";
+    }
+    if (!message->has_data || !payload_check(message->data.data, message->data.len, seed)) {
+        return "a message's data are not as they were written";
+    }
+    return NULL;
+}
+
+const char *read_check_stream(Weir__V1__Message *const *messages, size_t n, const char *stream,
+                              int64_t from, size_t least)
+{
+    if (n < least) {
+        return "a read gave fewer messages than there are";
+    }
+    const char *wrong = NULL;
+    for (size_t m = 0; wrong == NULL && m < n; m++) {
+        wrong = read_check_message(messages[m], NULL);
+        if (wrong == NULL && strcmp(messages[m]->stream_name, stream) != 0) {
+            wrong = "a read gave another stream's message";
+        }
+        if (wrong == NULL && messages[m]->position != from + (int64_t)m) {
+            wrong = "a read left a position out";
+        }
+    }
+    return wrong;
+}
+
+static bool is_of_category(const Weir__V1__Message *message, const char *category)
+{
+    return weir_slice_is(weir_name_category(weir_slice_of(message->stream_name)), category);
+}
+
+const char *read_check_positions(Weir__V1__Message *const *messages, size_t n, const char *category,
+                                 const int64_t *positions, size_t positions_n)
+{
+    if (n != positions_n) {
+        return "a read gave another number of messages than was asked for";
+    }
+    const char *wrong = NULL;
+    for (size_t m = 0; wrong == NULL && m < n; m++) {
+        wrong = read_check_message(messages[m], NULL);
+        if (wrong == NULL && messages[m]->global_position != positions[m]) {
+            wrong = "a read gave another message than was asked for";
+        }
+        if (wrong == NULL && !is_of_category(messages[m], category)) {
+            wrong = "a read gave another category's message";
+        }
+    }
+    return wrong;
+}
+
+const char *read_check_category(Weir__V1__Message *const *messages, size_t n,
+                                const struct read_check_category *expected)
+{
+    int64_t least = expected->from;
+    const char *wrong = NULL;
+    for (size_t m = 0; wrong == NULL && m < n; m++) {
+        const Weir__V1__Message *message = messages[m];
+        wrong = read_check_message(message, NULL);
+        if (wrong == NULL && message->global_position < least) {
+            wrong = "a read is not in global order";
+        }
+        if (wrong == NULL && !is_of_category(message, expected->category)) {
+            wrong = "a read gave another category's message";
+        }
+        if (wrong == NULL && expected->group_size > 0 &&
+            weir_name_member(weir_slice_of(message->stream_name), expected->group_size) !=
+                expected->member) {
+            wrong = "a read gave another group member's message";
+        }
+        least = message->global_position + 1;
+    }
+    return wrong;
+}

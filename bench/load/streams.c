@@ -1,0 +1,86 @@
+#include "bench/load/streams.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool streams_init(struct streams *streams, const char *category, size_t n)
+{
+    *streams = (struct streams){category, n, calloc(n, sizeof *streams->known)};
+    if (streams->known == NULL) {
+        return false;
+    }
+    for (size_t s = 0; s < n; s++) {
+        atomic_init(&streams->known[s].version, -1);
+        atomic_init(&streams->known[s].written, 0);
+    }
+    return true;
+}
+
+void streams_fini(struct streams *streams)
+{
+    free(streams->known);
+    streams->known = NULL;
+}
+
+void streams_name(const struct streams *streams, size_t stream, char name[STREAM_NAME_MAX])
+{
+    (void)snprintf(name, STREAM_NAME_MAX, "%s-%06zu", streams->category, stream);
+}
+
+int64_t streams_version(const struct streams *streams, size_t stream)
+{
+    return atomic_load_explicit(&streams->known[stream].version, memory_order_acquire);
+}
+
+void streams_wrote(struct streams *streams, size_t stream, int64_t position, int64_t n)
+{
+    struct stream_known *known = &streams->known[stream];
+    int_fast64_t version = atomic_load_explicit(&known->version, memory_order_relaxed);
+    while (position > version &&
+           !atomic_compare_exchange_weak_explicit(&known->version, &version, position,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+    (void)atomic_fetch_add_explicit(&known->written, n, memory_order_relaxed);
+}
+
+static void verify_stream(const struct streams *streams, size_t stream,
+                          const Weir__V1__GetStreamVersionResponse *response, struct load *load)
+{
+    const int64_t written = streams->known[stream].written;
+    const int64_t version = streams_version(streams, stream);
+    if (response->version == version && version + 1 == written) {
+        return;
+    }
+    char text[LOAD_TEXT_MAX];
+    (void)snprintf(text, sizeof text,
+                   "stream %zu: version %" PRId64 ", but %" PRId64
+                   " messages were acknowledged, the last at %" PRId64,
+                   stream, response->version, written, version);
+    const struct load_outcome outcome = {.reason = "WRONG_COUNT", .text = text};
+    load_error(load, &outcome);
+}
+
+void streams_verify(const struct streams *streams, struct weir_client *client, const char *token,
+                    struct load *load)
+{
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.token = token;
+    for (size_t s = 0; s < streams->n; s++) {
+        char name[STREAM_NAME_MAX];
+        Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+        Weir__V1__GetStreamVersionResponse *response = NULL;
+        struct weir_error err;
+        weir_error_init(&err);
+        streams_name(streams, s, name);
+        request.stream_name = name;
+        if (weir_message_store_get_stream_version(client, &request, &options, &response, &err) !=
+            WEIR_OK) {
+            const struct load_outcome outcome = load_failure(LOAD_VERSION, &err);
+            load_error(load, &outcome);
+            return;
+        }
+        verify_stream(streams, s, response, load);
+        weir_response_free(response);
+    }
+}

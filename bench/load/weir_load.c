@@ -1,0 +1,280 @@
+/* weir-load: puts load on a weir-server and tells what came of it. */
+#include "bench/lib/load_report.h"
+#include "bench/load/load_options.h"
+#include "bench/load/profile.h"
+#include "bench/load/subscribers.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXIT_UNREACHABLE = 3 };
+
+/* A run with all that belongs to it. */
+struct run {
+    const struct load_options *options;
+    const struct profile *profile;
+    struct profile_run profile_run;
+    struct load_settings settings;
+    struct load_work work;
+    struct load load;
+    struct subscribers waiting;
+    struct load_report report;
+};
+
+/* ---- clients ---- */
+
+static void close_clients(struct profile_run *run)
+{
+    for (size_t c = 0; c < run->clients_n; c++) {
+        weir_client_close(run->clients[c]);
+    }
+    free(run->clients);
+    run->clients = NULL;
+}
+
+/* Calls are not repeated: what fails is to be seen. */
+static weir_status open_clients(struct profile_run *run, struct weir_error *err)
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = run->options->server;
+    options.token = run->options->token;
+    options.timeout_ms = (uint32_t)run->options->timeout_ms;
+    options.max_in_flight = UINT32_MAX;
+    options.retry.max_attempts = 1;
+    const size_t n = (size_t)run->options->connections;
+    run->clients = calloc(n, sizeof *run->clients);
+    if (run->clients == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    weir_status status = WEIR_OK;
+    while (status == WEIR_OK && run->clients_n < n) {
+        status = weir_client_open(&options, &run->clients[run->clients_n], err);
+        run->clients_n += status == WEIR_OK;
+    }
+    return status;
+}
+
+/* Every connection is there before anything is measured. */
+static weir_status greet(struct profile_run *run, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t c = 0; status == WEIR_OK && c < run->clients_n; c++) {
+        Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
+        Weir__V1__GetServerInfoResponse *response = NULL;
+        status = weir_system_get_server_info(run->clients[c], &request, NULL, &response, err);
+        weir_response_free(response);
+    }
+    return status;
+}
+
+/* ---- what is measured ---- */
+
+static void usage_of(const struct run *run, struct usage *usage)
+{
+    usage_now(usage, (pid_t)run->options->server_pid, run->options->counts_file);
+}
+
+static void window_begins(void *context)
+{
+    struct run *run = context;
+    usage_of(run, &run->report.before);
+}
+
+static void window_ends(void *context)
+{
+    struct run *run = context;
+    usage_of(run, &run->report.after);
+}
+
+static json_t *settings_json(const struct load_options *o, const struct profile_run *run)
+{
+    return json_pack(
+        "{s:s?, s:I, s:I, s:I, s:f, s:s, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:I,"
+        " s:I, s:I, s:I, s:I}",
+        "server", o->server, "workers", (json_int_t)o->workers, "in_flight",
+        (json_int_t)o->in_flight, "connections", (json_int_t)o->connections, "rate", o->rate,
+        "arrivals", o->is_random ? "random" : "even", "seconds", o->seconds, "warmup", o->warmup_s,
+        "category", run->category, "streams", (json_int_t)o->streams, "data_bytes",
+        (json_int_t)o->data_bytes, "batch", (json_int_t)o->batch, "messages",
+        (json_int_t)o->messages, "write_percent", (json_int_t)o->write_percent, "group_size",
+        (json_int_t)o->group_size, "subscribers", (json_int_t)o->subscribers, "namespaces",
+        (json_int_t)o->namespaces, "waiting", (json_int_t)o->waiting, "seed", (json_int_t)o->seed);
+}
+
+static struct load_settings settings_of(const struct load_options *options)
+{
+    return (struct load_settings){.slots = (size_t)(options->workers * options->in_flight),
+                                  .rate = options->rate,
+                                  .is_random = options->is_random,
+                                  .warmup_s = options->warmup_s,
+                                  .seconds = options->seconds,
+                                  .drain_s = (double)options->timeout_ms / 1e3 + 1,
+                                  .stops_on_error = options->stops_on_error,
+                                  .has_progress = !options->is_quiet && isatty(STDERR_FILENO) == 1,
+                                  .seed = (uint64_t)options->seed};
+}
+
+static void measure(struct run *run)
+{
+    struct profile_run *profile_run = &run->profile_run;
+    const struct load_window window = {run, window_begins, window_ends};
+    char never[PROFILE_NAME_MAX + 8];
+    (void)snprintf(never, sizeof never, "%s:never", profile_run->category);
+    profile_run->load = &run->load;
+    if (!subscribers_begin(&run->waiting, profile_run, never, (size_t)run->options->waiting)) {
+        const struct load_outcome outcome = {.reason = "NO_MEMORY",
+                                             .text = "there is no memory for those that wait"};
+        load_error(&run->load, &outcome);
+    }
+    if (run->profile->begin != NULL) {
+        run->profile->begin(profile_run);
+    }
+    load_run(&run->load, &window);
+    if (run->profile->end != NULL) {
+        run->profile->end(profile_run);
+    }
+    subscribers_end(&run->waiting);
+}
+
+/* ---- what is shown ---- */
+
+static bool write_file(const char *path, const struct load_report *report,
+                       bool (*write)(FILE *, const struct load_report *))
+{
+    const bool is_stdout = strcmp(path, "-") == 0;
+    FILE *out = is_stdout ? stdout : fopen(path, "w");
+    bool is_written = out != NULL && write(out, report) && fflush(out) == 0;
+    if (out != NULL && !is_stdout) {
+        is_written = fclose(out) == 0 && is_written;
+    }
+    if (!is_written) {
+        (void)fprintf(stderr, "weir-load: %s could not be written\n", path);
+    }
+    return is_written;
+}
+
+static bool write_json(FILE *out, const struct load_report *report)
+{
+    json_t *json = load_report_json(report);
+    const bool is_written = json != NULL &&
+                            json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0 &&
+                            fputc('\n', out) != EOF;
+    json_decref(json);
+    return is_written;
+}
+
+static int show(struct run *run)
+{
+    const struct load_options *options = run->options;
+    bool is_written = true;
+    run->report.program = "weir-load";
+    run->report.profile = run->profile->name;
+    run->report.load = &run->load;
+    run->report.settings = settings_json(options, &run->profile_run);
+    if (!options->is_quiet &&
+        (options->json_file == NULL || strcmp(options->json_file, "-") != 0)) {
+        load_report_text(stdout, &run->report);
+        is_written = fflush(stdout) == 0;
+    }
+    if (options->json_file != NULL) {
+        is_written = write_file(options->json_file, &run->report, write_json) && is_written;
+    }
+    if (options->plot_file != NULL) {
+        is_written = write_file(options->plot_file, &run->report, load_report_plot) && is_written;
+    }
+    json_decref(run->report.settings);
+    return is_written && load_report_errors(&run->load) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- all together ---- */
+
+static int fail(const struct weir_error *err)
+{
+    (void)fprintf(stderr, "weir-load: %s: %s\n", weir_status_name(err->status), err->text);
+    return weir_error_get_detail(err, "url") != NULL ? EXIT_UNREACHABLE : EXIT_FAILURE;
+}
+
+/* A category of this run's own: nobody else's messages are in it. */
+static bool name_category(struct profile_run *run)
+{
+    struct weir_uuid id;
+    if (run->options->category != NULL) {
+        (void)snprintf(run->category, sizeof run->category, "%s", run->options->category);
+        return true;
+    }
+    if (!weir_uuid_make_v7(&id)) {
+        return false;
+    }
+    /* The time to the millisecond, and bits made by chance. */
+    (void)snprintf(run->category, sizeof run->category, "load%02x%02x%02x%02x%02x%02x", id.bytes[3],
+                   id.bytes[4], id.bytes[5], id.bytes[13], id.bytes[14], id.bytes[15]);
+    return true;
+}
+
+static weir_status prepare(struct run *run, struct weir_error *err)
+{
+    struct profile_run *profile_run = &run->profile_run;
+    if (!name_category(profile_run)) {
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+    }
+    weir_status status = open_clients(profile_run, err);
+    if (status == WEIR_OK) {
+        status = greet(profile_run, err);
+    }
+    if (status == WEIR_OK) {
+        status = run->profile->prepare(profile_run, err);
+    }
+    return status == WEIR_OK ? load_init(&run->load, &run->settings, &run->work, err) : status;
+}
+
+static int run_load(struct run *run)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    const weir_status status = prepare(run, &err);
+    if (status == WEIR_OK) {
+        measure(run);
+    }
+    /* Ends what is still under way; nothing calls back afterwards. */
+    close_clients(&run->profile_run);
+    run->profile->free(&run->profile_run);
+    if (status != WEIR_OK) {
+        return fail(&err);
+    }
+    subscribers_free(&run->waiting);
+    const int exit_status = show(run);
+    load_fini(&run->load);
+    return exit_status;
+}
+
+/* Waited for by the main thread alone (load.h). */
+static void block_signals(void)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct load_options options;
+    load_options_parse(&options, argc, argv);
+    block_signals();
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        (void)fputs("weir-load: out of memory\n", stderr);
+        return EXIT_FAILURE;
+    }
+    run->options = &options;
+    run->profile = profile_find(options.profile);
+    run->settings = settings_of(&options);
+    run->profile_run = (struct profile_run){.options = &options, .slots_n = run->settings.slots};
+    run->work = (struct load_work){&run->profile_run, run->profile->start};
+    const int status = run_load(run);
+    free(run);
+    load_options_free(&options);
+    return status;
+}

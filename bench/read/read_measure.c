@@ -1,0 +1,283 @@
+#include "bench/read/read_measure.h"
+
+#include "bench/read/heap_count.h"
+#include "bench/read/statements.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { HEAP_READS = 64, READS_MAX = 4096 };
+
+static const size_t batches[] = {10, 100, 1000};
+
+/* A category in which nothing is. */
+static const struct dataset_selection nothing = {.selector = WEIR_SELECT_CATEGORY,
+                                                 .name = {(const uint8_t *)"nothing", 7}};
+
+static double now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* ---- plans ---- */
+
+static void plan_read(struct read_result *result, const char *name,
+                      const struct dataset_selection *selection, size_t batch)
+{
+    result->name = name;
+    result->available = selection->n;
+    result->plan = (struct read_plan){.selection = selection, .batch = batch, .rows = batch};
+    for (size_t s = 0; s < READ_STARTS; s++) {
+        result->plan.first[s] = s * (selection->n - batch) / (READ_STARTS - 1);
+    }
+}
+
+static void plan_all(const struct dataset *dataset, struct read_result results[READ_RESULTS])
+{
+    size_t r = 0;
+    for (size_t b = 0; b < WEIR_COUNTOF(batches); b++) {
+        plan_read(&results[r++], "stream", &dataset->stream, batches[b]);
+    }
+    for (size_t b = 0; b < WEIR_COUNTOF(batches); b++) {
+        plan_read(&results[r++], "category", &dataset->category, batches[b]);
+    }
+    results[r].name = "nothing";
+    results[r].is_empty = true;
+    results[r].plan = (struct read_plan){.selection = &nothing, .batch = 1000};
+}
+
+/* ---- one way of one read ---- */
+
+static weir_status check_rows(const struct read_plan *plan, const struct read_reply *reply,
+                              struct weir_error *err)
+{
+    if (reply->rows != plan->rows) {
+        return weir_fail(err, WEIR_BACKEND_ERROR, "a read of %zu gave %zu", plan->rows,
+                         reply->rows);
+    }
+    return WEIR_OK;
+}
+
+static weir_status time_reads(struct reader *reader, const struct read_plan *plan, size_t reads,
+                              double *ns, struct weir_error *err)
+{
+    struct read_reply reply = {.message = NULL};
+    weir_status status = WEIR_OK;
+    const double start = now_ns();
+    for (size_t i = 0; status == WEIR_OK && i < reads; i++) {
+        nng_msg_free(reply.message);
+        status = reader->read(reader, plan, i % READ_STARTS, &reply, err);
+        status = status == WEIR_OK ? check_rows(plan, &reply, err) : status;
+    }
+    *ns = (now_ns() - start) / (double)reads;
+    if (status == WEIR_OK) {
+        status = reader_check(plan, (reads - 1) % READ_STARTS, &reply, err);
+    }
+    nng_msg_free(reply.message);
+    return status;
+}
+
+/* Counts what every single read takes from the heap, once all is warm. */
+static weir_status count_heap(struct reader *reader, const struct read_plan *plan,
+                              struct read_figures *figures, struct weir_error *err)
+{
+    double calls[HEAP_READS];
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; status == WEIR_OK && i < HEAP_READS; i++) {
+        struct read_reply reply;
+        const struct heap_count before = heap_count_now();
+        status = reader->read(reader, plan, i % READ_STARTS, &reply, err);
+        const struct heap_count after = heap_count_now();
+        calls[i] = (double)(after.calls - before.calls);
+        figures->heap_bytes += (double)(after.bytes - before.bytes) / HEAP_READS;
+        if (status == WEIR_OK && reply.message != NULL) {
+            figures->sent_bytes += (double)nng_msg_len(reply.message) / HEAP_READS;
+            nng_msg_free(reply.message);
+        }
+    }
+    figures->heap_calls = stats_estimate(calls, HEAP_READS).median;
+    figures->heap_calls_max = calls[HEAP_READS - 1];
+    return status;
+}
+
+/* From every start once, each reply compared with what was written. */
+static weir_status warm_up(struct reader *reader, const struct read_plan *plan,
+                           struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t s = 0; status == WEIR_OK && s < READ_STARTS; s++) {
+        struct read_reply reply = {.message = NULL};
+        status = reader->read(reader, plan, s, &reply, err);
+        status = status == WEIR_OK ? reader_check(plan, s, &reply, err) : status;
+        nng_msg_free(reply.message);
+    }
+    return status;
+}
+
+/* ---- all of them ---- */
+
+struct measuring {
+    const struct read_options *options;
+    struct read_result *results;
+    struct reader *ways[READ_WAYS];
+    size_t reads[READ_RESULTS];  // of one sample
+    struct weir_error *err;
+};
+
+static bool is_done(const struct read_result *result, size_t way)
+{
+    return !result->is_empty || way == READ_SIZED;
+}
+
+/* How many reads a sample needs: from every start equally often. */
+static weir_status prepare_read(struct measuring *m, size_t r)
+{
+    struct read_result *result = &m->results[r];
+    weir_status status = WEIR_OK;
+    for (size_t w = 0; status == WEIR_OK && w < READ_WAYS; w++) {
+        if (is_done(result, w)) {
+            status = warm_up(m->ways[w], &result->plan, m->err);
+            status = status == WEIR_OK
+                         ? count_heap(m->ways[w], &result->plan, &result->figures[w], m->err)
+                         : status;
+        }
+    }
+    double ns = 0;
+    if (status == WEIR_OK) {
+        status = time_reads(m->ways[READ_SIZED], &result->plan, 4 * READ_STARTS, &ns, m->err);
+    }
+    const double wanted = ns > 0 ? m->options->sample_ns / ns / READ_STARTS : 1;
+    m->reads[r] = READ_STARTS * (wanted < 1                         ? 1
+                                 : wanted > READS_MAX / READ_STARTS ? READS_MAX / READ_STARTS
+                                                                    : (size_t)wanted);
+    return status;
+}
+
+/* The order of the ways turns from round to round, so that none is always the first. */
+static weir_status run_round(struct measuring *m, size_t round)
+{
+    weir_status status = WEIR_OK;
+    for (size_t r = 0; r < READ_RESULTS; r++) {
+        struct read_result *result = &m->results[r];
+        for (size_t turn = 0; status == WEIR_OK && turn < READ_WAYS; turn++) {
+            const size_t way = (turn + round) % READ_WAYS;
+            if (is_done(result, way)) {
+                status = time_reads(m->ways[way], &result->plan, m->reads[r],
+                                    &result->figures[way].ns[round], m->err);
+            }
+        }
+    }
+    return status;
+}
+
+static weir_status run_all(struct measuring *m)
+{
+    weir_status status = WEIR_OK;
+    for (size_t r = 0; status == WEIR_OK && r < READ_RESULTS; r++) {
+        status = prepare_read(m, r);
+    }
+    for (size_t round = 0; status == WEIR_OK && round < m->options->rounds; round++) {
+        status = run_round(m, round);
+    }
+    return status;
+}
+
+static bool make_room(struct read_result results[READ_RESULTS], size_t rounds)
+{
+    for (size_t r = 0; r < READ_RESULTS; r++) {
+        for (size_t w = 0; w < READ_WAYS; w++) {
+            results[r].figures[w].ns = calloc(rounds, sizeof(double));
+            if (results[r].figures[w].ns == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static weir_status measure_dataset(const struct read_options *options, struct dataset *dataset,
+                                   struct read_result results[READ_RESULTS], struct weir_error *err)
+{
+    struct read_plan plans[READ_RESULTS];
+    struct statements statements;
+    plan_all(dataset, results);
+    for (size_t r = 0; r < READ_RESULTS; r++) {
+        plans[r] = results[r].plan;
+    }
+    weir_status status =
+        statements_learn(&statements, dataset, options->url, plans, READ_RESULTS, err);
+    if (status == WEIR_OK) {
+        struct reader floor = floor_reader;
+        struct reader grown = grown_reader;
+        struct sized_reader sized;
+        sized_reader_init(&sized, dataset->ns);
+        struct measuring m = {.options = options,
+                              .results = results,
+                              .ways = {&floor, &sized.base, &grown},
+                              .err = err};
+        for (size_t r = 0; r < READ_RESULTS; r++) {
+            results[r].plan = plans[r];
+        }
+        status = run_all(&m);
+        sized_reader_fini(&sized);
+    }
+    statements_close(&statements, plans, READ_RESULTS);
+    return status;
+}
+
+weir_status read_measure(const struct read_options *options,
+                         struct read_result results[READ_RESULTS], struct weir_error *err)
+{
+    struct dataset dataset;
+    memset(results, 0, READ_RESULTS * sizeof *results);
+    weir_status status = dataset_make(&dataset, options->url, options->messages, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    status = make_room(results, options->rounds)
+                 ? measure_dataset(options, &dataset, results, err)
+                 : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    dataset_close(&dataset);
+    if (status != WEIR_OK) {
+        read_results_free(results);
+    }
+    return status;
+}
+
+void read_results_free(struct read_result results[READ_RESULTS])
+{
+    for (size_t r = 0; r < READ_RESULTS; r++) {
+        for (size_t w = 0; w < READ_WAYS; w++) {
+            free(results[r].figures[w].ns);
+            results[r].figures[w].ns = NULL;
+        }
+    }
+}
+
+/* ---- what it comes to ---- */
+
+struct estimate read_time(const struct read_figures *figures, size_t rounds)
+{
+    double *samples = calloc(rounds, sizeof *samples);
+    struct estimate estimate = {0};
+    if (samples != NULL) {
+        memcpy(samples, figures->ns, rounds * sizeof *samples);
+        estimate = stats_estimate(samples, rounds);
+    }
+    free(samples);
+    return estimate;
+}
+
+struct estimate read_ratio(const struct read_figures *a, const struct read_figures *b,
+                           size_t rounds)
+{
+    double *scratch = calloc(rounds, sizeof *scratch);
+    struct estimate estimate = {0};
+    if (scratch != NULL) {
+        estimate = stats_ratio(a->ns, b->ns, scratch, rounds);
+    }
+    free(scratch);
+    return estimate;
+}

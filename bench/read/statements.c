@@ -1,0 +1,219 @@
+#include "bench/read/statements.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    SEEN_MAX = 32,
+    /* As large as the file: what is measured is not the cache. */
+    CACHE_KIB = 256 * 1024
+};
+
+/* What was seen since the last look. SQLite's hooks take no context when they are set for all
+ * connections. */
+static struct {
+    size_t n;
+    char *sql[SEEN_MAX];  // with values; SQLite's memory
+    char *file;
+} seen;
+
+static void forget(void)
+{
+    for (size_t i = 0; i < seen.n; i++) {
+        sqlite3_free(seen.sql[i]);
+    }
+    free(seen.file);
+    seen.n = 0;
+    seen.file = NULL;
+}
+
+static int on_statement(unsigned what, void *context, void *statement, void *text)
+{
+    (void)what;
+    (void)context;
+    (void)text;
+    if (seen.n < SEEN_MAX) {
+        seen.sql[seen.n] = sqlite3_expanded_sql(statement);
+        seen.n += seen.sql[seen.n] != NULL;
+    }
+    if (seen.file == NULL) {
+        seen.file = strdup(sqlite3_db_filename(sqlite3_db_handle(statement), "main"));
+    }
+    return 0;
+}
+
+static int watch(sqlite3 *db, char **text, const struct sqlite3_api_routines *api)
+{
+    (void)text;
+    (void)api;
+    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, on_statement, NULL);
+}
+
+/* The signature that sqlite3_auto_extension declares is not the one it calls with. */
+static void watch_new_connections(bool is_on)
+{
+    void (*entry)(void) = (void (*)(void))watch;
+    if (is_on) {
+        (void)sqlite3_auto_extension(entry);
+    } else {
+        (void)sqlite3_cancel_auto_extension(entry);
+    }
+}
+
+static weir_status fail_sqlite(struct statements *statements, struct weir_error *err)
+{
+    return weir_fail(err, WEIR_BACKEND_ERROR, "SQLite: %s",
+                     statements->db == NULL ? "out of memory" : sqlite3_errmsg(statements->db));
+}
+
+static weir_status connect_to(struct statements *statements, const char *file,
+                              struct weir_error *err)
+{
+    const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+    char pragma[64];
+    (void)snprintf(pragma, sizeof pragma, "PRAGMA cache_size = -%d", CACHE_KIB);
+    if (sqlite3_open_v2(file, &statements->db, flags, NULL) != SQLITE_OK ||
+        sqlite3_exec(statements->db, pragma, NULL, NULL, NULL) != SQLITE_OK) {
+        return fail_sqlite(statements, err);
+    }
+    return WEIR_OK;
+}
+
+static size_t count_rows(sqlite3_stmt *statement)
+{
+    size_t rows = 0;
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        rows++;
+    }
+    (void)sqlite3_reset(statement);
+    return rows;
+}
+
+/* Of the SELECTs seen, prepares the one that gives the read's rows. */
+static weir_status prepare_rows(struct statements *statements, const struct read_plan *plan,
+                                sqlite3_stmt **prepared, struct weir_error *err)
+{
+    for (size_t i = 0; i < seen.n; i++) {
+        sqlite3_stmt *statement = NULL;
+        if (strncmp(seen.sql[i], "SELECT ", 7) != 0) {
+            continue;  // settings of a connection that was opened for the read
+        }
+        if (sqlite3_prepare_v2(statements->db, seen.sql[i], -1, &statement, NULL) != SQLITE_OK) {
+            return fail_sqlite(statements, err);
+        }
+        if (count_rows(statement) == plan->rows) {
+            *prepared = statement;
+            return WEIR_OK;
+        }
+        (void)sqlite3_finalize(statement);
+    }
+    return weir_fail(err, WEIR_BACKEND_ERROR,
+                     "none of the %zu statements that the store runs for a read gives its %zu rows",
+                     seen.n, plan->rows);
+}
+
+static enum read_column column_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum read_column column;
+    } columns[] = {
+        {"id", READ_COLUMN_ID},
+        {"name", READ_COLUMN_STREAM},
+        {"type", READ_COLUMN_TYPE},
+        {"data", READ_COLUMN_DATA},
+        {"metadata", READ_COLUMN_METADATA},
+        {"position", READ_COLUMN_POSITION},
+        {"global_position", READ_COLUMN_GLOBAL_POSITION},
+        {"time_us", READ_COLUMN_TIME},
+    };
+    for (size_t i = 0; i < WEIR_COUNTOF(columns); i++) {
+        if (strcmp(columns[i].name, name) == 0) {
+            return columns[i].column;
+        }
+    }
+    return READ_COLUMN_OTHER;
+}
+
+static weir_status learn_columns(struct read_plan *plan, struct weir_error *err)
+{
+    plan->columns_n = sqlite3_column_count(plan->statements[0]);
+    if (plan->columns_n > READ_COLUMNS_MAX) {
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the store reads more than %d columns",
+                         READ_COLUMNS_MAX);
+    }
+    for (int c = 0; c < plan->columns_n; c++) {
+        plan->columns[c] = column_of(sqlite3_column_name(plan->statements[0], c));
+    }
+    return WEIR_OK;
+}
+
+static weir_status learn_read(struct statements *statements, struct dataset *dataset,
+                              struct read_plan *plan, size_t start, struct weir_error *err)
+{
+    struct sized_reader reader;
+    struct read_reply reply;
+    forget();
+    sized_reader_init(&reader, dataset->ns);
+    weir_status status = reader.base.read(&reader.base, plan, start, &reply, err);
+    nng_msg_free(reply.message);
+    sized_reader_fini(&reader);
+    if (status == WEIR_OK && seen.file == NULL) {
+        status = weir_fail(err, WEIR_BACKEND_ERROR, "the store does not read with this SQLite");
+    }
+    if (status == WEIR_OK && statements->db == NULL) {
+        status = connect_to(statements, seen.file, err);
+    }
+    return status == WEIR_OK ? prepare_rows(statements, plan, &plan->statements[start], err)
+                             : status;
+}
+
+static weir_status learn_plan(struct statements *statements, struct dataset *dataset,
+                              struct read_plan *plan, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t start = 0; status == WEIR_OK && start < READ_STARTS; start++) {
+        status = learn_read(statements, dataset, plan, start, err);
+    }
+    return status == WEIR_OK ? learn_columns(plan, err) : status;
+}
+
+static weir_status learn_all(struct statements *statements, struct dataset *dataset,
+                             struct read_plan *plans, size_t n, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t p = 0; status == WEIR_OK && p < n; p++) {
+        /* Of a read that finds nothing there is nothing to step. */
+        if (plans[p].rows > 0) {
+            status = learn_plan(statements, dataset, &plans[p], err);
+        }
+    }
+    return status;
+}
+
+weir_status statements_learn(struct statements *statements, struct dataset *dataset,
+                             const char *url, struct read_plan *plans, size_t n,
+                             struct weir_error *err)
+{
+    *statements = (struct statements){.db = NULL};
+    watch_new_connections(true);
+    weir_status status = dataset_reopen(dataset, url, err);
+    if (status == WEIR_OK) {
+        status = learn_all(statements, dataset, plans, n, err);
+    }
+    watch_new_connections(false);
+    forget();
+    return status == WEIR_OK ? dataset_reopen(dataset, url, err) : status;
+}
+
+void statements_close(struct statements *statements, struct read_plan *plans, size_t n)
+{
+    for (size_t p = 0; p < n; p++) {
+        for (size_t start = 0; start < READ_STARTS; start++) {
+            (void)sqlite3_finalize(plans[p].statements[start]);
+            plans[p].statements[start] = NULL;
+        }
+    }
+    (void)sqlite3_close(statements->db);
+    statements->db = NULL;
+}

@@ -1,0 +1,23 @@
+/* The statements that the store executes for a read, learnt by watching it: SQLite is asked to tell
+ * of every statement that runs on connections opened from now on. So the floor is always the floor
+ * of what the store does, whatever that is. Used by one thread. */
+#ifndef WEIR_BENCH_STATEMENTS_H
+#define WEIR_BENCH_STATEMENTS_H
+
+#include "bench/read/reader.h"
+
+/* A connection of its own to the file that the store reads, and what is prepared on it. */
+struct statements {
+    sqlite3 *db;
+};
+
+/* Learns and prepares the statements of all plans. The store is opened again twice: to be watched
+ * from its first connection on, and to be unwatched, which is how it is left. On failure what was
+ * prepared is still to be closed. */
+weir_status statements_learn(struct statements *statements, struct dataset *dataset,
+                             const char *url, struct read_plan *plans, size_t n,
+                             struct weir_error *err);
+
+void statements_close(struct statements *statements, struct read_plan *plans, size_t n);
+
+#endif
