@@ -1,6 +1,7 @@
 /* weir-server: reads its configuration, serves until it is told to stop, and says how it went.
  *
  * Exit status: 0 stopped in good order, 1 the store or a listener cannot be had, 2 wrong usage. */
+#include "server/notify.h"
 #include "server/server.h"
 
 #include <pthread.h>
@@ -72,7 +73,9 @@ int main(int argc, char **argv)
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
     }
     announce(server);
+    (void)weir_notify(WEIR_NOTIFY_READY);
     wait_for_end(&ends);
+    (void)weir_notify(WEIR_NOTIFY_STOPPING);
     if (!weir_server_stop(server, PATIENCE_MS)) {
         /* Threads are still at work in the store, which is safe to leave at any moment. */
         _exit(EXIT_SUCCESS);
