@@ -2,6 +2,7 @@
  * that can be configured; the rest is its payload. What passes is within the ranges that the store
  * relies on; what does not is refused with a field that the request has, a size and its limit, or a
  * record's number. */
+#include "server/check_namespace.h"
 #include "server/request_check.h"
 #include "server/server.h"
 #include "tests/fuzz/fuzz.h"
@@ -290,6 +291,32 @@ RUN(run_last_read)
     return st;
 }
 
+static bool is_object(struct weir_slice text)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_json_facts facts = {.is_object = false};
+    uint8_t *area = fuzz_copy(text, true);
+    const weir_status st = weir_json_check(text, "metadata", &facts, area, text.n, &err);
+    free(area);
+    return st == WEIR_OK && facts.is_object;
+}
+
+RUN(run_create_namespace)
+{
+    struct weir_namespace_record record;
+    const weir_status st = weir_check_create_namespace(call, (const void *)message, &record, err);
+    if (st == WEIR_OK) {
+        struct weir_error fault;
+        require(record.id.n <= (size_t)limits()->namespace_bytes);
+        require(weir_namespace_check(record.id, "namespace", &fault) == WEIR_OK);
+        require(record.description.n <= (size_t)limits()->description_bytes);
+        require(record.metadata.n <= (size_t)limits()->message_bytes);
+        require(record.metadata.p == NULL || is_object(record.metadata));
+    }
+    return st;
+}
+
 static const struct {
     const ProtobufCMessageDescriptor *type;
     weir_status (*run)(struct weir_call *call, const ProtobufCMessage *message,
@@ -301,6 +328,7 @@ static const struct {
     {&weir__v1__get_stream_messages_request__descriptor, run_stream_read},
     {&weir__v1__get_category_messages_request__descriptor, run_category_read},
     {&weir__v1__get_last_stream_message_request__descriptor, run_last_read},
+    {&weir__v1__create_namespace_request__descriptor, run_create_namespace},
 };
 
 static void run(size_t which, struct weir_slice payload)
