@@ -216,11 +216,64 @@ static void commit_run(struct run *run)
 
 /* ---- the group ---- */
 
-/* The first write that cannot be sent together with this one. */
-static struct weir_write *end_of_run(struct weir_write *first)
+/* The ids of the writes that are sent together, hashed. */
+struct id_set {
+    const struct weir_uuid **places;
+    size_t n;
+};
+
+/* False where it is there already. */
+static bool add_id(const struct pg_session *session, struct id_set *set, const struct weir_uuid *id)
 {
+    size_t at = (size_t)weir_pg_hash(session->backend, weir_slice(id->bytes, WEIR_UUID_BYTES));
+    for (at %= set->n; set->places[at] != NULL; at = (at + 1) % set->n) {
+        if (memcmp(set->places[at], id, sizeof *id) == 0) {
+            return false;
+        }
+    }
+    set->places[at] = id;
+    return true;
+}
+
+static bool add_ids(const struct pg_session *session, struct id_set *set,
+                    const struct weir_append *append)
+{
+    bool is_new = true;
+    for (size_t s = 0; s < append->n; s++) {
+        for (size_t m = 0; m < append->streams[s].n; m++) {
+            is_new = add_id(session, set, &append->streams[s].messages[m].id) && is_new;
+        }
+    }
+    return is_new;
+}
+
+static size_t count_messages(const struct weir_append *append)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < append->n; s++) {
+        n += append->streams[s].n;
+    }
+    return n;
+}
+
+/* Appends that follow each other, up to the first that brings an id again: it is judged once the
+ * one that brought it first is stored. Without memory each goes alone. */
+static struct weir_write *end_of_appends(struct pg_session *session, struct weir_write *first)
+{
+    size_t messages = 0;
+    for (const struct weir_write *w = first; w != NULL && w->kind == WEIR_WRITE_APPEND;
+         w = w->next) {
+        messages += count_messages(&w->of.append);
+    }
+    weir_arena_reset(&session->arena);
+    struct id_set set = {.n = 2 * messages + 1};
+    set.places = weir_arena_array(&session->arena, set.n, sizeof *set.places);
+    if (set.places == NULL) {
+        return first->next;
+    }
+    (void)add_ids(session, &set, &first->of.append);
     struct weir_write *w = first->next;
-    while (w != NULL && first->kind == WEIR_WRITE_APPEND && w->kind == WEIR_WRITE_APPEND) {
+    while (w != NULL && w->kind == WEIR_WRITE_APPEND && add_ids(session, &set, &w->of.append)) {
         w = w->next;
     }
     return w;
@@ -230,7 +283,9 @@ void weir_pg_commit(struct weir_session *base, struct weir_write *group)
 {
     struct pg_session *session = (struct pg_session *)base;
     for (struct weir_write *w = group; w != NULL;) {
-        struct weir_write *end = end_of_run(w);
+        struct weir_write *end = w->kind == WEIR_WRITE_APPEND && w->next != NULL
+                                     ? end_of_appends(session, w)
+                                     : w->next;
         struct run run = {.session = session,
                           .first = w,
                           .end = end,

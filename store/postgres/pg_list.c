@@ -1,6 +1,8 @@
 /* Single numbers, listings and totals. */
 #include "store/postgres/pg_int.h"
 
+enum { PREFIX_BYTES = 1100 };  // more than the longest name
+
 /* One statement of fixed text. */
 struct question {
     struct pg_session *session;
@@ -109,15 +111,39 @@ static weir_status copy_streams(const struct question *q, struct weir_arena *are
     return WEIR_OK;
 }
 
+/* The bytes of a prefix may end inside of a character, which PostgreSQL would not take as text. The
+ * first text with such a prefix has the lowest continuation bytes there are. Names are bounded, so a
+ * longer prefix has no need to be told apart from one cut there. */
+static struct weir_slice lowest_text(struct weir_slice prefix, uint8_t area[PREFIX_BYTES])
+{
+    size_t n = prefix.n < PREFIX_BYTES - 4 ? prefix.n : PREFIX_BYTES - 4;
+    memcpy(area, prefix.p, n);
+    size_t head = n;
+    while (head > 0 && n - head < 3 && (area[head - 1] & 0xc0) == 0x80) {
+        head--;
+    }
+    if (head == 0 || area[head - 1] < 0xc0) {
+        return weir_slice(area, n);
+    }
+    const uint8_t first = area[head - 1];
+    const size_t wanted = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+    for (size_t have = n - head; have < wanted; have++) {
+        area[n++] = have > 0 ? 0x80 : first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    }
+    return weir_slice(area, n);
+}
+
 weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_page_query *query,
                                  struct weir_arena *arena, struct weir_stream_info **infos,
                                  size_t *n, bool *is_more, struct weir_error *err)
 {
     struct question q;
+    uint8_t lowest[PREFIX_BYTES];
     question_init(&q, base, PG_FIXED_LIST_STREAMS);
-    weir_pg_param_slice(&q.params, or_empty(query->prefix));
+    weir_pg_param_slice(&q.params, lowest_text(or_empty(query->prefix), lowest));
     weir_pg_param_slice(&q.params, or_empty(query->after));
     weir_pg_param_int8(&q.params, (int64_t)query->limit + 1);
+    weir_pg_param_slice(&q.params, or_empty(query->prefix));
     weir_status status = ask(&q, err);
     if (status == WEIR_OK) {
         const size_t got = (size_t)PQntuples(q.result);

@@ -3,7 +3,8 @@
 
 static const char *const steps[] = {weir_pg_sql_rows_001};
 
-/* Walks from one stream to the next by the index, without touching the messages between. */
+/* Walks from one stream to the next by the index, without touching the messages between. The prefix
+ * comes twice: as the first text that can have it, and as bytes. */
 static const char list_streams[] =
     "WITH RECURSIVE walk (name, seen) AS ("
     " (SELECT s.stream_name, 1 FROM @.stored AS s"
@@ -13,11 +14,12 @@ static const char list_streams[] =
     " SELECT n.stream_name, w.seen + 1 FROM walk AS w,"
     "  LATERAL (SELECT s.stream_name FROM @.stored AS s WHERE s.stream_name > w.name"
     "           ORDER BY s.stream_name, s.position LIMIT 1) AS n"
-    " WHERE w.seen < $3::int8 AND starts_with(n.stream_name, $1))"
+    " WHERE w.seen < $3::int8"
+    "  AND substring(convert_to(n.stream_name, 'UTF8') FOR octet_length($4::bytea)) = $4)"
     " SELECT w.name, l.position, l.time FROM walk AS w,"
     "  LATERAL (SELECT s.position, s.time FROM @.stored AS s WHERE s.stream_name = w.name"
     "           ORDER BY s.position DESC LIMIT 1) AS l"
-    " WHERE starts_with(w.name, $1)";
+    " WHERE substring(convert_to(w.name, 'UTF8') FOR octet_length($4)) = $4";
 
 const struct pg_layout weir_pg_rows_layout = {
     .name = "rows",

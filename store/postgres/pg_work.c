@@ -20,6 +20,9 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
 {
     struct weir_error failure;
     weir_status status = WEIR_OK;
+    if (weir_monotonic_us() >= deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED, "the deadline passed");
+    }
     for (int attempt = 1; attempt <= WEIR_PG_ATTEMPTS; attempt++) {
         struct pg_conn *conn = NULL;
         weir_error_init(&failure);
