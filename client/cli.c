@@ -1,5 +1,6 @@
 #include "client/cli.h"
 
+#include "client/context.h"
 #include "client/json_out.h"
 
 #include <ctype.h>
@@ -28,13 +29,31 @@ static const char *environment_of(const struct cli_option *options, int key)
     return NULL;
 }
 
+static const char *from_context(const struct cli *cli, int key)
+{
+    static const struct {
+        int key;
+        enum context_setting setting;
+    } settings[] = {
+        {CLI_SERVER, CONTEXT_SERVER},       {CLI_TOKEN_FILE, CONTEXT_TOKEN_FILE},
+        {CLI_NAMESPACE, CONTEXT_NAMESPACE}, {CLI_TLS_CA, CONTEXT_TLS_CA},
+        {CLI_TLS_CERT, CONTEXT_TLS_CERT},   {CLI_TLS_KEY, CONTEXT_TLS_KEY},
+    };
+    for (size_t i = 0; cli->context != NULL && i < WEIR_COUNTOF(settings); i++) {
+        if (settings[i].key == key) {
+            return cli->context->settings[settings[i].setting];
+        }
+    }
+    return NULL;
+}
+
 const char *cli_text(const struct cli *cli, int key)
 {
-    const char *given = cli_given(&cli->values, key);
-    if (given == NULL) {
-        given = environment_of(cli_common_options, key);
+    const char *text = cli_given(&cli->values, key);
+    if (text == NULL) {
+        text = environment_of(cli_common_options, key);
     }
-    return given;
+    return text == NULL ? from_context(cli, key) : text;
 }
 
 bool cli_flag(const struct cli *cli, int key)
@@ -157,10 +176,10 @@ static char *first_line(const char *path)
     return copy;
 }
 
-static int read_token_file(struct cli *cli, const char *path)
+int cli_read_token(const struct cli *cli, const char *path, char **token)
 {
-    cli->token = first_line(path);
-    if (cli->token == NULL) {
+    *token = first_line(path);
+    if (*token == NULL) {
         return cli_broken(cli, "", "no token in '%s': %s", path,
                           errno == 0 ? "it is empty" : strerror(errno));
     }
@@ -173,7 +192,7 @@ static int find_token(struct cli *cli)
 {
     const char *path = cli_given(&cli->values, CLI_TOKEN_FILE);
     if (path != NULL) {
-        return read_token_file(cli, path);
+        return cli_read_token(cli, path, &cli->token);
     }
     const char *token = getenv("WEIR_TOKEN");
     if (token != NULL && token[0] != '\0') {
@@ -182,10 +201,46 @@ static int find_token(struct cli *cli)
     }
     path = cli_text(cli, CLI_TOKEN_FILE);
     if (path != NULL) {
-        return read_token_file(cli, path);
+        return cli_read_token(cli, path, &cli->token);
     }
     cli->token = first_line(default_token_file);
     return CLI_DONE;
+}
+
+/* ---- the context ---- */
+
+/* The current context gives way where a server is named: its token is meant for its own server. */
+static int find_context(struct cli *cli)
+{
+    const char *name = cli_text(cli, CLI_CONTEXT);
+    if (name == NULL && cli_text(cli, CLI_SERVER) != NULL) {
+        return CLI_DONE;
+    }
+    cli->contexts = calloc(1, sizeof *cli->contexts);
+    if (cli->contexts == NULL) {
+        return cli_broken(cli, "", "out of memory");
+    }
+    if (contexts_load(cli->contexts, &cli->err) != WEIR_OK) {
+        return cli_broken(cli, "", "%s", cli->err.text);
+    }
+    if (name == NULL) {
+        name = cli->contexts->current;
+    }
+    cli->context = name == NULL ? NULL : contexts_find(cli->contexts, name);
+    if (name != NULL && cli->context == NULL) {
+        return cli_usage(cli, "there is no context '%s'", name);
+    }
+    return CLI_DONE;
+}
+
+void cli_free(struct cli *cli)
+{
+    weir_client_close(cli->client);
+    free(cli->token);
+    if (cli->contexts != NULL) {
+        contexts_free(cli->contexts);
+        free(cli->contexts);
+    }
 }
 
 /* ---- the server ---- */
@@ -209,11 +264,15 @@ static int take_timeout(struct cli *cli, uint32_t *timeout_ms)
 int cli_connect(struct cli *cli)
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    int status = find_context(cli);
+    if (status != CLI_DONE) {
+        return status;
+    }
     options.url = cli_text(cli, CLI_SERVER);
     options.tls_ca_file = cli_text(cli, CLI_TLS_CA);
     options.tls_cert_file = cli_text(cli, CLI_TLS_CERT);
     options.tls_key_file = cli_text(cli, CLI_TLS_KEY);
-    int status = take_timeout(cli, &options.timeout_ms);
+    status = take_timeout(cli, &options.timeout_ms);
     if (status == CLI_DONE) {
         status = find_token(cli);
     }

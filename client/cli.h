@@ -8,17 +8,23 @@
 #include "client/cli_options.h"
 #include "client/weir.h"
 
+struct context;
+struct contexts;
+
 struct cli {
     struct cli_values values;
     struct weir_client *client;     // after cli_connect
     struct weir_call_options call;  // for every call: namespace and time limit
     struct weir_error err;          // of the last call
     char *token;                    // NULL if there is none
+    struct contexts *contexts;      // after cli_connect; NULL if none were needed
+    const struct context *context;  // the one in force, NULL if none
 };
 
 /* ---- options, with their types ---- */
 
-/* The option's value or that of its environment variable; NULL if neither is given. */
+/* The option's value, that of its environment variable or, after cli_connect, that of the context;
+ * NULL if it is given nowhere. */
 const char *cli_text(const struct cli *cli, int key);
 bool cli_flag(const struct cli *cli, int key);
 
@@ -44,6 +50,13 @@ int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((for
  * or the defaults. CLI_DONE, or another status after saying why. */
 int cli_connect(struct cli *cli);
 
+/* Closes the client and frees what the struct holds. */
+void cli_free(struct cli *cli);
+
+/* Reads the first line of a file of the user's, which holds a token; freed by the caller. CLI_DONE,
+ * or CLI_REFUSED after saying why not. */
+int cli_read_token(const struct cli *cli, const char *path, char **token);
+
 /* Says on standard error what cli->err holds: the reason code, the text, the details. Returns
  * CLI_UNREACHABLE where no answer came from a server, else CLI_REFUSED. */
 int cli_failed(const struct cli *cli);
@@ -62,12 +75,32 @@ int cli_flush(const struct cli *cli);
 
 /* ---- the commands ---- */
 
+int cmd_call(struct cli *cli);
+int cmd_categories(struct cli *cli);
 int cmd_category(struct cli *cli);
+int cmd_chunks_compress(struct cli *cli);
+int cmd_chunks_drop(struct cli *cli);
+int cmd_chunks_list(struct cli *cli);
+int cmd_context_add(struct cli *cli);
+int cmd_context_list(struct cli *cli);
+int cmd_context_remove(struct cli *cli);
+int cmd_context_use(struct cli *cli);
+int cmd_describe(struct cli *cli);
+int cmd_export(struct cli *cli);
 int cmd_health(struct cli *cli);
 int cmd_import(struct cli *cli);
 int cmd_info(struct cli *cli);
 int cmd_last(struct cli *cli);
+int cmd_list(struct cli *cli);
+int cmd_namespace_clear(struct cli *cli);
+int cmd_namespace_create(struct cli *cli);
+int cmd_namespace_delete(struct cli *cli);
+int cmd_namespace_list(struct cli *cli);
+int cmd_namespace_rotate(struct cli *cli);
+int cmd_namespace_show(struct cli *cli);
 int cmd_read(struct cli *cli);
+int cmd_stats(struct cli *cli);
+int cmd_streams(struct cli *cli);
 int cmd_subscribe(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_write(struct cli *cli);

@@ -16,6 +16,10 @@
 static const char *const format_words[] = {"json", "text", NULL};
 
 const struct cli_option cli_common_options[] = {
+    {CLI_CONTEXT, "context", "NAME", "WEIR_CONTEXT",
+     "Server and token file that 'weir context add' has kept under this name (default: the current "
+     "context, unless --server or WEIR_SERVER is given)",
+     NULL},
     {CLI_SERVER, "server", "URL", "WEIR_SERVER",
      "Server to talk to: tcp://, ipc://, tls+tcp:// or ws:// (default " WEIR_DEFAULT_URL ")", NULL},
     {CLI_TOKEN_FILE, "token-file", "FILE", "WEIR_TOKEN_FILE",
@@ -93,6 +97,40 @@ static const struct cli_option subscribe_options[] = {
     FLAG(CLI_REPLAY, "replay", "With --durable and --exec: try the parked messages again and end"),
     END};
 
+static const struct cli_option streams_options[] = {
+    VALUE(CLI_PREFIX, "prefix", "TEXT", "Only streams whose names begin with TEXT"),
+    VALUE(CLI_LIMIT, "limit", "N", "At most N streams, or 'all' (default)"), END};
+
+static const struct cli_option namespace_list_options[] = {
+    VALUE(CLI_LIMIT, "limit", "N", "At most N namespaces, or 'all' (default)"), END};
+
+static const struct cli_option namespace_create_options[] = {
+    VALUE(CLI_DESCRIPTION, "description", "TEXT", "What it is for"),
+    VALUE(CLI_METADATA, "metadata", "JSON", "A JSON object to keep with it"),
+    VALUE(CLI_NEW_TOKEN_FILE, "new-token-file", "FILE",
+          "File whose first line is to be its token (default: a new one)"),
+    END};
+
+static const struct cli_option namespace_rotate_options[] = {
+    VALUE(CLI_NEW_TOKEN_FILE, "new-token-file", "FILE",
+          "File whose first line is to be the token (default: a new one)"),
+    END};
+
+static const struct cli_option namespace_delete_options[] = {
+    FLAG(CLI_FORCE, "force", "Also where it is 'default'"), END};
+
+static const struct cli_option confirm_options[] = {
+    VALUE(CLI_CONFIRM, "confirm", "NAME", "The namespace's name once more"), END};
+
+static const struct cli_option export_options[] = {
+    VALUE(CLI_CATEGORY, "category", "NAME", "Only this category; may be repeated"),
+    VALUE(CLI_SINCE, "since", "TIME", "Only messages of this time or later"),
+    VALUE(CLI_UNTIL, "until", "TIME", "Only messages before this time"),
+    FLAG(CLI_GZIP, "gzip", "Compress"),
+    VALUE(CLI_OUTPUT_FILE, "output", "FILE",
+          "Write to FILE, which appears when it is whole (default: standard output)"),
+    END};
+
 const struct cli_command cli_commands[] = {
     {"write", "STREAM TYPE [DATA]", "Write messages to a stream",
      "DATA is JSON; without it the message has no data. DATA - reads standard input: one JSON "
@@ -140,6 +178,35 @@ const struct cli_command cli_commands[] = {
      "Example:\n"
      "  weir subscribe --category account --group 0/2 --durable mailer --exec ./mail.sh",
      cmd_subscribe, subscribe_options, 0, 0},
+    {"streams", "", "List streams", "In bytewise order of their names, with their versions.",
+     cmd_streams, streams_options, 0, 0},
+    {"categories", "", "List categories",
+     "In bytewise order of their names, with how many streams and messages they have.",
+     cmd_categories, NULL, 0, 0},
+    {"namespace create", "NAME", "Create a namespace",
+     "Prints its token, which is told only now. Needs the admin token.", cmd_namespace_create,
+     namespace_create_options, 1, 1},
+    {"namespace delete", "NAME", "Delete a namespace with everything in it",
+     "Its token is dead at once.", cmd_namespace_delete, namespace_delete_options, 1, 1},
+    {"namespace show", "[NAME]", "Describe a namespace",
+     "NAME is that of the token where it is not given.", cmd_namespace_show, NULL, 0, 1},
+    {"namespace list", "", "List namespaces", "Needs the admin token.", cmd_namespace_list,
+     namespace_list_options, 0, 0},
+    {"namespace rotate-token", "[NAME]", "Replace a namespace's token",
+     "Prints the new one; the old one is dead at once. NAME is that of the token where it is not "
+     "given.",
+     cmd_namespace_rotate, namespace_rotate_options, 0, 1},
+    {"namespace clear", "NAME", "Remove all messages of a namespace",
+     "The namespace, its token and its counter of global positions stay.", cmd_namespace_clear,
+     confirm_options, 1, 1},
+    {"export", "", "Write messages to a file",
+     "Writes the messages that there are now, in the order of their global positions, as lines "
+     "that "
+     "'weir import' reads. Messages written meanwhile are not among them, and none before them is "
+     "missing. TIME is as in 2025-01-15T10:00:00Z, or a day as in 2025-01-15.\n\n"
+     "Example:\n"
+     "  weir export --category account --since 2025-01-01 --gzip --output account.ndjson.gz",
+     cmd_export, export_options, 0, 0},
     {"import", "[FILE]", "Store messages that already have positions",
      "Reads lines as 'weir read' prints them, from FILE or standard input, plain or gzip, and "
      "stores "
@@ -151,4 +218,43 @@ const struct cli_command cli_commands[] = {
      "Exit status 1 where its store does not answer.", cmd_health, NULL, 0, 0},
     {"info", "", "Show the server's versions and backend", "It takes no token.", cmd_info, NULL, 0,
      0},
+    {"stats", "", "Show the server's counters and latencies",
+     "The numbers of its /metrics. Needs the admin token.", cmd_stats, NULL, 0, 0},
+    {"chunks list", "", "List the chunks of a TimescaleDB store", "Needs the admin token.",
+     cmd_chunks_list, NULL, 0, 0},
+    {"chunks compress", "AGE", "Compress chunks that are older",
+     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token.",
+     cmd_chunks_compress, NULL, 1, 1},
+    {"chunks drop", "AGE", "Drop chunks that are older, with their messages",
+     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token.",
+     cmd_chunks_drop, confirm_options, 1, 1},
+    {"context add", "NAME", "Keep a server and its token file under a name",
+     "Keeps --server, --token-file, --namespace and the --tls options of this command line. The "
+     "first "
+     "context is the current one at once.\n\n"
+     "Example:\n"
+     "  weir context add prod --server tls+tcp://weir.example.org:7117 --token-file ~/prod.token",
+     cmd_context_add, NULL, 1, 1},
+    {"context list", "", "List contexts",
+     "They are kept in weir/contexts.json under the user's "
+     "configuration directory.",
+     cmd_context_list, NULL, 0, 0},
+    {"context use", "NAME", "Make a context the current one",
+     "Its server and token file then stand in for options that are not given.", cmd_context_use,
+     NULL, 1, 1},
+    {"context remove", "NAME", "Forget a context", "Its token file stays.", cmd_context_remove,
+     NULL, 1, 1},
+    {"list", "[SERVICE]", "List the methods of the server's interface",
+     "From the interface that this program was built with.", cmd_list, NULL, 0, 1},
+    {"describe", "NAME", "Describe a method or message of the interface",
+     "NAME is a method (GetStreamMessages, MessageStore/GetStreamMessages) or a message.",
+     cmd_describe, NULL, 1, 1},
+    {"call", "METHOD [JSON]", "Call any method",
+     "JSON is the request, an object with the names of the .proto files (default {}); - reads it "
+     "from "
+     "standard input. Prints the response in the same form. Fields of type bytes, which hold JSON "
+     "texts, are given as JSON.\n\n"
+     "Example:\n"
+     "  weir call GetStreamMessages '{\"stream_name\": \"account-1\", \"batch_size\": 1}'",
+     cmd_call, NULL, 1, 2},
     END};

@@ -20,8 +20,7 @@ enum cli_exit {
 
 /* How an option is told from the others; one that has a short form is its letter. */
 enum cli_key {
-    CLI_ADMIN = 256,
-    CLI_ALL,
+    CLI_ALL = 256,
     CLI_ATTEMPTS,
     CLI_BACKWARD,
     CLI_BATCH,

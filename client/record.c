@@ -1,6 +1,7 @@
 #include "client/record.h"
 
 #include "client/json_out.h"
+#include "client/json_walk.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/time_text.h"
@@ -64,141 +65,6 @@ void record_write_written(FILE *out, const char *stream, const char *type,
     put_positions(out, written->position, written->global_position);
     put_time(out, written->time_us);
     (void)fputs(is_duplicate ? ",\"duplicate\":true}\n" : "}\n", out);
-}
-
-/* ---- taking an object apart ---- */
-
-static void skip_blanks(struct weir_slice text, size_t *at)
-{
-    while (*at < text.n && (text.p[*at] == ' ' || text.p[*at] == '\t' || text.p[*at] == '\n' ||
-                            text.p[*at] == '\r')) {
-        (*at)++;
-    }
-}
-
-/* Past the string that begins at *at. */
-static bool skip_string(struct weir_slice text, size_t *at)
-{
-    if (*at >= text.n || text.p[*at] != '"') {
-        return false;
-    }
-    for (size_t i = *at + 1; i < text.n; i++) {
-        if (text.p[i] == '\\') {
-            i++;
-        } else if (text.p[i] == '"') {
-            *at = i + 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_value_end(uint8_t c)
-{
-    return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* Past an array or object: brackets are only counted, the value is checked as JSON afterwards. */
-static bool skip_nested(struct weir_slice text, size_t *at)
-{
-    size_t depth = 0;
-    while (*at < text.n) {
-        const uint8_t c = text.p[*at];
-        if (c == '"') {
-            if (!skip_string(text, at)) {
-                return false;
-            }
-            continue;
-        }
-        (*at)++;
-        if (c == '{' || c == '[') {
-            depth++;
-        } else if ((c == '}' || c == ']') && --depth == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool skip_value(struct weir_slice text, size_t *at)
-{
-    if (*at >= text.n) {
-        return false;
-    }
-    const uint8_t c = text.p[*at];
-    if (c == '"') {
-        return skip_string(text, at);
-    }
-    if (c == '{' || c == '[') {
-        return skip_nested(text, at);
-    }
-    const size_t start = *at;
-    while (*at < text.n && !is_value_end(text.p[*at])) {
-        (*at)++;
-    }
-    return *at > start;
-}
-
-static const char *take_member(struct weir_slice text, size_t *at, struct weir_slice *key,
-                               struct weir_slice *value)
-{
-    skip_blanks(text, at);
-    const size_t key_at = *at;
-    if (!skip_string(text, at)) {
-        return "a member has no name";
-    }
-    *key = weir_slice(text.p + key_at, *at - key_at);
-    skip_blanks(text, at);
-    if (*at >= text.n || text.p[*at] != ':') {
-        return "a member has no ':'";
-    }
-    (*at)++;
-    skip_blanks(text, at);
-    const size_t value_at = *at;
-    if (!skip_value(text, at)) {
-        return "a member has no value";
-    }
-    *value = weir_slice(text.p + value_at, *at - value_at);
-    return NULL;
-}
-
-/* The end of the object must be the end of the text. */
-static const char *end_object(struct weir_slice text, size_t at)
-{
-    skip_blanks(text, &at);
-    return at == text.n ? NULL : "text follows the object";
-}
-
-bool record_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
-                        struct weir_slice *value, const char **fault)
-{
-    const bool is_first = *at == 0;
-    *fault = NULL;
-    skip_blanks(text, at);
-    const uint8_t c = *at < text.n ? text.p[*at] : 0;
-    if (is_first && c != '{') {
-        *fault = "no JSON object";
-        return false;
-    }
-    if (!is_first && c == '}') {
-        *fault = end_object(text, *at + 1);
-        return false;
-    }
-    if (!is_first && c != ',') {
-        *fault = "a member is not followed by ',' or '}'";
-        return false;
-    }
-    (*at)++;
-    if (is_first) {
-        size_t end = *at;
-        skip_blanks(text, &end);
-        if (end < text.n && text.p[end] == '}') {
-            *fault = end_object(text, end + 1);
-            return false;
-        }
-    }
-    *fault = take_member(text, at, key, value);
-    return *fault == NULL;
 }
 
 /* ---- reading ---- */
@@ -320,7 +186,7 @@ static weir_status take_members(struct reading *r, struct weir_slice line)
     struct weir_slice key;
     struct weir_slice value;
     const char *fault = NULL;
-    while (record_next_member(line, &at, &key, &value, &fault)) {
+    while (json_next_member(line, &at, &key, &value, &fault)) {
         const weir_status st = keep_member(r, key, value);
         if (st != WEIR_OK) {
             return st;

@@ -30,11 +30,4 @@ void record_write_written(FILE *out, const char *stream, const char *type,
 weir_status record_parse(struct weir_slice line, bool is_eventodb, struct weir_arena *arena,
                          Weir__V1__ImportedMessage *message, struct weir_error *err);
 
-/* Walks the members of a JSON object: start with *at = 0. Gives the raw text of the key, with its
- * quotes, and of the value; neither has been checked beyond where it ends, so that a value may be
- * nested as deeply as a value may be although it stands in an object. False at the end, with *fault
- * NULL, and where the text is no object, with *fault saying why. */
-bool record_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
-                        struct weir_slice *value, const char **fault);
-
 #endif

@@ -1,8 +1,6 @@
 /* The command line program. */
 #include "client/cli.h"
 
-#include <stdlib.h>
-
 static int check_words(const struct cli *cli, const struct cli_option *options)
 {
     for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
@@ -33,8 +31,7 @@ int main(int argc, char **argv)
     if (status == CLI_DONE) {
         status = cli.values.command->run(&cli);
     }
-    weir_client_close(cli.client);
-    free(cli.token);
+    cli_free(&cli);
     const int flushed = cli_flush(&cli);
     return status == CLI_DONE ? flushed : status;
 }

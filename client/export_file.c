@@ -1,0 +1,201 @@
+#include "client/export_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { GZ_BUFFER_BYTES = 256 << 10 };
+
+struct export_file {
+    gzFile gz;
+    int fd;      // a second descriptor of the file, for fsync; -1 for standard output
+    char *path;  // where it will be; NULL for standard output
+};
+
+/* The file to remove when the program is ended by a signal; empty: none. Written only while those
+ * signals are blocked. */
+static char temporary[PATH_MAX];
+
+static void on_signal(int number)
+{
+    if (temporary[0] != '\0') {
+        (void)unlink(temporary);
+    }
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void ending_signals(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGHUP);
+}
+
+static void remember_temporary(const char *path)
+{
+    sigset_t set;
+    sigset_t before;
+    ending_signals(&set);
+    (void)sigprocmask(SIG_BLOCK, &set, &before);
+    (void)snprintf(temporary, sizeof temporary, "%s", path);
+    const struct sigaction action = {.sa_handler = path[0] == '\0' ? SIG_DFL : on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* A new file beside `path`, with the permissions that a new file has. */
+static int open_temporary(const char *path)
+{
+    char name[PATH_MAX];
+    const int n = snprintf(name, sizeof name, "%s.XXXXXX", path);
+    if (n < 0 || (size_t)n >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    const int fd = mkstemp(name);
+    if (fd < 0) {
+        return -1;
+    }
+    remember_temporary(name);
+    const mode_t mask = umask(0);
+    (void)umask(mask);
+    (void)fchmod(fd, 0666 & ~mask);
+    return fd;
+}
+
+static gzFile open_gz(int fd, bool is_gzip)
+{
+    const int own = dup(fd);
+    if (own < 0) {
+        return NULL;
+    }
+    /* "T": zlib passes the bytes on as they are. */
+    gzFile gz = gzdopen(own, is_gzip ? "wb" : "wbT");
+    if (gz == NULL) {
+        (void)close(own);
+        errno = ENOMEM;
+    } else {
+        (void)gzbuffer(gz, GZ_BUFFER_BYTES);
+    }
+    return gz;
+}
+
+static void remove_temporary(void)
+{
+    if (temporary[0] != '\0') {
+        (void)unlink(temporary);
+        remember_temporary("");
+    }
+}
+
+struct export_file *export_file_open(const char *path, bool is_gzip)
+{
+    struct export_file *file = calloc(1, sizeof *file);
+    char *copy = path == NULL ? NULL : strdup(path);
+    if (file == NULL || (path != NULL && copy == NULL)) {
+        free(copy);
+        free(file);
+        errno = ENOMEM;
+        return NULL;
+    }
+    file->path = copy;
+    file->fd = path == NULL ? -1 : open_temporary(path);
+    if (path == NULL || file->fd >= 0) {
+        file->gz = open_gz(path == NULL ? STDOUT_FILENO : file->fd, is_gzip);
+    }
+    if (file->gz == NULL) {
+        const int failure = errno;
+        export_file_abandon(file);
+        errno = failure;
+        return NULL;
+    }
+    return file;
+}
+
+/* zlib tells of a failed write by errno. */
+bool export_file_write(struct export_file *file, const void *bytes, size_t n)
+{
+    while (n > 0) {
+        const unsigned part = n > 1 << 20 ? 1 << 20 : (unsigned)n;
+        errno = 0;
+        if (gzwrite(file->gz, bytes, part) != (int)part) {
+            errno = errno == 0 ? EIO : errno;
+            return false;
+        }
+        bytes = (const char *)bytes + part;
+        n -= part;
+    }
+    return true;
+}
+
+/* The name is on disk when the directory is. */
+static bool sync_directory(const char *path)
+{
+    char copy[PATH_MAX];
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    const bool is_synced = fsync(fd) == 0;
+    (void)close(fd);
+    return is_synced;
+}
+
+static bool close_gz(struct export_file *file)
+{
+    errno = 0;
+    const bool is_closed = gzclose(file->gz) == Z_OK;
+    file->gz = NULL;
+    if (!is_closed && errno == 0) {
+        errno = EIO;
+    }
+    return is_closed;
+}
+
+bool export_file_finish(struct export_file *file)
+{
+    /* In this order: what gzip still holds, the bytes, the name. */
+    bool is_done = close_gz(file);
+    if (is_done && file->path != NULL) {
+        is_done = fsync(file->fd) == 0 && rename(temporary, file->path) == 0;
+        if (is_done) {
+            remember_temporary("");
+            is_done = sync_directory(file->path);
+        }
+    }
+    const int failure = errno;
+    export_file_abandon(file);
+    errno = failure;
+    return is_done;
+}
+
+void export_file_abandon(struct export_file *file)
+{
+    if (file == NULL) {
+        return;
+    }
+    if (file->gz != NULL) {
+        (void)gzclose(file->gz);
+    }
+    if (file->fd >= 0) {
+        (void)close(file->fd);
+    }
+    if (file->path != NULL) {
+        remove_temporary();
+    }
+    free(file->path);
+    free(file);
+}

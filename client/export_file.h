@@ -1,0 +1,25 @@
+/* Where an export goes: standard output, or a file that appears only when it is whole. Plain or
+ * gzip. */
+#ifndef WEIR_CLIENT_EXPORT_FILE_H
+#define WEIR_CLIENT_EXPORT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct export_file;
+
+/* `path` NULL is standard output. The bytes go to a file of another name beside `path`. NULL with
+ * the reason in errno. One export file at a time: a signal that ends the program removes it. */
+struct export_file *export_file_open(const char *path, bool is_gzip);
+
+/* False with the reason in errno where it cannot be written. */
+bool export_file_write(struct export_file *file, const void *bytes, size_t n);
+
+/* Ends gzip, writes all to disk and gives the file its name. False with the reason in errno; then
+ * there is no file. Frees `file`. */
+bool export_file_finish(struct export_file *file);
+
+/* Removes what has been written. Frees `file`; NULL is allowed. */
+void export_file_abandon(struct export_file *file);
+
+#endif
