@@ -9,6 +9,10 @@
 
 #include "weir/base/slice.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What stands before the first '-'; the whole name where there is none. Never absent for a present
  * name. */
 struct weir_slice weir_name_category(struct weir_slice name);
@@ -43,5 +47,9 @@ int64_t weir_hash_member(int64_t hash, int64_t size);
 /* The member of a group of `size` that a stream belongs to; -1 where it has no id (then: nobody).
  */
 int64_t weir_name_member(struct weir_slice name, int64_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include "weir/base/slice.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { WEIR_TIME_TEXT = 27 };
 
 /* "2025-01-15T10:00:00.123456Z" and a NUL. Only for years 0000..9999; false otherwise. */
@@ -22,5 +26,9 @@ bool weir_time_or_date_parse(struct weir_slice text, int64_t *time_us);
 /* Microseconds since 1970-01-01T00:00:00Z, and of a clock that never goes back. */
 int64_t weir_now_us(void);
 int64_t weir_monotonic_us(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "weir/base/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     WEIR_NAMESPACE_MAX_BYTES = 128,
     WEIR_TOKEN_MAX_BYTES = 3 + (WEIR_NAMESPACE_MAX_BYTES * 4 + 2) / 3 + 1 + 64,
@@ -43,5 +47,9 @@ bool weir_token_hash_equal(const struct weir_token_hash *a, const struct weir_to
 
 /* 32..256 printable ASCII bytes without blanks. */
 bool weir_admin_token_is_valid(struct weir_slice token);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "weir/base/slice.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { WEIR_UUID_BYTES = 16, WEIR_UUID_TEXT = 36 };
 
 struct weir_uuid {
@@ -22,5 +26,9 @@ void weir_uuid_format(const struct weir_uuid *id, char text[WEIR_UUID_TEXT + 1])
  * Thread-safe, and safe to use on both sides of a fork(). Blocks only as getrandom does. False
  * where the system gives no random bytes, *id then unchanged. */
 bool weir_uuid_make_v7(struct weir_uuid *id);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
