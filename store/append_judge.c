@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 enum {
-    NAME_SHOWN_BYTES = 200,     // of a stream's name, in texts for people
+    NAME_SHOWN_BYTES = 200,  // of a stream's name, in texts for people
     EXPECTED_BYTES = 24,
     CONFLICT_REST_BYTES = 128,  // three keys with their numbers, two values
     KEY_BYTES = 40
@@ -38,8 +38,8 @@ static weir_status is_same_json(struct weir_slice a, struct weir_slice b, bool *
     return weir_json_equal(a, b, is_same, err);
 }
 
-weir_status weir_message_is_same(const struct weir_new_message *message,
-                                 const struct weir_row *row, bool *is_same, struct weir_error *err)
+weir_status weir_message_is_same(const struct weir_new_message *message, const struct weir_row *row,
+                                 bool *is_same, struct weir_error *err)
 {
     *is_same = weir_slice_equal(message->type, row->type);
     weir_status status = WEIR_OK;
@@ -164,24 +164,22 @@ bool weir_refuse_versions(struct weir_write *write, const int64_t *versions)
 
 /* ---- is it a retry? ---- */
 
-/* What the ids of an append say. */
-struct finding {
-    size_t messages;
-    size_t found;
-    bool is_consecutive;  // each stream's messages stand one after the other
-    bool is_same;         // every one found is the message of the append
-    const struct weir_row *telling;  // the one to be reported, with its id
-};
+void weir_retry_begin(struct weir_retry *retry)
+{
+    *retry = (struct weir_retry){.is_consecutive = true, .is_same = true};
+    weir_error_init(&retry->telling);
+}
 
 static bool is_next(const struct weir_written *before, const struct weir_row *row)
 {
     return row->position == before->position + 1 && row->global_position > before->global_position;
 }
 
-static void look_at(struct weir_write *write, const struct weir_stream_append *part, size_t m,
-                    const struct weir_row *row, struct finding *finding)
+void weir_retry_look(struct weir_retry *retry, struct weir_write *write,
+                     const struct weir_stream_append *part, size_t m, const struct weir_row *row)
 {
-    finding->messages++;
+    const bool is_whole = retry->found == retry->messages;
+    retry->messages++;
     if (row == NULL) {
         return;
     }
@@ -189,15 +187,15 @@ static void look_at(struct weir_write *write, const struct weir_stream_append *p
     if (is_same) {
         (void)weir_message_is_same(&part->messages[m], row, &is_same, write->err);
     }
-    finding->is_consecutive =
-        finding->is_consecutive && (m == 0 || is_next(&part->written[m - 1], row));
+    retry->is_consecutive =
+        retry->is_consecutive && is_whole && (m == 0 || is_next(&part->written[m - 1], row));
     /* The first one that is another message is the one reported; else, in a mixture, the first. */
-    if (finding->found == 0 || (finding->is_same && !is_same)) {
-        finding->telling = row;
+    if (retry->found == 0 || (retry->is_same && !is_same)) {
+        weir_fail_id(&retry->telling, &part->messages[m].id, row);
     }
-    finding->is_same = finding->is_same && is_same;
-    finding->found++;
-    part->written[m] = (struct weir_written){.id = row->id,
+    retry->is_same = retry->is_same && is_same;
+    retry->found++;
+    part->written[m] = (struct weir_written){.id = part->messages[m].id,
                                              .position = row->position,
                                              .global_position = row->global_position,
                                              .time_us = row->time_us};
@@ -205,7 +203,7 @@ static void look_at(struct weir_write *write, const struct weir_stream_append *p
 
 /* Every expectation must have admitted the messages where they stand: the version before them is
  * judged. Checks of streams that are not written are not judged again. */
-static void settle(struct weir_write *write, const int64_t *versions)
+static void admit(struct weir_write *write, const int64_t *versions)
 {
     struct weir_append *append = &write->of.append;
     bool failed[WEIR_WRITE_STREAMS_MAX] = {false};
@@ -217,25 +215,32 @@ static void settle(struct weir_write *write, const int64_t *versions)
     append->is_duplicate = !weir_fail_versions(write, failed, versions);
 }
 
+void weir_retry_settle(const struct weir_retry *retry, struct weir_write *write,
+                       const int64_t *versions)
+{
+    if (write->err->status != WEIR_OK) {
+        return;
+    }
+    if (retry->found < retry->messages || !retry->is_same || !retry->is_consecutive) {
+        weir_error_copy(write->err, &retry->telling);
+        return;
+    }
+    admit(write, versions);
+}
+
 void weir_judge_retry(struct weir_write *write, const struct weir_row *const *stored,
                       const int64_t *versions)
 {
     const struct weir_append *append = &write->of.append;
-    struct finding finding = {.is_consecutive = true, .is_same = true};
+    struct weir_retry retry;
+    weir_retry_begin(&retry);
     size_t k = 0;
     for (size_t s = 0; s < append->n; s++) {
         for (size_t m = 0; m < append->streams[s].n; m++, k++) {
-            look_at(write, &append->streams[s], m, stored[k], &finding);
+            weir_retry_look(&retry, write, &append->streams[s], m, stored[k]);
         }
     }
-    if (write->err->status != WEIR_OK) {
-        return;
-    }
-    if (finding.found < finding.messages || !finding.is_same || !finding.is_consecutive) {
-        weir_fail_id(write->err, &finding.telling->id, finding.telling);
-        return;
-    }
-    settle(write, versions);
+    weir_retry_settle(&retry, write, versions);
 }
 
 /* ---- ids within an append ---- */

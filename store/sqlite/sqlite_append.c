@@ -1,23 +1,10 @@
 #include "store/sqlite/sqlite_write.h"
 
+#include "store/append_judge.h"
+
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
-
-bool weir_sqlite_is_met(const struct weir_expectation *expectation, int64_t version)
-{
-    switch (expectation->kind) {
-    case WEIR_EXPECT_ANY:
-        return true;
-    case WEIR_EXPECT_EXACT:
-        return version == expectation->version;
-    case WEIR_EXPECT_NO_STREAM:
-        return version == -1;
-    case WEIR_EXPECT_STREAM_EXISTS:
-        return version >= 0;
-    }
-    return false;
-}
 
 static int find_streams(struct sqlite_session *session, const struct weir_append *append,
                         struct append_streams *known)
@@ -42,7 +29,8 @@ static bool may_append(const struct sqlite_group *group, const struct weir_appen
     for (size_t s = 0; s < append->n; s++) {
         const struct weir_stream_append *part = &append->streams[s];
         const int64_t version = known->streams[s]->version;
-        if (!weir_sqlite_is_met(&part->expectation, version) || !is_room(version + 1, part->n)) {
+        if (!weir_expectation_is_met(&part->expectation, version) ||
+            !is_room(version + 1, part->n)) {
             return false;
         }
         messages += part->n;

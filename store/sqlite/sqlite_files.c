@@ -231,18 +231,30 @@ static int sync_dir(const char *dir)
     return rc;
 }
 
-static const char *const side_files[] = {"-journal", "-wal", "-shm", ""};
-
-/* The database itself last: while it is there, so may the others be. */
-static void unlink_database(const struct sqlite_backend *backend, const char *name)
+static bool unlink_one(const struct sqlite_backend *backend, const char *name, const char *suffix)
 {
-    for (size_t s = 0; s < WEIR_COUNTOF(side_files); s++) {
-        char *path = path_of(backend, name, side_files[s]);
-        if (path != NULL && unlink(path) != 0 && errno != ENOENT) {
-            weir_sqlite_report(backend, "%s: cannot be removed: %s", path, strerror(errno));
-        }
-        free(path);
+    char *path = path_of(backend, name, suffix);
+    const bool is_gone = path != NULL && (unlink(path) == 0 || errno == ENOENT);
+    if (path != NULL && !is_gone) {
+        weir_sqlite_report(backend, "%s: cannot be removed: %s", path, strerror(errno));
     }
+    free(path);
+    return is_gone;
+}
+
+/* What SQLite keeps beside a database. A new database that finds those of an old one of the same
+ * name takes them for its own. */
+static bool unlink_side_files(const struct sqlite_backend *backend, const char *name)
+{
+    const bool is_journal_gone = unlink_one(backend, name, "-journal");
+    const bool is_wal_gone = unlink_one(backend, name, "-wal");
+    return unlink_one(backend, name, "-shm") && is_wal_gone && is_journal_gone;
+}
+
+/* The database itself goes last: while it is there, nobody makes another one beside old files. */
+static bool unlink_database(const struct sqlite_backend *backend, const char *name)
+{
+    return unlink_side_files(backend, name) && unlink_one(backend, name, "");
 }
 
 /* Gives the finished file its name, unless there is one of that name. */
@@ -278,7 +290,10 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
 {
     char draft[WEIR_SQLITE_NAME_BYTES + 32];
     (void)snprintf(draft, sizeof draft, "%s.%ld-%u.new", name, (long)getpid(), backend->number);
-    unlink_database(backend, draft);
+    if (!unlink_database(backend, draft)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "an old file is in the way in %s",
+                         backend->dir);
+    }
     weir_status status = WEIR_OK;
     char *from = path_of(backend, draft, "");
     char *to = path_of(backend, name, "");
@@ -294,7 +309,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
         (void)sqlite3_close(db);
         status = publish(backend, from, to, is_there, err);
     }
-    unlink_database(backend, draft);
+    (void)unlink_database(backend, draft);
     free(from);
     free(to);
     return status;
@@ -351,7 +366,7 @@ static int bury(sqlite3 *db, int64_t *messages)
     return rc != SQLITE_OK ? rc : sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 }
 
-void weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages)
+bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages)
 {
     *messages = 0;
     sqlite3 *db = NULL;
@@ -372,9 +387,21 @@ void weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64
     }
     if (backend->dir == NULL) {
         weir_sqlite_memory_remove(backend, name);
-    } else {
-        unlink_database(backend, name);
+        return true;
     }
+    return unlink_database(backend, name);
+}
+
+bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)
+{
+    if (backend->dir == NULL) {
+        return true;
+    }
+    char *path = path_of(backend, name, "");
+    const bool is_clear =
+        path != NULL && (access(path, F_OK) == 0 || unlink_side_files(backend, name));
+    free(path);
+    return is_clear;
 }
 
 /* ---- the directory ---- */

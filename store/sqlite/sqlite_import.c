@@ -1,6 +1,8 @@
 /* Messages that bring their positions, ids and times along; and the removal of all. */
 #include "store/sqlite/sqlite_write.h"
 
+#include "store/append_judge.h"
+
 #include <assert.h>
 
 /* ---- a record that meets something ---- */
@@ -11,18 +13,6 @@ static bool is_taken(int rc)
            rc == SQLITE_CONSTRAINT_ROWID;
 }
 
-static void fail_position(struct weir_error *err, const struct weir_import_record *record)
-{
-    (void)weir_fail(err, WEIR_POSITION_EXISTS,
-                    "global position %lld or position %lld of stream '%.*s' is taken",
-                    (long long)record->global_position, (long long)record->position,
-                    record->stream.n > 200 ? 200 : (int)record->stream.n,
-                    (const char *)record->stream.p);
-    weir_error_detail(err, "gpos", "%lld", (long long)record->global_position);
-    weir_error_detail_slice(err, "stream", record->stream);
-    weir_error_detail(err, "pos", "%lld", (long long)record->position);
-}
-
 /* Whether the row at the record's global position is the record in every field. */
 static weir_status is_identical(const struct weir_import_record *record, const struct weir_row *row,
                                 bool *identical, struct weir_error *err)
@@ -30,7 +20,7 @@ static weir_status is_identical(const struct weir_import_record *record, const s
     *identical = memcmp(&record->message.id, &row->id, sizeof row->id) == 0 &&
                  record->position == row->position && record->time_us == row->time_us &&
                  weir_slice_equal(record->stream, row->stream);
-    return *identical ? weir_sqlite_is_same(&record->message, row, identical, err) : WEIR_OK;
+    return *identical ? weir_message_is_same(&record->message, row, identical, err) : WEIR_OK;
 }
 
 enum meeting { MEETS_NOTHING, MEETS_ITSELF, MEETS_ANOTHER };
@@ -76,15 +66,16 @@ static int look_at_position(struct sqlite_session *session, int64_t stream_id, i
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int look_at_id(struct sqlite_session *session, const struct weir_import_record *record,
-                      struct weir_error *err)
+static int look_at_id(struct sqlite_session *session, struct weir_write *write, size_t at)
 {
+    const struct weir_uuid *id = &write->of.import.records[at].message.id;
     sqlite3_stmt *statement = NULL;
     struct weir_row row;
     bool is_found = false;
-    int rc = weir_sqlite_find_id(session, &record->message.id, &statement, &row, &is_found);
+    int rc = weir_sqlite_find_id(session, id, &statement, &row, &is_found);
     if (rc == SQLITE_OK && is_found) {
-        weir_sqlite_fail_id(err, &record->message.id, &row);
+        weir_fail_id(write->err, id, &row);
+        weir_error_detail(write->err, "record", "%zu", at + 1);
     } else if (rc == SQLITE_OK) {
         rc = SQLITE_CORRUPT;  // the insert met something that is nowhere
     }
@@ -92,18 +83,19 @@ static int look_at_id(struct sqlite_session *session, const struct weir_import_r
     return rc;
 }
 
-/* Says what the record met: itself (*is_skipped), or what makes it impossible (err). */
-static int settle(struct sqlite_session *session, const struct weir_import_record *record,
-                  const struct group_stream *stream, bool *is_skipped, struct weir_error *err)
+/* Says what record `at` met: itself (*is_skipped), or what makes the import impossible (err). */
+static int settle(struct sqlite_session *session, struct weir_write *write, size_t at,
+                  const struct group_stream *stream, bool *is_skipped)
 {
+    const struct weir_import_record *record = &write->of.import.records[at];
     /* Records of this very import are found by SQL too. */
     int rc = weir_sqlite_group_flush(session);
     enum meeting meeting = MEETS_NOTHING;
     if (rc == SQLITE_OK) {
-        rc = look_at_global_position(session, record, &meeting, err);
+        rc = look_at_global_position(session, record, &meeting, write->err);
     }
     *is_skipped = meeting == MEETS_ITSELF;
-    if (rc != SQLITE_OK || *is_skipped || err->status != WEIR_OK) {
+    if (rc != SQLITE_OK || *is_skipped || write->err->status != WEIR_OK) {
         return rc;
     }
     bool is_position_taken = meeting == MEETS_ANOTHER;
@@ -111,10 +103,10 @@ static int settle(struct sqlite_session *session, const struct weir_import_recor
         rc = look_at_position(session, stream->stream_id, record->position, &is_position_taken);
     }
     if (rc == SQLITE_OK && is_position_taken) {
-        fail_position(err, record);
+        weir_fail_position(write->err, record, at + 1);
         return SQLITE_OK;
     }
-    return rc != SQLITE_OK ? rc : look_at_id(session, record, err);
+    return rc != SQLITE_OK ? rc : look_at_id(session, write, at);
 }
 
 /* ---- all records ---- */
@@ -129,9 +121,9 @@ static void count(struct sqlite_group *group, struct group_stream *stream,
     }
 }
 
-static int import_record(struct sqlite_session *session, struct weir_import *import, size_t at,
-                         struct weir_error *err)
+static int import_record(struct sqlite_session *session, struct weir_write *write, size_t at)
 {
+    struct weir_import *import = &write->of.import;
     const struct weir_import_record *record = &import->records[at];
     assert(record->position >= 0 && record->position <= WEIR_IMPORT_POSITION_MAX);
     assert(record->global_position >= 1 && record->global_position <= WEIR_IMPORT_POSITION_MAX);
@@ -152,7 +144,7 @@ static int import_record(struct sqlite_session *session, struct weir_import *imp
         import->imported++;
     } else if (is_taken(rc)) {
         bool is_skipped = false;
-        rc = settle(session, record, stream, &is_skipped, err);
+        rc = settle(session, write, at, stream, &is_skipped);
         import->skipped_identical += is_skipped;
     }
     return rc;
@@ -160,13 +152,10 @@ static int import_record(struct sqlite_session *session, struct weir_import *imp
 
 static int import_all(struct sqlite_session *session, struct weir_write *write)
 {
-    struct weir_import *import = &write->of.import;
+    const size_t n = write->of.import.n;
     int rc = SQLITE_OK;
-    for (size_t r = 0; rc == SQLITE_OK && write->err->status == WEIR_OK && r < import->n; r++) {
-        rc = import_record(session, import, r, write->err);
-        if (rc == SQLITE_OK && write->err->status != WEIR_OK) {
-            weir_error_detail(write->err, "record", "%zu", r + 1);
-        }
+    for (size_t r = 0; rc == SQLITE_OK && write->err->status == WEIR_OK && r < n; r++) {
+        rc = import_record(session, write, r);
     }
     return rc == SQLITE_OK ? weir_sqlite_group_flush(session) : rc;
 }

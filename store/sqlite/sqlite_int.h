@@ -71,8 +71,12 @@ weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
                                struct weir_error *err);
 
 /* Marks a namespace's database as dead for everybody who still has it open, counts its messages and
- * removes it. */
-void weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages);
+ * removes it. False where something of it is left. */
+bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages);
+
+/* Before a namespace's database is made: where there is none, removes what an old one may have left
+ * beside it. */
+bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);
 
 /* Makes the directory and its parents. */
 weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);

@@ -5,6 +5,7 @@
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
+#include <stdio.h>
 
 /* ---- one call on one connection ---- */
 
@@ -72,35 +73,28 @@ static weir_status fail_missing(struct weir_slice id, struct weir_error *err)
 
 /* ---- opening ---- */
 
-/* Files of namespaces without their registry: somebody has removed or lost it. Making a new one
- * would hide that. */
+/* Files without their registry: somebody has removed or lost it. Making a new one would hide that,
+ * or, beside an old WAL, be taken for the old one. */
+static bool is_orphan(const char *name)
+{
+    const size_t n = strlen(name);
+    const bool is_namespace = strncmp(name, "ns-", 3) == 0 && strcmp(name + n - 3, ".db") == 0;
+    return is_namespace || strcmp(name, "registry.db-wal") == 0;
+}
+
 static bool has_orphans(const struct sqlite_backend *backend)
 {
     DIR *dir = opendir(backend->dir);
     if (dir == NULL) {
         return false;
     }
-    bool is_orphan = false;
-    for (const struct dirent *entry = readdir(dir); entry != NULL && !is_orphan;
+    bool is_any = false;
+    for (const struct dirent *entry = readdir(dir); entry != NULL && !is_any;
          entry = readdir(dir)) {
-        const size_t n = strlen(entry->d_name);
-        is_orphan = strncmp(entry->d_name, "ns-", 3) == 0 && n > 6 &&
-                    strcmp(entry->d_name + n - 3, ".db") == 0;
+        is_any = is_orphan(entry->d_name);
     }
     (void)closedir(dir);
-    return is_orphan;
-}
-
-static weir_status create_registry(struct sqlite_backend *backend, struct weir_error *err)
-{
-    if (backend->dir != NULL && has_orphans(backend)) {
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "%s holds namespaces but no %s: put that back, or use another directory",
-                         backend->dir, weir_sqlite_registry_name);
-    }
-    bool is_there = false;
-    return weir_sqlite_create(backend, weir_sqlite_registry_name, &weir_sqlite_registry_schema,
-                              &is_there, err);
+    return is_any;
 }
 
 static weir_status connect_registry(struct sqlite_backend *backend,
@@ -111,40 +105,82 @@ static weir_status connect_registry(struct sqlite_backend *backend,
                                &connection->db, is_missing, err);
 }
 
-/* Finishes deletions that were cut short. Held behind the registry's write lock, so that no other
- * process makes a namespace of the same name meanwhile. */
-static int sweep(struct sqlite_backend *backend)
+/* Where there was no registry a moment ago. */
+static weir_status create_registry(struct sqlite_backend *backend, struct weir_error *err)
 {
-    sqlite3 *db = backend->changes.db;
-    int rc = begin(db);
-    sqlite3_stmt *statement = NULL;
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_prepare_v2(db, "SELECT name FROM doomed_files", -1, &statement, NULL);
+    const bool is_odd = backend->dir != NULL && has_orphans(backend);
+    bool is_there = false;
+    weir_status status = WEIR_OK;
+    if (!is_odd) {
+        status = weir_sqlite_create(backend, weir_sqlite_registry_name,
+                                    &weir_sqlite_registry_schema, &is_there, err);
     }
-    while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        int64_t messages = 0;
-        const unsigned char *name = sqlite3_column_text(statement, 0);
-        rc = name == NULL ? SQLITE_NOMEM : SQLITE_OK;
-        if (rc == SQLITE_OK) {
-            weir_sqlite_destroy(backend, (const char *)name, &messages);
-        }
+    bool is_missing = false;
+    if (status == WEIR_OK) {
+        status = connect_registry(backend, &backend->changes, &is_missing, err);
+    }
+    /* Not so where another process has made the registry and all just now. */
+    if (is_odd && is_missing) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s holds files of a store but no %s: put that back, or use another "
+                         "directory",
+                         backend->dir, weir_sqlite_registry_name);
+    }
+    return status;
+}
+
+/* Takes the first name after `name` from the list of doomed files; *is_found where there is one. */
+static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_found)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = prepare(db, "SELECT name FROM doomed_files WHERE name > ?1 ORDER BY name LIMIT 1",
+                     weir_slice_of(name), &statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    *is_found = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW) {
+        const unsigned char *found = sqlite3_column_text(statement, 0);
+        (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "%s",
+                       found == NULL ? "" : (const char *)found);
+        rc = found == NULL ? SQLITE_NOMEM : SQLITE_OK;
     }
     (void)sqlite3_finalize(statement);
-    if (rc == SQLITE_DONE) {
-        rc = sqlite3_exec(db, "DELETE FROM doomed_files; COMMIT", NULL, NULL, NULL);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Removes a doomed file behind the registry's write lock, so that no other process makes a
+ * namespace of the same name meanwhile. If one has, its creation took the name off the list. */
+static int remove_doomed(struct sqlite_backend *backend, const char *name, int64_t *messages)
+{
+    sqlite3 *db = backend->changes.db;
+    const struct weir_slice key = weir_slice_of(name);
+    int rc = begin(db);
+    if (rc == SQLITE_OK) {
+        rc = run(db, "DELETE FROM doomed_files WHERE name = ?1", key);
     }
+    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 &&
+        !weir_sqlite_destroy(backend, name, messages)) {
+        rc = SQLITE_IOERR_DELETE;
+    }
+    rc = rc == SQLITE_OK ? commit(db) : rc;
     roll_back(db);
     return rc;
 }
 
-static bool is_any_doomed(sqlite3 *db)
+/* Finishes deletions that were cut short. What still cannot be removed stays listed. */
+static void sweep(struct sqlite_backend *backend)
 {
-    sqlite3_stmt *statement = NULL;
-    const bool is_any = sqlite3_prepare_v2(db, "SELECT 1 FROM doomed_files LIMIT 1", -1, &statement,
-                                           NULL) == SQLITE_OK &&
-                        sqlite3_step(statement) == SQLITE_ROW;
-    (void)sqlite3_finalize(statement);
-    return is_any;
+    char name[WEIR_SQLITE_NAME_BYTES] = "";
+    bool is_found = true;
+    int rc = SQLITE_OK;
+    while (rc == SQLITE_OK && is_found) {
+        rc = next_doomed(backend->changes.db, name, &is_found);
+        int64_t messages = 0;
+        if (rc == SQLITE_OK && is_found && remove_doomed(backend, name, &messages) != SQLITE_OK) {
+            weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
+        }
+    }
 }
 
 weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct weir_error *err)
@@ -157,15 +193,12 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
     if (is_missing) {
         weir_error_init(err);
         status = create_registry(backend, err);
-        if (status == WEIR_OK) {
-            status = connect_registry(backend, &backend->changes, NULL, err);
-        }
     }
     if (status == WEIR_OK && backend->dir != NULL) {
         status = connect_registry(backend, &backend->reads, NULL, err);
     }
-    if (status == WEIR_OK && is_any_doomed(backend->changes.db) && sweep(backend) != SQLITE_OK) {
-        weir_sqlite_report(backend, "files of deleted namespaces are left for the next start");
+    if (status == WEIR_OK) {
+        sweep(backend);
     }
     return status;
 }
@@ -424,11 +457,14 @@ static weir_status create_storage(struct sqlite_backend *backend, const char *na
                                   struct weir_error *err)
 {
     bool is_there = false;
+    int64_t messages = 0;
+    if (!weir_sqlite_clear_place(backend, name)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "old files are in the way");
+    }
     weir_status status =
         weir_sqlite_create(backend, name, &weir_sqlite_namespace_schema, &is_there, err);
-    if (status == WEIR_OK && is_there && is_leftover(backend, name)) {
-        int64_t messages = 0;
-        weir_sqlite_destroy(backend, name, &messages);
+    if (status == WEIR_OK && is_there && is_leftover(backend, name) &&
+        weir_sqlite_destroy(backend, name, &messages)) {
         status = weir_sqlite_create(backend, name, &weir_sqlite_namespace_schema, &is_there, err);
     }
     if (status == WEIR_OK && is_there) {
@@ -473,9 +509,9 @@ static weir_status create_locked(struct sqlite_backend *backend,
     }
     rc = commit(db);
     if (rc != SQLITE_OK) {
-        int64_t messages = 0;
-        weir_sqlite_destroy(backend, name, &messages);
         status = fail(backend, db, rc, err);
+        int64_t messages = 0;
+        (void)weir_sqlite_destroy(backend, name, &messages);
     }
     return status;
 }
@@ -507,21 +543,6 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
     return rc == SQLITE_OK && *is_found ? commit(db) : rc;
 }
 
-/* Removes the files, unless another process has made a namespace of that id anew meanwhile: then
- * its creation took the name off the list. */
-static int remove_doomed(struct sqlite_backend *backend, const char *name, int64_t *messages)
-{
-    sqlite3 *db = backend->changes.db;
-    int rc = begin(db);
-    if (rc == SQLITE_OK) {
-        rc = run(db, "DELETE FROM doomed_files WHERE name = ?1", weir_slice_of(name));
-    }
-    if (rc == SQLITE_OK && sqlite3_changes(db) == 1) {
-        weir_sqlite_destroy(backend, name, messages);
-    }
-    return rc == SQLITE_OK ? commit(db) : rc;
-}
-
 weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
                                          int64_t *messages_deleted, struct weir_error *err)
 {
@@ -542,7 +563,6 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
         status = fail_missing(id, err);
     } else if (remove_doomed(backend, name, messages_deleted) != SQLITE_OK) {
         /* The namespace is gone all the same. */
-        roll_back(db);
         weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
     }
     (void)pthread_mutex_unlock(&backend->changes.mutex);

@@ -171,35 +171,42 @@ static const struct weir_session_ops session_ops = {
     .list_categories = weir_sqlite_list_categories,
 };
 
-/* Where the file is missing: the namespace has been deleted by another process, or something has
- * happened to the directory. */
-static weir_status fail_missing(struct sqlite_session *session, struct weir_slice id,
+/* A namespace that is not listed any more may still have its file: the end of its deletion has
+ * been put off. */
+static weir_status check_listed(struct sqlite_backend *backend, struct weir_slice id,
                                 struct weir_error *err)
 {
     struct weir_arena arena;
     weir_arena_init(&arena, 1 << 20, 0);
     struct weir_namespace_record record;
-    const weir_status status =
-        weir_sqlite_namespace_find(&session->backend->base, id, &arena, &record, err);
+    const weir_status status = weir_sqlite_namespace_find(&backend->base, id, &arena, &record, err);
     weir_arena_fini(&arena);
-    if (status != WEIR_OK) {
-        return status;
-    }
-    weir_sqlite_report(session->backend, "%s: the namespace's file is missing", session->name);
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
+    return status;
 }
 
 static weir_status connect_session(struct sqlite_session *session, struct weir_slice id,
                                    struct weir_error *err)
 {
+    weir_status status = check_listed(session->backend, id, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
     bool is_missing = false;
     session->memory = weir_sqlite_memory_find(session->backend, session->name);
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    const weir_status status =
-        weir_sqlite_connect(session->backend, session->name, &weir_sqlite_namespace_schema,
-                            &session->db, &is_missing, err);
+    status = weir_sqlite_connect(session->backend, session->name, &weir_sqlite_namespace_schema,
+                                 &session->db, &is_missing, err);
     weir_sqlite_memory_end(session->memory);
-    return is_missing ? fail_missing(session, id, err) : status;
+    if (is_missing) {
+        weir_sqlite_report(session->backend, "%s: the namespace's file is missing", session->name);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
+    }
+    if (status != WEIR_OK) {
+        /* The text names the file, which is the operator's business and not the client's. */
+        weir_sqlite_report(session->backend, "%s", err->text);
+        return weir_fail(err, status, "the namespace's storage cannot be used");
+    }
+    return WEIR_OK;
 }
 
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,

@@ -22,26 +22,15 @@ int weir_sqlite_clear(struct sqlite_session *session, struct weir_write *write);
 int weir_sqlite_insert(struct sqlite_session *session, const struct group_stream *stream,
                        const struct weir_new_message *message, const struct weir_written *written);
 
-/* The version that an expectation is judged by. */
-bool weir_sqlite_is_met(const struct weir_expectation *expectation, int64_t version);
-
 /* Decides about an append that cannot be done as it stands: because an expectation does not hold,
  * because positions have run out, or (`is_taken`) because the insert met something that is there.
  * Ids come first: it may be a retry. */
 int weir_sqlite_settle(struct sqlite_session *session, struct weir_write *write,
                        const struct append_streams *known, bool is_taken);
 
-/* Whether a message is stored as this row, which belongs to a stream of the same name. */
-weir_status weir_sqlite_is_same(const struct weir_new_message *message, const struct weir_row *row,
-                                bool *is_same, struct weir_error *err);
-
 /* The stored message of an id, with its stream's name: *is_found, and the row valid until the
  * statement that is handed out is reset. */
 int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *id,
                         sqlite3_stmt **statement, struct weir_row *row, bool *is_found);
-
-/* MESSAGE_ID_CONFLICT, with where the id is. */
-void weir_sqlite_fail_id(struct weir_error *err, const struct weir_uuid *id,
-                         const struct weir_row *row);
 
 #endif
