@@ -245,6 +245,42 @@ void load_finish(struct load_slot *slot, const struct load_outcome *outcome)
     }
 }
 
+/* ---- operations that block ---- */
+
+static void *run_slot(void *context)
+{
+    struct load_slot *slot = context;
+    struct load *load = slot->load;
+    while (!load_is_ending(load)) {
+        slot->intended_ns = slot->started_ns = clock_ns();
+        const struct load_outcome outcome = load->work->run(load->work->context, slot);
+        count_outcome(slot, &outcome, clock_ns());
+    }
+    return NULL;
+}
+
+static void begin_threads(struct load *load)
+{
+    for (size_t s = 0; s < load->settings->slots; s++) {
+        struct load_slot *slot = &load->slots[s];
+        slot->has_thread = pthread_create(&slot->thread, NULL, run_slot, slot) == 0;
+        if (!slot->has_thread) {
+            const struct load_outcome outcome = {.reason = "NO_THREAD",
+                                                 .text = "the system gives no thread"};
+            load_error(load, &outcome);
+        }
+    }
+}
+
+static void end_threads(struct load *load)
+{
+    for (size_t s = 0; s < load->settings->slots; s++) {
+        if (load->slots[s].has_thread) {
+            (void)pthread_join(load->slots[s].thread, NULL);
+        }
+    }
+}
+
 /* ---- running ---- */
 
 static bool is_interrupted(int64_t wait_ns)
@@ -302,11 +338,29 @@ static void set_times(struct load *load)
     load->end_ns = load->measure_ns + (int64_t)(load->settings->seconds * 1e9);
 }
 
+static bool begin_operations(struct load *load)
+{
+    if (load->work->run != NULL) {
+        begin_threads(load);
+        return true;
+    }
+    return load_arrivals_begin(load);
+}
+
+static void end_operations(struct load *load)
+{
+    if (load->work->run != NULL) {
+        end_threads(load);
+    } else {
+        load_arrivals_end(load);
+    }
+}
+
 void load_run(struct load *load, const struct load_window *window)
 {
     set_times(load);
     const int64_t end_ns = load->end_ns;
-    const bool is_started = load_arrivals_begin(load);
+    const bool is_started = begin_operations(load);
     wait_until(load, load->measure_ns);
     if (window != NULL) {
         window->begins(window->context);
@@ -318,7 +372,7 @@ void load_run(struct load *load, const struct load_window *window)
     cut_window(load);
     atomic_store(&load->is_ending, true);
     if (is_started) {
-        load_arrivals_end(load);
+        end_operations(load);
     }
     drain(load);
     load_progress_end(load);

@@ -40,6 +40,8 @@ struct load_slot {
     int64_t intended_ns;
     int64_t started_ns;
     struct load_slot *next;  // among those that are free or wait after a failure
+    pthread_t thread;        // where operations block
+    bool has_thread;
 };
 
 struct load_settings {
@@ -54,10 +56,22 @@ struct load_settings {
     uint64_t seed;
 };
 
+/* What became of an operation. */
+struct load_outcome {
+    enum load_op op;
+    uint64_t messages;
+    bool is_conflict;     // refused as it may be: counted, no error
+    const char *reason;   // NULL: it went well
+    const char *text;     // with a reason
+    bool is_unreachable;  // with a reason: no answer came
+};
+
 struct load_work {
     void *context;
     /* Starts the slot's next operation. Never blocks. */
     void (*start)(void *context, struct load_slot *slot);
+    /* Instead of it, in a closed loop: does the whole operation, on a thread of the slot's own. */
+    struct load_outcome (*run)(void *context, struct load_slot *slot);
 };
 
 enum { LOAD_REASON_MAX = 48, LOAD_TEXT_MAX = 200, LOAD_ERRORS_MAX = 24, LOAD_OUTAGES_MAX = 16 };
@@ -134,16 +148,6 @@ struct load_window {
     void (*ends)(void *context);
 };
 void load_run(struct load *load, const struct load_window *window);
-
-/* What became of an operation. */
-struct load_outcome {
-    enum load_op op;
-    uint64_t messages;
-    bool is_conflict;     // refused as it may be: counted, no error
-    const char *reason;   // NULL: it went well
-    const char *text;     // with a reason
-    bool is_unreachable;  // with a reason: no answer came
-};
 
 /* Ends a slot's operation; starts the next one where it is time for it. */
 void load_finish(struct load_slot *slot, const struct load_outcome *outcome);

@@ -12,7 +12,7 @@ enum {
     DATA_MAX = 320,
     METADATA = PAYLOAD_MIN_BYTES,
     NAME_MAX = 32,
-    SESSIONS = 2
+    SESSIONS = 64  // about as many as a server may have; they share the page cache
 };
 
 static const char message_type[] = "Deposited";

@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    SEEN_MAX = 32,
-    /* As large as the file: what is measured is not the cache. */
-    CACHE_KIB = 256 * 1024
-};
+enum { SEEN_MAX = 32, PRAGMA_MAX = 64 };
+
+/* How the store sizes the page cache of a connection. */
+static const char cache_pragma[] = "PRAGMA cache_size";
 
 /* What was seen since the last look. SQLite's hooks take no context when they are set for all
  * connections. */
@@ -15,6 +14,7 @@ static struct {
     size_t n;
     char *sql[SEEN_MAX];  // with values; SQLite's memory
     char *file;
+    char cache[PRAGMA_MAX];  // as the store has set it
 } seen;
 
 static void forget(void)
@@ -32,9 +32,17 @@ static int on_statement(unsigned what, void *context, void *statement, void *tex
     (void)what;
     (void)context;
     (void)text;
+    char *sql = sqlite3_expanded_sql(statement);
+    if (sql == NULL) {
+        return 0;
+    }
+    if (strncmp(sql, cache_pragma, sizeof cache_pragma - 1) == 0) {
+        (void)snprintf(seen.cache, sizeof seen.cache, "%s", sql);
+    }
     if (seen.n < SEEN_MAX) {
-        seen.sql[seen.n] = sqlite3_expanded_sql(statement);
-        seen.n += seen.sql[seen.n] != NULL;
+        seen.sql[seen.n++] = sql;
+    } else {
+        sqlite3_free(sql);
     }
     if (seen.file == NULL) {
         seen.file = strdup(sqlite3_db_filename(sqlite3_db_handle(statement), "main"));
@@ -66,14 +74,13 @@ static weir_status fail_sqlite(struct statements *statements, struct weir_error 
                      statements->db == NULL ? "out of memory" : sqlite3_errmsg(statements->db));
 }
 
+/* With a page cache of the size that the store's connections have. */
 static weir_status connect_to(struct statements *statements, const char *file,
                               struct weir_error *err)
 {
     const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
-    char pragma[64];
-    (void)snprintf(pragma, sizeof pragma, "PRAGMA cache_size = -%d", CACHE_KIB);
     if (sqlite3_open_v2(file, &statements->db, flags, NULL) != SQLITE_OK ||
-        sqlite3_exec(statements->db, pragma, NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(statements->db, seen.cache, NULL, NULL, NULL) != SQLITE_OK) {
         return fail_sqlite(statements, err);
     }
     return WEIR_OK;
@@ -98,7 +105,8 @@ static weir_status prepare_rows(struct statements *statements, const struct read
         if (strncmp(seen.sql[i], "SELECT ", 7) != 0) {
             continue;  // settings of a connection that was opened for the read
         }
-        if (sqlite3_prepare_v2(statements->db, seen.sql[i], -1, &statement, NULL) != SQLITE_OK) {
+        if (sqlite3_prepare_v3(statements->db, seen.sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &statement, NULL) != SQLITE_OK) {
             return fail_sqlite(statements, err);
         }
         if (count_rows(statement) == plan->rows) {

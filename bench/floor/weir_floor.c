@@ -1,0 +1,313 @@
+/* weir-floor: the limits that bound weir, measured by themselves. */
+#include "bench/floor/floor.h"
+
+#include "bench/lib/load_report.h"
+#include "bench/lib/payload.h"
+#include "weir/base/slice.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2, SLOTS_MAX = 65536 };
+
+/* ---- measuring ---- */
+
+int floor_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)fputs("weir-floor: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return EXIT_FAILURE;
+}
+
+struct load_settings floor_settings(const struct floor_options *options, size_t slots)
+{
+    return (struct load_settings){.slots = slots,
+                                  .warmup_s = options->warmup_s,
+                                  .seconds = options->seconds,
+                                  .drain_s = 2,
+                                  .has_progress = !options->is_quiet && isatty(STDERR_FILENO) == 1,
+                                  .seed = 1};
+}
+
+static void window_begins(void *context)
+{
+    struct load_report *report = context;
+    usage_now(&report->before, 0, NULL);
+}
+
+static void window_ends(void *context)
+{
+    struct load_report *report = context;
+    usage_now(&report->after, 0, NULL);
+}
+
+static json_t *settings_json(const struct floor_options *o)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "command", o->command,
+                     "workers", (json_int_t)o->workers, "in_flight", (json_int_t)o->in_flight,
+                     "connections", (json_int_t)o->connections, "batch", (json_int_t)o->batch,
+                     "data_bytes", (json_int_t)o->data_bytes, "block_bytes",
+                     (json_int_t)o->block_bytes, "in_memory", o->is_in_memory, "durability_normal",
+                     o->is_durability_normal);
+}
+
+static bool write_json(const char *path, const struct load_report *report)
+{
+    json_t *json = load_report_json(report);
+    const bool is_stdout = strcmp(path, "-") == 0;
+    FILE *out = is_stdout ? stdout : fopen(path, "w");
+    bool is_written = out != NULL && json != NULL &&
+                      json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0 &&
+                      fputc('\n', out) != EOF && fflush(out) == 0;
+    if (out != NULL && !is_stdout) {
+        is_written = fclose(out) == 0 && is_written;
+    }
+    json_decref(json);
+    return is_written;
+}
+
+int floor_measure(struct floor_run *run)
+{
+    struct load load;
+    struct weir_error err;
+    struct load_report report = {.program = "weir-floor", .profile = run->profile, .load = &load};
+    const struct load_window window = {&report, window_begins, window_ends};
+    const char *json_file = run->options->json_file;
+    weir_error_init(&err);
+    if (load_init(&load, &run->settings, &run->work, &err) != WEIR_OK) {
+        return floor_fail("%s", err.text);
+    }
+    load_run(&load, &window);
+    if (run->end != NULL) {
+        run->end(run->work.context);
+    }
+    report.settings = settings_json(run->options);
+    if (!run->options->is_quiet && (json_file == NULL || strcmp(json_file, "-") != 0)) {
+        load_report_text(stdout, &report);
+    }
+    const bool is_written = json_file == NULL || write_json(json_file, &report);
+    const bool is_well = is_written && load_report_errors(&load) == 0;
+    if (!is_written) {
+        (void)floor_fail("%s could not be written", json_file);
+    }
+    json_decref(report.settings);
+    load_fini(&load);
+    return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- the command line ---- */
+
+static const struct {
+    const char *name;
+    int (*run)(const struct floor_options *options);
+    const char *doc;
+} commands[] = {
+    {"echo-server", floor_echo_server,
+     "answers weir's requests with replies made beforehand: nng and nothing else"},
+    {"echo-client", floor_echo_client, "sends such requests by nng and nothing else"},
+    {"disk", floor_disk, "appends or overwrites blocks, each made durable by fdatasync"},
+    {"sqlite", floor_sqlite, "inserts rows into weir's schema by SQLite and nothing else"},
+    {"store", floor_store, "writes and reads by the store's C interface, without transport"},
+};
+
+enum option_key {
+    KEY_URL = 256,
+    KEY_DIRECTORY,
+    KEY_OPERATION,
+    KEY_JSON,
+    KEY_WORKERS,
+    KEY_IN_FLIGHT,
+    KEY_CONNECTIONS,
+    KEY_BATCH,
+    KEY_DATA_BYTES,
+    KEY_BLOCK_BYTES,
+    KEY_STREAMS,
+    KEY_MESSAGES,
+    KEY_SECONDS,
+    KEY_WARMUP,
+    KEY_OVERWRITE,
+    KEY_IN_MEMORY,
+    KEY_DURABILITY_NORMAL,
+    KEY_QUIET
+};
+
+static const struct argp_option options_table[] = {
+    {"url", KEY_URL, "URL", 0, "Of the echo [tcp://127.0.0.1:7118] or the store", 0},
+    {"directory", KEY_DIRECTORY, "DIR", 0, "Where files are made [TMPDIR, /tmp]", 0},
+    {"operation", KEY_OPERATION, "NAME", 0, "write, read-stream, read-category or empty [write]",
+     0},
+    {"json", KEY_JSON, "FILE", 0, "Write the result as JSON; - is standard output", 0},
+    {"workers", KEY_WORKERS, "N", 0, "Workers [1]", 0},
+    {"in-flight", KEY_IN_FLIGHT, "N", 0, "Operations in flight of each worker [1]", 0},
+    {"connections", KEY_CONNECTIONS, "N", 0, "echo-client: connections [1]", 0},
+    {"batch", KEY_BATCH, "N", 0,
+     "Messages of a reply (echo), of a read (store), rows of a transaction (sqlite) [1]", 0},
+    {"data-bytes", KEY_DATA_BYTES, "N", 0, "Size of a message's data [200]", 0},
+    {"block-bytes", KEY_BLOCK_BYTES, "N", 0, "disk: size of a block [4096]", 0},
+    {"streams", KEY_STREAMS, "N", 0, "store, sqlite: streams that are written [100]", 0},
+    {"messages", KEY_MESSAGES, "N", 0, "store: messages there are to be read [50000]", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "Measured time [5]", 0},
+    {"warmup", KEY_WARMUP, "S", 0, "Time before that [0.5]", 0},
+    {"overwrite", KEY_OVERWRITE, NULL, 0, "disk: blocks that are there, not new ones", 0},
+    {"in-memory", KEY_IN_MEMORY, NULL, 0, "sqlite: no file", 0},
+    {"durability-normal", KEY_DURABILITY_NORMAL, NULL, 0,
+     "sqlite, store: synchronous=NORMAL, not FULL", 0},
+    {"quiet", KEY_QUIET, NULL, 0, "No tables, no progress line", 0},
+    {0}};
+
+static double number(const char *text, double lowest, double highest, struct argp_state *state)
+{
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value >= lowest && value <= highest)) {
+        argp_error(state, "'%s' is not a number from %g to %.0f", text, lowest, highest);
+    }
+    return value;
+}
+
+static bool parse_number(int key, const char *arg, struct floor_options *o,
+                         struct argp_state *state)
+{
+    const struct {
+        int key;
+        int64_t *member;
+        double lowest;
+        double highest;
+    } numbers[] = {
+        {KEY_WORKERS, &o->workers, 1, SLOTS_MAX},
+        {KEY_IN_FLIGHT, &o->in_flight, 1, SLOTS_MAX},
+        {KEY_CONNECTIONS, &o->connections, 1, 4096},
+        {KEY_BATCH, &o->batch, 1, 10000},
+        {KEY_DATA_BYTES, &o->data_bytes, PAYLOAD_MIN_BYTES, 1000000},
+        {KEY_BLOCK_BYTES, &o->block_bytes, 1, 1 << 24},
+        {KEY_STREAMS, &o->streams, 1, 1000000},
+        {KEY_MESSAGES, &o->messages, 12000, 1e7},
+    };
+    for (size_t i = 0; i < WEIR_COUNTOF(numbers); i++) {
+        if (numbers[i].key == key) {
+            *numbers[i].member = (int64_t)number(arg, numbers[i].lowest, numbers[i].highest, state);
+            return true;
+        }
+    }
+    return false;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct floor_options *o = state->input;
+    if (parse_number(key, arg, o, state)) {
+        return 0;
+    }
+    switch (key) {
+    case KEY_URL:
+        o->url = arg;
+        return 0;
+    case KEY_DIRECTORY:
+        o->directory = arg;
+        return 0;
+    case KEY_OPERATION:
+        o->operation = arg;
+        return 0;
+    case KEY_JSON:
+        o->json_file = arg;
+        return 0;
+    case KEY_SECONDS:
+        o->seconds = number(arg, 0.01, 3000, state);
+        return 0;
+    case KEY_WARMUP:
+        o->warmup_s = number(arg, 0, 600, state);
+        return 0;
+    case KEY_OVERWRITE:
+        o->is_overwriting = true;
+        return 0;
+    case KEY_IN_MEMORY:
+        o->is_in_memory = true;
+        return 0;
+    case KEY_DURABILITY_NORMAL:
+        o->is_durability_normal = true;
+        return 0;
+    case KEY_QUIET:
+        o->is_quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->command != NULL) {
+            argp_error(state, "it takes one command, but got '%s' as well", arg);
+        }
+        o->command = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->command == NULL) {
+            argp_error(state, "no command given");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC) {
+        return (char *)(uintptr_t)text;
+    }
+    char *list = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&list, &n);
+    if (out == NULL) {
+        return (char *)(uintptr_t)text;
+    }
+    (void)fputs("Commands:\n", out);
+    for (size_t c = 0; c < WEIR_COUNTOF(commands); c++) {
+        (void)fprintf(out, "  %-12s %s\n", commands[c].name, commands[c].doc);
+    }
+    (void)fclose(out);
+    return list;
+}
+
+/* Waited for by the main thread alone (load.h). */
+static void block_signals(void)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct floor_options options = {.operation = "write",
+                                    .workers = 1,
+                                    .in_flight = 1,
+                                    .connections = 1,
+                                    .batch = 1,
+                                    .data_bytes = 200,
+                                    .block_bytes = 4096,
+                                    .streams = 100,
+                                    .messages = 50000,
+                                    .seconds = 5,
+                                    .warmup_s = 0.5};
+    static const char doc[] = "Measures the limits that bound weir, each by itself.\v";
+    const struct argp argp = {options_table, parse, "COMMAND", doc, NULL, help_filter, NULL};
+    argp_program_version = "weir-floor " WEIR_VERSION;
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0) {
+        return EXIT_USAGE;
+    }
+    for (size_t c = 0; c < WEIR_COUNTOF(commands); c++) {
+        if (strcmp(commands[c].name, options.command) == 0) {
+            block_signals();
+            return commands[c].run(&options);
+        }
+    }
+    (void)floor_fail("there is no command '%s'; see --help", options.command);
+    return EXIT_USAGE;
+}
