@@ -13,6 +13,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONTEXTS = 1024, METHOD_AT = 2, METHODS_MAX = 64 };

@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     run->profile = profile_find(options.profile);
     run->settings = settings_of(&options);
     run->profile_run = (struct profile_run){.options = &options, .slots_n = run->settings.slots};
-    run->work = (struct load_work){&run->profile_run, run->profile->start};
+    run->work = (struct load_work){.context = &run->profile_run, .start = run->profile->start};
     const int status = run_load(run);
     free(run);
     load_options_free(&options);
