@@ -22,7 +22,8 @@ struct weir_tenant;
 /* What a handler that returned WEIR_OK has left to be done. */
 enum weir_call_step {
     WEIR_CALL_IS_ANSWERED,  // the reply stands in its room (weir_call_reply)
-    WEIR_CALL_WRITES        // `write` goes to the lane, then `written` makes the reply
+    WEIR_CALL_WRITES,       // `write` goes to the lane, then `written` makes the reply
+    WEIR_CALL_WAITS         // for something to read; see waiting.h
 };
 
 struct weir_call {

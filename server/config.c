@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { KEY_BASE = 0x100, NAME_BYTES_MAX = 64, TOKEN_LINE_MAX = 512 };
+enum { KEY_BASE = 0x100, NAME_BYTES_MAX = WEIR_VARIABLE_BYTES, TOKEN_LINE_MAX = 512 };
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_FLAG, KIND_NUMBER, KIND_MODE, KIND_CHOICE };
 
@@ -438,6 +438,21 @@ void weir_config_fini(struct weir_config *config)
 {
     free(config->environment_text);
     config->environment_text = NULL;
+}
+
+bool weir_config_option(size_t i, struct weir_config_option *option)
+{
+    if (i >= WEIR_COUNTOF(settings)) {
+        return false;
+    }
+    const struct setting *setting = &settings[i];
+    *option = (struct weir_config_option){.name = setting->name,
+                                          .value = setting->value,
+                                          .standard = setting->standard,
+                                          .choices = setting->choices,
+                                          .help = setting->help};
+    environment_name(setting->name, option->variable);
+    return true;
 }
 
 const char *weir_config_directory(const struct weir_config *config)

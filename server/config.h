@@ -11,7 +11,7 @@
 #include "weir/rules/limits.h"
 #include "weir/rules/token.h"
 
-enum { WEIR_LISTEN_MAX = 16 };
+enum { WEIR_LISTEN_MAX = 16, WEIR_VARIABLE_BYTES = 64 };
 
 struct weir_config {
     const char *store;
@@ -47,6 +47,20 @@ struct weir_config {
 weir_status weir_config_parse(struct weir_config *config, int argc, char **argv,
                               struct weir_error *err);
 void weir_config_fini(struct weir_config *config);
+
+/* What there is to say about one option; the manual page and the shell's completion are made of it.
+ */
+struct weir_config_option {
+    const char *name;      // without "--"
+    const char *value;     // what the value is called; NULL for flags
+    const char *standard;  // the default; NULL if there is none
+    const char *choices;   // "a|b"; NULL if other values are taken
+    const char *help;      // a sentence without full stop
+    char variable[WEIR_VARIABLE_BYTES];
+};
+
+/* Option number `i`, from 0; false behind the last. */
+bool weir_config_option(size_t i, struct weir_config_option *option);
 
 /* The directory of a SQLite store; NULL where the store has none. */
 const char *weir_config_directory(const struct weir_config *config);

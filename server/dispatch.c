@@ -2,6 +2,8 @@
 
 #include "server/auth.h"
 #include "server/intake.h"
+#include "server/waiting.h"
+#include "server/wake.h"
 #include "weir/rules/time_text.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
@@ -92,6 +94,7 @@ static void finish(struct weir_call *call, weir_status st)
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
     const size_t request_n = weir_exchange_request(exchange).n;
+    const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
     bool has_reply = true;
     if (st == WEIR_OK) {
         log_outcome(call, st, NULL);
@@ -105,7 +108,11 @@ static void finish(struct weir_call *call, weir_status st)
     } else {
         weir_exchange_abandon(exchange, true);
     }
-    weir_intake_finished(server, request_n);
+    if (has_waited) {
+        weir_intake_waited(server);
+    } else {
+        weir_intake_finished(server, request_n);
+    }
 }
 
 /* ---- writes ---- */
@@ -135,6 +142,7 @@ static void written(struct weir_write *write)
     struct weir_call *call = write->context;
     weir_status st = call->err.status;
     if (st == WEIR_OK) {
+        weir_wake_committed(call->server->wake, call->tenant, write);
         st = call->written(call, &call->err);
     }
     finish(call, st);
@@ -268,6 +276,8 @@ static void serve(struct weir_job *job)
     const weir_status st = run(call, &call->err);
     if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
         start_write(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
+        weir_waiting_park(call);
     } else {
         finish(call, st);
     }

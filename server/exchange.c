@@ -25,6 +25,11 @@ static void clear(struct weir_exchange *x)
     }
     weir_peer_release(x->peer);
     x->peer = NULL;
+    x->waiter.is_resumed = false;
+    if (x->has_made_way) {
+        x->has_made_way = false;
+        atomic_fetch_sub_explicit(&x->transport->parked, 1, memory_order_relaxed);
+    }
 }
 
 static void received(struct weir_exchange *x, int result)
@@ -84,6 +89,7 @@ bool weir_exchange_open(struct weir_exchange *x, struct weir_transport *transpor
                         nng_socket socket)
 {
     *x = (struct weir_exchange){.transport = transport, .state = WEIR_EXCHANGE_CLOSED};
+    weir_waiter_init(&x->waiter);
     if (nng_aio_alloc(&x->aio, advance, x) != 0) {
         return false;
     }
@@ -126,6 +132,32 @@ struct weir_job *weir_exchange_job(struct weir_exchange *x)
 struct weir_exchange *weir_exchange_of_job(struct weir_job *job)
 {
     return (struct weir_exchange *)job;
+}
+
+struct weir_waiter *weir_exchange_waiter(struct weir_exchange *x)
+{
+    return &x->waiter;
+}
+
+struct weir_exchange *weir_exchange_of_waiter(struct weir_waiter *waiter)
+{
+    return WEIR_LINKED(waiter, struct weir_exchange, waiter);
+}
+
+struct weir_link *weir_exchange_peer(struct weir_exchange *x, const bool **is_gone)
+{
+    if (x->peer == NULL) {
+        return NULL;
+    }
+    *is_gone = &x->peer->is_gone;
+    return &x->peer->waiting;
+}
+
+void weir_exchange_make_way(struct weir_exchange *x)
+{
+    x->has_made_way = true;
+    atomic_fetch_add_explicit(&x->transport->parked, 1, memory_order_relaxed);
+    weir_transport_keep_room(x->transport);
 }
 
 uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)

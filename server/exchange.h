@@ -7,10 +7,12 @@
 #ifndef WEIR_SERVER_EXCHANGE_H
 #define WEIR_SERVER_EXCHANGE_H
 
+#include "server/list.h"
 #include "server/queue.h"
 #include "weir/base/slice.h"
 
 struct weir_exchange;
+struct weir_waiter;
 
 /* The request as it came, until the exchange is sent or abandoned. */
 struct weir_slice weir_exchange_request(const struct weir_exchange *exchange);
@@ -24,6 +26,18 @@ void *weir_exchange_context(const struct weir_exchange *exchange);
 /* Its place in the queue. */
 struct weir_job *weir_exchange_job(struct weir_exchange *exchange);
 struct weir_exchange *weir_exchange_of_job(struct weir_job *job);
+
+/* The part of it that waits (wake.h), as new when a request arrives. */
+struct weir_waiter *weir_exchange_waiter(struct weir_exchange *exchange);
+struct weir_exchange *weir_exchange_of_waiter(struct weir_waiter *waiter);
+
+/* The ring of what waits for its connection, and whether that has ended; NULL where it had ended
+ * before. */
+struct weir_link *weir_exchange_peer(struct weir_exchange *exchange, const bool **is_gone);
+
+/* It is going to wait, so the transport opens another one in its place if it can. Not on a thread
+ * of nng. */
+void weir_exchange_make_way(struct weir_exchange *exchange);
 
 /* Room for a reply of exactly `n` bytes, in the message that will be sent; NULL without memory.
  * What an earlier call gave is dropped. */

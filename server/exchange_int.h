@@ -4,6 +4,7 @@
 
 #include "server/exchange.h"
 #include "server/peers.h"
+#include "server/wake.h"
 
 #include <nng/nng.h>
 
@@ -28,6 +29,8 @@ struct weir_exchange {
     struct weir_peer *peer;  // the same, counted; NULL where the pipe had gone already
     int64_t arrived_us;
     enum weir_exchange_state state;
+    bool has_made_way;  // counted in the transport's `parked`
+    struct weir_waiter waiter;
 };
 
 /* Opens a context for it and begins to receive. False without resources. */

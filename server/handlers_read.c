@@ -3,12 +3,25 @@
 #include "server/reply_rows.h"
 #include "server/request_check.h"
 #include "server/tenants.h"
+#include "server/waiting.h"
 
-static weir_status answer_read(struct weir_call *call, const struct weir_query *query,
+/* What the query finds, at once or, where it finds nothing, within the wait. */
+static weir_status answer_read(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
                                struct weir_error *err)
 {
+    bool watches = false;
+    weir_status st = weir_waiting_watch(call, query, wait_ms, &watches, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
     struct weir_rows rows;
-    const weir_status st = weir_read(weir_tenant_ns(call->tenant), query, &call->arena, &rows, err);
+    st = weir_read(weir_tenant_ns(call->tenant), query, &call->arena, &rows, err);
+    if (st == WEIR_OK && watches && rows.n == 0) {
+        return weir_waiting_wait(call, rows.next_position);
+    }
+    if (watches) {
+        weir_waiting_end(call);
+    }
     return st == WEIR_OK ? weir_reply_rows(call, &rows, err) : st;
 }
 
@@ -17,7 +30,7 @@ WEIR_HANDLER(weir_handle_get_stream_messages, Weir__V1__GetStreamMessagesRequest
     struct weir_query query;
     uint32_t wait_ms = 0;
     const weir_status st = weir_check_stream_read(call, request, &query, &wait_ms, err);
-    return st == WEIR_OK ? answer_read(call, &query, err) : st;
+    return st == WEIR_OK ? answer_read(call, &query, wait_ms, err) : st;
 }
 
 WEIR_HANDLER(weir_handle_get_category_messages, Weir__V1__GetCategoryMessagesRequest)
@@ -25,7 +38,7 @@ WEIR_HANDLER(weir_handle_get_category_messages, Weir__V1__GetCategoryMessagesReq
     struct weir_query query;
     uint32_t wait_ms = 0;
     const weir_status st = weir_check_category_read(call, request, &query, &wait_ms, err);
-    return st == WEIR_OK ? answer_read(call, &query, err) : st;
+    return st == WEIR_OK ? answer_read(call, &query, wait_ms, err) : st;
 }
 
 WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessageRequest)

@@ -39,7 +39,7 @@ static void refuse_one_too_many(struct weir_server *server, struct weir_exchange
     weir_intake_refuse(exchange, &err);
 }
 
-static void refuse_stopping(struct weir_exchange *exchange)
+void weir_intake_refuse_stopping(struct weir_exchange *exchange)
 {
     struct weir_error err;
     weir_error_init(&err);
@@ -78,7 +78,7 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
         return;
     }
     if (atomic_load(&server->is_stopping)) {
-        refuse_stopping(exchange);
+        weir_intake_refuse_stopping(exchange);
         weir_intake_finished(server, bytes);
         return;
     }
@@ -90,4 +90,9 @@ void weir_intake_finished(struct weir_server *server, size_t bytes)
     atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(), memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_release);
+}
+
+void weir_intake_waited(struct weir_server *server)
+{
+    atomic_fetch_sub_explicit(&server->waiting, 1, memory_order_release);
 }

@@ -16,6 +16,11 @@ void weir_intake_arrived(void *server, struct weir_exchange *exchange);
  * The last thing done for a call: the server may be gone afterwards. */
 void weir_intake_finished(struct weir_server *server, size_t bytes);
 
+/* The same for a call that had begun to wait, which is no longer in flight. */
+void weir_intake_waited(struct weir_server *server);
+
+void weir_intake_refuse_stopping(struct weir_exchange *exchange);
+
 /* Answers an exchange with a failure, without a call. Closes the connection where there is no
  * memory even for that. */
 void weir_intake_refuse(struct weir_exchange *exchange, const struct weir_error *err);

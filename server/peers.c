@@ -37,6 +37,7 @@ bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id)
     }
     peer->pipe_id = pipe_id;
     atomic_init(&peer->refs, 1);
+    weir_link_init(&peer->waiting);
     (void)pthread_mutex_lock(&peers->lock);
     struct weir_peer **bucket = bucket_of(peers, pipe_id);
     peer->next = *bucket;

@@ -8,6 +8,8 @@
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
+#include "server/list.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,7 +23,10 @@ struct weir_peer {
     atomic_size_t refs;     // the table's and those of exchanges
     atomic_size_t sending;  // replies handed to nng and not yet taken
     _Atomic int64_t
-        progress_at_us;      // when a reply was taken last, or the first of them was handed over
+        progress_at_us;  // when a reply was taken last, or the first of them was handed over
+    /* Of the wake list, which guards them. */
+    struct weir_link waiting;  // what waits for this connection
+    bool is_gone;
     struct weir_peer *next;  // in its bucket; guarded by the table's lock
 };
 

@@ -4,6 +4,8 @@
 #include "server/dispatch.h"
 #include "server/handlers.h"
 #include "server/intake.h"
+#include "server/waiting.h"
+#include "server/wake.h"
 #include "weir/rules/time_text.h"
 
 #include <stdlib.h>
@@ -97,6 +99,9 @@ static void destroy(struct weir_server *server)
         weir_transport_close(server->transport);
     }
     weir_workers_stop(&server->workers);
+    if (server->wake != NULL) {
+        weir_wake_free(server->wake);
+    }
     if (server->tenants != NULL) {
         weir_tenants_free(server->tenants);
     }
@@ -108,6 +113,12 @@ static void destroy(struct weir_server *server)
     free(server);
 }
 
+static void wake_tenant(void *context, struct weir_tenant *tenant)
+{
+    const struct weir_server *server = context;
+    weir_wake_tenant(server->wake, tenant);
+}
+
 static weir_status serve(struct weir_server *server, struct weir_error *err)
 {
     weir_status st =
@@ -116,15 +127,16 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
         return st;
     }
     server->tenants = weir_tenants_new(server->store);
-    if (server->tenants == NULL) {
+    if (server->tenants == NULL || !weir_waiting_start(server)) {
         return out_of_memory(err);
     }
+    weir_tenants_on_change(server->tenants, wake_tenant, server);
     st = weir_workers_start(&server->workers, &server->queue, (size_t)server->config->workers, err);
     if (st != WEIR_OK) {
         return st;
     }
-    return weir_transport_open(server->config, &server->log, weir_intake_arrived, server,
-                               &server->transport, err);
+    return weir_transport_open(server->config, &server->log, weir_intake_arrived,
+                               weir_waiting_peer_gone, server, &server->transport, err);
 }
 
 static weir_status serve_or_destroy(struct weir_server *made, struct weir_server **server,
@@ -180,7 +192,8 @@ static void pause_ms(int ms)
 static bool drain(struct weir_server *server, int64_t patience_ms)
 {
     const int64_t until_us = weir_monotonic_us() + patience_ms * 1000;
-    while (atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0) {
+    while (atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0 ||
+           atomic_load_explicit(&server->waiting, memory_order_acquire) > 0) {
         if (weir_monotonic_us() > until_us) {
             return false;
         }
@@ -192,10 +205,11 @@ static bool drain(struct weir_server *server, int64_t patience_ms)
 bool weir_server_stop(struct weir_server *server, int64_t patience_ms)
 {
     atomic_store(&server->is_stopping, true);
-    const bool was_busy = atomic_load(&server->in_flight) > 0;
+    const bool was_busy = atomic_load(&server->in_flight) + atomic_load(&server->waiting) > 0;
+    weir_wake_stop(server->wake);
     if (!drain(server, patience_ms)) {
         weir_log_say(&server->log, WEIR_LOG_WARN, "%zu calls were still running at the end",
-                     atomic_load(&server->in_flight));
+                     atomic_load(&server->in_flight) + atomic_load(&server->waiting));
         return false;
     }
     if (was_busy) {

@@ -13,6 +13,7 @@
 #include "server/workers.h"
 
 struct weir_handlers;
+struct weir_wake;
 
 struct weir_server {
     const struct weir_config *config;
@@ -21,6 +22,7 @@ struct weir_server {
     const struct weir_handlers *handlers;
     struct weir_tenants *tenants;
     struct weir_calls calls;
+    struct weir_wake *wake;
     struct weir_queue queue;
     struct weir_workers workers;
     struct weir_transport *transport;
@@ -29,6 +31,7 @@ struct weir_server {
     /* Admission; see intake.h. */
     atomic_size_t in_flight;         // calls admitted and not finished
     atomic_size_t in_flight_bytes;   // of their requests
+    atomic_size_t waiting;           // reads that have begun to wait and are not answered
     _Atomic int64_t finished_at_us;  // when a call was finished last, monotonic
     atomic_bool is_stopping;
 

@@ -9,6 +9,8 @@ enum { BUCKETS = 1024 };
 
 struct weir_tenants {
     struct weir_store *store;
+    void (*changed)(void *context, struct weir_tenant *tenant);
+    void *changed_context;
     pthread_mutex_t lock;  // guards all below and what struct weir_tenant says; a leaf
     struct weir_tenant *buckets[BUCKETS];
     size_t n;
@@ -25,6 +27,26 @@ struct weir_tenants *weir_tenants_new(struct weir_store *store)
     }
     tenants->store = store;
     return tenants;
+}
+
+void weir_tenants_on_change(struct weir_tenants *tenants,
+                            void (*changed)(void *context, struct weir_tenant *tenant),
+                            void *context)
+{
+    tenants->changed = changed;
+    tenants->changed_context = context;
+}
+
+/* Tells of a change and drops the reference that was held for telling. */
+static void tell_and_release(struct weir_tenant *tenant)
+{
+    if (tenant == NULL) {
+        return;
+    }
+    if (tenant->owner->changed != NULL) {
+        tenant->owner->changed(tenant->owner->changed_context, tenant);
+    }
+    weir_tenant_release(tenant);
 }
 
 /* FNV-1a. Who chooses ids is an admin; everybody else can only look them up. */
@@ -50,6 +72,7 @@ static struct weir_tenant **find_locked(struct weir_tenants *tenants, struct wei
 static void destroy(struct weir_tenant *tenant)
 {
     struct weir_namespace *ns = atomic_load(&tenant->ns);
+    assert(atomic_load(&tenant->waiters_n) == 0);
     if (ns != NULL) {
         weir_namespace_release(ns);
         atomic_fetch_sub(&tenant->owner->open, 1);
@@ -135,34 +158,52 @@ static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice 
         memcpy(tenant->id, id.p, id.n);
         tenant->id_n = id.n;
         tenant->created_at_us = record->created_at_us;
+        weir_link_init(&tenant->waiters);
+        weir_link_init(&tenant->at_wake);
     }
     return tenant;
 }
 
-/* Notes what the registry says. What was cached stays if it is the same namespace still, and not
- * one of that id that was deleted and created again. `fresh` is used if needed, else left. */
-static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant **fresh,
-                                       const struct weir_namespace_record *record,
-                                       struct weir_tenant *gone[2])
+static void list_locked(struct weir_tenants *tenants, struct weir_tenant *tenant)
 {
-    struct weir_tenant **at = find_locked(tenants, weir_tenant_id(*fresh));
+    struct weir_tenant **bucket = bucket_of(tenants, weir_tenant_id(tenant));
+    tenant->next = *bucket;
+    *bucket = tenant;
+    tenant->is_listed = true;
+    tenant->refs = 1;
+    tenants->n++;
+}
+
+/* What noting an entry of the registry leaves to be done without the lock. */
+struct leftover {
+    struct weir_tenant *changed;  // to be told of; counted
+    struct weir_tenant *evicted;  // to be destroyed
+    struct weir_tenant *unused;   // the fresh one, if it was not needed
+};
+
+/* Notes what the registry says. What was cached stays if it is the same namespace still, and not
+ * one of that id that was deleted and created again. */
+static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant *fresh,
+                                       const struct weir_namespace_record *record,
+                                       struct leftover *left)
+{
+    struct weir_tenant **at = find_locked(tenants, weir_tenant_id(fresh));
     struct weir_tenant *tenant = *at;
-    if (tenant != NULL && tenant->created_at_us != record->created_at_us) {
-        gone[0] = unlist_locked(tenants, at);
-        tenant = NULL;
+    const bool is_another = tenant != NULL && tenant->created_at_us != record->created_at_us;
+    if (tenant != NULL &&
+        (is_another || !weir_token_hash_equal(&tenant->token_hash, &record->token_hash))) {
+        tenant->refs++;
+        left->changed = tenant;
     }
-    if (tenant == NULL) {
-        if (tenants->n >= WEIR_TENANTS_CACHED_MAX) {
-            gone[1] = evict_locked(tenants);
-        }
-        tenant = *fresh;
-        *fresh = NULL;
-        struct weir_tenant **bucket = bucket_of(tenants, weir_tenant_id(tenant));
-        tenant->next = *bucket;
-        *bucket = tenant;
-        tenant->is_listed = true;
-        tenant->refs = 1;
-        tenants->n++;
+    if (is_another) {
+        (void)unlist_locked(tenants, at);
+    }
+    if (tenant == NULL || is_another) {
+        left->evicted = tenants->n >= WEIR_TENANTS_CACHED_MAX ? evict_locked(tenants) : NULL;
+        tenant = fresh;
+        list_locked(tenants, tenant);
+    } else {
+        left->unused = fresh;
     }
     tenant->token_hash = record->token_hash;
     tenant->read_at_us = weir_monotonic_us();
@@ -174,35 +215,34 @@ static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant
                                 const struct weir_namespace_record *record, uint64_t changes,
                                 struct weir_token_hash *hash)
 {
-    struct weir_tenant *gone[2] = {NULL, NULL};
+    struct leftover left = {.unused = fresh};
     struct weir_tenant *tenant = NULL;
     (void)pthread_mutex_lock(&tenants->lock);
     if (tenants->changes == changes) {
-        tenant = take_locked(note_locked(tenants, &fresh, record, gone), hash);
+        left.unused = NULL;
+        tenant = take_locked(note_locked(tenants, fresh, record, &left), hash);
     }
     (void)pthread_mutex_unlock(&tenants->lock);
-    free(fresh);
-    for (size_t i = 0; i < WEIR_COUNTOF(gone); i++) {
-        if (gone[i] != NULL) {
-            destroy(gone[i]);
-        }
+    free(left.unused);
+    if (left.evicted != NULL) {
+        destroy(left.evicted);
     }
+    tell_and_release(left.changed);
     return tenant;
 }
 
 static void drop(struct weir_tenants *tenants, struct weir_slice id, bool is_change)
 {
-    struct weir_tenant *last = NULL;
     (void)pthread_mutex_lock(&tenants->lock);
     tenants->changes += is_change;
     struct weir_tenant **at = find_locked(tenants, id);
-    if (*at != NULL) {
-        last = unlist_locked(tenants, at);
+    struct weir_tenant *tenant = *at;
+    if (tenant != NULL) {
+        tenant->refs++;
+        (void)unlist_locked(tenants, at);
     }
     (void)pthread_mutex_unlock(&tenants->lock);
-    if (last != NULL) {
-        destroy(last);
-    }
+    tell_and_release(tenant);
 }
 
 weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,

@@ -11,6 +11,7 @@
 #ifndef WEIR_SERVER_TENANTS_H
 #define WEIR_SERVER_TENANTS_H
 
+#include "server/list.h"
 #include "server/queue.h"
 #include "store/store.h"
 
@@ -33,12 +34,26 @@ struct weir_tenant {
 
     _Atomic(struct weir_namespace *) ns;  // NULL until somebody works in it
 
+    /* The wake list's; see wake.h. */
+    struct weir_link waiters;
+    atomic_size_t waiters_n;
+    struct weir_link at_wake;      // among the tenants with waiters
+    _Atomic int64_t own_messages;  // what this process's writes have changed the count by
+    int64_t others_messages;       // the rest of the count when it was looked at last
+    bool has_others;               // it has been looked at
+
     /* Of the one thread that leads the namespace's lane; see dispatch.c. */
     struct weir_job lane_job;
     struct weir_queue *lane_queue;
 };
 
 struct weir_tenants *weir_tenants_new(struct weir_store *store);
+
+/* Sets who is told, on any thread and without locks, when a tenant's token has changed or the
+ * tenant is no longer what its id names. Before the tenants are used. */
+void weir_tenants_on_change(struct weir_tenants *tenants,
+                            void (*changed)(void *context, struct weir_tenant *tenant),
+                            void *context);
 
 /* No tenant is in use any more. Releases all handles. */
 void weir_tenants_free(struct weir_tenants *tenants);

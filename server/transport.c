@@ -14,6 +14,7 @@
 enum {
     /* Exchanges beyond the calls in flight: what refusals are made with. */
     RESERVE = 64,
+    GROW_STEP = 16,
     /* A request's SP header: four bytes for each device it passes. */
     HEADER_ROOM = 64,
     SWEEP_MS = 1000,
@@ -43,7 +44,7 @@ static struct weir_exchange_block *block_with_room(struct weir_transport *t)
     return t->blocks;
 }
 
-bool weir_transport_grow(struct weir_transport *t, size_t n)
+static bool grow(struct weir_transport *t, size_t n)
 {
     bool is_open = true;
     (void)pthread_mutex_lock(&t->grow_lock);
@@ -57,6 +58,14 @@ bool weir_transport_grow(struct weir_transport *t, size_t n)
     }
     (void)pthread_mutex_unlock(&t->grow_lock);
     return is_open;
+}
+
+void weir_transport_keep_room(struct weir_transport *t)
+{
+    const size_t parked = atomic_load_explicit(&t->parked, memory_order_relaxed);
+    if (atomic_load_explicit(&t->opened, memory_order_relaxed) < t->base + parked) {
+        (void)grow(t, GROW_STEP);
+    }
 }
 
 static void free_exchanges(struct weir_transport *t)
@@ -73,13 +82,23 @@ static void free_exchanges(struct weir_transport *t)
 
 /* ---- connections ---- */
 
+static void end_peer(struct weir_transport *t, uint32_t pipe_id)
+{
+    struct weir_peer *peer = weir_peers_find(&t->peers, pipe_id);
+    if (peer != NULL) {
+        weir_peers_remove(&t->peers, pipe_id);
+        t->gone(t->context, &peer->waiting, &peer->is_gone);
+        weir_peer_release(peer);
+    }
+}
+
 static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct weir_transport *t = context;
     if (event == NNG_PIPE_EV_ADD_PRE) {
         (void)weir_peers_add(&t->peers, pipe.id);
     } else if (event == NNG_PIPE_EV_REM_POST) {
-        weir_peers_remove(&t->peers, pipe.id);
+        end_peer(t, pipe.id);
     }
 }
 
@@ -280,7 +299,7 @@ weir_status weir_transport_check(const struct weir_config *config, struct weir_e
 /* ---- the whole ---- */
 
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
-                                weir_arrived arrived, void *context,
+                                weir_arrived arrived, weir_peer_gone gone, void *context,
                                 struct weir_transport **transport, struct weir_error *err)
 {
     struct weir_transport *t = calloc(1, sizeof *t);
@@ -291,10 +310,12 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     (void)pthread_mutex_init(&t->grow_lock, NULL);
     t->log = log;
     t->arrived = arrived;
+    t->gone = gone;
+    t->base = (size_t)config->max_calls + RESERVE;
     t->context = context;
     *transport = t;
     weir_status st = open_socket(t, config, err);
-    if (st == WEIR_OK && !weir_transport_grow(t, (size_t)config->max_calls + RESERVE)) {
+    if (st == WEIR_OK && !grow(t, t->base)) {
         st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for %lld calls",
                        (long long)config->max_calls);
     }

@@ -15,6 +15,10 @@ struct weir_transport;
 
 typedef void (*weir_arrived)(void *context, struct weir_exchange *exchange);
 
+/* Told when a connection has ended: the ring of what waits for it, and a flag to be set. Must not
+ * block. */
+typedef void (*weir_peer_gone)(void *context, struct weir_link *peer, bool *is_gone);
+
 /* Looks at what was asked for, before anything is opened: URLs, certificates, what stands where a
  * socket is to be. INVALID_REQUEST with a text that says what is wrong. */
 weir_status weir_transport_check(const struct weir_config *config, struct weir_error *err);
@@ -23,7 +27,7 @@ weir_status weir_transport_check(const struct weir_config *config, struct weir_e
  * a certificate) or BACKEND_UNAVAILABLE (an address in use, no resources) with a text that says
  * which. Requests may arrive before it returns. */
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
-                                weir_arrived arrived, void *context,
+                                weir_arrived arrived, weir_peer_gone gone, void *context,
                                 struct weir_transport **transport, struct weir_error *err);
 
 /* Where listener `i` really is, in static storage of the transport; NULL past the last. */

@@ -19,6 +19,7 @@ struct weir_transport {
     nng_socket socket;
     const struct weir_log *log;
     weir_arrived arrived;
+    weir_peer_gone gone;
     void *context;
 
     struct weir_peers peers;
@@ -26,6 +27,8 @@ struct weir_transport {
         grow_lock;  // guards blocks; held while contexts are opened, never in a callback
     struct weir_exchange_block *blocks;
     atomic_size_t opened;     // exchanges in all
+    atomic_size_t parked;     // of them, those that wait for something to read
+    size_t base;              // how many there must be beside these
     atomic_size_t receiving;  // of them, those that wait for a request
     atomic_bool is_closing;
     nng_aio *sweep;  // looks for connections that do not read
@@ -34,8 +37,8 @@ struct weir_transport {
     char urls[WEIR_LISTEN_MAX][WEIR_URL_BYTES_MAX];
 };
 
-/* Opens `n` more exchanges. False without resources. */
-bool weir_transport_grow(struct weir_transport *transport, size_t n);
+/* Opens more exchanges where too many wait. Without resources there are fewer to refuse with. */
+void weir_transport_keep_room(struct weir_transport *transport);
 
 /* Called when the last exchange has taken a request: makes room at the expense of a connection that
  * does not read. */

@@ -1,0 +1,130 @@
+#include "server/wake_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    POLL_MIN_US = 150 * 1000,
+    POLL_MAX_US = 1000 * 1000,
+    /* A round may take one part in so many of the time. */
+    ROUND_SHARE = 8,
+    TOTALS_US = 500 * 1000,
+    /* A token or namespace that another process has changed is noticed within it. */
+    REGISTRY_AGE_US = 600 * 1000,
+    /* What the registry says of one namespace. */
+    RECORD_BYTES = 32 * 1024 * 1024
+};
+
+/* Others have changed the namespace if the number of its messages has moved by something else than
+ * this process's own writes. These are counted after they are visible, so what is asked for between
+ * two looks at that count lies between two bounds; only what is beyond both is others' doing. */
+static bool is_changed(struct weir_tenant *tenant, int64_t messages, int64_t own_before,
+                       int64_t own_after)
+{
+    const bool is_known = tenant->has_others;
+    const bool is_other = messages - own_after > tenant->others_messages ||
+                          messages - own_before < tenant->others_messages;
+    if (!is_known || is_other) {
+        tenant->others_messages = messages - own_after;
+        tenant->has_others = true;
+    }
+    return !is_known || is_other;
+}
+
+/* A store that cannot be asked is the waiters' business too: they look again and are told. */
+static bool must_look_again(struct weir_tenant *tenant)
+{
+    struct weir_namespace_totals totals;
+    struct weir_error err;
+    weir_error_init(&err);
+    const int64_t own_before = atomic_load(&tenant->own_messages);
+    const weir_status st = weir_namespace_totals(weir_tenant_ns(tenant),
+                                                 weir_monotonic_us() + TOTALS_US, &totals, &err);
+    if (st != WEIR_OK) {
+        return st != WEIR_DEADLINE_EXCEEDED;
+    }
+    return is_changed(tenant, totals.message_count, own_before, atomic_load(&tenant->own_messages));
+}
+
+/* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
+static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, struct weir_arena *arena)
+{
+    struct weir_tenant *found = NULL;
+    struct weir_token_hash hash;
+    bool is_fresh = false;
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_tenants_find(wake->tenants, weir_tenant_id(tenant), REGISTRY_AGE_US, arena, &found,
+                          &hash, &is_fresh, &err) == WEIR_OK) {
+        weir_tenant_release(found);
+    }
+    weir_arena_reset(arena);
+}
+
+/* The tenants that have waiters now, counted; NULL without memory. */
+static struct weir_tenant **list_watched(struct weir_wake *wake, size_t *n)
+{
+    (void)pthread_mutex_lock(&wake->lock);
+    *n = 0;
+    struct weir_tenant **tenants = malloc((wake->watched_n + 1) * sizeof(struct weir_tenant *));
+    struct weir_link *link = wake->watched.next;
+    for (; tenants != NULL && link != &wake->watched; link = link->next) {
+        tenants[*n] = WEIR_LINKED(link, struct weir_tenant, at_wake);
+        weir_tenant_hold(tenants[*n]);
+        (*n)++;
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    return tenants;
+}
+
+static void look_round(struct weir_wake *wake)
+{
+    size_t n = 0;
+    struct weir_tenant **tenants = list_watched(wake, &n);
+    struct weir_arena arena;
+    weir_arena_init(&arena, RECORD_BYTES, 0);
+    for (size_t i = 0; i < n; i++) {
+        refresh(wake, tenants[i], &arena);
+        if (must_look_again(tenants[i])) {
+            weir_wake_tenant(wake, tenants[i]);
+        }
+        weir_tenant_release(tenants[i]);
+    }
+    weir_arena_fini(&arena);
+    free(tenants);
+}
+
+static int64_t pause_after(int64_t round_us)
+{
+    const int64_t pause_us = round_us * ROUND_SHARE;
+    return pause_us < POLL_MIN_US ? POLL_MIN_US : pause_us > POLL_MAX_US ? POLL_MAX_US : pause_us;
+}
+
+void *weir_wake_poll(void *context)
+{
+    struct weir_wake *wake = context;
+    int64_t next_us = weir_monotonic_us() + POLL_MIN_US;
+    (void)pthread_mutex_lock(&wake->lock);
+    while (!wake->is_stopping) {
+        if (wake->watched_n == 0) {
+            (void)pthread_cond_wait(&wake->poll, &wake->lock);
+            continue;
+        }
+        if (weir_monotonic_us() < next_us) {
+            const struct timespec at = {.tv_sec = (time_t)(next_us / 1000000),
+                                        .tv_nsec = (long)(next_us % 1000000) * 1000};
+            (void)pthread_cond_timedwait(&wake->poll, &wake->lock, &at);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&wake->lock);
+        const int64_t before_us = weir_monotonic_us();
+        look_round(wake);
+        const int64_t after_us = weir_monotonic_us();
+        next_us = after_us + pause_after(after_us - before_us);
+        (void)pthread_mutex_lock(&wake->lock);
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    return NULL;
+}

@@ -1,0 +1,617 @@
+/* Long polls: what wakes them and what does not, and that nothing stays behind. */
+#include "tests/rpc/rpc_fixture.h"
+
+#include "tests/lib/check_main.h"
+#include "weir/rules/stream_name.h"
+#include "weir/rules/time_text.h"
+
+#include <ftw.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { LONG_MS = 60000, MANY = 3000, PENDING_MAX = MANY };
+
+static struct rpc_reply reply;
+static struct rpc_pending pending[PENDING_MAX];
+
+static void set_up(void)
+{
+    static const char *const arguments[] = {"--workers",     "2",    "--max-calls", "64",
+                                            "--max-waiting", "3001", NULL};
+    rpc_start(arguments);
+}
+
+/* ---- requests ---- */
+
+struct poll_of {
+    const char *stream;    // or
+    const char *category;  // "" for all
+    int64_t from;
+    uint32_t wait_ms;
+    uint32_t timeout_ms;
+    const char *type;
+    const char *correlation;
+    int64_t group_member;
+    int64_t group_size;
+    const char *token;
+};
+
+static struct weir_slice pack_poll(const struct poll_of *of)
+{
+    static uint8_t room[2048];
+    Weir__V1__GetStreamMessagesRequest stream = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    Weir__V1__GetCategoryMessagesRequest category = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
+    char *types[] = {(char *)(uintptr_t)of->type};
+    struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
+                                  .token = of->token == NULL ? DEFAULT_TOKEN : of->token,
+                                  .timeout_ms = of->timeout_ms,
+                                  .message = &stream.base};
+    stream.stream_name = (char *)(uintptr_t)of->stream;
+    stream.has_position = category.has_position = true;
+    stream.position = category.position = of->from;
+    stream.has_wait_ms = category.has_wait_ms = true;
+    stream.wait_ms = category.wait_ms = of->wait_ms;
+    stream.types = category.types = types;
+    stream.n_types = category.n_types = of->type != NULL;
+    if (of->category != NULL) {
+        category.category = (char *)(uintptr_t)of->category;
+        category.correlation = (char *)(uintptr_t)of->correlation;
+        group.has_member = group.has_size = true;
+        group.member = of->group_member;
+        group.size = of->group_size;
+        category.consumer_group = of->group_size > 0 ? &group : NULL;
+        request.method = "weir.v1.MessageStore/GetCategoryMessages";
+        request.message = &category.base;
+    }
+    return rpc_pack(&request, room, sizeof room);
+}
+
+static void begin(size_t i, const struct poll_of *of)
+{
+    rpc_begin(&pending[i], pack_poll(of));
+}
+
+static void write_as(const char *token, const char *stream, const char *type, const char *metadata)
+{
+    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t)type;
+    message.has_metadata = metadata != NULL;
+    message.metadata.data = (uint8_t *)(uintptr_t)metadata;
+    message.metadata.len = metadata == NULL ? 0 : strlen(metadata);
+    write.stream_name = (char *)(uintptr_t)stream;
+    write.messages = messages;
+    write.n_messages = 1;
+    const struct rpc_request request = {
+        .method = "weir.v1.MessageStore/WriteMessages", .token = token, .message = &write.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+}
+
+static void put(const char *stream)
+{
+    write_as(DEFAULT_TOKEN, stream, "T", NULL);
+}
+
+/* ---- what has come of them ---- */
+
+static void wait_until(size_t waiting)
+{
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    while (atomic_load(&rpc.server->waiting) != waiting ||
+           atomic_load(&rpc.server->in_flight) != 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+static void end_with(size_t i, size_t n_messages, int64_t next_position)
+{
+    rpc_end(&pending[i], &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    Weir__V1__GetStreamMessagesResponse *out =
+        weir__v1__get_stream_messages_response__unpack(NULL, reply.payload.n, reply.payload.p);
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(out->n_messages, n_messages);
+    ck_assert_int_eq(out->next_position, next_position);
+    weir__v1__get_stream_messages_response__free_unpacked(out, NULL);
+    rpc_free(&reply);
+}
+
+static void end_failed(size_t i, weir_status want)
+{
+    rpc_end(&pending[i], &reply);
+    rpc_assert_status(&reply, want);
+    rpc_free(&reply);
+}
+
+/* ---- waiting ---- */
+
+START_TEST(what_is_there_is_answered_at_once)
+{
+    put("a-1");
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    end_with(0, 1, 1);
+    begin(0, &(struct poll_of){.category = "", .from = 1, .wait_ms = LONG_MS});
+    end_with(0, 1, 2);
+    ck_assert_uint_eq(atomic_load(&rpc.server->waiting), 0);
+}
+END_TEST
+
+static const struct {
+    struct poll_of of;
+    const char *others[4];  // streams whose writes do not concern it
+    const char *its;        // that does
+    int64_t next_position;
+} watches[] = {
+    {{.stream = "a-1"}, {"a-2", "a", "b-1"}, "a-1", 1},
+    {{.stream = "a"}, {"a-1", "b"}, "a", 1},
+    {{.category = "a"}, {"b-1", "aa-1", "a:x-1", "-a"}, "a-9", 6},
+    {{.category = "a"}, {"b-1"}, "a", 3},
+    {{.category = ""}, {NULL}, "x", 2},
+    /* Of two members the first has a-1, and streams without id are nobody's. */
+    {{.category = "a", .group_member = 0, .group_size = 2}, {"a-2", "a"}, "a-1", 4},
+};
+
+START_TEST(a_write_wakes_those_whom_it_concerns)
+{
+    struct poll_of of = watches[_i].of;
+    of.wait_ms = LONG_MS;
+    if (of.group_size > 0) {
+        ck_assert_int_eq(weir_name_member(weir_slice_of("a-1"), 2), 0);
+        ck_assert_int_eq(weir_name_member(weir_slice_of("a-2"), 2), 1);
+    }
+    begin(0, &of);
+    wait_until(1);
+    for (size_t i = 0; i < 4 && watches[_i].others[i] != NULL; i++) {
+        put(watches[_i].others[i]);
+        ck_assert(!rpc_is_done(&pending[0]));
+    }
+    wait_until(1);
+    ck_assert(!rpc_is_done(&pending[0]));
+    put(watches[_i].its);
+    end_with(0, 1, watches[_i].next_position);
+    wait_until(0);
+}
+END_TEST
+
+START_TEST(types_and_correlation_are_waited_for)
+{
+    begin(0, &(struct poll_of){.category = "a", .wait_ms = LONG_MS, .type = "Wanted"});
+    begin(1, &(struct poll_of){.category = "a", .wait_ms = LONG_MS, .correlation = "wf"});
+    wait_until(2);
+    write_as(DEFAULT_TOKEN, "a-1", "Unwanted", NULL);
+    write_as(DEFAULT_TOKEN, "a-1", "Unwanted", "{\"correlationStreamName\":\"other-1\"}");
+    wait_until(2);
+    write_as(DEFAULT_TOKEN, "a-1", "Unwanted", "{\"correlationStreamName\":\"wf-1\"}");
+    end_with(1, 1, 4);
+    wait_until(1);
+    write_as(DEFAULT_TOKEN, "a-1", "Wanted", NULL);
+    end_with(0, 1, 5);
+}
+END_TEST
+
+START_TEST(a_wait_ends_in_time_and_says_what_was_examined)
+{
+    put("a-1");
+    put("b-1");
+    const int64_t before_us = weir_monotonic_us();
+    begin(0, &(struct poll_of){.category = "c", .from = 1, .wait_ms = 50});
+    begin(1, &(struct poll_of){.stream = "a-1", .from = 1, .wait_ms = 50});
+    begin(2, &(struct poll_of){.stream = "a-1", .from = 7, .wait_ms = 50});
+    end_with(0, 0, 3);
+    ck_assert_int_ge(weir_monotonic_us() - before_us, 50000);
+    end_with(1, 0, 1);
+    end_with(2, 0, 7);
+    wait_until(0);
+}
+END_TEST
+
+START_TEST(the_answer_comes_within_the_deadline)
+{
+    const int64_t before_us = weir_monotonic_us();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .timeout_ms = 400});
+    end_with(0, 0, 0);
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 400000);
+}
+END_TEST
+
+START_TEST(waits_of_many_lengths_end_each_in_its_time)
+{
+    enum { WAITS = 200 };
+    int64_t sent_us[WAITS];
+    for (size_t i = 0; i < WAITS; i++) {
+        sent_us[i] = weir_monotonic_us();
+        begin(i, &(struct poll_of){.stream = "a-1", .wait_ms = (uint32_t)(1 + i * 37 % 300)});
+    }
+    for (size_t i = 0; i < WAITS; i++) {
+        end_with(i, 0, 0);
+        ck_assert_int_ge(weir_monotonic_us() - sent_us[i], (int64_t)(1 + i * 37 % 300) * 1000);
+    }
+    wait_until(0);
+}
+END_TEST
+
+START_TEST(an_empty_batch_waits_for_nothing)
+{
+    static uint8_t room[512];
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    in.has_batch_size = in.has_wait_ms = true;
+    in.wait_ms = LONG_MS;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
+                                        .token = DEFAULT_TOKEN,
+                                        .message = &in.base};
+    rpc_begin(&pending[0], rpc_pack(&request, room, sizeof room));
+    end_with(0, 0, 0);
+}
+END_TEST
+
+/* ---- many ---- */
+
+START_TEST(thousands_wait_and_hold_up_nobody)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        char stream[32];
+        (void)snprintf(stream, sizeof stream, "a-%zu", i);
+        begin(i, &(struct poll_of){.stream = stream, .wait_ms = LONG_MS});
+        if (i % 32 == 31) {
+            wait_until(i + 1);
+        }
+    }
+    wait_until(MANY);
+    rpc_assert_alive();
+    put("a-77");
+    end_with(77, 1, 1);
+    wait_until(MANY - 1);
+    for (size_t i = 0; i < MANY; i++) {
+        char stream[32];
+        (void)snprintf(stream, sizeof stream, "a-%zu", i);
+        if (i != 77) {
+            put(stream);
+            end_with(i, 1, 1);
+        }
+    }
+    wait_until(0);
+}
+END_TEST
+
+START_TEST(one_write_wakes_thousands)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        begin(i, &(struct poll_of){.category = "a", .wait_ms = LONG_MS});
+        if (i % 32 == 31) {
+            wait_until(i + 1);
+        }
+    }
+    wait_until(MANY);
+    put("a-1");
+    for (size_t i = 0; i < MANY; i++) {
+        end_with(i, 1, 2);
+    }
+    wait_until(0);
+}
+END_TEST
+
+START_TEST(one_wait_too_many_is_refused)
+{
+    for (size_t i = 0; i < 3; i++) {
+        begin(i, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    }
+    wait_until(3);
+    rpc.config.max_waiting = 3;
+    begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    end_failed(3, WEIR_LIMIT_EXCEEDED);
+    /* What does not need to wait is answered all the same. */
+    put("b-1");
+    begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = 0});
+    end_with(3, 0, 0);
+    put("a-1");
+    for (size_t i = 0; i < 3; i++) {
+        end_with(i, 1, 1);
+    }
+}
+END_TEST
+
+/* Chained polls beside a writer: a commit between a read and its wait must not be slept through. */
+static atomic_bool is_writer_done;
+
+static void *write_many(void *context)
+{
+    const int n = *(int *)context;
+    nng_socket socket = rpc_connect(rpc.url);
+    static uint8_t room[1024];
+    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    write.stream_name = (char *)(uintptr_t) "chain-1";
+    write.messages = messages;
+    write.n_messages = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
+                                        .token = DEFAULT_TOKEN,
+                                        .message = &write.base};
+    const struct weir_slice bytes = rpc_pack(&request, room, sizeof room);
+    for (int i = 0; i < n; i++) {
+        nng_msg *msg = NULL;
+        void *body = (void *)(uintptr_t)bytes.p;
+        if (nng_send(socket, body, bytes.n, 0) != 0 || nng_recvmsg(socket, &msg, 0) != 0) {
+            break;
+        }
+        nng_msg_free(msg);
+    }
+    (void)nng_close(socket);
+    atomic_store(&is_writer_done, true);
+    return NULL;
+}
+
+START_TEST(chained_polls_miss_nothing_and_never_oversleep)
+{
+    int n = 2000;
+    pthread_t writer;
+    atomic_store(&is_writer_done, false);
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_many, &n), 0);
+    int64_t next = 0;
+    while (next < n) {
+        const int64_t before_us = weir_monotonic_us();
+        begin(0, &(struct poll_of){.stream = "chain-1", .from = next, .wait_ms = LONG_MS});
+        rpc_end(&pending[0], &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        Weir__V1__GetStreamMessagesResponse *out =
+            weir__v1__get_stream_messages_response__unpack(NULL, reply.payload.n, reply.payload.p);
+        ck_assert_ptr_nonnull(out);
+        ck_assert_uint_ge(out->n_messages, 1);
+        for (size_t i = 0; i < out->n_messages; i++) {
+            ck_assert_int_eq(out->messages[i]->position, next++);
+        }
+        ck_assert_int_eq(out->next_position, next);
+        weir__v1__get_stream_messages_response__free_unpacked(out, NULL);
+        rpc_free(&reply);
+        ck_assert_int_lt(weir_monotonic_us() - before_us, 10 * 1000 * 1000);
+    }
+    ck_assert_int_eq(pthread_join(writer, NULL), 0);
+    ck_assert(atomic_load(&is_writer_done));
+}
+END_TEST
+
+/* ---- ends ---- */
+
+#define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define TENANT "ns_dGVuYW50_" SECRET
+#define FRESH  "ns_dGVuYW50_1111111111111111111111111111111111111111111111111111111111111111"
+
+static void call_admin(const char *method, const ProtobufCMessage *message)
+{
+    const struct rpc_request request = {.method = method, .token = ADMIN_TOKEN, .message = message};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+}
+
+static void create_tenant(void)
+{
+    Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    in.token = (char *)(uintptr_t)TENANT;
+    call_admin("weir.v1.Namespaces/CreateNamespace", &in.base);
+}
+
+START_TEST(deletion_ends_the_wait)
+{
+    create_tenant();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
+    begin(1, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    wait_until(2);
+    Weir__V1__DeleteNamespaceRequest in = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    call_admin("weir.v1.Namespaces/DeleteNamespace", &in.base);
+    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    wait_until(1);
+    put("a-1");
+    end_with(1, 1, 1);
+}
+END_TEST
+
+START_TEST(rotation_ends_the_wait)
+{
+    create_tenant();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
+    wait_until(1);
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    in.new_token = (char *)(uintptr_t)FRESH;
+    call_admin("weir.v1.Namespaces/RotateToken", &in.base);
+    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    /* Who has the new token waits on, and is woken. */
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = FRESH});
+    wait_until(1);
+    write_as(FRESH, "a-1", "T", NULL);
+    end_with(0, 1, 1);
+}
+END_TEST
+
+START_TEST(an_import_wakes)
+{
+    begin(0, &(struct poll_of){.category = "a", .wait_ms = LONG_MS});
+    wait_until(1);
+    Weir__V1__ImportMessagesRequest in = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
+    Weir__V1__ImportedMessage record = WEIR__V1__IMPORTED_MESSAGE__INIT;
+    Weir__V1__ImportedMessage *records[] = {&record};
+    record.id = (char *)(uintptr_t) "11111111-1111-4111-8111-111111111111";
+    record.stream_name = (char *)(uintptr_t) "a-1";
+    record.type = (char *)(uintptr_t) "T";
+    record.has_position = record.has_global_position = record.has_time_us = true;
+    record.global_position = 1000;
+    in.messages = records;
+    in.n_messages = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/ImportMessages",
+                                        .token = DEFAULT_TOKEN,
+                                        .message = &in.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    end_with(0, 1, 1001);
+}
+END_TEST
+
+START_TEST(stopping_ends_the_wait)
+{
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    begin(1, &(struct poll_of){.category = "a", .wait_ms = LONG_MS});
+    wait_until(2);
+    const int64_t before_us = weir_monotonic_us();
+    ck_assert(weir_server_stop(rpc.server, RPC_TIMEOUT_MS));
+    rpc.server = NULL;
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 5 * 1000 * 1000);
+    end_failed(0, WEIR_SHUTTING_DOWN);
+    end_failed(1, WEIR_SHUTTING_DOWN);
+}
+END_TEST
+
+START_TEST(a_client_that_went_away_is_noticed)
+{
+    nng_socket mine = rpc.client;
+    rpc.client = rpc_connect(rpc.url);
+    for (size_t i = 0; i < 20; i++) {
+        begin(i, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    }
+    wait_until(20);
+    (void)nng_close(rpc.client);
+    for (size_t i = 0; i < 20; i++) {
+        nng_aio_free(pending[i].aio);
+    }
+    rpc.client = mine;
+    wait_until(0);
+    /* Their exchanges work again. */
+    rpc_assert_alive();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    wait_until(1);
+    put("a-1");
+    end_with(0, 1, 1);
+}
+END_TEST
+
+/* ---- another server on the same files ---- */
+
+static char directory[64];
+static char store_url[80];
+static struct weir_server *other;
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static void set_up_two(void)
+{
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-waiting-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(store_url, sizeof store_url, "sqlite:%s/data", directory);
+    const char *const arguments[] = {"--store", store_url, NULL};
+    rpc_start(arguments);
+    static struct weir_config config;
+    config = rpc.config;
+    config.listen[0] = "inproc://weir-rpc-test-other";
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_msg(weir_server_start(&config, &other, &err) == WEIR_OK, "%s", err.text);
+}
+
+static void tear_down_two(void)
+{
+    ck_assert(weir_server_stop(other, RPC_TIMEOUT_MS));
+    rpc_stop();
+    (void)nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Calls that the fixture makes go to the other server. */
+static void use_other(bool is_other)
+{
+    static nng_socket mine;
+    if (is_other) {
+        mine = rpc.client;
+        rpc.client = rpc_connect("inproc://weir-rpc-test-other");
+    } else {
+        (void)nng_close(rpc.client);
+        rpc.client = mine;
+    }
+}
+
+START_TEST(another_servers_write_is_seen_within_a_second)
+{
+    put("a-1");
+    for (int64_t round = 1; round <= 3; round++) {
+        begin(0, &(struct poll_of){.stream = "a-1", .from = round, .wait_ms = LONG_MS});
+        wait_until(1);
+        use_other(true);
+        const int64_t before_us = weir_monotonic_us();
+        put("a-1");
+        end_with(0, 1, round + 1);
+        ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
+        use_other(false);
+    }
+}
+END_TEST
+
+START_TEST(another_servers_rotation_ends_the_wait)
+{
+    create_tenant();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
+    wait_until(1);
+    use_other(true);
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    in.new_token = (char *)(uintptr_t)FRESH;
+    call_admin("weir.v1.Namespaces/RotateToken", &in.base);
+    const int64_t before_us = weir_monotonic_us();
+    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
+    use_other(false);
+}
+END_TEST
+
+static Suite *waiting_suite(void)
+{
+    Suite *suite = suite_create("waiting");
+    TCase *tcase = tcase_create("waiting");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, set_up, rpc_stop);
+    tcase_add_test(tcase, what_is_there_is_answered_at_once);
+    tcase_add_loop_test(tcase, a_write_wakes_those_whom_it_concerns, 0, (int)WEIR_COUNTOF(watches));
+    tcase_add_test(tcase, types_and_correlation_are_waited_for);
+    tcase_add_test(tcase, a_wait_ends_in_time_and_says_what_was_examined);
+    tcase_add_test(tcase, the_answer_comes_within_the_deadline);
+    tcase_add_test(tcase, waits_of_many_lengths_end_each_in_its_time);
+    tcase_add_test(tcase, an_empty_batch_waits_for_nothing);
+    tcase_add_test(tcase, thousands_wait_and_hold_up_nobody);
+    tcase_add_test(tcase, one_write_wakes_thousands);
+    tcase_add_test(tcase, one_wait_too_many_is_refused);
+    tcase_add_test(tcase, chained_polls_miss_nothing_and_never_oversleep);
+    tcase_add_test(tcase, deletion_ends_the_wait);
+    tcase_add_test(tcase, rotation_ends_the_wait);
+    tcase_add_test(tcase, an_import_wakes);
+    tcase_add_test(tcase, stopping_ends_the_wait);
+    tcase_add_test(tcase, a_client_that_went_away_is_noticed);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("two_servers");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_two, tear_down_two);
+    tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
+    tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(waiting_suite());
+}
