@@ -120,6 +120,7 @@ static const struct {
     {{"--workers", "many"}, "--workers: 'many'"},
     {{"--workers", "3x"}, "--workers: '3x'"},
     {{"--workers", ""}, "--workers: ''"},
+    {{"--workers", "\t3"}, "--workers: '\t3'"},
     {{"--workers", "99999999999999999999"}, "--workers:"},
     {{"--max-batch-size=10001"}, "--max-batch-size: '10001' is not a number from 1 to 10000"},
     {{"--durability", "sometimes"}, "--durability: 'sometimes' is not full|normal"},
