@@ -122,11 +122,15 @@ static weir_status read_bytes(struct reading *r, struct weir_slice json, Protobu
     return WEIR_OK;
 }
 
-/* The number's text, terminated; false for anything else than a number. */
+/* The number's text, terminated; false for anything else than a number. The C library's readers
+ * take more than JSON does, so the check comes first. */
 static bool number_text(struct weir_slice json, char text[NUMBER_BYTES])
 {
+    struct weir_error fault;
+    weir_error_init(&fault);
     if (json.n == 0 || json.n >= NUMBER_BYTES ||
-        (json.p[0] != '-' && (json.p[0] < '0' || json.p[0] > '9'))) {
+        (json.p[0] != '-' && (json.p[0] < '0' || json.p[0] > '9')) ||
+        weir_json_check(json, "number", NULL, NULL, 0, &fault) != WEIR_OK) {
         return false;
     }
     memcpy(text, json.p, json.n);
