@@ -1,0 +1,93 @@
+/* Messages written as JSON. The first byte chooses a method's request or response; the rest is the
+ * text. What is accepted is a JSON object for jansson, packs into what the wire check accepts and,
+ * printed, is one line that is read as what is printed the same. */
+#include "client/message_json.h"
+#include "tests/fuzz/fuzz.h"
+#include "weir/v1/system.pb-c.h"
+#include "weir/wire/check.h"
+#include "weir/wire/method.h"
+
+#include <jansson.h>
+
+enum { ARENA_BYTES = 4 << 20, ELEMENTS_MAX = 8192 };
+
+static char *print(const ProtobufCMessage *message, size_t *n)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, n);
+    require(out != NULL);
+    message_to_json(out, message);
+    require(fclose(out) == 0 && strlen(text) == *n);
+    for (size_t i = 0; i < *n; i++) {
+        require((uint8_t)text[i] >= 0x20 && text[i] != 0x7F);
+    }
+    return text;
+}
+
+/* A NUL byte behind a number is passed over by jansson, as by strtoll. And jansson takes deeper
+ * nesting than we do, so that a value's 512 levels fit into the message's. */
+static void require_object(struct weir_slice text)
+{
+    require(memchr(text.p, 0, text.n) == NULL);
+    json_t *root = json_loadb((const char *)text.p, text.n, JSON_DECODE_INT_AS_REAL, NULL);
+    require(json_is_object(root));
+    json_decref(root);
+}
+
+static void pack_and_check(const ProtobufCMessage *message)
+{
+    const size_t n = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = malloc(n + 1);
+    require(bytes != NULL && protobuf_c_message_pack(message, bytes) == n);
+    struct weir_error err;
+    weir_error_init(&err);
+    require(weir_wire_check(weir_slice(bytes, n), message->descriptor, ELEMENTS_MAX, &err) ==
+            WEIR_OK);
+    free(bytes);
+}
+
+static void print_and_read(const ProtobufCMessage *message, struct weir_arena *arena)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    ProtobufCMessage *again = NULL;
+    size_t n = 0;
+    size_t again_n = 0;
+    char *text = print(message, &n);
+    require_object(weir_slice(text, n));
+    require(message_from_json(message->descriptor, weir_slice(text, n), arena, &again, &err) ==
+            WEIR_OK);
+    char *again_text = print(again, &again_n);
+    require(again_n == n && memcmp(again_text, text, n) == 0);
+    free(again_text);
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    const struct weir_method *method = &weir_methods[data[0] / 2 % weir_methods_n];
+    /* The one message that holds a map, which is only ever printed. */
+    const bool has_map = method->output == &weir__v1__get_stats_response__descriptor;
+    const ProtobufCMessageDescriptor *type =
+        data[0] % 2 == 0 || has_map ? method->input : method->output;
+    uint8_t *text = fuzz_copy(weir_slice(data + 1, size - 1), false);
+    struct weir_arena arena;
+    weir_arena_init(&arena, ARENA_BYTES, 0);
+    struct weir_error err;
+    weir_error_init(&err);
+    ProtobufCMessage *message = NULL;
+    if (message_from_json(type, weir_slice(text, size - 1), &arena, &message, &err) == WEIR_OK) {
+        require_object(weir_slice(text, size - 1));
+        pack_and_check(message);
+        print_and_read(message, &arena);
+    } else {
+        require(err.status == WEIR_INVALID_REQUEST);
+        require(weir_error_get_detail(&err, "field") != NULL);
+    }
+    weir_arena_fini(&arena);
+    free(text);
+    return 0;
+}
