@@ -27,6 +27,7 @@ struct entry {
 };
 
 struct sending {
+    const struct pg_run *run;
     struct pg_session *session;
     struct weir_arena *arena;
     struct entry *entries;
@@ -34,7 +35,7 @@ struct sending {
     size_t messages_n;
     struct weir_slice *names;  // distinct
     size_t names_n;
-    size_t text_bytes[4];      // of types, correlations, data and metadata
+    size_t text_bytes[4];  // of types, correlations, data and metadata
     size_t name_bytes;
     size_t largest;
 };
@@ -57,19 +58,19 @@ static void count(struct sending *s, const struct weir_stream_append *part)
     }
 }
 
-static size_t count_entries(const struct weir_write *first, const struct weir_write *end)
+static size_t count_entries(const struct pg_run *run)
 {
     size_t n = 0;
-    for (const struct weir_write *w = first; w != end; w = w->next) {
+    for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
         n += weir_pg_is_open(w) ? w->of.append.n : 0;
     }
     return n;
 }
 
-static void list_entries(struct sending *s, struct weir_write *first, const struct weir_write *end)
+static void list_entries(struct sending *s)
 {
     int32_t number = 0;
-    for (struct weir_write *w = first; w != end; w = w->next) {
+    for (struct weir_write *w = s->run->first; w != s->run->end; w = w->next) {
         if (!weir_pg_is_open(w)) {
             continue;
         }
@@ -111,13 +112,13 @@ static bool number_streams(struct sending *s)
     return true;
 }
 
-static bool gather(struct sending *s, struct weir_write *first, const struct weir_write *end)
+static bool gather(struct sending *s)
 {
-    s->entries = weir_arena_array(s->arena, count_entries(first, end), sizeof *s->entries);
+    s->entries = weir_arena_array(s->arena, count_entries(s->run), sizeof *s->entries);
     if (s->entries == NULL) {
         return false;
     }
-    list_entries(s, first, end);
+    list_entries(s);
     return number_streams(s);
 }
 
@@ -206,8 +207,8 @@ static void bind_message_entries(const struct sending *s, struct pg_params *para
 
 static void bind_ids(const struct sending *s, struct pg_params *params)
 {
-    struct pg_array array = weir_pg_array_open(params, PG_UUID, s->messages_n,
-                                               WEIR_UUID_BYTES * s->messages_n);
+    struct pg_array array =
+        weir_pg_array_open(params, PG_UUID, s->messages_n, WEIR_UUID_BYTES * s->messages_n);
     for (size_t e = 0; e < s->entries_n; e++) {
         const struct weir_stream_append *part = s->entries[e].part;
         for (size_t m = 0; m < part->n; m++) {
@@ -396,7 +397,7 @@ static weir_status load_stored(const struct sending *s, struct pg_conn *conn,
 }
 
 static void judge(const struct sending *s, const struct verdicts *verdicts, size_t first,
-                  const struct stored *stored, bool is_again)
+                  const struct stored *stored)
 {
     struct weir_write *write = s->entries[first].write;
     struct weir_append *append = &write->of.append;
@@ -418,12 +419,11 @@ static void judge(const struct sending *s, const struct verdicts *verdicts, size
     }
     weir_judge_retry(write, rows, versions);
     /* What an attempt with a lost answer has stored is no duplicate. */
-    append->is_duplicate = append->is_duplicate && !is_again;
+    append->is_duplicate = append->is_duplicate && !s->run->is_in_doubt;
 }
 
 static weir_status look_up(const struct sending *s, struct pg_conn *conn,
-                           const struct verdicts *verdicts, size_t ids, bool is_again,
-                           struct weir_error *err)
+                           const struct verdicts *verdicts, size_t ids, struct weir_error *err)
 {
     struct pg_params params;
     struct stored stored = {NULL, NULL, 0};
@@ -434,7 +434,7 @@ static weir_status look_up(const struct sending *s, struct pg_conn *conn,
             continue;
         }
         if (status == WEIR_OK) {
-            judge(s, verdicts, e, &stored, is_again);
+            judge(s, verdicts, e, &stored);
         } else {
             weir_error_copy(s->entries[e].write->err, err);
         }
@@ -445,13 +445,11 @@ static weir_status look_up(const struct sending *s, struct pg_conn *conn,
 
 /* ---- all of it ---- */
 
-weir_status weir_pg_append(struct pg_session *session, struct pg_conn *conn,
-                           struct weir_write *first, const struct weir_write *end, bool is_again,
-                           struct weir_error *err)
+weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
-    struct sending s = {.session = session, .arena = &session->arena};
+    struct sending s = {.run = run, .session = run->session, .arena = &run->session->arena};
     weir_arena_reset(s.arena);
-    if (!gather(&s, first, end)) {
+    if (!gather(&s)) {
         return weir_pg_fail_arena(s.arena, 0, err);
     }
     struct pg_params params;
@@ -459,7 +457,7 @@ weir_status weir_pg_append(struct pg_session *session, struct pg_conn *conn,
     weir_status status = weir_pg_params_check(&params, err);
     PGresult *result = NULL;
     if (status == WEIR_OK) {
-        status = weir_pg_fixed(session, conn, PG_FIXED_APPEND, &params, &result, err);
+        status = weir_pg_fixed(s.session, conn, PG_FIXED_APPEND, &params, &result, err);
     }
     if (status == WEIR_OK && conn->has_warned) {
         status = weir_pg_fail_unconfirmed(conn, err);
@@ -470,7 +468,7 @@ weir_status weir_pg_append(struct pg_session *session, struct pg_conn *conn,
     }
     if (status == WEIR_OK) {
         const size_t ids = tell(&s, &verdicts);
-        status = ids > 0 ? look_up(&s, conn, &verdicts, ids, is_again, err) : WEIR_OK;
+        status = ids > 0 ? look_up(&s, conn, &verdicts, ids, err) : WEIR_OK;
     }
     PQclear(result);
     return status;

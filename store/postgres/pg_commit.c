@@ -1,9 +1,10 @@
 /* The transactions of a group, and what is done when one fails.
  *
- * Appends that follow each other are one call and one commit. Nothing is told to a client before its
- * outcome is known: where a connection breaks, the transaction may or may not have been committed,
- * and the group is sent once more on another connection. Ids make that safe: what is stored already
- * is recognised and acknowledged, with its original positions, and what is not is written now. */
+ * Appends that follow each other are one call and one commit. Nothing is told to a client before
+ * its outcome is known: where a connection breaks, the transaction may or may not have been
+ * committed, and the group is sent once more on another connection. Ids make that safe: what is
+ * stored already is recognised and acknowledged, with its original positions, and what is not is
+ * written now. */
 #include "store/postgres/pg_write.h"
 
 #include "store/append_judge.h"
@@ -18,20 +19,9 @@ enum {
     PAUSE_MAX_US = 500 * 1000
 };
 
-/* Writes that are sent together, and how far that has come. */
-struct run {
-    struct pg_session *session;
-    struct weir_write *first;
-    const struct weir_write *end;
-    int64_t until_us;   // then it is given up
-    int64_t pause_us;
-    int64_t clears;     // weir_pg_clear's
-    bool is_in_doubt;   // an attempt has been sent and not been answered
-};
-
 /* ---- which of them are still open ---- */
 
-static size_t count_open(const struct run *run)
+static size_t count_open(const struct pg_run *run)
 {
     size_t n = 0;
     for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
@@ -40,7 +30,7 @@ static size_t count_open(const struct run *run)
     return n;
 }
 
-static void refuse_late(struct run *run)
+static void refuse_late(struct pg_run *run)
 {
     const int64_t now_us = weir_monotonic_us();
     for (struct weir_write *w = run->first; w != run->end; w = w->next) {
@@ -53,7 +43,7 @@ static void refuse_late(struct run *run)
     }
 }
 
-static int64_t earliest_deadline(const struct run *run)
+static int64_t earliest_deadline(const struct pg_run *run)
 {
     int64_t earliest_us = run->until_us;
     for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
@@ -64,7 +54,7 @@ static int64_t earliest_deadline(const struct run *run)
     return earliest_us;
 }
 
-static void fail_open(struct run *run, const struct weir_error *err)
+static void fail_open(struct pg_run *run, const struct weir_error *err)
 {
     for (struct weir_write *w = run->first; w != run->end; w = w->next) {
         if (weir_pg_is_open(w)) {
@@ -75,22 +65,22 @@ static void fail_open(struct run *run, const struct weir_error *err)
 
 /* ---- one attempt ---- */
 
-static weir_status send(struct run *run, struct pg_conn *conn, struct weir_error *err)
+static weir_status send(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
     switch (run->first->kind) {
     case WEIR_WRITE_APPEND:
-        return weir_pg_append(run->session, conn, run->first, run->end, run->is_in_doubt, err);
+        return weir_pg_append(run, conn, err);
     case WEIR_WRITE_IMPORT:
-        return weir_pg_import(run->session, conn, run->first, err);
+        return weir_pg_import(run, conn, err);
     case WEIR_WRITE_CLEAR:
-        return weir_pg_clear(run->session, conn, run->first, &run->clears, err);
+        return weir_pg_clear(run, conn, err);
     }
     return weir_fail(err, WEIR_BACKEND_ERROR, "a write of an unknown kind");
 }
 
 /* What has begun is waited for a little longer than the earliest deadline says: the writes of one
  * group have different ones, and giving up costs them all the connection. */
-static int64_t limit_of(const struct run *run)
+static int64_t limit_of(const struct pg_run *run)
 {
     const int64_t least_us = weir_monotonic_us() + 2 * WEIR_PG_GRACE_US;
     const int64_t earliest_us = earliest_deadline(run);
@@ -103,15 +93,15 @@ static bool is_nothing_done(const struct pg_conn *conn)
 }
 
 /* *is_sent: it came so far that its outcome may be open. */
-static weir_status attempt(struct run *run, enum pg_remedy *remedy, bool *is_sent,
+static weir_status attempt(struct pg_run *run, enum pg_remedy *remedy, bool *is_sent,
                            struct weir_error *err)
 {
     struct pg_session *session = run->session;
     struct pg_conn *conn = NULL;
     *is_sent = false;
     *remedy = PG_REMEDY_NONE;
-    weir_status status = weir_pg_acquire(session->backend, session->ns.owner,
-                                         earliest_deadline(run), &conn, err);
+    weir_status status =
+        weir_pg_acquire(session->backend, session->ns.owner, earliest_deadline(run), &conn, err);
     if (status != WEIR_OK) {
         return status;
     }
@@ -123,7 +113,7 @@ static weir_status attempt(struct run *run, enum pg_remedy *remedy, bool *is_sen
     return status;
 }
 
-static void pause_a_little(struct run *run)
+static void pause_a_little(struct pg_run *run)
 {
     const int64_t left_us = earliest_deadline(run) - weir_monotonic_us();
     const int64_t nap_us = run->pause_us < left_us ? run->pause_us : left_us;
@@ -136,15 +126,15 @@ static void pause_a_little(struct run *run)
 
 /* ---- until the outcome is known ---- */
 
-static void commit_run(struct run *run);
+static void commit_run(struct pg_run *run);
 
 /* One write of several makes the transaction impossible; which one is found by sending each alone.
  */
-static void commit_singly(const struct run *run)
+static void commit_singly(const struct pg_run *run)
 {
     for (struct weir_write *w = run->first; w != run->end; w = w->next) {
         if (weir_pg_is_open(w)) {
-            struct run single = *run;
+            struct pg_run single = *run;
             single.first = w;
             single.end = w->next;
             commit_run(&single);
@@ -153,7 +143,7 @@ static void commit_singly(const struct run *run)
 }
 
 /* There is to be no other attempt. */
-static void settle_refusal(struct run *run, enum pg_remedy remedy, struct weir_error *err)
+static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
 {
     if (count_open(run) > 1 && remedy != PG_REMEDY_MISSING &&
         err->status != WEIR_BACKEND_UNAVAILABLE) {
@@ -171,7 +161,7 @@ static void settle_refusal(struct run *run, enum pg_remedy remedy, struct weir_e
 }
 
 /* Whether there is to be another attempt. */
-static bool is_to_go_on(struct run *run, enum pg_remedy remedy, weir_status status)
+static bool is_to_go_on(struct pg_run *run, enum pg_remedy remedy, weir_status status)
 {
     if (weir_monotonic_us() >= run->until_us) {
         return false;
@@ -183,12 +173,12 @@ static bool is_to_go_on(struct run *run, enum pg_remedy remedy, weir_status stat
         return true;
     default:
         /* No connection: for a write that has not been sent the client may try again itself. */
-        return status == WEIR_DEADLINE_EXCEEDED || (run->is_in_doubt && remedy == PG_REMEDY_NONE &&
-                                                    status == WEIR_BACKEND_UNAVAILABLE);
+        return status == WEIR_DEADLINE_EXCEEDED ||
+               (run->is_in_doubt && remedy == PG_REMEDY_NONE && status == WEIR_BACKEND_UNAVAILABLE);
     }
 }
 
-static void commit_run(struct run *run)
+static void commit_run(struct pg_run *run)
 {
     struct weir_error err;
     for (;;) {
@@ -283,15 +273,14 @@ void weir_pg_commit(struct weir_session *base, struct weir_write *group)
 {
     struct pg_session *session = (struct pg_session *)base;
     for (struct weir_write *w = group; w != NULL;) {
-        struct weir_write *end = w->kind == WEIR_WRITE_APPEND && w->next != NULL
-                                     ? end_of_appends(session, w)
-                                     : w->next;
-        struct run run = {.session = session,
-                          .first = w,
-                          .end = end,
-                          .until_us = weir_monotonic_us() + COMMIT_MAX_US,
-                          .pause_us = PAUSE_MIN_US,
-                          .clears = -1};
+        struct weir_write *end =
+            w->kind == WEIR_WRITE_APPEND && w->next != NULL ? end_of_appends(session, w) : w->next;
+        struct pg_run run = {.session = session,
+                             .first = w,
+                             .end = end,
+                             .until_us = weir_monotonic_us() + COMMIT_MAX_US,
+                             .pause_us = PAUSE_MIN_US,
+                             .clears = -1};
         commit_run(&run);
         w = end;
     }

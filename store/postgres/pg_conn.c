@@ -81,8 +81,7 @@ static void copy_field(char *to, size_t size, const PGresult *result, int field)
 
 /* The text is for clients, so it quotes neither SQL nor values; the operator gets PostgreSQL's own.
  */
-static weir_status fail_result(struct pg_conn *conn, const PGresult *result,
-                               struct weir_error *err)
+static weir_status fail_result(struct pg_conn *conn, const PGresult *result, struct weir_error *err)
 {
     copy_field(conn->sqlstate, sizeof conn->sqlstate, result, PG_DIAG_SQLSTATE);
     const struct pg_verdict verdict = weir_pg_sqlstate(conn->sqlstate);
@@ -204,7 +203,8 @@ static void name_statement(struct pg_key key, char name[NAME_BYTES])
 /* Where the key is, or where it would go. */
 static size_t slot_of(const struct pg_conn *conn, struct pg_key key)
 {
-    uint64_t hash = (key.owner ^ key.kind * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    uint64_t hash =
+        (key.owner ^ key.kind * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
     size_t slot = (size_t)(hash >> 32) % WEIR_PG_STATEMENT_SLOTS;
     while (conn->statements[slot].kind != 0 &&
            (conn->statements[slot].kind != key.kind || conn->statements[slot].owner != key.owner)) {

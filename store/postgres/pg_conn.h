@@ -16,7 +16,7 @@ struct pg_backend;
 enum {
     WEIR_PG_DETAIL_BYTES = 1536,  // of a raised error: a stream's name and numbers
     WEIR_PG_STATEMENT_SLOTS = 1024,
-    WEIR_PG_STATEMENTS_MAX = 512,  // prepared on one connection; then it is replaced
+    WEIR_PG_STATEMENTS_MAX = 512,                // prepared on one connection; then it is replaced
     WEIR_PG_STATEMENT_MAX_US = 60 * 1000 * 1000  // for calls without a deadline
 };
 

@@ -98,8 +98,8 @@ static weir_status check_server(struct pg_conn *conn, struct weir_error *err)
     const int version = PQserverVersion(conn->pq);
     if (version < SERVER_VERSION_MIN) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "the server is PostgreSQL %d and weir needs %d or newer",
-                         version / 10000, SERVER_VERSION_MIN / 10000);
+                         "the server is PostgreSQL %d and weir needs %d or newer", version / 10000,
+                         SERVER_VERSION_MIN / 10000);
     }
     return WEIR_OK;
 }

@@ -1,5 +1,5 @@
-/* What differs between the databases that this backend serves, as data: schema files, SQL texts, and
- * a check at start-up. The code that reads and writes is the same for all.
+/* What differs between the databases that this backend serves, as data: schema files, SQL texts,
+ * and a check at start-up. The code that reads and writes is the same for all.
  *
  * In SQL texts "@." stands for the namespace's schema and "@lock@" for the number of its lock; both
  * are made here, from a digest. Nothing else is ever put into a text: values of clients are bound.
@@ -16,12 +16,12 @@ enum pg_fixed {
     PG_FIXED_APPEND,
     PG_FIXED_IMPORT,
     PG_FIXED_CLEAR,
-    PG_FIXED_CLEARS,           // the count of clears, and what the last one removed
-    PG_FIXED_BY_IDS,           // messages of the ids of $1
-    PG_FIXED_VERSION,          // of stream $1
-    PG_FIXED_HEAD,             // the highest global position
-    PG_FIXED_TOTALS,           // messages, streams, time of the newest message
-    PG_FIXED_LIST_STREAMS,     // from $1 on, after $2, at most $3, with prefix $4: name, version, time
+    PG_FIXED_CLEARS,        // the count of clears, and what the last one removed
+    PG_FIXED_BY_IDS,        // messages of the ids of $1
+    PG_FIXED_VERSION,       // of stream $1
+    PG_FIXED_HEAD,          // the highest global position
+    PG_FIXED_TOTALS,        // messages, streams, time of the newest message
+    PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, with prefix $4: name, version, time
     PG_FIXED_LIST_CATEGORIES,  // name, streams, messages
     PG_FIXED_COUNT
 };
@@ -72,12 +72,10 @@ weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice 
                                    struct weir_arena *arena, struct weir_namespace_record *record,
                                    struct weir_error *err);
 weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_slice id,
-                                        const struct weir_token_hash *hash,
-                                        struct weir_error *err);
-weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after,
-                                   size_t limit, struct weir_arena *arena,
-                                   struct weir_namespace_record **records, size_t *n,
-                                   struct weir_error *err);
+                                        const struct weir_token_hash *hash, struct weir_error *err);
+weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after, size_t limit,
+                                   struct weir_arena *arena, struct weir_namespace_record **records,
+                                   size_t *n, struct weir_error *err);
 weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slice id,
                                      int64_t *messages_deleted, struct weir_error *err);
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,

@@ -48,9 +48,9 @@ enum field {
 };
 
 static const enum pg_element elements[FIELD_COUNT] = {
-    [FIELD_GLOBAL] = PG_INT8,    [FIELD_POSITION] = PG_INT8, [FIELD_TIME] = PG_TIMESTAMP,
-    [FIELD_HASH] = PG_INT8,      [FIELD_ID] = PG_UUID,       [FIELD_STREAM] = PG_TEXT,
-    [FIELD_TYPE] = PG_TEXT,      [FIELD_CORRELATION] = PG_TEXT, [FIELD_DATA] = PG_TEXT,
+    [FIELD_GLOBAL] = PG_INT8,   [FIELD_POSITION] = PG_INT8,    [FIELD_TIME] = PG_TIMESTAMP,
+    [FIELD_HASH] = PG_INT8,     [FIELD_ID] = PG_UUID,          [FIELD_STREAM] = PG_TEXT,
+    [FIELD_TYPE] = PG_TEXT,     [FIELD_CORRELATION] = PG_TEXT, [FIELD_DATA] = PG_TEXT,
     [FIELD_METADATA] = PG_TEXT,
 };
 
@@ -102,8 +102,7 @@ static void add_value(struct pg_array *array, const struct weir_import_record *r
     }
 }
 
-static void bind_field(const struct weir_import *import, struct pg_params *params,
-                       enum field field)
+static void bind_field(const struct weir_import *import, struct pg_params *params, enum field field)
 {
     size_t bytes = is_number(field) ? 8 * import->n : 0;
     for (size_t r = 0; !is_number(field) && r < import->n; r++) {
@@ -172,10 +171,10 @@ static bool tell_conflict(struct weir_write *write, const char *detail)
     return true;
 }
 
-weir_status weir_pg_import(struct pg_session *session, struct pg_conn *conn,
-                           struct weir_write *write, struct weir_error *err)
+weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
-    struct weir_import *import = &write->of.import;
+    struct pg_session *session = run->session;
+    struct weir_import *import = &run->first->of.import;
     import->imported = 0;
     import->skipped_identical = 0;
     if (import->n == 0) {
@@ -195,7 +194,7 @@ weir_status weir_pg_import(struct pg_session *session, struct pg_conn *conn,
         status = weir_fail(err, WEIR_BACKEND_ERROR, "the import function gives something else");
     } else if (status == WEIR_OK) {
         import->skipped_identical = (int64_t)import->n - import->imported;
-    } else if (conn->remedy == PG_REMEDY_RAISED && tell_conflict(write, conn->detail)) {
+    } else if (conn->remedy == PG_REMEDY_RAISED && tell_conflict(run->first, conn->detail)) {
         status = WEIR_OK;
     }
     PQclear(result);
@@ -221,29 +220,28 @@ static weir_status read_clears(struct pg_session *session, struct pg_conn *conn,
 
 /* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
  * answer was lost, the count of clears tells whether it was done. */
-weir_status weir_pg_clear(struct pg_session *session, struct pg_conn *conn,
-                          struct weir_write *write, int64_t *clears, struct weir_error *err)
+weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
+    struct weir_clear *clear = &run->first->of.clear;
     int64_t now = 0;
     int64_t cleared = 0;
-    weir_status status = read_clears(session, conn, &now, &cleared, err);
+    weir_status status = read_clears(run->session, conn, &now, &cleared, err);
     if (status != WEIR_OK) {
         return status;
     }
-    if (*clears >= 0 && now > *clears) {
-        write->of.clear.messages_deleted = cleared;
+    if (run->clears >= 0 && now > run->clears) {
+        clear->messages_deleted = cleared;
         return WEIR_OK;
     }
-    *clears = now;
+    run->clears = now;
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
     weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
     PGresult *result = NULL;
-    status = weir_pg_fixed(session, conn, PG_FIXED_CLEAR, &params, &result, err);
+    status = weir_pg_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
     if (status == WEIR_OK && conn->has_warned) {
         status = weir_pg_fail_unconfirmed(conn, err);
-    } else if (status == WEIR_OK &&
-               !weir_pg_int8(result, 0, 0, &write->of.clear.messages_deleted)) {
+    } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &clear->messages_deleted)) {
         status = weir_fail(err, WEIR_BACKEND_ERROR, "the clear function gives something else");
     }
     PQclear(result);

@@ -1,7 +1,8 @@
 /* What the files of this folder share: the backend, its connections, namespaces and sessions.
  *
  * A session is a name, not a connection: each call takes a connection from the pool and gives it
- * back, so sessions of many namespaces, the registry and pings share the few there are, down to one.
+ * back, so sessions of many namespaces, the registry and pings share the few there are, down to
+ * one.
  *
  * Lock order: the mutexes of the pool and of the cache of namespaces are leaves; neither is held
  * while the database is asked. */
@@ -75,9 +76,9 @@ struct pg_backend {
     bool is_durability_normal;
     void (*report)(void *context, const char *text);
     void *report_context;
-    uint64_t hash_seed;             // clients choose the names
-    atomic_size_t good_host;        // where the last connection was made
-    atomic_llong last_report_us;    // of a failing connection, so that not each is reported
+    uint64_t hash_seed;           // clients choose the names
+    atomic_size_t good_host;      // where the last connection was made
+    atomic_llong last_report_us;  // of a failing connection, so that not each is reported
     struct pg_pool pool;
 
     /* Namespaces whose schema has been found and is up to date. */
@@ -98,7 +99,7 @@ const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
 
 enum {
     WEIR_PG_ATTEMPTS = 3,
-    WEIR_PG_GRACE_US = 500 * 1000,    // what has begun is waited for so long at least
+    WEIR_PG_GRACE_US = 500 * 1000,      // what has begun is waited for so long at least
     WEIR_PG_CALL_US = 10 * 1000 * 1000  // for calls that bring no deadline
 };
 
@@ -120,7 +121,8 @@ extern const char weir_pg_sql_rows_001[];
 /* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
 weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);
 
-/* Applies the steps after `version` to the namespace's schema; inside a transaction of the caller's.
+/* Applies the steps after `version` to the namespace's schema; inside a transaction of the
+ * caller's.
  */
 weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace *ns, int version,
                                 struct weir_error *err);
@@ -146,8 +148,8 @@ struct pg_session {
     struct weir_session base;
     struct pg_backend *backend;
     struct pg_namespace ns;
-    bool is_large;             // messages here are so large that reads are measured
-    struct weir_arena arena;   // what a write is put together in
+    bool is_large;            // messages here are so large that reads are measured
+    struct weir_arena arena;  // what a write is put together in
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n;
 };

@@ -112,8 +112,8 @@ static weir_status copy_streams(const struct question *q, struct weir_arena *are
 }
 
 /* The bytes of a prefix may end inside of a character, which PostgreSQL would not take as text. The
- * first text with such a prefix has the lowest continuation bytes there are. Names are bounded, so a
- * longer prefix has no need to be told apart from one cut there. */
+ * first text with such a prefix has the lowest continuation bytes there are. Names are bounded, so
+ * a longer prefix has no need to be told apart from one cut there. */
 static struct weir_slice lowest_text(struct weir_slice prefix, uint8_t area[PREFIX_BYTES])
 {
     size_t n = prefix.n < PREFIX_BYTES - 4 ? prefix.n : PREFIX_BYTES - 4;

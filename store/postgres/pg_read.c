@@ -66,8 +66,8 @@ static void bind(const struct reading *r, struct pg_params *params)
 {
     const struct weir_query *query = r->query;
     weir_pg_params_init(params, r->arena);
-    weir_pg_param_slice(params, query->selector == WEIR_SELECT_ALL ? weir_slice(NULL, 0)
-                                                                   : query->name);
+    weir_pg_param_slice(params,
+                        query->selector == WEIR_SELECT_ALL ? weir_slice(NULL, 0) : query->name);
     weir_pg_param_int8(params, r->from);
     weir_pg_param_int8(params, r->wanted);
     if (r->is_measured) {
@@ -148,8 +148,8 @@ static size_t count_rows(struct reading *r, const PGresult *result, size_t *text
                             (size_t)PQgetlength(result, at, PG_COLUMN_METADATA);
         const size_t bytes = name + rest + PACKED_REST_BYTES;
         r->is_full = (int64_t)(r->rows->n + n) == r->query->max_messages ||
-                     (r->rows->n + n > 0 && (r->bytes > r->query->max_bytes ||
-                                             bytes > r->query->max_bytes - r->bytes));
+                     (r->rows->n + n > 0 &&
+                      (r->bytes > r->query->max_bytes || bytes > r->query->max_bytes - r->bytes));
         if (r->is_full) {
             break;
         }
@@ -270,8 +270,9 @@ static int64_t next_position(const struct reading *r, bool is_all_examined)
 {
     const struct weir_query *query = r->query;
     const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
-    const int64_t last_at =
-        last == NULL ? -1 : is_stream(query) ? last->position : last->global_position;
+    const int64_t last_at = last == NULL       ? -1
+                            : is_stream(query) ? last->position
+                                               : last->global_position;
     if (query->is_backward) {
         const bool is_from_end =
             query->is_from_newest || (is_stream(query) && query->is_from_global);

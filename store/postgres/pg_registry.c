@@ -73,9 +73,9 @@ static weir_status find(struct pg_conn *conn, void *context, struct weir_error *
     weir_pg_params_init(&params, NULL);
     weir_pg_param_slice(&params, finding->id);
     PGresult *result = NULL;
-    weir_status status = weir_pg_query(
-        conn, "SELECT " RECORD_COLUMNS " FROM weir_registry.namespaces WHERE id = $1", &params,
-        &result, err);
+    weir_status status =
+        weir_pg_query(conn, "SELECT " RECORD_COLUMNS " FROM weir_registry.namespaces WHERE id = $1",
+                      &params, &result, err);
     if (status == WEIR_OK) {
         status = PQntuples(result) == 0
                      ? weir_pg_fail_not_found(finding->id, err)
@@ -122,8 +122,7 @@ static weir_status list(struct pg_conn *conn, void *context, struct weir_error *
     struct listing *listing = context;
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_slice(&params,
-                        listing->after.p == NULL ? weir_slice("", 0) : listing->after);
+    weir_pg_param_slice(&params, listing->after.p == NULL ? weir_slice("", 0) : listing->after);
     weir_pg_param_int8(&params, (int64_t)listing->limit);
     PGresult *result = NULL;
     weir_status status = weir_pg_query(conn,
@@ -137,10 +136,9 @@ static weir_status list(struct pg_conn *conn, void *context, struct weir_error *
     return status;
 }
 
-weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after,
-                                   size_t limit, struct weir_arena *arena,
-                                   struct weir_namespace_record **records, size_t *n,
-                                   struct weir_error *err)
+weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after, size_t limit,
+                                   struct weir_arena *arena, struct weir_namespace_record **records,
+                                   size_t *n, struct weir_error *err)
 {
     struct listing listing = {.after = after, .limit = limit, .arena = arena};
     const weir_status status = run(base, list, &listing, err);
@@ -165,8 +163,7 @@ static weir_status set_token(struct pg_conn *conn, void *context, struct weir_er
     weir_pg_param_slice(&params, weir_slice(rotation->hash->bytes, sizeof rotation->hash->bytes));
     PGresult *result = NULL;
     weir_status status = weir_pg_query(
-        conn,
-        "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
+        conn, "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
         &params, &result, err);
     if (status == WEIR_OK && PQntuples(result) == 0) {
         status = weir_pg_fail_not_found(rotation->id, err);
@@ -176,8 +173,7 @@ static weir_status set_token(struct pg_conn *conn, void *context, struct weir_er
 }
 
 weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_slice id,
-                                        const struct weir_token_hash *hash,
-                                        struct weir_error *err)
+                                        const struct weir_token_hash *hash, struct weir_error *err)
 {
     struct rotation rotation = {id, hash};
     return run(base, set_token, &rotation, err);
@@ -350,8 +346,7 @@ static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
 static weir_status count(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
 {
     char text[WEIR_PG_SCHEMA_BYTES + 64];
-    (void)snprintf(text, sizeof text, "SELECT message_count FROM %s.counters",
-                   deletion->ns.schema);
+    (void)snprintf(text, sizeof text, "SELECT message_count FROM %s.counters", deletion->ns.schema);
     weir_status status = weir_pg_script(conn, "SAVEPOINT count", err);
     if (status != WEIR_OK) {
         return status;
@@ -386,7 +381,7 @@ static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct 
 }
 
 /* Behind the namespace's lock: what is being written is finished before. */
-static weir_status delete(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status delete (struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct deletion *deletion = context;
     weir_status status = weir_pg_script(conn, "BEGIN", err);

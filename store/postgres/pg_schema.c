@@ -168,8 +168,7 @@ static weir_status look_up(struct pg_conn *conn, struct place *place, struct wei
 }
 
 /* Behind the namespace's own lock: of several servers one does it, the others find it done. */
-static weir_status migrate_locked(struct pg_conn *conn, struct place *place,
-                                  struct weir_error *err)
+static weir_status migrate_locked(struct pg_conn *conn, struct place *place, struct weir_error *err)
 {
     struct pg_params params;
     weir_pg_params_init(&params, NULL);

@@ -2,8 +2,8 @@
  *
  * Each gives first one row about the namespace in the same snapshot (enum pg_head), then the
  * messages. The order of the second part is that of an index, and its conditions are those of that
- * index: a category is compared together with the position, as a row, so that the planner cannot take
- * the index of all positions and throw away what is not of the category. */
+ * index: a category is compared together with the position, as a row, so that the planner cannot
+ * take the index of all positions and throw away what is not of the category. */
 #include "store/postgres/pg_int.h"
 
 #include <assert.h>
@@ -140,7 +140,8 @@ static void add_limit(struct text *text, const struct pg_layout *layout,
         add(text, shape->is_measured ? " LIMIT $3::int8" : " LIMIT least($3::int8, $4::int8)");
         return;
     }
-    add(text, " LIMIT (SELECT least($3::int8, greatest($4::int8 / greatest(c.largest, 1), 1)) FROM ");
+    add(text,
+        " LIMIT (SELECT least($3::int8, greatest($4::int8 / greatest(c.largest, 1), 1)) FROM ");
     add(text, layout->counters);
     add(text, " AS c)");
 }

@@ -93,8 +93,8 @@ weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work
 {
     struct noted noted = {work, false};
     const struct pg_work outer = {run_noting, &noted};
-    const weir_status status = weir_pg_run(session->backend, session->ns.owner,
-                                           session->base.deadline_us, &outer, err);
+    const weir_status status =
+        weir_pg_run(session->backend, session->ns.owner, session->base.deadline_us, &outer, err);
     return noted.is_missing ? weir_pg_fail_missing(session, err) : status;
 }
 
@@ -135,8 +135,7 @@ weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id
     memcpy(opened->id, id.p, id.n);
     opened->id_n = id.n;
     weir_arena_init(&opened->arena, WRITE_ARENA_BYTES, WRITE_ARENA_KEEP_BYTES);
-    const weir_status status =
-        weir_pg_namespace_locate(opened->backend, id, &opened->ns, err);
+    const weir_status status = weir_pg_namespace_locate(opened->backend, id, &opened->ns, err);
     if (status != WEIR_OK) {
         session_close(&opened->base);
         return status;

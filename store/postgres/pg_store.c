@@ -9,7 +9,8 @@
 
 /* ---- names ---- */
 
-/* 224 bits of SHA-256: nobody finds two ids that share them, and PostgreSQL's names end at 63 bytes.
+/* 224 bits of SHA-256: nobody finds two ids that share them, and PostgreSQL's names end at 63
+ * bytes.
  */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
 {

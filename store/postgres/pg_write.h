@@ -1,8 +1,9 @@
 /* What the files share that write: pg_commit.c, pg_append.c, pg_import.c.
  *
- * A write is open while its error is WEIR_OK. The functions that send something tell each open write
- * its outcome and return WEIR_OK; or the transaction as a whole has failed: then they return its
- * status, the remedy of the connection says what may be done, and no write has been told anything. */
+ * A write is open while its error is WEIR_OK. The functions that send something tell each open
+ * write its outcome and return WEIR_OK; or the transaction as a whole has failed: then they return
+ * its status, the remedy of the connection says what may be done, and no write has been told
+ * anything. */
 #ifndef WEIR_STORE_POSTGRES_PG_WRITE_H
 #define WEIR_STORE_POSTGRES_PG_WRITE_H
 
@@ -13,21 +14,23 @@ static inline bool weir_pg_is_open(const struct weir_write *write)
     return write->err->status == WEIR_OK;
 }
 
-/* The open appends from `first` to before `end`. `is_again`: an earlier attempt may have been
- * committed. */
-weir_status weir_pg_append(struct pg_session *session, struct pg_conn *conn,
-                           struct weir_write *first, const struct weir_write *end, bool is_again,
-                           struct weir_error *err);
+/* Writes that are sent together: appends, or one write of another kind. */
+struct pg_run {
+    struct pg_session *session;
+    struct weir_write *first;
+    const struct weir_write *end;  // the first that no longer belongs to it, or NULL
+    int64_t until_us;              // then it is given up; monotonic
+    int64_t pause_us;              // before the next attempt to reach the database
+    int64_t clears;                // counted before the first attempt of a clear; -1 before that
+    bool is_in_doubt;              // an attempt has been sent and not been answered
+};
 
-weir_status weir_pg_import(struct pg_session *session, struct pg_conn *conn,
-                           struct weir_write *write, struct weir_error *err);
+weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err);
+weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err);
+weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err);
 
-/* *clears is what the namespace counted before the first attempt; -1 before that. */
-weir_status weir_pg_clear(struct pg_session *session, struct pg_conn *conn,
-                          struct weir_write *write, int64_t *clears, struct weir_error *err);
-
-/* A committed transaction of which a warning came: a standby may not have confirmed it. Asking again
- * waits for it. */
+/* A committed transaction of which a warning came: a standby may not have confirmed it. Asking
+ * again waits for it. */
 weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err);
 
 /* Bytes of a message, about as packed. */
