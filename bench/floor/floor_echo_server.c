@@ -234,7 +234,7 @@ int floor_echo_server(const struct floor_options *options)
 {
     const char *url = options->url == NULL ? "tcp://127.0.0.1:7118" : options->url;
     struct echo *echoes = calloc(CONTEXTS, sizeof *echoes);
-    const bool is_made = echoes != NULL && make_written((size_t)options->batch) &&
+    const bool is_made = echoes != NULL && make_written(1) &&
                          make_read((size_t)options->batch, (size_t)options->data_bytes) &&
                          make_small_ones();
     const int status = is_made ? serve(url, echoes) : floor_fail("out of memory");

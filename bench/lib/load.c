@@ -168,7 +168,7 @@ void load_error(struct load *load, const struct load_outcome *outcome)
     }
 }
 
-/* A call that began after the outage and went well ends it. */
+/* A call that began after the outage and was answered ends it. */
 static void end_outage(struct load *load, int64_t started_ns)
 {
     (void)pthread_mutex_lock(&load->errors_mutex);
@@ -206,12 +206,13 @@ static void count_outcome(struct load_slot *slot, const struct load_outcome *out
                           int64_t now_ns)
 {
     struct load *load = slot->load;
+    if (!outcome->is_unreachable &&
+        atomic_load_explicit(&load->is_outage, memory_order_relaxed)) {
+        end_outage(load, slot->started_ns);
+    }
     if (outcome->reason != NULL) {
         load_error(load, outcome);
         return;
-    }
-    if (atomic_load_explicit(&load->is_outage, memory_order_relaxed)) {
-        end_outage(load, slot->started_ns);
     }
     count_second(load, now_ns);
     if (is_measured(load, slot->intended_ns, now_ns)) {

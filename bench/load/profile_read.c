@@ -285,8 +285,8 @@ const struct profile profile_group = {
     .name = "group",
     .doc =
         "the members of a consumer group read a category through, 100 at a time, again and again",
-    .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
-            PROFILE_USES_MESSAGES | PROFILE_USES_GROUP,
+    .uses = PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH | PROFILE_USES_MESSAGES |
+            PROFILE_USES_GROUP,
     .batch = BATCH,
     .batch_max = BATCH_MAX,
     .prepare = prepare,

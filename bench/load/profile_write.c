@@ -104,8 +104,8 @@ static void start_batch(void *context, struct load_slot *slot)
 const struct profile profile_mixed = {
     .name = "mixed",
     .doc = "one message written, or 10 of a stream read (--write-percent, --batch)",
-    .uses =
-        PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH | PROFILE_USES_WRITE_PERCENT,
+    .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
+            PROFILE_USES_WRITE_PERCENT,
     .batch = READ_BATCH,
     .batch_max = 10000,
     .prepare = prepare_single,

@@ -1,0 +1,140 @@
+#!/bin/sh
+# The programs of bench/ against a real server: each profile and each floor runs, checks what it gets, and gives figures
+# that hold together. How fast it is is none of this test's business.
+. "$(dirname "$0")/../cli/lib.sh"
+bench=${WEIR_BENCH_PROGRAM:?the path of weir-bench}
+load=${WEIR_LOAD_PROGRAM:?the path of weir-load}
+floor=${WEIR_FLOOR_PROGRAM:?the path of weir-floor}
+export WEIR_ADMIN_TOKEN=$admin_token
+
+# holds FILE EXPRESSION: a Python expression about the JSON in the file, which is `j`.
+holds() {
+    checks=$((checks + 1))
+    python3 -c 'import json, sys
+j = json.load(open(sys.argv[1]))
+sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$2" || fail "not so in $1: $2"
+}
+
+# What every result of weir-load and weir-floor must be.
+is_sound() {
+    holds "$1" 'j["operations"] > 0 and abs(j["operations"] / j["seconds"] - j["operations_per_s"]) < 1'
+    holds "$1" 'sum(n for _, n in j["histogram_us"]) == j["operations"]'
+    holds "$1" 'j["latency_us"]["p50"] <= j["latency_us"]["p99"] <= j["latency_us"]["p99.99"] <= j["latency_us"]["max"]'
+    holds "$1" 'j["errors"] == [] and j["outages"] == []'
+    holds "$1" 'j["generator"]["cores"] > 0 and j["machine"]["cores"] > 0'
+}
+
+# weir-bench: three ways of six reads, and one that finds nothing.
+run 0 "$bench" --quick --json
+cp out bench.json
+holds bench.json 'len(j["reads"]) == 7'
+holds bench.json '[r["messages"] for r in j["reads"]] == [10, 100, 1000, 10, 100, 1000, 0]'
+holds bench.json 'all(r[w]["ns"]["median"] > 0 for r in j["reads"][:6] for w in ("floor", "sized", "grown"))'
+holds bench.json 'all(r["sized"]["reply_bytes"] > 300 * r["messages"] for r in j["reads"][:6])'
+holds bench.json 'all(r["sized"]["reply_bytes"] - r["grown"]["reply_bytes"] < 8 for r in j["reads"][:6])'
+holds bench.json 'all({"what", "limit", "value", "met"} <= t.keys() for t in j["targets"]) and len(j["targets"]) >= 1'
+run 0 "$bench" --quick --rounds 2
+out_has 'sized/floor'
+out_has '^category  *1000 '
+run 2 "$bench" --messages 5
+err_has "'5' is not a number"
+run 2 "$bench" extra
+run 1 "$bench" --directory /nonexistent
+err_has 'cannot be made'
+
+start_server
+
+# Every profile, against the server.
+for profile in mixed write conditional-write batch read-stream read-category group tail import empty; do
+    run 0 "$load" --profile $profile --workers 3 --seconds 0.5 --json $profile.json --server-pid $server_pid
+    out_has "^weir-load $profile: "
+    is_sound $profile.json
+    holds $profile.json 'j["server"]["resident_kib"] > 0'
+done
+run 0 "$load" --profile tenants --namespaces 3 --streams 5 --seconds 0.5 --json tenants.json
+is_sound tenants.json
+run 0 env WEIR_TOKEN=$admin_token "$weir" namespace list
+out_has '"default"'
+checks=$((checks + 1))
+[ "$(grep -c . out)" -eq 1 ] || fail "namespaces are left behind"
+holds mixed.json '{"read", "write"} == j["by_operation"].keys()'
+holds conditional-write.json 'j["conflicts"] >= 0 and "version" in j["by_operation"]'
+holds tail.json 'j["by_operation"]["delivery"]["operations"] > 0'
+
+# Open loop; the picture; quiet; readers that wait.
+run 0 "$load" --rate 200 --arrivals random --seconds 0.5 --plot plot.svg --json - --quiet --waiting 5
+cp out open.json
+is_sound open.json
+holds open.json '60 <= j["operations"] <= 140'
+checks=$((checks + 1))
+grep -q '^</svg>' plot.svg || fail "the picture is not whole"
+
+# A signal ends it; what was measured is shown.
+"$load" --seconds 60 --warmup 0.2 --json signal.json >out 2>err &
+pid=$!
+sleep 1.5
+kill -INT $pid
+wait $pid
+is_equal $? 0
+holds signal.json 'j["interrupted"] and 0 < j["seconds"] < 50'
+
+# What makes no sense is refused, and named.
+for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
+    '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
+    '--profile read-stream --batch 100 --messages 99' '--on-error perhaps'; do
+    run 2 "$load" $wrong
+    err_has '^weir-load: '
+done
+run 0 "$load" --help
+out_has 'conditional-write '
+
+# A server that goes away and comes back: the moment is told, and the load goes on or ends.
+"$load" --profile read-stream --seconds 6 --timeout 1000 --json away.json >out 2>err &
+pid=$!
+sleep 2
+stop_server
+sleep 0.5
+start_server
+wait $pid
+is_equal $? 1
+err_has 'after [0-9.]* s: the server does not answer any more'
+err_has 'after [0-9.]* s: the server answers again'
+holds away.json 'len(j["outages"]) >= 1 and j["outages"][0]["to_s"] > j["outages"][0]["from_s"]'
+"$load" --profile empty --seconds 60 --timeout 1000 --on-error stop >out 2>err &
+pid=$!
+sleep 1
+stop_server
+wait $pid
+is_equal $? 1
+out_has 'BACKEND_UNAVAILABLE\|SHUTTING_DOWN'
+run 3 "$load" --seconds 1 --timeout 300
+err_has 'BACKEND_UNAVAILABLE'
+
+# The floors.
+for floor_of in 'disk' 'disk --overwrite' 'sqlite --batch 3' 'sqlite --in-memory' 'store --in-flight 8' \
+    'store --operation read-stream --batch 10 --messages 12000' \
+    'store --operation read-category --batch 1000 --messages 12000'; do
+    run 0 "$floor" $floor_of --seconds 0.3 --warmup 0.1 --directory "$work" --json floor.json
+    is_sound floor.json
+done
+"$floor" echo-server --url tcp://127.0.0.1:0 --batch 10 >echo 2>err &
+pid=$!
+tries=0
+until grep -q '^listening on ' echo || [ $tries -gt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+url=$(sed -n 's/^listening on //p' echo)
+for operation in write read-category empty; do
+    run 0 "$floor" echo-client --url "$url" --operation $operation --in-flight 4 --seconds 0.3 --json echo.json
+    is_sound echo.json
+done
+run 0 "$load" --against-echo --server "$url" --profile mixed --seconds 0.3 --json echo.json
+is_sound echo.json
+kill $pid
+wait $pid
+is_equal $? 0
+run 2 "$floor" nonsense
+run 2 "$floor"
+
+finish
