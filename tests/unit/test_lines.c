@@ -4,15 +4,19 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
-static char path[] = "/tmp/weir-lines-XXXXXX";
+#define PATH_TEMPLATE "/tmp/weir-lines-XXXXXX"
+
+static char path[sizeof PATH_TEMPLATE];
 static struct weir_error err;
 
 static void setup(void)
 {
     weir_error_init(&err);
+    memcpy(path, PATH_TEMPLATE, sizeof path);  // the tests may share a process
     const int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     (void)close(fd);
