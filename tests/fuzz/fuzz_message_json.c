@@ -26,12 +26,58 @@ static char *print(const ProtobufCMessage *message, size_t *n)
 
 /* A NUL byte behind a number is passed over by jansson, as by strtoll. And jansson takes deeper
  * nesting than we do, so that a value's 512 levels fit into the message's. */
-static void require_object(struct weir_slice text)
+static json_t *load_object(struct weir_slice text)
 {
     require(memchr(text.p, 0, text.n) == NULL);
     json_t *root = json_loadb((const char *)text.p, text.n, JSON_DECODE_INT_AS_REAL, NULL);
     require(json_is_object(root));
-    json_decref(root);
+    return root;
+}
+
+static bool was_given(json_t *printed, json_t *given);
+
+static bool elements_were_given(json_t *printed, json_t *given)
+{
+    bool all = json_array_size(printed) == json_array_size(given);
+    for (size_t i = 0; all && i < json_array_size(printed); i++) {
+        all = was_given(json_array_get(printed, i), json_array_get(given, i));
+    }
+    return all;
+}
+
+static bool members_were_given(json_t *printed, json_t *given)
+{
+    bool all = json_is_object(given);
+    const char *key;
+    json_t *value;
+    json_object_foreach(printed, key, value)
+    {
+        json_t *other = json_object_get(given, key);
+        all = all && other != NULL && was_given(value, other);
+    }
+    return all;
+}
+
+/* Whether all that is printed was given. What was given again as null was given before. */
+static bool was_given(json_t *printed, json_t *given)
+{
+    if (json_is_null(given)) {
+        return true;
+    }
+    if (json_is_object(printed)) {
+        return members_were_given(printed, given);
+    }
+    return json_is_array(printed) ? elements_were_given(printed, given)
+                                  : json_equal(printed, given) != 0;
+}
+
+static void compare(struct weir_slice printed, struct weir_slice given)
+{
+    json_t *ours = load_object(printed);
+    json_t *theirs = load_object(given);
+    require(was_given(ours, theirs));
+    json_decref(ours);
+    json_decref(theirs);
 }
 
 static void pack_and_check(const ProtobufCMessage *message)
@@ -46,7 +92,8 @@ static void pack_and_check(const ProtobufCMessage *message)
     free(bytes);
 }
 
-static void print_and_read(const ProtobufCMessage *message, struct weir_arena *arena)
+static void print_and_read(const ProtobufCMessage *message, struct weir_slice given,
+                           struct weir_arena *arena)
 {
     struct weir_error err;
     weir_error_init(&err);
@@ -54,7 +101,7 @@ static void print_and_read(const ProtobufCMessage *message, struct weir_arena *a
     size_t n = 0;
     size_t again_n = 0;
     char *text = print(message, &n);
-    require_object(weir_slice(text, n));
+    compare(weir_slice(text, n), given);
     require(message_from_json(message->descriptor, weir_slice(text, n), arena, &again, &err) ==
             WEIR_OK);
     char *again_text = print(again, &again_n);
@@ -80,9 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weir_error_init(&err);
     ProtobufCMessage *message = NULL;
     if (message_from_json(type, weir_slice(text, size - 1), &arena, &message, &err) == WEIR_OK) {
-        require_object(weir_slice(text, size - 1));
         pack_and_check(message);
-        print_and_read(message, &arena);
+        print_and_read(message, weir_slice(text, size - 1), &arena);
     } else {
         require(err.status == WEIR_INVALID_REQUEST);
         require(weir_error_get_detail(&err, "field") != NULL);
