@@ -94,6 +94,8 @@ static void finish(struct weir_call *call, weir_status st)
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
     const size_t request_n = weir_exchange_request(exchange).n;
+    const size_t method = call->method;
+    const int64_t arrived_us = call->arrived_us;
     const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
     bool has_reply = true;
     if (st == WEIR_OK) {
@@ -108,6 +110,8 @@ static void finish(struct weir_call *call, weir_status st)
     } else {
         weir_exchange_abandon(exchange, true);
     }
+    weir_metrics_call(&server->metrics, method, st,
+                      has_waited ? -1 : weir_monotonic_us() - arrived_us);
     if (has_waited) {
         weir_intake_waited(server);
     } else {
@@ -117,14 +121,25 @@ static void finish(struct weir_call *call, weir_status st)
 
 /* ---- writes ---- */
 
-static void lead(struct weir_tenant *tenant, struct weir_queue *queue)
+/* Writes that the group which this thread leads has finished so far. */
+static _Thread_local size_t group_writes;
+
+static bool run_group(struct weir_server *server, struct weir_namespace *ns)
+{
+    group_writes = 0;
+    const bool is_more = weir_lane_run(ns);
+    weir_metrics_group(&server->metrics, group_writes);
+    return is_more;
+}
+
+static void lead(struct weir_tenant *tenant, struct weir_server *server)
 {
     struct weir_namespace *ns = weir_tenant_ns(tenant);
     const int64_t until_us = weir_monotonic_us() + LEAD_US;
-    while (weir_lane_run(ns)) {
+    while (run_group(server, ns)) {
         /* Busy lanes must not hold all workers while other calls wait. */
-        if (weir_queue_length(queue) > 0 && weir_monotonic_us() > until_us) {
-            weir_queue_push(queue, &tenant->lane_job);
+        if (weir_queue_length(&server->queue) > 0 && weir_monotonic_us() > until_us) {
+            weir_queue_push(&server->queue, &tenant->lane_job);
             return;
         }
     }
@@ -134,15 +149,18 @@ static void lead(struct weir_tenant *tenant, struct weir_queue *queue)
 static void lead_on(struct weir_job *job)
 {
     struct weir_tenant *tenant = weir_tenant_of_lane_job(job);
-    lead(tenant, tenant->lane_queue);
+    lead(tenant, tenant->lane_server);
 }
 
+/* Called on the thread of the group's leader. */
 static void written(struct weir_write *write)
 {
     struct weir_call *call = write->context;
     weir_status st = call->err.status;
+    group_writes++;
     if (st == WEIR_OK) {
-        weir_wake_committed(call->server->wake, call->tenant, write);
+        const int64_t change = weir_wake_committed(call->server->wake, call->tenant, write);
+        weir_metrics_written(&call->server->metrics, change);
         st = call->written(call, &call->err);
     }
     finish(call, st);
@@ -153,14 +171,14 @@ static void written(struct weir_write *write)
 static void start_write(struct weir_call *call)
 {
     struct weir_tenant *tenant = call->tenant;
-    struct weir_queue *queue = &call->server->queue;
+    struct weir_server *server = call->server;
     call->write.done = written;
     call->write.context = call;
     if (weir_write_submit(weir_tenant_ns(tenant), &call->write)) {
         weir_tenant_hold(tenant);
-        tenant->lane_queue = queue;
+        tenant->lane_server = server;
         tenant->lane_job.run = lead_on;
-        lead(tenant, queue);
+        lead(tenant, server);
     }
 }
 

@@ -18,4 +18,5 @@ const struct weir_handlers weir_all_handlers = {
     .namespaces_list_categories = weir_handle_list_categories,
     .system_get_server_info = weir_handle_get_server_info,
     .system_check_health = weir_handle_check_health,
+    .system_get_stats = weir_handle_get_stats,
 };

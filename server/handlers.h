@@ -30,5 +30,6 @@ WEIR_HANDLER(weir_handle_list_categories, Weir__V1__ListCategoriesRequest);
 
 WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest);
 WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest);
+WEIR_HANDLER(weir_handle_get_stats, Weir__V1__GetStatsRequest);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "server/reply_rows.h"
 #include "server/request_check.h"
+#include "server/server.h"
 #include "server/tenants.h"
 #include "server/waiting.h"
 
@@ -22,7 +23,11 @@ static weir_status answer_read(struct weir_call *call, struct weir_query *query,
     if (watches) {
         weir_waiting_end(call);
     }
-    return st == WEIR_OK ? weir_reply_rows(call, &rows, err) : st;
+    if (st != WEIR_OK) {
+        return st;
+    }
+    weir_metrics_read(&call->server->metrics, rows.n);
+    return weir_reply_rows(call, &rows, err);
 }
 
 WEIR_HANDLER(weir_handle_get_stream_messages, Weir__V1__GetStreamMessagesRequest)

@@ -36,6 +36,7 @@ static void refuse_one_too_many(struct weir_server *server, struct weir_exchange
         (void)weir_fail_limit(&err, "calls in flight",
                               (unsigned long long)server->config->max_calls, in_flight);
     }
+    weir_metrics_refused(&server->metrics, err.status);
     weir_intake_refuse(exchange, &err);
 }
 
@@ -78,6 +79,7 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
         return;
     }
     if (atomic_load(&server->is_stopping)) {
+        weir_metrics_refused(&server->metrics, WEIR_SHUTTING_DOWN);
         weir_intake_refuse_stopping(exchange);
         weir_intake_finished(server, bytes);
         return;

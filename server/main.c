@@ -1,6 +1,7 @@
 /* weir-server: reads its configuration, serves until it is told to stop, and says how it went.
  *
  * Exit status: 0 stopped in good order, 1 the store or a listener cannot be had, 2 wrong usage. */
+#include "server/http.h"
 #include "server/notify.h"
 #include "server/server.h"
 
@@ -35,6 +36,9 @@ static void announce(const struct weir_server *server)
     const char *url = NULL;
     for (size_t i = 0; (url = weir_transport_url(server->transport, i)) != NULL; i++) {
         (void)printf("listening on %s\n", url);
+    }
+    if (server->http != NULL) {
+        (void)printf("listening on %s\n", weir_http_url(server->http));
     }
     (void)fflush(stdout);
 }

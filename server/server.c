@@ -3,7 +3,9 @@
 #include "server/default_namespace.h"
 #include "server/dispatch.h"
 #include "server/handlers.h"
+#include "server/http.h"
 #include "server/intake.h"
+#include "server/listen_url.h"
 #include "server/waiting.h"
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
@@ -76,6 +78,7 @@ static struct weir_server *make(const struct weir_config *config)
     server->handlers = &weir_all_handlers;
     server->workers.queue = &server->queue;
     server->started_at_us = weir_monotonic_us();
+    server->started_time_us = weir_now_us();
     struct weir_uuid random = {{0}};
     (void)weir_uuid_make_v7(&random);
     memcpy(&server->reference_salt, random.bytes + 12, sizeof server->reference_salt);
@@ -95,6 +98,9 @@ static struct weir_server *make(const struct weir_config *config)
  * any more; the tenants' handles go before the store. */
 static void destroy(struct weir_server *server)
 {
+    if (server->http != NULL) {
+        weir_http_stop(server->http);
+    }
     if (server->transport != NULL) {
         weir_transport_close(server->transport);
     }
@@ -121,6 +127,10 @@ static void wake_tenant(void *context, struct weir_tenant *tenant)
 
 static weir_status serve(struct weir_server *server, struct weir_error *err)
 {
+    if (server->config->is_test_mode) {
+        weir_log_say(&server->log, WEIR_LOG_WARN,
+                     "test mode: tokens are not checked and nothing is kept");
+    }
     weir_status st =
         weir_default_namespace_ensure(server->store, server->config, &server->log, err);
     if (st != WEIR_OK) {
@@ -135,8 +145,12 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
     if (st != WEIR_OK) {
         return st;
     }
-    return weir_transport_open(server->config, &server->log, weir_intake_arrived,
-                               weir_waiting_peer_gone, server, &server->transport, err);
+    st = weir_transport_open(server->config, &server->log, weir_intake_arrived,
+                             weir_waiting_peer_gone, server, &server->transport, err);
+    if (st == WEIR_OK && server->config->http != NULL) {
+        st = weir_http_start(server, server->config->http, &server->http, err);
+    }
+    return st;
 }
 
 static weir_status serve_or_destroy(struct weir_server *made, struct weir_server **server,
@@ -151,10 +165,39 @@ static weir_status serve_or_destroy(struct weir_server *made, struct weir_server
     return WEIR_OK;
 }
 
+/* A server that believes every token keeps nothing and is reached from this machine only. */
+static weir_status check_test_mode(const struct weir_config *config, struct weir_error *err)
+{
+    if (!config->is_test_mode) {
+        return WEIR_OK;
+    }
+    if (strcmp(config->store, "sqlite::memory:") != 0) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "--test-mode needs --store sqlite::memory:");
+    }
+    for (size_t i = 0; i < config->listen_n; i++) {
+        struct weir_listen_url url;
+        const weir_status st = weir_listen_url_parse(config->listen[i], &url, err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+        if (!weir_listen_url_is_local(&url)) {
+            return weir_fail(err, WEIR_INVALID_REQUEST,
+                             "--test-mode listens on this machine only, not on '%s'", url.text);
+        }
+    }
+    return WEIR_OK;
+}
+
 weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
                               struct weir_error *err)
 {
     weir_status st = weir_transport_check(config, err);
+    if (st == WEIR_OK) {
+        st = check_test_mode(config, err);
+    }
+    if (st == WEIR_OK && config->http != NULL) {
+        st = weir_http_check(config->http, err);
+    }
     if (st != WEIR_OK) {
         return st;
     }

@@ -8,11 +8,13 @@
 #include "server/call.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/tenants.h"
 #include "server/transport.h"
 #include "server/workers.h"
 
 struct weir_handlers;
+struct weir_http;
 struct weir_wake;
 
 struct weir_server {
@@ -26,7 +28,10 @@ struct weir_server {
     struct weir_queue queue;
     struct weir_workers workers;
     struct weir_transport *transport;
-    int64_t started_at_us;  // monotonic
+    struct weir_http *http;  // NULL: none
+    struct weir_metrics metrics;
+    int64_t started_at_us;    // monotonic
+    int64_t started_time_us;  // since the epoch
 
     /* Admission; see intake.h. */
     atomic_size_t in_flight;         // calls admitted and not finished

@@ -17,6 +17,7 @@
 
 enum { WEIR_TENANT_TTL_US = 1000 * 1000, WEIR_TENANTS_CACHED_MAX = 1024 };
 
+struct weir_server;
 struct weir_tenants;
 
 struct weir_tenant {
@@ -44,7 +45,7 @@ struct weir_tenant {
 
     /* Of the one thread that leads the namespace's lane; see dispatch.c. */
     struct weir_job lane_job;
-    struct weir_queue *lane_queue;
+    struct weir_server *lane_server;
 };
 
 struct weir_tenants *weir_tenants_new(struct weir_store *store);

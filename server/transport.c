@@ -336,6 +336,14 @@ const char *weir_transport_url(const struct weir_transport *t, size_t i)
     return i < t->listeners_n ? t->urls[i] : NULL;
 }
 
+size_t weir_transport_connections(struct weir_transport *t)
+{
+    (void)pthread_mutex_lock(&t->peers.lock);
+    const size_t n = t->peers.n;
+    (void)pthread_mutex_unlock(&t->peers.lock);
+    return n;
+}
+
 void weir_transport_close(struct weir_transport *t)
 {
     atomic_store(&t->is_closing, true);

@@ -33,6 +33,9 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
 /* Where listener `i` really is, in static storage of the transport; NULL past the last. */
 const char *weir_transport_url(const struct weir_transport *transport, size_t i);
 
+/* Connections at this moment. */
+size_t weir_transport_connections(struct weir_transport *transport);
+
 /* Closes everything. Every exchange has been sent or abandoned; replies that nng still holds may be
  * lost. */
 void weir_transport_close(struct weir_transport *transport);

@@ -89,6 +89,7 @@ void weir_waiting_park(struct weir_call *call)
     struct weir_waiter *waiter = weir_exchange_waiter(exchange);
     const size_t request_n = weir_exchange_request(exchange).n;
     const bool is_first = !waiter->is_resumed;
+    waiter->method = call->method;
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&server->calls, call);
     waiter->is_resumed = true;
@@ -121,6 +122,8 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
 {
     struct weir_server *server = context;
     struct weir_exchange *exchange = weir_exchange_of_waiter(waiter);
+    const size_t method = waiter->method;
+    weir_status st = WEIR_OK;
     switch (reason) {
     case WEIR_WAKE_CHANGE:
         weir_dispatch_queue(server, exchange);
@@ -129,12 +132,15 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
         answer_nothing(exchange, waiter->next_position);
         break;
     case WEIR_WAKE_STOP:
+        st = WEIR_SHUTTING_DOWN;
         weir_intake_refuse_stopping(exchange);
         break;
     case WEIR_WAKE_GONE:
+        st = WEIR_CANCELLED;
         weir_exchange_abandon(exchange, false);
         break;
     }
+    weir_metrics_call(&server->metrics, method, st, -1);
     weir_intake_waited(server);
 }
 

@@ -357,14 +357,14 @@ static int64_t change_of(const struct weir_write *write)
     return n;
 }
 
-void weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
-                         const struct weir_write *write)
+int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
+                            const struct weir_write *write)
 {
     const int64_t change = change_of(write);
     atomic_fetch_add(&tenant->own_messages, change);
     /* A waiter armed from here on reads what has been committed. */
     if (change == 0 || atomic_load(&tenant->waiters_n) == 0) {
-        return;
+        return change;
     }
     struct weir_link out;
     weir_link_init(&out);
@@ -378,6 +378,7 @@ void weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
     }
     (void)pthread_mutex_unlock(&wake->lock);
     weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
+    return change;
 }
 
 void weir_wake_tenant(struct weir_wake *wake, struct weir_tenant *tenant)

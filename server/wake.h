@@ -63,6 +63,7 @@ struct weir_waiter {
     bool is_resumed;        // it has read before: next_position says where to go on
     int64_t next_position;  // what was examined
     int64_t until_us;       // monotonic
+    size_t method;          // of the call, for the server's numbers
 };
 
 void weir_waiter_init(struct weir_waiter *waiter);
@@ -95,9 +96,10 @@ void weir_wake_disarm(struct weir_wake *wake, struct weir_waiter *waiter);
 void weir_wake_park(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_link *peer,
                     const bool *is_peer_gone);
 
-/* A write of this process is durable: wakes those whom it concerns. */
-void weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
-                         const struct weir_write *write);
+/* A write of this process is durable: wakes those whom it concerns. Returns by how many messages it
+ * has changed the namespace. */
+int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
+                            const struct weir_write *write);
 
 /* The namespace is not what it was. */
 void weir_wake_tenant(struct weir_wake *wake, struct weir_tenant *tenant);

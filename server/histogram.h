@@ -1,0 +1,44 @@
+/* Counts of samples by size, with bounds that are fixed when the program is written. Recording is a
+ * few atomic additions, so any number of threads may do it; what is read meanwhile is a moment's
+ * view, in which count and buckets may differ by what is being recorded. */
+#ifndef WEIR_SERVER_HISTOGRAM_H
+#define WEIR_SERVER_HISTOGRAM_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WEIR_HISTOGRAM_BOUNDS_MAX = 20 };
+
+/* Upper bounds, inclusive and ascending, in the unit that is recorded. */
+struct weir_histogram_scale {
+    size_t n;
+    uint64_t bounds[WEIR_HISTOGRAM_BOUNDS_MAX];
+    double unit;  // one recorded unit in the unit that is shown: 1e-6 for microseconds as seconds
+};
+
+/* 100 µs to 10 s, recorded in microseconds, shown in seconds. */
+extern const struct weir_histogram_scale weir_scale_latency;
+
+/* 1 to 1024 in powers of two. */
+extern const struct weir_histogram_scale weir_scale_sizes;
+
+struct weir_histogram {
+    _Atomic uint64_t buckets[WEIR_HISTOGRAM_BOUNDS_MAX + 1];  // the last one is beyond all bounds
+    _Atomic uint64_t sum;
+};
+
+/* A histogram of zeroes is ready for use. */
+void weir_histogram_record(struct weir_histogram *histogram,
+                           const struct weir_histogram_scale *scale, uint64_t value);
+
+struct weir_histogram_view {
+    uint64_t cumulative[WEIR_HISTOGRAM_BOUNDS_MAX + 1];  // samples at or below each bound; then all
+    double sum;                                          // in the unit that is shown
+};
+
+void weir_histogram_read(const struct weir_histogram *histogram,
+                         const struct weir_histogram_scale *scale,
+                         struct weir_histogram_view *view);
+
+#endif
