@@ -1,7 +1,7 @@
-/* Part of the build: makes the manual page and the shell's completion of weir-server from templates
- * and the table of options that weir-server itself reads.
+/* Writes the man page and the shell's completion of weir-server from templates and the table of
+ * options that weir-server itself reads. Run by the build; it is not installed.
  *
- *     weir-server-describe TEMPLATE OUTPUT
+ *     weir-server-docs TEMPLATE OUTPUT
  *
  * A line of the template that is "@NAME@" is replaced by what the part of that name writes. */
 #include "server/config.h"
@@ -48,7 +48,7 @@ static void put_man_options(FILE *out)
         /* A line that begins with '.' or "'" would be a request. */
         (void)fputs("\n\\&", out);
         put_roff(out, option.help);
-        (void)fputs(".\n", out);
+        (void)fputs(option.help[strlen(option.help) - 1] == '.' ? "\n" : ".\n", out);
         if (option.standard != NULL) {
             (void)fputs("Default: ", out);
             put_roff(out, option.standard);
@@ -116,7 +116,7 @@ static FILE *open_file(const char *path, const char *mode)
 {
     FILE *file = fopen(path, mode);
     if (file == NULL) {
-        (void)fprintf(stderr, "weir-server-describe: %s: %s\n", path, strerror(errno));
+        (void)fprintf(stderr, "weir-server-docs: %s: %s\n", path, strerror(errno));
         exit(EXIT_FAILURE);
     }
     return file;
@@ -125,7 +125,7 @@ static FILE *open_file(const char *path, const char *mode)
 int main(int argc, char **argv)
 {
     if (argc != 3) {
-        (void)fputs("usage: weir-server-describe TEMPLATE OUTPUT\n", stderr);
+        (void)fputs("usage: weir-server-docs TEMPLATE OUTPUT\n", stderr);
         return EXIT_FAILURE;
     }
     FILE *in = open_file(argv[1], "re");
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     const bool is_written = ferror(in) == 0 && ferror(out) == 0;
     (void)fclose(in);
     if (fclose(out) != 0 || !is_written) {
-        (void)fprintf(stderr, "weir-server-describe: %s could not be written\n", argv[2]);
+        (void)fprintf(stderr, "weir-server-docs: %s could not be written\n", argv[2]);
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
