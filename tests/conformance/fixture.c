@@ -31,8 +31,13 @@ const char *conf_token(void)
 
 struct weir_client *conf_client(const char *with_token)
 {
+    return conf_client_at(conf.server.urls[0], with_token);
+}
+
+struct weir_client *conf_client_at(const char *url, const char *with_token)
+{
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = conf.server.urls[0];
+    options.url = url;
     options.token = with_token;
     struct weir_client *client = NULL;
     struct weir_error err;

@@ -35,6 +35,7 @@ void conf_teardown(void);
 
 /* Another client of the same namespace, closed by the caller; a client with any token. */
 struct weir_client *conf_client(const char *token);
+struct weir_client *conf_client_at(const char *url, const char *token);
 const char *conf_token(void);
 
 /* Whether the store under test forgets everything when the server stops. */
@@ -131,5 +132,8 @@ TCase *conf_import_case(void);
 TCase *conf_bad_input_case(void);
 TCase *conf_durability_case(void);
 TCase *conf_concurrency_case(void);
+TCase *conf_poll_case(void);
+TCase *conf_namespaces_case(void);
+TCase *conf_listing_case(void);
 
 #endif

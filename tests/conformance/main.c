@@ -20,6 +20,9 @@ int main(void)
         suite_add_tcase(suite, conf_durability_case());
     }
     suite_add_tcase(suite, conf_concurrency_case());
+    suite_add_tcase(suite, conf_poll_case());
+    suite_add_tcase(suite, conf_namespaces_case());
+    suite_add_tcase(suite, conf_listing_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     const int failed = srunner_ntests_failed(runner);
