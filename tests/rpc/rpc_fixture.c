@@ -9,7 +9,7 @@ enum { REQUEST_ROOM = 4 * 1024 * 1024 };
 
 struct rpc rpc;
 
-static void parse(const char *const *arguments)
+static void parse(const char *const *arguments, const char *default_token)
 {
     char *argv[RPC_ARGS_MAX] = {(char *)(uintptr_t) "weir-server"};
     int argc = 1;
@@ -28,7 +28,7 @@ static void parse(const char *const *arguments)
     }
     ck_assert_int_lt(argc, RPC_ARGS_MAX);
     (void)setenv("WEIR_ADMIN_TOKEN", ADMIN_TOKEN, 1);
-    (void)setenv("WEIR_DEFAULT_TOKEN", DEFAULT_TOKEN, 1);
+    (void)setenv("WEIR_DEFAULT_TOKEN", default_token, 1);
     struct weir_error err;
     weir_error_init(&err);
     ck_assert_msg(weir_config_parse(&rpc.config, argc, argv, &err) == WEIR_OK, "%s", err.text);
@@ -42,9 +42,14 @@ static void connect_client(void)
 
 void rpc_start(const char *const *arguments)
 {
+    rpc_start_with_token(arguments, DEFAULT_TOKEN);
+}
+
+void rpc_start_with_token(const char *const *arguments, const char *default_token)
+{
     struct weir_error err;
     weir_error_init(&err);
-    parse(arguments);
+    parse(arguments, default_token);
     ck_assert_msg(weir_server_start(&rpc.config, &rpc.server, &err) == WEIR_OK, "%s", err.text);
     connect_client();
 }
@@ -53,7 +58,7 @@ void rpc_start_on(struct weir_store *store, const char *const *arguments)
 {
     struct weir_error err;
     weir_error_init(&err);
-    parse(arguments);
+    parse(arguments, DEFAULT_TOKEN);
     ck_assert_msg(weir_server_start_on(&rpc.config, store, &rpc.server, &err) == WEIR_OK, "%s",
                   err.text);
     connect_client();

@@ -31,6 +31,9 @@ extern struct rpc rpc;
  * unless they say otherwise, with both tokens set. */
 void rpc_start(const char *const *arguments);
 
+/* The same with another default token. */
+void rpc_start_with_token(const char *const *arguments, const char *default_token);
+
 /* The same over a store of the test's. */
 void rpc_start_on(struct weir_store *store, const char *const *arguments);
 

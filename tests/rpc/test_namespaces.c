@@ -1,0 +1,420 @@
+/* Namespaces and listings through the server; the first token; test mode. */
+#include "tests/rpc/rpc_fixture.h"
+
+#include "tests/lib/check_main.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct rpc_reply reply;
+
+static void set_up(void)
+{
+    rpc_start(NULL);
+}
+
+static weir_status call_as(const char *token, const char *method, const ProtobufCMessage *message)
+{
+    const struct rpc_request request = {.method = method, .token = token, .message = message};
+    rpc_call(&request, &reply);
+    return reply.status;
+}
+
+static void must_call(const char *token, const char *method, const ProtobufCMessage *message)
+{
+    ck_assert_msg(call_as(token, method, message) == WEIR_OK, "%s: %s", method, reply.err.text);
+}
+
+static void *unpack(const ProtobufCMessageDescriptor *type)
+{
+    ProtobufCMessage *out = protobuf_c_message_unpack(type, NULL, reply.payload.n, reply.payload.p);
+    ck_assert_ptr_nonnull(out);
+    rpc_free(&reply);
+    return out;
+}
+
+static void done(void *message)
+{
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static void create(const char *id)
+{
+    Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t)id;
+    in.description = (char *)(uintptr_t) "a place";
+    in.has_metadata = true;
+    in.metadata.data = (uint8_t *)(uintptr_t) "{\"k\":1}";
+    in.metadata.len = 7;
+    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/CreateNamespace", &in.base);
+    rpc_free(&reply);
+}
+
+/* ---- namespaces ---- */
+
+START_TEST(a_namespace_is_described)
+{
+    rpc_write("a-1", 5);
+    rpc_write("a-2", 5);
+    rpc_write("a-2", 5);
+    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    must_call(DEFAULT_TOKEN, "weir.v1.Namespaces/GetNamespace", &in.base);
+    Weir__V1__GetNamespaceResponse *out = unpack(&weir__v1__get_namespace_response__descriptor);
+    ck_assert_str_eq(out->namespace_, "default");
+    ck_assert(out->has_created_at_us && out->created_at_us > 0);
+    ck_assert_int_eq(out->message_count, 3);
+    ck_assert_int_eq(out->stream_count, 2);
+    ck_assert(out->has_last_activity_us && out->last_activity_us > out->created_at_us);
+    done(out);
+    create("empty");
+    in.namespace_ = (char *)(uintptr_t) "empty";
+    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/GetNamespace", &in.base);
+    out = unpack(&weir__v1__get_namespace_response__descriptor);
+    ck_assert_str_eq(out->description, "a place");
+    ck_assert_uint_eq(out->metadata.len, 7);
+    ck_assert(!out->has_last_activity_us);
+    done(out);
+    in.namespace_ = (char *)(uintptr_t) "missing";
+    ck_assert_int_eq(call_as(ADMIN_TOKEN, "weir.v1.Namespaces/GetNamespace", &in.base),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "namespace"), "missing");
+    rpc_free(&reply);
+}
+END_TEST
+
+START_TEST(namespaces_are_listed_page_by_page)
+{
+    /* In bytewise order: upper case before lower case, default among them. */
+    static const char *const ids[] = {"Z", "a", "a-b", "default", "x"};
+    create("a");
+    create("Z");
+    create("x");
+    create("a-b");
+    Weir__V1__ListNamespacesRequest in = WEIR__V1__LIST_NAMESPACES_REQUEST__INIT;
+    in.has_limit = true;
+    in.limit = 2;
+    char cursor[128] = "";
+    for (size_t at = 0; at < WEIR_COUNTOF(ids); at += 2) {
+        in.cursor = cursor;
+        must_call(ADMIN_TOKEN, "weir.v1.Namespaces/ListNamespaces", &in.base);
+        Weir__V1__ListNamespacesResponse *out =
+            unpack(&weir__v1__list_namespaces_response__descriptor);
+        const size_t left = WEIR_COUNTOF(ids) - at;
+        ck_assert_uint_eq(out->n_namespaces, left < 2 ? left : 2);
+        for (size_t i = 0; i < out->n_namespaces; i++) {
+            ck_assert_str_eq(out->namespaces[i]->namespace_, ids[at + i]);
+            ck_assert(out->namespaces[i]->has_message_count);
+        }
+        ck_assert_int_eq(out->next_cursor[0] != '\0', left > 2);
+        (void)snprintf(cursor, sizeof cursor, "%s", out->next_cursor);
+        done(out);
+    }
+}
+END_TEST
+
+START_TEST(clearing_needs_the_name_twice_and_keeps_the_counter)
+{
+    rpc_write("a-1", 5);
+    Weir__V1__ClearNamespaceRequest in = WEIR__V1__CLEAR_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    ck_assert_int_eq(call_as(DEFAULT_TOKEN, "weir.v1.Namespaces/ClearNamespace", &in.base),
+                     WEIR_PRECONDITION);
+    rpc_free(&reply);
+    in.confirm = (char *)(uintptr_t) "Default";
+    ck_assert_int_eq(call_as(DEFAULT_TOKEN, "weir.v1.Namespaces/ClearNamespace", &in.base),
+                     WEIR_PRECONDITION);
+    rpc_free(&reply);
+    in.confirm = (char *)(uintptr_t) "default";
+    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/ClearNamespace", &in.base);
+    Weir__V1__ClearNamespaceResponse *cleared =
+        unpack(&weir__v1__clear_namespace_response__descriptor);
+    ck_assert_int_eq(cleared->messages_deleted, 1);
+    done(cleared);
+    rpc_write("a-1", 5);
+    Weir__V1__GetLastStreamMessageRequest last = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
+    last.stream_name = (char *)(uintptr_t) "a-1";
+    must_call(DEFAULT_TOKEN, "weir.v1.MessageStore/GetLastStreamMessage", &last.base);
+    Weir__V1__GetLastStreamMessageResponse *out =
+        unpack(&weir__v1__get_last_stream_message_response__descriptor);
+    ck_assert_int_eq(out->message->position, 0);
+    ck_assert_int_eq(out->message->global_position, 2);
+    done(out);
+}
+END_TEST
+
+START_TEST(the_default_namespace_is_deleted_with_force_only)
+{
+    Weir__V1__DeleteNamespaceRequest in = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    ck_assert_int_eq(call_as(DEFAULT_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &in.base),
+                     WEIR_PRECONDITION);
+    rpc_free(&reply);
+    rpc_write("a-1", 5);
+    in.has_force = in.force = true;
+    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &in.base);
+    Weir__V1__DeleteNamespaceResponse *out =
+        unpack(&weir__v1__delete_namespace_response__descriptor);
+    ck_assert_int_eq(out->messages_deleted, 1);
+    ck_assert(out->has_deleted_at_us);
+    done(out);
+    ck_assert_int_eq(call_as(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &in.base),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    rpc_free(&reply);
+}
+END_TEST
+
+/* ---- streams and categories ---- */
+
+START_TEST(streams_and_categories_are_listed)
+{
+    static const char *const names[] = {"a", "a-1", "a-10", "a-2", "b_1", "b-1"};
+    static const char *const sorted[] = {"a", "a-1", "a-10", "a-2", "b-1", "b_1"};
+    for (size_t i = 0; i < WEIR_COUNTOF(names); i++) {
+        rpc_write(names[i], 5);
+    }
+    Weir__V1__ListStreamsRequest in = WEIR__V1__LIST_STREAMS_REQUEST__INIT;
+    must_call(DEFAULT_TOKEN, "weir.v1.Namespaces/ListStreams", &in.base);
+    Weir__V1__ListStreamsResponse *out = unpack(&weir__v1__list_streams_response__descriptor);
+    ck_assert_uint_eq(out->n_streams, WEIR_COUNTOF(names));
+    for (size_t i = 0; i < out->n_streams; i++) {
+        ck_assert_str_eq(out->streams[i]->stream_name, sorted[i]);
+        ck_assert_int_eq(out->streams[i]->version, 0);
+    }
+    ck_assert_str_eq(out->next_cursor, "");
+    done(out);
+    in.prefix = (char *)(uintptr_t) "a-1";
+    in.has_limit = true;
+    in.limit = 1;
+    must_call(DEFAULT_TOKEN, "weir.v1.Namespaces/ListStreams", &in.base);
+    out = unpack(&weir__v1__list_streams_response__descriptor);
+    ck_assert_uint_eq(out->n_streams, 1);
+    ck_assert_str_eq(out->next_cursor, "a-1");
+    done(out);
+    Weir__V1__ListCategoriesRequest of = WEIR__V1__LIST_CATEGORIES_REQUEST__INIT;
+    must_call(DEFAULT_TOKEN, "weir.v1.Namespaces/ListCategories", &of.base);
+    Weir__V1__ListCategoriesResponse *categories =
+        unpack(&weir__v1__list_categories_response__descriptor);
+    ck_assert_uint_eq(categories->n_categories, 3);
+    ck_assert_str_eq(categories->categories[0]->category, "a");
+    ck_assert_int_eq(categories->categories[0]->stream_count, 4);
+    ck_assert_int_eq(categories->categories[0]->message_count, 4);
+    done(categories);
+}
+END_TEST
+
+/* ---- the first token ---- */
+
+static char directory[64];
+static char store_url[80];
+static char token_path[96];
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static void set_up_directory(void)
+{
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-first-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(store_url, sizeof store_url, "sqlite:%s/data", directory);
+    (void)snprintf(token_path, sizeof token_path, "%s/data/default.token", directory);
+}
+
+static void tear_down_directory(void)
+{
+    (void)nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Starts and stops a server on the directory. */
+static weir_status start_once(const char *configured_token, struct weir_error *err)
+{
+    struct weir_config config;
+    struct weir_server *server = NULL;
+    char *argv[] = {(char *)(uintptr_t) "weir-server", (char *)(uintptr_t) "--store", store_url,
+                    (char *)(uintptr_t) "--listen=inproc://weir-first", NULL};
+    (void)unsetenv("WEIR_ADMIN_TOKEN");
+    (void)setenv("WEIR_DEFAULT_TOKEN", configured_token, 1);
+    weir_error_init(err);
+    ck_assert_int_eq(weir_config_parse(&config, 4, argv, err), WEIR_OK);
+    const weir_status st = weir_server_start(&config, &server, err);
+    if (st == WEIR_OK) {
+        ck_assert(weir_server_stop(server, RPC_TIMEOUT_MS));
+    }
+    weir_config_fini(&config);
+    return st;
+}
+
+static const char *read_token_file(void)
+{
+    static char token[256];
+    FILE *file = fopen(token_path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(token, sizeof token, file));
+    (void)fclose(file);
+    token[strcspn(token, "\n")] = '\0';
+    return token;
+}
+
+START_TEST(the_first_token_is_kept_in_a_file_of_the_owner)
+{
+    struct weir_error err;
+    struct stat st;
+    char first[256];
+    ck_assert_msg(start_once("", &err) == WEIR_OK, "%s", err.text);
+    ck_assert_int_eq(stat(token_path, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    (void)snprintf(first, sizeof first, "%s", read_token_file());
+    /* Another start leaves it alone, and takes it as its own. */
+    ck_assert_int_eq(start_once("", &err), WEIR_OK);
+    ck_assert_str_eq(read_token_file(), first);
+    ck_assert_int_eq(start_once(first, &err), WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_token_that_is_not_the_namespaces_own_stops_the_start)
+{
+    struct weir_error err;
+    ck_assert_int_eq(start_once(DEFAULT_TOKEN, &err), WEIR_OK);
+    ck_assert_int_ne(access(token_path, F_OK), 0);
+    ck_assert_int_eq(
+        start_once("ns_ZGVmYXVsdA_00000000000000000000000000000000000000000000000000000"
+                   "00000000000",
+                   &err),
+        WEIR_PRECONDITION);
+    ck_assert_ptr_null(strstr(err.text, "000000"));
+    ck_assert_int_eq(start_once("", &err), WEIR_OK);
+}
+END_TEST
+
+/* A start that died between the file and the namespace is finished by the next. */
+START_TEST(a_token_that_was_written_but_not_used_is_used)
+{
+    struct weir_error err;
+    char path[80];
+    (void)snprintf(path, sizeof path, "%s/data", directory);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    FILE *file = fopen(token_path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(DEFAULT_TOKEN "\n", file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_msg(start_once("", &err) == WEIR_OK, "%s", err.text);
+    ck_assert_int_eq(start_once(DEFAULT_TOKEN, &err), WEIR_OK);
+}
+END_TEST
+
+START_TEST(rotating_the_default_token_rewrites_its_file)
+{
+    struct weir_error err;
+    ck_assert_int_eq(start_once("", &err), WEIR_OK);
+    char first[256];
+    (void)snprintf(first, sizeof first, "%s", read_token_file());
+    const char *const arguments[] = {"--store", store_url, NULL};
+    rpc_start_with_token(arguments, first);
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    must_call(first, "weir.v1.Namespaces/RotateToken", &in.base);
+    Weir__V1__RotateTokenResponse *out = unpack(&weir__v1__rotate_token_response__descriptor);
+    ck_assert_str_ne(out->token, first);
+    ck_assert_str_eq(out->token, read_token_file());
+    done(out);
+    rpc_stop();
+}
+END_TEST
+
+/* ---- test mode ---- */
+
+static void set_up_test_mode(void)
+{
+    static const char *const arguments[] = {"--test-mode", NULL};
+    rpc_start(arguments);
+}
+
+START_TEST(in_test_mode_tokens_are_believed)
+{
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    rpc_write("a-1", 5);
+    static const struct {
+        const char *token;
+        int64_t version;
+    } rows[] = {
+        {NULL, 0},
+        {"nonsense", 0},
+        {"ns_ZGVmYXVsdA_0000000000000000000000000000000000000000000000000000000000000000", 0},
+        {"ns_dGVuYW50_0000000000000000000000000000000000000000000000000000000000000000", -1},
+        {"ns_dGVuYW50_1111111111111111111111111111111111111111111111111111111111111111", -1},
+    };
+    for (size_t i = 0; i < WEIR_COUNTOF(rows); i++) {
+        must_call(rows[i].token, "weir.v1.MessageStore/GetStreamVersion", &in.base);
+        Weir__V1__GetStreamVersionResponse *out =
+            unpack(&weir__v1__get_stream_version_response__descriptor);
+        ck_assert_int_eq(out->version, rows[i].version);
+        done(out);
+    }
+}
+END_TEST
+
+START_TEST(test_mode_needs_memory_and_this_machine)
+{
+    static const char *const wrong[][3] = {
+        {"--test-mode", "--store=sqlite:/tmp/x", "--listen=inproc://x"},
+        {"--test-mode", "--store=sqlite::memory:", "--listen=tcp://0.0.0.0:0"},
+    };
+    for (size_t i = 0; i < WEIR_COUNTOF(wrong); i++) {
+        char *argv[] = {(char *)(uintptr_t) "weir-server", (char *)(uintptr_t)wrong[i][0],
+                        (char *)(uintptr_t)wrong[i][1], (char *)(uintptr_t)wrong[i][2], NULL};
+        struct weir_config config;
+        struct weir_server *server = NULL;
+        struct weir_error err;
+        weir_error_init(&err);
+        ck_assert_int_eq(weir_config_parse(&config, 4, argv, &err), WEIR_OK);
+        ck_assert_int_eq(weir_server_start(&config, &server, &err), WEIR_INVALID_REQUEST);
+        ck_assert_ptr_nonnull(strstr(err.text, "--test-mode"));
+        weir_config_fini(&config);
+    }
+}
+END_TEST
+
+static Suite *namespaces_suite(void)
+{
+    Suite *suite = suite_create("namespaces");
+    TCase *tcase = tcase_create("namespaces");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, rpc_stop);
+    tcase_add_test(tcase, a_namespace_is_described);
+    tcase_add_test(tcase, namespaces_are_listed_page_by_page);
+    tcase_add_test(tcase, clearing_needs_the_name_twice_and_keeps_the_counter);
+    tcase_add_test(tcase, the_default_namespace_is_deleted_with_force_only);
+    tcase_add_test(tcase, streams_and_categories_are_listed);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("first_token");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_directory, tear_down_directory);
+    tcase_add_test(tcase, the_first_token_is_kept_in_a_file_of_the_owner);
+    tcase_add_test(tcase, a_token_that_is_not_the_namespaces_own_stops_the_start);
+    tcase_add_test(tcase, a_token_that_was_written_but_not_used_is_used);
+    tcase_add_test(tcase, rotating_the_default_token_rewrites_its_file);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("test_mode");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_test_mode, rpc_stop);
+    tcase_add_test(tcase, in_test_mode_tokens_are_believed);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("test_mode_start");
+    tcase_add_test(tcase, test_mode_needs_memory_and_this_machine);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(namespaces_suite());
+}
