@@ -109,6 +109,17 @@ static void take_context(struct contexts *contexts, struct weir_slice key, struc
     }
 }
 
+static void take_contexts(struct contexts *contexts, struct weir_slice json)
+{
+    size_t at = 0;
+    struct weir_slice name;
+    struct weir_slice value;
+    const char *fault = NULL;
+    while (json_next_member(json, &at, &name, &value, &fault)) {
+        take_context(contexts, name, value);
+    }
+}
+
 static void take_file(struct contexts *contexts, struct weir_slice text)
 {
     size_t at = 0;
@@ -119,10 +130,7 @@ static void take_file(struct contexts *contexts, struct weir_slice text)
         if (weir_slice_is(name, "\"current\"")) {
             contexts->current = take_text(contexts, value);
         } else if (weir_slice_is(name, "\"contexts\"")) {
-            size_t inner = 0;
-            while (json_next_member(value, &inner, &name, &value, &fault)) {
-                take_context(contexts, name, value);
-            }
+            take_contexts(contexts, value);
         }
     }
 }
