@@ -20,7 +20,7 @@ enum {
     TIMEOUT_MS_MAX = INT32_MAX
 };
 
-/* What the nng_aio is doing. */
+/* What the nng_aio of the call is doing. */
 enum call_state { CALL_SENDING, CALL_RECEIVING, CALL_PAUSING };
 
 /* A call is touched by one thread at a time: the one that starts it, then whoever runs its steps,
@@ -30,7 +30,10 @@ struct call {
     enum call_kind kind;
     struct call *next;      // in a pool, or in flight
     struct call *previous;  // in flight
-    nng_aio *aio;
+    nng_aio *aio;           // sends and receives
+    /* Pauses; made with the first one. nng 1.5.2 reports the time-out of an aio that has once slept
+     * as a success, so it is an aio of its own. */
+    nng_aio *pause;
     nng_ctx ctx;
     /* Held while an operation of the aio is started, so that a cancelled call starts none any more;
      * taken after the client's. Guards is_cancelled and, against the one that cancels, state. */
@@ -56,6 +59,17 @@ struct call {
 
 static void on_aio(void *arg);
 
+static nng_aio *current_aio(const struct call *call)
+{
+    return call->state == CALL_PAUSING ? call->pause : call->aio;
+}
+
+/* An aio without a callback is waited for, which saves two hand-overs between threads. */
+static int alloc_aio(struct call *call, nng_aio **aio)
+{
+    return nng_aio_alloc(aio, call->kind == CALL_CALLBACK ? on_aio : NULL, call);
+}
+
 static struct call *call_new(struct weir_client *client, enum call_kind kind)
 {
     struct call *call = calloc(1, sizeof *call);
@@ -69,8 +83,7 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
         free(call);
         return NULL;
     }
-    /* An aio without a callback is waited for, which saves two hand-overs between threads. */
-    rv = nng_aio_alloc(&call->aio, kind == CALL_CALLBACK ? on_aio : NULL, call);
+    rv = alloc_aio(call, &call->aio);
     if (rv != 0) {
         (void)nng_ctx_close(call->ctx);
         free(call);
@@ -84,7 +97,9 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
 
 static void call_free(struct call *call)
 {
-    nng_aio_free(call->aio);  // waits for the end of its callback
+    /* Waits for the ends of their callbacks. */
+    nng_aio_free(call->aio);
+    nng_aio_free(call->pause);
     (void)nng_ctx_close(call->ctx);
     (void)pthread_mutex_destroy(&call->mutex);
     weir_arena_fini(&call->arena);
@@ -187,7 +202,7 @@ void calls_cancel_locked(struct weir_client *client, bool awaits_replies)
         (void)pthread_mutex_lock(&call->mutex);
         call->is_cancelled = true;
         if (!awaits_replies || call->state != CALL_RECEIVING) {
-            nng_aio_abort(call->aio, NNG_ECANCELED);
+            nng_aio_abort(current_aio(call), NNG_ECANCELED);
         }
         (void)pthread_mutex_unlock(&call->mutex);
     }
@@ -330,14 +345,11 @@ static bool start_operation(struct call *call, enum call_state state, int64_t ms
         (void)fail_closing(&call->err);
     } else {
         call->state = state;
-        nng_aio_set_timeout(call->aio,
-                            state == CALL_PAUSING ? NNG_DURATION_INFINITE : (nng_duration)ms);
-        if (state == CALL_SENDING) {
-            nng_ctx_send(call->ctx, call->aio);
-        } else if (state == CALL_RECEIVING) {
-            nng_ctx_recv(call->ctx, call->aio);
+        if (state == CALL_PAUSING) {
+            nng_sleep_aio((nng_duration)ms, call->pause);
         } else {
-            nng_sleep_aio((nng_duration)ms, call->aio);
+            nng_aio_set_timeout(call->aio, (nng_duration)ms);
+            (state == CALL_SENDING ? nng_ctx_send : nng_ctx_recv)(call->ctx, call->aio);
         }
     }
     (void)pthread_mutex_unlock(&call->mutex);
@@ -434,6 +446,9 @@ static bool retry(struct call *call)
     if ((int64_t)pause_ms >= remaining_ms(call)) {
         return false;
     }
+    if (call->pause == NULL && alloc_aio(call, &call->pause) != 0) {
+        return false;
+    }
     const uint32_t max_delay_ms = call->client->retry.max_delay_ms;
     call->delay_ms = call->delay_ms > max_delay_ms / 2 ? max_delay_ms : call->delay_ms * 2;
     return start_operation(call, CALL_PAUSING, pause_ms);
@@ -505,7 +520,7 @@ static bool after_receive(struct call *call, int rv)
  * the call has ended, with its outcome in call->err and call->response. */
 static bool step(struct call *call)
 {
-    const int rv = nng_aio_result(call->aio);
+    const int rv = nng_aio_result(current_aio(call));
     switch (call->state) {
     case CALL_SENDING:
         return after_send(call, rv);
@@ -557,7 +572,7 @@ weir_status weir_client_call(struct weir_client *client, size_t method,
     }
     if (call_prepare(call, method, request, options) == WEIR_OK && begin_attempt(call)) {
         do {
-            nng_aio_wait(call->aio);
+            nng_aio_wait(current_aio(call));
         } while (step(call));
     }
     hand_over_error(err, area, cap, &call->err);

@@ -301,6 +301,31 @@ START_TEST(no_reply_is_deadline_exceeded_and_names_the_server)
 }
 END_TEST
 
+START_TEST(no_reply_to_a_repeated_call_is_deadline_exceeded)
+{
+    const struct fake_action script[] = {fail_unavailable, keep_silent};
+    start(script, 2);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = 300;
+    ck_assert_int_eq(get_version(&options, NULL), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_uint_eq(fake_server_requests(server), 2);
+}
+END_TEST
+
+START_TEST(no_connection_for_a_repeated_call_is_unavailable)
+{
+    const struct fake_action script[] = {fail_unavailable};
+    start(script, 1);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = 300;
+    ck_assert_int_eq(get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    fake_server_stop(server);
+    server = NULL;
+    ck_assert_int_eq(get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(weir_error_get_detail(&err, "url"));
+}
+END_TEST
+
 /* A TCP port that accepts connections and never says a word, or, not listening, refuses them. */
 static int open_port(bool is_listening, char *url, size_t size)
 {
@@ -550,6 +575,8 @@ int main(void)
     tcase_add_test(calls, the_number_of_attempts_can_be_limited);
     tcase_add_test(calls, attempts_end_at_the_deadline);
     tcase_add_test(calls, no_reply_is_deadline_exceeded_and_names_the_server);
+    tcase_add_test(calls, no_reply_to_a_repeated_call_is_deadline_exceeded);
+    tcase_add_test(calls, no_connection_for_a_repeated_call_is_unavailable);
     tcase_add_loop_test(calls, a_port_without_a_server_is_unavailable_in_time, 0, 2);
     tcase_add_test(calls, a_request_that_is_too_large_is_not_sent);
     tcase_add_test(calls, a_long_poll_may_take_its_wait_and_the_usual_time);

@@ -1,0 +1,92 @@
+#include "tests/client/live.h"
+
+#include <stdio.h>
+
+struct live live;
+
+static char url[SERVER_TEXT_MAX + 16];
+
+static void open_client(void)
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = url;
+    options.token = live.server.default_token;
+    options.retry.max_delay_ms = 100;
+    ck_assert_msg(weir_client_open(&options, &live.client, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+}
+
+void live_setup(void)
+{
+    weir_error_init(&live.err);
+    server_directory(&live.server);
+    (void)snprintf(url, sizeof url, "ipc://%s/socket", live.server.directory);
+    live.server.args[0] = "--listen";
+    live.server.args[1] = url;
+    server_start(&live.server);
+    open_client();
+}
+
+void live_teardown(void)
+{
+    weir_client_close(live.client);
+    ck_assert_int_eq(server_stop(&live.server), 0);
+    server_remove(&live.server);
+}
+
+void live_restart(bool is_kill)
+{
+    if (is_kill) {
+        server_kill(&live.server);
+    } else {
+        ck_assert_int_eq(server_stop(&live.server), 0);
+    }
+    server_start(&live.server);
+}
+
+int64_t live_write_by(struct weir_client *client, const char *stream, int n)
+{
+    int64_t first = -1;
+    struct weir_error err;
+    weir_error_init(&err);
+    for (int i = 0; i < n; i++) {
+        char data[32];
+        char type[] = "T";
+        (void)snprintf(data, sizeof data, "{\"n\":%d}", i);
+        Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+        Weir__V1__NewMessage *messages[] = {&message};
+        message.type = type;
+        message.has_data = true;
+        message.data.data = (uint8_t *)data;
+        message.data.len = strlen(data);
+        Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+        request.stream_name = (char *)(uintptr_t)stream;
+        request.messages = messages;
+        request.n_messages = 1;
+        Weir__V1__WriteMessagesResponse *response = NULL;
+        const weir_status st =
+            weir_message_store_write_messages(client, &request, NULL, &response, &err);
+        ck_assert_msg(st == WEIR_OK, "write: %s", err.text);
+        first = i == 0 ? response->written[0]->position - 1 : first;
+        weir_response_free(response);
+    }
+    return first;
+}
+
+int64_t live_write(const char *stream, int n)
+{
+    return live_write_by(live.client, stream, n);
+}
+
+int64_t live_count(const char *stream)
+{
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    request.stream_name = (char *)(uintptr_t)stream;
+    Weir__V1__GetStreamVersionResponse *response = NULL;
+    ck_assert_int_eq(
+        weir_message_store_get_stream_version(live.client, &request, NULL, &response, &live.err),
+        WEIR_OK);
+    const int64_t n = response->version + 1;
+    weir_response_free(response);
+    return n;
+}

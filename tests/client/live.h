@@ -1,0 +1,33 @@
+/* A real server with a client of its own, for the tests of subscriptions and consumers; one for
+ * each test, which runs in a process of its own. */
+#ifndef WEIR_TESTS_CLIENT_LIVE_H
+#define WEIR_TESTS_CLIENT_LIVE_H
+
+#include "client/weir.h"
+#include "tests/lib/server_process.h"
+
+#include <check.h>
+
+struct live {
+    struct server_process server;
+    struct weir_client *client;
+    struct weir_error err;
+};
+
+extern struct live live;
+
+void live_setup(void);
+void live_teardown(void);
+
+/* Stops the server, in good order or by SIGKILL, and starts it again on the same address and data.
+ */
+void live_restart(bool is_kill);
+
+/* Writes `n` messages of type "T" and data {"n":0} … to a stream; returns the version before. */
+int64_t live_write(const char *stream, int n);
+int64_t live_write_by(struct weir_client *client, const char *stream, int n);
+
+/* How many messages a stream has, and the data of one. */
+int64_t live_count(const char *stream);
+
+#endif

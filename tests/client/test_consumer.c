@@ -1,0 +1,371 @@
+/* Consumers against a real server: at least once, in order, resuming where they were, parking what
+ * cannot be handled. */
+#include "tests/client/live.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define POSITION_STREAM "weirConsumer:position-worker"
+#define PARKED_STREAM   "weirConsumer:parked-worker"
+
+enum { SEEN_MAX = 4096 };
+
+/* What a handler has seen, and how it is to behave. */
+struct log {
+    int64_t seen[SEEN_MAX];  // global positions, each attempt
+    size_t n;
+    size_t handled_n;
+    size_t stop_after;          // WEIR_STOP for the message after so many handled
+    int64_t failing;            // this position of a stream fails …
+    uint32_t failing_attempts;  // … so many times
+    enum weir_handled failure;
+};
+
+static enum weir_handled handle(void *context, const Weir__V1__Message *message, uint32_t attempt)
+{
+    struct log *log = context;
+    if (log->handled_n == log->stop_after) {
+        return WEIR_STOP;
+    }
+    ck_assert_uint_lt(log->n, SEEN_MAX);
+    log->seen[log->n++] = message->global_position;
+    if (message->position == log->failing && attempt <= log->failing_attempts) {
+        return log->failure;
+    }
+    log->handled_n++;
+    return WEIR_HANDLED;
+}
+
+static struct weir_consumer_options options_of(const char *category)
+{
+    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
+    options.name = "worker";
+    options.subscription.category = category;
+    options.subscription.wait_ms = 5000;
+    options.first_delay_ms = 1;
+    options.max_delay_ms = 5;
+    return options;
+}
+
+static struct weir_consumer *open_consumer(const struct weir_consumer_options *options)
+{
+    struct weir_consumer *consumer = NULL;
+    ck_assert_msg(weir_consumer_open(live.client, options, &consumer, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    return consumer;
+}
+
+static void run(struct weir_consumer *consumer, struct log *log)
+{
+    const weir_status st = weir_consumer_run(consumer, handle, log, &live.err);
+    ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
+}
+
+/* A run of a consumer that stops after so many messages; one more must be there for it to see. */
+static struct log consume(size_t stop_after)
+{
+    const struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct log log = {.stop_after = stop_after, .failing = -1};
+    run(consumer, &log);
+    weir_consumer_close(consumer);
+    return log;
+}
+
+START_TEST(it_goes_on_where_it_was)
+{
+    (void)live_write("account-1", 10);
+    struct log log = consume(4);
+    ck_assert_uint_eq(log.n, 4);
+    const int64_t last = log.seen[3];
+    log = consume(5);
+    ck_assert_uint_eq(log.n, 5);
+    ck_assert_int_eq(log.seen[0], last + 1);
+}
+END_TEST
+
+START_TEST(one_consumer_may_be_run_again)
+{
+    (void)live_write("account-1", 10);
+    const struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct log log = {.stop_after = 3, .failing = -1};
+    run(consumer, &log);
+    log.stop_after = 9;
+    run(consumer, &log);
+    ck_assert_uint_eq(log.n, 9);
+    for (size_t i = 1; i < log.n; i++) {
+        ck_assert_int_gt(log.seen[i], log.seen[i - 1]);
+    }
+    ck_assert_int_ge(weir_consumer_position(consumer), log.seen[8] + 1);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+START_TEST(the_position_is_kept_every_so_many_messages)
+{
+    (void)live_write("account-1", 11);
+    struct weir_consumer_options options = options_of("account");
+    options.commit_messages = 5;
+    options.commit_ms = 3600000;
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct log log = {.stop_after = 10, .failing = -1};
+    run(consumer, &log);
+    /* At the start, after 5, and after 10. */
+    ck_assert_int_eq(live_count(POSITION_STREAM), 3);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+static void *run_thread(void *arg)
+{
+    struct weir_consumer *consumer = arg;
+    struct log log = {.stop_after = SIZE_MAX, .failing = -1};
+    struct weir_error err;
+    weir_error_init(&err);
+    const weir_status st = weir_consumer_run(consumer, handle, &log, &err);
+    ck_assert_int_eq(st, WEIR_CANCELLED);
+    return (void *)(uintptr_t)log.n;
+}
+
+/* Waits on a subscription, not on a clock, until the stream has `n` messages. */
+static void await_count(const char *stream, int64_t n)
+{
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.stream_name = stream;
+    struct weir_subscription *sub = NULL;
+    ck_assert_int_eq(weir_subscription_open(live.client, &options, &sub, &live.err), WEIR_OK);
+    for (int64_t i = 0; i < n; i++) {
+        const Weir__V1__Message *message = NULL;
+        ck_assert_int_eq(weir_subscription_next(sub, 30000, &message, &live.err), WEIR_OK);
+        ck_assert_msg(message != NULL, "%s has only %lld messages", stream, (long long)i);
+    }
+    weir_subscription_close(sub);
+}
+
+START_TEST(the_position_is_kept_after_a_while_and_at_the_end)
+{
+    struct weir_consumer_options options = options_of("account");
+    options.commit_ms = 50;
+    struct weir_consumer *consumer = open_consumer(&options);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_thread, consumer), 0);
+    await_count(POSITION_STREAM, 1);
+    (void)live_write("account-1", 1);
+    await_count(POSITION_STREAM, 2);
+    weir_consumer_stop(consumer);
+    void *n = NULL;
+    ck_assert_int_eq(pthread_join(thread, &n), 0);
+    ck_assert_uint_eq((uintptr_t)n, 1);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+START_TEST(a_message_that_fails_is_tried_again_before_the_next)
+{
+    (void)live_write("account-1", 4);
+    const struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct log log = {.stop_after = 3, .failing = 1, .failing_attempts = 3, .failure = WEIR_FAILED};
+    run(consumer, &log);
+    ck_assert_uint_eq(log.n, 6);
+    for (size_t i = 1; i <= 4; i++) {
+        ck_assert_int_eq(log.seen[i], log.seen[1]);
+    }
+    ck_assert_int_gt(log.seen[5], log.seen[4]);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 0);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+static enum weir_handled list_parked(void *context, const Weir__V1__Message *message,
+                                     uint32_t attempt)
+{
+    struct log *log = context;
+    log->seen[log->n++] = message->position;
+    ck_assert_uint_eq(attempt, log->failing_attempts);
+    return log->failure;
+}
+
+START_TEST(a_message_that_goes_on_failing_is_parked_listed_and_replayed)
+{
+    (void)live_write("account-1", 4);
+    struct weir_consumer_options options = options_of("account");
+    options.max_attempts = 2;
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct log log = {.stop_after = 2,
+                      .failing = 1,
+                      .failing_attempts = UINT32_MAX,
+                      .failure = _i == 0 ? WEIR_FAILED : WEIR_PARK};
+    run(consumer, &log);
+    ck_assert_uint_eq(log.n, _i == 0 ? 4 : 3);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 1);
+
+    struct log parked = {.failing_attempts = _i == 0 ? 2 : 1, .failure = WEIR_FAILED};
+    ck_assert_int_eq(weir_consumer_replay(consumer, list_parked, &parked, &live.err), WEIR_OK);
+    ck_assert_uint_eq(parked.n, 1);
+    ck_assert_int_eq(parked.seen[0], 1);
+    parked.failure = WEIR_HANDLED;
+    ck_assert_int_eq(weir_consumer_replay(consumer, list_parked, &parked, &live.err), WEIR_OK);
+    ck_assert_uint_eq(parked.n, 2);
+    ck_assert_int_eq(weir_consumer_replay(consumer, list_parked, &parked, &live.err), WEIR_OK);
+    ck_assert_uint_eq(parked.n, 2);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+START_TEST(a_consumer_of_everything_does_not_see_its_own_progress)
+{
+    struct weir_consumer_options options = options_of(NULL);
+    options.subscription.all = true;
+    options.subscription.start = WEIR_START_BEGIN;
+    options.commit_messages = 1;
+    (void)live_write("account-1", 3);
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct log log = {.stop_after = 2, .failing = -1};
+    run(consumer, &log);
+    const int64_t positions = live_count(POSITION_STREAM);
+    ck_assert_int_eq(positions, 3);
+    log.stop_after = 3;
+    (void)live_write("other-1", 1);
+    run(consumer, &log);
+    ck_assert_uint_eq(log.n, 3);
+    ck_assert_int_eq(live_count(POSITION_STREAM), 4);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+START_TEST(a_start_at_the_end_does_not_move_with_restarts)
+{
+    (void)live_write("account-1", 3);
+    struct weir_consumer_options options = options_of("account");
+    options.subscription.start = WEIR_START_END;
+    options.commit_ms = 3600000;
+    struct weir_consumer *consumer = open_consumer(&options);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_thread, consumer), 0);
+    await_count(POSITION_STREAM, 1);
+    weir_consumer_stop(consumer);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    weir_consumer_close(consumer);
+    (void)live_write("account-1", 2);
+    struct log log = consume(1);
+    ck_assert_uint_eq(log.n, 1);
+    ck_assert_int_eq(live_count("account-1"), 5);
+    ck_assert_int_gt(log.seen[0], 3);
+}
+END_TEST
+
+START_TEST(another_selector_or_name_is_refused)
+{
+    (void)live_write("account-1", 2);
+    (void)consume(1);
+    struct weir_consumer *consumer = NULL;
+    struct weir_consumer_options options = options_of("other");
+    ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
+                     WEIR_PRECONDITION);
+    options = options_of("account");
+    options.name = "a+b";
+    ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_ptr_null(consumer);
+}
+END_TEST
+
+START_TEST(the_second_of_two_consumers_of_one_name_ends)
+{
+    (void)live_write("account-1", 6);
+    struct weir_consumer_options options = options_of("account");
+    options.commit_messages = 1;
+    struct weir_consumer *first = open_consumer(&options);
+    struct log log = {.stop_after = 1, .failing = -1};
+    run(first, &log);
+    struct weir_consumer *second = open_consumer(&options);
+    struct log other = {.stop_after = 1, .failing = -1};
+    run(second, &other);
+    log.stop_after = 5;
+    ck_assert_int_eq(weir_consumer_run(first, handle, &log, &live.err),
+                     WEIR_STREAM_VERSION_CONFLICT);
+    weir_consumer_close(first);
+    weir_consumer_close(second);
+}
+END_TEST
+
+/* ---- through restarts ---- */
+
+enum { MESSAGES = 120 };
+
+static void *write_load(void *arg)
+{
+    (void)arg;
+    (void)live_write("account-1", MESSAGES / 2);
+    (void)live_write("account-2", MESSAGES / 2);
+    return NULL;
+}
+
+struct running {
+    struct weir_consumer *consumer;
+    struct log log;
+    weir_status status;
+    struct weir_error err;
+};
+
+static void *run_to_end(void *arg)
+{
+    struct running *r = arg;
+    weir_error_init(&r->err);
+    r->status = weir_consumer_run(r->consumer, handle, &r->log, &r->err);
+    return NULL;
+}
+
+START_TEST(nothing_is_missed_while_the_server_is_killed_and_restarted)
+{
+    struct weir_consumer_options options = options_of("account");
+    options.commit_messages = 3;
+    static struct running r = {.log = {.stop_after = MESSAGES - 1, .failing = -1}};
+    r.consumer = open_consumer(&options);
+    pthread_t writer;
+    pthread_t reader;
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_load, NULL), 0);
+    ck_assert_int_eq(pthread_create(&reader, NULL, run_to_end, &r), 0);
+    /* On this thread, because a server ends with the thread that has started it. */
+    for (int i = 0; i < 4; i++) {
+        await_count("account-1", MESSAGES / 8 * (i + 1));
+        live_restart(i % 2 == 0);
+    }
+    ck_assert_int_eq(pthread_join(writer, NULL), 0);
+    ck_assert_int_eq(pthread_join(reader, NULL), 0);
+    ck_assert_msg(r.status == WEIR_OK, "%s: %s", weir_status_name(r.status), r.err.text);
+    ck_assert_uint_eq(r.log.n, MESSAGES - 1);
+    for (size_t i = 1; i < r.log.n; i++) {
+        ck_assert_int_gt(r.log.seen[i], r.log.seen[i - 1]);
+    }
+    weir_consumer_close(r.consumer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("consumer");
+    TCase *tests = tcase_create("consumer");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, live_setup, live_teardown);
+    tcase_add_test(tests, it_goes_on_where_it_was);
+    tcase_add_test(tests, one_consumer_may_be_run_again);
+    tcase_add_test(tests, the_position_is_kept_every_so_many_messages);
+    tcase_add_test(tests, the_position_is_kept_after_a_while_and_at_the_end);
+    tcase_add_test(tests, a_message_that_fails_is_tried_again_before_the_next);
+    tcase_add_loop_test(tests, a_message_that_goes_on_failing_is_parked_listed_and_replayed, 0, 2);
+    tcase_add_test(tests, a_consumer_of_everything_does_not_see_its_own_progress);
+    tcase_add_test(tests, a_start_at_the_end_does_not_move_with_restarts);
+    tcase_add_test(tests, another_selector_or_name_is_refused);
+    tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
+    tcase_add_test(tests, nothing_is_missed_while_the_server_is_killed_and_restarted);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,312 @@
+/* Subscriptions against a real server: each matching message exactly once and in order, whatever
+ * happens to the server meanwhile. */
+#include "tests/client/live.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WAIT_MS = 20000 };
+
+static struct weir_subscription *open_sub(const struct weir_subscription_options *options)
+{
+    struct weir_subscription *sub = NULL;
+    ck_assert_msg(weir_subscription_open(live.client, options, &sub, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    return sub;
+}
+
+static struct weir_subscription *follow_category(const char *category, enum weir_start start)
+{
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = category;
+    options.start = start;
+    options.wait_ms = 5000;
+    return open_sub(&options);
+}
+
+static const Weir__V1__Message *next(struct weir_subscription *sub)
+{
+    const Weir__V1__Message *message = NULL;
+    const weir_status st = weir_subscription_next(sub, WAIT_MS, &message, &live.err);
+    ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
+    ck_assert_msg(message != NULL, "no message came");
+    return message;
+}
+
+static void assert_none(struct weir_subscription *sub)
+{
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_subscription_next(sub, 0, &message, &live.err), WEIR_OK);
+    ck_assert_ptr_null(message);
+}
+
+START_TEST(it_begins_at_the_beginning_and_goes_on_live)
+{
+    (void)live_write("account-1", 3);
+    struct weir_subscription *sub = follow_category("account", WEIR_START_DEFAULT);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(next(sub)->position, i);
+    }
+    assert_none(sub);
+    (void)live_write("other-1", 1);
+    (void)live_write("account-2", 1);
+    const Weir__V1__Message *message = next(sub);
+    ck_assert_str_eq(message->stream_name, "account-2");
+    ck_assert(message->has_data);
+    ck_assert_int_eq(weir_subscription_position(sub), message->global_position + 1);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(the_end_is_where_it_was_opened)
+{
+    (void)live_write("account-1", 3);
+    struct weir_subscription *sub = follow_category("account", WEIR_START_END);
+    (void)live_write("account-1", 1);
+    ck_assert_int_eq(next(sub)->position, 3);
+    weir_subscription_close(sub);
+
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.all = true;
+    sub = open_sub(&options);
+    (void)live_write("other-1", 1);
+    ck_assert_str_eq(next(sub)->stream_name, "other-1");
+    weir_subscription_close(sub);
+
+    options.all = false;
+    options.stream_name = "account-1";
+    options.start = WEIR_START_END;
+    sub = open_sub(&options);
+    (void)live_write("account-1", 1);
+    ck_assert_int_eq(next(sub)->position, 4);
+    weir_subscription_close(sub);
+
+    /* The end of nothing. */
+    options.stream_name = "none-1";
+    sub = open_sub(&options);
+    (void)live_write("none-1", 1);
+    ck_assert_int_eq(next(sub)->position, 0);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(a_start_position_is_inclusive)
+{
+    (void)live_write("account-1", 10);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.stream_name = "account-1";
+    options.start = WEIR_START_AT;
+    options.position = 7;
+    options.batch_size = 2;
+    options.headers_only = true;
+    struct weir_subscription *sub = open_sub(&options);
+    for (int i = 7; i < 10; i++) {
+        const Weir__V1__Message *message = next(sub);
+        ck_assert_int_eq(message->position, i);
+        ck_assert(!message->has_data);
+    }
+    ck_assert_int_eq(weir_subscription_position(sub), 10);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(contradictory_options_are_refused)
+{
+    struct weir_subscription *sub = NULL;
+    struct weir_subscription_options o = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
+                     WEIR_INVALID_REQUEST);
+    o.all = true;
+    o.stream_name = "account-1";
+    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
+                     WEIR_INVALID_REQUEST);
+    o.all = false;
+    o.group_size = 2;
+    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
+                     WEIR_INVALID_REQUEST);
+    o.stream_name = NULL;
+    o.category = "account";
+    o.group_member = 2;
+    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_ptr_null(sub);
+}
+END_TEST
+
+START_TEST(what_the_server_refuses_ends_it)
+{
+    struct weir_subscription *sub = follow_category("with-hyphen", WEIR_START_BEGIN);
+    const Weir__V1__Message *message = NULL;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(weir_subscription_next(sub, WAIT_MS, &message, &live.err),
+                         WEIR_INVALID_REQUEST);
+        ck_assert_str_eq(weir_error_get_detail(&live.err, "field"), "category");
+    }
+    weir_subscription_close(sub);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "account";
+    options.call.token = "nonsense";
+    sub = open_sub(&options);
+    ck_assert_int_eq(weir_subscription_next(sub, WAIT_MS, &message, &live.err),
+                     WEIR_AUTH_INVALID_TOKEN);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+static void *stop_soon(void *arg)
+{
+    weir_subscription_stop(arg);
+    return NULL;
+}
+
+START_TEST(it_is_stopped_while_it_waits)
+{
+    struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+    assert_none(sub);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_soon, sub), 0);
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_subscription_next(sub, UINT32_MAX, &message, &live.err), WEIR_CANCELLED);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(it_may_be_closed_while_a_poll_is_with_the_server)
+{
+    for (int i = 0; i < 20; i++) {
+        struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+        assert_none(sub);
+        weir_subscription_close(sub);
+    }
+    (void)live_write("account-1", 1);
+}
+END_TEST
+
+START_TEST(it_lives_through_a_restart_of_the_server)
+{
+    struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+    (void)live_write("account-1", 2);
+    ck_assert_int_eq(next(sub)->position, 0);
+    ck_assert_int_eq(next(sub)->position, 1);
+    assert_none(sub);
+    live_restart(_i == 1);
+    (void)live_write("account-1", 2);
+    ck_assert_int_eq(next(sub)->position, 2);
+    ck_assert_int_eq(next(sub)->position, 3);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+/* ---- many writers ---- */
+
+enum { WRITERS = 4, STREAMS = 5, WRITES = 60 };
+
+static void *write_streams(void *arg)
+{
+    const int writer = *(const int *)arg;
+    for (int i = 0; i < WRITES; i++) {
+        char stream[32];
+        (void)snprintf(stream, sizeof stream, "load-%d+%d", i % STREAMS, writer);
+        (void)live_write(stream, 1);
+    }
+    return NULL;
+}
+
+static void start_writers(pthread_t threads[WRITERS], int numbers[WRITERS])
+{
+    for (int w = 0; w < WRITERS; w++) {
+        numbers[w] = w;
+        ck_assert_int_eq(pthread_create(&threads[w], NULL, write_streams, &numbers[w]), 0);
+    }
+}
+
+/* Reads until it has `n`; each once, ascending, of streams that belong to the member. */
+static void read_member(int64_t member, int64_t size, int *n)
+{
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "load";
+    options.group_member = member;
+    options.group_size = size;
+    options.batch_size = 7;
+    struct weir_subscription *sub = open_sub(&options);
+    int64_t last = 0;
+    int expected = 0;
+    for (int s = 0; s < STREAMS; s++) {
+        char stream[32];
+        (void)snprintf(stream, sizeof stream, "load-%d", s);
+        const bool is_ours = size == 0 || weir_name_member(weir_slice_of(stream), size) == member;
+        expected += is_ours ? WRITERS * WRITES / STREAMS : 0;
+    }
+    for (int i = 0; i < expected; i++) {
+        const Weir__V1__Message *message = next(sub);
+        ck_assert_int_gt(message->global_position, last);
+        last = message->global_position;
+        ck_assert(size == 0 ||
+                  weir_name_member(weir_slice_of(message->stream_name), size) == member);
+    }
+    *n += expected;
+    weir_subscription_close(sub);
+}
+
+START_TEST(every_message_of_many_writers_comes_once_and_in_order)
+{
+    pthread_t threads[WRITERS];
+    int numbers[WRITERS];
+    int n = 0;
+    start_writers(threads, numbers);
+    read_member(0, 0, &n);
+    ck_assert_int_eq(n, WRITERS * WRITES);
+    for (int w = 0; w < WRITERS; w++) {
+        ck_assert_int_eq(pthread_join(threads[w], NULL), 0);
+    }
+    n = 0;
+    read_member(0, 2, &n);
+    read_member(1, 2, &n);
+    ck_assert_int_eq(n, WRITERS * WRITES);
+}
+END_TEST
+
+static bool count_three(void *context, const Weir__V1__Message *message)
+{
+    int *n = context;
+    ck_assert_int_eq(message->position, *n);
+    return ++*n < 3;
+}
+
+START_TEST(the_callback_form_ends_when_the_handler_says_so)
+{
+    (void)live_write("account-1", 5);
+    struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+    int n = 0;
+    ck_assert_int_eq(weir_subscription_run(sub, count_three, &n, &live.err), WEIR_OK);
+    ck_assert_int_eq(n, 3);
+    ck_assert_int_eq(next(sub)->position, 3);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("subscription");
+    TCase *tests = tcase_create("subscription");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, live_setup, live_teardown);
+    tcase_add_test(tests, it_begins_at_the_beginning_and_goes_on_live);
+    tcase_add_test(tests, the_end_is_where_it_was_opened);
+    tcase_add_test(tests, a_start_position_is_inclusive);
+    tcase_add_test(tests, contradictory_options_are_refused);
+    tcase_add_test(tests, what_the_server_refuses_ends_it);
+    tcase_add_test(tests, it_is_stopped_while_it_waits);
+    tcase_add_test(tests, it_may_be_closed_while_a_poll_is_with_the_server);
+    tcase_add_loop_test(tests, it_lives_through_a_restart_of_the_server, 0, 2);
+    tcase_add_test(tests, every_message_of_many_writers_comes_once_and_in_order);
+    tcase_add_test(tests, the_callback_form_ends_when_the_handler_says_so);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
