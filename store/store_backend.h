@@ -80,6 +80,7 @@ struct weir_session_ops {
 /* First member of every backend's own structs. */
 struct weir_backend {
     const struct weir_store_ops *ops;
+    size_t max_sessions;  // how many may be open at once; 0: what the options say
 };
 
 struct weir_shelf;

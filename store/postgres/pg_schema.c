@@ -33,14 +33,18 @@ static weir_status read_number(struct pg_conn *conn, const char *text, int32_t *
     return status;
 }
 
-/* 0 where there is none. A schema of that name that we have not made is left alone. */
+/* 0 where there is none. A schema of that name that we have not made is left alone. The catalogue
+ * is read as tables: to_regclass() may answer from what this session knew before it had the lock.
+ */
 static weir_status read_version(struct pg_conn *conn, int32_t *version, struct weir_error *err)
 {
     int32_t state = 0;
     weir_status status =
         read_number(conn,
-                    "SELECT CASE WHEN to_regclass('weir_registry.about') IS NOT NULL THEN 2"
-                    " WHEN to_regnamespace('weir_registry') IS NOT NULL THEN 1 ELSE 0 END",
+                    "SELECT coalesce(max(CASE WHEN c.oid IS NULL THEN 1 ELSE 2 END), 0)::int4"
+                    " FROM pg_namespace AS n"
+                    " LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'about'"
+                    " WHERE n.nspname = 'weir_registry'",
                     &state, err);
     *version = 0;
     if (status == WEIR_OK && state == 1) {

@@ -7,7 +7,7 @@
 
 enum {
     WRITE_ARENA_BYTES = 512 * 1024 * 1024,  // what one write's statement may take
-    WRITE_ARENA_KEEP_BYTES = 1024 * 1024,
+    WRITE_ARENA_KEEP_BYTES = 256 * 1024,
     KIND_FIXED = 1  // kinds of prepared statements: those with fixed texts, then the SELECTs
 };
 

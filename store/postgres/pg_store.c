@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Sessions hold no connection, so they may be more: a write that waits for its namespace's lock
+ * keeps its session, and lets others have the connection in between. */
+enum { SESSIONS_MAX = 128 };
+
 /* ---- names ---- */
 
 /* 224 bits of SHA-256: nobody finds two ids that share them, and PostgreSQL's names end at 63
@@ -114,6 +118,7 @@ static struct pg_backend *backend_new(const struct pg_dialect *dialect,
     memcpy(&backend->hash_seed, random.bytes + sizeof random.bytes - sizeof backend->hash_seed,
            sizeof backend->hash_seed);
     backend->base.ops = ops;
+    backend->base.max_sessions = SESSIONS_MAX;
     backend->dialect = dialect;
     backend->is_durability_normal = options->is_durability_normal;
     backend->report = options->report;

@@ -46,6 +46,23 @@ static weir_status fail_url(struct weir_error *err)
                            "characters");
 }
 
+/* A password with a special character in it that is not escaped becomes part of the host, port or
+ * database, and would be quoted when that is not found. */
+static bool is_well_formed(const char *url)
+{
+    const char *place = strstr(url, "://") + 3;
+    const size_t credentials = strcspn(place, "@/");
+    if (place[credentials] == '@') {
+        place += credentials + 1;
+    }
+    return memchr(place, '@', strcspn(place, "?")) == NULL;
+}
+
+static bool are_ports(const char *list)
+{
+    return list == NULL || strspn(list, "0123456789,") == strlen(list);
+}
+
 static weir_status check_lists(const struct pg_url *url, struct weir_error *err)
 {
     const size_t hosts = count_items(option(url, "host"));
@@ -75,10 +92,14 @@ weir_status weir_pg_url_parse(const char *text, const char *scheme, struct pg_ur
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     char *reason = NULL;
-    url->options = PQconninfoParse(normal, &reason);
+    url->options = is_well_formed(normal) ? PQconninfoParse(normal, &reason) : NULL;
     PQfreemem(reason);
     free(normal);
     if (url->options == NULL) {
+        return fail_url(err);
+    }
+    if (!are_ports(option(url, "port"))) {
+        weir_pg_url_free(url);
         return fail_url(err);
     }
     const char *addresses = option(url, "hostaddr");

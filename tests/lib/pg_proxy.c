@@ -1,0 +1,238 @@
+#include "tests/lib/pg_proxy.h"
+
+#include <check.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PAIRS_MAX = 64, CHUNK_BYTES = 65536 };
+
+/* A connection and its other half. */
+struct pair {
+    int client;  // -1: free
+    int server;
+};
+
+struct pg_proxy {
+    pthread_t thread;
+    struct sockaddr_un server;
+    char path[108];  // of the socket listened on
+    int listener;
+    int wake[2];
+
+    pthread_mutex_t mutex;  // guards what follows
+    enum pg_proxy_mode mode;
+    size_t skip;
+    bool refuses_after_loss;
+    bool is_stopping;
+    size_t connections;
+
+    /* The thread's own. */
+    struct pair pairs[PAIRS_MAX];
+};
+
+static void address(struct sockaddr_un *at, const char *dir)
+{
+    *at = (struct sockaddr_un){.sun_family = AF_UNIX};
+    const int n = snprintf(at->sun_path, sizeof at->sun_path, "%s/.s.PGSQL.5432", dir);
+    ck_assert_int_lt(n, (int)sizeof at->sun_path);
+}
+
+/* ---- the thread ---- */
+
+static void cut(struct pair *pair)
+{
+    (void)close(pair->client);
+    (void)close(pair->server);
+    pair->client = -1;
+}
+
+static void take_in(struct pg_proxy *proxy)
+{
+    const int client = accept(proxy->listener, NULL, NULL);
+    struct pair *pair = NULL;
+    for (size_t p = 0; p < PAIRS_MAX && pair == NULL; p++) {
+        pair = proxy->pairs[p].client < 0 ? &proxy->pairs[p] : NULL;
+    }
+    const int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_refused = proxy->mode == PROXY_REFUSES;
+    if (client < 0 || pair == NULL || is_refused ||
+        connect(server, (const struct sockaddr *)&proxy->server, sizeof proxy->server) != 0) {
+        (void)close(client);
+        (void)close(server);
+        return;
+    }
+    *pair = (struct pair){client, server};
+    proxy->connections++;
+}
+
+/* What is to be done with bytes that have come: pass them, or cut the connection instead. */
+static bool is_to_pass(struct pg_proxy *proxy, bool is_request)
+{
+    if (proxy->mode != (is_request ? PROXY_LOSES_REQUEST : PROXY_LOSES_REPLY)) {
+        return true;
+    }
+    if (proxy->skip > 0) {
+        proxy->skip--;
+        return true;
+    }
+    proxy->mode = proxy->refuses_after_loss ? PROXY_REFUSES : PROXY_PASSES;
+    return false;
+}
+
+static bool send_all(int to, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        const ssize_t sent = send(to, bytes, n, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        bytes += sent;
+        n -= (size_t)sent;
+    }
+    return true;
+}
+
+static void move(struct pg_proxy *proxy, struct pair *pair, bool is_request)
+{
+    char bytes[CHUNK_BYTES];
+    const ssize_t n = recv(is_request ? pair->client : pair->server, bytes, sizeof bytes, 0);
+    if (n <= 0 || !is_to_pass(proxy, is_request) ||
+        !send_all(is_request ? pair->server : pair->client, bytes, (size_t)n)) {
+        cut(pair);
+    }
+}
+
+static size_t watch(struct pg_proxy *proxy, struct pollfd *fds)
+{
+    const bool holds = proxy->mode == PROXY_HOLDS;
+    fds[0] = (struct pollfd){.fd = proxy->wake[0], .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = holds ? -1 : proxy->listener, .events = POLLIN};
+    size_t n = 2;
+    for (size_t p = 0; p < PAIRS_MAX; p++) {
+        const struct pair *pair = &proxy->pairs[p];
+        const bool is_on = pair->client >= 0 && !holds;
+        fds[n++] = (struct pollfd){.fd = is_on ? pair->client : -1, .events = POLLIN};
+        fds[n++] = (struct pollfd){.fd = is_on ? pair->server : -1, .events = POLLIN};
+    }
+    return n;
+}
+
+static void serve_locked(struct pg_proxy *proxy, const struct pollfd *fds)
+{
+    for (size_t p = 0; p < PAIRS_MAX; p++) {
+        struct pair *pair = &proxy->pairs[p];
+        if (pair->client >= 0 && proxy->mode == PROXY_REFUSES) {
+            cut(pair);
+        }
+        if (pair->client >= 0 && fds[2 + 2 * p].revents != 0) {
+            move(proxy, pair, true);
+        }
+        if (pair->client >= 0 && fds[3 + 2 * p].revents != 0) {
+            move(proxy, pair, false);
+        }
+    }
+    if (fds[1].revents != 0) {
+        take_in(proxy);
+    }
+}
+
+static void *run(void *context)
+{
+    struct pg_proxy *proxy = context;
+    struct pollfd fds[2 + 2 * PAIRS_MAX];
+    (void)pthread_mutex_lock(&proxy->mutex);
+    while (!proxy->is_stopping) {
+        const size_t n = watch(proxy, fds);
+        (void)pthread_mutex_unlock(&proxy->mutex);
+        (void)poll(fds, (nfds_t)n, -1);
+        (void)pthread_mutex_lock(&proxy->mutex);
+        if (fds[0].revents != 0) {
+            char byte = 0;
+            (void)!read(proxy->wake[0], &byte, 1);
+            continue;  // the mode may be another one
+        }
+        serve_locked(proxy, fds);
+    }
+    (void)pthread_mutex_unlock(&proxy->mutex);
+    return NULL;
+}
+
+/* ---- for the test ---- */
+
+struct pg_proxy *pg_proxy_start(const char *server_dir, const char *dir)
+{
+    struct pg_proxy *proxy = calloc(1, sizeof *proxy);
+    ck_assert_ptr_nonnull(proxy);
+    struct sockaddr_un own;
+    address(&proxy->server, server_dir);
+    address(&own, dir);
+    memcpy(proxy->path, own.sun_path, sizeof own.sun_path);
+    for (size_t p = 0; p < PAIRS_MAX; p++) {
+        proxy->pairs[p].client = -1;
+    }
+    proxy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(proxy->listener, (const struct sockaddr *)&own, sizeof own), 0);
+    ck_assert_int_eq(listen(proxy->listener, PAIRS_MAX), 0);
+    ck_assert_int_eq(pipe(proxy->wake), 0);
+    (void)pthread_mutex_init(&proxy->mutex, NULL);
+    ck_assert_int_eq(pthread_create(&proxy->thread, NULL, run, proxy), 0);
+    return proxy;
+}
+
+static void wake(struct pg_proxy *proxy)
+{
+    (void)!write(proxy->wake[1], "", 1);
+}
+
+void pg_proxy_set(struct pg_proxy *proxy, enum pg_proxy_mode mode, size_t skip)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    proxy->mode = mode;
+    proxy->skip = skip;
+    proxy->refuses_after_loss = false;
+    (void)pthread_mutex_unlock(&proxy->mutex);
+    wake(proxy);
+}
+
+void pg_proxy_refuse_after_loss(struct pg_proxy *proxy)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    proxy->refuses_after_loss = true;
+    (void)pthread_mutex_unlock(&proxy->mutex);
+}
+
+size_t pg_proxy_connections(struct pg_proxy *proxy)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    const size_t n = proxy->connections;
+    (void)pthread_mutex_unlock(&proxy->mutex);
+    return n;
+}
+
+void pg_proxy_stop(struct pg_proxy *proxy)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    proxy->is_stopping = true;
+    (void)pthread_mutex_unlock(&proxy->mutex);
+    wake(proxy);
+    (void)pthread_join(proxy->thread, NULL);
+    for (size_t p = 0; p < PAIRS_MAX; p++) {
+        if (proxy->pairs[p].client >= 0) {
+            cut(&proxy->pairs[p]);
+        }
+    }
+    (void)close(proxy->listener);
+    (void)close(proxy->wake[0]);
+    (void)close(proxy->wake[1]);
+    (void)unlink(proxy->path);
+    (void)pthread_mutex_destroy(&proxy->mutex);
+    free(proxy);
+}

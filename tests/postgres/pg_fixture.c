@@ -1,0 +1,84 @@
+#include "tests/postgres/pg_fixture.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SQL_BYTES = 2048 };
+
+const char *server_dir(void)
+{
+    const char *dir = getenv("WEIR_TEST_PG_DIR");
+    ck_assert_msg(dir != NULL, "run by tests/lib/with_postgres.sh");
+    return dir;
+}
+
+PGconn *sql_connect(void)
+{
+    PGconn *conn = PQconnectdb(getenv("WEIR_TEST_STORE"));
+    ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+    PQclear(PQexec(conn, "SET client_min_messages = error"));
+    return conn;
+}
+
+static const char *first_value(PGconn *conn, const char *text)
+{
+    static char value[SQL_BYTES];
+    PGresult *result = PQexec(conn, text);
+    const ExecStatusType status = PQresultStatus(result);
+    ck_assert_msg(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s: %s", text,
+                  PQerrorMessage(conn));
+    const bool has_value = PQntuples(result) > 0 && PQnfields(result) > 0;
+    (void)snprintf(value, sizeof value, "%s", has_value ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return value;
+}
+
+static const char *run(const char *format, va_list args)
+{
+    char text[SQL_BYTES];
+    const int n = vsnprintf(text, sizeof text, format, args);
+    ck_assert_int_lt(n, (int)sizeof text);
+    PGconn *conn = sql_connect();
+    const char *value = first_value(conn, text);
+    PQfinish(conn);
+    return value;
+}
+
+const char *sql(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *value = run(format, args);
+    va_end(args);
+    return value;
+}
+
+int64_t sql_int(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *value = run(format, args);
+    va_end(args);
+    return strtoll(value, NULL, 10);
+}
+
+void sql_on(PGconn *conn, const char *text)
+{
+    (void)first_value(conn, text);
+}
+
+const char *schema_of(const char *id)
+{
+    static char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s",
+                   sql("SELECT schema_name FROM weir_registry.namespaces WHERE id = '%s'", id));
+    return schema;
+}
+
+void make_dir(char dir[64])
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)snprintf(dir, 64, "%s/weir-pg-test-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}

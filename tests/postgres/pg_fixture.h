@@ -1,0 +1,29 @@
+/* A PostgreSQL of the test's own (tests/lib/with_postgres.sh), asked directly beside the store.
+ *
+ * Built on tests/store/store_fixture.h, whose `fx` is the store under test. */
+#ifndef WEIR_TESTS_POSTGRES_FIXTURE_H
+#define WEIR_TESTS_POSTGRES_FIXTURE_H
+
+#include "tests/store/store_fixture.h"
+
+#include <libpq-fe.h>
+
+/* The directory of the server's socket. */
+const char *server_dir(void);
+
+/* Runs SQL as another program would, on a connection of its own; the first value of the result as
+ * text, "" if none, in static storage. */
+const char *sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int64_t sql_int(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same on a connection that stays open: to hold a transaction. */
+PGconn *sql_connect(void);
+void sql_on(PGconn *conn, const char *text);
+
+/* The schema of a namespace. */
+const char *schema_of(const char *id);
+
+/* A directory of the test's own, removed by remove_dir(). */
+void make_dir(char dir[64]);
+
+#endif

@@ -1,0 +1,494 @@
+/* Connections that break, locks that are held, servers that do not answer: every outcome is true.
+ *
+ * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that loses what it is told
+ * to; a second store reaches it directly. */
+#include "tests/lib/check_main.h"
+#include "tests/lib/pg_proxy.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct pg_proxy *proxy;
+static char proxy_dir[64];
+
+/* All through one connection, so that it is known which one is cut. */
+static void begin_with(size_t connections)
+{
+    fixture_on_disk();
+    close_all();
+    make_dir(proxy_dir);
+    proxy = pg_proxy_start(server_dir(), proxy_dir);
+    char url[256];
+    (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", proxy_dir);
+    fx.store = open_store(url, connections);
+    fx.ns = must_open(fx.store, "test");
+    must_put(fx.ns, "warm-1", 1);  // statements are prepared
+}
+
+static void begin(void)
+{
+    begin_with(1);
+}
+
+static void begin_two(void)
+{
+    begin_with(2);
+}
+
+static void end(void)
+{
+    fixture_end();
+    pg_proxy_stop(proxy);
+    remove_dir(proxy_dir);
+}
+
+static int64_t stored(const char *stream)
+{
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    return sql_int("SELECT count(*) FROM %s.stored WHERE stream_name = '%s'", schema, stream);
+}
+
+/* ---- answers that are lost ---- */
+
+static const enum pg_proxy_mode losses[] = {PROXY_LOSES_REPLY, PROXY_LOSES_REQUEST};
+
+/* Whether the request or the answer was lost: the write is done once and said to be done. */
+START_TEST(a_write_over_a_broken_connection_is_done_once)
+{
+    struct weir_new_message message = message_of(7, "{\"a\":1}");
+    message.is_id_given = _i % 2 == 0;
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", NO_STREAM, &message, &written);
+    const size_t before = pg_proxy_connections(proxy);
+    pg_proxy_set(proxy, losses[_i / 2], 0);
+    ck_assert_msg(commit_write(fx.ns, &write) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_uint_eq(pg_proxy_connections(proxy), before + 1);
+    ck_assert_int_eq(written.position, 0);
+    ck_assert_int_eq(written.global_position, 2);
+    ck_assert(!write.of.append.is_duplicate);
+    ck_assert_int_eq(stored("a-1"), 1);
+    ck_assert_int_eq(must_head(fx.ns), 2);
+}
+END_TEST
+
+START_TEST(a_group_over_a_broken_connection_is_told_the_truth)
+{
+    struct weir_new_message messages[4];
+    struct weir_written written[4];
+    struct weir_stream_append parts[4];
+    struct weir_write writes[4];
+    struct weir_error errors[4];
+    static const char *const streams[4] = {"a-1", "b-1", "a-1", "c-1"};
+    for (size_t w = 0; w < 4; w++) {
+        messages[w] = message_of(10 + w, "1");
+        writes[w] = write_of(&parts[w], streams[w], ANY, &messages[w], &written[w]);
+        weir_error_init(&errors[w]);
+    }
+    parts[1].expectation = EXACT(5);  // refused in any case
+    pg_proxy_set(proxy, losses[_i], 0);
+    commit_group(fx.ns, writes, errors, 4);
+    ck_assert_int_eq(errors[1].status, WEIR_STREAM_VERSION_CONFLICT);
+    static const int64_t globals[4] = {2, 0, 3, 4};
+    for (size_t w = 0; w < 4; w++) {
+        ck_assert(w == 1 || errors[w].status == WEIR_OK);
+        ck_assert(w == 1 || written[w].global_position == globals[w]);
+    }
+    ck_assert_int_eq(stored("a-1"), 2);
+    ck_assert_int_eq(stored("b-1"), 0);
+    ck_assert_int_eq(must_head(fx.ns), 4);
+}
+END_TEST
+
+START_TEST(an_import_over_a_broken_connection_is_done_once)
+{
+    const struct weir_import_record records[] = {record_of(1, "a-1", 0, 10),
+                                                 record_of(2, "a-1", 1, 11)};
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, records, 1, &outcome), WEIR_OK);  // prepared
+    pg_proxy_set(proxy, losses[_i], 0);
+    ck_assert_msg(import(fx.ns, records, 2, &outcome) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(outcome.imported + outcome.skipped_identical, 2);
+    ck_assert_int_eq(stored("a-1"), 2);
+}
+END_TEST
+
+/* Repeated blindly, a clear would remove what another server has written since. */
+START_TEST(a_clear_over_a_broken_connection_is_not_repeated)
+{
+    must_put(fx.ns, "a-1", 4);
+    struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
+    ck_assert_int_eq(commit_write(fx.ns, &clear), WEIR_OK);  // prepared
+    must_put(fx.ns, "a-1", 5);
+    const int64_t head = must_head(fx.ns);
+    pg_proxy_set(proxy, losses[_i], 1);  // the question before it passes
+    clear = (struct weir_write){.kind = WEIR_WRITE_CLEAR};
+    ck_assert_msg(commit_write(fx.ns, &clear) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(clear.of.clear.messages_deleted, 5);
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    ck_assert_int_eq(sql_int("SELECT clears FROM %s.counters", schema), 2);
+    ck_assert_int_eq(must_head(fx.ns), head);
+}
+END_TEST
+
+START_TEST(a_read_over_a_broken_connection_is_done_again)
+{
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    pg_proxy_set(proxy, losses[_i], 0);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+/* Its COMMIT is the last of the requests: each of them is lost once. */
+START_TEST(a_namespace_is_created_over_a_broken_connection)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of("new"), .token_hash = {{1}}};
+    bool is_same = false;
+    pg_proxy_set(proxy, losses[_i % 2], (size_t)_i / 2);
+    ck_assert_msg(weir_namespace_create(fx.store, &record, &is_same, &fx.err) == WEIR_OK, "%s",
+                  fx.err.text);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    struct weir_namespace *ns = must_open(fx.store, "new");
+    must_put(ns, "a-1", 1);
+    weir_namespace_release(ns);
+}
+END_TEST
+
+START_TEST(a_namespace_is_deleted_over_a_broken_connection)
+{
+    must_create(fx.store, "old");
+    struct weir_namespace *ns = must_open(fx.store, "old");
+    must_put(ns, "a-1", 3);
+    weir_namespace_release(ns);
+    int64_t deleted = 0;
+    pg_proxy_set(proxy, losses[_i % 2], (size_t)_i / 2);
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("old"), &deleted, &fx.err) ==
+                      WEIR_OK,
+                  "%s", fx.err.text);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    ck_assert_int_eq(deleted, 3);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM weir_registry.namespaces WHERE id = 'old'"), 0);
+}
+END_TEST
+
+START_TEST(a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline)
+{
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    const int64_t start_us = weir_monotonic_us();
+    write.deadline_us = start_us + 700000;
+    pg_proxy_set(proxy, PROXY_LOSES_REPLY, 0);
+    pg_proxy_refuse_after_loss(proxy);
+    const weir_status status = commit_write(fx.ns, &write);
+    ck_assert_msg(status == WEIR_DEADLINE_EXCEEDED || status == WEIR_BACKEND_UNAVAILABLE, "%s",
+                  weir_status_name(status));
+    ck_assert_int_lt(weir_monotonic_us() - start_us, 3000000);
+    /* The client sends it again, with the same id. */
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    write = write_of(&part, "a-1", ANY, &message, &written);
+    ck_assert_msg(commit_write(fx.ns, &write) == WEIR_OK, "%s", fx.err.text);
+    ck_assert(write.of.append.is_duplicate);
+    ck_assert_int_eq(stored("a-1"), 1);
+}
+END_TEST
+
+START_TEST(nothing_is_waited_for_while_the_database_is_gone)
+{
+    pg_proxy_set(proxy, PROXY_REFUSES, 0);
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    (void)append(fx.ns, "a-1", ANY, &message, 1, &written);  // on the connection that was cut
+    const int64_t start_us = weir_monotonic_us();
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    const struct weir_query query = query_all();
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_lt(weir_monotonic_us() - start_us, 2000000);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+}
+END_TEST
+
+/* ---- no answer at all ---- */
+
+START_TEST(calls_end_at_their_deadline_though_nothing_comes)
+{
+    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    const int64_t start_us = weir_monotonic_us();
+    struct weir_query query = query_all();
+    query.deadline_us = start_us + 100000;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_int_ne(weir_store_ping(fx.store, weir_monotonic_us() + 100000, &err), WEIR_OK);
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 100000;
+    ck_assert_int_ne(commit_write(fx.ns, &write), WEIR_OK);
+    ck_assert_int_lt(weir_monotonic_us() - start_us, 5000000);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    weir_error_init(&fx.err);
+    query.deadline_us = INT64_MAX;
+    must_read(fx.ns, &query);
+}
+END_TEST
+
+/* ---- locks ---- */
+
+static PGconn *hold_lock(const char *id)
+{
+    PGconn *holder = sql_connect();
+    char text[160];
+    (void)snprintf(text, sizeof text, "BEGIN; SELECT %s.lock(5000)", schema_of(id));
+    sql_on(holder, text);
+    return holder;
+}
+
+START_TEST(a_write_waits_for_the_lock_until_its_deadline)
+{
+    PGconn *holder = hold_lock("test");
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    const int64_t start_us = weir_monotonic_us();
+    write.deadline_us = start_us + 800000;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(weir_monotonic_us() - start_us, 2500000);
+    sql_on(holder, "COMMIT");
+    PQfinish(holder);
+    ck_assert_int_eq(stored("a-1"), 0);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+}
+END_TEST
+
+struct waiting {
+    pthread_t thread;
+    struct weir_namespace *ns;
+    struct weir_error err;
+};
+
+static void nothing(struct weir_write *write)
+{
+    (void)write;
+}
+
+static void *write_one(void *context)
+{
+    struct waiting *waiting = context;
+    const struct weir_new_message message = message_of(99, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "slow-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 20000000;
+    write.err = &waiting->err;
+    write.done = nothing;
+    (void)weir_write_submit(waiting->ns, &write);
+    (void)weir_lane_run(waiting->ns);
+    return NULL;
+}
+
+/* With one connection for everything: who waits for a lock lets others through again and again. */
+START_TEST(a_slow_namespace_does_not_delay_another_for_long)
+{
+    must_create(fx.store, "other");
+    struct weir_namespace *other = must_open(fx.store, "other");
+    PGconn *holder = hold_lock("test");
+    struct waiting waiting = {.ns = fx.ns};
+    weir_error_init(&waiting.err);
+    ck_assert_int_eq(pthread_create(&waiting.thread, NULL, write_one, &waiting), 0);
+    for (uint64_t k = 0; k < 5; k++) {
+        const int64_t start_us = weir_monotonic_us();
+        const struct weir_new_message message = message_of(k + 1, "1");
+        struct weir_written written;
+        ck_assert_int_eq(append(other, "a-1", ANY, &message, 1, &written), WEIR_OK);
+        ck_assert_int_lt(weir_monotonic_us() - start_us, 2000000);
+    }
+    sql_on(holder, "COMMIT");
+    PQfinish(holder);
+    (void)pthread_join(waiting.thread, NULL);
+    ck_assert_int_eq(waiting.err.status, WEIR_OK);
+    weir_namespace_release(other);
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+START_TEST(a_write_that_the_database_refuses_leaves_its_group_alone)
+{
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    sql("ALTER TABLE %s.stored ADD CHECK (type <> 'Poison')", schema);
+    struct weir_new_message messages[3];
+    struct weir_written written[3];
+    struct weir_stream_append parts[3];
+    struct weir_write writes[3];
+    struct weir_error errors[3];
+    for (size_t w = 0; w < 3; w++) {
+        messages[w] = message_of(10 + w, "1");
+        writes[w] = write_of(&parts[w], "a-1", ANY, &messages[w], &written[w]);
+        weir_error_init(&errors[w]);
+    }
+    messages[1].type = weir_slice_of("Poison");
+    commit_group(fx.ns, writes, errors, 3);
+    ck_assert_int_eq(errors[0].status, WEIR_OK);
+    ck_assert_int_eq(errors[1].status, WEIR_BACKEND_ERROR);
+    ck_assert_int_eq(errors[2].status, WEIR_OK);
+    ck_assert_int_eq(written[2].position, 1);
+    /* Neither SQL nor names of tables reach the client. */
+    ck_assert_ptr_null(strstr(errors[1].text, "stored"));
+    ck_assert_ptr_null(strstr(errors[1].text, "weir_"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "check constraint"));
+}
+END_TEST
+
+START_TEST(positions_that_run_out_are_said_so)
+{
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    sql("UPDATE %s.counters SET head = 9223372036854775806", schema);
+    const struct weir_new_message messages[2] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+START_TEST(a_damaged_schema_is_unavailable_and_can_be_deleted)
+{
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    sql("DROP TABLE %s.stored CASCADE; DROP TABLE %s.counters", schema, schema);
+    const struct weir_query query = query_all();
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_BACKEND_UNAVAILABLE);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    int64_t deleted = -1;
+    weir_error_init(&fx.err);
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err) ==
+                      WEIR_OK,
+                  "%s", fx.err.text);
+    ck_assert_int_eq(deleted, 0);
+    must_create(fx.store, "test");
+    weir_namespace_release(fx.ns);
+    fx.ns = must_open(fx.store, "test");
+    must_put(fx.ns, "a-1", 1);
+}
+END_TEST
+
+START_TEST(what_another_server_deletes_is_gone_here)
+{
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(other, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(deleted, 1);
+    const struct weir_query query = query_all();
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_NAMESPACE_NOT_FOUND);
+    must_create(other, "test");
+    weir_error_init(&fx.err);
+    must_read(fx.ns, &query);  // made anew: the same id
+    ck_assert_uint_eq(fx.rows.n, 0);
+    weir_store_close(other);
+}
+END_TEST
+
+/* ---- large messages ---- */
+
+/* One message is so large that a batch might not fit into memory: reads go on in pages. */
+START_TEST(large_messages_do_not_hide_small_ones)
+{
+    enum { LARGE = 3 * 1024 * 1024 };
+    char *text = malloc(LARGE);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', LARGE);
+    text[0] = '"';
+    text[LARGE - 1] = '"';
+    struct weir_new_message message = message_of(1, "1");
+    message.data = weir_slice(text, LARGE);
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    must_put(fx.ns, "a-1", 900);
+    message.id = id_of(2);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    struct weir_query query = query_category("a");
+    for (int again = 0; again < 2; again++) {
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, 902);
+        ck_assert_uint_eq(fx.rows.rows[901].data.n, LARGE);
+        for (size_t r = 0; r < 902; r++) {
+            ck_assert_int_eq(fx.rows.rows[r].position, (int64_t)r);
+        }
+    }
+    query.max_bytes = LARGE + 100000;  // the last one does not fit any more
+    must_read(fx.ns, &query);
+    ck_assert_uint_gt(fx.rows.n, 300);
+    ck_assert_uint_lt(fx.rows.n, 902);
+    ck_assert(fx.rows.is_truncated);
+    free(text);
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, end);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_faults");
+    TCase *tcase = add_case(suite, "one connection", begin);
+    tcase_add_loop_test(tcase, a_write_over_a_broken_connection_is_done_once, 0, 4);
+    tcase_add_loop_test(tcase, a_group_over_a_broken_connection_is_told_the_truth, 0, 2);
+    tcase_add_loop_test(tcase, an_import_over_a_broken_connection_is_done_once, 0, 2);
+    tcase_add_loop_test(tcase, a_clear_over_a_broken_connection_is_not_repeated, 0, 2);
+    tcase_add_loop_test(tcase, a_read_over_a_broken_connection_is_done_again, 0, 2);
+    tcase_add_loop_test(tcase, a_namespace_is_created_over_a_broken_connection, 0, 14);
+    tcase_add_loop_test(tcase, a_namespace_is_deleted_over_a_broken_connection, 0, 14);
+    tcase_add_test(tcase, a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline);
+    tcase_add_test(tcase, nothing_is_waited_for_while_the_database_is_gone);
+    tcase_add_test(tcase, calls_end_at_their_deadline_though_nothing_comes);
+    tcase_add_test(tcase, a_slow_namespace_does_not_delay_another_for_long);
+    tcase = add_case(suite, "two connections", begin_two);
+    tcase_add_test(tcase, a_write_waits_for_the_lock_until_its_deadline);
+    tcase_add_test(tcase, a_write_that_the_database_refuses_leaves_its_group_alone);
+    tcase_add_test(tcase, positions_that_run_out_are_said_so);
+    tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
+    tcase_add_test(tcase, what_another_server_deletes_is_gone_here);
+    tcase_add_test(tcase, large_messages_do_not_hide_small_ones);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}

@@ -1,0 +1,304 @@
+/* Several servers on one database: two stores with many writers, connections killed under them, a
+ * server that is stopped. */
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WRITERS = 16, WRITES = 60, KILL_EVERY = 7, STOPS = 8, WRITES_WHILE_STOPPED = 20 };
+
+static struct weir_store *second;
+static struct weir_namespace *second_ns;
+
+static void begin(void)
+{
+    fixture_on_disk();
+    second = open_store(fx.url, 4);
+    second_ns = must_open(second, "test");
+}
+
+static void end(void)
+{
+    weir_namespace_release(second_ns);
+    weir_store_close(second);
+    fixture_end();
+}
+
+/* ---- writers ---- */
+
+static void post(struct weir_write *write)
+{
+    (void)sem_post(write->context);
+}
+
+/* Submits, leads the lane if nobody does, and waits for the outcome. */
+static weir_status commit_and_wait(struct weir_namespace *ns, struct weir_write *write,
+                                   struct weir_error *err)
+{
+    sem_t done;
+    (void)sem_init(&done, 0, 0);
+    weir_error_init(err);
+    write->err = err;
+    write->done = post;
+    write->context = &done;
+    write->deadline_us = weir_monotonic_us() + 20000000;
+    if (weir_write_submit(ns, write)) {
+        while (weir_lane_run(ns)) {
+        }
+    }
+    while (sem_wait(&done) != 0) {
+    }
+    (void)sem_destroy(&done);
+    return err->status;
+}
+
+struct writer {
+    pthread_t thread;
+    struct weir_namespace *ns;
+    uint64_t number;
+    bool kills;
+    size_t killed;
+    size_t retries;
+    struct weir_written acknowledged[WRITES];
+    bool is_failed;
+};
+
+/* Ends some connection of a server, as an administrator or a failover would. */
+static void kill_one(struct writer *writer, PGconn *killer)
+{
+    PGresult *result =
+        PQexec(killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                       "application_name = 'weir-server' ORDER BY random() LIMIT 1");
+    writer->killed += PQntuples(result) == 1;
+    PQclear(result);
+}
+
+static void *write_all(void *context)
+{
+    struct writer *writer = context;
+    PGconn *killer = writer->kills ? PQconnectdb(getenv("WEIR_TEST_STORE")) : NULL;
+    for (uint64_t w = 0; w < WRITES && !writer->is_failed; w++) {
+        const struct weir_new_message message =
+            message_of(1 + writer->number * WRITES + w, "{\"n\":1}");
+        struct weir_stream_append part;
+        struct weir_write write =
+            write_of(&part, "shared-1", ANY, &message, &writer->acknowledged[w]);
+        struct weir_error err;
+        while (commit_and_wait(writer->ns, &write, &err) != WEIR_OK && !writer->is_failed) {
+            writer->is_failed = !weir_status_retryable(err.status) || ++writer->retries > 1000;
+        }
+        if (writer->is_failed) {
+            (void)fprintf(stderr, "%s\n", err.text);
+        }
+        if (killer != NULL && w % KILL_EVERY == 0) {
+            kill_one(writer, killer);
+        }
+    }
+    PQfinish(killer);
+    return NULL;
+}
+
+/* Runs the writers, half of them on each store; the number of kills. */
+static size_t run_writers(struct writer *writers, bool kills)
+{
+    size_t killed = 0;
+    for (size_t w = 0; w < WRITERS; w++) {
+        writers[w] =
+            (struct writer){.ns = w % 2 == 0 ? fx.ns : second_ns, .number = w, .kills = kills};
+        ck_assert_int_eq(pthread_create(&writers[w].thread, NULL, write_all, &writers[w]), 0);
+    }
+    for (size_t w = 0; w < WRITERS; w++) {
+        (void)pthread_join(writers[w].thread, NULL);
+        ck_assert(!writers[w].is_failed);
+        killed += writers[w].killed;
+    }
+    return killed;
+}
+
+/* ---- what must be so afterwards ---- */
+
+static void assert_stream_is_whole(struct weir_namespace *ns, size_t n)
+{
+    struct weir_query query = query_stream("shared-1");
+    query.max_messages = 10000;
+    must_read(ns, &query);
+    ck_assert_uint_eq(fx.rows.n, n);
+    for (size_t r = 0; r < n; r++) {
+        ck_assert_int_eq(fx.rows.rows[r].position, (int64_t)r);
+        ck_assert(r == 0 ||
+                  (fx.rows.rows[r].global_position > fx.rows.rows[r - 1].global_position &&
+                   fx.rows.rows[r].time_us >= fx.rows.rows[r - 1].time_us));
+    }
+}
+
+static void assert_acknowledged_once(const struct writer *writers)
+{
+    bool seen[WRITERS * WRITES] = {false};
+    for (size_t w = 0; w < WRITERS; w++) {
+        for (size_t k = 0; k < WRITES; k++) {
+            const struct weir_written *written = &writers[w].acknowledged[k];
+            ck_assert_int_lt(written->position, WRITERS * WRITES);
+            ck_assert(!seen[written->position]);
+            seen[written->position] = true;
+            const struct weir_row *row = &fx.rows.rows[written->position];
+            ck_assert_mem_eq(row->id.bytes, written->id.bytes, sizeof row->id.bytes);
+            ck_assert_int_eq(row->global_position, written->global_position);
+        }
+    }
+}
+
+START_TEST(writers_on_two_servers_share_one_order)
+{
+    static struct writer writers[WRITERS];
+    (void)run_writers(writers, false);
+    assert_stream_is_whole(fx.ns, WRITERS * WRITES);
+    assert_stream_is_whole(second_ns, WRITERS * WRITES);
+    assert_acknowledged_once(writers);
+    ck_assert_int_eq(must_head(second_ns), WRITERS * WRITES);  // no gaps
+}
+END_TEST
+
+START_TEST(nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed)
+{
+    static struct writer writers[WRITERS];
+    const size_t killed = run_writers(writers, true);
+    ck_assert_uint_gt(killed, 50);
+    assert_stream_is_whole(fx.ns, WRITERS * WRITES);
+    assert_acknowledged_once(writers);
+    struct weir_namespace_totals totals;
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
+    ck_assert_int_eq(totals.message_count, WRITERS * WRITES);
+    ck_assert_int_eq(totals.stream_count, 1);
+}
+END_TEST
+
+/* ---- readers that follow ---- */
+
+struct tail {
+    pthread_t thread;
+    struct weir_namespace *ns;
+    size_t n;
+    bool is_in_order;
+};
+
+/* Reads all there is, again and again from where it was: with a reader that goes on behind what it
+ * has seen, whatever appears below that later is lost. */
+static void *follow(void *context)
+{
+    struct tail *tail = context;
+    struct weir_arena arena;
+    weir_arena_init(&arena, 64 << 20, 1 << 20);
+    struct weir_query query = query_all();
+    struct weir_rows rows;
+    struct weir_error err;
+    weir_error_init(&err);
+    int64_t last = 0;
+    tail->is_in_order = true;
+    while (tail->n < WRITERS * WRITES && tail->is_in_order) {
+        weir_arena_reset(&arena);
+        if (weir_read(tail->ns, &query, &arena, &rows, &err) != WEIR_OK) {
+            break;
+        }
+        for (size_t r = 0; r < rows.n; r++, tail->n++) {
+            tail->is_in_order = tail->is_in_order && rows.rows[r].global_position > last;
+            last = rows.rows[r].global_position;
+        }
+        query.from = rows.next_position;
+    }
+    weir_arena_fini(&arena);
+    return NULL;
+}
+
+START_TEST(readers_that_follow_miss_nothing)
+{
+    static struct writer writers[WRITERS];
+    struct tail tails[2] = {{.ns = fx.ns}, {.ns = second_ns}};
+    for (size_t t = 0; t < 2; t++) {
+        ck_assert_int_eq(pthread_create(&tails[t].thread, NULL, follow, &tails[t]), 0);
+    }
+    (void)run_writers(writers, false);
+    for (size_t t = 0; t < 2; t++) {
+        (void)pthread_join(tails[t].thread, NULL);
+        ck_assert(tails[t].is_in_order);
+        ck_assert_uint_eq(tails[t].n, WRITERS * WRITES);
+    }
+}
+END_TEST
+
+/* ---- a server that is stopped ---- */
+
+/* Never returns. */
+static void write_for_ever(const char *url, int told)
+{
+    struct weir_store *store = open_store(url, 2);
+    struct weir_namespace *ns = must_open(store, "test");
+    for (uint64_t k = 0;; k++) {
+        const struct weir_new_message message = message_of((UINT64_C(1) << 32) + k, "1");
+        struct weir_written written;
+        if (append(ns, "shared-1", ANY, &message, 1, &written) != WEIR_OK ||
+            write(told, "", 1) != 1) {
+            _exit(1);
+        }
+    }
+}
+
+START_TEST(a_stopped_server_does_not_stop_the_others)
+{
+    int told[2];
+    ck_assert_int_eq(pipe(told), 0);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        write_for_ever(fx.url, told[1]);
+    }
+    (void)close(told[1]);
+    uint64_t next = 1;
+    for (int stop = 0; stop < STOPS; stop++) {
+        char bytes[5];
+        ck_assert_int_gt(read(told[0], bytes, sizeof bytes), 0);  // it is writing
+        ck_assert_int_eq(kill(child, SIGSTOP), 0);
+        for (int w = 0; w < WRITES_WHILE_STOPPED; w++, next++) {
+            const struct weir_new_message message = message_of(next, "1");
+            struct weir_written written;
+            const int64_t start_us = weir_monotonic_us();
+            ck_assert_int_eq(append(fx.ns, "shared-1", ANY, &message, 1, &written), WEIR_OK);
+            ck_assert_int_lt(weir_monotonic_us() - start_us, 3000000);
+        }
+        ck_assert_int_eq(kill(child, SIGCONT), 0);
+    }
+    (void)kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    (void)close(told[0]);
+    const struct weir_new_message message = message_of(next, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "shared-1", ANY, &message, 1, &written), WEIR_OK);
+    assert_stream_is_whole(fx.ns, (size_t)must_version(fx.ns, "shared-1") + 1);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_together");
+    TCase *tcase = tcase_create("two servers");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_test(tcase, a_stopped_server_does_not_stop_the_others);
+    tcase_add_test(tcase, writers_on_two_servers_share_one_order);
+    tcase_add_test(tcase, nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed);
+    tcase_add_test(tcase, readers_that_follow_miss_nothing);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
