@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
 bin=$root/build/release
-steps=7
+steps=8
 step=0
 pid=
 
@@ -112,6 +112,21 @@ say "Read it back"
 show weir read account-1 --backward --limit 2
 show weir category account --limit 2
 
+say "Follow a live write: a subscription waits for what comes next"
+next=$((version + 3))
+echo "  \$ weir subscribe --stream account-1 --from $next --limit 1 &"
+weir subscribe --stream account-1 --from "$next" --limit 1 >followed 2>&1 &
+follower=$!
+show weir write account-1 Closed '{"reason": "moved"}' --expect "$((next - 1))"
+wait "$follower" || {
+    cat followed >&2
+    echo "quickstart: the subscription should have seen the write" >&2
+    exit 1
+}
+echo "  and the subscription prints:"
+sed 's/^/    /' followed
+rm -f followed
+
 say "Stop the server"
 stop_server
 echo "  stopped; the data stays in build/quickstart/$run/weir-data"
@@ -121,6 +136,6 @@ What to type next:
     cd build/quickstart/$run && PATH=$bin/server:$bin/client:\$PATH
     weir-server &                                        # on tcp://127.0.0.1:7117, with this data
     weir write account-2 Opened '{"owner": "you"}' --expect no-stream
-    weir read account-2
+    weir subscribe --category account                    # another terminal sees what you write
     weir --help
 NEXT
