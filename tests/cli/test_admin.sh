@@ -1,0 +1,133 @@
+#!/bin/sh
+# streams, categories, namespace …, stats, context …, list, describe, call.
+. "$(dirname "$0")/lib.sh"
+start_server
+printf '%s\n' "$admin_token" >admin.token
+admin() { status=$1; shift; run "$status" "$weir" --token-file admin.token "$@"; }
+
+for i in 1 2 3; do "$weir" write "account-$i" T >/dev/null; done
+"$weir" write other-1 T >/dev/null
+
+# Lists, for programs and for people.
+run 0 "$weir" streams
+out_lines 4
+out_has '^{"stream":"account-1","version":0,"last_activity":"2'
+run 0 "$weir" streams --prefix acc --limit 2 -o text
+out_lines 3
+out_has '^STREAM     VERSION  LAST ACTIVITY$'
+out_has '^account-2  0        2'
+run 0 "$weir" streams --limit 0
+out_is ''
+run 0 "$weir" categories
+out_is '{"category":"account","stream_count":3,"message_count":3}
+{"category":"other","stream_count":1,"message_count":1}'
+
+# More streams than a page of the server holds.
+for part in $(seq 0 11); do
+    list=$(seq $((part * 100)) $((part * 100 + 99)) | sed 's/.*/{"stream_name":"many-&","messages":[{"type":"T"}]},/' | tr -d '\n')
+    run 0 "$weir" call WriteStreams "{\"writes\":[${list%,}]}"
+done
+run 0 "$weir" streams --prefix many-
+out_lines 1200
+is_equal "$(sed 's/.*"stream":"\([^"]*\)".*/\1/' out | LC_ALL=C sort -u | wc -l)" 1200
+
+# Namespaces.
+admin 0 namespace create tenant --description 'A tenant' --metadata '{"plan":"free"}'
+out_has '^{"namespace":"tenant","token":"ns_dGVuYW50_[0-9a-f]*","created_at":"2'
+sed 's/.*"token":"\([^"]*\)".*/\1/' out >tenant.token
+admin 1 namespace create tenant
+err_has '^weir: NAMESPACE_EXISTS'
+run 1 "$weir" namespace create another
+err_has '^weir: AUTH_UNAUTHORIZED'
+run 0 "$weir" --token-file tenant.token write account-1 T
+out_has '"gpos":1,'
+admin 0 --namespace tenant version account-1
+out_is 0
+run 0 "$weir" --token-file tenant.token namespace show
+out_has '"namespace":"tenant","description":"A tenant"'
+out_has '"message_count":1,"stream_count":1,'
+out_has '"metadata":{"plan":"free"}}$'
+run 0 "$weir" --token-file tenant.token namespace show -o text
+out_has '^message count  1$'
+run 2 "$weir" --token-file admin.token namespace show
+admin 0 namespace list
+out_lines 2
+admin 0 namespace list --limit 1
+out_lines 1
+run 0 "$weir" --token-file tenant.token namespace rotate-token
+sed 's/.*"token":"\([^"]*\)".*/\1/' out >new.token
+run 1 "$weir" --token-file tenant.token version account-1
+run 0 "$weir" --token-file new.token version account-1
+run 0 "$weir" --token-file new.token namespace rotate-token --new-token-file tenant.token
+run 0 "$weir" --token-file tenant.token version account-1
+run 1 "$weir" --token-file tenant.token namespace clear tenant
+err_has '^weir: PRECONDITION'
+run 0 "$weir" --token-file tenant.token namespace clear tenant --confirm tenant
+out_is '{"namespace":"tenant","messages_deleted":1}'
+admin 0 namespace delete tenant
+admin 1 namespace delete tenant
+err_has '^weir: NAMESPACE_NOT_FOUND'
+admin 1 namespace delete default
+err_has '^weir: PRECONDITION'
+
+# The interface, from the descriptors alone.
+run 0 "$weir" list
+out_has '"method":"weir.v1.MessageStore/WriteMessages"'
+run 0 "$weir" list System
+out_lines 3
+run 2 "$weir" list Nothing
+run 0 "$weir" describe WriteMessages
+out_has '^  repeated weir.v1.NewMessage messages = 2;$'
+run 0 "$weir" describe Expectation
+out_has '^  oneof int64 exact = 1;$'
+run 2 "$weir" describe Nothing
+run 0 "$weir" call CheckHealth
+out_has '"status":"SERVING"'
+run 0 "$weir" call MessageStore/WriteMessages \
+    '{"stream_name":"exact-1","messages":[{"type":"T","data":{"n":12345678901234567890.10},"metadata":null}],"expectation":{"exact":-1}}'
+out_has '"position":0,'
+run 0 "$weir" call weir.v1.MessageStore/GetStreamMessages '{"stream_name":"exact-1","direction":"BACKWARD","types":["T","U"]}'
+out_has '"data":{"n":12345678901234567890.10},"metadata":null,'
+echo '{"stream_name":"exact-1"}' >request
+run 0 "$weir" call GetStreamVersion - <request
+out_is '{"exists":true,"version":0}'
+run 1 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"type":"T"}],"expectation":{"no_stream":true}}'
+err_has '^weir: STREAM_VERSION_CONFLICT'
+run 2 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"typ":"T"}]}'
+err_has 'messages\[0\].typ: weir.v1.NewMessage has no such field'
+run 2 "$weir" call GetStreamMessages '{"stream_name":7}'
+run 2 "$weir" call GetStreamMessages '{"direction":"SIDEWAYS"}'
+run 2 "$weir" call GetStreamMessages '{"wait_ms":-1}'
+run 2 "$weir" call GetStreamMessages '[]'
+run 2 "$weir" call GetStreamMessages '{"stream_name":"a"'
+run 2 "$weir" call Nothing
+
+# Contexts. Their settings give way to a server that is named.
+mkdir other
+cp weir-data/default.token other/default.token
+run 0 "$weir" context list
+out_is ''
+run 2 "$weir" context add here --token-file other/default.token
+run 0 "$weir" context add here --server "$WEIR_SERVER" --token-file other/default.token
+run 0 "$weir" context add gone --server tcp://127.0.0.1:9
+run 0 "$weir" context list -o text
+out_has "^here  yes      $WEIR_SERVER"
+is_equal "$(ls -l config/weir/contexts.json | cut -c1-10)" -rw-------
+run 1 grep -q ns_ config/weir/contexts.json
+(
+    cd other && unset WEIR_SERVER && "$weir" version account-1 >../out 2>../err
+) || fail 'the current context was not used'
+out_is 0
+run 3 env -u WEIR_SERVER "$weir" version account-1 --context gone --timeout 0.2
+run 2 env -u WEIR_SERVER "$weir" version account-1 --context nothing
+run 3 "$weir" version account-1 --server tcp://127.0.0.1:9 --timeout 0.2
+run 0 "$weir" context use gone
+run 3 env -u WEIR_SERVER "$weir" version account-1 --timeout 0.2
+run 0 "$weir" version account-1
+run 0 "$weir" context remove gone
+run 1 "$weir" context use gone
+run 1 "$weir" context remove gone
+echo '{"broken"' >config/weir/contexts.json
+run 1 env -u WEIR_SERVER "$weir" version account-1
+err_has 'contexts.json'
+finish

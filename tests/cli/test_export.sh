@@ -1,0 +1,78 @@
+#!/bin/sh
+# weir export: what it writes, where, and that an import of it is the same again.
+. "$(dirname "$0")/lib.sh"
+start_server
+
+id() { printf '00000000-0000-4000-8000-%012d' "$1"; }
+# record GPOS STREAM POS DAY
+record() {
+    printf '{"id":"%s","stream":"%s","type":"T","pos":%d,"gpos":%d,"data":{"n":%d},"time":"2024-01-%02dT00:00:00.000000Z"}\n' \
+        "$(id "$1")" "$2" "$3" "$1" "$1" "$4"
+}
+for i in $(seq 1 500); do
+    record $((3 * i)) "a-$i" 0 1
+    record $((3 * i + 1)) "b-1" "$i" 2
+    record $((3 * i + 2)) c $((10 * i)) 3
+done >all
+run 0 "$weir" export
+out_is ''
+run 0 "$weir" export --output empty
+is_equal "$(wc -c <empty)" 0
+run 0 "$weir" import empty
+run 0 "$weir" import all
+
+run 0 "$weir" export
+is_equal "$(cksum <out)" "$(cksum <all)"
+run 0 "$weir" export --output copy
+out_has '^{"exported":1500,"max_gpos":1502,'
+run 0 cmp copy all
+run 0 "$weir" export --gzip --output copy.gz
+run 0 gzip -t copy.gz
+gzip -dc copy.gz >copy
+run 0 cmp copy all
+"$weir" export --gzip | gzip -dc >copy
+run 0 cmp copy all
+is_equal "$(ls | grep -c 'copy.*\.......$')" 0
+umask 022
+run 0 "$weir" export --output shared
+is_equal "$(ls -l shared | cut -c1-10)" -rw-r--r--
+
+# Categories, merged in the order of global positions; days.
+run 0 "$weir" export --category b --category a --category b
+grep -v '"stream":"c"' all >some
+is_equal "$(cksum <out)" "$(cksum <some)"
+run 0 "$weir" export --since 2024-01-02 --until 2024-01-03
+grep '"stream":"b-1"' all >some
+is_equal "$(cksum <out)" "$(cksum <some)"
+run 0 "$weir" export --since 2024-01-02T01:00:00+01:00 --until 2024-01-02T00:00:00.000001Z
+is_equal "$(cksum <out)" "$(cksum <some)"
+run 2 "$weir" export --since yesterday
+err_has "'yesterday'"
+
+# A file appears whole or not at all.
+run 1 "$weir" export --output no-such-directory/file
+err_has 'no-such-directory'
+echo before >kept
+run 1 "$weir" export --category with-hyphen --output kept
+is_equal "$(cat kept)" before
+run 1 sh -c "'$weir' export >/dev/full"
+err_has 'standard output'
+is_equal "$(ls | grep -c 'kept\.')" 0
+
+# The copy in another namespace is the same.
+printf '%s\n' "$admin_token" >admin.token
+run 0 "$weir" --token-file admin.token namespace create copy
+run 0 "$weir" --token-file admin.token --namespace copy import copy.gz
+run 0 "$weir" --token-file admin.token --namespace copy export
+is_equal "$(cksum <out)" "$(cksum <all)"
+
+# While others write, an export ends at what was there when it began, without gaps.
+{ while :; do "$weir" write live-1 T >/dev/null 2>&1 || exit 0; done; } &
+writer=$!
+run 0 "$weir" export
+kill "$writer"
+wait "$writer" 2>/dev/null
+n=$(grep -c '"stream":"live-1"' out)
+is_equal "$(grep '"stream":"live-1"' out | sed 's/.*"pos":\([0-9]*\).*/\1/' | tr '\n' ' ')" \
+    "$(i=0; while [ $i -lt "$n" ]; do printf '%d ' $i; i=$((i + 1)); done)"
+finish

@@ -1,0 +1,90 @@
+#!/bin/sh
+# weir subscribe: printing, commands, durable positions, parking, signals.
+. "$(dirname "$0")/lib.sh"
+start_server
+
+run 2 "$weir" subscribe
+run 2 "$weir" subscribe --all --stream a-1
+run 2 "$weir" subscribe --all --from never
+run 2 "$weir" subscribe --all --parked
+run 2 "$weir" subscribe --all --durable x --replay
+run 2 "$weir" subscribe --category a --group x
+run 3 "$weir" subscribe --all --server tcp://127.0.0.1:9 --timeout 0.2
+run 1 "$weir" subscribe --category a-1
+err_has '^weir: INVALID_REQUEST'
+
+for i in 1 2 3; do "$weir" write "account-$i" T "{\"n\":$i}" >/dev/null; done
+run 0 "$weir" subscribe --category account --limit 3
+out_lines 3
+out_has '"data":{"n":3}'
+run 0 "$weir" subscribe --stream account-1 --headers-only --limit 1
+run 1 grep -q data out
+run 0 "$weir" subscribe --all --from 2 --limit 2
+out_lines 2
+run 0 "$weir" subscribe --category account --limit 0
+out_is ''
+
+# A live message ends a subscription that waits for it.
+"$weir" subscribe --all --limit 1 >live 2>live.err &
+follower=$!
+while kill -0 $follower 2>/dev/null; do "$weir" write live-1 T '"live"' >/dev/null; done
+wait $follower || fail "subscribe --all ended with $?"
+checks=$((checks + 1))
+grep -q '"data":"live"' live || fail 'the live message was not printed'
+
+# Commands.
+run 0 "$weir" subscribe --category account --limit 2 --exec \
+    'read -r line; echo "$WEIR_STREAM $WEIR_TYPE $WEIR_POSITION $WEIR_GLOBAL_POSITION $WEIR_ATTEMPT"'
+out_is 'account-1 T 0 1 1
+account-2 T 0 2 1'
+run 0 "$weir" subscribe --category account --limit 3 --exec true
+run 1 "$weir" subscribe --category account --limit 3 --exec 'exit 3'
+err_has 'status 3'
+
+# A durable one goes on where it was.
+run 0 "$weir" subscribe --category account --durable worker --limit 2
+out_lines 2
+run 0 "$weir" subscribe --category account --durable worker --limit 1
+out_lines 1
+out_has '"stream":"account-3"'
+run 1 "$weir" subscribe --category other --durable worker --limit 1
+err_has '^weir: PRECONDITION'
+
+# What goes on failing is parked, listed and tried again.
+run 0 "$weir" subscribe --category account --durable picky --limit 2 --attempts 2 \
+    --exec 'echo "$WEIR_STREAM $WEIR_ATTEMPT"; [ "$WEIR_STREAM" != account-2 ]'
+out_is 'account-1 1
+account-2 1
+account-2 2
+account-3 1'
+run 0 "$weir" subscribe --category account --durable picky --parked
+out_lines 1
+out_has '"stream":"account-2"'
+run 1 "$weir" subscribe --category account --durable picky --replay --exec 'exit 1'
+run 0 "$weir" subscribe --category account --durable picky --replay --exec 'cat'
+out_lines 1
+run 0 "$weir" subscribe --category account --durable picky --parked
+out_is ''
+
+# A signal ends it well, with the position kept.
+"$weir" subscribe --category account --durable ended --exec 'echo $WEIR_STREAM' >ended 2>ended.err &
+follower=$!
+until [ "$(wc -l <ended)" -eq 3 ]; do kill -0 $follower || break; done
+kill -TERM $follower
+wait $follower
+is_equal $? 0
+"$weir" write account-4 T >/dev/null
+run 0 "$weir" subscribe --category account --durable ended --limit 1
+out_has '"stream":"account-4"'
+
+# A restart of the server does not end it.
+"$weir" subscribe --category account --from end --limit 1 >after 2>after.err &
+follower=$!
+stop_server
+is_equal "$server_status" 0
+start_server
+while kill -0 $follower 2>/dev/null; do "$weir" write account-5 T >/dev/null; done
+wait $follower || fail "subscribe did not live through the restart: $(cat after.err)"
+checks=$((checks + 1))
+grep -q account-5 after || fail 'no message after the restart'
+finish
