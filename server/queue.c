@@ -20,6 +20,16 @@ void weir_queue_fini(struct weir_queue *queue)
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
+/* Whether the caller is to signal, without the lock. */
+static bool must_wake_locked(struct weir_queue *queue)
+{
+    if (queue->first == NULL || queue->idle == 0 || queue->is_waking) {
+        return false;
+    }
+    queue->is_waking = true;
+    return true;
+}
+
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
 {
     job->next = NULL;
@@ -27,21 +37,27 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
     *queue->last = job;
     queue->last = &job->next;
     atomic_fetch_add_explicit(&queue->n, 1, memory_order_relaxed);
-    const bool is_awaited = queue->idle > 0;
+    const bool wakes = must_wake_locked(queue);
     (void)pthread_mutex_unlock(&queue->lock);
-    if (is_awaited) {
+    if (wakes) {
         (void)pthread_cond_signal(&queue->filled);
+    }
+}
+
+static void wait_locked(struct weir_queue *queue)
+{
+    while (queue->first == NULL && !queue->is_closed) {
+        queue->idle++;
+        (void)pthread_cond_wait(&queue->filled, &queue->lock);
+        queue->idle--;
+        queue->is_waking = false;
     }
 }
 
 struct weir_job *weir_queue_pop(struct weir_queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);
-    while (queue->first == NULL && !queue->is_closed) {
-        queue->idle++;
-        (void)pthread_cond_wait(&queue->filled, &queue->lock);
-        queue->idle--;
-    }
+    wait_locked(queue);
     struct weir_job *job = queue->first;
     if (job != NULL) {
         queue->first = job->next;
@@ -50,7 +66,11 @@ struct weir_job *weir_queue_pop(struct weir_queue *queue)
         }
         atomic_fetch_sub_explicit(&queue->n, 1, memory_order_relaxed);
     }
+    const bool wakes = must_wake_locked(queue);
     (void)pthread_mutex_unlock(&queue->lock);
+    if (wakes) {
+        (void)pthread_cond_signal(&queue->filled);
+    }
     return job;
 }
 

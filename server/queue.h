@@ -3,7 +3,10 @@
  * A job is a member of what it works on, so pushing allocates nothing and cannot fail. The queue
  * itself knows no bound: what is pushed is bounded by who pushes (calls in flight by admission, one
  * lane job per namespace). Pushing never blocks longer than a mutex is held for a few instructions,
- * so transport callbacks may do it. */
+ * so transport callbacks may do it.
+ *
+ * One idle worker at a time is being woken: it wakes the next one if it finds more than one job. So
+ * a burst of short jobs does not wake a thread for each of them. */
 #ifndef WEIR_SERVER_QUEUE_H
 #define WEIR_SERVER_QUEUE_H
 
@@ -18,11 +21,12 @@ struct weir_job {
 };
 
 struct weir_queue {
-    pthread_mutex_t lock;   // guards first, last, idle and is_closed; a leaf
+    pthread_mutex_t lock;   // guards all but n; a leaf
     pthread_cond_t filled;  // a job came, or the queue was closed
     struct weir_job *first;
     struct weir_job **last;  // where the next job is linked in
     size_t idle;             // workers that wait
+    bool is_waking;          // one of them has been signalled and has not come yet
     bool is_closed;
     atomic_size_t n;  // jobs waiting
 };

@@ -1,0 +1,105 @@
+/* Jobs and the threads that run them: each once, as many at a time as there are workers. */
+#include "server/workers.h"
+
+#include "tests/lib/check_main.h"
+
+#include <stdlib.h>
+
+enum { WORKERS = 4, ROUNDS = 500, JOBS = 20000, PRODUCERS = 3 };
+
+static struct weir_queue queue;
+static struct weir_workers workers;
+static atomic_size_t runs;
+
+static void set_up(void)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    atomic_store(&runs, 0);
+    ck_assert(weir_queue_init(&queue));
+    ck_assert_int_eq(weir_workers_start(&workers, &queue, WORKERS, &err), WEIR_OK);
+}
+
+static void tear_down(void)
+{
+    weir_workers_stop(&workers);
+    weir_queue_fini(&queue);
+}
+
+static void count(struct weir_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&runs, 1);
+}
+
+static pthread_barrier_t barrier;
+
+/* Ends when all workers and the test stand here. */
+static void meet(struct weir_job *job)
+{
+    (void)job;
+    (void)pthread_barrier_wait(&barrier);
+}
+
+/* A worker that nobody wakes would leave the others standing. */
+START_TEST(as_many_jobs_run_at_once_as_there_are_workers)
+{
+    struct weir_job jobs[WORKERS] = {{.run = NULL}};
+    ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, WORKERS + 1), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < WORKERS; i++) {
+            jobs[i].run = meet;
+            weir_queue_push(&queue, &jobs[i]);
+        }
+        (void)pthread_barrier_wait(&barrier);
+    }
+    weir_workers_stop(&workers);
+    (void)pthread_barrier_destroy(&barrier);
+    ck_assert_uint_eq(weir_queue_length(&queue), 0);
+}
+END_TEST
+
+static void *produce(void *context)
+{
+    struct weir_job *jobs = context;
+    for (size_t i = 0; i < JOBS; i++) {
+        jobs[i].run = count;
+        weir_queue_push(&queue, &jobs[i]);
+    }
+    return NULL;
+}
+
+START_TEST(each_job_runs_once)
+{
+    pthread_t threads[PRODUCERS];
+    struct weir_job *jobs = calloc((size_t)PRODUCERS * JOBS, sizeof *jobs);
+    ck_assert_ptr_nonnull(jobs);
+    for (size_t i = 0; i < PRODUCERS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, produce, jobs + i * JOBS), 0);
+    }
+    for (size_t i = 0; i < PRODUCERS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    /* Stopping runs what is left. */
+    weir_workers_stop(&workers);
+    ck_assert_uint_eq(atomic_load(&runs), (size_t)PRODUCERS * JOBS);
+    free(jobs);
+}
+END_TEST
+
+static Suite *queue_suite(void)
+{
+    Suite *suite = suite_create("queue");
+    TCase *tcase = tcase_create("queue");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, as_many_jobs_run_at_once_as_there_are_workers);
+    tcase_add_test(tcase, each_job_runs_once);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(queue_suite());
+}
