@@ -34,11 +34,9 @@ static const char *first_value(PGconn *conn, const char *text)
     return value;
 }
 
-static const char *run(const char *format, va_list args)
+static const char *run(const char *text, int n)
 {
-    char text[SQL_BYTES];
-    const int n = vsnprintf(text, sizeof text, format, args);
-    ck_assert_int_lt(n, (int)sizeof text);
+    ck_assert_int_lt(n, SQL_BYTES);
     PGconn *conn = sql_connect();
     const char *value = first_value(conn, text);
     PQfinish(conn);
@@ -47,20 +45,22 @@ static const char *run(const char *format, va_list args)
 
 const char *sql(const char *format, ...)
 {
+    char text[SQL_BYTES];
     va_list args;
     va_start(args, format);
-    const char *value = run(format, args);
+    const int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return value;
+    return run(text, n);
 }
 
 int64_t sql_int(const char *format, ...)
 {
+    char text[SQL_BYTES];
     va_list args;
     va_start(args, format);
-    const char *value = run(format, args);
+    const int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return strtoll(value, NULL, 10);
+    return strtoll(run(text, n), NULL, 10);
 }
 
 void sql_on(PGconn *conn, const char *text)

@@ -3,6 +3,7 @@
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,14 @@ static uint64_t last_id;
 
 /* ---- the store ---- */
 
+static pthread_mutex_t report_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 static void keep_report(void *context, const char *text)
 {
     (void)context;
+    (void)pthread_mutex_lock(&report_mutex);
     (void)snprintf(fx.report, sizeof fx.report, "%s", text);
+    (void)pthread_mutex_unlock(&report_mutex);
 }
 
 weir_status try_open_store(const char *url, size_t max_sessions, struct weir_store **store)
@@ -72,9 +77,9 @@ static void delete_namespaces(void)
 {
     struct weir_namespace_record *records = NULL;
     size_t n = 0;
-    ck_assert_int_eq(weir_namespace_list(fx.store, weir_slice("", 0), 1000, &fx.arena, &records, &n,
-                                         &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_list(fx.store, weir_slice("", 0), 1000, &fx.arena, &records, &n, &fx.err),
+        WEIR_OK);
     for (size_t r = 0; r < n; r++) {
         int64_t messages = 0;
         ck_assert_msg(weir_namespace_delete(fx.store, records[r].id, &messages, &fx.err) == WEIR_OK,
@@ -202,6 +207,14 @@ bool file_bytes(const char *path, uint8_t **bytes, size_t *n)
     const bool is_read = *bytes != NULL && fread(*bytes, 1, *n, file) == *n;
     (void)fclose(file);
     return is_read;
+}
+
+void write_file(const char *path, const void *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
+    ck_assert_int_eq(fclose(file), 0);
 }
 
 /* ---- writing ---- */
