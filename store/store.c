@@ -39,8 +39,8 @@ static weir_status start(struct weir_store *store, const struct weir_store_optio
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     const size_t own = store->backend->max_sessions;
-    const weir_status status = weir_session_pool_init(
-        &store->pool, store->backend, own > 0 ? own : options->max_sessions, err);
+    const weir_status status = weir_session_pool_init(&store->pool, store->backend,
+                                                      own > 0 ? own : options->max_sessions, err);
     if (status != WEIR_OK) {
         weir_namespaces_fini(store);
     }

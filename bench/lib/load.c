@@ -206,8 +206,7 @@ static void count_outcome(struct load_slot *slot, const struct load_outcome *out
                           int64_t now_ns)
 {
     struct load *load = slot->load;
-    if (!outcome->is_unreachable &&
-        atomic_load_explicit(&load->is_outage, memory_order_relaxed)) {
+    if (!outcome->is_unreachable && atomic_load_explicit(&load->is_outage, memory_order_relaxed)) {
         end_outage(load, slot->started_ns);
     }
     if (outcome->reason != NULL) {

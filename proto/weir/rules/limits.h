@@ -31,7 +31,7 @@ enum {
       "data plus metadata of a message")                                                          \
     X(request_bytes, "max-request-bytes", 67108864, 65536, 1073741824, "size of a request frame") \
     X(reply_bytes, "max-reply-bytes", 16777216, 65536, 268435456, "messages in one reply")        \
-    X(batch_size, "max-batch-size", 10000, 1, 100000, "batch_size of a read")                      \
+    X(batch_size, "max-batch-size", 10000, 1, 100000, "batch_size of a read")                     \
     X(import_records, "max-import-records", 10000, 1, 10000, "records of one ImportMessages")     \
     X(wait_ms, "max-wait-ms", 60000, 0, 600000, "wait_ms of a read")
 
