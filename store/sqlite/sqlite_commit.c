@@ -3,7 +3,10 @@
 
 #include "weir/rules/time_text.h"
 
-enum { BUSY_MAX_US = 5 * 1000 * 1000 };  // another process's lock is waited for so long
+enum {
+    BUSY_MAX_US = 5 * 1000 * 1000,  // another process's lock is waited for so long
+    READERS_WAIT_US = 1000 * 1000   // the readers that keep the WAL from beginning anew
+};
 
 /* ---- which writes of the group are still to be done ---- */
 
@@ -99,7 +102,7 @@ static int apply_all(struct sqlite_session *session, struct weir_write *group)
 {
     int rc = SQLITE_OK;
     for (struct weir_write *w = group; rc == SQLITE_OK && w != NULL; w = w->next) {
-        if (is_open(w)) {
+        if (is_open(w) && !refuse_if_late(w, weir_monotonic_us())) {
             rc = apply(session, w);
         }
     }
@@ -121,8 +124,8 @@ static void roll_back(struct sqlite_session *session)
 }
 
 /* Asks for a checkpoint each time the WAL has grown by so much. While writes never pause, another
- * connection cannot finish one; then the writer, which alone can, does it, so that the WAL is
- * bounded. */
+ * connection cannot finish one; then the writer does it, waiting a little for the readers of the
+ * moment, so that the next write begins the WAL anew and it stays bounded. */
 static void checkpoint(struct sqlite_session *session)
 {
     if (session->wal_pages < session->wal_asked) {
@@ -136,8 +139,9 @@ static void checkpoint(struct sqlite_session *session)
         weir_sqlite_checkpointer_ask(session->backend->checkpointer, session->name);
         return;
     }
+    session->busy_until_us = weir_monotonic_us() + READERS_WAIT_US;
     const int rc =
-        sqlite3_wal_checkpoint_v2(session->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        sqlite3_wal_checkpoint_v2(session->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
         weir_sqlite_report(session->backend, "%s: the checkpoint failed: %s", session->name,
                            sqlite3_errstr(rc));

@@ -122,8 +122,14 @@ static int on_progress(void *context)
 /* Waits for another process's lock, a little longer each time. */
 static int on_busy(void *context, int tries)
 {
-    const struct sqlite_session *session = context;
-    const int64_t left_us = session->busy_until_us - weir_monotonic_us();
+    struct sqlite_session *session = context;
+    const int64_t now_us = weir_monotonic_us();
+    if (tries == 0 && session->group == NULL) {  // a commit has set it for itself
+        const int64_t until_us = now_us + BUSY_WAIT_US;
+        const int64_t deadline_us = session->base.deadline_us;
+        session->busy_until_us = deadline_us < until_us ? deadline_us : until_us;
+    }
+    const int64_t left_us = session->busy_until_us - now_us;
     if (left_us <= 0) {
         return 0;
     }
@@ -204,7 +210,8 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     if (status != WEIR_OK) {
         /* The text names the file, which is the operator's business and not the client's. */
         weir_sqlite_report(session->backend, "%s", err->text);
-        return weir_fail(err, status, "the namespace's storage cannot be used");
+        return weir_fail(err, status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : status,
+                         "the namespace's storage cannot be used");
     }
     return WEIR_OK;
 }
@@ -235,7 +242,6 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
         free(opened);
         return status;
     }
-    opened->busy_until_us = weir_monotonic_us() + BUSY_WAIT_US;
     (void)sqlite3_busy_handler(opened->db, on_busy, opened);
     sqlite3_progress_handler(opened->db, PROGRESS_STEPS, on_progress, opened);
     if (kind == WEIR_SESSION_WRITE) {

@@ -1,3 +1,4 @@
+#include "store/sqlite/sqlite_alloc.h"
 #include "store/sqlite/sqlite_int.h"
 
 #include <stdarg.h>
@@ -46,6 +47,10 @@ static void configure_once(void)
     (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     /* Statistics cost a lock around every allocation. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+#ifndef WEIR_ARENA_POISON
+    /* Not where every allocation is to be watched. */
+    weir_sqlite_alloc_install();
+#endif
     /* Pages of a read come from one allocation of the connection, not one each. */
     (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, PAGES_AT_ONCE);
 }

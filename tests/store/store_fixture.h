@@ -1,8 +1,8 @@
 /* A store of its own for each test, and short ways to say what is written to it and read from it.
  *
- * The store is a directory that is removed at the end (or in memory); or, where WEIR_TEST_STORE names
- * one, that store, emptied: so the cases named "on disk" run on every backend. Functions named must_… fail
- * the test where the call fails. Reads live in `fx.arena` until the next read. */
+ * The store is a directory that is removed at the end (or in memory); or, where WEIR_TEST_STORE
+ * names one, that store, emptied: so the cases named "on disk" run on every backend. Functions
+ * named must_… fail the test where the call fails. Reads live in `fx.arena` until the next read. */
 #ifndef WEIR_TESTS_STORE_FIXTURE_H
 #define WEIR_TESTS_STORE_FIXTURE_H
 
@@ -46,6 +46,7 @@ void remove_dir(const char *dir);
 /* Runs SQL on the namespace's file, as another program would. */
 void tamper(const char *sql);
 bool file_bytes(const char *path, uint8_t **bytes, size_t *n);
+void write_file(const char *path, const void *bytes, size_t n);
 
 /* ---- writing ---- */
 

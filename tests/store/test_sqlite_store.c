@@ -25,14 +25,6 @@ static size_t files_in_dir(void)
     return n;
 }
 
-static void write_file(const char *path, const void *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
-    ck_assert_int_eq(fclose(file), 0);
-}
-
 static void run_sql(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
@@ -191,11 +183,10 @@ START_TEST(a_namespace_that_cannot_be_used_does_not_harm_the_others)
         ck_assert_int_eq(unlink(path), 0);
     }
     fx.store = open_store(fx.url, 4);
-    static const weir_status statuses[] = {WEIR_PRECONDITION, WEIR_PRECONDITION,
-                                           WEIR_BACKEND_UNAVAILABLE};
     struct weir_namespace *ns = NULL;
     ck_assert_int_eq(weir_namespace_open(fx.store, weir_slice_of("test"), &ns, &fx.err),
-                     statuses[_i]);
+                     WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
     must_create(fx.store, "other");
     fx.ns = must_open(fx.store, "other");
     must_put(fx.ns, "a-1", 1);

@@ -1,0 +1,148 @@
+#include "store/sqlite/sqlite_alloc.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SMALLEST = 64,        // bytes of a block of class 0; each further class has twice as many
+    CLASSES = 8,          // up to 8 KiB
+    KEPT_OF_A_CLASS = 16  // 256 KiB of a thread at most
+};
+
+/* What stands before the bytes that SQLite gets. */
+struct block {
+    struct block *next;  // among the kept ones
+    int capacity;        // of `bytes`
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+struct keeper {
+    struct block *kept[CLASSES];
+    int kept_n[CLASSES];
+    bool is_registered;  // its end will be told
+    bool is_over;        // the thread is ending: nothing is kept any more
+};
+
+static _Thread_local struct keeper keeper;
+static pthread_key_t at_thread_end;
+
+static struct block *block_of(void *bytes)
+{
+    return (struct block *)((unsigned char *)bytes - offsetof(struct block, bytes));
+}
+
+/* CLASSES for a size beyond the largest. */
+static int class_of(int n)
+{
+    int rank = 0;
+    for (int size = SMALLEST; size < n && rank < CLASSES; size *= 2) {
+        rank++;
+    }
+    return rank;
+}
+
+static int capacity_of(int n)
+{
+    const int rank = class_of(n);
+    return rank < CLASSES ? SMALLEST << rank : (n + 7) & ~7;
+}
+
+static void forget_kept(void *context)
+{
+    struct keeper *ending = context;
+    ending->is_over = true;
+    for (int rank = 0; rank < CLASSES; rank++) {
+        while (ending->kept[rank] != NULL) {
+            struct block *block = ending->kept[rank];
+            ending->kept[rank] = block->next;
+            free(block);
+        }
+    }
+}
+
+static void *take(int n)
+{
+    const int rank = class_of(n);
+    struct block *block = rank < CLASSES ? keeper.kept[rank] : NULL;
+    if (block != NULL) {
+        keeper.kept[rank] = block->next;
+        keeper.kept_n[rank]--;
+        return block->bytes;
+    }
+    const int capacity = capacity_of(n);
+    block = malloc(sizeof *block + (size_t)capacity);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->capacity = capacity;
+    return block->bytes;
+}
+
+static void give_back(void *bytes)
+{
+    if (bytes == NULL) {
+        return;
+    }
+    struct block *block = block_of(bytes);
+    const int rank = class_of(block->capacity);
+    if (!keeper.is_registered && !keeper.is_over) {
+        keeper.is_registered = pthread_setspecific(at_thread_end, &keeper) == 0;
+    }
+    if (rank == CLASSES || keeper.kept_n[rank] == KEPT_OF_A_CLASS || !keeper.is_registered ||
+        keeper.is_over) {
+        free(block);
+        return;
+    }
+    block->next = keeper.kept[rank];
+    keeper.kept[rank] = block;
+    keeper.kept_n[rank]++;
+}
+
+static void *resize(void *bytes, int n)
+{
+    const int capacity = block_of(bytes)->capacity;
+    if (n <= capacity) {
+        return bytes;
+    }
+    void *moved = take(n);
+    if (moved != NULL) {
+        memcpy(moved, bytes, (size_t)capacity);
+        give_back(bytes);
+    }
+    return moved;
+}
+
+static int size_of(void *bytes)
+{
+    return bytes == NULL ? 0 : block_of(bytes)->capacity;
+}
+
+static int initialise(void *context)
+{
+    (void)context;
+    return SQLITE_OK;
+}
+
+static void shut_down(void *context)
+{
+    (void)context;
+}
+
+void weir_sqlite_alloc_install(void)
+{
+    static const sqlite3_mem_methods methods = {.xMalloc = take,
+                                                .xFree = give_back,
+                                                .xRealloc = resize,
+                                                .xSize = size_of,
+                                                .xRoundup = capacity_of,
+                                                .xInit = initialise,
+                                                .xShutdown = shut_down};
+    if (pthread_key_create(&at_thread_end, forget_kept) == 0) {
+        (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+    }
+}
