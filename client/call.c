@@ -2,222 +2,17 @@
 
 #include "client/request.h"
 #include "client/response.h"
-#include "weir/base/arena.h"
 #include "weir/rules/limits.h"
-#include "weir/wire/frame.h"
-#include "weir/wire/invoke.h"
-#include "weir/wire/method.h"
 
 #include <inttypes.h>
 #include <nng/supplemental/util/platform.h>
-#include <stdlib.h>
 
 enum {
     /* An attempt that has waited so long for a connection is packed again, so that the server is
      * never told of more time than this too much. */
     SEND_WAIT_MS = 500,
-    ARENA_KEEP_BYTES = 64 << 10,
     TIMEOUT_MS_MAX = INT32_MAX
 };
-
-/* What the nng_aio of the call is doing. */
-enum call_state { CALL_SENDING, CALL_RECEIVING, CALL_PAUSING };
-
-/* A call is touched by one thread at a time: the one that starts it, then whoever runs its steps,
- * which is the waiting thread or nng's callback. Only its cancelling comes from outside. */
-struct call {
-    struct weir_client *client;
-    enum call_kind kind;
-    struct call *next;      // in a pool, or in flight
-    struct call *previous;  // in flight
-    nng_aio *aio;           // sends and receives
-    /* Pauses; made with the first one. nng 1.5.2 reports the time-out of an aio that has once slept
-     * as a success, so it is an aio of its own. */
-    nng_aio *pause;
-    nng_ctx ctx;
-    /* Held while an operation of the aio is started, so that a cancelled call starts none any more;
-     * taken after the client's. Guards is_cancelled and, against the one that cancels, state. */
-    pthread_mutex_t mutex;
-    bool is_cancelled;
-    enum call_state state;
-    const struct weir_method *method;
-    struct weir_arena arena;          // all that the call keeps
-    struct weir_request_frame frame;  // but timeout_ms
-    struct weir_slice payload;
-    int64_t deadline_us;  // weir_monotonic_us
-    uint32_t timeout_ms;  // the whole call's, for messages
-    uint32_t max_attempts;
-    uint32_t attempts_n;
-    uint32_t delay_ms;  // before the next attempt, at most
-    bool was_sent;      // in this attempt
-    ProtobufCMessage *response;
-    struct weir_error err;
-    struct weir_client_completion completion;  // CALL_CALLBACK
-};
-
-/* ---- the pool ---- */
-
-static void on_aio(void *arg);
-
-static nng_aio *current_aio(const struct call *call)
-{
-    return call->state == CALL_PAUSING ? call->pause : call->aio;
-}
-
-/* An aio without a callback is waited for, which saves two hand-overs between threads. */
-static int alloc_aio(struct call *call, nng_aio **aio)
-{
-    return nng_aio_alloc(aio, call->kind == CALL_CALLBACK ? on_aio : NULL, call);
-}
-
-static struct call *call_new(struct weir_client *client, enum call_kind kind)
-{
-    struct call *call = calloc(1, sizeof *call);
-    if (call == NULL) {
-        return NULL;
-    }
-    call->client = client;
-    call->kind = kind;
-    int rv = nng_ctx_open(&call->ctx, client->socket);
-    if (rv != 0) {
-        free(call);
-        return NULL;
-    }
-    rv = alloc_aio(call, &call->aio);
-    if (rv != 0) {
-        (void)nng_ctx_close(call->ctx);
-        free(call);
-        return NULL;
-    }
-    (void)pthread_mutex_init(&call->mutex, NULL);
-    /* No cap: what a call keeps is in proportion to the request that its caller already holds. */
-    weir_arena_init(&call->arena, SIZE_MAX, ARENA_KEEP_BYTES);
-    return call;
-}
-
-static void call_free(struct call *call)
-{
-    /* Waits for the ends of their callbacks. */
-    nng_aio_free(call->aio);
-    nng_aio_free(call->pause);
-    (void)nng_ctx_close(call->ctx);
-    (void)pthread_mutex_destroy(&call->mutex);
-    weir_arena_fini(&call->arena);
-    free(call);
-}
-
-static struct call *pop_free_locked(struct weir_client *client, enum call_kind kind)
-{
-    struct call *call = client->free[kind];
-    if (call != NULL) {
-        client->free[kind] = call->next;
-        call->next = NULL;
-    }
-    return call;
-}
-
-static void link_in_flight_locked(struct call *call)
-{
-    struct weir_client *client = call->client;
-    call->previous = NULL;
-    call->next = client->in_flight;
-    if (client->in_flight != NULL) {
-        client->in_flight->previous = call;
-    }
-    client->in_flight = call;
-}
-
-static void unlink_in_flight_locked(struct call *call)
-{
-    if (call->previous != NULL) {
-        call->previous->next = call->next;
-    } else {
-        call->client->in_flight = call->next;
-    }
-    if (call->next != NULL) {
-        call->next->previous = call->previous;
-    }
-}
-
-static weir_status fail_closing(struct weir_error *err)
-{
-    return weir_fail(err, WEIR_CANCELLED, "the client is being closed");
-}
-
-/* A call from the pool, or a new one; it counts as in flight. */
-static weir_status call_acquire(struct weir_client *client, enum call_kind kind,
-                                struct call **call_out, struct weir_error *err)
-{
-    (void)pthread_mutex_lock(&client->mutex);
-    weir_status st = WEIR_OK;
-    if (client->is_closing) {
-        st = fail_closing(err);
-    } else if (client->in_flight_n >= client->max_in_flight) {
-        st = weir_fail_limit(err, "the number of calls in flight", client->max_in_flight,
-                             client->in_flight_n + 1);
-    } else {
-        client->in_flight_n++;
-    }
-    struct call *call = st == WEIR_OK ? pop_free_locked(client, kind) : NULL;
-    (void)pthread_mutex_unlock(&client->mutex);
-    if (st != WEIR_OK) {
-        return st;
-    }
-    if (call == NULL) {
-        call = call_new(client, kind);
-    }
-    (void)pthread_mutex_lock(&client->mutex);
-    if (call == NULL) {
-        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-        client->in_flight_n--;
-        (void)pthread_cond_signal(&client->is_idle);
-    } else {
-        call->is_cancelled = client->is_closing;
-        link_in_flight_locked(call);
-    }
-    (void)pthread_mutex_unlock(&client->mutex);
-    *call_out = call;
-    return st;
-}
-
-/* The last that a call's thread does with it. */
-static void call_release(struct call *call)
-{
-    struct weir_client *client = call->client;
-    weir_arena_reset(&call->arena);
-    (void)pthread_mutex_lock(&client->mutex);
-    unlink_in_flight_locked(call);
-    call->next = client->free[call->kind];
-    client->free[call->kind] = call;
-    client->in_flight_n--;
-    if (client->in_flight_n == 0) {
-        (void)pthread_cond_signal(&client->is_idle);
-    }
-    (void)pthread_mutex_unlock(&client->mutex);
-}
-
-void calls_cancel_locked(struct weir_client *client, bool awaits_replies)
-{
-    for (struct call *call = client->in_flight; call != NULL; call = call->next) {
-        (void)pthread_mutex_lock(&call->mutex);
-        call->is_cancelled = true;
-        if (!awaits_replies || call->state != CALL_RECEIVING) {
-            nng_aio_abort(current_aio(call), NNG_ECANCELED);
-        }
-        (void)pthread_mutex_unlock(&call->mutex);
-    }
-}
-
-void calls_free(struct weir_client *client)
-{
-    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
-        while (client->free[kind] != NULL) {
-            struct call *call = client->free[kind];
-            client->free[kind] = call->next;
-            call_free(call);
-        }
-    }
-}
 
 /* ---- preparing ---- */
 
@@ -342,7 +137,7 @@ static bool start_operation(struct call *call, enum call_state state, int64_t ms
     (void)pthread_mutex_lock(&call->mutex);
     const bool is_cancelled = call->is_cancelled;
     if (is_cancelled) {
-        (void)fail_closing(&call->err);
+        (void)call_fail_closing(&call->err);
     } else {
         call->state = state;
         if (state == CALL_PAUSING) {
@@ -412,7 +207,7 @@ static bool fail_no_reply(struct call *call)
 static bool fail_transport(struct call *call, int rv)
 {
     if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
-        (void)fail_closing(&call->err);
+        (void)call_fail_closing(&call->err);
     } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE) {
         /* ESTATE: lost between the end of the send and the receive. */
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
@@ -446,7 +241,7 @@ static bool retry(struct call *call)
     if ((int64_t)pause_ms >= remaining_ms(call)) {
         return false;
     }
-    if (call->pause == NULL && alloc_aio(call, &call->pause) != 0) {
+    if (call->pause == NULL && call_alloc_aio(call, &call->pause) != 0) {
         return false;
     }
     const uint32_t max_delay_ms = call->client->retry.max_delay_ms;
@@ -520,7 +315,7 @@ static bool after_receive(struct call *call, int rv)
  * the call has ended, with its outcome in call->err and call->response. */
 static bool step(struct call *call)
 {
-    const int rv = nng_aio_result(current_aio(call));
+    const int rv = nng_aio_result(call_current_aio(call));
     switch (call->state) {
     case CALL_SENDING:
         return after_send(call, rv);
@@ -572,7 +367,7 @@ weir_status weir_client_call(struct weir_client *client, size_t method,
     }
     if (call_prepare(call, method, request, options) == WEIR_OK && begin_attempt(call)) {
         do {
-            nng_aio_wait(current_aio(call));
+            nng_aio_wait(call_current_aio(call));
         } while (step(call));
     }
     hand_over_error(err, area, cap, &call->err);
@@ -582,7 +377,7 @@ weir_status weir_client_call(struct weir_client *client, size_t method,
     return st;
 }
 
-static void on_aio(void *arg)
+void call_on_aio(void *arg)
 {
     struct call *call = arg;
     if (step(call)) {

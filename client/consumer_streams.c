@@ -146,10 +146,40 @@ static weir_status fail_corrupt(const Weir__V1__Message *message, struct weir_er
     return WEIR_DATA_CORRUPT;
 }
 
-/* Appends one message. `id` and `expectation` may be NULL. */
-static weir_status append(struct consumer_streams *s, char *stream, char *type, char *id,
-                          const char *data, Weir__V1__Expectation *expectation, int64_t *position,
-                          struct weir_error *err);
+/* One message to be appended. */
+struct entry {
+    char *stream;
+    char *type;
+    char *id;                            // NULL: a new one
+    const char *data;                    // JSON
+    Weir__V1__Expectation *expectation;  // NULL: none
+    int64_t *position;                   // where it stands afterwards; may be NULL
+};
+
+static weir_status append(struct consumer_streams *s, const struct entry *entry,
+                          struct weir_error *err)
+{
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.id = entry->id;
+    message.type = entry->type;
+    message.has_data = true;
+    message.data.data = (uint8_t *)(uintptr_t)entry->data;
+    message.data.len = strlen(entry->data);
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    request.stream_name = entry->stream;
+    request.messages = messages;
+    request.n_messages = 1;
+    request.expectation = entry->expectation;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    const weir_status st =
+        weir_message_store_write_messages(s->client, &request, s->call, &response, err);
+    if (st == WEIR_OK && entry->position != NULL && response->n_written == 1) {
+        *entry->position = response->written[0]->position;
+    }
+    weir_response_free(response);
+    return st;
+}
 
 /* ---- the position ---- */
 
@@ -216,8 +246,12 @@ static weir_status write_position(struct consumer_streams *s, const char *data,
     Weir__V1__Expectation expectation = WEIR__V1__EXPECTATION__INIT;
     expectation.kind_case = WEIR__V1__EXPECTATION__KIND_EXACT;
     expectation.exact = s->position_version;
-    return append(s, s->position_stream, position_type, NULL, data, &expectation,
-                  &s->position_version, err);
+    const struct entry entry = {.stream = s->position_stream,
+                                .type = position_type,
+                                .data = data,
+                                .expectation = &expectation,
+                                .position = &s->position_version};
+    return append(s, &entry, err);
 }
 
 /* A position that was thought lost may have been kept after all. */
@@ -259,32 +293,6 @@ weir_status consumer_keep_position(struct consumer_streams *s, int64_t position,
     if (st == WEIR_OK) {
         s->position = position;
     }
-    return st;
-}
-
-static weir_status append(struct consumer_streams *s, char *stream, char *type, char *id,
-                          const char *data, Weir__V1__Expectation *expectation, int64_t *position,
-                          struct weir_error *err)
-{
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.id = id;
-    message.type = type;
-    message.has_data = true;
-    message.data.data = (uint8_t *)(uintptr_t)data;
-    message.data.len = strlen(data);
-    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    request.stream_name = stream;
-    request.messages = messages;
-    request.n_messages = 1;
-    request.expectation = expectation;
-    Weir__V1__WriteMessagesResponse *response = NULL;
-    const weir_status st =
-        weir_message_store_write_messages(s->client, &request, s->call, &response, err);
-    if (st == WEIR_OK && position != NULL && response->n_written == 1) {
-        *position = response->written[0]->position;
-    }
-    weir_response_free(response);
     return st;
 }
 
@@ -337,7 +345,9 @@ weir_status consumer_park(struct consumer_streams *s, const Weir__V1__Message *m
     if (data == NULL) {
         return no_memory(err);
     }
-    const weir_status st = append(s, s->parked_stream, parked_type, id, data, NULL, NULL, err);
+    const struct entry entry = {
+        .stream = s->parked_stream, .type = parked_type, .id = id, .data = data};
+    const weir_status st = append(s, &entry, err);
     free(data);
     /* Parked before, after another number of attempts. */
     return st == WEIR_MESSAGE_ID_CONFLICT ? WEIR_OK : st;
@@ -348,7 +358,8 @@ weir_status consumer_settle(struct consumer_streams *s, const struct consumer_pa
 {
     char data[64];
     (void)snprintf(data, sizeof data, "{\"parked\":%" PRId64 "}", parked->parked_position);
-    return append(s, s->parked_stream, replayed_type, NULL, data, NULL, NULL, err);
+    const struct entry entry = {.stream = s->parked_stream, .type = replayed_type, .data = data};
+    return append(s, &entry, err);
 }
 
 /* ---- what is parked ---- */

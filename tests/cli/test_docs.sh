@@ -59,6 +59,7 @@ offers 'json' weir --format j
 offers 'json text' weir -o ''
 offers '--expect=' weir write s --e
 offers '--batch= --backward' weir --server = x read --b
-offers '/etc/hostname' weir import /etc/hostna
-offers '/etc/hostname' weir --token-file = /etc/hostna
+: >"$work/a-file"
+offers "$work/a-file" weir import "$work/a-f"
+offers "$work/a-file" weir --token-file = "$work/a-f"
 [ "$failures" -eq 0 ]

@@ -1,0 +1,162 @@
+#include "client/call.h"
+
+#include <stdlib.h>
+
+enum { ARENA_KEEP_BYTES = 64 << 10 };
+
+nng_aio *call_current_aio(const struct call *call)
+{
+    return call->state == CALL_PAUSING ? call->pause : call->aio;
+}
+
+int call_alloc_aio(struct call *call, nng_aio **aio)
+{
+    return nng_aio_alloc(aio, call->kind == CALL_CALLBACK ? call_on_aio : NULL, call);
+}
+
+static struct call *call_new(struct weir_client *client, enum call_kind kind)
+{
+    struct call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    call->client = client;
+    call->kind = kind;
+    int rv = nng_ctx_open(&call->ctx, client->socket);
+    if (rv != 0) {
+        free(call);
+        return NULL;
+    }
+    rv = call_alloc_aio(call, &call->aio);
+    if (rv != 0) {
+        (void)nng_ctx_close(call->ctx);
+        free(call);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&call->mutex, NULL);
+    /* No cap: what a call keeps is in proportion to the request that its caller already holds. */
+    weir_arena_init(&call->arena, SIZE_MAX, ARENA_KEEP_BYTES);
+    return call;
+}
+
+static void call_free(struct call *call)
+{
+    /* Waits for the ends of their callbacks. */
+    nng_aio_free(call->aio);
+    nng_aio_free(call->pause);
+    (void)nng_ctx_close(call->ctx);
+    (void)pthread_mutex_destroy(&call->mutex);
+    weir_arena_fini(&call->arena);
+    free(call);
+}
+
+static struct call *pop_free_locked(struct weir_client *client, enum call_kind kind)
+{
+    struct call *call = client->free[kind];
+    if (call != NULL) {
+        client->free[kind] = call->next;
+        call->next = NULL;
+    }
+    return call;
+}
+
+static void link_in_flight_locked(struct call *call)
+{
+    struct weir_client *client = call->client;
+    call->previous = NULL;
+    call->next = client->in_flight;
+    if (client->in_flight != NULL) {
+        client->in_flight->previous = call;
+    }
+    client->in_flight = call;
+}
+
+static void unlink_in_flight_locked(struct call *call)
+{
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else {
+        call->client->in_flight = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+}
+
+weir_status call_fail_closing(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_CANCELLED, "the client is being closed");
+}
+
+weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct call **call_out,
+                         struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    weir_status st = WEIR_OK;
+    if (client->is_closing) {
+        st = call_fail_closing(err);
+    } else if (client->in_flight_n >= client->max_in_flight) {
+        st = weir_fail_limit(err, "the number of calls in flight", client->max_in_flight,
+                             client->in_flight_n + 1);
+    } else {
+        client->in_flight_n++;
+    }
+    struct call *call = st == WEIR_OK ? pop_free_locked(client, kind) : NULL;
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (call == NULL) {
+        call = call_new(client, kind);
+    }
+    (void)pthread_mutex_lock(&client->mutex);
+    if (call == NULL) {
+        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        client->in_flight_n--;
+        (void)pthread_cond_signal(&client->is_idle);
+    } else {
+        call->is_cancelled = client->is_closing;
+        link_in_flight_locked(call);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    *call_out = call;
+    return st;
+}
+
+void call_release(struct call *call)
+{
+    struct weir_client *client = call->client;
+    weir_arena_reset(&call->arena);
+    (void)pthread_mutex_lock(&client->mutex);
+    unlink_in_flight_locked(call);
+    call->next = client->free[call->kind];
+    client->free[call->kind] = call;
+    client->in_flight_n--;
+    if (client->in_flight_n == 0) {
+        (void)pthread_cond_signal(&client->is_idle);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+}
+
+void calls_cancel_locked(struct weir_client *client, bool awaits_replies)
+{
+    for (struct call *call = client->in_flight; call != NULL; call = call->next) {
+        (void)pthread_mutex_lock(&call->mutex);
+        call->is_cancelled = true;
+        if (!awaits_replies || call->state != CALL_RECEIVING) {
+            nng_aio_abort(call_current_aio(call), NNG_ECANCELED);
+        }
+        (void)pthread_mutex_unlock(&call->mutex);
+    }
+}
+
+void calls_free(struct weir_client *client)
+{
+    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+        while (client->free[kind] != NULL) {
+            struct call *call = client->free[kind];
+            client->free[kind] = call->next;
+            call_free(call);
+        }
+    }
+}
