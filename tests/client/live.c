@@ -16,15 +16,22 @@ static void open_client(void)
                   live.err.text);
 }
 
-void live_setup(void)
+void live_setup_with(const char *option, const char *value)
 {
     weir_error_init(&live.err);
     server_directory(&live.server);
     (void)snprintf(url, sizeof url, "ipc://%s/socket", live.server.directory);
     live.server.args[0] = "--listen";
     live.server.args[1] = url;
+    live.server.args[2] = option;
+    live.server.args[3] = value;
     server_start(&live.server);
     open_client();
+}
+
+void live_setup(void)
+{
+    live_setup_with(NULL, NULL);
 }
 
 void live_teardown(void)

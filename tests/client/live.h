@@ -16,6 +16,8 @@ struct live {
 
 extern struct live live;
 
+/* With an option of the server, or without. */
+void live_setup_with(const char *option, const char *value);
 void live_setup(void);
 void live_teardown(void);
 
