@@ -3,6 +3,7 @@
  * workers. */
 #include "bench/floor/floor.h"
 
+#include "bench/lib/clock.h"
 #include "bench/lib/payload.h"
 #include "bench/lib/scratch.h"
 #include "bench/read/dataset.h"
@@ -58,6 +59,17 @@ struct writing {
     bool is_ended;
 };
 
+/* Commits one group after the other while there are any, each of them timed. */
+static void commit_all(struct writing *writing)
+{
+    bool is_more = true;
+    while (is_more) {
+        const int64_t began_ns = clock_ns();
+        is_more = weir_lane_run(writing->ns);
+        load_record(writing->slots[0].slot->load, LOAD_COMMIT, began_ns, 0);
+    }
+}
+
 /* Leads the lane whenever somebody must. */
 static void *lead(void *context)
 {
@@ -70,8 +82,7 @@ static void *lead(void *context)
         }
         writing->must_lead = false;
         (void)pthread_mutex_unlock(&writing->mutex);
-        while (weir_lane_run(writing->ns)) {
-        }
+        commit_all(writing);
         (void)pthread_mutex_lock(&writing->mutex);
     }
     (void)pthread_mutex_unlock(&writing->mutex);

@@ -27,7 +27,8 @@ enum load_op {
     LOAD_VERSION,
     LOAD_IMPORT,
     LOAD_EMPTY,
-    LOAD_DELIVERY,
+    LOAD_DELIVERY,  // of a message to a reader that waited
+    LOAD_COMMIT,    // of a group of writes
     LOAD_OPS
 };
 

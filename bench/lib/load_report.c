@@ -36,7 +36,7 @@ static double messages_of(const struct load *load)
 {
     double n = 0;
     for (size_t op = 0; op < LOAD_OPS; op++) {
-        n += op == LOAD_DELIVERY ? 0 : (double)load->counts[op].messages;
+        n += op == LOAD_DELIVERY || op == LOAD_COMMIT ? 0 : (double)load->counts[op].messages;
     }
     return n;
 }

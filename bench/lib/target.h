@@ -9,6 +9,7 @@
 enum target_kind { TARGET_AT_MOST, TARGET_AT_LEAST };
 
 struct target {
+    const char *key;  // its name for programs; NULL if it has none
     char what[160];
     enum target_kind kind;
     double limit;

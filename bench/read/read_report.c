@@ -86,10 +86,14 @@ static double most_bytes(const struct read_report *report)
     return most;
 }
 
-static struct target plain(const char *what, double limit, double value)
+static struct target plain(const char *key, const char *what, double limit, double value)
 {
-    struct target target = {
-        .kind = TARGET_AT_MOST, .limit = limit, .value = value, .low = value, .high = value};
+    struct target target = {.key = key,
+                            .kind = TARGET_AT_MOST,
+                            .limit = limit,
+                            .value = value,
+                            .low = value,
+                            .high = value};
     (void)snprintf(target.what, sizeof target.what, "%s", what);
     return target;
 }
@@ -102,17 +106,19 @@ static size_t make_targets(const struct read_report *report, struct target targe
         const double category = most_calls(report, "category");
         const double stream_spread = spread_of_calls(report, "stream");
         const double category_spread = spread_of_calls(report, "category");
-        targets[n++] = plain("heap calls of any read, SQLite's own included", 10,
+        targets[n++] = plain("heap_calls", "heap calls of any read, SQLite's own included", 10,
                              stream > category ? stream : category);
-        targets[n++] = plain("heap calls: difference between 10, 100 and 1,000 messages", 0,
+        targets[n++] = plain("heap_calls_difference",
+                             "heap calls: difference between 10, 100 and 1,000 messages", 0,
                              stream_spread > category_spread ? stream_spread : category_spread);
-        targets[n++] = plain("bytes allocated / bytes sent, the largest", 1.1, most_bytes(report));
+        targets[n++] = plain("heap_bytes", "bytes allocated / bytes sent, the largest", 1.1,
+                             most_bytes(report));
     }
     const struct read_result *read = find(report, "category", 1000);
     const struct estimate ratio =
         read_ratio(&read->figures[READ_SIZED], &read->figures[READ_FLOOR], report->options->rounds);
-    targets[n] =
-        plain("1,000 of a category, store and pack / stepping the rows", 1.5, ratio.median);
+    targets[n] = plain("category_1000", "1,000 of a category, store and pack / stepping the rows",
+                       1.5, ratio.median);
     targets[n].low = ratio.low;
     targets[n++].high = ratio.high;
     return n;
@@ -308,10 +314,14 @@ bool read_report_json(FILE *out, const struct read_report *report)
     for (size_t t = 0; t < n; t++) {
         (void)json_array_append_new(shown, target_to_json(&targets[t]));
     }
-    json_t *all =
-        json_pack("{s:s, s:o, s:I, s:I, s:o, s:o}", "program", "weir-bench", "machine",
-                  machine_describe(), "messages", (json_int_t)report->options->messages, "rounds",
-                  (json_int_t)report->options->rounds, "reads", reads, "targets", shown);
+    json_t *summary = json_object();
+    for (size_t t = 0; t < n; t++) {
+        (void)json_object_set_new(summary, targets[t].key, json_real(targets[t].value));
+    }
+    json_t *all = json_pack(
+        "{s:s, s:o, s:I, s:I, s:o, s:o, s:o}", "program", "weir-bench", "machine",
+        machine_describe(), "messages", (json_int_t)report->options->messages, "rounds",
+        (json_int_t)report->options->rounds, "reads", reads, "targets", shown, "summary", summary);
     const bool is_written = all != NULL &&
                             json_dumpf(all, out, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 &&
                             fputc('\n', out) != EOF;
