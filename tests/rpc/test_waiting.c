@@ -579,6 +579,21 @@ START_TEST(another_servers_rotation_ends_the_wait)
 }
 END_TEST
 
+/* What is remembered of a token does not keep out the one that another server has set since. */
+START_TEST(another_servers_new_token_works_at_once)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    in.new_token = (char *)(uintptr_t)FRESH;
+    call_admin("weir.v1.Namespaces/RotateToken", &in.base);
+    use_other(false);
+    write_as(FRESH, "a-1", "T", NULL);
+}
+END_TEST
+
 static Suite *waiting_suite(void)
 {
     Suite *suite = suite_create("waiting");
@@ -607,6 +622,7 @@ static Suite *waiting_suite(void)
     tcase_add_checked_fixture(tcase, set_up_two, tear_down_two);
     tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
     tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
+    tcase_add_test(tcase, another_servers_new_token_works_at_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }

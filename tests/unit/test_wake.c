@@ -1,0 +1,284 @@
+/* The wake list by itself: what is marked, woken, timed and given up. */
+#include "server/wake.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
+#include "weir/rules/time_text.h"
+
+#include <poll.h>
+
+enum { WAITERS = 64, FAR_US = 60 * 1000 * 1000 };
+
+static struct weir_store *store;
+static struct weir_tenants *tenants;
+static struct weir_tenant *tenant;
+static struct weir_wake *wake;
+static struct weir_arena arena;
+static struct weir_waiter waiters[WAITERS];
+static struct weir_link peer;
+static bool is_gone;
+
+/* What was called back, in order. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static size_t woken_n;
+static struct weir_waiter *woken[WAITERS];
+static enum weir_wake_reason reasons[WAITERS];
+
+static void note(void *context, struct weir_waiter *waiter, enum weir_wake_reason reason)
+{
+    (void)context;
+    (void)pthread_mutex_lock(&lock);
+    woken[woken_n] = waiter;
+    reasons[woken_n++] = reason;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static size_t count(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    const size_t n = woken_n;
+    (void)pthread_mutex_unlock(&lock);
+    return n;
+}
+
+static void set_up(void)
+{
+    struct weir_error err;
+    struct weir_token_hash hash;
+    bool is_fresh = false;
+    weir_error_init(&err);
+    weir_arena_init(&arena, 65536, 0);
+    fake_backend_reset();
+    store = fake_store_open(4);
+    tenants = weir_tenants_new(store);
+    ck_assert_ptr_nonnull(tenants);
+    ck_assert_int_eq(weir_tenants_find(tenants, weir_slice_of("test"), 0, &arena, &tenant, &hash,
+                                       &is_fresh, &err),
+                     WEIR_OK);
+    ck_assert_int_eq(weir_tenant_open(tenant, &err), WEIR_OK);
+    static const struct weir_log silent = {.fd = -1, .level = WEIR_LOG_ERROR};
+    wake = weir_wake_new(tenants, &silent, note, NULL);
+    ck_assert_ptr_nonnull(wake);
+    woken_n = 0;
+    is_gone = false;
+    weir_link_init(&peer);
+    for (size_t i = 0; i < WAITERS; i++) {
+        weir_waiter_init(&waiters[i]);
+        waiters[i].until_us = weir_monotonic_us() + FAR_US;
+    }
+}
+
+static void tear_down(void)
+{
+    weir_wake_free(wake);
+    weir_tenant_release(tenant);
+    weir_tenants_free(tenants);
+    weir_store_close(store);
+    weir_arena_fini(&arena);
+}
+
+static void arm(size_t i, enum weir_selector selector, const char *name)
+{
+    const struct weir_interest interest = {.selector = selector, .name = weir_slice_of(name)};
+    ck_assert(weir_wake_arm(wake, &waiters[i], tenant, &interest));
+}
+
+static void park(size_t i)
+{
+    weir_wake_park(wake, &waiters[i], &peer, &is_gone);
+}
+
+static void commit(const char *stream)
+{
+    struct weir_new_message message = {.type = weir_slice_of("T")};
+    struct weir_stream_append append = {
+        .stream = weir_slice_of(stream), .messages = &message, .n = 1};
+    const struct weir_write write = {.kind = WEIR_WRITE_APPEND,
+                                     .of.append = {.streams = &append, .n = 1}};
+    ck_assert_int_eq(weir_wake_committed(wake, tenant, &write), 1);
+}
+
+/* The poller's first look wakes everybody once, since it knows nothing of before. */
+static void let_poller_look(void)
+{
+    arm(WAITERS - 1, WEIR_SELECT_STREAM, "nothing");
+    park(WAITERS - 1);
+    while (count() == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+    woken_n = 0;
+}
+
+START_TEST(a_commit_between_arming_and_parking_is_not_slept_through)
+{
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    commit("a-1");
+    ck_assert_uint_eq(count(), 0);
+    park(0);
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_ptr_eq(woken[0], &waiters[0]);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+    ck_assert_int_eq(waiters[0].state, WEIR_WAITER_IDLE);
+}
+END_TEST
+
+START_TEST(a_commit_wakes_by_stream_category_and_all)
+{
+    let_poller_look();
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    arm(1, WEIR_SELECT_CATEGORY, "a");
+    arm(2, WEIR_SELECT_ALL, "");
+    arm(3, WEIR_SELECT_STREAM, "a-2");
+    arm(4, WEIR_SELECT_CATEGORY, "a-1");
+    for (size_t i = 0; i < 5; i++) {
+        park(i);
+    }
+    commit("a-1");
+    ck_assert_uint_eq(count(), 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_ptr_eq(woken[i], &waiters[i]);
+    }
+    ck_assert_uint_eq(atomic_load(&tenant->waiters_n), 2);
+    weir_wake_tenant(wake, tenant);
+    ck_assert_uint_eq(count(), 5);
+    ck_assert_uint_eq(atomic_load(&tenant->waiters_n), 0);
+}
+END_TEST
+
+START_TEST(one_that_was_disarmed_is_left_alone)
+{
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    commit("a-1");
+    weir_wake_disarm(wake, &waiters[0]);
+    commit("a-1");
+    ck_assert_uint_eq(count(), 0);
+    ck_assert_uint_eq(atomic_load(&tenant->waiters_n), 0);
+}
+END_TEST
+
+START_TEST(waits_end_in_the_order_of_their_times)
+{
+    enum { N = 32 };
+    let_poller_look();
+    const int64_t start_us = weir_monotonic_us();
+    for (size_t i = 0; i < N; i++) {
+        arm(i, WEIR_SELECT_STREAM, "a-1");
+        waiters[i].until_us = start_us + 20000 + (int64_t)(i * 7 % N) * 1000;
+        park(i);
+    }
+    while (count() < N) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_ge(weir_monotonic_us(), start_us + 20000 + (N - 1) * 1000);
+    for (size_t i = 0; i < N; i++) {
+        ck_assert_int_eq(reasons[i], WEIR_WAKE_TIME);
+        ck_assert(i == 0 || woken[i]->until_us >= woken[i - 1]->until_us);
+    }
+}
+END_TEST
+
+/* Taking waits out of the middle of the heap leaves the others in order. */
+START_TEST(waits_that_end_early_leave_the_others_in_order)
+{
+    enum { N = 48 };
+    struct weir_link other;
+    bool is_other_gone = false;
+    weir_link_init(&other);
+    let_poller_look();
+    const int64_t start_us = weir_monotonic_us();
+    for (size_t i = 0; i < N; i++) {
+        arm(i, WEIR_SELECT_STREAM, "a-1");
+        waiters[i].until_us = start_us + 50000 + (int64_t)(i * 31 % N) * 500;
+        weir_wake_park(wake, &waiters[i], i % 2 == 0 ? &peer : &other,
+                       i % 2 == 0 ? &is_gone : &is_other_gone);
+    }
+    weir_wake_peer_gone(wake, &other, &is_other_gone);
+    ck_assert_uint_eq(count(), N / 2);
+    while (count() < N) {
+        (void)poll(NULL, 0, 1);
+    }
+    for (size_t i = N / 2 + 1; i < N; i++) {
+        ck_assert_int_eq(reasons[i], WEIR_WAKE_TIME);
+        ck_assert_int_ge(woken[i]->until_us, woken[i - 1]->until_us);
+    }
+}
+END_TEST
+
+START_TEST(a_lost_connection_gives_up_its_waits_and_later_ones)
+{
+    struct weir_link other;
+    bool is_other_gone = false;
+    weir_link_init(&other);
+    let_poller_look();
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    park(0);
+    arm(1, WEIR_SELECT_STREAM, "a-1");
+    weir_wake_park(wake, &waiters[1], &other, &is_other_gone);
+    arm(2, WEIR_SELECT_STREAM, "a-1");
+    weir_wake_peer_gone(wake, &peer, &is_gone);
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_GONE);
+    park(2);
+    ck_assert_uint_eq(count(), 2);
+    ck_assert_int_eq(reasons[1], WEIR_WAKE_GONE);
+    arm(3, WEIR_SELECT_STREAM, "a-1");
+    weir_wake_park(wake, &waiters[3], NULL, NULL);
+    ck_assert_int_eq(reasons[2], WEIR_WAKE_GONE);
+    commit("a-1");
+    ck_assert_uint_eq(count(), 4);
+    ck_assert_ptr_eq(woken[3], &waiters[1]);
+}
+END_TEST
+
+START_TEST(stopping_ends_all_and_lets_nobody_wait)
+{
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    park(0);
+    arm(1, WEIR_SELECT_STREAM, "a-1");
+    weir_wake_stop(wake);
+    ck_assert_uint_eq(count(), 1);
+    park(1);
+    ck_assert_uint_eq(count(), 2);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_STOP);
+    ck_assert_int_eq(reasons[1], WEIR_WAKE_STOP);
+}
+END_TEST
+
+START_TEST(a_store_that_fails_is_told_to_those_who_wait)
+{
+    let_poller_look();
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    park(0);
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
+    (void)pthread_mutex_unlock(&fake.mutex);
+    while (count() == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+}
+END_TEST
+
+static Suite *wake_suite(void)
+{
+    Suite *suite = suite_create("wake");
+    TCase *tcase = tcase_create("wake");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, a_commit_between_arming_and_parking_is_not_slept_through);
+    tcase_add_test(tcase, a_commit_wakes_by_stream_category_and_all);
+    tcase_add_test(tcase, one_that_was_disarmed_is_left_alone);
+    tcase_add_test(tcase, waits_end_in_the_order_of_their_times);
+    tcase_add_test(tcase, waits_that_end_early_leave_the_others_in_order);
+    tcase_add_test(tcase, a_lost_connection_gives_up_its_waits_and_later_ones);
+    tcase_add_test(tcase, stopping_ends_all_and_lets_nobody_wait);
+    tcase_add_test(tcase, a_store_that_fails_is_told_to_those_who_wait);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(wake_suite());
+}
