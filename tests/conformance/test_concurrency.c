@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITERS = 8, STREAMS = 4, SEEN_MAX = 65536 };
+enum { WRITERS = 32, STREAMS = 4, SEEN_MAX = 65536 };
 
 /* Assertions of threads are made after they have been joined: Check's own stop the process from any
  * thread. */
@@ -58,7 +58,9 @@ static void *write_any(void *context)
     for (int i = 0; i < w->writes; i++) {
         char stream[32];
         (void)snprintf(stream, sizeof stream, "c%d-%d", i % 2, (i + w->number) % STREAMS);
-        const struct msg messages[] = {{.data = "{\"k\":1}"}, {.data = "{\"k\":2}"}};
+        const struct msg messages[] = {
+            {.data = "{\"k\":1}"},
+            {.data = "{\"k\":2}", .metadata = "{\"correlationStreamName\":\"flow-1\"}"}};
         Written *written = NULL;
         struct weir_error err;
         note(w,
@@ -74,16 +76,16 @@ START_TEST(positions_have_no_gap_and_no_double)
 {
     struct writer writers[WRITERS] = {{0}};
     for (int i = 0; i < WRITERS; i++) {
-        writers[i].writes = 100;
+        writers[i].writes = 40;
         writers[i].stream = "hot-1";
     }
     start(writers, WRITERS, write_any);
     join(writers, WRITERS);
     const StreamReply *r = read_stream("hot-1");
-    ck_assert_uint_eq(r->n_messages, WRITERS * 150);
+    ck_assert_uint_eq(r->n_messages, WRITERS * 60);
     assert_positions(r->messages, r->n_messages, 0);
     assert_ascending(r->messages, r->n_messages);
-    ck_assert_int_eq(version_of("hot-1"), WRITERS * 150 - 1);
+    ck_assert_int_eq(version_of("hot-1"), WRITERS * 60 - 1);
 }
 END_TEST
 
@@ -104,7 +106,7 @@ static void *write_exact(void *context)
 
 START_TEST(one_of_many_wins_an_expectation)
 {
-    enum { VERSIONS = 100 };
+    enum { VERSIONS = 30 };
     struct writer writers[WRITERS] = {{0}};
     for (int i = 0; i < WRITERS; i++) {
         writers[i].writes = VERSIONS;
@@ -143,37 +145,48 @@ START_TEST(one_write_sent_by_many_is_stored_once)
 {
     struct writer writers[WRITERS] = {{0}};
     for (int i = 0; i < WRITERS; i++) {
-        writers[i].writes = 60;
+        writers[i].writes = 25;
     }
     start(writers, WRITERS, write_same);
     join(writers, WRITERS);
     const StreamReply *r = read_stream("same-1");
-    ck_assert_uint_eq(r->n_messages, 60);
-    assert_positions(r->messages, 60, 0);
+    ck_assert_uint_eq(r->n_messages, 25);
+    assert_positions(r->messages, 25, 0);
 }
 END_TEST
 
 /* A reader that follows a selection while it is written, from its start. */
 struct tail {
     pthread_t thread;
-    const char *category;  // "" = all
-    int64_t group_size;    // 0 = none; member 0
-    atomic_bool *is_over;  // set once the writers are done
-    int64_t *seen;         // global positions in the order they were seen
+    const char *category;     // "" = all
+    const char *correlation;  // NULL = all
+    int64_t group_size;       // 0 = none; member 0
+    atomic_bool *is_over;     // set once the writers are done
+    int64_t *seen;            // global positions in the order they were seen
     size_t n;
     const char *fault;
 };
 
+static CategoryQuery select_tail(const struct tail *t, Weir__V1__ConsumerGroup *group,
+                                 int64_t batch_size)
+{
+    weir__v1__consumer_group__init(group);
+    group->has_member = group->has_size = true;
+    group->size = t->group_size;
+    CategoryQuery query = query_category(t->category);
+    query.correlation = (char *)(uintptr_t)t->correlation;
+    query.consumer_group = t->group_size == 0 ? NULL : group;
+    query.has_batch_size = true;
+    query.batch_size = batch_size;
+    return query;
+}
+
 static bool tail_once(struct tail *t, int64_t *next)
 {
-    Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
-    group.has_member = group.has_size = true;
-    group.size = t->group_size;
-    CategoryQuery query = query_category(t->category);
-    query.has_position = query.has_batch_size = true;
+    Weir__V1__ConsumerGroup group;
+    CategoryQuery query = select_tail(t, &group, 50);
+    query.has_position = true;
     query.position = *next;
-    query.batch_size = 50;
-    query.consumer_group = t->group_size == 0 ? NULL : &group;
     CategoryReply *reply = NULL;
     struct weir_error err;
     weir_error_init(&err);
@@ -211,13 +224,8 @@ static void *follow(void *context)
 static void assert_saw_everything(const struct tail *t)
 {
     ck_assert_msg(t->fault == NULL, "%s", t->fault);
-    Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
-    group.has_member = group.has_size = true;
-    group.size = t->group_size;
-    CategoryQuery query = query_category(t->category);
-    query.consumer_group = t->group_size == 0 ? NULL : &group;
-    query.has_batch_size = true;
-    query.batch_size = 10000;
+    Weir__V1__ConsumerGroup group;
+    const CategoryQuery query = select_tail(t, &group, 10000);
     const CategoryReply *all = must_read_category(&query);
     ck_assert_uint_eq(t->n, all->n_messages);
     for (size_t i = 0; i < t->n; i++) {
@@ -231,7 +239,8 @@ START_TEST(tailing_readers_miss_nothing)
     struct tail tails[] = {{.category = ""},
                            {.category = "c0"},
                            {.category = "c1"},
-                           {.category = "", .group_size = 2}};
+                           {.category = "", .group_size = 2},
+                           {.category = "", .correlation = "flow"}};
     struct writer writers[WRITERS] = {{0}};
     for (size_t i = 0; i < WEIR_COUNTOF(tails); i++) {
         tails[i].is_over = &is_over;
@@ -240,7 +249,7 @@ START_TEST(tailing_readers_miss_nothing)
         ck_assert_int_eq(pthread_create(&tails[i].thread, NULL, follow, &tails[i]), 0);
     }
     for (int i = 0; i < WRITERS; i++) {
-        writers[i].writes = 150;
+        writers[i].writes = 60;
     }
     start(writers, WRITERS, write_any);
     join(writers, WRITERS);
