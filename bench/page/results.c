@@ -87,7 +87,7 @@ static json_t *load(const struct results *results, const char *name, size_t roun
     return json;
 }
 
-const json_t *results_find(struct results *results, const char *name, size_t round)
+json_t *results_find(struct results *results, const char *name, size_t round)
 {
     for (const struct loaded *l = results->loaded; l != NULL; l = l->next) {
         if (l->round == round && strcmp(l->name, name) == 0) {
@@ -106,13 +106,22 @@ const json_t *results_find(struct results *results, const char *name, size_t rou
     return loaded->json;
 }
 
-/* Percentiles have a dot in their names, so the longest key that fits is taken. */
+/* A member of an object, or an element of an array by its number. */
+static const json_t *child(const json_t *json, const char *key)
+{
+    if (json_is_array(json)) {
+        return json_array_get(json, strtoul(key, NULL, 10));
+    }
+    return json_object_get(json, key);
+}
+
+/* Percentiles have a dot in their names, so the rest of the path is tried as one key first. */
 double results_number(const json_t *json, const char *path)
 {
     if (json == NULL) {
         return NAN;
     }
-    const json_t *whole = json_object_get(json, path);
+    const json_t *whole = child(json, path);
     if (json_is_number(whole)) {
         return json_number_value(whole);
     }
@@ -123,7 +132,7 @@ double results_number(const json_t *json, const char *path)
     char key[KEY_BYTES];
     memcpy(key, path, (size_t)(dot - path));
     key[dot - path] = '\0';
-    return results_number(json_object_get(json, key), dot + 1);
+    return results_number(child(json, key), dot + 1);
 }
 
 size_t results_figure(struct results *results, const char *name, const char *path,
@@ -132,7 +141,7 @@ size_t results_figure(struct results *results, const char *name, const char *pat
     size_t n = 0;
     for (size_t r = 0; r < results->rounds; r++) {
         values[r] = results_number(results_find(results, name, r + 1), path);
-        n += !isnan(values[r]);
+        n += isnan(values[r]) ? 0 : 1;
     }
     return n;
 }

@@ -20,7 +20,7 @@ void results_close(struct results *results);
 size_t results_rounds(const struct results *results);
 
 /* A measurement of a round, from 1; NULL where there is none. Borrowed. */
-const json_t *results_find(struct results *results, const char *name, size_t round);
+json_t *results_find(struct results *results, const char *name, size_t round);
 
 /* One figure in all rounds: values[i] is that of round i + 1, NAN where it is missing. How many
  * there are. */

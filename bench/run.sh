@@ -1,0 +1,83 @@
+#!/bin/sh
+# Measures weir on this machine, next to the limits that bound it, and makes a page of it:
+# `sh bench/run.sh` builds the release, runs everything in interleaved rounds and writes build/bench/report.md with its
+# charts. It shows what it does. Further words:
+#
+#   --rounds N      rounds (6: fewer give no 95 % interval)
+#   --seconds S     measured time of each measurement (2)
+#   --full          up to 10^7 messages and 10^5 streams, not 10^5 and 10^4; takes hours
+#   --quick         one short round: to see that it works, not to measure
+#   --only PATTERN  only measurements whose names match (a shell pattern)
+#   --output DIR    instead of build/bench; what is in DIR/results goes
+#   --page          only make the page again out of the results that are there
+#
+# PostgreSQL, Redis and gRPC are measured where they are installed or can be (apt-get, as root). Message DB is measured
+# where MESSAGE_DB_URL names a database that holds it: messages are written to it.
+set -eu
+cd "$(dirname "$0")/.."
+
+rounds=6
+seconds=2
+warmup=0.5
+size=normal
+only='*'
+output=$PWD/build/bench
+page_only=no
+while [ $# -gt 0 ]; do
+    case $1 in
+    --rounds) rounds=$2 && shift ;;
+    --seconds) seconds=$2 && shift ;;
+    --full) size=full ;;
+    --quick) size=quick && rounds=1 && seconds=0.3 && warmup=0.1 ;;
+    --only) only=$2 && shift ;;
+    --output) output=$2 && shift ;;
+    --page) page_only=yes ;;
+    *)
+        sed -n '2,/^set/p' "$0" | sed -n 's/^# \{0,1\}//p'
+        exit 2
+        ;;
+    esac
+    shift
+done
+
+build=$PWD/build/release
+bin=$build/bench
+results=$output/results
+work=
+mkdir -p "$output"
+
+say() {
+    printf '%s  %s\n' "$(date +%T)" "$*"
+}
+
+if [ "$page_only" = no ]; then
+    say "packages"
+    sh server/packages.sh build
+    say "build"
+    cmake --preset release >"$output/build.log" 2>&1 && cmake --build --preset release --parallel "$(nproc)" \
+        >>"$output/build.log" 2>&1 || {
+        tail -40 "$output/build.log" >&2
+        exit 1
+    }
+    . bench/scripts/measure.sh
+    . bench/scripts/optional.sh
+    . bench/scripts/subjects.sh
+    rm -rf "$results"
+    work=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench-XXXXXX")
+    trap 'end_measuring; rm -rf "$work"' EXIT
+    trap 'exit 130' INT TERM
+    prepare_optional
+    write_notes >"$output/notes.md"
+    round=1
+    while [ "$round" -le "$rounds" ]; do
+        say "round $round of $rounds"
+        mkdir -p "$results/$round"
+        measure_round
+        round=$((round + 1))
+        # The page so far, should somebody not want to wait.
+        "$bin/weir-bench-page" "$output"
+    done
+fi
+"$bin/weir-bench-page" "$output"
+say "the page: $output/report.md"
+sed -n '/^## Targets/,/^## Reads/p' "$output/report.md" | sed '$d'

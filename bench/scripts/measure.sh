@@ -1,0 +1,192 @@
+# Servers to be measured, and single measurements. Sourced by run.sh, which sets bin, build, results, round, seconds,
+# warmup, only, output and work.
+#
+# A measurement is one JSON file, $results/$round/NAME.json. One that fails is told of and left out; the page shows what
+# is missing.
+
+export WEIR_ADMIN_TOKEN=bench-admin-token-0123456789abcdefghijkl
+server_pid=
+echo_pid=
+failures=0
+
+# wanted NAME: is this one to be measured?
+wanted() {
+    case $1 in
+    $only) return 0 ;;
+    esac
+    return 1
+}
+
+# figure NAME KEY: the first number of that key in this round's result; 0 where there is none.
+figure() {
+    value=$(grep -o "\"$2\":[0-9.e+-]*" "$results/$round/$1.json" 2>/dev/null | head -1 | cut -d: -f2)
+    echo "${value:-0}"
+}
+
+# show NAME: one line of what came of it.
+show() {
+    awk -v name="$1" -v rate="$(figure "$1" operations_per_s)" -v p50="$(figure "$1" p50)" -v p99="$(figure "$1" p99)" \
+        'BEGIN { printf "  %-28s %12.0f/s   p50 %10.1f µs   p99 %10.1f µs\n", name, rate, p50, p99 }'
+}
+
+# failed NAME: what was said is shown; a measurement with errors is not one.
+failed() {
+    failures=$((failures + 1))
+    echo "  $1: FAILED" >&2
+    sed 's/^/    /' "$work/log" | tail -12 >&2
+    rm -f "$results/$round/$1.json"
+}
+
+# measure NAME COMMAND...: runs it with --json and the times.
+measure() {
+    name=$1
+    shift
+    wanted "$name" || return 0
+    if "$@" --seconds "$seconds" --warmup "$warmup" --quiet --json "$results/$round/$name.json" >"$work/log" 2>&1; then
+        show "$name"
+    else
+        failed "$name"
+    fi
+}
+
+# wait_for_line FILE PID: until a server says that it listens; sets url.
+wait_for_line() {
+    tries=0
+    until grep -q '^listening on ' "$1"; do
+        tries=$((tries + 1))
+        if [ $tries -gt 300 ] || ! kill -0 "$2" 2>/dev/null; then
+            echo "a server did not start:" >&2
+            cat "$work/server.log" >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+    url=$(sed -n 's/^listening on //p' "$1" | head -1)
+}
+
+# stop PID: asks it to end; one that does not is killed.
+stop() {
+    kill "$1" 2>/dev/null || return 0
+    tries=0
+    while kill -0 "$1" 2>/dev/null && [ $tries -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    if kill -9 "$1" 2>/dev/null; then
+        echo "  a server did not end when asked to, and was killed" >&2
+    fi
+    wait "$1" 2>/dev/null || true
+}
+
+# start_server STORE [count]: on SQLite each time with nothing in it. With `count`, what it takes from the heap and how
+# often it waits for the disk is counted, which costs some speed.
+start_server() {
+    rm -rf "$work/data"
+    : >"$work/listening"
+    : >"$work/counts"
+    token=ns_ZGVmYXVsdA_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    (
+        export WEIR_DEFAULT_TOKEN=$token
+        if [ "${2:-}" = count ]; then
+            export LD_PRELOAD="$bin/libweir-count.so" WEIR_COUNT_FILE="$work/counts"
+        fi
+        exec "$build/server/weir-server" --store "$1" --listen tcp://127.0.0.1:0 --log-level warn \
+            --max-calls 4096 >"$work/listening" 2>"$work/server.log"
+    ) &
+    server_pid=$!
+    wait_for_line "$work/listening" $server_pid
+    export WEIR_SERVER="$url" WEIR_TOKEN="$token"
+}
+
+stop_server() {
+    [ -z "$server_pid" ] || stop "$server_pid"
+    server_pid=
+}
+
+# start_echo [OPTION...]
+start_echo() {
+    : >"$work/echo"
+    "$bin/weir-floor" echo-server --url tcp://127.0.0.1:0 "$@" >"$work/echo" 2>"$work/server.log" &
+    echo_pid=$!
+    wait_for_line "$work/echo" $echo_pid
+    echo_url=$url
+}
+
+stop_echo() {
+    [ -z "$echo_pid" ] || stop "$echo_pid"
+    echo_pid=
+}
+
+# load NAME OPTION...: weir-load against the server that runs.
+load() {
+    name=$1
+    shift
+    measure "$name" "$bin/weir-load" --server-pid "$server_pid" --counts "$work/counts" "$@"
+}
+
+# load_echo NAME OPTION...: weir-load against the echo that runs.
+load_echo() {
+    name=$1
+    shift
+    measure "$name" "$bin/weir-load" --against-echo --server "$echo_url" --server-pid "$echo_pid" "$@"
+}
+
+# floor NAME COMMAND OPTION...
+floor() {
+    name=$1
+    shift
+    measure "$name" "$bin/weir-floor" "$@" --directory "$work"
+}
+
+# on STORE NAME OPTION...: one measurement on a server of its own.
+on() {
+    store=$1
+    shift
+    wanted "$1" || return 0
+    start_server "$store"
+    load "$@"
+    stop_server
+}
+
+# is_any NAME...: is one of them to be measured?
+is_any() {
+    for one in "$@"; do
+        if wanted "$one"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# switches PID: how often its threads have waited for something.
+switches() {
+    cat /proc/"$1"/task/*/status 2>/dev/null | awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n + 0 }'
+}
+
+# measure_idle NAME PID: memory and wake-ups of a process that has nothing to do.
+measure_idle() {
+    wanted "$1" || return 0
+    sleep 1
+    before=$(switches "$2")
+    sleep 5
+    after=$(switches "$2")
+    resident=$(awk '/^VmRSS/ { print $2 }' /proc/"$2"/status)
+    printf '{"resident_kib":%s,"wakeups_per_s":%s}\n' "$resident" \
+        "$(awk -v n=$((after - before)) 'BEGIN { print n / 5 }')" >"$results/$round/$1.json"
+    printf '  %-28s %12s KiB resident, %s wake-ups in 5 s\n' "$1" "$resident" $((after - before))
+}
+
+end_measuring() {
+    stop_server
+    stop_echo
+    end_optional
+}
+
+# What a reader of the page must know of this run.
+write_notes() {
+    printf -- '- Made on %s from commit %s, with %s s for each measurement after %s s of warm-up.\n' "$(date +%F)" \
+        "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$seconds" "$warmup"
+    printf -- '- The files were on %s.\n' "$(df -T "$work" | awk 'NR == 2 { print $2 ", " $1 }')"
+    echo '- Client and server share the cores of this machine, so each has about half of it.'
+    printf '%s' "$optional_notes"
+}

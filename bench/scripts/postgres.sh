@@ -1,0 +1,24 @@
+#!/bin/sh
+# weir on PostgreSQL and PostgreSQL alone, on the server that tests/lib/with_postgres.sh has started for this script.
+set -eu
+. bench/scripts/measure.sh
+. bench/scripts/optional.sh
+. bench/scripts/subjects.sh
+trap 'end_measuring' EXIT
+PATH=$WEIR_TEST_PG_BIN:$PATH
+
+start_server "$WEIR_TEST_STORE"
+load postgres_write_1 --profile write $workers1
+load postgres_write_10 --profile write $workers10
+load postgres_write_64 --profile write $workers64
+
+# The same table with the same indexes and nothing else.
+if wanted pgbench_insert_64; then
+    psql -q "$WEIR_TEST_STORE" -v ON_ERROR_STOP=1 -f bench/pgbench/insert_setup.sql
+    run_pgbench pgbench_insert_64 "$WEIR_TEST_STORE" 64 insert.sql
+fi
+load postgres_mixed_10 --profile mixed $workers10
+load postgres_read_10 --profile read-category --batch 10 $workers1
+load postgres_read_10_by_10 --profile read-category --batch 10 $workers10
+load postgres_read_1000 --profile read-category --batch 1000 $workers1
+stop_server
