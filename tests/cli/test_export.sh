@@ -66,6 +66,23 @@ run 0 "$weir" --token-file admin.token --namespace copy import copy.gz
 run 0 "$weir" --token-file admin.token --namespace copy export
 is_equal "$(cksum <out)" "$(cksum <all)"
 
+# What is written while an export runs is not in it: one that has come half way waits for its reader meanwhile.
+run 0 "$weir" --token-file admin.token namespace create large
+pad=$(printf '%01000d' 0 | tr 0 x)
+for i in $(seq 3000); do printf '"%s"\n' "$pad"; done | "$weir" --token-file admin.token --namespace large write early-1 T - >/dev/null
+mkfifo pipe
+"$weir" --token-file admin.token --namespace large export >pipe &
+exporter=$!
+exec 3<pipe
+read -r line <&3
+run 0 "$weir" --token-file admin.token --namespace large write late-1 T
+cat <&3 >rest
+exec 3<&-
+wait $exporter
+is_equal $? 0
+is_equal "$(wc -l <rest)" 2999
+run 1 grep -q late-1 rest
+
 # While others write, an export ends at what was there when it began, without gaps.
 { while :; do "$weir" write live-1 T >/dev/null 2>&1 || exit 0; done; } &
 writer=$!
