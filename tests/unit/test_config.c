@@ -122,7 +122,7 @@ static const struct {
     {{"--workers", ""}, "--workers: ''"},
     {{"--workers", "\t3"}, "--workers: '\t3'"},
     {{"--workers", "99999999999999999999"}, "--workers:"},
-    {{"--max-batch-size=10001"}, "--max-batch-size: '10001' is not a number from 1 to 10000"},
+    {{"--max-batch-size=100001"}, "--max-batch-size: '100001' is not a number from 1 to 100000"},
     {{"--durability", "sometimes"}, "--durability: 'sometimes' is not full|normal"},
     {{"--log-level", "inf"}, "--log-level:"},
     {{"--ipc-permissions", "888"}, "--ipc-permissions:"},

@@ -73,7 +73,7 @@ static const struct {
     {"{" HEAD "}", "time: missing"},
     {"{" HEAD "," TIME "} x", "text follows"},
     {"{" HEAD "," TIME ",}", "no name"},
-    {"{" HEAD " " TIME "}", "',' or '}'"},
+    {"{" HEAD " " TIME "}", "',' or a closing"},
     {"{" HEAD "," TIME ",\"data\"}", "no ':'"},
     {"{" HEAD "," TIME ",\"data\":}", "no value"},
     {"{" HEAD "," TIME ",\"data\":{]}", "data: "},
