@@ -93,6 +93,9 @@ int floor_measure(struct floor_run *run)
     if (!run->options->is_quiet && (json_file == NULL || strcmp(json_file, "-") != 0)) {
         load_report_text(stdout, &report);
     }
+    if (run->options->is_quiet && load_report_errors(&load) > 0) {
+        load_report_put_errors(stderr, &load);
+    }
     const bool is_written = json_file == NULL || write_json(json_file, &report);
     const bool is_well = is_written && load_report_errors(&load) == 0;
     if (!is_written) {

@@ -165,6 +165,19 @@ static size_t make_ticks(const struct scale *scale, double ticks[TICKS_MAX])
     return scale->kind == CHART_LOG ? log_ticks(scale, ticks) : linear_ticks(scale, ticks);
 }
 
+/* The nearest 1, 2 or 5 times a power of ten that is not above, or not below. */
+static double round_log(double value, bool is_up)
+{
+    static const double digits[] = {1, 2, 5, 10};
+    const double power = pow(10, floor(log10(value) + 1e-9));
+    size_t d = 0;
+    while (d < 3 && digits[d] * power < value * (1 - 1e-9)) {
+        d++;
+    }
+    const bool is_exact = digits[d] * power <= value * (1 + 1e-9);
+    return is_up || is_exact ? digits[d] * power : digits[d - 1] * power;
+}
+
 /* From the axis's own limits, or from what it has to show. */
 static void fit(struct scale *scale, const struct chart_axis *axis, double low, double high)
 {
@@ -175,6 +188,9 @@ static void fit(struct scale *scale, const struct chart_axis *axis, double low, 
     } else if (axis->scale == CHART_LINEAR) {
         low = low > 0 ? 0 : low;
         high *= high > 0 ? 1.05 : 1;
+    } else if (low > 0 && low < high) {
+        low = round_log(low, false);
+        high = round_log(high, true);
     }
     if (!(low < high)) {  // nothing to show, or one value
         high = axis->scale == CHART_LOG && low > 0 ? low * 10 : low + 1;

@@ -81,7 +81,7 @@ static void put_table(FILE *out, const struct load *load)
     }
 }
 
-static void put_errors(FILE *out, const struct load *load)
+void load_report_put_errors(FILE *out, const struct load *load)
 {
     (void)fprintf(out, "errors: %" PRIu64 "\n", load_report_errors(load));
     for (size_t e = 0; e < load->errors_n; e++) {
@@ -149,7 +149,7 @@ void load_report_text(FILE *out, const struct load_report *report)
                   report->profile, operations, load_measured_s(load), messages,
                   load->is_interrupted ? "; interrupted" : "");
     put_table(out, load);
-    put_errors(out, load);
+    load_report_put_errors(out, load);
     put_usage(out, report);
 }
 

@@ -19,6 +19,9 @@ struct load_report {
 
 void load_report_text(FILE *out, const struct load_report *report);
 
+/* Only the errors, by reason, with when they came. */
+void load_report_put_errors(FILE *out, const struct load *load);
+
 /* A new object; NULL without memory. */
 json_t *load_report_json(const struct load_report *report);
 

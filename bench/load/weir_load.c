@@ -177,6 +177,9 @@ static int show(struct run *run)
         load_report_text(stdout, &run->report);
         is_written = fflush(stdout) == 0;
     }
+    if (options->is_quiet && load_report_errors(&run->load) > 0) {
+        load_report_put_errors(stderr, &run->load);
+    }
     if (options->json_file != NULL) {
         is_written = write_file(options->json_file, &run->report, write_json) && is_written;
     }

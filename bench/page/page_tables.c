@@ -62,12 +62,20 @@ static void put_load(FILE *out, struct results *results, const struct page_line 
     (void)fputs("\n", out);
 }
 
-void page_put_loads(FILE *out, struct results *results, const struct page_line *lines, size_t n)
+void page_put_loads(FILE *out, struct results *results, const char *heading,
+                    const struct page_line *lines, size_t n)
 {
-    (void)fputs(
-        "| | operations/s (95 % interval) | messages/s | p50 | p99 | p99.9 | max | client CPU "
-        "| server CPU |\n|---|---|---|---|---|---|---|---|---|\n",
-        out);
+    size_t measured = 0;
+    for (size_t l = 0; l < n; l++) {
+        measured += results_estimate(results, lines[l].name, "operations_per_s").n;
+    }
+    if (measured == 0) {
+        return;
+    }
+    (void)fprintf(out,
+                  "### %s\n\n| | operations/s (95 %% interval) | messages/s | p50 | p99 | p99.9 | "
+                  "max | client CPU | server CPU |\n|---|---|---|---|---|---|---|---|---|\n",
+                  heading);
     for (size_t l = 0; l < n; l++) {
         put_load(out, results, &lines[l]);
     }

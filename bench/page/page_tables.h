@@ -12,9 +12,10 @@ struct page_line {
     const char *label;
 };
 
-/* Throughput, latency and CPU of measurements of weir-load and weir-floor; those that were not made
- * are left out. */
-void page_put_loads(FILE *out, struct results *results, const struct page_line *lines, size_t n);
+/* Throughput, latency and CPU of measurements of weir-load and weir-floor, under a heading; those
+ * that were not made are left out, and where none was made nothing is written. */
+void page_put_loads(FILE *out, struct results *results, const char *heading,
+                    const struct page_line *lines, size_t n);
 
 /* weir-bench's two tables. */
 void page_put_reads(FILE *out, struct results *results);

@@ -1,5 +1,6 @@
 #include "bench/page/page_targets.h"
 
+#include "bench/lib/chart.h"
 #include "bench/lib/target.h"
 
 #include <math.h>
@@ -185,12 +186,25 @@ static bool make_target(struct results *results, const struct wanted *w, struct 
     return estimate.n > 0;
 }
 
+static void put_goal(FILE *out, const char *what, enum target_kind kind, double limit)
+{
+    char text[CHART_TEXT_MAX];
+    chart_text(limit, CHART_NUMBER, text);
+    (void)fprintf(out, "| %s | %s %s |", what, kind == TARGET_AT_MOST ? "≤" : "≥", text);
+}
+
 static void put_target(FILE *out, const struct target *target)
 {
-    (void)fprintf(out, "| %s | %s %.4g | %.3g", target->what,
-                  target->kind == TARGET_AT_MOST ? "≤" : "≥", target->limit, target->value);
+    char value[CHART_TEXT_MAX];
+    char low[CHART_TEXT_MAX];
+    char high[CHART_TEXT_MAX];
+    chart_text(target->value, CHART_NUMBER, value);
+    chart_text(target->low, CHART_NUMBER, low);
+    chart_text(target->high, CHART_NUMBER, high);
+    put_goal(out, target->what, target->kind, target->limit);
+    (void)fprintf(out, " %s", value);
     if (target->low < target->high) {
-        (void)fprintf(out, " (%.3g – %.3g)", target->low, target->high);
+        (void)fprintf(out, " (%s – %s)", low, high);
     }
     (void)fprintf(out, " | %s |\n", target_is_met(target) ? "met" : "**not met**");
 }
@@ -207,8 +221,8 @@ void page_put_targets(FILE *out, struct results *results)
             met += target_is_met(&target);
             measured++;
         } else {
-            (void)fprintf(out, "| %s | %s %.4g | – | not measured |\n", wanted[i].what,
-                          wanted[i].kind == TARGET_AT_MOST ? "≤" : "≥", wanted[i].limit);
+            put_goal(out, wanted[i].what, wanted[i].kind, wanted[i].limit);
+            (void)fputs(" – | not measured |\n", out);
         }
     }
     (void)fprintf(out, "\n%zu of %zu targets that were measured are met; %zu were not measured.\n",

@@ -219,14 +219,11 @@ static void put_throughput(FILE *out, const char *directory, struct results *res
     (void)fputs("## Throughput and latency\n\n", out);
     put_bars(out, directory, results, &in_memory);
     put_bars(out, directory, results, &durable);
-    (void)fputs("### weir, SQLite in memory\n\n", out);
-    page_put_loads(out, results, memory, WEIR_COUNTOF(memory));
-    (void)fputs("### weir, SQLite on disk, synchronous=FULL\n\n", out);
-    page_put_loads(out, results, disk, WEIR_COUNTOF(disk));
-    (void)fputs("### weir, PostgreSQL\n\n", out);
-    page_put_loads(out, results, postgres, WEIR_COUNTOF(postgres));
-    (void)fputs("### The limits\n\n", out);
-    page_put_loads(out, results, limits, WEIR_COUNTOF(limits));
+    page_put_loads(out, results, "weir, SQLite in memory", memory, WEIR_COUNTOF(memory));
+    page_put_loads(out, results, "weir, SQLite on disk, synchronous=FULL", disk,
+                   WEIR_COUNTOF(disk));
+    page_put_loads(out, results, "weir, PostgreSQL", postgres, WEIR_COUNTOF(postgres));
+    page_put_loads(out, results, "The limits", limits, WEIR_COUNTOF(limits));
     put_picture(out,
                 page_draw_latencies(directory, results, "latency.svg", open_lines,
                                     WEIR_COUNTOF(open_lines)),

@@ -26,7 +26,11 @@ figure() {
 # show NAME: one line of what came of it.
 show() {
     awk -v name="$1" -v rate="$(figure "$1" operations_per_s)" -v p50="$(figure "$1" p50)" -v p99="$(figure "$1" p99)" \
-        'BEGIN { printf "  %-28s %12.0f/s   p50 %10.1f µs   p99 %10.1f µs\n", name, rate, p50, p99 }'
+        'BEGIN {
+            printf "  %-28s %12.0f/s", name, rate
+            if (p50 > 0) printf "   p50 %10.1f µs   p99 %10.1f µs", p50, p99
+            print ""
+        }'
 }
 
 # failed NAME: what was said is shown; a measurement with errors is not one.

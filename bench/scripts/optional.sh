@@ -71,7 +71,7 @@ measure_redis() {
     data=$(awk 'BEGIN { for (i = 0; i < 200; i++) printf "x" }')
     # A first, short run tells how many requests fill the time.
     rate=$(run_redis "$1" 2000 "$data" | cut -d, -f2 | tr -d '"')
-    n=$(awk -v rate="$rate" -v s="$seconds" 'BEGIN { n = int(rate * s); print n < 100 ? 100 : n }')
+    n=$(awk -v rate="$rate" -v s="$seconds" 'BEGIN { n = int(rate * s); print (n < 100 ? 100 : n) }')
     run_redis "$1" "$n" "$data" | tr -d '"' | awk -F, '{
         printf "{\"operations_per_s\":%s,\"messages_per_s\":%s,\"latency_us\":{\"mean\":%s,\"p50\":%s,\"p99\":%s,\"max\":%s}}\n",
             $2, $2, $3 * 1000, $5 * 1000, $7 * 1000, $8 * 1000 }' >"$results/$round/redis_$1.json"
@@ -123,7 +123,7 @@ run_pgbench() {
     name=$1 database=$2 clients=$3 script=$4
     shift 4
     threads=$([ "$clients" -gt 1 ] && echo 2 || echo 1)
-    time=$(awk -v s="$seconds" 'BEGIN { print s < 1 ? 1 : int(s + 0.5) }')
+    time=$(awk -v s="$seconds" 'BEGIN { print (s < 1 ? 1 : int(s + 0.5)) }')
     if pgbench -n -M prepared -c "$clients" -j "$threads" -T "$time" -f "bench/pgbench/$script" "$@" "$database" \
         >"$work/log" 2>&1; then
         awk '/^latency average/ { us = $4 * 1000 }
@@ -150,7 +150,8 @@ measure_message_db() {
 measure_postgres() {
     is_any postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10 postgres_read_1000 \
         postgres_read_10_by_10 pgbench_insert_64 || return 0
-    export bin build results round seconds warmup only output work size
+    export WEIR_BENCH_BIN="$bin"
+    export build results round seconds warmup only output work size
     status=0
     WEIR_TEST_PG_OPTIONS='-c fsync=on' sh tests/lib/with_postgres.sh sh bench/scripts/postgres.sh || status=$?
     [ $status -eq 0 ] || [ $status -eq 77 ] || echo "  PostgreSQL: FAILED ($status)" >&2

@@ -1,6 +1,7 @@
 #!/bin/sh
 # weir on PostgreSQL and PostgreSQL alone, on the server that tests/lib/with_postgres.sh has started for this script.
 set -eu
+bin=$WEIR_BENCH_BIN
 . bench/scripts/measure.sh
 . bench/scripts/optional.sh
 . bench/scripts/subjects.sh

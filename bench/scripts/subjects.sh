@@ -46,7 +46,7 @@ measure_memory() {
     load memory_empty_64 --profile empty $workers64
     measure_grpc 64
     stop_server
-    half=$(awk -v rate="$(figure memory_mixed_64 operations_per_s)" 'BEGIN { print rate > 2 ? rate / 2 : 1000 }')
+    half=$(awk -v rate="$(figure memory_mixed_64 operations_per_s)" 'BEGIN { print (rate > 2 ? rate / 2 : 1000) }')
     on sqlite::memory: memory_open --profile mixed --rate "$half" --workers 64 --in-flight 16 --connections 8
 }
 
@@ -76,20 +76,20 @@ measure_writes() {
     measure_counted disk_write_10_counted $workers10
     measure_counted disk_write_64_counted $workers64
     group=$(awk -v syncs="$(figure disk_write_64_counted syncs_per_operation)" \
-        'BEGIN { n = syncs > 0 ? int(1 / syncs + 0.5) : 32; print n < 1 ? 1 : n }')
+        'BEGIN { n = (syncs > 0 ? int(1 / syncs + 0.5) : 32); print (n < 1 ? 1 : n) }')
     floor sqlite_group sqlite --batch "$group"
     on "sqlite:$work/data" disk_write_64 --profile write $workers64
     measure_redis 64
     floor sqlite_64 sqlite --batch 64
     floor store_write_64 store --in-flight 64
-    half=$(awk -v rate="$(figure disk_write_64 operations_per_s)" 'BEGIN { print rate > 2 ? rate / 2 : 1000 }')
+    half=$(awk -v rate="$(figure disk_write_64 operations_per_s)" 'BEGIN { print (rate > 2 ? rate / 2 : 1000) }')
     on "sqlite:$work/data" disk_open --profile write --rate "$half" --workers 64 --in-flight 16 --connections 8
 }
 
 measure_counted() {
     wanted "$1" || return 0
     start_server "sqlite:$work/data" count
-    load "$1" --profile write $2 $3 $4
+    load "$@" --profile write
     stop_server
 }
 
