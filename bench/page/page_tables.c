@@ -82,6 +82,45 @@ void page_put_loads(FILE *out, struct results *results, const char *heading,
     (void)fputs("\n", out);
 }
 
+/* ---- counts ---- */
+
+static void put_count(FILE *out, struct results *results, const char *store,
+                      const struct page_line *call)
+{
+    static const char *const figures[] = {"counts.heap_calls_per_operation",
+                                          "counts.heap_bytes_per_operation",
+                                          "counts.syncs_per_operation"};
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof name, "counted_%s_%s", store, call->name);
+    if (results_estimate(results, name, figures[0]).n == 0) {
+        return;
+    }
+    (void)fprintf(out, "| %s, %s |", store, call->label);
+    for (size_t f = 0; f < sizeof figures / sizeof figures[0]; f++) {
+        put_number(out, results_estimate(results, name, figures[f]), false);
+    }
+    (void)fputs("\n", out);
+}
+
+void page_put_counts(FILE *out, struct results *results)
+{
+    static const struct page_line calls[] = {{"empty", "empty request"},
+                                             {"read_10", "read of 10"},
+                                             {"read_100", "read of 100"},
+                                             {"read_1000", "read of 1,000"},
+                                             {"write", "write of one message"}};
+    static const char *const stores[] = {"sqlite", "postgres"};
+    (void)fputs("| the whole server, one call | heap calls | bytes asked for | fdatasyncs |\n"
+                "|---|---|---|---|\n",
+                out);
+    for (size_t s = 0; s < sizeof stores / sizeof stores[0]; s++) {
+        for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++) {
+            put_count(out, results, stores[s], &calls[c]);
+        }
+    }
+    (void)fputs("\n", out);
+}
+
 /* ---- reads ---- */
 
 enum { READS = 7 };

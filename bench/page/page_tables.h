@@ -17,6 +17,9 @@ struct page_line {
 void page_put_loads(FILE *out, struct results *results, const char *heading,
                     const struct page_line *lines, size_t n);
 
+/* What a whole server takes from the heap for a call: counted_<store>_<call>. */
+void page_put_counts(FILE *out, struct results *results);
+
 /* weir-bench's two tables. */
 void page_put_reads(FILE *out, struct results *results);
 

@@ -31,16 +31,17 @@ struct wanted {
     double factor;  // 0: 1
 };
 
-#define RATE     "operations_per_s"
-#define MESSAGES "messages_per_s"
-#define P50      "latency_us.p50"
-#define P99      "latency_us.p99"
-#define P999     "latency_us.p99.9"
-#define MEAN     "latency_us.mean"
-#define CPU      "generator.cpu_us_per_operation"
-#define DELIVERY "by_operation.delivery.latency_us.p50"
-#define SYNCS    "counts.syncs_per_operation"
-#define RESIDENT "server.resident_kib"
+#define RATE       "operations_per_s"
+#define MESSAGES   "messages_per_s"
+#define P50        "latency_us.p50"
+#define P99        "latency_us.p99"
+#define P999       "latency_us.p99.9"
+#define MEAN       "latency_us.mean"
+#define CPU        "generator.cpu_us_per_operation"
+#define DELIVERY   "by_operation.delivery.latency_us.p50"
+#define SYNCS      "counts.syncs_per_operation"
+#define HEAP_CALLS "counts.heap_calls_per_operation"
+#define RESIDENT   "server.resident_kib"
 
 #define VALUE(what, kind, limit, a, path, factor)                                                \
     {                                                                                            \
@@ -63,6 +64,8 @@ static const struct wanted wanted[] = {
           "summary.heap_calls_difference", 1),
     VALUE("bytes allocated for each byte sent, the largest", MOST, 1.1, "weir-bench",
           "summary.heap_bytes", 1),
+    DIFFERENCE("heap calls of the whole server: a read of 1,000 beyond an empty request", MOST, 10,
+               "counted_sqlite_read_1000", HEAP_CALLS, "counted_sqlite_empty", HEAP_CALLS, 1),
     VALUE("1,000 of a category inside the server (store and pack) / stepping the same rows", MOST,
           1.5, "weir-bench", "summary.category_1000", 1),
     RATIO("1,000 of a category end to end / nng echo of the same size, same client", LEAST, 0.7,

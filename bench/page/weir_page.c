@@ -198,6 +198,7 @@ static void put_heart(FILE *out, const char *directory, struct results *results)
     page_put_reads(out, results);
     put_bars(out, directory, results, &times);
     put_bars(out, directory, results, &heap);
+    page_put_counts(out, results);
 }
 
 static void put_throughput(FILE *out, const char *directory, struct results *results)

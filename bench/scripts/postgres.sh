@@ -23,3 +23,10 @@ load postgres_read_10 --profile read-category --batch 10 $workers1
 load postgres_read_10_by_10 --profile read-category --batch 10 $workers10
 load postgres_read_1000 --profile read-category --batch 1000 $workers1
 stop_server
+
+if is_any counted_postgres_empty counted_postgres_write counted_postgres_read_10 counted_postgres_read_100 \
+    counted_postgres_read_1000; then
+    start_server "$WEIR_TEST_STORE" count
+    count_calls postgres
+    stop_server
+fi

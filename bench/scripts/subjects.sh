@@ -86,10 +86,28 @@ measure_writes() {
     on "sqlite:$work/data" disk_open --profile write --rate "$half" --workers 64 --in-flight 16 --connections 8
 }
 
+# measure_counted NAME OPTION...: with a server whose heap calls and waits for the disk are counted.
 measure_counted() {
     wanted "$1" || return 0
     start_server "sqlite:$work/data" count
     load "$@" --profile write
+    stop_server
+}
+
+# count_calls STORE_NAME: what single calls take from the heap of the server that runs.
+count_calls() {
+    load "counted_${1}_empty" --profile empty $workers1
+    load "counted_${1}_write" --profile write $workers1
+    for batch in 10 100 1000; do
+        load "counted_${1}_read_$batch" --profile read-category --batch $batch $workers1
+    done
+}
+
+measure_heap() {
+    is_any counted_sqlite_empty counted_sqlite_write counted_sqlite_read_10 counted_sqlite_read_100 \
+        counted_sqlite_read_1000 || return 0
+    start_server "sqlite:$work/data" count
+    count_calls sqlite
     stop_server
 }
 
@@ -160,6 +178,7 @@ measure_round() {
     measure_memory
     measure_large_reads
     measure_writes
+    measure_heap
     measure_postgres
     measure_others
     measure_growth
