@@ -22,6 +22,7 @@ enum { WEIR_SQLITE_NAME_BYTES = 80 };  // of a database within the store, with i
 struct sqlite_registry_connection {
     pthread_mutex_t mutex;
     sqlite3 *db;
+    bool is_broken;  // to be opened anew before it is used again
 };
 
 struct sqlite_memory;

@@ -107,6 +107,20 @@ START_TEST(the_session_idle_longest_makes_room_for_another_namespace)
 }
 END_TEST
 
+START_TEST(a_namespace_whose_session_made_room_can_be_deleted)
+{
+    open_with(1);
+    must_create("b");
+    struct weir_namespace *b = must_open("b");
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err), WEIR_OK);
+    ck_assert_uint_eq(fake.deleted, 1);
+    int64_t head = 0;
+    ck_assert_int_eq(weir_head(b, INT64_MAX, &head, &err), WEIR_OK);
+    weir_namespace_release(b);
+}
+END_TEST
+
 START_TEST(an_unknown_namespace_is_not_opened_and_leaves_nothing)
 {
     open_with(8);
@@ -389,6 +403,7 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, a_broken_session_is_closed);
     tcase_add_test(tcase, a_session_that_cannot_be_opened_takes_no_place);
     tcase_add_test(tcase, the_session_idle_longest_makes_room_for_another_namespace);
+    tcase_add_test(tcase, a_namespace_whose_session_made_room_can_be_deleted);
     tcase_add_test(tcase, an_unknown_namespace_is_not_opened_and_leaves_nothing);
     tcase_add_test(tcase, with_one_session_reads_and_writes_take_turns);
     tcase_add_test(tcase, a_group_that_fails_fails_each_of_its_writes);

@@ -365,11 +365,12 @@ END_TEST
 START_TEST(what_another_store_deletes_is_gone_here)
 {
     must_put(fx.ns, "a-1", 1);
-    ck_assert_int_eq(must_head(second_ns), 1);
+    must_put(second_ns, "a-1", 1);  // it has a session of each kind open
+    ck_assert_int_eq(must_head(second_ns), 2);
     int64_t deleted = 0;
     ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
                      WEIR_OK);
-    ck_assert_int_eq(deleted, 1);
+    ck_assert_int_eq(deleted, 2);
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
     const struct weir_query query = query_all();
@@ -610,6 +611,38 @@ START_TEST(a_long_wal_is_checkpointed)
 }
 END_TEST
 
+static void put_megabytes(uint64_t first, uint64_t n)
+{
+    static char data[(1 << 20) + 1];
+    memset(data, '1', sizeof data - 1);
+    for (uint64_t i = first; i < first + n; i++) {
+        const struct weir_new_message message = message_of(i, data);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+}
+
+/* A reader that stays keeps the WAL growing; once it has gone, the writer itself ends that. */
+START_TEST(the_wal_is_bounded_although_writes_never_pause)
+{
+    put_megabytes(1, 1);
+    sqlite3 *reader = NULL;
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &reader), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM counters", NULL, NULL, NULL),
+                     SQLITE_OK);
+    put_megabytes(2, WEIR_SQLITE_WAL_PAGES_MAX / 256 + 1);
+    char wal[420];
+    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
+    struct stat status;
+    ck_assert_int_eq(stat(wal, &status), 0);
+    ck_assert_int_gt(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_MAX * 4096);
+    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+    put_megabytes(1000, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
+    ck_assert_int_eq(stat(wal, &status), 0);
+    ck_assert_int_le(status.st_size, (off_t)4 * WEIR_SQLITE_CHECKPOINT_PAGES * 4096);
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*end)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -638,6 +671,7 @@ static void add_files(Suite *suite)
     tcase_add_test(disk, a_deletion_that_was_cut_short_is_finished_at_the_next_start);
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
     tcase_add_test(disk, a_long_wal_is_checkpointed);
+    tcase_add_test(disk, the_wal_is_bounded_although_writes_never_pause);
 }
 
 static void add_shared(Suite *suite, const char *name, void (*setup)(void))

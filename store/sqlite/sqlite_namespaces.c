@@ -1,0 +1,301 @@
+/* Making and deleting namespaces: the list and the files, so that a crash at any point leaves each
+ * namespace whole or gone. */
+#include "store/sqlite/sqlite_registry.h"
+
+#include "weir/rules/time_text.h"
+
+#include <stdio.h>
+
+static int begin(sqlite3 *db)
+{
+    return sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+}
+
+static int commit(sqlite3 *db)
+{
+    return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+}
+
+/* ---- making ---- */
+
+/* What the registry says of an id that is to be created: *exists, and then is it the same token? */
+static int look_up(sqlite3 *db, struct weir_namespace_record *record, bool *exists, bool *is_same)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_registry_prepare(
+        db, "SELECT token_hash, created_at_us FROM namespaces WHERE id = ?1", record->id,
+        &statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    *exists = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW) {
+        struct weir_token_hash hash;
+        rc = weir_sqlite_registry_hash(statement, 0, &hash);
+        *is_same = rc == SQLITE_OK && weir_token_hash_equal(&hash, &record->token_hash);
+        record->created_at_us = sqlite3_column_int64(statement, 1);
+    } else if (rc == SQLITE_DONE) {
+        rc = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(statement);
+    return rc;
+}
+
+static int add_row(sqlite3 *db, struct weir_namespace_record *record)
+{
+    record->created_at_us = weir_now_us();
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_registry_prepare(
+        db,
+        "INSERT INTO namespaces (id, token_hash, description, metadata, "
+        "created_at_us) VALUES (?1, ?2, ?3, ?4, ?5)",
+        record->id, &statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_blob(statement, 2, record->token_hash.bytes,
+                               sizeof record->token_hash.bytes, SQLITE_STATIC);
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 3, record->description);
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 4, record->metadata);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_int64(statement, 5, record->created_at_us);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    (void)sqlite3_finalize(statement);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Whether a file that nobody lists may be replaced: it is what a creation or a deletion left when
+ * it was cut short. One that holds messages is somebody's data. */
+static bool is_leftover(struct sqlite_backend *backend, const char *name)
+{
+    sqlite3 *db = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &err) !=
+        WEIR_OK) {
+        return false;
+    }
+    sqlite3_stmt *statement = NULL;
+    const int rc = sqlite3_prepare_v2(db, "SELECT 1 FROM counters WHERE message_count > 0", -1,
+                                      &statement, NULL);
+    const bool is_empty = rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return is_empty;
+}
+
+static weir_status create_file(struct sqlite_backend *backend, const char *name, bool *is_there,
+                               struct weir_error *err)
+{
+    const weir_status status =
+        weir_sqlite_create(backend, name, &weir_sqlite_namespace_schema, is_there, err);
+    if (status != WEIR_OK) {
+        /* The text names the directory, which is the operator's business and not the client's. */
+        weir_sqlite_report(backend, "%s", err->text);
+        return weir_fail(err, status, "the namespace's storage cannot be made");
+    }
+    return WEIR_OK;
+}
+
+static weir_status create_storage(struct sqlite_backend *backend, const char *name, bool is_doomed,
+                                  struct weir_error *err)
+{
+    bool is_there = false;
+    int64_t messages = 0;
+    if ((is_doomed && !weir_sqlite_destroy(backend, name, &messages)) ||
+        !weir_sqlite_clear_place(backend, name)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "old files are in the way");
+    }
+    weir_status status = create_file(backend, name, &is_there, err);
+    if (status == WEIR_OK && is_there && is_leftover(backend, name) &&
+        weir_sqlite_destroy(backend, name, &messages)) {
+        status = create_file(backend, name, &is_there, err);
+    }
+    if (status == WEIR_OK && is_there) {
+        weir_sqlite_report(backend, "%s is not listed but holds messages: move it away", name);
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "there is storage of a namespace of this id already, which is not listed");
+    }
+    return status;
+}
+
+/* The row, not yet committed; *is_doomed where a namespace of this id waits for its removal. */
+static int list_namespace(sqlite3 *db, struct weir_namespace_record *record, const char *name,
+                          bool *is_doomed)
+{
+    int rc = add_row(db, record);
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1",
+                                      weir_slice_of(name));
+    }
+    *is_doomed = rc == SQLITE_OK && sqlite3_changes(db) == 1;
+    return rc;
+}
+
+/* The file first and then the row's commit, behind the write lock: a row always has its file. */
+static weir_status create_listed(struct sqlite_backend *backend,
+                                 struct weir_namespace_record *record, struct weir_error *err)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(record->id, name);
+    bool is_doomed = false;
+    int rc = list_namespace(backend->changes.db, record, name, &is_doomed);
+    if (rc == SQLITE_OK) {
+        const weir_status status = create_storage(backend, name, is_doomed, err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        rc = commit(backend->changes.db);
+        if (rc != SQLITE_OK && backend->dir == NULL) {
+            int64_t messages = 0;
+            (void)weir_sqlite_destroy(backend, name, &messages);
+        }
+        /* On disk the file stays: the row may turn out to have been committed after all, and an
+         * empty file is in nobody's way. */
+    }
+    return rc == SQLITE_OK ? WEIR_OK
+                           : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
+}
+
+static weir_status create_locked(struct sqlite_backend *backend,
+                                 struct weir_namespace_record *record, bool *is_same,
+                                 struct weir_error *err)
+{
+    sqlite3 *db = backend->changes.db;
+    bool exists = false;
+    int rc = begin(db);
+    if (rc == SQLITE_OK) {
+        rc = look_up(db, record, &exists, is_same);
+    }
+    if (rc != SQLITE_OK) {
+        return weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
+    }
+    if (exists) {
+        (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
+                        WEIR_SLICE_ARG(record->id));
+        weir_error_detail_slice(err, "namespace", record->id);
+        return WEIR_NAMESPACE_EXISTS;
+    }
+    return create_listed(backend, record, err);
+}
+
+weir_status weir_sqlite_namespace_create(struct weir_backend *base,
+                                         struct weir_namespace_record *record, bool *is_same,
+                                         struct weir_error *err)
+{
+    struct sqlite_backend *backend = (struct sqlite_backend *)base;
+    *is_same = false;
+    if (weir_sqlite_registry_lock(backend, &backend->changes, err) != WEIR_OK) {
+        return err->status;
+    }
+    const weir_status status = create_locked(backend, record, is_same, err);
+    weir_sqlite_registry_roll_back(backend->changes.db);
+    weir_sqlite_registry_unlock(&backend->changes);
+    return status;
+}
+
+/* ---- deleting ---- */
+
+/* Takes the first name after `name` from the list of doomed files; *is_found where there is one. */
+static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_found)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = weir_sqlite_registry_prepare(
+        db, "SELECT name FROM doomed_files WHERE name > ?1 ORDER BY name LIMIT 1",
+        weir_slice_of(name), &statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    *is_found = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW) {
+        const unsigned char *found = sqlite3_column_text(statement, 0);
+        (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "%s",
+                       found == NULL ? "" : (const char *)found);
+        rc = found == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    }
+    (void)sqlite3_finalize(statement);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Removes a doomed file behind the registry's write lock, so that no other process makes a
+ * namespace of the same name meanwhile. If one has, its creation took the name off the list. */
+static int remove_doomed(struct sqlite_backend *backend, const char *name, int64_t *messages)
+{
+    sqlite3 *db = backend->changes.db;
+    const struct weir_slice key = weir_slice_of(name);
+    int rc = begin(db);
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1", key);
+    }
+    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 &&
+        !weir_sqlite_destroy(backend, name, messages)) {
+        rc = SQLITE_IOERR_DELETE;
+    }
+    rc = rc == SQLITE_OK ? commit(db) : rc;
+    weir_sqlite_registry_roll_back(db);
+    return rc;
+}
+
+/* Finishes deletions that were cut short. What still cannot be removed stays listed. */
+void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
+{
+    char name[WEIR_SQLITE_NAME_BYTES] = "";
+    bool is_found = true;
+    int rc = SQLITE_OK;
+    while (rc == SQLITE_OK && is_found) {
+        rc = next_doomed(backend->changes.db, name, &is_found);
+        int64_t messages = 0;
+        if (rc == SQLITE_OK && is_found && remove_doomed(backend, name, &messages) != SQLITE_OK) {
+            weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
+        }
+    }
+}
+
+/* From the list of namespaces to that of doomed files, durably. */
+static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_found)
+{
+    int rc = begin(db);
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_registry_run(db, "DELETE FROM namespaces WHERE id = ?1", id);
+        *is_found = rc == SQLITE_OK && sqlite3_changes(db) == 1;
+    }
+    if (rc == SQLITE_OK && *is_found) {
+        rc = weir_sqlite_registry_run(db, "INSERT OR IGNORE INTO doomed_files (name) VALUES (?1)",
+                                      weir_slice_of(name));
+    }
+    return rc == SQLITE_OK && *is_found ? commit(db) : rc;
+}
+
+weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
+                                         int64_t *messages_deleted, struct weir_error *err)
+{
+    struct sqlite_backend *backend = (struct sqlite_backend *)base;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(id, name);
+    *messages_deleted = 0;
+    weir_status status = WEIR_OK;
+    bool is_found = false;
+    weir_sqlite_checkpointer_forget(backend->checkpointer, name);
+    if (weir_sqlite_registry_lock(backend, &backend->changes, err) != WEIR_OK) {
+        return err->status;
+    }
+    sqlite3 *db = backend->changes.db;
+    const int rc = doom(db, id, name, &is_found);
+    weir_sqlite_registry_roll_back(db);
+    if (rc != SQLITE_OK) {
+        status = weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
+    } else if (!is_found) {
+        status = weir_sqlite_fail_no_namespace(id, err);
+    } else if (remove_doomed(backend, name, messages_deleted) != SQLITE_OK) {
+        /* The namespace is gone all the same. */
+        weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
+    }
+    weir_sqlite_registry_unlock(&backend->changes);
+    return status;
+}
