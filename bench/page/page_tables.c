@@ -125,18 +125,19 @@ void page_put_counts(FILE *out, struct results *results)
 
 enum { READS = 7 };
 
-static struct estimate read_figure(struct results *results, size_t read, const char *path)
+static struct estimate read_figure(struct results *results, const char *bench, size_t read,
+                                   const char *path)
 {
     char whole[NAME_BYTES];
     (void)snprintf(whole, sizeof whole, "reads.%zu.%s", read, path);
-    return results_estimate(results, "weir-bench", whole);
+    return results_estimate(results, bench, whole);
 }
 
 static const char *const read_names[READS] = {
     "10 of a stream",    "100 of a stream",     "1,000 of a stream",          "10 of a category",
     "100 of a category", "1,000 of a category", "a category without messages"};
 
-static void put_read_times(FILE *out, struct results *results)
+static void put_read_times(FILE *out, struct results *results, const char *bench)
 {
     (void)fputs("| read | stepping the rows | weir: sized, arena, exact pack | grown, malloc, copy "
                 "| weir / stepping | grown / weir |\n|---|---|---|---|---|---|\n",
@@ -145,25 +146,26 @@ static void put_read_times(FILE *out, struct results *results)
         (void)fprintf(out, "| %s |", read_names[r]);
         static const char *const ways[] = {"floor.ns.median", "sized.ns.median", "grown.ns.median"};
         for (size_t w = 0; w < 3; w++) {
-            struct estimate ns = read_figure(results, r, ways[w]);
+            struct estimate ns = read_figure(results, bench, r, ways[w]);
             ns.median /= 1e3;
             put_us(out, ns);
         }
-        put_number(out, read_figure(results, r, "sized_per_floor.median"), false);
-        put_number(out, read_figure(results, r, "grown_per_sized.median"), false);
+        put_number(out, read_figure(results, bench, r, "sized_per_floor.median"), false);
+        put_number(out, read_figure(results, bench, r, "grown_per_sized.median"), false);
         (void)fputs("\n", out);
     }
 }
 
-static struct estimate bytes_per_sent(struct results *results, size_t read, const char *path)
+static struct estimate bytes_per_sent(struct results *results, const char *bench, size_t read,
+                                      const char *path)
 {
-    struct estimate bytes = read_figure(results, read, path);
-    const struct estimate sent = read_figure(results, read, "sized.reply_bytes");
+    struct estimate bytes = read_figure(results, bench, read, path);
+    const struct estimate sent = read_figure(results, bench, read, "sized.reply_bytes");
     bytes.median /= sent.median;
     return bytes;
 }
 
-static void put_read_heap(FILE *out, struct results *results)
+static void put_read_heap(FILE *out, struct results *results, const char *bench)
 {
     (void)fputs(
         "\n| read | bytes of the reply | heap calls: stepping | weir (most) | grown | origin "
@@ -171,14 +173,14 @@ static void put_read_heap(FILE *out, struct results *results)
         out);
     for (size_t r = 0; r < READS; r++) {
         (void)fprintf(out, "| %s |", read_names[r]);
-        put_number(out, read_figure(results, r, "sized.reply_bytes"), false);
-        put_number(out, read_figure(results, r, "floor.heap_calls"), false);
-        put_number(out, read_figure(results, r, "sized.heap_calls_max"), false);
-        put_number(out, read_figure(results, r, "grown.heap_calls"), false);
-        put_number(out, read_figure(results, r, "origin_heap_calls"), false);
+        put_number(out, read_figure(results, bench, r, "sized.reply_bytes"), false);
+        put_number(out, read_figure(results, bench, r, "floor.heap_calls"), false);
+        put_number(out, read_figure(results, bench, r, "sized.heap_calls_max"), false);
+        put_number(out, read_figure(results, bench, r, "grown.heap_calls"), false);
+        put_number(out, read_figure(results, bench, r, "origin_heap_calls"), false);
         if (r + 1 < READS) {
-            put_number(out, bytes_per_sent(results, r, "sized.heap_bytes"), false);
-            put_number(out, bytes_per_sent(results, r, "grown.heap_bytes"), false);
+            put_number(out, bytes_per_sent(results, bench, r, "sized.heap_bytes"), false);
+            put_number(out, bytes_per_sent(results, bench, r, "grown.heap_bytes"), false);
         } else {
             (void)fputs(" – | – |", out);
         }
@@ -186,11 +188,14 @@ static void put_read_heap(FILE *out, struct results *results)
     }
 }
 
-void page_put_reads(FILE *out, struct results *results)
+void page_put_reads(FILE *out, struct results *results, const struct page_line *bench)
 {
-    put_read_times(out, results);
-    put_read_heap(out, results);
-    (void)fputs("\n", out);
+    if (read_figure(results, bench->name, 0, "sized.ns.median").n > 0) {
+        (void)fprintf(out, "### %s\n\n", bench->label);
+        put_read_times(out, results, bench->name);
+        put_read_heap(out, results, bench->name);
+        (void)fputs("\n", out);
+    }
 }
 
 /* ---- growth ---- */

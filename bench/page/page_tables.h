@@ -20,8 +20,8 @@ void page_put_loads(FILE *out, struct results *results, const char *heading,
 /* What a whole server takes from the heap for a call: counted_<store>_<call>. */
 void page_put_counts(FILE *out, struct results *results);
 
-/* weir-bench's two tables. */
-void page_put_reads(FILE *out, struct results *results);
+/* weir-bench's two tables; nothing where that run of it is not there. */
+void page_put_reads(FILE *out, struct results *results, const struct page_line *bench);
 
 /* Cost as work grows: one line for each size of one series, `grow_<series>_<size><suffix>`. */
 struct page_growth {

@@ -43,6 +43,11 @@ static const struct page_line limits[] = {
     {"mdb_read_1000", "the same of 1,000, 1 client"},
 };
 
+static const struct page_line benches[] = {
+    {"weir-bench", "SQLite"},
+    {"weir-bench-postgres", "PostgreSQL (heap calls without libpq's own)"},
+};
+
 static const struct page_line memory[] = {
     {"memory_empty_1", "empty request, 1 in flight"},
     {"memory_empty_10", "the same, 10 in flight"},
@@ -195,7 +200,9 @@ static void put_heart(FILE *out, const char *directory, struct results *results)
                                    WEIR_COUNTOF(heap_bars),
                                    false};
     (void)fputs("## Reads: sized against grown\n\n", out);
-    page_put_reads(out, results);
+    for (size_t b = 0; b < WEIR_COUNTOF(benches); b++) {
+        page_put_reads(out, results, &benches[b]);
+    }
     put_bars(out, directory, results, &times);
     put_bars(out, directory, results, &heap);
     page_put_counts(out, results);

@@ -163,17 +163,28 @@ static weir_status select_messages(struct dataset *dataset, struct weir_error *e
 
 /* ---- opening and closing ---- */
 
+static weir_status name_namespace(struct dataset *dataset, struct weir_error *err)
+{
+    struct weir_uuid id;
+    char text[WEIR_UUID_TEXT + 1];
+    if (!weir_uuid_make_v7(&id)) {
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+    }
+    weir_uuid_format(&id, text);
+    (void)snprintf(dataset->id, sizeof dataset->id, "bench-%s", text);
+    return WEIR_OK;
+}
+
 static weir_status open_namespace(struct dataset *dataset, bool is_new, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
     if (is_new) {
-        struct weir_namespace_record record = {.id = weir_slice_of(DATASET_NAMESPACE)};
+        struct weir_namespace_record record = {.id = weir_slice_of(dataset->id)};
         bool is_same = false;
         status = weir_namespace_create(dataset->store, &record, &is_same, err);
     }
     if (status == WEIR_OK) {
-        status = weir_namespace_open(dataset->store, weir_slice_of(DATASET_NAMESPACE), &dataset->ns,
-                                     err);
+        status = weir_namespace_open(dataset->store, weir_slice_of(dataset->id), &dataset->ns, err);
     }
     return status;
 }
@@ -203,8 +214,8 @@ static void close_store(struct dataset *dataset)
 weir_status dataset_make(struct dataset *dataset, const char *url, size_t n, struct weir_error *err)
 {
     *dataset = (struct dataset){.n = n, .messages = calloc(n, sizeof *dataset->messages)};
-    weir_status status = WEIR_OK;
-    if (dataset->messages == NULL) {
+    weir_status status = name_namespace(dataset, err);
+    if (status == WEIR_OK && dataset->messages == NULL) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     if (status == WEIR_OK) {
@@ -228,8 +239,24 @@ weir_status dataset_reopen(struct dataset *dataset, const char *url, struct weir
     return open_store(dataset, url, false, err);
 }
 
+static void delete_namespace(struct dataset *dataset)
+{
+    struct weir_error err;
+    int64_t deleted = 0;
+    weir_error_init(&err);
+    if (dataset->ns != NULL) {
+        weir_namespace_release(dataset->ns);
+        dataset->ns = NULL;
+        if (weir_namespace_delete(dataset->store, weir_slice_of(dataset->id), &deleted, &err) !=
+            WEIR_OK) {
+            (void)fprintf(stderr, "namespace %s is left behind: %s\n", dataset->id, err.text);
+        }
+    }
+}
+
 void dataset_close(struct dataset *dataset)
 {
+    delete_namespace(dataset);
     close_store(dataset);
     free(dataset->stream.messages);
     free(dataset->category.messages);

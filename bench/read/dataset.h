@@ -9,11 +9,12 @@
 
 #include "store/store.h"
 
-#define DATASET_NAMESPACE "bench"
-#define DATASET_STREAM    "account-long"
-#define DATASET_CATEGORY  "account"
+#define DATASET_STREAM   "account-long"
+#define DATASET_CATEGORY "account"
 
 enum { DATASET_STREAMS = 500 };  // of each category, beside the long one
+
+enum { DATASET_ID_MAX = 48 };
 
 struct dataset_message {
     struct weir_uuid id;
@@ -36,6 +37,7 @@ struct dataset_selection {
 struct dataset {
     struct weir_store *store;
     struct weir_namespace *ns;
+    char id[DATASET_ID_MAX];           // of the namespace, which is this dataset's alone
     struct dataset_message *messages;  // all, in global order
     size_t n;
     struct dataset_selection stream;    // DATASET_STREAM
@@ -50,7 +52,7 @@ weir_status dataset_make(struct dataset *dataset, const char *url, size_t n,
 /* Closes the store and opens it again: what was kept of connections is gone. */
 weir_status dataset_reopen(struct dataset *dataset, const char *url, struct weir_error *err);
 
-/* Frees all; a dataset that was not made is all zero. */
+/* Deletes the namespace and frees all; a dataset that was not made is all zero. */
 void dataset_close(struct dataset *dataset);
 
 /* A row that was read is this message: NULL, or what differs. */

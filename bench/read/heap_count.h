@@ -13,7 +13,12 @@
 struct heap_count {
     uint64_t calls;
     uint64_t bytes;
+    uint64_t driver_calls;  // those made by the driver, which the others leave out
 };
+
+/* From now on calls that come out of this shared library ("libpq") count as the driver's. What the
+ * driver makes the C library allocate for it (strdup) does not. Not thread-safe. */
+void heap_count_driver(const char *library);
 
 /* Of the calling thread since its start. */
 struct heap_count heap_count_now(void);

@@ -1,6 +1,7 @@
 #include "bench/read/read_measure.h"
 
 #include "bench/read/heap_count.h"
+#include "bench/read/reader_postgres.h"
 #include "bench/read/statements.h"
 
 #include <stdlib.h>
@@ -91,6 +92,7 @@ static weir_status count_heap(struct reader *reader, const struct read_plan *pla
         status = reader->read(reader, plan, i % READ_STARTS, &reply, err);
         const struct heap_count after = heap_count_now();
         calls[i] = (double)(after.calls - before.calls);
+        figures->driver_calls += (double)(after.driver_calls - before.driver_calls) / HEAP_READS;
         figures->heap_bytes += (double)(after.bytes - before.bytes) / HEAP_READS;
         if (status == WEIR_OK && reply.message != NULL) {
             figures->sent_bytes += (double)nng_msg_len(reply.message) / HEAP_READS;
@@ -126,9 +128,9 @@ struct measuring {
     struct weir_error *err;
 };
 
-static bool is_done(const struct read_result *result, size_t way)
+static bool is_done(const struct measuring *m, const struct read_result *result, size_t way)
 {
-    return !result->is_empty || way == READ_SIZED;
+    return m->ways[way] != NULL && (!result->is_empty || way == READ_SIZED);
 }
 
 /* How many reads a sample needs: from every start equally often. */
@@ -137,7 +139,8 @@ static weir_status prepare_read(struct measuring *m, size_t r)
     struct read_result *result = &m->results[r];
     weir_status status = WEIR_OK;
     for (size_t w = 0; status == WEIR_OK && w < READ_WAYS; w++) {
-        if (is_done(result, w)) {
+        if (is_done(m, result, w)) {
+            result->figures[w].is_measured = true;
             status = warm_up(m->ways[w], &result->plan, m->err);
             status = status == WEIR_OK
                          ? count_heap(m->ways[w], &result->plan, &result->figures[w], m->err)
@@ -163,7 +166,7 @@ static weir_status run_round(struct measuring *m, size_t round)
         struct read_result *result = &m->results[r];
         for (size_t turn = 0; status == WEIR_OK && turn < READ_WAYS; turn++) {
             const size_t way = (turn + round) % READ_WAYS;
-            if (is_done(result, way)) {
+            if (is_done(m, result, way)) {
                 status = time_reads(m->ways[way], &result->plan, m->reads[r],
                                     &result->figures[way].ns[round], m->err);
             }
@@ -197,33 +200,77 @@ static bool make_room(struct read_result results[READ_RESULTS], size_t rounds)
     return true;
 }
 
+/* The ways there are on the store, with what they need. */
+struct ways {
+    struct reader floor;
+    struct reader grown;
+    struct statements statements;
+    struct postgres_reader postgres_floor;
+    struct postgres_reader postgres_grown;
+    struct sized_reader sized;
+    struct read_plan plans[READ_RESULTS];
+};
+
+static weir_status open_sqlite(struct ways *ways, const struct read_options *options,
+                               struct dataset *dataset, struct measuring *m)
+{
+    ways->floor = floor_reader;
+    ways->grown = grown_reader;
+    m->ways[READ_FLOOR] = &ways->floor;
+    m->ways[READ_GROWN] = &ways->grown;
+    return statements_learn(&ways->statements, dataset, options->url, ways->plans, READ_RESULTS,
+                            m->err);
+}
+
+static weir_status open_postgres(struct ways *ways, const struct read_options *options,
+                                 struct dataset *dataset, struct measuring *m)
+{
+    heap_count_driver("libpq");
+    m->ways[READ_FLOOR] = &ways->postgres_floor.base;
+    m->ways[READ_GROWN] = &ways->postgres_grown.base;
+    return postgres_readers_open(&ways->postgres_floor, &ways->postgres_grown, options->url,
+                                 dataset->id, m->err);
+}
+
+static weir_status open_ways(struct ways *ways, const struct read_options *options,
+                             struct dataset *dataset, struct measuring *m)
+{
+    const char *backend = weir_store_backend_name(dataset->store);
+    weir_status status = WEIR_OK;
+    for (size_t r = 0; r < READ_RESULTS; r++) {
+        ways->plans[r] = m->results[r].plan;
+    }
+    if (strcmp(backend, "sqlite") == 0) {
+        status = open_sqlite(ways, options, dataset, m);
+    } else if (strcmp(backend, "postgresql") == 0) {
+        status = open_postgres(ways, options, dataset, m);
+    }
+    for (size_t r = 0; r < READ_RESULTS; r++) {
+        m->results[r].plan = ways->plans[r];
+    }
+    sized_reader_init(&ways->sized, dataset->ns);
+    m->ways[READ_SIZED] = &ways->sized.base;
+    return status;
+}
+
+static void close_ways(struct ways *ways)
+{
+    sized_reader_fini(&ways->sized);
+    statements_close(&ways->statements, ways->plans, READ_RESULTS);
+    postgres_readers_close(&ways->postgres_floor);
+}
+
 static weir_status measure_dataset(const struct read_options *options, struct dataset *dataset,
                                    struct read_result results[READ_RESULTS], struct weir_error *err)
 {
-    struct read_plan plans[READ_RESULTS];
-    struct statements statements;
+    struct ways ways = {.plans = {{0}}};
+    struct measuring m = {.options = options, .results = results, .err = err};
     plan_all(dataset, results);
-    for (size_t r = 0; r < READ_RESULTS; r++) {
-        plans[r] = results[r].plan;
-    }
-    weir_status status =
-        statements_learn(&statements, dataset, options->url, plans, READ_RESULTS, err);
+    weir_status status = open_ways(&ways, options, dataset, &m);
     if (status == WEIR_OK) {
-        struct reader floor = floor_reader;
-        struct reader grown = grown_reader;
-        struct sized_reader sized;
-        sized_reader_init(&sized, dataset->ns);
-        struct measuring m = {.options = options,
-                              .results = results,
-                              .ways = {&floor, &sized.base, &grown},
-                              .err = err};
-        for (size_t r = 0; r < READ_RESULTS; r++) {
-            results[r].plan = plans[r];
-        }
         status = run_all(&m);
-        sized_reader_fini(&sized);
     }
-    statements_close(&statements, plans, READ_RESULTS);
+    close_ways(&ways);
     return status;
 }
 

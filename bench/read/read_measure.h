@@ -9,10 +9,12 @@ enum { READ_FLOOR, READ_SIZED, READ_GROWN, READ_WAYS };
 
 /* One read, done in one way. */
 struct read_figures {
+    bool is_measured;       // not all ways are there on every store
     double *ns;             // of one read, a sample each round
-    double heap_calls;      // of one read: the median of many
+    double heap_calls;      // of one read, without the database driver's: the median of many
     double heap_calls_max;  // of any
     double heap_bytes;      // of one read, on average
+    double driver_calls;    // the driver's heap calls, on average; SQLite is none
     double sent_bytes;      // the same; 0 for the floor
 };
 
@@ -21,7 +23,7 @@ struct read_result {
     struct read_plan plan;
     size_t available;  // messages in the stream or category
     struct read_figures figures[READ_WAYS];
-    bool is_empty;  // a read that finds nothing: only weir's way, only its heap calls
+    bool is_empty;  // a read that finds nothing: only weir's way
 };
 
 enum { READ_RESULTS = 7 };

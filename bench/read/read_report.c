@@ -98,6 +98,11 @@ static struct target plain(const char *key, const char *what, double limit, doub
     return target;
 }
 
+static bool is_on_sqlite(const struct read_report *report)
+{
+    return strncmp(report->options->url, "sqlite:", strlen("sqlite:")) == 0;
+}
+
 static size_t make_targets(const struct read_report *report, struct target targets[TARGETS])
 {
     size_t n = 0;
@@ -115,6 +120,9 @@ static size_t make_targets(const struct read_report *report, struct target targe
                              most_bytes(report));
     }
     const struct read_result *read = find(report, "category", 1000);
+    if (!is_on_sqlite(report)) {
+        return n;
+    }
     const struct estimate ratio =
         read_ratio(&read->figures[READ_SIZED], &read->figures[READ_FLOOR], report->options->rounds);
     targets[n] = plain("category_1000", "1,000 of a category, store and pack / stepping the rows",
@@ -149,6 +157,16 @@ static void put_time(FILE *out, struct estimate estimate)
                   50 * (estimate.high - estimate.low) / estimate.median);
 }
 
+static void put_ratio(FILE *out, const struct read_figures *a, const struct read_figures *b,
+                      size_t rounds)
+{
+    if (a->is_measured && b->is_measured) {
+        (void)fprintf(out, " %13.2f", read_ratio(a, b, rounds).median);
+    } else {
+        (void)fprintf(out, " %13s", "");
+    }
+}
+
 static void put_times(FILE *out, const struct read_report *report)
 {
     const size_t rounds = report->options->rounds;
@@ -163,56 +181,64 @@ static void put_times(FILE *out, const struct read_report *report)
         const struct read_result *result = &report->results[r];
         const struct read_figures *f = result->figures;
         (void)fprintf(out, "%-9s %9zu", result->name, result->plan.rows);
-        if (result->is_empty) {
-            (void)fprintf(out, " %16s", "");
-            put_time(out, read_time(&f[READ_SIZED], rounds));
-            (void)fputs("\n", out);
-            continue;
-        }
         for (size_t w = 0; w < READ_WAYS; w++) {
-            put_time(out, read_time(&f[w], rounds));
+            if (f[w].is_measured) {
+                put_time(out, read_time(&f[w], rounds));
+            } else {
+                (void)fprintf(out, " %16s", "");
+            }
         }
-        (void)fprintf(out, " %13.2f %13.2f\n",
-                      read_ratio(&f[READ_SIZED], &f[READ_FLOOR], rounds).median,
-                      read_ratio(&f[READ_GROWN], &f[READ_SIZED], rounds).median);
+        put_ratio(out, &f[READ_SIZED], &f[READ_FLOOR], rounds);
+        put_ratio(out, &f[READ_GROWN], &f[READ_SIZED], rounds);
+        (void)fputs("\n", out);
     }
 }
 
 static void put_calls(FILE *out, const struct read_figures *figures)
 {
-    if (figures->heap_calls_max > figures->heap_calls) {
+    if (!figures->is_measured) {
+        (void)fprintf(out, " %11s", "");
+    } else if (figures->heap_calls_max > figures->heap_calls) {
         (void)fprintf(out, " %5.0f (%3.0f)", figures->heap_calls, figures->heap_calls_max);
     } else {
         (void)fprintf(out, " %5.0f      ", figures->heap_calls);
     }
 }
 
+static void put_bytes(FILE *out, const struct read_figures *figures, double sent, bool is_empty)
+{
+    if (figures->is_measured && !is_empty) {
+        (void)fprintf(out, " %14.3f", bytes_per_sent(figures, sent));
+    } else {
+        (void)fprintf(out, " %14s", "");
+    }
+}
+
+static void put_heap_line(FILE *out, const struct read_result *result)
+{
+    const struct read_figures *f = result->figures;
+    const double sent = f[READ_SIZED].sent_bytes;
+    (void)fprintf(out, "%-9s %9zu %12.0f ", result->name, result->plan.rows, sent);
+    for (size_t w = 0; w < READ_WAYS; w++) {
+        put_calls(out, &f[w]);
+    }
+    const int calls = origin_calls(result);
+    (void)(calls < 0 ? fprintf(out, "  %6s", "–") : fprintf(out, "  %6d", calls));
+    put_bytes(out, &f[READ_SIZED], sent, result->is_empty);
+    put_bytes(out, &f[READ_GROWN], sent, result->is_empty);
+    (void)fputs("\n", out);
+}
+
 static void put_heap(FILE *out, const struct read_report *report)
 {
-    (void)fputs(
-        "\nHeap of one read, SQLite's own included: calls (in brackets the most of any read,"
-        " where more),\nand bytes allocated for each byte of the reply\n\n"
-        "read       messages  reply bytes  calls: floor       sized       grown  origin"
-        "   bytes: sized   grown\n",
-        out);
+    (void)fputs("\nHeap of one read, SQLite's and nng's own included, libpq's left out: calls (in "
+                "brackets the most of\nany read, where more), and bytes allocated for each byte of "
+                "the reply\n\n"
+                "read       messages  reply bytes  calls: floor       sized       grown  origin"
+                "   bytes: sized          grown\n",
+                out);
     for (size_t r = 0; r < READ_RESULTS; r++) {
-        const struct read_result *result = &report->results[r];
-        const struct read_figures *f = result->figures;
-        const double sent = f[READ_SIZED].sent_bytes;
-        (void)fprintf(out, "%-9s %9zu %12.0f ", result->name, result->plan.rows, sent);
-        if (result->is_empty) {
-            (void)fprintf(out, " %11s", "");
-            put_calls(out, &f[READ_SIZED]);
-            (void)fprintf(out, " %11s  %6d\n", "", origin_calls(result));
-            continue;
-        }
-        for (size_t w = 0; w < READ_WAYS; w++) {
-            put_calls(out, &f[w]);
-        }
-        const int calls = origin_calls(result);
-        (void)(calls < 0 ? fprintf(out, "  %6s", "–") : fprintf(out, "  %6d", calls));
-        (void)fprintf(out, " %14.3f %7.3f\n", bytes_per_sent(&f[READ_SIZED], sent),
-                      bytes_per_sent(&f[READ_GROWN], sent));
+        put_heap_line(out, &report->results[r]);
     }
     (void)fputs(
         "\n\"origin\" is what the program that weir comes from reported for these reads. Its"
@@ -235,11 +261,10 @@ static void put_targets(FILE *out, const struct read_report *report)
 
 void read_report_text(FILE *out, const struct read_report *report)
 {
-    (void)fprintf(out,
-                  "weir-bench: reads from a SQLite file of %zu messages; stream of %zu, category"
-                  " of %zu\n",
-                  report->options->messages, find(report, "stream", 10)->available,
-                  find(report, "category", 10)->available);
+    (void)fprintf(
+        out, "weir-bench: reads on %.*s of %zu messages; stream of %zu, category of %zu\n",
+        (int)strcspn(report->options->url, ":"), report->options->url, report->options->messages,
+        find(report, "stream", 10)->available, find(report, "category", 10)->available);
     put_machine(out);
     (void)fputs(
         "\nfloor: stepping the rows and looking at their columns. sized: what weir does, an"
@@ -271,6 +296,7 @@ static json_t *figures_json(const struct read_figures *figures, const struct rea
         (void)json_object_set_new(json, "heap_calls", json_real(figures->heap_calls));
         (void)json_object_set_new(json, "heap_calls_max", json_real(figures->heap_calls_max));
         (void)json_object_set_new(json, "heap_bytes", json_real(figures->heap_bytes));
+        (void)json_object_set_new(json, "driver_heap_calls", json_real(figures->driver_calls));
     }
     (void)json_object_set_new(json, "reply_bytes", json_real(figures->sent_bytes));
     return json;
@@ -284,11 +310,11 @@ static json_t *result_json(const struct read_result *result, const struct read_r
         json_pack("{s:s, s:I, s:I}", "read", result->name, "batch", (json_int_t)result->plan.batch,
                   "messages", (json_int_t)result->plan.rows);
     for (size_t w = 0; w < READ_WAYS; w++) {
-        if (!result->is_empty || w == READ_SIZED) {
+        if (f[w].is_measured) {
             (void)json_object_set_new(json, way_names[w], figures_json(&f[w], report));
         }
     }
-    if (!result->is_empty) {
+    if (f[READ_FLOOR].is_measured && f[READ_GROWN].is_measured) {
         (void)json_object_set_new(
             json, "sized_per_floor",
             estimate_json(read_ratio(&f[READ_SIZED], &f[READ_FLOOR], rounds)));

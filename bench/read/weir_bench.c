@@ -23,6 +23,7 @@ struct settings {
     size_t messages;
     size_t rounds;
     const char *directory;
+    const char *store;
     bool is_quick;
     bool is_json;
 };
@@ -32,6 +33,10 @@ static const struct argp_option options[] = {
     {"rounds", 'r', "N", 0, "Rounds; in each, every read is done in every way (default 51)", 0},
     {"directory", 'd', "DIR", 0,
      "Where to make the store, removed afterwards (default: TMPDIR, /tmp)", 0},
+    {"store", 's', "URL", 0,
+     "Another store than a SQLite file: postgresql://..., where a namespace is made for it and "
+     "deleted afterwards",
+     0},
     {"quick", 'q', NULL, 0, "Few messages and rounds: to see that it works, not to measure", 0},
     {"json", 'j', NULL, 0, "Print one JSON object instead of tables", 0},
     {0}};
@@ -58,6 +63,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'd':
         settings->directory = arg;
+        return 0;
+    case 's':
+        settings->store = arg;
         return 0;
     case 'q':
         settings->is_quick = true;
@@ -134,7 +142,7 @@ int main(int argc, char **argv)
     }
     char url[SCRATCH_PATH_MAX + sizeof "sqlite:/store"];
     (void)snprintf(url, sizeof url, "sqlite:%s/store", directory);
-    const int status = measure(&settings, url);
+    const int status = measure(&settings, settings.store == NULL ? url : settings.store);
     scratch_remove(directory);
     return status;
 }

@@ -149,7 +149,7 @@ measure_message_db() {
 # All that is measured on PostgreSQL, on one of its own; the script runs inside of with_postgres.sh.
 measure_postgres() {
     is_any postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10 postgres_read_1000 \
-        postgres_read_10_by_10 pgbench_insert_64 counted_postgres_read_10 || return 0
+        postgres_read_10_by_10 pgbench_insert_64 counted_postgres_read_10 weir-bench-postgres || return 0
     export WEIR_BENCH_BIN="$bin"
     export build results round seconds warmup only output work size
     status=0

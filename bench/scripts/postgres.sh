@@ -8,6 +8,7 @@ bin=$WEIR_BENCH_BIN
 trap 'end_measuring' EXIT
 PATH=$WEIR_TEST_PG_BIN:$PATH
 
+bench weir-bench-postgres --store "$WEIR_TEST_STORE"
 start_server "$WEIR_TEST_STORE"
 load postgres_write_1 --profile write $workers1
 load postgres_write_10 --profile write $workers10

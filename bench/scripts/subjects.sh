@@ -8,16 +8,19 @@ workers10='--workers 10'
 workers8='--workers 8'
 workers1='--workers 1'
 
-measure_reads() {
-    wanted weir-bench || return 0
+# bench NAME OPTION...: weir-bench.
+bench() {
+    name=$1
+    shift
+    wanted "$name" || return 0
     case $size in
     quick) options=--quick ;;
     *) options='--rounds 21' ;;
     esac
-    if "$bin/weir-bench" $options --json --directory "$work" >"$results/$round/weir-bench.json" 2>"$work/log"; then
-        echo "  weir-bench"
+    if "$bin/weir-bench" $options --json --directory "$work" "$@" >"$results/$round/$name.json" 2>"$work/log"; then
+        echo "  $name"
     else
-        failed weir-bench
+        failed "$name"
     fi
 }
 
@@ -174,7 +177,7 @@ measure_growth() {
 }
 
 measure_round() {
-    measure_reads
+    bench weir-bench
     measure_memory
     measure_large_reads
     measure_writes

@@ -1,0 +1,31 @@
+/* A reply made without thinking of it: an array that doubles, a malloc for each message and each of
+ * its texts, a payload that is packed into memory of its own and copied. */
+#ifndef WEIR_BENCH_READ_GROWN_H
+#define WEIR_BENCH_READ_GROWN_H
+
+#include "weir/base/status.h"
+#include "weir/rules/uuid.h"
+#include "weir/v1/message_store.pb-c.h"
+
+#include <nng/nng.h>
+
+struct grown {
+    Weir__V1__Message **messages;
+    size_t n;
+    size_t room;
+};
+
+/* A new message at the end, empty; NULL without memory. */
+Weir__V1__Message *grown_add(struct grown *grown);
+
+/* Copies; NULL or false without memory. */
+char *grown_text(const void *bytes, size_t n);
+char *grown_id(const void *bytes);
+bool grown_data(const void *bytes, size_t n, protobuf_c_boolean *is_there,
+                ProtobufCBinaryData *data);
+
+weir_status grown_pack(const struct grown *grown, nng_msg **message, struct weir_error *err);
+
+void grown_free(struct grown *grown);
+
+#endif
