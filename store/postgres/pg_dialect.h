@@ -2,7 +2,9 @@
  * and a check at start-up. The code that reads and writes is the same for all.
  *
  * In SQL texts "@." stands for the namespace's schema and "@lock@" for the number of its lock; both
- * are made here, from a digest. Nothing else is ever put into a text: values of clients are bound.
+ * are made here, from a digest. "@keys@" stands for the table that holds ids and positions; text in
+ * "@side{" and "}@" belongs to layouts where that is a table of its own, text in "@plain{" and "}@"
+ * to the others. Nothing else is ever put into a text: values of clients are bound.
  * Everything here is constant. */
 #ifndef WEIR_STORE_POSTGRES_PG_DIALECT_H
 #define WEIR_STORE_POSTGRES_PG_DIALECT_H
@@ -32,6 +34,7 @@ struct pg_layout {
     const char *name;
     int version;               // of the newest step
     const char *const *steps;  // [0] makes version 1 of an empty schema, [1] version 2 of that, …
+    bool has_side_tables;      // ids and positions are kept apart from the messages
     const char *fixed[PG_FIXED_COUNT];
 
     /* Pieces of the SELECTs of messages. */

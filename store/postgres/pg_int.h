@@ -31,7 +31,8 @@ struct pg_namespace {
 /* Fills schema, owner and lock_key from the id. */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns);
 
-/* Replaces "@." and "@lock@". The text is the caller's to free; NULL without memory. */
+/* Replaces what pg_dialect.h says of SQL texts. The text is the caller's to free; NULL without
+ * memory. */
 char *weir_pg_expand(const struct pg_namespace *ns, const char *text);
 
 /* ---- the pool of connections (pg_pool.c) ---- */
@@ -117,6 +118,7 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
 
 extern const char weir_pg_sql_registry_001[];
 extern const char weir_pg_sql_rows_001[];
+extern const char weir_pg_sql_functions_002[];
 
 /* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
 weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);

@@ -32,29 +32,55 @@ void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
     ns->lock_key = (int64_t)key;
 }
 
+enum { LOCK_BYTES = 32 };  // of a number and its type
+
 static size_t replaced_size(const struct pg_namespace *ns, const char *text)
 {
     size_t n = strlen(text) + 1;
     for (const char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@')) {
-        n += sizeof ns->schema + 24;
+        n += sizeof ns->schema + LOCK_BYTES;
     }
     return n;
 }
 
+/* The mark that the text begins with becomes `out`; its length, 0 where there is none. */
+static size_t replace_mark(const struct pg_namespace *ns, const char *text, char *out)
+{
+    const bool has_side = ns->layout->has_side_tables;
+    *out = '\0';
+    if (strncmp(text, "@.", 2) == 0) {
+        (void)snprintf(out, sizeof ns->schema + LOCK_BYTES, "%s.", ns->schema);
+        return 2;
+    }
+    if (strncmp(text, "@keys@", 6) == 0) {
+        (void)snprintf(out, sizeof ns->schema + LOCK_BYTES, "%s.%s", ns->schema,
+                       has_side ? "keys" : "stored");
+        return 6;
+    }
+    if (strncmp(text, "@lock@", 6) == 0) {
+        (void)snprintf(out, LOCK_BYTES, "(%" PRId64 ")::int8", ns->lock_key);
+        return 6;
+    }
+    const bool is_side = strncmp(text, "@side{", 6) == 0;
+    const bool is_plain = strncmp(text, "@plain{", 7) == 0;
+    if (is_side || is_plain) {
+        const size_t mark = is_side ? 6 : 7;
+        return is_side == has_side ? mark : (size_t)(strstr(text, "}@") + 2 - text);
+    }
+    return strncmp(text, "}@", 2) == 0 ? 2 : 0;
+}
+
 char *weir_pg_expand(const struct pg_namespace *ns, const char *text)
 {
-    const size_t size = replaced_size(ns, text);
-    char *out = malloc(size);
+    char *out = malloc(replaced_size(ns, text));
     size_t n = 0;
     while (out != NULL && *text != '\0') {
-        if (strncmp(text, "@.", 2) == 0) {
-            n += (size_t)snprintf(out + n, size - n, "%s.", ns->schema);
-            text += 2;
-        } else if (strncmp(text, "@lock@", 6) == 0) {
-            n += (size_t)snprintf(out + n, size - n, "(%" PRId64 ")::int8", ns->lock_key);
-            text += 6;
-        } else {
+        const size_t mark = *text == '@' || *text == '}' ? replace_mark(ns, text, out + n) : 0;
+        if (mark == 0) {
             out[n++] = *text++;
+        } else {
+            text += mark;
+            n += strlen(out + n);
         }
     }
     if (out != NULL) {
