@@ -17,6 +17,7 @@ struct scheme {
 static const struct scheme schemes[] = {
     {"sqlite:", &weir_sqlite_ops},
     {"postgresql://", &weir_postgres_ops},
+    {"timescaledb://", &weir_timescale_ops},
 };
 
 static const struct weir_store_ops *find_backend(const char *url, struct weir_error *err)
@@ -28,7 +29,7 @@ static const struct weir_store_ops *find_backend(const char *url, struct weir_er
     }
     (void)weir_fail_field(err, "store",
                           "no store of this program has such a URL; known: sqlite:DIR, "
-                          "sqlite::memory:, postgresql://…");
+                          "sqlite::memory:, postgresql://…, timescaledb://…");
     return NULL;
 }
 

@@ -105,5 +105,6 @@ weir_status weir_store_open_on(const struct weir_store_ops *ops,
 /* The backends of this build, each defined in its own folder. */
 extern const struct weir_store_ops weir_sqlite_ops;
 extern const struct weir_store_ops weir_postgres_ops;
+extern const struct weir_store_ops weir_timescale_ops;
 
 #endif

@@ -23,7 +23,10 @@ static const char settings[] =
     "SET plan_cache_mode = force_generic_plan;"
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"
     "SET jit = off; SET max_parallel_workers_per_gather = 0;"
-    "SET search_path = pg_catalog;"
+    "SELECT set_config('search_path', concat_ws(', ', 'pg_catalog',"
+    "  (SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension AS e"
+    "   JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace"
+    "   WHERE e.extname = 'timescaledb')), false);"
     "SET default_transaction_isolation = 'read committed';"
     "SET statement_timeout = '60s'; SET lock_timeout = '5s';"
     "SET idle_in_transaction_session_timeout = '10s'";

@@ -1,8 +1,9 @@
 /* What differs between the databases that this backend serves, as data: schema files, SQL texts,
  * and a check at start-up. The code that reads and writes is the same for all.
  *
- * In SQL texts "@." stands for the namespace's schema and "@lock@" for the number of its lock; both
- * are made here, from a digest. "@keys@" stands for the table that holds ids and positions; text in
+ * In SQL texts "@." stands for the namespace's schema, "@name@" for its name and "@lock@" for the
+ * number of its lock; all are made here, from a digest. "@keys@" stands for the table that holds
+ * ids and positions; text in
  * "@side{" and "}@" belongs to layouts where that is a table of its own, text in "@plain{" and "}@"
  * to the others. Nothing else is ever put into a text: values of clients are bound.
  * Everything here is constant. */
@@ -10,8 +11,6 @@
 #define WEIR_STORE_POSTGRES_PG_DIALECT_H
 
 #include "store/store_backend.h"
-
-struct pg_conn;
 
 /* The statements whose texts do not depend on a query. */
 enum pg_fixed {
@@ -25,6 +24,9 @@ enum pg_fixed {
     PG_FIXED_TOTALS,        // messages, streams, time of the newest message
     PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, with prefix $4: name, version, time
     PG_FIXED_LIST_CATEGORIES,  // name, streams, messages
+    PG_FIXED_LIST_CHUNKS,      // NULL where there are none, as the two that follow
+    PG_FIXED_COMPRESS_CHUNKS,
+    PG_FIXED_DROP_CHUNKS,
     PG_FIXED_COUNT
 };
 
@@ -41,6 +43,7 @@ struct pg_layout {
     const char *columns;        // global_position … metadata, in the order of enum pg_column
     const char *headers;        // the same without data and metadata
     const char *table;          // what they are columns of
+    const char *keys;           // the same, for a stream's version
     const char *category;       // the expression that the index by category is made of
     const char *correlation;    // the category of the correlation stream
     const char *cardinal_hash;  // hash_64 of the cardinal id
@@ -54,9 +57,31 @@ struct pg_dialect {
     /* The layouts it knows; the first is that of new namespaces. */
     const struct pg_layout *const *layouts;
     size_t layouts_n;
-    /* Refuses, before anything is changed, a database that lacks what the dialect needs. */
-    weir_status (*check)(struct pg_conn *conn, struct weir_error *err);
+    const char *extension;  // that the database must have; NULL if none
 };
+
+/* What layouts have in common. */
+#define WEIR_PG_FIXED_FUNCTIONS                                                                \
+    [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
+                        " $12, $13, $14, $15)",                                                \
+    [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
+                        " $12)",                                                               \
+    [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",                                            \
+    [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters",                         \
+    [PG_FIXED_HEAD] = "SELECT head FROM @.counters",                                           \
+    [PG_FIXED_LIST_CATEGORIES] =                                                               \
+        "SELECT name, stream_count, message_count FROM @.categories ORDER BY name"
+#define WEIR_PG_COLUMNS \
+    "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data, m.metadata"
+#define WEIR_PG_HEADERS                                                                       \
+    "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, NULL::text AS data," \
+    " NULL::text AS metadata"
+#define WEIR_PG_SIZE                                          \
+    "octet_length(p.type) + octet_length(p.stream_name) + 72" \
+    " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)"
+
+/* The functions that write, for a layout's steps. */
+extern const char weir_pg_sql_functions_002[];
 
 /* Namespaces as one table with its indexes. */
 extern const struct pg_layout weir_pg_rows_layout;

@@ -118,7 +118,9 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
 
 extern const char weir_pg_sql_registry_001[];
 extern const char weir_pg_sql_rows_001[];
-extern const char weir_pg_sql_functions_002[];
+
+/* Refuses a database that lacks the extension of the dialect. PRECONDITION. */
+weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err);
 
 /* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
 weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);

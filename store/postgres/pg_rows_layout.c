@@ -27,34 +27,24 @@ const struct pg_layout weir_pg_rows_layout = {
     .steps = steps,
     .fixed =
         {
-            [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-                                " $11, $12, $13, $14, $15)",
-            [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-                                " $11, $12)",
-            [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",
-            [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters",
+            WEIR_PG_FIXED_FUNCTIONS,
             [PG_FIXED_BY_IDS] =
                 "SELECT m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data,"
                 " m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",
             [PG_FIXED_VERSION] = "SELECT m.position FROM @.stored AS m WHERE m.stream_name = $1"
                                  " ORDER BY m.position DESC LIMIT 1",
-            [PG_FIXED_HEAD] = "SELECT head FROM @.counters",
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT m.time FROM @.stored AS m"
                 " ORDER BY m.global_position DESC LIMIT 1) FROM @.counters AS c",
             [PG_FIXED_LIST_STREAMS] = list_streams,
-            [PG_FIXED_LIST_CATEGORIES] =
-                "SELECT name, stream_count, message_count FROM @.categories ORDER BY name",
         },
-    .columns = "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data,"
-               " m.metadata",
-    .headers = "m.global_position, m.position, m.time, m.id, m.stream_name, m.type,"
-               " NULL::text AS data, NULL::text AS metadata",
+    .columns = WEIR_PG_COLUMNS,
+    .headers = WEIR_PG_HEADERS,
     .table = "@.stored AS m",
+    .keys = "@.stored AS m",
     .category = "split_part(m.stream_name, '-', 1)",
     .correlation = "m.correlation",
     .cardinal_hash = "m.cardinal_hash",
-    .size = "octet_length(p.type) + octet_length(p.stream_name) + 72"
-            " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)",
+    .size = WEIR_PG_SIZE,
     .counters = "@.counters",
 };

@@ -16,6 +16,30 @@ enum { REGISTRY_VERSION = 1 };
 
 static const char *const registry_steps[] = {weir_pg_sql_registry_001};
 
+/* ---- the extension ---- */
+
+weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err)
+{
+    const char *extension = conn->backend->dialect->extension;
+    if (extension == NULL) {
+        return WEIR_OK;
+    }
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, weir_slice_of(extension));
+    PGresult *result = NULL;
+    weir_status status =
+        weir_pg_query(conn, "SELECT 1 FROM pg_extension WHERE extname = $1", &params, &result, err);
+    if (status == WEIR_OK && PQntuples(result) == 0) {
+        status = weir_fail(err, WEIR_PRECONDITION,
+                           "the database has no extension %s: CREATE EXTENSION %s, or give the "
+                           "store's URL as postgresql://…",
+                           extension, extension);
+    }
+    PQclear(result);
+    return status;
+}
+
 /* ---- the registry ---- */
 
 static weir_status read_number(struct pg_conn *conn, const char *text, int32_t *number,

@@ -45,7 +45,7 @@ static void add_head(struct text *text, const struct pg_layout *layout,
         add(text, "c.head");
     } else if (shape->has_types || shape->is_from_global) {
         add(text, "coalesce((SELECT m.position FROM ");
-        add(text, layout->table);
+        add(text, layout->keys);
         add(text, " WHERE m.stream_name = $1::text ORDER BY m.position DESC LIMIT 1), -1)");
     } else {
         add(text, "NULL::int8");  // the messages alone tell

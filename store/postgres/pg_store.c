@@ -52,6 +52,10 @@ static size_t replace_mark(const struct pg_namespace *ns, const char *text, char
         (void)snprintf(out, sizeof ns->schema + LOCK_BYTES, "%s.", ns->schema);
         return 2;
     }
+    if (strncmp(text, "@name@", 6) == 0) {
+        (void)snprintf(out, sizeof ns->schema, "%s", ns->schema);
+        return 6;
+    }
     if (strncmp(text, "@keys@", 6) == 0) {
         (void)snprintf(out, sizeof ns->schema + LOCK_BYTES, "%s.%s", ns->schema,
                        has_side ? "keys" : "stored");
@@ -169,7 +173,7 @@ static weir_status start(struct pg_backend *backend, struct weir_error *err)
     weir_status status = weir_pg_conn_open(backend, INT64_MAX, &conn, err);
     if (status == WEIR_OK) {
         weir_pg_conn_limit(conn, INT64_MAX);
-        status = backend->dialect->check(conn, err);
+        status = weir_pg_check_extension(conn, err);
     }
     if (status == WEIR_OK) {
         status = weir_pg_registry_prepare(conn, err);
@@ -230,13 +234,6 @@ weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct 
 
 /* ---- PostgreSQL itself ---- */
 
-static weir_status check_nothing(struct pg_conn *conn, struct weir_error *err)
-{
-    (void)conn;
-    (void)err;
-    return WEIR_OK;
-}
-
 static const struct pg_layout *const layouts[] = {&weir_pg_rows_layout};
 
 static const struct pg_dialect dialect = {
@@ -244,7 +241,6 @@ static const struct pg_dialect dialect = {
     .scheme = "postgresql://",
     .layouts = layouts,
     .layouts_n = WEIR_COUNTOF(layouts),
-    .check = check_nothing,
 };
 
 static weir_status open_postgres(const struct weir_store_options *options,

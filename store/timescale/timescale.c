@@ -1,0 +1,88 @@
+/* TimescaleDB: a dialect of the PostgreSQL backend. Messages are a hypertable; ids, positions and
+ * versions, which must be unique or must survive retention, are kept in tables beside it. */
+#include "store/timescale/timescale.h"
+
+#include "store/postgres/pg_dialect.h"
+
+static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002};
+
+static const char list_streams[] =
+    "WITH RECURSIVE walk (name, seen) AS ("
+    " (SELECT k.stream_name, 1 FROM @.keys AS k"
+    "  WHERE k.stream_name >= $1 AND k.stream_name > $2"
+    "  ORDER BY k.stream_name, k.position LIMIT 1)"
+    " UNION ALL"
+    " SELECT n.stream_name, w.seen + 1 FROM walk AS w,"
+    "  LATERAL (SELECT k.stream_name FROM @.keys AS k WHERE k.stream_name > w.name"
+    "           ORDER BY k.stream_name, k.position LIMIT 1) AS n"
+    " WHERE w.seen < $3::int8"
+    "  AND substring(convert_to(n.stream_name, 'UTF8') FOR octet_length($4::bytea)) = $4)"
+    " SELECT w.name, l.position, l.time FROM walk AS w,"
+    "  LATERAL (SELECT k.position, k.time FROM @.keys AS k WHERE k.stream_name = w.name"
+    "           ORDER BY k.position DESC LIMIT 1) AS l"
+    " WHERE substring(convert_to(w.name, 'UTF8') FOR octet_length($4)) = $4";
+
+static const struct pg_layout hypertable = {
+    .name = "hypertable",
+    .version = WEIR_COUNTOF(steps),
+    .steps = steps,
+    .has_side_tables = true,
+    .fixed =
+        {
+            WEIR_PG_FIXED_FUNCTIONS,
+            [PG_FIXED_BY_IDS] =
+                "SELECT m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data,"
+                " m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN @.keys AS k ON k.id = i.id"
+                " JOIN @.stored AS m ON m.time = k.time AND m.global_position = k.global_position",
+            [PG_FIXED_VERSION] =
+                "SELECT max(v.version) FROM (SELECT d.version FROM @.dropped AS d WHERE d.name = $1"
+                " UNION ALL (SELECT k.position FROM @.keys AS k WHERE k.stream_name = $1"
+                " ORDER BY k.position DESC LIMIT 1)) AS v (version) HAVING count(*) > 0",
+            [PG_FIXED_TOTALS] =
+                "SELECT c.message_count, c.stream_count, (SELECT k.time FROM @.keys AS k"
+                " ORDER BY k.global_position DESC LIMIT 1) FROM @.counters AS c",
+            [PG_FIXED_LIST_STREAMS] = list_streams,
+            [PG_FIXED_LIST_CHUNKS] = "SELECT * FROM @.list_chunks()",
+            [PG_FIXED_COMPRESS_CHUNKS] = "SELECT * FROM @.compress_chunks($1, $2)",
+            [PG_FIXED_DROP_CHUNKS] = "SELECT * FROM @.drop_chunks($1, $2)",
+        },
+    .columns = WEIR_PG_COLUMNS,
+    .headers = WEIR_PG_HEADERS,
+    .table = "@.stored AS m",
+    .keys = "@.keys AS m",
+    .category = "split_part(m.stream_name, '-', 1)",
+    .correlation = "m.correlation",
+    .cardinal_hash = "m.cardinal_hash",
+    .size = WEIR_PG_SIZE,
+    .counters = "@.counters",
+};
+
+static const struct pg_layout *const layouts[] = {&hypertable, &weir_pg_rows_layout};
+
+static const struct pg_dialect dialect = {
+    .name = "timescaledb",
+    .scheme = "timescaledb://",
+    .layouts = layouts,
+    .layouts_n = WEIR_COUNTOF(layouts),
+    .extension = "timescaledb",
+};
+
+static weir_status open_timescale(const struct weir_store_options *options,
+                                  struct weir_backend **base, struct weir_error *err)
+{
+    return weir_pg_open(&dialect, &weir_timescale_ops, options, base, err);
+}
+
+const struct weir_store_ops weir_timescale_ops = {
+    .name = "timescaledb",
+    .open = open_timescale,
+    .close = weir_pg_close,
+    .schema_version = weir_pg_schema_version,
+    .ping = weir_pg_ping,
+    .namespace_create = weir_pg_namespace_create,
+    .namespace_find = weir_pg_namespace_find,
+    .namespace_set_token = weir_pg_namespace_set_token,
+    .namespace_list = weir_pg_namespace_list,
+    .namespace_delete = weir_pg_namespace_delete,
+    .session_open = weir_pg_session_open,
+};

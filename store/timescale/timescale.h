@@ -1,0 +1,7 @@
+/* The texts of the numbered files, embedded by the build. */
+#ifndef WEIR_STORE_TIMESCALE_TIMESCALE_H
+#define WEIR_STORE_TIMESCALE_TIMESCALE_H
+
+extern const char weir_timescale_sql_hypertable_001[];
+
+#endif
