@@ -5,6 +5,7 @@
 With a script the events are made of the repository's own history. weir and weir-server are found through WEIR_PROGRAM
 and WEIR_SERVER_PROGRAM. Every record must come back equal as JSON, numbers and times exactly, in its place.
 """
+import atexit
 import decimal
 import gzip
 import json
@@ -68,6 +69,7 @@ def main():
         categories.setdefault(record["stream"].partition("-")[0], []).append(record)
     with tempfile.TemporaryDirectory() as directory:
         weir = Weir(directory)
+        atexit.register(weir.server.kill)  # not left behind where a check fails
         form = ["--eventodb"] if is_eventodb else []
         weir.run("import", *form, input=dump)
         again = json.loads(weir.run("-o", "json", "import", *form, input=dump).splitlines()[-1])
