@@ -28,6 +28,10 @@ WEIR_HANDLER(weir_handle_clear_namespace, Weir__V1__ClearNamespaceRequest);
 WEIR_HANDLER(weir_handle_list_streams, Weir__V1__ListStreamsRequest);
 WEIR_HANDLER(weir_handle_list_categories, Weir__V1__ListCategoriesRequest);
 
+WEIR_HANDLER(weir_handle_list_chunks, Weir__V1__ListChunksRequest);
+WEIR_HANDLER(weir_handle_compress_chunks, Weir__V1__CompressChunksRequest);
+WEIR_HANDLER(weir_handle_drop_chunks, Weir__V1__DropChunksRequest);
+
 WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest);
 WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest);
 WEIR_HANDLER(weir_handle_get_stats, Weir__V1__GetStatsRequest);

@@ -226,3 +226,27 @@ weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
     }
     return give_back(ns, session, session->ops->list_categories(session, arena, infos, n, err));
 }
+
+weir_status weir_chunks_unsupported(struct weir_session *session,
+                                    const struct weir_chunk_query *query, struct weir_arena *arena,
+                                    struct weir_chunk **chunks, size_t *n, struct weir_error *err)
+{
+    (void)session;
+    (void)query;
+    (void)arena;
+    (void)chunks;
+    (void)n;
+    return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
+                     "the namespace is not kept in chunks: that is for TimescaleDB");
+}
+
+weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
+                        struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                        struct weir_error *err)
+{
+    struct weir_session *session = NULL;
+    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->chunks(session, query, arena, chunks, n, err));
+}

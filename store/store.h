@@ -318,4 +318,34 @@ weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
                                  struct weir_arena *arena, struct weir_category_info **infos,
                                  size_t *n, struct weir_error *err);
 
+/* ---- chunks
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* A piece, by time, of a namespace that is kept in such pieces (TimescaleDB). */
+struct weir_chunk {
+    struct weir_slice name;
+    /* Of a listing only. */
+    int64_t range_start_us;  // inclusive
+    int64_t range_end_us;    // exclusive
+    bool is_compressed;
+    int64_t size_bytes;
+    int64_t row_count;
+};
+
+enum weir_chunk_action { WEIR_CHUNKS_LIST, WEIR_CHUNKS_COMPRESS, WEIR_CHUNKS_DROP };
+
+struct weir_chunk_query {
+    enum weir_chunk_action action;
+    int64_t before_us;  // act on those that end before it; listing: not looked at
+    int64_t deadline_us;
+};
+
+/* Lists the chunks, or compresses those that are not yet, or drops them with their messages (streams
+ * keep their versions, ids are forgotten). Gives the chunks that were listed, compressed or
+ * dropped, oldest first. FEATURE_UNSUPPORTED where there is no such thing. */
+weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
+                        struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                        struct weir_error *err);
+
 #endif

@@ -75,6 +75,9 @@ struct weir_session_ops {
     weir_status (*list_categories)(struct weir_session *session, struct weir_arena *arena,
                                    struct weir_category_info **infos, size_t *n,
                                    struct weir_error *err);
+    weir_status (*chunks)(struct weir_session *session, const struct weir_chunk_query *query,
+                          struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                          struct weir_error *err);
 };
 
 /* First member of every backend's own structs. */
@@ -101,6 +104,11 @@ struct weir_session {
 weir_status weir_store_open_on(const struct weir_store_ops *ops,
                                const struct weir_store_options *options, struct weir_store **store,
                                struct weir_error *err);
+
+/* `chunks` of the backends that have none: FEATURE_UNSUPPORTED. */
+weir_status weir_chunks_unsupported(struct weir_session *session,
+                                    const struct weir_chunk_query *query, struct weir_arena *arena,
+                                    struct weir_chunk **chunks, size_t *n, struct weir_error *err);
 
 /* The backends of this build, each defined in its own folder. */
 extern const struct weir_store_ops weir_sqlite_ops;

@@ -234,6 +234,10 @@ weir_status weir_pg_list_categories(struct weir_session *base, struct weir_arena
                                     struct weir_category_info **infos, size_t *n,
                                     struct weir_error *err);
 
+weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_query *query,
+                           struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                           struct weir_error *err);
+
 /* ---- writing (pg_commit.c) ---- */
 
 void weir_pg_commit(struct weir_session *base, struct weir_write *group);

@@ -117,6 +117,7 @@ static const struct weir_session_ops session_ops = {
     .totals = weir_pg_totals,
     .list_streams = weir_pg_list_streams,
     .list_categories = weir_pg_list_categories,
+    .chunks = weir_pg_chunks,
 };
 
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,

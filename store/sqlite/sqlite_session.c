@@ -175,6 +175,7 @@ static const struct weir_session_ops session_ops = {
     .totals = weir_sqlite_totals,
     .list_streams = weir_sqlite_list_streams,
     .list_categories = weir_sqlite_list_categories,
+    .chunks = weir_chunks_unsupported,
 };
 
 /* A namespace that is not listed any more may still have its file: the end of its deletion has

@@ -188,6 +188,7 @@ static const struct weir_session_ops session_ops = {
     .totals = session_totals,
     .list_streams = session_list_streams,
     .list_categories = session_list_categories,
+    .chunks = weir_chunks_unsupported,
 };
 
 /* ---- the backend ---- */

@@ -1,0 +1,176 @@
+#include "server/handlers.h"
+
+#include "server/auth.h"
+#include "server/server.h"
+#include "weir/rules/time_text.h"
+
+/* The namespace that the admin names. */
+static weir_status enter(struct weir_call *call, struct weir_slice *id, struct weir_error *err)
+{
+    *id = weir_request_frame_metadata(&call->frame, "namespace");
+    if (id->p == NULL) {
+        return weir_fail_field(err, "metadata[\"namespace\"]",
+                               "an admin names the namespace to act on here");
+    }
+    const weir_status st = weir_namespace_check(*id, "metadata[\"namespace\"]", err);
+    return st == WEIR_OK ? weir_auth_enter(call, *id, err) : st;
+}
+
+/* ---- durations ---- */
+
+/* Microseconds of a unit; 0 for what is none. */
+static int64_t unit_us(char unit)
+{
+    static const struct {
+        char name;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+    for (size_t u = 0; u < WEIR_COUNTOF(units); u++) {
+        if (units[u].name == unit) {
+            return units[u].seconds * 1000000;
+        }
+    }
+    return 0;
+}
+
+/* "90d": digits and a unit, within what a time can lie back. */
+static bool parse_duration(const char *text, int64_t *duration_us)
+{
+    const int64_t most = INT64_C(10000) * 366 * 86400 * 1000000;
+    int64_t number = 0;
+    size_t digits = 0;
+    for (; text[digits] >= '0' && text[digits] <= '9'; digits++) {
+        number = number * 10 + (text[digits] - '0');
+        if (number > most / 1000000) {
+            return false;
+        }
+    }
+    const int64_t unit = digits == 0 || text[digits] == '\0' ? 0 : unit_us(text[digits]);
+    if (unit == 0 || text[digits + 1] != '\0' || number > most / unit) {
+        return false;
+    }
+    *duration_us = number * unit;
+    return true;
+}
+
+static weir_status check_older_than(const char *text, int64_t *before_us, struct weir_error *err)
+{
+    int64_t duration_us = 0;
+    if (text == NULL) {
+        return weir_fail_field(err, "older_than", "required");
+    }
+    if (!parse_duration(text, &duration_us)) {
+        return weir_fail_field(err, "older_than",
+                               "not a duration: a number and one of s, m, h, d, w, as in 90d");
+    }
+    *before_us = weir_now_us() - duration_us;
+    return WEIR_OK;
+}
+
+/* ---- the methods ---- */
+
+static weir_status ask(struct weir_call *call, struct weir_chunk_query query,
+                       struct weir_chunk **chunks, size_t *n, struct weir_error *err)
+{
+    query.deadline_us = call->deadline_us;
+    return weir_chunks(weir_tenant_ns(call->tenant), &query, &call->arena, chunks, n, err);
+}
+
+static weir_status fill_chunk(struct weir_call *call, const struct weir_chunk *from,
+                              Weir__V1__ChunkInfo *to, struct weir_error *err)
+{
+    weir__v1__chunk_info__init(to);
+    to->name = weir_call_text(call, from->name);
+    to->has_range_start_us = true;
+    to->range_start_us = from->range_start_us;
+    to->has_range_end_us = true;
+    to->range_end_us = from->range_end_us;
+    to->has_compressed = true;
+    to->compressed = from->is_compressed;
+    to->has_size_bytes = true;
+    to->size_bytes = from->size_bytes;
+    to->has_row_count = true;
+    to->row_count = from->row_count;
+    return to->name == NULL ? weir_call_is_too_large(call, err) : WEIR_OK;
+}
+
+WEIR_HANDLER(weir_handle_list_chunks, Weir__V1__ListChunksRequest)
+{
+    (void)request;
+    struct weir_slice id;
+    struct weir_chunk *chunks = NULL;
+    size_t n = 0;
+    weir_status st = enter(call, &id, err);
+    if (st == WEIR_OK) {
+        const struct weir_chunk_query query = {.action = WEIR_CHUNKS_LIST};
+        st = ask(call, query, &chunks, &n, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    Weir__V1__ListChunksResponse response = WEIR__V1__LIST_CHUNKS_RESPONSE__INIT;
+    Weir__V1__ChunkInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
+    response.chunks = weir_arena_array(&call->arena, n, sizeof *response.chunks);
+    if (infos == NULL || response.chunks == NULL) {
+        return weir_call_is_too_large(call, err);
+    }
+    for (size_t c = 0; st == WEIR_OK && c < n; c++) {
+        st = fill_chunk(call, &chunks[c], &infos[c], err);
+        response.chunks[c] = &infos[c];
+    }
+    response.n_chunks = n;
+    return st == WEIR_OK ? weir_call_reply(call, &response.base, err) : st;
+}
+
+/* Compresses or drops, and makes the list of names. */
+static weir_status change(struct weir_call *call, const struct weir_chunk_query *query,
+                          char ***names, size_t *n, struct weir_error *err)
+{
+    struct weir_chunk *chunks = NULL;
+    const weir_status st = ask(call, *query, &chunks, n, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    *names = weir_arena_array(&call->arena, *n, sizeof **names);
+    for (size_t c = 0; *names != NULL && c < *n; c++) {
+        (*names)[c] = weir_call_text(call, chunks[c].name);
+        if ((*names)[c] == NULL) {
+            *names = NULL;
+        }
+    }
+    return *names == NULL ? weir_call_is_too_large(call, err) : WEIR_OK;
+}
+
+WEIR_HANDLER(weir_handle_compress_chunks, Weir__V1__CompressChunksRequest)
+{
+    struct weir_slice id;
+    struct weir_chunk_query query = {.action = WEIR_CHUNKS_COMPRESS};
+    Weir__V1__CompressChunksResponse response = WEIR__V1__COMPRESS_CHUNKS_RESPONSE__INIT;
+    weir_status st = check_older_than(request->older_than, &query.before_us, err);
+    if (st == WEIR_OK) {
+        st = enter(call, &id, err);
+    }
+    if (st == WEIR_OK) {
+        st = change(call, &query, &response.names, &response.n_names, err);
+    }
+    return st == WEIR_OK ? weir_call_reply(call, &response.base, err) : st;
+}
+
+WEIR_HANDLER(weir_handle_drop_chunks, Weir__V1__DropChunksRequest)
+{
+    struct weir_slice id;
+    struct weir_chunk_query query = {.action = WEIR_CHUNKS_DROP};
+    Weir__V1__DropChunksResponse response = WEIR__V1__DROP_CHUNKS_RESPONSE__INIT;
+    weir_status st = check_older_than(request->older_than, &query.before_us, err);
+    if (st == WEIR_OK) {
+        st = enter(call, &id, err);
+    }
+    if (st == WEIR_OK && !weir_slice_equal(weir_slice_of(request->confirm), id)) {
+        st = weir_fail(err, WEIR_PRECONDITION,
+                       "`confirm` is not the id of the namespace whose chunks are to be dropped");
+    }
+    if (st == WEIR_OK) {
+        st = change(call, &query, &response.names, &response.n_names, err);
+    }
+    return st == WEIR_OK ? weir_call_reply(call, &response.base, err) : st;
+}

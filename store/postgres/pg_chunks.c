@@ -1,0 +1,98 @@
+/* Chunks: the pieces, by time, of a namespace whose layout has them. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+/* What list_chunks gives; the other two give names alone. */
+enum { CHUNK_NAME, CHUNK_START, CHUNK_END, CHUNK_COMPRESSED, CHUNK_BYTES, CHUNK_ROWS };
+
+struct chunk_work {
+    struct pg_session *session;
+    const struct weir_chunk_query *query;
+    PGresult *result;
+};
+
+static enum pg_fixed statement_of(enum weir_chunk_action action)
+{
+    switch (action) {
+    case WEIR_CHUNKS_LIST:
+        break;
+    case WEIR_CHUNKS_COMPRESS:
+        return PG_FIXED_COMPRESS_CHUNKS;
+    case WEIR_CHUNKS_DROP:
+        return PG_FIXED_DROP_CHUNKS;
+    }
+    return PG_FIXED_LIST_CHUNKS;
+}
+
+/* Repeating it is safe: what has been compressed or dropped is left out then. */
+static weir_status work(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct chunk_work *chunks = context;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    if (chunks->query->action != WEIR_CHUNKS_LIST) {
+        weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
+        weir_pg_param_int8(&params, weir_pg_time_to_binary(chunks->query->before_us));
+    }
+    const weir_status status = weir_pg_fixed(
+        chunks->session, conn, statement_of(chunks->query->action), &params, &chunks->result, err);
+    /* Functions that the licence of this edition does not cover. */
+    if (status != WEIR_OK && strcmp(conn->sqlstate, "0A000") == 0) {
+        return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
+                         "this edition of TimescaleDB does not offer that");
+    }
+    return status;
+}
+
+static weir_status copy_chunk(const PGresult *result, int row, bool is_listing,
+                              struct weir_arena *arena, struct weir_chunk *chunk,
+                              struct weir_error *err)
+{
+    const struct weir_slice name = weir_pg_slice(result, row, CHUNK_NAME);
+    bool is_good = name.p != NULL;
+    if (is_listing) {
+        const struct weir_slice compressed = weir_pg_slice(result, row, CHUNK_COMPRESSED);
+        chunk->is_compressed = compressed.n == 1 && compressed.p[0] != 0;
+        is_good = is_good && weir_pg_time(result, row, CHUNK_START, &chunk->range_start_us) &&
+                  weir_pg_time(result, row, CHUNK_END, &chunk->range_end_us) &&
+                  weir_pg_int8(result, row, CHUNK_BYTES, &chunk->size_bytes) &&
+                  weir_pg_int8(result, row, CHUNK_ROWS, &chunk->row_count);
+    }
+    if (!is_good) {
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of chunks is damaged");
+    }
+    return weir_arena_copy(arena, name, &chunk->name) ? WEIR_OK
+                                                      : weir_pg_fail_arena(arena, name.n + 1, err);
+}
+
+static weir_status copy_chunks(const struct chunk_work *chunks, struct weir_arena *arena,
+                               struct weir_chunk *to, size_t n, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t c = 0; status == WEIR_OK && c < n; c++) {
+        status = copy_chunk(chunks->result, (int)c, chunks->query->action == WEIR_CHUNKS_LIST,
+                            arena, &to[c], err);
+    }
+    return status;
+}
+
+weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_query *query,
+                           struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                           struct weir_error *err)
+{
+    struct chunk_work context = {.session = (struct pg_session *)base, .query = query};
+    if (context.session->ns.layout->fixed[PG_FIXED_LIST_CHUNKS] == NULL) {
+        return weir_chunks_unsupported(base, query, arena, chunks, n, err);
+    }
+    const struct pg_work pg_work = {work, &context};
+    weir_status status = weir_pg_session_run(context.session, &pg_work, err);
+    if (status == WEIR_OK) {
+        *n = (size_t)PQntuples(context.result);
+        *chunks = weir_arena_array(arena, *n, sizeof **chunks);
+        status = *chunks == NULL ? weir_pg_fail_arena(arena, *n * sizeof **chunks, err)
+                                 : copy_chunks(&context, arena, *chunks, *n, err);
+    }
+    PQclear(context.result);
+    return status;
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# Runs a command with a TimescaleDB of its own: sh with_timescale.sh COMMAND...
+#
+# It is the real extension, compiled to WebAssembly together with PostgreSQL (tests/timescale/serve.mjs), in memory, and
+# takes one connection at a time. The command gets WEIR_TEST_STORE, and WEIR_STORE_CONNECTIONS=1. Where
+# WEIR_TEST_TIMESCALE names a native TimescaleDB ("timescaledb://..."), that is used instead, with as many connections as
+# the command likes. Exit 77 where neither can be had.
+#
+# The package is installed once, under WEIR_TEST_CACHE (default: the user's cache directory), by its lock file.
+set -eu
+[ $# -gt 0 ] || {
+    echo "usage: with_timescale.sh COMMAND..." >&2
+    exit 2
+}
+if [ -n "${WEIR_TEST_TIMESCALE:-}" ]; then
+    WEIR_TEST_STORE=$WEIR_TEST_TIMESCALE exec "$@"
+fi
+
+here=$(cd "$(dirname "$0")/../timescale" && pwd)
+for program in node npm flock; do
+    command -v "$program" >/dev/null || {
+        echo "skipped: there is no $program" >&2
+        exit 77
+    }
+done
+
+cache=${WEIR_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/weir-tests}/timescale-$(cksum <"$here/package-lock.json" | tr ' ' -)
+mkdir -p "$cache"
+(
+    flock 9
+    [ -e "$cache/installed" ] || {
+        cp "$here/package.json" "$here/package-lock.json" "$cache/"
+        (cd "$cache" && npm ci --no-audit --no-fund >npm.log 2>&1 && touch installed)
+    }
+) 9>"$cache/lock" || {
+    echo "skipped: the package of TimescaleDB cannot be had: $(tail -n 1 "$cache/npm.log")" >&2
+    exit 77
+}
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/weir-ts-XXXXXX")
+server=
+child=
+finish() {
+    status=$?
+    trap - EXIT INT TERM
+    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    rm -rf "$dir"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' INT TERM
+
+# Modules are looked for beside the program.
+cp "$here/serve.mjs" "$cache/serve-$$.mjs"
+mkfifo "$dir/ready"
+node "$cache/serve-$$.mjs" "$dir" >"$dir/ready" 2>"$dir/log" &
+server=$!
+read -r line <"$dir/ready" || line=
+rm -f "$cache/serve-$$.mjs"
+[ "$line" = ready ] || {
+    cat "$dir/log" >&2
+    echo "TimescaleDB does not start" >&2
+    exit 1
+}
+
+WEIR_TEST_STORE="timescaledb://postgres:postgres@/postgres?host=$dir&sslmode=disable"
+WEIR_STORE_CONNECTIONS=1
+export WEIR_TEST_STORE WEIR_STORE_CONNECTIONS
+"$@" &
+child=$!
+status=0
+wait "$child" || status=$?
+child=
+exit "$status"

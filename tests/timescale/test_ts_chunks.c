@@ -1,0 +1,181 @@
+/* Chunks of a TimescaleDB store: listed, compressed, dropped; what is unique and what survives. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+/* Three weeks of messages, one a day, imported. Three or four chunks, depending on the day. */
+enum { DAYS = 21 };
+
+static int64_t first_day_us;
+
+static void begin(void)
+{
+    fixture_on_disk();
+    first_day_us = weir_now_us() - (DAYS + 20) * DAY_US;
+    struct weir_import_record records[DAYS];
+    for (int64_t d = 0; d < DAYS; d++) {
+        records[d] = record_of((uint64_t)d + 1, d % 2 == 0 ? "a-even" : "a-odd", d / 2, d + 1);
+        records[d].time_us = first_day_us + d * DAY_US;
+    }
+    ck_assert_msg(import(fx.ns, records, DAYS, NULL) == WEIR_OK, "%s", fx.err.text);
+}
+
+static struct weir_chunk *chunks;
+static size_t chunks_n;
+
+static void must_do(enum weir_chunk_action action, int64_t before_us)
+{
+    const struct weir_chunk_query query = {
+        .action = action, .before_us = before_us, .deadline_us = INT64_MAX};
+    ck_assert_msg(weir_chunks(fx.ns, &query, &fx.arena, &chunks, &chunks_n, &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
+}
+
+static int64_t rows_listed(void)
+{
+    must_do(WEIR_CHUNKS_LIST, 0);
+    int64_t rows = 0;
+    for (size_t c = 0; c < chunks_n; c++) {
+        rows += chunks[c].row_count;
+    }
+    return rows;
+}
+
+static size_t messages(void)
+{
+    const struct weir_query query = query_category("a");
+    must_read(fx.ns, &query);
+    return fx.rows.n;
+}
+
+START_TEST(chunks_are_listed_by_time)
+{
+    ck_assert_int_eq(rows_listed(), DAYS);
+    ck_assert_uint_ge(chunks_n, 3);
+    for (size_t c = 0; c < chunks_n; c++) {
+        ck_assert_int_eq(chunks[c].range_end_us - chunks[c].range_start_us, 7 * DAY_US);
+        ck_assert(c == 0 || chunks[c].range_start_us >= chunks[c - 1].range_end_us);
+        ck_assert_int_gt(chunks[c].size_bytes, 0);
+        ck_assert(!chunks[c].is_compressed);
+        ck_assert_uint_gt(chunks[c].name.n, 0);
+    }
+    ck_assert_int_le(chunks[0].range_start_us, first_day_us);
+}
+END_TEST
+
+START_TEST(compressed_chunks_read_the_same)
+{
+    (void)rows_listed();
+    const int64_t before_us = chunks[1].range_end_us;
+    must_do(WEIR_CHUNKS_COMPRESS, before_us);
+    ck_assert_uint_eq(chunks_n, 2);
+    must_do(WEIR_CHUNKS_COMPRESS, before_us);  // done already
+    ck_assert_uint_eq(chunks_n, 0);
+    ck_assert_int_eq(rows_listed(), DAYS);
+    ck_assert(chunks[0].is_compressed && chunks[1].is_compressed && !chunks[2].is_compressed);
+    ck_assert_uint_eq(messages(), DAYS);
+    for (size_t r = 0; r < DAYS; r++) {
+        ck_assert_int_eq(fx.rows.rows[r].global_position, (int64_t)r + 1);
+        ck_assert_int_eq(fx.rows.rows[r].time_us, first_day_us + (int64_t)r * DAY_US);
+        ck_assert(weir_slice_is(fx.rows.rows[r].data, "{\"a\":1}"));
+    }
+    const struct weir_query query = query_stream("a-odd");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, DAYS / 2);
+    /* Ids of compressed messages are known, and writes go on. */
+    const struct weir_new_message same = message_of(1, "{\"a\":1}");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-even", ANY, &same, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.global_position, 1);
+    must_put(fx.ns, "a-even", 1);
+    ck_assert_uint_eq(messages(), DAYS + 1);
+}
+END_TEST
+
+/* An import behind what is there lands in the chunks of its times, compressed or not. */
+START_TEST(imports_into_compressed_chunks_are_found)
+{
+    (void)rows_listed();
+    must_do(WEIR_CHUNKS_COMPRESS, chunks[0].range_end_us);
+    struct weir_import_record record = record_of(1000, "a-late", 0, 500);
+    record.time_us = first_day_us + 1000;
+    ck_assert_msg(import(fx.ns, &record, 1, NULL) == WEIR_OK, "%s", fx.err.text);
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, &record, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(outcome.skipped_identical, 1);
+    ck_assert_uint_eq(messages(), DAYS + 1);
+}
+END_TEST
+
+START_TEST(dropped_chunks_leave_versions_and_counts_right)
+{
+    (void)rows_listed();
+    const int64_t dropped = chunks[0].row_count + chunks[1].row_count;
+    const int64_t before_us = chunks[1].range_end_us;
+    must_do(WEIR_CHUNKS_DROP, before_us);
+    ck_assert_uint_eq(chunks_n, 2);
+    ck_assert_uint_eq(messages(), (size_t)(DAYS - dropped));
+    ck_assert_int_eq(fx.rows.rows[0].global_position, dropped + 1);
+    struct weir_namespace_totals totals;
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
+    ck_assert_int_eq(totals.message_count, DAYS - dropped);
+    ck_assert_int_eq(must_version(fx.ns, "a-even"), DAYS / 2);
+    must_do(WEIR_CHUNKS_DROP, before_us);
+    ck_assert_uint_eq(chunks_n, 0);
+}
+END_TEST
+
+START_TEST(a_stream_that_is_dropped_whole_goes_on_where_it_was)
+{
+    must_do(WEIR_CHUNKS_DROP, weir_now_us());
+    ck_assert_uint_eq(messages(), 0);
+    ck_assert_int_eq(must_version(fx.ns, "a-even"), DAYS / 2);
+    ck_assert_int_eq(must_version(fx.ns, "none"), -1);
+    struct weir_stream_info *infos = NULL;
+    struct weir_category_info *categories = NULL;
+    size_t n = 1;
+    bool is_more = true;
+    const struct weir_page_query page = {.limit = 10, .deadline_us = INT64_MAX};
+    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &n, &is_more, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(n, 0);
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &n, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(n, 0);
+    const struct weir_new_message message = message_of(900, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-even", NO_STREAM, &message, 1, &written),
+                     WEIR_STREAM_VERSION_CONFLICT);
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-even", EXACT(DAYS / 2), &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.position, DAYS / 2 + 1);
+    ck_assert_int_eq(written.global_position, DAYS + 1);
+    /* The id of a dropped message is free again. */
+    const struct weir_new_message again = message_of(1, "2");
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, &again, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.position, 0);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("ts_chunks");
+    TCase *tcase = tcase_create("chunks");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, begin, fixture_end);
+    tcase_add_test(tcase, chunks_are_listed_by_time);
+    tcase_add_test(tcase, compressed_chunks_read_the_same);
+    tcase_add_test(tcase, imports_into_compressed_chunks_are_found);
+    tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
+    tcase_add_test(tcase, a_stream_that_is_dropped_whole_goes_on_where_it_was);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
