@@ -4,7 +4,9 @@
 # The server lives in a new temporary directory, listens on a unix socket there, and is gone when the command ends.
 # The command gets WEIR_TEST_STORE, the URL of its database; WEIR_TEST_PG_DIR, the directory (data/, log); and
 # WEIR_TEST_PG_BIN, where PostgreSQL's programs are. User `locked` of that server has the password `open sesame`.
-# WEIR_TEST_PG_OPTIONS are further options of the server ("-c fsync=on"). Exit 77 where there is no PostgreSQL.
+# WEIR_TEST_PG_OPTIONS are further options of the server ("-c fsync=on"). With WEIR_TEST_PG_WITH_STANDBY=1 there is a
+# synchronous standby as well, which the URL names second and WEIR_TEST_PG_STANDBY is the directory of. Exit 77 where there
+# is no PostgreSQL.
 set -eu
 [ $# -gt 0 ] || {
     echo "usage: with_postgres.sh COMMAND..." >&2
@@ -42,7 +44,9 @@ finish() {
     status=$?
     trap - EXIT INT TERM
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
-    (cd / && $as "$bin/pg_ctl" -D "$dir/data" -m immediate stop) >/dev/null 2>&1 || true
+    for data in "$dir/data" "$dir/standby/data"; do
+        [ ! -e "$data/postmaster.pid" ] || (cd / && $as "$bin/pg_ctl" -D "$data" -m immediate stop) >/dev/null 2>&1 || true
+    done
     rm -rf "$dir"
     exit "$status"
 }
@@ -64,6 +68,24 @@ trap 'exit 143' INT TERM
     -c "CREATE DATABASE weir" postgres
 
 WEIR_TEST_STORE="postgresql://postgres@/weir?host=$dir"
+if [ -n "${WEIR_TEST_PG_WITH_STANDBY:-}" ]; then
+    (
+        cd /
+        $as mkdir "$dir/standby"
+        $as "$bin/pg_basebackup" -h "$dir" -U postgres -D "$dir/standby/data" -R -c fast
+        $as "$bin/pg_ctl" -D "$dir/standby/data" -l "$dir/standby/log" -w -t 60 start -o "-c listen_addresses='' \
+            -k '$dir/standby' -c fsync=off -c max_connections=200"
+        "$bin/psql" -q -h "$dir" -U postgres -c "ALTER SYSTEM SET synchronous_standby_names = '*'" \
+            -c "SELECT pg_reload_conf()" postgres
+    ) >"$dir/standby.log" 2>&1 || {
+        cat "$dir/standby.log" >&2
+        echo "the standby does not start" >&2
+        exit 1
+    }
+    WEIR_TEST_STORE="$WEIR_TEST_STORE,$dir/standby"
+    WEIR_TEST_PG_STANDBY=$dir/standby
+    export WEIR_TEST_PG_STANDBY
+fi
 WEIR_TEST_PG_DIR=$dir
 WEIR_TEST_PG_BIN=$bin
 export WEIR_TEST_STORE WEIR_TEST_PG_DIR WEIR_TEST_PG_BIN

@@ -1,0 +1,358 @@
+/* Two real servers on one PostgreSQL, many writers of one stream, and what may happen meanwhile:
+ * connections that are terminated, a server that is stopped, a primary that dies. Every
+ * acknowledged message is there once, where it was said to be, and the stream has no gap. */
+#include "client/weir.h"
+#include "tests/lib/check_main.h"
+#include "tests/lib/server_process.h"
+
+#include <check.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SERVERS = 2,
+    WRITERS = 32,
+    KILLS = 200,
+    STOPS = 4,
+    CALL_MS = 60000,
+    STANDARD_WRITES = 3200  // of all writers; WEIR_TEST_WRITES says otherwise
+};
+
+static struct server_process servers[SERVERS];
+static struct weir_client *clients[SERVERS];
+static char token[256];
+static int writes;  // of each writer
+static atomic_int acknowledged;
+
+/* ---- servers ---- */
+
+static struct weir_client *open_client(const struct server_process *server, const char *with)
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = server->urls[0];
+    options.token = with;
+    struct weir_client *client = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_msg(weir_client_open(&options, &client, &err) == WEIR_OK, "%s", err.text);
+    return client;
+}
+
+static void make_namespace(void)
+{
+    struct weir_client *admin = open_client(&servers[0], SERVER_ADMIN_TOKEN);
+    char id[48];
+    (void)snprintf(id, sizeof id, "servers-%lld", (long long)weir_now_us());
+    Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    request.namespace_ = id;
+    Weir__V1__CreateNamespaceResponse *response = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_msg(weir_namespaces_create_namespace(admin, &request, NULL, &response, &err) ==
+                      WEIR_OK,
+                  "%s", err.text);
+    (void)snprintf(token, sizeof token, "%s", response->token);
+    weir_response_free(response);
+    weir_client_close(admin);
+}
+
+static void begin(void)
+{
+    const char *given = getenv("WEIR_TEST_WRITES");
+    writes = (given == NULL ? STANDARD_WRITES : atoi(given)) / WRITERS;
+    atomic_store(&acknowledged, 0);
+    for (size_t s = 0; s < SERVERS; s++) {
+        server_directory(&servers[s]);
+        server_start(&servers[s]);
+    }
+    make_namespace();
+    for (size_t s = 0; s < SERVERS; s++) {
+        clients[s] = open_client(&servers[s], token);
+    }
+}
+
+static void end(void)
+{
+    for (size_t s = 0; s < SERVERS; s++) {
+        weir_client_close(clients[s]);
+        ck_assert_int_eq(server_stop(&servers[s]), 0);
+        server_remove(&servers[s]);
+    }
+}
+
+/* ---- writers ---- */
+
+struct writer {
+    pthread_t thread;
+    int number;
+    int64_t *positions;  // acknowledged
+    weir_status failed;
+    char text[WEIR_ERROR_TEXT_BYTES];
+};
+
+static weir_status write_one(const struct writer *writer, int k, int64_t *position,
+                             struct weir_error *err)
+{
+    char data[48];
+    (void)snprintf(data, sizeof data, "{\"w\":%d,\"k\":%d}", writer->number, k);
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    message.type = "Written";
+    message.has_data = true;
+    message.data.data = (uint8_t *)data;
+    message.data.len = strlen(data);
+    Weir__V1__NewMessage *messages[] = {&message};
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    request.stream_name = "shared-1";
+    request.messages = messages;
+    request.n_messages = 1;
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = CALL_MS;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    const weir_status st = weir_message_store_write_messages(clients[writer->number % SERVERS],
+                                                             &request, &options, &response, err);
+    if (st == WEIR_OK) {
+        *position = response->written[0]->position;
+        weir_response_free(response);
+    }
+    return st;
+}
+
+static void *write_all(void *context)
+{
+    struct writer *writer = context;
+    for (int k = 0; k < writes && writer->failed == WEIR_OK; k++) {
+        struct weir_error err;
+        weir_error_init(&err);
+        writer->failed = write_one(writer, k, &writer->positions[k], &err);
+        memcpy(writer->text, err.text, sizeof writer->text);
+        atomic_fetch_add(&acknowledged, 1);
+    }
+    return NULL;
+}
+
+static void start_writers(struct writer *writers)
+{
+    for (int w = 0; w < WRITERS; w++) {
+        writers[w] = (struct writer){.number = w};
+        writers[w].positions = calloc((size_t)writes, sizeof *writers[w].positions);
+        ck_assert_ptr_nonnull(writers[w].positions);
+        ck_assert_int_eq(pthread_create(&writers[w].thread, NULL, write_all, &writers[w]), 0);
+    }
+}
+
+static void join_writers(struct writer *writers)
+{
+    for (int w = 0; w < WRITERS; w++) {
+        (void)pthread_join(writers[w].thread, NULL);
+        ck_assert_msg(writers[w].failed == WEIR_OK, "%s: %s", weir_status_name(writers[w].failed),
+                      writers[w].text);
+    }
+}
+
+/* Waits until so many parts of a hundred of the writes are acknowledged, so that what follows
+ * happens under load. */
+static void wait_for(int percent)
+{
+    while (atomic_load(&acknowledged) < writes * WRITERS / 100 * percent) {
+        (void)sched_yield();
+    }
+}
+
+/* ---- what is stored ---- */
+
+/* Reads the stream through one server; fills in who wrote which position. */
+static int read_stream(struct weir_client *client, int (*stored)[2], int room)
+{
+    int n = 0;
+    for (bool is_more = true; is_more;) {
+        Weir__V1__GetStreamMessagesRequest query = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+        query.stream_name = "shared-1";
+        query.has_position = true;
+        query.position = n;
+        Weir__V1__GetStreamMessagesResponse *reply = NULL;
+        struct weir_error err;
+        weir_error_init(&err);
+        ck_assert_msg(weir_message_store_get_stream_messages(client, &query, NULL, &reply, &err) ==
+                          WEIR_OK,
+                      "%s", err.text);
+        for (size_t i = 0; i < reply->n_messages; i++, n++) {
+            ck_assert_int_lt(n, room);
+            ck_assert_int_eq(reply->messages[i]->position, n);
+            char data[48];
+            (void)snprintf(data, sizeof data, "%.*s", (int)reply->messages[i]->data.len,
+                           (const char *)reply->messages[i]->data.data);
+            ck_assert_int_eq(sscanf(data, "{\"w\":%d,\"k\":%d}", &stored[n][0], &stored[n][1]), 2);
+        }
+        is_more = reply->n_messages > 0;
+        weir_response_free(reply);
+    }
+    return n;
+}
+
+static void assert_all_is_well(struct writer *writers)
+{
+    const int all = writes * WRITERS;
+    int(*stored)[2] = calloc((size_t)all + 1, sizeof *stored);
+    for (size_t s = 0; s < SERVERS; s++) {
+        ck_assert_int_eq(read_stream(clients[s], stored, all + 1), all);
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        for (int k = 0; k < writes; k++) {
+            const int64_t position = writers[w].positions[k];
+            ck_assert(position >= 0 && position < all);
+            ck_assert(stored[position][0] == w && stored[position][1] == k);
+        }
+        free(writers[w].positions);
+    }
+    free(stored);
+}
+
+/* ---- readers that follow ---- */
+
+struct tail {
+    pthread_t thread;
+    struct weir_client *client;
+    int seen;
+    bool is_in_order;
+};
+
+static void *follow(void *context)
+{
+    struct tail *tail = context;
+    int64_t next = 0;
+    int64_t last = 0;
+    tail->is_in_order = true;
+    while (tail->seen < writes * WRITERS && tail->is_in_order) {
+        Weir__V1__GetCategoryMessagesRequest query = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+        query.category = "";
+        query.has_position = true;
+        query.position = next;
+        query.has_wait_ms = true;
+        query.wait_ms = 5000;
+        Weir__V1__GetCategoryMessagesResponse *reply = NULL;
+        struct weir_error err;
+        weir_error_init(&err);
+        if (weir_message_store_get_category_messages(tail->client, &query, NULL, &reply, &err) !=
+            WEIR_OK) {
+            break;
+        }
+        for (size_t i = 0; i < reply->n_messages; i++, tail->seen++) {
+            tail->is_in_order = tail->is_in_order && reply->messages[i]->global_position > last;
+            last = reply->messages[i]->global_position;
+        }
+        next = reply->next_position;
+        weir_response_free(reply);
+    }
+    return NULL;
+}
+
+START_TEST(writers_on_two_servers_and_readers_that_miss_nothing)
+{
+    static struct writer writers[WRITERS];
+    struct tail tails[SERVERS];
+    for (size_t s = 0; s < SERVERS; s++) {
+        tails[s] = (struct tail){.client = clients[s]};
+        ck_assert_int_eq(pthread_create(&tails[s].thread, NULL, follow, &tails[s]), 0);
+    }
+    start_writers(writers);
+    join_writers(writers);
+    for (size_t s = 0; s < SERVERS; s++) {
+        (void)pthread_join(tails[s].thread, NULL);
+        ck_assert(tails[s].is_in_order);
+        ck_assert_int_eq(tails[s].seen, writes * WRITERS);
+    }
+    assert_all_is_well(writers);
+}
+END_TEST
+
+/* ---- disturbances ---- */
+
+static int sql_on(const char *host, const char *text)
+{
+    char url[512];
+    (void)snprintf(url, sizeof url, "host=%s user=postgres dbname=weir application_name=test",
+                   host);
+    PGconn *conn = PQconnectdb(url);
+    ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+    PGresult *result = PQexec(conn, text);
+    const int rows = PQntuples(result);
+    PQclear(result);
+    PQfinish(conn);
+    return rows;
+}
+
+START_TEST(terminated_connections_and_a_stopped_server_lose_nothing)
+{
+    static struct writer writers[WRITERS];
+    start_writers(writers);
+    int killed = 0;
+    for (int kill_number = 0; kill_number < KILLS; kill_number++) {
+        wait_for(90 * kill_number / KILLS);
+        killed += sql_on(getenv("WEIR_TEST_PG_DIR"),
+                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                         "application_name = 'weir-server' ORDER BY random() LIMIT 1");
+        if (kill_number % (KILLS / STOPS) == 0) {
+            /* The other server's writers go on meanwhile. */
+            ck_assert_int_eq(kill(servers[1].pid, SIGSTOP), 0);
+            const int before = atomic_load(&acknowledged);
+            while (atomic_load(&acknowledged) < before + WRITERS) {
+                (void)sched_yield();
+            }
+            ck_assert_int_eq(kill(servers[1].pid, SIGCONT), 0);
+        }
+    }
+    join_writers(writers);
+    ck_assert_int_gt(killed, KILLS / 2);
+    assert_all_is_well(writers);
+}
+END_TEST
+
+/* Ends the primary as a crash does. */
+static void kill_primary(void)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/data/postmaster.pid", getenv("WEIR_TEST_PG_DIR"));
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    int pid = 0;
+    ck_assert_int_eq(fscanf(file, "%d", &pid), 1);
+    (void)fclose(file);
+    ck_assert_int_eq(kill(pid, SIGQUIT), 0);
+}
+
+START_TEST(a_promoted_standby_has_all_that_was_acknowledged)
+{
+    static struct writer writers[WRITERS];
+    start_writers(writers);
+    wait_for(40);
+    kill_primary();
+    (void)sql_on(getenv("WEIR_TEST_PG_STANDBY"), "SELECT pg_promote()");
+    join_writers(writers);
+    assert_all_is_well(writers);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_servers");
+    TCase *tcase = tcase_create("servers");
+    tcase_set_timeout(tcase, 600);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_test(tcase, writers_on_two_servers_and_readers_that_miss_nothing);
+    tcase_add_test(tcase, terminated_connections_and_a_stopped_server_lose_nothing);
+    if (getenv("WEIR_TEST_PG_STANDBY") != NULL) {
+        tcase_add_test(tcase, a_promoted_standby_has_all_that_was_acknowledged);
+    }
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
