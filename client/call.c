@@ -158,12 +158,18 @@ static void drop_message(struct call *call)
     nng_aio_set_msg(call->aio, NULL);
 }
 
+static bool fail_transport(struct call *call, int rv);
+
 /* Starts the attempt's send. False where that is impossible. */
 static bool send_attempt(struct call *call, int64_t left_ms)
 {
     call->frame.timeout_ms = (uint32_t)left_ms;
     const size_t size = weir_request_frame_size(&call->frame, call->payload.n);
     nng_msg *msg = NULL;
+    const int rv = call_take_ctx(call);
+    if (rv != 0) {
+        return fail_transport(call, rv);
+    }
     if (nng_msg_alloc(&msg, size) != 0) {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
         return false;
@@ -173,6 +179,7 @@ static bool send_attempt(struct call *call, int64_t left_ms)
         memcpy(tail, call->payload.p, call->payload.n);
     }
     call->was_sent = false;
+    call->sent_bytes = size;
     nng_aio_set_msg(call->aio, msg);
     if (!start_operation(call, CALL_SENDING, left_ms < SEND_WAIT_MS ? left_ms : SEND_WAIT_MS)) {
         drop_message(call);
@@ -204,12 +211,21 @@ static bool fail_no_reply(struct call *call)
     return false;
 }
 
+static bool is_cancelled(struct call *call)
+{
+    (void)pthread_mutex_lock(&call->mutex);
+    const bool cancelled = call->is_cancelled;
+    (void)pthread_mutex_unlock(&call->mutex);
+    return cancelled;
+}
+
 static bool fail_transport(struct call *call, int rv)
 {
-    if (rv == NNG_ECLOSED || rv == NNG_ECANCELED) {
+    if (is_cancelled(call)) {
         (void)call_fail_closing(&call->err);
-    } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE) {
-        /* ESTATE: lost between the end of the send and the receive. */
+    } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE || rv == NNG_ECLOSED) {
+        /* ESTATE: lost between the end of the send and the receive. ECLOSED: the socket has been
+         * replaced. */
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
                         "the connection to %s was lost before the reply came", call->client->url);
     } else {
@@ -258,16 +274,28 @@ static bool begin_attempt(struct call *call)
     return send_attempt(call, left_ms);
 }
 
+static bool receive_reply(struct call *call)
+{
+    struct links *links = &call->client->links;
+    links_note_sent(links, call->sent_bytes);
+    call->was_sent = true;
+    call->attempts_n++;
+    const int64_t left_ms = remaining_ms(call);
+    if (!start_operation(call, CALL_RECEIVING, left_ms < 1 ? 1 : left_ms)) {
+        links_note_ended(links, call->sent_bytes, false);
+        return false;
+    }
+    return true;
+}
+
 static bool after_send(struct call *call, int rv)
 {
     if (rv == 0) {
-        call->was_sent = true;
-        call->attempts_n++;
-        const int64_t left_ms = remaining_ms(call);
-        return start_operation(call, CALL_RECEIVING, left_ms < 1 ? 1 : left_ms);
+        return receive_reply(call);
     }
     drop_message(call);
     if (rv == NNG_ETIMEDOUT) {
+        links_note_wait(&call->client->links);
         return begin_attempt(call);
     }
     call->attempts_n++;
@@ -296,6 +324,7 @@ static weir_status parse_reply(struct call *call, struct weir_slice reply,
 
 static bool after_receive(struct call *call, int rv)
 {
+    links_note_ended(&call->client->links, call->sent_bytes, rv == 0);
     if (rv != 0) {
         (void)(rv == NNG_ETIMEDOUT ? fail_no_reply(call) : fail_transport(call, rv));
         return retry(call);

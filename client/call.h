@@ -26,6 +26,7 @@ struct call {
      * as a success, so it is an aio of its own. */
     nng_aio *pause;
     nng_ctx ctx;
+    uint64_t link_number;  // the socket that `ctx` is of; 0: there is no context
     /* Held while an operation of the aio is started, so that a cancelled call starts none any more;
      * taken after the client's. Guards is_cancelled and, against the one that cancels, state. */
     pthread_mutex_t mutex;
@@ -41,6 +42,7 @@ struct call {
     uint32_t attempts_n;
     uint32_t delay_ms;  // before the next attempt, at most
     bool was_sent;      // in this attempt
+    size_t sent_bytes;  // of this attempt's request
     ProtobufCMessage *response;
     struct weir_error err;
     struct weir_client_completion completion;  // CALL_CALLBACK
@@ -53,6 +55,9 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
 
 /* The last that a call's thread does with it. */
 void call_release(struct call *call);
+
+/* Sees to it that call->ctx is of the client's current socket. An error number of nng's. */
+int call_take_ctx(struct call *call);
 
 /* The aio that works for the call now. */
 nng_aio *call_current_aio(const struct call *call);

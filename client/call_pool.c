@@ -22,14 +22,7 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
     }
     call->client = client;
     call->kind = kind;
-    int rv = nng_ctx_open(&call->ctx, client->socket);
-    if (rv != 0) {
-        free(call);
-        return NULL;
-    }
-    rv = call_alloc_aio(call, &call->aio);
-    if (rv != 0) {
-        (void)nng_ctx_close(call->ctx);
+    if (call_alloc_aio(call, &call->aio) != 0) {
         free(call);
         return NULL;
     }
@@ -39,12 +32,31 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
     return call;
 }
 
+/* Where the socket has been closed its contexts have gone with it. */
+static void call_drop_ctx(struct call *call)
+{
+    if (call->link_number != 0) {
+        (void)nng_ctx_close(call->ctx);
+        call->link_number = 0;
+    }
+}
+
+int call_take_ctx(struct call *call)
+{
+    struct links *links = &call->client->links;
+    if (call->link_number == atomic_load(&links->number)) {
+        return 0;
+    }
+    call_drop_ctx(call);
+    return links_open_ctx(links, &call->ctx, &call->link_number);
+}
+
 static void call_free(struct call *call)
 {
     /* Waits for the ends of their callbacks. */
     nng_aio_free(call->aio);
     nng_aio_free(call->pause);
-    (void)nng_ctx_close(call->ctx);
+    call_drop_ctx(call);
     (void)pthread_mutex_destroy(&call->mutex);
     weir_arena_fini(&call->arena);
     free(call);

@@ -3,7 +3,6 @@
 #include "client/call.h"
 #include "weir/rules/limits.h"
 
-#include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,14 +10,10 @@ enum {
     CONNECTIONS_MAX = 64,
     TIMEOUT_MS_DEFAULT = 30000,
     MAX_IN_FLIGHT_DEFAULT = 16384,
-    RECONNECT_MIN_MS = 25,
-    RECONNECT_MAX_MS = 1000,
     FIRST_DELAY_MS_DEFAULT = 50,
     MAX_DELAY_MS_DEFAULT = 2000,
     /* How long a client that is closed waits for answers that are under way. */
-    REPLIES_WAIT_MS = 250,
-    /* nng counts the SP header of a reply as part of its size. */
-    SP_HEADER_BYTES = 4
+    REPLIES_WAIT_MS = 250
 };
 
 #define REPLY_BYTES_DEFAULT ((size_t)64 << 20)
@@ -59,7 +54,7 @@ static weir_status check_options(const struct weir_client_options *options, stru
         return weir_fail_field(err, "connections", "%u is not within 1..%d", options->connections,
                                CONNECTIONS_MAX);
     }
-    if (options->max_reply_bytes > SIZE_MAX - SP_HEADER_BYTES) {
+    if (options->max_reply_bytes > SIZE_MAX / 2) {
         return weir_fail_field(err, "max_reply_bytes", "out of range");
     }
     if ((options->tls_cert_file == NULL) != (options->tls_key_file == NULL)) {
@@ -90,63 +85,15 @@ static weir_status take_options(struct weir_client *client,
     return WEIR_OK;
 }
 
-static int open_socket(struct weir_client *client, size_t max_reply_bytes)
-{
-    int rv = nng_req0_open(&client->socket);
-    if (rv != 0) {
-        return rv;
-    }
-    client->socket_is_open = true;
-    /* The library repeats calls by itself; the socket must not (a lost reply would be a second
-     * execution that nobody knows of). The size keeps a false length header from taking memory. */
-    rv = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-    if (rv == 0) {
-        rv = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, max_reply_bytes);
-    }
-    if (rv == 0) {
-        rv = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
-    }
-    if (rv == 0) {
-        rv = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
-    }
-    return rv;
-}
-
-static int add_connection(struct weir_client *client)
-{
-    nng_dialer dialer;
-    int rv = nng_dialer_create(&dialer, client->socket, client->url);
-    if (rv != 0) {
-        return rv;
-    }
-    if (client->tls != NULL) {
-        rv = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, client->tls);
-        if (rv != 0) {
-            return rv;
-        }
-    }
-    /* Notices a host that has gone without a word. Not every transport has it. */
-    (void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
-    return nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
-}
-
 static weir_status connect_client(struct weir_client *client,
                                   const struct weir_client_options *options, struct weir_error *err)
 {
-    const size_t reply =
+    client->links.url = client->url;
+    client->links.connections = or_default(options->connections, 1);
+    client->links.max_reply_bytes =
         options->max_reply_bytes == 0 ? REPLY_BYTES_DEFAULT : options->max_reply_bytes;
-    int rv = open_socket(client, reply + SP_HEADER_BYTES);
-    const uint32_t n = or_default(options->connections, 1);
-    for (uint32_t i = 0; rv == 0 && i < n; i++) {
-        rv = add_connection(client);
-    }
-    if (rv == NNG_ENOMEM) {
-        return no_memory(err);
-    }
-    if (rv != 0) {
-        return weir_fail_field(err, "url", "cannot use '%s': %s", client->url, nng_strerror(rv));
-    }
-    return WEIR_OK;
+    client->has_links = true;
+    return links_open(&client->links, err);
 }
 
 weir_status weir_client_open(const struct weir_client_options *options,
@@ -199,9 +146,9 @@ static bool wait_idle_locked(struct weir_client *client, long ms)
     return client->in_flight_n == 0;
 }
 
-/* The calls end before the socket is closed, and answers that are under way are waited for: nng
- * 1.5.2 can hang for ever in closing a connection on which a message is just coming in (its read is
- * stopped between the message's header and body and then never ends). */
+/* The calls end before the socket is closed, and answers that are under way are waited for: closing
+ * a connection on which a message is just coming in is what nng does not always survive (link.h).
+ */
 static void end_calls(struct weir_client *client)
 {
     (void)pthread_mutex_lock(&client->mutex);
@@ -223,11 +170,11 @@ void weir_client_close(struct weir_client *client)
         return;
     }
     end_calls(client);
-    if (client->socket_is_open) {
-        (void)nng_close(client->socket);
+    if (client->has_links) {
+        links_close(&client->links);
     }
-    if (client->tls != NULL) {
-        nng_tls_config_free(client->tls);
+    if (client->links.tls != NULL) {
+        nng_tls_config_free(client->links.tls);
     }
     (void)pthread_cond_destroy(&client->is_idle);
     (void)pthread_mutex_destroy(&client->mutex);

@@ -1,15 +1,12 @@
 /* Inside of libweir: the client and its pool of calls.
  *
- * A client is one nng REQ socket with one dialer for each connection. Each call in flight has a
- * context of that socket and an nng_aio; both are kept in a pool for the next call. */
+ * A client has one nng REQ socket (link.h). Each call in flight has a context of that socket and an
+ * nng_aio; both are kept in a pool for the next call. */
 #ifndef WEIR_CLIENT_CLIENT_H
 #define WEIR_CLIENT_CLIENT_H
 
+#include "client/link.h"
 #include "client/weir.h"
-
-#include <nng/nng.h>
-#include <nng/supplemental/tls/tls.h>
-#include <pthread.h>
 
 struct call;
 
@@ -18,9 +15,8 @@ struct call;
 enum call_kind { CALL_WAITING, CALL_CALLBACK, CALL_KINDS };
 
 struct weir_client {
-    nng_socket socket;
-    bool socket_is_open;
-    nng_tls_config *tls;  // NULL where the URL has no TLS
+    struct links links;
+    bool has_links;
     char *url;
     char *token;  // NULL if none
     uint32_t timeout_ms;
@@ -38,8 +34,8 @@ struct weir_client {
     bool is_closing;
 };
 
-/* Adds TLS to the client's dialers where the URL wants it: client->tls. INVALID_REQUEST naming the
- * file that cannot be used. */
+/* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
+ * naming the file that cannot be used. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,
                             struct weir_error *err);
 

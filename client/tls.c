@@ -89,7 +89,7 @@ static weir_status set_server_name(struct weir_client *client, const char *name,
     if (name == NULL || name[0] == '\0') {
         return weir_fail_field(err, "url", "'%s' names no host", client->url);
     }
-    const int rv = nng_tls_config_server_name(client->tls, name);
+    const int rv = nng_tls_config_server_name(client->links.tls, name);
     if (rv != 0) {
         return weir_fail_field(err, "tls_server_name", "'%s': %s", name, nng_strerror(rv));
     }
@@ -104,19 +104,19 @@ static bool has_tls(const nng_url *url)
 static weir_status configure(struct weir_client *client, const struct weir_client_options *options,
                              const nng_url *url, struct weir_error *err)
 {
-    int rv = nng_tls_config_alloc(&client->tls, NNG_TLS_MODE_CLIENT);
+    int rv = nng_tls_config_alloc(&client->links.tls, NNG_TLS_MODE_CLIENT);
     if (rv == 0) {
-        rv = nng_tls_config_auth_mode(client->tls, NNG_TLS_AUTH_MODE_REQUIRED);
+        rv = nng_tls_config_auth_mode(client->links.tls, NNG_TLS_AUTH_MODE_REQUIRED);
     }
     if (rv != 0) {
         return weir_fail_field(err, "url", "no TLS for '%s': %s", client->url, nng_strerror(rv));
     }
     weir_status st = set_server_name(client, options->tls_server_name, url, err);
     if (st == WEIR_OK) {
-        st = set_ca(client->tls, options->tls_ca_file, err);
+        st = set_ca(client->links.tls, options->tls_ca_file, err);
     }
     if (st == WEIR_OK) {
-        st = set_own_certificate(client->tls, options, err);
+        st = set_own_certificate(client->links.tls, options, err);
     }
     return st;
 }

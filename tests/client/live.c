@@ -6,12 +6,13 @@ struct live live;
 
 static char url[SERVER_TEXT_MAX + 16];
 
-static void open_client(void)
+static void open_client(uint32_t connections)
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
     options.url = url;
     options.token = live.server.default_token;
     options.retry.max_delay_ms = 100;
+    options.connections = connections;
     ck_assert_msg(weir_client_open(&options, &live.client, &live.err) == WEIR_OK, "%s",
                   live.err.text);
 }
@@ -26,12 +27,23 @@ void live_setup_with(const char *option, const char *value)
     live.server.args[2] = option;
     live.server.args[3] = value;
     server_start(&live.server);
-    open_client();
+    open_client(1);
 }
 
 void live_setup(void)
 {
     live_setup_with(NULL, NULL);
+}
+
+void live_setup_tcp(void)
+{
+    weir_error_init(&live.err);
+    server_directory(&live.server);
+    server_start(&live.server);
+    (void)snprintf(url, sizeof url, "%s", live.server.urls[0]);
+    live.server.args[0] = "--listen";
+    live.server.args[1] = url;
+    open_client(4);
 }
 
 void live_teardown(void)

@@ -19,6 +19,9 @@ extern struct live live;
 /* With an option of the server, or without. */
 void live_setup_with(const char *option, const char *value);
 void live_setup(void);
+
+/* Over four TCP connections, on a free port that it then keeps. */
+void live_setup_tcp(void);
 void live_teardown(void);
 
 /* Stops the server, in good order or by SIGKILL, and starts it again on the same address and data.

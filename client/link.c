@@ -1,0 +1,265 @@
+#include "client/link.h"
+
+#include "weir/rules/time_text.h"
+
+#include <nng/protocol/reqrep0/req.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    RECONNECT_MIN_MS = 25,
+    RECONNECT_MAX_MS = 500,
+    /* nng counts the SP header of a reply as part of its size. */
+    SP_HEADER_BYTES = 4,
+    /* How long a closing socket is waited for, in all. */
+    CLOSE_WAIT_MS = 2000
+};
+
+/* Longer than a connection takes to come back by itself. */
+#define REPLACE_AFTER_US ((int64_t)1500000)
+/* A connection is thought to be at work as long as it would take at this rate. */
+#define SLOW_BYTES_PER_SECOND ((int64_t)65536)
+
+struct link {
+    struct link *older;
+    uint64_t number;
+    nng_socket socket;
+    atomic_bool was_connected;
+    bool has_closer;
+    pthread_t closer;
+    pthread_mutex_t mutex;  // guards is_closed
+    pthread_cond_t changed;
+    bool is_closed;
+};
+
+/* ---- one socket ---- */
+
+static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    (void)pipe;
+    (void)event;
+    struct link *link = arg;
+    atomic_store(&link->was_connected, true);
+}
+
+static int set_up_socket(const struct links *links, struct link *link)
+{
+    /* The library repeats calls by itself; the socket must not (a lost reply would be a second
+     * execution that nobody knows of). The size keeps a false length header from taking memory. */
+    int rv = nng_socket_set_ms(link->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    if (rv == 0) {
+        rv = nng_socket_set_size(link->socket, NNG_OPT_RECVMAXSZ,
+                                 links->max_reply_bytes + SP_HEADER_BYTES);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    }
+    if (rv == 0) {
+        rv = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, on_connected, link);
+    }
+    return rv;
+}
+
+static int add_connection(const struct links *links, struct link *link)
+{
+    nng_dialer dialer;
+    int rv = nng_dialer_create(&dialer, link->socket, links->url);
+    if (rv == 0 && links->tls != NULL) {
+        rv = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, links->tls);
+    }
+    if (rv != 0) {
+        return rv;
+    }
+    /* Notices a host that has gone without a word. Not every transport has it. */
+    (void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    return nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+}
+
+static struct link *link_new(void)
+{
+    struct link *link = calloc(1, sizeof *link);
+    if (link == NULL) {
+        return NULL;
+    }
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&link->changed, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    (void)pthread_mutex_init(&link->mutex, NULL);
+    return link;
+}
+
+static void link_free(struct link *link)
+{
+    (void)pthread_cond_destroy(&link->changed);
+    (void)pthread_mutex_destroy(&link->mutex);
+    free(link);
+}
+
+static int link_open(const struct links *links, struct link **out)
+{
+    struct link *link = link_new();
+    if (link == NULL) {
+        return NNG_ENOMEM;
+    }
+    int rv = nng_req0_open(&link->socket);
+    if (rv != 0) {
+        link_free(link);
+        return rv;
+    }
+    rv = set_up_socket(links, link);
+    for (uint32_t i = 0; rv == 0 && i < links->connections; i++) {
+        rv = add_connection(links, link);
+    }
+    if (rv != 0) {
+        (void)nng_close(link->socket);
+        link_free(link);
+        return rv;
+    }
+    *out = link;
+    return 0;
+}
+
+/* ---- closing ---- */
+
+static void *close_socket(void *arg)
+{
+    struct link *link = arg;
+    (void)nng_close(link->socket);
+    (void)pthread_mutex_lock(&link->mutex);
+    link->is_closed = true;
+    (void)pthread_cond_signal(&link->changed);
+    (void)pthread_mutex_unlock(&link->mutex);
+    return NULL;
+}
+
+/* Without a thread it is not closed: better a leak than a hang. */
+static void start_closing(struct link *link)
+{
+    link->has_closer = pthread_create(&link->closer, NULL, close_socket, link) == 0;
+}
+
+/* Where nng hangs, thread and socket are left to themselves. */
+static void finish_closing(struct link *link, const struct timespec *until)
+{
+    if (!link->has_closer) {
+        return;
+    }
+    (void)pthread_mutex_lock(&link->mutex);
+    int rv = 0;
+    while (!link->is_closed && rv == 0) {
+        rv = pthread_cond_timedwait(&link->changed, &link->mutex, until);
+    }
+    const bool is_closed = link->is_closed;
+    (void)pthread_mutex_unlock(&link->mutex);
+    if (is_closed) {
+        (void)pthread_join(link->closer, NULL);
+        link_free(link);
+    } else {
+        (void)pthread_detach(link->closer);
+    }
+}
+
+void links_close(struct links *links)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CLOSE_WAIT_MS / 1000;
+    if (links->newest != NULL) {
+        start_closing(links->newest);
+    }
+    while (links->newest != NULL) {
+        struct link *link = links->newest;
+        links->newest = link->older;
+        finish_closing(link, &until);
+    }
+    (void)pthread_mutex_destroy(&links->mutex);
+}
+
+/* ---- all of them ---- */
+
+weir_status links_open(struct links *links, struct weir_error *err)
+{
+    (void)pthread_mutex_init(&links->mutex, NULL);
+    const int rv = link_open(links, &links->newest);
+    if (rv == NNG_ENOMEM) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    if (rv != 0) {
+        return weir_fail_field(err, "url", "cannot use '%s': %s", links->url, nng_strerror(rv));
+    }
+    links->newest->number = 1;
+    atomic_store(&links->number, 1);
+    return WEIR_OK;
+}
+
+int links_open_ctx(struct links *links, nng_ctx *ctx, uint64_t *number)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    const int rv = nng_ctx_open(ctx, links->newest->socket);
+    if (rv == 0) {
+        *number = links->newest->number;
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+    return rv;
+}
+
+static void note_progress(struct links *links)
+{
+    if (atomic_load(&links->waiting_since_us) != 0) {
+        atomic_store(&links->waiting_since_us, 0);
+    }
+}
+
+void links_note_sent(struct links *links, size_t bytes)
+{
+    (void)atomic_fetch_add(&links->outstanding_bytes, bytes);
+    note_progress(links);
+}
+
+void links_note_ended(struct links *links, size_t bytes, bool is_answered)
+{
+    (void)atomic_fetch_sub(&links->outstanding_bytes, bytes);
+    if (is_answered) {
+        note_progress(links);
+    }
+}
+
+static int64_t patience_us(struct links *links)
+{
+    const int64_t bytes = (int64_t)atomic_load(&links->outstanding_bytes);
+    return REPLACE_AFTER_US + bytes * 1000000 / SLOW_BYTES_PER_SECOND;
+}
+
+static void replace_locked(struct links *links)
+{
+    struct link *fresh = NULL;
+    if (!atomic_load(&links->newest->was_connected) || link_open(links, &fresh) != 0) {
+        return;
+    }
+    fresh->number = links->newest->number + 1;
+    fresh->older = links->newest;
+    links->newest = fresh;
+    atomic_store(&links->number, fresh->number);
+    start_closing(fresh->older);
+}
+
+void links_note_wait(struct links *links)
+{
+    const int64_t now = weir_monotonic_us();
+    int_least64_t since = 0;
+    if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) ||
+        now - since < patience_us(links)) {
+        return;
+    }
+    (void)pthread_mutex_lock(&links->mutex);
+    /* Whoever comes first replaces it, and the time begins anew. */
+    if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now)) {
+        replace_locked(links);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}

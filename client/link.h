@@ -1,0 +1,62 @@
+/* The client's way to the server: one nng REQ socket with one dialer for each connection, and
+ * another one in its place when it does not come back.
+ *
+ * nng 1.5.2 has one thread that clears up after lost connections. Where a connection is closed on
+ * one of its threads while another is between the header and the body of an incoming message, the
+ * read of that body never ends and the clearing thread waits for it for ever. From then on no
+ * socket of the process connects again once it has lost its connection, and closing one hangs. A
+ * new socket still connects. So a socket that had a connection and has been without one for a while
+ * is replaced, and sockets are closed by threads of their own that nobody has to wait for. */
+#ifndef WEIR_CLIENT_LINK_H
+#define WEIR_CLIENT_LINK_H
+
+#include "weir/base/status.h"
+
+#include <nng/nng.h>
+#include <nng/supplemental/tls/tls.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct link;
+
+struct links {
+    /* Set before links_open. */
+    const char *url;
+    nng_tls_config *tls;  // NULL where the URL has no TLS
+    uint32_t connections;
+    size_t max_reply_bytes;
+
+    /* Number of the current socket, from 1. Also read without the mutex, to see that it is another.
+     */
+    atomic_uint_least64_t number;
+    /* weir_monotonic_us of the first send that found no connection since something last went to or
+     * came from the server; 0 while all is well. */
+    atomic_int_least64_t waiting_since_us;
+    /* Bytes of the requests that are with the server, or on their way to it. */
+    atomic_size_t outstanding_bytes;
+
+    pthread_mutex_t mutex;  // guards the list; taken last
+    struct link *newest;    // the current one, then those it has replaced
+};
+
+/* Opens the first socket and begins to connect. INVALID_REQUEST on `url`, BACKEND_UNAVAILABLE
+ * without memory. links_close is to be called in either case. */
+weir_status links_open(struct links *links, struct weir_error *err);
+
+/* A context of the current socket, whose number goes to *number on success. An error number of
+ * nng's. */
+int links_open_ctx(struct links *links, nng_ctx *ctx, uint64_t *number);
+
+/* A request of so many bytes was handed to a connection; later, that it was answered or given up.
+ */
+void links_note_sent(struct links *links, size_t bytes);
+void links_note_ended(struct links *links, size_t bytes, bool is_answered);
+
+/* A send has waited in vain for a connection. Replaces the socket where it is time to; calls that
+ * are still on the old one end with NNG_ECLOSED. */
+void links_note_wait(struct links *links);
+
+/* Closes all sockets. None has a call in flight. Waits a moment for nng, not for ever. */
+void links_close(struct links *links);
+
+#endif
