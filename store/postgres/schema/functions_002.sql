@@ -38,7 +38,8 @@ DECLARE
     now_versions int8[];
     known int4[];       -- entries with an id that is there
     next_global int8;
-    -- By entry: what added to a message's number in this call gives its positions. -1: refused.
+    -- By entry: what added to a message's number in this call gives its positions, which may be below
+    -- zero. NULL: refused.
     global_base int8[] := p_entry_version;
     position_base int8[] := p_entry_version;
     sent int4 := 0;     -- messages of the entries before
@@ -84,7 +85,7 @@ BEGIN
         FOR part IN first_entry .. e LOOP
             s := p_entry_stream[part];
             outcomes[part] := outcome;
-            global_base[part] := -1;
+            global_base[part] := NULL;
             IF outcome = 0 THEN
                 global_base[part] := next_global - sent;
                 position_base[part] := now_versions[s] - sent;
@@ -109,7 +110,7 @@ BEGIN
                m.metadata
         FROM unnest(p_message_entry, p_ids, p_types, p_correlations, p_data, p_metadata)
             WITH ORDINALITY AS m (entry, id, type, correlation, data, metadata, at)
-        WHERE global_base[m.entry] <> -1
+        WHERE global_base[m.entry] IS NOT NULL
     ), @side{keyed AS (
         INSERT INTO @.keys (global_position, position, time, id, stream_name)
         SELECT i.global_position, i.position, i.time, i.id, i.stream_name FROM incoming AS i
