@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 8, IN_FLIGHT = 64, CALLS_PER_ROUND = 2000, ROUND_S = 30 };
+enum { ROUNDS = 20, IN_FLIGHT = 64, CALLS_PER_ROUND = 2000, ROUND_S = 30 };
 
 struct load {
     pthread_mutex_t mutex;  // guards what follows
