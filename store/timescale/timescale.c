@@ -6,6 +6,10 @@
 
 static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002};
 
+#define COLUMNS                                                                                   \
+    "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
+    " m.type"
+
 static const char list_streams[] =
     "WITH RECURSIVE walk (name, seen) AS ("
     " (SELECT k.stream_name, 1 FROM @.keys AS k"
@@ -31,8 +35,8 @@ static const struct pg_layout hypertable = {
         {
             WEIR_PG_FIXED_FUNCTIONS,
             [PG_FIXED_BY_IDS] =
-                "SELECT m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data,"
-                " m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN @.keys AS k ON k.id = i.id"
+                "SELECT " COLUMNS ", m.data, m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN "
+                                  "@.keys AS k ON k.id = i.id"
                 " JOIN @.stored AS m ON m.time = k.time AND m.global_position = k.global_position",
             [PG_FIXED_VERSION] =
                 "SELECT max(v.version) FROM (SELECT d.version FROM @.dropped AS d WHERE d.name = $1"
@@ -46,8 +50,8 @@ static const struct pg_layout hypertable = {
             [PG_FIXED_COMPRESS_CHUNKS] = "SELECT * FROM @.compress_chunks($1, $2)",
             [PG_FIXED_DROP_CHUNKS] = "SELECT * FROM @.drop_chunks($1, $2)",
         },
-    .columns = WEIR_PG_COLUMNS,
-    .headers = WEIR_PG_HEADERS,
+    .columns = COLUMNS ", m.data, m.metadata",
+    .headers = COLUMNS ", NULL::text AS data, NULL::text AS metadata",
     .table = "@.stored AS m",
     .keys = "@.keys AS m",
     .category = "split_part(m.stream_name, '-', 1)",

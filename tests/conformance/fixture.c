@@ -87,6 +87,15 @@ void conf_teardown(void)
     server_remove(&conf.server);
 }
 
+bool conf_is_store_of_one_server(void)
+{
+    const bool is_one = getenv("WEIR_TEST_ONE_SERVER") != NULL;
+    if (is_one) {
+        (void)fprintf(stderr, "skipped: the database takes one connection at a time\n");
+    }
+    return is_one;
+}
+
 bool conf_is_store_volatile(void)
 {
     const char *store = getenv("WEIR_TEST_STORE");

@@ -2,7 +2,8 @@
 # Runs a command with a TimescaleDB of its own: sh with_timescale.sh COMMAND...
 #
 # It is the real extension, compiled to WebAssembly together with PostgreSQL (tests/timescale/serve.mjs), in memory, and
-# takes one connection at a time. The command gets WEIR_TEST_STORE, and WEIR_STORE_CONNECTIONS=1. Where
+# takes one connection at a time. The command gets WEIR_TEST_STORE, WEIR_STORE_CONNECTIONS=1, and WEIR_TEST_ONE_SERVER=1,
+# by which cases that need several connections count as skipped. Where
 # WEIR_TEST_TIMESCALE names a native TimescaleDB ("timescaledb://..."), that is used instead, with as many connections as
 # the command likes. Exit 77 where neither can be had.
 #
@@ -66,7 +67,8 @@ rm -f "$cache/serve-$$.mjs"
 
 WEIR_TEST_STORE="timescaledb://postgres:postgres@/postgres?host=$dir&sslmode=disable"
 WEIR_STORE_CONNECTIONS=1
-export WEIR_TEST_STORE WEIR_STORE_CONNECTIONS
+WEIR_TEST_ONE_SERVER=1
+export WEIR_TEST_STORE WEIR_STORE_CONNECTIONS WEIR_TEST_ONE_SERVER
 "$@" &
 child=$!
 status=0

@@ -157,14 +157,15 @@ BEGIN
                                   type, correlation, data, metadata, at)
     ), @side{written AS (
         INSERT INTO @.keys (global_position, position, time, id, stream_name)
-        SELECT i.global_position, i.position, i.time, i.id, i.stream_name FROM incoming AS i
-        ORDER BY i.at
+        SELECT i.global_position, i.position, @.chunk_time(i.time), i.id, i.stream_name
+        FROM incoming AS i ORDER BY i.at
         ON CONFLICT DO NOTHING
         RETURNING stream_name, global_position
     ), appended AS (
-        INSERT INTO @.stored (global_position, position, time, cardinal_hash, id, stream_name, type,
-                              correlation, data, metadata)
-        SELECT i.global_position, i.position, i.time, i.cardinal_hash, i.id, i.stream_name, i.type,
+        INSERT INTO @.stored (global_position, position, time, exact_time, cardinal_hash, id,
+                              stream_name, type, correlation, data, metadata)
+        SELECT i.global_position, i.position, @.chunk_time(i.time),
+               nullif(i.time, @.chunk_time(i.time)), i.cardinal_hash, i.id, i.stream_name, i.type,
                i.correlation, i.data, i.metadata
         FROM incoming AS i JOIN written AS w ON w.global_position = i.global_position
         -- A record that comes twice is stored once.
@@ -218,7 +219,8 @@ BEGIN
         WITH ORDINALITY AS r (global, position, time, id, stream, type, data, metadata, at)
     LEFT JOIN @.stored AS m ON m.global_position = r.global
         @side{AND m.time = (SELECT k.time FROM @.keys AS k WHERE k.global_position = r.global)}@
-    WHERE m.id IS NULL OR m.id <> r.id OR m.position <> r.position OR m.time <> r.time
+    WHERE m.id IS NULL OR m.id <> r.id OR m.position <> r.position
+       OR @side{coalesce(m.exact_time, m.time)}@@plain{m.time}@ <> r.time
        OR m.stream_name <> r.stream OR m.type <> r.type
        OR CASE WHEN m.data IS NOT DISTINCT FROM r.data THEN false
                ELSE m.data::jsonb IS DISTINCT FROM r.data::jsonb END

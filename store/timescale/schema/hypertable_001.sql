@@ -35,11 +35,13 @@ CREATE TABLE @.dropped (
     version int8 NOT NULL
 );
 
--- The messages, by time in chunks of seven days.
+-- The messages, by time in chunks of seven days. A hypertable takes fewer times than PostgreSQL: one
+-- that is beyond them, which an import may bring, stands in exact_time, and the nearest in time.
 CREATE TABLE @.stored (
     global_position int8 NOT NULL,
     position int8 NOT NULL,
     time timestamp NOT NULL,
+    exact_time timestamp,
     cardinal_hash int8,
     id uuid NOT NULL,
     stream_name text COLLATE "C" NOT NULL,
@@ -59,10 +61,15 @@ CREATE INDEX stored_by_correlation
     ON @.stored (correlation, global_position, split_part(stream_name, '-', 1))
     WHERE correlation IS NOT NULL;
 
+-- The nearest time that a hypertable takes.
+CREATE FUNCTION @.chunk_time(p_time timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
+    SELECT least(greatest(p_time, '4700-01-01 BC'::timestamp), '290000-01-01'::timestamp)
+$$;
+
 -- What readers of Message DB expect.
 CREATE VIEW @.messages AS
     SELECT id, stream_name, type, position, global_position, data::jsonb AS data,
-           metadata::jsonb AS metadata, time
+           metadata::jsonb AS metadata, coalesce(exact_time, time) AS time
     FROM @.stored;
 
 -- The Apache edition of the extension has no compression; all else is the same there.
