@@ -49,6 +49,7 @@ static void received(struct weir_exchange *x, int result)
     x->pipe = nng_msg_get_pipe(x->request);
     x->peer = weir_peers_find(&transport->peers, x->pipe.id);
     x->arrived_us = weir_monotonic_us();
+    weir_peer_arrived(x->peer, x->arrived_us);
     x->state = WEIR_EXCHANGE_SERVED;
     if (left == 0) {
         weir_transport_relieve(transport);

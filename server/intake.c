@@ -22,8 +22,26 @@ void weir_intake_refuse(struct weir_exchange *exchange, const struct weir_error 
     weir_exchange_send(exchange);
 }
 
+static size_t bytes_max(const struct weir_server *server)
+{
+    return (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
+}
+
+static void tell_what_is_full(struct weir_server *server, size_t bytes, struct weir_error *err)
+{
+    const size_t calls_max = (size_t)server->config->max_calls;
+    const size_t calls = atomic_load_explicit(&server->in_flight, memory_order_relaxed);
+    const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
+    if (calls < calls_max && held + bytes > bytes_max(server)) {
+        (void)weir_fail_limit(err, "bytes of requests in flight", bytes_max(server), held + bytes);
+    } else {
+        (void)weir_fail_limit(err, "calls in flight", calls_max, calls);
+    }
+}
+
 static void refuse_one_too_many(struct weir_server *server, struct weir_exchange *exchange)
 {
+    const size_t bytes = weir_exchange_request(exchange).n;
     struct weir_error err;
     weir_error_init(&err);
     const int64_t idle_us =
@@ -32,9 +50,7 @@ static void refuse_one_too_many(struct weir_server *server, struct weir_exchange
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
                         "the store has answered no call for a while; try again later");
     } else {
-        const size_t in_flight = atomic_load_explicit(&server->in_flight, memory_order_relaxed);
-        (void)weir_fail_limit(&err, "calls in flight",
-                              (unsigned long long)server->config->max_calls, in_flight);
+        tell_what_is_full(server, bytes, &err);
     }
     weir_metrics_refused(&server->metrics, err.status);
     weir_intake_refuse(exchange, &err);
@@ -51,11 +67,10 @@ void weir_intake_refuse_stopping(struct weir_exchange *exchange)
 static bool admit(struct weir_server *server, size_t bytes)
 {
     const size_t calls_max = (size_t)server->config->max_calls;
-    const size_t bytes_max = (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
     const size_t calls = atomic_fetch_add_explicit(&server->in_flight, 1, memory_order_relaxed);
     const size_t held =
         atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
-    if (calls < calls_max && held + bytes <= bytes_max) {
+    if (calls < calls_max && held + bytes <= bytes_max(server)) {
         if (calls == 0) {
             /* What was finished before there was anything to do says nothing about the store. */
             atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),

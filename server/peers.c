@@ -105,20 +105,29 @@ void weir_peer_sent(struct weir_peer *peer, int64_t now_us)
     }
 }
 
-static bool is_stuck(const struct weir_peer *peer, int64_t since_us)
+void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
 {
-    return atomic_load_explicit(&peer->sending, memory_order_acquire) > 0 &&
-           atomic_load_explicit(&peer->progress_at_us, memory_order_relaxed) < since_us;
+    if (peer != NULL) {
+        atomic_store_explicit(&peer->arrived_at_us, now_us, memory_order_relaxed);
+    }
 }
 
-size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, uint32_t *pipe_ids, size_t max)
+static bool is_stuck(const struct weir_peer *peer, int64_t since_us, int64_t quiet_since_us)
+{
+    return atomic_load_explicit(&peer->sending, memory_order_acquire) > 0 &&
+           atomic_load_explicit(&peer->progress_at_us, memory_order_relaxed) < since_us &&
+           atomic_load_explicit(&peer->arrived_at_us, memory_order_relaxed) < quiet_since_us;
+}
+
+size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
+                        uint32_t *pipe_ids, size_t max)
 {
     size_t n = 0;
     (void)pthread_mutex_lock(&peers->lock);
     for (size_t i = 0; i < WEIR_PEERS_BUCKETS && n < max; i++) {
         const struct weir_peer *peer = peers->buckets[i];
         for (; peer != NULL && n < max; peer = peer->next) {
-            if (is_stuck(peer, since_us)) {
+            if (is_stuck(peer, since_us, quiet_since_us)) {
                 pipe_ids[n++] = peer->pipe_id;
             }
         }

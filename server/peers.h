@@ -20,8 +20,9 @@ enum { WEIR_PEERS_BUCKETS = 4096 };
 
 struct weir_peer {
     uint32_t pipe_id;
-    atomic_size_t refs;     // the table's and those of exchanges
-    atomic_size_t sending;  // replies handed to nng and not yet taken
+    atomic_size_t refs;             // the table's and those of exchanges
+    atomic_size_t sending;          // replies handed to nng and not yet taken
+    _Atomic int64_t arrived_at_us;  // when a request came last
     _Atomic int64_t
         progress_at_us;  // when a reply was taken last, or the first of them was handed over
     /* Of the wake list, which guards them. */
@@ -53,9 +54,13 @@ void weir_peer_release(struct weir_peer *peer);
 void weir_peer_sends(struct weir_peer *peer, int64_t now_us);
 void weir_peer_sent(struct weir_peer *peer, int64_t now_us);
 
+/* A request came from it. `peer` may be NULL. */
+void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
+
 /* Writes the ids of connections that have taken no reply since `since_us` although some wait, and
- * returns their number, at most `max`. */
-size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, uint32_t *pipe_ids, size_t max);
+ * have sent nothing since `quiet_since_us`, and returns their number, at most `max`. */
+size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
+                        uint32_t *pipe_ids, size_t max);
 
 /* The connection with the most replies waiting, if these are at least `least`; 0 if there is none.
  */

@@ -94,25 +94,30 @@ static struct weir_server *make(const struct weir_config *config)
     return server;
 }
 
-/* Works for a server at any stage of its start. The transport goes first, so that nothing arrives
- * any more; the tenants' handles go before the store. */
+/* Works for a server at any stage of its start. The transport goes last: it only refuses by now,
+ * and should it not let go of a connection, the store is closed all the same. */
 static void destroy(struct weir_server *server)
 {
+    atomic_store(&server->is_stopping, true);
     if (server->http != NULL) {
         weir_http_stop(server->http);
     }
-    if (server->transport != NULL) {
-        weir_transport_close(server->transport);
-    }
     weir_workers_stop(&server->workers);
     if (server->wake != NULL) {
-        weir_wake_free(server->wake);
+        weir_wake_stop(server->wake);
+        weir_wake_join(server->wake);
     }
     if (server->tenants != NULL) {
         weir_tenants_free(server->tenants);
     }
     if (server->store != NULL) {
         weir_store_close(server->store);
+    }
+    if (server->transport != NULL) {
+        weir_transport_close(server->transport);
+    }
+    if (server->wake != NULL) {
+        weir_wake_free(server->wake);
     }
     weir_calls_fini(&server->calls);
     weir_queue_fini(&server->queue);

@@ -20,7 +20,9 @@ enum {
     SWEEP_MS = 1000,
     /* A connection that takes no reply for so long does not read. */
     STUCK_US = 10 * 1000 * 1000,
-    STUCK_AT_ONCE = 64
+    STUCK_AT_ONCE = 64,
+    QUIET_US = 100 * 1000,
+    RELIEF_MS = 20
 };
 
 static weir_status unavailable(struct weir_error *err, const char *what, int rv)
@@ -102,6 +104,10 @@ static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *context)
     }
 }
 
+/* nng 1.5.2 may lose track of a pipe that is closed in the very moment in which it takes the next
+ * part of a message: the thread that releases pipes then waits for it for ever. So a connection is
+ * closed only when it is not sending: one that has been quiet, or one whose next request nng holds
+ * back because there is no exchange to take it. */
 static void close_pipe(struct weir_transport *t, uint32_t pipe_id)
 {
     weir_log_say(t->log, WEIR_LOG_WARN, "closing connection %u: it does not read its replies",
@@ -109,11 +115,31 @@ static void close_pipe(struct weir_transport *t, uint32_t pipe_id)
     (void)nng_pipe_close((nng_pipe){.id = pipe_id});
 }
 
+static bool is_exhausted(struct weir_transport *t)
+{
+    return atomic_load_explicit(&t->receiving, memory_order_relaxed) == 0;
+}
+
 void weir_transport_relieve(struct weir_transport *t)
 {
-    const uint32_t pipe_id = weir_peers_greediest(&t->peers, RESERVE / 2);
+    if (!atomic_exchange(&t->is_relieving, true)) {
+        nng_sleep_aio(RELIEF_MS, t->relief);
+    }
+}
+
+static void relieve(void *context)
+{
+    struct weir_transport *t = context;
+    if (nng_aio_result(t->relief) != 0 || atomic_load(&t->is_closing)) {
+        return;
+    }
+    const uint32_t pipe_id = is_exhausted(t) ? weir_peers_greediest(&t->peers, RESERVE / 2) : 0;
     if (pipe_id != 0) {
         close_pipe(t, pipe_id);
+    }
+    atomic_store(&t->is_relieving, false);
+    if (is_exhausted(t)) {
+        weir_transport_relieve(t);
     }
 }
 
@@ -124,8 +150,9 @@ static void sweep(void *context)
         return;
     }
     uint32_t stuck[STUCK_AT_ONCE];
+    const int64_t now_us = weir_monotonic_us();
     const size_t n =
-        weir_peers_stuck(&t->peers, weir_monotonic_us() - STUCK_US, stuck, STUCK_AT_ONCE);
+        weir_peers_stuck(&t->peers, now_us - STUCK_US, now_us - QUIET_US, stuck, STUCK_AT_ONCE);
     for (size_t i = 0; i < n; i++) {
         close_pipe(t, stuck[i]);
     }
@@ -162,6 +189,9 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
     }
     if (rv == 0) {
         rv = nng_aio_alloc(&t->sweep, sweep, t);
+    }
+    if (rv == 0) {
+        rv = nng_aio_alloc(&t->relief, relieve, t);
     }
     return rv == 0 ? WEIR_OK : unavailable(err, "cannot set up the socket", rv);
 }
@@ -347,12 +377,12 @@ size_t weir_transport_connections(struct weir_transport *t)
 void weir_transport_close(struct weir_transport *t)
 {
     atomic_store(&t->is_closing, true);
-    if (t->sweep != NULL) {
-        nng_aio_stop(t->sweep);
-        nng_aio_free(t->sweep);
-    }
+    nng_aio_stop(t->sweep);
+    nng_aio_stop(t->relief);
     (void)nng_close(t->socket);
     free_exchanges(t);
+    nng_aio_free(t->sweep);
+    nng_aio_free(t->relief);
     weir_peers_fini(&t->peers);
     (void)pthread_mutex_destroy(&t->grow_lock);
     free(t);

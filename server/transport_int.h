@@ -31,6 +31,8 @@ struct weir_transport {
     size_t base;              // how many there must be beside these
     atomic_size_t receiving;  // of them, those that wait for a request
     atomic_bool is_closing;
+    nng_aio *relief;  // makes room once no exchange is left
+    atomic_bool is_relieving;
     nng_aio *sweep;  // looks for connections that do not read
 
     size_t listeners_n;
@@ -40,8 +42,8 @@ struct weir_transport {
 /* Opens more exchanges where too many wait. Without resources there are fewer to refuse with. */
 void weir_transport_keep_room(struct weir_transport *transport);
 
-/* Called when the last exchange has taken a request: makes room at the expense of a connection that
- * does not read. */
+/* Called when the last exchange has taken a request: unless the need passes, room is made a moment
+ * later at the expense of the connection that has the most replies waiting. */
 void weir_transport_relieve(struct weir_transport *transport);
 
 #endif

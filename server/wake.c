@@ -482,11 +482,19 @@ struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_
     return wake;
 }
 
+void weir_wake_join(struct weir_wake *wake)
+{
+    if (!wake->is_joined) {
+        wake->is_joined = true;
+        (void)pthread_join(wake->timer, NULL);
+        (void)pthread_join(wake->poller, NULL);
+    }
+}
+
 void weir_wake_free(struct weir_wake *wake)
 {
     weir_wake_stop(wake);
-    (void)pthread_join(wake->timer, NULL);
-    (void)pthread_join(wake->poller, NULL);
+    weir_wake_join(wake);
     assert(wake->deadlines_n == 0 && weir_link_is_alone(&wake->watched));
     destroy(wake);
 }

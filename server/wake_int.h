@@ -40,6 +40,7 @@ struct weir_wake {
     size_t deadlines_cap;
     pthread_cond_t earlier;  // the first deadline has changed, or the end has come
 
+    bool is_joined;  // of the one who ends it
     pthread_t timer;
     pthread_t poller;
     pthread_cond_t poll;  // the first tenant is watched, or the end has come

@@ -108,6 +108,46 @@ START_TEST(a_call_too_many_is_refused_at_once)
 }
 END_TEST
 
+/* The same read, with an unknown field of `n` bytes behind it. */
+static struct weir_slice padded_request(size_t n)
+{
+    static uint8_t room[65536];
+    const struct weir_slice request = version_request(0);
+    ck_assert(n > 16384 && request.n + n + 5 <= sizeof room);
+    memcpy(room, request.p, request.n);
+    uint8_t *at = room + request.n;
+    *at++ = 0xa2;
+    *at++ = 0x06;
+    *at++ = (uint8_t)(0x80 | (n & 0x7f));
+    *at++ = (uint8_t)(0x80 | (n >> 7 & 0x7f));
+    *at++ = (uint8_t)(n >> 14);
+    memset(at, 0, n);
+    return weir_slice(room, request.n + n + 5);
+}
+
+START_TEST(bytes_too_many_are_refused_at_once)
+{
+    static const char *const arguments[] = {
+        "--workers", "2", "--max-request-bytes", "65536", "--max-message-bytes", "65536", NULL};
+    fake_backend_reset();
+    rpc_start_on(fake_store_open(SESSIONS), arguments);
+    shut_gate();
+    for (size_t i = 0; i < 4; i++) {
+        rpc_begin(&pending[i], padded_request(60000));
+    }
+    wait_in_flight(4);
+    rpc_exchange(padded_request(60000), &reply);
+    rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "262144");
+    rpc_free(&reply);
+    /* A small one still fits. */
+    rpc_begin(&pending[4], version_request(0));
+    wait_in_flight(5);
+    fake_gate_open();
+    end_reads(5, WEIR_OK);
+}
+END_TEST
+
 START_TEST(a_store_that_hangs_is_told_from_a_full_queue)
 {
     shut_gate();
@@ -412,6 +452,11 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, writes_that_wait_become_one_group);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     tcase_add_test(tcase, stopping_gives_up_on_a_store_that_hangs);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("bytes");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, NULL, tear_down);
+    tcase_add_test(tcase, bytes_too_many_are_refused_at_once);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("clients");
     tcase_set_timeout(tcase, 120);
