@@ -40,31 +40,26 @@ static bool is_default(struct weir_slice id)
  * registry is asked before a token is refused; for an unknown namespace it has been asked as well,
  * and a comparison is made there too. */
 static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
-                                 const struct weir_token_hash *hash, struct weir_tenant **tenant,
-                                 struct weir_error *err)
+                                 const struct weir_token_hash *hash, struct weir_error *err)
 {
-    struct weir_tenants *tenants = call->server->tenants;
-    int64_t max_age_us = WEIR_TENANT_TTL_US;
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US};
     for (;;) {
-        struct weir_token_hash known = {{0}};
-        bool is_fresh = false;
-        weir_status st = weir_tenants_find(tenants, id, max_age_us, &call->arena, tenant, &known,
-                                           &is_fresh, err);
+        static const struct weir_token_hash none = {{0}};
+        weir_status st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
         if (st != WEIR_OK && st != WEIR_NAMESPACE_NOT_FOUND) {
             return backend_failure(st, err);
         }
-        const bool is_match = weir_token_hash_equal(hash, &known);
+        const bool is_match =
+            weir_token_hash_equal(hash, st == WEIR_OK ? &lookup.token_hash : &none);
         if (st == WEIR_OK && is_match) {
+            call->tenant = lookup.tenant;
             return WEIR_OK;
         }
-        if (st == WEIR_OK) {
-            weir_tenant_release(*tenant);
-        }
-        *tenant = NULL;
-        if (is_fresh) {
+        weir_tenant_release(lookup.tenant);
+        if (lookup.is_fresh) {
             return unauthorized(err);
         }
-        max_age_us = 0;
+        lookup.max_age_us = 0;
     }
 }
 
@@ -75,10 +70,9 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_token_hash hash;
-    bool is_fresh = false;
-    st = weir_tenants_find(call->server->tenants, id, WEIR_TENANT_TTL_US, &call->arena,
-                           &call->tenant, &hash, &is_fresh, err);
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US};
+    st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
+    call->tenant = lookup.tenant;
     return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : backend_failure(st, err);
 }
 
@@ -108,23 +102,23 @@ static weir_status choose_namespace(struct weir_call *call, enum weir_access acc
 static weir_status find_or_create(struct weir_call *call, struct weir_slice id,
                                   const struct weir_token_hash *hash, struct weir_error *err)
 {
-    struct weir_token_hash known;
-    bool is_fresh = false;
-    weir_status st = weir_tenants_find(call->server->tenants, id, WEIR_TENANT_TTL_US, &call->arena,
-                                       &call->tenant, &known, &is_fresh, err);
-    if (st != WEIR_NAMESPACE_NOT_FOUND) {
-        return st;
+    struct weir_tenants *tenants = call->server->tenants;
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US};
+    weir_status st = weir_tenants_find(tenants, id, &call->arena, &lookup, err);
+    if (st == WEIR_NAMESPACE_NOT_FOUND) {
+        struct weir_namespace_record record = {.id = id, .token_hash = *hash};
+        bool is_same = false;
+        weir_error_init(err);
+        st = weir_namespace_create(call->server->store, &record, &is_same, err);
+        if (st != WEIR_OK && st != WEIR_NAMESPACE_EXISTS) {
+            return st;
+        }
+        weir_error_init(err);
+        lookup.max_age_us = 0;
+        st = weir_tenants_find(tenants, id, &call->arena, &lookup, err);
     }
-    struct weir_namespace_record record = {.id = id, .token_hash = *hash};
-    bool is_same = false;
-    weir_error_init(err);
-    st = weir_namespace_create(call->server->store, &record, &is_same, err);
-    if (st != WEIR_OK && st != WEIR_NAMESPACE_EXISTS) {
-        return st;
-    }
-    weir_error_init(err);
-    return weir_tenants_find(call->server->tenants, id, 0, &call->arena, &call->tenant, &known,
-                             &is_fresh, err);
+    call->tenant = lookup.tenant;
+    return st;
 }
 
 /* Tokens are believed: one names its namespace, which comes into being with its first use; anything
@@ -173,7 +167,7 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     if (!weir_token_parse(token, id, &id_n)) {
         return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
     }
-    const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, &call->tenant, err);
+    const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, err);
     if (st == WEIR_OK && !config->has_admin_token) {
         call->is_admin = is_default(weir_slice(id, id_n));
     }
@@ -244,7 +238,7 @@ weir_status weir_auth_check_repetition(struct weir_call *call, const struct weir
     weir_error_init(err);
     weir_tenant_release(call->tenant);
     call->tenant = NULL;
-    return find_by_token(call, weir_slice(id, id_n), &hash, &call->tenant, err);
+    return find_by_token(call, weir_slice(id, id_n), &hash, err);
 }
 
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err)

@@ -54,7 +54,7 @@ static void received(struct weir_exchange *x, int result)
     if (left == 0) {
         weir_transport_relieve(transport);
     }
-    transport->arrived(transport->context, x);
+    transport->user.arrived(transport->user.context, x);
 }
 
 static void sent(struct weir_exchange *x, int result)
@@ -121,7 +121,7 @@ int64_t weir_exchange_arrived_us(const struct weir_exchange *x)
 
 void *weir_exchange_context(const struct weir_exchange *x)
 {
-    return x->transport->context;
+    return x->transport->user.context;
 }
 
 struct weir_job *weir_exchange_job(struct weir_exchange *x)

@@ -20,7 +20,7 @@ struct weir_slice weir_exchange_request(const struct weir_exchange *exchange);
 /* When it came, monotonic. */
 int64_t weir_exchange_arrived_us(const struct weir_exchange *exchange);
 
-/* What weir_transport_open was given for `arrived`. */
+/* The context of the transport's user. */
 void *weir_exchange_context(const struct weir_exchange *exchange);
 
 /* Its place in the queue. */

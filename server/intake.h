@@ -9,7 +9,7 @@
 #include "server/exchange.h"
 #include "server/server.h"
 
-/* Takes a request from the transport (weir_arrived). */
+/* Takes a request from the transport. */
 void weir_intake_arrived(void *server, struct weir_exchange *exchange);
 
 /* An admitted call, whose request had `bytes`, is finished and its reply given to the transport.

@@ -132,12 +132,10 @@ static struct weir_tenant *take_locked(struct weir_tenant *tenant, struct weir_t
 }
 
 static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir_slice id,
-                                       int64_t max_age_us, struct weir_token_hash *hash,
-                                       uint64_t *changes)
+                                       int64_t max_age_us, struct weir_token_hash *hash)
 {
     const int64_t since = weir_monotonic_us() - max_age_us;
     (void)pthread_mutex_lock(&tenants->lock);
-    *changes = tenants->changes;
     struct weir_tenant *tenant = *find_locked(tenants, id);
     if (tenant != NULL && tenant->read_at_us > since) {
         tenant = take_locked(tenant, hash);
@@ -245,36 +243,42 @@ static void drop(struct weir_tenants *tenants, struct weir_slice id, bool is_cha
     tell_and_release(tenant);
 }
 
-weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
-                              int64_t max_age_us, struct weir_arena *arena,
-                              struct weir_tenant **tenant, struct weir_token_hash *token_hash,
-                              bool *is_fresh, struct weir_error *err)
+/* Reads the registry and notes what it says; lookup->tenant stays NULL where that has changed in
+ * the meantime. */
+static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice id,
+                                 struct weir_arena *arena, struct weir_tenant_lookup *lookup,
+                                 struct weir_error *err)
 {
-    uint64_t changes = 0;
-    *is_fresh = false;
-    *tenant = find_cached(tenants, id, max_age_us, token_hash, &changes);
-    while (*tenant == NULL) {
-        struct weir_namespace_record record;
-        *is_fresh = true;
-        const weir_status st = weir_namespace_find(tenants->store, id, arena, &record, err);
-        if (st == WEIR_NAMESPACE_NOT_FOUND) {
-            drop(tenants, id, false);
-        }
-        if (st != WEIR_OK) {
-            return st;
-        }
-        struct weir_tenant *fresh = make(tenants, id, &record);
-        if (fresh == NULL) {
-            return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-        }
-        *tenant = note(tenants, fresh, &record, changes, token_hash);
-        if (*tenant == NULL) {
-            (void)pthread_mutex_lock(&tenants->lock);
-            changes = tenants->changes;
-            (void)pthread_mutex_unlock(&tenants->lock);
-        }
+    (void)pthread_mutex_lock(&tenants->lock);
+    const uint64_t changes = tenants->changes;
+    (void)pthread_mutex_unlock(&tenants->lock);
+    struct weir_namespace_record record;
+    const weir_status st = weir_namespace_find(tenants->store, id, arena, &record, err);
+    if (st == WEIR_NAMESPACE_NOT_FOUND) {
+        drop(tenants, id, false);
     }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_tenant *fresh = make(tenants, id, &record);
+    if (fresh == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    lookup->tenant = note(tenants, fresh, &record, changes, &lookup->token_hash);
     return WEIR_OK;
+}
+
+weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
+                              struct weir_arena *arena, struct weir_tenant_lookup *lookup,
+                              struct weir_error *err)
+{
+    lookup->tenant = find_cached(tenants, id, lookup->max_age_us, &lookup->token_hash);
+    lookup->is_fresh = lookup->tenant == NULL;
+    weir_status st = WEIR_OK;
+    while (st == WEIR_OK && lookup->tenant == NULL) {
+        st = read_registry(tenants, id, arena, lookup, err);
+    }
+    return st;
 }
 
 weir_status weir_tenant_open(struct weir_tenant *tenant, struct weir_error *err)

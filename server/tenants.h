@@ -59,13 +59,18 @@ void weir_tenants_on_change(struct weir_tenants *tenants,
 /* No tenant is in use any more. Releases all handles. */
 void weir_tenants_free(struct weir_tenants *tenants);
 
-/* The tenant of an id and the hash of its token, as the registry has or had it at most `max_age_us`
- * ago. *is_fresh tells whether the registry was read now. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE
- * and what else the store says. `arena` is used for a while. */
+struct weir_tenant_lookup {
+    int64_t max_age_us;                 // how old what the registry has said may be
+    struct weir_tenant *tenant;         // out: counted; NULL unless OK
+    struct weir_token_hash token_hash;  // out: of its token
+    bool is_fresh;                      // out: the registry was read now
+};
+
+/* Looks a tenant up by its id. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE and what else the store
+ * says. `arena` is used for a while. */
 weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
-                              int64_t max_age_us, struct weir_arena *arena,
-                              struct weir_tenant **tenant, struct weir_token_hash *token_hash,
-                              bool *is_fresh, struct weir_error *err);
+                              struct weir_arena *arena, struct weir_tenant_lookup *lookup,
+                              struct weir_error *err);
 
 /* Makes sure that tenant->ns is there. NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE, DATA_CORRUPT. */
 weir_status weir_tenant_open(struct weir_tenant *tenant, struct weir_error *err);

@@ -89,7 +89,7 @@ static void end_peer(struct weir_transport *t, uint32_t pipe_id)
     struct weir_peer *peer = weir_peers_find(&t->peers, pipe_id);
     if (peer != NULL) {
         weir_peers_remove(&t->peers, pipe_id);
-        t->gone(t->context, &peer->waiting, &peer->is_gone);
+        t->user.gone(t->user.context, &peer->waiting, &peer->is_gone);
         weir_peer_release(peer);
     }
 }
@@ -329,7 +329,7 @@ weir_status weir_transport_check(const struct weir_config *config, struct weir_e
 /* ---- the whole ---- */
 
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
-                                weir_arrived arrived, weir_peer_gone gone, void *context,
+                                const struct weir_transport_user *user,
                                 struct weir_transport **transport, struct weir_error *err)
 {
     struct weir_transport *t = calloc(1, sizeof *t);
@@ -339,10 +339,8 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     }
     (void)pthread_mutex_init(&t->grow_lock, NULL);
     t->log = log;
-    t->arrived = arrived;
-    t->gone = gone;
+    t->user = *user;
     t->base = (size_t)config->max_calls + RESERVE;
-    t->context = context;
     *transport = t;
     weir_status st = open_socket(t, config, err);
     if (st == WEIR_OK && !grow(t, t->base)) {

@@ -1,9 +1,8 @@
 /* The server's side of nng: one REP socket, all its listeners, and the exchanges that serve them.
  *
- * A request that arrives is handed to `arrived` on a thread of nng, with the exchange that now owns
- * it; `arrived` must not block. There are always more exchanges receiving than calls can be in
- * flight, so that a request too many can be refused instead of waiting. Connections whose replies
- * nobody reads are closed. */
+ * A request that arrives is handed to its user with the exchange that now owns it. There are always
+ * more exchanges receiving than calls can be in flight, so that a request too many can be refused
+ * instead of waiting. Connections whose replies nobody reads are closed. */
 #ifndef WEIR_SERVER_TRANSPORT_H
 #define WEIR_SERVER_TRANSPORT_H
 
@@ -13,11 +12,14 @@
 
 struct weir_transport;
 
-typedef void (*weir_arrived)(void *context, struct weir_exchange *exchange);
-
-/* Told when a connection has ended: the ring of what waits for it, and a flag to be set. Must not
- * block. */
-typedef void (*weir_peer_gone)(void *context, struct weir_link *peer, bool *is_gone);
+/* Who is served by a transport. Called on threads of nng; must not block. */
+struct weir_transport_user {
+    void *context;
+    /* A request has arrived; the exchange belongs to the user. */
+    void (*arrived)(void *context, struct weir_exchange *exchange);
+    /* A connection has ended: the ring of what waits for it, and a flag to be set. */
+    void (*gone)(void *context, struct weir_link *peer, bool *is_gone);
+};
 
 /* Looks at what was asked for, before anything is opened: URLs, certificates, what stands where a
  * socket is to be. INVALID_REQUEST with a text that says what is wrong. */
@@ -27,7 +29,7 @@ weir_status weir_transport_check(const struct weir_config *config, struct weir_e
  * a certificate) or BACKEND_UNAVAILABLE (an address in use, no resources) with a text that says
  * which. Requests may arrive before it returns. */
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
-                                weir_arrived arrived, weir_peer_gone gone, void *context,
+                                const struct weir_transport_user *user,
                                 struct weir_transport **transport, struct weir_error *err);
 
 /* Where listener `i` really is, in static storage of the transport; NULL past the last. */

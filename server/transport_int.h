@@ -18,9 +18,7 @@ struct weir_exchange_block {
 struct weir_transport {
     nng_socket socket;
     const struct weir_log *log;
-    weir_arrived arrived;
-    weir_peer_gone gone;
-    void *context;
+    struct weir_transport_user user;
 
     struct weir_peers peers;
     pthread_mutex_t

@@ -26,7 +26,7 @@ void weir_waiting_park(struct weir_call *call);
 /* Starts the wake list of a server; false without resources. */
 bool weir_waiting_start(struct weir_server *server);
 
-/* A connection has ended (weir_peer_gone). */
+/* Hears from the transport that a connection has ended. */
 void weir_waiting_peer_gone(void *server, struct weir_link *peer, bool *is_gone);
 
 #endif

@@ -51,14 +51,11 @@ static bool must_look_again(struct weir_tenant *tenant)
 /* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
 static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, struct weir_arena *arena)
 {
-    struct weir_tenant *found = NULL;
-    struct weir_token_hash hash;
-    bool is_fresh = false;
+    struct weir_tenant_lookup lookup = {.max_age_us = REGISTRY_AGE_US};
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_tenants_find(wake->tenants, weir_tenant_id(tenant), REGISTRY_AGE_US, arena, &found,
-                          &hash, &is_fresh, &err) == WEIR_OK) {
-        weir_tenant_release(found);
+    if (weir_tenants_find(wake->tenants, weir_tenant_id(tenant), arena, &lookup, &err) == WEIR_OK) {
+        weir_tenant_release(lookup.tenant);
     }
     weir_arena_reset(arena);
 }

@@ -44,17 +44,16 @@ static size_t count(void)
 static void set_up(void)
 {
     struct weir_error err;
-    struct weir_token_hash hash;
-    bool is_fresh = false;
+    struct weir_tenant_lookup lookup = {.max_age_us = 0};
     weir_error_init(&err);
     weir_arena_init(&arena, 65536, 0);
     fake_backend_reset();
     store = fake_store_open(4);
     tenants = weir_tenants_new(store);
     ck_assert_ptr_nonnull(tenants);
-    ck_assert_int_eq(weir_tenants_find(tenants, weir_slice_of("test"), 0, &arena, &tenant, &hash,
-                                       &is_fresh, &err),
+    ck_assert_int_eq(weir_tenants_find(tenants, weir_slice_of("test"), &arena, &lookup, &err),
                      WEIR_OK);
+    tenant = lookup.tenant;
     ck_assert_int_eq(weir_tenant_open(tenant, &err), WEIR_OK);
     static const struct weir_log silent = {.fd = -1, .level = WEIR_LOG_ERROR};
     wake = weir_wake_new(tenants, &silent, note, NULL);
