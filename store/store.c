@@ -165,12 +165,26 @@ weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *q
                            struct weir_error *err)
 {
     assert(query->types_n <= 1);
-    struct weir_session *session = NULL;
-    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
-        return err->status;
+    struct weir_query last = *query;
+    last.selector = WEIR_SELECT_STREAM;
+    last.is_backward = true;
+    last.is_from_newest = true;
+    last.is_from_global = false;
+    last.is_unlimited = false;
+    last.max_messages = 1;
+    last.max_bytes = SIZE_MAX;
+    if (last.types_n == 1 && last.types[0].n == 0) {  // the empty type is no filter
+        last.types_n = 0;
     }
-    return give_back(ns, session,
-                     session->ops->read_last(session, query, arena, row, is_found, err));
+    struct weir_rows rows;
+    const weir_status status = weir_read(ns, &last, arena, &rows, err);
+    if (status == WEIR_OK) {
+        *is_found = rows.n == 1;
+        if (*is_found) {
+            *row = rows.rows[0];
+        }
+    }
+    return status;
 }
 
 weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice stream,

@@ -341,9 +341,9 @@ struct weir_chunk_query {
     int64_t deadline_us;
 };
 
-/* Lists the chunks, or compresses those that are not yet, or drops them with their messages (streams
- * keep their versions, ids are forgotten). Gives the chunks that were listed, compressed or
- * dropped, oldest first. FEATURE_UNSUPPORTED where there is no such thing. */
+/* Lists the chunks, or compresses those that are not yet, or drops them with their messages
+ * (streams keep their versions, ids are forgotten). Gives the chunks that were listed, compressed
+ * or dropped, oldest first. FEATURE_UNSUPPORTED where there is no such thing. */
 weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
                         struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
                         struct weir_error *err);

@@ -61,9 +61,6 @@ struct weir_session_ops {
 
     weir_status (*read)(struct weir_session *session, const struct weir_query *query,
                         struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
-    weir_status (*read_last)(struct weir_session *session, const struct weir_query *query,
-                             struct weir_arena *arena, struct weir_row *row, bool *is_found,
-                             struct weir_error *err);
     weir_status (*stream_version)(struct weir_session *session, struct weir_slice stream,
                                   int64_t *version, struct weir_error *err);
     weir_status (*head)(struct weir_session *session, int64_t *head, struct weir_error *err);

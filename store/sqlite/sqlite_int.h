@@ -319,9 +319,6 @@ bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row);
 weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query *query,
                              struct weir_arena *arena, struct weir_rows *rows,
                              struct weir_error *err);
-weir_status weir_sqlite_read_last(struct weir_session *base, const struct weir_query *query,
-                                  struct weir_arena *arena, struct weir_row *row, bool *is_found,
-                                  struct weir_error *err);
 weir_status weir_sqlite_stream_version(struct weir_session *base, struct weir_slice stream,
                                        int64_t *version, struct weir_error *err);
 weir_status weir_sqlite_head(struct weir_session *base, int64_t *head, struct weir_error *err);

@@ -349,32 +349,6 @@ weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query 
     return status;
 }
 
-weir_status weir_sqlite_read_last(struct weir_session *base, const struct weir_query *query,
-                                  struct weir_arena *arena, struct weir_row *row, bool *is_found,
-                                  struct weir_error *err)
-{
-    struct weir_query last = *query;
-    last.selector = WEIR_SELECT_STREAM;
-    last.is_backward = true;
-    last.is_from_newest = true;
-    last.is_from_global = false;
-    last.is_unlimited = false;
-    last.max_messages = 1;
-    last.max_bytes = SIZE_MAX;
-    if (last.types_n == 1 && last.types[0].n == 0) {  // the empty type is no filter
-        last.types_n = 0;
-    }
-    struct weir_rows rows;
-    const weir_status status = weir_sqlite_read(base, &last, arena, &rows, err);
-    if (status == WEIR_OK) {
-        *is_found = rows.n == 1;
-        if (*is_found) {
-            *row = rows.rows[0];
-        }
-    }
-    return status;
-}
-
 /* ---- single numbers ---- */
 
 static weir_status read_counts(struct weir_session *base, enum weir_selector selector,

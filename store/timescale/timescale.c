@@ -36,7 +36,7 @@ static const struct pg_layout hypertable = {
             WEIR_PG_FIXED_FUNCTIONS,
             [PG_FIXED_BY_IDS] =
                 "SELECT " COLUMNS ", m.data, m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN "
-                                  "@.keys AS k ON k.id = i.id"
+                "@.keys AS k ON k.id = i.id"
                 " JOIN @.stored AS m ON m.time = k.time AND m.global_position = k.global_position",
             [PG_FIXED_VERSION] =
                 "SELECT max(v.version) FROM (SELECT d.version FROM @.dropped AS d WHERE d.name = $1"

@@ -41,7 +41,8 @@ const char *conf_token(void);
 /* Whether the store under test forgets everything when the server stops. */
 bool conf_is_store_volatile(void);
 
-/* Whether the database takes one connection, so that a second server cannot use it; said on stderr. */
+/* Whether the database takes one connection, so that a second server cannot use it; said on stderr.
+ */
 bool conf_is_store_of_one_server(void);
 
 /* Stops the server in good order (or kills it) and starts it again on the same data and URL. */

@@ -121,17 +121,6 @@ static weir_status session_read(struct weir_session *session, const struct weir_
     return answer(session, err);
 }
 
-static weir_status session_read_last(struct weir_session *session, const struct weir_query *query,
-                                     struct weir_arena *arena, struct weir_row *row, bool *is_found,
-                                     struct weir_error *err)
-{
-    (void)query;
-    (void)arena;
-    (void)row;
-    *is_found = false;
-    return answer(session, err);
-}
-
 static weir_status session_stream_version(struct weir_session *session, struct weir_slice stream,
                                           int64_t *version, struct weir_error *err)
 {
@@ -182,7 +171,6 @@ static const struct weir_session_ops session_ops = {
     .close = session_close,
     .commit = session_commit,
     .read = session_read,
-    .read_last = session_read_last,
     .stream_version = session_stream_version,
     .head = session_head,
     .totals = session_totals,
