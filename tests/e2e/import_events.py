@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+STREAMS = 100
+
 
 def parse(line):
     record = json.loads(line, parse_float=decimal.Decimal)
@@ -67,6 +69,8 @@ def main():
     for record in records:
         streams.setdefault(record["stream"], []).append(record)
         categories.setdefault(record["stream"].partition("-")[0], []).append(record)
+    # A history grows for ever and a read of each stream is a process: of a history, some hundred streams are read.
+    step = 1 if is_eventodb else max(1, len(streams) // STREAMS)
     with tempfile.TemporaryDirectory() as directory:
         weir = Weir(directory)
         atexit.register(weir.server.kill)  # not left behind where a check fails
@@ -76,12 +80,12 @@ def main():
         assert again["skipped_identical"] == len(records), f"the second import says {again}"
         for name, want in categories.items():
             assert_same(weir.read("category", name), want, f"category {name}")
-        for name, want in streams.items():
+        for name, want in sorted(streams.items())[::step]:
             want.sort(key=lambda r: r["pos"])
             assert_same(weir.read("read", name), want, f"stream {name}")
         assert_same(weir.read("category", ""), records, "the namespace")
         weir.stop()
-    print(f"{len(records)} records of {len(streams)} streams and {len(categories)} categories read back equal")
+    print(f"{len(records)} records of {len(streams)} streams and {len(categories)} categories read back equal, every {step}. stream by itself")
 
 
 main()
