@@ -30,4 +30,6 @@ mkdir -p build/all
 for build in $builds; do
     printf 'subdirs("%s")\n' "$PWD/build/$build"
 done >build/all/CTestTestfile.cmake
-exec ctest --test-dir build/all --output-on-failure --parallel "$(nproc)" "$@"
+# Real servers, real time-outs: on a machine that is busy with something else a test may be starved. What fails is run
+# once more, and the log shows both; a fault in the code fails twice.
+exec ctest --test-dir build/all --output-on-failure --repeat until-pass:2 --parallel "$(nproc)" "$@"
