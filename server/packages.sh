@@ -9,6 +9,9 @@ build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
 test="$build check libsubunit-dev clang libclang-rt-14-dev llvm clang-format libnanomsg-dev nanomsg-utils
   openssl sqlite3 postgresql python3 gzip g++ file dpkg-dev man-db systemd"
 
+# The tests' TimescaleDB runs on Node.js, from wherever that comes.
+command -v npm >/dev/null || test="$test nodejs npm"
+
 case "${1:-}" in
 build) wanted=$build ;;
 test) wanted=$test ;;
