@@ -1,0 +1,145 @@
+/* Every SELECT of messages walks the index whose order is the order of its rows, whatever the
+ * statistics say: nothing is sorted, and no table is scanned. */
+#include "store/postgres/pg_int.h"
+#include "store/store_int.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_BYTES = 8192, PLAN_BYTES = 16384 };
+
+static struct pg_backend *backend;
+static struct pg_conn *conn;
+static struct pg_namespace ns;
+
+static void begin(void)
+{
+    fixture_on_disk();
+    backend = (struct pg_backend *)fx.store->backend;
+    ck_assert_int_eq(weir_pg_namespace_locate(backend, weir_slice_of("test"), &ns, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(weir_pg_acquire(backend, 1, INT64_MAX, &conn, &fx.err), WEIR_OK);
+}
+
+static void end(void)
+{
+    weir_pg_release(conn);
+    fixture_end();
+}
+
+/* Nearly everything is of one category: then an index of all positions looks good, and is very bad
+ * for the others. */
+static void fill(void)
+{
+    char text[TEXT_BYTES];
+    (void)snprintf(text, sizeof text,
+                   "INSERT INTO %s.stored SELECT g, g / 100, now(), g, gen_random_uuid(),"
+                   " CASE WHEN g %% 5000 = 0 THEN 'rare-' ELSE 'common-' END || g %% 100, 'T',"
+                   " CASE WHEN g %% 50 = 0 THEN 'flow' END, '{}', NULL"
+                   " FROM generate_series(1, 20000) AS g; ANALYZE %s.stored",
+                   ns.schema, ns.schema);
+    ck_assert_msg(weir_pg_script(conn, text, &fx.err) == WEIR_OK, "%s", fx.report);
+}
+
+static void explain(const struct pg_shape *shape, char plan[PLAN_BYTES])
+{
+    char pattern[WEIR_PG_SELECT_BYTES];
+    char text[TEXT_BYTES];
+    weir_pg_select_text(&weir_pg_rows_layout, shape, pattern);
+    char *select = weir_pg_expand(&ns, pattern);
+    (void)snprintf(text, sizeof text, "DEALLOCATE ALL; PREPARE p AS %s", select);
+    free(select);
+    ck_assert_msg(weir_pg_script(conn, text, &fx.err) == WEIR_OK, "%s", fx.report);
+    const char *extra = shape->has_correlation && shape->has_group ? ", 'flow', 4, 1"
+                        : shape->has_correlation                   ? ", 'flow'"
+                        : shape->has_group                         ? ", 4, 1"
+                                                                   : "";
+    (void)snprintf(text, sizeof text, "EXPLAIN EXECUTE p(%s, 10, 100, 1000000%s%s)",
+                   shape->selector == WEIR_SELECT_ALL ? "NULL" : "'rare'", extra,
+                   shape->has_types ? ", '{T}'" : "");
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    ck_assert_msg(weir_pg_query(conn, text, &none, &result, &fx.err) == WEIR_OK, "%s", fx.report);
+    size_t n = 0;
+    for (int r = 0; r < PQntuples(result); r++) {
+        n += (size_t)snprintf(plan + n, PLAN_BYTES - n, "%s\n", PQgetvalue(result, r, 0));
+        ck_assert_uint_lt(n, PLAN_BYTES);
+    }
+    PQclear(result);
+}
+
+static const char *wanted_index(const struct pg_shape *shape)
+{
+    if (shape->selector == WEIR_SELECT_STREAM) {
+        return "stored_by_stream";
+    }
+    if (shape->has_correlation) {
+        return "stored_by_correlation";
+    }
+    return shape->selector == WEIR_SELECT_CATEGORY ? "stored_by_category" : "stored_by_global";
+}
+
+static void assert_plan(const struct pg_shape *shape)
+{
+    char plan[PLAN_BYTES];
+    char scan[96];
+    explain(shape, plan);
+    (void)snprintf(scan, sizeof scan, "%s on stored m", wanted_index(shape));
+    ck_assert_msg(strstr(plan, scan) != NULL, "no %s in\n%s", scan, plan);
+    ck_assert_msg(strstr(plan, "Seq Scan on stored") == NULL, "%s", plan);
+    ck_assert_msg(strstr(plan, "Sort") == NULL, "%s", plan);
+}
+
+/* All shapes there are, but those that no query has. */
+START_TEST(every_read_walks_its_index)
+{
+    if (_i == 1) {
+        fill();
+    }
+    for (unsigned bits = 0; bits < 128; bits++) {
+        for (int selector = WEIR_SELECT_STREAM; selector <= WEIR_SELECT_ALL; selector++) {
+            const bool is_stream = selector == WEIR_SELECT_STREAM;
+            const struct pg_shape shape = {.selector = (enum weir_selector)selector,
+                                           .is_backward = (bits & 1) != 0,
+                                           .is_headers_only = (bits & 2) != 0,
+                                           .is_measured = (bits & 6) == 4,
+                                           .has_types = (bits & 8) != 0,
+                                           .is_from_global = is_stream && (bits & 16) != 0,
+                                           .has_correlation = !is_stream && (bits & 32) != 0,
+                                           .has_group = !is_stream && (bits & 64) != 0};
+            assert_plan(&shape);
+        }
+    }
+}
+END_TEST
+
+START_TEST(there_are_no_chunks)
+{
+    const struct weir_chunk_query query = {.deadline_us = INT64_MAX};
+    struct weir_chunk *chunks = NULL;
+    size_t n = 0;
+    ck_assert_int_eq(weir_chunks(fx.ns, &query, &fx.arena, &chunks, &n, &fx.err),
+                     WEIR_FEATURE_UNSUPPORTED);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_plans");
+    TCase *tcase = tcase_create("plans");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_loop_test(tcase, every_read_walks_its_index, 0, 2);  // an empty table, a full one
+    tcase_add_test(tcase, there_are_no_chunks);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
