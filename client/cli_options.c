@@ -167,7 +167,7 @@ static void make_top_doc(char *doc, size_t size)
     size_t n =
         (size_t)snprintf(doc, size, "Writes to and reads from a weir message store.\vCommands:\n");
     for (const struct cli_command *c = cli_commands; c->name != NULL && n < size; c++) {
-        n += (size_t)snprintf(doc + n, size - n, "  %-22s%s\n", c->name, c->summary);
+        n += (size_t)snprintf(doc + n, size - n, "  %-23s%s\n", c->name, c->summary);
     }
     if (n < size) {
         (void)snprintf(doc + n, size - n,
