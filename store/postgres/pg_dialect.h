@@ -37,6 +37,7 @@ struct pg_layout {
     int version;               // of the newest step
     const char *const *steps;  // [0] makes version 1 of an empty schema, [1] version 2 of that, …
     bool has_side_tables;      // ids and positions are kept apart from the messages
+    bool is_adopted;           // somebody else writes the table too, with other locks
     const char *fixed[PG_FIXED_COUNT];
 
     /* Pieces of the SELECTs of messages. */
@@ -67,9 +68,10 @@ struct pg_dialect {
     [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
                         " $12)",                                                               \
     [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",                                            \
-    [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters",                         \
-    [PG_FIXED_HEAD] = "SELECT head FROM @.counters",                                           \
-    [PG_FIXED_LIST_CATEGORIES] =                                                               \
+    [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters"
+#define WEIR_PG_FIXED_COUNTERS                       \
+    [PG_FIXED_HEAD] = "SELECT head FROM @.counters", \
+    [PG_FIXED_LIST_CATEGORIES] =                     \
         "SELECT name, stream_count, message_count FROM @.categories ORDER BY name"
 #define WEIR_PG_COLUMNS \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data, m.metadata"
@@ -85,6 +87,9 @@ extern const char weir_pg_sql_functions_002[];
 
 /* Namespaces as one table with its indexes. */
 extern const struct pg_layout weir_pg_rows_layout;
+
+/* Namespaces that are Message DB's own schema. */
+extern const struct pg_layout weir_pg_adopted_layout;
 
 /* The table of a dialect's store: everything is shared but `name` and `open`. */
 weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_store_ops *ops,

@@ -117,6 +117,8 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
 /* ---- the schemas (pg_schema.c) ---- */
 
 extern const char weir_pg_sql_registry_001[];
+extern const char weir_pg_sql_adopted_001[];
+extern const char weir_pg_sql_adopted_003[];
 extern const char weir_pg_sql_rows_001[];
 
 /* Refuses a database that lacks the extension of the dialect. PRECONDITION. */
@@ -139,6 +141,13 @@ weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_sli
 /* ---- the registry (pg_registry.c) ---- */
 
 weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err);
+
+/* Whether a new namespace's metadata asks for the adoption of Message DB's schema; false where it
+ * asks for something else (INVALID_REQUEST). */
+bool weir_pg_is_adoption(struct weir_slice metadata, bool *is_asked, struct weir_error *err);
+
+/* PRECONDITION where there is no such schema, or another version of it. */
+weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err);
 
 /* Ends a transaction that has failed; where that fails too, the connection is of no further use. */
 void weir_pg_roll_back(struct pg_conn *conn);
@@ -201,6 +210,7 @@ struct pg_shape {
     bool has_correlation;
     bool has_group;
     bool has_types;
+    bool is_settled;  // up to a position that others' writers cannot get below any more
 };
 
 enum { WEIR_PG_SELECT_BYTES = 4096 };

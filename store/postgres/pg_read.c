@@ -25,6 +25,7 @@ struct reading {
     bool is_full;       // a row did not fit any more
     bool is_exhausted;  // there are no more rows
     int64_t end;        // newest position on the scale of next_position; -1 if not asked
+    int64_t settled;    // of an adopted namespace: nothing appears below it any more
     struct weir_slice stream;
 };
 
@@ -34,6 +35,26 @@ static bool is_stream(const struct weir_query *query)
 }
 
 /* ---- asking ---- */
+
+/* Where others write with locks of their own, one for each category, a read of all categories ends
+ * where everything is committed. */
+static bool is_to_settle(const struct reading *r)
+{
+    return r->session->ns.layout->is_adopted && r->query->selector == WEIR_SELECT_ALL;
+}
+
+static weir_status settle(struct reading *r, struct pg_conn *conn, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_fixed(r->session, conn, PG_FIXED_HEAD, &none, &result, err);
+    if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, &r->settled))) {
+        status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
+    }
+    PQclear(result);
+    return status;
+}
 
 static struct pg_shape shape_of(const struct reading *r)
 {
@@ -45,7 +66,8 @@ static struct pg_shape shape_of(const struct reading *r)
                              .is_measured = r->is_measured,
                              .has_correlation = query->correlation.p != NULL,
                              .has_group = query->group_size > 0,
-                             .has_types = query->types_n > 0};
+                             .has_types = query->types_n > 0,
+                             .is_settled = is_to_settle(r)};
 }
 
 static void bind_types(const struct weir_query *query, struct pg_params *params)
@@ -85,6 +107,9 @@ static void bind(const struct reading *r, struct pg_params *params)
     }
     if (query->types_n > 0) {
         bind_types(query, params);
+    }
+    if (is_to_settle(r)) {
+        weir_pg_param_int8(params, r->settled);
     }
 }
 
@@ -236,6 +261,7 @@ static weir_status take_page(struct reading *r, const PGresult *result, struct w
     }
     r->end = -1;
     (void)weir_pg_int8(result, 0, PG_HEAD_END, &r->end);
+    r->end = is_to_settle(r) ? r->settled : r->end;
     const size_t got = (size_t)PQntuples(result) - 1;
     size_t texts = 0;
     uint8_t *bytes = NULL;
@@ -299,7 +325,7 @@ static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_e
     r->is_full = false;
     r->is_exhausted = false;
     r->is_measured = r->session->is_large && !query->is_headers_only;
-    weir_status status = WEIR_OK;
+    weir_status status = is_to_settle(r) ? settle(r, conn, err) : WEIR_OK;
     while (status == WEIR_OK && !r->is_full && !r->is_exhausted) {
         PGresult *result = NULL;
         status = ask(r, conn, &result, err);

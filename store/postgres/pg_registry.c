@@ -203,7 +203,7 @@ static weir_status insert(struct pg_conn *conn, struct creation *creation, bool 
     weir_pg_param_slice(&params, record->description);
     weir_pg_param_slice(&params, record->metadata);
     PGresult *result = NULL;
-    const weir_status status = weir_pg_query(
+    weir_status status = weir_pg_query(
         conn,
         "INSERT INTO weir_registry.namespaces (id, schema_name, layout, schema_version,"
         " token_hash, description, metadata, created_at)"
@@ -213,6 +213,10 @@ static weir_status insert(struct pg_conn *conn, struct creation *creation, bool 
     *is_new = status == WEIR_OK && PQntuples(result) == 1 &&
               weir_pg_time(result, 0, 0, &record->created_at_us);
     PQclear(result);
+    if (status != WEIR_OK && conn->remedy == PG_REMEDY_UNIQUE && creation->ns.layout->is_adopted) {
+        status = weir_fail(err, WEIR_PRECONDITION,
+                           "the schema of Message DB belongs to another namespace already");
+    }
     return status;
 }
 
@@ -267,7 +271,10 @@ static weir_status create(struct pg_conn *conn, void *context, struct weir_error
     if (status == WEIR_OK && !is_new) {
         status = compare(conn, creation, err);
     } else if (status == WEIR_OK) {
-        status = create_schema(conn, &creation->ns, err);
+        status = creation->ns.layout->is_adopted ? weir_pg_check_adoption(conn, err) : WEIR_OK;
+        if (status == WEIR_OK) {
+            status = create_schema(conn, &creation->ns, err);
+        }
     }
     if (status == WEIR_OK) {
         creation->is_begun = true;
@@ -287,7 +294,11 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
     struct creation creation = {.record = record, .is_same = is_same};
     *is_same = false;
     weir_pg_namespace_name(record->id, &creation.ns);
-    creation.ns.layout = backend->dialect->layouts[0];
+    bool is_adoption = false;
+    if (!weir_pg_is_adoption(record->metadata, &is_adoption, err)) {
+        return err->status;
+    }
+    creation.ns.layout = is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
     return run(base, create, &creation, err);
 }
 

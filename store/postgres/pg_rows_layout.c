@@ -28,6 +28,7 @@ const struct pg_layout weir_pg_rows_layout = {
     .fixed =
         {
             WEIR_PG_FIXED_FUNCTIONS,
+            WEIR_PG_FIXED_COUNTERS,
             [PG_FIXED_BY_IDS] =
                 "SELECT m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data,"
                 " m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",

@@ -74,6 +74,12 @@ static void add_range(struct text *text, const char *key, int key_parameter, boo
     }
 }
 
+/* Message DB has no index of correlations. */
+static bool is_by_correlation(const struct pg_layout *layout, const struct pg_shape *shape)
+{
+    return shape->has_correlation && !layout->is_adopted;
+}
+
 static void add_scope(struct text *text, const struct pg_layout *layout,
                       const struct pg_shape *shape)
 {
@@ -82,7 +88,7 @@ static void add_scope(struct text *text, const struct pg_layout *layout,
         add(text, " m.stream_name = $1::text AND ");
         add(text, shape->is_from_global ? "m.global_position" : "m.position");
         add(text, compare);
-    } else if (shape->has_correlation) {
+    } else if (is_by_correlation(layout, shape)) {
         add_range(text, layout->correlation, 5, shape->is_backward);
         add(text, " AND m.correlation IS NOT NULL");
         if (shape->selector == WEIR_SELECT_CATEGORY) {
@@ -107,8 +113,8 @@ static void add_order(struct text *text, const struct pg_layout *layout,
     add(text, " ORDER BY ");
     if (shape->selector == WEIR_SELECT_STREAM) {
         add(text, "m.position");
-    } else if (shape->has_correlation || shape->selector == WEIR_SELECT_CATEGORY) {
-        add(text, shape->has_correlation ? layout->correlation : layout->category);
+    } else if (is_by_correlation(layout, shape) || shape->selector == WEIR_SELECT_CATEGORY) {
+        add(text, is_by_correlation(layout, shape) ? layout->correlation : layout->category);
         add(text, direction);
         add(text, ", m.global_position");
     } else {
@@ -121,6 +127,11 @@ static void add_filters(struct text *text, const struct pg_layout *layout,
                         const struct pg_shape *shape)
 {
     text->parameters = shape->has_correlation ? 5 : 4;
+    if (shape->has_correlation && layout->is_adopted) {
+        add(text, " AND ");
+        add(text, layout->correlation);
+        add(text, " = $5::text");
+    }
     if (shape->has_group) {
         add(text, " AND abs(mod(");
         add(text, layout->cardinal_hash);
@@ -129,6 +140,9 @@ static void add_filters(struct text *text, const struct pg_layout *layout,
     }
     if (shape->has_types) {
         add_parameter(text, " AND m.type = ANY (", "text[])");
+    }
+    if (shape->is_settled) {
+        add_parameter(text, " AND m.global_position <= ", "int8");
     }
 }
 
@@ -195,5 +209,6 @@ uint32_t weir_pg_select_kind(const struct pg_shape *shape)
     return UINT32_C(1) << 31 | (uint32_t)shape->selector << 8 | (uint32_t)shape->is_backward << 0 |
            (uint32_t)shape->is_from_global << 1 | (uint32_t)shape->is_headers_only << 2 |
            (uint32_t)shape->is_measured << 3 | (uint32_t)shape->has_correlation << 4 |
-           (uint32_t)shape->has_group << 5 | (uint32_t)shape->has_types << 6;
+           (uint32_t)shape->has_group << 5 | (uint32_t)shape->has_types << 6 |
+           (uint32_t)shape->is_settled << 7;
 }

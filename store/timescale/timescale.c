@@ -34,6 +34,7 @@ static const struct pg_layout hypertable = {
     .fixed =
         {
             WEIR_PG_FIXED_FUNCTIONS,
+            WEIR_PG_FIXED_COUNTERS,
             [PG_FIXED_BY_IDS] =
                 "SELECT " COLUMNS ", m.data, m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN "
                 "@.keys AS k ON k.id = i.id"
@@ -61,7 +62,8 @@ static const struct pg_layout hypertable = {
     .counters = "@.counters",
 };
 
-static const struct pg_layout *const layouts[] = {&hypertable, &weir_pg_rows_layout};
+static const struct pg_layout *const layouts[] = {&hypertable, &weir_pg_rows_layout,
+                                                  &weir_pg_adopted_layout};
 
 static const struct pg_dialect dialect = {
     .name = "timescaledb",

@@ -254,7 +254,7 @@ static PGconn *hold_lock(const char *id)
 {
     PGconn *holder = sql_connect();
     char text[160];
-    (void)snprintf(text, sizeof text, "BEGIN; SELECT %s.lock(5000)", schema_of(id));
+    (void)snprintf(text, sizeof text, "BEGIN; SELECT %s.lock(5000, NULL)", schema_of(id));
     sql_on(holder, text);
     return holder;
 }

@@ -6,8 +6,8 @@
 -- The one lock of the namespace's writers, held until the transaction has ended. Whoever has it sees
 -- in its next statement all that was committed before; so the order in which positions are allotted
 -- is the order in which they are committed. The wait is short, because a waiter holds a connection:
--- it comes back.
-CREATE FUNCTION @.lock(p_lock_ms int4) RETURNS void LANGUAGE plpgsql AS $$
+-- it comes back. p_names are the streams that are to be written.
+CREATE FUNCTION @.lock(p_lock_ms int4, p_names text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ignored text;
 BEGIN
@@ -48,7 +48,7 @@ DECLARE
     outcome int4;
     s int4;
 BEGIN
-    PERFORM @.lock(p_lock_ms);
+    PERFORM @.lock(p_lock_ms, p_names);
     SELECT c.head, greatest(clock_timestamp() AT TIME ZONE 'UTC', c.last_write),
            (SELECT array_agg(coalesce(latest.position,
                                       @side{(SELECT d.version FROM @.dropped AS d WHERE d.name = n.name),}@
@@ -149,7 +149,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
     conflict text;
 BEGIN
-    PERFORM @.lock(p_lock_ms);
+    PERFORM @.lock(p_lock_ms, p_streams);
+    PERFORM set_config('weir.is_import', 'on', true);
     WITH incoming AS (
         SELECT r.* FROM unnest(p_globals, p_positions, p_times, p_hashes, p_ids, p_streams, p_types,
                                p_correlations, p_data, p_metadata)
@@ -235,7 +236,7 @@ END $$;
 -- The removal of all messages. The head stays.
 CREATE FUNCTION @.clear(p_lock_ms int4, OUT deleted int8) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM @.lock(p_lock_ms);
+    PERFORM @.lock(p_lock_ms, NULL);
     SELECT c.message_count INTO STRICT deleted FROM @.counters AS c;
     TRUNCATE @.stored, @.categories@side{, @.keys, @.dropped}@;
     UPDATE @.counters AS c

@@ -19,3 +19,6 @@ CREATE TABLE weir_registry.namespaces (
     metadata text,
     created_at timestamptz NOT NULL
 );
+
+-- Message DB's schema belongs to one namespace at most.
+CREATE UNIQUE INDEX one_message_db ON weir_registry.namespaces (layout) WHERE layout = 'message_db';

@@ -123,7 +123,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     c record;
 BEGIN
-    PERFORM @.lock(p_lock_ms);
+    PERFORM @.lock(p_lock_ms, NULL);
     FOR c IN SELECT * FROM @.chunks(p_before) AS k WHERE NOT k.is_compressed LOOP
         PERFORM compress_chunk(c.chunk);
         RETURN NEXT c.name;
@@ -137,7 +137,7 @@ DECLARE
     names text[];
     before timestamp;
 BEGIN
-    PERFORM @.lock(p_lock_ms);
+    PERFORM @.lock(p_lock_ms, NULL);
     SELECT array_agg(k.name ORDER BY k.range_start), max(k.range_end) INTO names, before
     FROM @.chunks(p_before) AS k;
     IF names IS NULL THEN

@@ -1,0 +1,72 @@
+/* Adopting the schema of Message DB: when that is asked for, and whether it can be. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/json_text.h"
+
+bool weir_pg_is_adoption(struct weir_slice metadata, bool *is_asked, struct weir_error *err)
+{
+    size_t at = 0;
+    struct weir_slice key;
+    struct weir_slice value;
+    *is_asked = false;
+    while (metadata.p != NULL && weir_json_next_member(metadata, &at, &key, &value)) {
+        if (!weir_slice_is(key, "adopt")) {
+            continue;
+        }
+        if (!weir_slice_is(value, "\"message_store\"")) {
+            (void)weir_fail_field(err, "metadata",
+                                  "\"adopt\" can be \"message_store\", the schema of Message DB");
+            return false;
+        }
+        *is_asked = true;
+    }
+    return true;
+}
+
+static weir_status ask(struct pg_conn *conn, const char *text, bool *is_so, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    int32_t number = 0;
+    const weir_status status = weir_pg_query(conn, text, &none, &result, err);
+    *is_so = status == WEIR_OK && PQntuples(result) == 1 && weir_pg_int4(result, 0, 0, &number) &&
+             number == 1;
+    PQclear(result);
+    return status;
+}
+
+weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
+{
+    bool is_there = false;
+    bool is_alike = false;
+    weir_status status =
+        ask(conn,
+            "SELECT (to_regclass('message_store.messages') IS NOT NULL AND to_regprocedure("
+            "'message_store.message_store_version()') IS NOT NULL)::int4",
+            &is_there, err);
+    if (status == WEIR_OK && !is_there) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the database has no schema message_store of Message DB to adopt");
+    }
+    if (status == WEIR_OK) {
+        status =
+            ask(conn,
+                "SELECT (message_store.message_store_version() = '1.3.0' AND (SELECT"
+                " count(*) FROM pg_attribute AS a WHERE a.attrelid ="
+                " 'message_store.messages'::regclass AND NOT a.attisdropped"
+                " AND (a.attname, a.atttypid::regtype::text) IN (('global_position', 'bigint'),"
+                " ('position', 'bigint'), ('time', 'timestamp without time zone'),"
+                " ('stream_name', 'text'), ('type', 'text'), ('data', 'jsonb'),"
+                " ('metadata', 'jsonb'), ('id', 'uuid'))) = 8"
+                " AND to_regclass('message_store.messages_global_position_seq') IS NOT NULL"
+                ")::int4",
+                &is_alike, err);
+    }
+    if (status == WEIR_OK && !is_alike) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the schema message_store is not that of Message DB 1.3.0: update it "
+                         "first");
+    }
+    return status;
+}

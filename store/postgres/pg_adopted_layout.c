@@ -1,0 +1,48 @@
+/* Namespaces that are Message DB's own schema, adopted. Its indexes decide what is fast: a listing
+ * reads all messages, and a correlation is looked for within its category. */
+#include "store/postgres/pg_int.h"
+
+static const char *const steps[] = {weir_pg_sql_adopted_001, weir_pg_sql_functions_002,
+                                    weir_pg_sql_adopted_003};
+
+static const char list_streams[] =
+    "SELECT s.stream_name, s.position, s.time FROM ("
+    " SELECT DISTINCT ON (m.stream_name COLLATE \"C\") m.stream_name, m.position, m.time"
+    " FROM message_store.messages AS m"
+    " WHERE m.stream_name COLLATE \"C\" >= $1 AND m.stream_name COLLATE \"C\" > $2"
+    "  AND substring(convert_to(m.stream_name, 'UTF8') FOR octet_length($4::bytea)) = $4"
+    " ORDER BY m.stream_name COLLATE \"C\", m.position DESC) AS s LIMIT $3::int8";
+
+const struct pg_layout weir_pg_adopted_layout = {
+    .name = "message_db",
+    .version = WEIR_COUNTOF(steps),
+    .steps = steps,
+    .is_adopted = true,
+    .fixed =
+        {
+            WEIR_PG_FIXED_FUNCTIONS,
+            [PG_FIXED_HEAD] = "SELECT @.settle()",
+            [PG_FIXED_BY_IDS] =
+                "SELECT " WEIR_PG_COLUMNS
+                " FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",
+            [PG_FIXED_VERSION] = "SELECT m.position FROM @.stored AS m WHERE m.stream_name = $1"
+                                 " ORDER BY m.position DESC LIMIT 1",
+            [PG_FIXED_TOTALS] =
+                "SELECT count(*), count(DISTINCT m.stream_name), (SELECT n.time FROM"
+                " message_store.messages AS n ORDER BY n.global_position DESC LIMIT 1)"
+                " FROM message_store.messages AS m",
+            [PG_FIXED_LIST_STREAMS] = list_streams,
+            [PG_FIXED_LIST_CATEGORIES] =
+                "SELECT split_part(m.stream_name, '-', 1) COLLATE \"C\", count(DISTINCT"
+                " m.stream_name), count(*) FROM message_store.messages AS m GROUP BY 1 ORDER BY 1",
+        },
+    .columns = WEIR_PG_COLUMNS,
+    .headers = WEIR_PG_HEADERS,
+    .table = "@.stored AS m",
+    .keys = "@.stored AS m",
+    .category = "message_store.category(m.stream_name)",
+    .correlation = "m.correlation",
+    .cardinal_hash = "m.cardinal_hash",
+    .size = WEIR_PG_SIZE,
+    .counters = "@.counters",
+};

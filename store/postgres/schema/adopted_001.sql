@@ -1,0 +1,74 @@
+-- A namespace that is the schema message_store of Message DB 1.3.0, used as it is. What Message DB's
+-- functions write is read here and the other way round; nothing is copied, and nothing of that schema
+-- is changed. Deleting the namespace leaves it alone.
+
+-- As in other layouts. head and the counts follow what is written here; what Message DB's functions
+-- write is asked of the table itself. Messages may be of any size.
+CREATE TABLE @.counters (
+    head int8 NOT NULL,
+    last_write timestamp NOT NULL,
+    message_count int8 NOT NULL,
+    stream_count int8 NOT NULL,
+    largest int4 NOT NULL,
+    clears int8 NOT NULL,
+    last_cleared int8 NOT NULL
+) WITH (fillfactor = 10);
+INSERT INTO @.counters VALUES (0, 'epoch', 0, 0, 16777216, 0, 0);
+
+-- Written by the functions of every layout, and read by nobody here.
+CREATE TABLE @.categories (
+    name text COLLATE "C" PRIMARY KEY,
+    stream_count int8 NOT NULL,
+    message_count int8 NOT NULL
+) WITH (fillfactor = 50);
+
+-- Message DB's table in the shape of the other layouts.
+CREATE VIEW @.stored AS
+    SELECT m.global_position, m.position, m.time,
+           CASE WHEN strpos(m.stream_name, '-') > 0 THEN
+               ('x' || left(md5(split_part(substr(m.stream_name, strpos(m.stream_name, '-') + 1), '+',
+                                           1)), 16))::bit(64)::int8
+           END AS cardinal_hash,
+           m.id, m.stream_name, m.type,
+           message_store.category(m.metadata ->> 'correlationStreamName')::text AS correlation,
+           m.data::text AS data, m.metadata::text AS metadata
+    FROM message_store.messages AS m;
+
+-- An insert into the view is one into the table. An import leaves out what meets something.
+CREATE FUNCTION @.insert_stored() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('weir.is_import', true) = 'on' THEN
+        INSERT INTO message_store.messages
+            (global_position, position, time, stream_name, type, data, metadata, id)
+        VALUES (NEW.global_position, NEW.position, NEW.time, NEW.stream_name, NEW.type,
+                NEW.data::jsonb, NEW.metadata::jsonb, NEW.id)
+        ON CONFLICT DO NOTHING;
+        RETURN CASE WHEN FOUND THEN NEW END;
+    END IF;
+    INSERT INTO message_store.messages
+        (global_position, position, time, stream_name, type, data, metadata, id)
+    VALUES (NEW.global_position, NEW.position, NEW.time, NEW.stream_name, NEW.type,
+            NEW.data::jsonb, NEW.metadata::jsonb, NEW.id);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER insert_stored INSTEAD OF INSERT ON @.stored
+    FOR EACH ROW EXECUTE FUNCTION @.insert_stored();
+
+-- Message DB's sequence goes on behind what is written here.
+CREATE FUNCTION @.advance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.head > OLD.head THEN
+        PERFORM setval('message_store.messages_global_position_seq', NEW.head);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- What is being written when this is called is written when it returns; the highest global position
+-- then. Below it nothing appears later, which Message DB's own locks, one for each category, do not
+-- ensure for readers of several categories.
+CREATE FUNCTION @.settle() RETURNS int8 LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE message_store.messages IN SHARE MODE;
+    RETURN coalesce((SELECT max(m.global_position) FROM message_store.messages AS m),
+                    (SELECT c.head FROM @.counters AS c));
+END $$;

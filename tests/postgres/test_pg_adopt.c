@@ -1,0 +1,230 @@
+/* Message DB's own schema as a namespace: what its functions and weir write, both read. */
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include "weir/rules/stream_name.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WRITERS = 4, WRITES = 60 };
+
+#define MESSAGE_DB "SET search_path = message_store, public; "
+
+static weir_status try_adopt(const char *id, const char *metadata)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of(id),
+                                           .metadata = weir_slice_of(metadata)};
+    bool is_same = false;
+    weir_error_init(&fx.err);
+    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+}
+
+static void begin(void)
+{
+    fixture_on_disk();
+    sql("TRUNCATE message_store.messages RESTART IDENTITY");
+    sql(MESSAGE_DB "SELECT write_message('00000000-0000-4000-8000-000000000001', 'a-1', 'Old',"
+                   " '{\"n\": 1}', '{\"correlationStreamName\": \"flow-7\"}')");
+    sql(MESSAGE_DB "SELECT write_message('00000000-0000-4000-8000-000000000002', 'b-1+x', 'Old',"
+                   " '{\"n\": 2}')");
+    weir_namespace_release(fx.ns);
+    ck_assert_msg(try_adopt("adopted", "{\"adopt\": \"message_store\"}") == WEIR_OK, "%s",
+                  fx.err.text);
+    fx.ns = must_open(fx.store, "adopted");
+}
+
+START_TEST(what_message_db_has_written_is_read)
+{
+    struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert_int_eq(fx.rows.next_position, 3);
+    ck_assert(weir_slice_is(fx.rows.rows[0].stream, "a-1"));
+    ck_assert(weir_slice_is(fx.rows.rows[0].data, "{\"n\": 1}"));
+    ck_assert_ptr_null(fx.rows.rows[1].metadata.p);
+    ck_assert_int_eq(fx.rows.rows[1].global_position, 2);
+    query = query_category("b");
+    query.group_size = 3;
+    query.group_member = weir_name_member(weir_slice_of("b-1"), 3);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    query = query_category("a");
+    query.correlation = weir_slice_of("flow");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    query = query_stream("a-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_int_eq(must_version(fx.ns, "a-1"), 0);
+    ck_assert_int_eq(must_head(fx.ns), 2);
+}
+END_TEST
+
+START_TEST(both_write_one_stream)
+{
+    const struct weir_new_message messages[2] = {message_of(11, "{\"n\":1}"),
+                                                 message_of(12, "{\"n\":2}")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), messages, 2, written), WEIR_OK);
+    ck_assert_int_eq(written[1].position, 2);
+    ck_assert_int_eq(written[1].global_position, 4);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'a-1', 'T',"
+                                        " '{}', NULL, 2)"),
+                     3);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT stream_version('a-1')"), 3);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT max(global_position) FROM messages"), 5);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT count(*) FROM get_stream_messages('a-1')"), 4);
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(2), messages, 2, written),
+                     WEIR_STREAM_VERSION_CONFLICT);
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), messages, 2, written), WEIR_OK);  // a retry
+    ck_assert_int_eq(written[0].position, 1);
+    const struct weir_new_message other = message_of(11, "{\"n\":3}");
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, &other, 1, written), WEIR_MESSAGE_ID_CONFLICT);
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(3), &other, 1, written), WEIR_MESSAGE_ID_CONFLICT);
+}
+END_TEST
+
+START_TEST(imports_listings_and_the_clear_agree)
+{
+    const struct weir_import_record records[2] = {record_of(21, "c-1", 5, 100),
+                                                  record_of(22, "c-1", 6, 90)};
+    struct weir_import outcome;
+    ck_assert_msg(import(fx.ns, records, 2, &outcome) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(outcome.imported, 2);
+    ck_assert_int_eq(import(fx.ns, records, 2, &outcome), WEIR_OK);
+    ck_assert_int_eq(outcome.skipped_identical, 2);
+    const struct weir_import_record taken = record_of(23, "c-1", 6, 200);
+    ck_assert_int_eq(import(fx.ns, &taken, 1, &outcome), WEIR_POSITION_EXISTS);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'c-1', 'T',"
+                                        " '{}')"),
+                     7);
+    ck_assert_int_eq(must_head(fx.ns), 101);
+    struct weir_stream_info *infos = NULL;
+    size_t n = 0;
+    bool is_more = false;
+    const struct weir_page_query page = {.limit = 2, .deadline_us = INT64_MAX};
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &n, &is_more, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(n, 2);
+    ck_assert(is_more && weir_slice_is(infos[1].name, "b-1+x"));
+    struct weir_namespace_totals totals;
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
+    ck_assert_int_eq(totals.message_count, 5);
+    ck_assert_int_eq(totals.stream_count, 3);
+    struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
+    ck_assert_int_eq(commit_write(fx.ns, &clear), WEIR_OK);
+    ck_assert_int_eq(clear.of.clear.messages_deleted, 5);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'c-1', 'T',"
+                                        " '{}')"),
+                     0);
+    ck_assert_int_eq(must_head(fx.ns), 102);
+}
+END_TEST
+
+START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
+{
+    ck_assert_int_eq(try_adopt("second", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
+    ck_assert_int_eq(try_adopt("second", "{\"adopt\": \"public\"}"), WEIR_INVALID_REQUEST);
+    int64_t deleted = -1;
+    weir_error_init(&fx.err);
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("adopted"), &deleted, &fx.err) ==
+                      WEIR_OK,
+                  "%s", fx.err.text);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"), 2);
+    ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'a-1', 'T',"
+                                        " '{}')"),
+                     1);
+}
+END_TEST
+
+START_TEST(another_version_is_not_adopted)
+{
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("adopted"), &deleted, &fx.err),
+                     WEIR_OK);
+    PGconn *conn = sql_connect();
+    sql_on(conn, "CREATE OR REPLACE FUNCTION message_store.message_store_version() RETURNS varchar"
+                 " LANGUAGE sql AS 'SELECT ''1.2.6''::varchar'");
+    ck_assert_int_eq(try_adopt("adopted", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
+    sql_on(conn, "CREATE OR REPLACE FUNCTION message_store.message_store_version() RETURNS varchar"
+                 " LANGUAGE sql AS 'SELECT ''1.3.0''::varchar'");
+    PQfinish(conn);
+}
+END_TEST
+
+/* ---- writers of both kinds, and a reader of everything ---- */
+
+static void *write_by_functions(void *context)
+{
+    PGconn *conn = sql_connect();
+    const int number = *(const int *)context;
+    for (int w = 0; w < WRITES; w++) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'cat%d-1', 'T',"
+                                  " '{}')",
+                       number);
+        sql_on(conn, text);
+    }
+    PQfinish(conn);
+    return NULL;
+}
+
+START_TEST(a_reader_of_everything_misses_nothing)
+{
+    pthread_t threads[WRITERS];
+    int numbers[WRITERS];
+    for (int w = 0; w < WRITERS; w++) {
+        numbers[w] = w;
+        ck_assert_int_eq(pthread_create(&threads[w], NULL, write_by_functions, &numbers[w]), 0);
+    }
+    struct weir_query query = query_all();
+    query.from = 3;
+    size_t seen = 0;
+    uint64_t own = 0;
+    while (seen < WRITERS * WRITES + own || own < WRITES) {
+        if (own < WRITES) {
+            const struct weir_new_message message = message_of(1000 + own, "1");
+            struct weir_written written;
+            ck_assert_msg(append(fx.ns, "cat0-1", ANY, &message, 1, &written) == WEIR_OK, "%s",
+                          fx.err.text);
+            own++;
+        }
+        must_read(fx.ns, &query);
+        seen += fx.rows.n;
+        query.from = fx.rows.next_position;
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        (void)pthread_join(threads[w], NULL);
+    }
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"), (int64_t)seen + 2);
+    ck_assert_int_eq(must_version(fx.ns, "cat0-1"), 2 * WRITES - 1);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_adopt");
+    TCase *tcase = tcase_create("adopted");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, begin, fixture_end);
+    tcase_add_test(tcase, what_message_db_has_written_is_read);
+    tcase_add_test(tcase, both_write_one_stream);
+    tcase_add_test(tcase, imports_listings_and_the_clear_agree);
+    tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
+    tcase_add_test(tcase, another_version_is_not_adopted);
+    tcase_add_test(tcase, a_reader_of_everything_misses_nothing);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
