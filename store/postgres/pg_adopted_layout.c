@@ -21,7 +21,10 @@ const struct pg_layout weir_pg_adopted_layout = {
     .fixed =
         {
             WEIR_PG_FIXED_FUNCTIONS,
-            [PG_FIXED_HEAD] = "SELECT @.settle()",
+            [PG_FIXED_HEAD] =
+                "SELECT coalesce((SELECT max(m.global_position) FROM message_store.messages AS m),"
+                " (SELECT c.head FROM @.counters AS c))",
+            [PG_FIXED_SETTLE] = "SELECT @.settle($1)",
             [PG_FIXED_BY_IDS] =
                 "SELECT " WEIR_PG_COLUMNS
                 " FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",

@@ -21,6 +21,7 @@ enum pg_fixed {
     PG_FIXED_BY_IDS,        // messages of the ids of $1
     PG_FIXED_VERSION,       // of stream $1
     PG_FIXED_HEAD,          // the highest global position
+    PG_FIXED_SETTLE,        // of adopted namespaces: below the position it gives nothing appears
     PG_FIXED_TOTALS,        // messages, streams, time of the newest message
     PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, with prefix $4: name, version, time
     PG_FIXED_LIST_CATEGORIES,  // name, streams, messages

@@ -45,10 +45,11 @@ static bool is_to_settle(const struct reading *r)
 
 static weir_status settle(struct reading *r, struct pg_conn *conn, struct weir_error *err)
 {
-    struct pg_params none;
-    weir_pg_params_init(&none, NULL);
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
     PGresult *result = NULL;
-    weir_status status = weir_pg_fixed(r->session, conn, PG_FIXED_HEAD, &none, &result, err);
+    weir_status status = weir_pg_fixed(r->session, conn, PG_FIXED_SETTLE, &params, &result, err);
     if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, &r->settled))) {
         status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
     }

@@ -3,6 +3,7 @@
 #include "tests/postgres/pg_fixture.h"
 
 #include "weir/rules/stream_name.h"
+#include "weir/rules/time_text.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -158,6 +159,32 @@ START_TEST(another_version_is_not_adopted)
 }
 END_TEST
 
+/* One writer got a position and has not committed, another one got the next and has: a reader of
+ * both categories must see neither until the first is decided. */
+START_TEST(what_is_in_flight_is_waited_for)
+{
+    PGconn *slow = sql_connect();
+    sql_on(slow, "BEGIN");
+    sql_on(slow, MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'slow-1', 'T', '{}')");
+    sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'fast-1', 'T', '{}')");
+    struct weir_query query = query_all();
+    query.from = 3;
+    query.deadline_us = weir_monotonic_us() + 200000;
+    ck_assert_int_ne(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_OK);
+    struct weir_query category = query_category("fast");  // a single one needs no wait
+    must_read(fx.ns, &category);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_int_eq(must_head(fx.ns), 4);
+    sql_on(slow, "COMMIT");
+    PQfinish(slow);
+    query.deadline_us = INT64_MAX;
+    weir_error_init(&fx.err);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert(weir_slice_is(fx.rows.rows[0].stream, "slow-1"));
+}
+END_TEST
+
 /* ---- writers of both kinds, and a reader of everything ---- */
 
 static void *write_by_functions(void *context)
@@ -219,6 +246,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, another_version_is_not_adopted);
+    tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, a_reader_of_everything_misses_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
