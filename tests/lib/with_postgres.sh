@@ -42,7 +42,8 @@ child=
 
 finish() {
     status=$?
-    trap - EXIT INT TERM
+    trap - EXIT
+    trap '' INT TERM # the command may pass a signal on to its whole group
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
     for data in "$dir/data" "$dir/standby/data"; do
         [ ! -e "$data/postmaster.pid" ] || (cd / && $as "$bin/pg_ctl" -D "$data" -m immediate stop) >/dev/null 2>&1 || true

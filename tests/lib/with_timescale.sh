@@ -43,7 +43,8 @@ server=
 child=
 finish() {
     status=$?
-    trap - EXIT INT TERM
+    trap - EXIT
+    trap '' INT TERM # the command may pass a signal on to its whole group
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
     rm -rf "$dir"
