@@ -176,8 +176,10 @@ void weir_wake_call_back(struct weir_wake *wake, struct weir_link *out,
         struct weir_tenant *tenant = waiter->tenant;
         weir_link_remove(&waiter->at_watch);
         waiter->tenant = NULL;
-        wake->woken(wake->context, waiter, reason);
+        /* Before the waiter is let go: a server that stops has its tenants freed once the last one
+         * has gone. */
         weir_tenant_release(tenant);
+        wake->woken(wake->context, waiter, reason);
     }
 }
 
