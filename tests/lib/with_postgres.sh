@@ -42,8 +42,8 @@ child=
 
 finish() {
     status=$?
+    trap '' INT TERM
     trap - EXIT
-    trap '' INT TERM # the command may pass a signal on to its whole group
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
     for data in "$dir/data" "$dir/standby/data"; do
         [ ! -e "$data/postmaster.pid" ] || (cd / && $as "$bin/pg_ctl" -D "$data" -m immediate stop) >/dev/null 2>&1 || true
@@ -52,7 +52,8 @@ finish() {
     exit "$status"
 }
 trap finish EXIT
-trap 'exit 143' INT TERM
+# The command may pass a signal on to its whole group.
+trap "trap '' INT TERM; exit 143" INT TERM
 
 (
     cd /

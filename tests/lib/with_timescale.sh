@@ -43,15 +43,16 @@ server=
 child=
 finish() {
     status=$?
+    trap '' INT TERM
     trap - EXIT
-    trap '' INT TERM # the command may pass a signal on to its whole group
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
     rm -rf "$dir"
     exit "$status"
 }
 trap finish EXIT
-trap 'exit 143' INT TERM
+# The command may pass a signal on to its whole group.
+trap "trap '' INT TERM; exit 143" INT TERM
 
 # Modules are looked for beside the program.
 cp "$here/serve.mjs" "$cache/serve-$$.mjs"
