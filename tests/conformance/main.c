@@ -1,8 +1,7 @@
 /* The conformance suite: what every store must do, through the client library and a real server
  * process. */
 #include "tests/conformance/fixture.h"
-
-#include <stdlib.h>
+#include "tests/lib/check_main.h"
 
 int main(void)
 {
@@ -23,9 +22,5 @@ int main(void)
     suite_add_tcase(suite, conf_poll_case());
     suite_add_tcase(suite, conf_namespaces_case());
     suite_add_tcase(suite, conf_listing_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return check_main(suite);
 }

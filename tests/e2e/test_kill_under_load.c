@@ -1,6 +1,7 @@
 /* kill -9 under write load, again and again: nothing acknowledged is lost, positions are gapless,
  * no batch is halved, and a retry over the kill is the same write. */
 #include "client/weir.h"
+#include "tests/lib/check_main.h"
 #include "tests/lib/server_process.h"
 
 #include <check.h>
@@ -178,9 +179,5 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, nothing_acknowledged_is_lost);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return check_main(suite);
 }

@@ -1,6 +1,7 @@
 /* The other implementation of the protocol speaks to the server: libnanomsg's REQ socket, the
  * messages of the same .proto files, and nothing of ours. What works here works for any language
  * with an SP socket and a protobuf compiler. */
+#include "tests/lib/check_main.h"
 #include "tests/lib/server_process.h"
 
 #include "weir/v1/envelope.pb-c.h"
@@ -149,9 +150,5 @@ int main(void)
     tcase_add_loop_test(tc, nanomsg_writes_and_reads_over_every_transport, 0, URLS);
     tcase_add_test(tc, garbage_gets_one_reply_and_the_connection_goes_on);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return check_main(suite);
 }
