@@ -23,7 +23,7 @@ PGconn *sql_connect(void)
 
 static const char *first_value(PGconn *conn, const char *text)
 {
-    static char value[SQL_BYTES];
+    static _Thread_local char value[SQL_BYTES];
     PGresult *result = PQexec(conn, text);
     const ExecStatusType status = PQresultStatus(result);
     ck_assert_msg(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s: %s", text,
@@ -70,7 +70,7 @@ void sql_on(PGconn *conn, const char *text)
 
 const char *schema_of(const char *id)
 {
-    static char schema[64];
+    static _Thread_local char schema[64];
     (void)snprintf(schema, sizeof schema, "%s",
                    sql("SELECT schema_name FROM weir_registry.namespaces WHERE id = '%s'", id));
     return schema;
