@@ -184,10 +184,12 @@ static void end_outage(struct load *load, int64_t started_ns)
 struct load_outcome load_failure(enum load_op op, const struct weir_error *err)
 {
     /* Only what the library itself says about a call names the URL. */
+    const bool is_unreachable =
+        err->status == WEIR_SHUTTING_DOWN || weir_error_get_detail(err, "url") != NULL;
     return (struct load_outcome){.op = op,
                                  .reason = weir_status_name(err->status),
                                  .text = err->text,
-                                 .is_unreachable = weir_error_get_detail(err, "url") != NULL};
+                                 .is_unreachable = is_unreachable};
 }
 
 /* ---- operations ---- */

@@ -88,12 +88,12 @@ done
 run 0 "$load" --help
 out_has 'conditional-write '
 
-# A server that goes away and comes back: the moment is told, and the load goes on or ends.
+# A server that goes away for longer than a call waits and comes back: the moment is told, and the load goes on or ends.
 "$load" --profile read-stream --seconds 6 --timeout 1000 --json away.json >out 2>err &
 pid=$!
 sleep 2
 stop_server
-sleep 0.5
+sleep 1.5
 start_server
 wait $pid
 is_equal $? 1
