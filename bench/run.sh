@@ -12,7 +12,7 @@
 #   --page          only make the page again out of the results that are there
 #
 # PostgreSQL, Redis and gRPC are measured where they are installed or can be (apt-get, as root). Message DB is measured
-# where MESSAGE_DB_URL names a database that holds it: messages are written to it.
+# where npm can bring it, or MESSAGE_DB_URL names a database that holds it: messages are written to it.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -35,8 +35,6 @@ prepare_optional() {
     if is_any 'postgres_write_64' 'pgbench_insert_64' && ! can_install postgresql postgresql-contrib; then
         note "PostgreSQL was not measured: it is not installed."
     fi
-    [ -n "${MESSAGE_DB_URL:-}" ] ||
-        note "Message DB was not measured: MESSAGE_DB_URL names no database that holds it."
 }
 
 end_optional() {
@@ -135,25 +133,37 @@ run_pgbench() {
     fi
 }
 
-measure_message_db() {
+# run_message_db NAME CLIENTS SCRIPT [OPTION...]
+run_message_db() {
     [ -n "${MESSAGE_DB_URL:-}" ] || return 0
-    run_pgbench mdb_write_64 "$MESSAGE_DB_URL" 64 mdb_write.sql
-    if is_any mdb_read_10 mdb_read_1000 mdb_read_10_by_10; then
-        psql -q "$MESSAGE_DB_URL" -f bench/pgbench/mdb_fill.sql >/dev/null
-    fi
-    run_pgbench mdb_read_10 "$MESSAGE_DB_URL" 1 mdb_read.sql -D batch=10
-    run_pgbench mdb_read_10_by_10 "$MESSAGE_DB_URL" 10 mdb_read.sql -D batch=10
-    run_pgbench mdb_read_1000 "$MESSAGE_DB_URL" 1 mdb_read.sql -D batch=1000
+    name=$1
+    shift
+    run_pgbench "$name" "$MESSAGE_DB_URL" "$@"
 }
 
-# All that is measured on PostgreSQL, on one of its own; the script runs inside of with_postgres.sh.
+# What is read from it.
+fill_message_db() {
+    [ -n "${MESSAGE_DB_URL:-}" ] && is_any mdb_read_10 mdb_read_1000 mdb_read_10_by_10 || return 0
+    psql -q "$MESSAGE_DB_URL" -f bench/pgbench/mdb_fill.sql >/dev/null
+}
+
+# run_postgres [WRAPPER...]: sets status.
+run_postgres() {
+    status=0
+    WEIR_TEST_PG_OPTIONS='-c fsync=on' sh tests/lib/with_postgres.sh "$@" sh bench/scripts/postgres.sh || status=$?
+    return $status
+}
+
+# All that is measured on PostgreSQL, on one of its own, which is given Message DB as well where that can be had; the
+# script runs inside of with_postgres.sh.
 measure_postgres() {
     is_any postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10 postgres_read_1000 \
         postgres_read_10_by_10 pgbench_insert_64 counted_postgres_read_10 weir-bench-postgres || return 0
     export WEIR_BENCH_BIN="$bin"
     export build results round seconds warmup only output work size
-    status=0
-    WEIR_TEST_PG_OPTIONS='-c fsync=on' sh tests/lib/with_postgres.sh sh bench/scripts/postgres.sh || status=$?
-    [ $status -eq 0 ] || [ $status -eq 77 ] || echo "  PostgreSQL: FAILED ($status)" >&2
-    measure_message_db
+    with_message_db='sh tests/lib/with_message_db.sh'
+    [ -z "${MESSAGE_DB_URL:-}" ] || with_message_db=
+    run_postgres $with_message_db && return
+    [ $status -eq 77 ] && [ -n "$with_message_db" ] && run_postgres && return
+    [ $status -eq 77 ] || echo "  PostgreSQL: FAILED ($status)" >&2
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# weir on PostgreSQL and PostgreSQL alone, on the server that tests/lib/with_postgres.sh has started for this script.
+# weir on PostgreSQL, PostgreSQL alone and Message DB, on the server that tests/lib/with_postgres.sh has started for this
+# script. Where MESSAGE_DB_URL names no database of its own, Message DB is what that server was given before.
 set -eu
 bin=$WEIR_BENCH_BIN
 . bench/scripts/measure.sh
@@ -7,6 +8,10 @@ bin=$WEIR_BENCH_BIN
 . bench/scripts/subjects.sh
 trap 'end_measuring' EXIT
 PATH=$WEIR_TEST_PG_BIN:$PATH
+if [ -z "${MESSAGE_DB_URL:-}" ] && psql -q "$WEIR_TEST_STORE" -c 'SELECT message_store.message_store_version()' \
+    >/dev/null 2>&1; then
+    MESSAGE_DB_URL=$WEIR_TEST_STORE
+fi
 
 bench weir-bench-postgres --store "$WEIR_TEST_STORE"
 start_server "$WEIR_TEST_STORE"
@@ -19,10 +24,15 @@ if wanted pgbench_insert_64; then
     psql -q "$WEIR_TEST_STORE" -v ON_ERROR_STOP=1 -f bench/pgbench/insert_setup.sql
     run_pgbench pgbench_insert_64 "$WEIR_TEST_STORE" 64 insert.sql
 fi
-load postgres_mixed_10 --profile mixed $workers10
+run_message_db mdb_write_64 64 mdb_write.sql
+fill_message_db
 load postgres_read_10 --profile read-category --batch 10 $workers1
+run_message_db mdb_read_10 1 mdb_read.sql -D batch=10
 load postgres_read_10_by_10 --profile read-category --batch 10 $workers10
+run_message_db mdb_read_10_by_10 10 mdb_read.sql -D batch=10
 load postgres_read_1000 --profile read-category --batch 1000 $workers1
+run_message_db mdb_read_1000 1 mdb_read.sql -D batch=1000
+load postgres_mixed_10 --profile mixed $workers10
 stop_server
 
 if is_any counted_postgres_empty counted_postgres_write counted_postgres_read_10 counted_postgres_read_100 \
