@@ -133,18 +133,24 @@ run_pgbench() {
     fi
 }
 
+# Its functions call each other without their schema.
+message_db_options='-c search_path=message_store,public'
+
 # run_message_db NAME CLIENTS SCRIPT [OPTION...]
 run_message_db() {
     [ -n "${MESSAGE_DB_URL:-}" ] || return 0
     name=$1
     shift
+    PGOPTIONS=$message_db_options
+    export PGOPTIONS
     run_pgbench "$name" "$MESSAGE_DB_URL" "$@"
+    unset PGOPTIONS
 }
 
 # What is read from it.
 fill_message_db() {
     [ -n "${MESSAGE_DB_URL:-}" ] && is_any mdb_read_10 mdb_read_1000 mdb_read_10_by_10 || return 0
-    psql -q "$MESSAGE_DB_URL" -f bench/pgbench/mdb_fill.sql >/dev/null
+    PGOPTIONS=$message_db_options psql -q "$MESSAGE_DB_URL" -f bench/pgbench/mdb_fill.sql >/dev/null
 }
 
 # run_postgres [WRAPPER...]: sets status.
