@@ -3,13 +3,15 @@
 # `sh bench/run.sh` builds the release, runs everything in interleaved rounds and writes build/bench/report.md with its
 # charts. It shows what it does. Further words:
 #
-#   --rounds N      rounds (6: fewer give no 95 % interval)
-#   --seconds S     measured time of each measurement (2)
-#   --full          up to 10^7 messages and 10^5 streams, not 10^5 and 10^4; takes hours
-#   --quick         one short round: to see that it works, not to measure
-#   --only PATTERN  only measurements whose names match (a shell pattern)
-#   --output DIR    instead of build/bench; what is in DIR/results goes
-#   --page          only make the page again out of the results that are there
+#   --rounds N        rounds (6: fewer give no 95 % interval)
+#   --seconds S       measured time of each measurement (2)
+#   --full            up to 10^7 messages and 10^5 streams, not 10^6 and 10^4: some minutes more for each round
+#   --quick           one short round: to see that it works, not to measure
+#   --only PATTERN    only measurements whose names match (a shell pattern)
+#   --except PATTERN  none whose names match
+#   --output DIR      instead of build/bench; what is in DIR/results goes
+#   --add             what is there stays, and the page shows both: for parts that are measured one after the other
+#   --page            only make the page again out of the results that are there
 #
 # PostgreSQL, Redis and gRPC are measured where they are installed or can be (apt-get, as root). Message DB is measured
 # where npm can bring it, or MESSAGE_DB_URL names a database that holds it: messages are written to it.
@@ -21,6 +23,8 @@ seconds=2
 warmup=0.5
 size=normal
 only='*'
+except=
+adds=no
 output=$PWD/build/bench
 page_only=no
 while [ $# -gt 0 ]; do
@@ -30,7 +34,9 @@ while [ $# -gt 0 ]; do
     --full) size=full ;;
     --quick) size=quick && rounds=1 && seconds=0.3 && warmup=0.1 ;;
     --only) only=$2 && shift ;;
+    --except) except=$2 && shift ;;
     --output) output=$2 && shift ;;
+    --add) adds=yes ;;
     --page) page_only=yes ;;
     *)
         sed -n '2,/^set/p' "$0" | sed -n 's/^# \{0,1\}//p'
@@ -62,7 +68,7 @@ if [ "$page_only" = no ]; then
     . bench/scripts/measure.sh
     . bench/scripts/optional.sh
     . bench/scripts/subjects.sh
-    rm -rf "$results"
+    [ "$adds" = yes ] || rm -rf "$results"
     work=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench-XXXXXX")
     trap 'end_measuring; rm -rf "$work"' EXIT
     trap 'exit 130' INT TERM

@@ -1,5 +1,5 @@
 # Servers to be measured, and single measurements. Sourced by run.sh, which sets bin, build, results, round, seconds,
-# warmup, only, output and work.
+# warmup, only, except, output and work.
 #
 # A measurement is one JSON file, $results/$round/NAME.json. One that fails is told of and left out; the page shows what
 # is missing.
@@ -12,6 +12,7 @@ failures=0
 # wanted NAME: is this one to be measured?
 wanted() {
     case $1 in
+    $except) return 1 ;;
     $only) return 0 ;;
     esac
     return 1

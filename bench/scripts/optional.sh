@@ -166,7 +166,7 @@ measure_postgres() {
     is_any postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10 postgres_read_1000 \
         postgres_read_10_by_10 pgbench_insert_64 counted_postgres_read_10 weir-bench-postgres || return 0
     export WEIR_BENCH_BIN="$bin"
-    export build results round seconds warmup only output work size
+    export build results round seconds warmup only except output work size
     with_message_db='sh tests/lib/with_message_db.sh'
     [ -z "${MESSAGE_DB_URL:-}" ] || with_message_db=
     run_postgres $with_message_db && return

@@ -150,7 +150,7 @@ measure_growth() {
     case $size in
     quick) messages=10000 streams='1 100' namespaces='1 10' connections='1 10' waiting='0 100' ;;
     normal)
-        messages='10000 100000' streams='1 10 100 1000 10000' namespaces='1 10 100 1000'
+        messages='10000 100000 1000000' streams='1 10 100 1000 10000' namespaces='1 10 100 1000'
         connections='1 10 100 1000' waiting='0 10 100 1000 10000'
         ;;
     full)
