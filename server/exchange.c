@@ -181,6 +181,7 @@ void weir_exchange_send(struct weir_exchange *x)
     x->reply = NULL;
     x->state = WEIR_EXCHANGE_SENDING;
     weir_peer_sends(x->peer, weir_monotonic_us());
+    weir_transport_watch(x->transport);
     nng_ctx_send(x->ctx, x->aio);
 }
 

@@ -94,7 +94,7 @@ void weir_peer_sends(struct weir_peer *peer, int64_t now_us)
     if (atomic_load_explicit(&peer->sending, memory_order_relaxed) == 0) {
         atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
     }
-    atomic_fetch_add_explicit(&peer->sending, 1, memory_order_release);
+    atomic_fetch_add(&peer->sending, 1);
 }
 
 void weir_peer_sent(struct weir_peer *peer, int64_t now_us)
@@ -134,6 +134,20 @@ size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quie
     }
     (void)pthread_mutex_unlock(&peers->lock);
     return n;
+}
+
+bool weir_peers_any_sends(struct weir_peers *peers)
+{
+    bool any = false;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS && !any; i++) {
+        const struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && !any; peer = peer->next) {
+            any = atomic_load(&peer->sending) > 0;
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return any;
 }
 
 uint32_t weir_peers_greediest(struct weir_peers *peers, size_t least)

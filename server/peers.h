@@ -62,6 +62,9 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
 size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
                         uint32_t *pipe_ids, size_t max);
 
+/* Whether any has replies on their way. */
+bool weir_peers_any_sends(struct weir_peers *peers);
+
 /* The connection with the most replies waiting, if these are at least `least`; 0 if there is none.
  */
 uint32_t weir_peers_greediest(struct weir_peers *peers, size_t least);

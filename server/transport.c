@@ -143,6 +143,13 @@ static void relieve(void *context)
     }
 }
 
+void weir_transport_watch(struct weir_transport *t)
+{
+    if (!atomic_load(&t->is_sweeping) && !atomic_exchange(&t->is_sweeping, true)) {
+        nng_sleep_aio(SWEEP_MS, t->sweep);
+    }
+}
+
 static void sweep(void *context)
 {
     struct weir_transport *t = context;
@@ -156,7 +163,12 @@ static void sweep(void *context)
     for (size_t i = 0; i < n; i++) {
         close_pipe(t, stuck[i]);
     }
-    nng_sleep_aio(SWEEP_MS, t->sweep);
+    /* Without replies on their way nothing wakes the process. Whoever sends from here on sees the
+     * flag down and starts anew. */
+    atomic_store(&t->is_sweeping, false);
+    if (weir_peers_any_sends(&t->peers)) {
+        weir_transport_watch(t);
+    }
 }
 
 /* ---- the socket ---- */
@@ -355,7 +367,6 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
         *transport = NULL;
         return st;
     }
-    nng_sleep_aio(SWEEP_MS, t->sweep);
     return WEIR_OK;
 }
 

@@ -31,7 +31,8 @@ struct weir_transport {
     atomic_bool is_closing;
     nng_aio *relief;  // makes room once no exchange is left
     atomic_bool is_relieving;
-    nng_aio *sweep;  // looks for connections that do not read
+    nng_aio *sweep;  // looks for connections that do not read, while replies are on their way
+    atomic_bool is_sweeping;
 
     size_t listeners_n;
     char urls[WEIR_LISTEN_MAX][WEIR_URL_BYTES_MAX];
@@ -43,5 +44,8 @@ void weir_transport_keep_room(struct weir_transport *transport);
 /* Called when the last exchange has taken a request: unless the need passes, room is made a moment
  * later at the expense of the connection that has the most replies waiting. */
 void weir_transport_relieve(struct weir_transport *transport);
+
+/* Called when a reply is given to nng: whether it is taken is watched until none is left. */
+void weir_transport_watch(struct weir_transport *transport);
 
 #endif
