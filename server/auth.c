@@ -42,7 +42,8 @@ static bool is_default(struct weir_slice id)
 static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
                                  const struct weir_token_hash *hash, struct weir_error *err)
 {
-    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US};
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
+                                        .must_not_block = call->must_not_block};
     for (;;) {
         static const struct weir_token_hash none = {{0}};
         weir_status st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
@@ -70,7 +71,8 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US};
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
+                                        .must_not_block = call->must_not_block};
     st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
     call->tenant = lookup.tenant;
     return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : backend_failure(st, err);
@@ -103,7 +105,8 @@ static weir_status find_or_create(struct weir_call *call, struct weir_slice id,
                                   const struct weir_token_hash *hash, struct weir_error *err)
 {
     struct weir_tenants *tenants = call->server->tenants;
-    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US};
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
+                                        .must_not_block = call->must_not_block};
     weir_status st = weir_tenants_find(tenants, id, &call->arena, &lookup, err);
     if (st == WEIR_NAMESPACE_NOT_FOUND) {
         struct weir_namespace_record record = {.id = id, .token_hash = *hash};
@@ -176,6 +179,9 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
 
 static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
 {
+    if (call->must_not_block && weir_tenant_ns(call->tenant) == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace must be opened");
+    }
     const weir_status st = weir_tenant_open(call->tenant, err);
     if (st != WEIR_NAMESPACE_NOT_FOUND) {
         return st;

@@ -101,6 +101,7 @@ struct weir_call *weir_calls_take(struct weir_calls *calls)
         call->server = calls->server;
         call->method = weir_methods_n;
         call->is_admin = false;
+        call->must_not_block = false;
         call->tenant = NULL;
         call->payload = (struct weir_slice){NULL, 0};
         call->frame = (struct weir_request_frame){.metadata_n = 0};

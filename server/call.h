@@ -1,9 +1,10 @@
 /* A call: what the server knows of one request while it works on it.
  *
- * A call has one owner at a time: a worker, or the namespace's write lane, whose leader finishes
- * it. Its arena holds everything the call needs, and goes back to the pool with it. A handler does
- * its work, fails, or says what happens next (enum weir_call_step); dispatch acts on that, so a
- * handler never gives the call away itself. Handlers see neither nng nor frames. */
+ * A call has one owner at a time: the thread that serves it (dispatch.h), or the namespace's write
+ * lane, whose leader finishes it. Its arena holds everything the call needs, and goes back to the
+ * pool with it. A handler does its work, fails, or says what happens next (enum weir_call_step);
+ * dispatch acts on that, so a handler never gives the call away itself. Handlers see neither nng
+ * nor frames. */
 #ifndef WEIR_SERVER_CALL_H
 #define WEIR_SERVER_CALL_H
 
@@ -35,6 +36,7 @@ struct weir_call {
     int64_t arrived_us;  // monotonic, as all times here
     int64_t deadline_us;
     bool is_admin;
+    bool must_not_block;         // what would have to, fails; see dispatch.h
     struct weir_tenant *tenant;  // the namespace it acts in, counted; NULL if none
     struct weir_slice payload;   // of the request
 

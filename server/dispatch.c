@@ -4,6 +4,7 @@
 #include "server/intake.h"
 #include "server/waiting.h"
 #include "server/wake.h"
+#include "server/writing.h"
 #include "weir/rules/time_text.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
@@ -20,8 +21,8 @@ enum {
     DEADLINE_MAX_MS = 120 * 1000,
     /* What rows and checked requests take beside their bytes. */
     STRUCTS_BYTES = 32 * 1024 * 1024,
-    /* A leader lets other work pass after so long. */
-    LEAD_US = 2000,
+    /* What is parsed on a thread of the transport. */
+    SMALL_REQUEST_BYTES = 16 * 1024,
     REFERENCE_BYTES = 24
 };
 
@@ -88,8 +89,7 @@ static bool pack_failure(struct weir_call *call, weir_status st)
     return room != NULL;
 }
 
-/* Sends the one reply and lets go of everything. The call is gone afterwards. */
-static void finish(struct weir_call *call, weir_status st)
+void weir_dispatch_finish(struct weir_call *call, weir_status st)
 {
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
@@ -116,69 +116,6 @@ static void finish(struct weir_call *call, weir_status st)
         weir_intake_waited(server);
     } else {
         weir_intake_finished(server, request_n);
-    }
-}
-
-/* ---- writes ---- */
-
-/* Writes that the group which this thread leads has finished so far. */
-static _Thread_local size_t group_writes;
-
-static bool run_group(struct weir_server *server, struct weir_namespace *ns)
-{
-    group_writes = 0;
-    const bool is_more = weir_lane_run(ns);
-    weir_metrics_group(&server->metrics, group_writes);
-    return is_more;
-}
-
-static void lead(struct weir_tenant *tenant, struct weir_server *server)
-{
-    struct weir_namespace *ns = weir_tenant_ns(tenant);
-    const int64_t until_us = weir_monotonic_us() + LEAD_US;
-    while (run_group(server, ns)) {
-        /* Busy lanes must not hold all workers while other calls wait. */
-        if (weir_queue_length(&server->queue) > 0 && weir_monotonic_us() > until_us) {
-            weir_queue_push(&server->queue, &tenant->lane_job);
-            return;
-        }
-    }
-    weir_tenant_release(tenant);
-}
-
-static void lead_on(struct weir_job *job)
-{
-    struct weir_tenant *tenant = weir_tenant_of_lane_job(job);
-    lead(tenant, tenant->lane_server);
-}
-
-/* Called on the thread of the group's leader. */
-static void written(struct weir_write *write)
-{
-    struct weir_call *call = write->context;
-    weir_status st = call->err.status;
-    group_writes++;
-    if (st == WEIR_OK) {
-        const int64_t change = weir_wake_committed(call->server->wake, call->tenant, write);
-        weir_metrics_written(&call->server->metrics, change);
-        st = call->written(call, &call->err);
-    }
-    finish(call, st);
-}
-
-/* Gives the call to the lane. It may be finished, by another leader, before this returns; where
- * this thread leads, it is not yet. */
-static void start_write(struct weir_call *call)
-{
-    struct weir_tenant *tenant = call->tenant;
-    struct weir_server *server = call->server;
-    call->write.done = written;
-    call->write.context = call;
-    if (weir_write_submit(weir_tenant_ns(tenant), &call->write)) {
-        weir_tenant_hold(tenant);
-        tenant->lane_server = server;
-        tenant->lane_job.run = lead_on;
-        lead(tenant, server);
     }
 }
 
@@ -257,9 +194,9 @@ static weir_status admit(struct weir_call *call, ProtobufCMessage **request, str
     return st;
 }
 
-static weir_status run(struct weir_call *call, struct weir_error *err)
+/* The way of a call as far as it is computing only, in time bounded by the request. */
+static weir_status enter(struct weir_call *call, struct weir_error *err)
 {
-    ProtobufCMessage *request = NULL;
     weir_status st = parse(call, err);
     if (st == WEIR_OK) {
         st = find_method(call, err);
@@ -267,19 +204,44 @@ static weir_status run(struct weir_call *call, struct weir_error *err)
     if (st == WEIR_OK) {
         st = check_deadline(call, err);
     }
-    if (st == WEIR_OK) {
-        st = admit(call, &request, err);
-    }
+    return st;
+}
+
+static weir_status work(struct weir_call *call, struct weir_error *err)
+{
+    ProtobufCMessage *request = NULL;
+    const weir_status st = admit(call, &request, err);
     return st == WEIR_OK
                ? weir_dispatch_typed(call->server->handlers, call->method, call, request, err)
                : st;
+}
+
+static void go_on(struct weir_call *call, weir_status st)
+{
+    if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
+        weir_writing_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
+        weir_waiting_park(call);
+    } else {
+        weir_dispatch_finish(call, st);
+    }
+}
+
+static struct weir_call *begin(struct weir_server *server, struct weir_exchange *exchange)
+{
+    struct weir_call *call = weir_calls_take(&server->calls);
+    if (call != NULL) {
+        call->exchange = exchange;
+        call->arrived_us = weir_exchange_arrived_us(exchange);
+    }
+    return call;
 }
 
 static void serve(struct weir_job *job)
 {
     struct weir_exchange *exchange = weir_exchange_of_job(job);
     struct weir_server *server = weir_exchange_context(exchange);
-    struct weir_call *call = weir_calls_take(&server->calls);
+    struct weir_call *call = begin(server, exchange);
     if (call == NULL) {
         const size_t request_n = weir_exchange_request(exchange).n;
         struct weir_error err;
@@ -289,21 +251,111 @@ static void serve(struct weir_job *job)
         weir_intake_finished(server, request_n);
         return;
     }
-    call->exchange = exchange;
-    call->arrived_us = weir_exchange_arrived_us(exchange);
-    const weir_status st = run(call, &call->err);
-    if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
-        start_write(call);
-    } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
-        weir_waiting_park(call);
-    } else {
-        finish(call, st);
+    weir_status st = enter(call, &call->err);
+    if (st == WEIR_OK) {
+        st = work(call, &call->err);
     }
+    go_on(call, st);
 }
 
-void weir_dispatch_queue(struct weir_server *server, struct weir_exchange *exchange)
+static void queue(struct weir_server *server, struct weir_exchange *exchange)
 {
     struct weir_job *job = weir_exchange_job(exchange);
     job->run = serve;
     weir_queue_push(&server->queue, job);
+}
+
+/* ---- on the transport's threads ---- */
+
+/* What the thread that has the spot is to do before it leaves it. */
+struct spot {
+    struct weir_exchange *woken;
+};
+
+static _Thread_local struct spot *own_spot;
+
+bool weir_dispatch_is_on_the_spot(void)
+{
+    return own_spot != NULL;
+}
+
+static bool take_spot(struct weir_server *server)
+{
+    return weir_store_is_local(server->store) && weir_queue_length(&server->queue) == 0 &&
+           !atomic_load_explicit(&server->is_spot_taken, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&server->is_spot_taken, true, memory_order_acquire);
+}
+
+/* Leaving the spot is the last thing: the server may be gone afterwards. */
+static void serve_on_the_spot(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct spot spot = {.woken = NULL};
+    own_spot = &spot;
+    go_on(call, work(call, &call->err));
+    if (spot.woken != NULL) {
+        serve(weir_exchange_job(spot.woken));
+    }
+    own_spot = NULL;
+    atomic_store_explicit(&server->is_spot_taken, false, memory_order_release);
+}
+
+static void leave_to_workers(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct weir_exchange *exchange = call->exchange;
+    weir_tenant_release(call->tenant);
+    weir_calls_give_back(&server->calls, call);
+    queue(server, exchange);
+}
+
+static bool is_write(const struct weir_call *call)
+{
+    return call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_MESSAGES ||
+           call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS;
+}
+
+static bool is_for_the_spot(const struct weir_call *call)
+{
+    const enum weir_access access = weir_methods[call->method].access;
+    return access == WEIR_ACCESS_NAMESPACE || access == WEIR_ACCESS_PUBLIC;
+}
+
+/* A failure is found again by a worker, which may log it. */
+static void start_write(struct weir_call *call)
+{
+    call->must_not_block = true;
+    if (work(call, &call->err) == WEIR_OK && call->step == WEIR_CALL_WRITES) {
+        weir_writing_start(call);
+    } else {
+        leave_to_workers(call);
+    }
+}
+
+void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exchange)
+{
+    struct weir_call *call = NULL;
+    if (weir_exchange_request(exchange).n <= SMALL_REQUEST_BYTES) {
+        call = begin(server, exchange);
+    }
+    if (call == NULL) {
+        queue(server, exchange);
+    } else if (enter(call, &call->err) != WEIR_OK) {
+        leave_to_workers(call);
+    } else if (is_for_the_spot(call) && take_spot(server)) {
+        serve_on_the_spot(call);
+    } else if (is_write(call)) {
+        start_write(call);
+    } else {
+        leave_to_workers(call);
+    }
+}
+
+void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange)
+{
+    if (own_spot != NULL && own_spot->woken == NULL) {
+        own_spot->woken = exchange;
+    } else {
+        queue(server, exchange);
+    }
 }

@@ -1,16 +1,37 @@
-/* From a queued request to its one reply: parse, find the method, authenticate, check and decode
- * the payload, run the handler, send.
+/* From a request to its one reply: parse, find the method, authenticate, check and decode the
+ * payload, run the handler, send.
  *
- * Runs on a worker and may block on the store. Whatever a request holds, exactly one reply leaves,
- * and what happened is logged here, once: what a client did wrong at debug, what the store did
- * wrong at error, with a reference that the client is given instead of the store's own words. */
+ * Calls are served by the workers, where they may block on the store. Two things spare a call the
+ * way to a worker, because waking a thread costs more than most calls:
+ *
+ * - The spot. One thread of the transport at a time serves a call itself, if the store is local and
+ *   nothing is queued. It may block as a worker may. The transport has two threads for each core,
+ *   so the others carry on meanwhile.
+ * - Small writes are parsed, checked and put into their lane on the thread that they came by. That
+ *   is computing in time bounded by the request: `must_not_block` makes whatever would ask the
+ *   store fail, and a call that fails there is begun anew by a worker. So is what is not small.
+ *
+ * Whatever a request holds, exactly one reply leaves, and what happened is logged here, once: what
+ * a client did wrong at debug, what the store did wrong at error, with a reference that the client
+ * is given instead of the store's own words. */
 #ifndef WEIR_SERVER_DISPATCH_H
 #define WEIR_SERVER_DISPATCH_H
 
 #include "server/server.h"
 
-/* Queues an admitted exchange for the workers. Never blocks. */
-void weir_dispatch_queue(struct weir_server *server, struct weir_exchange *exchange);
+/* Takes an admitted exchange, on a thread of the transport. */
+void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exchange);
+
+/* Takes one that has waited for something to read. Never blocks. */
+void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange);
+
+/* Whether this thread is the transport's and serves on the spot: it may block, but is to be given
+ * back soon. */
+bool weir_dispatch_is_on_the_spot(void);
+
+/* Sends the one reply, which is made here for a failure, and lets go of everything. The call is
+ * gone afterwards. */
+void weir_dispatch_finish(struct weir_call *call, weir_status st);
 
 /* The most memory one call may use. */
 size_t weir_dispatch_memory_max(const struct weir_limits *limits);

@@ -1,7 +1,8 @@
 /* One request and its one reply, whatever transport they came by.
  *
  * An exchange is owned by exactly one of: the transport (receiving or sending), the queue, a
- * worker, a write lane, the wake list. Ownership passes by calling the function of the next owner;
+ * worker or the thread of the transport that serves in its place, a write lane, the wake list.
+ * Ownership passes by calling the function of the next owner;
  * the one who called must not touch the exchange afterwards. Whoever owns it must in the end either
  * send a reply or abandon it. No function here blocks; all may be called from any thread. */
 #ifndef WEIR_SERVER_EXCHANGE_H
@@ -35,8 +36,8 @@ struct weir_exchange *weir_exchange_of_waiter(struct weir_waiter *waiter);
  * before. */
 struct weir_link *weir_exchange_peer(struct weir_exchange *exchange, const bool **is_gone);
 
-/* It is going to wait, so the transport opens another one in its place if it can. Not on a thread
- * of nng. */
+/* It is going to wait, so the transport opens another one in its place if it can, which takes a
+ * while: of the transport's threads only the one on the spot does so. */
 void weir_exchange_make_way(struct weir_exchange *exchange);
 
 /* Room for a reply of exactly `n` bytes, in the message that will be sent; NULL without memory.

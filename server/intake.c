@@ -99,7 +99,7 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
         weir_intake_finished(server, bytes);
         return;
     }
-    weir_dispatch_queue(server, exchange);
+    weir_dispatch_arrived(server, exchange);
 }
 
 void weir_intake_finished(struct weir_server *server, size_t bytes)

@@ -20,6 +20,7 @@ enum {
     SESSIONS_MIN = 4,
     SESSIONS_MAX = 256,
     DRAIN_STEP_MS = 2,
+    PATIENCE_MAX_MS = 24 * 60 * 60 * 1000,
     /* nng says that a reply is sent when it has taken it; the rest is in its hands for a moment. */
     LINGER_MS = 100
 };
@@ -94,6 +95,33 @@ static struct weir_server *make(const struct weir_config *config)
     return server;
 }
 
+static void pause_ms(int ms)
+{
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Whoever has the spot leaves it after the last call that he has finished. */
+static bool is_busy(struct weir_server *server)
+{
+    return atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0 ||
+           atomic_load_explicit(&server->waiting, memory_order_acquire) > 0 ||
+           atomic_load_explicit(&server->is_spot_taken, memory_order_acquire);
+}
+
+/* Waits until nothing is in flight. */
+static bool drain(struct weir_server *server, int64_t patience_ms)
+{
+    const int64_t until_us = weir_monotonic_us() + patience_ms * 1000;
+    while (is_busy(server)) {
+        if (weir_monotonic_us() > until_us) {
+            return false;
+        }
+        pause_ms(DRAIN_STEP_MS);
+    }
+    return true;
+}
+
 /* Works for a server at any stage of its start. The transport goes last: it only refuses by now,
  * and should it not let go of a connection, the store is closed all the same. */
 static void destroy(struct weir_server *server)
@@ -101,6 +129,11 @@ static void destroy(struct weir_server *server)
     atomic_store(&server->is_stopping, true);
     if (server->http != NULL) {
         weir_http_stop(server->http);
+    }
+    if (server->transport != NULL) {
+        /* Its threads may be at work in the store. */
+        weir_wake_stop(server->wake);
+        (void)drain(server, PATIENCE_MAX_MS);
     }
     weir_workers_stop(&server->workers);
     if (server->wake != NULL) {
@@ -229,26 +262,6 @@ weir_status weir_server_start_on(const struct weir_config *config, struct weir_s
     }
     made->store = store;
     return serve_or_destroy(made, server, err);
-}
-
-static void pause_ms(int ms)
-{
-    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    (void)nanosleep(&pause, NULL);
-}
-
-/* Waits until nothing is in flight. */
-static bool drain(struct weir_server *server, int64_t patience_ms)
-{
-    const int64_t until_us = weir_monotonic_us() + patience_ms * 1000;
-    while (atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0 ||
-           atomic_load_explicit(&server->waiting, memory_order_acquire) > 0) {
-        if (weir_monotonic_us() > until_us) {
-            return false;
-        }
-        pause_ms(DRAIN_STEP_MS);
-    }
-    return true;
 }
 
 bool weir_server_stop(struct weir_server *server, int64_t patience_ms)

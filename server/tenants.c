@@ -273,6 +273,9 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
                               struct weir_error *err)
 {
     lookup->tenant = find_cached(tenants, id, lookup->max_age_us, &lookup->token_hash);
+    if (lookup->tenant == NULL && lookup->must_not_block) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the registry must be asked");
+    }
     lookup->is_fresh = lookup->tenant == NULL;
     weir_status st = WEIR_OK;
     while (st == WEIR_OK && lookup->tenant == NULL) {

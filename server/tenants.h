@@ -61,13 +61,15 @@ void weir_tenants_free(struct weir_tenants *tenants);
 
 struct weir_tenant_lookup {
     int64_t max_age_us;                 // how old what the registry has said may be
+    bool must_not_block;                // the registry is not asked
     struct weir_tenant *tenant;         // out: counted; NULL unless OK
     struct weir_token_hash token_hash;  // out: of its token
     bool is_fresh;                      // out: the registry was read now
 };
 
 /* Looks a tenant up by its id. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE and what else the store
- * says. `arena` is used for a while. */
+ * says, the former also where the registry would have to be asked and may not. `arena` is used for
+ * a while. */
 weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
                               struct weir_arena *arena, struct weir_tenant_lookup *lookup,
                               struct weir_error *err);

@@ -21,8 +21,7 @@ struct weir_transport {
     struct weir_transport_user user;
 
     struct weir_peers peers;
-    pthread_mutex_t
-        grow_lock;  // guards blocks; held while contexts are opened, never in a callback
+    pthread_mutex_t grow_lock;  // guards blocks; held while contexts are opened
     struct weir_exchange_block *blocks;
     atomic_size_t opened;     // exchanges in all
     atomic_size_t parked;     // of them, those that wait for something to read

@@ -126,7 +126,7 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
     weir_status st = WEIR_OK;
     switch (reason) {
     case WEIR_WAKE_CHANGE:
-        weir_dispatch_queue(server, exchange);
+        weir_dispatch_woken(server, exchange);
         return;
     case WEIR_WAKE_TIME:
         answer_nothing(exchange, waiter->next_position);

@@ -1,4 +1,5 @@
-/* The threads that run jobs. A job may block on the store; it holds up its own worker only. */
+/* The threads that run jobs. A job may block on the store; it holds up its own worker only. Calls
+ * do not need a worker in every case; see dispatch.h. */
 #ifndef WEIR_SERVER_WORKERS_H
 #define WEIR_SERVER_WORKERS_H
 

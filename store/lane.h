@@ -1,8 +1,9 @@
 /* The queue of a namespace's writes, and who leads it.
  *
  * There is no writer thread: whoever adds to an idle lane leads it, which means taking and
- * committing one group after the other until none is left. A lane has one leader at most, so the
- * groups are committed one after the other, in the order of their writes.
+ * committing one group after the other until none is left, or asking another thread to. A lane has
+ * one leader at most, so the groups are committed one after the other, in the order of their
+ * writes.
  *
  * Thread-safe. The mutex guards every field, is held for a few instructions only, never over I/O or
  * a callback, and is a leaf of the lock order. */

@@ -324,7 +324,7 @@ bool weir_write_submit(struct weir_namespace *ns, struct weir_write *write)
     return weir_lane_add(&ns->lane, write);
 }
 
-static void finish(struct weir_write *group)
+void weir_group_finish(struct weir_write *group)
 {
     while (group != NULL) {
         struct weir_write *next = group->next;
@@ -371,8 +371,9 @@ static void fail_all(struct weir_write *group, const struct weir_error *err)
     }
 }
 
-/* Waits no longer for the session than each write may. */
-static void commit(struct weir_namespace *ns, struct weir_write *group)
+/* Waits no longer for the session than each write may. Gives back the group without the writes that
+ * are finished, because they could not wait so long. */
+static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *group)
 {
     struct weir_session_pool *pool = &ns->store->pool;
     struct weir_error err;
@@ -383,9 +384,6 @@ static void commit(struct weir_namespace *ns, struct weir_write *group)
                                &session, &err) == WEIR_DEADLINE_EXCEEDED) {
         group = finish_expired(group);
     }
-    if (group == NULL) {
-        return;
-    }
     if (session != NULL) {
         session->deadline_us = INT64_MAX;
         session->ops->commit(session, group);
@@ -393,7 +391,16 @@ static void commit(struct weir_namespace *ns, struct weir_write *group)
     } else {
         fail_all(group, &err);
     }
-    finish(group);
+    return group;
+}
+
+bool weir_lane_commit(struct weir_namespace *ns, struct weir_write **group)
+{
+    *group = weir_lane_take(&ns->lane);
+    if (*group != NULL) {
+        *group = commit(ns, *group);
+    }
+    return weir_lane_go_on(&ns->lane);
 }
 
 /* A `done` may release the last handle that its submitter holds, so the leader holds its own. */
@@ -403,11 +410,9 @@ bool weir_lane_run(struct weir_namespace *ns)
     ns->references++;
     (void)pthread_mutex_unlock(&ns->store->mutex);
 
-    struct weir_write *group = weir_lane_take(&ns->lane);
-    if (group != NULL) {
-        commit(ns, group);
-    }
-    const bool is_leader = weir_lane_go_on(&ns->lane);
+    struct weir_write *group = NULL;
+    const bool is_leader = weir_lane_commit(ns, &group);
+    weir_group_finish(group);
     weir_namespace_release(ns);
     return is_leader;
 }

@@ -90,6 +90,11 @@ void weir_store_close(struct weir_store *store)
     free(store);
 }
 
+bool weir_store_is_local(const struct weir_store *store)
+{
+    return store->backend->is_local;
+}
+
 const char *weir_store_backend_name(const struct weir_store *store)
 {
     return store->backend->ops->name;

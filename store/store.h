@@ -49,6 +49,9 @@ void weir_store_close(struct weir_store *store);
 
 /* "sqlite", "postgresql" or "timescaledb", and the version of the schema. */
 const char *weir_store_backend_name(const struct weir_store *store);
+
+/* Whether its calls wait for this machine's disk at most, and for nothing that another one does. */
+bool weir_store_is_local(const struct weir_store *store);
 int weir_store_schema_version(const struct weir_store *store);
 
 /* Asks the backend a question; OK where it answers before the deadline (monotonic microseconds). */
@@ -192,15 +195,16 @@ struct weir_write {
     int64_t deadline_us;       // monotonic; INT64_MAX if none. A write is not started after it.
     struct weir_arena *arena;  // room for the details of many conflicts
     struct weir_error *err;    // out: err->status is the outcome, WEIR_OK once it is durable
-    /* Called once, on the thread that led the group, never under a lock. It may release the write.
-     */
+    /* Called once, never under a lock, on the thread that led the group or the one that was given
+     * the group to finish. It may release the write. */
     void (*done)(struct weir_write *write);
     void *context;            // the submitter's
     struct weir_write *next;  // the lane's
 };
 
 /* Queues a write on the namespace's lane. True where the lane was idle: the caller then leads and
- * must call weir_lane_run (now, or on another thread) until that returns false. Never blocks.
+ * must call weir_lane_commit or weir_lane_run (now, or on another thread) until that returns false.
+ * Never blocks.
  *
  * Outcomes (write->err): STREAM_VERSION_CONFLICT (details stream, expected, actual; further failed
  * expectations of the same write as stream.1, …), MESSAGE_ID_CONFLICT (stream, position,
@@ -209,9 +213,18 @@ struct weir_write {
  * refused write leaves the others of its group alone and changes nothing itself. */
 bool weir_write_submit(struct weir_namespace *ns, struct weir_write *write);
 
-/* Commits what is queued, as one group and one transaction, and calls every `done`. True where more
- * has queued up meanwhile: the caller still leads. The bound on a group is the store's. Blocks on
- * the backend. */
+/* Commits what is queued, as one group and one transaction. *group is what was committed or
+ * refused, linked by `next`, and for the caller, or whoever he asks, to finish; NULL if none is
+ * left to be. True where more has queued up meanwhile: the caller still leads, and the next group
+ * need not wait until this one is finished. With false another thread may lead already. So the
+ * outcomes of one group may be told after those of the next, though never before they are true. The
+ * bound on a group is the store's. The caller holds a handle. Blocks on the backend. */
+bool weir_lane_commit(struct weir_namespace *ns, struct weir_write **group);
+
+/* Calls the `done` of every write of a group, in the order of the lane. */
+void weir_group_finish(struct weir_write *group);
+
+/* Both, one after the other. What weir_lane_commit would return. */
 bool weir_lane_run(struct weir_namespace *ns);
 
 /* ---- reading

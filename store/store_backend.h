@@ -81,6 +81,7 @@ struct weir_session_ops {
 struct weir_backend {
     const struct weir_store_ops *ops;
     size_t max_sessions;  // how many may be open at once; 0: what the options say
+    bool is_local;        // its calls wait for this machine's disk at most
 };
 
 struct weir_shelf;

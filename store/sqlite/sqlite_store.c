@@ -146,6 +146,7 @@ static weir_status backend_open(const struct weir_store_options *options,
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     backend->base.ops = &weir_sqlite_ops;
+    backend->base.is_local = true;
     const weir_status status = start(backend, err);
     if (status != WEIR_OK) {
         backend_close(&backend->base);

@@ -221,7 +221,7 @@ START_TEST(health_says_not_serving_and_succeeds)
 }
 END_TEST
 
-START_TEST(writes_that_wait_become_one_group)
+static struct weir_slice write_request(void)
 {
     static uint8_t room[1024];
     Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
@@ -235,7 +235,12 @@ START_TEST(writes_that_wait_become_one_group)
                                         .token = ADMIN_TOKEN,
                                         .namespace_id = "default",
                                         .message = &in.base};
-    const struct weir_slice bytes = rpc_pack(&request, room, sizeof room);
+    return rpc_pack(&request, room, sizeof room);
+}
+
+START_TEST(writes_that_wait_become_one_group)
+{
+    const struct weir_slice bytes = write_request();
     shut_gate();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
@@ -247,6 +252,86 @@ START_TEST(writes_that_wait_become_one_group)
     while (weir_queue_length(&rpc.server->queue) > 0) {
         (void)poll(NULL, 0, 1);
     }
+    fake_gate_open();
+    end_reads(4, WEIR_OK);
+    ck_assert_uint_ge(fake.groups, 2);
+    ck_assert_uint_eq(fake.group_sizes[0], 1);
+}
+END_TEST
+
+/* ---- on the spot ---- */
+
+static void set_up_local(void)
+{
+    static const char *const arguments[] = {"--workers",   "2",     "--max-calls", "4",
+                                            "--log-level", "error", NULL};
+    fake_backend_reset();
+    fake.base.is_local = true;
+    rpc_start_on(fake_store_open(SESSIONS), arguments);
+    /* Looks the token up and opens the namespace. */
+    ck_assert_int_eq(try_read(), WEIR_OK);
+    rpc_free(&reply);
+}
+
+static void tear_down_local(void)
+{
+    tear_down();
+    fake.base.is_local = false;
+}
+
+static size_t count_at_gate(void)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    const size_t n = fake.at_gate;
+    (void)pthread_mutex_unlock(&fake.mutex);
+    return n;
+}
+
+START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
+{
+    shut_gate();
+    begin_reads(0, 4);
+    fake_gate_wait(3);
+    wait_in_flight(4);
+    ck_assert(atomic_load(&rpc.server->is_spot_taken));
+    /* New requests are taken, and answered where that needs no worker. */
+    for (size_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
+        rpc_free(&reply);
+    }
+    ck_assert_uint_eq(count_at_gate(), 3);
+    fake_gate_open();
+    end_reads(4, WEIR_OK);
+}
+END_TEST
+
+START_TEST(workers_serve_while_the_spot_is_blocked)
+{
+    shut_gate();
+    begin_reads(0, 1);
+    fake_gate_wait(1);
+    const struct rpc_request request = {.method = "weir.v1.System/GetServerInfo"};
+    for (size_t i = 0; i < 8; i++) {
+        rpc_call(&request, &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
+    fake_gate_open();
+    end_reads(1, WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_leader_on_the_spot_hands_on_what_has_queued_up)
+{
+    const struct weir_slice bytes = write_request();
+    shut_gate();
+    rpc_begin(&pending[0], bytes);
+    fake_gate_wait(1);
+    ck_assert(atomic_load(&rpc.server->is_spot_taken));
+    for (size_t i = 1; i < 4; i++) {
+        rpc_begin(&pending[i], bytes);
+    }
+    wait_in_flight(4);
     fake_gate_open();
     end_reads(4, WEIR_OK);
     ck_assert_uint_ge(fake.groups, 2);
@@ -452,6 +537,14 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, writes_that_wait_become_one_group);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     tcase_add_test(tcase, stopping_gives_up_on_a_store_that_hangs);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("spot");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_local, tear_down_local);
+    tcase_add_test(tcase, one_call_at_a_time_blocks_a_thread_of_the_transport);
+    tcase_add_test(tcase, workers_serve_while_the_spot_is_blocked);
+    tcase_add_test(tcase, a_leader_on_the_spot_hands_on_what_has_queued_up);
+    tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("bytes");
     tcase_set_timeout(tcase, 60);
