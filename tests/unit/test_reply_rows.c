@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { ROWS = 6 };
+enum { ROWS = 7 };
+
+/* Lengths of 128 and more take two bytes, that of the text and that of the message around it. */
+#define TEXT_64 "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""
 
 static const struct {
     const char *stream;
@@ -22,6 +25,7 @@ static const struct {
     {"", "T", "", "", 128, 16384, -1},
     {"-x", "Type", "{\"n\":1}", NULL, (int64_t)1 << 62, (int64_t)1 << 62, INT64_MAX},
     {"b", "T", NULL, "{}", 5, 6, INT64_MIN},
+    {"c-2", "T", "[" TEXT_64 "," TEXT_64 "]", TEXT_64, 127, 128, 1},
     {"\xc3\xa4-1", "T\xc3\xa4", "\"\xc3\xa4\"", "1", 300, 70000, 1},
 };
 

@@ -156,16 +156,27 @@ bool weir_uuid_parse(struct weir_slice text, struct weir_uuid *id)
     return true;
 }
 
-void weir_uuid_format(const struct weir_uuid *id, char text[WEIR_UUID_TEXT + 1])
+static char *put_hex(char *to, const uint8_t *bytes, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
-    char *to = text;
-    for (size_t i = 0; i < WEIR_UUID_BYTES; i++) {
-        if (is_hyphen_place((size_t)(to - text))) {
-            *to++ = '-';
-        }
-        *to++ = digits[id->bytes[i] >> 4];
-        *to++ = digits[id->bytes[i] & 0xF];
+    for (size_t i = 0; i < n; i++) {
+        to[2 * i] = digits[bytes[i] >> 4];
+        to[2 * i + 1] = digits[bytes[i] & 0xF];
     }
+    return to + 2 * n;
+}
+
+/* Group by group, with constant counts, so that nothing is decided for each digit. */
+void weir_uuid_format(const struct weir_uuid *id, char text[WEIR_UUID_TEXT + 1])
+{
+    char *to = put_hex(text, id->bytes, 4);
+    *to++ = '-';
+    to = put_hex(to, id->bytes + 4, 2);
+    *to++ = '-';
+    to = put_hex(to, id->bytes + 6, 2);
+    *to++ = '-';
+    to = put_hex(to, id->bytes + 8, 2);
+    *to++ = '-';
+    to = put_hex(to, id->bytes + 10, 6);
     *to = '\0';
 }

@@ -105,14 +105,10 @@ static void put(struct weir_wire_writer *writer, const uint8_t *bytes, size_t n)
 
 void weir_wire_put_varint(struct weir_wire_writer *writer, uint64_t value)
 {
-    uint8_t bytes[VARINT_BYTES_MAX];
-    size_t n = 0;
-    while (value >= 0x80) {
-        bytes[n++] = (uint8_t)(value | 0x80);
-        value >>= 7;
+    if (writer->at != NULL) {
+        (void)weir_wire_write_varint(writer->at + writer->n, value);
     }
-    bytes[n++] = (uint8_t)value;
-    put(writer, bytes, n);
+    writer->n += weir_wire_varint_bytes(value);
 }
 
 void weir_wire_put_tag(struct weir_wire_writer *writer, uint32_t number, enum weir_wire_type type)

@@ -28,6 +28,28 @@ bool weir_wire_next(struct weir_slice *rest, struct weir_wire_field *field, cons
 /* Takes a varint of at most 10 bytes off the front of `rest`; false if there is none. */
 bool weir_wire_take_varint(struct weir_slice *rest, uint64_t *value);
 
+/* Of a varint: one for each seven bits, also for 0. */
+static inline size_t weir_wire_varint_bytes(uint64_t value)
+{
+    size_t n = 1;
+    while (value >= 0x80) {
+        value >>= 7;
+        n++;
+    }
+    return n;
+}
+
+/* Writes a varint where there is room for it; gives the place behind it. */
+static inline uint8_t *weir_wire_write_varint(uint8_t *at, uint64_t value)
+{
+    while (value >= 0x80) {
+        *at++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *at = (uint8_t)value;
+    return at + 1;
+}
+
 /* Writes at `at`, or only counts where `at` is NULL. The caller has sized its buffer by counting
  * the same calls. */
 struct weir_wire_writer {
