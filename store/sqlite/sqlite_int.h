@@ -251,9 +251,16 @@ int weir_sqlite_do(struct sqlite_session *session, enum sqlite_statement which);
 /* Binds text that outlives the statement's run; absent is NULL. */
 int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice text);
 
-/* The bytes of a column, valid until the next step; absent for NULL, false for another type than
+/* Columns are looked at through sqlite3_column_value: one check of the statement for each column
+ * and not one for its type, its bytes and its length. SQLite allows that where connections are used
+ * by one thread at a time.
+ *
+ * The bytes of a column, valid until the next step; absent for NULL, false for another type than
  * text. */
 bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text);
+
+/* False where the column is no integer. */
+bool weir_sqlite_integer(sqlite3_stmt *statement, int column, int64_t *number);
 
 /* Fails a call of this session, marks the session where it cannot be used any more, and tells the
  * operator what the caller does not see. */

@@ -142,20 +142,24 @@ static weir_status fail_corrupt(struct reading *r, int64_t global_position)
     return WEIR_DATA_CORRUPT;
 }
 
+static bool take_id(sqlite3_stmt *statement, struct weir_uuid *id)
+{
+    sqlite3_value *value = sqlite3_column_value(statement, COLUMN_ID);
+    if (sqlite3_value_type(value) != SQLITE_BLOB || sqlite3_value_bytes(value) != WEIR_UUID_BYTES) {
+        return false;
+    }
+    memcpy(id->bytes, sqlite3_value_blob(value), WEIR_UUID_BYTES);
+    return true;
+}
+
 bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row)
 {
     *row = (struct weir_row){.global_position =
                                  sqlite3_column_int64(statement, COLUMN_GLOBAL_POSITION)};
-    if (sqlite3_column_type(statement, COLUMN_ID) != SQLITE_BLOB ||
-        sqlite3_column_bytes(statement, COLUMN_ID) != WEIR_UUID_BYTES ||
-        sqlite3_column_type(statement, COLUMN_POSITION) != SQLITE_INTEGER ||
-        sqlite3_column_type(statement, COLUMN_TIME) != SQLITE_INTEGER) {
-        return false;
-    }
-    memcpy(row->id.bytes, sqlite3_column_blob(statement, COLUMN_ID), WEIR_UUID_BYTES);
-    row->position = sqlite3_column_int64(statement, COLUMN_POSITION);
-    row->time_us = sqlite3_column_int64(statement, COLUMN_TIME);
-    return weir_sqlite_text(statement, COLUMN_TYPE, &row->type) && row->type.p != NULL &&
+    return take_id(statement, &row->id) &&
+           weir_sqlite_integer(statement, COLUMN_POSITION, &row->position) &&
+           weir_sqlite_integer(statement, COLUMN_TIME, &row->time_us) &&
+           weir_sqlite_text(statement, COLUMN_TYPE, &row->type) && row->type.p != NULL &&
            weir_sqlite_text(statement, COLUMN_DATA, &row->data) &&
            weir_sqlite_text(statement, COLUMN_METADATA, &row->metadata);
 }

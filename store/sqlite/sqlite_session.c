@@ -59,11 +59,12 @@ int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice tex
                                SQLITE_UTF8);
 }
 
-/* sqlite3_column_blob gives the bytes of text as they are stored, without a look at their encoding;
+/* sqlite3_value_blob gives the bytes of text as they are stored, without a look at their encoding;
  * for empty text it gives NULL, which is not absent. */
 bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text)
 {
-    const int type = sqlite3_column_type(statement, column);
+    sqlite3_value *value = sqlite3_column_value(statement, column);
+    const int type = sqlite3_value_type(value);
     if (type == SQLITE_NULL) {
         *text = weir_slice(NULL, 0);
         return true;
@@ -71,10 +72,17 @@ bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *te
     if (type != SQLITE_TEXT) {
         return false;
     }
-    const void *bytes = sqlite3_column_blob(statement, column);
-    const int n = sqlite3_column_bytes(statement, column);
+    const void *bytes = sqlite3_value_blob(value);
+    const int n = sqlite3_value_bytes(value);
     *text = n == 0 ? weir_slice("", 0) : weir_slice(bytes, (size_t)n);
     return text->p != NULL;
+}
+
+bool weir_sqlite_integer(sqlite3_stmt *statement, int column, int64_t *number)
+{
+    sqlite3_value *value = sqlite3_column_value(statement, column);
+    *number = sqlite3_value_int64(value);
+    return sqlite3_value_type(value) == SQLITE_INTEGER;
 }
 
 /* ---- failing ---- */
