@@ -92,7 +92,8 @@ static const struct setting settings[] = {
     TEXT("counts", "FILE", counts_file, 0,
          "Where libweir-count.so, preloaded into the server, keeps its counts"),
     FLAG("against-echo", is_against_echo, 0,
-         "The server is weir-floor's echo: nothing is prepared and contents are not checked"),
+         "The server is weir-floor's echo: nothing is prepared, and of the messages read only the "
+         "contents are checked"),
     TEXT("category", "NAME", category, PROFILE_USES_CATEGORY,
          "Category of what is written [a new one each time]"),
     NUMBER("streams", streams, 1, 1000000, PROFILE_USES_STREAMS,

@@ -128,11 +128,10 @@ static void on_read(void *context, weir_status status,
         return;
     }
     const size_t n = response->n_messages;
-    const char *wrong = NULL;
-    if (is_checked(operation)) {
-        wrong = read_check_stream(response->messages, n, operation->read_stream, operation->from,
-                                  operation->least);
-    }
+    const char *wrong = is_checked(operation)
+                            ? read_check_stream(response->messages, n, operation->read_stream,
+                                                operation->from, operation->least)
+                            : read_check_contents(response->messages, n);
     weir_response_free(response);
     finish(operation, LOAD_READ, n, wrong);
 }

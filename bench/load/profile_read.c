@@ -97,10 +97,10 @@ static void on_stream(void *context, weir_status status,
         return;
     }
     const size_t n = response->n_messages;
-    const char *wrong = NULL;
-    if (!r->reading->run->options->is_against_echo) {
-        wrong = read_check_stream(response->messages, n, r->stream, r->from, r->expected);
-    }
+    const char *wrong =
+        r->reading->run->options->is_against_echo
+            ? read_check_contents(response->messages, n)
+            : read_check_stream(response->messages, n, r->stream, r->from, r->expected);
     weir_response_free(response);
     finish(r, n, wrong);
 }
@@ -145,11 +145,12 @@ static void on_category(void *context, weir_status status,
         return;
     }
     const size_t n = response->n_messages;
-    const char *wrong = NULL;
-    if (!r->reading->run->options->is_against_echo) {
-        wrong = read_check_positions(response->messages, n, r->reading->run->category,
-                                     r->reading->filling.positions + r->first, r->expected);
-    }
+    const struct reading *reading = r->reading;
+    const char *wrong =
+        reading->run->options->is_against_echo
+            ? read_check_contents(response->messages, n)
+            : read_check_positions(response->messages, n, reading->run->category,
+                                   reading->filling.positions + r->first, r->expected);
     weir_response_free(response);
     finish(r, n, wrong);
 }
@@ -221,7 +222,9 @@ static void on_group(void *context, weir_status status,
     const struct load_options *options = r->reading->run->options;
     const size_t n = response->n_messages;
     const char *wrong = NULL;
-    if (!options->is_against_echo) {
+    if (options->is_against_echo) {
+        wrong = read_check_contents(response->messages, n);
+    } else {
         const struct read_check_category expected = {r->reading->run->category, r->from, r->member,
                                                      options->group_size};
         wrong = read_check_category(response->messages, n, &expected);

@@ -14,6 +14,15 @@ const char *read_check_message(const Weir__V1__Message *message, uint64_t *seed)
     return NULL;
 }
 
+const char *read_check_contents(Weir__V1__Message *const *messages, size_t n)
+{
+    const char *wrong = NULL;
+    for (size_t m = 0; wrong == NULL && m < n; m++) {
+        wrong = read_check_message(messages[m], NULL);
+    }
+    return wrong;
+}
+
 const char *read_check_stream(Weir__V1__Message *const *messages, size_t n, const char *stream,
                               int64_t from, size_t least)
 {

@@ -9,6 +9,10 @@
  * what the data carry. */
 const char *read_check_message(const Weir__V1__Message *message, uint64_t *seed);
 
+/* Any number of messages, of which only the contents are known: against an echo the client does the
+ * same work for each message as against a store. */
+const char *read_check_contents(Weir__V1__Message *const *messages, size_t n);
+
 /* Messages of one stream from a position on, without a gap; at least `least` of them. */
 const char *read_check_stream(Weir__V1__Message *const *messages, size_t n, const char *stream,
                               int64_t from, size_t least);
