@@ -83,6 +83,9 @@ stop() {
     wait "$1" 2>/dev/null || true
 }
 
+# What a server that is to be measured under load is given; nothing leaves it as it is by itself.
+server_options='--max-calls 4096'
+
 # start_server STORE [count]: on SQLite each time with nothing in it. With `count`, what it takes from the heap and how
 # often it waits for the disk is counted, which costs some speed.
 start_server() {
@@ -96,7 +99,7 @@ start_server() {
             export LD_PRELOAD="$bin/libweir-count.so" WEIR_COUNT_FILE="$work/counts"
         fi
         exec "$build/server/weir-server" --store "$1" --listen tcp://127.0.0.1:0 --log-level warn \
-            --max-calls 4096 >"$work/listening" 2>"$work/server.log"
+            $server_options >"$work/listening" 2>"$work/server.log"
     ) &
     server_pid=$!
     wait_for_line "$work/listening" $server_pid

@@ -123,9 +123,12 @@ measure_others() {
     on "sqlite:$work/data" disk_read_category_10 --profile read-category --batch 10 $workers10
     on "sqlite:$work/data" disk_group_10 --profile group --group-size 10 $workers10
     if wanted idle; then
+        # As it is started without a word about its size.
+        busy_options=$server_options server_options=
         start_server "sqlite:$work/data"
         measure_idle idle "$server_pid"
         stop_server
+        server_options=$busy_options
     fi
     if wanted waiting_idle; then
         start_server sqlite::memory:
