@@ -6,6 +6,35 @@
 #include "server/tenants.h"
 #include "server/waiting.h"
 
+/* No message is wanted, but where to go on must be told, and a start that is no position of what is
+ * read (a global position in a stream, the newest) has to be looked up: it is where the first
+ * message would have come from. */
+static weir_status find_start(struct weir_call *call, const struct weir_query *query,
+                              struct weir_rows *rows, struct weir_error *err)
+{
+    struct weir_query first = *query;
+    first.max_messages = 1;
+    first.is_headers_only = true;
+    const weir_status st = weir_read(weir_tenant_ns(call->tenant), &first, &call->arena, rows, err);
+    if (st == WEIR_OK && rows->n > 0) {
+        const struct weir_row *row = &rows->rows[0];
+        rows->next_position =
+            query->selector == WEIR_SELECT_STREAM ? row->position : row->global_position;
+        rows->n = 0;
+    }
+    rows->is_truncated = false;
+    return st;
+}
+
+static weir_status read_rows(struct weir_call *call, const struct weir_query *query,
+                             struct weir_rows *rows, struct weir_error *err)
+{
+    const bool is_from_elsewhere = query->is_from_global || query->is_from_newest;
+    return query->max_messages == 0 && is_from_elsewhere
+               ? find_start(call, query, rows, err)
+               : weir_read(weir_tenant_ns(call->tenant), query, &call->arena, rows, err);
+}
+
 /* What the query finds, at once or, where it finds nothing, within the wait. */
 static weir_status answer_read(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
                                struct weir_error *err)
@@ -16,7 +45,7 @@ static weir_status answer_read(struct weir_call *call, struct weir_query *query,
         return st;
     }
     struct weir_rows rows;
-    st = weir_read(weir_tenant_ns(call->tenant), query, &call->arena, &rows, err);
+    st = read_rows(call, query, &rows, err);
     if (st == WEIR_OK && watches && rows.n == 0) {
         return weir_waiting_wait(call, rows.next_position);
     }

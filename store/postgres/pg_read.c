@@ -300,10 +300,14 @@ static int64_t next_position(const struct reading *r, bool is_all_examined)
     const int64_t last_at = last == NULL       ? -1
                             : is_stream(query) ? last->position
                                                : last->global_position;
+    if (query->is_backward && last == NULL) {
+        /* Where nothing stands at or before a global position, no position of the stream is left.
+         */
+        const int64_t start = is_stream(query) && query->is_from_global ? -1 : query->from;
+        return query->is_from_newest ? r->end : start;
+    }
     if (query->is_backward) {
-        const bool is_from_end =
-            query->is_from_newest || (is_stream(query) && query->is_from_global);
-        return last != NULL ? last_at - 1 : is_from_end ? r->end : query->from;
+        return last_at - 1;
     }
     if (last != NULL && !is_all_examined) {
         return last_at + 1;

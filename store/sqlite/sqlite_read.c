@@ -119,10 +119,14 @@ static int64_t next_position(const struct reading *r, bool is_exhausted)
     const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
     const int64_t last_at = last == NULL ? 0 : is_stream ? last->position : last->global_position;
     const int64_t end = is_stream ? r->scope.version : r->scope.head;
+    if (query->is_backward && last == NULL) {
+        /* Where nothing stands at or before a global position, no position of the stream is left.
+         */
+        const int64_t start = is_stream && query->is_from_global ? -1 : query->from;
+        return query->is_from_newest ? end : start;
+    }
     if (query->is_backward) {
-        const int64_t start =
-            query->is_from_newest || (is_stream && query->is_from_global) ? end : query->from;
-        return last != NULL ? last_at - 1 : start;
+        return last_at - 1;
     }
     if (last != NULL && !is_exhausted) {
         return last_at + 1;

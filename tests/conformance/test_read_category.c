@@ -113,6 +113,11 @@ START_TEST(backward_reads_go_down)
     ck_assert_uint_eq(r->n_messages, 1);
     ck_assert_int_eq(r->messages[0]->global_position, 1);
     ck_assert_int_eq(r->next_position, 0);
+    query.has_position = false;
+    query.batch_size = 0;
+    r = must_read_category(&query);
+    ck_assert_uint_eq(r->n_messages, 0);
+    ck_assert_int_eq(r->next_position, 9);
 }
 END_TEST
 

@@ -117,6 +117,44 @@ START_TEST(a_read_may_start_at_a_global_position)
 }
 END_TEST
 
+/* The stream's positions 0..5 have the global positions 1, 2, 3 and 8, 9, 10. What a read from a
+ * global position tells as the position to go on at: never one that leaves out a message. */
+static const struct {
+    bool is_backward;
+    bool has_global;
+    int64_t global;
+    int64_t batch;
+    size_t n;
+    int64_t next;
+} global_rows[] = {
+    {false, true, 1, 0, 0, 0},         {false, true, 4, 0, 0, 3},
+    {false, true, 9, 0, 0, 4},         {false, true, 11, 0, 0, 6},
+    {false, true, INT64_MAX, 0, 0, 6}, {false, true, INT64_MIN, 0, 0, 0},
+    {true, true, 9, 0, 0, 4},          {true, true, 7, 0, 0, 2},
+    {true, true, 0, 0, 0, -1},         {true, true, 0, 2, 0, -1},
+    {true, true, -3, 2, 0, -1},        {true, true, 7, 2, 2, 0},
+    {true, true, INT64_MAX, 2, 2, 3},  {true, false, 0, 0, 0, 5},
+};
+
+START_TEST(a_read_from_a_global_position_goes_on_at_a_position)
+{
+    put_many("s-1", 3);
+    put_many("other-1", 4);
+    put_many("s-1", 3);
+    StreamQuery query = query_stream("s-1");
+    query.has_global_position = global_rows[_i].has_global;
+    query.global_position = global_rows[_i].global;
+    query.has_batch_size = true;
+    query.batch_size = global_rows[_i].batch;
+    query.has_direction = global_rows[_i].is_backward;
+    query.direction = WEIR__V1__DIRECTION__BACKWARD;
+    const StreamReply *r = must_read_stream(&query);
+    ck_assert_uint_eq(r->n_messages, global_rows[_i].n);
+    ck_assert_int_eq(r->next_position, global_rows[_i].next);
+    ck_assert(!r->truncated);
+}
+END_TEST
+
 START_TEST(types_filter_before_the_batch)
 {
     for (int i = 0; i < 6; i++) {
@@ -246,6 +284,8 @@ TCase *conf_read_stream_case(void)
                         (int)WEIR_COUNTOF(backward_rows));
     tcase_add_test(tc, a_thousand_come_where_no_batch_size_is_given);
     tcase_add_test(tc, a_read_may_start_at_a_global_position);
+    tcase_add_loop_test(tc, a_read_from_a_global_position_goes_on_at_a_position, 0,
+                        (int)WEIR_COUNTOF(global_rows));
     tcase_add_test(tc, types_filter_before_the_batch);
     tcase_add_test(tc, types_are_compared_byte_by_byte);
     tcase_add_test(tc, headers_only_leaves_out_data_and_metadata);
