@@ -2,6 +2,7 @@
 
 #include "server/auth.h"
 #include "server/server.h"
+#include "weir/rules/duration.h"
 #include "weir/rules/time_text.h"
 
 /* The namespace that the admin names. */
@@ -16,52 +17,14 @@ static weir_status enter(struct weir_call *call, struct weir_slice *id, struct w
     return st == WEIR_OK ? weir_auth_enter(call, *id, err) : st;
 }
 
-/* ---- durations ---- */
-
-/* Microseconds of a unit; 0 for what is none. */
-static int64_t unit_us(char unit)
-{
-    static const struct {
-        char name;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    for (size_t u = 0; u < WEIR_COUNTOF(units); u++) {
-        if (units[u].name == unit) {
-            return units[u].seconds * 1000000;
-        }
-    }
-    return 0;
-}
-
-/* "90d": digits and a unit, within what a time can lie back. */
-static bool parse_duration(const char *text, int64_t *duration_us)
-{
-    const int64_t most = INT64_C(10000) * 366 * 86400 * 1000000;
-    int64_t number = 0;
-    size_t digits = 0;
-    for (; text[digits] >= '0' && text[digits] <= '9'; digits++) {
-        number = number * 10 + (text[digits] - '0');
-        if (number > most / 1000000) {
-            return false;
-        }
-    }
-    const int64_t unit = digits == 0 || text[digits] == '\0' ? 0 : unit_us(text[digits]);
-    if (unit == 0 || text[digits + 1] != '\0' || number > most / unit) {
-        return false;
-    }
-    *duration_us = number * unit;
-    return true;
-}
-
 static weir_status check_older_than(const char *text, int64_t *before_us, struct weir_error *err)
 {
     int64_t duration_us = 0;
     if (text == NULL) {
         return weir_fail_field(err, "older_than", "required");
     }
-    if (!parse_duration(text, &duration_us)) {
-        return weir_fail_field(err, "older_than",
-                               "not a duration: a number and one of s, m, h, d, w, as in 90d");
+    if (!weir_duration_parse(weir_slice_of(text), &duration_us)) {
+        return weir_fail_field(err, "older_than", "not a duration: " WEIR_DURATION_FORM);
     }
     *before_us = weir_now_us() - duration_us;
     return WEIR_OK;

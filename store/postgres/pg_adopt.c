@@ -1,27 +1,5 @@
-/* Adopting the schema of Message DB: when that is asked for, and whether it can be. */
+/* Adopting the schema of Message DB: whether it can be. */
 #include "store/postgres/pg_int.h"
-
-#include "weir/rules/json_text.h"
-
-bool weir_pg_is_adoption(struct weir_slice metadata, bool *is_asked, struct weir_error *err)
-{
-    size_t at = 0;
-    struct weir_slice key;
-    struct weir_slice value;
-    *is_asked = false;
-    while (metadata.p != NULL && weir_json_next_member(metadata, &at, &key, &value)) {
-        if (!weir_slice_is(key, "adopt")) {
-            continue;
-        }
-        if (!weir_slice_is(value, "\"message_store\"")) {
-            (void)weir_fail_field(err, "metadata",
-                                  "\"adopt\" can be \"message_store\", the schema of Message DB");
-            return false;
-        }
-        *is_asked = true;
-    }
-    return true;
-}
 
 static weir_status ask(struct pg_conn *conn, const char *text, bool *is_so, struct weir_error *err)
 {

@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { BINARY = 1, NAME_BYTES = 32 };
+enum { BINARY = 1, NAME_BYTES = 64 };
 
 /* ---- time ---- */
 
@@ -98,6 +98,10 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
     case PG_REMEDY_MISSING:
     case PG_REMEDY_UNIQUE:
         break;
+    }
+    if (strcmp(conn->sqlstate, "22008") == 0) {
+        return weir_fail(err, verdict.status,
+                         "a time is none that the database has: 4713 BC to the year 294276");
     }
     char reason[256];
     copy_field(reason, sizeof reason, result, PG_DIAG_MESSAGE_PRIMARY);
@@ -197,17 +201,19 @@ static weir_status run(struct pg_conn *conn, int is_sent, PGresult **result, str
 
 static void name_statement(struct pg_key key, char name[NAME_BYTES])
 {
-    (void)snprintf(name, NAME_BYTES, "w%016" PRIx64 "_%" PRIx32, key.owner, key.kind);
+    (void)snprintf(name, NAME_BYTES, "w%016" PRIx64 "_%" PRIx32 "_%" PRIx64, key.owner, key.kind,
+                   (uint64_t)key.since_s);
 }
 
 /* Where the key is, or where it would go. */
 static size_t slot_of(const struct pg_conn *conn, struct pg_key key)
 {
-    uint64_t hash =
-        (key.owner ^ key.kind * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+    uint64_t hash = (key.owner ^ (uint64_t)key.since_s ^ key.kind * UINT64_C(0x9e3779b97f4a7c15)) *
+                    UINT64_C(0xff51afd7ed558ccd);
     size_t slot = (size_t)(hash >> 32) % WEIR_PG_STATEMENT_SLOTS;
     while (conn->statements[slot].kind != 0 &&
-           (conn->statements[slot].kind != key.kind || conn->statements[slot].owner != key.owner)) {
+           (conn->statements[slot].kind != key.kind || conn->statements[slot].owner != key.owner ||
+            conn->statements[slot].since_s != key.since_s)) {
         slot = (slot + 1) % WEIR_PG_STATEMENT_SLOTS;
     }
     return slot;

@@ -20,10 +20,12 @@ enum {
     WEIR_PG_STATEMENT_MAX_US = 60 * 1000 * 1000  // for calls without a deadline
 };
 
-/* Names a prepared statement: whose it is (0: the registry's) and which. */
+/* Names a prepared statement: whose it is (0: the registry's), which, and the second since which it
+ * looks at messages (0: it has no such bound). */
 struct pg_key {
     uint64_t owner;
     uint32_t kind;  // never 0
+    int64_t since_s;
 };
 
 struct pg_conn {

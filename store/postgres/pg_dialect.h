@@ -25,7 +25,11 @@ enum pg_fixed {
     PG_FIXED_TOTALS,        // messages, streams, time of the newest message
     PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, with prefix $4: name, version, time
     PG_FIXED_LIST_CATEGORIES,  // name, streams, messages
-    PG_FIXED_LIST_CHUNKS,      // NULL where there are none, as the two that follow
+    /* Of layouts with spans, else NULL. From global position $1 on: their version, the time before
+     * which no message can be (NULL if none), and between which positions that is the answer, the
+     * first exclusive. */
+    PG_FIXED_SINCE,
+    PG_FIXED_LIST_CHUNKS,  // NULL where there are none, as the two that follow
     PG_FIXED_COMPRESS_CHUNKS,
     PG_FIXED_DROP_CHUNKS,
     PG_FIXED_COUNT
@@ -51,6 +55,9 @@ struct pg_layout {
     const char *cardinal_hash;  // hash_64 of the cardinal id
     const char *size;           // bytes of a message, about as packed
     const char *counters;       // table with `head` and `largest`, one row
+
+    /* Makes chunks of an empty namespace $1 microseconds wide; NULL where there are none. */
+    const char *set_chunk_interval;
 };
 
 struct pg_dialect {

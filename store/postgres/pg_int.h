@@ -142,9 +142,16 @@ weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_sli
 
 weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err);
 
-/* Whether a new namespace's metadata asks for the adoption of Message DB's schema; false where it
- * asks for something else (INVALID_REQUEST). */
-bool weir_pg_is_adoption(struct weir_slice metadata, bool *is_asked, struct weir_error *err);
+/* What a new namespace's metadata asks for (pg_metadata.c). */
+struct pg_wishes {
+    bool is_adoption;           // of Message DB's schema
+    int64_t chunk_interval_us;  // 0: the layout's own
+};
+
+/* False where it asks for what there is not (INVALID_REQUEST). Stores without chunks do not look at
+ * the interval of chunks. */
+bool weir_pg_read_metadata(struct weir_slice metadata, const struct pg_dialect *dialect,
+                           struct pg_wishes *wishes, struct weir_error *err);
 
 /* PRECONDITION where there is no such schema, or another version of it. */
 weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err);
@@ -157,11 +164,21 @@ void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namesp
 
 /* ---- sessions (pg_session.c) ---- */
 
+/* What a session knows of the spans of its namespace: before `since_s` (seconds since 1970; 0 if
+ * there is no bound) no message has a position from `below` + 1 to `upto` or higher. */
+struct pg_window {
+    int64_t version;  // of the spans; 0 if nothing is known
+    int64_t since_s;
+    int64_t below;
+    int64_t upto;
+};
+
 struct pg_session {
     struct weir_session base;
     struct pg_backend *backend;
     struct pg_namespace ns;
-    bool is_large;            // messages here are so large that reads are measured
+    bool is_large;  // messages here are so large that reads are measured
+    struct pg_window window;
     struct weir_arena arena;  // what a write is put together in
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n;
@@ -211,6 +228,8 @@ struct pg_shape {
     bool has_group;
     bool has_types;
     bool is_settled;  // up to a position that others' writers cannot get below any more
+    bool is_spanned;  // says whether the version of the spans is another than $5, or $6
+    int64_t since_s;  // as in struct pg_window
 };
 
 enum { WEIR_PG_SELECT_BYTES = 4096 };
@@ -218,6 +237,12 @@ enum { WEIR_PG_SELECT_BYTES = 4096 };
 uint32_t weir_pg_select_kind(const struct pg_shape *shape);
 void weir_pg_select_text(const struct pg_layout *layout, const struct pg_shape *shape,
                          char text[WEIR_PG_SELECT_BYTES]);
+
+/* The spans (pg_spans.c): whether the layout has them, and sets session->window for reads from the
+ * position on. */
+bool weir_pg_has_spans(const struct pg_session *session);
+weir_status weir_pg_find_window(struct pg_session *session, struct pg_conn *conn, int64_t from,
+                                struct weir_error *err);
 
 weir_status weir_pg_prepare_select(struct pg_session *session, struct pg_conn *conn,
                                    struct pg_key key, const struct pg_shape *shape,

@@ -25,6 +25,7 @@ struct reading {
     bool is_full;       // a row did not fit any more
     bool is_exhausted;  // there are no more rows
     int64_t end;        // newest position on the scale of next_position; -1 if not asked
+    bool is_spanned;    // only chunks that can hold the page are looked at
     int64_t settled;    // of an adopted namespace: nothing appears below it any more
     struct weir_slice stream;
 };
@@ -68,7 +69,9 @@ static struct pg_shape shape_of(const struct reading *r)
                              .has_correlation = query->correlation.p != NULL,
                              .has_group = query->group_size > 0,
                              .has_types = query->types_n > 0,
-                             .is_settled = is_to_settle(r)};
+                             .is_settled = is_to_settle(r),
+                             .is_spanned = r->is_spanned,
+                             .since_s = r->is_spanned ? r->session->window.since_s : 0};
 }
 
 static void bind_types(const struct weir_query *query, struct pg_params *params)
@@ -102,6 +105,9 @@ static void bind(const struct reading *r, struct pg_params *params)
     if (query->correlation.p != NULL) {
         weir_pg_param_slice(params, query->correlation);
     }
+    if (r->is_spanned) {
+        weir_pg_param_int8(params, r->session->window.version);
+    }
     if (query->group_size > 0) {
         weir_pg_param_int8(params, query->group_size);
         weir_pg_param_int8(params, query->group_member);
@@ -118,7 +124,7 @@ static weir_status ask(const struct reading *r, struct pg_conn *conn, PGresult *
                        struct weir_error *err)
 {
     const struct pg_shape shape = shape_of(r);
-    const struct pg_key key = {r->session->ns.owner, weir_pg_select_kind(&shape)};
+    const struct pg_key key = {r->session->ns.owner, weir_pg_select_kind(&shape), shape.since_s};
     *result = NULL;
     if (!weir_pg_is_prepared(conn, key)) {
         const weir_status status = weir_pg_prepare_select(r->session, conn, key, &shape, err);
@@ -130,6 +136,30 @@ static weir_status ask(const struct reading *r, struct pg_conn *conn, PGresult *
     bind(r, &params);
     const weir_status status = weir_pg_params_check(&params, err);
     return status == WEIR_OK ? weir_pg_execute(conn, key, &params, result, err) : status;
+}
+
+/* The page, without the chunks before its window. Where the spans have changed since that was found
+ * the answer may lack rows: another one is got, and after a few of them one of all chunks. */
+static weir_status ask_window(struct reading *r, struct pg_conn *conn, PGresult **result,
+                              struct weir_error *err)
+{
+    enum { TRIES = 3 };
+    r->is_spanned = weir_pg_has_spans(r->session) && !is_stream(r->query) && !r->query->is_backward;
+    for (int attempt = 0; r->is_spanned && attempt < TRIES; attempt++) {
+        weir_status status = weir_pg_find_window(r->session, conn, r->from, err);
+        if (status == WEIR_OK) {
+            status = ask(r, conn, result, err);
+        }
+        if (status != WEIR_OK || PQntuples(*result) == 0 ||
+            PQgetisnull(*result, 0, PG_COLUMN_STREAM)) {
+            return status;
+        }
+        PQclear(*result);
+        *result = NULL;
+        r->session->window.version = 0;
+    }
+    r->is_spanned = false;
+    return ask(r, conn, result, err);
 }
 
 /* ---- rows ---- */
@@ -333,7 +363,7 @@ static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_e
     weir_status status = is_to_settle(r) ? settle(r, conn, err) : WEIR_OK;
     while (status == WEIR_OK && !r->is_full && !r->is_exhausted) {
         PGresult *result = NULL;
-        status = ask(r, conn, &result, err);
+        status = ask_window(r, conn, &result, err);
         if (status == WEIR_OK) {
             status = take_page(r, result, err);
         }

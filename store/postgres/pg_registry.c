@@ -4,6 +4,7 @@
 #include "weir/rules/time_text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err)
 {
@@ -184,6 +185,7 @@ weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_s
 struct creation {
     struct weir_namespace_record *record;
     struct pg_namespace ns;
+    struct pg_wishes wishes;
     bool *is_same;
     bool is_begun;  // an earlier attempt may have been committed
 };
@@ -259,6 +261,23 @@ static weir_status create_schema(struct pg_conn *conn, const struct pg_namespace
     return status == WEIR_OK ? weir_pg_apply_steps(conn, ns, 0, err) : status;
 }
 
+static weir_status set_chunk_interval(struct pg_conn *conn, const struct creation *creation,
+                                      struct weir_error *err)
+{
+    char *text = weir_pg_expand(&creation->ns, creation->ns.layout->set_chunk_interval);
+    if (text == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int8(&params, creation->wishes.chunk_interval_us);
+    PGresult *result = NULL;
+    const weir_status status = weir_pg_query(conn, text, &params, &result, err);
+    PQclear(result);
+    free(text);
+    return status;
+}
+
 /* In one transaction. Whoever creates the same namespace at the same time waits at the insert. */
 static weir_status create(struct pg_conn *conn, void *context, struct weir_error *err)
 {
@@ -274,6 +293,9 @@ static weir_status create(struct pg_conn *conn, void *context, struct weir_error
         status = creation->ns.layout->is_adopted ? weir_pg_check_adoption(conn, err) : WEIR_OK;
         if (status == WEIR_OK) {
             status = create_schema(conn, &creation->ns, err);
+        }
+        if (status == WEIR_OK && creation->wishes.chunk_interval_us != 0) {
+            status = set_chunk_interval(conn, creation, err);
         }
     }
     if (status == WEIR_OK) {
@@ -294,11 +316,11 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
     struct creation creation = {.record = record, .is_same = is_same};
     *is_same = false;
     weir_pg_namespace_name(record->id, &creation.ns);
-    bool is_adoption = false;
-    if (!weir_pg_is_adoption(record->metadata, &is_adoption, err)) {
+    if (!weir_pg_read_metadata(record->metadata, backend->dialect, &creation.wishes, err)) {
         return err->status;
     }
-    creation.ns.layout = is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
+    creation.ns.layout =
+        creation.wishes.is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
     return run(base, create, &creation, err);
 }
 

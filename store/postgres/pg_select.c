@@ -7,6 +7,7 @@
 #include "store/postgres/pg_int.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 /* ---- the text ---- */
@@ -29,7 +30,7 @@ static void add(struct text *text, const char *piece)
 /* The next parameter: they are numbered in the order in which pg_read.c binds them. */
 static void add_parameter(struct text *text, const char *before, const char *type)
 {
-    char piece[32];
+    char piece[48];
     text->parameters++;
     (void)snprintf(piece, sizeof piece, "$%d::%s", text->parameters, type);
     add(text, before);
@@ -50,8 +51,14 @@ static void add_head(struct text *text, const struct pg_layout *layout,
     } else {
         add(text, "NULL::int8");  // the messages alone tell
     }
-    add(text, ", c.largest::int8, NULL::timestamp, NULL::uuid, NULL::text, NULL::text, NULL::text,"
-              " NULL::text FROM ");
+    add(text, ", c.largest::int8, NULL::timestamp, NULL::uuid, ");
+    if (shape->is_spanned) {
+        text->parameters = shape->has_correlation ? 5 : 4;
+        add_parameter(text, "CASE WHEN c.spans_version <> ", "int8 THEN '' END");
+    } else {
+        add(text, "NULL::text");
+    }
+    add(text, ", NULL::text, NULL::text, NULL::text FROM ");
     add(text, layout->counters);
     add(text, " AS c UNION ALL (");
 }
@@ -126,7 +133,15 @@ static void add_order(struct text *text, const struct pg_layout *layout,
 static void add_filters(struct text *text, const struct pg_layout *layout,
                         const struct pg_shape *shape)
 {
-    text->parameters = shape->has_correlation ? 5 : 4;
+    text->parameters = (shape->has_correlation ? 5 : 4) + (shape->is_spanned ? 1 : 0);
+    if (shape->since_s != 0) {
+        char piece[96];
+        (void)snprintf(piece, sizeof piece,
+                       " AND m.time >= '1970-01-01'::timestamp + (%" PRId64
+                       ")::float8 * INTERVAL '1 second'",
+                       shape->since_s);
+        add(text, piece);
+    }
     if (shape->has_correlation && layout->is_adopted) {
         add(text, " AND ");
         add(text, layout->correlation);
@@ -210,5 +225,5 @@ uint32_t weir_pg_select_kind(const struct pg_shape *shape)
            (uint32_t)shape->is_from_global << 1 | (uint32_t)shape->is_headers_only << 2 |
            (uint32_t)shape->is_measured << 3 | (uint32_t)shape->has_correlation << 4 |
            (uint32_t)shape->has_group << 5 | (uint32_t)shape->has_types << 6 |
-           (uint32_t)shape->is_settled << 7;
+           (uint32_t)shape->is_settled << 7 | (uint32_t)shape->is_spanned << 10;
 }

@@ -25,7 +25,7 @@ static weir_status prepare(struct pg_session *session, struct pg_conn *conn, str
 weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
                           const struct pg_params *params, PGresult **result, struct weir_error *err)
 {
-    const struct pg_key key = {session->ns.owner, KIND_FIXED + (uint32_t)which};
+    const struct pg_key key = {session->ns.owner, KIND_FIXED + (uint32_t)which, 0};
     *result = NULL;
     if (!weir_pg_is_prepared(conn, key)) {
         const weir_status status =

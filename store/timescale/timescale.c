@@ -4,7 +4,9 @@
 
 #include "store/postgres/pg_dialect.h"
 
-static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002};
+/* The functions are applied again, because those that write keep the spans of the third step. */
+static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002,
+                                    weir_timescale_sql_hypertable_003, weir_pg_sql_functions_002};
 
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
@@ -47,6 +49,17 @@ static const struct pg_layout hypertable = {
                 "SELECT c.message_count, c.stream_count, (SELECT k.time FROM @.keys AS k"
                 " ORDER BY k.global_position DESC LIMIT 1) FROM @.counters AS c",
             [PG_FIXED_LIST_STREAMS] = list_streams,
+            /* The first span with such positions: none before it matters. Where no span has any,
+             * the last one. The answer is the same for all positions from `below` + 1 to `upto`. */
+            [PG_FIXED_SINCE] =
+                "SELECT c.spans_version, CASE WHEN b.newest IS NOT NULL THEN f.starts END,"
+                " coalesce(b.newest, 0), CASE WHEN s.newest >= $1::int8 THEN s.newest"
+                " ELSE 9223372036854775807 END FROM @.counters AS c"
+                " LEFT JOIN LATERAL (SELECT coalesce(min(a.starts) FILTER (WHERE a.newest >= $1),"
+                "  max(a.starts)) AS starts FROM @.spans AS a) AS f ON true"
+                " LEFT JOIN LATERAL (SELECT max(a.newest) AS newest FROM @.spans AS a"
+                "  WHERE a.starts < f.starts) AS b ON true"
+                " LEFT JOIN @.spans AS s ON s.starts = f.starts",
             [PG_FIXED_LIST_CHUNKS] = "SELECT * FROM @.list_chunks()",
             [PG_FIXED_COMPRESS_CHUNKS] = "SELECT * FROM @.compress_chunks($1, $2)",
             [PG_FIXED_DROP_CHUNKS] = "SELECT * FROM @.drop_chunks($1, $2)",
@@ -60,6 +73,7 @@ static const struct pg_layout hypertable = {
     .cardinal_hash = "m.cardinal_hash",
     .size = WEIR_PG_SIZE,
     .counters = "@.counters",
+    .set_chunk_interval = "SELECT @.set_chunk_interval($1)",
 };
 
 static const struct pg_layout *const layouts[] = {&hypertable, &weir_pg_rows_layout,

@@ -3,5 +3,6 @@
 #define WEIR_STORE_TIMESCALE_TIMESCALE_H
 
 extern const char weir_timescale_sql_hypertable_001[];
+extern const char weir_timescale_sql_hypertable_003[];
 
 #endif

@@ -4,6 +4,9 @@
 
 #include "weir/rules/time_text.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define DAY_US (INT64_C(86400) * 1000000)
 
 /* Three weeks of messages, one a day, imported. Three or four chunks, depending on the day. */
@@ -160,6 +163,58 @@ START_TEST(a_stream_that_is_dropped_whole_goes_on_where_it_was)
 }
 END_TEST
 
+/* ---- how wide chunks are ---- */
+
+static weir_status create_with(const char *id, const char *metadata)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of(id),
+                                           .metadata = weir_slice_of(metadata)};
+    bool is_same = false;
+    weir_error_init(&fx.err);
+    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+}
+
+START_TEST(a_namespace_has_chunks_of_its_interval)
+{
+    ck_assert_msg(create_with("daily", "{\"chunk_interval\":\"1d\",\"other\":1}") == WEIR_OK, "%s",
+                  fx.err.text);
+    struct weir_namespace *of_test = fx.ns;
+    fx.ns = must_open(fx.store, "daily");
+    struct weir_import_record records[DAYS];
+    for (int64_t d = 0; d < DAYS; d++) {
+        records[d] = record_of((uint64_t)d + 1, "a-1", d, d + 1);
+        records[d].time_us = first_day_us + d * DAY_US;
+    }
+    ck_assert_msg(import(fx.ns, records, DAYS, NULL) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(rows_listed(), DAYS);
+    ck_assert_uint_eq(chunks_n, DAYS);
+    for (size_t c = 0; c < chunks_n; c++) {
+        ck_assert_int_eq(chunks[c].range_end_us - chunks[c].range_start_us, DAY_US);
+        ck_assert_int_eq(chunks[c].row_count, 1);
+    }
+    ck_assert_uint_eq(messages(), DAYS);
+    weir_namespace_release(fx.ns);
+    fx.ns = of_test;
+}
+END_TEST
+
+START_TEST(an_interval_that_is_none_is_refused)
+{
+    static const char *const bad[] = {
+        "1",        "\"\"", "\"7 days\"", "\"0d\"",        "\"59m\"",
+        "\"367d\"", "null", "{}",         "\"1d'; DROP\"", "\"99999999999999999999d\""};
+    char metadata[96];
+    for (size_t b = 0; b < WEIR_COUNTOF(bad); b++) {
+        (void)snprintf(metadata, sizeof metadata, "{\"chunk_interval\":%s}", bad[b]);
+        ck_assert_int_eq(create_with("odd", metadata), WEIR_INVALID_REQUEST);
+        ck_assert_msg(strstr(fx.err.text, "chunk_interval") != NULL, "%s", fx.err.text);
+        assert_detail("field", "metadata");
+    }
+    ck_assert_int_eq(create_with("odd", "{\"adopt\":\"message_store\",\"chunk_interval\":\"1d\"}"),
+                     WEIR_INVALID_REQUEST);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("ts_chunks");
@@ -171,6 +226,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, imports_into_compressed_chunks_are_found);
     tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
     tcase_add_test(tcase, a_stream_that_is_dropped_whole_goes_on_where_it_was);
+    tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);
+    tcase_add_test(tcase, an_interval_that_is_none_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

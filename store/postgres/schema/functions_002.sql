@@ -1,13 +1,14 @@
 -- The functions that write, one text for every layout. Where messages are kept apart from their keys
 -- (ids and positions, which must be unique), @keys@ is the table of the keys, and what stands in
 -- braces behind "@side" is part of the text; elsewhere @keys@ is the table of the messages, and what
--- stands in braces behind "@plain" is. Closing braces are marked as well.
+-- stands in braces behind "@plain" is. Closing braces are marked as well. A later step may apply this
+-- file again.
 
 -- The one lock of the namespace's writers, held until the transaction has ended. Whoever has it sees
 -- in its next statement all that was committed before; so the order in which positions are allotted
 -- is the order in which they are committed. The wait is short, because a waiter holds a connection:
 -- it comes back. p_names are the streams that are to be written.
-CREATE FUNCTION @.lock(p_lock_ms int4, p_names text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @.lock(p_lock_ms int4, p_names text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ignored text;
 BEGIN
@@ -24,7 +25,7 @@ END $$;
 -- Outcomes by entry: 0 appended, 1 an expectation did not hold, 2 an id is there already, which the
 -- caller looks at. versions are those before the entry. The messages of the appended entries have the
 -- positions that follow its version, and the global positions from head + 1 on, in their order.
-CREATE FUNCTION @.append(
+CREATE OR REPLACE FUNCTION @.append(
     p_lock_ms int4, p_largest int4, p_names text[], p_hashes int8[],
     p_entry_write int4[], p_entry_stream int4[], p_entry_expect int4[], p_entry_version int8[],
     p_entry_count int4[],
@@ -47,6 +48,7 @@ DECLARE
     first_entry int4;
     outcome int4;
     s int4;
+    @side{span_end timestamp;}@
 BEGIN
     PERFORM @.lock(p_lock_ms, p_names);
     SELECT c.head, greatest(clock_timestamp() AT TIME ZONE 'UTC', c.last_write),
@@ -58,8 +60,8 @@ BEGIN
                 SELECT k.position FROM @keys@ AS k WHERE k.stream_name = n.name
                 ORDER BY k.position DESC LIMIT 1) AS latest ON true),
            (SELECT array_agg(i.entry) FROM unnest(p_ids, p_message_entry) AS i (id, entry)
-            WHERE EXISTS (SELECT FROM @keys@ AS k WHERE k.id = i.id))
-        INTO STRICT head, write_time, old_versions, known FROM @.counters AS c;
+            WHERE EXISTS (SELECT FROM @keys@ AS k WHERE k.id = i.id))@side{, c.span_end}@
+        INTO STRICT head, write_time, old_versions, known@side{, span_end}@ FROM @.counters AS c;
     now_versions := old_versions;
     next_global := head;
     outcomes := p_entry_write;
@@ -102,7 +104,10 @@ BEGIN
     IF next_global = head AND known IS NULL THEN
         RETURN;
     END IF;
-    WITH incoming AS (
+    @side{IF write_time >= span_end THEN
+        PERFORM @.enter_span(write_time, head);
+    END IF;
+    }@WITH incoming AS (
         SELECT global_base[m.entry] + m.at AS global_position,
                position_base[m.entry] + m.at AS position, write_time AS time,
                p_hashes[p_entry_stream[m.entry]] AS cardinal_hash, m.id,
@@ -140,7 +145,7 @@ END $$;
 -- An import: all of its records or none. A record that is stored already, alike in every field, is
 -- left out. The first one that cannot be stored raises WR001 with, as its detail: what is in the
 -- way, the record's number and, for an id, where that is.
-CREATE FUNCTION @.import(
+CREATE OR REPLACE FUNCTION @.import(
     p_lock_ms int4, p_largest int4, p_globals int8[], p_positions int8[], p_times timestamp[],
     p_hashes int8[], p_ids uuid[], p_streams text[], p_types text[], p_correlations text[],
     p_data text[], p_metadata text[],
@@ -161,7 +166,12 @@ BEGIN
         SELECT i.global_position, i.position, @.chunk_time(i.time), i.id, i.stream_name
         FROM incoming AS i ORDER BY i.at
         ON CONFLICT DO NOTHING
-        RETURNING stream_name, global_position
+        RETURNING stream_name, global_position, time
+    ), spanned AS (
+        INSERT INTO @.spans AS s (starts, newest)
+        SELECT @.span_of(w.time, c.span_width), max(w.global_position)
+        FROM written AS w, @.counters AS c GROUP BY 1
+        ON CONFLICT (starts) DO UPDATE SET newest = greatest(s.newest, EXCLUDED.newest)
     ), appended AS (
         INSERT INTO @.stored (global_position, position, time, exact_time, cardinal_hash, id,
                               stream_name, type, correlation, data, metadata)
@@ -201,7 +211,8 @@ BEGIN
     SET head = greatest(c.head, t.newest),
         message_count = c.message_count + t.n,
         stream_count = c.stream_count + t.streams,
-        largest = greatest(c.largest, p_largest)
+        @side{spans_version = c.spans_version + (t.n > 0)::int4,
+        }@largest = greatest(c.largest, p_largest)
     FROM total AS t
     RETURNING t.n INTO STRICT imported;
     IF imported = cardinality(p_globals) THEN
@@ -234,12 +245,13 @@ BEGIN
 END $$;
 
 -- The removal of all messages. The head stays.
-CREATE FUNCTION @.clear(p_lock_ms int4, OUT deleted int8) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION @.clear(p_lock_ms int4, OUT deleted int8) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM @.lock(p_lock_ms, NULL);
     SELECT c.message_count INTO STRICT deleted FROM @.counters AS c;
-    TRUNCATE @.stored, @.categories@side{, @.keys, @.dropped}@;
+    TRUNCATE @.stored, @.categories@side{, @.keys, @.dropped, @.spans}@;
     UPDATE @.counters AS c
     SET message_count = 0, stream_count = 0, largest = 0, clears = c.clears + 1,
-        last_cleared = deleted;
+        @side{spans_version = c.spans_version + 1, span_end = '-infinity',
+        }@last_cleared = deleted;
 END $$;

@@ -1,0 +1,13 @@
+/* Durations as text: "90d", a decimal number and one of s, m, h, d, w. */
+#ifndef WEIR_RULES_DURATION_H
+#define WEIR_RULES_DURATION_H
+
+#include "weir/base/slice.h"
+
+#define WEIR_DURATION_FORM "a number and one of s, m, h, d, w, as in 90d"
+
+/* At most 10,000 years, so that it can be taken from any time. False for anything else;
+ * *duration_us is set only on true. */
+bool weir_duration_parse(struct weir_slice text, int64_t *duration_us);
+
+#endif

@@ -1,0 +1,56 @@
+/* Since when there can be messages from a position on. Layouts that keep messages in chunks by time
+ * note which positions the spans of time hold. A session remembers the last answer and the version
+ * of the spans that it came from; a read compares that version in its own snapshot. */
+#include "store/postgres/pg_int.h"
+
+enum { SINCE_VERSION, SINCE_TIME, SINCE_BELOW, SINCE_UPTO };
+
+bool weir_pg_has_spans(const struct pg_session *session)
+{
+    return session->ns.layout->fixed[PG_FIXED_SINCE] != NULL;
+}
+
+static bool is_within(const struct pg_window *window, int64_t from)
+{
+    return window->version != 0 && from > window->below && from <= window->upto;
+}
+
+/* Spans begin at whole seconds. One that begins at 1970 exactly is taken for no bound, which is
+ * only slower. */
+static int64_t second_of(int64_t time_us)
+{
+    return time_us / 1000000 - (time_us % 1000000 < 0);
+}
+
+static bool take_window(const PGresult *result, struct pg_window *window)
+{
+    int64_t since_us = 0;
+    *window = (struct pg_window){.version = 0};
+    const bool is_good = PQntuples(result) == 1 &&
+                         weir_pg_int8(result, 0, SINCE_VERSION, &window->version) &&
+                         weir_pg_int8(result, 0, SINCE_BELOW, &window->below) &&
+                         weir_pg_int8(result, 0, SINCE_UPTO, &window->upto);
+    if (is_good && weir_pg_time(result, 0, SINCE_TIME, &since_us)) {
+        window->since_s = second_of(since_us);
+    }
+    return is_good;
+}
+
+weir_status weir_pg_find_window(struct pg_session *session, struct pg_conn *conn, int64_t from,
+                                struct weir_error *err)
+{
+    if (is_within(&session->window, from)) {
+        return WEIR_OK;
+    }
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int8(&params, from);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_fixed(session, conn, PG_FIXED_SINCE, &params, &result, err);
+    if (status == WEIR_OK && !take_window(result, &session->window)) {
+        session->window.version = 0;
+        status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
+    }
+    PQclear(result);
+    return status;
+}

@@ -1,0 +1,289 @@
+/* A read from a position on touches the chunks that can hold it and no older one, and misses
+ * nothing whatever times an import brings. What is touched is asked of the database: the plan of
+ * the statement that the store prepared for the read. */
+#include "store/postgres/pg_int.h"
+#include "store/store_int.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WEEK_US (INT64_C(7) * 86400 * 1000000)
+
+enum { WEEKS = 53, TEXT_BYTES = 1024 };
+
+static struct pg_backend *backend;
+
+static void begin(void)
+{
+    fixture_on_disk();
+    backend = (struct pg_backend *)fx.store->backend;
+}
+
+/* ---- the database, asked on the store's own connection ---- */
+
+static PGresult *run(const char *text)
+{
+    struct pg_conn *conn = NULL;
+    struct pg_params none;
+    PGresult *result = NULL;
+    weir_pg_params_init(&none, NULL);
+    ck_assert_int_eq(weir_pg_acquire(backend, 1, INT64_MAX, &conn, &fx.err), WEIR_OK);
+    ck_assert_msg(weir_pg_query(conn, text, &none, &result, &fx.err) == WEIR_OK, "%s\n%s",
+                  fx.report, text);
+    weir_pg_release(conn);
+    return result;
+}
+
+static void statement_prepared_last(char text[TEXT_BYTES])
+{
+    PGresult *result =
+        run("SELECT format('EXPLAIN EXECUTE %I(%s)', name, (SELECT string_agg("
+            "CASE WHEN t.type = 'bigint'::regtype THEN '1' WHEN statement LIKE '%$1::text IS "
+            "NULL%' THEN 'NULL' ELSE '''a''' END, ',' ORDER BY t.at)"
+            " FROM unnest(parameter_types) WITH ORDINALITY AS t (type, at)))"
+            " FROM pg_prepared_statements WHERE statement LIKE '%UNION ALL (SELECT %'"
+            " ORDER BY prepare_time DESC LIMIT 1");
+    ck_assert_int_eq(PQntuples(result), 1);
+    (void)snprintf(text, TEXT_BYTES, "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+}
+
+/* How many chunks the last read that prepared a statement looks into. */
+static int chunks_touched(void)
+{
+    char text[TEXT_BYTES];
+    statement_prepared_last(text);
+    PGresult *result = run(text);
+    int n = 0;
+    for (int r = 0; r < PQntuples(result); r++) {
+        const char *line = PQgetvalue(result, r, 0);
+        const char *chunk = strstr(line, " on _hyper_");
+        n += chunk != NULL && strstr(line, "_chunk") != NULL;
+    }
+    PQclear(result);
+    return n;
+}
+
+/* ---- messages ---- */
+
+static void must_import(uint64_t id, int64_t position, int64_t global_position, int64_t time_us)
+{
+    struct weir_import_record record = record_of(id, "a-old", position, global_position);
+    record.time_us = time_us;
+    record.message.correlation = weir_slice_of("flow");
+    ck_assert_msg(import(fx.ns, &record, 1, NULL) == WEIR_OK, "%s", fx.err.text);
+}
+
+static int64_t first_us;
+
+/* One message a week for a year, compressed where that is offered, and one of today. */
+static void fill(void)
+{
+    first_us = weir_now_us() - (WEEKS + 1) * WEEK_US;
+    struct weir_import_record records[WEEKS];
+    for (int64_t w = 0; w < WEEKS; w++) {
+        records[w] = record_of((uint64_t)w + 1, "a-old", w, w + 1);
+        records[w].time_us = first_us + w * WEEK_US;
+    }
+    ck_assert_msg(import(fx.ns, records, WEEKS, NULL) == WEIR_OK, "%s", fx.err.text);
+    const struct weir_chunk_query compress = {
+        .action = WEIR_CHUNKS_COMPRESS, .before_us = weir_now_us(), .deadline_us = INT64_MAX};
+    struct weir_chunk *chunks = NULL;
+    size_t n = 0;
+    const weir_status status = weir_chunks(fx.ns, &compress, &fx.arena, &chunks, &n, &fx.err);
+    ck_assert(status == WEIR_FEATURE_UNSUPPORTED || (status == WEIR_OK && n == WEEKS));
+    weir_error_init(&fx.err);
+    must_put(fx.ns, "a-new", 1);
+}
+
+static size_t read_from(struct weir_query query, int64_t from)
+{
+    query.from = from;
+    must_read(fx.ns, &query);
+    return fx.rows.n;
+}
+
+/* ---- tests ---- */
+
+START_TEST(a_tail_read_touches_the_newest_chunk_alone)
+{
+    fill();
+    struct weir_query flow = query_category("a");
+    flow.correlation = weir_slice_of("flow");
+    ck_assert_uint_eq(read_from(query_category("a"), WEEKS + 1), 1);
+    ck_assert_int_eq(chunks_touched(), 1);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 1);
+    ck_assert_int_eq(chunks_touched(), 1);
+    ck_assert_uint_eq(read_from(flow, WEEKS + 1), 0);
+    ck_assert_int_eq(chunks_touched(), 1);
+    ck_assert_uint_eq(read_from(query_category("a"), WEEKS + 2), 0);
+    ck_assert_int_eq(fx.rows.next_position, WEEKS + 2);
+}
+END_TEST
+
+START_TEST(a_read_from_an_old_position_touches_no_older_chunk)
+{
+    fill();
+    ck_assert_uint_eq(read_from(query_all(), WEEKS - 9), 11);
+    ck_assert_int_eq(chunks_touched(), 11);
+    ck_assert_uint_eq(read_from(query_all(), 1), WEEKS + 1);
+    ck_assert_int_eq(chunks_touched(), WEEKS + 1);
+    for (size_t r = 0; r < fx.rows.n; r++) {
+        ck_assert_int_eq(fx.rows.rows[r].global_position, (int64_t)r + 1);
+    }
+}
+END_TEST
+
+/* The reader has read before, so it knows spans that do not hold any more. */
+START_TEST(an_import_of_old_times_is_not_missed)
+{
+    fill();
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 0);
+    must_import(500, WEEKS, 1000, first_us + 1);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 1);
+    ck_assert_int_eq(fx.rows.rows[0].global_position, 1000);
+    must_put(fx.ns, "a-new", 1);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 2);
+    ck_assert_uint_eq(read_from(query_all(), 1001), 1);
+    must_import(501, WEEKS + 1, 900, INT64_C(0));
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 3);
+    ck_assert_int_eq(fx.rows.rows[0].global_position, 900);
+}
+END_TEST
+
+START_TEST(times_at_the_ends_are_not_missed)
+{
+    const int64_t latest_us = INT64_C(9223371331200000000) - 1;
+    const int64_t earliest_us = -INT64_C(210866803200000000);
+    must_import(1, 0, 1, latest_us);
+    must_import(2, 1, 2, earliest_us);
+    must_import(3, 2, 3, -1);
+    must_import(4, 3, 4, 0);
+    for (int64_t from = 1; from <= 4; from++) {
+        ck_assert_uint_eq(read_from(query_all(), from), (size_t)(5 - from));
+        ck_assert_int_eq(fx.rows.rows[0].global_position, from);
+    }
+    read_from(query_all(), 1);
+    ck_assert_int_eq(fx.rows.rows[0].time_us, latest_us);
+    ck_assert_int_eq(fx.rows.rows[1].time_us, earliest_us);
+    must_put(fx.ns, "a-new", 1);
+    ck_assert_uint_eq(read_from(query_all(), 5), 1);
+}
+END_TEST
+
+START_TEST(a_time_that_the_database_has_not_is_refused_clearly)
+{
+    struct weir_import_record record = record_of(1, "a-old", 0, 1);
+    record.time_us = -INT64_C(220000000000000000);
+    ck_assert_int_ne(import(fx.ns, &record, 1, NULL), WEIR_OK);
+    ck_assert_msg(strstr(fx.err.text, "4713 BC") != NULL, "%s", fx.err.text);
+}
+END_TEST
+
+START_TEST(cleared_and_written_again)
+{
+    fill();
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 1);
+    struct weir_write write = {.kind = WEIR_WRITE_CLEAR};
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
+    ck_assert_uint_eq(read_from(query_all(), 1), 0);
+    must_put(fx.ns, "a-new", 2);
+    must_import(900, 0, 5000, first_us);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 3);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 4), 1);
+}
+END_TEST
+
+START_TEST(spans_go_on_after_chunks_are_dropped)
+{
+    fill();
+    struct weir_chunk *chunks = NULL;
+    size_t n = 0;
+    const struct weir_chunk_query drop = {
+        .action = WEIR_CHUNKS_DROP, .before_us = first_us + 20 * WEEK_US, .deadline_us = INT64_MAX};
+    ck_assert_int_eq(weir_chunks(fx.ns, &drop, &fx.arena, &chunks, &n, &fx.err), WEIR_OK);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_eq(read_from(query_all(), 1), WEEKS + 1 - n);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS), 2);
+    ck_assert_int_eq(chunks_touched(), 2);
+}
+END_TEST
+
+/* A namespace as the step before the spans left it, with messages. */
+START_TEST(a_namespace_without_spans_gets_them)
+{
+    char text[TEXT_BYTES];
+    fill();
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    (void)snprintf(text, sizeof text,
+                   "DO $$ BEGIN DROP TABLE %1$s.spans; DROP FUNCTION %1$s.span_of;"
+                   " DROP FUNCTION %1$s.enter_span; DROP FUNCTION %1$s.set_chunk_interval;"
+                   " ALTER TABLE %1$s.counters DROP COLUMN spans_version, DROP COLUMN span_width,"
+                   " DROP COLUMN span_end; UPDATE weir_registry.namespaces SET schema_version = 2"
+                   " WHERE id = 'test'; END $$",
+                   ns.schema);
+    PQclear(run(text));
+    reopen();
+    backend = (struct pg_backend *)fx.store->backend;
+    ck_assert_uint_eq(read_from(query_all(), WEEKS), 2);
+    ck_assert_int_eq(chunks_touched(), 2);
+    must_put(fx.ns, "a-new", 1);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 2);
+    ck_assert_uint_eq(read_from(query_all(), 1), WEEKS + 2);
+}
+END_TEST
+
+/* The clock cannot be moved here, the end of the open span can. */
+START_TEST(a_write_that_enters_a_span_closes_the_one_before)
+{
+    char text[TEXT_BYTES];
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    must_put(fx.ns, "a-new", 3);
+    (void)snprintf(text, sizeof text,
+                   "DO $$ BEGIN UPDATE %1$s.spans SET starts = starts - INTERVAL '7 days';"
+                   " UPDATE %1$s.counters SET span_end = span_end - INTERVAL '7 days'; END $$",
+                   ns.schema);
+    PQclear(run(text));
+    must_put(fx.ns, "a-new", 1);
+    must_put(fx.ns, "a-new", 1);
+    (void)snprintf(text, sizeof text, "SELECT newest::text FROM %s.spans ORDER BY starts",
+                   ns.schema);
+    PGresult *result = run(text);
+    ck_assert_int_eq(PQntuples(result), 2);
+    ck_assert_str_eq(PQgetvalue(result, 0, 0), "3");
+    ck_assert_str_eq(PQgetvalue(result, 1, 0), "9223372036854775807");
+    PQclear(result);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("ts_spans");
+    TCase *tcase = tcase_create("spans");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, begin, fixture_end);
+    tcase_add_test(tcase, a_tail_read_touches_the_newest_chunk_alone);
+    tcase_add_test(tcase, a_read_from_an_old_position_touches_no_older_chunk);
+    tcase_add_test(tcase, an_import_of_old_times_is_not_missed);
+    tcase_add_test(tcase, times_at_the_ends_are_not_missed);
+    tcase_add_test(tcase, a_time_that_the_database_has_not_is_refused_clearly);
+    tcase_add_test(tcase, cleared_and_written_again);
+    tcase_add_test(tcase, spans_go_on_after_chunks_are_dropped);
+    tcase_add_test(tcase, a_namespace_without_spans_gets_them);
+    tcase_add_test(tcase, a_write_that_enters_a_span_closes_the_one_before);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
