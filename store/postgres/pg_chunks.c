@@ -40,7 +40,8 @@ static weir_status work(struct pg_conn *conn, void *context, struct weir_error *
     /* Functions that the licence of this edition does not cover. */
     if (status != WEIR_OK && strcmp(conn->sqlstate, "0A000") == 0) {
         return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
-                         "this edition of TimescaleDB does not offer that");
+                         "the licence of this TimescaleDB (timescaledb.license) does not offer "
+                         "that: the Timescale licence does");
     }
     return status;
 }

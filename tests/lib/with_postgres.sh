@@ -5,8 +5,9 @@
 # The command gets WEIR_TEST_STORE, the URL of its database; WEIR_TEST_PG_DIR, the directory (data/, log); and
 # WEIR_TEST_PG_BIN, where PostgreSQL's programs are. User `locked` of that server has the password `open sesame`.
 # WEIR_TEST_PG_OPTIONS are further options of the server ("-c fsync=on"). With WEIR_TEST_PG_WITH_STANDBY=1 there is a
-# synchronous standby as well, which the URL names second and WEIR_TEST_PG_STANDBY is the directory of. Exit 77 where there
-# is no PostgreSQL.
+# synchronous standby as well, which the URL names second and WEIR_TEST_PG_STANDBY is the directory of. With
+# WEIR_TEST_PG_EXTENSION=timescaledb it is a TimescaleDB, as installed on this machine. WEIR_TEST_SQL is the same URL for
+# libpq. Exit 77 where there is no PostgreSQL, or no such extension for it.
 set -eu
 [ $# -gt 0 ] || {
     echo "usage: with_postgres.sh COMMAND..." >&2
@@ -24,6 +25,19 @@ done
     echo "skipped: no PostgreSQL server is installed" >&2
     exit 77
 }
+
+extension=${WEIR_TEST_PG_EXTENSION:-}
+scheme=postgresql
+preload=
+if [ -n "$extension" ]; then
+    sharedir=$("$bin/pg_config" --sharedir 2>/dev/null || pg_config --sharedir 2>/dev/null || true)
+    [ -e "$sharedir/extension/$extension.control" ] || {
+        echo "skipped: no native $extension is installed here for $bin" >&2
+        exit 77
+    }
+    scheme=$extension
+    preload="-c shared_preload_libraries=$extension"
+fi
 
 # PostgreSQL refuses to run as root.
 as=
@@ -60,7 +74,7 @@ trap "trap '' INT TERM; exit 143" INT TERM
     $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1
     $as sh -c "sed -i '1i local all locked scram-sha-256' '$dir/data/pg_hba.conf'"
     $as "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start -o "-c listen_addresses='' -k '$dir' \
-        -c fsync=off -c max_connections=200 -c shared_buffers=128MB -c log_min_messages=fatal ${WEIR_TEST_PG_OPTIONS:-}"
+        -c fsync=off -c max_connections=200 -c shared_buffers=128MB -c log_min_messages=fatal $preload ${WEIR_TEST_PG_OPTIONS:-}"
 ) >"$dir/start.log" 2>&1 || {
     cat "$dir/initdb.log" "$dir/start.log" "$dir/log" 2>/dev/null >&2 || true
     echo "PostgreSQL does not start" >&2
@@ -68,8 +82,10 @@ trap "trap '' INT TERM; exit 143" INT TERM
 }
 "$bin/psql" -q -h "$dir" -U postgres -c "CREATE ROLE locked LOGIN PASSWORD 'open sesame'" \
     -c "CREATE DATABASE weir" postgres
+[ -z "$extension" ] || "$bin/psql" -q -h "$dir" -U postgres -c "SET client_min_messages = error" \
+    -c "CREATE EXTENSION IF NOT EXISTS $extension" weir
 
-WEIR_TEST_STORE="postgresql://postgres@/weir?host=$dir"
+WEIR_TEST_STORE="$scheme://postgres@/weir?host=$dir"
 if [ -n "${WEIR_TEST_PG_WITH_STANDBY:-}" ]; then
     (
         cd /
@@ -88,9 +104,10 @@ if [ -n "${WEIR_TEST_PG_WITH_STANDBY:-}" ]; then
     WEIR_TEST_PG_STANDBY=$dir/standby
     export WEIR_TEST_PG_STANDBY
 fi
+WEIR_TEST_SQL="postgresql${WEIR_TEST_STORE#"$scheme"}"
 WEIR_TEST_PG_DIR=$dir
 WEIR_TEST_PG_BIN=$bin
-export WEIR_TEST_STORE WEIR_TEST_PG_DIR WEIR_TEST_PG_BIN
+export WEIR_TEST_SQL WEIR_TEST_STORE WEIR_TEST_PG_DIR WEIR_TEST_PG_BIN
 "$@" &
 child=$!
 status=0

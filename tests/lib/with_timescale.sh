@@ -5,7 +5,10 @@
 # takes one connection at a time. The command gets WEIR_TEST_STORE, WEIR_STORE_CONNECTIONS=1, and WEIR_TEST_ONE_SERVER=1,
 # by which cases that need several connections count as skipped. Where
 # WEIR_TEST_TIMESCALE names a native TimescaleDB ("timescaledb://..."), that is used instead, with as many connections as
-# the command likes. Exit 77 where neither can be had.
+# the command likes. With WEIR_TEST_NATIVE=1, for cases that need several connections, it is that one or else one that
+# with_postgres.sh starts from what is installed on this machine. Exit 77 where none can be had.
+#
+# A native one gets a new database for the command, which is dropped after it.
 #
 # The package is installed once, under WEIR_TEST_CACHE (default: the user's cache directory), by its lock file.
 set -eu
@@ -14,7 +17,41 @@ set -eu
     exit 2
 }
 if [ -n "${WEIR_TEST_TIMESCALE:-}" ]; then
-    WEIR_TEST_STORE=$WEIR_TEST_TIMESCALE exec "$@"
+    command -v psql >/dev/null || {
+        echo "skipped: there is no psql to make a database with" >&2
+        exit 77
+    }
+    given=postgresql${WEIR_TEST_TIMESCALE#timescaledb}
+    case $given in
+    *\?*) mark="&" ;;
+    *) mark="?" ;;
+    esac
+    database=weir_test_$$
+    child=
+    drop() {
+        status=$?
+        trap '' INT TERM
+        trap - EXIT
+        [ -z "$child" ] || kill "$child" 2>/dev/null || true
+        psql -q -d "$given" -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" || true
+        exit "$status"
+    }
+    psql -q -d "$given" -c "CREATE DATABASE $database"
+    trap drop EXIT
+    trap "trap '' INT TERM; exit 143" INT TERM
+    WEIR_TEST_SQL="$given${mark}dbname=$database"
+    WEIR_TEST_STORE="$WEIR_TEST_TIMESCALE${mark}dbname=$database"
+    export WEIR_TEST_SQL WEIR_TEST_STORE
+    psql -q -d "$WEIR_TEST_SQL" -c "SET client_min_messages = error" -c "CREATE EXTENSION IF NOT EXISTS timescaledb"
+    "$@" &
+    child=$!
+    status=0
+    wait "$child" || status=$?
+    child=
+    exit "$status"
+fi
+if [ -n "${WEIR_TEST_NATIVE:-}" ]; then
+    WEIR_TEST_PG_EXTENSION=timescaledb exec sh "$(dirname "$0")/with_postgres.sh" "$@"
 fi
 
 here=$(cd "$(dirname "$0")/../timescale" && pwd)

@@ -15,7 +15,7 @@ const char *server_dir(void)
 
 PGconn *sql_connect(void)
 {
-    PGconn *conn = PQconnectdb(getenv("WEIR_TEST_STORE"));
+    PGconn *conn = PQconnectdb(getenv("WEIR_TEST_SQL"));
     ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
     PQclear(PQexec(conn, "SET client_min_messages = error"));
     return conn;

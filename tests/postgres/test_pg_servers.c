@@ -275,11 +275,8 @@ END_TEST
 
 /* ---- disturbances ---- */
 
-static int sql_on(const char *host, const char *text)
+static int sql_on(const char *url, const char *text)
 {
-    char url[512];
-    (void)snprintf(url, sizeof url, "host=%s user=postgres dbname=weir application_name=test",
-                   host);
     PGconn *conn = PQconnectdb(url);
     ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
     PGresult *result = PQexec(conn, text);
@@ -294,9 +291,10 @@ static int kill_connection(void)
 {
     int killed = 0;
     while (killed == 0 && atomic_load(&acknowledged) < writes * WRITERS) {
-        killed = sql_on(getenv("WEIR_TEST_PG_DIR"),
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                        "application_name = 'weir-server' ORDER BY random() LIMIT 1");
+        killed = sql_on(
+            getenv("WEIR_TEST_SQL"),
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+            " current_database() AND application_name = 'weir-server' ORDER BY random() LIMIT 1");
     }
     return killed;
 }
@@ -347,7 +345,10 @@ START_TEST(a_promoted_standby_has_all_that_was_acknowledged)
     start_writers(writers);
     wait_for(40);
     kill_primary();
-    (void)sql_on(getenv("WEIR_TEST_PG_STANDBY"), "SELECT pg_promote()");
+    char url[512];
+    (void)snprintf(url, sizeof url, "host=%s user=postgres dbname=weir",
+                   getenv("WEIR_TEST_PG_STANDBY"));
+    (void)sql_on(url, "SELECT pg_promote()");
     join_writers(writers);
     assert_all_is_well(writers);
 }

@@ -76,7 +76,8 @@ static void kill_one(struct writer *writer, PGconn *killer)
 {
     PGresult *result =
         PQexec(killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                       "application_name = 'weir-server' ORDER BY random() LIMIT 1");
+                       "datname = current_database() AND application_name = 'weir-server' ORDER BY "
+                       "random() LIMIT 1");
     writer->killed += PQntuples(result) == 1;
     PQclear(result);
 }
@@ -84,7 +85,7 @@ static void kill_one(struct writer *writer, PGconn *killer)
 static void *write_all(void *context)
 {
     struct writer *writer = context;
-    PGconn *killer = writer->kills ? PQconnectdb(getenv("WEIR_TEST_STORE")) : NULL;
+    PGconn *killer = writer->kills ? PQconnectdb(getenv("WEIR_TEST_SQL")) : NULL;
     for (uint64_t w = 0; w < WRITES && !writer->is_failed; w++) {
         const struct weir_new_message message =
             message_of(1 + writer->number * WRITES + w, "{\"n\":1}");

@@ -1,6 +1,6 @@
 /* Chunks of a TimescaleDB store: listed, compressed, dropped; what is unique and what survives. */
 #include "tests/lib/check_main.h"
-#include "tests/store/store_fixture.h"
+#include "tests/timescale/ts_fixture.h"
 
 #include "weir/rules/time_text.h"
 
@@ -16,7 +16,7 @@ static int64_t first_day_us;
 
 static void begin(void)
 {
-    fixture_on_disk();
+    ts_begin();
     first_day_us = weir_now_us() - (DAYS + 20) * DAY_US;
     struct weir_import_record records[DAYS];
     for (int64_t d = 0; d < DAYS; d++) {

@@ -2,10 +2,9 @@
  * nothing whatever times an import brings. What is touched is asked of the database: the plan of
  * the statement that the store prepared for the read. */
 #include "store/postgres/pg_int.h"
-#include "store/store_int.h"
 
 #include "tests/lib/check_main.h"
-#include "tests/store/store_fixture.h"
+#include "tests/timescale/ts_fixture.h"
 
 #include "weir/rules/time_text.h"
 
@@ -17,38 +16,15 @@
 
 enum { WEEKS = 53, TEXT_BYTES = 1024 };
 
-static struct pg_backend *backend;
-
-static void begin(void)
-{
-    fixture_on_disk();
-    backend = (struct pg_backend *)fx.store->backend;
-}
-
-/* ---- the database, asked on the store's own connection ---- */
-
-static PGresult *run(const char *text)
-{
-    struct pg_conn *conn = NULL;
-    struct pg_params none;
-    PGresult *result = NULL;
-    weir_pg_params_init(&none, NULL);
-    ck_assert_int_eq(weir_pg_acquire(backend, 1, INT64_MAX, &conn, &fx.err), WEIR_OK);
-    ck_assert_msg(weir_pg_query(conn, text, &none, &result, &fx.err) == WEIR_OK, "%s\n%s",
-                  fx.report, text);
-    weir_pg_release(conn);
-    return result;
-}
-
 static void statement_prepared_last(char text[TEXT_BYTES])
 {
     PGresult *result =
-        run("SELECT format('EXPLAIN EXECUTE %I(%s)', name, (SELECT string_agg("
-            "CASE WHEN t.type = 'bigint'::regtype THEN '1' WHEN statement LIKE '%$1::text IS "
-            "NULL%' THEN 'NULL' ELSE '''a''' END, ',' ORDER BY t.at)"
-            " FROM unnest(parameter_types) WITH ORDINALITY AS t (type, at)))"
-            " FROM pg_prepared_statements WHERE statement LIKE '%UNION ALL (SELECT %'"
-            " ORDER BY prepare_time DESC LIMIT 1");
+        ts_run("SELECT format('EXPLAIN EXECUTE %I(%s)', name, (SELECT string_agg("
+               "CASE WHEN t.type = 'bigint'::regtype THEN '1' WHEN statement LIKE '%$1::text IS "
+               "NULL%' THEN 'NULL' ELSE '''a''' END, ',' ORDER BY t.at)"
+               " FROM unnest(parameter_types) WITH ORDINALITY AS t (type, at)))"
+               " FROM pg_prepared_statements WHERE statement LIKE '%UNION ALL (SELECT %'"
+               " ORDER BY prepare_time DESC LIMIT 1");
     ck_assert_int_eq(PQntuples(result), 1);
     (void)snprintf(text, TEXT_BYTES, "%s", PQgetvalue(result, 0, 0));
     PQclear(result);
@@ -59,7 +35,7 @@ static int chunks_touched(void)
 {
     char text[TEXT_BYTES];
     statement_prepared_last(text);
-    PGresult *result = run(text);
+    PGresult *result = ts_run(text);
     int n = 0;
     for (int r = 0; r < PQntuples(result); r++) {
         const char *line = PQgetvalue(result, r, 0);
@@ -229,9 +205,8 @@ START_TEST(a_namespace_without_spans_gets_them)
                    " DROP COLUMN span_end; UPDATE weir_registry.namespaces SET schema_version = 2"
                    " WHERE id = 'test'; END $$",
                    ns.schema);
-    PQclear(run(text));
+    PQclear(ts_run(text));
     reopen();
-    backend = (struct pg_backend *)fx.store->backend;
     ck_assert_uint_eq(read_from(query_all(), WEEKS), 2);
     ck_assert_int_eq(chunks_touched(), 2);
     must_put(fx.ns, "a-new", 1);
@@ -251,12 +226,12 @@ START_TEST(a_write_that_enters_a_span_closes_the_one_before)
                    "DO $$ BEGIN UPDATE %1$s.spans SET starts = starts - INTERVAL '7 days';"
                    " UPDATE %1$s.counters SET span_end = span_end - INTERVAL '7 days'; END $$",
                    ns.schema);
-    PQclear(run(text));
+    PQclear(ts_run(text));
     must_put(fx.ns, "a-new", 1);
     must_put(fx.ns, "a-new", 1);
     (void)snprintf(text, sizeof text, "SELECT newest::text FROM %s.spans ORDER BY starts",
                    ns.schema);
-    PGresult *result = run(text);
+    PGresult *result = ts_run(text);
     ck_assert_int_eq(PQntuples(result), 2);
     ck_assert_str_eq(PQgetvalue(result, 0, 0), "3");
     ck_assert_str_eq(PQgetvalue(result, 1, 0), "9223372036854775807");
@@ -269,7 +244,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("ts_spans");
     TCase *tcase = tcase_create("spans");
     tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, begin, fixture_end);
+    tcase_add_checked_fixture(tcase, ts_begin, fixture_end);
     tcase_add_test(tcase, a_tail_read_touches_the_newest_chunk_alone);
     tcase_add_test(tcase, a_read_from_an_old_position_touches_no_older_chunk);
     tcase_add_test(tcase, an_import_of_old_times_is_not_missed);

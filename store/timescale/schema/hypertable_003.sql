@@ -38,6 +38,23 @@ BEGIN
         spans_version = c.spans_version + 1;
 END $$;
 
+-- As it was, but refused where the edition does not compress, also while there is nothing to compress;
+-- and a chunk that the policy compresses at the same time is no failure.
+CREATE OR REPLACE FUNCTION @.compress_chunks(p_lock_ms int4, p_before timestamp) RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+DECLARE
+    c record;
+BEGIN
+    IF current_setting('timescaledb.license', true) IS DISTINCT FROM 'timescale' THEN
+        RAISE EXCEPTION 'no compression under this licence' USING ERRCODE = 'feature_not_supported';
+    END IF;
+    PERFORM @.lock(p_lock_ms, NULL);
+    FOR c IN SELECT * FROM @.chunks(p_before) AS k WHERE NOT k.is_compressed LOOP
+        PERFORM compress_chunk(c.chunk, if_not_compressed => true);
+        RETURN NEXT c.name;
+    END LOOP;
+END $$;
+
 -- For a new namespace, while it is empty: how wide chunks are and when they are compressed.
 CREATE FUNCTION @.set_chunk_interval(p_us int8) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,0 +1,27 @@
+#include "tests/timescale/ts_fixture.h"
+
+#include "store/postgres/pg_int.h"
+#include "store/store_int.h"
+
+PGresult *ts_run(const char *text)
+{
+    struct pg_conn *conn = NULL;
+    struct pg_params none;
+    PGresult *result = NULL;
+    weir_pg_params_init(&none, NULL);
+    ck_assert_int_eq(
+        weir_pg_acquire((struct pg_backend *)fx.store->backend, 1, INT64_MAX, &conn, &fx.err),
+        WEIR_OK);
+    ck_assert_msg(weir_pg_query(conn, text, &none, &result, &fx.err) == WEIR_OK, "%s\n%s",
+                  fx.report, text);
+    weir_pg_release(conn);
+    return result;
+}
+
+void ts_begin(void)
+{
+    fixture_on_disk();
+    PQclear(ts_run("SELECT a.job_id FROM timescaledb_information.jobs AS j, LATERAL alter_job("
+                   " j.job_id, scheduled => false) AS a WHERE j.hypertable_schema LIKE 'weir!_%'"
+                   " ESCAPE '!'"));
+}
