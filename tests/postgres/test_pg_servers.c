@@ -275,26 +275,25 @@ END_TEST
 
 /* ---- disturbances ---- */
 
-static int sql_on(const char *url, const char *text)
+static PGconn *sql_connect(const char *url)
 {
     PGconn *conn = PQconnectdb(url);
     ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
-    PGresult *result = PQexec(conn, text);
-    const int rows = PQntuples(result);
-    PQclear(result);
-    PQfinish(conn);
-    return rows;
+    return conn;
 }
 
-/* Of some server, as soon as there is one. */
-static int kill_connection(void)
+/* Of some server, as soon as there is one. The killer is connected once: the writers do not wait.
+ */
+static int kill_connection(PGconn *killer)
 {
     int killed = 0;
     while (killed == 0 && atomic_load(&acknowledged) < writes * WRITERS) {
-        killed = sql_on(
-            getenv("WEIR_TEST_SQL"),
+        PGresult *result = PQexec(
+            killer,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
             " current_database() AND application_name = 'weir-server' ORDER BY random() LIMIT 1");
+        killed = PQntuples(result);
+        PQclear(result);
     }
     return killed;
 }
@@ -303,11 +302,12 @@ START_TEST(terminated_connections_and_a_stopped_server_lose_nothing)
 {
     static struct writer writers[WRITERS];
     start_writers(writers);
+    PGconn *killer = sql_connect(getenv("WEIR_TEST_SQL"));
     int killed = 0;
     const int kills = writes * WRITERS / WRITES_PER_KILL;
     for (int kill_number = 0; kill_number < kills; kill_number++) {
         wait_for(90 * kill_number / kills);
-        killed += kill_connection();
+        killed += kill_connection(killer);
         if (kill_number % (kills / STOPS) == 0) {
             /* The other server's writers go on meanwhile. */
             ck_assert_int_eq(kill(servers[1].pid, SIGSTOP), 0);
@@ -320,6 +320,7 @@ START_TEST(terminated_connections_and_a_stopped_server_lose_nothing)
             ck_assert_int_eq(kill(servers[1].pid, SIGCONT), 0);
         }
     }
+    PQfinish(killer);
     join_writers(writers);
     ck_assert_int_ge(killed, kills / 2);
     assert_all_is_well(writers);
@@ -348,7 +349,9 @@ START_TEST(a_promoted_standby_has_all_that_was_acknowledged)
     char url[512];
     (void)snprintf(url, sizeof url, "host=%s user=postgres dbname=weir",
                    getenv("WEIR_TEST_PG_STANDBY"));
-    (void)sql_on(url, "SELECT pg_promote()");
+    PGconn *standby = sql_connect(url);
+    PQclear(PQexec(standby, "SELECT pg_promote()"));
+    PQfinish(standby);
     join_writers(writers);
     assert_all_is_well(writers);
 }
