@@ -141,6 +141,23 @@ static bool begin_closed(struct load *load)
 
 /* ---- both ---- */
 
+/* What was due in the last moment, when the thread that starts it was asked to end. */
+static void start_last(struct load *load)
+{
+    (void)pthread_mutex_lock(&load->mutex);
+    while (load->free != NULL && load->next_ns < (double)load->end_ns) {
+        struct load_slot *slot = load->free;
+        load->free = slot->next;
+        const int64_t intended_ns = (int64_t)load->next_ns;
+        load->next_ns += gap_ns(load);
+        (void)atomic_fetch_add(&load->in_flight, 1);
+        (void)pthread_mutex_unlock(&load->mutex);
+        load_start(slot, intended_ns, clock_ns());
+        (void)pthread_mutex_lock(&load->mutex);
+    }
+    (void)pthread_mutex_unlock(&load->mutex);
+}
+
 /* What was due in the measured time and has not been started, because all slots were taken until
  * the end, would have had the longest latencies of all: it is not passed over in silence. */
 static void count_not_started(struct load *load)
@@ -165,6 +182,7 @@ void load_arrivals_end(struct load *load)
         (void)pthread_cond_broadcast(&load->slot_is_free);
         (void)pthread_mutex_unlock(&load->mutex);
         (void)pthread_join(load->arrivals, NULL);
+        start_last(load);
         count_not_started(load);
     }
 }

@@ -43,6 +43,7 @@ measure_memory() {
     stop_echo
     start_server sqlite::memory:
     load memory_empty_1 --profile empty $workers1
+    load memory_empty_idle --profile empty $workers1 --rate 200
     load memory_tail --profile tail --subscribers 1 $workers1 --rate 200
     load memory_empty_10 --profile empty $workers10
     measure_grpc 10
