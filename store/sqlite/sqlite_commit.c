@@ -123,13 +123,25 @@ static void roll_back(struct sqlite_session *session)
     }
 }
 
-/* Asks for a checkpoint each time the WAL has grown by so much. While writes never pause, another
- * connection cannot finish one; then the writer does it, waiting a little for the readers of the
- * moment, so that the next write begins the WAL anew and it stays bounded. */
+static void checkpoint_now(struct sqlite_session *session, int mode)
+{
+    const int rc = sqlite3_wal_checkpoint_v2(session->db, NULL, mode, NULL, NULL);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        weir_sqlite_report(session->backend, "%s: the checkpoint failed: %s", session->name,
+                           sqlite3_errstr(rc));
+    }
+}
+
+/* Asks for a checkpoint each time the WAL has grown by so much, and does the last bit of it, so
+ * that the next write begins the WAL anew. Where readers that stay keep that from happening, the
+ * writer waits a little for those of the moment in the end, so that the WAL stays bounded. */
 static void checkpoint(struct sqlite_session *session)
 {
     if (session->wal_pages < session->wal_asked) {
         session->wal_asked = 0;  // the WAL has begun anew
+    }
+    if (weir_sqlite_checkpointer_take(session->backend->checkpointer, session->name)) {
+        checkpoint_now(session, SQLITE_CHECKPOINT_PASSIVE);
     }
     if (session->wal_pages - session->wal_asked < WEIR_SQLITE_CHECKPOINT_PAGES) {
         return;
@@ -140,12 +152,7 @@ static void checkpoint(struct sqlite_session *session)
         return;
     }
     session->busy_until_us = weir_monotonic_us() + READERS_WAIT_US;
-    const int rc =
-        sqlite3_wal_checkpoint_v2(session->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        weir_sqlite_report(session->backend, "%s: the checkpoint failed: %s", session->name,
-                           sqlite3_errstr(rc));
-    }
+    checkpoint_now(session, SQLITE_CHECKPOINT_RESTART);
 }
 
 static void commit_locked(struct sqlite_session *session, struct weir_write *group)

@@ -140,6 +140,10 @@ void weir_sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer);
 /* Asks for a checkpoint; never blocks on the disk. */
 void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, const char *name);
 
+/* Whether a checkpoint that was asked for this database has left but little to do, told once: the
+ * writer then does the rest between two of its writes, and the WAL begins anew. */
+bool weir_sqlite_checkpointer_take(struct sqlite_checkpointer *checkpointer, const char *name);
+
 /* Drops what was asked for this database and waits until it is not being worked on. NULL is legal.
  */
 void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name);
