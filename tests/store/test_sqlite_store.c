@@ -3,10 +3,10 @@
 #include "tests/store/store_fixture.h"
 
 #include "store/sqlite/sqlite_int.h"
+#include "store/store_int.h"
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -644,35 +644,33 @@ START_TEST(the_wal_is_bounded_although_writes_never_pause)
 }
 END_TEST
 
-/* How often the WAL has begun anew, by its header. */
-static uint32_t wal_sequence(void)
+/* Waits for the end of what was asked for. */
+static bool take_checkpoint(struct sqlite_checkpointer *checkpointer, const char *name)
 {
-    char wal[420];
-    uint8_t bytes[4] = {0};
-    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
-    const int fd = open(wal, O_RDONLY | O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(pread(fd, bytes, sizeof bytes, 12), sizeof bytes);
-    (void)close(fd);
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    bool is_taken = false;
+    while (!is_taken && weir_monotonic_us() < until_us) {
+        is_taken = weir_sqlite_checkpointer_take(checkpointer, name);
+    }
+    return is_taken;
 }
 
-/* Long before the writer would do it by itself. */
-START_TEST(the_wal_begins_anew_while_writes_never_pause)
+START_TEST(the_end_of_a_checkpoint_is_told_once)
 {
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
     put_megabytes(1, 1);
-    const uint32_t first = wal_sequence();
-    static char data[10 * 1024 + 1];
-    memset(data, '1', sizeof data - 1);
-    const uint64_t most = WEIR_SQLITE_WAL_PAGES_MAX / 2 / 4;  // messages, of more than 4 pages each
-    uint64_t n = 0;
-    while (wal_sequence() == first && n < most) {
-        const struct weir_new_message message = message_of(1000 + n, data);
-        struct weir_written written;
-        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
-        n++;
-    }
-    ck_assert_uint_lt(n, most);
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
+
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, "ns-of-somebody-else.db"));
+    ck_assert(take_checkpoint(backend->checkpointer, name));
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
+
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    weir_sqlite_checkpointer_forget(backend->checkpointer, name);
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
     ck_assert_str_eq(fx.report, "");
 }
 END_TEST
@@ -705,7 +703,7 @@ static void add_files(Suite *suite)
     tcase_add_test(disk, a_deletion_that_was_cut_short_is_finished_at_the_next_start);
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
     tcase_add_test(disk, a_long_wal_is_checkpointed);
-    tcase_add_test(disk, the_wal_begins_anew_while_writes_never_pause);
+    tcase_add_test(disk, the_end_of_a_checkpoint_is_told_once);
     tcase_add_test(disk, the_wal_is_bounded_although_writes_never_pause);
 }
 
