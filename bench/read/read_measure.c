@@ -242,7 +242,7 @@ static weir_status open_ways(struct ways *ways, const struct read_options *optio
     }
     if (strcmp(backend, "sqlite") == 0) {
         status = open_sqlite(ways, options, dataset, m);
-    } else if (strcmp(backend, "postgresql") == 0) {
+    } else {
         status = open_postgres(ways, options, dataset, m);
     }
     for (size_t r = 0; r < READ_RESULTS; r++) {

@@ -198,10 +198,22 @@ static bool prepare_both(PGconn *conn, const char *namespace_id)
     return is_ok;
 }
 
+/* libpq knows one of the store's two names for a URL. */
+static PGconn *connect_to(const char *url)
+{
+    static const char other[] = "timescaledb://";
+    char text[1024];
+    if (strncmp(url, other, sizeof other - 1) != 0) {
+        return PQconnectdb(url);
+    }
+    (void)snprintf(text, sizeof text, "postgresql://%s", url + sizeof other - 1);
+    return PQconnectdb(text);
+}
+
 weir_status postgres_readers_open(struct postgres_reader *floor, struct postgres_reader *grown,
                                   const char *url, const char *namespace_id, struct weir_error *err)
 {
-    *floor = (struct postgres_reader){{"floor", read_floor}, PQconnectdb(url)};
+    *floor = (struct postgres_reader){{"floor", read_floor}, connect_to(url)};
     if (PQstatus(floor->conn) != CONNECTION_OK || !prepare_both(floor->conn, namespace_id)) {
         (void)fail_postgres(floor->conn, err);
         PQfinish(floor->conn);
