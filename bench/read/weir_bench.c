@@ -34,9 +34,8 @@ static const struct argp_option options[] = {
     {"directory", 'd', "DIR", 0,
      "Where to make the store, removed afterwards (default: TMPDIR, /tmp)", 0},
     {"store", 's', "URL", 0,
-     "Another store than a SQLite file: postgresql://... or timescaledb://..., where a namespace "
-     "is "
-     "made for it and deleted afterwards",
+     "Another store than a SQLite file: postgresql://... or timescaledb://..., in which a "
+     "namespace is made for it and deleted afterwards",
      0},
     {"quick", 'q', NULL, 0, "Few messages and rounds: to see that it works, not to measure", 0},
     {"json", 'j', NULL, 0, "Print one JSON object instead of tables", 0},
