@@ -3,6 +3,7 @@
  * Exit status: 0 stopped in good order, 1 the store or a listener cannot be had, 2 wrong usage. */
 #include "server/http.h"
 #include "server/notify.h"
+#include "server/scheduling.h"
 #include "server/server.h"
 
 #include <pthread.h>
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
         return complain(&err, EXIT_USAGE);
     }
     block_signals(&ends);
+    weir_schedule_as_batch();
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
