@@ -103,11 +103,27 @@ static void give_back(void *bytes)
     keeper.kept_n[rank]++;
 }
 
+/* Beyond the classes the C library moves pages instead of bytes: a database in memory is one block
+ * that doubles, and a copy of it would stop everybody for as long as it takes. */
+static void *resize_large(struct block *block, int n)
+{
+    const int capacity = capacity_of(n);
+    struct block *moved = realloc(block, sizeof *block + (size_t)capacity);
+    if (moved == NULL) {
+        return NULL;
+    }
+    moved->capacity = capacity;
+    return moved->bytes;
+}
+
 static void *resize(void *bytes, int n)
 {
     const int capacity = block_of(bytes)->capacity;
     if (n <= capacity) {
         return bytes;
+    }
+    if (class_of(capacity) == CLASSES) {
+        return resize_large(block_of(bytes), n);
     }
     void *moved = take(n);
     if (moved != NULL) {
