@@ -13,12 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CATEGORY = 1, CHECKPOINT_PAGES = 4000 };
+enum { CATEGORY = 1, CHECKPOINT_PAGES = 4000, STREAM_NAME_BYTES = 32 };
 
 static const char *const texts[] = {
     "BEGIN IMMEDIATE",
     "INSERT INTO messages (global_position, stream_id, position, category_id, id, time_us, type, "
-    "correlation, data, metadata) VALUES (?1, ?2, ?3, 1, ?4, ?5, 'Deposited', NULL, ?6, NULL)",
+    "stream_name, correlation, data, metadata) "
+    "VALUES (?1, ?2, ?3, 1, ?4, ?5, 'Deposited', ?7, NULL, ?6, NULL)",
     "UPDATE streams SET version = ?2, message_count = message_count + ?3, last_time_us = ?4 "
     "WHERE stream_id = ?1",
     "UPDATE categories SET message_count = message_count + ?1 WHERE category_id = 1",
@@ -30,6 +31,7 @@ static const char *const texts[] = {
 enum { BEGIN, ADD_MESSAGE, SET_STREAM, SET_CATEGORY, SET_COUNTERS, COMMIT, STATEMENTS };
 
 struct stream {
+    char name[STREAM_NAME_BYTES];
     int64_t version;
     int64_t added;  // in this transaction
 };
@@ -69,6 +71,7 @@ static int add_message(struct alone *alone, size_t stream, int64_t now_us, uint6
     (void)sqlite3_bind_blob(statement, 4, id.bytes, sizeof id.bytes, SQLITE_STATIC);
     (void)sqlite3_bind_int64(statement, 5, now_us);
     (void)sqlite3_bind_text(statement, 6, alone->data, (int)data_bytes, SQLITE_STATIC);
+    (void)sqlite3_bind_text(statement, 7, alone->streams[stream].name, -1, SQLITE_STATIC);
     return run(statement);
 }
 
@@ -173,12 +176,14 @@ static int add_streams(struct alone *alone)
     int rc = sqlite3_exec(alone->db, "BEGIN; INSERT INTO categories VALUES (1, 'load', 0, 0)", NULL,
                           NULL, NULL);
     for (int64_t s = 1; rc == SQLITE_OK && s <= alone->options->streams; s++) {
+        struct stream *stream = &alone->streams[s - 1];
         char text[160];
+        (void)snprintf(stream->name, sizeof stream->name, "load-%06lld", (long long)s);
         (void)snprintf(text, sizeof text,
-                       "INSERT INTO streams VALUES (%lld, 'load-%06lld', 1, %lld, -1, 0, 0)",
-                       (long long)s, (long long)s, (long long)s);
+                       "INSERT INTO streams VALUES (%lld, '%s', 1, %lld, -1, 0, 0)", (long long)s,
+                       stream->name, (long long)s);
         rc = sqlite3_exec(alone->db, text, NULL, NULL, NULL);
-        alone->streams[s - 1].version = -1;
+        stream->version = -1;
     }
     return rc == SQLITE_OK ? sqlite3_exec(alone->db, "COMMIT", NULL, NULL, NULL) : rc;
 }

@@ -127,7 +127,7 @@ static enum read_column column_of(const char *name)
         enum read_column column;
     } columns[] = {
         {"id", READ_COLUMN_ID},
-        {"name", READ_COLUMN_STREAM},
+        {"stream_name", READ_COLUMN_STREAM},
         {"type", READ_COLUMN_TYPE},
         {"data", READ_COLUMN_DATA},
         {"metadata", READ_COLUMN_METADATA},

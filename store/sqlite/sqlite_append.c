@@ -56,13 +56,16 @@ int weir_sqlite_insert(struct sqlite_session *session, const struct group_stream
     /* These can fail: a text may be too long for SQLite. */
     rc = weir_sqlite_bind_text(statement, 7, message->type);
     if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 8, message->correlation);
+        rc = weir_sqlite_bind_text(statement, 8, stream->name);
     }
     if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 9, message->data);
+        rc = weir_sqlite_bind_text(statement, 9, message->correlation);
     }
     if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 10, message->metadata);
+        rc = weir_sqlite_bind_text(statement, 10, message->data);
+    }
+    if (rc == SQLITE_OK) {
+        rc = weir_sqlite_bind_text(statement, 11, message->metadata);
     }
     return rc != SQLITE_OK ? rc : weir_sqlite_run(statement);
 }

@@ -162,7 +162,7 @@ weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name
     enum recognised recognised = OURS;
     if (backend->dir != NULL) {
         recognised = recognise(path, schema);
-    } else if (schema == &weir_sqlite_namespace_schema &&
+    } else if (schema != &weir_sqlite_registry_schema &&
                weir_sqlite_memory_find(backend, name) == NULL) {
         recognised = MISSING;
     }
@@ -372,7 +372,7 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64
     sqlite3 *db = NULL;
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &err) ==
+    if (weir_sqlite_connect(backend, name, &weir_sqlite_doomed_schema, &db, NULL, &err) ==
         WEIR_OK) {
         const int rc = bury(db, messages);
         if (rc != SQLITE_OK) {

@@ -178,16 +178,15 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
     X(CATEGORY_LAST_ID, "SELECT max(category_id) FROM categories")                                 \
     X(MESSAGE_ADD,                                                                                 \
       "INSERT INTO messages (global_position, stream_id, position, category_id, id, time_us, "     \
-      "type, correlation, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")       \
+      "type, stream_name, correlation, data, metadata) "                                           \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                                     \
     X(MESSAGES_UNDO, "DELETE FROM messages WHERE global_position >= ?1")                           \
     X(MESSAGE_BY_ID,                                                                               \
       "SELECT m.global_position, m.position, m.id, m.time_us, m.type, m.data, m.metadata, "        \
-      "m.stream_id, s.name FROM messages AS m INDEXED BY messages_by_id "                          \
-      "CROSS JOIN streams AS s ON s.stream_id = m.stream_id WHERE m.id = ?1")                      \
+      "m.stream_name FROM messages AS m INDEXED BY messages_by_id WHERE m.id = ?1")                \
     X(MESSAGE_BY_GLOBAL,                                                                           \
       "SELECT m.global_position, m.position, m.id, m.time_us, m.type, m.data, m.metadata, "        \
-      "m.stream_id, s.name FROM messages AS m "                                                    \
-      "CROSS JOIN streams AS s ON s.stream_id = m.stream_id WHERE m.global_position = ?1")         \
+      "m.stream_name FROM messages AS m WHERE m.global_position = ?1")                             \
     X(MESSAGE_IS_AT, "SELECT 1 FROM messages WHERE stream_id = ?1 AND position = ?2")              \
     X(SAVEPOINT, "SAVEPOINT import")                                                               \
     X(SAVEPOINT_UNDO, "ROLLBACK TO import")                                                        \
@@ -285,8 +284,7 @@ enum {
     COLUMN_TYPE,
     COLUMN_DATA,
     COLUMN_METADATA,
-    COLUMN_STREAM_ID,
-    COLUMN_STREAM
+    COLUMN_STREAM  // not where one stream is read
 };
 
 /* What a SELECT depends on. */

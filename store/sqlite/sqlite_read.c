@@ -63,12 +63,10 @@ struct reading {
     struct weir_rows *rows;
     struct weir_error *err;
     struct scope scope;
-    int64_t from;  // within what there can be
-    size_t room;   // rows there is room for
-    size_t bytes;  // of the rows so far, about as packed
-    /* The stream of the row before: neighbours often share it. */
-    int64_t stream_id;
-    struct weir_slice stream;
+    int64_t from;              // within what there can be
+    size_t room;               // rows there is room for
+    size_t bytes;              // of the rows so far, about as packed
+    struct weir_slice stream;  // the one that is read, if it is one
 };
 
 static bool is_by_position(const struct weir_query *query)
@@ -179,13 +177,19 @@ static void move(struct weir_slice *slice, uint8_t **to)
     *to += slice->n;
 }
 
-/* All bytes of a row come from one piece of the arena. */
+/* All bytes of a row come from one piece of the arena; the name of the one stream that is read is
+ * there already. */
 static weir_status keep_row(struct reading *r, struct weir_row *row)
 {
-    const size_t n = row->type.n + row->data.n + row->metadata.n;
+    const bool is_one_stream = r->query->selector == WEIR_SELECT_STREAM;
+    const size_t n =
+        (is_one_stream ? 0 : row->stream.n) + row->type.n + row->data.n + row->metadata.n;
     uint8_t *to = weir_arena_bytes(r->arena, n);
     if (to == NULL) {
         return weir_sqlite_fail_arena(r->arena, n, r->err);
+    }
+    if (!is_one_stream) {
+        move(&row->stream, &to);
     }
     move(&row->type, &to);
     move(&row->data, &to);
@@ -194,24 +198,13 @@ static weir_status keep_row(struct reading *r, struct weir_row *row)
     return WEIR_OK;
 }
 
-/* Sets the row's stream: the one that is read, or the one of the row before, or a copy. */
-static weir_status set_stream(struct reading *r, sqlite3_stmt *statement, struct weir_row *row)
+static bool take_stream(const struct reading *r, sqlite3_stmt *statement, struct weir_row *row)
 {
-    if (r->query->selector != WEIR_SELECT_STREAM) {
-        const int64_t stream_id = sqlite3_column_int64(statement, COLUMN_STREAM_ID);
-        if (stream_id != r->stream_id) {
-            struct weir_slice name;
-            if (!weir_sqlite_text(statement, COLUMN_STREAM, &name) || name.p == NULL) {
-                return fail_corrupt(r, row->global_position);
-            }
-            if (!weir_arena_copy(r->arena, name, &r->stream)) {
-                return weir_sqlite_fail_arena(r->arena, name.n + 1, r->err);
-            }
-            r->stream_id = stream_id;
-        }
+    if (r->query->selector == WEIR_SELECT_STREAM) {
+        row->stream = r->stream;
+        return true;
     }
-    row->stream = r->stream;
-    return WEIR_OK;
+    return weir_sqlite_text(statement, COLUMN_STREAM, &row->stream) && row->stream.p != NULL;
 }
 
 /* Takes the current row; *is_full where it no longer belongs to the reply. */
@@ -222,12 +215,8 @@ static weir_status take_row(struct reading *r, sqlite3_stmt *statement, bool *is
         *is_full = true;
         return WEIR_OK;
     }
-    if (!weir_sqlite_row(statement, &row)) {
+    if (!weir_sqlite_row(statement, &row) || !take_stream(r, statement, &row)) {
         return fail_corrupt(r, row.global_position);
-    }
-    const weir_status status = set_stream(r, statement, &row);
-    if (status != WEIR_OK) {
-        return status;
     }
     const size_t bytes =
         row.type.n + row.data.n + row.metadata.n + row.stream.n + PACKED_REST_BYTES;
@@ -340,12 +329,8 @@ weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query 
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
     *rows = (struct weir_rows){.rows = NULL};
-    struct reading r = {.session = session,
-                        .query = query,
-                        .arena = arena,
-                        .rows = rows,
-                        .err = err,
-                        .stream_id = -1};
+    struct reading r = {
+        .session = session, .query = query, .arena = arena, .rows = rows, .err = err};
     sqlite3_stmt *scope = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
     weir_status status = open_scope(session, query->selector, query->name, &r.scope, &scope, err);

@@ -12,15 +12,21 @@ enum { WEIR_SQLITE_NAMESPACE_FILE = 0x77656972, WEIR_SQLITE_REGISTRY_FILE = 0x77
 
 struct sqlite_schema {
     int application_id;
-    int version;               // of the newest step
-    const char *const *steps;  // [0] makes version 1 of an empty file, [1] version 2 of that, …
+    int version;  // of the newest step
+    /* [0] makes version 1 of an empty file, [1] version 2 of that, …; NULL: files stay as they
+     * are. */
+    const char *const *steps;
 };
 
 extern const struct sqlite_schema weir_sqlite_namespace_schema;
 extern const struct sqlite_schema weir_sqlite_registry_schema;
 
+/* Of a namespace's file that is about to be removed: it is not brought up to date before. */
+extern const struct sqlite_schema weir_sqlite_doomed_schema;
+
 /* Texts of the numbered files, embedded by the build. */
 extern const char weir_sqlite_sql_namespace_001[];
+extern const char weir_sqlite_sql_namespace_002[];
 extern const char weir_sqlite_sql_registry_001[];
 
 /* Applies the steps that the database lacks, in one transaction behind the write lock, so that of

@@ -57,7 +57,9 @@ static void add_source(struct text *text, const struct sqlite_shape *shape)
     } else if (shape->selector == WEIR_SELECT_CATEGORY) {
         add(text, " INDEXED BY messages_by_category");
     }
-    add(text, " CROSS JOIN streams AS s ON s.stream_id = m.stream_id WHERE");
+    /* The hash is the stream's; its name every message has. */
+    add(text, shape->has_group ? " CROSS JOIN streams AS s ON s.stream_id = m.stream_id" : "");
+    add(text, " WHERE");
     add(text, shape->has_correlation ? " m.correlation = ?4 AND" : "");
     add(text, shape->selector == WEIR_SELECT_CATEGORY ? " m.category_id = ?1" : " ?1 = 0");
 }
@@ -69,7 +71,7 @@ void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQ
     const bool is_by_global = !is_stream || shape->is_from_global;
     add(&t, "SELECT m.global_position, m.position, m.id, m.time_us, m.type, ");
     add(&t, shape->is_headers_only ? "NULL, NULL" : "m.data, m.metadata");
-    add(&t, is_stream ? "" : ", m.stream_id, s.name");
+    add(&t, is_stream ? "" : ", m.stream_name");
     add_source(&t, shape);
     add(&t, is_by_global ? " AND m.global_position" : " AND m.position");
     add(&t, shape->is_backward ? " <= ?2" : " >= ?2");

@@ -1,0 +1,273 @@
+/* Files of older schemas: brought up to date when they are opened, with everything in them. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/sqlite/sqlite_int.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- a file of version 1 ---- */
+
+static void run(sqlite3 *db, const char *sql)
+{
+    char *text = NULL;
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK, "%s: %s", sql, text);
+}
+
+static int64_t number_in(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t number = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return number;
+}
+
+/* Puts a file of version 1 with the same content in the place of the namespace's file. */
+static void put_back_to_version_1(void)
+{
+    const char *path = namespace_path();
+    const char *draft = path_in_dir("draft");
+    char sql[600];
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(draft, &db), SQLITE_OK);
+    run(db, weir_sqlite_sql_namespace_001);
+    (void)snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = 1",
+                   weir_sqlite_namespace_schema.application_id);
+    run(db, sql);
+    (void)snprintf(sql, sizeof sql, "ATTACH '%s' AS now", path);
+    run(db, sql);
+    run(db, "DELETE FROM counters; INSERT INTO counters SELECT * FROM now.counters;"
+            "INSERT INTO categories SELECT * FROM now.categories;"
+            "INSERT INTO streams SELECT * FROM now.streams;"
+            "INSERT INTO messages SELECT global_position, stream_id, position, category_id, id, "
+            "time_us, type, correlation, data, metadata FROM now.messages; DETACH now;"
+            "PRAGMA journal_mode = WAL");
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    ck_assert_int_eq(rename(draft, path), 0);
+    ck_assert_int_eq(number_in(path, "PRAGMA user_version"), 1);
+}
+
+/* ---- what is in it ---- */
+
+enum { LONG_BYTES = 9000 };  // more than a page: on overflow pages
+
+static char long_data[LONG_BYTES + 1];
+
+/* Streams in turns, with and without ids, of two categories; with a correlation, without data and
+ * with much; and positions with gaps, as imports leave them. */
+static void fill(void)
+{
+    static const char *const streams[] = {"a-1", "b-1", "a-2", "a", "a-1"};
+    memset(long_data, '7', LONG_BYTES);
+    for (uint64_t m = 0; m < 40; m++) {
+        struct weir_new_message message = message_of(m + 1, m % 7 == 0 ? long_data : "{\"a\":1}");
+        if (m % 5 == 0) {
+            message.data = weir_slice(NULL, 0);
+        }
+        if (m % 3 == 0) {
+            message.metadata = weir_slice_of("{\"correlationStreamName\":\"c-1\"}");
+            message.correlation = weir_slice_of("c");
+        }
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, streams[m % 5], ANY, &message, 1, &written), WEIR_OK);
+    }
+    const struct weir_import_record record = record_of(99, "b-2", 17, 1000);
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, &record, 1, &outcome), WEIR_OK);
+}
+
+enum { READS = 6 };
+
+static struct weir_query read_of(int number)
+{
+    struct weir_query query = number < 2   ? query_all()
+                              : number < 5 ? query_category("a")
+                                           : query_stream("a-1");
+    if (number == 1 || number == 3) {
+        query.correlation = weir_slice_of("c");
+    }
+    query.group_size = number == 4 ? 2 : 0;
+    return query;
+}
+
+/* Everything that a read gives, as text. */
+static char *text_of_read(int number)
+{
+    const struct weir_query query = read_of(number);
+    char *text = NULL;
+    size_t n = 0;
+    must_read(fx.ns, &query);
+    ck_assert_uint_ge(fx.rows.n, 3);
+    FILE *out = open_memstream(&text, &n);
+    ck_assert_ptr_nonnull(out);
+    for (size_t i = 0; i < fx.rows.n; i++) {
+        const struct weir_row *row = &fx.rows.rows[i];
+        (void)fprintf(out, "%lld %lld %lld %d %.*s %.*s", (long long)row->global_position,
+                      (long long)row->position, (long long)row->time_us, row->id.bytes[15],
+                      (int)row->stream.n, (const char *)row->stream.p, (int)row->type.n,
+                      (const char *)row->type.p);
+        (void)fprintf(out, " %d:%.*s %d:%.*s\n", row->data.p != NULL, (int)row->data.n,
+                      (const char *)row->data.p, row->metadata.p != NULL, (int)row->metadata.n,
+                      (const char *)row->metadata.p);
+    }
+    ck_assert_int_eq(fclose(out), 0);
+    return text;
+}
+
+START_TEST(a_file_of_version_1_keeps_everything)
+{
+    char *before[READS];
+    fill();
+    for (int r = 0; r < READS; r++) {
+        before[r] = text_of_read(r);
+    }
+    close_all();
+    put_back_to_version_1();
+    reopen();
+    for (int r = 0; r < READS; r++) {
+        char *after = text_of_read(r);
+        ck_assert_msg(strcmp(after, before[r]) == 0, "read %d gives something else", r);
+        free(after);
+        free(before[r]);
+    }
+    close_all();
+    const char *path = namespace_path();
+    ck_assert_int_eq(number_in(path, "PRAGMA user_version"), weir_sqlite_namespace_schema.version);
+    ck_assert_int_eq(number_in(path, "SELECT count(*) FROM pragma_integrity_check "
+                                     "WHERE integrity_check <> 'ok'"),
+                     0);
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
+START_TEST(after_the_step_ids_are_known_and_writes_go_on)
+{
+    fill();
+    close_all();
+    put_back_to_version_1();
+    reopen();
+    const struct weir_new_message again = message_of(3, "{\"a\":1}");  // the first of a-2
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-2", NO_STREAM, &again, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.position, 0);
+    ck_assert_int_eq(written.global_position, 3);
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, &again, 1, &written), WEIR_MESSAGE_ID_CONFLICT);
+    struct weir_import outcome;
+    const struct weir_import_record record = record_of(99, "b-2", 17, 1000);
+    ck_assert_int_eq(import(fx.ns, &record, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(outcome.skipped_identical, 1);
+
+    must_put(fx.ns, "a-2", 1);
+    const struct weir_query query = query_stream("a-2");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 9);
+    ck_assert_int_eq(fx.rows.rows[8].global_position, 1001);
+}
+END_TEST
+
+/* A message whose stream is missing has no name: it is not for the step to lose it. */
+START_TEST(a_step_that_fails_leaves_the_file_as_it_was)
+{
+    fill();
+    close_all();
+    put_back_to_version_1();
+    const char *path = namespace_path();
+    tamper("DELETE FROM streams WHERE name = 'b-1'");
+    fx.store = open_store(fx.url, 4);
+    ck_assert_int_ne(weir_namespace_open(fx.store, weir_slice_of("test"), &fx.ns, &fx.err),
+                     WEIR_OK);
+    ck_assert_str_ne(fx.report, "");
+    ck_assert_int_eq(number_in(path, "PRAGMA user_version"), 1);
+    ck_assert_int_eq(number_in(path, "SELECT count(*) FROM messages"), 41);
+    ck_assert_int_eq(number_in(path, "SELECT count(*) FROM pragma_table_info('messages')"), 10);
+}
+END_TEST
+
+START_TEST(a_file_of_version_1_can_be_deleted)
+{
+    fill();
+    close_all();
+    put_back_to_version_1();
+    fx.store = open_store(fx.url, 4);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(deleted, 41);
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
+/* ---- several at once ---- */
+
+static pthread_barrier_t start;
+
+static void *open_and_count(void *context)
+{
+    const struct weir_store_options options = {.url = fx.url, .max_sessions = 2};
+    struct weir_store *store = NULL;
+    struct weir_namespace *ns = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    weir_status status = weir_store_open(&options, &store, &err);
+    (void)pthread_barrier_wait(&start);
+    if (status == WEIR_OK) {
+        status = weir_namespace_open(store, weir_slice_of("test"), &ns, &err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_head(ns, INT64_MAX, context, &err);
+    }
+    weir_namespace_release(ns);
+    weir_store_close(store);
+    return status == WEIR_OK ? context : NULL;
+}
+
+START_TEST(of_several_that_open_it_one_takes_the_step)
+{
+    enum { OPENERS = 3 };
+    pthread_t threads[OPENERS];
+    int64_t heads[OPENERS] = {0};
+    fill();
+    close_all();
+    put_back_to_version_1();
+    ck_assert_int_eq(pthread_barrier_init(&start, NULL, OPENERS), 0);
+    for (size_t t = 0; t < OPENERS; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, open_and_count, &heads[t]), 0);
+    }
+    for (size_t t = 0; t < OPENERS; t++) {
+        void *result = NULL;
+        ck_assert_int_eq(pthread_join(threads[t], &result), 0);
+        ck_assert_ptr_nonnull(result);
+        ck_assert_int_eq(heads[t], 1000);
+    }
+    (void)pthread_barrier_destroy(&start);
+    ck_assert_int_eq(number_in(namespace_path(), "SELECT count(*) FROM messages"), 41);
+}
+END_TEST
+
+static Suite *sqlite_migrate_suite(void)
+{
+    Suite *suite = suite_create("sqlite_migrate");
+    TCase *tcase = tcase_create("version 1");
+    tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_file_of_version_1_keeps_everything);
+    tcase_add_test(tcase, after_the_step_ids_are_known_and_writes_go_on);
+    tcase_add_test(tcase, a_step_that_fails_leaves_the_file_as_it_was);
+    tcase_add_test(tcase, a_file_of_version_1_can_be_deleted);
+    tcase_add_test(tcase, of_several_that_open_it_one_takes_the_step);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(sqlite_migrate_suite());
+}
