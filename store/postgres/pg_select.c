@@ -64,21 +64,18 @@ static void add_head(struct text *text, const struct pg_layout *layout,
 }
 
 /* By (key, position), the two columns that an index begins with: from $from to the end of the key.
- */
+ * Every row is compared with both bounds, and with the key alone that is cheaper. */
 static void add_range(struct text *text, const char *key, int key_parameter, bool is_backward)
 {
-    char piece[64];
-    const char *const bounds[2] = {is_backward ? ") <= (" : ") >= (",
-                                   is_backward ? ") >= (" : ") <= ("};
-    for (int b = 0; b < 2; b++) {
-        add(text, b == 0 ? " (" : " AND (");
-        add(text, key);
-        add(text, ", m.global_position");
-        add(text, bounds[b]);
-        (void)snprintf(piece, sizeof piece, "$%d::text, ", key_parameter);
-        add(text, piece);
-        add(text, b == 0 ? "$2::int8)" : is_backward ? "0)" : "9223372036854775807)");
-    }
+    char piece[80];
+    add(text, " (");
+    add(text, key);
+    (void)snprintf(piece, sizeof piece, ", m.global_position) %s ($%d::text, $2::int8) AND ",
+                   is_backward ? "<=" : ">=", key_parameter);
+    add(text, piece);
+    add(text, key);
+    (void)snprintf(piece, sizeof piece, " %s $%d::text", is_backward ? ">=" : "<=", key_parameter);
+    add(text, piece);
 }
 
 /* Message DB has no index of correlations. */
