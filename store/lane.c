@@ -32,18 +32,13 @@ bool weir_lane_add(struct weir_lane *lane, struct weir_write *write)
 
 /* ---- the size of a write ---- */
 
-struct load {
-    size_t messages;
-    size_t bytes;
-};
-
-static void add_message(struct load *load, const struct weir_new_message *message)
+static void add_message(struct weir_load *load, const struct weir_new_message *message)
 {
     load->messages++;
     load->bytes += message->type.n + message->data.n + message->metadata.n;
 }
 
-static void add_append(struct load *load, const struct weir_append *append)
+static void add_append(struct weir_load *load, const struct weir_append *append)
 {
     for (size_t s = 0; s < append->n; s++) {
         for (size_t m = 0; m < append->streams[s].n; m++) {
@@ -52,8 +47,9 @@ static void add_append(struct load *load, const struct weir_append *append)
     }
 }
 
-static void add_write(struct load *load, const struct weir_write *write)
+static void add_write(struct weir_load *load, const struct weir_write *write)
 {
+    load->writes++;
     switch (write->kind) {
     case WEIR_WRITE_APPEND:
         add_append(load, &write->of.append);
@@ -68,33 +64,40 @@ static void add_write(struct load *load, const struct weir_write *write)
     }
 }
 
-static bool is_within_bounds(const struct load *load, size_t writes)
+static bool is_within_bounds(const struct weir_load *load)
 {
-    return writes <= WEIR_GROUP_WRITES_MAX && load->messages <= WEIR_GROUP_MESSAGES_MAX &&
+    return load->writes <= WEIR_GROUP_WRITES_MAX && load->messages <= WEIR_GROUP_MESSAGES_MAX &&
            load->bytes <= WEIR_GROUP_BYTES_MAX;
+}
+
+/* ---- taking ---- */
+
+/* Whether the group has room for this one too; if so it is counted. */
+static bool make_room(struct weir_load *load, const struct weir_write *write)
+{
+    struct weir_load with = *load;
+    add_write(&with, write);
+    const bool has_room = load->writes == 0 || is_within_bounds(&with);
+    if (has_room) {
+        *load = with;
+    }
+    return has_room;
 }
 
 /* Only the leader removes writes, and others only add behind `last`; so the leader measures without
  * the mutex what it has found queued under it. */
-struct weir_write *weir_lane_take(struct weir_lane *lane)
+static struct weir_write *take(struct weir_lane *lane)
 {
     (void)pthread_mutex_lock(&lane->mutex);
     assert(lane->is_led);
     struct weir_write *first = lane->first;
     const struct weir_write *end = lane->last;
     (void)pthread_mutex_unlock(&lane->mutex);
-    if (first == NULL) {
+    if (first == NULL || !make_room(&lane->load, first)) {
         return NULL;
     }
-
-    struct load load = {0, 0};
-    add_write(&load, first);
     struct weir_write *last = first;
-    for (size_t writes = 2; last != end; writes++) {
-        add_write(&load, last->next);
-        if (!is_within_bounds(&load, writes)) {
-            break;
-        }
+    while (last != end && make_room(&lane->load, last->next)) {
         last = last->next;
     }
 
@@ -106,6 +109,19 @@ struct weir_write *weir_lane_take(struct weir_lane *lane)
     (void)pthread_mutex_unlock(&lane->mutex);
     last->next = NULL;
     return first;
+}
+
+struct weir_write *weir_lane_take(struct weir_lane *lane)
+{
+    lane->load = (struct weir_load){.writes = 0};
+    return take(lane);
+}
+
+struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last)
+{
+    assert(last->next == NULL);
+    last->next = take(lane);
+    return last->next;
 }
 
 bool weir_lane_go_on(struct weir_lane *lane)

@@ -5,8 +5,8 @@
  * one leader at most, so the groups are committed one after the other, in the order of their
  * writes.
  *
- * Thread-safe. The mutex guards every field, is held for a few instructions only, never over I/O or
- * a callback, and is a leaf of the lock order. */
+ * Thread-safe. The mutex guards every field but the leader's own, is held for a few instructions
+ * only, never over I/O or a callback, and is a leaf of the lock order. */
 #ifndef WEIR_STORE_LANE_H
 #define WEIR_STORE_LANE_H
 
@@ -20,10 +20,18 @@ enum {
     WEIR_GROUP_BYTES_MAX = 8 * 1024 * 1024
 };
 
+/* How big a group is. */
+struct weir_load {
+    size_t writes;
+    size_t messages;
+    size_t bytes;
+};
+
 struct weir_lane {
     pthread_mutex_t mutex;
     struct weir_write *first, *last;  // linked by `next`
     bool is_led;
+    struct weir_load load;  // of the group taken last; the leader's own
 };
 
 bool weir_lane_init(struct weir_lane *lane);
@@ -35,6 +43,11 @@ bool weir_lane_add(struct weir_lane *lane, struct weir_write *write);
 /* For the leader: takes the next group off the queue, linked by `next`, NULL if there is none. The
  * first write is taken whatever its size; more follow within the bounds above. */
 struct weir_write *weir_lane_take(struct weir_lane *lane);
+
+/* For the leader: adds what has been queued since to the group that it took last, behind the
+ * group's last write, and gives back the first of that. NULL if there is none, or where the group
+ * would go beyond the bounds above. */
+struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last);
 
 /* For the leader, when its group is done: true where more is queued and it still leads, false where
  * it has ceased to lead. */

@@ -371,6 +371,11 @@ static void fail_all(struct weir_write *group, const struct weir_error *err)
     }
 }
 
+struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last)
+{
+    return weir_lane_join(session->lane, last);
+}
+
 /* Waits no longer for the session than each write may. Gives back the group without the writes that
  * are finished, because they could not wait so long. */
 static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *group)
@@ -386,7 +391,9 @@ static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *g
     }
     if (session != NULL) {
         session->deadline_us = INT64_MAX;
+        session->lane = &ns->lane;
         session->ops->commit(session, group);
+        session->lane = NULL;
         weir_session_return(pool, session);
     } else {
         fail_all(group, &err);

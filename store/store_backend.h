@@ -56,7 +56,8 @@ struct weir_session_ops {
 
     /* Commits a group (linked by `next`, at least one) in one transaction and sets every write's
      * err; does not call `done`. Writes past their deadline are refused before they start. A
-     * refused write leaves no trace. */
+     * refused write leaves no trace. What weir_group_join adds to the group meanwhile is committed
+     * with it. */
     void (*commit)(struct weir_session *session, struct weir_write *group);
 
     weir_status (*read)(struct weir_session *session, const struct weir_query *query,
@@ -85,6 +86,7 @@ struct weir_backend {
 };
 
 struct weir_shelf;
+struct weir_lane;
 
 struct weir_session {
     const struct weir_session_ops *ops;
@@ -92,11 +94,19 @@ struct weir_session {
     int64_t
         deadline_us;  // of the call that borrows it (monotonic), set by the pool; INT64_MAX if none
 
+    struct weir_lane *lane;  // during `commit`, for weir_group_join
+
     /* The pool's own; backends leave it alone. */
     struct weir_shelf *shelf;
     enum weir_session_kind kind;
     struct weir_session *older, *newer;  // among the idle ones
 };
+
+/* For a `commit` that does one write of its group after the other: takes into the group what has
+ * been queued since it was begun, within a group's bounds, links it behind the group's last write
+ * and gives back the first of it; NULL if there is none. Their order is the lane's. A backend that
+ * sends its group as one need not use it. */
+struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last);
 
 /* Opens a store on a given backend: what weir_store_open does once it has found one by its URL. */
 weir_status weir_store_open_on(const struct weir_store_ops *ops,

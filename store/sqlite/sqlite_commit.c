@@ -98,13 +98,22 @@ static int apply(struct sqlite_session *session, struct weir_write *write)
     return SQLITE_MISUSE;
 }
 
+/* What is queued while the group is applied joins it: to wait for the next commit would cost a sync
+ * more. */
+static struct weir_write *next_of(struct sqlite_session *session, struct weir_write *write)
+{
+    return write->next != NULL ? write->next : weir_group_join(&session->base, write);
+}
+
 static int apply_all(struct sqlite_session *session, struct weir_write *group)
 {
     int rc = SQLITE_OK;
-    for (struct weir_write *w = group; rc == SQLITE_OK && w != NULL; w = w->next) {
+    struct weir_write *w = group;
+    while (rc == SQLITE_OK && w != NULL) {
         if (is_open(w) && !refuse_if_late(w, weir_monotonic_us())) {
             rc = apply(session, w);
         }
+        w = rc == SQLITE_OK ? next_of(session, w) : NULL;
     }
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_group_flush(session);

@@ -126,6 +126,62 @@ START_TEST(a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken)
 }
 END_TEST
 
+START_TEST(what_has_come_since_joins_the_group_behind_its_last)
+{
+    struct weir_write writes[4] = {{.kind = WEIR_WRITE_CLEAR}};
+    ck_assert(weir_lane_add(&lane, &writes[0]));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[0]);
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[0]));
+    for (size_t w = 1; w < 3; w++) {
+        ck_assert(!weir_lane_add(&lane, &writes[w]));
+    }
+    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[0]), &writes[1]);
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[2]));
+    ck_assert(!weir_lane_add(&lane, &writes[3]));
+    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[2]), &writes[3]);
+    for (size_t w = 0; w < 3; w++) {
+        ck_assert_ptr_eq(writes[w].next, &writes[w + 1]);
+    }
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(those_that_join_are_within_the_bounds_of_the_whole_group)
+{
+    static struct weir_write writes[WEIR_GROUP_WRITES_MAX + 1];
+    for (size_t w = 0; w < WEIR_COUNTOF(writes); w++) {
+        writes[w].kind = WEIR_WRITE_CLEAR;
+    }
+    (void)weir_lane_add(&lane, &writes[0]);
+    struct weir_write *group = weir_lane_take(&lane);
+    for (size_t w = 1; w < WEIR_COUNTOF(writes); w++) {
+        (void)weir_lane_add(&lane, &writes[w]);
+    }
+    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[0]), &writes[1]);
+    ck_assert_uint_eq(length(group), WEIR_GROUP_WRITES_MAX);
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[WEIR_GROUP_WRITES_MAX - 1]));
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[WEIR_GROUP_WRITES_MAX]);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(messages_of_those_that_join_are_counted_with_the_group)
+{
+    static const struct weir_new_message messages[WEIR_GROUP_MESSAGES_MAX];
+    struct weir_stream_append parts[2];
+    struct weir_write writes[2] = {append_of(&parts[0], messages, WEIR_GROUP_MESSAGES_MAX),
+                                   append_of(&parts[1], messages, 1)};
+    (void)weir_lane_add(&lane, &writes[0]);
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[0]);
+    (void)weir_lane_add(&lane, &writes[1]);
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[0]));
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_ptr_eq(weir_lane_take(&lane), &writes[1]);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
 /* ---- many threads ---- */
 
 enum { THREADS = 4, WRITES_EACH = 2000 };
@@ -135,7 +191,11 @@ static size_t committed;  // written by leaders only: a data race here is two le
 static void lead(void)
 {
     do {
-        committed += length(weir_lane_take(&lane));
+        struct weir_write *last = weir_lane_take(&lane);
+        while (last != NULL) {
+            committed++;
+            last = last->next != NULL ? last->next : weir_lane_join(&lane, last);
+        }
     } while (weir_lane_go_on(&lane));
 }
 
@@ -177,6 +237,9 @@ static Suite *lane_suite(void)
     tcase_add_test(tcase, a_group_has_so_many_writes_at_most);
     tcase_add_test(tcase, a_group_has_so_many_messages_at_most);
     tcase_add_test(tcase, a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken);
+    tcase_add_test(tcase, what_has_come_since_joins_the_group_behind_its_last);
+    tcase_add_test(tcase, those_that_join_are_within_the_bounds_of_the_whole_group);
+    tcase_add_test(tcase, messages_of_those_that_join_are_counted_with_the_group);
     tcase_add_test(tcase, of_many_threads_one_leads_at_a_time_and_no_write_is_lost);
     suite_add_tcase(suite, tcase);
     return suite;
