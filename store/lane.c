@@ -1,17 +1,38 @@
 #include "store/lane.h"
 
+#include "weir/rules/time_text.h"
+
 #include <assert.h>
+#include <errno.h>
+#include <time.h>
 
 bool weir_lane_init(struct weir_lane *lane)
 {
     *lane = (struct weir_lane){.first = NULL};
-    return pthread_mutex_init(&lane->mutex, NULL) == 0;
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic) != 0) {
+        return false;
+    }
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    bool is_ready = pthread_cond_init(&lane->enough, &monotonic) == 0;
+    (void)pthread_condattr_destroy(&monotonic);
+    if (is_ready && pthread_mutex_init(&lane->mutex, NULL) != 0) {
+        (void)pthread_cond_destroy(&lane->enough);
+        is_ready = false;
+    }
+    return is_ready;
 }
 
 void weir_lane_fini(struct weir_lane *lane)
 {
     assert(lane->first == NULL && !lane->is_led);
     (void)pthread_mutex_destroy(&lane->mutex);
+    (void)pthread_cond_destroy(&lane->enough);
+}
+
+static bool is_enough(const struct weir_lane *lane)
+{
+    return lane->load.writes + lane->queued >= lane->wanted;
 }
 
 bool weir_lane_add(struct weir_lane *lane, struct weir_write *write)
@@ -26,6 +47,10 @@ bool weir_lane_add(struct weir_lane *lane, struct weir_write *write)
     lane->last = write;
     const bool is_leader = !lane->is_led;
     lane->is_led = true;
+    lane->queued++;
+    if (lane->is_waiting && is_enough(lane)) {
+        (void)pthread_cond_signal(&lane->enough);
+    }
     (void)pthread_mutex_unlock(&lane->mutex);
     return is_leader;
 }
@@ -97,12 +122,14 @@ static struct weir_write *take(struct weir_lane *lane)
         return NULL;
     }
     struct weir_write *last = first;
+    const size_t before = lane->load.writes - 1;
     while (last != end && make_room(&lane->load, last->next)) {
         last = last->next;
     }
 
     (void)pthread_mutex_lock(&lane->mutex);
     lane->first = last->next;
+    lane->queued -= lane->load.writes - before;
     if (lane->first == NULL) {
         lane->last = NULL;
     }
@@ -117,17 +144,46 @@ struct weir_write *weir_lane_take(struct weir_lane *lane)
     return take(lane);
 }
 
-struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last)
+/* What is queued now did not fit, or has come this moment: then there is nothing to wait for. */
+static void wait_for_enough(struct weir_lane *lane, int64_t until_us)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
+                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
+    (void)pthread_mutex_lock(&lane->mutex);
+    int failed = lane->queued > 0 ? EBUSY : 0;
+    lane->is_waiting = true;
+    while (failed == 0 && !is_enough(lane)) {
+        failed = pthread_cond_timedwait(&lane->enough, &lane->mutex, &until);
+    }
+    lane->is_waiting = false;
+    (void)pthread_mutex_unlock(&lane->mutex);
+}
+
+struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last, int64_t wait_us)
 {
     assert(last->next == NULL);
     last->next = take(lane);
+    if (last->next == NULL && wait_us > 0 && lane->load.writes < lane->wanted) {
+        wait_for_enough(lane, weir_monotonic_us() + wait_us);
+        lane->wanted = 0;
+        last->next = take(lane);
+    }
     return last->next;
+}
+
+/* Two thirds and not all: while some wait for their commit, others are to be on their way, so that
+ * neither the disk nor the processors stand still. */
+static size_t wanted_of(size_t on_their_way)
+{
+    const size_t wanted = on_their_way < WEIR_LANE_WAITS_FROM ? 0 : on_their_way * 2 / 3;
+    return wanted < WEIR_GROUP_WRITES_MAX ? wanted : WEIR_GROUP_WRITES_MAX;
 }
 
 bool weir_lane_go_on(struct weir_lane *lane)
 {
     (void)pthread_mutex_lock(&lane->mutex);
     assert(lane->is_led);
+    lane->wanted = wanted_of(lane->load.writes + lane->queued);
     lane->is_led = lane->first != NULL;
     const bool is_leader = lane->is_led;
     (void)pthread_mutex_unlock(&lane->mutex);

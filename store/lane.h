@@ -20,6 +20,10 @@ enum {
     WEIR_GROUP_BYTES_MAX = 8 * 1024 * 1024
 };
 
+/* Where fewer writes than this are on their way at once, a leader does not wait for more: each then
+ * comes later than a commit takes. */
+enum { WEIR_LANE_WAITS_FROM = 32 };
+
 /* How big a group is. */
 struct weir_load {
     size_t writes;
@@ -30,8 +34,12 @@ struct weir_load {
 struct weir_lane {
     pthread_mutex_t mutex;
     struct weir_write *first, *last;  // linked by `next`
+    size_t queued;
     bool is_led;
+    bool is_waiting;        // the leader, for the group to have `wanted` writes with those queued
+    pthread_cond_t enough;  // it has
     struct weir_load load;  // of the group taken last; the leader's own
+    size_t wanted;          // writes in a group; the leader's own
 };
 
 bool weir_lane_init(struct weir_lane *lane);
@@ -46,8 +54,12 @@ struct weir_write *weir_lane_take(struct weir_lane *lane);
 
 /* For the leader: adds what has been queued since to the group that it took last, behind the
  * group's last write, and gives back the first of that. NULL if there is none, or where the group
- * would go beyond the bounds above. */
-struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last);
+ * would go beyond the bounds above.
+ *
+ * Where there is none it waits for it, so long at most and once for a group, if the group is small
+ * beside what was on its way during the last one: the writers of that are about to send their next,
+ * and would each wait for a commit more. */
+struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last, int64_t wait_us);
 
 /* For the leader, when its group is done: true where more is queued and it still leads, false where
  * it has ceased to lead. */

@@ -371,9 +371,10 @@ static void fail_all(struct weir_write *group, const struct weir_error *err)
     }
 }
 
-struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last)
+struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last,
+                                   int64_t wait_us)
 {
-    return weir_lane_join(session->lane, last);
+    return weir_lane_join(session->lane, last, wait_us);
 }
 
 /* Waits no longer for the session than each write may. Gives back the group without the writes that

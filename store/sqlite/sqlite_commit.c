@@ -4,6 +4,8 @@
 #include "weir/rules/time_text.h"
 
 enum {
+    WAIT_PART = 3,                  // of the time of a commit: so long more writes are waited for,
+    WAIT_MAX_US = 200,              // and no longer than this
     BUSY_MAX_US = 5 * 1000 * 1000,  // another process's lock is waited for so long
     READERS_WAIT_US = 1000 * 1000   // the readers that keep the WAL from beginning anew
 };
@@ -98,14 +100,21 @@ static int apply(struct sqlite_session *session, struct weir_write *write)
     return SQLITE_MISUSE;
 }
 
+static int64_t wait_us(const struct sqlite_session *session)
+{
+    const int64_t part_us = session->commit_us / WAIT_PART;
+    return part_us < WAIT_MAX_US ? part_us : WAIT_MAX_US;
+}
+
 /* What is queued while the group is applied joins it: to wait for the next commit would cost a sync
  * more. */
 static struct weir_write *next_of(struct sqlite_session *session, struct weir_write *write)
 {
-    return write->next != NULL ? write->next : weir_group_join(&session->base, write);
+    return write->next != NULL ? write->next
+                               : weir_group_join(&session->base, write, wait_us(session));
 }
 
-static int apply_all(struct sqlite_session *session, struct weir_write *group)
+static int apply_group(struct sqlite_session *session, struct weir_write *group)
 {
     int rc = SQLITE_OK;
     struct weir_write *w = group;
@@ -115,10 +124,17 @@ static int apply_all(struct sqlite_session *session, struct weir_write *group)
         }
         w = rc == SQLITE_OK ? next_of(session, w) : NULL;
     }
-    if (rc == SQLITE_OK) {
-        rc = weir_sqlite_group_flush(session);
+    return rc != SQLITE_OK ? rc : weir_sqlite_group_flush(session);
+}
+
+static int commit_applied(struct sqlite_session *session)
+{
+    const int64_t from_us = weir_monotonic_us();
+    const int rc = weir_sqlite_do(session, STATEMENT_COMMIT);
+    if (session->memory == NULL) {
+        session->commit_us = weir_monotonic_us() - from_us;
     }
-    return rc != SQLITE_OK ? rc : weir_sqlite_do(session, STATEMENT_COMMIT);
+    return rc;
 }
 
 /* Ends a transaction that has failed. Where even that fails, or where the failure was one of the
@@ -180,7 +196,8 @@ static void commit_locked(struct sqlite_session *session, struct weir_write *gro
     if (rc == SQLITE_OK && !is_there) {
         (void)weir_sqlite_session_is_deleted(session, &err);
     } else if (rc == SQLITE_OK) {
-        rc = apply_all(session, group);
+        rc = apply_group(session, group);
+        rc = rc != SQLITE_OK ? rc : commit_applied(session);
     }
     if (rc != SQLITE_OK) {
         (void)weir_sqlite_session_fail(session, rc, "write", &err);

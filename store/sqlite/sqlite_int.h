@@ -228,6 +228,7 @@ struct sqlite_session {
     sqlite3 *db;
     struct sqlite_memory *memory;  // NULL on disk
     int64_t busy_until_us;         // how long a lock is waited for
+    int64_t commit_us;             // how long the last commit took; 0 in memory
     int wal_pages;                 // after the last commit
     int wal_asked;                 // its length when a checkpoint was last asked for
     char name[WEIR_SQLITE_NAME_BYTES];

@@ -3,6 +3,8 @@
 
 #include "tests/lib/check_main.h"
 
+#include <sched.h>
+
 static struct weir_lane lane;
 
 static void set_up(void)
@@ -131,14 +133,14 @@ START_TEST(what_has_come_since_joins_the_group_behind_its_last)
     struct weir_write writes[4] = {{.kind = WEIR_WRITE_CLEAR}};
     ck_assert(weir_lane_add(&lane, &writes[0]));
     ck_assert_ptr_eq(weir_lane_take(&lane), &writes[0]);
-    ck_assert_ptr_null(weir_lane_join(&lane, &writes[0]));
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[0], 0));
     for (size_t w = 1; w < 3; w++) {
         ck_assert(!weir_lane_add(&lane, &writes[w]));
     }
-    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[0]), &writes[1]);
-    ck_assert_ptr_null(weir_lane_join(&lane, &writes[2]));
+    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[0], 0), &writes[1]);
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[2], 0));
     ck_assert(!weir_lane_add(&lane, &writes[3]));
-    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[2]), &writes[3]);
+    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[2], 0), &writes[3]);
     for (size_t w = 0; w < 3; w++) {
         ck_assert_ptr_eq(writes[w].next, &writes[w + 1]);
     }
@@ -157,9 +159,9 @@ START_TEST(those_that_join_are_within_the_bounds_of_the_whole_group)
     for (size_t w = 1; w < WEIR_COUNTOF(writes); w++) {
         (void)weir_lane_add(&lane, &writes[w]);
     }
-    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[0]), &writes[1]);
+    ck_assert_ptr_eq(weir_lane_join(&lane, &writes[0], 0), &writes[1]);
     ck_assert_uint_eq(length(group), WEIR_GROUP_WRITES_MAX);
-    ck_assert_ptr_null(weir_lane_join(&lane, &writes[WEIR_GROUP_WRITES_MAX - 1]));
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[WEIR_GROUP_WRITES_MAX - 1], 0));
     ck_assert(weir_lane_go_on(&lane));
     ck_assert_ptr_eq(weir_lane_take(&lane), &writes[WEIR_GROUP_WRITES_MAX]);
     ck_assert(!weir_lane_go_on(&lane));
@@ -175,9 +177,98 @@ START_TEST(messages_of_those_that_join_are_counted_with_the_group)
     (void)weir_lane_add(&lane, &writes[0]);
     ck_assert_ptr_eq(weir_lane_take(&lane), &writes[0]);
     (void)weir_lane_add(&lane, &writes[1]);
-    ck_assert_ptr_null(weir_lane_join(&lane, &writes[0]));
+    ck_assert_ptr_null(weir_lane_join(&lane, &writes[0], 0));
     ck_assert(weir_lane_go_on(&lane));
     ck_assert_ptr_eq(weir_lane_take(&lane), &writes[1]);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+/* ---- waiting for more ---- */
+
+enum { MANY = 48, WANTED = 32, HOUR_US = INT32_MAX };
+
+static struct weir_write many[MANY];
+
+/* Writes of a lane that is idle, all of them in one group that is done. */
+static void commit_at_once(size_t n)
+{
+    for (size_t w = 0; w < n; w++) {
+        many[w].kind = WEIR_WRITE_CLEAR;
+        ck_assert(weir_lane_add(&lane, &many[w]) == (w == 0));
+    }
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), n);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+
+START_TEST(nobody_waits_where_few_writes_are_on_their_way)
+{
+    commit_at_once(WEIR_LANE_WAITS_FROM - 1);
+    (void)weir_lane_add(&lane, &many[0]);
+    ck_assert_ptr_eq(weir_lane_take(&lane), &many[0]);
+    ck_assert_ptr_null(weir_lane_join(&lane, &many[0], HOUR_US));
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+static bool is_waiting(void)
+{
+    (void)pthread_mutex_lock(&lane.mutex);
+    const bool is = lane.is_waiting;
+    (void)pthread_mutex_unlock(&lane.mutex);
+    return is;
+}
+
+static void *add_what_is_wanted(void *context)
+{
+    (void)context;
+    while (!is_waiting()) {
+        (void)sched_yield();
+    }
+    for (size_t w = 1; w < WANTED; w++) {
+        (void)weir_lane_add(&lane, &many[w]);
+    }
+    return NULL;
+}
+
+START_TEST(where_many_are_the_leader_waits_for_two_thirds)
+{
+    commit_at_once(MANY);
+    (void)weir_lane_add(&lane, &many[0]);
+    struct weir_write *group = weir_lane_take(&lane);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, add_what_is_wanted, NULL), 0);
+    ck_assert_ptr_eq(weir_lane_join(&lane, group, HOUR_US), &many[1]);
+    ck_assert_uint_eq(length(group), WANTED);
+    (void)pthread_join(thread, NULL);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(the_leader_waits_for_those_that_wait_with_the_last_group_too)
+{
+    for (size_t w = 0; w < MANY; w++) {
+        many[w].kind = WEIR_WRITE_CLEAR;
+        (void)weir_lane_add(&lane, &many[w]);
+        if (w == 0) {
+            ck_assert_ptr_eq(weir_lane_take(&lane), &many[0]);
+        }
+    }
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_uint_eq(lane.wanted, WANTED);
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), MANY - 1);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
+START_TEST(the_leader_waits_no_longer_than_it_is_told)
+{
+    commit_at_once(MANY);
+    (void)weir_lane_add(&lane, &many[0]);
+    ck_assert_ptr_eq(weir_lane_take(&lane), &many[0]);
+    ck_assert_ptr_null(weir_lane_join(&lane, &many[0], 0));
+    ck_assert_ptr_null(weir_lane_join(&lane, &many[0], 100));
+    ck_assert_ptr_null(weir_lane_join(&lane, &many[0], HOUR_US));  // once for a group
     ck_assert(!weir_lane_go_on(&lane));
 }
 END_TEST
@@ -194,7 +285,7 @@ static void lead(void)
         struct weir_write *last = weir_lane_take(&lane);
         while (last != NULL) {
             committed++;
-            last = last->next != NULL ? last->next : weir_lane_join(&lane, last);
+            last = last->next != NULL ? last->next : weir_lane_join(&lane, last, 20);
         }
     } while (weir_lane_go_on(&lane));
 }
@@ -240,6 +331,10 @@ static Suite *lane_suite(void)
     tcase_add_test(tcase, what_has_come_since_joins_the_group_behind_its_last);
     tcase_add_test(tcase, those_that_join_are_within_the_bounds_of_the_whole_group);
     tcase_add_test(tcase, messages_of_those_that_join_are_counted_with_the_group);
+    tcase_add_test(tcase, nobody_waits_where_few_writes_are_on_their_way);
+    tcase_add_test(tcase, where_many_are_the_leader_waits_for_two_thirds);
+    tcase_add_test(tcase, the_leader_waits_for_those_that_wait_with_the_last_group_too);
+    tcase_add_test(tcase, the_leader_waits_no_longer_than_it_is_told);
     tcase_add_test(tcase, of_many_threads_one_leads_at_a_time_and_no_write_is_lost);
     suite_add_tcase(suite, tcase);
     return suite;
