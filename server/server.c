@@ -18,7 +18,7 @@ enum {
     /* A SQLite session has three files open; half of what the process may open is theirs. */
     FILES_OF_SESSION = 3,
     SESSIONS_MIN = 4,
-    SESSIONS_MAX = 256,
+    SESSIONS_MAX = 2048,
     DRAIN_STEP_MS = 2,
     PATIENCE_MAX_MS = 24 * 60 * 60 * 1000,
     /* nng says that a reply is sent when it has taken it; the rest is in its hands for a moment. */
@@ -29,6 +29,16 @@ static void report(void *context, const char *text)
 {
     const struct weir_server *server = context;
     weir_log_say(&server->log, WEIR_LOG_WARN, "store: %s", text);
+}
+
+/* The soft limit is for programs that cannot work with many files. */
+static void raise_files_max(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
 }
 
 /* How many sessions the store may open. With SQLite they are files of this process. */
@@ -47,6 +57,7 @@ static size_t sessions_max(const struct weir_config *config)
 
 static weir_status open_store(struct weir_server *server, struct weir_error *err)
 {
+    raise_files_max();
     const struct weir_store_options options = {
         .url = server->config->store,
         .is_durability_normal = server->config->durability != 0,

@@ -41,7 +41,8 @@ static void shelve_locked(struct weir_session_pool *pool, struct weir_session *s
         pool->oldest = session;
     }
     pool->newest = session;
-    session->shelf->idle++;
+    session->beside = session->shelf->idle;
+    session->shelf->idle = session;
 }
 
 static void unshelve_locked(struct weir_session_pool *pool, struct weir_session *session)
@@ -58,23 +59,25 @@ static void unshelve_locked(struct weir_session_pool *pool, struct weir_session 
     }
     session->older = NULL;
     session->newer = NULL;
-    session->shelf->idle--;
+    /* A namespace has few of them: as many as threads were at work in it at the same time. */
+    struct weir_session **at = &session->shelf->idle;
+    while (*at != session) {
+        at = &(*at)->beside;
+    }
+    *at = session->beside;
+    session->beside = NULL;
 }
 
-/* The one used last, because its caches are warm. */
-static struct weir_session *find_idle_locked(const struct weir_session_pool *pool,
-                                             const struct weir_shelf *shelf,
+/* The one used last for the same, because its caches are warm; else the one used last. */
+static struct weir_session *find_idle_locked(const struct weir_shelf *shelf,
                                              enum weir_session_kind kind)
 {
-    if (shelf->idle == 0) {
-        return NULL;
-    }
-    for (struct weir_session *s = pool->newest; s != NULL; s = s->older) {
-        if (s->shelf == shelf && s->kind == kind) {
+    for (struct weir_session *s = shelf->idle; s != NULL; s = s->beside) {
+        if (s->kind == kind) {
             return s;
         }
     }
-    return NULL;
+    return shelf->idle;
 }
 
 static void wake_locked(struct weir_session_pool *pool)
@@ -128,7 +131,7 @@ static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf 
         return MUST_WAIT;
     }
     enum answer answer = LENT;
-    *session = find_idle_locked(pool, shelf, kind);
+    *session = find_idle_locked(shelf, kind);
     if (*session == NULL && pool->open < pool->max) {
         pool->open++;
         answer = MAY_OPEN;
@@ -141,6 +144,9 @@ static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf 
     }
     if (*session != NULL) {
         unshelve_locked(pool, *session);
+    }
+    if (answer == LENT) {
+        (*session)->kind = kind;
     }
     lend_locked(shelf, kind);
     return answer;
@@ -168,6 +174,7 @@ static weir_status open_session(struct weir_session_pool *pool, struct weir_shel
         (*session)->kind = kind;
         (*session)->older = NULL;
         (*session)->newer = NULL;
+        (*session)->beside = NULL;
         return WEIR_OK;
     }
     (void)pthread_mutex_lock(&pool->mutex);
@@ -303,7 +310,7 @@ void weir_shelf_reopen(struct weir_session_pool *pool, struct weir_shelf *shelf)
 bool weir_shelf_is_empty(struct weir_session_pool *pool, struct weir_shelf *shelf)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    const bool is_empty = shelf->borrowed == 0 && shelf->idle == 0;
+    const bool is_empty = shelf->borrowed == 0 && shelf->idle == NULL;
     (void)pthread_mutex_unlock(&pool->mutex);
     return is_empty;
 }

@@ -1,10 +1,11 @@
 /* Lends backend sessions: at most a fixed number are open at once, over all namespaces together.
  *
- * A session belongs to the shelf of its namespace. Read sessions are as many as needed; of write
- * sessions a namespace has one. Idle sessions are kept for the next borrower; when the bound is
- * reached, the one that has been idle longest, of whatever namespace and kind, is closed to make
- * room; when none is idle, the borrower waits. A thread borrows one session at a time, so a bound
- * of 1 works.
+ * A session belongs to the shelf of its namespace. For reading as many are lent as are wanted, for
+ * writing one of a namespace. Idle sessions are kept for the next borrower, who gets the one last
+ * used for the same, or, where there is none, one of the other use: a namespace with little to do
+ * has one session. When the bound is reached, the one that has been idle longest, of whatever
+ * namespace, is closed to make room; when none is idle, the borrower waits. A thread borrows one
+ * session at a time, so a bound of 1 works.
  *
  * Thread-safe. The pool's mutex guards the pool and all shelves, is never held while a backend is
  * called, and is a leaf of the lock order. */
@@ -32,9 +33,9 @@ struct weir_session_pool {
 struct weir_shelf {
     struct weir_slice id;  // the namespace's; lives as long as the shelf
     size_t borrowed;
-    size_t idle;
-    bool is_write_out;  // the write session is lent, or being opened
-    bool is_closed;     // nothing is lent any more
+    struct weir_session *idle;  // linked by `beside`, the one returned last first
+    bool is_write_out;          // the write session is lent, or being opened
+    bool is_closed;             // nothing is lent any more
 };
 
 weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,

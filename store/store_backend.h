@@ -16,7 +16,8 @@
 struct weir_backend;
 struct weir_session;
 
-/* A write session is the one its namespace's lane commits with; a read session never writes. */
+/* What a session is lent for; it may be lent for the other next time. Of a namespace only one at a
+ * time is lent for writing, to its lane. */
 enum weir_session_kind { WEIR_SESSION_READ, WEIR_SESSION_WRITE };
 
 struct weir_store_ops {
@@ -100,6 +101,7 @@ struct weir_session {
     struct weir_shelf *shelf;
     enum weir_session_kind kind;
     struct weir_session *older, *newer;  // among the idle ones
+    struct weir_session *beside;         // among those of its shelf
 };
 
 /* For a `commit` that does one write of its group after the other: takes into the group what has

@@ -211,10 +211,20 @@ static void commit_locked(struct sqlite_session *session, struct weir_write *gro
 void weir_sqlite_commit(struct weir_session *base, struct weir_write *group)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
+    session->group = session->group != NULL ? session->group : weir_sqlite_group_new();
+    if (session->group == NULL) {
+        struct weir_error err;
+        weir_error_init(&err);
+        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        fail_group(group, &err);
+        return;
+    }
+    session->is_committing = true;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_WRITE);
     commit_locked(session, group);
     weir_sqlite_memory_end(session->memory);
     if (session->memory == NULL && !session->base.is_broken) {
         checkpoint(session);
     }
+    session->is_committing = false;
 }

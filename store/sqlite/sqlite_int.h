@@ -2,8 +2,8 @@
  *
  * On disk a store is a directory: registry.db with the list of namespaces, and one file for each
  * namespace, named by a digest of its id. In memory each of them is a database of SQLite's memdb
- * VFS. A namespace has one write session and any number of read sessions (connections); the files
- * are in WAL mode, so neither blocks the other. */
+ * VFS. A session is a connection, of which one of a namespace writes at a time and any number
+ * read; the files are in WAL mode, so neither blocks the other. */
 #ifndef WEIR_STORE_SQLITE_INT_H
 #define WEIR_STORE_SQLITE_INT_H
 
@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 /* ---- the backend ---- */
 
@@ -32,8 +33,9 @@ struct sqlite_backend {
     struct weir_backend base;
     char *dir;  // NULL in memory
     bool is_durability_normal;
-    size_t cache_kib;  // page cache of a connection, at most
-    unsigned number;   // of this backend in this process: makes memdb's names its own
+    size_t cache_kib;               // page cache of a connection, at most
+    atomic_size_t cache_taken_kib;  // by the sessions
+    unsigned number;                // of this backend in this process: makes memdb's names its own
     void (*report)(void *context, const char *text);
     void *report_context;
 
@@ -50,6 +52,11 @@ struct sqlite_backend {
 /* Tells the operator; `text` may name paths. */
 void weir_sqlite_report(const struct sqlite_backend *backend, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The size of a new session's page cache: less where many have theirs, so that the memory of all
+ * is bounded. */
+size_t weir_sqlite_cache_take(struct sqlite_backend *backend);
+void weir_sqlite_cache_give_back(struct sqlite_backend *backend, size_t kib);
 
 /* The name of a namespace's database: injective, and safe whatever the id holds. */
 void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES]);
@@ -226,6 +233,7 @@ struct sqlite_session {
     struct weir_session base;
     struct sqlite_backend *backend;
     sqlite3 *db;
+    size_t cache_kib;
     struct sqlite_memory *memory;  // NULL on disk
     int64_t busy_until_us;         // how long a lock is waited for
     int64_t commit_us;             // how long the last commit took; 0 in memory
@@ -235,7 +243,8 @@ struct sqlite_session {
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct sqlite_select selects[WEIR_SQLITE_SELECTS];
     size_t next_select;          // the one to be replaced next
-    struct sqlite_group *group;  // NULL in read sessions
+    struct sqlite_group *group;  // NULL until the first commit
+    bool is_committing;
 };
 
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,

@@ -5,6 +5,7 @@
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -132,7 +133,7 @@ static int on_busy(void *context, int tries)
 {
     struct sqlite_session *session = context;
     const int64_t now_us = weir_monotonic_us();
-    if (tries == 0 && session->group == NULL) {  // a commit has set it for itself
+    if (tries == 0 && !session->is_committing) {  // a commit has set it for itself
         const int64_t until_us = now_us + BUSY_WAIT_US;
         const int64_t deadline_us = session->base.deadline_us;
         session->busy_until_us = deadline_us < until_us ? deadline_us : until_us;
@@ -170,6 +171,7 @@ static void session_close(struct weir_session *base)
     const int rc = sqlite3_close(session->db);
     assert(rc == SQLITE_OK);
     (void)rc;
+    weir_sqlite_cache_give_back(session->backend, session->cache_kib);
     free(session);
 }
 
@@ -224,10 +226,22 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     return WEIR_OK;
 }
 
+/* Where it fails the cache has the size that every connection begins with. */
+static void size_cache(struct sqlite_session *session)
+{
+    session->cache_kib = weir_sqlite_cache_take(session->backend);
+    if (session->cache_kib < session->backend->cache_kib) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "PRAGMA cache_size = -%zu", session->cache_kib);
+        (void)sqlite3_exec(session->db, text, NULL, NULL, NULL);
+    }
+}
+
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
                                      enum weir_session_kind kind, struct weir_session **session,
                                      struct weir_error *err)
 {
+    (void)kind;
     struct sqlite_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
@@ -236,25 +250,15 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
     opened->base.deadline_us = INT64_MAX;
     opened->backend = (struct sqlite_backend *)base;
     weir_sqlite_database_name(id, opened->name);
-    weir_status status = WEIR_OK;
-    if (kind == WEIR_SESSION_WRITE) {
-        opened->group = weir_sqlite_group_new();
-        status = opened->group != NULL ? WEIR_OK
-                                       : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    if (status == WEIR_OK) {
-        status = connect_session(opened, id, err);
-    }
+    const weir_status status = connect_session(opened, id, err);
     if (status != WEIR_OK) {
-        weir_sqlite_group_free(opened->group);
         free(opened);
         return status;
     }
+    size_cache(opened);
     (void)sqlite3_busy_handler(opened->db, on_busy, opened);
     sqlite3_progress_handler(opened->db, PROGRESS_STEPS, on_progress, opened);
-    if (kind == WEIR_SESSION_WRITE) {
-        (void)sqlite3_wal_hook(opened->db, on_wal, opened);
-    }
+    (void)sqlite3_wal_hook(opened->db, on_wal, opened);
     *session = &opened->base;
     return WEIR_OK;
 }

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 
 enum {
-    CACHE_KIB_TOTAL =
-        256 * 1024,  // page caches of all connections together, while each has at least
-    CACHE_KIB_MIN = 2 * 1024,
-    CACHE_KIB_MAX = 64 * 1024,
-    PAGES_AT_ONCE = 256  // of a connection's page cache, allocated in one piece
+    /* Page caches of all sessions together, while each has at least CACHE_KIB_MIN. */
+    CACHE_KIB_TOTAL = 256 * 1024,
+    CACHE_KIB_MIN = 128,
+    CACHE_KIB_MAX = 2 * 1024,
+    CACHE_SHARES = 64,  // a session gets this part of what is left, so that later ones get some
+    PAGES_AT_ONCE = 32  // of a connection's page cache, allocated in one piece
 };
 
 void weir_sqlite_report(const struct sqlite_backend *backend, const char *format, ...)
@@ -25,6 +26,24 @@ void weir_sqlite_report(const struct sqlite_backend *backend, const char *format
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     backend->report(backend->report_context, text);
+}
+
+size_t weir_sqlite_cache_take(struct sqlite_backend *backend)
+{
+    size_t taken = atomic_load_explicit(&backend->cache_taken_kib, memory_order_relaxed);
+    size_t kib = 0;
+    do {
+        const size_t left = taken < CACHE_KIB_TOTAL ? CACHE_KIB_TOTAL - taken : 0;
+        kib = left / CACHE_SHARES;
+        kib = kib < CACHE_KIB_MIN ? CACHE_KIB_MIN : kib > CACHE_KIB_MAX ? CACHE_KIB_MAX : kib;
+    } while (!atomic_compare_exchange_weak_explicit(&backend->cache_taken_kib, &taken, taken + kib,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return kib;
+}
+
+void weir_sqlite_cache_give_back(struct sqlite_backend *backend, size_t kib)
+{
+    atomic_fetch_sub_explicit(&backend->cache_taken_kib, kib, memory_order_relaxed);
 }
 
 /* SHA-256 is already there for the tokens; 64 hexadecimal digits are a file name everywhere. */
@@ -82,10 +101,7 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     if (backend == NULL) {
         return NULL;
     }
-    const size_t share_kib = CACHE_KIB_TOTAL / options->max_sessions;
-    backend->cache_kib = share_kib < CACHE_KIB_MIN   ? CACHE_KIB_MIN
-                         : share_kib > CACHE_KIB_MAX ? CACHE_KIB_MAX
-                                                     : share_kib;
+    backend->cache_kib = CACHE_KIB_MAX;
     backend->is_durability_normal = options->is_durability_normal;
     backend->number = atomic_fetch_add(&backends_made, 1);
     backend->report = options->report;

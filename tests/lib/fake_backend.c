@@ -68,14 +68,11 @@ void fake_gate_wait(size_t calls)
 
 /* ---- sessions ---- */
 
-static size_t writers;
-
 static void session_close(struct weir_session *session)
 {
     lock();
     fake.open--;
     fake.closed++;
-    writers -= ((struct fake_session *)session)->kind == WEIR_SESSION_WRITE;
     unlock();
     free(session);
 }
@@ -318,8 +315,6 @@ static weir_status backend_session_open(struct weir_backend *backend, struct wei
     fake.opened++;
     fake.open++;
     fake.open_most = fake.open > fake.open_most ? fake.open : fake.open_most;
-    writers += kind == WEIR_SESSION_WRITE;
-    fake.writers_most = writers > fake.writers_most ? writers : fake.writers_most;
     unlock();
     *session = &opened->base;
     return WEIR_OK;

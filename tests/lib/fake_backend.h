@@ -23,7 +23,6 @@ struct fake_backend {
     size_t open_most;  // at the same time
     size_t opened;     // ever
     size_t closed;
-    size_t writers_most;  // write sessions of one namespace open at the same time
     size_t deleted;
     bool is_deleted_while_open;  // namespace_delete came while a session was open
 

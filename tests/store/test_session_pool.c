@@ -164,6 +164,21 @@ START_TEST(with_one_session_reads_and_writes_take_turns)
 }
 END_TEST
 
+START_TEST(where_nothing_happens_at_once_one_session_reads_and_writes)
+{
+    open_with(8);
+    for (int i = 0; i < 3; i++) {
+        size_t done = 0;
+        struct weir_write write = clear_of(&done, &err, INT64_MAX);
+        ck_assert(weir_write_submit(ns, &write));
+        ck_assert(!weir_lane_run(ns));
+        ck_assert_uint_eq(done, 1);
+        ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    }
+    ck_assert_uint_eq(fake.opened, 1);
+}
+END_TEST
+
 START_TEST(a_group_that_fails_fails_each_of_its_writes)
 {
     open_with(8);
@@ -406,6 +421,7 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, a_namespace_whose_session_made_room_can_be_deleted);
     tcase_add_test(tcase, an_unknown_namespace_is_not_opened_and_leaves_nothing);
     tcase_add_test(tcase, with_one_session_reads_and_writes_take_turns);
+    tcase_add_test(tcase, where_nothing_happens_at_once_one_session_reads_and_writes);
     tcase_add_test(tcase, a_group_that_fails_fails_each_of_its_writes);
     tcase_add_test(tcase, done_may_release_the_last_handle);
     tcase_add_test(tcase, a_call_waits_for_a_session_no_longer_than_its_deadline);

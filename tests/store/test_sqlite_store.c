@@ -366,7 +366,7 @@ END_TEST
 START_TEST(what_another_store_deletes_is_gone_here)
 {
     must_put(fx.ns, "a-1", 1);
-    must_put(second_ns, "a-1", 1);  // it has a session of each kind open
+    must_put(second_ns, "a-1", 1);  // it has a session open
     ck_assert_int_eq(must_head(second_ns), 2);
     int64_t deleted = 0;
     ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
