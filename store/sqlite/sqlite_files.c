@@ -1,5 +1,6 @@
 /* Database files: recognised before they are touched, made whole under another name, removed. */
 #include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_wal_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,13 +93,20 @@ static int set_up(const struct sqlite_backend *backend, sqlite3 *db)
     return sqlite3_exec(db, text, NULL, NULL, NULL);
 }
 
+static const char *vfs_of(const struct sqlite_backend *backend)
+{
+    if (backend->dir == NULL) {
+        return "memdb";
+    }
+    return backend->is_durability_normal ? NULL : weir_sqlite_wal_vfs();
+}
+
 /* A connection that fails to open must be closed all the same. */
 static int open_database(const struct sqlite_backend *backend, const char *path, int flags,
                          sqlite3 **db)
 {
     sqlite3 *opened = NULL;
-    int rc =
-        sqlite3_open_v2(path, &opened, open_flags(flags), backend->dir == NULL ? "memdb" : NULL);
+    int rc = sqlite3_open_v2(path, &opened, open_flags(flags), vfs_of(backend));
     if (rc == SQLITE_OK) {
         rc = set_up(backend, opened);
     }

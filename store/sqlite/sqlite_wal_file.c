@@ -1,0 +1,210 @@
+#include "store/sqlite/sqlite_wal_file.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { GATHERED_BYTES = 64 * 1024 };
+
+/* The file of the VFS behind it follows in the same allocation. */
+struct wal_file {
+    sqlite3_file base;
+    uint8_t *gathered;  // GATHERED_BYTES, or NULL while there is nothing
+    int gathered_n;
+    sqlite3_int64 at;  // where in the file it belongs
+    int failure;       // of writing what was gathered there, until SQLite has been told
+};
+
+static sqlite3_vfs *behind;
+static sqlite3_vfs vfs;
+
+static sqlite3_file *real_of(sqlite3_file *file)
+{
+    return (sqlite3_file *)((struct wal_file *)file + 1);
+}
+
+static void forget(struct wal_file *wal)
+{
+    sqlite3_free(wal->gathered);
+    wal->gathered = NULL;
+    wal->gathered_n = 0;
+}
+
+/* What cannot be written is lost. SQLite is told at once, or, if it should not listen, at the sync
+ * that is to make it durable. */
+static int write_gathered(struct wal_file *wal)
+{
+    if (wal->gathered_n == 0) {
+        return wal->failure;
+    }
+    sqlite3_file *real = real_of(&wal->base);
+    wal->failure = real->pMethods->xWrite(real, wal->gathered, wal->gathered_n, wal->at);
+    if (wal->failure == SQLITE_OK) {
+        wal->at += wal->gathered_n;
+    }
+    wal->gathered_n = 0;
+    return wal->failure;
+}
+
+/* Whether there is room for n bytes that belong at `at`. */
+static bool can_gather(struct wal_file *wal, int n, sqlite3_int64 at)
+{
+    if (wal->gathered == NULL) {
+        wal->gathered = sqlite3_malloc(GATHERED_BYTES);
+        wal->at = at;
+    }
+    return wal->gathered != NULL && at == wal->at + wal->gathered_n &&
+           n <= GATHERED_BYTES - wal->gathered_n;
+}
+
+static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
+{
+    struct wal_file *wal = (struct wal_file *)file;
+    /* After a failure SQLite takes the transaction back and begins where it had begun, or before.
+     */
+    if (at <= wal->at) {
+        wal->failure = SQLITE_OK;
+    }
+    if (!can_gather(wal, n, at)) {
+        const int rc = write_gathered(wal);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+        wal->at = at;
+        if (!can_gather(wal, n, at)) {
+            return real_of(file)->pMethods->xWrite(real_of(file), from, n, at);
+        }
+    }
+    memcpy(wal->gathered + wal->gathered_n, from, (size_t)n);
+    wal->gathered_n += n;
+    return SQLITE_OK;
+}
+
+static int wal_sync(sqlite3_file *file, int flags)
+{
+    struct wal_file *wal = (struct wal_file *)file;
+    int rc = write_gathered(wal);
+    wal->failure = SQLITE_OK;
+    forget(wal);
+    if (rc == SQLITE_OK) {
+        rc = real_of(file)->pMethods->xSync(real_of(file), flags);
+    }
+    return rc;
+}
+
+static int wal_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
+{
+    const int rc = write_gathered((struct wal_file *)file);
+    return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xRead(real_of(file), to, n, at);
+}
+
+static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    const int rc = write_gathered((struct wal_file *)file);
+    return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+
+static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
+{
+    const int rc = write_gathered((struct wal_file *)file);
+    return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xFileSize(real_of(file), size);
+}
+
+/* What has not been synced belongs to a transaction that was not committed. */
+static int wal_close(sqlite3_file *file)
+{
+    forget((struct wal_file *)file);
+    return real_of(file)->pMethods->xClose(real_of(file));
+}
+
+static int wal_lock(sqlite3_file *file, int level)
+{
+    return real_of(file)->pMethods->xLock(real_of(file), level);
+}
+
+static int wal_unlock(sqlite3_file *file, int level)
+{
+    return real_of(file)->pMethods->xUnlock(real_of(file), level);
+}
+
+static int wal_check_reserved_lock(sqlite3_file *file, int *is_reserved)
+{
+    return real_of(file)->pMethods->xCheckReservedLock(real_of(file), is_reserved);
+}
+
+static int wal_control(sqlite3_file *file, int op, void *argument)
+{
+    return real_of(file)->pMethods->xFileControl(real_of(file), op, argument);
+}
+
+static int wal_sector_size(sqlite3_file *file)
+{
+    return real_of(file)->pMethods->xSectorSize(real_of(file));
+}
+
+static int wal_device_characteristics(sqlite3_file *file)
+{
+    return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+}
+
+/* Version 1: neither shared memory nor mapped pages, which SQLite asks of the database's file. */
+static const sqlite3_io_methods wal_methods = {
+    .iVersion = 1,
+    .xClose = wal_close,
+    .xRead = wal_read,
+    .xWrite = wal_write,
+    .xTruncate = wal_truncate,
+    .xSync = wal_sync,
+    .xFileSize = wal_size,
+    .xLock = wal_lock,
+    .xUnlock = wal_unlock,
+    .xCheckReservedLock = wal_check_reserved_lock,
+    .xFileControl = wal_control,
+    .xSectorSize = wal_sector_size,
+    .xDeviceCharacteristics = wal_device_characteristics,
+};
+
+static int open_wal(const char *name, sqlite3_file *file, int flags, int *out_flags)
+{
+    struct wal_file *wal = (struct wal_file *)file;
+    *wal = (struct wal_file){.failure = SQLITE_OK};
+    real_of(file)->pMethods = NULL;
+    const int rc = behind->xOpen(behind, name, real_of(file), flags, out_flags);
+    if (real_of(file)->pMethods != NULL) {
+        wal->base.pMethods = &wal_methods;
+    }
+    return rc;
+}
+
+static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags,
+                     int *out_flags)
+{
+    (void)self;
+    return (flags & SQLITE_OPEN_WAL) != 0 ? open_wal(name, file, flags, out_flags)
+                                          : behind->xOpen(behind, name, file, flags, out_flags);
+}
+
+static bool is_registered;
+
+/* All but files of the WAL is the business of the VFS behind, with its own data. */
+static void set_up(void)
+{
+    behind = sqlite3_vfs_find(NULL);
+    if (behind == NULL) {
+        return;
+    }
+    vfs = *behind;
+    vfs.zName = "weir";
+    vfs.szOsFile = behind->szOsFile + (int)sizeof(struct wal_file);
+    vfs.xOpen = open_file;
+    is_registered = sqlite3_vfs_register(&vfs, 0) == SQLITE_OK;
+}
+
+const char *weir_sqlite_wal_vfs(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_up);
+    return is_registered ? vfs.zName : NULL;
+}

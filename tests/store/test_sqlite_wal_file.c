@@ -1,0 +1,183 @@
+/* The file of the WAL: many small writes reach the VFS behind it as few large ones, and none of
+ * them is lost without SQLite being told. */
+#include "store/sqlite/sqlite_wal_file.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/faulty_vfs.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FRAME = 24, PAGE = 4096, PAGES = 100 };
+
+static char directory[64];
+static sqlite3_filename names;
+static sqlite3_file *file;
+static char page[PAGE];
+
+static int put(int n, sqlite3_int64 at)
+{
+    return file->pMethods->xWrite(file, page, n, at);
+}
+
+static int sync_file(void)
+{
+    return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+}
+
+/* What is in the file itself, whoever gathers what. */
+static char byte_at(sqlite3_int64 at)
+{
+    char byte = '?';
+    FILE *stream = fopen(sqlite3_filename_wal(names), "rb");
+    ck_assert_ptr_nonnull(stream);
+    if (fseek(stream, (long)at, SEEK_SET) != 0 || fread(&byte, 1, 1, stream) != 1) {
+        byte = '?';
+    }
+    (void)fclose(stream);
+    return byte;
+}
+
+static void open_file(void)
+{
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-wal-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    char paths[3][sizeof directory + 16];
+    (void)snprintf(paths[0], sizeof paths[0], "%s/a.db", directory);
+    (void)snprintf(paths[1], sizeof paths[1], "%s/a.db-journal", directory);
+    (void)snprintf(paths[2], sizeof paths[2], "%s/a.db-wal", directory);
+    FILE *database = fopen(paths[0], "wb");
+    ck_assert_ptr_nonnull(database);
+    (void)fclose(database);
+    names = sqlite3_create_filename(paths[0], paths[1], paths[2], 0, NULL);
+    sqlite3_vfs *vfs = sqlite3_vfs_find(weir_sqlite_wal_vfs());
+    ck_assert_str_eq(vfs->zName, "weir");
+    file = calloc(1, (size_t)vfs->szOsFile);
+    int flags = SQLITE_OPEN_WAL | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    ck_assert_int_eq(vfs->xOpen(vfs, sqlite3_filename_wal(names), file, flags, &flags), SQLITE_OK);
+    memset(page, 'x', sizeof page);
+}
+
+static void close_file(void)
+{
+    (void)faulty_vfs_stop(NULL);
+    ck_assert_int_eq(file->pMethods->xClose(file), SQLITE_OK);
+    free(file);
+    (void)unlink(sqlite3_filename_wal(names));
+    (void)unlink(sqlite3_filename_database(names));
+    (void)rmdir(directory);
+    sqlite3_free_filename(names);
+}
+
+START_TEST(frames_are_written_together)
+{
+    faulty_vfs_start(0, false);
+    sqlite3_int64 at = 32;
+    for (int i = 0; i < PAGES; i++) {
+        ck_assert_int_eq(put(FRAME, at), SQLITE_OK);
+        ck_assert_int_eq(put(PAGE, at + FRAME), SQLITE_OK);
+        at += FRAME + PAGE;
+    }
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    /* 64 KiB have room for 15 frames; one more for the sync. */
+    ck_assert_uint_eq(faulty_vfs_stop(NULL), (PAGES + 14) / 15 + 1);
+    ck_assert_int_eq(byte_at(32), 'x');
+    ck_assert_int_eq(byte_at(at - 1), 'x');
+    ck_assert_int_eq(byte_at(at), '?');
+}
+END_TEST
+
+START_TEST(what_does_not_follow_begins_anew)
+{
+    ck_assert_int_eq(put(10, 100), SQLITE_OK);
+    ck_assert_int_eq(put(10, 200), SQLITE_OK);
+    ck_assert_int_eq(put(10, 150), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(byte_at(100), 'x');
+    ck_assert_int_eq(byte_at(110), '\0');
+    ck_assert_int_eq(byte_at(159), 'x');
+    ck_assert_int_eq(byte_at(209), 'x');
+}
+END_TEST
+
+START_TEST(what_is_gathered_can_be_read_and_sized)
+{
+    char byte = '?';
+    sqlite3_int64 size = 0;
+    ck_assert_int_eq(put(10, 0), SQLITE_OK);
+    ck_assert_int_eq(file->pMethods->xRead(file, &byte, 1, 9), SQLITE_OK);
+    ck_assert_int_eq(byte, 'x');
+    ck_assert_int_eq(put(10, 10), SQLITE_OK);
+    ck_assert_int_eq(file->pMethods->xFileSize(file, &size), SQLITE_OK);
+    ck_assert_int_eq(size, 20);
+    ck_assert_int_eq(put(10, 20), SQLITE_OK);
+    ck_assert_int_eq(file->pMethods->xTruncate(file, 25), SQLITE_OK);
+    ck_assert_int_eq(file->pMethods->xFileSize(file, &size), SQLITE_OK);
+    ck_assert_int_eq(size, 25);
+}
+END_TEST
+
+START_TEST(a_sync_tells_of_a_write_that_failed)
+{
+    ck_assert_int_eq(put(10, 0), SQLITE_OK);
+    faulty_vfs_start(1, false);
+    ck_assert_int_eq(sync_file(), SQLITE_IOERR_WRITE);
+    /* Once. The transaction that is written anew may succeed. */
+    ck_assert_int_eq(put(20, 0), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(byte_at(19), 'x');
+}
+END_TEST
+
+/* Whatever SQLite makes of the answer to a read, it does not take the data for durable. */
+START_TEST(a_failure_is_not_forgotten)
+{
+    char byte = '?';
+    sqlite3_int64 size = 0;
+    ck_assert_int_eq(put(10, 100), SQLITE_OK);
+    faulty_vfs_start(1, false);
+    ck_assert_int_eq(file->pMethods->xRead(file, &byte, 1, 0), SQLITE_IOERR_WRITE);
+    ck_assert_int_eq(file->pMethods->xFileSize(file, &size), SQLITE_IOERR_WRITE);
+    ck_assert_int_eq(put(10, 110), SQLITE_IOERR_WRITE);
+    ck_assert_int_eq(sync_file(), SQLITE_IOERR_WRITE);
+}
+END_TEST
+
+START_TEST(what_is_begun_anew_forgets_a_failure)
+{
+    char byte = '?';
+    ck_assert_int_eq(put(10, 100), SQLITE_OK);
+    faulty_vfs_start(1, false);
+    ck_assert_int_eq(file->pMethods->xRead(file, &byte, 1, 0), SQLITE_IOERR_WRITE);
+    ck_assert_int_eq(put(20, 100), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(byte_at(119), 'x');
+}
+END_TEST
+
+static Suite *sqlite_wal_file_suite(void)
+{
+    Suite *suite = suite_create("sqlite_wal_file");
+    TCase *tcase = tcase_create("writes");
+    tcase_add_checked_fixture(tcase, open_file, close_file);
+    tcase_add_test(tcase, frames_are_written_together);
+    tcase_add_test(tcase, what_does_not_follow_begins_anew);
+    tcase_add_test(tcase, what_is_gathered_can_be_read_and_sized);
+    tcase_add_test(tcase, a_sync_tells_of_a_write_that_failed);
+    tcase_add_test(tcase, a_failure_is_not_forgotten);
+    tcase_add_test(tcase, what_is_begun_anew_forgets_a_failure);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    if (sqlite3_initialize() != SQLITE_OK) {
+        return EXIT_FAILURE;
+    }
+    faulty_vfs_install();
+    return check_main(sqlite_wal_file_suite());
+}
