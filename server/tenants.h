@@ -12,6 +12,7 @@
 #define WEIR_SERVER_TENANTS_H
 
 #include "server/list.h"
+#include "server/own_writes.h"
 #include "server/queue.h"
 #include "store/store.h"
 
@@ -38,10 +39,11 @@ struct weir_tenant {
     /* The wake list's; see wake.h. */
     struct weir_link waiters;
     atomic_size_t waiters_n;
-    struct weir_link at_wake;      // among the tenants with waiters
-    _Atomic int64_t own_messages;  // what this process's writes have changed the count by
-    int64_t others_messages;       // the rest of the count when it was looked at last
-    bool has_others;               // it has been looked at
+    struct weir_link at_wake;  // among the tenants with waiters
+    struct weir_own_writes own;
+    int64_t others_messages;  // the rest of the count when it was looked at last
+    bool has_others;          // it has been looked at
+    int64_t certain_us;       // until then what others have written was known, or read; monotonic
 
     /* Of the one thread that leads the namespace's lane; see dispatch.c. */
     struct weir_job lane_job;

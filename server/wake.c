@@ -339,31 +339,10 @@ static void tell_all_locked(struct weir_wake *wake, struct weir_tenant *tenant,
     }
 }
 
-/* By how many messages a write has changed the namespace. */
-static int64_t change_of(const struct weir_write *write)
-{
-    int64_t n = 0;
-    switch (write->kind) {
-    case WEIR_WRITE_APPEND:
-        for (size_t i = 0; i < write->of.append.n && !write->of.append.is_duplicate; i++) {
-            n += (int64_t)write->of.append.streams[i].n;
-        }
-        break;
-    case WEIR_WRITE_IMPORT:
-        n = write->of.import.imported;
-        break;
-    case WEIR_WRITE_CLEAR:
-        n = -write->of.clear.messages_deleted;
-        break;
-    }
-    return n;
-}
-
 int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
                             const struct weir_write *write)
 {
-    const int64_t change = change_of(write);
-    atomic_fetch_add(&tenant->own_messages, change);
+    const int64_t change = weir_write_change(write);
     /* A waiter armed from here on reads what has been committed. */
     if (change == 0 || atomic_load(&tenant->waiters_n) == 0) {
         return change;

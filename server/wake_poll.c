@@ -11,41 +11,89 @@ enum {
     /* A round may take one part in so many of the time. */
     ROUND_SHARE = 8,
     TOTALS_US = 500 * 1000,
+    /* A namespace in which this process is committing is looked at again a moment later. */
+    LOOKS = 20,
+    LOOK_PAUSE_NS = 100 * 1000,
+    /* And for so long at most it is left open whether others have written. */
+    UNDECIDED_US = 500 * 1000,
     /* A token or namespace that another process has changed is noticed within it. */
     REGISTRY_AGE_US = 600 * 1000,
     /* What the registry says of one namespace. */
     RECORD_BYTES = 32 * 1024 * 1024
 };
 
-/* Others have changed the namespace if the number of its messages has moved by something else than
- * this process's own writes. These are counted after they are visible, so what is asked for between
- * two looks at that count lies between two bounds; only what is beyond both is others' doing. */
-static bool is_changed(struct weir_tenant *tenant, int64_t messages, int64_t own_before,
-                       int64_t own_after)
+enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED };
+
+static enum look compare(struct weir_tenant *tenant, int64_t others_messages)
 {
-    const bool is_known = tenant->has_others;
-    const bool is_other = messages - own_after > tenant->others_messages ||
-                          messages - own_before < tenant->others_messages;
-    if (!is_known || is_other) {
-        tenant->others_messages = messages - own_after;
-        tenant->has_others = true;
-    }
-    return !is_known || is_other;
+    const bool is_same = tenant->has_others && others_messages == tenant->others_messages;
+    tenant->others_messages = others_messages;
+    tenant->has_others = true;
+    tenant->certain_us = weir_monotonic_us();
+    return is_same ? LOOK_SAME : LOOK_CHANGED;
 }
 
-/* A store that cannot be asked is the waiters' business too: they look again and are told. */
-static bool must_look_again(struct weir_tenant *tenant)
+/* Others have changed the namespace if the number of its messages has moved by something else than
+ * this process's own writes. While one of these is under way that cannot be told. A store that
+ * cannot be asked is the waiters' business too: they look again and are told. */
+static enum look look_at(struct weir_tenant *tenant)
 {
+    struct weir_own_writes_seen own;
+    if (!weir_own_writes_see(&tenant->own, &own)) {
+        return LOOK_UNDECIDED;
+    }
     struct weir_namespace_totals totals;
     struct weir_error err;
     weir_error_init(&err);
-    const int64_t own_before = atomic_load(&tenant->own_messages);
     const weir_status st = weir_namespace_totals(weir_tenant_ns(tenant),
                                                  weir_monotonic_us() + TOTALS_US, &totals, &err);
     if (st != WEIR_OK) {
-        return st != WEIR_DEADLINE_EXCEEDED;
+        return st == WEIR_DEADLINE_EXCEEDED ? LOOK_SAME : LOOK_CHANGED;
     }
-    return is_changed(tenant, totals.message_count, own_before, atomic_load(&tenant->own_messages));
+    return weir_own_writes_is_same(&tenant->own, &own)
+               ? compare(tenant, totals.message_count - own.messages)
+               : LOOK_UNDECIDED;
+}
+
+/* The undecided are moved to the front; returns how many they are. */
+static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, size_t n)
+{
+    size_t undecided = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct weir_tenant *tenant = tenants[i];
+        const enum look look = look_at(tenant);
+        if (look == LOOK_CHANGED) {
+            weir_wake_tenant(wake, tenant);
+        } else if (look == LOOK_UNDECIDED) {
+            tenants[i] = tenants[undecided];
+            tenants[undecided++] = tenant;
+        }
+    }
+    return undecided;
+}
+
+/* Whoever writes all the time leaves moments between two commits. */
+static size_t look_often(struct weir_wake *wake, struct weir_tenant **tenants, size_t n)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
+    size_t undecided = look_at_all(wake, tenants, n);
+    for (size_t looks = 1; undecided > 0 && looks < LOOKS; looks++) {
+        (void)nanosleep(&pause, NULL);
+        undecided = look_at_all(wake, tenants, undecided);
+    }
+    return undecided;
+}
+
+/* Where no such moment is found for too long the waiters look by themselves. */
+static void tell_undecided(struct weir_wake *wake, struct weir_tenant **tenants, size_t n)
+{
+    const int64_t now_us = weir_monotonic_us();
+    for (size_t i = 0; i < n; i++) {
+        if (now_us - tenants[i]->certain_us > UNDECIDED_US) {
+            tenants[i]->certain_us = now_us;
+            weir_wake_tenant(wake, tenants[i]);
+        }
+    }
 }
 
 /* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
@@ -84,12 +132,12 @@ static void look_round(struct weir_wake *wake)
     weir_arena_init(&arena, RECORD_BYTES, 0);
     for (size_t i = 0; i < n; i++) {
         refresh(wake, tenants[i], &arena);
-        if (must_look_again(tenants[i])) {
-            weir_wake_tenant(wake, tenants[i]);
-        }
-        weir_tenant_release(tenants[i]);
     }
     weir_arena_fini(&arena);
+    tell_undecided(wake, tenants, look_often(wake, tenants, n));
+    for (size_t i = 0; i < n; i++) {
+        weir_tenant_release(tenants[i]);
+    }
     free(tenants);
 }
 

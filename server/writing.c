@@ -42,14 +42,21 @@ static bool must_hand_on(const struct weir_server *server, int64_t until_us)
            (weir_queue_length(&server->queue) > 0 && weir_monotonic_us() > until_us);
 }
 
+static bool commit(struct weir_tenant *tenant, struct weir_write **group)
+{
+    weir_own_writes_begin(&tenant->own);
+    const bool still_leads = weir_lane_commit(weir_tenant_ns(tenant), group);
+    weir_own_writes_end(&tenant->own, *group);
+    return still_leads;
+}
+
 /* The lead is handed on before the group is finished, so that the next one is committed meanwhile.
  * A leader who goes on finishes first: to have another thread do it costs more than it gains. */
 static void lead(struct weir_server *server, struct weir_tenant *tenant)
 {
-    struct weir_namespace *ns = weir_tenant_ns(tenant);
     struct weir_write *group = NULL;
     const int64_t until_us = weir_monotonic_us() + LEAD_US;
-    while (weir_lane_commit(ns, &group)) {
+    while (commit(tenant, &group)) {
         if (must_hand_on(server, until_us)) {
             weir_queue_push(&server->queue, &tenant->lane_job);
             finish_group(server, group);

@@ -137,7 +137,9 @@ static weir_status session_head(struct weir_session *session, int64_t *head, str
 static weir_status session_totals(struct weir_session *session,
                                   struct weir_namespace_totals *totals, struct weir_error *err)
 {
-    *totals = (struct weir_namespace_totals){.message_count = 0};
+    (void)pthread_mutex_lock(&fake.mutex);
+    *totals = (struct weir_namespace_totals){.message_count = fake.messages};
+    (void)pthread_mutex_unlock(&fake.mutex);
     return answer(session, err);
 }
 

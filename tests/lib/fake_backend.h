@@ -37,6 +37,7 @@ struct fake_backend {
     size_t groups;                        // commits
     size_t group_sizes[FAKE_GROUPS_MAX];  // writes of each
     int64_t head;                         // answer of `head`
+    int64_t messages;                     // answer of `totals`
 };
 
 extern struct fake_backend fake;

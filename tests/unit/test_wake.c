@@ -259,6 +259,82 @@ START_TEST(a_store_that_fails_is_told_to_those_who_wait)
 }
 END_TEST
 
+/* ---- what others write ---- */
+
+enum { TOLD_US = 1000 * 1000, MANY_LOOKS_US = 900 * 1000 };
+
+static void make_visible(int64_t messages)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.messages += messages;
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+/* A commit of this process as the poller may see it: the message is visible a while before it is
+ * counted. */
+static void commit_slowly(void)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_new_message message = {.type = weir_slice_of("T")};
+    struct weir_stream_append append = {
+        .stream = weir_slice_of("b-1"), .messages = &message, .n = 1};
+    const struct weir_write write = {
+        .kind = WEIR_WRITE_APPEND, .of.append = {.streams = &append, .n = 1}, .err = &err};
+    weir_own_writes_begin(&tenant->own);
+    (void)poll(NULL, 0, 1);
+    make_visible(1);
+    (void)poll(NULL, 0, 1);
+    weir_own_writes_end(&tenant->own, &write);
+}
+
+static void park_for_others(void)
+{
+    let_poller_look();
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    park(0);
+}
+
+START_TEST(own_commits_wake_nobody_whom_they_do_not_concern)
+{
+    park_for_others();
+    const int64_t until_us = weir_monotonic_us() + MANY_LOOKS_US;
+    while (weir_monotonic_us() < until_us) {
+        commit_slowly();
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(count(), 0);
+}
+END_TEST
+
+START_TEST(a_write_of_others_wakes_beside_own_commits)
+{
+    park_for_others();
+    const int64_t since_us = weir_monotonic_us();
+    make_visible(1);
+    while (count() == 0 && weir_monotonic_us() < since_us + TOLD_US) {
+        commit_slowly();
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+}
+END_TEST
+
+START_TEST(a_commit_that_does_not_end_hides_nothing_for_long)
+{
+    park_for_others();
+    const int64_t since_us = weir_monotonic_us();
+    weir_own_writes_begin(&tenant->own);
+    while (count() == 0 && weir_monotonic_us() < since_us + TOLD_US) {
+        (void)poll(NULL, 0, 1);
+    }
+    weir_own_writes_end(&tenant->own, NULL);
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+}
+END_TEST
+
 static Suite *wake_suite(void)
 {
     Suite *suite = suite_create("wake");
@@ -273,6 +349,9 @@ static Suite *wake_suite(void)
     tcase_add_test(tcase, a_lost_connection_gives_up_its_waits_and_later_ones);
     tcase_add_test(tcase, stopping_ends_all_and_lets_nobody_wait);
     tcase_add_test(tcase, a_store_that_fails_is_told_to_those_who_wait);
+    tcase_add_test(tcase, own_commits_wake_nobody_whom_they_do_not_concern);
+    tcase_add_test(tcase, a_write_of_others_wakes_beside_own_commits);
+    tcase_add_test(tcase, a_commit_that_does_not_end_hides_nothing_for_long);
     suite_add_tcase(suite, tcase);
     return suite;
 }
