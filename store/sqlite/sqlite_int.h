@@ -204,7 +204,7 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
     X(SCOPE_STREAM, "SELECT c.next_global_position - 1, s.message_count, s.stream_id, s.version "  \
                     "FROM counters AS c LEFT JOIN streams AS s ON s.name = ?1 WHERE c.one = 1")    \
     X(SCOPE_CATEGORY,                                                                              \
-      "SELECT c.next_global_position - 1, k.message_count, k.category_id "                         \
+      "SELECT c.next_global_position - 1, k.message_count, k.category_id, c.message_count "        \
       "FROM counters AS c LEFT JOIN categories AS k ON k.name = ?1 WHERE c.one = 1")               \
     X(SCOPE_ALL,                                                                                   \
       "SELECT next_global_position - 1, message_count, stream_count FROM counters WHERE one = 1")  \

@@ -13,6 +13,7 @@ struct scope {
     int64_t id;       // its id; 0 for the whole namespace
     int64_t count;    // messages in it
     int64_t version;  // of a stream; -1 where it does not exist
+    bool is_all;      // a category that holds every message of the namespace
 };
 
 static const enum sqlite_statement scope_statements[] = {
@@ -29,6 +30,8 @@ static void take_scope(sqlite3_stmt *statement, enum weir_selector selector, str
     scope->id = selector == WEIR_SELECT_ALL ? 0 : sqlite3_column_int64(statement, 2);
     scope->version =
         selector == WEIR_SELECT_STREAM && scope->exists ? sqlite3_column_int64(statement, 3) : -1;
+    scope->is_all =
+        selector == WEIR_SELECT_CATEGORY && scope->count == sqlite3_column_int64(statement, 3);
 }
 
 /* Leaves the statement on its row: a statement that is not reset keeps the read transaction open,
@@ -235,7 +238,7 @@ static int bind(const struct reading *r, sqlite3_stmt *statement)
     const size_t places = weir_sqlite_type_places(query->types_n);
     /* One row more than there is room for tells whether an unlimited read has been cut. */
     const int64_t limit = (int64_t)r->room + query->is_unlimited;
-    (void)sqlite3_bind_int64(statement, PARAMETER_SCOPE, r->scope.id);
+    (void)sqlite3_bind_int64(statement, PARAMETER_SCOPE, r->scope.is_all ? 0 : r->scope.id);
     (void)sqlite3_bind_int64(statement, PARAMETER_FROM, r->from);
     (void)sqlite3_bind_int64(statement, PARAMETER_LIMIT, limit);
     int rc = SQLITE_OK;
@@ -272,10 +275,18 @@ static weir_status read_rows(struct reading *r, sqlite3_stmt *statement)
     return WEIR_OK;
 }
 
+/* Where a category is all there is, the index by category lists every row of the table: its rows
+ * are those of everything, in the table's own order and without the way from the one to the other.
+ * The counts are of the snapshot that is read. */
+static enum weir_selector source(const struct reading *r)
+{
+    return r->scope.is_all ? WEIR_SELECT_ALL : r->query->selector;
+}
+
 static weir_status select_rows(struct reading *r)
 {
     const struct weir_query *query = r->query;
-    const struct sqlite_shape shape = {.selector = query->selector,
+    const struct sqlite_shape shape = {.selector = source(r),
                                        .is_backward = query->is_backward,
                                        .is_from_global = query->is_from_global,
                                        .is_headers_only = query->is_headers_only,

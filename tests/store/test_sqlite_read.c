@@ -187,6 +187,34 @@ START_TEST(an_empty_namespace_is_read)
 }
 END_TEST
 
+static void assert_category(const char *category, size_t n, int64_t next_position)
+{
+    struct weir_query query = query_category(category);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, n);
+    ck_assert_int_eq(fx.rows.next_position, next_position);
+    query.is_backward = true;
+    query.is_from_newest = true;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, n);
+}
+
+/* By the same session, which has read it as the whole namespace before. */
+START_TEST(a_category_is_itself_also_when_it_is_no_longer_all)
+{
+    must_put(fx.ns, "a-1", 2);
+    must_put(fx.ns, "a-2", 1);
+    assert_category("a", 3, 4);
+    assert_category("b", 0, 4);
+    must_put(fx.ns, "b-1", 1);
+    assert_category("a", 3, 5);
+    assert_category("b", 1, 5);
+    must_put(fx.ns, "a-1", 1);
+    assert_category("a", 4, 6);
+    assert_category("b", 1, 6);
+}
+END_TEST
+
 START_TEST(many_types_are_one_filter)
 {
     put_examples();
@@ -494,6 +522,20 @@ static sqlite3 *open_directly(void)
     return db;
 }
 
+START_TEST(a_category_that_is_all_is_read_without_its_index)
+{
+    must_put(fx.ns, "a-1", 3);
+    close_all();
+    tamper("DROP INDEX messages_by_category");
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    assert_category("a", 3, 4);
+    must_put(fx.ns, "b-1", 1);
+    const struct weir_query query = query_category("a");
+    ck_assert_int_ne(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_OK);
+}
+END_TEST
+
 /* No table is scanned and nothing is sorted; the first step is through `index`. */
 static void assert_plan(sqlite3 *db, const char *sql, const char *index)
 {
@@ -591,6 +633,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_checked_fixture(tcase, setup, fixture_end);
     tcase_add_loop_test(tcase, a_read_selects_and_says_where_to_go_on, 0, WEIR_COUNTOF(reads));
     tcase_add_test(tcase, an_empty_namespace_is_read);
+    tcase_add_test(tcase, a_category_is_itself_also_when_it_is_no_longer_all);
     tcase_add_loop_test(tcase, many_types_are_one_filter, 1, WEIR_READ_TYPES_MAX + 1);
     tcase_add_test(tcase, headers_leave_data_and_metadata_out);
     tcase_add_loop_test(tcase, group_members_share_the_streams_with_ids, 0, 6);
@@ -614,6 +657,7 @@ static Suite *sqlite_read_suite(void)
     tcase_add_checked_fixture(files, fixture_on_disk, fixture_end);
     tcase_add_test(files, the_lowest_hash_has_a_member);
     tcase_add_loop_test(files, a_damaged_message_is_named, 0, WEIR_COUNTOF(damages));
+    tcase_add_test(files, a_category_that_is_all_is_read_without_its_index);
     tcase_add_test(files, every_read_searches_by_the_right_index);
     tcase_add_test(files, every_other_statement_searches_too);
     suite_add_tcase(suite, files);
