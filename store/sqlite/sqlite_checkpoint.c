@@ -6,6 +6,7 @@
  * few pages to the writer. A WAL that begins anew matters: a write over blocks that a file has is
  * synced in half the time of one that makes it longer. */
 #include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_pacing.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 enum {
     PASSES_MAX = 8,
-    FEW_PAGES = 100  // what a writer moves in about the time of a commit
+    FEW_PAGES = 200  // what a writer moves in about the time of a commit
 };
 
 struct request {
@@ -126,6 +127,7 @@ static void *run(void *context)
 {
     struct sqlite_checkpointer *checkpointer = context;
     struct request *request = NULL;
+    weir_sqlite_pace_this_thread();
     while ((request = wait_for_request(checkpointer)) != NULL) {
         const bool is_done = checkpoint(checkpointer->backend, request->name);
         (void)pthread_mutex_lock(&checkpointer->mutex);

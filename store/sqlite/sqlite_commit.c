@@ -157,16 +157,22 @@ static void checkpoint_now(struct sqlite_session *session, int mode)
     }
 }
 
-/* Asks for a checkpoint each time the WAL has grown by so much, and does the last bit of it, so
- * that the next write begins the WAL anew. Where readers that stay keep that from happening, the
- * writer waits a little for those of the moment in the end, so that the WAL stays bounded. */
-static void checkpoint(struct sqlite_session *session)
+/* The last bit of a checkpoint, so that the next write begins the WAL anew. Before a group and not
+ * after one: nobody who is about to be answered waits for it. */
+static void end_checkpoint(struct sqlite_session *session)
+{
+    if (weir_sqlite_checkpointer_take(session->backend->checkpointer, session->name)) {
+        checkpoint_now(session, SQLITE_CHECKPOINT_PASSIVE);
+    }
+}
+
+/* Asks for a checkpoint each time the WAL has grown by so much. Where readers that stay keep it
+ * from beginning anew, the writer waits a little for those of the moment in the end, so that the
+ * WAL stays bounded. */
+static void begin_checkpoint(struct sqlite_session *session)
 {
     if (session->wal_pages < session->wal_asked) {
         session->wal_asked = 0;  // the WAL has begun anew
-    }
-    if (weir_sqlite_checkpointer_take(session->backend->checkpointer, session->name)) {
-        checkpoint_now(session, SQLITE_CHECKPOINT_PASSIVE);
     }
     if (session->wal_pages - session->wal_asked < WEIR_SQLITE_CHECKPOINT_PAGES) {
         return;
@@ -220,11 +226,14 @@ void weir_sqlite_commit(struct weir_session *base, struct weir_write *group)
         return;
     }
     session->is_committing = true;
+    if (session->memory == NULL) {
+        end_checkpoint(session);
+    }
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_WRITE);
     commit_locked(session, group);
     weir_sqlite_memory_end(session->memory);
     if (session->memory == NULL && !session->base.is_broken) {
-        checkpoint(session);
+        begin_checkpoint(session);
     }
     session->is_committing = false;
 }

@@ -89,7 +89,7 @@ static int set_up(const struct sqlite_backend *backend, sqlite3 *db)
                    "PRAGMA cache_size = -%zu; PRAGMA temp_store = MEMORY; PRAGMA synchronous = %s; "
                    "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %d",
                    backend->cache_kib, backend->is_durability_normal ? "NORMAL" : "FULL",
-                   4 * WEIR_SQLITE_CHECKPOINT_PAGES * 4096);
+                   WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
     return sqlite3_exec(db, text, NULL, NULL, NULL);
 }
 

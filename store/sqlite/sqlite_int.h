@@ -136,9 +136,11 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
 /* ---- checkpoints (sqlite_checkpoint.c) ---- */
 
 enum {
-    WEIR_SQLITE_CHECKPOINT_PAGES =
-        4000,  // the checkpointer is asked each time the WAL has grown so
-    WEIR_SQLITE_WAL_PAGES_MAX = 8 * WEIR_SQLITE_CHECKPOINT_PAGES  // the writer does it itself
+    /* The checkpointer is asked each time the WAL has grown so. Two blocks of the WAL's index are
+     * full then (4,062 and 4,096), and what the writer has to sort, to do the rest, is short. */
+    WEIR_SQLITE_CHECKPOINT_PAGES = 8160,
+    WEIR_SQLITE_WAL_PAGES_KEPT = 2 * WEIR_SQLITE_CHECKPOINT_PAGES,  // of a WAL that begins anew
+    WEIR_SQLITE_WAL_PAGES_MAX = 4 * WEIR_SQLITE_CHECKPOINT_PAGES    // the writer does it itself
 };
 
 struct sqlite_checkpointer *weir_sqlite_checkpointer_start(struct sqlite_backend *backend);

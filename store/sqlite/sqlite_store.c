@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_alloc.h"
 #include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_pacing.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -72,6 +73,7 @@ static void configure_once(void)
 #endif
     /* Pages of a read come from one allocation of the connection, not one each. */
     (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, PAGES_AT_ONCE);
+    weir_sqlite_pacing_install();
 }
 
 static pthread_once_t configured = PTHREAD_ONCE_INIT;

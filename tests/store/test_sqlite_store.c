@@ -596,7 +596,7 @@ START_TEST(a_long_wal_is_checkpointed)
 {
     static char data[200 * 1024 + 1];
     memset(data, '1', sizeof data - 1);
-    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: more than two checkpoints' worth
+    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: more than a checkpoint's worth
         const struct weir_new_message message = message_of(i + 1, data);
         struct weir_written written;
         ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
@@ -640,7 +640,7 @@ START_TEST(the_wal_is_bounded_although_writes_never_pause)
     ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
     put_megabytes(1000, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
     ck_assert_int_eq(stat(wal, &status), 0);
-    ck_assert_int_le(status.st_size, (off_t)4 * WEIR_SQLITE_CHECKPOINT_PAGES * 4096);
+    ck_assert_int_le(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
 }
 END_TEST
 

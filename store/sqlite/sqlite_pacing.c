@@ -1,0 +1,76 @@
+/* sync_file_range is Linux's own, and SQLite's offsets have 64 bits everywhere. */
+#define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
+#include "store/sqlite/sqlite_pacing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* A few dozen pages: a disk writes them in about the time of a commit's sync. */
+enum { PIECE_BYTES = 128 * 1024 };
+
+/* What has been written since the last piece went to the disk: a checkpoint writes its pages in the
+ * order of the file, so little else lies between them. */
+struct piece {
+    int fd;
+    size_t bytes;
+    off_t from, to;
+};
+
+static _Thread_local bool is_paced;
+static _Thread_local struct piece piece;
+
+static void add(int fd, size_t n, off_t at)
+{
+    const off_t end = at + (off_t)n;
+    if (piece.bytes == 0 || piece.fd != fd) {
+        piece = (struct piece){.fd = fd, .from = at, .to = end};
+    }
+    piece.bytes += n;
+    piece.from = at < piece.from ? at : piece.from;
+    piece.to = end > piece.to ? end : piece.to;
+}
+
+/* The system tells a failure of the disk once to each who has the file open. It is told here, so
+ * SQLite must hear of it here: its own sync would not. */
+static bool write_out(void)
+{
+    const unsigned all =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    const struct piece whole = piece;
+    piece.bytes = 0;
+    return sync_file_range(whole.fd, whole.from, whole.to - whole.from, all) == 0 ||
+           errno == ENOSYS;
+}
+
+static ssize_t paced_write(int fd, const void *bytes, size_t n, off_t at)
+{
+    const ssize_t written = pwrite(fd, bytes, n, at);
+    if (!is_paced || written <= 0) {
+        return written;
+    }
+    add(fd, (size_t)written, at);
+    return piece.bytes < PIECE_BYTES || write_out() ? written : -1;
+}
+
+void weir_sqlite_pacing_install(void)
+{
+    /* Which of them is called depends on how SQLite was built. */
+    static const char *const names[] = {"pwrite", "pwrite64"};
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    if (vfs == NULL || vfs->iVersion < 3 || vfs->xSetSystemCall == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)paced_write);
+    }
+}
+
+void weir_sqlite_pace_this_thread(void)
+{
+    is_paced = true;
+}

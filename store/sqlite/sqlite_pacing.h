@@ -1,0 +1,18 @@
+/* Writes of a checkpoint, brought to the disk piece by piece.
+ *
+ * SQLite syncs the database once, at the end of a checkpoint. Until then its pages wait in the
+ * system's cache, and then they all go to the disk at once: a commit that comes then waits for its
+ * own sync behind hundreds of them. A thread that paces itself has its writes go to the disk while
+ * it writes, a few at a time, so a commit beside it waits for a few at most. That takes nothing
+ * from what SQLite's own syncs promise. */
+#ifndef WEIR_STORE_SQLITE_PACING_H
+#define WEIR_STORE_SQLITE_PACING_H
+
+/* Once, after SQLite has been configured and before it is used. Where its VFS does not allow it,
+ * nothing is paced. */
+void weir_sqlite_pacing_install(void);
+
+/* From now on SQLite's writes by the calling thread are paced. */
+void weir_sqlite_pace_this_thread(void);
+
+#endif

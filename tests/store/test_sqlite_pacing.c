@@ -1,0 +1,121 @@
+/* A checkpoint's writes go to the disk piece by piece. The C library's call for that is replaced by
+ * one that counts and can fail. */
+#define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/sqlite/sqlite_int.h"
+#include "store/store_int.h"
+#include "weir/rules/time_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+
+enum { PIECES_MIN = 4, PIECE_MAX = 1024 * 1024 };
+
+static atomic_int pieces;
+static atomic_llong longest;
+static atomic_int error_number;  // 0: it succeeds
+
+int sync_file_range(int fd, off_t from, off_t n, unsigned flags)
+{
+    (void)fd;
+    (void)from;
+    (void)flags;
+    (void)atomic_fetch_add(&pieces, 1);
+    if (n > atomic_load(&longest)) {
+        atomic_store(&longest, n);
+    }
+    errno = atomic_load(&error_number);
+    return errno == 0 ? 0 : -1;
+}
+
+static void begin(int number)
+{
+    atomic_store(&pieces, 0);
+    atomic_store(&longest, 0);
+    atomic_store(&error_number, number);
+}
+
+/* Of new pages that lie one after the other. */
+static void put_a_megabyte(void)
+{
+    static char data[(1 << 20) + 1];
+    memset(data, '1', sizeof data - 1);
+    const struct weir_new_message message = message_of(1, data);
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+}
+
+static struct sqlite_checkpointer *ask(char name[WEIR_SQLITE_NAME_BYTES])
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    return backend->checkpointer;
+}
+
+static void must_checkpoint(void)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    struct sqlite_checkpointer *checkpointer = ask(name);
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (!weir_sqlite_checkpointer_take(checkpointer, name)) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+    ck_assert_str_eq(fx.report, "");
+}
+
+START_TEST(a_checkpoint_goes_to_the_disk_in_pieces)
+{
+    begin(0);
+    put_a_megabyte();
+    ck_assert_int_eq(atomic_load(&pieces), 0);  // a commit is synced as a whole
+    must_checkpoint();
+    ck_assert_int_ge(atomic_load(&pieces), PIECES_MIN);
+    ck_assert_int_le(atomic_load(&longest), PIECE_MAX);
+}
+END_TEST
+
+START_TEST(a_piece_that_fails_fails_the_checkpoint)
+{
+    begin(EIO);
+    put_a_megabyte();
+    char name[WEIR_SQLITE_NAME_BYTES];
+    (void)ask(name);
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (atomic_load(&pieces) == 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+    close_all();  // joins the thread that reports
+    ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed: disk I/O error"));
+}
+END_TEST
+
+START_TEST(where_the_system_has_no_such_call_a_checkpoint_goes_on)
+{
+    begin(ENOSYS);
+    put_a_megabyte();
+    must_checkpoint();
+}
+END_TEST
+
+static Suite *pacing_suite(void)
+{
+    Suite *suite = suite_create("sqlite_pacing");
+    TCase *tcase = tcase_create("pacing");
+    tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_checkpoint_goes_to_the_disk_in_pieces);
+    tcase_add_test(tcase, a_piece_that_fails_fails_the_checkpoint);
+    tcase_add_test(tcase, where_the_system_has_no_such_call_a_checkpoint_goes_on);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(pacing_suite());
+}
