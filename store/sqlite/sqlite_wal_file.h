@@ -1,9 +1,9 @@
-/* A VFS in front of SQLite's own: what a commit adds to the WAL reaches the file in large writes and
- * not in two for each page. SQLite writes a frame's header and its page each by itself, and a group
- * of messages changes dozens of pages.
+/* A VFS in front of SQLite's own: what a commit adds to the WAL reaches the file in large writes
+ * and not in two for each page. SQLite writes a frame's header and its page each by itself, and a
+ * group of messages changes dozens of pages.
  *
- * For `synchronous = FULL` only: SQLite then syncs the WAL before it tells other connections of what
- * is new in it, and what has been gathered is written at the latest with that sync. */
+ * For `synchronous = FULL` only: SQLite then syncs the WAL before it tells other connections of
+ * what is new in it, and what has been gathered is written at the latest with that sync. */
 #ifndef WEIR_STORE_SQLITE_WAL_FILE_H
 #define WEIR_STORE_SQLITE_WAL_FILE_H
 
