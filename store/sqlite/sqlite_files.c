@@ -47,23 +47,46 @@ static int integer_at(const uint8_t *at)
     return (int)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
 }
 
-/* Looks at the header without SQLite, which might change a file by looking (recovery, WAL). The
- * application id is written before a file gets its name, so it is never in the WAL alone; a newer
- * version may be, and is then seen when the schema is brought up to date. */
+/* Reads the header by SQLite's VFS and not by a descriptor of our own: to close that would take
+ * from every connection of this process to the same file the lock which tells other programs that
+ * it is in use. The last of those to close it would then remove the WAL under our connections. */
+static int read_header(const char *path, uint8_t header[HEADER_BYTES])
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    sqlite3_filename name = sqlite3_create_filename(path, "", "", 0, NULL);
+    sqlite3_file *file = calloc(1, (size_t)vfs->szOsFile);
+    int rc = SQLITE_NOMEM;
+    if (name != NULL && file != NULL) {
+        int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB;
+        rc = vfs->xOpen(vfs, name, file, flags, &flags);
+    }
+    if (rc == SQLITE_OK) {
+        rc = file->pMethods->xRead(file, header, HEADER_BYTES, 0);
+    }
+    if (file != NULL && file->pMethods != NULL) {
+        (void)file->pMethods->xClose(file);
+    }
+    free(file);
+    sqlite3_free_filename(name);
+    return rc;
+}
+
+/* Looks at the header without a connection, which might change a file by looking (recovery, WAL).
+ * The application id is written before a file gets its name, so it is never in the WAL alone; a
+ * newer version may be, and is then seen when the schema is brought up to date. */
 static enum recognised recognise(const char *path, const struct sqlite_schema *schema)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ENOENT || errno == ENOTDIR ? MISSING : UNREADABLE;
-    }
     static const char magic[16] = "SQLite format 3";
     uint8_t header[HEADER_BYTES];
-    const ssize_t n = pread(fd, header, sizeof header, 0);
-    (void)close(fd);
-    if (n < 0) {
+    if (access(path, R_OK) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? MISSING : UNREADABLE;
+    }
+    const int rc = read_header(path, header);
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+        errno = rc == SQLITE_NOMEM ? ENOMEM : EIO;
         return UNREADABLE;
     }
-    if (n != HEADER_BYTES || memcmp(header, magic, sizeof magic) != 0 ||
+    if (rc != SQLITE_OK || memcmp(header, magic, sizeof magic) != 0 ||
         integer_at(header + APPLICATION_ID_AT) != schema->application_id) {
         return FOREIGN;
     }

@@ -7,11 +7,13 @@
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static size_t files_in_dir(void)
@@ -675,6 +677,40 @@ START_TEST(the_end_of_a_checkpoint_is_told_once)
 }
 END_TEST
 
+/* SQLite's lock on a file that a connection has open: bytes behind its first GiB. */
+enum { SHARED_FIRST = (1 << 30) + 2, SHARED_SIZE = 510 };
+
+/* Whether another process finds the file in use: to the one that holds a lock it never shows. */
+static bool is_locked_for_others(const char *path)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SHARED_FIRST, .l_len = SHARED_SIZE};
+        const int fd = open(path, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Another program that finds nobody removes the WAL when it closes the file, and with it what is
+ * acknowledged from then on. */
+START_TEST(a_file_is_in_use_for_others_as_long_as_it_is_open)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    put_megabytes(1, 1);
+    ck_assert(is_locked_for_others(namespace_path()));
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);  // opens and closes it
+    ck_assert(take_checkpoint(backend->checkpointer, name));
+    ck_assert(is_locked_for_others(namespace_path()));
+    ck_assert(is_locked_for_others(path_in_dir("registry.db")));
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*end)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -704,6 +740,7 @@ static void add_files(Suite *suite)
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
     tcase_add_test(disk, a_long_wal_is_checkpointed);
     tcase_add_test(disk, the_end_of_a_checkpoint_is_told_once);
+    tcase_add_test(disk, a_file_is_in_use_for_others_as_long_as_it_is_open);
     tcase_add_test(disk, the_wal_is_bounded_although_writes_never_pause);
 }
 
