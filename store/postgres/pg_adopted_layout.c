@@ -3,7 +3,7 @@
 #include "store/postgres/pg_int.h"
 
 static const char *const steps[] = {weir_pg_sql_adopted_001, weir_pg_sql_functions_002,
-                                    weir_pg_sql_adopted_003};
+                                    weir_pg_sql_adopted_003, weir_pg_sql_functions_005};
 
 static const char list_streams[] =
     "SELECT s.stream_name, s.position, s.time FROM ("

@@ -16,7 +16,14 @@ enum { EXPECT_ANYTHING, EXPECT_VERSION, EXPECT_STREAM };
 enum { OUTCOME_APPENDED, OUTCOME_REFUSED, OUTCOME_ID_IS_THERE };
 
 /* The columns of its result. */
-enum { RESULT_HEAD, RESULT_TIME, RESULT_OUTCOMES, RESULT_VERSIONS };
+enum {
+    RESULT_HEAD,
+    RESULT_TIME,
+    RESULT_OUTCOMES,
+    RESULT_VERSIONS,
+    RESULT_IS_CURRENT,
+    RESULT_CHANGED
+};
 
 /* The part of a write that belongs to one stream. */
 struct entry {
@@ -24,6 +31,21 @@ struct entry {
     struct weir_stream_append *part;
     int32_t write_number;
     int32_t stream;  // from 1
+    int32_t before;  // messages of the stream in the entries before
+};
+
+/* Distinct names, numbered from 1 by a hash table of their numbers. */
+struct names {
+    struct weir_slice *names;
+    int32_t *table;
+    size_t places;
+    size_t n;
+    size_t bytes;
+};
+
+struct stream {
+    int32_t category;  // from 1
+    int32_t messages;
 };
 
 struct sending {
@@ -33,10 +55,10 @@ struct sending {
     struct entry *entries;
     size_t entries_n;
     size_t messages_n;
-    struct weir_slice *names;  // distinct
-    size_t names_n;
+    struct names streams;
+    struct names categories;
+    struct stream *by_stream;
     size_t text_bytes[4];  // of types, correlations, data and metadata
-    size_t name_bytes;
     size_t largest;
 };
 
@@ -77,37 +99,55 @@ static void list_entries(struct sending *s)
         number++;
         for (size_t p = 0; p < w->of.append.n; p++) {
             struct weir_stream_append *part = &w->of.append.streams[p];
-            s->entries[s->entries_n++] = (struct entry){w, part, number, 0};
+            s->entries[s->entries_n++] = (struct entry){w, part, number, 0, 0};
             count(s, part);
         }
     }
 }
 
-/* Numbers the distinct streams by a table twice as large as the entries, hashed with a seed that
- * nobody knows, because clients choose the names. */
+/* The table is twice as large as the names can be, and hashed with a seed that nobody knows,
+ * because clients choose them. */
+static bool names_init(struct sending *s, struct names *names)
+{
+    names->places = 4;
+    while (names->places < 2 * s->entries_n) {
+        names->places *= 2;
+    }
+    names->table = weir_arena_array(s->arena, names->places, sizeof *names->table);
+    names->names = weir_arena_array(s->arena, s->entries_n, sizeof *names->names);
+    return names->table != NULL && names->names != NULL;
+}
+
+static int32_t number_of(const struct sending *s, struct names *names, struct weir_slice name)
+{
+    size_t at = (size_t)weir_pg_hash(s->session->backend, name) % names->places;
+    while (names->table[at] != 0 && !weir_slice_equal(names->names[names->table[at] - 1], name)) {
+        at = (at + 1) % names->places;
+    }
+    if (names->table[at] == 0) {
+        names->names[names->n++] = name;
+        names->bytes += name.n;
+        names->table[at] = (int32_t)names->n;
+    }
+    return names->table[at];
+}
+
 static bool number_streams(struct sending *s)
 {
-    size_t places = 4;
-    while (places < 2 * s->entries_n) {
-        places *= 2;
-    }
-    int32_t *table = weir_arena_array(s->arena, places, sizeof *table);
-    s->names = weir_arena_array(s->arena, s->entries_n, sizeof *s->names);
-    if (table == NULL || s->names == NULL) {
+    s->by_stream = weir_arena_array(s->arena, s->entries_n, sizeof *s->by_stream);
+    if (s->by_stream == NULL || !names_init(s, &s->streams) || !names_init(s, &s->categories)) {
         return false;
     }
     for (size_t e = 0; e < s->entries_n; e++) {
-        const struct weir_slice name = s->entries[e].part->stream;
-        size_t at = (size_t)weir_pg_hash(s->session->backend, name) % places;
-        while (table[at] != 0 && !weir_slice_equal(s->names[table[at] - 1], name)) {
-            at = (at + 1) % places;
+        struct entry *entry = &s->entries[e];
+        entry->stream = number_of(s, &s->streams, entry->part->stream);
+        struct stream *stream = &s->by_stream[entry->stream - 1];
+        if (stream->category == 0) {
+            stream->category =
+                number_of(s, &s->categories, weir_name_category(entry->part->stream));
         }
-        if (table[at] == 0) {
-            s->names[s->names_n++] = name;
-            s->name_bytes += name.n;
-            table[at] = (int32_t)s->names_n;
-        }
-        s->entries[e].stream = table[at];
+        entry->before = stream->messages;
+        stream->messages += (int32_t)entry->part->n;
     }
     return true;
 }
@@ -124,18 +164,63 @@ static bool gather(struct sending *s)
 
 /* ---- parameters ---- */
 
+static void bind_names(const struct names *names, struct pg_params *params)
+{
+    struct pg_array array = weir_pg_array_open(params, PG_TEXT, names->n, names->bytes);
+    for (size_t n = 0; n < names->n; n++) {
+        weir_pg_array_slice(&array, names->names[n]);
+    }
+    weir_pg_array_close(params, &array);
+}
+
+static void bind_hashes(const struct sending *s, struct pg_params *params)
+{
+    struct pg_array array = weir_pg_array_open(params, PG_INT8, s->streams.n, 8 * s->streams.n);
+    for (size_t n = 0; n < s->streams.n; n++) {
+        weir_pg_array_hash(&array, s->streams.names[n]);
+    }
+    weir_pg_array_close(params, &array);
+}
+
+static void bind_known_versions(const struct sending *s, struct pg_params *params)
+{
+    struct pg_array array = weir_pg_array_open(params, PG_INT8, s->streams.n, 8 * s->streams.n);
+    for (size_t n = 0; n < s->streams.n; n++) {
+        int64_t version = 0;
+        if (weir_pg_versions_find(s->session, s->streams.names[n], &version)) {
+            weir_pg_array_int8(&array, version);
+        } else {
+            weir_pg_array_null(&array);
+        }
+    }
+    weir_pg_array_close(params, &array);
+}
+
+static void bind_stream_numbers(const struct sending *s, struct pg_params *params)
+{
+    struct pg_array categories =
+        weir_pg_array_open(params, PG_INT4, s->streams.n, 4 * s->streams.n);
+    for (size_t n = 0; n < s->streams.n; n++) {
+        weir_pg_array_int4(&categories, s->by_stream[n].category);
+    }
+    weir_pg_array_close(params, &categories);
+    struct pg_array messages = weir_pg_array_open(params, PG_INT4, s->streams.n, 4 * s->streams.n);
+    for (size_t n = 0; n < s->streams.n; n++) {
+        weir_pg_array_int4(&messages, s->by_stream[n].messages);
+    }
+    weir_pg_array_close(params, &messages);
+}
+
 static void bind_streams(const struct sending *s, struct pg_params *params)
 {
-    struct pg_array names = weir_pg_array_open(params, PG_TEXT, s->names_n, s->name_bytes);
-    for (size_t n = 0; n < s->names_n; n++) {
-        weir_pg_array_slice(&names, s->names[n]);
-    }
-    weir_pg_array_close(params, &names);
-    struct pg_array hashes = weir_pg_array_open(params, PG_INT8, s->names_n, 8 * s->names_n);
-    for (size_t n = 0; n < s->names_n; n++) {
-        weir_pg_array_hash(&hashes, s->names[n]);
-    }
-    weir_pg_array_close(params, &hashes);
+    weir_pg_param_int8(params, s->session->versions.head);
+    weir_pg_param_int8(params, weir_pg_time_to_binary(s->session->versions.time_us));
+    weir_pg_param_int4(params, s->session->versions.changed);
+    bind_names(&s->streams, params);
+    bind_hashes(s, params);
+    bind_known_versions(s, params);
+    bind_stream_numbers(s, params);
+    bind_names(&s->categories, params);
 }
 
 static int32_t expectation_kind(const struct weir_expectation *expectation, int64_t *version)
@@ -155,7 +240,7 @@ static int32_t expectation_kind(const struct weir_expectation *expectation, int6
     return EXPECT_ANYTHING;
 }
 
-enum entry_field { ENTRY_WRITE, ENTRY_STREAM, ENTRY_EXPECT, ENTRY_COUNT };
+enum entry_field { ENTRY_WRITE, ENTRY_STREAM, ENTRY_EXPECT, ENTRY_BEFORE, ENTRY_COUNT };
 
 static int32_t entry_value(const struct entry *entry, enum entry_field field)
 {
@@ -167,6 +252,8 @@ static int32_t entry_value(const struct entry *entry, enum entry_field field)
         return entry->stream;
     case ENTRY_EXPECT:
         return expectation_kind(&entry->part->expectation, &version);
+    case ENTRY_BEFORE:
+        return entry->before;
     case ENTRY_COUNT:
         return (int32_t)entry->part->n;
     }
@@ -194,12 +281,13 @@ static void bind_versions(const struct sending *s, struct pg_params *params)
     weir_pg_array_close(params, &array);
 }
 
-static void bind_message_entries(const struct sending *s, struct pg_params *params)
+/* The entry of each message, or its number within that. */
+static void bind_message_numbers(const struct sending *s, struct pg_params *params, bool of_entry)
 {
     struct pg_array array = weir_pg_array_open(params, PG_INT4, s->messages_n, 4 * s->messages_n);
     for (size_t e = 0; e < s->entries_n; e++) {
         for (size_t m = 0; m < s->entries[e].part->n; m++) {
-            weir_pg_array_int4(&array, (int32_t)e + 1);
+            weir_pg_array_int4(&array, (int32_t)(of_entry ? e : m) + 1);
         }
     }
     weir_pg_array_close(params, &array);
@@ -256,8 +344,10 @@ static void bind(const struct sending *s, struct pg_params *params)
     bind_entry_field(s, params, ENTRY_STREAM);
     bind_entry_field(s, params, ENTRY_EXPECT);
     bind_versions(s, params);
+    bind_entry_field(s, params, ENTRY_BEFORE);
     bind_entry_field(s, params, ENTRY_COUNT);
-    bind_message_entries(s, params);
+    bind_message_numbers(s, params, true);
+    bind_message_numbers(s, params, false);
     bind_ids(s, params);
     bind_texts(s, params, TEXT_TYPE);
     bind_texts(s, params, TEXT_CORRELATION);
@@ -270,17 +360,33 @@ static void bind(const struct sending *s, struct pg_params *params)
 struct verdicts {
     int64_t head;  // of what has been handed out so far
     int64_t time_us;
-    const uint8_t *outcomes;
+    const uint8_t *outcomes;  // NULL: all are appended
     const uint8_t *versions;
+    bool is_current;  // what the session knew of the streams was right
+    int32_t changed;  // the transaction; 0 where it has changed nothing
 };
 
 static bool read_verdicts(const struct sending *s, const PGresult *result,
                           struct verdicts *verdicts)
 {
-    return PQntuples(result) == 1 && weir_pg_int8(result, 0, RESULT_HEAD, &verdicts->head) &&
-           weir_pg_time(result, 0, RESULT_TIME, &verdicts->time_us) &&
-           weir_pg_elements(result, 0, RESULT_OUTCOMES, s->entries_n, 4, &verdicts->outcomes) &&
-           weir_pg_elements(result, 0, RESULT_VERSIONS, s->entries_n, 8, &verdicts->versions);
+    *verdicts = (struct verdicts){.changed = 0};
+    if (PQntuples(result) != 1 || !weir_pg_int8(result, 0, RESULT_HEAD, &verdicts->head)) {
+        return false;
+    }
+    const struct weir_slice is_current = weir_pg_slice(result, 0, RESULT_IS_CURRENT);
+    verdicts->is_current = is_current.n == 1 && is_current.p[0] != 0;
+    return weir_pg_time(result, 0, RESULT_TIME, &verdicts->time_us) &&
+           weir_pg_elements(result, 0, RESULT_VERSIONS, s->entries_n, 8, &verdicts->versions) &&
+           (PQgetisnull(result, 0, RESULT_CHANGED) ||
+            weir_pg_int4(result, 0, RESULT_CHANGED, &verdicts->changed)) &&
+           (PQgetisnull(result, 0, RESULT_OUTCOMES) ||
+            weir_pg_elements(result, 0, RESULT_OUTCOMES, s->entries_n, 4, &verdicts->outcomes));
+}
+
+static int32_t outcome_of(const struct verdicts *verdicts, size_t entry)
+{
+    return verdicts->outcomes == NULL ? OUTCOME_APPENDED
+                                      : weir_pg_element_int4(verdicts->outcomes, entry);
 }
 
 static void tell_written(const struct weir_append *append, const int64_t *versions,
@@ -310,7 +416,7 @@ static size_t tell(const struct sending *s, struct verdicts *verdicts)
             versions[p] = weir_pg_element_int8(verdicts->versions, e + p);
         }
         append->is_duplicate = false;
-        switch (weir_pg_element_int4(verdicts->outcomes, e)) {
+        switch (outcome_of(verdicts, e)) {
         case OUTCOME_APPENDED:
             tell_written(append, versions, verdicts);
             break;
@@ -325,6 +431,28 @@ static size_t tell(const struct sending *s, struct verdicts *verdicts)
         }
     }
     return ids;
+}
+
+/* What is known from here on of the streams; verdicts->head is the highest global position by now.
+ */
+static void keep_versions(const struct sending *s, const struct verdicts *verdicts)
+{
+    if (!verdicts->is_current) {
+        weir_pg_versions_forget(s->session);
+    }
+    if (verdicts->changed == 0) {
+        return;
+    }
+    for (size_t e = 0; e < s->entries_n; e++) {
+        const struct weir_stream_append *part = s->entries[e].part;
+        const int64_t version = weir_pg_element_int8(verdicts->versions, e);
+        const bool is_appended = outcome_of(verdicts, e) == OUTCOME_APPENDED;
+        weir_pg_versions_keep(s->session, part->stream,
+                              is_appended ? version + (int64_t)part->n : version);
+    }
+    s->session->versions.head = verdicts->head;
+    s->session->versions.time_us = verdicts->time_us;
+    s->session->versions.changed = verdicts->changed;
 }
 
 /* ---- ids that are there ---- */
@@ -352,7 +480,7 @@ static const struct weir_row *find_row(const struct stored *stored, const struct
 
 static bool is_id_there(const struct verdicts *verdicts, size_t entry)
 {
-    return weir_pg_element_int4(verdicts->outcomes, entry) == OUTCOME_ID_IS_THERE;
+    return outcome_of(verdicts, entry) == OUTCOME_ID_IS_THERE;
 }
 
 static void bind_known_ids(const struct sending *s, const struct verdicts *verdicts, size_t ids,
@@ -468,6 +596,7 @@ weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struc
     }
     if (status == WEIR_OK) {
         const size_t ids = tell(&s, &verdicts);
+        keep_versions(&s, &verdicts);
         status = ids > 0 ? look_up(&s, conn, &verdicts, ids, err) : WEIR_OK;
     }
     PQclear(result);

@@ -72,7 +72,7 @@ struct pg_dialect {
 /* What layouts have in common. */
 #define WEIR_PG_FIXED_FUNCTIONS                                                                \
     [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
-                        " $12, $13, $14, $15)",                                                \
+                        " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",   \
     [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
                         " $12)",                                                               \
     [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",                                            \
@@ -92,6 +92,7 @@ struct pg_dialect {
 
 /* The functions that write, for a layout's steps. */
 extern const char weir_pg_sql_functions_002[];
+extern const char weir_pg_sql_functions_005[];
 
 /* Namespaces as one table with its indexes. */
 extern const struct pg_layout weir_pg_rows_layout;

@@ -173,12 +173,24 @@ struct pg_window {
     int64_t upto;
 };
 
+/* Versions of streams as the session's last append left them. They hold while nobody else has
+ * written: then the namespace's counters were last changed by the transaction `changed`, at
+ * `time_us`, and have the head `head`. The append function looks at that before it uses them. */
+struct pg_versions {
+    struct pg_known_version *slots;  // by a hash of the name; NULL before the first
+    uint32_t generation;             // of the slots that count
+    int32_t changed;                 // 0: nothing is known
+    int64_t head;
+    int64_t time_us;
+};
+
 struct pg_session {
     struct weir_session base;
     struct pg_backend *backend;
     struct pg_namespace ns;
     bool is_large;  // messages here are so large that reads are measured
     struct pg_window window;
+    struct pg_versions versions;
     struct weir_arena arena;  // what a write is put together in
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n;

@@ -1,7 +1,8 @@
 /* Namespaces as one table with its indexes: the layout of plain PostgreSQL. */
 #include "store/postgres/pg_int.h"
 
-static const char *const steps[] = {weir_pg_sql_rows_001, weir_pg_sql_functions_002};
+static const char *const steps[] = {weir_pg_sql_rows_001, weir_pg_sql_functions_002,
+                                    weir_pg_sql_functions_005};
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
  * comes twice: as the first text that can have it, and as bytes. */

@@ -104,6 +104,7 @@ static void session_close(struct weir_session *base)
 {
     struct pg_session *session = (struct pg_session *)base;
     weir_arena_fini(&session->arena);
+    free(session->versions.slots);
     free(session);
 }
 

@@ -1,4 +1,5 @@
-/* What the files share that write: pg_commit.c, pg_append.c, pg_import.c.
+/* What the files share that write: pg_commit.c, pg_append.c,
+ * pg_versions.c, pg_import.c.
  *
  * A write is open while its error is WEIR_OK. The functions that send something tell each open
  * write its outcome and return WEIR_OK; or the transaction as a whole has failed: then they return
@@ -38,5 +39,11 @@ size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_
 
 /* Adds hash_64 of the name's cardinal id; NULL where it has no id. */
 void weir_pg_array_hash(struct pg_array *array, struct weir_slice name);
+
+/* What the session knows of its streams (pg_versions.c). `keep` may have no room for one. */
+bool weir_pg_versions_find(const struct pg_session *session, struct weir_slice name,
+                           int64_t *version);
+void weir_pg_versions_keep(struct pg_session *session, struct weir_slice name, int64_t version);
+void weir_pg_versions_forget(struct pg_session *session);
 
 #endif

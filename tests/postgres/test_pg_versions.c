@@ -1,0 +1,230 @@
+/* The versions of streams that a session knows: used while nobody else has written, and never after
+ * that. And namespaces whose append function does not know of them yet. */
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LONG_NAME = 300, MANY_STREAMS = 3000 };
+
+static struct weir_store *second;
+static struct weir_namespace *second_ns;
+static uint64_t next_id = 1000;
+
+static void begin(void)
+{
+    fixture_on_disk();
+    second = open_store(fx.url, 4);
+    second_ns = must_open(second, "test");
+}
+
+static void end(void)
+{
+    weir_namespace_release(second_ns);
+    weir_store_close(second);
+    fixture_end();
+}
+
+/* The position that one more message of the stream was given. */
+static int64_t put(struct weir_namespace *ns, const char *stream)
+{
+    const struct weir_new_message message = message_of(next_id++, "1");
+    struct weir_written written = {.position = -1};
+    ck_assert_int_eq(append(ns, stream, ANY, &message, 1, &written), WEIR_OK);
+    return written.position;
+}
+
+/* Takes the messages away behind the store's back: what is written next tells by its position
+ * whether the version was known or looked up. */
+static void remove_messages(void)
+{
+    sql("DELETE FROM %s.stored", schema_of("test"));
+}
+
+START_TEST(the_version_of_the_last_append_is_known)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    ck_assert_int_eq(put(fx.ns, "a-2"), 0);
+    remove_messages();
+    ck_assert_int_eq(put(fx.ns, "a-1"), 1);
+    ck_assert_int_eq(put(fx.ns, "a-2"), 1);
+    ck_assert_int_eq(put(fx.ns, "a-3"), 0);
+    ck_assert_int_eq(put(second_ns, "a-3"), 1);
+}
+END_TEST
+
+START_TEST(what_changes_the_counters_ends_what_is_known)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    remove_messages();
+    sql("UPDATE %s.counters SET head = head", schema_of("test"));
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+}
+END_TEST
+
+START_TEST(what_is_known_ends_when_another_server_writes)
+{
+    for (int64_t k = 0; k < 10; k++) {
+        ck_assert_int_eq(put(fx.ns, "a-1"), 3 * k);
+        ck_assert_int_eq(put(fx.ns, "a-1"), 3 * k + 1);
+        ck_assert_int_eq(put(fx.ns, "a-2"), 2 * k);
+        ck_assert_int_eq(put(second_ns, "a-1"), 3 * k + 2);
+        ck_assert_int_eq(put(second_ns, "a-2"), 2 * k + 1);
+    }
+}
+END_TEST
+
+/* Of several streams known before, one is written by the other server, and then another by this
+ * one: the first is known no more, though this server's own append was the last. */
+START_TEST(one_append_brings_back_nothing_that_was_known_before)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    ck_assert_int_eq(put(fx.ns, "a-2"), 0);
+    ck_assert_int_eq(put(second_ns, "a-1"), 1);
+    ck_assert_int_eq(put(fx.ns, "a-2"), 1);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 2);
+}
+END_TEST
+
+START_TEST(what_is_known_ends_with_an_import_and_a_clear)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 1);
+    const struct weir_import_record record = record_of(1, "a-1", 2, 100);
+    struct weir_import outcome;
+    ck_assert_int_eq(import(second_ns, &record, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 3);
+    struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
+    ck_assert_int_eq(commit_write(second_ns, &clear), WEIR_OK);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+}
+END_TEST
+
+/* An import below the head: the head stays as it was. */
+START_TEST(what_is_known_ends_with_an_import_of_old_messages)
+{
+    const struct weir_import_record high = record_of(1, "a-1", 0, 100);
+    const struct weir_import_record low = record_of(2, "a-1", 1, 50);
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, &high, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(put(fx.ns, "a-2"), 0);
+    ck_assert_int_eq(import(second_ns, &low, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(put(fx.ns, "a-2"), 1);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 2);
+}
+END_TEST
+
+/* Of writes in one group some are refused and one is there already. */
+START_TEST(a_group_with_refusals_leaves_the_versions_that_are)
+{
+    struct weir_new_message messages[5];
+    struct weir_stream_append parts[5];
+    struct weir_write writes[5];
+    struct weir_written written[5];
+    struct weir_error errors[5];
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    const struct weir_expectation expectations[] = {EXACT(0), EXACT(7), STREAM_EXISTS, NO_STREAM,
+                                                    ANY};
+    const char *const streams[] = {"a-1", "a-1", "b-1", "b-1", "a-1"};
+    for (size_t w = 0; w < 5; w++) {
+        messages[w] = message_of(next_id++, "1");
+        writes[w] = write_of(&parts[w], streams[w], expectations[w], &messages[w], &written[w]);
+    }
+    messages[4].id = id_of(next_id - 6);  // that of the message before
+    commit_group(fx.ns, writes, errors, 5);
+    ck_assert_int_eq(errors[0].status, WEIR_OK);
+    ck_assert_int_eq(errors[1].status, WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_int_eq(errors[2].status, WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_int_eq(errors[3].status, WEIR_OK);
+    ck_assert_int_eq(errors[4].status, WEIR_OK);
+    ck_assert_int_eq(written[0].global_position, 2);
+    ck_assert_int_eq(written[3].global_position, 3);
+    ck_assert_int_eq(written[4].global_position, 1);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 2);
+    ck_assert_int_eq(put(fx.ns, "b-1"), 1);
+    ck_assert_int_eq(must_version(fx.ns, "a-1"), 2);
+    ck_assert_int_eq(must_version(fx.ns, "b-1"), 1);
+    ck_assert_int_eq(sql_int("SELECT message_count FROM %s.counters", schema_of("test")), 5);
+    ck_assert_int_eq(
+        sql_int("SELECT message_count FROM %s.categories WHERE name = 'a'", schema_of("test")), 3);
+    ck_assert_int_eq(sql_int("SELECT sum(stream_count) FROM %s.categories", schema_of("test")), 2);
+}
+END_TEST
+
+START_TEST(long_names_and_more_streams_than_there_is_room_for_are_looked_up)
+{
+    char name[LONG_NAME + 1] = "a-";
+    memset(name + 2, 'x', LONG_NAME - 2);
+    for (int64_t k = 0; k < 3; k++) {
+        ck_assert_int_eq(put(fx.ns, name), k);
+    }
+    name[LONG_NAME - 1] = 'y';
+    ck_assert_int_eq(put(fx.ns, name), 0);
+    for (int64_t k = 0; k < 2; k++) {
+        for (int stream = 0; stream < MANY_STREAMS; stream++) {
+            (void)snprintf(name, sizeof name, "many-%d", stream);
+            ck_assert_int_eq(put(fx.ns, name), k);
+        }
+    }
+}
+END_TEST
+
+/* ---- the step before ---- */
+
+/* The namespace as the version before left it. */
+START_TEST(a_namespace_with_the_older_append_gets_the_newer)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    sql("DO $$ DECLARE f regprocedure; BEGIN"
+        " SELECT p.oid::regprocedure INTO STRICT f FROM pg_proc AS p"
+        " WHERE p.pronamespace = '%s'::regnamespace AND p.proname = 'append' AND p.pronargs = 24;"
+        " EXECUTE 'DROP FUNCTION ' || f;"
+        " UPDATE weir_registry.namespaces SET schema_version = 2 WHERE id = 'test'; END $$",
+        schema_of("test"));
+    reopen();
+    ck_assert_int_eq(put(fx.ns, "a-1"), 1);
+    ck_assert_int_eq(
+        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 3);
+}
+END_TEST
+
+/* A server of the version before still writes: by the append that it knows. */
+START_TEST(the_older_append_may_write_meanwhile)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 1);
+    ck_assert_int_eq(
+        sql_int("SELECT head FROM %s.append(500, 300, '{a-1}', '{1}', '{1}', '{1}', '{0}', '{-1}',"
+                " '{1}', '{1}', '{00000000-0000-0000-0000-00000000aaaa}', '{T}', '{NULL}',"
+                " '{NULL}', '{NULL}')",
+                schema_of("test")),
+        2);
+    ck_assert_int_eq(put(fx.ns, "a-1"), 3);
+}
+END_TEST
+
+static Suite *versions_suite(void)
+{
+    Suite *suite = suite_create("pg_versions");
+    TCase *tcase = tcase_create("versions");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_test(tcase, the_version_of_the_last_append_is_known);
+    tcase_add_test(tcase, what_changes_the_counters_ends_what_is_known);
+    tcase_add_test(tcase, what_is_known_ends_when_another_server_writes);
+    tcase_add_test(tcase, one_append_brings_back_nothing_that_was_known_before);
+    tcase_add_test(tcase, what_is_known_ends_with_an_import_and_a_clear);
+    tcase_add_test(tcase, what_is_known_ends_with_an_import_of_old_messages);
+    tcase_add_test(tcase, a_group_with_refusals_leaves_the_versions_that_are);
+    tcase_add_test(tcase, long_names_and_more_streams_than_there_is_room_for_are_looked_up);
+    tcase_add_test(tcase, a_namespace_with_the_older_append_gets_the_newer);
+    tcase_add_test(tcase, the_older_append_may_write_meanwhile);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(versions_suite());
+}
