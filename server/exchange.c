@@ -5,11 +5,55 @@
 
 #include <assert.h>
 
+/* nng gives requests to those that receive in turn. Were these all, each request would find an
+ * exchange that no cache of a processor knows any more; so a few receive, and what was used last is
+ * used again first. */
+enum { RECEIVING_LEAST = 32, RECEIVING_MOST = 48 };
+
 static void receive(struct weir_exchange *x)
 {
     x->state = WEIR_EXCHANGE_RECEIVING;
-    atomic_fetch_add_explicit(&x->transport->receiving, 1, memory_order_relaxed);
     nng_ctx_recv(x->ctx, x->aio);
+}
+
+/* Under the lock: as many are to receive as there should be, or there is none to add. */
+static struct weir_exchange *add_receiver(struct weir_transport *t)
+{
+    struct weir_exchange *x = t->idle;
+    if (x != NULL) {
+        t->idle = x->next_idle;
+        atomic_fetch_add_explicit(&t->receiving, 1, memory_order_relaxed);
+    }
+    return x;
+}
+
+/* It is free for the next request. */
+static void rest(struct weir_exchange *x)
+{
+    struct weir_transport *t = x->transport;
+    x->state = WEIR_EXCHANGE_IDLE;
+    (void)pthread_mutex_lock(&t->idle_lock);
+    x->next_idle = t->idle;
+    t->idle = x;
+    const size_t n = atomic_load_explicit(&t->receiving, memory_order_relaxed);
+    x = n < RECEIVING_MOST ? add_receiver(t) : NULL;
+    (void)pthread_mutex_unlock(&t->idle_lock);
+    if (x != NULL) {
+        receive(x);
+    }
+}
+
+/* One that received does so no more. False if it was the last. */
+static bool replace_receiver(struct weir_transport *t)
+{
+    (void)pthread_mutex_lock(&t->idle_lock);
+    const size_t left = atomic_fetch_sub_explicit(&t->receiving, 1, memory_order_relaxed) - 1;
+    struct weir_exchange *x = left < RECEIVING_LEAST ? add_receiver(t) : NULL;
+    (void)pthread_mutex_unlock(&t->idle_lock);
+    if (x != NULL) {
+        receive(x);
+    }
+    return left > 0 || x != NULL;
 }
 
 /* Forgets the request; the exchange is as new. */
@@ -35,8 +79,6 @@ static void clear(struct weir_exchange *x)
 static void received(struct weir_exchange *x, int result)
 {
     struct weir_transport *transport = x->transport;
-    const size_t left =
-        atomic_fetch_sub_explicit(&transport->receiving, 1, memory_order_relaxed) - 1;
     if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
         x->state = WEIR_EXCHANGE_CLOSED;
         return;
@@ -45,15 +87,15 @@ static void received(struct weir_exchange *x, int result)
         receive(x);
         return;
     }
+    if (!replace_receiver(transport)) {
+        weir_transport_relieve(transport);
+    }
     x->request = nng_aio_get_msg(x->aio);
     x->pipe = nng_msg_get_pipe(x->request);
     x->peer = weir_peers_find(&transport->peers, x->pipe.id);
     x->arrived_us = weir_monotonic_us();
     weir_peer_arrived(x->peer, x->arrived_us);
     x->state = WEIR_EXCHANGE_SERVED;
-    if (left == 0) {
-        weir_transport_relieve(transport);
-    }
     transport->user.arrived(transport->user.context, x);
 }
 
@@ -64,7 +106,7 @@ static void sent(struct weir_exchange *x, int result)
         nng_msg_free(nng_aio_get_msg(x->aio));
     }
     clear(x);
-    receive(x);
+    rest(x);
 }
 
 /* The one place where nng tells of an exchange. */
@@ -79,6 +121,7 @@ static void advance(void *context)
     case WEIR_EXCHANGE_SENDING:
         sent(x, result);
         return;
+    case WEIR_EXCHANGE_IDLE:
     case WEIR_EXCHANGE_SERVED:
     case WEIR_EXCHANGE_CLOSED:
         break;
@@ -98,13 +141,17 @@ bool weir_exchange_open(struct weir_exchange *x, struct weir_transport *transpor
         nng_aio_free(x->aio);
         return false;
     }
-    receive(x);
+    rest(x);
     return true;
+}
+
+void weir_exchange_stop(struct weir_exchange *x)
+{
+    nng_aio_stop(x->aio);
 }
 
 void weir_exchange_fini(struct weir_exchange *x)
 {
-    nng_aio_stop(x->aio);
     nng_aio_free(x->aio);
     clear(x);
 }
@@ -185,7 +232,7 @@ void weir_exchange_send(struct weir_exchange *x)
     nng_ctx_send(x->ctx, x->aio);
 }
 
-/* Receiving on a context again makes nng forget whom the last request came from. */
+/* nng forgets whom the last request came from when the context receives again. */
 void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED);
@@ -193,5 +240,5 @@ void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
         (void)nng_pipe_close(x->pipe);
     }
     clear(x);
-    receive(x);
+    rest(x);
 }

@@ -12,6 +12,7 @@ struct weir_transport;
 
 /* Who owns it. Written by the owner only, before it passes the exchange on. */
 enum weir_exchange_state {
+    WEIR_EXCHANGE_IDLE,       // the transport, until more are to receive
     WEIR_EXCHANGE_RECEIVING,  // nng, until a request comes
     WEIR_EXCHANGE_SERVED,     // the server
     WEIR_EXCHANGE_SENDING,    // nng, until the reply is on its way
@@ -30,14 +31,18 @@ struct weir_exchange {
     int64_t arrived_us;
     enum weir_exchange_state state;
     bool has_made_way;  // counted in the transport's `parked`
+    struct weir_exchange *next_idle;
     struct weir_waiter waiter;
 };
 
-/* Opens a context for it and begins to receive. False without resources. */
+/* Opens a context for it, which receives when it is needed. False without resources. */
 bool weir_exchange_open(struct weir_exchange *exchange, struct weir_transport *transport,
                         nng_socket socket);
 
-/* Releases what it holds; the socket is closed, so nng is done with it. */
+/* Waits until nng is done with it, and keeps it from beginning anew; the socket is closed. */
+void weir_exchange_stop(struct weir_exchange *exchange);
+
+/* Releases what it holds; all exchanges have been stopped, as one makes another receive. */
 void weir_exchange_fini(struct weir_exchange *exchange);
 
 #endif

@@ -70,6 +70,15 @@ void weir_transport_keep_room(struct weir_transport *t)
     }
 }
 
+static void stop_exchanges(struct weir_transport *t)
+{
+    for (struct weir_exchange_block *block = t->blocks; block != NULL; block = block->next) {
+        for (size_t i = 0; i < block->n; i++) {
+            weir_exchange_stop(&block->exchanges[i]);
+        }
+    }
+}
+
 static void free_exchanges(struct weir_transport *t)
 {
     while (t->blocks != NULL) {
@@ -350,6 +359,7 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for the listeners");
     }
     (void)pthread_mutex_init(&t->grow_lock, NULL);
+    (void)pthread_mutex_init(&t->idle_lock, NULL);
     t->log = log;
     t->user = *user;
     t->base = (size_t)config->max_calls + RESERVE;
@@ -389,10 +399,12 @@ void weir_transport_close(struct weir_transport *t)
     nng_aio_stop(t->sweep);
     nng_aio_stop(t->relief);
     (void)nng_close(t->socket);
+    stop_exchanges(t);
     free_exchanges(t);
     nng_aio_free(t->sweep);
     nng_aio_free(t->relief);
     weir_peers_fini(&t->peers);
+    (void)pthread_mutex_destroy(&t->idle_lock);
     (void)pthread_mutex_destroy(&t->grow_lock);
     free(t);
 }

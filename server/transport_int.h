@@ -23,10 +23,12 @@ struct weir_transport {
     struct weir_peers peers;
     pthread_mutex_t grow_lock;  // guards blocks; held while contexts are opened
     struct weir_exchange_block *blocks;
-    atomic_size_t opened;     // exchanges in all
-    atomic_size_t parked;     // of them, those that wait for something to read
-    size_t base;              // how many there must be beside these
-    atomic_size_t receiving;  // of them, those that wait for a request
+    atomic_size_t opened;        // exchanges in all
+    atomic_size_t parked;        // of them, those that wait for something to read
+    size_t base;                 // how many there must be beside these
+    pthread_mutex_t idle_lock;   // guards idle and changes of receiving; a leaf
+    struct weir_exchange *idle;  // the one that was used last comes first
+    atomic_size_t receiving;     // of them, those that wait for a request
     atomic_bool is_closing;
     nng_aio *relief;  // makes room once no exchange is left
     atomic_bool is_relieving;
@@ -40,8 +42,8 @@ struct weir_transport {
 /* Opens more exchanges where too many wait. Without resources there are fewer to refuse with. */
 void weir_transport_keep_room(struct weir_transport *transport);
 
-/* Called when the last exchange has taken a request: unless the need passes, room is made a moment
- * later at the expense of the connection that has the most replies waiting. */
+/* Called when the last exchange has taken a request and none is idle: unless the need passes, room
+ * is made a moment later at the expense of the connection that has the most replies waiting. */
 void weir_transport_relieve(struct weir_transport *transport);
 
 /* Called when a reply is given to nng: whether it is taken is watched until none is left. */
