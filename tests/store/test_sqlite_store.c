@@ -466,6 +466,9 @@ START_TEST(stores_may_be_opened_together_on_an_empty_directory)
         (void)pthread_join(threads[t], NULL);
         ck_assert_msg(errors[t].status == WEIR_OK, "%s", errors[t].text);
     }
+    /* Of two that close in the same moment SQLite takes neither for the last, so the WAL may stay
+     * until the next. */
+    (void)open_and_close(&errors[0]);
     ck_assert_uint_eq(files_in_dir(), 1);
 }
 END_TEST
