@@ -8,9 +8,11 @@
 #include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_pacing.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     PASSES_MAX = 8,
@@ -34,6 +36,17 @@ struct sqlite_checkpointer {
     bool is_stopping;
 };
 
+/* SQLite syncs the database only where nothing has been added to the WAL meanwhile. What it has
+ * not, the writer's sync would find. */
+static bool bring_out(struct sqlite_backend *backend, const char *name)
+{
+    const bool is_out = weir_sqlite_pace_out();
+    if (!is_out) {
+        weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, strerror(errno));
+    }
+    return is_out;
+}
+
 /* Whether all that was there has been moved, and there was little in the end. */
 static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
@@ -46,7 +59,7 @@ static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *d
         if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
             weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, sqlite3_errstr(rc));
         }
-        if (rc != SQLITE_OK || moved < pages) {
+        if (rc != SQLITE_OK || moved < pages || !bring_out(backend, name)) {
             return false;
         }
         if (moved - before <= FEW_PAGES) {

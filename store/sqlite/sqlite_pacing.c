@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -37,8 +36,11 @@ static void add(int fd, size_t n, off_t at)
 
 /* The system tells a failure of the disk once to each who has the file open. It is told here, so
  * SQLite must hear of it here: its own sync would not. */
-static bool write_out(void)
+bool weir_sqlite_pace_out(void)
 {
+    if (piece.bytes == 0) {
+        return true;
+    }
     const unsigned all =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     const struct piece whole = piece;
@@ -54,7 +56,7 @@ static ssize_t paced_write(int fd, const void *bytes, size_t n, off_t at)
         return written;
     }
     add(fd, (size_t)written, at);
-    return piece.bytes < PIECE_BYTES || write_out() ? written : -1;
+    return piece.bytes < PIECE_BYTES || weir_sqlite_pace_out() ? written : -1;
 }
 
 void weir_sqlite_pacing_install(void)

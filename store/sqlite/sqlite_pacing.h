@@ -8,11 +8,17 @@
 #ifndef WEIR_STORE_SQLITE_PACING_H
 #define WEIR_STORE_SQLITE_PACING_H
 
+#include <stdbool.h>
+
 /* Once, after SQLite has been configured and before it is used. Where its VFS does not allow it,
  * nothing is paced. */
 void weir_sqlite_pacing_install(void);
 
 /* From now on SQLite's writes by the calling thread are paced. */
 void weir_sqlite_pace_this_thread(void);
+
+/* Brings to the disk what the calling thread has written since the last piece. False, with errno,
+ * where the disk fails. */
+bool weir_sqlite_pace_out(void);
 
 #endif

@@ -40,10 +40,11 @@ static void begin(int number)
 }
 
 /* Of new pages that lie one after the other. */
-static void put_a_megabyte(void)
+static void put(size_t n)
 {
     static char data[(1 << 20) + 1];
-    memset(data, '1', sizeof data - 1);
+    memset(data, '1', n);
+    data[n] = '\0';
     const struct weir_new_message message = message_of(1, data);
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
@@ -68,10 +69,18 @@ static void must_checkpoint(void)
     ck_assert_str_eq(fx.report, "");
 }
 
+static void wait_for_a_piece(void)
+{
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (atomic_load(&pieces) == 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+}
+
 START_TEST(a_checkpoint_goes_to_the_disk_in_pieces)
 {
     begin(0);
-    put_a_megabyte();
+    put(1 << 20);
     ck_assert_int_eq(atomic_load(&pieces), 0);  // a commit is synced as a whole
     must_checkpoint();
     ck_assert_int_ge(atomic_load(&pieces), PIECES_MIN);
@@ -79,16 +88,36 @@ START_TEST(a_checkpoint_goes_to_the_disk_in_pieces)
 }
 END_TEST
 
+/* A checkpoint beside a writer rarely ends with a sync: its last piece must not be left to that. */
+START_TEST(the_last_piece_goes_too)
+{
+    begin(0);
+    put(1 << 14);
+    must_checkpoint();
+    ck_assert_int_eq(atomic_load(&pieces), 1);
+}
+END_TEST
+
+START_TEST(a_last_piece_that_fails_fails_the_checkpoint)
+{
+    begin(EIO);
+    put(1 << 14);
+    char name[WEIR_SQLITE_NAME_BYTES];
+    (void)ask(name);
+    wait_for_a_piece();
+    close_all();
+    ck_assert_int_eq(atomic_load(&pieces), 1);
+    ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
+}
+END_TEST
+
 START_TEST(a_piece_that_fails_fails_the_checkpoint)
 {
     begin(EIO);
-    put_a_megabyte();
+    put(1 << 20);
     char name[WEIR_SQLITE_NAME_BYTES];
     (void)ask(name);
-    const int64_t until_us = weir_monotonic_us() + 20000000;
-    while (atomic_load(&pieces) == 0) {
-        ck_assert_int_lt(weir_monotonic_us(), until_us);
-    }
+    wait_for_a_piece();
     close_all();  // joins the thread that reports
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed: disk I/O error"));
 }
@@ -97,7 +126,7 @@ END_TEST
 START_TEST(where_the_system_has_no_such_call_a_checkpoint_goes_on)
 {
     begin(ENOSYS);
-    put_a_megabyte();
+    put(1 << 20);
     must_checkpoint();
 }
 END_TEST
@@ -109,6 +138,8 @@ static Suite *pacing_suite(void)
     tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_checkpoint_goes_to_the_disk_in_pieces);
+    tcase_add_test(tcase, the_last_piece_goes_too);
+    tcase_add_test(tcase, a_last_piece_that_fails_fails_the_checkpoint);
     tcase_add_test(tcase, a_piece_that_fails_fails_the_checkpoint);
     tcase_add_test(tcase, where_the_system_has_no_such_call_a_checkpoint_goes_on);
     suite_add_tcase(suite, tcase);
