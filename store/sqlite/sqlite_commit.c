@@ -4,8 +4,7 @@
 #include "weir/rules/time_text.h"
 
 enum {
-    WAIT_PART = 3,                  // of the time of a commit: so long more writes are waited for,
-    WAIT_MAX_US = 200,              // and no longer than this
+    WAIT_MAX_US = 300,              // more writes are not waited for longer than this
     BUSY_MAX_US = 5 * 1000 * 1000,  // another process's lock is waited for so long
     READERS_WAIT_US = 1000 * 1000   // the readers that keep the WAL from beginning anew
 };
@@ -100,10 +99,10 @@ static int apply(struct sqlite_session *session, struct weir_write *write)
     return SQLITE_MISUSE;
 }
 
+/* Those who wait meanwhile lose no more than they would by one commit more. */
 static int64_t wait_us(const struct sqlite_session *session)
 {
-    const int64_t part_us = session->commit_us / WAIT_PART;
-    return part_us < WAIT_MAX_US ? part_us : WAIT_MAX_US;
+    return session->commit_us < WAIT_MAX_US ? session->commit_us : WAIT_MAX_US;
 }
 
 /* What is queued while the group is applied joins it: to wait for the next commit would cost a sync
