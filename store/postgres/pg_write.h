@@ -1,5 +1,4 @@
-/* What the files share that write: pg_commit.c, pg_append.c,
- * pg_versions.c, pg_import.c.
+/* What the files share that write: pg_commit.c, pg_append.c, pg_versions.c, pg_import.c.
  *
  * A write is open while its error is WEIR_OK. The functions that send something tell each open
  * write its outcome and return WEIR_OK; or the transaction as a whole has failed: then they return

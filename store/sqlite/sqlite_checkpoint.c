@@ -36,13 +36,18 @@ struct sqlite_checkpointer {
     bool is_stopping;
 };
 
+static void report_failure(struct sqlite_backend *backend, const char *name, const char *why)
+{
+    weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, why);
+}
+
 /* SQLite syncs the database only where nothing has been added to the WAL meanwhile. What it has
  * not, the writer's sync would find. */
 static bool bring_out(struct sqlite_backend *backend, const char *name)
 {
     const bool is_out = weir_sqlite_pace_out();
     if (!is_out) {
-        weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, strerror(errno));
+        report_failure(backend, name, strerror(errno));
     }
     return is_out;
 }
@@ -57,7 +62,7 @@ static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *d
         const int rc =
             sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
         if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-            weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, sqlite3_errstr(rc));
+            report_failure(backend, name, sqlite3_errstr(rc));
         }
         if (rc != SQLITE_OK || moved < pages || !bring_out(backend, name)) {
             return false;
@@ -78,7 +83,7 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
     if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, &is_missing, &err) !=
         WEIR_OK) {
         if (!is_missing) {
-            weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, err.text);
+            report_failure(backend, name, err.text);
         }
         return false;
     }

@@ -82,3 +82,19 @@ void make_dir(char dir[64])
     (void)snprintf(dir, 64, "%s/weir-pg-test-XXXXXX", tmp == NULL ? "/tmp" : tmp);
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
+
+struct second_store two;
+
+void fixture_of_two(void)
+{
+    fixture_on_disk();
+    two.store = open_store(fx.url, 4);
+    two.ns = must_open(two.store, "test");
+}
+
+void fixture_of_two_end(void)
+{
+    weir_namespace_release(two.ns);
+    weir_store_close(two.store);
+    fixture_end();
+}

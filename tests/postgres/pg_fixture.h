@@ -23,6 +23,17 @@ void sql_on(PGconn *conn, const char *text);
 /* The schema of a namespace. */
 const char *schema_of(const char *id);
 
+/* A second store on the same database, beside fixture_on_disk()'s. */
+struct second_store {
+    struct weir_store *store;
+    struct weir_namespace *ns;
+};
+
+extern struct second_store two;
+
+void fixture_of_two(void);
+void fixture_of_two_end(void);
+
 /* A directory of the test's own, removed by remove_dir(). */
 void make_dir(char dir[64]);
 

@@ -15,23 +15,6 @@
 
 enum { WRITERS = 16, WRITES = 60, KILL_EVERY = 7, STOPS = 8, WRITES_WHILE_STOPPED = 20 };
 
-static struct weir_store *second;
-static struct weir_namespace *second_ns;
-
-static void begin(void)
-{
-    fixture_on_disk();
-    second = open_store(fx.url, 4);
-    second_ns = must_open(second, "test");
-}
-
-static void end(void)
-{
-    weir_namespace_release(second_ns);
-    weir_store_close(second);
-    fixture_end();
-}
-
 /* ---- writers ---- */
 
 static void post(struct weir_write *write)
@@ -113,7 +96,7 @@ static size_t run_writers(struct writer *writers, bool kills)
     size_t killed = 0;
     for (size_t w = 0; w < WRITERS; w++) {
         writers[w] =
-            (struct writer){.ns = w % 2 == 0 ? fx.ns : second_ns, .number = w, .kills = kills};
+            (struct writer){.ns = w % 2 == 0 ? fx.ns : two.ns, .number = w, .kills = kills};
         ck_assert_int_eq(pthread_create(&writers[w].thread, NULL, write_all, &writers[w]), 0);
     }
     for (size_t w = 0; w < WRITERS; w++) {
@@ -161,9 +144,9 @@ START_TEST(writers_on_two_servers_share_one_order)
     static struct writer writers[WRITERS];
     (void)run_writers(writers, false);
     assert_stream_is_whole(fx.ns, WRITERS * WRITES);
-    assert_stream_is_whole(second_ns, WRITERS * WRITES);
+    assert_stream_is_whole(two.ns, WRITERS * WRITES);
     assert_acknowledged_once(writers);
-    ck_assert_int_eq(must_head(second_ns), WRITERS * WRITES);  // no gaps
+    ck_assert_int_eq(must_head(two.ns), WRITERS * WRITES);  // no gaps
 }
 END_TEST
 
@@ -221,7 +204,7 @@ static void *follow(void *context)
 START_TEST(readers_that_follow_miss_nothing)
 {
     static struct writer writers[WRITERS];
-    struct tail tails[2] = {{.ns = fx.ns}, {.ns = second_ns}};
+    struct tail tails[2] = {{.ns = fx.ns}, {.ns = two.ns}};
     for (size_t t = 0; t < 2; t++) {
         ck_assert_int_eq(pthread_create(&tails[t].thread, NULL, follow, &tails[t]), 0);
     }
@@ -290,7 +273,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("pg_together");
     TCase *tcase = tcase_create("two servers");
     tcase_set_timeout(tcase, 300);
-    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_checked_fixture(tcase, fixture_of_two, fixture_of_two_end);
     tcase_add_test(tcase, a_stopped_server_does_not_stop_the_others);
     tcase_add_test(tcase, writers_on_two_servers_share_one_order);
     tcase_add_test(tcase, nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed);

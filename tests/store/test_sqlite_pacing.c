@@ -69,12 +69,15 @@ static void must_checkpoint(void)
     ck_assert_str_eq(fx.report, "");
 }
 
-static void wait_for_a_piece(void)
+static void must_fail_a_piece(void)
 {
+    char name[WEIR_SQLITE_NAME_BYTES];
+    (void)ask(name);
     const int64_t until_us = weir_monotonic_us() + 20000000;
     while (atomic_load(&pieces) == 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
+    close_all();  // joins the thread that reports
 }
 
 START_TEST(a_checkpoint_goes_to_the_disk_in_pieces)
@@ -102,10 +105,7 @@ START_TEST(a_last_piece_that_fails_fails_the_checkpoint)
 {
     begin(EIO);
     put(1 << 14);
-    char name[WEIR_SQLITE_NAME_BYTES];
-    (void)ask(name);
-    wait_for_a_piece();
-    close_all();
+    must_fail_a_piece();
     ck_assert_int_eq(atomic_load(&pieces), 1);
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
 }
@@ -115,10 +115,7 @@ START_TEST(a_piece_that_fails_fails_the_checkpoint)
 {
     begin(EIO);
     put(1 << 20);
-    char name[WEIR_SQLITE_NAME_BYTES];
-    (void)ask(name);
-    wait_for_a_piece();
-    close_all();  // joins the thread that reports
+    must_fail_a_piece();
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed: disk I/O error"));
 }
 END_TEST
