@@ -171,11 +171,15 @@ struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *las
     return last->next;
 }
 
-/* Two thirds and not all: while some wait for their commit, others are to be on their way, so that
- * neither the disk nor the processors stand still. */
+/* Not all: while some wait for their commit, others are to be on their way, so that neither the
+ * disk nor the processors stand still. Where they are few the next ones may be long in coming, and
+ * a third suffices, so that no commit is for a straggler or two. */
 static size_t wanted_of(size_t on_their_way)
 {
-    const size_t wanted = on_their_way < WEIR_LANE_WAITS_FROM ? 0 : on_their_way * 2 / 3;
+    const size_t third = (on_their_way + 2) / 3;
+    const size_t wanted = on_their_way < WEIR_LANE_WAITS_FROM ? 0
+                          : on_their_way < WEIR_LANE_MANY     ? third
+                                                              : on_their_way * 2 / 3;
     return wanted < WEIR_GROUP_WRITES_MAX ? wanted : WEIR_GROUP_WRITES_MAX;
 }
 

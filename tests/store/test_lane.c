@@ -186,7 +186,7 @@ END_TEST
 
 /* ---- waiting for more ---- */
 
-enum { MANY = 48, WANTED = 32, HOUR_US = INT32_MAX };
+enum { MANY = 48, WANTED_OF_MANY = 32, HOUR_US = INT32_MAX };
 
 static struct weir_write many[MANY];
 
@@ -221,27 +221,42 @@ static bool is_waiting(void)
 
 static void *add_what_is_wanted(void *context)
 {
-    (void)context;
+    const size_t *wanted = context;
     while (!is_waiting()) {
         (void)sched_yield();
     }
-    for (size_t w = 1; w < WANTED; w++) {
+    for (size_t w = 1; w < *wanted; w++) {
         (void)weir_lane_add(&lane, &many[w]);
     }
     return NULL;
 }
 
-START_TEST(where_many_are_the_leader_waits_for_two_thirds)
+/* After a group of so many the leader waits for so many. */
+static void wait_after(size_t on_their_way, size_t wanted)
 {
-    commit_at_once(MANY);
+    commit_at_once(on_their_way);
     (void)weir_lane_add(&lane, &many[0]);
     struct weir_write *group = weir_lane_take(&lane);
     pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, add_what_is_wanted, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, add_what_is_wanted, &wanted), 0);
     ck_assert_ptr_eq(weir_lane_join(&lane, group, HOUR_US), &many[1]);
-    ck_assert_uint_eq(length(group), WANTED);
+    ck_assert_uint_eq(length(group), wanted);
     (void)pthread_join(thread, NULL);
     ck_assert(!weir_lane_go_on(&lane));
+}
+
+START_TEST(where_some_are_the_leader_waits_for_a_third)
+{
+    wait_after(WEIR_LANE_WAITS_FROM, 3);
+    wait_after(10, 4);
+    wait_after(WEIR_LANE_MANY - 1, 11);
+}
+END_TEST
+
+START_TEST(where_many_are_the_leader_waits_for_two_thirds)
+{
+    wait_after(WEIR_LANE_MANY, 21);
+    wait_after(MANY, WANTED_OF_MANY);
 }
 END_TEST
 
@@ -255,7 +270,7 @@ START_TEST(the_leader_waits_for_those_that_wait_with_the_last_group_too)
         }
     }
     ck_assert(weir_lane_go_on(&lane));
-    ck_assert_uint_eq(lane.wanted, WANTED);
+    ck_assert_uint_eq(lane.wanted, WANTED_OF_MANY);
     ck_assert_uint_eq(length(weir_lane_take(&lane)), MANY - 1);
     ck_assert(!weir_lane_go_on(&lane));
 }
@@ -332,6 +347,7 @@ static Suite *lane_suite(void)
     tcase_add_test(tcase, those_that_join_are_within_the_bounds_of_the_whole_group);
     tcase_add_test(tcase, messages_of_those_that_join_are_counted_with_the_group);
     tcase_add_test(tcase, nobody_waits_where_few_writes_are_on_their_way);
+    tcase_add_test(tcase, where_some_are_the_leader_waits_for_a_third);
     tcase_add_test(tcase, where_many_are_the_leader_waits_for_two_thirds);
     tcase_add_test(tcase, the_leader_waits_for_those_that_wait_with_the_last_group_too);
     tcase_add_test(tcase, the_leader_waits_no_longer_than_it_is_told);
