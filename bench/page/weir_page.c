@@ -63,6 +63,7 @@ static const struct page_line disk[] = {
     {"disk_write_1", "`write`, 1 in flight"},
     {"disk_write_10", "`write`, 10 in flight"},
     {"disk_write_64", "`write`, 64 in flight"},
+    {"disk_socket_write_64", "the same, client by `ipc://`"},
     {"disk_mixed_10", "`mixed`, 10 in flight"},
     {"disk_conditional_write_10", "`conditional-write`, 10 in flight"},
     {"disk_batch_10", "`batch`, 10 in flight"},
@@ -82,6 +83,9 @@ static const struct page_line postgres[] = {
     {"postgres_read_10", "`read-category` of 10, 1 in flight"},
     {"postgres_read_10_by_10", "the same, 10 in flight"},
     {"postgres_read_1000", "`read-category` of 1,000, 1 in flight"},
+    {"postgres_tcp_write_64", "client by `tcp://`: `write`, 64 in flight"},
+    {"postgres_tcp_read_10", "client by `tcp://`: `read-category` of 10, 1 in flight"},
+    {"postgres_tcp_read_10_by_10", "client by `tcp://`: the same, 10 in flight"},
 };
 
 #define RATE "operations_per_s"
@@ -109,6 +113,7 @@ static const struct page_bar durable_bars[] = {
     {"disk_write_1", RATE, "weir, 1 in flight", 0},
     {"disk_write_10", RATE, "weir, 10 in flight", 0},
     {"disk_write_64", RATE, "weir, 64 in flight", 0},
+    {"disk_socket_write_64", RATE, "weir, 64, by ipc://", 0},
     {"postgres_write_64", RATE, "weir on PostgreSQL, 64", 3},
 };
 
@@ -230,7 +235,7 @@ static void put_throughput(FILE *out, const char *directory, struct results *res
     page_put_loads(out, results, "weir, SQLite in memory", memory, WEIR_COUNTOF(memory));
     page_put_loads(out, results, "weir, SQLite on disk, synchronous=FULL", disk,
                    WEIR_COUNTOF(disk));
-    page_put_loads(out, results, "weir, PostgreSQL", postgres, WEIR_COUNTOF(postgres));
+    page_put_loads(out, results, "weir, PostgreSQL (clients by `ipc://`)", postgres, WEIR_COUNTOF(postgres));
     page_put_loads(out, results, "The limits", limits, WEIR_COUNTOF(limits));
     put_picture(out,
                 page_draw_latencies(directory, results, "latency.svg", open_lines,

@@ -86,6 +86,10 @@ stop() {
 # What a server that is to be measured under load is given; nothing leaves it as it is by itself.
 server_options='--max-calls 4096'
 
+# Where it serves: by TCP, or by a local socket.
+tcp=tcp://127.0.0.1:0
+listen=$tcp
+
 # start_server STORE [count]: on SQLite each time with nothing in it. With `count`, what it takes from the heap and how
 # often it waits for the disk is counted, which costs some speed.
 start_server() {
@@ -98,7 +102,7 @@ start_server() {
         if [ "${2:-}" = count ]; then
             export LD_PRELOAD="$bin/libweir-count.so" WEIR_COUNT_FILE="$work/counts"
         fi
-        exec "$build/server/weir-server" --store "$1" --listen tcp://127.0.0.1:0 --log-level warn \
+        exec "$build/server/weir-server" --store "$1" --listen "$listen" --log-level warn \
             $server_options >"$work/listening" 2>"$work/server.log"
     ) &
     server_pid=$!
@@ -154,6 +158,13 @@ on() {
     start_server "$store"
     load "$@"
     stop_server
+}
+
+# on_socket STORE NAME OPTION...: the same by a local socket.
+on_socket() {
+    listen=ipc://$work/socket
+    on "$@"
+    listen=$tcp
 }
 
 # is_any NAME...: is one of them to be measured?

@@ -164,7 +164,8 @@ run_postgres() {
 # script runs inside of with_postgres.sh.
 measure_postgres() {
     is_any postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10 postgres_read_1000 \
-        postgres_read_10_by_10 pgbench_insert_64 counted_postgres_read_10 weir-bench-postgres || return 0
+        postgres_read_10_by_10 postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10 \
+        pgbench_insert_64 counted_postgres_read_10 weir-bench-postgres || return 0
     export WEIR_BENCH_BIN="$bin"
     export build results round seconds warmup only except output work size
     with_message_db='sh tests/lib/with_message_db.sh'

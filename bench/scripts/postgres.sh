@@ -14,6 +14,18 @@ if [ -z "${MESSAGE_DB_URL:-}" ] && psql -q "$WEIR_TEST_STORE" -c 'SELECT message
 fi
 
 bench weir-bench-postgres --store "$WEIR_TEST_STORE"
+
+# By TCP, for the tables; then by a local socket, as pgbench speaks to PostgreSQL, unless Message DB is elsewhere.
+if is_any postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10; then
+    start_server "$WEIR_TEST_STORE"
+    load postgres_tcp_write_64 --profile write $workers64
+    load postgres_tcp_read_10 --profile read-category --batch 10 $workers1
+    load postgres_tcp_read_10_by_10 --profile read-category --batch 10 $workers10
+    stop_server
+fi
+case ${MESSAGE_DB_URL:-} in
+"" | "$WEIR_TEST_STORE") listen=ipc://$work/socket ;;
+esac
 start_server "$WEIR_TEST_STORE"
 load postgres_write_1 --profile write $workers1
 load postgres_write_10 --profile write $workers10

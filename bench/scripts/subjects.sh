@@ -83,6 +83,7 @@ measure_writes() {
         'BEGIN { n = (syncs > 0 ? int(1 / syncs + 0.5) : 32); print (n < 1 ? 1 : n) }')
     floor sqlite_group sqlite --batch "$group"
     on "sqlite:$work/data" disk_write_64 --profile write $workers64
+    on_socket "sqlite:$work/data" disk_socket_write_64 --profile write $workers64
     measure_redis 64
     floor sqlite_64 sqlite --batch 64
     floor store_write_64 store --in-flight 64
