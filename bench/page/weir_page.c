@@ -51,7 +51,9 @@ static const struct page_line benches[] = {
 static const struct page_line memory[] = {
     {"memory_empty_1", "empty request, 1 in flight"},
     {"memory_empty_10", "the same, 10 in flight"},
+    {"memory_shared_empty_10", "the same over one connection"},
     {"memory_empty_64", "the same, 64 in flight"},
+    {"memory_shared_empty_64", "the same over one connection"},
     {"memory_mixed_10", "`mixed`, 10 in flight"},
     {"memory_mixed_64", "`mixed`, 64 in flight"},
     {"memory_write_64", "`write`, 64 in flight"},
@@ -235,7 +237,8 @@ static void put_throughput(FILE *out, const char *directory, struct results *res
     page_put_loads(out, results, "weir, SQLite in memory", memory, WEIR_COUNTOF(memory));
     page_put_loads(out, results, "weir, SQLite on disk, synchronous=FULL", disk,
                    WEIR_COUNTOF(disk));
-    page_put_loads(out, results, "weir, PostgreSQL (clients by `ipc://`)", postgres, WEIR_COUNTOF(postgres));
+    page_put_loads(out, results, "weir, PostgreSQL (clients by `ipc://`)", postgres,
+                   WEIR_COUNTOF(postgres));
     page_put_loads(out, results, "The limits", limits, WEIR_COUNTOF(limits));
     put_picture(out,
                 page_draw_latencies(directory, results, "latency.svg", open_lines,

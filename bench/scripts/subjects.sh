@@ -46,8 +46,10 @@ measure_memory() {
     load memory_empty_idle --profile empty $workers1 --rate 200
     load memory_tail --profile tail --subscribers 1 $workers1 --rate 200
     load memory_empty_10 --profile empty $workers10
+    load memory_shared_empty_10 --profile empty $workers10 --connections 1
     measure_grpc 10
     load memory_empty_64 --profile empty $workers64
+    load memory_shared_empty_64 --profile empty $workers64 --connections 1
     measure_grpc 64
     stop_server
     half=$(awk -v rate="$(figure memory_mixed_64 operations_per_s)" 'BEGIN { print (rate > 2 ? rate / 2 : 1000) }')
