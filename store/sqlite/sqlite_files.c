@@ -47,27 +47,44 @@ static int integer_at(const uint8_t *at)
     return (int)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
 }
 
-/* Reads the header by SQLite's VFS and not by a descriptor of our own: to close that would take
+/* A file is opened by SQLite's VFS and not by a descriptor of our own: to close that would take
  * from every connection of this process to the same file the lock which tells other programs that
  * it is in use. The last of those to close it would then remove the WAL under our connections. */
-static int read_header(const char *path, uint8_t header[HEADER_BYTES])
+struct raw_file {
+    sqlite3_filename name;
+    sqlite3_file *file;
+};
+
+static int open_raw(struct raw_file *raw, const char *path, int flags)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-    sqlite3_filename name = sqlite3_create_filename(path, "", "", 0, NULL);
-    sqlite3_file *file = calloc(1, (size_t)vfs->szOsFile);
-    int rc = SQLITE_NOMEM;
-    if (name != NULL && file != NULL) {
-        int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB;
-        rc = vfs->xOpen(vfs, name, file, flags, &flags);
+    raw->name = sqlite3_create_filename(path, "", "", 0, NULL);
+    raw->file = calloc(1, (size_t)vfs->szOsFile);
+    if (raw->name == NULL || raw->file == NULL) {
+        return SQLITE_NOMEM;
     }
+    flags |= SQLITE_OPEN_MAIN_DB;
+    return vfs->xOpen(vfs, raw->name, raw->file, flags, &flags);
+}
+
+/* Also one whose opening failed. */
+static void close_raw(struct raw_file *raw)
+{
+    if (raw->file != NULL && raw->file->pMethods != NULL) {
+        (void)raw->file->pMethods->xClose(raw->file);
+    }
+    free(raw->file);
+    sqlite3_free_filename(raw->name);
+}
+
+static int read_header(const char *path, uint8_t header[HEADER_BYTES])
+{
+    struct raw_file raw;
+    int rc = open_raw(&raw, path, SQLITE_OPEN_READONLY);
     if (rc == SQLITE_OK) {
-        rc = file->pMethods->xRead(file, header, HEADER_BYTES, 0);
+        rc = raw.file->pMethods->xRead(raw.file, header, HEADER_BYTES, 0);
     }
-    if (file != NULL && file->pMethods != NULL) {
-        (void)file->pMethods->xClose(file);
-    }
-    free(file);
-    sqlite3_free_filename(name);
+    close_raw(&raw);
     return rc;
 }
 
@@ -211,44 +228,32 @@ weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name
 
 /* ---- making ---- */
 
-/* SQLite answers with the mode that is in force. */
-static int use_wal(sqlite3 *db)
+/* All is in the file itself before anybody sees it. */
+static int write_image(const char *path, const struct sqlite_image *image)
 {
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+    struct raw_file raw;
+    int rc = open_raw(&raw, path, SQLITE_OPEN_READWRITE);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
+        rc = raw.file->pMethods->xWrite(raw.file, image->bytes, (int)image->n, 0);
     }
-    if (rc == SQLITE_ROW) {
-        const unsigned char *mode = sqlite3_column_text(statement, 0);
-        rc = mode != NULL && strcmp((const char *)mode, "wal") == 0 ? SQLITE_OK : SQLITE_CANTOPEN;
+    if (rc == SQLITE_OK) {
+        rc = raw.file->pMethods->xSync(raw.file, SQLITE_SYNC_NORMAL);
     }
-    (void)sqlite3_finalize(statement);
+    close_raw(&raw);
     return rc;
 }
 
-static int make_database(const struct sqlite_backend *backend, const char *path,
-                         const struct sqlite_schema *schema, sqlite3 **db, struct weir_error *err)
+static weir_status write_database(const char *path, const struct sqlite_schema *schema,
+                                  struct weir_error *err)
 {
-    int rc = open_database(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, db);
-    if (rc != SQLITE_OK) {
-        (void)weir_sqlite_fail(err, rc, "make a database");
-        return rc;
+    struct sqlite_image image;
+    const weir_status status = weir_sqlite_image_make(schema, &image, err);
+    if (status != WEIR_OK) {
+        return status;
     }
-    /* In a rollback journal first: all is in the file itself before anybody sees it. */
-    const weir_status status = weir_sqlite_migrate(*db, schema, err);
-    rc = status == WEIR_OK ? SQLITE_OK : SQLITE_ERROR;
-    if (rc == SQLITE_OK && backend->dir != NULL) {
-        rc = use_wal(*db);
-        if (rc != SQLITE_OK) {
-            (void)weir_sqlite_fail(err, rc, "make a database");
-        }
-    }
-    if (rc != SQLITE_OK) {
-        (void)sqlite3_close(*db);
-        *db = NULL;
-    }
-    return rc;
+    const int rc = write_image(path, &image);
+    weir_sqlite_image_free(&image);
+    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "make a database");
 }
 
 static int sync_dir(const char *dir)
@@ -328,16 +333,15 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
     weir_status status = WEIR_OK;
     char *from = path_of(backend, draft, "");
     char *to = path_of(backend, name, "");
-    sqlite3 *db = NULL;
     if (from == NULL || to == NULL) {
         status = out_of_memory(err);
     } else if (!make_empty(from)) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
                            backend->dir, strerror(errno));
-    } else if (make_database(backend, from, schema, &db, err) != SQLITE_OK) {
-        status = err->status;
     } else {
-        (void)sqlite3_close(db);
+        status = write_database(from, schema, err);
+    }
+    if (status == WEIR_OK) {
         status = publish(backend, from, to, is_there, err);
     }
     (void)unlink_database(backend, draft);
@@ -354,10 +358,15 @@ static weir_status create_in_memory(struct sqlite_backend *backend, const char *
         return out_of_memory(err);
     }
     sqlite3 *db = NULL;
-    const int rc = make_database(backend, path, schema, &db, err);
+    const int rc = open_database(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
     free(path);
     if (rc != SQLITE_OK) {
-        return err->status;
+        return weir_sqlite_fail(err, rc, "make a database");
+    }
+    const weir_status status = weir_sqlite_migrate(db, schema, err);
+    if (status != WEIR_OK) {
+        (void)sqlite3_close(db);
+        return status;
     }
     if (!weir_sqlite_memory_add(backend, name, db)) {
         (void)sqlite3_close(db);

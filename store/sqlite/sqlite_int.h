@@ -89,6 +89,18 @@ bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);
 /* Makes the directory and its parents. */
 weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
 
+/* ---- the file of an empty database (sqlite_image.c) ---- */
+
+struct sqlite_image {
+    unsigned char *bytes;
+    size_t n;
+};
+
+/* To be freed where it is OK. */
+weir_status weir_sqlite_image_make(const struct sqlite_schema *schema, struct sqlite_image *image,
+                                   struct weir_error *err);
+void weir_sqlite_image_free(struct sqlite_image *image);
+
 /* ---- in memory (sqlite_memory.c) ---- */
 
 /* A database in memory: it lives as long as `keeper`, and its VFS knows no waiting, so that a

@@ -95,6 +95,25 @@ START_TEST(everything_is_there_after_closing)
 }
 END_TEST
 
+START_TEST(a_new_namespace_is_a_whole_file_in_wal_mode)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of("other")};
+    bool is_same = false;
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err), WEIR_OK);
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(record.id, name);
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    ck_assert(file_bytes(path_in_dir(name), &bytes, &n));
+    ck_assert_uint_ge(n, 4096);
+    ck_assert_uint_eq(bytes[18], 2);
+    ck_assert_uint_eq(bytes[19], 2);
+    free(bytes);
+    run_sql(path_in_dir(name), "CREATE TEMP TABLE whole (answer CHECK (answer = 'ok'));"
+                               "INSERT INTO whole SELECT * FROM pragma_integrity_check");
+}
+END_TEST
+
 /* ---- files that are not ours ---- */
 
 enum foreign { TEXT_FILE, EMPTY_FILE, OTHER_DATABASE, EMPTY_DATABASE, WAL_DATABASE, NEWER_SCHEMA };
@@ -736,6 +755,7 @@ static void add_files(Suite *suite)
     tcase_add_test(fresh, five_hundred_namespaces_live_with_few_files_open);
     TCase *disk = add_case(suite, "files", fixture_on_disk, fixture_end);
     tcase_add_test(disk, everything_is_there_after_closing);
+    tcase_add_test(disk, a_new_namespace_is_a_whole_file_in_wal_mode);
     tcase_add_test(disk, a_newer_version_in_the_wal_alone_is_seen);
     tcase_add_test(disk, namespaces_without_a_registry_are_not_given_a_new_one);
     tcase_add_loop_test(disk, a_namespace_that_cannot_be_used_does_not_harm_the_others, 0, 3);
