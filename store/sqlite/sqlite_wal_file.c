@@ -6,15 +6,19 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { GATHERED_BYTES = 64 * 1024 };
+enum {
+    GATHERED_BYTES = 64 * 1024,
+    ROOM_PIECES_MAX = 4  // of GATHERED_BYTES each, in a file that is as long already
+};
 
 /* The file of the VFS behind it follows in the same allocation. */
 struct wal_file {
     sqlite3_file base;
     uint8_t *gathered;  // GATHERED_BYTES, or NULL while there is nothing
     int gathered_n;
-    sqlite3_int64 at;  // where in the file it belongs
-    int failure;       // of writing what was gathered there, until SQLite has been told
+    sqlite3_int64 at;    // where in the file it belongs
+    int failure;         // of writing what was gathered there, until SQLite has been told
+    sqlite3_int64 room;  // the file is known to be as long; 0 where it may be shorter
 };
 
 static sqlite3_vfs *behind;
@@ -82,10 +86,41 @@ static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 
     return SQLITE_OK;
 }
 
+/* Lengthens the file with zeros behind its end, which no frame of a WAL is made of. The commits
+ * that follow then overwrite blocks that the file has, whose sync is one write to the disk; where
+ * the file grows, its length and its blocks are written besides, one after the other, by each
+ * commit.
+ *
+ * What has been written is synced behind the write lock, so nobody else is about to write there. It
+ * may do without: what fails here is not data, and the next commit tries again. */
+static void make_room(struct wal_file *wal, sqlite3_int64 end)
+{
+    sqlite3_file *real = real_of(&wal->base);
+    sqlite3_int64 size = 0;
+    if (real->pMethods->xFileSize(real, &size) != SQLITE_OK || size > end) {
+        wal->room = size;
+        return;
+    }
+    int pieces = (int)(end / GATHERED_BYTES);
+    pieces = pieces < 1 ? 1 : pieces > ROOM_PIECES_MAX ? ROOM_PIECES_MAX : pieces;
+    memset(wal->gathered, 0, GATHERED_BYTES);
+    int rc = SQLITE_OK;
+    wal->room = end;
+    for (int i = 0; i < pieces && rc == SQLITE_OK; i++) {
+        rc = real->pMethods->xWrite(real, wal->gathered, GATHERED_BYTES, wal->room);
+        wal->room += rc == SQLITE_OK ? GATHERED_BYTES : 0;
+    }
+}
+
 static int wal_sync(sqlite3_file *file, int flags)
 {
     struct wal_file *wal = (struct wal_file *)file;
+    const sqlite3_int64 end = wal->at + wal->gathered_n;
+    const bool is_longer = wal->gathered_n > 0 && end > wal->room;
     int rc = write_gathered(wal);
+    if (rc == SQLITE_OK && is_longer) {
+        make_room(wal, end);
+    }
     wal->failure = SQLITE_OK;
     forget(wal);
     if (rc == SQLITE_OK) {
@@ -102,7 +137,9 @@ static int wal_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
 
 static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    const int rc = write_gathered((struct wal_file *)file);
+    struct wal_file *wal = (struct wal_file *)file;
+    const int rc = write_gathered(wal);
+    wal->room = 0;
     return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FRAME = 24, PAGE = 4096, PAGES = 100 };
+enum { FRAME = 24, PAGE = 4096, PAGES = 100, ROOM = 64 * 1024 };
 
 static char directory[64];
 static sqlite3_filename names;
@@ -82,11 +82,11 @@ START_TEST(frames_are_written_together)
         at += FRAME + PAGE;
     }
     ck_assert_int_eq(sync_file(), SQLITE_OK);
-    /* 64 KiB have room for 15 frames; one more for the sync. */
-    ck_assert_uint_eq(faulty_vfs_stop(NULL), (PAGES + 14) / 15 + 1);
+    /* 64 KiB have room for 15 frames; one more for the sync, and the room for what follows. */
+    ck_assert_uint_eq(faulty_vfs_stop(NULL), (PAGES + 14) / 15 + 1 + 1 + 4);
     ck_assert_int_eq(byte_at(32), 'x');
     ck_assert_int_eq(byte_at(at - 1), 'x');
-    ck_assert_int_eq(byte_at(at), '?');
+    ck_assert_int_eq(byte_at(at), '\0');
 }
 END_TEST
 
@@ -158,6 +158,73 @@ START_TEST(what_is_begun_anew_forgets_a_failure)
 }
 END_TEST
 
+static sqlite3_int64 size_of_file(void)
+{
+    sqlite3_int64 size = 0;
+    ck_assert_int_eq(file->pMethods->xFileSize(file, &size), SQLITE_OK);
+    return size;
+}
+
+/* The size, the zeros: not for what is written where they are. */
+START_TEST(a_sync_makes_room_for_the_next)
+{
+    ck_assert_int_eq(put(10, 0), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(size_of_file(), 10 + ROOM);
+    ck_assert_int_eq(byte_at(9), 'x');
+    ck_assert_int_eq(byte_at(10), '\0');
+    faulty_vfs_start(0, false);
+    ck_assert_int_eq(put(PAGE, 10), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_uint_eq(faulty_vfs_stop(NULL), 2);
+    ck_assert_int_eq(size_of_file(), 10 + ROOM);
+    ck_assert_int_eq(byte_at(9 + PAGE), 'x');
+    ck_assert_int_eq(byte_at(10 + PAGE), '\0');
+}
+END_TEST
+
+/* Another process may have written it. */
+START_TEST(what_is_there_is_not_overwritten_with_zeros)
+{
+    FILE *stream = fopen(sqlite3_filename_wal(names), "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_uint_eq(fwrite(page, 1, 100, stream), 100);
+    ck_assert_int_eq(fclose(stream), 0);
+    ck_assert_int_eq(put(10, 0), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(size_of_file(), 100);
+    ck_assert_int_eq(byte_at(10), 'x');
+    ck_assert_int_eq(byte_at(99), 'x');
+}
+END_TEST
+
+START_TEST(a_file_that_was_cut_is_made_longer_again)
+{
+    ck_assert_int_eq(put(10, 0), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(file->pMethods->xTruncate(file, 5), SQLITE_OK);
+    ck_assert_int_eq(put(10, 5), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(size_of_file(), 15 + ROOM);
+}
+END_TEST
+
+/* The write, and then the size or the zeros. */
+START_TEST(a_sync_does_without_room)
+{
+    ck_assert_int_eq(put(10, 0), SQLITE_OK);
+    faulty_vfs_start((uint64_t)_i, false);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    bool has_failed = false;
+    (void)faulty_vfs_stop(&has_failed);
+    ck_assert(has_failed);
+    ck_assert_int_eq(byte_at(9), 'x');
+    ck_assert_int_eq(put(10, 10), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(byte_at(19), 'x');
+}
+END_TEST
+
 static Suite *sqlite_wal_file_suite(void)
 {
     Suite *suite = suite_create("sqlite_wal_file");
@@ -169,6 +236,10 @@ static Suite *sqlite_wal_file_suite(void)
     tcase_add_test(tcase, a_sync_tells_of_a_write_that_failed);
     tcase_add_test(tcase, a_failure_is_not_forgotten);
     tcase_add_test(tcase, what_is_begun_anew_forgets_a_failure);
+    tcase_add_test(tcase, a_sync_makes_room_for_the_next);
+    tcase_add_test(tcase, what_is_there_is_not_overwritten_with_zeros);
+    tcase_add_test(tcase, a_file_that_was_cut_is_made_longer_again);
+    tcase_add_loop_test(tcase, a_sync_does_without_room, 2, 4);
     suite_add_tcase(suite, tcase);
     return suite;
 }
