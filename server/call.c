@@ -39,6 +39,14 @@ weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
     return WEIR_OK;
 }
 
+weir_status weir_call_read(struct weir_call *call,
+                           weir_status (*was_read)(struct weir_call *call, struct weir_error *err))
+{
+    call->was_read = was_read;
+    call->step = WEIR_CALL_READS;
+    return WEIR_OK;
+}
+
 char *weir_call_text(struct weir_call *call, struct weir_slice text)
 {
     const struct weir_slice from = text.p == NULL ? weir_slice("", 0) : text;

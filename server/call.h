@@ -1,13 +1,14 @@
 /* A call: what the server knows of one request while it works on it.
  *
- * A call has one owner at a time: the thread that serves it (dispatch.h), or the namespace's write
- * lane, whose leader finishes it. Its arena holds everything the call needs, and goes back to the
- * pool with it. A handler does its work, fails, or says what happens next (enum weir_call_step);
- * dispatch acts on that, so a handler never gives the call away itself. Handlers see neither nng
- * nor frames. */
+ * A call has one owner at a time: the thread that serves it (dispatch.h), or one of the namespace's
+ * lanes, of writes or of reads, whose leader finishes it. Its arena holds everything the call
+ * needs, and goes back to the pool with it. A handler does its work, fails, or says what happens
+ * next (enum weir_call_step); dispatch acts on that, so a handler never gives the call away itself.
+ * Handlers see neither nng nor frames. */
 #ifndef WEIR_SERVER_CALL_H
 #define WEIR_SERVER_CALL_H
 
+#include "server/queue.h"
 #include "store/store.h"
 #include "weir/base/arena.h"
 #include "weir/base/status.h"
@@ -24,6 +25,7 @@ struct weir_tenant;
 enum weir_call_step {
     WEIR_CALL_IS_ANSWERED,  // the reply stands in its room (weir_call_reply)
     WEIR_CALL_WRITES,       // `write` goes to the lane, then `written` makes the reply
+    WEIR_CALL_READS,        // `read` goes to the lane of reads, then `was_read` says what is next
     WEIR_CALL_WAITS         // for something to read; see waiting.h
 };
 
@@ -44,9 +46,20 @@ struct weir_call {
     struct weir_write write;
     weir_status (*written)(struct weir_call *call, struct weir_error *err);
 
+    struct weir_read read;
+    bool watches;         // for what the read selects
+    struct weir_job job;  // of the worker that is to lead, beginning with this read
+    /* Makes the reply, whatever the outcome of the read, or has the call wait. */
+    weir_status (*was_read)(struct weir_call *call, struct weir_error *err);
+
     struct weir_error err;
     struct weir_call *next;  // in the pool
 };
+
+static inline struct weir_call *weir_call_of_job(struct weir_job *job)
+{
+    return (struct weir_call *)(void *)((char *)job - offsetof(struct weir_call, job));
+}
 
 /* Packs a successful reply. BACKEND_UNAVAILABLE without memory. */
 weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,
@@ -55,6 +68,10 @@ weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *mess
 /* Makes a handler's outcome: the call's write is set up and goes to the lane. */
 weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
                             weir_status (*written)(struct weir_call *call, struct weir_error *err));
+
+/* Makes a handler's outcome: the call's read, whose query is set, goes to the lane. */
+weir_status weir_call_read(struct weir_call *call,
+                           weir_status (*was_read)(struct weir_call *call, struct weir_error *err));
 
 /* A terminated copy for a protobuf string; NULL past the arena's cap. An absent slice gives "". */
 char *weir_call_text(struct weir_call *call, struct weir_slice text);

@@ -2,6 +2,7 @@
 
 #include "server/auth.h"
 #include "server/intake.h"
+#include "server/reading.h"
 #include "server/waiting.h"
 #include "server/wake.h"
 #include "server/writing.h"
@@ -216,10 +217,12 @@ static weir_status work(struct weir_call *call, struct weir_error *err)
                : st;
 }
 
-static void go_on(struct weir_call *call, weir_status st)
+void weir_dispatch_go_on(struct weir_call *call, weir_status st)
 {
     if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
         weir_writing_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_READS) {
+        weir_reading_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
         weir_waiting_park(call);
     } else {
@@ -255,7 +258,7 @@ static void serve(struct weir_job *job)
     if (st == WEIR_OK) {
         st = work(call, &call->err);
     }
-    go_on(call, st);
+    weir_dispatch_go_on(call, st);
 }
 
 static void queue(struct weir_server *server, struct weir_exchange *exchange)
@@ -292,7 +295,7 @@ static void serve_on_the_spot(struct weir_call *call)
     struct weir_server *server = call->server;
     struct spot spot = {.woken = NULL};
     own_spot = &spot;
-    go_on(call, work(call, &call->err));
+    weir_dispatch_go_on(call, work(call, &call->err));
     if (spot.woken != NULL) {
         serve(weir_exchange_job(spot.woken));
     }
@@ -315,6 +318,13 @@ static bool is_write(const struct weir_call *call)
            call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS;
 }
 
+static bool is_read_for_a_group(const struct weir_call *call)
+{
+    return (call->method == WEIR_METHOD_MESSAGE_STORE_GET_STREAM_MESSAGES ||
+            call->method == WEIR_METHOD_MESSAGE_STORE_GET_CATEGORY_MESSAGES) &&
+           weir_store_groups_reads(call->server->store);
+}
+
 static bool is_for_the_spot(const struct weir_call *call)
 {
     const enum weir_access access = weir_methods[call->method].access;
@@ -322,11 +332,12 @@ static bool is_for_the_spot(const struct weir_call *call)
 }
 
 /* A failure is found again by a worker, which may log it. */
-static void start_write(struct weir_call *call)
+static void put_into_lane(struct weir_call *call)
 {
     call->must_not_block = true;
-    if (work(call, &call->err) == WEIR_OK && call->step == WEIR_CALL_WRITES) {
-        weir_writing_start(call);
+    const weir_status st = work(call, &call->err);
+    if (st == WEIR_OK && (call->step == WEIR_CALL_WRITES || call->step == WEIR_CALL_READS)) {
+        weir_dispatch_go_on(call, st);
     } else {
         leave_to_workers(call);
     }
@@ -344,8 +355,8 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         leave_to_workers(call);
     } else if (is_for_the_spot(call) && take_spot(server)) {
         serve_on_the_spot(call);
-    } else if (is_write(call)) {
-        start_write(call);
+    } else if (is_write(call) || is_read_for_a_group(call)) {
+        put_into_lane(call);
     } else {
         leave_to_workers(call);
     }

@@ -7,9 +7,10 @@
  * - The spot. One thread of the transport at a time serves a call itself, if the store is local and
  *   nothing is queued. It may block as a worker may. The transport has two threads for each core,
  *   so the others carry on meanwhile.
- * - Small writes are parsed, checked and put into their lane on the thread that they came by. That
- *   is computing in time bounded by the request: `must_not_block` makes whatever would ask the
- *   store fail, and a call that fails there is begun anew by a worker. So is what is not small.
+ * - Small writes, and reads for a store that answers them in groups, are parsed, checked and put
+ *   into their lane on the thread that they came by. That is computing in time bounded by the
+ *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
+ *   is begun anew by a worker. So is what is not small.
  *
  * Whatever a request holds, exactly one reply leaves, and what happened is logged here, once: what
  * a client did wrong at debug, what the store did wrong at error, with a reference that the client
@@ -28,6 +29,10 @@ void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *excha
 /* Whether this thread is the transport's and serves on the spot: it may block, but is to be given
  * back soon. */
 bool weir_dispatch_is_on_the_spot(void);
+
+/* For lanes: does what the call's handler has left to be done, given its outcome. The call is
+ * another's, or gone, afterwards. */
+void weir_dispatch_go_on(struct weir_call *call, weir_status st);
 
 /* Sends the one reply, which is made here for a failure, and lets go of everything. The call is
  * gone afterwards. */

@@ -35,28 +35,52 @@ static weir_status read_rows(struct weir_call *call, const struct weir_query *qu
                : weir_read(weir_tenant_ns(call->tenant), query, &call->arena, rows, err);
 }
 
-/* What the query finds, at once or, where it finds nothing, within the wait. */
-static weir_status answer_read(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
+/* Replies with the rows or, where there are none and the call watches, waits. */
+static weir_status answer_rows(struct weir_call *call, weir_status st, const struct weir_rows *rows,
                                struct weir_error *err)
 {
-    bool watches = false;
-    weir_status st = weir_waiting_watch(call, query, wait_ms, &watches, err);
-    if (st != WEIR_OK) {
-        return st;
+    if (st == WEIR_OK && call->watches && rows->n == 0) {
+        return weir_waiting_wait(call, rows->next_position);
     }
-    struct weir_rows rows;
-    st = read_rows(call, query, &rows, err);
-    if (st == WEIR_OK && watches && rows.n == 0) {
-        return weir_waiting_wait(call, rows.next_position);
-    }
-    if (watches) {
+    if (call->watches) {
         weir_waiting_end(call);
     }
     if (st != WEIR_OK) {
         return st;
     }
-    weir_metrics_read(&call->server->metrics, rows.n);
-    return weir_reply_rows(call, &rows, err);
+    weir_metrics_read(&call->server->metrics, rows->n);
+    return weir_reply_rows(call, rows, err);
+}
+
+static weir_status was_read(struct weir_call *call, struct weir_error *err)
+{
+    return answer_rows(call, err->status, &call->read.rows, err);
+}
+
+static bool is_for_the_lane(const struct weir_call *call, const struct weir_query *query)
+{
+    return weir_store_groups_reads(call->server->store) && weir_query_is_small(query);
+}
+
+/* What the query finds, at once or, where it finds nothing, within the wait. */
+static weir_status answer_read(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
+                               struct weir_error *err)
+{
+    const bool is_for_lane = is_for_the_lane(call, query);
+    if (call->must_not_block && !is_for_lane) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the store must be asked");
+    }
+    weir_status st = weir_waiting_watch(call, query, wait_ms, &call->watches, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (is_for_lane) {
+        call->read.query = *query;
+        return weir_call_read(call, was_read);
+    }
+    struct weir_rows rows;
+    st = read_rows(call, query, &rows, err);
+    return answer_rows(call, st, &rows, err);
 }
 
 WEIR_HANDLER(weir_handle_get_stream_messages, Weir__V1__GetStreamMessagesRequest)

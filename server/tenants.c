@@ -69,6 +69,15 @@ static struct weir_tenant **find_locked(struct weir_tenants *tenants, struct wei
     return at;
 }
 
+/* NULL is legal. */
+static void dispose(struct weir_tenant *tenant)
+{
+    if (tenant != NULL) {
+        weir_read_lane_fini(&tenant->reads);
+        free(tenant);
+    }
+}
+
 static void destroy(struct weir_tenant *tenant)
 {
     struct weir_namespace *ns = atomic_load(&tenant->ns);
@@ -77,7 +86,7 @@ static void destroy(struct weir_tenant *tenant)
         weir_namespace_release(ns);
         atomic_fetch_sub(&tenant->owner->open, 1);
     }
-    free(tenant);
+    dispose(tenant);
 }
 
 /* Drops one reference; the tenant is to be destroyed without the lock where it was the last. */
@@ -151,6 +160,7 @@ static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice 
 {
     struct weir_tenant *tenant = calloc(1, sizeof *tenant);
     if (tenant != NULL) {
+        weir_read_lane_init(&tenant->reads);
         assert(id.n <= sizeof tenant->id);
         tenant->owner = tenants;
         memcpy(tenant->id, id.p, id.n);
@@ -221,7 +231,7 @@ static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant
         tenant = take_locked(note_locked(tenants, fresh, record, &left), hash);
     }
     (void)pthread_mutex_unlock(&tenants->lock);
-    free(left.unused);
+    dispose(left.unused);
     if (left.evicted != NULL) {
         destroy(left.evicted);
     }

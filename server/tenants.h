@@ -14,6 +14,7 @@
 #include "server/list.h"
 #include "server/own_writes.h"
 #include "server/queue.h"
+#include "server/reading.h"
 #include "store/store.h"
 
 enum { WEIR_TENANT_TTL_US = 1000 * 1000, WEIR_TENANTS_CACHED_MAX = 1024 };
@@ -44,6 +45,8 @@ struct weir_tenant {
     int64_t others_messages;  // the rest of the count when it was looked at last
     bool has_others;          // it has been looked at
     int64_t certain_us;       // until then what others have written was known, or read; monotonic
+
+    struct weir_read_lane reads;
 
     /* Of the one thread that leads the namespace's lane; see dispatch.c. */
     struct weir_job lane_job;

@@ -165,6 +165,63 @@ weir_status weir_read(struct weir_namespace *ns, const struct weir_query *query,
     return give_back(ns, session, session->ops->read(session, query, arena, rows, err));
 }
 
+/* ---- reads in a group ---- */
+
+bool weir_store_groups_reads(const struct weir_store *store)
+{
+    return store->backend->groups_reads;
+}
+
+bool weir_query_is_small(const struct weir_query *query)
+{
+    return query->max_messages >= 1 && query->max_messages <= WEIR_READ_SMALL_MESSAGES &&
+           query->types_n == 0 && query->correlation.p == NULL && query->group_size == 0 &&
+           !query->is_from_global;
+}
+
+void weir_read_singly(struct weir_session *session, struct weir_read *group)
+{
+    struct weir_read *next = NULL;
+    for (struct weir_read *read = group; read != NULL; read = next) {
+        next = read->next;
+        session->deadline_us = read->query.deadline_us;
+        (void)session->ops->read(session, &read->query, read->arena, &read->rows, read->err);
+        read->done(read);
+    }
+}
+
+static int64_t last_deadline(const struct weir_read *group)
+{
+    int64_t last_us = INT64_MIN;
+    for (const struct weir_read *read = group; read != NULL; read = read->next) {
+        last_us = read->query.deadline_us > last_us ? read->query.deadline_us : last_us;
+    }
+    return last_us;
+}
+
+static void fail_group(struct weir_read *group, const struct weir_error *err)
+{
+    struct weir_read *next = NULL;
+    for (struct weir_read *read = group; read != NULL; read = next) {
+        next = read->next;
+        weir_error_copy(read->err, err);
+        read->done(read);
+    }
+}
+
+void weir_read_group(struct weir_namespace *ns, struct weir_read *group)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_session *session = NULL;
+    if (borrow(ns, last_deadline(group), &session, &err) != WEIR_OK) {
+        fail_group(group, &err);
+        return;
+    }
+    session->ops->read_group(session, group);
+    (void)give_back(ns, session, WEIR_OK);
+}
+
 weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
                            struct weir_arena *arena, struct weir_row *row, bool *is_found,
                            struct weir_error *err)

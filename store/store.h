@@ -282,6 +282,37 @@ struct weir_rows {
 weir_status weir_read(struct weir_namespace *ns, const struct weir_query *query,
                       struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
 
+/* Whether reads of one namespace that are on their way at once cost less as a group. */
+bool weir_store_groups_reads(const struct weir_store *store);
+
+enum {
+    WEIR_READ_GROUP_MAX = 32,         // reads of a group
+    WEIR_READ_GROUP_MESSAGES = 1000,  // and messages that they ask for together
+    WEIR_READ_SMALL_MESSAGES = 50     // a small read asks for
+};
+
+/* Whether a read is one for a group: it asks for few messages (with many, the way is not what it
+ * costs), and examines hardly more than it returns, so that none of the others waits for it. */
+bool weir_query_is_small(const struct weir_query *query);
+
+/* A read on its way with others. The caller owns it and everything it points at, and leaves both
+ * alone until `done`. */
+struct weir_read {
+    struct weir_query query;   // a small one
+    struct weir_arena *arena;  // its own
+    struct weir_rows rows;     // out: meaningful where err->status is WEIR_OK
+    struct weir_error *err;    // out: err->status is the outcome
+    /* Called once, on the thread that reads the group. It may release the read. Does not block. */
+    void (*done)(struct weir_read *read);
+    void *context;           // the caller's
+    struct weir_read *next;  // of its group
+};
+
+/* Reads each, in a snapshot of its own that is taken after the call has begun, with the outcomes of
+ * weir_read. They have nothing to do with each other: one that fails leaves the others alone, and
+ * each has its own deadline. All are done when it returns. Blocks on the backend. */
+void weir_read_group(struct weir_namespace *ns, struct weir_read *group);
+
 /* The message with the highest position of a stream, of one type unless `type` is absent or empty.
  * *is_found tells. */
 weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,

@@ -63,6 +63,8 @@ struct weir_session_ops {
 
     weir_status (*read)(struct weir_session *session, const struct weir_query *query,
                         struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
+    /* As weir_read_group; the session's deadline is of no meaning here. */
+    void (*read_group)(struct weir_session *session, struct weir_read *group);
     weir_status (*stream_version)(struct weir_session *session, struct weir_slice stream,
                                   int64_t *version, struct weir_error *err);
     weir_status (*head)(struct weir_session *session, int64_t *head, struct weir_error *err);
@@ -84,6 +86,7 @@ struct weir_backend {
     const struct weir_store_ops *ops;
     size_t max_sessions;  // how many may be open at once; 0: what the options say
     bool is_local;        // its calls wait for this machine's disk at most
+    bool groups_reads;    // a group of reads costs it less than one after the other
 };
 
 struct weir_shelf;
@@ -116,6 +119,9 @@ struct weir_write *weir_group_join(struct weir_session *session, struct weir_wri
 weir_status weir_store_open_on(const struct weir_store_ops *ops,
                                const struct weir_store_options *options, struct weir_store **store,
                                struct weir_error *err);
+
+/* `read_group` of the backends that gain nothing by it: one after the other. */
+void weir_read_singly(struct weir_session *session, struct weir_read *group);
 
 /* `chunks` of the backends that have none: FEATURE_UNSUPPORTED. */
 weir_status weir_chunks_unsupported(struct weir_session *session,

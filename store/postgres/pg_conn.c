@@ -273,3 +273,79 @@ weir_status weir_pg_script(struct pg_conn *conn, const char *text, struct weir_e
     PQclear(result);
     return status;
 }
+
+/* ---- pipelines ---- */
+
+weir_status weir_pg_pipeline_begin(struct pg_conn *conn, struct weir_error *err)
+{
+    begin(conn);
+    return PQenterPipelineMode(conn->pq) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+}
+
+weir_status weir_pg_pipeline_add(struct pg_conn *conn, struct pg_key key,
+                                 const struct pg_params *params, struct weir_error *err)
+{
+    char name[NAME_BYTES];
+    name_statement(key, name);
+    conn->owner = key.owner;
+    const int is_added = PQsendQueryPrepared(conn->pq, name, params->n, params->values,
+                                             params->lengths, params->formats, BINARY);
+    return is_added == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+}
+
+weir_status weir_pg_pipeline_send(struct pg_conn *conn, struct weir_error *err)
+{
+    return PQpipelineSync(conn->pq) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+}
+
+/* The next result; NULL is one too, behind those of each statement. */
+static weir_status next_result(struct pg_conn *conn, PGresult **result, struct weir_error *err)
+{
+    const weir_status status = wait_for_result(conn, err);
+    *result = status == WEIR_OK ? PQgetResult(conn->pq) : NULL;
+    return status;
+}
+
+static bool is_of_lost_connection(const struct pg_conn *conn, const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return PQstatus(conn->pq) != CONNECTION_OK ||
+           (sqlstate != NULL && weir_pg_sqlstate(sqlstate).remedy == PG_REMEDY_RECONNECT);
+}
+
+weir_status weir_pg_pipeline_take(struct pg_conn *conn, PGresult **result, struct weir_error *err)
+{
+    weir_status status = next_result(conn, result, err);
+    if (status == WEIR_OK && !is_good(*result)) {
+        if (is_of_lost_connection(conn, *result)) {
+            status = weir_pg_fail_lost(conn, err);
+        }
+        PQclear(*result);
+        *result = NULL;
+    }
+    PGresult *end = NULL;
+    if (status == WEIR_OK) {
+        status = next_result(conn, &end, err);
+    }
+    if (status == WEIR_OK && end != NULL) {
+        status = weir_pg_fail_lost(conn, err);
+    }
+    PQclear(end);
+    if (status != WEIR_OK) {
+        PQclear(*result);
+        *result = NULL;
+    }
+    return status;
+}
+
+weir_status weir_pg_pipeline_end(struct pg_conn *conn, struct weir_error *err)
+{
+    PGresult *end = NULL;
+    weir_status status = next_result(conn, &end, err);
+    if (status == WEIR_OK &&
+        (PQresultStatus(end) != PGRES_PIPELINE_SYNC || PQexitPipelineMode(conn->pq) != 1)) {
+        status = weir_pg_fail_lost(conn, err);
+    }
+    PQclear(end);
+    return status;
+}

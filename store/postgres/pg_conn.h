@@ -64,6 +64,18 @@ weir_status weir_pg_prepare(struct pg_conn *conn, struct pg_key key, const char 
 weir_status weir_pg_execute(struct pg_conn *conn, struct pg_key key, const struct pg_params *params,
                             PGresult **result, struct weir_error *err);
 
+/* A pipeline: prepared statements that are sent together, each with a snapshot of its own. Begin
+ * one, add to it, send it, take the result of each in their order, and end it: between begin and
+ * end nothing else is done with the connection, and one that fails on the way is of no further use.
+ *
+ * *result is NULL with OK where the statement was refused, or not run because one before it was. */
+weir_status weir_pg_pipeline_begin(struct pg_conn *conn, struct weir_error *err);
+weir_status weir_pg_pipeline_add(struct pg_conn *conn, struct pg_key key,
+                                 const struct pg_params *params, struct weir_error *err);
+weir_status weir_pg_pipeline_send(struct pg_conn *conn, struct weir_error *err);
+weir_status weir_pg_pipeline_take(struct pg_conn *conn, PGresult **result, struct weir_error *err);
+weir_status weir_pg_pipeline_end(struct pg_conn *conn, struct weir_error *err);
+
 /* Runs a statement once. */
 weir_status weir_pg_query(struct pg_conn *conn, const char *text, const struct pg_params *params,
                           PGresult **result, struct weir_error *err);

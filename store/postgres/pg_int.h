@@ -215,7 +215,7 @@ weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work
 weir_status weir_pg_fail_arena(const struct weir_arena *arena, size_t wanted,
                                struct weir_error *err);
 
-/* ---- reading (pg_read.c, pg_select.c, pg_list.c) ---- */
+/* ---- reading (pg_read.c, pg_read_group.c, pg_select.c, pg_list.c) ---- */
 
 /* The columns of every SELECT that gives messages. */
 enum pg_column {
@@ -266,6 +266,7 @@ bool weir_pg_row(const PGresult *result, int at, struct weir_row *row);
 
 weir_status weir_pg_read(struct weir_session *base, const struct weir_query *query,
                          struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
+void weir_pg_read_group(struct weir_session *base, struct weir_read *first);
 weir_status weir_pg_stream_version(struct weir_session *base, struct weir_slice stream,
                                    int64_t *version, struct weir_error *err);
 weir_status weir_pg_head(struct weir_session *base, int64_t *head, struct weir_error *err);

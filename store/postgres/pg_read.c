@@ -1,4 +1,4 @@
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_reading.h"
 
 #include "weir/rules/limits.h"
 
@@ -13,23 +13,6 @@ enum {
 /* The first row of a result: about the namespace. The rest of its columns is NULL. */
 enum pg_head { PG_HEAD_END, PG_HEAD_LARGEST };
 
-struct reading {
-    struct pg_session *session;
-    const struct weir_query *query;
-    struct weir_arena *arena;
-    struct weir_rows *rows;
-    int64_t from;       // where the next page starts
-    int64_t wanted;     // rows still to be got; one more than the batch where a cut is to be seen
-    size_t bytes;       // of the rows so far, about as packed
-    bool is_measured;   // the page is asked for by bytes
-    bool is_full;       // a row did not fit any more
-    bool is_exhausted;  // there are no more rows
-    int64_t end;        // newest position on the scale of next_position; -1 if not asked
-    bool is_spanned;    // only chunks that can hold the page are looked at
-    int64_t settled;    // of an adopted namespace: nothing appears below it any more
-    struct weir_slice stream;
-};
-
 static bool is_stream(const struct weir_query *query)
 {
     return query->selector == WEIR_SELECT_STREAM;
@@ -37,14 +20,13 @@ static bool is_stream(const struct weir_query *query)
 
 /* ---- asking ---- */
 
-/* Where others write with locks of their own, one for each category, a read of all categories ends
- * where everything is committed. */
-static bool is_to_settle(const struct reading *r)
+bool weir_pg_reading_must_settle(const struct pg_reading *r)
 {
     return r->session->ns.layout->is_adopted && r->query->selector == WEIR_SELECT_ALL;
 }
 
-static weir_status settle(struct reading *r, struct pg_conn *conn, struct weir_error *err)
+weir_status weir_pg_reading_settle(struct pg_reading *r, struct pg_conn *conn,
+                                   struct weir_error *err)
 {
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
@@ -58,7 +40,7 @@ static weir_status settle(struct reading *r, struct pg_conn *conn, struct weir_e
     return status;
 }
 
-static struct pg_shape shape_of(const struct reading *r)
+static struct pg_shape shape_of(const struct pg_reading *r)
 {
     const struct weir_query *query = r->query;
     return (struct pg_shape){.selector = query->selector,
@@ -69,9 +51,9 @@ static struct pg_shape shape_of(const struct reading *r)
                              .has_correlation = query->correlation.p != NULL,
                              .has_group = query->group_size > 0,
                              .has_types = query->types_n > 0,
-                             .is_settled = is_to_settle(r),
+                             .is_settled = weir_pg_reading_must_settle(r),
                              .is_spanned = r->is_spanned,
-                             .since_s = r->is_spanned ? r->session->window.since_s : 0};
+                             .since_s = r->is_spanned ? r->window.since_s : 0};
 }
 
 static void bind_types(const struct weir_query *query, struct pg_params *params)
@@ -88,7 +70,8 @@ static void bind_types(const struct weir_query *query, struct pg_params *params)
 }
 
 /* In the order of the parameters of weir_pg_select_text. */
-static void bind(const struct reading *r, struct pg_params *params)
+weir_status weir_pg_reading_bind(const struct pg_reading *r, struct pg_params *params,
+                                 struct weir_error *err)
 {
     const struct weir_query *query = r->query;
     weir_pg_params_init(params, r->arena);
@@ -106,7 +89,7 @@ static void bind(const struct reading *r, struct pg_params *params)
         weir_pg_param_slice(params, query->correlation);
     }
     if (r->is_spanned) {
-        weir_pg_param_int8(params, r->session->window.version);
+        weir_pg_param_int8(params, r->window.version);
     }
     if (query->group_size > 0) {
         weir_pg_param_int8(params, query->group_size);
@@ -115,48 +98,72 @@ static void bind(const struct reading *r, struct pg_params *params)
     if (query->types_n > 0) {
         bind_types(query, params);
     }
-    if (is_to_settle(r)) {
+    if (weir_pg_reading_must_settle(r)) {
         weir_pg_param_int8(params, r->settled);
     }
+    return weir_pg_params_check(params, err);
 }
 
-static weir_status ask(const struct reading *r, struct pg_conn *conn, PGresult **result,
-                       struct weir_error *err)
+weir_status weir_pg_reading_prepare(struct pg_reading *r, struct pg_conn *conn, struct pg_key *key,
+                                    struct weir_error *err)
 {
     const struct pg_shape shape = shape_of(r);
-    const struct pg_key key = {r->session->ns.owner, weir_pg_select_kind(&shape), shape.since_s};
+    *key = (struct pg_key){r->session->ns.owner, weir_pg_select_kind(&shape), shape.since_s};
+    return weir_pg_is_prepared(conn, *key)
+               ? WEIR_OK
+               : weir_pg_prepare_select(r->session, conn, *key, &shape, err);
+}
+
+static weir_status ask(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
+                       struct weir_error *err)
+{
     *result = NULL;
-    if (!weir_pg_is_prepared(conn, key)) {
-        const weir_status status = weir_pg_prepare_select(r->session, conn, key, &shape, err);
-        if (status != WEIR_OK) {
-            return status;
-        }
-    }
+    struct pg_key key;
     struct pg_params params;
-    bind(r, &params);
-    const weir_status status = weir_pg_params_check(&params, err);
+    weir_status status = weir_pg_reading_prepare(r, conn, &key, err);
+    if (status == WEIR_OK) {
+        status = weir_pg_reading_bind(r, &params, err);
+    }
     return status == WEIR_OK ? weir_pg_execute(conn, key, &params, result, err) : status;
 }
 
-/* The page, without the chunks before its window. Where the spans have changed since that was found
- * the answer may lack rows: another one is got, and after a few of them one of all chunks. */
-static weir_status ask_window(struct reading *r, struct pg_conn *conn, PGresult **result,
+weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, struct weir_error *err)
+{
+    r->is_spanned = weir_pg_has_spans(r->session) && !is_stream(r->query) && !r->query->is_backward;
+    if (!r->is_spanned) {
+        return WEIR_OK;
+    }
+    const weir_status status = weir_pg_find_window(r->session, conn, r->from, err);
+    r->window = r->session->window;
+    return status;
+}
+
+bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page)
+{
+    if (!r->is_spanned || PQntuples(page) == 0 || PQgetisnull(page, 0, PG_COLUMN_STREAM)) {
+        return false;
+    }
+    r->session->window.version = 0;
+    return true;
+}
+
+/* The page, without the chunks before its window; after a few windows that were outdated, of all
+ * chunks. */
+static weir_status ask_window(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
                               struct weir_error *err)
 {
     enum { TRIES = 3 };
-    r->is_spanned = weir_pg_has_spans(r->session) && !is_stream(r->query) && !r->query->is_backward;
-    for (int attempt = 0; r->is_spanned && attempt < TRIES; attempt++) {
-        weir_status status = weir_pg_find_window(r->session, conn, r->from, err);
+    *result = NULL;
+    for (int attempt = 0; attempt < TRIES; attempt++) {
+        weir_status status = weir_pg_reading_aim(r, conn, err);
         if (status == WEIR_OK) {
             status = ask(r, conn, result, err);
         }
-        if (status != WEIR_OK || PQntuples(*result) == 0 ||
-            PQgetisnull(*result, 0, PG_COLUMN_STREAM)) {
+        if (status != WEIR_OK || !weir_pg_reading_is_outdated(r, *result)) {
             return status;
         }
         PQclear(*result);
         *result = NULL;
-        r->session->window.version = 0;
     }
     r->is_spanned = false;
     return ask(r, conn, result, err);
@@ -192,7 +199,7 @@ static weir_status fail_corrupt(const struct pg_session *session, int64_t global
 }
 
 /* How many of the result's rows belong to the reply, and the bytes of their texts. */
-static size_t count_rows(struct reading *r, const PGresult *result, size_t *texts)
+static size_t count_rows(struct pg_reading *r, const PGresult *result, size_t *texts)
 {
     const int rows = PQntuples(result);
     size_t n = 0;
@@ -225,7 +232,7 @@ static void move(struct weir_slice *slice, uint8_t **to)
     }
 }
 
-static weir_status copy_rows(struct reading *r, const PGresult *result, size_t n, uint8_t *to,
+static weir_status copy_rows(struct pg_reading *r, const PGresult *result, size_t n, uint8_t *to,
                              struct weir_error *err)
 {
     for (size_t k = 0; k < n; k++) {
@@ -247,7 +254,7 @@ static weir_status copy_rows(struct reading *r, const PGresult *result, size_t n
 }
 
 /* The array has room for this page and those before; there is rarely more than one. */
-static weir_status make_room(struct reading *r, size_t n, size_t texts, uint8_t **bytes,
+static weir_status make_room(struct pg_reading *r, size_t n, size_t texts, uint8_t **bytes,
                              struct weir_error *err)
 {
     const size_t size = (r->rows->n + n) * sizeof *r->rows->rows;
@@ -266,7 +273,7 @@ static weir_status make_room(struct reading *r, size_t n, size_t texts, uint8_t 
 /* ---- pages ---- */
 
 /* Whether the database gave fewer rows than asked for because they might have been too large. */
-static bool is_cut(const struct reading *r, size_t got, int64_t largest)
+static bool is_cut(const struct pg_reading *r, size_t got, int64_t largest)
 {
     if (r->is_measured || r->query->is_headers_only || r->is_full) {
         return false;
@@ -275,7 +282,7 @@ static bool is_cut(const struct reading *r, size_t got, int64_t largest)
     return (int64_t)got < r->wanted && (int64_t)got >= (fit > 1 ? fit : 1);
 }
 
-static void move_on(struct reading *r, size_t got)
+static void move_on(struct pg_reading *r, size_t got)
 {
     const struct weir_row *last = &r->rows->rows[r->rows->n - 1];
     const int64_t step = r->query->is_backward ? -1 : 1;
@@ -284,7 +291,8 @@ static void move_on(struct reading *r, size_t got)
     r->wanted -= (int64_t)got;
 }
 
-static weir_status take_page(struct reading *r, const PGresult *result, struct weir_error *err)
+weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
+                                 struct weir_error *err)
 {
     int64_t largest = 0;
     if (PQntuples(result) < 1 || !weir_pg_int8(result, 0, PG_HEAD_LARGEST, &largest)) {
@@ -292,7 +300,7 @@ static weir_status take_page(struct reading *r, const PGresult *result, struct w
     }
     r->end = -1;
     (void)weir_pg_int8(result, 0, PG_HEAD_END, &r->end);
-    r->end = is_to_settle(r) ? r->settled : r->end;
+    r->end = weir_pg_reading_must_settle(r) ? r->settled : r->end;
     const size_t got = (size_t)PQntuples(result) - 1;
     size_t texts = 0;
     uint8_t *bytes = NULL;
@@ -323,7 +331,7 @@ static int64_t start_of(const struct weir_query *query)
 
 /* Where to go on, by the protocol: behind the last message; where all was examined, behind the end
  * of the snapshot, but never before the start; backwards, with nothing returned, at the start. */
-static int64_t next_position(const struct reading *r, bool is_all_examined)
+static int64_t next_position(const struct pg_reading *r, bool is_all_examined)
 {
     const struct weir_query *query = r->query;
     const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
@@ -348,9 +356,22 @@ static int64_t next_position(const struct reading *r, bool is_all_examined)
     return end + 1 > start ? end + 1 : start;
 }
 
-static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_error *err)
+/* ---- a read ---- */
+
+weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *session,
+                                 const struct weir_query *query, struct weir_arena *arena,
+                                 struct weir_rows *rows, struct weir_error *err)
 {
-    struct reading *r = context;
+    *rows = (struct weir_rows){.next_position = query->from};
+    *r = (struct pg_reading){.session = session, .query = query, .arena = arena, .rows = rows};
+    if (is_stream(query) && !weir_arena_copy(arena, query->name, &r->stream)) {
+        return weir_pg_fail_arena(arena, query->name.n + 1, err);
+    }
+    return WEIR_OK;
+}
+
+void weir_pg_reading_begin(struct pg_reading *r)
+{
     const struct weir_query *query = r->query;
     r->rows->n = 0;
     r->bytes = 0;
@@ -360,15 +381,34 @@ static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_e
     r->is_full = false;
     r->is_exhausted = false;
     r->is_measured = r->session->is_large && !query->is_headers_only;
-    weir_status status = is_to_settle(r) ? settle(r, conn, err) : WEIR_OK;
-    while (status == WEIR_OK && !r->is_full && !r->is_exhausted) {
+}
+
+bool weir_pg_reading_is_over(const struct pg_reading *r)
+{
+    return r->is_full || r->is_exhausted;
+}
+
+void weir_pg_reading_end(const struct pg_reading *r)
+{
+    const bool is_batch_full = (int64_t)r->rows->n == r->query->max_messages;
+    r->rows->is_truncated = r->is_full;
+    r->rows->next_position = next_position(r, r->is_exhausted && !is_batch_full);
+}
+
+static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct pg_reading *r = context;
+    weir_pg_reading_begin(r);
+    weir_status status =
+        weir_pg_reading_must_settle(r) ? weir_pg_reading_settle(r, conn, err) : WEIR_OK;
+    while (status == WEIR_OK && !weir_pg_reading_is_over(r)) {
         PGresult *result = NULL;
         status = ask_window(r, conn, &result, err);
         if (status == WEIR_OK) {
-            status = take_page(r, result, err);
+            status = weir_pg_reading_take(r, result, err);
         }
         PQclear(result);
-        r->is_measured = !query->is_headers_only;
+        r->is_measured = !r->query->is_headers_only;
     }
     return status;
 }
@@ -377,20 +417,15 @@ weir_status weir_pg_read(struct weir_session *base, const struct weir_query *que
                          struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
 {
     struct pg_session *session = (struct pg_session *)base;
-    *rows = (struct weir_rows){.next_position = query->from};
-    if (query->max_messages == 0) {
-        return WEIR_OK;
-    }
-    struct reading r = {.session = session, .query = query, .arena = arena, .rows = rows};
-    if (is_stream(query) && !weir_arena_copy(arena, query->name, &r.stream)) {
-        return weir_pg_fail_arena(arena, query->name.n + 1, err);
+    struct pg_reading r;
+    weir_status status = weir_pg_reading_init(&r, session, query, arena, rows, err);
+    if (status != WEIR_OK || query->max_messages == 0) {
+        return status;
     }
     const struct pg_work work = {read_pages, &r};
-    const weir_status status = weir_pg_session_run(session, &work, err);
+    status = weir_pg_session_run(session, &work, err);
     if (status == WEIR_OK) {
-        const bool is_batch_full = (int64_t)rows->n == query->max_messages;
-        rows->is_truncated = r.is_full;
-        rows->next_position = next_position(&r, r.is_exhausted && !is_batch_full);
+        weir_pg_reading_end(&r);
     }
     return status;
 }

@@ -112,6 +112,7 @@ static const struct weir_session_ops session_ops = {
     .close = session_close,
     .commit = weir_pg_commit,
     .read = weir_pg_read,
+    .read_group = weir_pg_read_group,
     .stream_version = weir_pg_stream_version,
     .head = weir_pg_head,
     .totals = weir_pg_totals,

@@ -149,6 +149,7 @@ static struct pg_backend *backend_new(const struct pg_dialect *dialect,
            sizeof backend->hash_seed);
     backend->base.ops = ops;
     backend->base.max_sessions = SESSIONS_MAX;
+    backend->base.groups_reads = true;
     backend->dialect = dialect;
     backend->is_durability_normal = options->is_durability_normal;
     backend->report = options->report;

@@ -179,6 +179,7 @@ static const struct weir_session_ops session_ops = {
     .close = session_close,
     .commit = weir_sqlite_commit,
     .read = weir_sqlite_read,
+    .read_group = weir_read_singly,
     .stream_version = weir_sqlite_stream_version,
     .head = weir_sqlite_head,
     .totals = weir_sqlite_totals,

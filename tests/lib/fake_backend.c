@@ -118,6 +118,21 @@ static weir_status session_read(struct weir_session *session, const struct weir_
     return answer(session, err);
 }
 
+static void session_read_group(struct weir_session *session, struct weir_read *group)
+{
+    size_t n = 0;
+    for (const struct weir_read *read = group; read != NULL; read = read->next) {
+        n++;
+    }
+    lock();
+    if (fake.read_groups < FAKE_GROUPS_MAX) {
+        fake.read_group_sizes[fake.read_groups] = n;
+    }
+    fake.read_groups++;
+    unlock();
+    weir_read_singly(session, group);
+}
+
 static weir_status session_stream_version(struct weir_session *session, struct weir_slice stream,
                                           int64_t *version, struct weir_error *err)
 {
@@ -170,6 +185,7 @@ static const struct weir_session_ops session_ops = {
     .close = session_close,
     .commit = session_commit,
     .read = session_read,
+    .read_group = session_read_group,
     .stream_version = session_stream_version,
     .head = session_head,
     .totals = session_totals,

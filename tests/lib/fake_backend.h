@@ -34,10 +34,12 @@ struct fake_backend {
     bool is_gate_shut;  // reads and commits wait
     size_t at_gate;     // so many do
 
-    size_t groups;                        // commits
-    size_t group_sizes[FAKE_GROUPS_MAX];  // writes of each
-    int64_t head;                         // answer of `head`
-    int64_t messages;                     // answer of `totals`
+    size_t read_groups;                        // reads that came together
+    size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
+    size_t groups;                             // commits
+    size_t group_sizes[FAKE_GROUPS_MAX];       // writes of each
+    int64_t head;                              // answer of `head`
+    int64_t messages;                          // answer of `totals`
 };
 
 extern struct fake_backend fake;

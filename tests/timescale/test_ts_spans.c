@@ -162,6 +162,56 @@ START_TEST(a_time_that_the_database_has_not_is_refused_clearly)
 }
 END_TEST
 
+static void nothing(struct weir_read *read)
+{
+    (void)read;
+}
+
+/* How many rows each of three reads finds that go together. */
+static void read_together(const int64_t from[3], size_t found[3])
+{
+    struct weir_read reads[3];
+    struct weir_error errors[3];
+    for (size_t i = 0; i < 3; i++) {
+        reads[i] = (struct weir_read){.query = i == 0 ? query_all() : query_category("a"),
+                                      .arena = &fx.arena,
+                                      .err = &errors[i],
+                                      .done = nothing,
+                                      .next = i < 2 ? &reads[i + 1] : NULL};
+        reads[i].query.from = from[i];
+        reads[i].query.max_messages = 20;
+        weir_error_init(&errors[i]);
+    }
+    weir_read_group(fx.ns, &reads[0]);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_msg(errors[i].status == WEIR_OK, "%s", errors[i].text);
+        found[i] = reads[i].rows.n;
+    }
+}
+
+/* Once with spans of their own, and twice with one that does not hold any more the second time. */
+START_TEST(reads_that_go_together_miss_nothing)
+{
+    static const int64_t apart[3] = {WEEKS - 9, 1, WEEKS + 2};
+    static const int64_t near[3] = {WEEKS + 1, WEEKS + 2, WEEKS + 3};
+    size_t found[3];
+    fill();
+    read_together(apart, found);
+    ck_assert_uint_eq(found[0], 11);
+    ck_assert_uint_eq(found[1], 20);
+    ck_assert_uint_eq(found[2], 0);
+    read_together(near, found);
+    ck_assert_uint_eq(found[0], 1);
+    ck_assert_uint_eq(found[1], 0);
+    ck_assert_uint_eq(found[2], 0);
+    must_import(500, WEEKS, 1000, first_us + 1);
+    read_together(near, found);
+    ck_assert_uint_eq(found[0], 2);
+    ck_assert_uint_eq(found[1], 1);
+    ck_assert_uint_eq(found[2], 1);
+}
+END_TEST
+
 START_TEST(cleared_and_written_again)
 {
     fill();
@@ -250,6 +300,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, an_import_of_old_times_is_not_missed);
     tcase_add_test(tcase, times_at_the_ends_are_not_missed);
     tcase_add_test(tcase, a_time_that_the_database_has_not_is_refused_clearly);
+    tcase_add_test(tcase, reads_that_go_together_miss_nothing);
     tcase_add_test(tcase, cleared_and_written_again);
     tcase_add_test(tcase, spans_go_on_after_chunks_are_dropped);
     tcase_add_test(tcase, a_namespace_without_spans_gets_them);

@@ -1,0 +1,165 @@
+#include "server/reading.h"
+
+#include "server/dispatch.h"
+#include "weir/rules/time_text.h"
+
+enum {
+    /* One group is read while the replies to the other are packed and sent. */
+    LEADERS = 2,
+    LEADERS_MOST = 8,
+    /* A read of a group takes a tenth of it where all is in memory. */
+    SLOW_US = 1000,
+    AVERAGE_OF = 16,  // groups, about
+    HANGS_AFTER_US = 20 * 1000,
+    /* A leader lets other work pass after so long. */
+    LEAD_US = 2000
+};
+
+void weir_read_lane_init(struct weir_read_lane *lane)
+{
+    *lane = (struct weir_read_lane){.first = NULL};
+    lane->last = &lane->first;
+    /* On Linux initialising a plain mutex takes nothing and cannot fail. */
+    (void)pthread_mutex_init(&lane->lock, NULL);
+}
+
+void weir_read_lane_fini(struct weir_read_lane *lane)
+{
+    (void)pthread_mutex_destroy(&lane->lock);
+}
+
+/* ---- the queue; with its lock held ---- */
+
+static bool is_slow_locked(const struct weir_read_lane *lane)
+{
+    return lane->us_per_read > SLOW_US;
+}
+
+static bool may_be_led_locked(const struct weir_read_lane *lane)
+{
+    return lane->leaders < LEADERS ||
+           (lane->leaders < LEADERS_MOST &&
+            (is_slow_locked(lane) || weir_monotonic_us() - lane->moved_us > HANGS_AFTER_US));
+}
+
+static void append_locked(struct weir_read_lane *lane, struct weir_read *read)
+{
+    read->next = NULL;
+    *lane->last = read;
+    lane->last = &read->next;
+}
+
+/* The first is taken whatever there is to lead it with; NULL if there is none. */
+static struct weir_read *take_first_locked(struct weir_read_lane *lane)
+{
+    struct weir_read *read = lane->first;
+    if (read != NULL) {
+        lane->first = read->next;
+        if (lane->first == NULL) {
+            lane->last = &lane->first;
+        }
+        read->next = NULL;
+    }
+    return read;
+}
+
+/* Links what may go with `read` behind it. Returns how many they are together. */
+static size_t join_locked(struct weir_read_lane *lane, struct weir_read *read)
+{
+    const size_t most = is_slow_locked(lane) ? 1 : WEIR_READ_GROUP_MAX;
+    int64_t messages = read->query.max_messages;
+    size_t n = 1;
+    while (n < most && lane->first != NULL) {
+        messages += lane->first->query.max_messages;
+        if (messages > WEIR_READ_GROUP_MESSAGES) {
+            break;
+        }
+        read->next = take_first_locked(lane);
+        read = read->next;
+        n++;
+    }
+    return n;
+}
+
+/* ---- leading ---- */
+
+static void read_group(struct weir_tenant *tenant, struct weir_read *first)
+{
+    struct weir_read_lane *lane = &tenant->reads;
+    const int64_t start_us = weir_monotonic_us();
+    (void)pthread_mutex_lock(&lane->lock);
+    const size_t n = join_locked(lane, first);
+    lane->moved_us = start_us;
+    (void)pthread_mutex_unlock(&lane->lock);
+    weir_read_group(weir_tenant_ns(tenant), first);
+    const int64_t end_us = weir_monotonic_us();
+    (void)pthread_mutex_lock(&lane->lock);
+    lane->us_per_read += ((end_us - start_us) / (int64_t)n - lane->us_per_read) / AVERAGE_OF;
+    lane->moved_us = end_us;
+    (void)pthread_mutex_unlock(&lane->lock);
+}
+
+/* What the leader goes on with; NULL where he has ceased to lead. */
+static struct weir_call *go_on(struct weir_read_lane *lane)
+{
+    (void)pthread_mutex_lock(&lane->lock);
+    struct weir_read *read = take_first_locked(lane);
+    lane->leaders -= read == NULL;
+    (void)pthread_mutex_unlock(&lane->lock);
+    return read == NULL ? NULL : read->context;
+}
+
+/* Leads, beginning with this read. */
+static void lead(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct weir_tenant *tenant = call->tenant;
+    weir_tenant_hold(tenant);
+    const int64_t until_us = weir_monotonic_us() + LEAD_US;
+    while (call != NULL) {
+        if (weir_queue_length(&server->queue) > 0 && weir_monotonic_us() > until_us) {
+            weir_queue_push(&server->queue, &call->job);
+            break;
+        }
+        read_group(tenant, &call->read);
+        call = go_on(&tenant->reads);
+    }
+    weir_tenant_release(tenant);
+}
+
+static void lead_by_job(struct weir_job *job)
+{
+    lead(weir_call_of_job(job));
+}
+
+static void done(struct weir_read *read)
+{
+    struct weir_call *call = read->context;
+    weir_dispatch_go_on(call, call->was_read(call, &call->err));
+}
+
+void weir_reading_start(struct weir_call *call)
+{
+    struct weir_read_lane *lane = &call->tenant->reads;
+    struct weir_server *server = call->server;
+    const bool may_lead = !call->must_not_block;
+    call->read.arena = &call->arena;
+    call->read.err = &call->err;
+    call->read.done = done;
+    call->read.context = call;
+    call->read.next = NULL;
+    call->job.run = lead_by_job;
+    (void)pthread_mutex_lock(&lane->lock);
+    const bool leads = may_be_led_locked(lane);
+    if (leads) {
+        lane->leaders++;
+    } else {
+        append_locked(lane, &call->read);  // and is gone, once the lock is
+    }
+    (void)pthread_mutex_unlock(&lane->lock);
+    if (leads && may_lead) {
+        lead(call);
+    } else if (leads) {
+        weir_queue_push(&server->queue, &call->job);
+    }
+}

@@ -1,0 +1,231 @@
+/* Several small reads as one exchange: a pipeline of their prepared statements, so that neither
+ * side wakes the other for each. Every statement has a snapshot of its own.
+ *
+ * It is for what goes well. Whoever is not answered by it, because the statement was refused (with
+ * it those behind it are given up), the window of chunks was outdated or a page is not all of it,
+ * reads alone afterwards, and learns why. Only a connection that breaks is left to another try of
+ * all who are not answered.
+ *
+ * Each is done as soon as it is answered, while the database works on those behind it. */
+#include "store/postgres/pg_reading.h"
+
+#include "weir/rules/time_text.h"
+
+struct member {
+    struct weir_read *read;
+    struct pg_reading r;
+    struct pg_key key;
+    bool is_sent;
+    bool is_answered;
+};
+
+struct group {
+    struct pg_session *session;
+    size_t n;
+    struct member members[WEIR_READ_GROUP_MAX];
+};
+
+/* Nothing of the read is touched afterwards. */
+static void answer(struct member *member)
+{
+    member->is_answered = true;
+    member->read->done(member->read);
+}
+
+static size_t count_open(const struct group *group)
+{
+    size_t n = 0;
+    for (size_t m = 0; m < group->n; m++) {
+        n += !group->members[m].is_answered;
+    }
+    return n;
+}
+
+static void fail_open(struct group *group, const struct weir_error *err)
+{
+    for (size_t m = 0; m < group->n; m++) {
+        struct member *member = &group->members[m];
+        if (!member->is_answered) {
+            weir_error_copy(member->read->err, err);
+            answer(member);
+        }
+    }
+}
+
+static void refuse_late(struct group *group)
+{
+    const int64_t now_us = weir_monotonic_us();
+    for (size_t m = 0; m < group->n; m++) {
+        struct member *member = &group->members[m];
+        if (!member->is_answered && member->read->query.deadline_us <= now_us) {
+            (void)weir_fail(member->read->err, WEIR_DEADLINE_EXCEEDED, "the deadline passed");
+            answer(member);
+        }
+    }
+}
+
+static int64_t earliest_deadline(const struct group *group)
+{
+    int64_t earliest_us = INT64_MAX;
+    for (size_t m = 0; m < group->n; m++) {
+        const struct member *member = &group->members[m];
+        if (!member->is_answered && member->read->query.deadline_us < earliest_us) {
+            earliest_us = member->read->query.deadline_us;
+        }
+    }
+    return earliest_us;
+}
+
+/* ---- one exchange ---- */
+
+/* What takes a question of its own to the database comes first. */
+static weir_status prepare(struct group *group, struct pg_conn *conn, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t m = 0; status == WEIR_OK && m < group->n; m++) {
+        struct member *member = &group->members[m];
+        member->is_sent = false;
+        if (member->is_answered) {
+            continue;
+        }
+        weir_pg_reading_begin(&member->r);
+        status = weir_pg_reading_aim(&member->r, conn, err);
+        if (status == WEIR_OK) {
+            status = weir_pg_reading_prepare(&member->r, conn, &member->key, err);
+        }
+    }
+    return status;
+}
+
+static weir_status send(struct group *group, struct pg_conn *conn, struct weir_error *err)
+{
+    weir_status status = weir_pg_pipeline_begin(conn, err);
+    for (size_t m = 0; status == WEIR_OK && m < group->n; m++) {
+        struct member *member = &group->members[m];
+        if (member->is_answered || weir_pg_reading_must_settle(&member->r)) {
+            continue;
+        }
+        struct pg_params params;
+        if (weir_pg_reading_bind(&member->r, &params, member->read->err) != WEIR_OK) {
+            answer(member);
+            continue;
+        }
+        member->is_sent = true;
+        status = weir_pg_pipeline_add(conn, member->key, &params, err);
+    }
+    return status == WEIR_OK ? weir_pg_pipeline_send(conn, err) : status;
+}
+
+static void take(struct member *member, const PGresult *result)
+{
+    if (weir_pg_reading_is_outdated(&member->r, result)) {
+        return;
+    }
+    const weir_status status = weir_pg_reading_take(&member->r, result, member->read->err);
+    if (status == WEIR_OK && !weir_pg_reading_is_over(&member->r)) {
+        return;
+    }
+    if (status == WEIR_OK) {
+        weir_pg_reading_end(&member->r);
+    }
+    answer(member);
+}
+
+static weir_status receive(struct group *group, struct pg_conn *conn, struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    for (size_t m = 0; status == WEIR_OK && m < group->n; m++) {
+        struct member *member = &group->members[m];
+        PGresult *result = NULL;
+        if (member->is_sent) {
+            status = weir_pg_pipeline_take(conn, &result, err);
+        }
+        if (result != NULL) {
+            take(member, result);
+        }
+        PQclear(result);
+    }
+    return status == WEIR_OK ? weir_pg_pipeline_end(conn, err) : status;
+}
+
+/* A statement that has been sent costs all of them the connection when it is not waited for. */
+static int64_t limit_of(const struct group *group)
+{
+    const int64_t least_us = weir_monotonic_us() + 2 * WEIR_PG_GRACE_US;
+    const int64_t earliest_us = earliest_deadline(group);
+    return earliest_us > least_us ? earliest_us : least_us;
+}
+
+/* Whether there is to be another attempt. */
+static bool attempt(struct group *group)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    struct pg_session *session = group->session;
+    struct pg_conn *conn = NULL;
+    weir_status status =
+        weir_pg_acquire(session->backend, session->ns.owner, earliest_deadline(group), &conn, &err);
+    if (status == WEIR_DEADLINE_EXCEEDED) {
+        return true;
+    }
+    if (status != WEIR_OK) {
+        fail_open(group, &err);
+        return false;
+    }
+    weir_pg_conn_limit(conn, limit_of(group));
+    status = prepare(group, conn, &err);
+    if (status == WEIR_OK) {
+        status = send(group, conn, &err);
+    }
+    if (status == WEIR_OK) {
+        status = receive(group, conn, &err);
+    }
+    const bool is_lost = status != WEIR_OK && conn->remedy == PG_REMEDY_RECONNECT;
+    weir_pg_release(conn);
+    return is_lost;
+}
+
+/* ---- the group ---- */
+
+static void collect(struct group *group, struct weir_read *first)
+{
+    struct weir_read *next = NULL;
+    for (struct weir_read *read = first; read != NULL; read = next) {
+        next = read->next;
+        struct member *member = &group->members[group->n++];
+        *member = (struct member){.read = read};
+        if (weir_pg_reading_init(&member->r, group->session, &read->query, read->arena, &read->rows,
+                                 read->err) != WEIR_OK) {
+            answer(member);
+        }
+    }
+}
+
+static void read_the_rest(struct group *group)
+{
+    for (size_t m = 0; m < group->n; m++) {
+        struct member *member = &group->members[m];
+        if (!member->is_answered) {
+            member->read->next = NULL;
+            weir_read_singly(&group->session->base, member->read);
+        }
+    }
+}
+
+void weir_pg_read_group(struct weir_session *base, struct weir_read *first)
+{
+    if (first->next == NULL) {
+        weir_read_singly(base, first);
+        return;
+    }
+    struct group group;
+    group.session = (struct pg_session *)base;
+    group.n = 0;
+    collect(&group, first);
+    bool is_to_try = true;
+    for (int tries = 0; is_to_try && tries < WEIR_PG_ATTEMPTS; tries++) {
+        refuse_late(&group);
+        is_to_try = count_open(&group) > 0 && attempt(&group);
+    }
+    read_the_rest(&group);
+}

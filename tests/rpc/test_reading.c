@@ -1,0 +1,165 @@
+/* Small reads over a store that answers them in groups. */
+#include "tests/rpc/rpc_fixture.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
+
+#include <poll.h>
+
+enum { PENDING_MAX = 16, SESSIONS = 8 };
+
+static struct rpc_reply reply;
+static struct rpc_pending pending[PENDING_MAX];
+
+static void set_up(void)
+{
+    static const char *const arguments[] = {"--workers", "6", "--log-level", "error", NULL};
+    fake_backend_reset();
+    fake.base.groups_reads = true;
+    rpc_start_on(fake_store_open(SESSIONS), arguments);
+}
+
+static void tear_down(void)
+{
+    fake_gate_open();
+    rpc_stop();
+}
+
+static void shut_gate(void)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.is_gate_shut = true;
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+static struct weir_slice category_request(int64_t batch)
+{
+    static uint8_t room[1024];
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    in.category = (char *)(uintptr_t) "s";
+    in.has_batch_size = true;
+    in.batch_size = batch;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetCategoryMessages",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+static void begin_reads(size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        rpc_begin(&pending[i], category_request(10));
+    }
+}
+
+static void end_reads(size_t n, weir_status want)
+{
+    for (size_t i = 0; i < n; i++) {
+        rpc_end(&pending[i], &reply);
+        rpc_assert_status(&reply, want);
+        rpc_free(&reply);
+    }
+}
+
+static void warm_up(void)
+{
+    rpc_exchange(category_request(10), &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.read_groups = 0;
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+/* How many reads the store was given, and the most of them at once. */
+static size_t count_reads(size_t *most)
+{
+    size_t n = 0;
+    *most = 0;
+    (void)pthread_mutex_lock(&fake.mutex);
+    for (size_t g = 0; g < fake.read_groups; g++) {
+        n += fake.read_group_sizes[g];
+        *most = fake.read_group_sizes[g] > *most ? fake.read_group_sizes[g] : *most;
+    }
+    (void)pthread_mutex_unlock(&fake.mutex);
+    return n;
+}
+
+static void wait_in_flight(size_t n)
+{
+    while (atomic_load(&rpc.server->in_flight) < n) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+START_TEST(reads_that_come_meanwhile_go_together)
+{
+    warm_up();
+    shut_gate();
+    begin_reads(0, 2);
+    fake_gate_wait(2);
+    begin_reads(2, 12);
+    wait_in_flight(12);
+    (void)poll(NULL, 0, 5);  // they are with their lane by now
+    fake_gate_open();
+    end_reads(12, WEIR_OK);
+    size_t most = 0;
+    ck_assert_uint_eq(count_reads(&most), 12);
+    ck_assert_uint_gt(most, 4);
+}
+END_TEST
+
+START_TEST(each_hears_of_a_failure)
+{
+    warm_up();
+    shut_gate();
+    begin_reads(0, 8);
+    fake_gate_wait(2);
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
+    (void)pthread_mutex_unlock(&fake.mutex);
+    fake_gate_open();
+    end_reads(8, WEIR_BACKEND_UNAVAILABLE);
+}
+END_TEST
+
+/* One after the other hangs, and so do those that lead; the next read does not wait for them. */
+START_TEST(a_read_does_not_wait_for_those_that_hang)
+{
+    warm_up();
+    shut_gate();
+    for (size_t i = 0; i < 5; i++) {
+        begin_reads(i, i + 1);
+        fake_gate_wait(i + 1);
+        (void)poll(NULL, 0, 40);
+    }
+    fake_gate_open();
+    end_reads(5, WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_large_read_goes_alone)
+{
+    warm_up();
+    rpc_exchange(category_request(1000), &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    size_t most = 0;
+    ck_assert_uint_eq(count_reads(&most), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rpc_reading");
+    TCase *tcase = tcase_create("a store that groups reads");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, reads_that_come_meanwhile_go_together);
+    tcase_add_test(tcase, each_hears_of_a_failure);
+    tcase_add_test(tcase, a_read_does_not_wait_for_those_that_hang);
+    tcase_add_test(tcase, a_large_read_goes_alone);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
