@@ -49,6 +49,13 @@ static void pass_gate_locked(void)
     fake.at_gate--;
 }
 
+void fake_gate_shut(void)
+{
+    lock();
+    fake.is_gate_shut = true;
+    unlock();
+}
+
 void fake_gate_open(void)
 {
     lock();

@@ -49,7 +49,8 @@ void fake_backend_reset(void);
 
 struct weir_store *fake_store_open(size_t max_sessions);
 
-/* Opens the gate, or waits until so many calls stand before it. */
+/* Shuts the gate, opens it, or waits until so many calls stand before it. */
+void fake_gate_shut(void);
 void fake_gate_open(void);
 void fake_gate_wait(size_t calls);
 

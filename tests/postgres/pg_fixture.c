@@ -83,6 +83,28 @@ void make_dir(char dir[64])
     ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
+struct pg_proxy *proxy;
+static char proxy_dir[64];
+
+void fixture_through_proxy(size_t connections)
+{
+    fixture_on_disk();
+    close_all();
+    make_dir(proxy_dir);
+    proxy = pg_proxy_start(server_dir(), proxy_dir);
+    char url[256];
+    (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", proxy_dir);
+    fx.store = open_store(url, connections);
+    fx.ns = must_open(fx.store, "test");
+}
+
+void fixture_through_proxy_end(void)
+{
+    fixture_end();
+    pg_proxy_stop(proxy);
+    remove_dir(proxy_dir);
+}
+
 struct second_store two;
 
 void fixture_of_two(void)

@@ -4,6 +4,7 @@
 #ifndef WEIR_TESTS_POSTGRES_FIXTURE_H
 #define WEIR_TESTS_POSTGRES_FIXTURE_H
 
+#include "tests/lib/pg_proxy.h"
 #include "tests/store/store_fixture.h"
 
 #include <libpq-fe.h>
@@ -33,6 +34,12 @@ extern struct second_store two;
 
 void fixture_of_two(void);
 void fixture_of_two_end(void);
+
+/* The store under test through a proxy (tests/lib/pg_proxy.h), with so many connections. */
+extern struct pg_proxy *proxy;
+
+void fixture_through_proxy(size_t connections);
+void fixture_through_proxy_end(void);
 
 /* A directory of the test's own, removed by remove_dir(). */
 void make_dir(char dir[64]);

@@ -3,7 +3,6 @@
  * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that loses what it is told
  * to; a second store reaches it directly. */
 #include "tests/lib/check_main.h"
-#include "tests/lib/pg_proxy.h"
 #include "tests/postgres/pg_fixture.h"
 
 #include "weir/rules/time_text.h"
@@ -12,38 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct pg_proxy *proxy;
-static char proxy_dir[64];
-
 /* All through one connection, so that it is known which one is cut. */
-static void begin_with(size_t connections)
-{
-    fixture_on_disk();
-    close_all();
-    make_dir(proxy_dir);
-    proxy = pg_proxy_start(server_dir(), proxy_dir);
-    char url[256];
-    (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", proxy_dir);
-    fx.store = open_store(url, connections);
-    fx.ns = must_open(fx.store, "test");
-    must_put(fx.ns, "warm-1", 1);  // statements are prepared
-}
-
 static void begin(void)
 {
-    begin_with(1);
+    fixture_through_proxy(1);
+    must_put(fx.ns, "warm-1", 1);  // statements are prepared
 }
 
 static void begin_two(void)
 {
-    begin_with(2);
-}
-
-static void end(void)
-{
-    fixture_end();
-    pg_proxy_stop(proxy);
-    remove_dir(proxy_dir);
+    fixture_through_proxy(2);
+    must_put(fx.ns, "warm-1", 1);
 }
 
 static int64_t stored(const char *stream)
@@ -458,7 +436,7 @@ static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, setup, end);
+    tcase_add_checked_fixture(tcase, setup, fixture_through_proxy_end);
     suite_add_tcase(suite, tcase);
     return tcase;
 }

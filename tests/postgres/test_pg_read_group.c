@@ -1,7 +1,6 @@
 /* Reads that go together: each has its own rows, its own deadline and its own failure, whatever
  * becomes of the others and of the connection. */
 #include "tests/lib/check_main.h"
-#include "tests/lib/pg_proxy.h"
 #include "tests/postgres/pg_fixture.h"
 
 #include "weir/rules/time_text.h"
@@ -9,9 +8,6 @@
 #include <stdio.h>
 
 enum { READS = 8, ARENA_BYTES = 16 * 1024 * 1024 };
-
-static struct pg_proxy *proxy;
-static char proxy_dir[64];
 
 static struct weir_read reads[READS];
 static struct weir_arena arenas[READS];
@@ -59,14 +55,7 @@ static void set_up_reads(void)
 /* All through one connection, so that it is known which one is cut. */
 static void begin(void)
 {
-    fixture_on_disk();
-    close_all();
-    make_dir(proxy_dir);
-    proxy = pg_proxy_start(server_dir(), proxy_dir);
-    char url[256];
-    (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", proxy_dir);
-    fx.store = open_store(url, 1);
-    fx.ns = must_open(fx.store, "test");
+    fixture_through_proxy(1);
     must_put(fx.ns, "a-1", 15);
     must_put(fx.ns, "b-1", 5);
     must_put(fx.ns, "a-2", 7);
@@ -78,9 +67,7 @@ static void end(void)
     for (size_t i = 0; i < READS; i++) {
         weir_arena_fini(&arenas[i]);
     }
-    fixture_end();
-    pg_proxy_stop(proxy);
-    remove_dir(proxy_dir);
+    fixture_through_proxy_end();
 }
 
 static void read_group(void)

@@ -53,8 +53,8 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
     char dir[64];
     char url[256];
     make_dir(dir);
-    struct pg_proxy *proxy = pg_proxy_start(server_dir(), dir);
-    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    struct pg_proxy *silent = pg_proxy_start(server_dir(), dir);
+    pg_proxy_set(silent, PROXY_HOLDS, 0);
     (void)snprintf(url, sizeof url, "postgresql://u:secret@/weir?host=%s&connect_timeout=1", dir);
     const int64_t start_us = weir_monotonic_us();
     assert_refused(url, WEIR_BACKEND_UNAVAILABLE, "in time");
@@ -63,7 +63,7 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
     (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s,%s&connect_timeout=1", dir,
                    server_dir());
     weir_store_close(open_store(url, 1));
-    pg_proxy_stop(proxy);
+    pg_proxy_stop(silent);
     remove_dir(dir);
 }
 END_TEST

@@ -3,6 +3,7 @@
 #include "weir/wire/frame.h"
 
 #include <nng/protocol/reqrep0/req.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum { REQUEST_ROOM = 4 * 1024 * 1024 };
@@ -126,6 +127,23 @@ void rpc_end(struct rpc_pending *pending, struct rpc_reply *reply)
                             &reply->payload, &reply->err);
     nng_aio_free(pending->aio);
     (void)nng_ctx_close(pending->ctx);
+}
+
+void rpc_end_all(struct rpc_pending *pending, size_t n, weir_status want)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rpc_reply reply;
+        rpc_end(&pending[i], &reply);
+        rpc_assert_status(&reply, want);
+        rpc_free(&reply);
+    }
+}
+
+void rpc_wait_in_flight(size_t n)
+{
+    while (atomic_load(&rpc.server->in_flight) < n) {
+        (void)poll(NULL, 0, 1);
+    }
 }
 
 void rpc_exchange(struct weir_slice request, struct rpc_reply *reply)

@@ -65,6 +65,12 @@ struct rpc_pending {
 void rpc_begin(struct rpc_pending *pending, struct weir_slice request);
 bool rpc_is_done(const struct rpc_pending *pending);
 void rpc_end(struct rpc_pending *pending, struct rpc_reply *reply);
+
+/* Ends so many, each of which must have this outcome. */
+void rpc_end_all(struct rpc_pending *pending, size_t n, weir_status want);
+
+/* Waits until the server has taken in so many calls. */
+void rpc_wait_in_flight(size_t n);
 void rpc_free(struct rpc_reply *reply);
 
 /* ---- a request ---- */

@@ -33,13 +33,6 @@ static void tear_down(void)
     rpc_stop();
 }
 
-static void shut_gate(void)
-{
-    (void)pthread_mutex_lock(&fake.mutex);
-    fake.is_gate_shut = true;
-    (void)pthread_mutex_unlock(&fake.mutex);
-}
-
 static void fail_calls(weir_status status)
 {
     (void)pthread_mutex_lock(&fake.mutex);
@@ -67,42 +60,25 @@ static void begin_reads(size_t from, size_t to)
     }
 }
 
-static void end_reads(size_t n, weir_status want)
-{
-    for (size_t i = 0; i < n; i++) {
-        rpc_end(&pending[i], &reply);
-        rpc_assert_status(&reply, want);
-        rpc_free(&reply);
-    }
-}
-
 static weir_status try_read(void)
 {
     rpc_exchange(version_request(0), &reply);
     return reply.status;
 }
 
-/* Waits until the server has taken in so many calls. */
-static void wait_in_flight(size_t n)
-{
-    while (atomic_load(&rpc.server->in_flight) < n) {
-        (void)poll(NULL, 0, 1);
-    }
-}
-
 /* ---- too much to do ---- */
 
 START_TEST(a_call_too_many_is_refused_at_once)
 {
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 4);
-    wait_in_flight(4);
+    rpc_wait_in_flight(4);
     ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "4");
     ck_assert_ptr_nonnull(weir_error_get_detail(&reply.err, "actual"));
     rpc_free(&reply);
     fake_gate_open();
-    end_reads(4, WEIR_OK);
+    rpc_end_all(pending, 4, WEIR_OK);
     ck_assert_int_eq(try_read(), WEIR_OK);
     rpc_free(&reply);
 }
@@ -131,28 +107,28 @@ START_TEST(bytes_too_many_are_refused_at_once)
         "--workers", "2", "--max-request-bytes", "65536", "--max-message-bytes", "65536", NULL};
     fake_backend_reset();
     rpc_start_on(fake_store_open(SESSIONS), arguments);
-    shut_gate();
+    fake_gate_shut();
     for (size_t i = 0; i < 4; i++) {
         rpc_begin(&pending[i], padded_request(60000));
     }
-    wait_in_flight(4);
+    rpc_wait_in_flight(4);
     rpc_exchange(padded_request(60000), &reply);
     rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "262144");
     rpc_free(&reply);
     /* A small one still fits. */
     rpc_begin(&pending[4], version_request(0));
-    wait_in_flight(5);
+    rpc_wait_in_flight(5);
     fake_gate_open();
-    end_reads(5, WEIR_OK);
+    rpc_end_all(pending, 5, WEIR_OK);
 }
 END_TEST
 
 START_TEST(a_store_that_hangs_is_told_from_a_full_queue)
 {
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 4);
-    wait_in_flight(4);
+    rpc_wait_in_flight(4);
     weir_status st = WEIR_LIMIT_EXCEEDED;
     const int64_t until_us = weir_monotonic_us() + 10 * 1000 * 1000;
     while (st == WEIR_LIMIT_EXCEEDED && weir_monotonic_us() < until_us) {
@@ -162,23 +138,23 @@ START_TEST(a_store_that_hangs_is_told_from_a_full_queue)
     }
     ck_assert_int_eq(st, WEIR_BACKEND_UNAVAILABLE);
     fake_gate_open();
-    end_reads(4, WEIR_OK);
+    rpc_end_all(pending, 4, WEIR_OK);
 }
 END_TEST
 
 START_TEST(a_call_whose_deadline_passed_in_the_queue_is_not_begun)
 {
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 2);
     fake_gate_wait(2);
     const int64_t sent_us = weir_monotonic_us();
     rpc_begin(&pending[2], version_request(1));
-    wait_in_flight(3);
+    rpc_wait_in_flight(3);
     while (weir_monotonic_us() < sent_us + 5000) {
         (void)poll(NULL, 0, 1);
     }
     fake_gate_open();
-    end_reads(2, WEIR_OK);
+    rpc_end_all(pending, 2, WEIR_OK);
     rpc_end(&pending[2], &reply);
     rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
     rpc_free(&reply);
@@ -241,19 +217,19 @@ static struct weir_slice write_request(void)
 START_TEST(writes_that_wait_become_one_group)
 {
     const struct weir_slice bytes = write_request();
-    shut_gate();
+    fake_gate_shut();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
     for (size_t i = 1; i < 4; i++) {
         rpc_begin(&pending[i], bytes);
     }
-    wait_in_flight(4);
+    rpc_wait_in_flight(4);
     /* The other worker takes them in while the first stands at the gate. */
     while (weir_queue_length(&rpc.server->queue) > 0) {
         (void)poll(NULL, 0, 1);
     }
     fake_gate_open();
-    end_reads(4, WEIR_OK);
+    rpc_end_all(pending, 4, WEIR_OK);
     ck_assert_uint_ge(fake.groups, 2);
     ck_assert_uint_eq(fake.group_sizes[0], 1);
 }
@@ -289,10 +265,10 @@ static size_t count_at_gate(void)
 
 START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
 {
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 4);
     fake_gate_wait(3);
-    wait_in_flight(4);
+    rpc_wait_in_flight(4);
     ck_assert(atomic_load(&rpc.server->is_spot_taken));
     /* New requests are taken, and answered where that needs no worker. */
     for (size_t i = 0; i < 8; i++) {
@@ -301,13 +277,13 @@ START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
     }
     ck_assert_uint_eq(count_at_gate(), 3);
     fake_gate_open();
-    end_reads(4, WEIR_OK);
+    rpc_end_all(pending, 4, WEIR_OK);
 }
 END_TEST
 
 START_TEST(workers_serve_while_the_spot_is_blocked)
 {
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 1);
     fake_gate_wait(1);
     const struct rpc_request request = {.method = "weir.v1.System/GetServerInfo"};
@@ -317,23 +293,23 @@ START_TEST(workers_serve_while_the_spot_is_blocked)
         rpc_free(&reply);
     }
     fake_gate_open();
-    end_reads(1, WEIR_OK);
+    rpc_end_all(pending, 1, WEIR_OK);
 }
 END_TEST
 
 START_TEST(a_leader_on_the_spot_hands_on_what_has_queued_up)
 {
     const struct weir_slice bytes = write_request();
-    shut_gate();
+    fake_gate_shut();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
     ck_assert(atomic_load(&rpc.server->is_spot_taken));
     for (size_t i = 1; i < 4; i++) {
         rpc_begin(&pending[i], bytes);
     }
-    wait_in_flight(4);
+    rpc_wait_in_flight(4);
     fake_gate_open();
-    end_reads(4, WEIR_OK);
+    rpc_end_all(pending, 4, WEIR_OK);
     ck_assert_uint_ge(fake.groups, 2);
     ck_assert_uint_eq(fake.group_sizes[0], 1);
 }
@@ -353,7 +329,7 @@ static void *stop(void *context)
 START_TEST(stopping_answers_what_is_in_flight_and_refuses_the_rest)
 {
     pthread_t thread;
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 2);
     fake_gate_wait(2);
     ck_assert_int_eq(pthread_create(&thread, NULL, stop, NULL), 0);
@@ -363,7 +339,7 @@ START_TEST(stopping_answers_what_is_in_flight_and_refuses_the_rest)
     ck_assert_int_eq(try_read(), WEIR_SHUTTING_DOWN);
     rpc_free(&reply);
     fake_gate_open();
-    end_reads(2, WEIR_OK);
+    rpc_end_all(pending, 2, WEIR_OK);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert(atomic_load(&is_stopped));
     rpc.server = NULL;
@@ -372,12 +348,12 @@ END_TEST
 
 START_TEST(stopping_gives_up_on_a_store_that_hangs)
 {
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 1);
     fake_gate_wait(1);
     ck_assert(!weir_server_stop(rpc.server, 10));
     fake_gate_open();
-    end_reads(1, WEIR_OK);
+    rpc_end_all(pending, 1, WEIR_OK);
 }
 END_TEST
 

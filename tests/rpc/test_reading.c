@@ -25,13 +25,6 @@ static void tear_down(void)
     rpc_stop();
 }
 
-static void shut_gate(void)
-{
-    (void)pthread_mutex_lock(&fake.mutex);
-    fake.is_gate_shut = true;
-    (void)pthread_mutex_unlock(&fake.mutex);
-}
-
 static struct weir_slice category_request(int64_t batch)
 {
     static uint8_t room[1024];
@@ -50,15 +43,6 @@ static void begin_reads(size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         rpc_begin(&pending[i], category_request(10));
-    }
-}
-
-static void end_reads(size_t n, weir_status want)
-{
-    for (size_t i = 0; i < n; i++) {
-        rpc_end(&pending[i], &reply);
-        rpc_assert_status(&reply, want);
-        rpc_free(&reply);
     }
 }
 
@@ -86,24 +70,17 @@ static size_t count_reads(size_t *most)
     return n;
 }
 
-static void wait_in_flight(size_t n)
-{
-    while (atomic_load(&rpc.server->in_flight) < n) {
-        (void)poll(NULL, 0, 1);
-    }
-}
-
 START_TEST(reads_that_come_meanwhile_go_together)
 {
     warm_up();
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 2);
     fake_gate_wait(2);
     begin_reads(2, 12);
-    wait_in_flight(12);
+    rpc_wait_in_flight(12);
     (void)poll(NULL, 0, 5);  // they are with their lane by now
     fake_gate_open();
-    end_reads(12, WEIR_OK);
+    rpc_end_all(pending, 12, WEIR_OK);
     size_t most = 0;
     ck_assert_uint_eq(count_reads(&most), 12);
     ck_assert_uint_gt(most, 4);
@@ -113,14 +90,14 @@ END_TEST
 START_TEST(each_hears_of_a_failure)
 {
     warm_up();
-    shut_gate();
+    fake_gate_shut();
     begin_reads(0, 8);
     fake_gate_wait(2);
     (void)pthread_mutex_lock(&fake.mutex);
     fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
     (void)pthread_mutex_unlock(&fake.mutex);
     fake_gate_open();
-    end_reads(8, WEIR_BACKEND_UNAVAILABLE);
+    rpc_end_all(pending, 8, WEIR_BACKEND_UNAVAILABLE);
 }
 END_TEST
 
@@ -128,14 +105,14 @@ END_TEST
 START_TEST(a_read_does_not_wait_for_those_that_hang)
 {
     warm_up();
-    shut_gate();
+    fake_gate_shut();
     for (size_t i = 0; i < 5; i++) {
         begin_reads(i, i + 1);
         fake_gate_wait(i + 1);
         (void)poll(NULL, 0, 40);
     }
     fake_gate_open();
-    end_reads(5, WEIR_OK);
+    rpc_end_all(pending, 5, WEIR_OK);
 }
 END_TEST
 

@@ -230,7 +230,7 @@ static void *call_in_thread(void *context)
 START_TEST(a_call_waits_for_a_session_no_longer_than_its_deadline)
 {
     open_with(1);
-    fake.is_gate_shut = true;
+    fake_gate_shut();
     weir_status status = WEIR_COUNTOF(fake.namespaces);
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, call_in_thread, &status), 0);
@@ -253,7 +253,7 @@ END_TEST
 START_TEST(a_session_given_back_goes_to_one_who_waits)
 {
     open_with(1);
-    fake.is_gate_shut = true;
+    fake_gate_shut();
     weir_status statuses[3];
     pthread_t threads[3];
     for (size_t t = 0; t < 3; t++) {
@@ -292,7 +292,7 @@ static void wait_until_deleting(void)
 START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
 {
     open_with(8);
-    fake.is_gate_shut = true;
+    fake_gate_shut();
     weir_status called;
     weir_status deleted;
     pthread_t caller;
