@@ -8,6 +8,7 @@
 #ifndef WEIR_SERVER_CALL_H
 #define WEIR_SERVER_CALL_H
 
+#include "server/list.h"
 #include "server/queue.h"
 #include "store/store.h"
 #include "weir/base/arena.h"
@@ -58,7 +59,7 @@ struct weir_call {
 
 static inline struct weir_call *weir_call_of_job(struct weir_job *job)
 {
-    return (struct weir_call *)(void *)((char *)job - offsetof(struct weir_call, job));
+    return WEIR_LINKED(job, struct weir_call, job);
 }
 
 /* Packs a successful reply. BACKEND_UNAVAILABLE without memory. */

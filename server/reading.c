@@ -44,7 +44,6 @@ static bool may_be_led_locked(const struct weir_read_lane *lane)
 
 static void append_locked(struct weir_read_lane *lane, struct weir_read *read)
 {
-    read->next = NULL;
     *lane->last = read;
     lane->last = &read->next;
 }

@@ -86,9 +86,13 @@ stop() {
 # What a server that is to be measured under load is given; nothing leaves it as it is by itself.
 server_options='--max-calls 4096'
 
-# Where it serves: by TCP, or by a local socket.
+# Where it serves: by TCP or, from serve_by_socket on, by a local socket.
 tcp=tcp://127.0.0.1:0
 listen=$tcp
+
+serve_by_socket() {
+    listen=ipc://$work/socket
+}
 
 # start_server STORE [count]: on SQLite each time with nothing in it. With `count`, what it takes from the heap and how
 # often it waits for the disk is counted, which costs some speed.
@@ -162,7 +166,7 @@ on() {
 
 # on_socket STORE NAME OPTION...: the same by a local socket.
 on_socket() {
-    listen=ipc://$work/socket
+    serve_by_socket
     on "$@"
     listen=$tcp
 }

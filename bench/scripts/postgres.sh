@@ -24,7 +24,7 @@ if is_any postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10;
     stop_server
 fi
 case ${MESSAGE_DB_URL:-} in
-"" | "$WEIR_TEST_STORE") listen=ipc://$work/socket ;;
+"" | "$WEIR_TEST_STORE") serve_by_socket ;;
 esac
 start_server "$WEIR_TEST_STORE"
 load postgres_write_1 --profile write $workers1

@@ -78,15 +78,6 @@ static weir_status send(struct pg_run *run, struct pg_conn *conn, struct weir_er
     return weir_fail(err, WEIR_BACKEND_ERROR, "a write of an unknown kind");
 }
 
-/* What has begun is waited for a little longer than the earliest deadline says: the writes of one
- * group have different ones, and giving up costs them all the connection. */
-static int64_t limit_of(const struct pg_run *run)
-{
-    const int64_t least_us = weir_monotonic_us() + 2 * WEIR_PG_GRACE_US;
-    const int64_t earliest_us = earliest_deadline(run);
-    return earliest_us > least_us ? earliest_us : least_us;
-}
-
 static bool is_nothing_done(const struct pg_conn *conn)
 {
     return strcmp(conn->sqlstate, "25006") == 0;  // a standby does nothing
@@ -105,7 +96,9 @@ static weir_status attempt(struct pg_run *run, enum pg_remedy *remedy, bool *is_
     if (status != WEIR_OK) {
         return status;
     }
-    weir_pg_conn_limit(conn, limit_of(run));
+    /* The writes of one group have different deadlines, and giving up costs them all the
+     * connection. */
+    weir_pg_limit_with_grace(conn, earliest_deadline(run), WEIR_PG_GROUP_GRACE_US);
     status = send(run, conn, err);
     *remedy = status == WEIR_OK ? PG_REMEDY_NONE : conn->remedy;
     *is_sent = *remedy == PG_REMEDY_RECONNECT && !is_nothing_done(conn);

@@ -138,6 +138,14 @@ static weir_status wait_for_result(struct pg_conn *conn, struct weir_error *err)
     }
 }
 
+/* The next result; NULL is one too, behind those of each statement. */
+static weir_status next_result(struct pg_conn *conn, PGresult **result, struct weir_error *err)
+{
+    const weir_status status = wait_for_result(conn, err);
+    *result = status == WEIR_OK ? PQgetResult(conn->pq) : NULL;
+    return status;
+}
+
 static bool is_good(const PGresult *result)
 {
     const ExecStatusType type = PQresultStatus(result);
@@ -151,12 +159,12 @@ static weir_status take_results(struct pg_conn *conn, PGresult **result, struct 
     weir_status status = WEIR_OK;
     *result = NULL;
     for (;;) {
-        const weir_status wait_status = wait_for_result(conn, err);
+        PGresult *next = NULL;
+        const weir_status wait_status = next_result(conn, &next, err);
         if (wait_status != WEIR_OK) {
             status = wait_status;
             break;
         }
-        PGresult *next = PQgetResult(conn->pq);
         if (next == NULL) {
             break;
         }
@@ -242,17 +250,21 @@ weir_status weir_pg_prepare(struct pg_conn *conn, struct pg_key key, const char 
     return status;
 }
 
-weir_status weir_pg_execute(struct pg_conn *conn, struct pg_key key, const struct pg_params *params,
-                            PGresult **result, struct weir_error *err)
+/* As PQsendQueryPrepared. */
+static int send_prepared(struct pg_conn *conn, struct pg_key key, const struct pg_params *params)
 {
     char name[NAME_BYTES];
     name_statement(key, name);
-    begin(conn);
     conn->owner = key.owner;
-    return run(conn,
-               PQsendQueryPrepared(conn->pq, name, params->n, params->values, params->lengths,
-                                   params->formats, BINARY),
-               result, err);
+    return PQsendQueryPrepared(conn->pq, name, params->n, params->values, params->lengths,
+                               params->formats, BINARY);
+}
+
+weir_status weir_pg_execute(struct pg_conn *conn, struct pg_key key, const struct pg_params *params,
+                            PGresult **result, struct weir_error *err)
+{
+    begin(conn);
+    return run(conn, send_prepared(conn, key, params), result, err);
 }
 
 weir_status weir_pg_query(struct pg_conn *conn, const char *text, const struct pg_params *params,
@@ -285,25 +297,12 @@ weir_status weir_pg_pipeline_begin(struct pg_conn *conn, struct weir_error *err)
 weir_status weir_pg_pipeline_add(struct pg_conn *conn, struct pg_key key,
                                  const struct pg_params *params, struct weir_error *err)
 {
-    char name[NAME_BYTES];
-    name_statement(key, name);
-    conn->owner = key.owner;
-    const int is_added = PQsendQueryPrepared(conn->pq, name, params->n, params->values,
-                                             params->lengths, params->formats, BINARY);
-    return is_added == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+    return send_prepared(conn, key, params) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
 }
 
 weir_status weir_pg_pipeline_send(struct pg_conn *conn, struct weir_error *err)
 {
     return PQpipelineSync(conn->pq) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
-}
-
-/* The next result; NULL is one too, behind those of each statement. */
-static weir_status next_result(struct pg_conn *conn, PGresult **result, struct weir_error *err)
-{
-    const weir_status status = wait_for_result(conn, err);
-    *result = status == WEIR_OK ? PQgetResult(conn->pq) : NULL;
-    return status;
 }
 
 static bool is_of_lost_connection(const struct pg_conn *conn, const PGresult *result)

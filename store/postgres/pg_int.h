@@ -100,9 +100,15 @@ const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
 
 enum {
     WEIR_PG_ATTEMPTS = 3,
-    WEIR_PG_GRACE_US = 500 * 1000,      // what has begun is waited for so long at least
-    WEIR_PG_CALL_US = 10 * 1000 * 1000  // for calls that bring no deadline
+    WEIR_PG_GRACE_US = 500 * 1000,         // what has begun is waited for so long at least
+    WEIR_PG_GROUP_GRACE_US = 1000 * 1000,  // what serves several calls at once
+    WEIR_PG_CALL_US = 10 * 1000 * 1000     // for calls that bring no deadline
 };
+
+/* Limits what follows on the connection to the deadline, but not to less than the grace: a
+ * statement that has been sent costs the connection when it is not waited for, so what is nearly
+ * over waits a little longer rather than that. */
+void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t grace_us);
 
 struct pg_work {
     weir_status (*run)(struct pg_conn *conn, void *context, struct weir_error *err);

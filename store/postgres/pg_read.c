@@ -25,8 +25,7 @@ bool weir_pg_reading_must_settle(const struct pg_reading *r)
     return r->session->ns.layout->is_adopted && r->query->selector == WEIR_SELECT_ALL;
 }
 
-weir_status weir_pg_reading_settle(struct pg_reading *r, struct pg_conn *conn,
-                                   struct weir_error *err)
+static weir_status settle(struct pg_reading *r, struct pg_conn *conn, struct weir_error *err)
 {
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
@@ -399,8 +398,7 @@ static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_e
 {
     struct pg_reading *r = context;
     weir_pg_reading_begin(r);
-    weir_status status =
-        weir_pg_reading_must_settle(r) ? weir_pg_reading_settle(r, conn, err) : WEIR_OK;
+    weir_status status = weir_pg_reading_must_settle(r) ? settle(r, conn, err) : WEIR_OK;
     while (status == WEIR_OK && !weir_pg_reading_is_over(r)) {
         PGresult *result = NULL;
         status = ask_window(r, conn, &result, err);

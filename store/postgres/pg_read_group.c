@@ -148,14 +148,6 @@ static weir_status receive(struct group *group, struct pg_conn *conn, struct wei
     return status == WEIR_OK ? weir_pg_pipeline_end(conn, err) : status;
 }
 
-/* A statement that has been sent costs all of them the connection when it is not waited for. */
-static int64_t limit_of(const struct group *group)
-{
-    const int64_t least_us = weir_monotonic_us() + 2 * WEIR_PG_GRACE_US;
-    const int64_t earliest_us = earliest_deadline(group);
-    return earliest_us > least_us ? earliest_us : least_us;
-}
-
 /* Whether there is to be another attempt. */
 static bool attempt(struct group *group)
 {
@@ -172,7 +164,7 @@ static bool attempt(struct group *group)
         fail_open(group, &err);
         return false;
     }
-    weir_pg_conn_limit(conn, limit_of(group));
+    weir_pg_limit_with_grace(conn, earliest_deadline(group), WEIR_PG_GROUP_GRACE_US);
     status = prepare(group, conn, &err);
     if (status == WEIR_OK) {
         status = send(group, conn, &err);

@@ -32,10 +32,8 @@ weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *sessio
 void weir_pg_reading_begin(struct pg_reading *r);
 
 /* Where others write with locks of their own, one for each category, a read of all categories ends
- * where everything is committed: weir_pg_reading_settle finds that out. */
+ * where everything is committed, which takes a question of its own. */
 bool weir_pg_reading_must_settle(const struct pg_reading *r);
-weir_status weir_pg_reading_settle(struct pg_reading *r, struct pg_conn *conn,
-                                   struct weir_error *err);
 
 /* Finds the window of the next page where the read can have one. */
 weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, struct weir_error *err);

@@ -2,12 +2,10 @@
 
 #include "weir/rules/time_text.h"
 
-/* A statement that has been sent costs the connection when it is not waited for, so a call whose
- * time is nearly over waits a little longer rather than that. */
-static int64_t limit_of(int64_t deadline_us)
+void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t grace_us)
 {
-    const int64_t least_us = weir_monotonic_us() + WEIR_PG_GRACE_US;
-    return deadline_us > least_us ? deadline_us : least_us;
+    const int64_t least_us = weir_monotonic_us() + grace_us;
+    weir_pg_conn_limit(conn, deadline_us > least_us ? deadline_us : least_us);
 }
 
 static bool is_worth_another(enum pg_remedy remedy)
@@ -30,7 +28,7 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
         if (status != WEIR_OK) {
             break;
         }
-        weir_pg_conn_limit(conn, limit_of(deadline_us));
+        weir_pg_limit_with_grace(conn, deadline_us, WEIR_PG_GRACE_US);
         status = work->run(conn, work->context, &failure);
         const enum pg_remedy remedy = conn->remedy;
         weir_pg_release(conn);

@@ -49,6 +49,13 @@ static void pass_gate_locked(void)
     fake.at_gate--;
 }
 
+void fake_calls_fail(weir_status status)
+{
+    lock();
+    fake.call_fails = status;
+    unlock();
+}
+
 void fake_gate_shut(void)
 {
     lock();

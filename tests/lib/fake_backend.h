@@ -49,6 +49,9 @@ void fake_backend_reset(void);
 
 struct weir_store *fake_store_open(size_t max_sessions);
 
+/* From now on calls of sessions fail so; WEIR_OK: they do not. */
+void fake_calls_fail(weir_status status);
+
 /* Shuts the gate, opens it, or waits until so many calls stand before it. */
 void fake_gate_shut(void);
 void fake_gate_open(void);

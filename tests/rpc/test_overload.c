@@ -33,13 +33,6 @@ static void tear_down(void)
     rpc_stop();
 }
 
-static void fail_calls(weir_status status)
-{
-    (void)pthread_mutex_lock(&fake.mutex);
-    fake.call_fails = status;
-    (void)pthread_mutex_unlock(&fake.mutex);
-}
-
 static struct weir_slice version_request(uint32_t timeout_ms)
 {
     static uint8_t room[1024];
@@ -165,18 +158,18 @@ END_TEST
 
 START_TEST(the_stores_own_words_stay_in_the_log)
 {
-    fail_calls(WEIR_BACKEND_ERROR);
+    fake_calls_fail(WEIR_BACKEND_ERROR);
     ck_assert_int_eq(try_read(), WEIR_BACKEND_ERROR);
     const char *ref = weir_error_get_detail(&reply.err, "ref");
     ck_assert_ptr_nonnull(ref);
     ck_assert_ptr_nonnull(strstr(reply.err.text, ref));
     ck_assert_ptr_null(strstr(reply.err.text, "as the test wants it"));
     rpc_free(&reply);
-    fail_calls(WEIR_BACKEND_UNAVAILABLE);
+    fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(try_read(), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_null(strstr(reply.err.text, "as the test wants it"));
     rpc_free(&reply);
-    fail_calls(WEIR_OK);
+    fake_calls_fail(WEIR_OK);
     ck_assert_int_eq(try_read(), WEIR_OK);
     rpc_free(&reply);
 }
@@ -184,7 +177,7 @@ END_TEST
 
 START_TEST(health_says_not_serving_and_succeeds)
 {
-    fail_calls(WEIR_BACKEND_UNAVAILABLE);
+    fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
     const struct rpc_request request = {.method = "weir.v1.System/CheckHealth"};
     rpc_call(&request, &reply);
     rpc_assert_status(&reply, WEIR_OK);

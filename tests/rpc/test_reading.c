@@ -93,9 +93,7 @@ START_TEST(each_hears_of_a_failure)
     fake_gate_shut();
     begin_reads(0, 8);
     fake_gate_wait(2);
-    (void)pthread_mutex_lock(&fake.mutex);
-    fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
-    (void)pthread_mutex_unlock(&fake.mutex);
+    fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
     fake_gate_open();
     rpc_end_all(pending, 8, WEIR_BACKEND_UNAVAILABLE);
 }

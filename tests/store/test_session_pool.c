@@ -182,7 +182,7 @@ END_TEST
 START_TEST(a_group_that_fails_fails_each_of_its_writes)
 {
     open_with(8);
-    fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
+    fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
     size_t done = 0;
     struct weir_error errors[2];
     struct weir_write writes[2] = {clear_of(&done, &errors[0], INT64_MAX),

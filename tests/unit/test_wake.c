@@ -249,9 +249,7 @@ START_TEST(a_store_that_fails_is_told_to_those_who_wait)
     let_poller_look();
     arm(0, WEIR_SELECT_STREAM, "a-1");
     park(0);
-    (void)pthread_mutex_lock(&fake.mutex);
-    fake.call_fails = WEIR_BACKEND_UNAVAILABLE;
-    (void)pthread_mutex_unlock(&fake.mutex);
+    fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
     while (count() == 0) {
         (void)poll(NULL, 0, 1);
     }
