@@ -61,7 +61,7 @@ static const struct setting settings[] = {
     {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL, "Its private key in PEM"},
     {"tls-client-ca", "FILE", KIND_TEXT, AT(tls_client_ca), NULL, 0, 0, NULL,
      "Demand client certificates signed by these authorities"},
-    {"workers", "N", KIND_NUMBER, AT(workers), "8", 1, 256, NULL,
+    {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, 256, NULL,
      "Threads that run calls, each of which may wait for the store"},
     {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
      "Calls in flight; further ones are refused at once"},

@@ -4,30 +4,43 @@ bool weir_queue_init(struct weir_queue *queue)
 {
     *queue = (struct weir_queue){.first = NULL};
     queue->last = &queue->first;
-    if (pthread_mutex_init(&queue->lock, NULL) != 0) {
-        return false;
-    }
-    if (pthread_cond_init(&queue->filled, NULL) != 0) {
-        (void)pthread_mutex_destroy(&queue->lock);
-        return false;
-    }
-    return true;
+    return pthread_mutex_init(&queue->lock, NULL) == 0;
 }
 
 void weir_queue_fini(struct weir_queue *queue)
 {
-    (void)pthread_cond_destroy(&queue->filled);
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
-/* Whether the caller is to signal, without the lock. */
-static bool must_wake_locked(struct weir_queue *queue)
+bool weir_taker_init(struct weir_taker *taker)
 {
-    if (queue->first == NULL || queue->idle == 0 || queue->is_waking) {
-        return false;
+    *taker = (struct weir_taker){.next = NULL};
+    return pthread_cond_init(&taker->woken, NULL) == 0;
+}
+
+void weir_taker_fini(struct weir_taker *taker)
+{
+    (void)pthread_cond_destroy(&taker->woken);
+}
+
+/* Whom the caller is to signal, without the lock; NULL for nobody. */
+static struct weir_taker *wake_locked(struct weir_queue *queue)
+{
+    struct weir_taker *taker = queue->idle;
+    if (queue->first == NULL || taker == NULL || queue->is_waking) {
+        return NULL;
     }
+    queue->idle = taker->next;
     queue->is_waking = true;
-    return true;
+    taker->is_woken = true;
+    return taker;
+}
+
+static void signal_to(struct weir_taker *taker)
+{
+    if (taker != NULL) {
+        (void)pthread_cond_signal(&taker->woken);
+    }
 }
 
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
@@ -37,27 +50,28 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
     *queue->last = job;
     queue->last = &job->next;
     atomic_fetch_add_explicit(&queue->n, 1, memory_order_relaxed);
-    const bool wakes = must_wake_locked(queue);
+    struct weir_taker *woken = wake_locked(queue);
     (void)pthread_mutex_unlock(&queue->lock);
-    if (wakes) {
-        (void)pthread_cond_signal(&queue->filled);
-    }
+    signal_to(woken);
 }
 
-static void wait_locked(struct weir_queue *queue)
+static void wait_locked(struct weir_queue *queue, struct weir_taker *taker)
 {
     while (queue->first == NULL && !queue->is_closed) {
-        queue->idle++;
-        (void)pthread_cond_wait(&queue->filled, &queue->lock);
-        queue->idle--;
+        taker->is_woken = false;
+        taker->next = queue->idle;
+        queue->idle = taker;
+        while (!taker->is_woken) {
+            (void)pthread_cond_wait(&taker->woken, &queue->lock);
+        }
         queue->is_waking = false;
     }
 }
 
-struct weir_job *weir_queue_pop(struct weir_queue *queue)
+struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *taker)
 {
     (void)pthread_mutex_lock(&queue->lock);
-    wait_locked(queue);
+    wait_locked(queue, taker);
     struct weir_job *job = queue->first;
     if (job != NULL) {
         queue->first = job->next;
@@ -66,11 +80,9 @@ struct weir_job *weir_queue_pop(struct weir_queue *queue)
         }
         atomic_fetch_sub_explicit(&queue->n, 1, memory_order_relaxed);
     }
-    const bool wakes = must_wake_locked(queue);
+    struct weir_taker *woken = wake_locked(queue);
     (void)pthread_mutex_unlock(&queue->lock);
-    if (wakes) {
-        (void)pthread_cond_signal(&queue->filled);
-    }
+    signal_to(woken);
     return job;
 }
 
@@ -78,6 +90,10 @@ void weir_queue_close(struct weir_queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);
     queue->is_closed = true;
+    for (struct weir_taker *taker = queue->idle; taker != NULL; taker = taker->next) {
+        taker->is_woken = true;
+        (void)pthread_cond_signal(&taker->woken);
+    }
+    queue->idle = NULL;
     (void)pthread_mutex_unlock(&queue->lock);
-    (void)pthread_cond_broadcast(&queue->filled);
 }

@@ -6,7 +6,9 @@
  * so transport callbacks may do it.
  *
  * One idle worker at a time is being woken: it wakes the next one if it finds more than one job. So
- * a burst of short jobs does not wake a thread for each of them. */
+ * a burst of short jobs does not wake a thread for each of them. The one that became idle last is
+ * woken first: there are as many workers as may block on a disk at once, and while they do not, a
+ * few of them do everything and the others sleep. */
 #ifndef WEIR_SERVER_QUEUE_H
 #define WEIR_SERVER_QUEUE_H
 
@@ -20,13 +22,20 @@ struct weir_job {
     struct weir_job *next;              // the queue's
 };
 
+/* Who takes jobs. It stays where it is until nobody pushes any more, and only its own thread uses
+ * it; the rest is the queue's. */
+struct weir_taker {
+    pthread_cond_t woken;
+    bool is_woken;
+    struct weir_taker *next;  // idle for longer
+};
+
 struct weir_queue {
-    pthread_mutex_t lock;   // guards all but n; a leaf
-    pthread_cond_t filled;  // a job came, or the queue was closed
+    pthread_mutex_t lock;  // guards all but n; a leaf
     struct weir_job *first;
-    struct weir_job **last;  // where the next job is linked in
-    size_t idle;             // workers that wait
-    bool is_waking;          // one of them has been signalled and has not come yet
+    struct weir_job **last;   // where the next job is linked in
+    struct weir_taker *idle;  // those that wait, the last to come first
+    bool is_waking;           // one of them has been woken and has not come yet
     bool is_closed;
     atomic_size_t n;  // jobs waiting
 };
@@ -39,8 +48,11 @@ void weir_queue_fini(struct weir_queue *queue);
 
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
 
+bool weir_taker_init(struct weir_taker *taker);
+void weir_taker_fini(struct weir_taker *taker);
+
 /* Waits for a job. NULL once the queue is closed and empty. */
-struct weir_job *weir_queue_pop(struct weir_queue *queue);
+struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *taker);
 
 /* Lets the workers end when nothing is left. Jobs pushed afterwards still run as long as one is
  * there. */

@@ -8,9 +8,15 @@
 
 enum { WEIR_WORKERS_MAX = 256 };
 
+struct weir_worker {
+    pthread_t thread;
+    struct weir_queue *queue;
+    struct weir_taker taker;
+};
+
 struct weir_workers {
     struct weir_queue *queue;
-    pthread_t threads[WEIR_WORKERS_MAX];
+    struct weir_worker all[WEIR_WORKERS_MAX];
     size_t n;
 };
 

@@ -3,6 +3,7 @@
 
 #include "tests/lib/check_main.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 enum { WORKERS = 4, ROUNDS = 500, JOBS = 20000, PRODUCERS = 3 };
@@ -59,6 +60,55 @@ START_TEST(as_many_jobs_run_at_once_as_there_are_workers)
 }
 END_TEST
 
+static size_t idle_workers(void)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&queue.lock);
+    for (const struct weir_taker *taker = queue.idle; taker != NULL; taker = taker->next) {
+        n++;
+    }
+    (void)pthread_mutex_unlock(&queue.lock);
+    return n;
+}
+
+static void wait_until_all_are_idle(void)
+{
+    while (idle_workers() < WORKERS) {
+        (void)sched_yield();
+    }
+}
+
+static pthread_t latest;  // who ran the last job
+
+static void tell_thread(struct weir_job *job)
+{
+    (void)job;
+    latest = pthread_self();
+}
+
+static pthread_t run_one(void)
+{
+    struct weir_job job = {.run = tell_thread};
+    wait_until_all_are_idle();
+    weir_queue_push(&queue, &job);
+    while (weir_queue_length(&queue) > 0) {
+        (void)sched_yield();
+    }
+    wait_until_all_are_idle();
+    return latest;
+}
+
+/* Jobs that come one at a time keep one thread busy, and its caches warm, however many there are.
+ */
+START_TEST(the_worker_that_was_busy_last_is_woken_first)
+{
+    const pthread_t first = run_one();
+    for (int round = 0; round < ROUNDS; round++) {
+        ck_assert(pthread_equal(run_one(), first));
+    }
+}
+END_TEST
+
 static void *produce(void *context)
 {
     struct weir_job *jobs = context;
@@ -94,6 +144,7 @@ static Suite *queue_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, as_many_jobs_run_at_once_as_there_are_workers);
+    tcase_add_test(tcase, the_worker_that_was_busy_last_is_woken_first);
     tcase_add_test(tcase, each_job_runs_once);
     suite_add_tcase(suite, tcase);
     return suite;
