@@ -1,6 +1,7 @@
 /* The store by its C interface, as the server calls it, without a transport: writes that queue up
  * on the namespace's lane while one thread leads it, and reads on as many threads as there are
  * workers. */
+#include "bench/floor/database_calls.h"
 #include "bench/floor/floor.h"
 
 #include "bench/lib/clock.h"
@@ -59,14 +60,20 @@ struct writing {
     bool is_ended;
 };
 
-/* Commits one group after the other while there are any, each of them timed. */
+/* Commits one group after the other while there are any, each of them timed; those beside a
+ * checkpoint, or that end one, are told apart as well. */
 static void commit_all(struct writing *writing)
 {
+    struct load *load = writing->slots[0].slot->load;
     bool is_more = true;
     while (is_more) {
         const int64_t began_ns = clock_ns();
+        const struct database_calls before = database_calls_now();
         is_more = weir_lane_run(writing->ns);
-        load_record(writing->slots[0].slot->load, LOAD_COMMIT, began_ns, 0);
+        load_record(load, LOAD_COMMIT, began_ns, 0);
+        if (database_calls_since(&before)) {
+            load_record(load, LOAD_BESIDE, began_ns, 0);
+        }
     }
 }
 
