@@ -4,6 +4,7 @@
 #include "client/json_walk.h"
 #include "weir/rules/json_text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -300,6 +301,23 @@ static weir_status read_array(struct reading *r, const ProtobufCFieldDescriptor 
     return st;
 }
 
+/* Of the members of a oneof the last one would win, as if the others had not been given. */
+static weir_status take_oneof(struct reading *r, const ProtobufCFieldDescriptor *field,
+                              ProtobufCMessage *message)
+{
+    uint32_t *taken = member(message, field->quantifier_offset);
+    const ProtobufCFieldDescriptor *other =
+        protobuf_c_message_descriptor_get_field(message->descriptor, *taken);
+    if (other != NULL) {
+        char reason[128];
+        (void)snprintf(reason, sizeof reason, "given beside %s, and only one of them may be",
+                       other->name);
+        return fail(r, reason);
+    }
+    *taken = field->id;
+    return WEIR_OK;
+}
+
 static weir_status read_field(struct reading *r, const ProtobufCFieldDescriptor *field,
                               struct weir_slice json, ProtobufCMessage *message)
 {
@@ -311,8 +329,9 @@ static weir_status read_field(struct reading *r, const ProtobufCFieldDescriptor 
         return st;
     }
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        *(uint32_t *)member(message, field->quantifier_offset) = field->id;
-    } else if (field->quantifier_offset != 0) {
+        return take_oneof(r, field, message);
+    }
+    if (field->quantifier_offset != 0) {
         *(protobuf_c_boolean *)member(message, field->quantifier_offset) = true;
     }
     return WEIR_OK;
@@ -320,7 +339,7 @@ static weir_status read_field(struct reading *r, const ProtobufCFieldDescriptor 
 
 static weir_status read_member(struct reading *r, const ProtobufCMessageDescriptor *type,
                                struct weir_slice key, struct weir_slice value,
-                               ProtobufCMessage *message)
+                               ProtobufCMessage *message, uint64_t *given)
 {
     struct weir_slice name;
     weir_status st = read_text(r, key, &name);
@@ -335,6 +354,11 @@ static weir_status read_member(struct reading *r, const ProtobufCMessageDescript
         (void)snprintf(reason, sizeof reason, "%s has no such field", type->name);
         return fail(r, reason);
     }
+    const uint64_t bit = UINT64_C(1) << (field - type->fields);
+    if ((*given & bit) != 0) {
+        return fail(r, "given twice");
+    }
+    *given |= bit;
     if (field->type == PROTOBUF_C_TYPE_BYTES || !weir_slice_is(value, "null")) {
         st = read_field(r, field, value, message);
     }
@@ -352,13 +376,15 @@ static weir_status read_message(struct reading *r, const ProtobufCMessageDescrip
     if (filled == NULL) {
         return fail(r, "too long");
     }
+    assert(type->n_fields <= 64);
     protobuf_c_message_init(type, filled);
+    uint64_t given = 0;  // a bit for each field
     size_t at = 0;
     struct weir_slice key;
     struct weir_slice value;
     const char *fault = NULL;
     while (json_next_member(json, &at, &key, &value, &fault)) {
-        const weir_status st = read_member(r, type, key, value, filled);
+        const weir_status st = read_member(r, type, key, value, filled, &given);
         if (st != WEIR_OK) {
             return st;
         }

@@ -14,7 +14,8 @@
 
 /* Reads an object, which need not have been checked, into a message that lives in `arena`. A member
  * that is null is an absent field, except that a bytes field then holds the JSON text null.
- * INVALID_REQUEST on the field at fault, by path. *message is set only on OK. */
+ * INVALID_REQUEST on the field at fault, by path, which may be one that is given twice, or beside
+ * another of its oneof. *message is set only on OK. */
 weir_status message_from_json(const ProtobufCMessageDescriptor *type, struct weir_slice json,
                               struct weir_arena *arena, ProtobufCMessage **message,
                               struct weir_error *err);
