@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/weir-test-XXXXXX";
+static char directory[32];
 static char path[sizeof directory + 8];
 static sqlite3 *db;
 
@@ -19,6 +19,7 @@ static void run(const char *sql)
 
 static void set_up(void)
 {
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-bench-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     (void)snprintf(path, sizeof path, "%s/a.db", directory);
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
