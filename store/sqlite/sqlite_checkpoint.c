@@ -52,26 +52,49 @@ static bool bring_out(struct sqlite_backend *backend, const char *name)
     return is_out;
 }
 
-/* Whether all that was there has been moved, and there was little in the end. */
+/* How far the WAL has been moved, in pages. */
+struct progress {
+    int pages;
+    int moved;
+};
+
+static bool pass(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                 struct progress *progress)
+{
+    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &progress->pages,
+                                             &progress->moved);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        report_failure(backend, name, sqlite3_errstr(rc));
+    }
+    return rc == SQLITE_OK && bring_out(backend, name);
+}
+
+/* Whether all that was there has been moved but for a little.
+ *
+ * A writer that has just committed stands at the frame before for a moment, and what is behind that
+ * stays for the next pass; a reader that stays keeps each pass from moving anything more.
+ *
+ * While a pass waits for the disk the WAL grows, so the last one does not: what it has moved is on
+ * its way to the disk when the writer, who waits for that, moves the rest. */
 static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
-    int moved = 0;
-    for (int pass = 0; pass < PASSES_MAX; pass++) {
-        const int before = moved;
-        int pages = 0;
-        const int rc =
-            sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
-        if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-            report_failure(backend, name, sqlite3_errstr(rc));
-        }
-        if (rc != SQLITE_OK || moved < pages || !bring_out(backend, name)) {
+    struct progress progress = {.moved = 0};
+    int before = 0;
+    int n = 0;
+    do {
+        before = progress.moved;
+        if (!pass(backend, name, db, &progress)) {
             return false;
         }
-        if (moved - before <= FEW_PAGES) {
-            break;
-        }
+        n++;
+    } while (n < PASSES_MAX && progress.moved - before > FEW_PAGES);
+    if (progress.pages - progress.moved > FEW_PAGES) {
+        return false;
     }
-    return true;
+    weir_sqlite_pace_waits(false);
+    const bool is_moved = pass(backend, name, db, &progress);
+    weir_sqlite_pace_waits(true);
+    return is_moved && progress.pages - progress.moved <= FEW_PAGES;
 }
 
 static bool checkpoint(struct sqlite_backend *backend, const char *name)

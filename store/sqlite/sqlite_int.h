@@ -151,8 +151,10 @@ enum {
     /* The checkpointer is asked each time the WAL has grown so. Two blocks of the WAL's index are
      * full then (4,062 and 4,096), and what the writer has to sort, to do the rest, is short. */
     WEIR_SQLITE_CHECKPOINT_PAGES = 8160,
-    WEIR_SQLITE_WAL_PAGES_KEPT = 2 * WEIR_SQLITE_CHECKPOINT_PAGES,  // of a WAL that begins anew
-    WEIR_SQLITE_WAL_PAGES_MAX = 4 * WEIR_SQLITE_CHECKPOINT_PAGES    // the writer does it itself
+    /* Of a WAL that begins anew. Enough for one that does so with the second checkpoint: the write
+     * that begins it would wait until the rest is cut off. */
+    WEIR_SQLITE_WAL_PAGES_KEPT = 3 * WEIR_SQLITE_CHECKPOINT_PAGES,
+    WEIR_SQLITE_WAL_PAGES_MAX = 4 * WEIR_SQLITE_CHECKPOINT_PAGES  // the writer does it itself
 };
 
 struct sqlite_checkpointer *weir_sqlite_checkpointer_start(struct sqlite_backend *backend);

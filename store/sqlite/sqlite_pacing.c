@@ -21,6 +21,7 @@ struct piece {
 };
 
 static _Thread_local bool is_paced;
+static _Thread_local bool is_hasty;
 static _Thread_local struct piece piece;
 
 static void add(int fd, size_t n, off_t at)
@@ -41,12 +42,17 @@ bool weir_sqlite_pace_out(void)
     if (piece.bytes == 0) {
         return true;
     }
-    const unsigned all =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    const unsigned waits = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+    const unsigned flags = SYNC_FILE_RANGE_WRITE | (is_hasty ? 0 : waits);
     const struct piece whole = piece;
     piece.bytes = 0;
-    return sync_file_range(whole.fd, whole.from, whole.to - whole.from, all) == 0 ||
+    return sync_file_range(whole.fd, whole.from, whole.to - whole.from, flags) == 0 ||
            errno == ENOSYS;
+}
+
+void weir_sqlite_pace_waits(bool waits)
+{
+    is_hasty = !waits;
 }
 
 static ssize_t paced_write(int fd, const void *bytes, size_t n, off_t at)

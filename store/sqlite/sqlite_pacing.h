@@ -17,6 +17,11 @@ void weir_sqlite_pacing_install(void);
 /* From now on SQLite's writes by the calling thread are paced. */
 void weir_sqlite_pace_this_thread(void);
 
+/* Whether the calling thread waits until a piece is on the disk, as it does from the beginning, or
+ * has the system begin with it and goes on. What fails then is told by the next sync of the file.
+ */
+void weir_sqlite_pace_waits(bool waits);
+
 /* Brings to the disk what the calling thread has written since the last piece. False, with errno,
  * where the disk fails. */
 bool weir_sqlite_pace_out(void);

@@ -18,13 +18,17 @@ enum { PIECES_MIN = 4, PIECE_MAX = 1024 * 1024 };
 static atomic_int pieces;
 static atomic_llong longest;
 static atomic_int error_number;  // 0: it succeeds
+static atomic_uint last_flags;
+static void (*at_first_piece)(void);
 
 int sync_file_range(int fd, off_t from, off_t n, unsigned flags)
 {
     (void)fd;
     (void)from;
-    (void)flags;
-    (void)atomic_fetch_add(&pieces, 1);
+    atomic_store(&last_flags, flags);
+    if (atomic_fetch_add(&pieces, 1) == 0 && at_first_piece != NULL) {
+        at_first_piece();
+    }
     if (n > atomic_load(&longest)) {
         atomic_store(&longest, n);
     }
@@ -37,6 +41,7 @@ static void begin(int number)
     atomic_store(&pieces, 0);
     atomic_store(&longest, 0);
     atomic_store(&error_number, number);
+    at_first_piece = NULL;
 }
 
 /* Of new pages that lie one after the other. */
@@ -45,7 +50,8 @@ static void put(size_t n)
     static char data[(1 << 20) + 1];
     memset(data, '1', n);
     data[n] = '\0';
-    const struct weir_new_message message = message_of(1, data);
+    static uint64_t id;
+    const struct weir_new_message message = message_of(++id, data);
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
 }
@@ -120,6 +126,44 @@ START_TEST(a_piece_that_fails_fails_the_checkpoint)
 }
 END_TEST
 
+static void put_little(void)
+{
+    put(1 << 14);
+}
+
+/* So that the writer, who syncs them, has less to wait for, and the WAL has not grown meanwhile. */
+START_TEST(pages_written_during_the_last_piece_are_begun_and_not_waited_for)
+{
+    begin(0);
+    put_little();
+    at_first_piece = put_little;
+    must_checkpoint();
+    ck_assert_int_eq(atomic_load(&pieces), 2);
+    ck_assert_uint_eq(atomic_load(&last_flags), SYNC_FILE_RANGE_WRITE);
+}
+END_TEST
+
+static sqlite3 *reader;
+
+static void end_reader(void)
+{
+    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+}
+
+/* As a writer is for a moment after its commit. */
+START_TEST(a_reader_that_ends_meanwhile_holds_up_one_pass_only)
+{
+    static const char read[] = "BEGIN; SELECT count(*) FROM messages";
+    begin(0);
+    put(1 << 20);
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &reader), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(reader, read, NULL, NULL, NULL), SQLITE_OK);
+    put(1 << 20);
+    at_first_piece = end_reader;
+    must_checkpoint();
+}
+END_TEST
+
 START_TEST(where_the_system_has_no_such_call_a_checkpoint_goes_on)
 {
     begin(ENOSYS);
@@ -138,6 +182,8 @@ static Suite *pacing_suite(void)
     tcase_add_test(tcase, the_last_piece_goes_too);
     tcase_add_test(tcase, a_last_piece_that_fails_fails_the_checkpoint);
     tcase_add_test(tcase, a_piece_that_fails_fails_the_checkpoint);
+    tcase_add_test(tcase, pages_written_during_the_last_piece_are_begun_and_not_waited_for);
+    tcase_add_test(tcase, a_reader_that_ends_meanwhile_holds_up_one_pass_only);
     tcase_add_test(tcase, where_the_system_has_no_such_call_a_checkpoint_goes_on);
     suite_add_tcase(suite, tcase);
     return suite;
