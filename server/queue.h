@@ -22,8 +22,8 @@ struct weir_job {
     struct weir_job *next;              // the queue's
 };
 
-/* Who takes jobs. It stays where it is until nobody pushes any more, and only its own thread uses
- * it; the rest is the queue's. */
+/* What a thread waits for jobs with. It stays where it is until nobody pushes any more; its fields
+ * are the queue's. */
 struct weir_taker {
     pthread_cond_t woken;
     bool is_woken;
@@ -48,6 +48,7 @@ void weir_queue_fini(struct weir_queue *queue);
 
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
 
+/* False without resources. */
 bool weir_taker_init(struct weir_taker *taker);
 void weir_taker_fini(struct weir_taker *taker);
 

@@ -72,7 +72,7 @@ static void commit_all(struct writing *writing)
         is_more = weir_lane_run(writing->ns);
         load_record(load, LOAD_COMMIT, began_ns, 0);
         if (database_calls_since(&before)) {
-            load_record(load, LOAD_BESIDE, began_ns, 0);
+            load_record(load, LOAD_CHECKPOINT, began_ns, 0);
         }
     }
 }

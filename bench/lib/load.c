@@ -12,9 +12,10 @@
 enum { TICK_NS = 20 * 1000 * 1000 };
 
 static const char *const op_names[LOAD_OPS] = {
-    [LOAD_WRITE] = "write",   [LOAD_READ] = "read",        [LOAD_VERSION] = "version",
-    [LOAD_IMPORT] = "import", [LOAD_EMPTY] = "empty",      [LOAD_DELIVERY] = "delivery",
-    [LOAD_COMMIT] = "commit", [LOAD_BESIDE] = "checkpoint"};
+    [LOAD_WRITE] = "write",     [LOAD_READ] = "read",
+    [LOAD_VERSION] = "version", [LOAD_IMPORT] = "import",
+    [LOAD_EMPTY] = "empty",     [LOAD_DELIVERY] = "delivery",
+    [LOAD_COMMIT] = "commit",   [LOAD_CHECKPOINT] = "checkpoint"};
 
 const char *load_op_name(enum load_op op)
 {

@@ -27,9 +27,9 @@ enum load_op {
     LOAD_VERSION,
     LOAD_IMPORT,
     LOAD_EMPTY,
-    LOAD_DELIVERY,  // of a message to a reader that waited
-    LOAD_COMMIT,    // of a group of writes
-    LOAD_BESIDE,    // a commit among them that a checkpoint was beside
+    LOAD_DELIVERY,    // of a message to a reader that waited
+    LOAD_COMMIT,      // of a group of writes
+    LOAD_CHECKPOINT,  // a commit among them that a checkpoint was beside
     LOAD_OPS
 };
 

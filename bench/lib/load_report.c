@@ -32,17 +32,11 @@ static double per_operation(const struct load *load, double n)
     return operations > 0 ? n / operations : 0;
 }
 
-/* What is told beside the operations, of which it is a part. */
-static bool is_part(enum load_op op)
-{
-    return op == LOAD_DELIVERY || op == LOAD_COMMIT || op == LOAD_BESIDE;
-}
-
 static double messages_of(const struct load *load)
 {
     double n = 0;
     for (size_t op = 0; op < LOAD_OPS; op++) {
-        n += is_part((enum load_op)op) ? 0 : (double)load->counts[op].messages;
+        n += op == LOAD_DELIVERY ? 0 : (double)load->counts[op].messages;
     }
     return n;
 }

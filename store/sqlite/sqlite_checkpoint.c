@@ -69,6 +69,11 @@ static bool pass(struct sqlite_backend *backend, const char *name, sqlite3 *db,
     return rc == SQLITE_OK && bring_out(backend, name);
 }
 
+static bool is_little_left(const struct progress *progress)
+{
+    return progress->pages - progress->moved <= FEW_PAGES;
+}
+
 /* Whether all that was there has been moved but for a little.
  *
  * A writer that has just committed stands at the frame before for a moment, and what is behind that
@@ -79,22 +84,22 @@ static bool pass(struct sqlite_backend *backend, const char *name, sqlite3 *db,
 static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
     struct progress progress = {.moved = 0};
-    int before = 0;
-    int n = 0;
-    do {
-        before = progress.moved;
+    for (int n = 0; n < PASSES_MAX; n++) {
+        const int before = progress.moved;
         if (!pass(backend, name, db, &progress)) {
             return false;
         }
-        n++;
-    } while (n < PASSES_MAX && progress.moved - before > FEW_PAGES);
-    if (progress.pages - progress.moved > FEW_PAGES) {
+        if (progress.moved - before <= FEW_PAGES) {
+            break;
+        }
+    }
+    if (!is_little_left(&progress)) {
         return false;
     }
     weir_sqlite_pace_waits(false);
     const bool is_moved = pass(backend, name, db, &progress);
     weir_sqlite_pace_waits(true);
-    return is_moved && progress.pages - progress.moved <= FEW_PAGES;
+    return is_moved && is_little_left(&progress);
 }
 
 static bool checkpoint(struct sqlite_backend *backend, const char *name)

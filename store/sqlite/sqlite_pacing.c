@@ -21,7 +21,7 @@ struct piece {
 };
 
 static _Thread_local bool is_paced;
-static _Thread_local bool is_hasty;
+static _Thread_local bool is_awaited = true;  // each piece
 static _Thread_local struct piece piece;
 
 static void add(int fd, size_t n, off_t at)
@@ -43,7 +43,7 @@ bool weir_sqlite_pace_out(void)
         return true;
     }
     const unsigned waits = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
-    const unsigned flags = SYNC_FILE_RANGE_WRITE | (is_hasty ? 0 : waits);
+    const unsigned flags = SYNC_FILE_RANGE_WRITE | (is_awaited ? waits : 0);
     const struct piece whole = piece;
     piece.bytes = 0;
     return sync_file_range(whole.fd, whole.from, whole.to - whole.from, flags) == 0 ||
@@ -52,7 +52,7 @@ bool weir_sqlite_pace_out(void)
 
 void weir_sqlite_pace_waits(bool waits)
 {
-    is_hasty = !waits;
+    is_awaited = waits;
 }
 
 static ssize_t paced_write(int fd, const void *bytes, size_t n, off_t at)

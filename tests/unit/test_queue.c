@@ -90,10 +90,7 @@ static pthread_t run_one(void)
 {
     struct weir_job job = {.run = tell_thread};
     wait_until_all_are_idle();
-    weir_queue_push(&queue, &job);
-    while (weir_queue_length(&queue) > 0) {
-        (void)sched_yield();
-    }
+    weir_queue_push(&queue, &job);  // the one that is woken is idle no more
     wait_until_all_are_idle();
     return latest;
 }
