@@ -271,14 +271,18 @@ static weir_status make_room(struct pg_reading *r, size_t n, size_t texts, uint8
 
 /* ---- pages ---- */
 
-/* Whether the database gave fewer rows than asked for because they might have been too large. */
+/* Whether the database gave fewer rows than asked for because of their sizes. A page that is
+ * measured ends with the row that crosses the budget; as the first of a reply that row is kept. */
 static bool is_cut(const struct pg_reading *r, size_t got, int64_t largest)
 {
-    if (r->is_measured || r->query->is_headers_only || r->is_full) {
+    if (r->query->is_headers_only || r->is_full || (int64_t)got >= r->wanted) {
         return false;
     }
+    if (r->is_measured) {
+        return got > 0 && r->bytes > r->query->max_bytes;
+    }
     const int64_t fit = PAGE_BYTES / (largest > 1 ? largest : 1);
-    return (int64_t)got < r->wanted && (int64_t)got >= (fit > 1 ? fit : 1);
+    return (int64_t)got >= (fit > 1 ? fit : 1);
 }
 
 static void move_on(struct pg_reading *r, size_t got)

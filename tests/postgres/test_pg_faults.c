@@ -398,6 +398,27 @@ END_TEST
 
 /* ---- large messages ---- */
 
+/* A first message that exceeds the reply by itself is a reply, and not the end. */
+static void assert_goes_on_behind_a_large_one(struct weir_query query)
+{
+    query.max_bytes = 1000;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert(fx.rows.is_truncated);
+    const int64_t first = fx.rows.rows[0].global_position;
+    ck_assert_int_eq(fx.rows.next_position, first + 1);
+    query.is_backward = true;
+    query.is_from_newest = true;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert(fx.rows.is_truncated);
+    query.is_from_newest = false;
+    query.from = first;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert(!fx.rows.is_truncated);
+}
+
 /* One message is so large that a batch might not fit into memory: reads go on in pages. */
 START_TEST(large_messages_do_not_hide_small_ones)
 {
@@ -428,6 +449,7 @@ START_TEST(large_messages_do_not_hide_small_ones)
     ck_assert_uint_gt(fx.rows.n, 300);
     ck_assert_uint_lt(fx.rows.n, 902);
     ck_assert(fx.rows.is_truncated);
+    assert_goes_on_behind_a_large_one(query);
     free(text);
 }
 END_TEST
