@@ -49,6 +49,9 @@ weir_status weir_message_is_same(const struct weir_new_message *message, const s
     if (status == WEIR_OK && *is_same) {
         status = is_same_json(message->metadata, row->metadata, is_same, err);
     }
+    if (status == WEIR_DATA_CORRUPT) {
+        weir_error_detail(err, "global_position", "%lld", (long long)row->global_position);
+    }
     return status;
 }
 
@@ -56,7 +59,8 @@ weir_status weir_message_is_same(const struct weir_new_message *message, const s
 
 static int shown(struct weir_slice name)
 {
-    return name.n > NAME_SHOWN_BYTES ? NAME_SHOWN_BYTES : (int)name.n;
+    return name.n > NAME_SHOWN_BYTES ? (int)weir_utf8_whole((const char *)name.p, NAME_SHOWN_BYTES)
+                                     : (int)name.n;
 }
 
 void weir_fail_id(struct weir_error *err, const struct weir_uuid *id, const struct weir_row *row)

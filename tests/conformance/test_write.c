@@ -1,6 +1,7 @@
 /* WriteMessages: positions, expectations, atomic batches (sections "Positions" and "Write" of the
  * rules). */
 #include "tests/conformance/fixture.h"
+#include "weir/rules/json_text.h"
 
 #include <string.h>
 
@@ -148,6 +149,20 @@ START_TEST(an_expectation_lets_in_or_conflicts)
 }
 END_TEST
 
+/* A long name is cut in the text, between two characters. */
+START_TEST(the_text_of_a_conflict_is_utf8)
+{
+    char name[301] = "x";
+    for (size_t n = 1; n < 299; n += 2) {
+        memcpy(name + n, "\xc3\xa9", 2);
+    }
+    const struct msg message = {.data = "1"};
+    assert_failed(try_write(name, EXPECT(5), &message, 1, NULL), WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert(weir_utf8_is_valid(weir_slice_of(conf.err.text)));
+    assert_detail("stream", name);
+}
+END_TEST
+
 START_TEST(a_conflicting_batch_writes_nothing)
 {
     put("s-1", "{}");
@@ -239,6 +254,7 @@ TCase *conf_write_case(void)
     tcase_add_test(tc, a_batch_of_a_thousand_is_written);
     tcase_add_loop_test(tc, an_expectation_lets_in_or_conflicts, 0,
                         (int)WEIR_COUNTOF(expectation_rows));
+    tcase_add_test(tc, the_text_of_a_conflict_is_utf8);
     tcase_add_test(tc, a_conflicting_batch_writes_nothing);
     tcase_add_test(tc, every_legal_name_is_a_stream_of_its_own);
     tcase_add_test(tc, the_longest_name_and_type_are_written);

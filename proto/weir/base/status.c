@@ -58,21 +58,18 @@ void weir_error_init(struct weir_error *err)
     err->details = err->inline_details;
 }
 
-/* Cuts a text that vsnprintf truncated back to a whole UTF-8 character. */
-static void cut_at_character(char *text, size_t n)
+size_t weir_utf8_whole(const char *text, size_t n)
 {
     size_t start = n;
     while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80) {
         start--;
     }
     if (start == 0) {
-        return;
+        return n;
     }
     const unsigned char lead = (unsigned char)text[start - 1];
     const size_t want = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    if (n - (start - 1) < want) {
-        text[start - 1] = '\0';
-    }
+    return n - (start - 1) < want ? start - 1 : n;
 }
 
 __attribute__((format(printf, 3, 0))) static void format_text(char *text, size_t size,
@@ -82,7 +79,7 @@ __attribute__((format(printf, 3, 0))) static void format_text(char *text, size_t
     if (n < 0) {
         text[0] = '\0';
     } else if ((size_t)n >= size) {
-        cut_at_character(text, size - 1);
+        text[weir_utf8_whole(text, size - 1)] = '\0';
     }
 }
 

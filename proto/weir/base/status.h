@@ -65,6 +65,9 @@ struct weir_error {
     char inline_details[WEIR_ERROR_DETAILS_BYTES];
 };
 
+/* How many of the first `n` bytes of a longer UTF-8 text are whole characters. */
+size_t weir_utf8_whole(const char *text, size_t n);
+
 /* Makes `err` empty. Every error is initialised before it is handed to anybody. */
 void weir_error_init(struct weir_error *err);
 
