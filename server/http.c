@@ -21,6 +21,8 @@ enum {
     /* What a probe finds out of the store holds for so long. */
     HEALTH_AGE_US = 500 * 1000,
     PING_US = 1000 * 1000,
+    /* Where a connection cannot be taken, as without free descriptors. */
+    ACCEPT_PAUSE_US = 100 * 1000,
     URL_BYTES_MAX = 128,
     BACKLOG = 64
 };
@@ -46,6 +48,7 @@ struct weir_http {
     char url[URL_BYTES_MAX];
     int64_t health_at_us;  // when the store was asked last; the thread's own, as all below
     bool is_healthy;
+    int64_t accepts_at_us;  // not before: a connection that cannot be taken is there all the time
     struct connection connections[PLACES];
 };
 
@@ -377,6 +380,7 @@ static void accept_one(struct weir_http *http)
 {
     const int fd = accept(http->listener, NULL, NULL);
     if (fd < 0) {
+        http->accepts_at_us = weir_monotonic_us() + ACCEPT_PAUSE_US;
         return;
     }
     set_flags(fd);
@@ -397,9 +401,10 @@ enum { AT_STOP, AT_LISTENER, AT_CONNECTIONS };
 static int prepare(struct weir_http *http, struct pollfd fds[AT_CONNECTIONS + PLACES])
 {
     const int64_t now_us = weir_monotonic_us();
-    int64_t first_us = INT64_MAX;
+    const bool accepts = http->accepts_at_us <= now_us;
+    int64_t first_us = accepts ? INT64_MAX : http->accepts_at_us;
     fds[AT_STOP] = (struct pollfd){.fd = http->stop_pipe[0], .events = POLLIN};
-    fds[AT_LISTENER] = (struct pollfd){.fd = http->listener, .events = POLLIN};
+    fds[AT_LISTENER] = (struct pollfd){.fd = accepts ? http->listener : -1, .events = POLLIN};
     for (size_t i = 0; i < PLACES; i++) {
         struct connection *c = &http->connections[i];
         if (c->fd >= 0 && c->until_us <= now_us) {

@@ -6,11 +6,14 @@
 #include "weir/rules/time_text.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TEXT_BYTES = 65536 };
@@ -26,15 +29,20 @@ static void set_up(void)
 
 /* ---- a client ---- */
 
-static int dial_http(void)
+static void connect_http(int fd)
 {
     const char *url = weir_http_url(rpc.server->http);
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1)),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+}
+
+static int dial_http(void)
+{
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    connect_http(fd);
     return fd;
 }
 
@@ -206,6 +214,38 @@ START_TEST(idle_connections_hold_up_nobody)
 }
 END_TEST
 
+/* What cannot be taken stays in the listener's queue; the thread must not look at it all the time.
+ */
+START_TEST(without_descriptors_the_thread_rests)
+{
+    enum { FILLED = 512 };
+    static int filler[FILLED];
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit few = {.rlim_cur = FILLED, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    size_t n = 0;
+    while (n < FILLED && (filler[n] = dup(fd)) >= 0) {
+        n++;
+    }
+    ck_assert_int_eq(errno, EMFILE);
+    connect_http(fd);
+    const clock_t from = clock();
+    (void)poll(NULL, 0, 500);
+    ck_assert_int_lt(clock() - from, CLOCKS_PER_SEC / 10);
+    while (n > 0) {
+        (void)close(filler[--n]);
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    static const char request[] = "GET /healthz HTTP/1.1\r\n\r\n";
+    ck_assert_int_eq(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    read_all(fd);
+    assert_status("HTTP/1.1 200");
+}
+END_TEST
+
 START_TEST(a_silent_connection_is_ended)
 {
     const int fd = dial_http();
@@ -288,6 +328,7 @@ static Suite *stats_suite(void)
     tcase_add_loop_test(tcase, a_request_gets_its_status, 0, (int)WEIR_COUNTOF(requests));
     tcase_add_test(tcase, a_head_without_end_is_refused);
     tcase_add_test(tcase, idle_connections_hold_up_nobody);
+    tcase_add_test(tcase, without_descriptors_the_thread_rests);
     tcase_add_test(tcase, a_silent_connection_is_ended);
     tcase_add_test(tcase, a_url_for_http_is_checked);
     tcase_add_test(tcase, stats_are_the_same_numbers);
