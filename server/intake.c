@@ -67,7 +67,7 @@ void weir_intake_refuse_stopping(struct weir_exchange *exchange)
 static bool admit(struct weir_server *server, size_t bytes)
 {
     const size_t calls_max = (size_t)server->config->max_calls;
-    const size_t calls = atomic_fetch_add_explicit(&server->in_flight, 1, memory_order_relaxed);
+    const size_t calls = atomic_fetch_add(&server->in_flight, 1);
     const size_t held =
         atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes <= bytes_max(server)) {

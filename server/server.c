@@ -115,7 +115,7 @@ static void pause_ms(int ms)
 /* Whoever has the spot leaves it after the last call that he has finished. */
 static bool is_busy(struct weir_server *server)
 {
-    return atomic_load_explicit(&server->in_flight, memory_order_acquire) > 0 ||
+    return atomic_load(&server->in_flight) > 0 ||
            atomic_load_explicit(&server->waiting, memory_order_acquire) > 0 ||
            atomic_load_explicit(&server->is_spot_taken, memory_order_acquire);
 }
