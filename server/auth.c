@@ -182,13 +182,7 @@ static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
     if (call->must_not_block && weir_tenant_ns(call->tenant) == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace must be opened");
     }
-    const weir_status st = weir_tenant_open(call->tenant, err);
-    if (st != WEIR_NAMESPACE_NOT_FOUND) {
-        return st;
-    }
-    /* Deleted since the registry was read. */
-    weir_tenants_forget(call->server->tenants, weir_tenant_id(call->tenant));
-    return call->is_admin ? not_found(weir_tenant_id(call->tenant), err) : unauthorized(err);
+    return weir_tenant_open(call->tenant, err);
 }
 
 weir_status weir_auth_check(struct weir_call *call, enum weir_access access, struct weir_error *err)
@@ -245,6 +239,20 @@ weir_status weir_auth_check_repetition(struct weir_call *call, const struct weir
     weir_tenant_release(call->tenant);
     call->tenant = NULL;
     return find_by_token(call, weir_slice(id, id_n), &hash, err);
+}
+
+weir_status weir_auth_namespace_gone(struct weir_call *call, struct weir_error *err)
+{
+    const char *named = weir_error_get_detail(err, "namespace");
+    const bool is_own = call->tenant != NULL &&
+                        (named == NULL || weir_slice_is(weir_tenant_id(call->tenant), named));
+    if (is_own) {
+        weir_tenants_forget(call->server->tenants, weir_tenant_id(call->tenant));
+    }
+    if (!call->is_admin) {
+        return unauthorized(err);
+    }
+    return is_own ? not_found(weir_tenant_id(call->tenant), err) : err->status;
 }
 
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err)

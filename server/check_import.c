@@ -2,11 +2,11 @@
 
 #include "server/server.h"
 #include "weir/rules/json_text.h"
+#include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
+#include "weir/rules/time_text.h"
 
 #include <stdio.h>
-
-enum { CORRELATION_BYTES_MAX = 1024 };
 
 /* A record is refused by its number, counted from 1, and a reason that names the field. */
 static weir_status refuse(struct weir_error *err, size_t record, const char *field,
@@ -16,6 +16,20 @@ static weir_status refuse(struct weir_error *err, size_t record, const char *fie
     weir_error_detail(err, "record", "%zu", record);
     weir_error_detail(err, "reason", "%s: %s", field, reason);
     return err->status;
+}
+
+weir_status weir_check_import_fault(struct weir_error *err)
+{
+    const char *path = weir_error_get_detail(err, "field");
+    const char *reason = weir_error_get_detail(err, "reason");
+    size_t at = 0;
+    char field[32];
+    char why[64];
+    if (path == NULL || reason == NULL || sscanf(path, "messages[%zu].%31s", &at, field) != 2) {
+        return err->status;
+    }
+    (void)snprintf(why, sizeof why, "%s", reason);
+    return refuse(err, at + 1, field, why);
 }
 
 /* Takes over what a check of JSON found. */
@@ -83,8 +97,10 @@ static weir_status check_numbers(size_t record, const Weir__V1__ImportedMessage 
         return refuse(err, record, "global_position (gpos)",
                       in->has_global_position ? "not from 1 to 2^62" : "missing");
     }
-    if (!in->has_time_us) {
-        return refuse(err, record, "time_us", "missing");
+    char text[WEIR_TIME_TEXT + 1];
+    if (!in->has_time_us || !weir_time_format(in->time_us, text)) {
+        return refuse(err, record, "time_us",
+                      in->has_time_us ? "not in the years 0000 to 9999" : "missing");
     }
     out->position = in->position;
     out->global_position = in->global_position;
@@ -104,7 +120,7 @@ static weir_status check_metadata(struct weir_call *call, size_t record,
                                   const ProtobufCBinaryData *in, struct weir_new_message *out,
                                   struct weir_error *err)
 {
-    uint8_t area[CORRELATION_BYTES_MAX];
+    uint8_t area[WEIR_CORRELATION_BYTES_MAX];
     struct weir_json_facts facts = {.is_object = false};
     out->metadata = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
     const weir_status st = weir_json_check(out->metadata, "metadata", &facts, area,

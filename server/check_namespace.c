@@ -2,24 +2,28 @@
 
 #include "server/server.h"
 #include "weir/rules/json_text.h"
+#include "weir/rules/limits.h"
 
 static const struct weir_limits *limits_of(const struct weir_call *call)
 {
     return &call->server->config->limits;
 }
 
-weir_status weir_check_namespace_id(const struct weir_call *call, const char *text,
-                                    struct weir_slice *id, struct weir_error *err)
+weir_status weir_check_namespace_id(const char *text, struct weir_slice *id, struct weir_error *err)
+{
+    *id = weir_slice_of(text);
+    return id->n == 0 ? weir_fail_field(err, "namespace", "required")
+                      : weir_namespace_check(*id, "namespace", err);
+}
+
+static weir_status check_new_id(const struct weir_call *call, const char *text,
+                                struct weir_slice *id, struct weir_error *err)
 {
     const size_t most = (size_t)limits_of(call)->namespace_bytes;
-    *id = weir_slice_of(text);
-    if (id->n == 0) {
-        return weir_fail_field(err, "namespace", "required");
-    }
-    if (id->n > most) {
-        return weir_fail_field(err, "namespace", "%zu bytes; at most %zu", id->n, most);
-    }
-    return weir_namespace_check(*id, "namespace", err);
+    const weir_status st = weir_check_namespace_id(text, id, err);
+    return st == WEIR_OK && id->n > most
+               ? weir_fail_field(err, "namespace", "%zu bytes; at most %zu", id->n, most)
+               : st;
 }
 
 weir_status weir_check_new_token(const char *text, const char *field, struct weir_slice id,
@@ -36,13 +40,9 @@ weir_status weir_check_new_token(const char *text, const char *field, struct wei
     return WEIR_OK;
 }
 
-static weir_status check_metadata(const struct weir_call *call, const ProtobufCBinaryData *in,
-                                  struct weir_slice *metadata, struct weir_error *err)
+static weir_status check_metadata(const ProtobufCBinaryData *in, struct weir_slice *metadata,
+                                  struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->message_bytes;
-    if (in->len > most) {
-        return weir_fail_limit(err, "metadata", most, in->len);
-    }
     *metadata = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
     const weir_status st = weir_json_check(*metadata, "metadata", NULL, NULL, 0, err);
     if (st != WEIR_OK) {
@@ -63,7 +63,11 @@ weir_status weir_check_create_namespace(const struct weir_call *call,
                                         struct weir_error *err)
 {
     *record = (struct weir_namespace_record){.created_at_us = 0};
-    weir_status st = weir_check_namespace_id(call, request->namespace_, &record->id, err);
+    const size_t most_metadata = (size_t)limits_of(call)->message_bytes;
+    if (request->has_metadata && request->metadata.len > most_metadata) {
+        return weir_fail_limit(err, "metadata", most_metadata, request->metadata.len);
+    }
+    weir_status st = check_new_id(call, request->namespace_, &record->id, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -77,7 +81,7 @@ weir_status weir_check_create_namespace(const struct weir_call *call,
         st = weir_check_new_token(request->token, "token", record->id, err);
     }
     if (st == WEIR_OK && request->has_metadata) {
-        st = check_metadata(call, &request->metadata, &record->metadata, err);
+        st = check_metadata(&request->metadata, &record->metadata, err);
     }
     return st;
 }
@@ -93,12 +97,13 @@ weir_status weir_check_list_limit(protobuf_c_boolean has_limit, int64_t limit, s
     return WEIR_OK;
 }
 
-weir_status weir_check_list_text(const char *text, int64_t most, const char *field,
-                                 struct weir_slice *checked, struct weir_error *err)
+weir_status weir_check_list_text(const char *text, const char *field, struct weir_slice *checked,
+                                 struct weir_error *err)
 {
     *checked = weir_slice_of(text);
-    if (checked->n > (size_t)most) {
-        return weir_fail_field(err, field, "%zu bytes; at most %lld", checked->n, (long long)most);
+    if (checked->n > WEIR_STREAM_NAME_BYTES_MAX) {
+        return weir_fail_field(err, field, "%zu bytes; at most %d", checked->n,
+                               WEIR_STREAM_NAME_BYTES_MAX);
     }
     return WEIR_OK;
 }

@@ -6,8 +6,8 @@
 #include "weir/v1/namespaces.pb-c.h"
 
 /* The required `namespace` field. */
-weir_status weir_check_namespace_id(const struct weir_call *call, const char *text,
-                                    struct weir_slice *id, struct weir_error *err);
+weir_status weir_check_namespace_id(const char *text, struct weir_slice *id,
+                                    struct weir_error *err);
 
 /* A token that a client chose: it must be one, and name this namespace. */
 weir_status weir_check_new_token(const char *text, const char *field, struct weir_slice id,
@@ -24,7 +24,7 @@ weir_status weir_check_list_limit(protobuf_c_boolean has_limit, int64_t limit, s
                                   struct weir_error *err);
 
 /* A prefix or cursor: absent and empty are the same, and it is no longer than a name can be. */
-weir_status weir_check_list_text(const char *text, int64_t most, const char *field,
-                                 struct weir_slice *checked, struct weir_error *err);
+weir_status weir_check_list_text(const char *text, const char *field, struct weir_slice *checked,
+                                 struct weir_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "server/request_check.h"
 
 #include "server/server.h"
+#include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 
 #include <stdio.h>
@@ -8,6 +9,12 @@
 static const struct weir_limits *limits_of(const struct weir_call *call)
 {
     return &call->server->config->limits;
+}
+
+weir_status weir_check_known_stream(const char *text, struct weir_slice *name,
+                                    struct weir_error *err)
+{
+    return weir_check_stream_name(text, WEIR_STREAM_NAME_BYTES_MAX, "stream_name", name, err);
 }
 
 /* What both reads have in common, of either request. */
@@ -39,15 +46,15 @@ static weir_status check_batch(const struct weir_call *call, const struct read_f
     return WEIR_OK;
 }
 
-static weir_status check_one_type(const struct weir_call *call, const char *text, size_t at,
-                                  struct weir_slice *type, struct weir_error *err)
+static weir_status check_one_type(const char *text, size_t at, struct weir_slice *type,
+                                  struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->type_bytes;
     *type = weir_slice_of(text);
-    if (type->n == 0 || type->n > most) {
+    if (type->n == 0 || type->n > WEIR_TYPE_BYTES_MAX) {
         char path[32];
         (void)snprintf(path, sizeof path, "types[%zu]", at);
-        return weir_fail_field(err, path, "%zu bytes; 1 to %zu make sense", type->n, most);
+        return weir_fail_field(err, path, "%zu bytes; 1 to %d make sense", type->n,
+                               WEIR_TYPE_BYTES_MAX);
     }
     return WEIR_OK;
 }
@@ -67,7 +74,7 @@ static weir_status check_types(struct weir_call *call, const struct read_fields 
         return weir_call_is_too_large(call, err);
     }
     for (size_t i = 0; i < in->types_n; i++) {
-        const weir_status st = check_one_type(call, in->types[i], i, &types[i], err);
+        const weir_status st = check_one_type(in->types[i], i, &types[i], err);
         if (st != WEIR_OK) {
             return st;
         }
@@ -128,8 +135,7 @@ weir_status weir_check_stream_read(struct weir_call *call,
         .wait_ms = request->has_wait_ms ? request->wait_ms : 0,
     };
     *query = (struct weir_query){.selector = WEIR_SELECT_STREAM};
-    weir_status st =
-        weir_check_stream_name(call, request->stream_name, "stream_name", &query->name, err);
+    weir_status st = weir_check_known_stream(request->stream_name, &query->name, err);
     if (st == WEIR_OK && request->has_position && request->has_global_position) {
         return weir_fail_field(err, "global_position", "position is given as well");
     }
@@ -164,12 +170,12 @@ static weir_status check_group(const Weir__V1__ConsumerGroup *group, struct weir
     return WEIR_OK;
 }
 
-static weir_status check_category_name(const char *text, int64_t most, const char *field,
+static weir_status check_category_name(const char *text, int most, const char *field,
                                        struct weir_slice *name, struct weir_error *err)
 {
     *name = weir_slice_of(text);
     if (name->n > (size_t)most) {
-        return weir_fail_field(err, field, "%zu bytes; at most %lld", name->n, (long long)most);
+        return weir_fail_field(err, field, "%zu bytes; at most %d", name->n, most);
     }
     if (name->p != NULL && !weir_name_is_category(*name)) {
         return weir_fail_field(err, field, "a category contains no '-'");
@@ -192,12 +198,11 @@ weir_status weir_check_category_read(struct weir_call *call,
         .types_n = request->n_types,
         .wait_ms = request->has_wait_ms ? request->wait_ms : 0,
     };
-    const struct weir_limits *limits = limits_of(call);
     *query = (struct weir_query){.selector = WEIR_SELECT_ALL};
-    weir_status st = check_category_name(request->category, limits->stream_name_bytes, "category",
+    weir_status st = check_category_name(request->category, WEIR_STREAM_NAME_BYTES_MAX, "category",
                                          &query->name, err);
     if (st == WEIR_OK) {
-        st = check_category_name(request->correlation, limits->correlation_bytes, "correlation",
+        st = check_category_name(request->correlation, WEIR_CORRELATION_BYTES_MAX, "correlation",
                                  &query->correlation, err);
     }
     if (st == WEIR_OK) {
@@ -219,8 +224,7 @@ weir_status weir_check_last_read(struct weir_call *call,
                                  struct weir_query *query, struct weir_error *err)
 {
     *query = (struct weir_query){.selector = WEIR_SELECT_STREAM, .deadline_us = call->deadline_us};
-    const weir_status st =
-        weir_check_stream_name(call, request->stream_name, "stream_name", &query->name, err);
+    const weir_status st = weir_check_known_stream(request->stream_name, &query->name, err);
     struct weir_slice *type = weir_arena_array(&call->arena, 1, sizeof *type);
     if (st != WEIR_OK || request->type == NULL || request->type[0] == '\0') {
         return st;
@@ -228,10 +232,9 @@ weir_status weir_check_last_read(struct weir_call *call,
     if (type == NULL) {
         return weir_call_is_too_large(call, err);
     }
-    const size_t most = (size_t)limits_of(call)->type_bytes;
     *type = weir_slice_of(request->type);
-    if (type->n > most) {
-        return weir_fail_field(err, "type", "%zu bytes; at most %zu", type->n, most);
+    if (type->n > WEIR_TYPE_BYTES_MAX) {
+        return weir_fail_field(err, "type", "%zu bytes; at most %d", type->n, WEIR_TYPE_BYTES_MAX);
     }
     query->types = type;
     query->types_n = 1;

@@ -2,13 +2,14 @@
 
 #include "server/server.h"
 #include "weir/rules/json_text.h"
+#include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PATH_BYTES = 96, REASON_BYTES = 256, CORRELATION_BYTES_MAX = 1024 };
+enum { PATH_BYTES = 96, REASON_BYTES = 256 };
 
 /* Where in the request a message stands, for the path of its fields. */
 struct place {
@@ -48,11 +49,9 @@ static const struct weir_limits *limits_of(const struct weir_call *call)
     return &call->server->config->limits;
 }
 
-weir_status weir_check_stream_name(const struct weir_call *call, const char *text,
-                                   const char *field, struct weir_slice *name,
-                                   struct weir_error *err)
+weir_status weir_check_stream_name(const char *text, size_t most, const char *field,
+                                   struct weir_slice *name, struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->stream_name_bytes;
     *name = weir_slice_of(text);
     if (name->n == 0) {
         return weir_fail_field(err, field, "required");
@@ -96,7 +95,7 @@ static weir_status check_metadata(struct weir_call *call, const struct place *pl
     if (text.p == NULL) {
         return WEIR_OK;
     }
-    uint8_t area[CORRELATION_BYTES_MAX];
+    uint8_t area[WEIR_CORRELATION_BYTES_MAX];
     const size_t most = (size_t)limits_of(call)->correlation_bytes;
     struct weir_json_facts facts = {.is_object = false};
     weir_status st = weir_json_check(text, "metadata", &facts, area, most, err);
@@ -317,7 +316,8 @@ weir_status weir_check_write_messages(struct weir_call *call,
     }
     *append = (struct weir_append){.streams = stream, .n = 1};
     stream->n = n;
-    st = weir_check_stream_name(call, request->stream_name, "stream_name", &stream->stream, err);
+    st = weir_check_stream_name(request->stream_name, (size_t)limits_of(call)->stream_name_bytes,
+                                "stream_name", &stream->stream, err);
     if (st == WEIR_OK) {
         st = check_count(n, WEIR_WRITE_MESSAGES_MAX, "messages", "messages", err);
     }
@@ -339,7 +339,8 @@ static weir_status check_stream_write(struct weir_call *call, size_t at,
     (void)snprintf(prefix, sizeof prefix, "writes[%zu].", at);
     (void)snprintf(path, sizeof path, "writes[%zu].stream_name", at);
     out->n = in->n_messages;
-    weir_status st = weir_check_stream_name(call, in->stream_name, path, &out->stream, err);
+    weir_status st = weir_check_stream_name(
+        in->stream_name, (size_t)limits_of(call)->stream_name_bytes, path, &out->stream, err);
     if (st == WEIR_OK) {
         st = check_expectation(in->expectation, prefix, &out->expectation, err);
     }

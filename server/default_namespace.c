@@ -183,7 +183,7 @@ static weir_status find(struct weir_store *store, struct weir_namespace_record *
                         struct weir_error *err)
 {
     struct weir_arena arena;
-    weir_arena_init(&arena, 1024 * 1024, 0);
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
     const weir_status st =
         weir_namespace_find(store, weir_slice_of(namespace_id), &arena, record, err);
     weir_arena_fini(&arena);

@@ -3,6 +3,7 @@
 #include "server/auth.h"
 #include "server/intake.h"
 #include "server/reading.h"
+#include "server/request_check.h"
 #include "server/waiting.h"
 #include "server/wake.h"
 #include "server/writing.h"
@@ -76,6 +77,9 @@ static bool pack_failure(struct weir_call *call, weir_status st)
 {
     char text[REFERENCE_BYTES];
     const char *reference = NULL;
+    if (st == WEIR_FEATURE_UNSUPPORTED) {
+        weir_error_detail_slice(&call->err, "method", call->frame.method);
+    }
     if (st == WEIR_BACKEND_ERROR) {
         (void)snprintf(text, sizeof text, "%08x-%u", (unsigned)call->server->reference_salt,
                        atomic_fetch_add(&call->server->reference, 1));
@@ -99,6 +103,9 @@ void weir_dispatch_finish(struct weir_call *call, weir_status st)
     const int64_t arrived_us = call->arrived_us;
     const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
     bool has_reply = true;
+    if (st == WEIR_NAMESPACE_NOT_FOUND) {
+        st = weir_auth_namespace_gone(call, &call->err);
+    }
     if (st == WEIR_OK) {
         log_outcome(call, st, NULL);
     } else {
@@ -133,7 +140,7 @@ static weir_status find_method(struct weir_call *call, struct weir_error *err)
         !weir_handlers_has(call->server->handlers, call->method)) {
         (void)weir_fail(err, WEIR_METHOD_NOT_FOUND, "there is no method '%.*s' here",
                         WEIR_SLICE_ARG(name));
-        weir_error_detail_slice(err, "method", name);
+        weir_error_detail(err, "method", "%.*s", WEIR_SLICE_ARG(name));
         return err->status;
     }
     return WEIR_OK;
@@ -156,7 +163,10 @@ static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
     if (payload.p == NULL) {
         payload = weir_slice(nothing, 0);
     }
-    const weir_status st = weir_wire_check(payload, type, ELEMENTS_MAX, err);
+    weir_status st = weir_wire_check(payload, type, ELEMENTS_MAX, err);
+    if (st == WEIR_INVALID_REQUEST && call->method == WEIR_METHOD_MESSAGE_STORE_IMPORT_MESSAGES) {
+        st = weir_check_import_fault(err);
+    }
     return st == WEIR_OK ? weir_pb_unpack(&call->arena, type, payload, request, err) : st;
 }
 

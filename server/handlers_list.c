@@ -52,10 +52,10 @@ static weir_status fill_info(struct weir_call *call, const struct weir_namespace
     return fill_totals(call, record->id, info, err);
 }
 
-static weir_status reply_namespaces(struct weir_call *call,
-                                    const struct weir_namespace_record *records, size_t n,
-                                    bool is_more, struct weir_error *err)
+static weir_status reply_namespaces(struct weir_call *call, const struct weir_registry_page *page,
+                                    struct weir_error *err)
 {
+    const size_t n = page->n;
     Weir__V1__ListNamespacesResponse response = WEIR__V1__LIST_NAMESPACES_RESPONSE__INIT;
     Weir__V1__NamespaceInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
     response.namespaces = weir_arena_array(&call->arena, n, sizeof *response.namespaces);
@@ -63,38 +63,30 @@ static weir_status reply_namespaces(struct weir_call *call,
         return weir_call_is_too_large(call, err);
     }
     for (size_t i = 0; i < n; i++) {
-        const weir_status st = fill_info(call, &records[i], &infos[i], err);
+        const weir_status st = fill_info(call, &page->records[i], &infos[i], err);
         if (st != WEIR_OK) {
             return st;
         }
         response.namespaces[i] = &infos[i];
     }
     response.n_namespaces = n;
-    response.next_cursor = is_more ? infos[n - 1].namespace_ : (char *)(uintptr_t) "";
+    response.next_cursor = page->is_more ? infos[n - 1].namespace_ : (char *)(uintptr_t) "";
     return weir_call_reply(call, &response.base, err);
 }
 
 WEIR_HANDLER(weir_handle_list_namespaces, Weir__V1__ListNamespacesRequest)
 {
-    size_t limit = 0;
-    struct weir_slice after;
-    weir_status st = weir_check_list_limit(request->has_limit, request->limit, &limit, err);
+    struct weir_registry_query query = {.max_bytes =
+                                            (size_t)call->server->config->limits.reply_bytes};
+    weir_status st = weir_check_list_limit(request->has_limit, request->limit, &query.limit, err);
     if (st == WEIR_OK) {
-        st = weir_check_list_text(request->cursor, call->server->config->limits.namespace_bytes,
-                                  "cursor", &after, err);
+        st = weir_check_list_text(request->cursor, "cursor", &query.after, err);
     }
-    if (st != WEIR_OK) {
-        return st;
+    struct weir_registry_page page;
+    if (st == WEIR_OK) {
+        st = weir_namespace_list(call->server->store, &query, &call->arena, &page, err);
     }
-    struct weir_namespace_record *records = NULL;
-    size_t n = 0;
-    /* One more than is asked for tells whether there is another page. */
-    st =
-        weir_namespace_list(call->server->store, after, limit + 1, &call->arena, &records, &n, err);
-    if (st != WEIR_OK) {
-        return st;
-    }
-    return reply_namespaces(call, records, n < limit ? n : limit, n > limit, err);
+    return st == WEIR_OK ? reply_namespaces(call, &page, err) : st;
 }
 
 /* ---- streams ---- */
@@ -127,14 +119,13 @@ static weir_status reply_streams(struct weir_call *call, const struct weir_strea
 
 WEIR_HANDLER(weir_handle_list_streams, Weir__V1__ListStreamsRequest)
 {
-    const int64_t most = call->server->config->limits.stream_name_bytes;
     struct weir_page_query query = {.deadline_us = call->deadline_us};
     weir_status st = weir_check_list_limit(request->has_limit, request->limit, &query.limit, err);
     if (st == WEIR_OK) {
-        st = weir_check_list_text(request->prefix, most, "prefix", &query.prefix, err);
+        st = weir_check_list_text(request->prefix, "prefix", &query.prefix, err);
     }
     if (st == WEIR_OK) {
-        st = weir_check_list_text(request->cursor, most, "cursor", &query.after, err);
+        st = weir_check_list_text(request->cursor, "cursor", &query.after, err);
     }
     if (st != WEIR_OK) {
         return st;

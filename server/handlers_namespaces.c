@@ -37,6 +37,20 @@ static weir_status choose_token(const char *supplied, struct weir_slice id,
     return WEIR_OK;
 }
 
+/* The file that says what the token of `default` is must not go on saying the old one. */
+static void keep_default_token(const struct weir_call *call, struct weir_slice id,
+                               const char *token)
+{
+    if (!is_default(id)) {
+        return;
+    }
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_default_namespace_keep_token(call->server->config, token, &err) != WEIR_OK) {
+        weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
+    }
+}
+
 /* ---- create ---- */
 
 static weir_status exists(struct weir_slice id, struct weir_error *err)
@@ -68,6 +82,7 @@ WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
         return st;
     }
     forget(call, record.id);
+    keep_default_token(call, record.id, token);
     weir_error_init(err);
     Weir__V1__CreateNamespaceResponse response = WEIR__V1__CREATE_NAMESPACE_RESPONSE__INIT;
     response.namespace_ = request->namespace_;
@@ -82,7 +97,7 @@ WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
 WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
 {
     struct weir_slice id;
-    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    weir_status st = weir_check_namespace_id(request->namespace_, &id, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -103,21 +118,11 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
     return weir_call_reply(call, &response.base, err);
 }
 
-/* The file that says what the token of `default` is must not go on saying the old one. */
-static void keep_default_token(const struct weir_call *call, const char *token)
-{
-    struct weir_error err;
-    weir_error_init(&err);
-    if (weir_default_namespace_keep_token(call->server->config, token, &err) != WEIR_OK) {
-        weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
-    }
-}
-
 WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest)
 {
     struct weir_slice id;
     char token[WEIR_TOKEN_MAX_BYTES + 1];
-    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    weir_status st = weir_check_namespace_id(request->namespace_, &id, err);
     if (st == WEIR_OK && request->new_token != NULL) {
         st = weir_check_new_token(request->new_token, "new_token", id, err);
     }
@@ -134,9 +139,7 @@ WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest)
     if (st != WEIR_OK) {
         return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
     }
-    if (is_default(id)) {
-        keep_default_token(call, token);
-    }
+    keep_default_token(call, id, token);
     Weir__V1__RotateTokenResponse response = WEIR__V1__ROTATE_TOKEN_RESPONSE__INIT;
     response.token = token;
     return weir_call_reply(call, &response.base, err);
@@ -153,7 +156,7 @@ static weir_status reply_clear(struct weir_call *call, struct weir_error *err)
 WEIR_HANDLER(weir_handle_clear_namespace, Weir__V1__ClearNamespaceRequest)
 {
     struct weir_slice id;
-    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    weir_status st = weir_check_namespace_id(request->namespace_, &id, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -194,7 +197,7 @@ WEIR_HANDLER(weir_handle_get_namespace, Weir__V1__GetNamespaceRequest)
     struct weir_slice id;
     struct weir_namespace_record record;
     struct weir_namespace_totals totals;
-    weir_status st = weir_check_namespace_id(call, request->namespace_, &id, err);
+    weir_status st = weir_check_namespace_id(request->namespace_, &id, err);
     if (st == WEIR_OK) {
         st = weir_namespace_find(call->server->store, id, &call->arena, &record, err);
     }

@@ -115,7 +115,7 @@ WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessage
 WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest)
 {
     struct weir_slice name;
-    weir_status st = weir_check_stream_name(call, request->stream_name, "stream_name", &name, err);
+    weir_status st = weir_check_known_stream(request->stream_name, &name, err);
     if (st != WEIR_OK) {
         return st;
     }

@@ -39,9 +39,16 @@ weir_status weir_check_last_read(struct weir_call *call,
                                  const Weir__V1__GetLastStreamMessageRequest *request,
                                  struct weir_query *query, struct weir_error *err);
 
-/* The required name of a stream; `text` may be NULL. */
-weir_status weir_check_stream_name(const struct weir_call *call, const char *text,
-                                   const char *field, struct weir_slice *name,
-                                   struct weir_error *err);
+/* For an ImportMessages that cannot be decoded: where the fault is in a record, INVALID_RECORD
+ * tells which. Returns the status. */
+weir_status weir_check_import_fault(struct weir_error *err);
+
+/* The required name of a stream, of `most` bytes at most; `text` may be NULL. */
+weir_status weir_check_stream_name(const char *text, size_t most, const char *field,
+                                   struct weir_slice *name, struct weir_error *err);
+
+/* The same for one that is looked for. */
+weir_status weir_check_known_stream(const char *text, struct weir_slice *name,
+                                    struct weir_error *err);
 
 #endif

@@ -49,14 +49,22 @@ weir_status weir_waiting_watch(struct weir_call *call, struct weir_query *query,
     struct weir_server *server = call->server;
     struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
     *watches = false;
-    if (waiter->is_resumed) {
-        query->from = waiter->next_position;
-        query->is_from_global = false;
+    if (waiter->is_resumed && waiter->created_at_us != call->tenant->created_at_us) {
+        return weir_fail(err, WEIR_AUTH_UNAUTHORIZED,
+                         "the namespace has been deleted while the read waited");
     }
+    /* A start by global position stays a bound of its own until a message has been found. */
+    if (waiter->is_resumed && !query->is_from_global) {
+        query->from = waiter->next_position;
+    }
+    waiter->created_at_us = call->tenant->created_at_us;
     waiter->until_us = end_of_wait(call, wait_ms);
-    if (wait_ms == 0 || query->max_messages == 0 || waiter->until_us <= weir_monotonic_us() ||
-        weir_exchange_request(call->exchange).n > KEPT_REQUEST_BYTES) {
+    if (wait_ms == 0 || query->max_messages == 0 || waiter->until_us <= weir_monotonic_us()) {
         return WEIR_OK;
+    }
+    const size_t request_n = weir_exchange_request(call->exchange).n;
+    if (request_n > KEPT_REQUEST_BYTES) {
+        return weir_fail_limit(err, "size of a request that waits", KEPT_REQUEST_BYTES, request_n);
     }
     const size_t waiting = atomic_load_explicit(&server->waiting, memory_order_relaxed);
     if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {

@@ -62,6 +62,7 @@ struct weir_waiter {
     /* Kept from one reading to the next; the caller's while idle or armed. */
     bool is_resumed;        // it has read before: next_position says where to go on
     int64_t next_position;  // what was examined
+    int64_t created_at_us;  // of the namespace: another of that id is none to go on with
     int64_t until_us;       // monotonic
     size_t method;          // of the call, for the server's numbers
 };

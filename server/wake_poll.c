@@ -17,9 +17,7 @@ enum {
     /* And for so long at most it is left open whether others have written. */
     UNDECIDED_US = 500 * 1000,
     /* A token or namespace that another process has changed is noticed within it. */
-    REGISTRY_AGE_US = 600 * 1000,
-    /* What the registry says of one namespace. */
-    RECORD_BYTES = 32 * 1024 * 1024
+    REGISTRY_AGE_US = 600 * 1000
 };
 
 enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED };
@@ -129,7 +127,7 @@ static void look_round(struct weir_wake *wake)
     size_t n = 0;
     struct weir_tenant **tenants = list_watched(wake, &n);
     struct weir_arena arena;
-    weir_arena_init(&arena, RECORD_BYTES, 0);
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
     for (size_t i = 0; i < n; i++) {
         refresh(wake, tenants[i], &arena);
     }

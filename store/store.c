@@ -125,13 +125,12 @@ weir_status weir_namespace_set_token(struct weir_store *store, struct weir_slice
     return store->backend->ops->namespace_set_token(store->backend, id, hash, err);
 }
 
-weir_status weir_namespace_list(struct weir_store *store, struct weir_slice after, size_t limit,
-                                struct weir_arena *arena, struct weir_namespace_record **records,
-                                size_t *n, struct weir_error *err)
+weir_status weir_namespace_list(struct weir_store *store, const struct weir_registry_query *query,
+                                struct weir_arena *arena, struct weir_registry_page *page,
+                                struct weir_error *err)
 {
-    assert(limit >= 1);
-    return store->backend->ops->namespace_list(store->backend, after, limit, arena, records, n,
-                                               err);
+    assert(query->limit >= 1);
+    return store->backend->ops->namespace_list(store->backend, query, arena, page, err);
 }
 
 /* ---- what runs in a namespace: borrow a session, ask it, give it back ---- */

@@ -69,6 +69,9 @@ struct weir_namespace_record {
     int64_t created_at_us;
 };
 
+/* An arena with this cap has room for any entry of the registry. */
+enum { WEIR_NAMESPACE_RECORD_BYTES_MAX = 32 * 1024 * 1024 };
+
 /* Registers a namespace and creates its storage; `record->created_at_us` is set to the stored
  * value. NAMESPACE_EXISTS where there is one; *is_same then tells whether it has this very token
  * hash (a repeated create), and record->created_at_us is that of the one that exists. */
@@ -84,11 +87,28 @@ weir_status weir_namespace_find(struct weir_store *store, struct weir_slice id,
 weir_status weir_namespace_set_token(struct weir_store *store, struct weir_slice id,
                                      const struct weir_token_hash *hash, struct weir_error *err);
 
-/* Registry entries with id > after (all for an empty slice), ascending bytewise, at most `limit`.
- */
-weir_status weir_namespace_list(struct weir_store *store, struct weir_slice after, size_t limit,
-                                struct weir_arena *arena, struct weir_namespace_record **records,
-                                size_t *n, struct weir_error *err);
+struct weir_registry_query {
+    struct weir_slice after;  // only ids > after; all for an empty slice
+    size_t limit;             // >= 1
+    size_t max_bytes;         // of the entries' texts; one entry fits at any rate
+};
+
+struct weir_registry_page {
+    struct weir_namespace_record *records;
+    size_t n;
+    bool is_more;  // others follow
+};
+
+/* The bytes that count against max_bytes. */
+static inline size_t weir_namespace_record_bytes(const struct weir_namespace_record *record)
+{
+    return record->id.n + record->description.n + record->metadata.n;
+}
+
+/* Registry entries, ascending bytewise. All of the page lives in `arena`. */
+weir_status weir_namespace_list(struct weir_store *store, const struct weir_registry_query *query,
+                                struct weir_arena *arena, struct weir_registry_page *page,
+                                struct weir_error *err);
 
 /* Removes a namespace and all its data. Calls inside it complete before or fail after with
  * NAMESPACE_NOT_FOUND; open handles stay valid until released. NAMESPACE_NOT_FOUND where there is

@@ -38,10 +38,9 @@ struct weir_store_ops {
                                   struct weir_error *err);
     weir_status (*namespace_set_token)(struct weir_backend *backend, struct weir_slice id,
                                        const struct weir_token_hash *hash, struct weir_error *err);
-    weir_status (*namespace_list)(struct weir_backend *backend, struct weir_slice after,
-                                  size_t limit, struct weir_arena *arena,
-                                  struct weir_namespace_record **records, size_t *n,
-                                  struct weir_error *err);
+    weir_status (*namespace_list)(struct weir_backend *backend,
+                                  const struct weir_registry_query *query, struct weir_arena *arena,
+                                  struct weir_registry_page *page, struct weir_error *err);
     /* Called when no session of the namespace is open in this process. */
     weir_status (*namespace_delete)(struct weir_backend *backend, struct weir_slice id,
                                     int64_t *messages_deleted, struct weir_error *err);

@@ -95,41 +95,53 @@ weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice 
 }
 
 struct listing {
-    struct weir_slice after;
-    size_t limit;
+    const struct weir_registry_query *query;
     struct weir_arena *arena;
-    struct weir_namespace_record *records;
-    size_t n;
+    struct weir_registry_page *page;
 };
 
 static weir_status copy_records(const PGresult *result, struct listing *listing,
                                 struct weir_error *err)
 {
-    const size_t n = (size_t)PQntuples(result);
-    listing->n = 0;
-    listing->records = weir_arena_array(listing->arena, n, sizeof *listing->records);
-    if (listing->records == NULL) {
-        return weir_pg_fail_arena(listing->arena, n * sizeof *listing->records, err);
+    const struct weir_registry_query *query = listing->query;
+    struct weir_registry_page *page = listing->page;
+    const size_t rows = (size_t)PQntuples(result);
+    *page = (struct weir_registry_page){
+        .records = weir_arena_array(listing->arena, rows, sizeof *page->records)};
+    if (page->records == NULL) {
+        return weir_pg_fail_arena(listing->arena, rows * sizeof *page->records, err);
     }
     weir_status status = WEIR_OK;
-    for (size_t i = 0; status == WEIR_OK && i < n; i++, listing->n++) {
-        status = copy_record(result, (int)i, listing->arena, &listing->records[i], err);
+    size_t bytes = 0;
+    for (size_t i = 0; status == WEIR_OK && !page->is_more && i < rows; i++) {
+        status = copy_record(result, (int)i, listing->arena, &page->records[i], err);
+        bytes += weir_namespace_record_bytes(&page->records[i]);
+        page->is_more = i == query->limit || (i > 0 && bytes > query->max_bytes);
+        page->n += page->is_more ? 0 : 1;
     }
     return status;
 }
 
+/* The sizes are summed up in the database, so that no more comes than fits, and the one that does
+ * not. */
 static weir_status list(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct listing *listing = context;
+    const struct weir_registry_query *query = listing->query;
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_slice(&params, listing->after.p == NULL ? weir_slice("", 0) : listing->after);
-    weir_pg_param_int8(&params, (int64_t)listing->limit);
+    weir_pg_param_slice(&params, query->after.p == NULL ? weir_slice("", 0) : query->after);
+    weir_pg_param_int8(&params, (int64_t)query->limit + 1);
+    weir_pg_param_int8(&params, (int64_t)query->max_bytes);
     PGresult *result = NULL;
-    weir_status status = weir_pg_query(conn,
-                                       "SELECT " RECORD_COLUMNS " FROM weir_registry.namespaces"
-                                       " WHERE id > $1 ORDER BY id LIMIT $2::int8",
-                                       &params, &result, err);
+    weir_status status = weir_pg_query(
+        conn,
+        "SELECT " RECORD_COLUMNS " FROM (SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before"
+        " FROM (SELECT *, octet_length(id) + coalesce(octet_length(description), 0)"
+        " + coalesce(octet_length(metadata), 0) AS bytes FROM weir_registry.namespaces"
+        " WHERE id > $1 ORDER BY id LIMIT $2::int8) AS n) AS m WHERE before <= $3::int8 ORDER BY "
+        "id",
+        &params, &result, err);
     if (status == WEIR_OK) {
         status = copy_records(result, listing, err);
     }
@@ -137,15 +149,13 @@ static weir_status list(struct pg_conn *conn, void *context, struct weir_error *
     return status;
 }
 
-weir_status weir_pg_namespace_list(struct weir_backend *base, struct weir_slice after, size_t limit,
-                                   struct weir_arena *arena, struct weir_namespace_record **records,
-                                   size_t *n, struct weir_error *err)
+weir_status weir_pg_namespace_list(struct weir_backend *base,
+                                   const struct weir_registry_query *query,
+                                   struct weir_arena *arena, struct weir_registry_page *page,
+                                   struct weir_error *err)
 {
-    struct listing listing = {.after = after, .limit = limit, .arena = arena};
-    const weir_status status = run(base, list, &listing, err);
-    *records = listing.records;
-    *n = listing.n;
-    return status;
+    struct listing listing = {query, arena, page};
+    return run(base, list, &listing, err);
 }
 
 /* ---- changing ---- */
@@ -227,7 +237,7 @@ static weir_status compare(struct pg_conn *conn, struct creation *creation, stru
 {
     struct weir_namespace_record *record = creation->record;
     struct weir_arena arena;
-    weir_arena_init(&arena, 1 << 20, 0);
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
     struct weir_namespace_record stored;
     struct finding finding = {record->id, &arena, &stored};
     const weir_status status = find(conn, &finding, err);

@@ -138,9 +138,9 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base, struct weir_sl
 weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
                                             const struct weir_token_hash *hash,
                                             struct weir_error *err);
-weir_status weir_sqlite_namespace_list(struct weir_backend *base, struct weir_slice after,
-                                       size_t limit, struct weir_arena *arena,
-                                       struct weir_namespace_record **records, size_t *n,
+weir_status weir_sqlite_namespace_list(struct weir_backend *base,
+                                       const struct weir_registry_query *query,
+                                       struct weir_arena *arena, struct weir_registry_page *page,
                                        struct weir_error *err);
 weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
                                          int64_t *messages_deleted, struct weir_error *err);

@@ -289,52 +289,59 @@ static int count_after(sqlite3 *db, struct weir_slice after, size_t limit, size_
     return rc;
 }
 
-static weir_status list_rows(struct sqlite_backend *backend, sqlite3_stmt *statement,
-                             struct weir_arena *arena, struct weir_namespace_record *records,
-                             size_t *n, struct weir_error *err)
+/* `room` entries are what the array holds: one more than the limit where there are that many. */
+static weir_status list_rows(struct sqlite_backend *backend, sqlite3_stmt *statement, size_t room,
+                             const struct weir_registry_query *query, struct weir_arena *arena,
+                             struct weir_registry_page *page, struct weir_error *err)
 {
-    const size_t room = *n;
+    size_t bytes = 0;
     int rc = sqlite3_bind_int64(statement, 2, (sqlite3_int64)room);
-    *n = 0;
-    while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        const weir_status status = copy_record(statement, arena, &records[*n], err);
+    while (rc == SQLITE_OK && !page->is_more && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct weir_namespace_record *record = &page->records[page->n];
+        const weir_status status = copy_record(statement, arena, record, err);
         if (status != WEIR_OK) {
             return status;
         }
         rc = SQLITE_OK;
-        (*n)++;
+        bytes += weir_namespace_record_bytes(record);
+        page->is_more = page->n == query->limit || (page->n > 0 && bytes > query->max_bytes);
+        page->n += page->is_more ? 0 : 1;
     }
-    return rc == SQLITE_DONE ? WEIR_OK
-                             : weir_sqlite_registry_fail(backend, reading(backend), rc, err);
+    return rc == SQLITE_DONE || page->is_more
+               ? WEIR_OK
+               : weir_sqlite_registry_fail(backend, reading(backend), rc, err);
 }
 
-weir_status weir_sqlite_namespace_list(struct weir_backend *base, struct weir_slice after,
-                                       size_t limit, struct weir_arena *arena,
-                                       struct weir_namespace_record **records, size_t *n,
+weir_status weir_sqlite_namespace_list(struct weir_backend *base,
+                                       const struct weir_registry_query *query,
+                                       struct weir_arena *arena, struct weir_registry_page *page,
                                        struct weir_error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_registry_connection *connection = reading(backend);
     weir_status status = WEIR_OK;
     sqlite3_stmt *statement = NULL;
+    size_t room = 0;
+    *page = (struct weir_registry_page){.n = 0};
     if (weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
         return err->status;
     }
-    int rc = count_after(connection->db, after, limit, n);
+    int rc = count_after(connection->db, query->after, query->limit + 1, &room);
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_prepare(
             connection->db,
             "SELECT id, token_hash, description, metadata, created_at_us FROM namespaces "
             "WHERE id > ?1 ORDER BY id LIMIT ?2",
-            after, &statement);
+            query->after, &statement);
     }
     if (rc != SQLITE_OK) {
         status = weir_sqlite_registry_fail(backend, connection, rc, err);
     } else {
-        const size_t bytes = *n * sizeof **records;
-        *records = weir_arena_array(arena, *n, sizeof **records);
-        status = *records != NULL ? list_rows(backend, statement, arena, *records, n, err)
-                                  : weir_sqlite_fail_arena(arena, bytes, err);
+        const size_t bytes = room * sizeof *page->records;
+        page->records = weir_arena_array(arena, room, sizeof *page->records);
+        status = page->records != NULL
+                     ? list_rows(backend, statement, room, query, arena, page, err)
+                     : weir_sqlite_fail_arena(arena, bytes, err);
     }
     (void)sqlite3_finalize(statement);
     weir_sqlite_registry_unlock(connection);

@@ -194,7 +194,7 @@ static weir_status check_listed(struct sqlite_backend *backend, struct weir_slic
                                 struct weir_error *err)
 {
     struct weir_arena arena;
-    weir_arena_init(&arena, 1 << 20, 0);
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
     struct weir_namespace_record record;
     const weir_status status = weir_sqlite_namespace_find(&backend->base, id, &arena, &record, err);
     weir_arena_fini(&arena);

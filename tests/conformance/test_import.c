@@ -177,7 +177,8 @@ END_TEST
 
 START_TEST(the_highest_positions_can_be_imported_and_then_no_more_written)
 {
-    const struct record record = {ID(1), "a-1", POSITION_MAX, POSITION_MAX, "{}", NULL, INT64_MAX};
+    const struct record record = {ID(1), "a-1", POSITION_MAX,      POSITION_MAX,
+                                  "{}",  NULL,  253402300799999999};
     must_import(&record, 1, 1, 0);
     ck_assert_int_eq(read_category("a")->messages[0]->global_position, POSITION_MAX);
     const struct msg message = {.data = "{}"};
@@ -234,6 +235,24 @@ START_TEST(a_missing_field_makes_a_record_unusable)
 }
 END_TEST
 
+/* Times that have no text could not be exported. */
+static const int64_t times_without_text[] = {INT64_MIN, -62167219200000001, 253402300800000000,
+                                             INT64_MAX};
+
+START_TEST(a_time_without_a_text_makes_a_record_unusable)
+{
+    Weir__V1__ImportedMessage message;
+    Weir__V1__ImportedMessage *pointer = &message;
+    fill_record(&message, &three[0]);
+    message.time_us = times_without_text[_i];
+    assert_failed(import_filled(&pointer, 1), WEIR_INVALID_RECORD);
+    assert_detail("record", "1");
+    message.time_us += message.time_us < 0 ? 1 : -1;
+    const weir_status want = _i == 0 || _i == 3 ? WEIR_INVALID_RECORD : WEIR_OK;
+    assert_failed(import_filled(&pointer, 1), want);
+}
+END_TEST
+
 START_TEST(an_empty_import_is_invalid)
 {
     assert_invalid(try_import(NULL, 0), "messages");
@@ -254,6 +273,8 @@ TCase *conf_import_case(void)
     tcase_add_loop_test(tc, an_unusable_record_is_named_and_refuses_the_batch, 0,
                         (int)WEIR_COUNTOF(unusable));
     tcase_add_test(tc, a_missing_field_makes_a_record_unusable);
+    tcase_add_loop_test(tc, a_time_without_a_text_makes_a_record_unusable, 0,
+                        (int)WEIR_COUNTOF(times_without_text));
     tcase_add_test(tc, an_empty_import_is_invalid);
     return tc;
 }

@@ -294,17 +294,15 @@ static weir_status backend_set_token(struct weir_backend *backend, struct weir_s
     return is_registered(id) ? WEIR_OK : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
 }
 
-static weir_status backend_list(struct weir_backend *backend, struct weir_slice after, size_t limit,
-                                struct weir_arena *arena, struct weir_namespace_record **records,
-                                size_t *n, struct weir_error *err)
+static weir_status backend_list(struct weir_backend *backend,
+                                const struct weir_registry_query *query, struct weir_arena *arena,
+                                struct weir_registry_page *page, struct weir_error *err)
 {
     (void)backend;
-    (void)after;
-    (void)limit;
+    (void)query;
     (void)arena;
     (void)err;
-    *records = NULL;
-    *n = 0;
+    *page = (struct weir_registry_page){.n = 0};
     return WEIR_OK;
 }
 

@@ -41,16 +41,21 @@ static void done(void *message)
     protobuf_c_message_free_unpacked(message, NULL);
 }
 
-static void create(const char *id)
+static void create_with(const char *id, const char *metadata)
 {
     Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
     in.namespace_ = (char *)(uintptr_t)id;
     in.description = (char *)(uintptr_t) "a place";
     in.has_metadata = true;
-    in.metadata.data = (uint8_t *)(uintptr_t) "{\"k\":1}";
-    in.metadata.len = 7;
+    in.metadata.data = (uint8_t *)(uintptr_t)metadata;
+    in.metadata.len = strlen(metadata);
     must_call(ADMIN_TOKEN, "weir.v1.Namespaces/CreateNamespace", &in.base);
     rpc_free(&reply);
+}
+
+static void create(const char *id)
+{
+    create_with(id, "{\"k\":1}");
 }
 
 /* ---- namespaces ---- */
@@ -113,6 +118,40 @@ START_TEST(namespaces_are_listed_page_by_page)
         (void)snprintf(cursor, sizeof cursor, "%s", out->next_cursor);
         done(out);
     }
+}
+END_TEST
+
+/* Metadata as long as may be do not fit a page together, and do not keep a namespace from being
+ * used. */
+START_TEST(a_page_of_namespaces_is_bounded)
+{
+    enum { METADATA_BYTES = 1048576, N = 20 };
+    static char metadata[METADATA_BYTES + 1];
+    (void)memset(metadata, ' ', METADATA_BYTES);
+    metadata[0] = '{';
+    metadata[METADATA_BYTES - 1] = '}';
+    char id[8];
+    for (int i = 0; i < N; i++) {
+        (void)snprintf(id, sizeof id, "a%02d", i);
+        create_with(id, metadata);
+    }
+    Weir__V1__ListNamespacesRequest in = WEIR__V1__LIST_NAMESPACES_REQUEST__INIT;
+    char cursor[128] = "";
+    size_t seen = 0;
+    size_t pages = 0;
+    do {
+        in.cursor = cursor;
+        must_call(ADMIN_TOKEN, "weir.v1.Namespaces/ListNamespaces", &in.base);
+        ck_assert_uint_le(reply.payload.n, 17 * METADATA_BYTES);
+        Weir__V1__ListNamespacesResponse *out =
+            unpack(&weir__v1__list_namespaces_response__descriptor);
+        seen += out->n_namespaces;
+        pages++;
+        (void)snprintf(cursor, sizeof cursor, "%s", out->next_cursor);
+        done(out);
+    } while (cursor[0] != '\0');
+    ck_assert_uint_eq(seen, N + 1);
+    ck_assert_uint_eq(pages, 2);
 }
 END_TEST
 
@@ -329,6 +368,62 @@ START_TEST(rotating_the_default_token_rewrites_its_file)
 }
 END_TEST
 
+/* As does making the namespace anew. */
+START_TEST(another_default_namespace_rewrites_the_file)
+{
+    struct weir_error err;
+    ck_assert_int_eq(start_once("", &err), WEIR_OK);
+    char first[256];
+    (void)snprintf(first, sizeof first, "%s", read_token_file());
+    const char *const arguments[] = {"--store", store_url, NULL};
+    rpc_start_with_token(arguments, first);
+    Weir__V1__DeleteNamespaceRequest delete = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    delete.namespace_ = (char *)(uintptr_t) "default";
+    delete.has_force = delete.force = true;
+    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &delete.base);
+    rpc_free(&reply);
+    create_with("default", "{}");
+    ck_assert_str_ne(first, read_token_file());
+    (void)snprintf(first, sizeof first, "%s", read_token_file());
+    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    must_call(first, "weir.v1.Namespaces/GetNamespace", &in.base);
+    rpc_free(&reply);
+    rpc_stop();
+}
+END_TEST
+
+/* What was written while longer names were allowed is listed and read. */
+START_TEST(a_lower_limit_hides_nothing)
+{
+    enum { LENGTH = 100 };
+    char names[2][LENGTH + 1] = {{'\0'}};
+    (void)memset(names[0], 'a', LENGTH);
+    (void)memset(names[1], 'b', LENGTH);
+    const char *const wide[] = {"--store", store_url, NULL};
+    rpc_start(wide);
+    rpc_write(names[0], 5);
+    rpc_write(names[1], 5);
+    rpc_stop();
+    const char *const narrow[] = {"--store", store_url, "--max-stream-name-bytes", "64", NULL};
+    rpc_start(narrow);
+    Weir__V1__ListStreamsRequest in = WEIR__V1__LIST_STREAMS_REQUEST__INIT;
+    in.has_limit = true;
+    in.limit = 1;
+    in.cursor = names[0];
+    must_call(DEFAULT_TOKEN, "weir.v1.Namespaces/ListStreams", &in.base);
+    Weir__V1__ListStreamsResponse *out = unpack(&weir__v1__list_streams_response__descriptor);
+    ck_assert_uint_eq(out->n_streams, 1);
+    ck_assert_str_eq(out->streams[0]->stream_name, names[1]);
+    done(out);
+    Weir__V1__GetStreamVersionRequest version = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    version.stream_name = names[1];
+    must_call(DEFAULT_TOKEN, "weir.v1.MessageStore/GetStreamVersion", &version.base);
+    rpc_free(&reply);
+    rpc_stop();
+}
+END_TEST
+
 /* ---- test mode ---- */
 
 static void set_up_test_mode(void)
@@ -391,6 +486,7 @@ static Suite *namespaces_suite(void)
     tcase_add_checked_fixture(tcase, set_up, rpc_stop);
     tcase_add_test(tcase, a_namespace_is_described);
     tcase_add_test(tcase, namespaces_are_listed_page_by_page);
+    tcase_add_test(tcase, a_page_of_namespaces_is_bounded);
     tcase_add_test(tcase, clearing_needs_the_name_twice_and_keeps_the_counter);
     tcase_add_test(tcase, the_default_namespace_is_deleted_with_force_only);
     tcase_add_test(tcase, streams_and_categories_are_listed);
@@ -402,6 +498,8 @@ static Suite *namespaces_suite(void)
     tcase_add_test(tcase, a_token_that_is_not_the_namespaces_own_stops_the_start);
     tcase_add_test(tcase, a_token_that_was_written_but_not_used_is_used);
     tcase_add_test(tcase, rotating_the_default_token_rewrites_its_file);
+    tcase_add_test(tcase, another_default_namespace_rewrites_the_file);
+    tcase_add_test(tcase, a_lower_limit_hides_nothing);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("test_mode");
     tcase_set_timeout(tcase, 60);

@@ -99,6 +99,32 @@ START_TEST(an_unknown_method_is_named)
 }
 END_TEST
 
+/* One that this store does not have, too. */
+START_TEST(an_unsupported_method_is_named)
+{
+    const struct rpc_request request = {
+        .method = "weir.v1.Chunks/ListChunks", .token = ADMIN_TOKEN, .namespace_id = "default"};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_FEATURE_UNSUPPORTED);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "method"), request.method);
+    rpc_free(&reply);
+}
+END_TEST
+
+/* However long: what does not fit is cut. */
+START_TEST(a_long_unknown_method_is_named)
+{
+    static char name[10001];
+    memset(name, 'x', sizeof name - 1);
+    const struct rpc_request request = {.method = name, .token = ADMIN_TOKEN};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_METHOD_NOT_FOUND);
+    const char *named = weir_error_get_detail(&reply.err, "method");
+    ck_assert(named != NULL && strspn(named, "x") > 1000);
+    rpc_free(&reply);
+}
+END_TEST
+
 /* ---- payloads ---- */
 
 static void send_payload(const char *method, const char *bytes, size_t n)
@@ -162,6 +188,19 @@ START_TEST(a_payload_that_is_wrong_is_refused_by_field)
 }
 END_TEST
 
+/* A record of an import is refused by its number, whatever is wrong with it. */
+START_TEST(a_record_that_cannot_be_decoded_is_named)
+{
+    send_payload("weir.v1.MessageStore/ImportMessages", BYTES("\x0a\x00\x0a\x05\x12\x03"
+                                                              "a\0b"));
+    rpc_assert_status(&reply, WEIR_INVALID_RECORD);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "record"), "2");
+    const char *reason = weir_error_get_detail(&reply.err, "reason");
+    ck_assert(reason != NULL && strncmp(reason, "stream_name", 11) == 0);
+    rpc_free(&reply);
+}
+END_TEST
+
 /* 2 MB of empty messages would decode to a hundred times that. */
 START_TEST(many_empty_elements_are_refused_without_much_memory)
 {
@@ -185,7 +224,8 @@ START_TEST(many_empty_elements_are_refused_without_much_memory)
         payload[at++] = 0x00;
     }
     rpc_exchange(weir_slice(payload, at), &reply);
-    rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
+    rpc_assert_status(&reply, WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "field"), "messages[65536]");
     rpc_free(&reply);
     free(payload);
     rpc_assert_alive();
@@ -288,6 +328,9 @@ static Suite *requests_suite(void)
     tcase_add_checked_fixture(tcase, set_up, rpc_stop);
     tcase_add_loop_test(tcase, an_envelope_gets_one_reply, 0, (int)WEIR_COUNTOF(envelopes));
     tcase_add_test(tcase, random_bytes_get_one_reply_each);
+    tcase_add_test(tcase, an_unsupported_method_is_named);
+    tcase_add_test(tcase, a_long_unknown_method_is_named);
+    tcase_add_test(tcase, a_record_that_cannot_be_decoded_is_named);
     tcase_add_test(tcase, an_unknown_method_is_named);
     tcase_add_loop_test(tcase, a_payload_that_is_wrong_is_refused_by_field, 0,
                         (int)WEIR_COUNTOF(payloads));

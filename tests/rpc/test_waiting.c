@@ -30,6 +30,7 @@ struct poll_of {
     const char *stream;    // or
     const char *category;  // "" for all
     int64_t from;
+    int64_t from_global;  // of a stream, instead
     uint32_t wait_ms;
     uint32_t timeout_ms;
     const char *type;
@@ -51,7 +52,10 @@ static struct weir_slice pack_poll(const struct poll_of *of)
                                   .timeout_ms = of->timeout_ms,
                                   .message = &stream.base};
     stream.stream_name = (char *)(uintptr_t)of->stream;
-    stream.has_position = category.has_position = true;
+    stream.has_position = of->from_global == 0;
+    stream.has_global_position = of->from_global != 0;
+    stream.global_position = of->from_global;
+    category.has_position = true;
     stream.position = category.position = of->from;
     stream.has_wait_ms = category.has_wait_ms = true;
     stream.wait_ms = category.wait_ms = of->wait_ms;
@@ -238,6 +242,33 @@ START_TEST(waits_of_many_lengths_end_each_in_its_time)
 }
 END_TEST
 
+/* What comes before the global position that was asked for is not what is waited for. */
+START_TEST(a_start_by_global_position_stays_the_bound)
+{
+    begin(0, &(struct poll_of){.stream = "a-1", .from_global = 3, .wait_ms = LONG_MS});
+    wait_until(1);
+    put("a-1");
+    put("a-1");
+    wait_until(1);
+    put("a-1");
+    end_with(0, 1, 3);
+}
+END_TEST
+
+/* An unknown field that is longer than what is kept for a read that waits. */
+START_TEST(a_request_too_large_to_be_kept_is_refused)
+{
+    enum { UNKNOWN_BYTES = 33000 };
+    static uint8_t room[UNKNOWN_BYTES + 4096];
+    const struct weir_slice request =
+        pack_poll(&(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    memcpy(room, request.p, request.n);
+    memcpy(room + request.n, "\x7a\xe8\x81\x02", 4);
+    rpc_begin(&pending[0], weir_slice(room, request.n + 4 + UNKNOWN_BYTES));
+    end_failed(0, WEIR_LIMIT_EXCEEDED);
+}
+END_TEST
+
 START_TEST(an_empty_batch_waits_for_nothing)
 {
     static uint8_t room[512];
@@ -402,15 +433,20 @@ static void create_tenant(void)
     call_admin("weir.v1.Namespaces/CreateNamespace", &in.base);
 }
 
+static void delete_tenant(void)
+{
+    Weir__V1__DeleteNamespaceRequest in = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    call_admin("weir.v1.Namespaces/DeleteNamespace", &in.base);
+}
+
 START_TEST(deletion_ends_the_wait)
 {
     create_tenant();
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
     begin(1, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     wait_until(2);
-    Weir__V1__DeleteNamespaceRequest in = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "tenant";
-    call_admin("weir.v1.Namespaces/DeleteNamespace", &in.base);
+    delete_tenant();
     end_failed(0, WEIR_AUTH_UNAUTHORIZED);
     wait_until(1);
     put("a-1");
@@ -594,6 +630,47 @@ START_TEST(another_servers_new_token_works_at_once)
 }
 END_TEST
 
+/* Whoever goes on where he was would miss the first messages of the new one. */
+START_TEST(another_server_makes_the_namespace_anew)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    begin(0, &(struct poll_of){.category = "", .from = 2, .wait_ms = LONG_MS, .token = TENANT});
+    wait_until(1);
+    use_other(true);
+    delete_tenant();
+    create_tenant();
+    use_other(false);
+    const int64_t before_us = weir_monotonic_us();
+    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
+}
+END_TEST
+
+/* To the holder of its token it is as unknown as one that never was, from the first call on. */
+START_TEST(another_server_deletes_the_namespace)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    delete_tenant();
+    use_other(false);
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    struct rpc_request request = {
+        .method = "weir.v1.MessageStore/GetStreamVersion", .token = TENANT, .message = &in.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_AUTH_UNAUTHORIZED);
+    rpc_free(&reply);
+    request.token = ADMIN_TOKEN;
+    request.namespace_id = "tenant";
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "namespace"), "tenant");
+    rpc_free(&reply);
+}
+END_TEST
+
 static Suite *waiting_suite(void)
 {
     Suite *suite = suite_create("waiting");
@@ -606,6 +683,8 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, a_wait_ends_in_time_and_says_what_was_examined);
     tcase_add_test(tcase, the_answer_comes_within_the_deadline);
     tcase_add_test(tcase, waits_of_many_lengths_end_each_in_its_time);
+    tcase_add_test(tcase, a_start_by_global_position_stays_the_bound);
+    tcase_add_test(tcase, a_request_too_large_to_be_kept_is_refused);
     tcase_add_test(tcase, an_empty_batch_waits_for_nothing);
     tcase_add_test(tcase, thousands_wait_and_hold_up_nobody);
     tcase_add_test(tcase, one_write_wakes_thousands);
@@ -623,6 +702,8 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
     tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
     tcase_add_test(tcase, another_servers_new_token_works_at_once);
+    tcase_add_test(tcase, another_server_makes_the_namespace_anew);
+    tcase_add_test(tcase, another_server_deletes_the_namespace);
     suite_add_tcase(suite, tcase);
     return suite;
 }

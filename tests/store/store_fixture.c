@@ -75,14 +75,13 @@ void fixture_dir_only(void)
 /* A store that is shared by all tests is emptied first. */
 static void delete_namespaces(void)
 {
-    struct weir_namespace_record *records = NULL;
-    size_t n = 0;
-    ck_assert_int_eq(
-        weir_namespace_list(fx.store, weir_slice("", 0), 1000, &fx.arena, &records, &n, &fx.err),
-        WEIR_OK);
-    for (size_t r = 0; r < n; r++) {
+    const struct weir_registry_query all = {.limit = 1000, .max_bytes = SIZE_MAX / 2};
+    struct weir_registry_page page;
+    ck_assert_int_eq(weir_namespace_list(fx.store, &all, &fx.arena, &page, &fx.err), WEIR_OK);
+    for (size_t r = 0; r < page.n; r++) {
         int64_t messages = 0;
-        ck_assert_msg(weir_namespace_delete(fx.store, records[r].id, &messages, &fx.err) == WEIR_OK,
+        ck_assert_msg(weir_namespace_delete(fx.store, page.records[r].id, &messages, &fx.err) ==
+                          WEIR_OK,
                       "%s", fx.err.text);
     }
 }

@@ -126,11 +126,9 @@ static weir_status act_find(void)
 
 static weir_status act_list_namespaces(void)
 {
-    struct weir_namespace_record *found = NULL;
-    size_t n = 0;
-    const weir_status status =
-        weir_namespace_list(fx.store, weir_slice(NULL, 0), 10, &fx.arena, &found, &n, &fx.err);
-    return status;
+    const struct weir_registry_query query = {.limit = 10, .max_bytes = 1000000};
+    struct weir_registry_page page;
+    return weir_namespace_list(fx.store, &query, &fx.arena, &page, &fx.err);
 }
 
 static weir_status act_set_token(void)

@@ -278,17 +278,16 @@ START_TEST(namespaces_are_listed_bytewise_in_pages)
     }
     static const char *const sorted[] = {"B", "a b",  "a'",    "a/../b",
                                          "b", "test", "test-", "\xc3\xa9"};
-    struct weir_slice after = weir_slice(NULL, 0);
+    struct weir_registry_query query = {.limit = 3, .max_bytes = 1000};
+    struct weir_registry_page page = {.is_more = true};
     size_t seen = 0;
-    size_t n = 3;
-    while (n > 0) {
-        struct weir_namespace_record *records = NULL;
-        ck_assert_int_eq(weir_namespace_list(fx.store, after, 3, &fx.arena, &records, &n, &fx.err),
-                         WEIR_OK);
-        for (size_t i = 0; i < n; i++) {
-            ck_assert(weir_slice_is(records[i].id, sorted[seen++]));
+    while (page.is_more) {
+        ck_assert_int_eq(weir_namespace_list(fx.store, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+        ck_assert_uint_le(page.n, 3);
+        for (size_t i = 0; i < page.n; i++) {
+            ck_assert(weir_slice_is(page.records[i].id, sorted[seen++]));
         }
-        after = n > 0 ? records[n - 1].id : after;
+        query.after = page.records[page.n - 1].id;
     }
     ck_assert_uint_eq(seen, WEIR_COUNTOF(sorted));
 }

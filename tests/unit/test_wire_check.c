@@ -169,10 +169,11 @@ START_TEST(accepts_and_counts)
     accepts(accepted[_i].type, elements, accepted[_i].bytes, n);
     if (elements > 0) {
         ck_assert_int_eq(check_bytes(accepted[_i].type, elements - 1, accepted[_i].bytes, n),
-                         WEIR_LIMIT_EXCEEDED);
-        char limit[32];
-        (void)snprintf(limit, sizeof limit, "%zu", elements - 1);
-        ck_assert_str_eq(weir_error_get_detail(&err, "limit"), limit);
+                         WEIR_INVALID_REQUEST);
+        char reason[64];
+        (void)snprintf(reason, sizeof reason, "more than %zu elements in the message",
+                       elements - 1);
+        ck_assert_str_eq(weir_error_get_detail(&err, "reason"), reason);
     }
 }
 END_TEST
@@ -226,7 +227,7 @@ START_TEST(many_empty_messages_are_refused)
         bytes[2 * i + 1] = 0;
     }
     const ProtobufCMessageDescriptor *type = &weir__v1__write_messages_request__descriptor;
-    ck_assert_int_eq(check_bytes(type, MESSAGES - 1, bytes, MESSAGES * 2), WEIR_LIMIT_EXCEEDED);
+    ck_assert_int_eq(check_bytes(type, MESSAGES - 1, bytes, MESSAGES * 2), WEIR_INVALID_REQUEST);
     accepts(type, MESSAGES, bytes, MESSAGES * 2);
     free(bytes);
 }

@@ -13,17 +13,23 @@ enum {
     WEIR_LIST_LIMIT_MAX = 1000,      // fixed
     WEIR_LIST_LIMIT_DEFAULT = 100,
     WEIR_BATCH_DEFAULT = 1000,
-    WEIR_METADATA_ENTRIES_MAX = 64  // entries of Request.metadata; fixed
+    WEIR_METADATA_ENTRIES_MAX = 64,  // entries of Request.metadata; fixed
+    /* The highest that can be set. What was written while more was allowed is still found by its
+     * name, so these are what a name to look for is held against. */
+    WEIR_STREAM_NAME_BYTES_MAX = 1024,
+    WEIR_CORRELATION_BYTES_MAX = 1024,
+    WEIR_TYPE_BYTES_MAX = 512
 };
 
 #define WEIR_IMPORT_POSITION_MAX ((int64_t)1 << 62)  // gpos and pos of an import; fixed
 
 /* X(member, option and metavar, default, lowest, highest, what it limits) */
 #define WEIR_LIMIT_LIST(X)                                                                        \
-    X(stream_name_bytes, "max-stream-name-bytes", 1024, 64, 1024, "length of a stream name")      \
-    X(correlation_bytes, "max-correlation-bytes", 1024, 64, 1024,                                 \
+    X(stream_name_bytes, "max-stream-name-bytes", 1024, 64, WEIR_STREAM_NAME_BYTES_MAX,           \
+      "length of a stream name")                                                                  \
+    X(correlation_bytes, "max-correlation-bytes", 1024, 64, WEIR_CORRELATION_BYTES_MAX,           \
       "length of a correlation stream name")                                                      \
-    X(type_bytes, "max-type-bytes", 512, 16, 512, "length of a message type")                     \
+    X(type_bytes, "max-type-bytes", 512, 16, WEIR_TYPE_BYTES_MAX, "length of a message type")     \
     X(namespace_bytes, "max-namespace-bytes", 128, 16, 128, "length of a namespace id")           \
     X(description_bytes, "max-description-bytes", 4096, 0, 65536,                                 \
       "length of a namespace's description")                                                      \

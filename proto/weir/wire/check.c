@@ -71,8 +71,10 @@ static weir_status count_elements(struct checker *checker, struct level *level, 
                                   size_t copied)
 {
     if (n > checker->elements_left || copied > checker->elements_left - n) {
-        return weir_fail_limit(checker->err, "the number of elements in the message",
-                               checker->max_elements, checker->max_elements + 1);
+        char reason[64];
+        (void)snprintf(reason, sizeof reason, "more than %zu elements in the message",
+                       checker->max_elements);
+        return fail_here(checker, level, reason);
     }
     checker->elements_left -= n + copied;
     level->elements_n += n;

@@ -30,7 +30,7 @@ static inline size_t weir_wire_memory_max(size_t bytes_n, size_t max_elements)
  * the field's, strings that are not UTF-8 or hold a NUL, unknown enum values, messages nested
  * deeper than WEIR_WIRE_DEPTH_MAX. Unknown fields are accepted if well-formed.
  *
- * LIMIT_EXCEEDED for more than `max_elements` elements: each element of a repeated field, each
+ * Nor are more than `max_elements` elements accepted: each element of a repeated field, each
  * unknown field and each repetition of a field that is not repeated counts as one. A message given
  * twice in one place is merged as protobuf demands; merging copies, so what the enclosing message
  * held by then is counted again. */
