@@ -174,7 +174,7 @@ static void check_types(const struct weir_query *query)
 {
     require(query->types_n <= WEIR_READ_TYPES_MAX);
     for (size_t i = 0; i < query->types_n; i++) {
-        require(query->types[i].n >= 1 && query->types[i].n <= (size_t)limits()->type_bytes);
+        require(query->types[i].n >= 1 && query->types[i].n <= WEIR_TYPE_BYTES_MAX);
     }
 }
 
@@ -192,7 +192,7 @@ static void check_query(const struct weir_query *query, uint32_t wait_ms)
 static void check_stream_query(const struct weir_query *query)
 {
     require(query->selector == WEIR_SELECT_STREAM);
-    check_name(query->name);
+    require(query->name.n >= 1 && query->name.n <= WEIR_STREAM_NAME_BYTES_MAX);
     require(query->correlation.p == NULL && query->group_size == 0);
 }
 
@@ -204,8 +204,8 @@ static bool is_category(struct weir_slice name, int64_t most)
 static void check_category_query(const struct weir_query *query)
 {
     require(query->selector == (query->name.n > 0 ? WEIR_SELECT_CATEGORY : WEIR_SELECT_ALL));
-    require(is_category(query->name, limits()->stream_name_bytes));
-    require(is_category(query->correlation, limits()->correlation_bytes));
+    require(is_category(query->name, WEIR_STREAM_NAME_BYTES_MAX));
+    require(is_category(query->correlation, WEIR_CORRELATION_BYTES_MAX));
     require(!query->is_from_global);
     require(query->group_size == 0 || (query->group_member >= 0 && query->group_size >= 1 &&
                                        query->group_member < query->group_size));
