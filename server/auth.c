@@ -14,14 +14,6 @@ static weir_status unauthorized(struct weir_error *err)
     return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token opens no namespace here");
 }
 
-static weir_status not_found(struct weir_slice id, struct weir_error *err)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, namespace_key, id);
-    return err->status;
-}
-
 /* A registry that cannot be read says nothing about the token: the caller may try again. */
 static weir_status backend_failure(weir_status st, struct weir_error *err)
 {
@@ -75,7 +67,7 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
                                         .must_not_block = call->must_not_block};
     st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
     call->tenant = lookup.tenant;
-    return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : backend_failure(st, err);
+    return st == WEIR_NAMESPACE_NOT_FOUND ? st : backend_failure(st, err);
 }
 
 /* The namespace that an admin works in: the one he names, else the one his token belongs to. */
@@ -252,7 +244,7 @@ weir_status weir_auth_namespace_gone(struct weir_call *call, struct weir_error *
     if (!call->is_admin) {
         return unauthorized(err);
     }
-    return is_own ? not_found(weir_tenant_id(call->tenant), err) : err->status;
+    return is_own ? weir_fail_no_namespace(err, weir_tenant_id(call->tenant)) : err->status;
 }
 
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err)

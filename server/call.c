@@ -1,7 +1,7 @@
 #include "server/call.h"
 
 #include "server/exchange.h"
-#include "server/tenants.h"
+#include "server/server.h"
 #include "weir/v1/methods.h"
 
 #include <stdlib.h>
@@ -12,6 +12,11 @@ enum {
     /* What all idle calls keep together. */
     KEEP_BYTES_IN_ALL = 32 * 1024 * 1024
 };
+
+const struct weir_limits *weir_call_limits(const struct weir_call *call)
+{
+    return &call->server->config->limits;
+}
 
 weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,
                             struct weir_error *err)
@@ -111,7 +116,8 @@ struct weir_call *weir_calls_take(struct weir_calls *calls)
         call->is_admin = false;
         call->must_not_block = false;
         call->tenant = NULL;
-        call->payload = (struct weir_slice){NULL, 0};
+        call->step = WEIR_CALL_IS_ANSWERED;
+        call->watches = false;
         call->frame = (struct weir_request_frame){.metadata_n = 0};
         weir_error_init(&call->err);
     }

@@ -19,6 +19,7 @@
 
 struct weir_call;
 struct weir_exchange;
+struct weir_limits;
 struct weir_server;
 struct weir_tenant;
 
@@ -41,7 +42,6 @@ struct weir_call {
     bool is_admin;
     bool must_not_block;         // what would have to, fails; see dispatch.h
     struct weir_tenant *tenant;  // the namespace it acts in, counted; NULL if none
-    struct weir_slice payload;   // of the request
 
     enum weir_call_step step;
     struct weir_write write;
@@ -61,6 +61,9 @@ static inline struct weir_call *weir_call_of_job(struct weir_job *job)
 {
     return WEIR_LINKED(job, struct weir_call, job);
 }
+
+/* The limits in force. */
+const struct weir_limits *weir_call_limits(const struct weir_call *call);
 
 /* Packs a successful reply. BACKEND_UNAVAILABLE without memory. */
 weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,

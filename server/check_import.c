@@ -44,15 +44,10 @@ static weir_status refuse_json(struct weir_error *err, size_t record, const char
     return refuse(err, record, field, reason);
 }
 
-static const struct weir_limits *limits_of(const struct weir_call *call)
-{
-    return &call->server->config->limits;
-}
-
 static weir_status check_size(const struct weir_call *call, size_t record,
                               const Weir__V1__ImportedMessage *in, struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->message_bytes;
+    const size_t most = (size_t)weir_call_limits(call)->message_bytes;
     const size_t data_n = in->has_data ? in->data.len : 0;
     const size_t metadata_n = in->has_metadata ? in->metadata.len : 0;
     if (data_n <= most && metadata_n <= most - data_n) {
@@ -69,7 +64,7 @@ static weir_status check_names(const struct weir_call *call, size_t record,
                                const Weir__V1__ImportedMessage *in, struct weir_import_record *out,
                                struct weir_error *err)
 {
-    const struct weir_limits *limits = limits_of(call);
+    const struct weir_limits *limits = weir_call_limits(call);
     if (in->id == NULL || !weir_uuid_parse(weir_slice_of(in->id), &out->message.id)) {
         return refuse(err, record, "id", in->id == NULL ? "missing" : "not a UUID");
     }
@@ -124,7 +119,7 @@ static weir_status check_metadata(struct weir_call *call, size_t record,
     struct weir_json_facts facts = {.is_object = false};
     out->metadata = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
     const weir_status st = weir_json_check(out->metadata, "metadata", &facts, area,
-                                           (size_t)limits_of(call)->correlation_bytes, err);
+                                           (size_t)weir_call_limits(call)->correlation_bytes, err);
     if (st != WEIR_OK) {
         return refuse_json(err, record, "metadata");
     }
@@ -159,7 +154,7 @@ weir_status weir_check_import_messages(struct weir_call *call,
                                        struct weir_import *import, struct weir_error *err)
 {
     const size_t n = request->n_messages;
-    const size_t most = (size_t)limits_of(call)->import_records;
+    const size_t most = (size_t)weir_call_limits(call)->import_records;
     for (size_t i = 0; i < n; i++) {
         const weir_status st = check_size(call, i + 1, request->messages[i], err);
         if (st != WEIR_OK) {

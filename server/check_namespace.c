@@ -4,11 +4,6 @@
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
 
-static const struct weir_limits *limits_of(const struct weir_call *call)
-{
-    return &call->server->config->limits;
-}
-
 weir_status weir_check_namespace_id(const char *text, struct weir_slice *id, struct weir_error *err)
 {
     *id = weir_slice_of(text);
@@ -19,7 +14,7 @@ weir_status weir_check_namespace_id(const char *text, struct weir_slice *id, str
 static weir_status check_new_id(const struct weir_call *call, const char *text,
                                 struct weir_slice *id, struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->namespace_bytes;
+    const size_t most = (size_t)weir_call_limits(call)->namespace_bytes;
     const weir_status st = weir_check_namespace_id(text, id, err);
     return st == WEIR_OK && id->n > most
                ? weir_fail_field(err, "namespace", "%zu bytes; at most %zu", id->n, most)
@@ -63,7 +58,7 @@ weir_status weir_check_create_namespace(const struct weir_call *call,
                                         struct weir_error *err)
 {
     *record = (struct weir_namespace_record){.created_at_us = 0};
-    const size_t most_metadata = (size_t)limits_of(call)->message_bytes;
+    const size_t most_metadata = (size_t)weir_call_limits(call)->message_bytes;
     if (request->has_metadata && request->metadata.len > most_metadata) {
         return weir_fail_limit(err, "metadata", most_metadata, request->metadata.len);
     }
@@ -71,7 +66,7 @@ weir_status weir_check_create_namespace(const struct weir_call *call,
     if (st != WEIR_OK) {
         return st;
     }
-    const size_t most = (size_t)limits_of(call)->description_bytes;
+    const size_t most = (size_t)weir_call_limits(call)->description_bytes;
     record->description = weir_slice_of(request->description);
     if (record->description.n > most) {
         return weir_fail_field(err, "description", "%zu bytes; at most %zu", record->description.n,

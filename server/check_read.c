@@ -6,11 +6,6 @@
 
 #include <stdio.h>
 
-static const struct weir_limits *limits_of(const struct weir_call *call)
-{
-    return &call->server->config->limits;
-}
-
 weir_status weir_check_known_stream(const char *text, struct weir_slice *name,
                                     struct weir_error *err)
 {
@@ -32,7 +27,7 @@ struct read_fields {
 static weir_status check_batch(const struct weir_call *call, const struct read_fields *in,
                                struct weir_query *query, struct weir_error *err)
 {
-    const int64_t most = limits_of(call)->batch_size;
+    const int64_t most = weir_call_limits(call)->batch_size;
     int64_t batch = WEIR_BATCH_DEFAULT < most ? WEIR_BATCH_DEFAULT : most;
     if (in->has_batch_size) {
         batch = in->batch_size;
@@ -87,7 +82,7 @@ static weir_status check_types(struct weir_call *call, const struct read_fields 
 static weir_status check_wait(const struct weir_call *call, const struct read_fields *in,
                               struct weir_error *err)
 {
-    const int64_t most = limits_of(call)->wait_ms;
+    const int64_t most = weir_call_limits(call)->wait_ms;
     if (in->wait_ms > most) {
         return weir_fail_field(err, "wait_ms", "%u; at most %lld", (unsigned)in->wait_ms,
                                (long long)most);
@@ -103,7 +98,7 @@ static weir_status check_read_fields(struct weir_call *call, const struct read_f
 {
     query->is_backward = in->is_backward;
     query->is_headers_only = in->is_headers_only;
-    query->max_bytes = (size_t)limits_of(call)->reply_bytes;
+    query->max_bytes = (size_t)weir_call_limits(call)->reply_bytes;
     query->deadline_us = call->deadline_us;
     weir_status st = check_batch(call, in, query, err);
     if (st == WEIR_OK) {

@@ -44,11 +44,6 @@ static weir_status fail_at(struct weir_error *err, const struct place *place, co
     return weir_fail_field(err, path, "%s", reason);
 }
 
-static const struct weir_limits *limits_of(const struct weir_call *call)
-{
-    return &call->server->config->limits;
-}
-
 weir_status weir_check_stream_name(const char *text, size_t most, const char *field,
                                    struct weir_slice *name, struct weir_error *err)
 {
@@ -96,7 +91,7 @@ static weir_status check_metadata(struct weir_call *call, const struct place *pl
         return WEIR_OK;
     }
     uint8_t area[WEIR_CORRELATION_BYTES_MAX];
-    const size_t most = (size_t)limits_of(call)->correlation_bytes;
+    const size_t most = (size_t)weir_call_limits(call)->correlation_bytes;
     struct weir_json_facts facts = {.is_object = false};
     weir_status st = weir_json_check(text, "metadata", &facts, area, most, err);
     if (st == WEIR_INVALID_REQUEST) {
@@ -124,7 +119,7 @@ static weir_status check_body(struct weir_call *call, const struct place *place,
 static weir_status check_type(const struct weir_call *call, const struct place *place,
                               const char *text, struct weir_slice *type, struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->type_bytes;
+    const size_t most = (size_t)weir_call_limits(call)->type_bytes;
     *type = weir_slice_of(text);
     if (type->n > most) {
         return fail_at(err, place, "type", "%zu bytes; at most %zu", type->n, most);
@@ -160,7 +155,7 @@ static weir_status check_new_message(struct weir_call *call, const struct place 
 static weir_status check_size(const struct weir_call *call, const struct place *place,
                               size_t data_n, size_t metadata_n, struct weir_error *err)
 {
-    const size_t most = (size_t)limits_of(call)->message_bytes;
+    const size_t most = (size_t)weir_call_limits(call)->message_bytes;
     if (data_n <= most && metadata_n <= most - data_n) {
         return WEIR_OK;
     }
@@ -316,8 +311,9 @@ weir_status weir_check_write_messages(struct weir_call *call,
     }
     *append = (struct weir_append){.streams = stream, .n = 1};
     stream->n = n;
-    st = weir_check_stream_name(request->stream_name, (size_t)limits_of(call)->stream_name_bytes,
-                                "stream_name", &stream->stream, err);
+    st = weir_check_stream_name(request->stream_name,
+                                (size_t)weir_call_limits(call)->stream_name_bytes, "stream_name",
+                                &stream->stream, err);
     if (st == WEIR_OK) {
         st = check_count(n, WEIR_WRITE_MESSAGES_MAX, "messages", "messages", err);
     }
@@ -339,8 +335,9 @@ static weir_status check_stream_write(struct weir_call *call, size_t at,
     (void)snprintf(prefix, sizeof prefix, "writes[%zu].", at);
     (void)snprintf(path, sizeof path, "writes[%zu].stream_name", at);
     out->n = in->n_messages;
-    weir_status st = weir_check_stream_name(
-        in->stream_name, (size_t)limits_of(call)->stream_name_bytes, path, &out->stream, err);
+    weir_status st =
+        weir_check_stream_name(in->stream_name, (size_t)weir_call_limits(call)->stream_name_bytes,
+                               path, &out->stream, err);
     if (st == WEIR_OK) {
         st = check_expectation(in->expectation, prefix, &out->expectation, err);
     }

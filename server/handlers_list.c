@@ -76,8 +76,7 @@ static weir_status reply_namespaces(struct weir_call *call, const struct weir_re
 
 WEIR_HANDLER(weir_handle_list_namespaces, Weir__V1__ListNamespacesRequest)
 {
-    struct weir_registry_query query = {.max_bytes =
-                                            (size_t)call->server->config->limits.reply_bytes};
+    struct weir_registry_query query = {.max_bytes = (size_t)weir_call_limits(call)->reply_bytes};
     weir_status st = weir_check_list_limit(request->has_limit, request->limit, &query.limit, err);
     if (st == WEIR_OK) {
         st = weir_check_list_text(request->cursor, "cursor", &query.after, err);

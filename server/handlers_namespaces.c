@@ -17,14 +17,6 @@ static void forget(struct weir_call *call, struct weir_slice id)
     weir_tenants_forget(call->server->tenants, id);
 }
 
-static weir_status not_found(struct weir_slice id, struct weir_error *err)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return err->status;
-}
-
 /* The token that a client supplied, or a fresh one. */
 static weir_status choose_token(const char *supplied, struct weir_slice id,
                                 char token[WEIR_TOKEN_MAX_BYTES + 1], struct weir_error *err)
@@ -53,14 +45,6 @@ static void keep_default_token(const struct weir_call *call, struct weir_slice i
 
 /* ---- create ---- */
 
-static weir_status exists(struct weir_slice id, struct weir_error *err)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return err->status;
-}
-
 WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
 {
     struct weir_namespace_record record;
@@ -75,10 +59,7 @@ WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
     weir_token_hash(weir_slice_of(token), &record.token_hash);
     bool is_same = false;
     st = weir_namespace_create(call->server->store, &record, &is_same, err);
-    if (st == WEIR_NAMESPACE_EXISTS && !is_same) {
-        return exists(record.id, err);
-    }
-    if (st != WEIR_OK && st != WEIR_NAMESPACE_EXISTS) {
+    if (st != WEIR_OK && !(st == WEIR_NAMESPACE_EXISTS && is_same)) {
         return st;
     }
     forget(call, record.id);
@@ -108,7 +89,7 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
     st = weir_namespace_delete(call->server->store, id, &messages_deleted, err);
     forget(call, id);
     if (st != WEIR_OK) {
-        return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
+        return st;
     }
     Weir__V1__DeleteNamespaceResponse response = WEIR__V1__DELETE_NAMESPACE_RESPONSE__INIT;
     response.has_deleted_at_us = true;
@@ -137,7 +118,7 @@ WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest)
     st = weir_namespace_set_token(call->server->store, id, &hash, err);
     forget(call, id);
     if (st != WEIR_OK) {
-        return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
+        return st;
     }
     keep_default_token(call, id, token);
     Weir__V1__RotateTokenResponse response = WEIR__V1__ROTATE_TOKEN_RESPONSE__INIT;
@@ -205,7 +186,7 @@ WEIR_HANDLER(weir_handle_get_namespace, Weir__V1__GetNamespaceRequest)
         st = read_totals(call, id, &totals, err);
     }
     if (st != WEIR_OK) {
-        return st == WEIR_NAMESPACE_NOT_FOUND ? not_found(id, err) : st;
+        return st == WEIR_NAMESPACE_NOT_FOUND ? weir_fail_no_namespace(err, id) : st;
     }
     Weir__V1__GetNamespaceResponse response = WEIR__V1__GET_NAMESPACE_RESPONSE__INIT;
     response.namespace_ = request->namespace_;

@@ -172,14 +172,6 @@ static enum found enlist(struct weir_store *store, struct weir_namespace *fresh,
     return found;
 }
 
-static weir_status not_found(struct weir_slice id, struct weir_error *err)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "namespace '%.*s' does not exist",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return WEIR_NAMESPACE_NOT_FOUND;
-}
-
 /* A session is opened now, so that a storage that cannot be used is seen here. */
 static weir_status open_first_session(struct weir_namespace *ns, struct weir_error *err)
 {
@@ -203,14 +195,14 @@ weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id,
         return WEIR_OK;
     }
     if (found == BEING_DELETED) {
-        return not_found(id, err);
+        return weir_fail_no_namespace(err, id);
     }
     struct weir_namespace *fresh = new_namespace(store, id, err);
     if (fresh == NULL) {
         return err->status;
     }
     if (enlist(store, fresh, &opened) == BEING_DELETED) {
-        return not_found(id, err);
+        return weir_fail_no_namespace(err, id);
     }
     const weir_status status = open_first_session(opened, err);
     if (status != WEIR_OK) {
@@ -242,11 +234,6 @@ void weir_namespace_release(struct weir_namespace *ns)
     }
 }
 
-struct weir_slice weir_namespace_id(const struct weir_namespace *ns)
-{
-    return ns->shelf.id;
-}
-
 /* ---- creating and deleting ---- */
 
 /* A deletion of the same id under way in this process ends first, so that what is created can be
@@ -272,7 +259,7 @@ static weir_status begin_delete(struct weir_store *store, struct weir_slice id,
         return err->status;
     }
     if (enlist(store, fresh, ns) == BEING_DELETED) {
-        return not_found(id, err);
+        return weir_fail_no_namespace(err, id);
     }
     (void)pthread_mutex_lock(&store->mutex);
     const bool is_first = !(*ns)->is_deleting;
@@ -280,7 +267,7 @@ static weir_status begin_delete(struct weir_store *store, struct weir_slice id,
     (void)pthread_mutex_unlock(&store->mutex);
     if (!is_first) {
         weir_namespace_release(*ns);
-        return not_found(id, err);
+        return weir_fail_no_namespace(err, id);
     }
     return WEIR_OK;
 }

@@ -223,7 +223,7 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
     case MUST_WAIT:
         return fail_waiting(deadline_us, err);
     case IS_CLOSED:
-        return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
+        return weir_fail_no_namespace(err, shelf->id);
     }
     if (status == WEIR_OK) {
         found->deadline_us = deadline_us;

@@ -123,8 +123,6 @@ weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id,
                                 struct weir_namespace **ns, struct weir_error *err);
 void weir_namespace_release(struct weir_namespace *ns);
 
-struct weir_slice weir_namespace_id(const struct weir_namespace *ns);
-
 struct weir_namespace_totals {
     int64_t message_count;
     int64_t stream_count;

@@ -146,8 +146,6 @@ weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_sli
 
 /* ---- the registry (pg_registry.c) ---- */
 
-weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err);
-
 /* What a new namespace's metadata asks for (pg_metadata.c). */
 struct pg_wishes {
     bool is_adoption;           // of Message DB's schema

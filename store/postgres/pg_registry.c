@@ -6,14 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-weir_status weir_pg_fail_not_found(struct weir_slice id, struct weir_error *err)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "namespace '%.*s' does not exist",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return WEIR_NAMESPACE_NOT_FOUND;
-}
-
 void weir_pg_roll_back(struct pg_conn *conn)
 {
     const enum pg_remedy remedy = conn->remedy;
@@ -79,7 +71,7 @@ static weir_status find(struct pg_conn *conn, void *context, struct weir_error *
                       &params, &result, err);
     if (status == WEIR_OK) {
         status = PQntuples(result) == 0
-                     ? weir_pg_fail_not_found(finding->id, err)
+                     ? weir_fail_no_namespace(err, finding->id)
                      : copy_record(result, 0, finding->arena, finding->record, err);
     }
     PQclear(result);
@@ -177,7 +169,7 @@ static weir_status set_token(struct pg_conn *conn, void *context, struct weir_er
         conn, "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
         &params, &result, err);
     if (status == WEIR_OK && PQntuples(result) == 0) {
-        status = weir_pg_fail_not_found(rotation->id, err);
+        status = weir_fail_no_namespace(err, rotation->id);
     }
     PQclear(result);
     return status;
@@ -250,10 +242,7 @@ static weir_status compare(struct pg_conn *conn, struct creation *creation, stru
     if (*creation->is_same && creation->is_begun) {
         return WEIR_OK;
     }
-    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
-                    WEIR_SLICE_ARG(record->id));
-    weir_error_detail_slice(err, "namespace", record->id);
-    return WEIR_NAMESPACE_EXISTS;
+    return weir_fail_namespace_exists(err, record->id);
 }
 
 static weir_status create_schema(struct pg_conn *conn, const struct pg_namespace *ns,
@@ -376,7 +365,7 @@ static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
         return status;
     }
     if (!deletion->is_found && !deletion->is_begun) {
-        return weir_pg_fail_not_found(deletion->id, err);
+        return weir_fail_no_namespace(err, deletion->id);
     }
     if (deletion->is_begun && created_at_us != deletion->created_at_us) {
         deletion->is_found = false;  // deleted by that attempt, and made anew since

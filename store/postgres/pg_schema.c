@@ -182,7 +182,7 @@ static weir_status look_up(struct pg_conn *conn, struct place *place, struct wei
         return status;
     }
     if (PQntuples(result) == 0) {
-        status = weir_pg_fail_not_found(place->id, err);
+        status = weir_fail_no_namespace(err, place->id);
     } else {
         const struct weir_slice layout = weir_pg_slice(result, 0, 0);
         place->ns->layout = weir_pg_find_layout(conn->backend->dialect, layout);

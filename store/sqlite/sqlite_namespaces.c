@@ -177,10 +177,7 @@ static weir_status create_locked(struct sqlite_backend *backend,
         return weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     }
     if (exists) {
-        (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
-                        WEIR_SLICE_ARG(record->id));
-        weir_error_detail_slice(err, "namespace", record->id);
-        return WEIR_NAMESPACE_EXISTS;
+        return weir_fail_namespace_exists(err, record->id);
     }
     return create_listed(backend, record, err);
 }
@@ -291,7 +288,7 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     if (rc != SQLITE_OK) {
         status = weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     } else if (!is_found) {
-        status = weir_sqlite_fail_no_namespace(id, err);
+        status = weir_fail_no_namespace(err, id);
     } else if (remove_doomed(backend, name, messages_deleted) != SQLITE_OK) {
         /* The namespace is gone all the same. */
         weir_sqlite_report(backend, "%s is left to be removed at the next start", name);

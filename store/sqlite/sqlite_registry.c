@@ -100,14 +100,6 @@ weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
     return weir_sqlite_fail(err, rc, "use the list of namespaces");
 }
 
-weir_status weir_sqlite_fail_no_namespace(struct weir_slice id, struct weir_error *err)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "namespace '%.*s' does not exist",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return WEIR_NAMESPACE_NOT_FOUND;
-}
-
 /* ---- opening ---- */
 
 /* Files without their registry: somebody has removed or lost it. Making a new one would hide that,
@@ -259,7 +251,7 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base, struct weir_sl
     if (rc == SQLITE_ROW) {
         status = copy_record(statement, arena, record, err);
     } else if (rc == SQLITE_DONE) {
-        status = weir_sqlite_fail_no_namespace(id, err);
+        status = weir_fail_no_namespace(err, id);
     } else {
         status = weir_sqlite_registry_fail(backend, connection, rc, err);
     }
@@ -372,7 +364,7 @@ weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct we
     if (rc != SQLITE_DONE) {
         status = weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     } else if (sqlite3_changes(db) == 0) {
-        status = weir_sqlite_fail_no_namespace(id, err);
+        status = weir_fail_no_namespace(err, id);
     }
     (void)sqlite3_finalize(statement);
     weir_sqlite_registry_unlock(&backend->changes);

@@ -27,7 +27,6 @@ void weir_sqlite_registry_roll_back(sqlite3 *db);
 weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection, int rc,
                                       struct weir_error *err);
-weir_status weir_sqlite_fail_no_namespace(struct weir_slice id, struct weir_error *err);
 
 /* The token's hash in a column. */
 int weir_sqlite_registry_hash(sqlite3_stmt *statement, int column, struct weir_token_hash *hash);

@@ -87,7 +87,6 @@ START_TEST(sizes_do_not_overflow)
     ck_assert_ptr_null(weir_arena_bytes(&arena, SIZE_MAX));
     ck_assert_ptr_null(weir_arena_array(&arena, SIZE_MAX / 2, 3));
     ck_assert_ptr_null(weir_arena_array(&arena, SIZE_MAX / 8 + 2, 8));
-    ck_assert(!weir_arena_reserve(&arena, SIZE_MAX));
     ck_assert(!weir_arena_copy(&arena, weir_slice("", SIZE_MAX), &copy));
 }
 END_TEST
@@ -117,15 +116,6 @@ START_TEST(copies_are_terminated)
     ck_assert(weir_arena_copy(&arena, weir_slice(NULL, 0), &copy));
     ck_assert_ptr_null(copy.p);
     ck_assert(!weir_arena_copy(&arena, weir_slice("", CAP_BYTES), &copy));
-}
-END_TEST
-
-START_TEST(reserving_takes_nothing_from_the_cap)
-{
-    ck_assert(weir_arena_reserve(&arena, CAP_BYTES));
-    ck_assert(!weir_arena_reserve(&arena, CAP_BYTES + 1));
-    ck_assert_uint_eq(weir_arena_left(&arena), CAP_BYTES);
-    ck_assert_ptr_nonnull(weir_arena_bytes(&arena, CAP_BYTES));
 }
 END_TEST
 
@@ -181,17 +171,6 @@ START_TEST(an_arena_may_keep_nothing)
     ck_assert_ptr_null(arena.blocks);
 }
 END_TEST
-
-START_TEST(what_is_reserved_is_one_block)
-{
-    ck_assert(weir_arena_reserve(&arena, 50000));
-    const struct weir_arena_block *block = arena.blocks;
-    for (int i = 0; i < 50; i++) {
-        ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 1000));
-    }
-    ck_assert_ptr_eq(arena.blocks, block);
-}
-END_TEST
 #endif
 
 static Suite *arena_suite(void)
@@ -207,13 +186,11 @@ static Suite *arena_suite(void)
     tcase_add_test(c, sizes_do_not_overflow);
     tcase_add_test(c, arrays_are_zeroed);
     tcase_add_test(c, copies_are_terminated);
-    tcase_add_test(c, reserving_takes_nothing_from_the_cap);
     tcase_add_test(c, an_unused_arena_can_be_reset);
 #ifndef WEIR_ARENA_POISON
     tcase_add_test(c, a_reset_keeps_one_block);
     tcase_add_test(c, a_reset_keeps_no_more_than_agreed);
     tcase_add_test(c, an_arena_may_keep_nothing);
-    tcase_add_test(c, what_is_reserved_is_one_block);
 #endif
     suite_add_tcase(suite, c);
     return suite;

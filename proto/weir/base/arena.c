@@ -147,18 +147,6 @@ void *weir_arena_array(struct weir_arena *arena, size_t count, size_t size)
     return p;
 }
 
-bool weir_arena_reserve(struct weir_arena *arena, size_t n)
-{
-    if (n > weir_arena_left(arena)) {
-        return false;
-    }
-#ifdef WEIR_ARENA_POISON
-    return true;
-#else
-    return n <= arena->left || grow(arena, n);
-#endif
-}
-
 bool weir_arena_copy(struct weir_arena *arena, struct weir_slice from, struct weir_slice *to)
 {
     if (from.p == NULL) {

@@ -41,10 +41,6 @@ uint8_t *weir_arena_bytes(struct weir_arena *arena, size_t n);
 /* `count` zeroed elements of `size` bytes; NULL also where the product overflows. */
 void *weir_arena_array(struct weir_arena *arena, size_t count, size_t size);
 
-/* Makes sure the next `n` bytes come from one block: one allocation for what is known to follow.
- * False past the cap. */
-bool weir_arena_reserve(struct weir_arena *arena, size_t n);
-
 /* A copy of the bytes, with a NUL behind it. An absent slice stays absent. false past the cap. */
 bool weir_arena_copy(struct weir_arena *arena, struct weir_slice from, struct weir_slice *to);
 

@@ -50,6 +50,22 @@ weir_status weir_namespace_check(struct weir_slice id, const char *field, struct
     return fault == NULL ? WEIR_OK : weir_fail_field(err, field, "%s", fault);
 }
 
+weir_status weir_fail_no_namespace(struct weir_error *err, struct weir_slice id)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, "namespace", id);
+    return WEIR_NAMESPACE_NOT_FOUND;
+}
+
+weir_status weir_fail_namespace_exists(struct weir_error *err, struct weir_slice id)
+{
+    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
+                    WEIR_SLICE_ARG(id));
+    weir_error_detail_slice(err, "namespace", id);
+    return WEIR_NAMESPACE_EXISTS;
+}
+
 /* Base64url without padding; returns what stands behind the last character. */
 static char *encode(struct weir_slice bytes, char *to)
 {

@@ -28,6 +28,10 @@ struct weir_token_hash {
  * "..". INVALID_REQUEST on `field` otherwise. */
 weir_status weir_namespace_check(struct weir_slice id, const char *field, struct weir_error *err);
 
+/* NAMESPACE_NOT_FOUND and NAMESPACE_EXISTS, with the detail `namespace`; they return the status. */
+weir_status weir_fail_no_namespace(struct weir_error *err, struct weir_slice id);
+weir_status weir_fail_namespace_exists(struct weir_error *err, struct weir_slice id);
+
 /* Writes a fresh token for the namespace and a NUL. INVALID_REQUEST on "namespace" for a bad id;
  * BACKEND_ERROR where the system gives no random bytes. */
 weir_status weir_token_make(struct weir_slice namespace_id, char token[WEIR_TOKEN_MAX_BYTES + 1],
