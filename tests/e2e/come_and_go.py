@@ -1,4 +1,5 @@
-"""Clients that connect and are gone, in the middle of the greeting or before it, leave the listener as it was.
+"""Clients that connect and are gone leave the server as it was: in the middle of the greeting or before it, with
+requests that nobody waits for the answers of, or in the middle of an answer.
 
 On tcp:// and ipc://, by the transport's own bytes. Afterwards a real client is served, and the server holds no more
 files than before.
@@ -14,14 +15,19 @@ import time
 TIMES = 60
 PARTS = [b"", b"\0SP", b"\0SP\0\0\x30\0\0"]  # of the greeting of a REQ socket; what follows it is a length
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
+GREETING = PARTS[-1]
+# Enough of them for what is rare to happen.
+VANISHING = 300
+PIPELINED = 4
+SMALL = b"\x0a\x1cweir.v1.System/GetServerInfo"
 
 
 def connect(url):
     scheme, address = url.split("://")
     if scheme == "ipc":
         connection = socket.socket(socket.AF_UNIX)
+        connection.connect(address)  # waits where the backlog is full, which it does not with a timeout
         connection.settimeout(20)
-        connection.connect(address)
         return connection
     host, port = address.rsplit(":", 1)
     return socket.create_connection((host, int(port)), timeout=20)
@@ -39,8 +45,60 @@ def come_and_go(url):
         connection.close()
 
 
-def files(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+def frame(request, number):
+    body = struct.pack(">I", 0x80000000 | number) + request
+    return struct.pack(">Q", len(body)) + body
+
+
+def field(number, text):
+    assert len(text) < 128
+    return bytes([number << 3 | 2, len(text)]) + text.encode()
+
+
+def read_some(connection, left):
+    try:
+        while left > 0 and (part := connection.recv(min(left, 65536))):
+            left -= len(part)
+    except ConnectionResetError:
+        pass  # the server has closed it, as its other direction had ended
+
+
+def ask_and_go(url, request, read_bytes):
+    """Sends some requests at once and reads so much of the answers; then ends its own direction or all of it."""
+    for i in range(VANISHING):
+        with connect(url) as connection:
+            connection.sendall(GREETING + b"".join(frame(request, n) for n in range(PIPELINED)))
+            if i % 3 == 2:
+                connection.shutdown(socket.SHUT_WR)
+            read_some(connection, read_bytes * (i % 7))
+
+
+def run(url, directory, *arguments):
+    command = [os.environ["WEIR_PROGRAM"], "--server", url, "--token-file", directory + "/data/default.token", *arguments]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+def write_much(url, directory):
+    for _ in range(30):
+        run(url, directory, "write", "s-1", "Happened", '"' + "x" * 100000 + '"')
+
+
+def read_all(directory):
+    with open(directory + "/data/default.token", encoding="ascii") as file:
+        token = file.read().strip()
+    return field(1, "weir.v1.MessageStore/GetCategoryMessages") + field(2, token)
+
+
+def is_socket(path):
+    try:
+        return os.readlink(path).startswith("socket:")
+    except FileNotFoundError:
+        return False  # closed since it was listed
+
+
+def sockets(pid):
+    directory = f"/proc/{pid}/fd/"
+    return sum(is_socket(directory + fd) for fd in os.listdir(directory))
 
 
 def check_served(url, directory):
@@ -49,11 +107,11 @@ def check_served(url, directory):
     assert status == 0, f"nobody is served any more on {url}"
 
 
-def check_files(server, before):
+def check_closed(server, before):
     until = time.monotonic() + 20
-    while files(server.pid) > before and time.monotonic() < until:
+    while sockets(server.pid) > before and time.monotonic() < until:
         time.sleep(0.05)
-    assert files(server.pid) <= before, f"{files(server.pid)} files are open, {before} were before"
+    assert sockets(server.pid) <= before, f"{sockets(server.pid)} connections are open, {before} were before"
 
 
 def main():
@@ -65,16 +123,23 @@ def main():
             urls = [server.stdout.readline().removeprefix("listening on ").strip() for _ in range(2)]
             for url in urls:
                 check_served(url, directory)
-            before = files(server.pid)
+            before = sockets(server.pid)
             for url in urls:
                 come_and_go(url)
                 check_served(url, directory)
-            check_files(server, before)
+                ask_and_go(url, SMALL, 0)
+                check_served(url, directory)
+            check_closed(server, before)
+            write_much(urls[0], directory)
+            for url in urls:
+                ask_and_go(url, read_all(directory), 500000)
+                check_served(url, directory)
+            check_closed(server, before)
             server.terminate()
             assert server.wait(20) == 0
         finally:
             server.kill()
-    print(f"{TIMES} clients came and went on each of {' and '.join(u.split('://')[0] for u in urls)}")
+    print(f"{TIMES + 2 * VANISHING} clients came and went on each of {' and '.join(u.split('://')[0] for u in urls)}")
 
 
 main()

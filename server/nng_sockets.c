@@ -1,0 +1,155 @@
+/* What nng 1.5.2 gets to see of its connections. The library calls accept(), sendmsg(), readv() and
+ * epoll_wait() as any program does, so it is bound to the ones that stand here.
+ *
+ * nng loses a connection for ever, and the thread that releases connections with it, when the
+ * connection is closed in the moment in which nng is about to take the next part of a message: that
+ * part is never begun and never ends, and closing waits for its end. From then on no connection
+ * whatsoever is released. Receiving is in parts always (a length, then the message), sending where
+ * a message does not fit the socket's buffer. What closes a connection is that sending or receiving
+ * fails. So, of a connection that was accepted:
+ *
+ * - Sending does not fail. What is sent to somebody who has gone goes nowhere, as it would had he
+ *   gone a moment later; receiving tells of his end, and then it is not in the middle of anything.
+ * - Sending is not in parts: what has been taken of a message is remembered, and nng is told of it
+ *   once all of it has been. It asks again with the same message until then.
+ * - An error of the socket is no event of its own, which would end both directions at a time.
+ *
+ * The greeting, the first thing that is sent, is another matter: a failure there ends an attempt to
+ * accept. After ECONNRESET nng accepts again at once; after EPIPE it never did on ipc:// (nng issue
+ * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    /* Connections with descriptors beyond are as nng has them. */
+    DESCRIPTORS_MAX = 65536,
+    PARTS_MAX = 16,  // of a message, as nng passes it
+    GREETING_BYTES = 8
+};
+
+/* By descriptor. nng calls for one connection one at a time. */
+static struct connection {
+    bool is_accepted;
+    size_t sent;   // of the message that is being sent
+    size_t bytes;  // all of it
+} connections[DESCRIPTORS_MAX];
+
+static struct connection *connection_of(int fd)
+{
+    return fd >= 0 && fd < DESCRIPTORS_MAX && connections[fd].is_accepted ? &connections[fd] : NULL;
+}
+
+int accept(int listener, struct sockaddr *address, socklen_t *address_n)
+{
+    const int fd = accept4(listener, address, address_n, 0);
+    if (fd >= 0 && fd < DESCRIPTORS_MAX) {
+        connections[fd] = (struct connection){.is_accepted = true};
+    }
+    return fd;
+}
+
+/* ---- sending ---- */
+
+static size_t bytes_of(const struct msghdr *message)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        bytes += message->msg_iov[i].iov_len;
+    }
+    return bytes;
+}
+
+static bool is_greeting(const struct msghdr *message)
+{
+    return message->msg_iovlen == 1 && message->msg_iov[0].iov_len == GREETING_BYTES &&
+           memcmp(message->msg_iov[0].iov_base, "\0SP\0", 4) == 0;
+}
+
+/* Without the first `skip` bytes. */
+static ssize_t send_from(int fd, const struct msghdr *message, size_t skip, int flags)
+{
+    struct iovec parts[PARTS_MAX];
+    struct msghdr rest = *message;
+    rest.msg_iov = parts;
+    rest.msg_iovlen = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        const struct iovec *part = &message->msg_iov[i];
+        const size_t skipped = skip < part->iov_len ? skip : part->iov_len;
+        skip -= skipped;
+        if (skipped < part->iov_len) {
+            parts[rest.msg_iovlen++] = (struct iovec){.iov_base = (char *)part->iov_base + skipped,
+                                                      .iov_len = part->iov_len - skipped};
+        }
+    }
+    return (ssize_t)syscall(SYS_sendmsg, fd, &rest, flags);
+}
+
+/* A failure that passes, or one that is to be told; otherwise the peer has gone. */
+static bool must_tell(const struct msghdr *message)
+{
+    if (errno == ENOBUFS || errno == ENOMEM) {
+        errno = EAGAIN;
+    }
+    if (errno == EAGAIN || errno == EINTR) {
+        return true;
+    }
+    errno = ECONNRESET;
+    return is_greeting(message);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct connection *connection = connection_of(fd);
+    if (connection == NULL || message->msg_iovlen > PARTS_MAX) {
+        return (ssize_t)syscall(SYS_sendmsg, fd, message, flags);
+    }
+    const size_t bytes = bytes_of(message);
+    if (connection->sent > 0 && connection->bytes != bytes) {
+        errno = ECONNRESET;  // what was begun has been given up
+        return -1;
+    }
+    const ssize_t n = send_from(fd, message, connection->sent, flags);
+    if (n < 0 && must_tell(message)) {
+        return -1;
+    }
+    connection->sent += n < 0 ? bytes - connection->sent : (size_t)n;
+    connection->bytes = bytes;
+    if (connection->sent < bytes) {
+        errno = EAGAIN;
+        return -1;
+    }
+    connection->sent = 0;
+    return (ssize_t)bytes;
+}
+
+/* ---- receiving ---- */
+
+ssize_t readv(int fd, const struct iovec *parts, int parts_n)
+{
+    const ssize_t n = (ssize_t)syscall(SYS_readv, fd, parts, parts_n);
+    if (n == 0 && connection_of(fd) != NULL) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    return n;
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
+{
+    const int n = epoll_pwait(epoll, events, events_max, timeout_ms, NULL);
+    for (int i = 0; i < n; i++) {
+        if ((events[i].events & EPOLLERR) != 0) {
+            events[i].events = (events[i].events & ~(uint32_t)EPOLLERR) | EPOLLIN | EPOLLOUT;
+        }
+    }
+    return n;
+}
