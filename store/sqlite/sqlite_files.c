@@ -388,16 +388,48 @@ weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
 
 /* ---- removing ---- */
 
-/* One transaction: without its counters nobody reads or writes a namespace any more. */
-static int bury(sqlite3 *db, int64_t *messages)
+/* What cannot be had now may be had later. All else is no database that anybody could use. */
+static bool may_be_in_use(weir_status status, bool is_missing)
 {
-    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    if (rc != SQLITE_OK) {
-        return rc;
+    return status == WEIR_BACKEND_UNAVAILABLE && !is_missing;
+}
+
+weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
+                              struct weir_error *err)
+{
+    bool is_missing = false;
+    *db = NULL;
+    weir_status status =
+        weir_sqlite_connect(backend, name, &weir_sqlite_doomed_schema, db, &is_missing, err);
+    if (status == WEIR_OK) {
+        const int rc = sqlite3_exec(*db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        status = rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "lock a namespace");
     }
+    if (status != WEIR_OK) {
+        weir_sqlite_let_go(*db);
+        *db = NULL;
+    }
+    if (may_be_in_use(status, is_missing)) {
+        return status;
+    }
+    weir_error_init(err);
+    return WEIR_OK;
+}
+
+/* What is to be removed need not be brought in order first. */
+void weir_sqlite_let_go(sqlite3 *db)
+{
+    if (db != NULL) {
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_close(db);
+    }
+}
+
+static int delete_counters(sqlite3 *db, int64_t *messages)
+{
     sqlite3_stmt *statement = NULL;
-    rc = sqlite3_prepare_v2(db, "DELETE FROM counters RETURNING message_count", -1, &statement,
-                            NULL);
+    int rc = sqlite3_prepare_v2(db, "DELETE FROM counters RETURNING message_count", -1, &statement,
+                                NULL);
     if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         *messages = sqlite3_column_int64(statement, 0);
     }
@@ -406,30 +438,40 @@ static int bury(sqlite3 *db, int64_t *messages)
     return rc != SQLITE_OK ? rc : sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 }
 
-bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages)
+bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                      int64_t *messages)
 {
     *messages = 0;
+    if (db == NULL) {
+        return true;
+    }
+    const int rc = delete_counters(db, messages);
+    weir_sqlite_let_go(db);
+    if (rc != SQLITE_OK) {
+        weir_sqlite_report(backend, "%s: the deleted namespace cannot be marked: %s", name,
+                           sqlite3_errstr(rc));
+    }
+    return !may_be_in_use(weir_sqlite_status(rc), false);
+}
+
+bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
+{
     sqlite3 *db = NULL;
+    int64_t messages = 0;
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_sqlite_connect(backend, name, &weir_sqlite_doomed_schema, &db, NULL, &err) ==
-        WEIR_OK) {
-        const int rc = bury(db, messages);
-        if (rc != SQLITE_OK) {
-            weir_sqlite_report(backend,
-                               "%s: the namespace is deleted but its messages cannot be "
-                               "counted: %s",
-                               name, sqlite3_errstr(rc));
-        }
-        /* What is to be removed need not be brought in order first. */
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        (void)sqlite3_close(db);
+    bool is_dead = weir_sqlite_seize(backend, name, &db, &err) == WEIR_OK;
+    if (!is_dead) {
+        weir_sqlite_report(backend, "%s: of a deleted namespace, cannot be removed: %s", name,
+                           err.text);
+    } else {
+        is_dead = weir_sqlite_bury(backend, name, db, &messages);
     }
-    if (backend->dir == NULL) {
+    if (backend->dir == NULL) {  // nobody else has it
         weir_sqlite_memory_remove(backend, name);
         return true;
     }
-    return unlink_database(backend, name);
+    return is_dead && unlink_database(backend, name);
 }
 
 bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)

@@ -78,9 +78,22 @@ weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
                                const struct sqlite_schema *schema, bool *is_there,
                                struct weir_error *err);
 
-/* Marks a namespace's database as dead for everybody who still has it open, counts its messages and
- * removes it. False where something of it is left. */
-bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name, int64_t *messages);
+/* Takes the write lock of a namespace's database that is to be removed: *db, to be buried or let
+ * go. NULL where there is nothing that anybody could have open: no file, or one that is not ours or
+ * is damaged. It fails where the database can be in use all the same: BACKEND_UNAVAILABLE. */
+weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
+                              struct weir_error *err);
+void weir_sqlite_let_go(sqlite3 *db);
+
+/* Marks a database that was seized as dead for everybody who still has it open, and closes it:
+ * without its counters nobody reads or writes a namespace any more. *messages is how many it had.
+ * False where somebody may still use it. */
+bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                      int64_t *messages);
+
+/* Seizes and buries a namespace's database and removes it. False where something of it is left. It
+ * is not removed alive: who has it open would go on with a file that nobody else sees. */
+bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);
 
 /* Before a namespace's database is made: where there is none, removes what an old one may have left
  * beside it. */

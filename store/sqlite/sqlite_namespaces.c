@@ -103,18 +103,33 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
     return WEIR_OK;
 }
 
+/* What is in the way can be removed by a later call. */
+static weir_status fail_in_the_way(struct sqlite_backend *backend, const char *name,
+                                   struct weir_error *err)
+{
+    weir_sqlite_report(
+        backend,
+        "%s of a deleted namespace is in the way of a new one and cannot be removed: "
+        "end the other processes that use it",
+        name);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                     "storage of a deleted namespace of this id is in the way, because another "
+                     "process uses it or because the disk fails: try again when that has ended");
+}
+
 static weir_status create_storage(struct sqlite_backend *backend, const char *name, bool is_doomed,
                                   struct weir_error *err)
 {
     bool is_there = false;
-    int64_t messages = 0;
-    if ((is_doomed && !weir_sqlite_destroy(backend, name, &messages)) ||
+    if ((is_doomed && !weir_sqlite_destroy(backend, name)) ||
         !weir_sqlite_clear_place(backend, name)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "old files are in the way");
+        return fail_in_the_way(backend, name, err);
     }
     weir_status status = create_file(backend, name, &is_there, err);
-    if (status == WEIR_OK && is_there && is_leftover(backend, name) &&
-        weir_sqlite_destroy(backend, name, &messages)) {
+    if (status == WEIR_OK && is_there && is_leftover(backend, name)) {
+        if (!weir_sqlite_destroy(backend, name)) {
+            return fail_in_the_way(backend, name, err);
+        }
         status = create_file(backend, name, &is_there, err);
     }
     if (status == WEIR_OK && is_there) {
@@ -153,8 +168,7 @@ static weir_status create_listed(struct sqlite_backend *backend,
         }
         rc = commit(backend->changes.db);
         if (rc != SQLITE_OK && backend->dir == NULL) {
-            int64_t messages = 0;
-            (void)weir_sqlite_destroy(backend, name, &messages);
+            (void)weir_sqlite_destroy(backend, name);
         }
         /* On disk the file stays: the row may turn out to have been committed after all, and an
          * empty file is in nobody's way. */
@@ -222,7 +236,7 @@ static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_
 
 /* Removes a doomed file behind the registry's write lock, so that no other process makes a
  * namespace of the same name meanwhile. If one has, its creation took the name off the list. */
-static int remove_doomed(struct sqlite_backend *backend, const char *name, int64_t *messages)
+static int remove_doomed(struct sqlite_backend *backend, const char *name)
 {
     sqlite3 *db = backend->changes.db;
     const struct weir_slice key = weir_slice_of(name);
@@ -230,8 +244,7 @@ static int remove_doomed(struct sqlite_backend *backend, const char *name, int64
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1", key);
     }
-    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 &&
-        !weir_sqlite_destroy(backend, name, messages)) {
+    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 && !weir_sqlite_destroy(backend, name)) {
         rc = SQLITE_IOERR_DELETE;
     }
     rc = rc == SQLITE_OK ? commit(db) : rc;
@@ -247,14 +260,13 @@ void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
     int rc = SQLITE_OK;
     while (rc == SQLITE_OK && is_found) {
         rc = next_doomed(backend->changes.db, name, &is_found);
-        int64_t messages = 0;
-        if (rc == SQLITE_OK && is_found && remove_doomed(backend, name, &messages) != SQLITE_OK) {
+        if (rc == SQLITE_OK && is_found && remove_doomed(backend, name) != SQLITE_OK) {
             weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
         }
     }
 }
 
-/* From the list of namespaces to that of doomed files, durably. */
+/* From the list of namespaces to that of doomed files, not yet committed. */
 static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_found)
 {
     int rc = begin(db);
@@ -266,7 +278,37 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
         rc = weir_sqlite_registry_run(db, "INSERT OR IGNORE INTO doomed_files (name) VALUES (?1)",
                                       weir_slice_of(name));
     }
-    return rc == SQLITE_OK && *is_found ? commit(db) : rc;
+    return rc;
+}
+
+/* Behind the write lock of the namespace's database, so that other processes which have it open
+ * acknowledge nothing more once it is off the list. Where that is not to be had nothing changes. */
+static weir_status delete_locked(struct sqlite_backend *backend, struct weir_slice id,
+                                 const char *name, int64_t *messages, struct weir_error *err)
+{
+    bool is_found = false;
+    int rc = doom(backend->changes.db, id, name, &is_found);
+    if (rc == SQLITE_OK && !is_found) {
+        return weir_fail_no_namespace(err, id);
+    }
+    sqlite3 *db = NULL;
+    if (rc == SQLITE_OK && weir_sqlite_seize(backend, name, &db, err) != WEIR_OK) {
+        weir_sqlite_report(backend, "%s cannot be deleted: %s", name, err->text);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "the namespace cannot be deleted now, because another process writes to "
+                         "its storage or because the disk fails");
+    }
+    rc = rc == SQLITE_OK ? commit(backend->changes.db) : rc;
+    if (rc != SQLITE_OK) {
+        weir_sqlite_let_go(db);
+        return weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
+    }
+    if (!weir_sqlite_bury(backend, name, db, messages) ||
+        remove_doomed(backend, name) != SQLITE_OK) {
+        /* The namespace is gone all the same. */
+        weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
+    }
+    return WEIR_OK;
 }
 
 weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
@@ -276,23 +318,12 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     char name[WEIR_SQLITE_NAME_BYTES];
     weir_sqlite_database_name(id, name);
     *messages_deleted = 0;
-    weir_status status = WEIR_OK;
-    bool is_found = false;
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
     if (weir_sqlite_registry_lock(backend, &backend->changes, err) != WEIR_OK) {
         return err->status;
     }
-    sqlite3 *db = backend->changes.db;
-    const int rc = doom(db, id, name, &is_found);
-    weir_sqlite_registry_roll_back(db);
-    if (rc != SQLITE_OK) {
-        status = weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
-    } else if (!is_found) {
-        status = weir_fail_no_namespace(err, id);
-    } else if (remove_doomed(backend, name, messages_deleted) != SQLITE_OK) {
-        /* The namespace is gone all the same. */
-        weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
-    }
+    const weir_status status = delete_locked(backend, id, name, messages_deleted, err);
+    weir_sqlite_registry_roll_back(backend->changes.db);
     weir_sqlite_registry_unlock(&backend->changes);
     return status;
 }

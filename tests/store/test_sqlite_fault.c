@@ -92,6 +92,18 @@ static void prepare(void)
     fx.ns = must_open(fx.store, "test");
 }
 
+/* Another process that has the namespace open. */
+static struct weir_store *second;
+static struct weir_namespace *second_ns;
+
+static void prepare_two(void)
+{
+    prepare();
+    second = open_store(fx.url, 4);
+    second_ns = must_open(second, "test");
+    (void)must_head(second_ns);
+}
+
 static weir_status act_open(void)
 {
     weir_status status = try_open_store(fx.url, 4, &fx.store);
@@ -407,6 +419,20 @@ static void check_deleted(weir_status status)
     ck_assert_int_eq(must_head(fx.ns), 0);
 }
 
+/* What the other process writes afterwards is refused, or it is there. */
+static void check_deleted_for_two(weir_status status)
+{
+    struct weir_written put;
+    const struct weir_new_message message = message_of(1, "1");
+    check_deleted(status);
+    weir_error_init(&fx.err);
+    const weir_status outcome = append(second_ns, "k-1", ANY, &message, 1, &put);
+    ck_assert(outcome == WEIR_OK || outcome == WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(must_head(fx.ns), outcome == WEIR_OK ? 1 : 0);
+    weir_namespace_release(second_ns);
+    weir_store_close(second);
+}
+
 /* ---- the sweep ---- */
 
 static const struct {
@@ -422,6 +448,7 @@ static const struct {
     {prepare, act_set_token, WEIR_OK, check_registry},
     {prepare, act_create, WEIR_OK, check_created},
     {prepare, act_delete, WEIR_OK, check_deleted},
+    {prepare_two, act_delete, WEIR_OK, check_deleted_for_two},
     {prepare, act_append, WEIR_OK, check_append},
     {prepare, act_append_streams, WEIR_OK, check_append_streams},
     {prepare, act_retry, WEIR_OK, check_retry},

@@ -432,6 +432,92 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
 }
 END_TEST
 
+static int do_not_sleep(sqlite3_vfs *vfs, int us)
+{
+    (void)vfs;
+    return us;
+}
+
+static int (*sleep_of_vfs)(sqlite3_vfs *vfs, int us);
+
+/* Another process that writes to the namespace and takes its time. SQLite counts how long it has
+ * waited for it, and does not look at the clock. */
+static sqlite3 *lock_namespace(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find("weir");
+    sleep_of_vfs = vfs->xSleep;
+    vfs->xSleep = do_not_sleep;
+    sqlite3 *other = NULL;
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &other), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return other;
+}
+
+static void unlock_namespace(sqlite3 *other)
+{
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    sqlite3_vfs_find("weir")->xSleep = sleep_of_vfs;
+}
+
+static weir_status delete_test(int64_t *deleted)
+{
+    return weir_namespace_delete(fx.store, weir_slice_of("test"), deleted, &fx.err);
+}
+
+static weir_status create_test(void)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    bool is_same = false;
+    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+}
+
+START_TEST(what_another_process_writes_to_is_not_deleted)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(second_ns, "a-1", 1);
+    sqlite3 *other = lock_namespace();
+    int64_t deleted = -1;
+    ck_assert_int_eq(delete_test(&deleted), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "another process"));
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    unlock_namespace(other);
+    must_put(fx.ns, "a-1", 1);  // nothing has changed
+    must_put(second_ns, "a-1", 1);
+    ck_assert_int_eq(delete_test(&deleted), WEIR_OK);
+    ck_assert_int_eq(deleted, 4);
+}
+END_TEST
+
+/* A crash has left a deleted namespace's file, which another process still uses. */
+START_TEST(what_is_doomed_is_not_removed_under_another_process)
+{
+    must_put(second_ns, "a-1", 1);
+    const char *path = namespace_path();
+    sqlite3 *other = lock_namespace();
+    close_all();
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
+                   strrchr(path, '/') + 1);
+    run_sql(path_in_dir("registry.db"), sql);
+    fx.store = open_store(fx.url, 4);
+    ck_assert_ptr_nonnull(strstr(fx.report, "left to be removed"));
+    ck_assert_int_eq(create_test(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "in the way"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "end the other processes"));
+    ck_assert_int_eq(access(path, F_OK), 0);
+
+    unlock_namespace(other);
+    ck_assert_int_eq(create_test(), WEIR_OK);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(second_ns, "a-1", ANY, &message, 1, &written),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    fx.ns = must_open(fx.store, "test");
+    ck_assert_int_eq(must_head(fx.ns), 0);
+}
+END_TEST
+
 static void *create_many(void *context)
 {
     struct weir_store *store = context;
@@ -785,6 +871,8 @@ static Suite *sqlite_store_suite(void)
     tcase_add_test(two, two_stores_see_each_others_writes);
     tcase_add_loop_test(two, what_another_store_deletes_is_gone_here, 0, 2);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
+    tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
     tcase_add_test(two, of_two_creations_of_one_id_one_succeeds);
     return suite;
 }
