@@ -98,17 +98,22 @@ static void clamp_from(struct reading *r)
     }
 }
 
+/* A start before the first position, which may be any number, is before everything. */
+static int64_t span(int64_t first, int64_t last)
+{
+    return first > last ? 0 : last - first + 1;
+}
+
 /* How many rows there can be at most: the batch, what the stream, category or namespace holds, and
  * what fits between the start and the end. */
 static size_t capacity(const struct reading *r)
 {
-    const int64_t span = r->query->is_backward ? r->from - lowest(r->query) + 1
-                         : r->from > newest(r) ? 0
-                                               : newest(r) - r->from + 1;
+    const int64_t between =
+        r->query->is_backward ? span(lowest(r->query), r->from) : span(r->from, newest(r));
     int64_t most = r->query->max_messages;
     most = r->scope.count < most ? r->scope.count : most;
-    most = span < most ? span : most;
-    return most < 0 ? 0 : (size_t)most;
+    most = between < most ? between : most;
+    return (size_t)most;
 }
 
 /* Where to go on, by the protocol: behind the last message; where all was examined, behind the end

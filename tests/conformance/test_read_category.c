@@ -78,6 +78,9 @@ static const struct {
     {"", 1, -1, 10, 1, 11},
     {"none", 1, 5, 0, 0, 11},
     {"", INT64_MAX, 5, 0, 0, INT64_MAX},
+    {"a", INT64_MAX, 5, 0, 0, INT64_MAX},
+    {"", INT64_MIN, 2, 2, 1, 3},
+    {"a", INT64_MIN, 2, 2, 1, 4},
 };
 
 START_TEST(forward_reads_start_at_the_position_and_stop_at_the_batch)
@@ -118,6 +121,28 @@ START_TEST(backward_reads_go_down)
     r = must_read_category(&query);
     ck_assert_uint_eq(r->n_messages, 0);
     ck_assert_int_eq(r->next_position, 9);
+}
+END_TEST
+
+static const struct {
+    const char *category;
+    int64_t position;
+    size_t n;
+    int64_t next;
+} backward_ends[] = {
+    {"a", INT64_MAX, 2, 6}, {"a", INT64_MIN, 0, INT64_MIN}, {"a", 0, 0, 0},
+    {"", INT64_MAX, 2, 8},  {"", INT64_MIN, 0, INT64_MIN},  {"", 0, 0, 0},
+};
+
+START_TEST(backward_reads_may_start_outside_of_what_is_there)
+{
+    put_alternating();
+    CategoryQuery query = from(backward_ends[_i].category, backward_ends[_i].position, 2);
+    query.has_direction = true;
+    query.direction = WEIR__V1__DIRECTION__BACKWARD;
+    const CategoryReply *r = must_read_category(&query);
+    ck_assert_uint_eq(r->n_messages, backward_ends[_i].n);
+    ck_assert_int_eq(r->next_position, backward_ends[_i].next);
 }
 END_TEST
 
@@ -240,6 +265,8 @@ TCase *conf_read_category_case(void)
     tcase_add_loop_test(tc, forward_reads_start_at_the_position_and_stop_at_the_batch, 0,
                         (int)WEIR_COUNTOF(forward_rows));
     tcase_add_test(tc, backward_reads_go_down);
+    tcase_add_loop_test(tc, backward_reads_may_start_outside_of_what_is_there, 0,
+                        (int)WEIR_COUNTOF(backward_ends));
     tcase_add_test(tc, pages_join_without_gap_or_overlap);
     tcase_add_loop_test(tc, a_correlation_selects_by_category, 0,
                         (int)WEIR_COUNTOF(correlation_rows));

@@ -66,11 +66,11 @@ static const struct {
     int64_t first;
     int64_t next;
 } backward_rows[] = {
-    {false, 0, 3, 3, 9, 6},    {true, 9, 3, 3, 9, 6},
-    {true, 99, 3, 3, 9, 6},    {true, 4, 3, 3, 4, 1},
-    {true, 1, 3, 2, 1, -1},    {true, 0, 1, 1, 0, -1},
-    {true, -1, 3, 0, 0, -1},   {true, INT64_MIN, 3, 0, 0, INT64_MIN},
-    {false, 0, -1, 10, 9, -1},
+    {false, 0, 3, 3, 9, 6},        {true, 9, 3, 3, 9, 6},
+    {true, 99, 3, 3, 9, 6},        {true, 4, 3, 3, 4, 1},
+    {true, 1, 3, 2, 1, -1},        {true, 0, 1, 1, 0, -1},
+    {true, -1, 3, 0, 0, -1},       {true, INT64_MIN, 3, 0, 0, INT64_MIN},
+    {true, INT64_MAX, 3, 3, 9, 6}, {false, 0, -1, 10, 9, -1},
 };
 
 START_TEST(backward_reads_go_down_from_the_newest_or_the_position)
@@ -134,6 +134,8 @@ static const struct {
     {true, true, 0, 0, 0, -1},         {true, true, 0, 2, 0, -1},
     {true, true, -3, 2, 0, -1},        {true, true, 7, 2, 2, 0},
     {true, true, INT64_MAX, 2, 2, 3},  {true, false, 0, 0, 0, 5},
+    {false, true, INT64_MAX, 2, 0, 6}, {false, true, INT64_MIN, 2, 2, 2},
+    {true, true, INT64_MIN, 2, 0, -1}, {true, true, INT64_MIN, 0, 0, -1},
 };
 
 START_TEST(a_read_from_a_global_position_goes_on_at_a_position)
