@@ -115,7 +115,9 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
         }
         return false;
     }
+    weir_sqlite_pace_begin();
     const bool is_done = go_over(backend, name, db);
+    weir_sqlite_pace_end();
     (void)sqlite3_close(db);
     return is_done;
 }
@@ -173,7 +175,6 @@ static void *run(void *context)
 {
     struct sqlite_checkpointer *checkpointer = context;
     struct request *request = NULL;
-    weir_sqlite_pace_this_thread();
     while ((request = wait_for_request(checkpointer)) != NULL) {
         const bool is_done = checkpoint(checkpointer->backend, request->name);
         (void)pthread_mutex_lock(&checkpointer->mutex);

@@ -78,7 +78,15 @@ void weir_sqlite_pacing_install(void)
     }
 }
 
-void weir_sqlite_pace_this_thread(void)
+void weir_sqlite_pace_begin(void)
 {
     is_paced = true;
+}
+
+/* What is left of a pass that has failed belongs to a file that is about to be closed, and another
+ * may get its descriptor. */
+void weir_sqlite_pace_end(void)
+{
+    is_paced = false;
+    piece.bytes = 0;
 }

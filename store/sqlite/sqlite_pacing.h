@@ -14,8 +14,10 @@
  * nothing is paced. */
 void weir_sqlite_pacing_install(void);
 
-/* From now on SQLite's writes by the calling thread are paced. */
-void weir_sqlite_pace_this_thread(void);
+/* From now on SQLite's writes by the calling thread are paced, until the end, which comes before
+ * the file is closed. */
+void weir_sqlite_pace_begin(void);
+void weir_sqlite_pace_end(void);
 
 /* Whether the calling thread waits until a piece is on the disk, as it does from the beginning, or
  * has the system begin with it and goes on. What fails then is told by the next sync of the file.

@@ -56,22 +56,32 @@ static void put(size_t n)
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
 }
 
-static struct sqlite_checkpointer *ask(char name[WEIR_SQLITE_NAME_BYTES])
+static struct sqlite_checkpointer *ask_for(const char *id, char name[WEIR_SQLITE_NAME_BYTES])
 {
     const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
-    weir_sqlite_database_name(weir_slice_of("test"), name);
+    weir_sqlite_database_name(weir_slice_of(id), name);
     weir_sqlite_checkpointer_ask(backend->checkpointer, name);
     return backend->checkpointer;
 }
 
-static void must_checkpoint(void)
+static struct sqlite_checkpointer *ask(char name[WEIR_SQLITE_NAME_BYTES])
+{
+    return ask_for("test", name);
+}
+
+static void must_checkpoint_of(const char *id)
 {
     char name[WEIR_SQLITE_NAME_BYTES];
-    struct sqlite_checkpointer *checkpointer = ask(name);
+    struct sqlite_checkpointer *checkpointer = ask_for(id, name);
     const int64_t until_us = weir_monotonic_us() + 20000000;
     while (!weir_sqlite_checkpointer_take(checkpointer, name)) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
+}
+
+static void must_checkpoint(void)
+{
+    must_checkpoint_of("test");
     ck_assert_str_eq(fx.report, "");
 }
 
@@ -123,6 +133,60 @@ START_TEST(a_piece_that_fails_fails_the_checkpoint)
     put(1 << 20);
     must_fail_a_piece();
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed: disk I/O error"));
+}
+END_TEST
+
+/* ---- a write that fails ---- */
+
+typedef ssize_t write_call(int fd, const void *bytes, size_t n, off_t at);
+
+static write_call *paced_write;
+static atomic_int writes_left;  // that succeed
+
+static ssize_t failing_write(int fd, const void *bytes, size_t n, off_t at)
+{
+    if (atomic_fetch_sub(&writes_left, 1) > 0) {
+        return paced_write(fd, bytes, n, at);
+    }
+    errno = EIO;
+    return -1;
+}
+
+static void set_write(write_call *call)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    (void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)call);
+    (void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)call);
+}
+
+/* The checkpoint of "test" writes so often. */
+static void fail_checkpoint_after(int writes)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+    paced_write = (write_call *)vfs->xGetSystemCall(vfs, "pwrite");
+    atomic_store(&writes_left, writes);
+    set_write(failing_write);
+    struct sqlite_checkpointer *checkpointer = ask(name);
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (atomic_load(&writes_left) >= 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for its end
+    set_write(paced_write);
+    ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
+}
+
+/* Its file is closed: the descriptor is somebody else's by now. */
+START_TEST(what_a_failed_checkpoint_has_written_is_not_left_to_the_next)
+{
+    begin(0);
+    put(1 << 20);
+    must_create(fx.store, "other");
+    fail_checkpoint_after(3);
+    ck_assert_int_eq(atomic_load(&pieces), 0);
+    must_checkpoint_of("other");  // of nothing
+    ck_assert_int_eq(atomic_load(&pieces), 0);
 }
 END_TEST
 
@@ -182,6 +246,7 @@ static Suite *pacing_suite(void)
     tcase_add_test(tcase, the_last_piece_goes_too);
     tcase_add_test(tcase, a_last_piece_that_fails_fails_the_checkpoint);
     tcase_add_test(tcase, a_piece_that_fails_fails_the_checkpoint);
+    tcase_add_test(tcase, what_a_failed_checkpoint_has_written_is_not_left_to_the_next);
     tcase_add_test(tcase, pages_written_during_the_last_piece_are_begun_and_not_waited_for);
     tcase_add_test(tcase, a_reader_that_ends_meanwhile_holds_up_one_pass_only);
     tcase_add_test(tcase, where_the_system_has_no_such_call_a_checkpoint_goes_on);
