@@ -2,11 +2,16 @@
 #include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_wal_file.h"
 
+#include "weir/rules/random.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char weir_sqlite_registry_name[] = "registry.db";
@@ -320,15 +325,66 @@ static bool make_empty(const char *path)
     return fd >= 0 && close(fd) == 0;
 }
 
+enum {
+    DRAFT_NAME_BYTES = WEIR_SQLITE_NAME_BYTES + 32,
+    DRAFT_AGE_S = 3600  // older than any that is still being written
+};
+
+static const char draft_suffix[] = ".new";
+
+/* Nobody else's: the number of a process does not tell it from one in another container. */
+static bool name_draft(const char *name, char draft[DRAFT_NAME_BYTES])
+{
+    uint64_t random = 0;
+    if (!weir_random_bytes(&random, sizeof random)) {
+        return false;
+    }
+    (void)snprintf(draft, DRAFT_NAME_BYTES, "%s.%016" PRIx64 "%s", name, random, draft_suffix);
+    return true;
+}
+
+static bool is_draft(const char *name)
+{
+    const size_t n = strlen(name);
+    const size_t suffix_n = sizeof draft_suffix - 1;
+    return n > suffix_n && n < DRAFT_NAME_BYTES && strcmp(name + n - suffix_n, draft_suffix) == 0 &&
+           (strncmp(name, "ns-", 3) == 0 ||
+            strncmp(name, weir_sqlite_registry_name, strlen(weir_sqlite_registry_name)) == 0);
+}
+
+static bool is_left_behind(const struct sqlite_backend *backend, const char *draft)
+{
+    struct stat status;
+    char *path = path_of(backend, draft, "");
+    const bool is_old =
+        path != NULL && stat(path, &status) == 0 && time(NULL) - status.st_mtime > DRAFT_AGE_S;
+    free(path);
+    return is_old;
+}
+
+/* A process that makes one at this moment needs it; where it is taken from one that was stopped for
+ * so long, that cannot give it its name, and says so. */
+void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend)
+{
+    DIR *dir = opendir(backend->dir);
+    if (dir == NULL) {
+        return;
+    }
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (is_draft(entry->d_name) && is_left_behind(backend, entry->d_name)) {
+            (void)unlink_database(backend, entry->d_name);
+        }
+    }
+    (void)closedir(dir);
+}
+
 static weir_status create_file(struct sqlite_backend *backend, const char *name,
                                const struct sqlite_schema *schema, bool *is_there,
                                struct weir_error *err)
 {
-    char draft[WEIR_SQLITE_NAME_BYTES + 32];
-    (void)snprintf(draft, sizeof draft, "%s.%ld-%u.new", name, (long)getpid(), backend->number);
-    if (!unlink_database(backend, draft)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "an old file is in the way in %s",
-                         backend->dir);
+    char draft[DRAFT_NAME_BYTES];
+    if (!name_draft(name, draft)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
     }
     weir_status status = WEIR_OK;
     char *from = path_of(backend, draft, "");

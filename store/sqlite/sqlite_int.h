@@ -95,6 +95,9 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
  * is not removed alive: who has it open would go on with a file that nobody else sees. */
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);
 
+/* Removes what crashes have left of databases that were being made. */
+void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend);
+
 /* Before a namespace's database is made: where there is none, removes what an old one may have left
  * beside it. */
 bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);

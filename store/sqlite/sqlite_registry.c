@@ -164,6 +164,9 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
     if (status == WEIR_OK && backend->dir != NULL) {
         status = connect_registry(backend, &backend->reads.db, NULL, err);
     }
+    if (status == WEIR_OK && backend->dir != NULL) {
+        weir_sqlite_sweep_drafts(backend);
+    }
     if (status == WEIR_OK) {
         weir_sqlite_registry_sweep(backend);
     }

@@ -347,6 +347,52 @@ START_TEST(a_creation_that_was_cut_short_can_be_repeated)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    bool is_old;
+    bool is_kept;
+} drafts[] = {
+    {"ns-00.db.17-0.new", true, false},
+    {"ns-00.db.17-0.new-wal", true, false},
+    {"ns-11.db.0123456789abcdef.new", true, false},
+    {"registry.db.17-0.new", true, false},
+    {"ns-22.db.0123456789abcdef.new", false, true},  // another process may be writing it
+    {"registry.db.0123456789abcdef.new", false, true},
+    {"notes.new", true, true},
+};
+
+START_TEST(drafts_that_a_crash_has_left_are_removed_at_the_next_start)
+{
+    weir_store_close(open_store(fx.url, 1));
+    const struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    for (size_t d = 0; d < WEIR_COUNTOF(drafts); d++) {
+        write_file(path_in_dir(drafts[d].name), "", 0);
+        if (drafts[d].is_old) {
+            ck_assert_int_eq(utimensat(AT_FDCWD, path_in_dir(drafts[d].name), long_ago, 0), 0);
+        }
+    }
+    weir_store_close(open_store(fx.url, 1));
+    for (size_t d = 0; d < WEIR_COUNTOF(drafts); d++) {
+        ck_assert_int_eq(access(path_in_dir(drafts[d].name), F_OK) == 0, drafts[d].is_kept);
+    }
+}
+END_TEST
+
+/* In two containers two processes may have one number. */
+START_TEST(the_draft_of_another_process_of_this_number_is_left_alone)
+{
+    fx.store = open_store(fx.url, 1);
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    char draft[WEIR_SQLITE_NAME_BYTES + 32];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    (void)snprintf(draft, sizeof draft, "%s.%ld-%u.new", name, (long)getpid(), backend->number);
+    write_file(path_in_dir(draft), "", 0);
+    must_create(fx.store, "test");
+    ck_assert_int_eq(access(path_in_dir(draft), F_OK), 0);
+}
+END_TEST
+
 /* ---- two processes on one directory ---- */
 
 static struct weir_store *second;
@@ -836,6 +882,8 @@ static void add_files(Suite *suite)
     tcase_add_test(fresh, a_directory_that_cannot_be_made_is_named);
     tcase_add_loop_test(fresh, another_programs_registry_is_refused_and_left_as_it_was, 0,
                         NEWER_SCHEMA + 1);
+    tcase_add_test(fresh, drafts_that_a_crash_has_left_are_removed_at_the_next_start);
+    tcase_add_test(fresh, the_draft_of_another_process_of_this_number_is_left_alone);
     tcase_add_test(fresh, stores_may_be_opened_together_on_an_empty_directory);
     tcase_add_test(fresh, five_hundred_namespaces_live_with_few_files_open);
     TCase *disk = add_case(suite, "files", fixture_on_disk, fixture_end);
