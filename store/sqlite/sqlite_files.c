@@ -153,6 +153,7 @@ static int open_database(const struct sqlite_backend *backend, const char *path,
     sqlite3 *opened = NULL;
     int rc = sqlite3_open_v2(path, &opened, open_flags(flags), vfs_of(backend));
     if (rc == SQLITE_OK) {
+        weir_sqlite_wal_watch(opened);
         rc = set_up(backend, opened);
     }
     if (rc != SQLITE_OK) {

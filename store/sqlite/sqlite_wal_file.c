@@ -239,6 +239,23 @@ static void set_up(void)
     is_registered = sqlite3_vfs_register(&vfs, 0) == SQLITE_OK;
 }
 
+static void on_rollback(void *context)
+{
+    sqlite3_file *file = NULL;
+    const int rc =
+        sqlite3_file_control((sqlite3 *)context, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (rc == SQLITE_OK && file != NULL && file->pMethods == &wal_methods) {
+        struct wal_file *wal = (struct wal_file *)file;
+        forget(wal);
+        wal->failure = SQLITE_OK;
+    }
+}
+
+void weir_sqlite_wal_watch(sqlite3 *db)
+{
+    (void)sqlite3_rollback_hook(db, on_rollback, db);
+}
+
 const char *weir_sqlite_wal_vfs(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -7,8 +7,15 @@
 #ifndef WEIR_STORE_SQLITE_WAL_FILE_H
 #define WEIR_STORE_SQLITE_WAL_FILE_H
 
+#include <sqlite3.h>
+
 /* The name to open databases with; NULL, for the default VFS, where there is no memory for another.
  * It stands in front of what is the default when this is first called. Thread-safe. */
 const char *weir_sqlite_wal_vfs(void);
+
+/* For each connection. A transaction that is larger than the page cache writes to the WAL before it
+ * is committed. Where it is taken back, what was gathered of it must go: the place is another's,
+ * who gets the write lock next. */
+void weir_sqlite_wal_watch(sqlite3 *db);
 
 #endif

@@ -225,6 +225,58 @@ START_TEST(a_sync_does_without_room)
 }
 END_TEST
 
+/* ---- with SQLite in front ---- */
+
+static char database[sizeof directory + 16];
+
+static void make_directory(void)
+{
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-wal-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(database, sizeof database, "%s/b.db", directory);
+}
+
+static void remove_directory(void)
+{
+    (void)unlink(database);
+    (void)rmdir(directory);
+}
+
+static void run(sqlite3 *db, const char *sql)
+{
+    char *text = NULL;
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK, "%s", text);
+}
+
+static sqlite3 *connect(void)
+{
+    sqlite3 *db = NULL;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    ck_assert_int_eq(sqlite3_open_v2(database, &db, flags, weir_sqlite_wal_vfs()), SQLITE_OK);
+    weir_sqlite_wal_watch(db);
+    run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = 10");
+    return db;
+}
+
+/* The next transaction stands in the same place of the file. */
+START_TEST(what_is_taken_back_is_not_written_over_what_follows)
+{
+    sqlite3 *one = connect();
+    sqlite3 *other = connect();
+    run(one, "CREATE TABLE t (a); PRAGMA wal_checkpoint");
+    run(one, "BEGIN; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+             "INSERT INTO t SELECT randomblob(3000) FROM n; ROLLBACK");
+    run(other, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+               "INSERT INTO t SELECT zeroblob(3000) FROM n");
+    run(one, "CREATE TEMP TABLE whole (n CHECK (n = 100));"
+             "INSERT INTO whole SELECT count(*) FROM t WHERE a = zeroblob(3000)");
+    run(one, "CREATE TEMP TABLE good (answer CHECK (answer = 'ok'));"
+             "INSERT INTO good SELECT * FROM pragma_integrity_check");
+    ck_assert_int_eq(sqlite3_close(one), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+}
+END_TEST
+
 static Suite *sqlite_wal_file_suite(void)
 {
     Suite *suite = suite_create("sqlite_wal_file");
@@ -241,6 +293,10 @@ static Suite *sqlite_wal_file_suite(void)
     tcase_add_test(tcase, a_file_that_was_cut_is_made_longer_again);
     tcase_add_loop_test(tcase, a_sync_does_without_room, 2, 4);
     suite_add_tcase(suite, tcase);
+    TCase *connections = tcase_create("connections");
+    tcase_add_checked_fixture(connections, make_directory, remove_directory);
+    tcase_add_test(connections, what_is_taken_back_is_not_written_over_what_follows);
+    suite_add_tcase(suite, connections);
     return suite;
 }
 
