@@ -41,13 +41,36 @@ static void report_failure(struct sqlite_backend *backend, const char *name, con
     weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, why);
 }
 
+/* What the disk has not taken now may pass for written later. */
+static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                            const char *why)
+{
+    report_failure(backend, name, why);
+    if (!weir_sqlite_take_for_unmoved(db)) {
+        weir_sqlite_report(backend,
+                           "%s: what is moved out of the WAL may not be on the disk: end all "
+                           "servers that use it, and start them again",
+                           name);
+    }
+}
+
+int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
+                           int *pages, int *moved)
+{
+    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, pages, moved);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        fail_checkpoint(backend, name, db, sqlite3_errstr(rc));
+    }
+    return rc;
+}
+
 /* SQLite syncs the database only where nothing has been added to the WAL meanwhile. What it has
  * not, the writer's sync would find. */
-static bool bring_out(struct sqlite_backend *backend, const char *name)
+static bool bring_out(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
     const bool is_out = weir_sqlite_pace_out();
     if (!is_out) {
-        report_failure(backend, name, strerror(errno));
+        fail_checkpoint(backend, name, db, strerror(errno));
     }
     return is_out;
 }
@@ -61,12 +84,9 @@ struct progress {
 static bool pass(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                  struct progress *progress)
 {
-    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &progress->pages,
-                                             &progress->moved);
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        report_failure(backend, name, sqlite3_errstr(rc));
-    }
-    return rc == SQLITE_OK && bring_out(backend, name);
+    const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE,
+                                          &progress->pages, &progress->moved);
+    return rc == SQLITE_OK && bring_out(backend, name, db);
 }
 
 static bool is_little_left(const struct progress *progress)

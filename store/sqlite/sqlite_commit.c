@@ -149,11 +149,7 @@ static void roll_back(struct sqlite_session *session)
 
 static void checkpoint_now(struct sqlite_session *session, int mode)
 {
-    const int rc = sqlite3_wal_checkpoint_v2(session->db, NULL, mode, NULL, NULL);
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        weir_sqlite_report(session->backend, "%s: the checkpoint failed: %s", session->name,
-                           sqlite3_errstr(rc));
-    }
+    (void)weir_sqlite_checkpoint(session->backend, session->name, session->db, mode, NULL, NULL);
 }
 
 /* The last bit of a checkpoint, so that the next write begins the WAL anew. Before a group and not

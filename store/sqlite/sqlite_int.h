@@ -173,6 +173,16 @@ enum {
     WEIR_SQLITE_WAL_PAGES_MAX = 4 * WEIR_SQLITE_CHECKPOINT_PAGES  // the writer does it itself
 };
 
+/* SQLite's checkpoint; `pages` of the WAL, of which `moved` are in the database (each NULL where
+ * not wanted). Where it fails the operator is told, and nothing counts as moved any more. BUSY is
+ * no failure. */
+int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
+                           int *pages, int *moved);
+
+/* Has nothing of the WAL count as moved into the database (sqlite_wal_index.c). The connection has
+ * begun a checkpoint. False where it cannot be done. */
+bool weir_sqlite_take_for_unmoved(sqlite3 *db);
+
 struct sqlite_checkpointer *weir_sqlite_checkpointer_start(struct sqlite_backend *backend);
 void weir_sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer);
 

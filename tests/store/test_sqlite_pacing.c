@@ -190,6 +190,24 @@ START_TEST(what_a_failed_checkpoint_has_written_is_not_left_to_the_next)
 }
 END_TEST
 
+/* SQLite has synced and counted it, but not what the system tells of the piece. */
+START_TEST(what_a_piece_had_that_failed_is_moved_again)
+{
+    begin(EIO);
+    put(1 << 14);
+    char name[WEIR_SQLITE_NAME_BYTES];
+    struct sqlite_checkpointer *checkpointer = ask(name);
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (atomic_load(&pieces) == 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for its end
+    begin(0);
+    must_checkpoint_of("test");
+    ck_assert_int_eq(atomic_load(&pieces), 1);
+}
+END_TEST
+
 static void put_little(void)
 {
     put(1 << 14);
@@ -246,6 +264,7 @@ static Suite *pacing_suite(void)
     tcase_add_test(tcase, the_last_piece_goes_too);
     tcase_add_test(tcase, a_last_piece_that_fails_fails_the_checkpoint);
     tcase_add_test(tcase, a_piece_that_fails_fails_the_checkpoint);
+    tcase_add_test(tcase, what_a_piece_had_that_failed_is_moved_again);
     tcase_add_test(tcase, what_a_failed_checkpoint_has_written_is_not_left_to_the_next);
     tcase_add_test(tcase, pages_written_during_the_last_piece_are_begun_and_not_waited_for);
     tcase_add_test(tcase, a_reader_that_ends_meanwhile_holds_up_one_pass_only);

@@ -1,0 +1,62 @@
+/* How far a WAL has been moved into its database is a number in the WAL's index, which is shared by
+ * all connections of all processes. SQLite raises it after each checkpoint, also after one that has
+ * not synced the database because there was more to move. If the disk then loses some of these
+ * pages, a sync says so once; to the next one they are as good as written, and the WAL that has
+ * them begins anew.
+ *
+ * So where a checkpoint fails the number goes back to 0: readers take from the WAL what it has, and
+ * the next checkpoint moves all of it. SQLite does the same when it builds the index anew, but that
+ * needs everybody to have closed the file. The place of the number is a part of SQLite's file
+ * format, and cannot change while processes with different versions of SQLite share an index. */
+#include "store/sqlite/sqlite_int.h"
+
+enum {
+    VERSION_AT = 0,
+    VERSION = 3007000,
+    MOVED_AT = 96,  // nBackfill
+    INDEX_PART_BYTES = 32 * 1024,
+    LOCK_OF_CHECKPOINTS = 1,
+    LOCK_TRIES = 5000,  // of a millisecond each: until another checkpoint is done
+};
+
+static volatile uint32_t *number_at(volatile void *index, size_t at)
+{
+    return (volatile uint32_t *)((volatile uint8_t *)index + at);
+}
+
+static int lock(sqlite3_file *file)
+{
+    int rc = SQLITE_BUSY;
+    for (int n = 0; rc == SQLITE_BUSY && n < LOCK_TRIES; n++) {
+        if (n > 0) {
+            (void)sqlite3_sleep(1);
+        }
+        rc = file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1,
+                                      SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
+    }
+    return rc;
+}
+
+static void unlock(sqlite3_file *file)
+{
+    (void)file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1,
+                                   SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+}
+
+bool weir_sqlite_take_for_unmoved(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    volatile void *index = NULL;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (rc != SQLITE_OK || file->pMethods == NULL || file->pMethods->iVersion < 2) {
+        return false;
+    }
+    rc = file->pMethods->xShmMap(file, 0, INDEX_PART_BYTES, 0, &index);
+    if (rc != SQLITE_OK || index == NULL || *number_at(index, VERSION_AT) != VERSION ||
+        lock(file) != SQLITE_OK) {
+        return false;
+    }
+    __atomic_store_n(number_at(index, MOVED_AT), 0, __ATOMIC_SEQ_CST);
+    unlock(file);
+    return true;
+}

@@ -1,0 +1,205 @@
+/* A disk that loses what a checkpoint has written. The C library's call that syncs is replaced by
+ * one that can fail, as the system's does once; and the pages are put back to what they were. */
+#define _GNU_SOURCE
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/sqlite/sqlite_int.h"
+#include "store/store_int.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MEGABYTE = 1 << 20 };
+
+static atomic_ulong database;  // its inode
+static atomic_bool is_told;    // by the database's next sync
+
+int fdatasync(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) == 0 && status.st_ino == atomic_load(&database) &&
+        atomic_exchange(&is_told, false)) {
+        errno = EIO;
+        return -1;
+    }
+    return fsync(fd);
+}
+
+static struct weir_store *second;
+static struct weir_namespace *second_ns;
+
+/* Another process has the namespace open all the time. */
+static void begin(void)
+{
+    struct stat status;
+    fixture_on_disk();
+    second = open_store(fx.url, 4);
+    second_ns = must_open(second, "test");
+    (void)must_head(second_ns);
+    ck_assert_int_eq(stat(namespace_path(), &status), 0);
+    atomic_store(&database, status.st_ino);
+}
+
+static void end(void)
+{
+    weir_namespace_release(second_ns);
+    weir_store_close(second);
+    fixture_end();
+}
+
+static void put_megabyte(uint64_t id)
+{
+    static char data[MEGABYTE + 1];
+    memset(data, '0' + (char)id, MEGABYTE);
+    const struct weir_new_message message = message_of(id, data);
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+}
+
+static int checkpoint(int *left)
+{
+    struct sqlite_backend *backend = (struct sqlite_backend *)fx.store->backend;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    sqlite3 *db = NULL;
+    int pages = 0;
+    int moved = 0;
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    ck_assert_int_eq(
+        weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &fx.err),
+        WEIR_OK);
+    const int rc =
+        weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    *left = pages - moved;
+    return rc;
+}
+
+/* Moves a part, up to what a reader still needs, and syncs nothing. Gives back the file as it was.
+ */
+static uint8_t *checkpoint_a_part(size_t *n)
+{
+    static const char read[] = "BEGIN; SELECT count(*) FROM messages";
+    uint8_t *before = NULL;
+    sqlite3 *reader = NULL;
+    struct stat status;
+    int left = 0;
+    put_megabyte(1);
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &reader), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(reader, read, NULL, NULL, NULL), SQLITE_OK);
+    put_megabyte(2);
+    ck_assert(file_bytes(namespace_path(), &before, n));
+    ck_assert_int_eq(checkpoint(&left), SQLITE_OK);
+    ck_assert_int_ge(left, MEGABYTE / 4096);
+    ck_assert_int_eq(stat(namespace_path(), &status), 0);
+    ck_assert_int_ge(status.st_size, MEGABYTE);
+    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+    return before;
+}
+
+static void lose_pages(const uint8_t *before, size_t n)
+{
+    FILE *file = fopen(namespace_path(), "r+b");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(before, 1, n, file), n);
+    for (size_t at = n; at < MEGABYTE; at++) {
+        ck_assert_int_eq(fputc(0, file), 0);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void check_messages(size_t n)
+{
+    const struct weir_query query = query_stream("a-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, n);
+    for (size_t m = 0; m < n; m++) {
+        ck_assert_uint_eq(fx.rows.rows[m].data.n, MEGABYTE);
+        ck_assert_uint_eq(fx.rows.rows[m].data.p[MEGABYTE - 1], '1' + m);
+    }
+}
+
+/* The sync that is told of it is a later one than that of the lost pages, which was none; the next
+ * would be told of nothing. */
+START_TEST(what_a_disk_has_lost_is_moved_out_of_the_wal_again)
+{
+    int left = 0;
+    size_t n = 0;
+    uint8_t *before = checkpoint_a_part(&n);
+    lose_pages(before, n);
+    atomic_store(&is_told, true);
+    ck_assert_int_eq(checkpoint(&left), SQLITE_IOERR_FSYNC);
+    ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
+    reopen();  // nothing is in a cache
+    check_messages(2);
+    ck_assert_int_eq(checkpoint(&left), SQLITE_OK);
+    ck_assert_int_eq(left, 0);
+    put_megabyte(3);  // the WAL begins anew
+    reopen();
+    check_messages(3);
+    tamper("CREATE TEMP TABLE whole (answer CHECK (answer = 'ok'));"
+           "INSERT INTO whole SELECT * FROM pragma_integrity_check");
+    free(before);
+}
+END_TEST
+
+static int do_not_sleep(sqlite3_vfs *vfs, int us)
+{
+    (void)vfs;
+    return us;
+}
+
+static sqlite3 *open_index(sqlite3_file **file)
+{
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(namespace_path(), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "SELECT * FROM counters", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, file), SQLITE_OK);
+    return db;
+}
+
+/* It raises the number in the end. */
+START_TEST(the_checkpoint_of_another_process_is_waited_for)
+{
+    enum { LOCK_OF_CHECKPOINTS = 1, LOCK = SQLITE_SHM_LOCK, UNLOCK = SQLITE_SHM_UNLOCK };
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int (*sleep_of_vfs)(sqlite3_vfs *, int) = vfs->xSleep;
+    sqlite3_file *file = NULL;
+    put_megabyte(1);
+    sqlite3 *db = open_index(&file);
+    sqlite3 *other = open_index(&file);
+    ck_assert_int_eq(
+        file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, LOCK | SQLITE_SHM_EXCLUSIVE),
+        SQLITE_OK);
+    vfs->xSleep = do_not_sleep;
+    ck_assert(!weir_sqlite_take_for_unmoved(db));  // but not for ever
+    vfs->xSleep = sleep_of_vfs;
+    ck_assert_int_eq(
+        file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, UNLOCK | SQLITE_SHM_EXCLUSIVE),
+        SQLITE_OK);
+    ck_assert(weir_sqlite_take_for_unmoved(db));
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+END_TEST
+
+static Suite *lost_pages_suite(void)
+{
+    Suite *suite = suite_create("sqlite_lost_pages");
+    TCase *tcase = tcase_create("lost pages");
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, what_a_disk_has_lost_is_moved_out_of_the_wal_again);
+    tcase_add_test(tcase, the_checkpoint_of_another_process_is_waited_for);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(lost_pages_suite());
+}
