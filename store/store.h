@@ -112,7 +112,7 @@ weir_status weir_namespace_list(struct weir_store *store, const struct weir_regi
 
 /* Removes a namespace and all its data. Calls inside it complete before or fail after with
  * NAMESPACE_NOT_FOUND; open handles stay valid until released. NAMESPACE_NOT_FOUND where there is
- * none. */
+ * none; where another outcome is told it may be there as before. */
 weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id,
                                   int64_t *messages_deleted, struct weir_error *err);
 

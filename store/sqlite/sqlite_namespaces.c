@@ -103,7 +103,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
     return WEIR_OK;
 }
 
-/* What is in the way can be removed by a later call. */
+/* A precondition, so that the caller is told the reason; a later call may succeed. */
 static weir_status fail_in_the_way(struct sqlite_backend *backend, const char *name,
                                    struct weir_error *err)
 {
@@ -112,7 +112,7 @@ static weir_status fail_in_the_way(struct sqlite_backend *backend, const char *n
         "%s of a deleted namespace is in the way of a new one and cannot be removed: "
         "end the other processes that use it",
         name);
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+    return weir_fail(err, WEIR_PRECONDITION,
                      "storage of a deleted namespace of this id is in the way, because another "
                      "process uses it or because the disk fails: try again when that has ended");
 }
@@ -121,9 +121,11 @@ static weir_status create_storage(struct sqlite_backend *backend, const char *na
                                   struct weir_error *err)
 {
     bool is_there = false;
-    if ((is_doomed && !weir_sqlite_destroy(backend, name)) ||
-        !weir_sqlite_clear_place(backend, name)) {
+    if (is_doomed && !weir_sqlite_destroy(backend, name)) {
         return fail_in_the_way(backend, name, err);
+    }
+    if (!weir_sqlite_clear_place(backend, name)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "old files are in the way");
     }
     weir_status status = create_file(backend, name, &is_there, err);
     if (status == WEIR_OK && is_there && is_leftover(backend, name)) {

@@ -548,7 +548,7 @@ START_TEST(what_is_doomed_is_not_removed_under_another_process)
     run_sql(path_in_dir("registry.db"), sql);
     fx.store = open_store(fx.url, 4);
     ck_assert_ptr_nonnull(strstr(fx.report, "left to be removed"));
-    ck_assert_int_eq(create_test(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(create_test(), WEIR_PRECONDITION);
     ck_assert_ptr_nonnull(strstr(fx.err.text, "in the way"));
     ck_assert_ptr_nonnull(strstr(fx.report, "end the other processes"));
     ck_assert_int_eq(access(path, F_OK), 0);
