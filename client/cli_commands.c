@@ -174,7 +174,9 @@ const struct cli_command cli_commands[] = {
      "is "
      "handed over at least once. A message whose command fails is tried again and, after "
      "--attempts "
-     "failures, parked in stream weirConsumer:parked-NAME.\n\n"
+     "failures, parked in stream weirConsumer:parked-NAME. With --all, what such subscriptions "
+     "keep for themselves (categories weirConsumer:position and weirConsumer:parked) is passed "
+     "over.\n\n"
      "Example:\n"
      "  weir subscribe --category account --group 0/2 --durable mailer --exec ./mail.sh",
      cmd_subscribe, subscribe_options, 0, 0},

@@ -261,13 +261,6 @@ static weir_status hand_over(struct run *run, const Weir__V1__Message *message, 
     }
 }
 
-/* A consumer's own progress is never handed over, nor is it progress that must be kept. */
-static bool is_progress(const Weir__V1__Message *message)
-{
-    return weir_slice_is(weir_name_category(weir_slice_of(message->stream_name)),
-                         CONSUMER_POSITION_CATEGORY);
-}
-
 /* How long the next message may be waited for before the position is to be kept. */
 static uint32_t wait_ms(const struct weir_consumer *c)
 {
@@ -285,14 +278,17 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
     while (goes_on) {
         const Weir__V1__Message *message = NULL;
         weir_status st = weir_subscription_next(sub, wait_ms(c), &message, run->err);
-        const bool is_ours = message != NULL && !is_progress(message);
-        if (st == WEIR_OK && is_ours) {
+        /* What is passed over is no progress that must be kept either. */
+        const bool is_handed_over =
+            message != NULL &&
+            !consumer_passes_over(&c->streams, &c->options.subscription, message->stream_name);
+        if (st == WEIR_OK && is_handed_over) {
             st = hand_over(run, message, &goes_on);
         }
         if (st != WEIR_OK) {
             return st;
         }
-        if (is_ours && goes_on) {
+        if (is_handed_over && goes_on) {
             note_handled(c, weir_subscription_position(sub));
         }
         st = commit_if_due(c, run->err);

@@ -67,7 +67,7 @@ weir_status consumer_streams_init(struct consumer_streams *streams,
     (void)snprintf(streams->position_stream, sizeof streams->position_stream,
                    CONSUMER_POSITION_CATEGORY "-%s%s", options->name, suffix);
     (void)snprintf(streams->parked_stream, sizeof streams->parked_stream,
-                   "weirConsumer:parked-%s%s", options->name, suffix);
+                   CONSUMER_PARKED_CATEGORY "-%s%s", options->name, suffix);
     struct weir_uuid instance;
     if (!weir_uuid_make_v7(&instance)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
@@ -77,6 +77,21 @@ weir_status consumer_streams_init(struct consumer_streams *streams,
     streams->position = -1;
     streams->position_version = -1;
     return streams->selector == NULL ? no_memory(err) : WEIR_OK;
+}
+
+bool consumer_passes_over(const struct consumer_streams *streams,
+                          const struct weir_subscription_options *selection,
+                          const char *stream_name)
+{
+    const struct weir_slice stream = weir_slice_of(stream_name);
+    const struct weir_slice category = weir_name_category(stream);
+    if (!weir_slice_is(category, CONSUMER_PARKED_CATEGORY)) {
+        return weir_slice_is(category, CONSUMER_POSITION_CATEGORY);
+    }
+    /* The cardinal id is the consumer's name: the members of a group are one consumer. */
+    return selection->all ||
+           weir_slice_equal(weir_name_cardinal_id(stream),
+                            weir_name_cardinal_id(weir_slice_of(streams->parked_stream)));
 }
 
 /* ---- our own data ---- */

@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-/* The category of all consumers' positions. */
+/* The categories of all consumers' positions, and of what they have parked. */
 #define CONSUMER_POSITION_CATEGORY "weirConsumer:position"
+#define CONSUMER_PARKED_CATEGORY   "weirConsumer:parked"
 
 enum { CONSUMER_NAME_MAX = 200, CONSUMER_STREAM_MAX = 320, CONSUMER_SELECTOR_MAX = 8192 };
 
@@ -27,6 +28,13 @@ struct consumer_streams {
 weir_status consumer_streams_init(struct consumer_streams *streams,
                                   const struct weir_consumer_options *options,
                                   struct weir_error *err);
+
+/* Whether a message of this stream is kept from a consumer of `selection`, which could go on for
+ * ever over what it, or another one like it, has itself written: the positions; and what is parked,
+ * unless that is what was selected, and then what a consumer of this name has parked. */
+bool consumer_passes_over(const struct consumer_streams *streams,
+                          const struct weir_subscription_options *selection,
+                          const char *stream_name);
 
 /* Reads the position kept last into streams->position. PRECONDITION where it was kept for another
  * selector, DATA_CORRUPT where the message is none of ours. */

@@ -282,8 +282,10 @@ void weir_subscription_close(struct weir_subscription *subscription);
  *     weirConsumer:parked-N      Parked, and Replayed once a replay has succeeded
  * Two consumers of one name at a time get in each other's way: as soon as one has kept a position,
  * the other's next attempt to do so ends it with STREAM_VERSION_CONFLICT.
- * Messages of the category weirConsumer:position are never handed over, so that a consumer of the
- * whole namespace does not see its own progress.
+ * No consumer is fed by what it has itself written: messages of the category weirConsumer:position
+ * are never handed over; those of weirConsumer:parked are kept from a consumer of the whole
+ * namespace and, where that category or one of its streams is what is consumed, those that a
+ * consumer of the same name has parked.
  *
  * One thread at a time uses a consumer; any thread may stop it. */
 struct weir_consumer;

@@ -236,6 +236,73 @@ START_TEST(a_consumer_of_everything_does_not_see_its_own_progress)
 }
 END_TEST
 
+struct parking {
+    const char *stop_stream;  // stops at this message
+    int64_t stop_position;
+    size_t n;  // messages parked
+};
+
+static enum weir_handled park_all(void *context, const Weir__V1__Message *message, uint32_t attempt)
+{
+    struct parking *parking = context;
+    ck_assert_uint_eq(attempt, 1);
+    if (message->position == parking->stop_position &&
+        strcmp(message->stream_name, parking->stop_stream) == 0) {
+        return WEIR_STOP;
+    }
+    parking->n++;
+    return WEIR_PARK;
+}
+
+/* How many messages a consumer parks before it comes to that one. */
+static size_t park_until(struct weir_subscription_options selection, const char *name,
+                         const char *stop_stream, int64_t stop_position)
+{
+    struct weir_consumer_options options = options_of(NULL);
+    options.name = name;
+    options.subscription = selection;
+    options.subscription.start = WEIR_START_BEGIN;
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct parking parking = {stop_stream, stop_position, 0};
+    ck_assert_msg(weir_consumer_run(consumer, park_all, &parking, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    weir_consumer_close(consumer);
+    return parking.n;
+}
+
+START_TEST(what_consumers_have_parked_is_kept_from_those_of_everything)
+{
+    struct weir_subscription_options all = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    all.all = true;
+    (void)live_write("account-1", 2);
+    (void)live_write("end-1", 1);
+    ck_assert_uint_eq(park_until(all, "worker", "end-1", 0), 2);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 2);
+    /* Its notes stand between the two. */
+    (void)live_write("end-1", 1);
+    ck_assert_uint_eq(park_until(all, "worker", "end-1", 1), 1);
+    ck_assert_uint_eq(park_until(all, "another", "end-1", 1), 3);
+}
+END_TEST
+
+START_TEST(what_others_have_parked_may_be_asked_for)
+{
+    struct weir_subscription_options accounts = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    struct weir_subscription_options parked = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    struct weir_subscription_options stream = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    accounts.category = "account";
+    parked.category = "weirConsumer:parked";
+    stream.stream_name = PARKED_STREAM;
+    (void)live_write("account-1", 6);
+    ck_assert_uint_eq(park_until(accounts, "worker", "account-1", 4), 4);
+    ck_assert_uint_eq(park_until(parked, "alarm", PARKED_STREAM, 2), 2);
+    ck_assert_uint_eq(park_until(accounts, "worker", "account-1", 5), 1);
+    /* Its own two notes stand between them. */
+    ck_assert_uint_eq(park_until(parked, "alarm", PARKED_STREAM, 4), 2);
+    ck_assert_uint_eq(park_until(stream, "second", PARKED_STREAM, 3), 3);
+}
+END_TEST
+
 START_TEST(a_start_at_the_end_does_not_move_with_restarts)
 {
     (void)live_write("account-1", 3);
@@ -358,6 +425,8 @@ int main(void)
     tcase_add_test(tests, a_message_that_fails_is_tried_again_before_the_next);
     tcase_add_loop_test(tests, a_message_that_goes_on_failing_is_parked_listed_and_replayed, 0, 2);
     tcase_add_test(tests, a_consumer_of_everything_does_not_see_its_own_progress);
+    tcase_add_test(tests, what_consumers_have_parked_is_kept_from_those_of_everything);
+    tcase_add_test(tests, what_others_have_parked_may_be_asked_for);
     tcase_add_test(tests, a_start_at_the_end_does_not_move_with_restarts);
     tcase_add_test(tests, another_selector_or_name_is_refused);
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
