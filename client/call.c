@@ -5,7 +5,6 @@
 #include "weir/rules/limits.h"
 
 #include <inttypes.h>
-#include <nng/supplemental/util/platform.h>
 
 enum {
     /* An attempt that has waited so long for a connection is packed again, so that the server is
@@ -252,16 +251,13 @@ static bool retry(struct call *call)
     if (!may_repeat(call)) {
         return false;
     }
-    const uint32_t half = call->delay_ms / 2;
-    const uint32_t pause_ms = half + nng_random() % (call->delay_ms - half + 1);
+    const uint32_t pause_ms = client_pause_ms(call->client, &call->delay_ms);
     if ((int64_t)pause_ms >= remaining_ms(call)) {
         return false;
     }
     if (call->pause == NULL && call_alloc_aio(call, &call->pause) != 0) {
         return false;
     }
-    const uint32_t max_delay_ms = call->client->retry.max_delay_ms;
-    call->delay_ms = call->delay_ms > max_delay_ms / 2 ? max_delay_ms : call->delay_ms * 2;
     return start_operation(call, CALL_PAUSING, pause_ms);
 }
 

@@ -108,8 +108,8 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
     if (client->is_closing) {
         st = call_fail_closing(err);
     } else if (client->in_flight_n >= client->max_in_flight) {
-        st = weir_fail_limit(err, "the number of calls in flight", client->max_in_flight,
-                             client->in_flight_n + 1);
+        st = weir_fail_full(err, "the number of calls in flight", client->max_in_flight,
+                            client->in_flight_n + 1);
     } else {
         client->in_flight_n++;
     }

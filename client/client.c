@@ -3,6 +3,7 @@
 #include "client/call.h"
 #include "weir/rules/limits.h"
 
+#include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -181,6 +182,15 @@ void weir_client_close(struct weir_client *client)
     free(client->token);
     free(client->url);
     free(client);
+}
+
+uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms)
+{
+    const uint32_t half = *delay_ms / 2;
+    const uint32_t pause_ms = half + nng_random() % (*delay_ms - half + 1);
+    const uint32_t max_delay_ms = client->retry.max_delay_ms;
+    *delay_ms = *delay_ms > max_delay_ms / 2 ? max_delay_ms : *delay_ms * 2;
+    return pause_ms;
 }
 
 const char *weir_client_url(const struct weir_client *client)

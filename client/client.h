@@ -34,6 +34,9 @@ struct weir_client {
     bool is_closing;
 };
 
+/* How long to pause before the next attempt, where that is *delay_ms at most; that grows. */
+uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
+
 /* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
  * naming the file that cannot be used. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,

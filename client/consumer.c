@@ -184,8 +184,8 @@ static weir_status commit(struct weir_consumer *c, struct weir_error *err)
     return st;
 }
 
-/* While the server is away the position is kept later: what is lost is only that messages are
- * handed over again after a crash. */
+/* While the server is away or has too much to do the position is kept later: what is lost is only
+ * that messages are handed over again after a crash. */
 static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err)
 {
     const bool is_due = c->uncommitted_n >= c->options.commit_messages ||
@@ -194,7 +194,7 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
         return WEIR_OK;
     }
     const weir_status st = commit(c, err);
-    if (st != WEIR_OK && weir_status_retryable(st)) {
+    if (st != WEIR_OK && weir_error_passes(err)) {
         c->commit_at_us = weir_monotonic_us() + (int64_t)c->options.commit_ms * 1000;
         return WEIR_OK;
     }
@@ -225,7 +225,7 @@ static weir_status park(struct run *run, const Weir__V1__Message *message, uint3
 {
     struct weir_consumer *c = run->consumer;
     weir_status st = consumer_park(&c->streams, message, attempts, run->err);
-    while (st != WEIR_OK && weir_status_retryable(st)) {
+    while (st != WEIR_OK && weir_error_passes(run->err)) {
         if (!pause_ms(c, c->options.max_delay_ms)) {
             return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
         }

@@ -1,17 +1,11 @@
+#include "client/client.h"
 #include "client/request_copy.h"
-#include "client/weir.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum {
-    BATCH_DEFAULT = 256,
-    WAIT_MS_DEFAULT = 30000,
-    /* A poll that has failed has been repeated by the call itself; this only keeps a server that
-     * refuses at once from being asked without a pause. */
-    PAUSE_MS = 200
-};
+enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000 };
 
 /* A poll's answer. */
 struct page {
@@ -44,6 +38,7 @@ struct weir_subscription {
     bool is_closed;             // the answer that comes frees the subscription
     struct page ready;          // the answer, until the reader takes it
     int64_t not_before_us;      // no poll before this, after a failure
+    uint32_t delay_ms;          // before the poll after the next failure, at most
     struct weir_error failure;  // of status OK while the subscription goes on
 };
 
@@ -117,6 +112,7 @@ static struct weir_subscription *subscription_new(struct weir_client *client,
         return NULL;
     }
     sub->client = client;
+    sub->delay_ms = client->retry.first_delay_ms;
     sub->is_stream = options->stream_name != NULL;
     weir_arena_init(&sub->arena, SIZE_MAX, 0);
     weir_error_init(&sub->failure);
@@ -242,8 +238,10 @@ static void take_answer(struct weir_subscription *sub, weir_status status, struc
     sub->ready = page;
     if (status == WEIR_OK) {
         set_request_position(sub, page.next_position);
-    } else if (weir_status_retryable(status)) {
-        sub->not_before_us = weir_monotonic_us() + PAUSE_MS * 1000;
+        sub->delay_ms = sub->client->retry.first_delay_ms;
+    } else if (weir_error_passes(err)) {
+        const uint32_t pause_ms = client_pause_ms(sub->client, &sub->delay_ms);
+        sub->not_before_us = weir_monotonic_us() + (int64_t)pause_ms * 1000;
     } else {
         weir_error_copy(&sub->failure, err);
     }

@@ -32,6 +32,10 @@
  * the same message ids. An error has room for about 2.5 KB of details; to see all details of a
  * WriteStreams with very many conflicts give it more room with weir_error_enlarge before the call.
  *
+ * LIMIT_EXCEEDED with a detail `queue` is about the load of the server or the client, not about the
+ * call: there were too many calls at once. It may be made again later; the library leaves that to
+ * its caller, except in subscriptions and consumers, which do so.
+ *
  * Long replies. The server cuts a reply at its reply size and says so in `truncated`; the stubs
  * show that as it is. A weir_reader continues such reads for you.
  *
@@ -190,8 +194,9 @@ void weir_reader_close(struct weir_reader *reader);
  *
  * A subscription is a chain of long polls and holds no state on the server. While one page is being
  * read the next is asked for, so that at most two pages are in memory. It lives through restarts of
- * the server and lost connections; it ends when the server refuses it (token revoked, namespace
- * deleted, request invalid). One thread at a time reads; any thread may stop it. */
+ * the server, lost connections and full queues, asking again after growing pauses; it ends when the
+ * server refuses it (token revoked, namespace deleted, request invalid). One thread at a time
+ * reads; any thread may stop it. */
 struct weir_subscription;
 
 enum weir_start {

@@ -33,9 +33,9 @@ static void tell_what_is_full(struct weir_server *server, size_t bytes, struct w
     const size_t calls = atomic_load_explicit(&server->in_flight, memory_order_relaxed);
     const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes > bytes_max(server)) {
-        (void)weir_fail_limit(err, "bytes of requests in flight", bytes_max(server), held + bytes);
+        (void)weir_fail_full(err, "bytes of requests in flight", bytes_max(server), held + bytes);
     } else {
-        (void)weir_fail_limit(err, "calls in flight", calls_max, calls);
+        (void)weir_fail_full(err, "calls in flight", calls_max, calls);
     }
 }
 

@@ -6,15 +6,20 @@ struct live live;
 
 static char url[SERVER_TEXT_MAX + 16];
 
-static void open_client(uint32_t connections)
+static struct weir_client *open_client(struct weir_client_options options)
 {
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    struct weir_client *client = NULL;
     options.url = url;
     options.token = live.server.default_token;
     options.retry.max_delay_ms = 100;
-    options.connections = connections;
-    ck_assert_msg(weir_client_open(&options, &live.client, &live.err) == WEIR_OK, "%s",
-                  live.err.text);
+    ck_assert_msg(weir_client_open(&options, &client, &live.err) == WEIR_OK, "%s", live.err.text);
+    return client;
+}
+
+struct weir_client *live_client(uint32_t max_in_flight, size_t max_request_bytes)
+{
+    return open_client((struct weir_client_options){.max_in_flight = max_in_flight,
+                                                    .max_request_bytes = max_request_bytes});
 }
 
 void live_setup_with(const char *option, const char *value)
@@ -27,7 +32,7 @@ void live_setup_with(const char *option, const char *value)
     live.server.args[2] = option;
     live.server.args[3] = value;
     server_start(&live.server);
-    open_client(1);
+    live.client = open_client((struct weir_client_options){.connections = 1});
 }
 
 void live_setup(void)
@@ -43,7 +48,7 @@ void live_setup_tcp(void)
     (void)snprintf(url, sizeof url, "%s", live.server.urls[0]);
     live.server.args[0] = "--listen";
     live.server.args[1] = url;
-    open_client(4);
+    live.client = open_client((struct weir_client_options){.connections = 4});
 }
 
 void live_teardown(void)

@@ -24,6 +24,10 @@ void live_setup(void);
 void live_setup_tcp(void);
 void live_teardown(void);
 
+/* A further client of the server with limits of its own; 0 stands for the default. The caller
+ * closes it. */
+struct weir_client *live_client(uint32_t max_in_flight, size_t max_request_bytes);
+
 /* Stops the server, in good order or by SIGKILL, and starts it again on the same address and data.
  */
 void live_restart(bool is_kill);

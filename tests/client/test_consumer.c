@@ -359,6 +359,55 @@ START_TEST(the_second_of_two_consumers_of_one_name_ends)
 }
 END_TEST
 
+/* ---- too much to do ---- */
+
+struct busy {
+    struct weir_client *client;
+    enum weir_handled outcome;
+    size_t n;
+};
+
+/* Stops at the third message, once the poll for what comes after it has ended: until then the
+ * client, which may make one call at a time, has no room for another. */
+static enum weir_handled handle_busy(void *context, const Weir__V1__Message *message,
+                                     uint32_t attempt)
+{
+    struct busy *busy = context;
+    (void)attempt;
+    if (message->position < 2) {
+        busy->n++;
+        return busy->outcome;
+    }
+    const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
+    Weir__V1__GetServerInfoResponse *response = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    while (weir_system_get_server_info(busy->client, &request, NULL, &response, &err) != WEIR_OK) {
+        ck_assert_int_eq(err.status, WEIR_LIMIT_EXCEEDED);
+    }
+    weir_response_free(response);
+    return WEIR_STOP;
+}
+
+START_TEST(what_a_busy_client_cannot_write_is_written_later)
+{
+    (void)live_write("account-1", 3);
+    struct busy busy = {.client = live_client(1, 0), .outcome = _i == 0 ? WEIR_HANDLED : WEIR_PARK};
+    struct weir_consumer_options options = options_of("account");
+    options.subscription.wait_ms = 200;
+    options.commit_messages = 1;
+    struct weir_consumer *consumer = NULL;
+    ck_assert_int_eq(weir_consumer_open(busy.client, &options, &consumer, &live.err), WEIR_OK);
+    const weir_status st = weir_consumer_run(consumer, handle_busy, &busy, &live.err);
+    ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
+    ck_assert_uint_eq(busy.n, 2);
+    ck_assert_int_eq(weir_consumer_position(consumer), 3);
+    ck_assert_int_eq(live_count(PARKED_STREAM), _i == 0 ? 0 : 2);
+    weir_consumer_close(consumer);
+    weir_client_close(busy.client);
+}
+END_TEST
+
 /* ---- through restarts ---- */
 
 enum { MESSAGES = 120 };
@@ -430,6 +479,7 @@ int main(void)
     tcase_add_test(tests, a_start_at_the_end_does_not_move_with_restarts);
     tcase_add_test(tests, another_selector_or_name_is_refused);
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
+    tcase_add_loop_test(tests, what_a_busy_client_cannot_write_is_written_later, 0, 2);
     tcase_add_test(tests, nothing_is_missed_while_the_server_is_killed_and_restarted);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -199,6 +199,65 @@ START_TEST(it_lives_through_a_restart_of_the_server)
 }
 END_TEST
 
+/* ---- too much to do ---- */
+
+START_TEST(it_lives_through_a_server_with_too_many_readers)
+{
+    (void)live_write("account-1", 1);
+    live.server.args[2] = "--max-waiting";
+    live.server.args[3] = "0";
+    live_restart(false);
+    struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+    const Weir__V1__Message *message = NULL;
+    ck_assert_msg(weir_subscription_next(sub, 300, &message, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    ck_assert_ptr_null(message);
+    live.server.args[2] = NULL;
+    live_restart(false);
+    ck_assert_int_eq(next(sub)->position, 0);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(it_lives_through_a_client_with_too_many_calls)
+{
+    struct weir_client *client = live_client(1, 0);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    struct weir_subscription *first = NULL;
+    struct weir_subscription *second = NULL;
+    options.category = "account";
+    options.wait_ms = 20000;
+    ck_assert_int_eq(weir_subscription_open(client, &options, &first, &live.err), WEIR_OK);
+    ck_assert_int_eq(weir_subscription_open(client, &options, &second, &live.err), WEIR_OK);
+    assert_none(first);
+    const Weir__V1__Message *message = NULL;
+    ck_assert_msg(weir_subscription_next(second, 100, &message, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    ck_assert_ptr_null(message);
+    /* Ends the poll of the first, whose next one nobody asks for. */
+    (void)live_write("account-1", 1);
+    ck_assert_int_eq(next(second)->position, 0);
+    weir_subscription_close(first);
+    weir_subscription_close(second);
+    weir_client_close(client);
+}
+END_TEST
+
+START_TEST(a_poll_that_can_never_be_sent_ends_it)
+{
+    struct weir_client *client = live_client(0, 16);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    struct weir_subscription *sub = NULL;
+    options.category = "account";
+    ck_assert_int_eq(weir_subscription_open(client, &options, &sub, &live.err), WEIR_OK);
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_subscription_next(sub, WAIT_MS, &message, &live.err),
+                     WEIR_LIMIT_EXCEEDED);
+    weir_subscription_close(sub);
+    weir_client_close(client);
+}
+END_TEST
+
 /* ---- many writers ---- */
 
 enum { WRITERS = 4, STREAMS = 5, WRITES = 60 };
@@ -301,6 +360,9 @@ int main(void)
     tcase_add_test(tests, it_is_stopped_while_it_waits);
     tcase_add_test(tests, it_may_be_closed_while_a_poll_is_with_the_server);
     tcase_add_loop_test(tests, it_lives_through_a_restart_of_the_server, 0, 2);
+    tcase_add_test(tests, it_lives_through_a_server_with_too_many_readers);
+    tcase_add_test(tests, it_lives_through_a_client_with_too_many_calls);
+    tcase_add_test(tests, a_poll_that_can_never_be_sent_ends_it);
     tcase_add_test(tests, every_message_of_many_writers_comes_once_and_in_order);
     tcase_add_test(tests, the_callback_form_ends_when_the_handler_says_so);
     suite_add_tcase(suite, tests);

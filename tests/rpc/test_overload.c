@@ -68,6 +68,7 @@ START_TEST(a_call_too_many_is_refused_at_once)
     rpc_wait_in_flight(4);
     ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "4");
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "queue"), "calls in flight");
     ck_assert_ptr_nonnull(weir_error_get_detail(&reply.err, "actual"));
     rpc_free(&reply);
     fake_gate_open();
@@ -108,6 +109,7 @@ START_TEST(bytes_too_many_are_refused_at_once)
     rpc_exchange(padded_request(60000), &reply);
     rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "262144");
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "queue"), "bytes of requests in flight");
     rpc_free(&reply);
     /* A small one still fits. */
     rpc_begin(&pending[4], version_request(0));

@@ -118,6 +118,20 @@ START_TEST(a_limit_is_given_in_numbers)
     ck_assert_str_eq(err.text, "data is 18446744073709551615, the limit is 1048576");
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "1048576");
     ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "18446744073709551615");
+    ck_assert(!weir_error_passes(&err));
+}
+END_TEST
+
+START_TEST(a_full_queue_is_a_limit_that_passes)
+{
+    ck_assert_int_eq(weir_fail_full(&err, "calls in flight", 4, 5), WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&err, "queue"), "calls in flight");
+    ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "4");
+    ck_assert(weir_error_passes(&err));
+    (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "away");
+    ck_assert(weir_error_passes(&err));
+    weir_error_init(&err);
+    ck_assert(!weir_error_passes(&err));
 }
 END_TEST
 
@@ -284,6 +298,7 @@ static Suite *status_suite(void)
     tcase_add_test(texts, a_failure_drops_the_one_before);
     tcase_add_test(texts, a_field_is_named);
     tcase_add_test(texts, a_limit_is_given_in_numbers);
+    tcase_add_test(texts, a_full_queue_is_a_limit_that_passes);
     tcase_add_loop_test(texts, texts_are_cut_between_characters, 0, 16);
     tcase_add_test(texts, a_text_that_fits_is_whole);
     tcase_add_test(texts, a_long_reason_leaves_its_field);

@@ -39,6 +39,12 @@ bool weir_status_retryable(weir_status status)
     return row_of(status)->retryable;
 }
 
+bool weir_error_passes(const struct weir_error *err)
+{
+    return weir_status_retryable(err->status) ||
+           (err->status == WEIR_LIMIT_EXCEEDED && weir_error_get_detail(err, "queue") != NULL);
+}
+
 weir_status weir_status_from_name(struct weir_slice name)
 {
     for (unsigned s = 0; s < WEIR_STATUS_COUNT; s++) {
@@ -115,6 +121,14 @@ weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned l
     (void)weir_fail(err, WEIR_LIMIT_EXCEEDED, "%s is %llu, the limit is %llu", what, actual, limit);
     weir_error_detail(err, "limit", "%llu", limit);
     weir_error_detail(err, "actual", "%llu", actual);
+    return WEIR_LIMIT_EXCEEDED;
+}
+
+weir_status weir_fail_full(struct weir_error *err, const char *queue, unsigned long long limit,
+                           unsigned long long actual)
+{
+    (void)weir_fail_limit(err, queue, limit, actual);
+    weir_error_detail(err, "queue", "%s", queue);
     return WEIR_LIMIT_EXCEEDED;
 }
 

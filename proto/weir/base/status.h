@@ -84,6 +84,11 @@ weir_status weir_fail_field(struct weir_error *err, const char *field, const cha
 weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned long long limit,
                             unsigned long long actual);
 
+/* LIMIT_EXCEEDED about a queue: the same with a detail `queue`, which tells a refusal that passes
+ * with the load from one about what was sent. */
+weir_status weir_fail_full(struct weir_error *err, const char *queue, unsigned long long limit,
+                           unsigned long long actual);
+
 /* Adds one detail to a failure already recorded. A detail that no longer fits is left out whole. */
 void weir_error_detail(struct weir_error *err, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -109,6 +114,9 @@ const char *weir_error_get_detail(const struct weir_error *err, const char *key)
 const char *weir_status_name(weir_status status);
 int weir_status_grpc(weir_status status);
 bool weir_status_retryable(weir_status status);
+
+/* Whether the same call may succeed later: a retryable status, or a queue that was full. */
+bool weir_error_passes(const struct weir_error *err);
 
 /* The status of a wire name; BACKEND_ERROR for a name this program does not know. */
 weir_status weir_status_from_name(struct weir_slice name);
