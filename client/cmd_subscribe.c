@@ -32,8 +32,6 @@ static void signals_of_ours(sigset_t *set)
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGTERM);
     (void)sigaddset(set, SIGHUP);
-    /* Sent to the thread by the program itself when it is no longer needed. */
-    (void)sigaddset(set, SIGUSR1);
 }
 
 static void *wait_for_signal(void *arg)
@@ -42,7 +40,7 @@ static void *wait_for_signal(void *arg)
     sigset_t set;
     int received = 0;
     signals_of_ours(&set);
-    if (sigwait(&set, &received) == 0 && received != SIGUSR1) {
+    if (sigwait(&set, &received) == 0) {
         if (f->consumer != NULL) {
             weir_consumer_stop(f->consumer);
         } else {
@@ -68,10 +66,11 @@ static void start_thread(struct following *f)
     f->has_thread = pthread_create(&f->thread, NULL, wait_for_signal, f) == 0;
 }
 
+/* What it stops when it is woken has ended by then. */
 static void end_thread(struct following *f)
 {
     if (f->has_thread) {
-        (void)pthread_kill(f->thread, SIGUSR1);
+        (void)pthread_kill(f->thread, SIGTERM);
         (void)pthread_join(f->thread, NULL);
     }
 }

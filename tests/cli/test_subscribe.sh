@@ -77,6 +77,21 @@ is_equal $? 0
 run 0 "$weir" subscribe --category account --durable ended --limit 1
 out_has '"stream":"account-4"'
 
+# Any other signal does what it does to any program, rather than take the ear for those that end it.
+"$weir" subscribe --category account --from begin >deaf 2>deaf.err &
+follower=$!
+until [ -s deaf ]; do kill -0 $follower || break; done
+kill -USR1 $follower
+kill -TERM $follower 2>/dev/null
+tries=0
+while kill -0 $follower 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -le 100 ] || { fail 'subscribe outlives SIGTERM after SIGUSR1'; kill -KILL $follower; }
+    sleep 0.1
+done
+wait $follower
+is_equal $? 138
+
 # A restart of the server does not end it.
 "$weir" subscribe --category account --from end --limit 1 >after 2>after.err &
 follower=$!
