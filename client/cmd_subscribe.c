@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ struct following {
     /* Waits for the signals that end the command. */
     pthread_t thread;
     bool has_thread;
+    atomic_bool is_ended;  // by such a signal; for what weir_consumer_stop does not end
 };
 
 /* ---- signals ---- */
@@ -41,6 +43,7 @@ static void *wait_for_signal(void *arg)
     int received = 0;
     signals_of_ours(&set);
     if (sigwait(&set, &received) == 0) {
+        atomic_store(&f->is_ended, true);
         if (f->consumer != NULL) {
             weir_consumer_stop(f->consumer);
         } else {
@@ -183,6 +186,9 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
                                    uint32_t attempt)
 {
     struct following *f = context;
+    if (atomic_load(&f->is_ended)) {
+        return WEIR_STOP;
+    }
     const bool is_handled = handle(f, message, attempt);
     if (cli_flag(f->cli, CLI_REPLAY) && !is_handled) {
         f->status = CLI_REFUSED;

@@ -61,6 +61,13 @@ run 0 "$weir" subscribe --category account --durable picky --parked
 out_lines 1
 out_has '"stream":"account-2"'
 run 1 "$weir" subscribe --category account --durable picky --replay --exec 'exit 1'
+# A signal ends a replay behind the message that is being handled.
+run 0 "$weir" subscribe --category account --durable lazy --limit 1 --attempts 1 \
+    --exec '[ "$WEIR_STREAM" = account-3 ]'
+run 0 "$weir" subscribe --category account --durable lazy --replay --exec 'cat; kill -TERM $PPID; sleep 0.5'
+out_lines 1
+run 0 "$weir" subscribe --category account --durable lazy --parked
+out_lines 1
 run 0 "$weir" subscribe --category account --durable picky --replay --exec 'cat'
 out_lines 1
 run 0 "$weir" subscribe --category account --durable picky --parked
