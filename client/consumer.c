@@ -314,8 +314,10 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     }
     set_subscription(c, sub);
     if (c->handled_position < 0) {
-        /* Kept before anything is handled: a start at the end must not move with each restart. */
         c->handled_position = weir_subscription_position(sub);
+    }
+    if (c->streams.position < 0) {
+        /* Kept before anything is handled: a start at the end must not move with each restart. */
         st = consumer_keep_position(&c->streams, c->handled_position, err);
     }
     struct run run = {c, handler, context, err};

@@ -361,14 +361,26 @@ END_TEST
 
 /* ---- too much to do ---- */
 
+/* Waits until the client, which may make one call at a time, has room for it. */
+static void await_room(struct weir_client *client)
+{
+    const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
+    Weir__V1__GetServerInfoResponse *response = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    while (weir_system_get_server_info(client, &request, NULL, &response, &err) != WEIR_OK) {
+        ck_assert_int_eq(err.status, WEIR_LIMIT_EXCEEDED);
+    }
+    weir_response_free(response);
+}
+
 struct busy {
     struct weir_client *client;
     enum weir_handled outcome;
     size_t n;
 };
 
-/* Stops at the third message, once the poll for what comes after it has ended: until then the
- * client, which may make one call at a time, has no room for another. */
+/* Stops at the third message, once the poll for what comes after it has ended. */
 static enum weir_handled handle_busy(void *context, const Weir__V1__Message *message,
                                      uint32_t attempt)
 {
@@ -378,14 +390,7 @@ static enum weir_handled handle_busy(void *context, const Weir__V1__Message *mes
         busy->n++;
         return busy->outcome;
     }
-    const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
-    Weir__V1__GetServerInfoResponse *response = NULL;
-    struct weir_error err;
-    weir_error_init(&err);
-    while (weir_system_get_server_info(busy->client, &request, NULL, &response, &err) != WEIR_OK) {
-        ck_assert_int_eq(err.status, WEIR_LIMIT_EXCEEDED);
-    }
-    weir_response_free(response);
+    await_room(busy->client);
     return WEIR_STOP;
 }
 
@@ -405,6 +410,36 @@ START_TEST(what_a_busy_client_cannot_write_is_written_later)
     ck_assert_int_eq(live_count(PARKED_STREAM), _i == 0 ? 0 : 2);
     weir_consumer_close(consumer);
     weir_client_close(busy.client);
+}
+END_TEST
+
+START_TEST(a_first_position_that_could_not_be_kept_is_kept_by_the_next_run)
+{
+    (void)live_write("account-1", 1);
+    struct weir_client *client = live_client(1, 0);
+    struct weir_consumer_options options = options_of("account");
+    options.commit_ms = 3600000;
+    struct weir_consumer *consumer = NULL;
+    ck_assert_int_eq(weir_consumer_open(client, &options, &consumer, &live.err), WEIR_OK);
+
+    struct weir_subscription_options other = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    other.stream_name = "other-1";
+    struct weir_subscription *sub = NULL;
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_subscription_open(client, &other, &sub, &live.err), WEIR_OK);
+    ck_assert_int_eq(weir_subscription_next(sub, 0, &message, &live.err), WEIR_OK);
+    struct log log = {.stop_after = 0, .failing = -1};
+    ck_assert_int_eq(weir_consumer_run(consumer, handle, &log, &live.err), WEIR_LIMIT_EXCEEDED);
+    ck_assert_int_eq(weir_consumer_position(consumer), -1);
+
+    (void)live_write("other-1", 1);
+    await_room(client);
+    run(consumer, &log);
+    ck_assert_int_eq(live_count(POSITION_STREAM), 1);
+    ck_assert_int_ge(weir_consumer_position(consumer), 1);
+    weir_consumer_close(consumer);
+    weir_subscription_close(sub);
+    weir_client_close(client);
 }
 END_TEST
 
@@ -480,6 +515,7 @@ int main(void)
     tcase_add_test(tests, another_selector_or_name_is_refused);
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
     tcase_add_loop_test(tests, what_a_busy_client_cannot_write_is_written_later, 0, 2);
+    tcase_add_test(tests, a_first_position_that_could_not_be_kept_is_kept_by_the_next_run);
     tcase_add_test(tests, nothing_is_missed_while_the_server_is_killed_and_restarted);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
