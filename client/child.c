@@ -73,15 +73,33 @@ static bool open_pipe(int ends[2])
     return true;
 }
 
+/* The message as a line, freed by the caller. NULL, after saying why, where there is none. */
+static char *line_of(const Weir__V1__Message *message, size_t *n)
+{
+    char *line = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    FILE *out = open_memstream(&line, n);
+    bool is_whole = out != NULL && record_write(out, message, &err) == WEIR_OK;
+    is_whole = out != NULL && fclose(out) == 0 && is_whole;
+    if (!is_whole) {
+        (void)fprintf(stderr, "weir: no input for the command: %s\n",
+                      err.status == WEIR_OK ? "out of memory" : err.text);
+        free(line);
+        return NULL;
+    }
+    return line;
+}
+
 /* A command that does not read its input is no failure. */
-static void feed(int fd, const Weir__V1__Message *message)
+static void feed(int fd, const char *line, size_t n)
 {
     FILE *out = fdopen(fd, "w");
     if (out == NULL) {
         (void)close(fd);
         return;
     }
-    record_write(out, message);
+    (void)fwrite(line, 1, n, out);
     (void)fclose(out);
 }
 
@@ -102,11 +120,11 @@ static bool wait_child(pid_t pid)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool child_run(const char *command, const Weir__V1__Message *message, uint32_t attempt)
+/* Runs it with the line as its input. */
+static bool run(const char *command, const char *line, size_t n)
 {
     int ends[2];
     pid_t pid = 0;
-    set_environment(message, attempt);
     if (!open_pipe(ends)) {
         (void)fprintf(stderr, "weir: no pipe for the command: %s\n", strerror(errno));
         return false;
@@ -118,6 +136,19 @@ bool child_run(const char *command, const Weir__V1__Message *message, uint32_t a
         (void)fprintf(stderr, "weir: the command cannot be run: %s\n", strerror(rv));
         return false;
     }
-    feed(ends[1], message);
+    feed(ends[1], line, n);
     return wait_child(pid);
+}
+
+bool child_run(const char *command, const Weir__V1__Message *message, uint32_t attempt)
+{
+    size_t n = 0;
+    char *line = line_of(message, &n);
+    if (line == NULL) {
+        return false;
+    }
+    set_environment(message, attempt);
+    const bool is_done = run(command, line, n);
+    free(line);
+    return is_done;
 }

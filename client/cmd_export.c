@@ -25,7 +25,7 @@ struct export
     size_t sources_n;
     int64_t mark;  // the last global position to be exported
     int64_t since_us;
-    int64_t until_us;
+    int64_t last_us;
     struct export_file *file;
     FILE *line;  // a record before it is written, in memory
     char *line_text;
@@ -43,6 +43,17 @@ static int take_time(const struct cli *cli, int key, const char *name, int64_t *
         return cli_usage(cli, "--%s: '%s' is neither an RFC 3339 time nor YYYY-MM-DD", name, text);
     }
     return CLI_DONE;
+}
+
+/* --until is the first time that is no longer wanted. */
+static int take_until(const struct cli *cli, int64_t *last_us)
+{
+    int64_t until_us = 0;
+    const int status = take_time(cli, CLI_UNTIL, "until", &until_us);
+    if (status == CLI_DONE && cli_text(cli, CLI_UNTIL) != NULL) {
+        *last_us = until_us - 1;
+    }
+    return status;
 }
 
 /* What is written from now on is not exported: the mark is the newest message there is. */
@@ -168,11 +179,13 @@ static void show_progress(struct export *ex, const Weir__V1__Message *message)
 
 static int export_message(struct export *ex, const Weir__V1__Message *message)
 {
-    if (message->time_us < ex->since_us || message->time_us >= ex->until_us) {
+    if (message->time_us < ex->since_us || message->time_us > ex->last_us) {
         return CLI_DONE;
     }
     (void)fseeko(ex->line, 0, SEEK_SET);
-    record_write(ex->line, message);
+    if (record_write(ex->line, message, &ex->cli->err) != WEIR_OK) {
+        return cli_failed(ex->cli);
+    }
     const off_t n = ftello(ex->line);
     if (fflush(ex->line) != 0 || n < 0) {
         return fail_write(ex);
@@ -244,10 +257,10 @@ static int run_export(struct export *ex)
 
 int cmd_export(struct cli *cli)
 {
-    struct export ex = {.cli = cli, .since_us = INT64_MIN, .until_us = INT64_MAX};
+    struct export ex = {.cli = cli, .since_us = INT64_MIN, .last_us = INT64_MAX};
     int status = take_time(cli, CLI_SINCE, "since", &ex.since_us);
     if (status == CLI_DONE) {
-        status = take_time(cli, CLI_UNTIL, "until", &ex.until_us);
+        status = take_until(cli, &ex.last_us);
     }
     if (status == CLI_DONE) {
         status = cli_connect(cli);

@@ -30,7 +30,9 @@ static int print_messages(struct cli *cli, struct weir_reader *reader)
         if (message == NULL || ferror(stdout)) {
             return CLI_DONE;
         }
-        record_write(stdout, message);
+        if (record_write(stdout, message, &cli->err) != WEIR_OK) {
+            break;
+        }
     }
     return cli_failed(cli);
 }
@@ -132,11 +134,10 @@ int cmd_last(struct cli *cli)
                                                    &cli->err) != WEIR_OK) {
         return cli_failed(cli);
     }
-    if (response->message != NULL) {
-        record_write(stdout, response->message);
-    }
+    const bool is_bad =
+        response->message != NULL && record_write(stdout, response->message, &cli->err) != WEIR_OK;
     weir_response_free(response);
-    return CLI_DONE;
+    return is_bad ? cli_failed(cli) : CLI_DONE;
 }
 
 int cmd_version(struct cli *cli)

@@ -146,7 +146,10 @@ static bool handle(struct following *f, const Weir__V1__Message *message, uint32
     if (f->command != NULL) {
         return child_run(f->command, message, attempt);
     }
-    record_write(stdout, message);
+    if (record_write(stdout, message, &f->cli->err) != WEIR_OK) {
+        (void)cli_failed(f->cli);
+        return false;
+    }
     return fflush(stdout) == 0;
 }
 
@@ -190,7 +193,7 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
         return WEIR_STOP;
     }
     const bool is_handled = handle(f, message, attempt);
-    if (cli_flag(f->cli, CLI_REPLAY) && !is_handled) {
+    if (!is_handled && (f->command == NULL || cli_flag(f->cli, CLI_REPLAY))) {
         f->status = CLI_REFUSED;
     }
     f->done_n++;

@@ -77,14 +77,16 @@ static int send_batch(struct writing *w)
                                           &cli->err) != WEIR_OK) {
         return cli_failed(cli);
     }
-    for (size_t i = 0; i < response->n_written; i++) {
-        record_write_written(stdout, w->stream, w->type, response->written[i], response->duplicate);
+    weir_status st = WEIR_OK;
+    for (size_t i = 0; i < response->n_written && st == WEIR_OK; i++) {
+        st = record_write_written(stdout, w->stream, w->type, response->written[i],
+                                  response->duplicate, &cli->err);
     }
     expect_next(w, response);
     weir_response_free(response);
     w->batch_n = 0;
     weir_arena_reset(&w->arena);
-    return cli_flush(cli);
+    return st == WEIR_OK ? cli_flush(cli) : cli_failed(cli);
 }
 
 /* `data` absent: a message without. */

@@ -41,30 +41,48 @@ static void put_positions(FILE *out, int64_t position, int64_t global_position)
     (void)fprintf(out, "\"pos\":%" PRId64 ",\"gpos\":%" PRId64 ",", position, global_position);
 }
 
-static void put_time(FILE *out, int64_t time_us)
+static weir_status format_time(int64_t time_us, int64_t global_position,
+                               char time[WEIR_TIME_TEXT + 1], struct weir_error *err)
 {
-    char time[WEIR_TIME_TEXT + 1] = "";
-    (void)weir_time_format(time_us, time);
-    (void)fprintf(out, "\"time\":\"%s\"", time);
+    if (weir_time_format(time_us, time)) {
+        return WEIR_OK;
+    }
+    (void)weir_fail(err, WEIR_DATA_CORRUPT,
+                    "the message at global position %" PRId64 " has a time outside the years "
+                    "0000..9999: %" PRId64 " us",
+                    global_position, time_us);
+    weir_error_detail(err, "global_position", "%" PRId64, global_position);
+    return WEIR_DATA_CORRUPT;
 }
 
-void record_write(FILE *out, const Weir__V1__Message *message)
+weir_status record_write(FILE *out, const Weir__V1__Message *message, struct weir_error *err)
 {
+    char time[WEIR_TIME_TEXT + 1];
+    const weir_status st = format_time(message->time_us, message->global_position, time, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
     put_head(out, message->id, message->stream_name, message->type);
     put_positions(out, message->position, message->global_position);
     put_json_member(out, "data", message->has_data, message->data);
     put_json_member(out, "meta", message->has_metadata, message->metadata);
-    put_time(out, message->time_us);
-    (void)fputs("}\n", out);
+    (void)fprintf(out, "\"time\":\"%s\"}\n", time);
+    return WEIR_OK;
 }
 
-void record_write_written(FILE *out, const char *stream, const char *type,
-                          const Weir__V1__WrittenMessage *written, bool is_duplicate)
+weir_status record_write_written(FILE *out, const char *stream, const char *type,
+                                 const Weir__V1__WrittenMessage *written, bool is_duplicate,
+                                 struct weir_error *err)
 {
+    char time[WEIR_TIME_TEXT + 1];
+    const weir_status st = format_time(written->time_us, written->global_position, time, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
     put_head(out, written->id, stream, type);
     put_positions(out, written->position, written->global_position);
-    put_time(out, written->time_us);
-    (void)fputs(is_duplicate ? ",\"duplicate\":true}\n" : "}\n", out);
+    (void)fprintf(out, "\"time\":\"%s\"%s}\n", time, is_duplicate ? ",\"duplicate\":true" : "");
+    return WEIR_OK;
 }
 
 /* ---- reading ---- */

@@ -14,14 +14,16 @@
 
 #include <stdio.h>
 
-/* Writes the message and a line end. Absent data and metadata are left out; a time before year 0 or
- * after year 9999 is written as "". Errors stay in the stream. */
-void record_write(FILE *out, const Weir__V1__Message *message);
+/* Writes the message and a line end. Absent data and metadata are left out. DATA_CORRUPT naming the
+ * global position, and nothing written, for a time before year 0 or after year 9999, of which there
+ * is no text. Errors of the stream stay in it. */
+weir_status record_write(FILE *out, const Weir__V1__Message *message, struct weir_error *err);
 
 /* What is known of a message that has just been written: the same members but data and meta and,
  * where this very write had been stored before, "duplicate":true. */
-void record_write_written(FILE *out, const char *stream, const char *type,
-                          const Weir__V1__WrittenMessage *written, bool is_duplicate);
+weir_status record_write_written(FILE *out, const char *stream, const char *type,
+                                 const Weir__V1__WrittenMessage *written, bool is_duplicate,
+                                 struct weir_error *err);
 
 /* Reads one line, without its end. The message's texts are cut from `arena` or point into `line`.
  * Unknown members are ignored, of a member given twice the last counts. `is_eventodb`: a `meta` of

@@ -92,4 +92,32 @@ wait "$writer" 2>/dev/null
 n=$(grep -c '"stream":"live-1"' out)
 is_equal "$(grep '"stream":"live-1"' out | sed 's/.*"pos":\([0-9]*\).*/\1/' | tr '\n' ' ')" \
     "$(i=0; while [ $i -lt "$n" ]; do printf '%d ' $i; i=$((i + 1)); done)"
+
+# A time without a text, which imports once took: an error that names the message, not a file or an answer without it.
+stop_server
+python3 - <<'EOF' || fail 'the store cannot be changed'
+import glob, sqlite3
+for path in glob.glob("weir-data/*.db"):
+    with sqlite3.connect(path) as db:
+        if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").fetchone():
+            db.execute("UPDATE messages SET time_us = 9223372036854775807 WHERE global_position = 1500")
+EOF
+start_server
+echo before >kept
+run 1 "$weir" export --output kept
+err_has '^weir: DATA_CORRUPT: .* global position 1500 '
+is_equal "$(cat kept)" before
+run 0 "$weir" export --category b
+run 0 "$weir" export --until 2024-01-03
+run 1 "$weir" read a-500
+err_has 'global position 1500 '
+out_is ''
+run 1 "$weir" category a --from 1497
+err_has 'global position 1500 '
+out_lines 1
+run 1 "$weir" last a-500
+run 1 "$weir" subscribe --stream a-500 --limit 1
+err_has 'global position 1500 '
+run 1 "$weir" subscribe --stream a-500 --limit 1 --exec true
+err_has 'global position 1500 '
 finish

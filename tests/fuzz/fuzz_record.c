@@ -57,7 +57,9 @@ static char *print(const record *r, size_t *n)
     char *text = NULL;
     FILE *out = open_memstream(&text, n);
     require(out != NULL);
-    record_write(out, &message);
+    struct weir_error err;
+    weir_error_init(&err);
+    require(record_write(out, &message, &err) == WEIR_OK);
     require(fclose(out) == 0);
     return text;
 }

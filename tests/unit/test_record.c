@@ -167,7 +167,7 @@ static char *written(const Weir__V1__Message *m)
 {
     static char text[4096];
     FILE *out = fmemopen(text, sizeof text, "w");
-    record_write(out, m);
+    ck_assert_int_eq(record_write(out, m, &err), WEIR_OK);
     ck_assert_int_eq(fclose(out), 0);
     return text;
 }
@@ -207,6 +207,25 @@ START_TEST(a_message_is_one_line_that_can_be_read_again)
 }
 END_TEST
 
+START_TEST(a_time_without_a_text_is_no_record)
+{
+    static const int64_t times[] = {INT64_MIN, -62167219200000001, 253402300800000000, INT64_MAX};
+    char text[64] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    Weir__V1__Message m = sample();
+    m.time_us = times[_i];
+    ck_assert_int_eq(record_write(out, &m, &err), WEIR_DATA_CORRUPT);
+    ck_assert_str_eq(weir_error_get_detail(&err, "global_position"), "9");
+    Weir__V1__WrittenMessage w = WEIR__V1__WRITTEN_MESSAGE__INIT;
+    w.global_position = 10;
+    w.time_us = times[_i];
+    ck_assert_int_eq(record_write_written(out, "a-1", "T", &w, false, &err), WEIR_DATA_CORRUPT);
+    ck_assert_str_eq(weir_error_get_detail(&err, "global_position"), "10");
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
 START_TEST(empty_bytes_are_no_absent_ones)
 {
     Weir__V1__Message m = sample();
@@ -233,6 +252,7 @@ int main(void)
     tcase_add_loop_test(record, data_may_be_nested_as_deeply_as_in_a_write, 0, 2);
     tcase_add_test(record, escapes_and_unknown_members_are_understood);
     tcase_add_test(record, a_message_is_one_line_that_can_be_read_again);
+    tcase_add_loop_test(record, a_time_without_a_text_is_no_record, 0, 4);
     tcase_add_test(record, empty_bytes_are_no_absent_ones);
     suite_add_tcase(suite, record);
     SRunner *runner = srunner_create(suite);
