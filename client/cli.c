@@ -180,8 +180,8 @@ int cli_read_token(const struct cli *cli, const char *path, char **token)
 {
     *token = first_line(path);
     if (*token == NULL) {
-        return cli_broken(cli, "", "no token in '%s': %s", path,
-                          errno == 0 ? "it is empty" : strerror(errno));
+        return cli_usage(cli, "no token in '%s': %s", path,
+                         errno == 0 ? "it is empty" : strerror(errno));
     }
     return CLI_DONE;
 }

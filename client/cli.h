@@ -54,7 +54,7 @@ int cli_connect(struct cli *cli);
 void cli_free(struct cli *cli);
 
 /* Reads the first line of a file of the user's, which holds a token; freed by the caller. CLI_DONE,
- * or CLI_REFUSED after saying why not. */
+ * or CLI_USAGE after saying why not. */
 int cli_read_token(const struct cli *cli, const char *path, char **token);
 
 /* Says on standard error what cli->err holds: the reason code, the text, the details. Returns

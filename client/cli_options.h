@@ -13,8 +13,8 @@ enum { CLI_ARGS_MAX = 8, CLI_VALUES_MAX = 128 };
 /* Exit statuses of every command. */
 enum cli_exit {
     CLI_DONE = 0,
-    CLI_REFUSED = 1,     // by the server, or by what was given to it
-    CLI_USAGE = 2,       // wrong command line
+    CLI_REFUSED = 1,     // by the server, or what was read or written could not be used
+    CLI_USAGE = 2,       // wrong command line, what it names included
     CLI_UNREACHABLE = 3  // no server in time
 };
 

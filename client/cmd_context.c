@@ -46,10 +46,10 @@ int cmd_context_add(struct cli *cli)
     if (settings[CONTEXT_SERVER] == NULL) {
         status = cli_usage(cli, "it takes --server");
     } else if (!contexts_put(&contexts, v->args[0], settings)) {
-        status = cli_broken(cli, "",
-                            "context '%s' cannot be kept: too many, or a file that is not "
-                            "there",
-                            v->args[0]);
+        status = cli_usage(cli,
+                           "context '%s' cannot be kept: too many, or a file that is not "
+                           "there",
+                           v->args[0]);
     } else {
         status = save(cli, &contexts);
     }
@@ -90,7 +90,7 @@ int cmd_context_use(struct cli *cli)
     }
     status = contexts_use(&contexts, cli->values.args[0])
                  ? save(cli, &contexts)
-                 : cli_broken(cli, "", "there is no context '%s'", cli->values.args[0]);
+                 : cli_usage(cli, "there is no context '%s'", cli->values.args[0]);
     contexts_free(&contexts);
     return status;
 }
@@ -104,7 +104,7 @@ int cmd_context_remove(struct cli *cli)
     }
     status = contexts_remove(&contexts, cli->values.args[0])
                  ? save(cli, &contexts)
-                 : cli_broken(cli, "", "there is no context '%s'", cli->values.args[0]);
+                 : cli_usage(cli, "there is no context '%s'", cli->values.args[0]);
     contexts_free(&contexts);
     return status;
 }

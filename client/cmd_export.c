@@ -233,9 +233,10 @@ static void put_summary(const struct export *ex)
 static int run_export(struct export *ex)
 {
     const struct cli *cli = ex->cli;
-    ex->file = export_file_open(cli_text(cli, CLI_OUTPUT_FILE), cli_flag(cli, CLI_GZIP));
+    const char *path = cli_text(cli, CLI_OUTPUT_FILE);
+    ex->file = export_file_open(path, cli_flag(cli, CLI_GZIP));
     if (ex->file == NULL) {
-        return fail_write(ex);
+        return path == NULL ? fail_write(ex) : cli_usage(cli, "%s: %s", path, strerror(errno));
     }
     ex->line = open_memstream(&ex->line_text, &ex->line_n);
     int status = ex->line == NULL ? fail_write(ex) : take_mark(ex);

@@ -194,7 +194,7 @@ int cmd_import(struct cli *cli)
     if (lines_open(path, cli_flag(cli, CLI_GZIP), &im->lines, &cli->err) == WEIR_OK) {
         status = import_lines(im);
     } else {
-        status = cli_broken(cli, "", "%s", cli->err.text);
+        status = cli_usage(cli, "%s", cli->err.text);
     }
     if (status == CLI_DONE) {
         put_summary(im);

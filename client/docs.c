@@ -152,8 +152,10 @@ static void put_main_page(FILE *out)
     put_environment(out);
     (void)fputs(
         ".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nThe server refused; its reason is on "
-        "standard error.\n.TP\n2\nWrong usage.\n.TP\n3\nThe server could not be reached in "
-        "time.\n.SH FILES\n.TP\n\\fI./weir\\-data/default.token\\fR\nThe token of a server "
+        "standard error. Or the input could not be used, the output not be written, or a command "
+        "failed.\n.TP\n2\nWrong usage, files that cannot be opened included.\n.TP\n3\nThe "
+        "server could not be reached in time.\n.SH "
+        "FILES\n.TP\n\\fI./weir\\-data/default.token\\fR\nThe token of a server "
         "started here, where none is given.\n.TP\n\\fI~/.config/weir/contexts.json\\fR\nWhat "
         "\\fBweir context\\fR keeps.\n.SH SEE ALSO\n\\fBweir\\-server\\fR(8)\n",
         out);

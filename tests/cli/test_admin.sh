@@ -129,8 +129,8 @@ run 0 "$weir" context use gone
 run 3 env -u WEIR_SERVER "$weir" version account-1 --timeout 0.2
 run 0 "$weir" version account-1
 run 0 "$weir" context remove gone
-run 1 "$weir" context use gone
-run 1 "$weir" context remove gone
+run 2 "$weir" context use gone
+run 2 "$weir" context remove gone
 echo '{"broken"' >config/weir/contexts.json
 run 1 env -u WEIR_SERVER "$weir" version account-1
 err_has 'contexts.json'

@@ -135,7 +135,7 @@ run 0 env WEIR_TOKEN="$(cat my.token)" "$weir" version account-1
 run 1 env WEIR_TOKEN=nonsense WEIR_TOKEN_FILE=my.token "$weir" version account-1
 err_has '^weir: AUTH_INVALID_TOKEN'
 run 0 env WEIR_TOKEN=nonsense "$weir" version account-1 --token-file my.token
-run 1 "$weir" version account-1 --token-file no-such-file
+run 2 "$weir" version account-1 --token-file no-such-file
 err_has 'no-such-file'
 run 0 "$weir" health
 mv weir-data/hidden.token weir-data/default.token

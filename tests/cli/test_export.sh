@@ -50,7 +50,7 @@ run 2 "$weir" export --since yesterday
 err_has "'yesterday'"
 
 # A file appears whole or not at all.
-run 1 "$weir" export --output no-such-directory/file
+run 2 "$weir" export --output no-such-directory/file
 err_has 'no-such-directory'
 echo before >kept
 run 1 "$weir" export --category with-hyphen --output kept

@@ -37,7 +37,7 @@ err_has "stored before: $("$weir" category '' --from 5001 | wc -l) records"
 run 1 "$weir" import broken.gz
 err_has 'gzip stream'
 run 0 "$weir" import rest.gz
-run 1 "$weir" import no-such-file
+run 2 "$weir" import no-such-file
 err_has 'no-such-file'
 
 # Records that cannot be used are named; nothing of their batch is stored.
