@@ -110,7 +110,7 @@ weir_status weir_consumer_open(struct weir_client *client,
         weir_consumer_close(c);
         return st;
     }
-    c->handled_position = c->streams.position;
+    c->handled_position = weir_consumer_position(c);
     *consumer = c;
     return WEIR_OK;
 }
@@ -129,7 +129,7 @@ void weir_consumer_close(struct weir_consumer *c)
 
 int64_t weir_consumer_position(const struct weir_consumer *c)
 {
-    return c->streams.position;
+    return atomic_load(&c->streams.position);
 }
 
 /* ---- stopping ---- */
@@ -316,7 +316,7 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     if (c->handled_position < 0) {
         c->handled_position = weir_subscription_position(sub);
     }
-    if (c->streams.position < 0) {
+    if (weir_consumer_position(c) < 0) {
         /* Kept before anything is handled: a start at the end must not move with each restart. */
         st = consumer_keep_position(&c->streams, c->handled_position, err);
     }

@@ -74,7 +74,7 @@ weir_status consumer_streams_init(struct consumer_streams *streams,
     }
     weir_uuid_format(&instance, streams->instance);
     streams->selector = describe_selector(o);
-    streams->position = -1;
+    atomic_store(&streams->position, -1);
     streams->position_version = -1;
     return streams->selector == NULL ? no_memory(err) : WEIR_OK;
 }
@@ -249,7 +249,7 @@ weir_status consumer_load_position(struct consumer_streams *s, struct weir_error
     struct kept kept;
     const weir_status st = load(s, &kept, err);
     if (st == WEIR_OK) {
-        s->position = kept.position;
+        atomic_store(&s->position, kept.position);
         s->position_version = kept.version;
     }
     return st;
@@ -306,7 +306,7 @@ weir_status consumer_keep_position(struct consumer_streams *s, int64_t position,
     }
     free(data);
     if (st == WEIR_OK) {
-        s->position = position;
+        atomic_store(&s->position, position);
     }
     return st;
 }

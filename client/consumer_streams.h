@@ -4,6 +4,7 @@
 
 #include "client/weir.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* The categories of all consumers' positions, and of what they have parked. */
@@ -17,9 +18,9 @@ struct consumer_streams {
     const struct weir_call_options *call;
     char position_stream[CONSUMER_STREAM_MAX];
     char parked_stream[CONSUMER_STREAM_MAX];
-    char *selector;            // what is consumed, as a JSON object; freed by its owner
-    int64_t position_version;  // version of the position stream as far as this consumer knows
-    int64_t position;          // kept last; -1 if none
+    char *selector;                 // what is consumed, as a JSON object; freed by its owner
+    int64_t position_version;       // version of the position stream as far as this consumer knows
+    atomic_int_least64_t position;  // kept last, -1 if none; read by any thread
     char instance[WEIR_UUID_TEXT + 1];  // tells this consumer's positions from another's
 };
 

@@ -2,6 +2,7 @@
 #include "client/request_copy.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -28,7 +29,8 @@ struct weir_subscription {
     /* The reader's own. */
     struct page page;
     size_t at;  // next message of the page
-    int64_t position;
+    /* Written by the reader, and for all to see. */
+    atomic_int_least64_t position;
 
     /* Guards what follows; nothing else is locked while it is held. */
     pthread_mutex_t mutex;
@@ -180,7 +182,7 @@ static weir_status find_category_end(struct weir_subscription *sub, int64_t *end
 }
 
 static weir_status find_start(struct weir_subscription *sub,
-                              const struct weir_subscription_options *options,
+                              const struct weir_subscription_options *options, int64_t *position,
                               struct weir_error *err)
 {
     const int64_t first = sub->is_stream ? 0 : 1;
@@ -189,10 +191,10 @@ static weir_status find_start(struct weir_subscription *sub,
         start = options->all ? WEIR_START_END : WEIR_START_BEGIN;
     }
     if (start == WEIR_START_END) {
-        return sub->is_stream ? find_stream_end(sub, &sub->position, err)
-                              : find_category_end(sub, &sub->position, err);
+        return sub->is_stream ? find_stream_end(sub, position, err)
+                              : find_category_end(sub, position, err);
     }
-    sub->position = start == WEIR_START_AT && options->position > first ? options->position : first;
+    *position = start == WEIR_START_AT && options->position > first ? options->position : first;
     return WEIR_OK;
 }
 
@@ -217,12 +219,14 @@ weir_status weir_subscription_open(struct weir_client *client,
     if (sub == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    st = find_start(sub, options, err);
+    int64_t position = 0;
+    st = find_start(sub, options, &position, err);
     if (st != WEIR_OK) {
         weir_subscription_close(sub);
         return st;
     }
-    set_request_position(sub, sub->position);
+    atomic_store(&sub->position, position);
+    set_request_position(sub, position);
     *subscription = sub;
     return WEIR_OK;
 }
@@ -376,10 +380,8 @@ static bool is_stopped(struct weir_subscription *sub)
 static const Weir__V1__Message *take_message(struct weir_subscription *sub)
 {
     const Weir__V1__Message *message = sub->page.messages[sub->at++];
-    sub->position = (sub->is_stream ? message->position : message->global_position) + 1;
-    if (sub->at == sub->page.n) {
-        sub->position = sub->page.next_position;
-    }
+    const int64_t behind = (sub->is_stream ? message->position : message->global_position) + 1;
+    atomic_store(&sub->position, sub->at == sub->page.n ? sub->page.next_position : behind);
     return message;
 }
 
@@ -396,7 +398,7 @@ weir_status weir_subscription_next(struct weir_subscription *sub, uint32_t timeo
             /* The next page is fetched while this one is read. */
             start_poll(sub);
             if (sub->page.n == 0) {
-                sub->position = sub->page.next_position;
+                atomic_store(&sub->position, sub->page.next_position);
             }
             break;
         case WAIT_PAUSED:
@@ -425,7 +427,7 @@ weir_status weir_subscription_run(struct weir_subscription *sub, weir_message_ha
 
 int64_t weir_subscription_position(const struct weir_subscription *sub)
 {
-    return sub->position;
+    return atomic_load(&sub->position);
 }
 
 void weir_subscription_stop(struct weir_subscription *sub)

@@ -147,7 +147,7 @@ struct weir_call_options {
     const char *token;         // default: the client's
     const char *namespace_id;  // with an admin token: where to act; sent as metadata "namespace"
     const struct weir_call_metadata *metadata;  // further entries, e.g. "traceparent"
-    size_t metadata_n;                          // at most 63
+    size_t metadata_n;                          // at most 64; with namespace_id 63
 };
 
 /* Frees a response of any rpc with all that belongs to it. NULL is allowed. */
@@ -157,8 +157,10 @@ void weir_response_free(const void *response);
 
 /* A read that goes on over truncated replies and over pages, message by message: what one call with
  * the same request would return if replies had no size limit. So an absent batch_size is 1000
- * messages in all, -1 is everything there is now; wait_ms waits for the first message only. Memory
- * is that of one page of at most 1,000 messages. Used by one thread at a time. */
+ * messages in all, -1 is everything there is now; wait_ms waits for the first message only. In
+ * memory is one page: at most 1,000 messages, and no more than the server puts into one reply
+ * (16 MiB unless it is told otherwise); while the next one is asked for, both. Used by one thread
+ * at a time. */
 struct weir_reader;
 
 /* `request` and `options` are copied, `client` must outlive the reader. `options` applies to each
@@ -262,7 +264,7 @@ weir_status weir_subscription_run(struct weir_subscription *subscription,
                                   struct weir_error *err);
 
 /* Where a subscription that follows this one would start (WEIR_START_AT): behind the last message
- * returned and behind what was found not to match. */
+ * returned and behind what was found not to match. From any thread. */
 int64_t weir_subscription_position(const struct weir_subscription *subscription);
 
 /* Ends a weir_subscription_next or _run that is waiting, and all further ones. From any thread. */
@@ -351,7 +353,7 @@ weir_status weir_consumer_run(struct weir_consumer *consumer, weir_consumer_hand
 weir_status weir_consumer_replay(struct weir_consumer *consumer, weir_consumer_handler handler,
                                  void *context, struct weir_error *err);
 
-/* The position kept last, -1 if none. */
+/* The position kept last, -1 if none. From any thread, also during a run. */
 int64_t weir_consumer_position(const struct weir_consumer *consumer);
 
 /* Ends a weir_consumer_run, after the handler that is running, and all further ones. From any

@@ -154,6 +154,8 @@ START_TEST(the_position_is_kept_after_a_while_and_at_the_end)
     await_count(POSITION_STREAM, 1);
     (void)live_write("account-1", 1);
     await_count(POSITION_STREAM, 2);
+    /* It can be seen from here as well. */
+    ck_assert_int_ge(weir_consumer_position(consumer), 1);
     weir_consumer_stop(consumer);
     void *n = NULL;
     ck_assert_int_eq(pthread_join(thread, &n), 0);

@@ -156,6 +156,7 @@ END_TEST
 
 static void *stop_soon(void *arg)
 {
+    ck_assert_int_ge(weir_subscription_position(arg), 1);
     weir_subscription_stop(arg);
     return NULL;
 }
