@@ -1,11 +1,11 @@
 #include "client/client.h"
 
 #include "client/call.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
 
 #include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     CONNECTIONS_MAX = 64,
@@ -113,11 +113,7 @@ weir_status weir_client_open(const struct weir_client_options *options,
         return no_memory(err);
     }
     (void)pthread_mutex_init(&client->mutex, NULL);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&client->is_idle, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)weir_cond_init(&client->is_idle);
     st = take_options(client, options, err);
     if (st == WEIR_OK) {
         st = client_tls_open(client, options, err);
@@ -133,16 +129,11 @@ weir_status weir_client_open(const struct weir_client_options *options,
     return WEIR_OK;
 }
 
-static bool wait_idle_locked(struct weir_client *client, long ms)
+static bool wait_idle_locked(struct weir_client *client, int64_t until_us)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int rv = 0;
-    while (client->in_flight_n > 0 && rv == 0) {
-        rv = pthread_cond_timedwait(&client->is_idle, &client->mutex, &until);
+    bool goes_on = true;
+    while (client->in_flight_n > 0 && goes_on) {
+        goes_on = weir_cond_wait_until(&client->is_idle, &client->mutex, until_us);
     }
     return client->in_flight_n == 0;
 }
@@ -155,7 +146,7 @@ static void end_calls(struct weir_client *client)
     (void)pthread_mutex_lock(&client->mutex);
     client->is_closing = true;
     calls_cancel_locked(client, true);
-    if (!wait_idle_locked(client, REPLIES_WAIT_MS)) {
+    if (!wait_idle_locked(client, weir_monotonic_us() + REPLIES_WAIT_MS * 1000)) {
         calls_cancel_locked(client, false);
     }
     while (client->in_flight_n > 0) {

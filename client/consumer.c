@@ -1,9 +1,8 @@
 #include "client/consumer_streams.h"
 #include "client/request_copy.h"
+#include "weir/base/monotonic.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     COMMIT_MESSAGES_DEFAULT = 100,
@@ -78,11 +77,7 @@ static struct weir_consumer *consumer_new(struct weir_client *client,
         return NULL;
     }
     weir_arena_init(&c->arena, SIZE_MAX, 0);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&c->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)weir_cond_init(&c->changed);
     (void)pthread_mutex_init(&c->mutex, NULL);
     c->client = client;
     if (!copy_options(c, options)) {
@@ -159,11 +154,9 @@ static void set_subscription(struct weir_consumer *c, struct weir_subscription *
 static bool pause_ms(struct weir_consumer *c, uint32_t ms)
 {
     const int64_t until_us = weir_monotonic_us() + (int64_t)ms * 1000;
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
-                                   .tv_nsec = (long)(until_us % 1000000 * 1000)};
     (void)pthread_mutex_lock(&c->mutex);
     while (!c->is_stopped && weir_monotonic_us() < until_us) {
-        (void)pthread_cond_timedwait(&c->changed, &c->mutex, &until);
+        (void)weir_cond_wait_until(&c->changed, &c->mutex, until_us);
     }
     const bool goes_on = !c->is_stopped;
     (void)pthread_mutex_unlock(&c->mutex);

@@ -1,10 +1,10 @@
 #include "client/link.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     RECONNECT_MIN_MS = 25,
@@ -84,11 +84,7 @@ static struct link *link_new(void)
     if (link == NULL) {
         return NULL;
     }
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&link->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)weir_cond_init(&link->changed);
     (void)pthread_mutex_init(&link->mutex, NULL);
     return link;
 }
@@ -144,15 +140,15 @@ static void start_closing(struct link *link)
 }
 
 /* Where nng hangs, thread and socket are left to themselves. */
-static void finish_closing(struct link *link, const struct timespec *until)
+static void finish_closing(struct link *link, int64_t until_us)
 {
     if (!link->has_closer) {
         return;
     }
     (void)pthread_mutex_lock(&link->mutex);
-    int rv = 0;
-    while (!link->is_closed && rv == 0) {
-        rv = pthread_cond_timedwait(&link->changed, &link->mutex, until);
+    bool goes_on = true;
+    while (!link->is_closed && goes_on) {
+        goes_on = weir_cond_wait_until(&link->changed, &link->mutex, until_us);
     }
     const bool is_closed = link->is_closed;
     (void)pthread_mutex_unlock(&link->mutex);
@@ -166,16 +162,14 @@ static void finish_closing(struct link *link, const struct timespec *until)
 
 void links_close(struct links *links)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += CLOSE_WAIT_MS / 1000;
+    const int64_t until_us = weir_monotonic_us() + CLOSE_WAIT_MS * 1000;
     if (links->newest != NULL) {
         start_closing(links->newest);
     }
     while (links->newest != NULL) {
         struct link *link = links->newest;
         links->newest = link->older;
-        finish_closing(link, &until);
+        finish_closing(link, until_us);
     }
     (void)pthread_mutex_destroy(&links->mutex);
 }

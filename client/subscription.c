@@ -1,10 +1,9 @@
 #include "client/client.h"
 #include "client/request_copy.h"
+#include "weir/base/monotonic.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000 };
 
@@ -118,11 +117,7 @@ static struct weir_subscription *subscription_new(struct weir_client *client,
     sub->is_stream = options->stream_name != NULL;
     weir_arena_init(&sub->arena, SIZE_MAX, 0);
     weir_error_init(&sub->failure);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&sub->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)weir_cond_init(&sub->changed);
     (void)pthread_mutex_init(&sub->mutex, NULL);
     const bool is_filled = sub->is_stream ? fill_stream(sub, options) : fill_category(sub, options);
     if (!is_filled || !copy_call_options(&sub->arena, &options->call, &sub->call)) {
@@ -311,13 +306,6 @@ static void start_poll(struct weir_subscription *sub)
 
 enum wait_outcome { WAIT_PAGE, WAIT_TIMEOUT, WAIT_STOPPED, WAIT_FAILED, WAIT_PAUSED };
 
-static struct timespec timespec_of(int64_t monotonic_us)
-{
-    const struct timespec t = {.tv_sec = (time_t)(monotonic_us / 1000000),
-                               .tv_nsec = (long)(monotonic_us % 1000000 * 1000)};
-    return t;
-}
-
 /* Waits until something happens that the reader has to see to. */
 static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t until_us)
 {
@@ -339,8 +327,8 @@ static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t unti
             return WAIT_TIMEOUT;
         }
         const bool is_pausing = !sub->is_polling && sub->not_before_us < until_us;
-        const struct timespec until = timespec_of(is_pausing ? sub->not_before_us : until_us);
-        (void)pthread_cond_timedwait(&sub->changed, &sub->mutex, &until);
+        (void)weir_cond_wait_until(&sub->changed, &sub->mutex,
+                                   is_pausing ? sub->not_before_us : until_us);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "server/wake_int.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/stream_name.h"
 #include "weir/rules/uuid.h"
 
@@ -405,18 +406,6 @@ void weir_wake_stop(struct weir_wake *wake)
     weir_wake_call_back(wake, &out, WEIR_WAKE_STOP);
 }
 
-bool weir_wake_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) {
-        return false;
-    }
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    const bool is_ready = pthread_cond_init(cond, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return is_ready;
-}
-
 static bool start_threads(struct weir_wake *wake)
 {
     if (pthread_create(&wake->timer, NULL, weir_wake_keep_time, wake) != 0) {
@@ -455,8 +444,7 @@ struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_
     (void)weir_uuid_make_v7(&random);
     memcpy(&wake->seed, random.bytes + 8, sizeof wake->seed);
     (void)pthread_mutex_init(&wake->lock, NULL);
-    if (!weir_wake_cond_init(&wake->earlier) || !weir_wake_cond_init(&wake->poll) ||
-        !start_threads(wake)) {
+    if (!weir_cond_init(&wake->earlier) || !weir_cond_init(&wake->poll) || !start_threads(wake)) {
         destroy(wake);
         return NULL;
     }

@@ -54,9 +54,6 @@ void weir_wake_take_locked(struct weir_wake *wake, struct weir_waiter *waiter,
 void weir_wake_call_back(struct weir_wake *wake, struct weir_link *out,
                          enum weir_wake_reason reason);
 
-/* A condition on the monotonic clock. */
-bool weir_wake_cond_init(pthread_cond_t *cond);
-
 /* ---- wake_timer.c ---- */
 
 /* False without memory. */

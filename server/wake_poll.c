@@ -1,5 +1,6 @@
 #include "server/wake_int.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <stdlib.h>
@@ -156,9 +157,7 @@ void *weir_wake_poll(void *context)
             continue;
         }
         if (weir_monotonic_us() < next_us) {
-            const struct timespec at = {.tv_sec = (time_t)(next_us / 1000000),
-                                        .tv_nsec = (long)(next_us % 1000000) * 1000};
-            (void)pthread_cond_timedwait(&wake->poll, &wake->lock, &at);
+            (void)weir_cond_wait_until(&wake->poll, &wake->lock, next_us);
             continue;
         }
         (void)pthread_mutex_unlock(&wake->lock);

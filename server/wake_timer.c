@@ -1,10 +1,10 @@
 #include "server/wake_int.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { DEADLINES_FIRST = 64 };
 
@@ -86,12 +86,6 @@ void weir_deadlines_remove_locked(struct weir_wake *wake, struct weir_waiter *wa
 
 /* ---- the thread ---- */
 
-static struct timespec timespec_of(int64_t at_us)
-{
-    return (struct timespec){.tv_sec = (time_t)(at_us / 1000000),
-                             .tv_nsec = (long)(at_us % 1000000) * 1000};
-}
-
 /* Waits until the first deadline, or until another one may be the first. */
 static void wait_locked(struct weir_wake *wake)
 {
@@ -99,8 +93,7 @@ static void wait_locked(struct weir_wake *wake)
         (void)pthread_cond_wait(&wake->earlier, &wake->lock);
         return;
     }
-    const struct timespec at = timespec_of(wake->deadlines[0]->until_us);
-    (void)pthread_cond_timedwait(&wake->earlier, &wake->lock, &at);
+    (void)weir_cond_wait_until(&wake->earlier, &wake->lock, wake->deadlines[0]->until_us);
 }
 
 static void take_due_locked(struct weir_wake *wake, struct weir_link *out)

@@ -1,21 +1,14 @@
 #include "store/lane.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <time.h>
 
 bool weir_lane_init(struct weir_lane *lane)
 {
     *lane = (struct weir_lane){.first = NULL};
-    pthread_condattr_t monotonic;
-    if (pthread_condattr_init(&monotonic) != 0) {
-        return false;
-    }
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    bool is_ready = pthread_cond_init(&lane->enough, &monotonic) == 0;
-    (void)pthread_condattr_destroy(&monotonic);
+    bool is_ready = weir_cond_init(&lane->enough);
     if (is_ready && pthread_mutex_init(&lane->mutex, NULL) != 0) {
         (void)pthread_cond_destroy(&lane->enough);
         is_ready = false;
@@ -147,13 +140,11 @@ struct weir_write *weir_lane_take(struct weir_lane *lane)
 /* What is queued now did not fit, or has come this moment: then there is nothing to wait for. */
 static void wait_for_enough(struct weir_lane *lane, int64_t until_us)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
-                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
     (void)pthread_mutex_lock(&lane->mutex);
-    int failed = lane->queued > 0 ? EBUSY : 0;
+    bool goes_on = lane->queued == 0;
     lane->is_waiting = true;
-    while (failed == 0 && !is_enough(lane)) {
-        failed = pthread_cond_timedwait(&lane->enough, &lane->mutex, &until);
+    while (goes_on && !is_enough(lane)) {
+        goes_on = weir_cond_wait_until(&lane->enough, &lane->mutex, until_us);
     }
     lane->is_waiting = false;
     (void)pthread_mutex_unlock(&lane->mutex);

@@ -1,25 +1,16 @@
 #include "store/session_pool.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <time.h>
 
 weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
                                    size_t max, struct weir_error *err)
 {
     assert(max >= 1);
     *pool = (struct weir_session_pool){.backend = backend, .max = max};
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    /* Deadlines are of the clock that is never set. */
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    const bool is_ready = pthread_cond_init(&pool->changed, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    if (!is_ready) {
+    if (!weir_cond_init(&pool->changed)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     if (pthread_mutex_init(&pool->mutex, NULL) != 0) {
@@ -92,12 +83,10 @@ static void wake_locked(struct weir_session_pool *pool)
 /* False once `until_us` has passed. */
 static bool wait_locked(struct weir_session_pool *pool, int64_t until_us)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
-                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
     pool->waiting++;
-    const int rc = pthread_cond_timedwait(&pool->changed, &pool->mutex, &until);
+    const bool goes_on = weir_cond_wait_until(&pool->changed, &pool->mutex, until_us);
     pool->waiting--;
-    return rc != ETIMEDOUT;
+    return goes_on;
 }
 
 enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED };

@@ -1,10 +1,10 @@
 /* Connections of the whole store, lent to one call at a time. */
 #include "store/postgres/pg_int.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
-#include <time.h>
 
 struct pg_waiter {
     struct pg_waiter *next;
@@ -18,15 +18,7 @@ weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, 
     assert(max >= 1);
     pool->backend = backend;
     pool->max = max;
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    /* Deadlines are of the clock that is never set. */
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    const bool is_ready = pthread_cond_init(&pool->changed, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    if (!is_ready) {
+    if (!weir_cond_init(&pool->changed)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
@@ -90,13 +82,11 @@ static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *w
 /* Waits for this waiter's turn; false where the time has passed without it. */
 static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, int64_t until_us)
 {
-    const struct timespec until = {.tv_sec = (time_t)(until_us / 1000000),
-                                   .tv_nsec = (long)(until_us % 1000000) * 1000};
     while (!is_turn_locked(pool, waiter)) {
         if (weir_monotonic_us() >= until_us) {
             return false;
         }
-        (void)pthread_cond_timedwait(&pool->changed, &pool->mutex, &until);
+        (void)weir_cond_wait_until(&pool->changed, &pool->mutex, until_us);
     }
     return true;
 }
