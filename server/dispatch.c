@@ -218,10 +218,20 @@ static weir_status enter(struct weir_call *call, struct weir_error *err)
     return st;
 }
 
+/* The reply to a write is small, and its outcome is to be known. */
+static bool is_write(const struct weir_call *call)
+{
+    return call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_MESSAGES ||
+           call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS;
+}
+
 static weir_status work(struct weir_call *call, struct weir_error *err)
 {
     ProtobufCMessage *request = NULL;
-    const weir_status st = admit(call, &request, err);
+    weir_status st = admit(call, &request, err);
+    if (st == WEIR_OK && !is_write(call)) {
+        st = weir_intake_check_unread(call->server, call->exchange, err);
+    }
     return st == WEIR_OK
                ? weir_dispatch_typed(call->server->handlers, call->method, call, request, err)
                : st;
@@ -320,12 +330,6 @@ static void leave_to_workers(struct weir_call *call)
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&server->calls, call);
     queue(server, exchange);
-}
-
-static bool is_write(const struct weir_call *call)
-{
-    return call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_MESSAGES ||
-           call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS;
 }
 
 static bool is_read_for_a_group(const struct weir_call *call)

@@ -101,7 +101,8 @@ static void received(struct weir_exchange *x, int result)
 
 static void sent(struct weir_exchange *x, int result)
 {
-    weir_peer_sent(x->peer, weir_monotonic_us());
+    weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
+    atomic_fetch_sub_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     if (result != 0) {
         nng_msg_free(nng_aio_get_msg(x->aio));
     }
@@ -201,6 +202,13 @@ struct weir_link *weir_exchange_peer(struct weir_exchange *x, const bool **is_go
     return &x->peer->waiting;
 }
 
+void weir_exchange_unread(const struct weir_exchange *x, size_t *own, size_t *all)
+{
+    *own =
+        x->peer == NULL ? 0 : atomic_load_explicit(&x->peer->sending_bytes, memory_order_relaxed);
+    *all = atomic_load_explicit(&x->transport->sending_bytes, memory_order_relaxed);
+}
+
 void weir_exchange_make_way(struct weir_exchange *x)
 {
     x->has_made_way = true;
@@ -224,10 +232,12 @@ uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
 void weir_exchange_send(struct weir_exchange *x)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
+    x->sending_bytes = nng_msg_len(x->reply);
     nng_aio_set_msg(x->aio, x->reply);
     x->reply = NULL;
     x->state = WEIR_EXCHANGE_SENDING;
-    weir_peer_sends(x->peer, weir_monotonic_us());
+    weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
+    atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
     nng_ctx_send(x->ctx, x->aio);
 }

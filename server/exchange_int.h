@@ -26,6 +26,7 @@ struct weir_exchange {
     nng_aio *aio;
     nng_msg *request;
     nng_msg *reply;
+    size_t sending_bytes;    // while nng has the reply
     nng_pipe pipe;           // that the request came by
     struct weir_peer *peer;  // the same, counted; NULL where the pipe had gone already
     int64_t arrived_us;

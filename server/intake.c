@@ -6,6 +6,9 @@
 enum {
     /* Requests in flight may take so many times the largest single one. */
     REQUESTS_OF_FULL_SIZE = 4,
+    /* Replies may take so many times the largest single one before they are read. */
+    REPLIES_OF_A_CONNECTION = 8,
+    REPLIES_IN_ALL = 64,
     /* Without a finished call for so long the store is taken to hang. */
     HANGS_AFTER_US = 1000 * 1000
 };
@@ -62,6 +65,24 @@ void weir_intake_refuse_stopping(struct weir_exchange *exchange)
     weir_error_init(&err);
     (void)weir_fail(&err, WEIR_SHUTTING_DOWN, "the server is stopping");
     weir_intake_refuse(exchange, &err);
+}
+
+weir_status weir_intake_check_unread(const struct weir_server *server,
+                                     const struct weir_exchange *exchange, struct weir_error *err)
+{
+    const size_t reply_bytes = (size_t)server->config->limits.reply_bytes;
+    size_t own = 0;
+    size_t all = 0;
+    weir_exchange_unread(exchange, &own, &all);
+    if (own > reply_bytes * REPLIES_OF_A_CONNECTION) {
+        return weir_fail_full(err, "bytes of replies that this connection has not read",
+                              reply_bytes * REPLIES_OF_A_CONNECTION, own);
+    }
+    if (all > reply_bytes * REPLIES_IN_ALL) {
+        return weir_fail_full(err, "bytes of replies that clients have not read",
+                              reply_bytes * REPLIES_IN_ALL, all);
+    }
+    return WEIR_OK;
 }
 
 static bool admit(struct weir_server *server, size_t bytes)

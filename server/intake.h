@@ -1,8 +1,10 @@
 /* Where requests enter: admitted and queued, or refused at once.
  *
- * Calls in flight are bounded in number and in bytes of their requests. A request too many is
- * LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has come to an end for a while, because then
- * it is the store that hangs; while the server stops it is SHUTTING_DOWN. Nothing here blocks. */
+ * Calls in flight are bounded in number and in bytes of their requests, and what clients have not
+ * read of their replies in bytes, by connection and in all: many small requests can ask for much. A
+ * request too many is LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has come to an end for a
+ * while, because then it is the store that hangs; while the server stops it is SHUTTING_DOWN.
+ * Nothing here blocks. */
 #ifndef WEIR_SERVER_INTAKE_H
 #define WEIR_SERVER_INTAKE_H
 
@@ -11,6 +13,11 @@
 
 /* Takes a request from the transport. */
 void weir_intake_arrived(void *server, struct weir_exchange *exchange);
+
+/* Whether there may be another reply of any size: its client, or all of them, may have left too
+ * much unread. LIMIT_EXCEEDED. */
+weir_status weir_intake_check_unread(const struct weir_server *server,
+                                     const struct weir_exchange *exchange, struct weir_error *err);
 
 /* An admitted call, whose request had `bytes`, is finished and its reply given to the transport.
  * The last thing done for a call: the server may be gone afterwards. */

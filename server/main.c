@@ -6,6 +6,7 @@
 #include "server/scheduling.h"
 #include "server/server.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_UNAVAILABLE = 1, EXIT_USAGE = 2, PATIENCE_MS = 4000, LAST_MS = 4800 };
+enum {
+    EXIT_UNAVAILABLE = 1,
+    EXIT_USAGE = 2,
+    PATIENCE_MS = 4000,
+    LAST_MS = 4800,
+    LARGE_BYTES = 4 * 1024 * 1024
+};
 
 static int complain(const struct weir_error *err, int status)
 {
@@ -31,6 +38,13 @@ static void block_signals(sigset_t *ends)
     (void)sigaddset(ends, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Replies near the limit go back to the system when they have been sent. By itself malloc keeps
+ * them for the next one once it has seen a few, and each of its arenas keeps its own. */
+static void return_large_blocks(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 }
 
 static void announce(const struct weir_server *server)
@@ -76,6 +90,7 @@ int main(int argc, char **argv)
         return complain(&err, EXIT_USAGE);
     }
     block_signals(&ends);
+    return_large_blocks();
     weir_schedule_as_batch();
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {

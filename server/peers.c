@@ -85,7 +85,7 @@ void weir_peer_release(struct weir_peer *peer)
     }
 }
 
-void weir_peer_sends(struct weir_peer *peer, int64_t now_us)
+void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us)
 {
     if (peer == NULL) {
         return;
@@ -95,13 +95,15 @@ void weir_peer_sends(struct weir_peer *peer, int64_t now_us)
         atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
     }
     atomic_fetch_add(&peer->sending, 1);
+    atomic_fetch_add_explicit(&peer->sending_bytes, n, memory_order_relaxed);
 }
 
-void weir_peer_sent(struct weir_peer *peer, int64_t now_us)
+void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us)
 {
     if (peer != NULL) {
         atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
         atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&peer->sending_bytes, n, memory_order_relaxed);
     }
 }
 

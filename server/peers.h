@@ -22,6 +22,7 @@ struct weir_peer {
     uint32_t pipe_id;
     atomic_size_t refs;             // the table's and those of exchanges
     atomic_size_t sending;          // replies handed to nng and not yet taken
+    atomic_size_t sending_bytes;    // of them
     _Atomic int64_t arrived_at_us;  // when a request came last
     _Atomic int64_t
         progress_at_us;  // when a reply was taken last, or the first of them was handed over
@@ -50,9 +51,9 @@ void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
 struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id);
 void weir_peer_release(struct weir_peer *peer);
 
-/* A reply is handed to nng; nng has taken it or given it up. `peer` may be NULL. */
-void weir_peer_sends(struct weir_peer *peer, int64_t now_us);
-void weir_peer_sent(struct weir_peer *peer, int64_t now_us);
+/* A reply of `n` bytes is handed to nng; nng has taken it or given it up. `peer` may be NULL. */
+void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us);
+void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us);
 
 /* A request came from it. `peer` may be NULL. */
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);

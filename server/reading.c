@@ -1,6 +1,7 @@
 #include "server/reading.h"
 
 #include "server/dispatch.h"
+#include "server/intake.h"
 #include "weir/rules/time_text.h"
 
 enum {
@@ -98,6 +99,12 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     (void)pthread_mutex_unlock(&lane->lock);
 }
 
+static void done(struct weir_read *read)
+{
+    struct weir_call *call = read->context;
+    weir_dispatch_go_on(call, call->was_read(call, &call->err));
+}
+
 /* What the leader goes on with; NULL where he has ceased to lead. */
 static struct weir_call *go_on(struct weir_read_lane *lane)
 {
@@ -120,7 +127,11 @@ static void lead(struct weir_call *call)
             weir_queue_push(&server->queue, &call->job);
             break;
         }
-        read_group(tenant, &call->read);
+        if (weir_intake_check_unread(server, call->exchange, &call->err) == WEIR_OK) {
+            read_group(tenant, &call->read);
+        } else {
+            done(&call->read);
+        }
         call = go_on(&tenant->reads);
     }
     weir_tenant_release(tenant);
@@ -129,12 +140,6 @@ static void lead(struct weir_call *call)
 static void lead_by_job(struct weir_job *job)
 {
     lead(weir_call_of_job(job));
-}
-
-static void done(struct weir_read *read)
-{
-    struct weir_call *call = read->context;
-    weir_dispatch_go_on(call, call->was_read(call, &call->err));
 }
 
 void weir_reading_start(struct weir_call *call)
