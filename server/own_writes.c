@@ -26,11 +26,15 @@ void weir_own_writes_begin(struct weir_own_writes *own)
 
 void weir_own_writes_end(struct weir_own_writes *own, const struct weir_write *group)
 {
-    int64_t change = 0;
+    int64_t appended = 0;
+    int64_t messages = 0;
     for (const struct weir_write *write = group; write != NULL; write = write->next) {
-        change += write->err->status == WEIR_OK ? weir_write_change(write) : 0;
+        const int64_t change = write->err->status == WEIR_OK ? weir_write_change(write) : 0;
+        appended += write->kind == WEIR_WRITE_APPEND ? change : 0;
+        messages += change;
     }
-    (void)atomic_fetch_add(&own->messages, change);
+    (void)atomic_fetch_add(&own->appended, appended);
+    (void)atomic_fetch_add(&own->messages, messages);
     (void)atomic_fetch_add(&own->ended, 1);
 }
 
@@ -39,6 +43,7 @@ void weir_own_writes_end(struct weir_own_writes *own, const struct weir_write *g
 bool weir_own_writes_see(struct weir_own_writes *own, struct weir_own_writes_seen *seen)
 {
     seen->commits = atomic_load(&own->ended);
+    seen->appended = atomic_load(&own->appended);
     seen->messages = atomic_load(&own->messages);
     return weir_own_writes_is_same(own, seen);
 }
@@ -46,4 +51,11 @@ bool weir_own_writes_see(struct weir_own_writes *own, struct weir_own_writes_see
 bool weir_own_writes_is_same(struct weir_own_writes *own, const struct weir_own_writes_seen *seen)
 {
     return atomic_load(&own->begun) == seen->commits;
+}
+
+struct weir_head weir_own_writes_subtract(const struct weir_own_writes_seen *seen,
+                                          const struct weir_head *head)
+{
+    return (struct weir_head){.position = head->position - seen->appended,
+                              .messages = head->messages - seen->messages};
 }

@@ -42,7 +42,7 @@ struct weir_tenant {
     atomic_size_t waiters_n;
     struct weir_link at_wake;  // among the tenants with waiters
     struct weir_own_writes own;
-    int64_t others_messages;  // the rest of the count when it was looked at last
+    struct weir_head others;  // the head without own writes when it was looked at last
     bool has_others;          // it has been looked at
     int64_t certain_us;       // until then what others have written was known, or read; monotonic
 

@@ -7,91 +7,107 @@
 #include <time.h>
 
 enum {
+    /* A round may take one part in so many of the time, but what others write is to be seen within
+     * a second. A store that is late is left alone for longer. */
+    ROUND_SHARE = 8,
     POLL_MIN_US = 150 * 1000,
     POLL_MAX_US = 1000 * 1000,
-    /* A round may take one part in so many of the time. */
-    ROUND_SHARE = 8,
-    TOTALS_US = 500 * 1000,
+    LOOK_US = 500 * 1000,
+    POLL_LATE_US = ROUND_SHARE * LOOK_US,
     /* A namespace in which this process is committing is looked at again a moment later. */
     LOOKS = 20,
     LOOK_PAUSE_NS = 100 * 1000,
-    /* And for so long at most it is left open whether others have written. */
+    /* And for so long at most it is left open whether others have written; for so long where the
+     * store is late. */
     UNDECIDED_US = 500 * 1000,
+    UNDECIDED_LATE_US = 2000 * 1000,
     /* A token or namespace that another process has changed is noticed within it. */
     REGISTRY_AGE_US = 600 * 1000
 };
 
-enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED };
+enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED, LOOK_LATE };
 
-static enum look compare(struct weir_tenant *tenant, int64_t others_messages)
+static enum look compare(struct weir_tenant *tenant, struct weir_head others)
 {
-    const bool is_same = tenant->has_others && others_messages == tenant->others_messages;
-    tenant->others_messages = others_messages;
+    const bool is_same = tenant->has_others && others.position == tenant->others.position &&
+                         others.messages == tenant->others.messages;
+    tenant->others = others;
     tenant->has_others = true;
     tenant->certain_us = weir_monotonic_us();
     return is_same ? LOOK_SAME : LOOK_CHANGED;
 }
 
-/* Others have changed the namespace if the number of its messages has moved by something else than
- * this process's own writes. While one of these is under way that cannot be told. A store that
- * cannot be asked is the waiters' business too: they look again and are told. */
+/* Others have changed the namespace if its head has moved by something else than this process's own
+ * writes. While one of these is under way that cannot be told. A store that cannot be asked is the
+ * waiters' business too: they look again and are told. */
 static enum look look_at(struct weir_tenant *tenant)
 {
     struct weir_own_writes_seen own;
     if (!weir_own_writes_see(&tenant->own, &own)) {
         return LOOK_UNDECIDED;
     }
-    struct weir_namespace_totals totals;
+    struct weir_head head;
     struct weir_error err;
     weir_error_init(&err);
-    const weir_status st = weir_namespace_totals(weir_tenant_ns(tenant),
-                                                 weir_monotonic_us() + TOTALS_US, &totals, &err);
+    const weir_status st =
+        weir_head(weir_tenant_ns(tenant), weir_monotonic_us() + LOOK_US, &head, &err);
     if (st != WEIR_OK) {
-        return st == WEIR_DEADLINE_EXCEEDED ? LOOK_SAME : LOOK_CHANGED;
+        return st == WEIR_DEADLINE_EXCEEDED ? LOOK_LATE : LOOK_CHANGED;
     }
     return weir_own_writes_is_same(&tenant->own, &own)
-               ? compare(tenant, totals.message_count - own.messages)
+               ? compare(tenant, weir_own_writes_subtract(&own, &head))
                : LOOK_UNDECIDED;
 }
 
+/* Where it is not known for too long whether others have written, the waiters look by themselves.
+ */
+static void tell_uncertain(struct weir_wake *wake, struct weir_tenant *tenant, int64_t patience_us)
+{
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us - tenant->certain_us > patience_us) {
+        tenant->certain_us = now_us;
+        weir_wake_tenant(wake, tenant);
+    }
+}
+
 /* The undecided are moved to the front; returns how many they are. */
-static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, size_t n)
+static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
+                          bool *is_late)
 {
     size_t undecided = 0;
     for (size_t i = 0; i < n; i++) {
         struct weir_tenant *tenant = tenants[i];
-        const enum look look = look_at(tenant);
-        if (look == LOOK_CHANGED) {
+        switch (look_at(tenant)) {
+        case LOOK_SAME:
+            break;
+        case LOOK_CHANGED:
             weir_wake_tenant(wake, tenant);
-        } else if (look == LOOK_UNDECIDED) {
+            break;
+        case LOOK_UNDECIDED:
             tenants[i] = tenants[undecided];
             tenants[undecided++] = tenant;
+            break;
+        case LOOK_LATE:
+            *is_late = true;
+            tell_uncertain(wake, tenant, UNDECIDED_LATE_US);
+            break;
         }
     }
     return undecided;
 }
 
 /* Whoever writes all the time leaves moments between two commits. */
-static size_t look_often(struct weir_wake *wake, struct weir_tenant **tenants, size_t n)
+static void look_often(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
+                       bool *is_late)
 {
     const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
-    size_t undecided = look_at_all(wake, tenants, n);
+    size_t undecided = look_at_all(wake, tenants, n, is_late);
     for (size_t looks = 1; undecided > 0 && looks < LOOKS; looks++) {
         (void)nanosleep(&pause, NULL);
-        undecided = look_at_all(wake, tenants, undecided);
+        undecided = look_at_all(wake, tenants, undecided, is_late);
     }
-    return undecided;
-}
-
-/* Where no such moment is found for too long the waiters look by themselves. */
-static void tell_undecided(struct weir_wake *wake, struct weir_tenant **tenants, size_t n)
-{
-    const int64_t now_us = weir_monotonic_us();
-    for (size_t i = 0; i < n; i++) {
-        if (now_us - tenants[i]->certain_us > UNDECIDED_US) {
-            tenants[i]->certain_us = now_us;
-            weir_wake_tenant(wake, tenants[i]);
-        }
+    for (size_t i = 0; i < undecided; i++) {
+        tell_uncertain(wake, tenants[i], UNDECIDED_US);
     }
 }
 
@@ -123,7 +139,8 @@ static struct weir_tenant **list_watched(struct weir_wake *wake, size_t *n)
     return tenants;
 }
 
-static void look_round(struct weir_wake *wake)
+/* *is_late: a look came to nothing within its time. */
+static void look_round(struct weir_wake *wake, bool *is_late)
 {
     size_t n = 0;
     struct weir_tenant **tenants = list_watched(wake, &n);
@@ -133,17 +150,18 @@ static void look_round(struct weir_wake *wake)
         refresh(wake, tenants[i], &arena);
     }
     weir_arena_fini(&arena);
-    tell_undecided(wake, tenants, look_often(wake, tenants, n));
+    look_often(wake, tenants, n, is_late);
     for (size_t i = 0; i < n; i++) {
         weir_tenant_release(tenants[i]);
     }
     free(tenants);
 }
 
-static int64_t pause_after(int64_t round_us)
+static int64_t pause_after(int64_t round_us, bool is_late)
 {
     const int64_t pause_us = round_us * ROUND_SHARE;
-    return pause_us < POLL_MIN_US ? POLL_MIN_US : pause_us > POLL_MAX_US ? POLL_MAX_US : pause_us;
+    const int64_t most_us = is_late ? POLL_LATE_US : POLL_MAX_US;
+    return pause_us < POLL_MIN_US ? POLL_MIN_US : pause_us > most_us ? most_us : pause_us;
 }
 
 void *weir_wake_poll(void *context)
@@ -162,9 +180,10 @@ void *weir_wake_poll(void *context)
         }
         (void)pthread_mutex_unlock(&wake->lock);
         const int64_t before_us = weir_monotonic_us();
-        look_round(wake);
+        bool is_late = false;
+        look_round(wake, &is_late);
         const int64_t after_us = weir_monotonic_us();
-        next_us = after_us + pause_after(after_us - before_us);
+        next_us = after_us + pause_after(after_us - before_us, is_late);
         (void)pthread_mutex_lock(&wake->lock);
     }
     (void)pthread_mutex_unlock(&wake->lock);

@@ -258,7 +258,7 @@ weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice str
     return give_back(ns, session, session->ops->stream_version(session, stream, version, err));
 }
 
-weir_status weir_head(struct weir_namespace *ns, int64_t deadline_us, int64_t *head,
+weir_status weir_head(struct weir_namespace *ns, int64_t deadline_us, struct weir_head *head,
                       struct weir_error *err)
 {
     struct weir_session *session = NULL;

@@ -341,9 +341,16 @@ weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *q
 weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice stream,
                                 int64_t deadline_us, int64_t *version, struct weir_error *err);
 
-/* The highest global position ever allotted in the namespace, 0 for none: what a waiting reader
- * watches. */
-weir_status weir_head(struct weir_namespace *ns, int64_t deadline_us, int64_t *head,
+struct weir_head {
+    int64_t position;  // the highest global position ever allotted in the namespace, 0 for none
+    /* How many there are. Where that is not kept: how many there would be if of all positions but
+     * the newest ones each was taken. */
+    int64_t messages;
+};
+
+/* What a waiting reader watches: cheap wherever the namespace is kept and however large it is. What
+ * is written moves the position; what gets in below it, or is removed, moves the number. */
+weir_status weir_head(struct weir_namespace *ns, int64_t deadline_us, struct weir_head *head,
                       struct weir_error *err);
 
 /* ---- listing

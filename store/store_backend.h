@@ -66,7 +66,8 @@ struct weir_session_ops {
     void (*read_group)(struct weir_session *session, struct weir_read *group);
     weir_status (*stream_version)(struct weir_session *session, struct weir_slice stream,
                                   int64_t *version, struct weir_error *err);
-    weir_status (*head)(struct weir_session *session, int64_t *head, struct weir_error *err);
+    weir_status (*head)(struct weir_session *session, struct weir_head *head,
+                        struct weir_error *err);
     weir_status (*totals)(struct weir_session *session, struct weir_namespace_totals *totals,
                           struct weir_error *err);
     weir_status (*list_streams)(struct weir_session *session, const struct weir_page_query *query,

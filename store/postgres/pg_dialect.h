@@ -20,7 +20,7 @@ enum pg_fixed {
     PG_FIXED_CLEARS,        // the count of clears, and what the last one removed
     PG_FIXED_BY_IDS,        // messages of the ids of $1
     PG_FIXED_VERSION,       // of stream $1
-    PG_FIXED_HEAD,          // the highest global position
+    PG_FIXED_HEAD,          // as in struct weir_head
     PG_FIXED_SETTLE,        // of adopted namespaces: below the position it gives nothing appears
     PG_FIXED_TOTALS,        // messages, streams, time of the newest message
     PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, with prefix $4: name, version, time
@@ -77,9 +77,9 @@ struct pg_dialect {
                         " $12)",                                                               \
     [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",                                            \
     [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters"
-#define WEIR_PG_FIXED_COUNTERS                       \
-    [PG_FIXED_HEAD] = "SELECT head FROM @.counters", \
-    [PG_FIXED_LIST_CATEGORIES] =                     \
+#define WEIR_PG_FIXED_COUNTERS                                      \
+    [PG_FIXED_HEAD] = "SELECT head, message_count FROM @.counters", \
+    [PG_FIXED_LIST_CATEGORIES] =                                    \
         "SELECT name, stream_count, message_count FROM @.categories ORDER BY name"
 #define WEIR_PG_COLUMNS \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data, m.metadata"

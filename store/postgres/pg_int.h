@@ -273,7 +273,7 @@ weir_status weir_pg_read(struct weir_session *base, const struct weir_query *que
 void weir_pg_read_group(struct weir_session *base, struct weir_read *first);
 weir_status weir_pg_stream_version(struct weir_session *base, struct weir_slice stream,
                                    int64_t *version, struct weir_error *err);
-weir_status weir_pg_head(struct weir_session *base, int64_t *head, struct weir_error *err);
+weir_status weir_pg_head(struct weir_session *base, struct weir_head *head, struct weir_error *err);
 weir_status weir_pg_totals(struct weir_session *base, struct weir_namespace_totals *totals,
                            struct weir_error *err);
 weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_page_query *query,

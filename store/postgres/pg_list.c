@@ -57,12 +57,14 @@ weir_status weir_pg_stream_version(struct weir_session *base, struct weir_slice 
     return status;
 }
 
-weir_status weir_pg_head(struct weir_session *base, int64_t *head, struct weir_error *err)
+weir_status weir_pg_head(struct weir_session *base, struct weir_head *head, struct weir_error *err)
 {
     struct question q;
     question_init(&q, base, PG_FIXED_HEAD);
     weir_status status = ask(&q, err);
-    if (status == WEIR_OK && (PQntuples(q.result) != 1 || !weir_pg_int8(q.result, 0, 0, head))) {
+    if (status == WEIR_OK &&
+        (PQntuples(q.result) != 1 || !weir_pg_int8(q.result, 0, 0, &head->position) ||
+         !weir_pg_int8(q.result, 0, 1, &head->messages))) {
         status = fail_damaged(&q, err);
     }
     PQclear(q.result);

@@ -382,7 +382,8 @@ weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query 
                              struct weir_error *err);
 weir_status weir_sqlite_stream_version(struct weir_session *base, struct weir_slice stream,
                                        int64_t *version, struct weir_error *err);
-weir_status weir_sqlite_head(struct weir_session *base, int64_t *head, struct weir_error *err);
+weir_status weir_sqlite_head(struct weir_session *base, struct weir_head *head,
+                             struct weir_error *err);
 weir_status weir_sqlite_totals(struct weir_session *base, struct weir_namespace_totals *totals,
                                struct weir_error *err);
 weir_status weir_sqlite_list_streams(struct weir_session *base, const struct weir_page_query *query,

@@ -383,12 +383,13 @@ weir_status weir_sqlite_stream_version(struct weir_session *base, struct weir_sl
     return status;
 }
 
-weir_status weir_sqlite_head(struct weir_session *base, int64_t *head, struct weir_error *err)
+weir_status weir_sqlite_head(struct weir_session *base, struct weir_head *head,
+                             struct weir_error *err)
 {
     struct scope scope;
     const weir_status status = read_counts(base, WEIR_SELECT_ALL, weir_slice(NULL, 0), &scope, err);
     if (status == WEIR_OK) {
-        *head = scope.head;
+        *head = (struct weir_head){.position = scope.head, .messages = scope.count};
     }
     return status;
 }

@@ -38,8 +38,7 @@ struct fake_backend {
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
     size_t groups;                             // commits
     size_t group_sizes[FAKE_GROUPS_MAX];       // writes of each
-    int64_t head;                              // answer of `head`
-    int64_t messages;                          // answer of `totals`
+    struct weir_head head;                     // answer of `head`
 };
 
 extern struct fake_backend fake;

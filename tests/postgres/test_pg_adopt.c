@@ -1,4 +1,6 @@
 /* Message DB's own schema as a namespace: what its functions and weir write, both read. */
+#include "store/postgres/pg_int.h"
+
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -185,6 +187,75 @@ START_TEST(what_is_in_flight_is_waited_for)
 }
 END_TEST
 
+/* ---- what a waiting reader watches ---- */
+
+static struct weir_head look(void)
+{
+    struct weir_head head;
+    ck_assert_msg(weir_head(fx.ns, INT64_MAX, &head, &fx.err) == WEIR_OK, "%s", fx.err.text);
+    return head;
+}
+
+/* Own writes move both numbers by as many as they are, on top of others' and beside what is free.
+ */
+START_TEST(the_head_moves_with_every_write)
+{
+    const struct weir_new_message messages[2] = {message_of(11, "1"), message_of(12, "2")};
+    struct weir_written written[2];
+    sql("SELECT nextval('message_store.messages_global_position_seq')");  // one is left out
+    const struct weir_head first = look();
+    sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'b-1', 'T', '{}')");
+    const struct weir_head by_other = look();
+    ck_assert_int_eq(by_other.position, first.position + 2);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OK);
+    struct weir_head head = look();
+    ck_assert_int_eq(head.position, by_other.position + 2);
+    ck_assert_int_eq(head.messages, by_other.messages + 2);
+}
+END_TEST
+
+START_TEST(the_head_tells_of_a_writer_who_is_overtaken)
+{
+    PGconn *slow = sql_connect();
+    sql_on(slow, "BEGIN");
+    sql_on(slow, MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'slow-1', 'T', '{}')");
+    sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'fast-1', 'T', '{}')");
+    const struct weir_head before = look();
+    sql_on(slow, "COMMIT");
+    PQfinish(slow);
+    const struct weir_head after = look();
+    ck_assert_int_eq(after.position, before.position);
+    ck_assert_int_eq(after.messages, before.messages + 1);
+}
+END_TEST
+
+/* The rows that the nodes of the plan pass on are what they have read. */
+START_TEST(the_head_costs_the_same_however_many_there_are)
+{
+    char *text = NULL;
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("adopted"), &ns);
+    ns.layout = &weir_pg_adopted_layout;
+    sql("INSERT INTO message_store.messages (stream_name, type, position, data)"
+        " SELECT 'c-' || g, 'T', 0, '{}' FROM generate_series(1, 5000) AS g");
+    ck_assert_int_eq(look().position, 5002);
+    PGconn *conn = sql_connect();
+    sql_on(conn, "SET enable_seqscan = off");
+    char *head = weir_pg_expand(&ns, ns.layout->fixed[PG_FIXED_HEAD]);
+    ck_assert_int_gt(asprintf(&text, "EXPLAIN (ANALYZE, FORMAT JSON) %s", head), 0);
+    PGresult *result = PQexec(conn, text);
+    ck_assert_msg(PQntuples(result) == 1, "%s", PQerrorMessage(conn));
+    static const char rows[] = "\"Actual Rows\": ";
+    for (const char *at = PQgetvalue(result, 0, 0); (at = strstr(at, rows)) != NULL; at++) {
+        ck_assert_int_le(atoi(at + sizeof rows - 1), 1000);
+    }
+    PQclear(result);
+    PQfinish(conn);
+    free(head);
+    free(text);
+}
+END_TEST
+
 /* ---- writers of both kinds, and a reader of everything ---- */
 
 static void *write_by_functions(void *context)
@@ -247,6 +318,9 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, another_version_is_not_adopted);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
+    tcase_add_test(tcase, the_head_moves_with_every_write);
+    tcase_add_test(tcase, the_head_tells_of_a_writer_who_is_overtaken);
+    tcase_add_test(tcase, the_head_costs_the_same_however_many_there_are);
     tcase_add_test(tcase, a_reader_of_everything_misses_nothing);
     suite_add_tcase(suite, tcase);
     return suite;

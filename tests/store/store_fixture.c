@@ -381,9 +381,9 @@ int64_t must_version(struct weir_namespace *ns, const char *stream)
 
 int64_t must_head(struct weir_namespace *ns)
 {
-    int64_t head = -1;
+    struct weir_head head = {.position = -1};
     ck_assert_msg(weir_head(ns, INT64_MAX, &head, &fx.err) == WEIR_OK, "%s", fx.err.text);
-    return head;
+    return head.position;
 }
 
 void assert_detail(const char *key, const char *value)

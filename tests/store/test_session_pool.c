@@ -33,7 +33,7 @@ static void tear_down(void)
 
 static weir_status call(int64_t deadline_us)
 {
-    int64_t head = 0;
+    struct weir_head head;
     return weir_head(ns, deadline_us, &head, &err);
 }
 
@@ -99,7 +99,7 @@ START_TEST(the_session_idle_longest_makes_room_for_another_namespace)
     ck_assert_uint_eq(fake.opened, 3);
     ck_assert_int_eq(call(INT64_MAX), WEIR_OK);  // test's was closed for c's
     ck_assert_uint_eq(fake.opened, 4);
-    int64_t head = 0;
+    struct weir_head head;
     ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_OK);  // c's was not
     ck_assert_uint_eq(fake.opened, 4);
     weir_namespace_release(b);
@@ -115,7 +115,7 @@ START_TEST(a_namespace_whose_session_made_room_can_be_deleted)
     int64_t deleted = 0;
     ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err), WEIR_OK);
     ck_assert_uint_eq(fake.deleted, 1);
-    int64_t head = 0;
+    struct weir_head head;
     ck_assert_int_eq(weir_head(b, INT64_MAX, &head, &err), WEIR_OK);
     weir_namespace_release(b);
 }
@@ -220,7 +220,7 @@ END_TEST
 
 static void *call_in_thread(void *context)
 {
-    int64_t head = 0;
+    struct weir_head head;
     struct weir_error own;
     weir_error_init(&own);
     *(weir_status *)context = weir_head(ns, INT64_MAX, &head, &own);
@@ -378,7 +378,7 @@ static void *mix(void *context)
     for (size_t i = 0; i < CALLS_EACH; i++) {
         const size_t which = (seed + i) % WEIR_COUNTOF(ids);
         struct weir_namespace *to = must_open(ids[which]);
-        int64_t head = 0;
+        struct weir_head head;
         struct weir_error own;
         weir_error_init(&own);
         if (i % 3 == 0) {

@@ -233,7 +233,7 @@ START_TEST(of_several_that_open_it_one_takes_the_step)
 {
     enum { OPENERS = 3 };
     pthread_t threads[OPENERS];
-    int64_t heads[OPENERS] = {0};
+    struct weir_head heads[OPENERS] = {{0}};
     fill();
     close_all();
     put_back_to_version_1();
@@ -245,7 +245,7 @@ START_TEST(of_several_that_open_it_one_takes_the_step)
         void *result = NULL;
         ck_assert_int_eq(pthread_join(threads[t], &result), 0);
         ck_assert_ptr_nonnull(result);
-        ck_assert_int_eq(heads[t], 1000);
+        ck_assert_int_eq(heads[t].position, 1000);
     }
     (void)pthread_barrier_destroy(&start);
     ck_assert_int_eq(number_in(namespace_path(), "SELECT count(*) FROM messages"), 41);

@@ -300,7 +300,7 @@ START_TEST(a_deleted_namespace_is_gone_with_its_files)
     ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
                      WEIR_OK);
     ck_assert_int_eq(deleted, 5);
-    int64_t head = 0;
+    struct weir_head head;
     ck_assert_int_eq(weir_head(fx.ns, INT64_MAX, &head, &fx.err), WEIR_NAMESPACE_NOT_FOUND);
     ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
                      WEIR_NAMESPACE_NOT_FOUND);

@@ -259,13 +259,29 @@ END_TEST
 
 /* ---- what others write ---- */
 
-enum { TOLD_US = 1000 * 1000, MANY_LOOKS_US = 900 * 1000 };
+enum { TOLD_US = 1000 * 1000, TOLD_LATE_US = 5000 * 1000, MANY_LOOKS_US = 900 * 1000 };
+
+static void move_head(int64_t positions, int64_t messages)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.head.position += positions;
+    fake.head.messages += messages;
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
 
 static void make_visible(int64_t messages)
 {
-    (void)pthread_mutex_lock(&fake.mutex);
-    fake.messages += messages;
-    (void)pthread_mutex_unlock(&fake.mutex);
+    move_head(messages, messages);
+}
+
+static void assert_told_within(int64_t us)
+{
+    const int64_t until_us = weir_monotonic_us() + us;
+    while (count() == 0 && weir_monotonic_us() < until_us) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
 }
 
 /* A commit of this process as the poller may see it: the message is visible a while before it is
@@ -319,17 +335,36 @@ START_TEST(a_write_of_others_wakes_beside_own_commits)
 }
 END_TEST
 
+START_TEST(a_clear_and_as_many_writes_of_others_wake)
+{
+    park_for_others();
+    move_head(3, 0);
+    assert_told_within(TOLD_US);
+}
+END_TEST
+
+START_TEST(what_others_get_in_below_the_head_wakes)
+{
+    park_for_others();
+    move_head(0, 1);
+    assert_told_within(TOLD_US);
+}
+END_TEST
+
 START_TEST(a_commit_that_does_not_end_hides_nothing_for_long)
 {
     park_for_others();
-    const int64_t since_us = weir_monotonic_us();
     weir_own_writes_begin(&tenant->own);
-    while (count() == 0 && weir_monotonic_us() < since_us + TOLD_US) {
-        (void)poll(NULL, 0, 1);
-    }
+    assert_told_within(TOLD_US);
     weir_own_writes_end(&tenant->own, NULL);
-    ck_assert_uint_eq(count(), 1);
-    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+}
+END_TEST
+
+START_TEST(a_store_that_is_late_hides_nothing_for_ever)
+{
+    park_for_others();
+    fake_calls_fail(WEIR_DEADLINE_EXCEEDED);
+    assert_told_within(TOLD_LATE_US);
 }
 END_TEST
 
@@ -349,7 +384,10 @@ static Suite *wake_suite(void)
     tcase_add_test(tcase, a_store_that_fails_is_told_to_those_who_wait);
     tcase_add_test(tcase, own_commits_wake_nobody_whom_they_do_not_concern);
     tcase_add_test(tcase, a_write_of_others_wakes_beside_own_commits);
+    tcase_add_test(tcase, a_clear_and_as_many_writes_of_others_wake);
+    tcase_add_test(tcase, what_others_get_in_below_the_head_wakes);
     tcase_add_test(tcase, a_commit_that_does_not_end_hides_nothing_for_long);
+    tcase_add_test(tcase, a_store_that_is_late_hides_nothing_for_ever);
     suite_add_tcase(suite, tcase);
     return suite;
 }
