@@ -135,11 +135,18 @@ static void commit_singly(const struct pg_run *run)
     }
 }
 
+/* Whether the failure may be due to one of the writes, and not to the database or to the time. */
+static bool is_of_one(enum pg_remedy remedy, weir_status status)
+{
+    return remedy == PG_REMEDY_UNIQUE ||
+           (remedy == PG_REMEDY_NONE && status != WEIR_BACKEND_UNAVAILABLE &&
+            status != WEIR_DEADLINE_EXCEEDED);
+}
+
 /* There is to be no other attempt. */
 static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
 {
-    if (count_open(run) > 1 && remedy != PG_REMEDY_MISSING &&
-        err->status != WEIR_BACKEND_UNAVAILABLE) {
+    if (count_open(run) > 1 && is_of_one(remedy, err->status)) {
         commit_singly(run);
         return;
     }
