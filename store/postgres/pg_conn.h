@@ -43,9 +43,9 @@ struct pg_conn {
     struct pg_key statements[WEIR_PG_STATEMENT_SLOTS];  // those prepared, hashed
 };
 
-/* Connects to the primary, to the host that answered last time first. BACKEND_UNAVAILABLE,
- * DEADLINE_EXCEEDED, PRECONDITION (not UTF8, too old); the text names hosts and reasons and is for
- * the operator. */
+/* Connects to the primary, to the host that answered last time first. A short deadline bounds it no
+ * further than a connection may need. BACKEND_UNAVAILABLE, DEADLINE_EXCEEDED, PRECONDITION (not
+ * UTF8, too old); the text names hosts and reasons and is for the operator. */
 weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
                               struct pg_conn **conn, struct weir_error *err);
 void weir_pg_conn_close(struct pg_conn *conn);

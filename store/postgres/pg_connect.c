@@ -8,7 +8,10 @@
 #include <stdlib.h>
 
 enum {
-    CONNECT_MAX_US = 10 * 1000 * 1000,  // for all hosts together
+    /* For all hosts together. A connection serves others than the one who opens it, so it is not
+     * given up because that one's time is short. */
+    CONNECT_MIN_US = 1000 * 1000,
+    CONNECT_MAX_US = 10 * 1000 * 1000,
     SERVER_VERSION_MIN = 120000,
     SERVER_VERSION_CHECKS_CLIENT = 140000,
     REASON_BYTES = 256
@@ -141,6 +144,13 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t time_to_connect(int64_t deadline_us)
+{
+    const int64_t now_us = weir_monotonic_us();
+    const int64_t until_us = smaller(deadline_us, now_us + CONNECT_MAX_US);
+    return until_us > now_us + CONNECT_MIN_US ? until_us : now_us + CONNECT_MIN_US;
+}
+
 /* Tries each host once, from the one that was good last time on. */
 static bool connect_any(struct pg_conn *conn, int64_t until_us, char reason[REASON_BYTES])
 {
@@ -170,7 +180,7 @@ weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
     if (opened == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    const int64_t until_us = smaller(deadline_us, weir_monotonic_us() + CONNECT_MAX_US);
+    const int64_t until_us = time_to_connect(deadline_us);
     char reason[REASON_BYTES] = "";
     weir_status status = WEIR_OK;
     if (!connect_any(opened, until_us, reason)) {

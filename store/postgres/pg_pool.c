@@ -129,8 +129,15 @@ static void give_back(struct pg_pool *pool, struct pg_conn *conn)
 
 /* ---- lending ---- */
 
+static weir_status fail_late(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                     "the deadline passed while a connection to the database was opened");
+}
+
 /* What the operator is told, at most once a second, and what the client is told. */
-static weir_status fail_connecting(struct pg_backend *backend, struct weir_error *err)
+static weir_status fail_connecting(struct pg_backend *backend, int64_t deadline_us,
+                                   struct weir_error *err)
 {
     const long long now_us = weir_monotonic_us();
     long long last_us = atomic_load(&backend->last_report_us);
@@ -138,7 +145,9 @@ static weir_status fail_connecting(struct pg_backend *backend, struct weir_error
         atomic_compare_exchange_strong(&backend->last_report_us, &last_us, now_us)) {
         weir_pg_report(backend, "%s", err->text);
     }
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database cannot be reached");
+    return now_us >= deadline_us
+               ? fail_late(err)
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database cannot be reached");
 }
 
 static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
@@ -148,6 +157,23 @@ static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
                          "the deadline passed while all connections were in use");
     }
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
+}
+
+/* One that is opened too late for the caller is there for the next. */
+static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, struct pg_conn **conn,
+                            struct weir_error *err)
+{
+    struct pg_conn *opened = NULL;
+    if (weir_pg_conn_open(backend, deadline_us, &opened, err) != WEIR_OK) {
+        give_back(&backend->pool, NULL);
+        return fail_connecting(backend, deadline_us, err);
+    }
+    if (weir_monotonic_us() >= deadline_us) {
+        give_back(&backend->pool, opened);
+        return fail_late(err);
+    }
+    *conn = opened;
+    return WEIR_OK;
 }
 
 weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
@@ -175,9 +201,8 @@ weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t 
         weir_pg_conn_close(taken);
         taken = NULL;
     }
-    if (taken == NULL && weir_pg_conn_open(backend, deadline_us, &taken, err) != WEIR_OK) {
-        give_back(pool, NULL);
-        return fail_connecting(backend, err);
+    if (taken == NULL && open_one(backend, deadline_us, &taken, err) != WEIR_OK) {
+        return err->status;
     }
     taken->remedy = PG_REMEDY_NONE;
     weir_pg_conn_limit(taken, deadline_us);

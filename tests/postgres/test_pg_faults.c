@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* All through one connection, so that it is known which one is cut. */
 static void begin(void)
@@ -223,6 +224,41 @@ START_TEST(calls_end_at_their_deadline_though_nothing_comes)
     weir_error_init(&fx.err);
     query.deadline_us = INT64_MAX;
     must_read(fx.ns, &query);
+}
+END_TEST
+
+static void *let_pass_later(void *context)
+{
+    (void)context;
+    const struct timespec pause = {.tv_nsec = 300 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    return NULL;
+}
+
+/* Connecting takes longer than the caller has: he is told of his deadline, nobody of an outage, and
+ * the next one finds the connection. */
+START_TEST(a_connection_that_comes_too_late_for_one_serves_the_next)
+{
+    struct weir_query query = query_all();
+    pthread_t thread;
+    pg_proxy_set(proxy, PROXY_REFUSES, 0);
+    (void)weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err);  // what there was is gone
+    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    fx.report[0] = '\0';
+    ck_assert_int_eq(pthread_create(&thread, NULL, let_pass_later, NULL), 0);
+    query.deadline_us = weir_monotonic_us() + 50000;
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
+    (void)pthread_join(thread, NULL);
+    ck_assert_str_eq(fx.report, "");
+    const size_t connections = pg_proxy_connections(proxy);
+    query.deadline_us = weir_monotonic_us() + 5000000;
+    weir_error_init(&fx.err);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_uint_eq(pg_proxy_connections(proxy), connections);
 }
 END_TEST
 
@@ -477,6 +513,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline);
     tcase_add_test(tcase, nothing_is_waited_for_while_the_database_is_gone);
     tcase_add_test(tcase, calls_end_at_their_deadline_though_nothing_comes);
+    tcase_add_test(tcase, a_connection_that_comes_too_late_for_one_serves_the_next);
     tcase_add_test(tcase, a_slow_namespace_does_not_delay_another_for_long);
     tcase = add_case(suite, "two connections", begin_two);
     tcase_add_test(tcase, a_write_waits_for_the_lock_until_its_deadline);
