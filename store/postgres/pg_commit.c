@@ -272,6 +272,12 @@ static struct weir_write *end_of_appends(struct pg_session *session, struct weir
 void weir_pg_commit(struct weir_session *base, struct weir_write *group)
 {
     struct pg_session *session = (struct pg_session *)base;
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_pg_session_begin(session, &err) != WEIR_OK) {
+        fail_open(&(struct pg_run){.first = group}, &err);
+        return;
+    }
     for (struct weir_write *w = group; w != NULL;) {
         struct weir_write *end =
             w->kind == WEIR_WRITE_APPEND && w->next != NULL ? end_of_appends(session, w) : w->next;

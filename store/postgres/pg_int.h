@@ -20,15 +20,17 @@
 
 enum { WEIR_PG_SCHEMA_BYTES = 5 + 56 + 1 };  // "weir_" and 56 hexadecimal digits, a NUL
 
-/* Where a namespace lives. */
+/* Where a namespace lives. What is made anew under the same id has the same schema and lock. */
 struct pg_namespace {
     char schema[WEIR_PG_SCHEMA_BYTES];
-    uint64_t owner;    // of its prepared statements
     int64_t lock_key;  // of its advisory lock
+    /* As the registry says. */
+    int64_t created_at_us;
     const struct pg_layout *layout;
+    uint64_t owner;  // of its prepared statements
 };
 
-/* Fills schema, owner and lock_key from the id. */
+/* Fills schema and lock_key from the id. */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns);
 
 /* Replaces what pg_dialect.h says of SQL texts. The text is the caller's to free; NULL without
@@ -84,7 +86,8 @@ struct pg_backend {
 
     /* Namespaces whose schema has been found and is up to date. */
     pthread_mutex_t known_mutex;
-    struct pg_namespace known[WEIR_PG_KNOWN];  // by owner modulo the size; schema "" if free
+    struct pg_namespace known[WEIR_PG_KNOWN];  // by lock_key modulo the size; schema "" if free
+    struct pg_session *sessions;               // that are open; guarded by the same
 };
 
 void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
@@ -140,7 +143,7 @@ weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace 
                                 struct weir_error *err);
 
 /* Finds a registered namespace and brings its schema up to date. NAMESPACE_NOT_FOUND;
- * BACKEND_UNAVAILABLE where this program cannot use it. */
+ * BACKEND_UNAVAILABLE where this program cannot use it. What is known is not asked for again. */
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
                                      struct pg_namespace *ns, struct weir_error *err);
 
@@ -163,8 +166,13 @@ weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
 /* Ends a transaction that has failed; where that fails too, the connection is of no further use. */
 void weir_pg_roll_back(struct pg_conn *conn);
 
-/* The next one who asks looks at the registry again. */
+/* The next one who asks looks at the registry again, and so does the next call of each session of
+ * the id. */
 void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns);
+
+/* The same where what is known is not the namespace that was created then, as the registry says. */
+void weir_pg_namespace_check(struct pg_backend *backend, const struct pg_namespace *ns,
+                             int64_t created_at_us);
 
 /* ---- sessions (pg_session.c) ---- */
 
@@ -198,9 +206,18 @@ struct pg_session {
     struct weir_arena arena;  // what a write is put together in
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n;
+
+    atomic_bool is_outdated;  // there may be another namespace of the id
+    /* Guarded by the backend's known_mutex. */
+    int64_t created_at_us;  // as in `ns`
+    struct pg_session *before, *after;
 };
 
 enum { WEIR_PG_LOCK_SLICE_MS = 500 };  // a lock is waited for so long while holding a connection
+
+/* Begins a call of the session. Where there may be another namespace of its id it looks, and if so
+ * forgets all it knows. */
+weir_status weir_pg_session_begin(struct pg_session *session, struct weir_error *err);
 
 /* Runs a statement of the session's namespace, prepared where it is not yet. */
 weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,

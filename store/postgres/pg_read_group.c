@@ -211,9 +211,15 @@ void weir_pg_read_group(struct weir_session *base, struct weir_read *first)
         return;
     }
     struct group group;
+    struct weir_error err;
     group.session = (struct pg_session *)base;
     group.n = 0;
     collect(&group, first);
+    weir_error_init(&err);
+    if (weir_pg_session_begin(group.session, &err) != WEIR_OK) {
+        fail_open(&group, &err);
+        return;
+    }
     bool is_to_try = true;
     for (int tries = 0; is_to_try && tries < WEIR_PG_ATTEMPTS; tries++) {
         refuse_late(&group);

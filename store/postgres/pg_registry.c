@@ -82,8 +82,17 @@ weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice 
                                    struct weir_arena *arena, struct weir_namespace_record *record,
                                    struct weir_error *err)
 {
+    struct pg_backend *backend = (struct pg_backend *)base;
     struct finding finding = {id, arena, record};
-    return run(base, find, &finding, err);
+    struct pg_namespace ns;
+    weir_pg_namespace_name(id, &ns);
+    const weir_status status = run(base, find, &finding, err);
+    if (status == WEIR_OK) {
+        weir_pg_namespace_check(backend, &ns, record->created_at_us);
+    } else if (status == WEIR_NAMESPACE_NOT_FOUND) {
+        weir_pg_namespace_forget(backend, &ns);
+    }
+    return status;
 }
 
 struct listing {

@@ -168,6 +168,14 @@ static weir_status fail_unusable(struct pg_conn *conn, const struct place *place
                      "the namespace's schema is newer than this program");
 }
 
+/* One of each namespace there ever was. */
+static uint64_t owner_of(const struct pg_namespace *ns)
+{
+    const uint64_t owner =
+        (uint64_t)ns->lock_key ^ (uint64_t)ns->created_at_us * UINT64_C(0x9e3779b97f4a7c15);
+    return owner == 0 ? 1 : owner;
+}
+
 static weir_status look_up(struct pg_conn *conn, struct place *place, struct weir_error *err)
 {
     struct pg_params params;
@@ -175,8 +183,8 @@ static weir_status look_up(struct pg_conn *conn, struct place *place, struct wei
     weir_pg_param_slice(&params, place->id);
     PGresult *result = NULL;
     weir_status status = weir_pg_query(conn,
-                                       "SELECT layout, schema_version FROM weir_registry.namespaces"
-                                       " WHERE id = $1",
+                                       "SELECT layout, schema_version, created_at"
+                                       " FROM weir_registry.namespaces WHERE id = $1",
                                        &params, &result, err);
     if (status != WEIR_OK) {
         return status;
@@ -190,6 +198,8 @@ static weir_status look_up(struct pg_conn *conn, struct place *place, struct wei
             place->version > place->ns->layout->version) {
             status = fail_unusable(conn, place, layout, err);
         }
+        (void)weir_pg_time(result, 0, 2, &place->ns->created_at_us);
+        place->ns->owner = owner_of(place->ns);
     }
     PQclear(result);
     return status;
@@ -252,13 +262,18 @@ static weir_status locate(struct pg_conn *conn, void *context, struct weir_error
 
 /* ---- those known ---- */
 
+static struct pg_namespace *place_of(struct pg_backend *backend, const struct pg_namespace *ns)
+{
+    return &backend->known[(uint64_t)ns->lock_key % WEIR_PG_KNOWN];
+}
+
 static bool recall(struct pg_backend *backend, struct pg_namespace *ns)
 {
-    const struct pg_namespace *known = &backend->known[ns->owner % WEIR_PG_KNOWN];
+    const struct pg_namespace *known = place_of(backend, ns);
     (void)pthread_mutex_lock(&backend->known_mutex);
     const bool is_known = strcmp(known->schema, ns->schema) == 0;
     if (is_known) {
-        ns->layout = known->layout;
+        *ns = *known;
     }
     (void)pthread_mutex_unlock(&backend->known_mutex);
     return is_known;
@@ -267,18 +282,29 @@ static bool recall(struct pg_backend *backend, struct pg_namespace *ns)
 static void remember(struct pg_backend *backend, const struct pg_namespace *ns)
 {
     (void)pthread_mutex_lock(&backend->known_mutex);
-    backend->known[ns->owner % WEIR_PG_KNOWN] = *ns;
+    *place_of(backend, ns) = *ns;
+    (void)pthread_mutex_unlock(&backend->known_mutex);
+}
+
+void weir_pg_namespace_check(struct pg_backend *backend, const struct pg_namespace *ns,
+                             int64_t created_at_us)
+{
+    struct pg_namespace *known = place_of(backend, ns);
+    (void)pthread_mutex_lock(&backend->known_mutex);
+    if (strcmp(known->schema, ns->schema) == 0 && known->created_at_us != created_at_us) {
+        known->schema[0] = '\0';
+    }
+    for (struct pg_session *s = backend->sessions; s != NULL; s = s->after) {
+        if (s->ns.lock_key == ns->lock_key && s->created_at_us != created_at_us) {
+            atomic_store(&s->is_outdated, true);
+        }
+    }
     (void)pthread_mutex_unlock(&backend->known_mutex);
 }
 
 void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns)
 {
-    struct pg_namespace *known = &backend->known[ns->owner % WEIR_PG_KNOWN];
-    (void)pthread_mutex_lock(&backend->known_mutex);
-    if (strcmp(known->schema, ns->schema) == 0) {
-        known->schema[0] = '\0';
-    }
-    (void)pthread_mutex_unlock(&backend->known_mutex);
+    weir_pg_namespace_check(backend, ns, INT64_MIN);  // a time that none has
 }
 
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,

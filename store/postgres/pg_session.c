@@ -1,4 +1,4 @@
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_write.h"
 
 #include "weir/rules/time_text.h"
 
@@ -51,6 +51,47 @@ static struct weir_slice id_of(const struct pg_session *session)
     return weir_slice(session->id, session->id_n);
 }
 
+/* Whoever finds out meanwhile that there is another one marks the session, and the next call looks
+ * again. */
+static weir_status find_namespace(struct pg_session *session, struct pg_namespace *ns,
+                                  struct weir_error *err)
+{
+    struct pg_backend *backend = session->backend;
+    atomic_store(&session->is_outdated, false);
+    const weir_status status = weir_pg_namespace_locate(backend, id_of(session), ns, err);
+    if (status == WEIR_OK) {
+        (void)pthread_mutex_lock(&backend->known_mutex);
+        session->created_at_us = ns->created_at_us;
+        (void)pthread_mutex_unlock(&backend->known_mutex);
+    }
+    return status;
+}
+
+static void take_namespace(struct pg_session *session, const struct pg_namespace *ns)
+{
+    session->ns.created_at_us = ns->created_at_us;
+    session->ns.layout = ns->layout;
+    session->ns.owner = ns->owner;
+    session->is_large = false;
+    session->window = (struct pg_window){.version = 0};
+    weir_pg_versions_forget(session);
+}
+
+weir_status weir_pg_session_begin(struct pg_session *session, struct weir_error *err)
+{
+    if (!atomic_load(&session->is_outdated)) {
+        return WEIR_OK;
+    }
+    struct pg_namespace ns;
+    const weir_status status = find_namespace(session, &ns, err);
+    if (status != WEIR_OK) {
+        session->base.is_broken = true;
+    } else if (ns.created_at_us != session->ns.created_at_us) {
+        take_namespace(session, &ns);
+    }
+    return status;
+}
+
 weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *err)
 {
     struct pg_namespace ns;
@@ -93,16 +134,48 @@ weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work
 {
     struct noted noted = {work, false};
     const struct pg_work outer = {run_noting, &noted};
-    const weir_status status =
+    weir_status status = weir_pg_session_begin(session, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    status =
         weir_pg_run(session->backend, session->ns.owner, session->base.deadline_us, &outer, err);
     return noted.is_missing ? weir_pg_fail_missing(session, err) : status;
 }
 
 /* ---- opening and closing ---- */
 
+static void enlist(struct pg_session *session)
+{
+    struct pg_backend *backend = session->backend;
+    (void)pthread_mutex_lock(&backend->known_mutex);
+    session->after = backend->sessions;
+    if (session->after != NULL) {
+        session->after->before = session;
+    }
+    backend->sessions = session;
+    (void)pthread_mutex_unlock(&backend->known_mutex);
+}
+
+static void delist(struct pg_session *session)
+{
+    struct pg_backend *backend = session->backend;
+    (void)pthread_mutex_lock(&backend->known_mutex);
+    if (session->after != NULL) {
+        session->after->before = session->before;
+    }
+    if (session->before != NULL) {
+        session->before->after = session->after;
+    } else {
+        backend->sessions = session->after;
+    }
+    (void)pthread_mutex_unlock(&backend->known_mutex);
+}
+
 static void session_close(struct weir_session *base)
 {
     struct pg_session *session = (struct pg_session *)base;
+    delist(session);
     weir_arena_fini(&session->arena);
     free(session->versions.slots);
     free(session);
@@ -137,11 +210,15 @@ weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id
     memcpy(opened->id, id.p, id.n);
     opened->id_n = id.n;
     weir_arena_init(&opened->arena, WRITE_ARENA_BYTES, WRITE_ARENA_KEEP_BYTES);
-    const weir_status status = weir_pg_namespace_locate(opened->backend, id, &opened->ns, err);
+    weir_pg_namespace_name(id, &opened->ns);
+    enlist(opened);
+    struct pg_namespace ns;
+    const weir_status status = find_namespace(opened, &ns, err);
     if (status != WEIR_OK) {
         session_close(&opened->base);
         return status;
     }
+    take_namespace(opened, &ns);
     *session = &opened->base;
     return WEIR_OK;
 }

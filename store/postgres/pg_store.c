@@ -28,7 +28,6 @@ void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
     for (size_t i = 0; i < sizeof key; i++) {
         key = key << 8 | digest.bytes[i];
     }
-    ns->owner = key == 0 ? 1 : key;
     ns->lock_key = (int64_t)key;
 }
 

@@ -16,13 +16,13 @@ enum { WRITERS = 4, WRITES = 60 };
 
 #define MESSAGE_DB "SET search_path = message_store, public; "
 
-static weir_status try_adopt(const char *id, const char *metadata)
+static weir_status try_adopt(struct weir_store *store, const char *id, const char *metadata)
 {
     struct weir_namespace_record record = {.id = weir_slice_of(id),
                                            .metadata = weir_slice_of(metadata)};
     bool is_same = false;
     weir_error_init(&fx.err);
-    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+    return weir_namespace_create(store, &record, &is_same, &fx.err);
 }
 
 static void begin(void)
@@ -34,7 +34,7 @@ static void begin(void)
     sql(MESSAGE_DB "SELECT write_message('00000000-0000-4000-8000-000000000002', 'b-1+x', 'Old',"
                    " '{\"n\": 2}')");
     weir_namespace_release(fx.ns);
-    ck_assert_msg(try_adopt("adopted", "{\"adopt\": \"message_store\"}") == WEIR_OK, "%s",
+    ck_assert_msg(try_adopt(fx.store, "adopted", "{\"adopt\": \"message_store\"}") == WEIR_OK, "%s",
                   fx.err.text);
     fx.ns = must_open(fx.store, "adopted");
 }
@@ -132,8 +132,10 @@ END_TEST
 
 START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
 {
-    ck_assert_int_eq(try_adopt("second", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
-    ck_assert_int_eq(try_adopt("second", "{\"adopt\": \"public\"}"), WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(try_adopt(fx.store, "second", "{\"adopt\": \"message_store\"}"),
+                     WEIR_PRECONDITION);
+    ck_assert_int_eq(try_adopt(fx.store, "second", "{\"adopt\": \"public\"}"),
+                     WEIR_INVALID_REQUEST);
     int64_t deleted = -1;
     weir_error_init(&fx.err);
     ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("adopted"), &deleted, &fx.err) ==
@@ -146,6 +148,35 @@ START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
 }
 END_TEST
 
+/* By another server; this one looks at the registry now and then. */
+START_TEST(a_namespace_that_comes_to_adopt_is_read_as_such)
+{
+    const struct weir_query query = query_all();
+    struct weir_store *other = open_store(fx.url, 2);
+    must_create(fx.store, "again");
+    struct weir_namespace *again = must_open(fx.store, "again");
+    must_put(again, "x-1", 1);
+    must_read(again, &query);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(other, weir_slice_of("adopted"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(weir_namespace_delete(other, weir_slice_of("again"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(try_adopt(other, "again", "{\"adopt\": \"message_store\"}"), WEIR_OK);
+    struct weir_namespace_record record;
+    ck_assert_int_eq(
+        weir_namespace_find(fx.store, weir_slice_of("again"), &fx.arena, &record, &fx.err),
+        WEIR_OK);
+    ck_assert_int_eq(must_head(again), 2);
+    must_read(again, &query);
+    ck_assert_int_eq(fx.rows.next_position, 3);  // as settled; the counters know of nothing yet
+    must_put(again, "x-1", 1);
+    ck_assert_int_eq(must_head(again), 3);
+    weir_namespace_release(again);
+    weir_store_close(other);
+}
+END_TEST
+
 START_TEST(another_version_is_not_adopted)
 {
     int64_t deleted = 0;
@@ -154,7 +185,8 @@ START_TEST(another_version_is_not_adopted)
     PGconn *conn = sql_connect();
     sql_on(conn, "CREATE OR REPLACE FUNCTION message_store.message_store_version() RETURNS varchar"
                  " LANGUAGE sql AS 'SELECT ''1.2.6''::varchar'");
-    ck_assert_int_eq(try_adopt("adopted", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
+    ck_assert_int_eq(try_adopt(fx.store, "adopted", "{\"adopt\": \"message_store\"}"),
+                     WEIR_PRECONDITION);
     sql_on(conn, "CREATE OR REPLACE FUNCTION message_store.message_store_version() RETURNS varchar"
                  " LANGUAGE sql AS 'SELECT ''1.3.0''::varchar'");
     PQfinish(conn);
@@ -316,6 +348,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, both_write_one_stream);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
+    tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
     tcase_add_test(tcase, another_version_is_not_adopted);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, the_head_moves_with_every_write);

@@ -2,6 +2,7 @@
  * nothing whatever times an import brings. What is touched is asked of the database: the plan of
  * the statement that the store prepared for the read. */
 #include "store/postgres/pg_int.h"
+#include "store/store_int.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/timescale/ts_fixture.h"
@@ -130,6 +131,30 @@ START_TEST(an_import_of_old_times_is_not_missed)
     must_import(501, WEEKS + 1, 900, INT64_C(0));
     ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 3);
     ck_assert_int_eq(fx.rows.rows[0].global_position, 900);
+}
+END_TEST
+
+/* Behind the back of the store's handle, as another server would. */
+static void make_anew(void)
+{
+    struct weir_backend *backend = fx.store->backend;
+    int64_t deleted = 0;
+    ck_assert_msg(backend->ops->namespace_delete(backend, weir_slice_of("test"), &deleted,
+                                                 &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
+    must_create(fx.store, "test");
+}
+
+/* The spans of the new one have been changed as often as those that the reader knows. */
+START_TEST(what_is_known_of_one_does_not_count_for_the_next)
+{
+    fill();
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 1);
+    make_anew();
+    must_put(fx.ns, "a-new", 1);
+    must_import(500, WEEKS, WEEKS + 2, first_us);
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 1);
+    ck_assert_int_eq(fx.rows.rows[0].global_position, WEEKS + 2);
 }
 END_TEST
 
@@ -298,6 +323,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_tail_read_touches_the_newest_chunk_alone);
     tcase_add_test(tcase, a_read_from_an_old_position_touches_no_older_chunk);
     tcase_add_test(tcase, an_import_of_old_times_is_not_missed);
+    tcase_add_test(tcase, what_is_known_of_one_does_not_count_for_the_next);
     tcase_add_test(tcase, times_at_the_ends_are_not_missed);
     tcase_add_test(tcase, a_time_that_the_database_has_not_is_refused_clearly);
     tcase_add_test(tcase, reads_that_go_together_miss_nothing);
