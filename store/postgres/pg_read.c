@@ -370,12 +370,14 @@ weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *sessio
     if (is_stream(query) && !weir_arena_copy(arena, query->name, &r->stream)) {
         return weir_pg_fail_arena(arena, query->name.n + 1, err);
     }
+    r->mark = weir_arena_mark(arena);
     return WEIR_OK;
 }
 
 void weir_pg_reading_begin(struct pg_reading *r)
 {
     const struct weir_query *query = r->query;
+    weir_arena_rewind(r->arena, &r->mark);
     r->rows->n = 0;
     r->bytes = 0;
     r->from = start_of(query);

@@ -198,6 +198,7 @@ static void read_the_rest(struct group *group)
     for (size_t m = 0; m < group->n; m++) {
         struct member *member = &group->members[m];
         if (!member->is_answered) {
+            weir_arena_rewind(member->read->arena, &member->r.mark);
             member->read->next = NULL;
             weir_read_singly(&group->session->base, member->read);
         }

@@ -22,13 +22,15 @@ struct pg_reading {
     struct pg_window window;  // which ones, where it is
     int64_t settled;          // of an adopted namespace: nothing appears below it any more
     struct weir_slice stream;
+    struct weir_arena_mark mark;  // what the arena had before the first page
 };
 
 weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *session,
                                  const struct weir_query *query, struct weir_arena *arena,
                                  struct weir_rows *rows, struct weir_error *err);
 
-/* Begins with the first page, also where an attempt before has come to nothing. */
+/* Begins with the first page, also where an attempt before has come to nothing; what that had got
+ * is given back. */
 void weir_pg_reading_begin(struct pg_reading *r);
 
 /* Where others write with locks of their own, one for each category, a read of all categories ends

@@ -490,6 +490,34 @@ START_TEST(large_messages_do_not_hide_small_ones)
 }
 END_TEST
 
+/* The first page is there already when the connection breaks, and the memory of a call is bounded.
+ */
+START_TEST(a_large_read_that_is_repeated_needs_no_more_memory)
+{
+    enum { LARGE = 12 * 1024 * 1024 };
+    char *text = malloc(LARGE);
+    ck_assert_ptr_nonnull(text);
+    memset(text, '1', LARGE);
+    struct weir_new_message message = message_of(1, "1");
+    message.data = weir_slice(text, LARGE);
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    free(text);
+    must_put(fx.ns, "a-1", 3);
+    const struct weir_query query = query_stream("a-1");
+    struct weir_arena arena;
+    weir_arena_init(&arena, LARGE / 2 * 3, 0);
+    pg_proxy_set(proxy, PROXY_LOSES_REQUEST, 3);  // behind two statements to prepare, and a page
+    const size_t before = pg_proxy_connections(proxy);
+    ck_assert_msg(weir_read(fx.ns, &query, &arena, &fx.rows, &fx.err) == WEIR_OK, "%s",
+                  fx.err.text);
+    ck_assert_uint_eq(pg_proxy_connections(proxy), before + 1);
+    ck_assert_uint_eq(fx.rows.n, 4);
+    ck_assert_uint_eq(fx.rows.rows[0].data.n, LARGE);
+    weir_arena_fini(&arena);
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -514,6 +542,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, nothing_is_waited_for_while_the_database_is_gone);
     tcase_add_test(tcase, calls_end_at_their_deadline_though_nothing_comes);
     tcase_add_test(tcase, a_connection_that_comes_too_late_for_one_serves_the_next);
+    tcase_add_test(tcase, a_large_read_that_is_repeated_needs_no_more_memory);
     tcase_add_test(tcase, a_slow_namespace_does_not_delay_another_for_long);
     tcase = add_case(suite, "two connections", begin_two);
     tcase_add_test(tcase, a_write_waits_for_the_lock_until_its_deadline);

@@ -119,6 +119,27 @@ START_TEST(copies_are_terminated)
 }
 END_TEST
 
+START_TEST(what_was_taken_since_a_mark_is_given_back)
+{
+    struct weir_arena_mark mark = weir_arena_mark(&arena);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_ptr_nonnull(weir_arena_bytes(&arena, CAP_BYTES));
+        weir_arena_rewind(&arena, &mark);
+        ck_assert_uint_eq(weir_arena_left(&arena), CAP_BYTES);
+    }
+    uint8_t *kept = weir_arena_bytes(&arena, 100);
+    memset(kept, 7, 100);
+    mark = weir_arena_mark(&arena);
+    memset(weir_arena_bytes(&arena, 50), 0, 50);
+    memset(weir_arena_bytes(&arena, 50000), 0, 50000);
+    weir_arena_rewind(&arena, &mark);
+    memset(weir_arena_bytes(&arena, CAP_BYTES - 100), 0, CAP_BYTES - 100);
+    for (size_t i = 0; i < 100; i++) {
+        ck_assert_uint_eq(kept[i], 7);
+    }
+}
+END_TEST
+
 START_TEST(an_unused_arena_can_be_reset)
 {
     weir_arena_reset(&arena);
@@ -186,6 +207,7 @@ static Suite *arena_suite(void)
     tcase_add_test(c, sizes_do_not_overflow);
     tcase_add_test(c, arrays_are_zeroed);
     tcase_add_test(c, copies_are_terminated);
+    tcase_add_test(c, what_was_taken_since_a_mark_is_given_back);
     tcase_add_test(c, an_unused_arena_can_be_reset);
 #ifndef WEIR_ARENA_POISON
     tcase_add_test(c, a_reset_keeps_one_block);

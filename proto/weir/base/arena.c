@@ -18,13 +18,18 @@ void weir_arena_init(struct weir_arena *arena, size_t cap_bytes, size_t keep_byt
     *arena = (struct weir_arena){.cap_bytes = cap_bytes, .keep_bytes = keep_bytes};
 }
 
-static void free_blocks(struct weir_arena *arena)
+static void free_blocks_until(struct weir_arena *arena, const struct weir_arena_block *last)
 {
-    while (arena->blocks != NULL) {
+    while (arena->blocks != last) {
         struct weir_arena_block *block = arena->blocks;
         arena->blocks = block->next;
         free(block);
     }
+}
+
+static void free_blocks(struct weir_arena *arena)
+{
+    free_blocks_until(arena, NULL);
     arena->at = NULL;
     arena->left = 0;
 }
@@ -78,6 +83,19 @@ void weir_arena_reset(struct weir_arena *arena)
     arena->used_bytes = 0;
 }
 #endif
+
+struct weir_arena_mark weir_arena_mark(const struct weir_arena *arena)
+{
+    return (struct weir_arena_mark){arena->blocks, arena->at, arena->left, arena->used_bytes};
+}
+
+void weir_arena_rewind(struct weir_arena *arena, const struct weir_arena_mark *mark)
+{
+    free_blocks_until(arena, mark->block);
+    arena->at = mark->at;
+    arena->left = mark->left;
+    arena->used_bytes = mark->used_bytes;
+}
 
 size_t weir_arena_left(const struct weir_arena *arena)
 {

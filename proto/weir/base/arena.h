@@ -44,6 +44,19 @@ void *weir_arena_array(struct weir_arena *arena, size_t count, size_t size);
 /* A copy of the bytes, with a NUL behind it. An absent slice stays absent. false past the cap. */
 bool weir_arena_copy(struct weir_arena *arena, struct weir_slice from, struct weir_slice *to);
 
+/* A state of the arena that it can go back to; good until the next reset. */
+struct weir_arena_mark {
+    struct weir_arena_block *block;
+    uint8_t *at;
+    size_t left;
+    size_t used_bytes;
+};
+
+struct weir_arena_mark weir_arena_mark(const struct weir_arena *arena);
+
+/* Forgets the allocations since the mark. */
+void weir_arena_rewind(struct weir_arena *arena, const struct weir_arena_mark *mark);
+
 /* How much may still be handed out. */
 size_t weir_arena_left(const struct weir_arena *arena);
 
