@@ -293,10 +293,13 @@ struct weir_rows {
                             // match
 };
 
-/* Reads in one snapshot. Filters apply before max_messages. A missing stream or category is OK with
- * n == 0. DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE, LIMIT_EXCEEDED (the arena's cap), DATA_CORRUPT
- * (detail global_position); *rows is meaningful on OK only. Blocks on the backend. Heap allocations
- * do not depend on the number of rows. */
+/* Reads in one snapshot; a backend may take a reply that is very large in parts, each in a snapshot
+ * that is not older than that of the one before. Together they are without gaps and in order all
+ * the same, because nothing appears below what has been read, imports excepted; a clear between two
+ * parts shows as it would between two reads. Filters apply before max_messages. A missing stream or
+ * category is OK with n == 0. DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE, LIMIT_EXCEEDED (the arena's
+ * cap), DATA_CORRUPT (detail global_position); *rows is meaningful on OK only. Blocks on the
+ * backend. Heap allocations do not depend on the number of rows. */
 weir_status weir_read(struct weir_namespace *ns, const struct weir_query *query,
                       struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
 

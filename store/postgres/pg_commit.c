@@ -143,6 +143,16 @@ static bool is_of_one(enum pg_remedy remedy, weir_status status)
             status != WEIR_DEADLINE_EXCEEDED);
 }
 
+static bool has_twin(const struct pg_run *run)
+{
+    bool is_found = false;
+    for (const struct weir_write *w = run->first; w != run->end && !is_found; w = w->next) {
+        is_found = weir_pg_is_open(w) && w->kind == WEIR_WRITE_APPEND &&
+                   weir_append_has_twin(&w->of.append);
+    }
+    return is_found;
+}
+
 /* There is to be no other attempt. */
 static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
 {
@@ -153,8 +163,7 @@ static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct wei
     if (remedy == PG_REMEDY_MISSING) {
         (void)weir_pg_fail_missing(run->session, err);
     }
-    if (remedy == PG_REMEDY_UNIQUE && run->first->kind == WEIR_WRITE_APPEND &&
-        weir_append_has_twin(&run->first->of.append)) {
+    if (remedy == PG_REMEDY_UNIQUE && has_twin(run)) {
         (void)weir_fail_field(err, "messages", "one id is given twice");
     }
     fail_open(run, err);
