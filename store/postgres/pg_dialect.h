@@ -94,6 +94,9 @@ struct pg_dialect {
 extern const char weir_pg_sql_functions_002[];
 extern const char weir_pg_sql_functions_005[];
 
+/* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
+extern const char weir_pg_sql_list_streams[];
+
 /* Namespaces as one table with its indexes. */
 extern const struct pg_layout weir_pg_rows_layout;
 

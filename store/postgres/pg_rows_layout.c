@@ -6,19 +6,19 @@ static const char *const steps[] = {weir_pg_sql_rows_001, weir_pg_sql_functions_
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
  * comes twice: as the first text that can have it, and as bytes. */
-static const char list_streams[] =
+const char weir_pg_sql_list_streams[] =
     "WITH RECURSIVE walk (name, seen) AS ("
-    " (SELECT s.stream_name, 1 FROM @.stored AS s"
+    " (SELECT s.stream_name, 1 FROM @keys@ AS s"
     "  WHERE s.stream_name >= $1 AND s.stream_name > $2"
     "  ORDER BY s.stream_name, s.position LIMIT 1)"
     " UNION ALL"
     " SELECT n.stream_name, w.seen + 1 FROM walk AS w,"
-    "  LATERAL (SELECT s.stream_name FROM @.stored AS s WHERE s.stream_name > w.name"
+    "  LATERAL (SELECT s.stream_name FROM @keys@ AS s WHERE s.stream_name > w.name"
     "           ORDER BY s.stream_name, s.position LIMIT 1) AS n"
     " WHERE w.seen < $3::int8"
     "  AND substring(convert_to(n.stream_name, 'UTF8') FOR octet_length($4::bytea)) = $4)"
     " SELECT w.name, l.position, l.time FROM walk AS w,"
-    "  LATERAL (SELECT s.position, s.time FROM @.stored AS s WHERE s.stream_name = w.name"
+    "  LATERAL (SELECT s.position, s.time FROM @keys@ AS s WHERE s.stream_name = w.name"
     "           ORDER BY s.position DESC LIMIT 1) AS l"
     " WHERE substring(convert_to(w.name, 'UTF8') FOR octet_length($4)) = $4";
 
@@ -38,7 +38,7 @@ const struct pg_layout weir_pg_rows_layout = {
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT m.time FROM @.stored AS m"
                 " ORDER BY m.global_position DESC LIMIT 1) FROM @.counters AS c",
-            [PG_FIXED_LIST_STREAMS] = list_streams,
+            [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
         },
     .columns = WEIR_PG_COLUMNS,
     .headers = WEIR_PG_HEADERS,

@@ -13,22 +13,6 @@ static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_s
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
     " m.type"
 
-static const char list_streams[] =
-    "WITH RECURSIVE walk (name, seen) AS ("
-    " (SELECT k.stream_name, 1 FROM @.keys AS k"
-    "  WHERE k.stream_name >= $1 AND k.stream_name > $2"
-    "  ORDER BY k.stream_name, k.position LIMIT 1)"
-    " UNION ALL"
-    " SELECT n.stream_name, w.seen + 1 FROM walk AS w,"
-    "  LATERAL (SELECT k.stream_name FROM @.keys AS k WHERE k.stream_name > w.name"
-    "           ORDER BY k.stream_name, k.position LIMIT 1) AS n"
-    " WHERE w.seen < $3::int8"
-    "  AND substring(convert_to(n.stream_name, 'UTF8') FOR octet_length($4::bytea)) = $4)"
-    " SELECT w.name, l.position, l.time FROM walk AS w,"
-    "  LATERAL (SELECT k.position, k.time FROM @.keys AS k WHERE k.stream_name = w.name"
-    "           ORDER BY k.position DESC LIMIT 1) AS l"
-    " WHERE substring(convert_to(w.name, 'UTF8') FOR octet_length($4)) = $4";
-
 static const struct pg_layout hypertable = {
     .name = "hypertable",
     .version = WEIR_COUNTOF(steps),
@@ -49,7 +33,7 @@ static const struct pg_layout hypertable = {
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT k.time FROM @.keys AS k"
                 " ORDER BY k.global_position DESC LIMIT 1) FROM @.counters AS c",
-            [PG_FIXED_LIST_STREAMS] = list_streams,
+            [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
             /* The first span with such positions: none before it matters. Where no span has any,
              * the last one. The answer is the same for all positions from `below` + 1 to `upto`. */
             [PG_FIXED_SINCE] =
