@@ -1,35 +1,9 @@
-/* Messages that bring their positions, ids and times along; and the removal of all. */
+/* Messages that bring their positions, ids and times along. */
 #include "store/postgres/pg_write.h"
 
 #include "store/append_judge.h"
 
-#include "weir/rules/stream_name.h"
-
-#include <assert.h>
 #include <stdlib.h>
-
-enum { PACKED_REST_BYTES = 72 };
-
-size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_slice stream)
-{
-    return message->type.n + message->data.n + message->metadata.n + stream.n + PACKED_REST_BYTES;
-}
-
-void weir_pg_array_hash(struct pg_array *array, struct weir_slice name)
-{
-    const struct weir_slice id = weir_name_cardinal_id(name);
-    if (id.p == NULL) {
-        weir_pg_array_null(array);
-    } else {
-        weir_pg_array_int8(array, weir_hash_64(id));
-    }
-}
-
-weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err)
-{
-    conn->remedy = PG_REMEDY_RECONNECT;
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the commit was not confirmed");
-}
 
 /* ---- parameters ---- */
 
@@ -196,53 +170,6 @@ weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struc
         import->skipped_identical = (int64_t)import->n - import->imported;
     } else if (conn->remedy == PG_REMEDY_RAISED && tell_conflict(run->first, conn->detail)) {
         status = WEIR_OK;
-    }
-    PQclear(result);
-    return status;
-}
-
-/* ---- the removal of all ---- */
-
-static weir_status read_clears(struct pg_session *session, struct pg_conn *conn, int64_t *clears,
-                               int64_t *cleared, struct weir_error *err)
-{
-    struct pg_params none;
-    weir_pg_params_init(&none, NULL);
-    PGresult *result = NULL;
-    weir_status status = weir_pg_fixed(session, conn, PG_FIXED_CLEARS, &none, &result, err);
-    if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, clears) ||
-                              !weir_pg_int8(result, 0, 1, cleared))) {
-        status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
-    }
-    PQclear(result);
-    return status;
-}
-
-/* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
- * answer was lost, the count of clears tells whether it was done. */
-weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
-{
-    struct weir_clear *clear = &run->first->of.clear;
-    int64_t now = 0;
-    int64_t cleared = 0;
-    weir_status status = read_clears(run->session, conn, &now, &cleared, err);
-    if (status != WEIR_OK) {
-        return status;
-    }
-    if (run->clears >= 0 && now > run->clears) {
-        clear->messages_deleted = cleared;
-        return WEIR_OK;
-    }
-    run->clears = now;
-    struct pg_params params;
-    weir_pg_params_init(&params, NULL);
-    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
-    PGresult *result = NULL;
-    status = weir_pg_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
-    if (status == WEIR_OK && conn->has_warned) {
-        status = weir_pg_fail_unconfirmed(conn, err);
-    } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &clear->messages_deleted)) {
-        status = weir_fail(err, WEIR_BACKEND_ERROR, "the clear function gives something else");
     }
     PQclear(result);
     return status;

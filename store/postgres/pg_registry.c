@@ -422,7 +422,7 @@ static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct 
 }
 
 /* Behind the namespace's lock: what is being written is finished before. */
-static weir_status delete (struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status erase(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct deletion *deletion = context;
     weir_status status = weir_pg_script(conn, "BEGIN", err);
@@ -447,7 +447,7 @@ weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slic
     struct deletion deletion = {.id = id};
     weir_pg_namespace_name(id, &deletion.ns);
     weir_pg_namespace_forget((struct pg_backend *)base, &deletion.ns);
-    const weir_status status = run(base, delete, &deletion, err);
+    const weir_status status = run(base, erase, &deletion, err);
     *messages_deleted = deletion.messages;
     return status;
 }

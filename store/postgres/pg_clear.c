@@ -1,0 +1,47 @@
+/* The removal of all messages. */
+#include "store/postgres/pg_write.h"
+
+static weir_status read_clears(struct pg_session *session, struct pg_conn *conn, int64_t *clears,
+                               int64_t *cleared, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_fixed(session, conn, PG_FIXED_CLEARS, &none, &result, err);
+    if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, clears) ||
+                              !weir_pg_int8(result, 0, 1, cleared))) {
+        status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
+    }
+    PQclear(result);
+    return status;
+}
+
+/* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
+ * answer was lost, the count of clears tells whether it was done. */
+weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
+{
+    struct weir_clear *clear = &run->first->of.clear;
+    int64_t now = 0;
+    int64_t cleared = 0;
+    weir_status status = read_clears(run->session, conn, &now, &cleared, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (run->clears >= 0 && now > run->clears) {
+        clear->messages_deleted = cleared;
+        return WEIR_OK;
+    }
+    run->clears = now;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
+    PGresult *result = NULL;
+    status = weir_pg_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
+    if (status == WEIR_OK && conn->has_warned) {
+        status = weir_pg_fail_unconfirmed(conn, err);
+    } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &clear->messages_deleted)) {
+        status = weir_fail(err, WEIR_BACKEND_ERROR, "the clear function gives something else");
+    }
+    PQclear(result);
+    return status;
+}
