@@ -6,7 +6,7 @@
  * it then resumes it at once. Waiters are woken by
  *   - commits of this process that concern them: by stream, category or whole namespace, and by
  *     consumer group, types and correlation as far as these can be told without reading;
- *   - changes by others, which a thread finds by looking at the counters of the namespaces that
+ *   - changes by others, which a thread finds by looking at the heads of the namespaces that
  * have waiters; a change of the namespace itself (deleted, its token rotated);
  *   - their time, which a second thread keeps; the end of their connection; the server's stop.
  * A woken waiter is called back (weir_woken) outside of all locks and belongs to nobody here any
