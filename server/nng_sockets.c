@@ -1,5 +1,5 @@
-/* What nng 1.5.2 gets to see of its connections. The library calls accept(), sendmsg(), readv() and
- * epoll_wait() as any program does, so it is bound to the ones that stand here.
+/* What nng 1.5.2 gets to see of its connections. The library calls accept(), sendmsg(), readv(),
+ * epoll_wait() and epoll_ctl() as any program does, so it is bound to the ones that stand here.
  *
  * nng loses a connection for ever, and the thread that releases connections with it, when the
  * connection is closed in the moment in which nng is about to take the next part of a message: that
@@ -13,6 +13,10 @@
  * - Sending is not in parts: what has been taken of a message is remembered, and nng is told of it
  *   once all of it has been. It asks again with the same message until then.
  * - An error of the socket is no event of its own, which would end both directions at a time.
+ *
+ * Under TLS sending is in parts all the same, of a record each. There the end is not told at all;
+ * the transport asks the system which connections have ended (remote.h) and closes them in a quiet
+ * moment.
  *
  * The greeting, the first thing that is sent, is another matter: a failure there ends an attempt to
  * accept. After ECONNRESET nng accepts again at once; after EPIPE it never did on ipc:// (nng issue
@@ -33,14 +37,18 @@ enum {
     /* Connections with descriptors beyond are as nng has them. */
     DESCRIPTORS_MAX = 65536,
     PARTS_MAX = 16,  // of a message, as nng passes it
-    GREETING_BYTES = 8
+    GREETING_BYTES = 8,
+    TLS_HANDSHAKE = 22  // the first byte that a server sends
 };
 
 /* By descriptor. nng calls for one connection one at a time. */
 static struct connection {
     bool is_accepted;
-    size_t sent;   // of the message that is being sent
-    size_t bytes;  // all of it
+    bool has_sent;
+    bool is_tls;
+    bool has_ended;  // which nng has not been told
+    size_t sent;     // of the message that is being sent
+    size_t bytes;    // all of it
 } connections[DESCRIPTORS_MAX];
 
 static struct connection *connection_of(int fd)
@@ -66,6 +74,15 @@ static size_t bytes_of(const struct msghdr *message)
         bytes += message->msg_iov[i].iov_len;
     }
     return bytes;
+}
+
+static uint8_t first_byte_of(const struct msghdr *message)
+{
+    size_t i = 0;
+    while (message->msg_iov[i].iov_len == 0) {
+        i++;
+    }
+    return *(const uint8_t *)message->msg_iov[i].iov_base;
 }
 
 static bool is_greeting(const struct msghdr *message)
@@ -113,6 +130,10 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return (ssize_t)syscall(SYS_sendmsg, fd, message, flags);
     }
     const size_t bytes = bytes_of(message);
+    if (!connection->has_sent && bytes > 0) {
+        connection->has_sent = true;
+        connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
+    }
     if (connection->sent > 0 && connection->bytes != bytes) {
         errno = ECONNRESET;  // what was begun has been given up
         return -1;
@@ -133,14 +154,36 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 /* ---- receiving ---- */
 
+static bool is_end(ssize_t n)
+{
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 {
+    struct connection *connection = connection_of(fd);
     const ssize_t n = (ssize_t)syscall(SYS_readv, fd, parts, parts_n);
-    if (n == 0 && connection_of(fd) != NULL) {
-        errno = ECONNRESET;
-        return -1;
+    if (connection == NULL || !is_end(n)) {
+        return n;
     }
-    return n;
+    connection->has_ended = connection->is_tls;
+    errno = connection->is_tls ? EAGAIN : ECONNRESET;
+    return -1;
+}
+
+/* ---- events ---- */
+
+/* What has ended can be read for ever. */
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    const struct connection *connection = connection_of(fd);
+    if (operation == EPOLL_CTL_MOD && connection != NULL && connection->has_ended) {
+        event->events &= ~(uint32_t)EPOLLIN;
+        if ((event->events & EPOLLOUT) == 0) {
+            return 0;
+        }
+    }
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)

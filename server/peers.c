@@ -29,13 +29,14 @@ static struct weir_peer **bucket_of(struct weir_peers *peers, uint32_t pipe_id)
     return &peers->buckets[pipe_id % WEIR_PEERS_BUCKETS];
 }
 
-bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id)
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, const struct weir_remote *remote)
 {
     struct weir_peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) {
         return false;
     }
     peer->pipe_id = pipe_id;
+    peer->remote = *remote;
     atomic_init(&peer->refs, 1);
     weir_link_init(&peer->waiting);
     (void)pthread_mutex_lock(&peers->lock);
@@ -130,6 +131,33 @@ size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quie
         const struct weir_peer *peer = peers->buckets[i];
         for (; peer != NULL && n < max; peer = peer->next) {
             if (is_stuck(peer, since_us, quiet_since_us)) {
+                pipe_ids[n++] = peer->pipe_id;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+/* Not at once: a connection may have come since the system was asked, and the last reply counts as
+ * taken while nng is still sending it. */
+static bool is_lost(struct weir_peer *peer, const struct weir_remote *open, size_t open_n)
+{
+    const bool is_missed =
+        atomic_load(&peer->sending) == 0 && !weir_remote_is_among(&peer->remote, open, open_n);
+    peer->missed = is_missed ? peer->missed + 1 : 0;
+    return peer->missed >= 3;
+}
+
+size_t weir_peers_lost(struct weir_peers *peers, const struct weir_remote *open, size_t open_n,
+                       uint32_t *pipe_ids, size_t max)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && n < max; peer = peer->next) {
+            if (peer->remote.family != NNG_AF_UNSPEC && is_lost(peer, open, open_n)) {
                 pipe_ids[n++] = peer->pipe_id;
             }
         }

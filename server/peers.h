@@ -9,6 +9,7 @@
 #define WEIR_SERVER_PEERS_H
 
 #include "server/list.h"
+#include "server/remote.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,6 +30,8 @@ struct weir_peer {
     /* Of the wake list, which guards them. */
     struct weir_link waiting;  // what waits for this connection
     bool is_gone;
+    struct weir_remote remote;
+    unsigned missed;         // times in a row; see weir_peers_lost; guarded by the table's lock
     struct weir_peer *next;  // in its bucket; guarded by the table's lock
 };
 
@@ -44,7 +47,7 @@ bool weir_peers_init(struct weir_peers *peers);
 void weir_peers_fini(struct weir_peers *peers);
 
 /* A connection came; false without memory: it then works uncounted. */
-bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id);
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, const struct weir_remote *remote);
 void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
 
 /* Counted; NULL if there is none. */
@@ -62,6 +65,12 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
  * have sent nothing since `quiet_since_us`, and returns their number, at most `max`. */
 size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
                         uint32_t *pipe_ids, size_t max);
+
+/* Writes the ids of connections by TLS that have no reply on their way and were not among those
+ * that the system has open, neither this time nor the two before, and returns their number, at most
+ * `max`. */
+size_t weir_peers_lost(struct weir_peers *peers, const struct weir_remote *open, size_t open_n,
+                       uint32_t *pipe_ids, size_t max);
 
 /* Whether any has replies on their way. */
 bool weir_peers_any_sends(struct weir_peers *peers);

@@ -22,6 +22,8 @@ enum {
     STUCK_US = 10 * 1000 * 1000,
     STUCK_AT_ONCE = 64,
     QUIET_US = 100 * 1000,
+    SEARCH_MS = 3000,
+    LOST_AT_ONCE = 4096,
     RELIEF_MS = 20
 };
 
@@ -93,13 +95,53 @@ static void free_exchanges(struct weir_transport *t)
 
 /* ---- connections ---- */
 
+static void search_soon(struct weir_transport *t)
+{
+    if (!atomic_exchange(&t->is_searching, true)) {
+        nng_sleep_aio(SEARCH_MS, t->search);
+    }
+}
+
+static void begin_peer(struct weir_transport *t, nng_pipe pipe)
+{
+    const struct weir_remote remote = weir_remote_of(pipe);
+    if (weir_peers_add(&t->peers, pipe.id, &remote) && remote.family != NNG_AF_UNSPEC) {
+        atomic_fetch_add(&t->tls_n, 1);
+        search_soon(t);
+    }
+}
+
 static void end_peer(struct weir_transport *t, uint32_t pipe_id)
 {
     struct weir_peer *peer = weir_peers_find(&t->peers, pipe_id);
     if (peer != NULL) {
+        atomic_fetch_sub(&t->tls_n, peer->remote.family != NNG_AF_UNSPEC ? 1 : 0);
         weir_peers_remove(&t->peers, pipe_id);
         t->user.gone(t->user.context, &peer->waiting, &peer->is_gone);
         weir_peer_release(peer);
+    }
+}
+
+/* Nothing is under way on a connection that the system no longer has, so it can be closed. */
+static void search(void *context)
+{
+    struct weir_transport *t = context;
+    if (nng_aio_result(t->search) != 0 || atomic_load(&t->is_closing)) {
+        return;
+    }
+    uint32_t lost[LOST_AT_ONCE];
+    size_t open_n = 0;
+    struct weir_remote *open = weir_remotes_open(&open_n);
+    const size_t n =
+        open == NULL ? 0 : weir_peers_lost(&t->peers, open, open_n, lost, WEIR_COUNTOF(lost));
+    free(open);
+    for (size_t i = 0; i < n; i++) {
+        (void)nng_pipe_close((nng_pipe){.id = lost[i]});
+    }
+    /* Whoever comes from here on sees the flag down. */
+    atomic_store(&t->is_searching, false);
+    if (atomic_load(&t->tls_n) > 0) {
+        search_soon(t);
     }
 }
 
@@ -107,7 +149,7 @@ static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct weir_transport *t = context;
     if (event == NNG_PIPE_EV_ADD_PRE) {
-        (void)weir_peers_add(&t->peers, pipe.id);
+        begin_peer(t, pipe);
     } else if (event == NNG_PIPE_EV_REM_POST) {
         end_peer(t, pipe.id);
     }
@@ -213,6 +255,9 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
     }
     if (rv == 0) {
         rv = nng_aio_alloc(&t->relief, relieve, t);
+    }
+    if (rv == 0) {
+        rv = nng_aio_alloc(&t->search, search, t);
     }
     return rv == 0 ? WEIR_OK : unavailable(err, "cannot set up the socket", rv);
 }
@@ -398,11 +443,13 @@ void weir_transport_close(struct weir_transport *t)
     atomic_store(&t->is_closing, true);
     nng_aio_stop(t->sweep);
     nng_aio_stop(t->relief);
+    nng_aio_stop(t->search);
     (void)nng_close(t->socket);
     stop_exchanges(t);
     free_exchanges(t);
     nng_aio_free(t->sweep);
     nng_aio_free(t->relief);
+    nng_aio_free(t->search);
     weir_peers_fini(&t->peers);
     (void)pthread_mutex_destroy(&t->idle_lock);
     (void)pthread_mutex_destroy(&t->grow_lock);

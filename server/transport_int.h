@@ -35,6 +35,9 @@ struct weir_transport {
     atomic_bool is_relieving;
     nng_aio *sweep;  // looks for connections that do not read, while replies are on their way
     atomic_bool is_sweeping;
+    atomic_size_t tls_n;  // connections by TLS
+    nng_aio *search;      // for those of them that are lost
+    atomic_bool is_searching;
 
     size_t listeners_n;
     char urls[WEIR_LISTEN_MAX][WEIR_URL_BYTES_MAX];

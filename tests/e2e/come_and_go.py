@@ -1,11 +1,13 @@
 """Clients that connect and are gone leave the server as it was: in the middle of the greeting or before it, with
 requests that nobody waits for the answers of, or in the middle of an answer.
 
-On tcp:// and ipc://, by the transport's own bytes. Afterwards a real client is served, and the server holds no more
+On tcp://, ipc:// and, where there is openssl, tls+tcp://, by the transport's own bytes. Afterwards a real client is served, and the server holds no more
 files than before.
 """
 import os
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -30,7 +32,13 @@ def connect(url):
         connection.settimeout(20)
         return connection
     host, port = address.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=20)
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    if scheme != "tls+tcp":
+        return connection
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
 
 
 def come_and_go(url):
@@ -59,13 +67,13 @@ def read_some(connection, left):
     try:
         while left > 0 and (part := connection.recv(min(left, 65536))):
             left -= len(part)
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLError):
         pass  # the server has closed it, as its other direction had ended
 
 
-def ask_and_go(url, request, read_bytes):
+def ask_and_go(url, request, read_bytes, times=VANISHING):
     """Sends some requests at once and reads so much of the answers; then ends its own direction or all of it."""
-    for i in range(VANISHING):
+    for i in range(times):
         with connect(url) as connection:
             connection.sendall(GREETING + b"".join(frame(request, n) for n in range(PIPELINED)))
             if i % 3 == 2:
@@ -108,19 +116,31 @@ def check_served(url, directory):
 
 
 def check_closed(server, before):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while sockets(server.pid) > before and time.monotonic() < until:
         time.sleep(0.05)
     assert sockets(server.pid) <= before, f"{sockets(server.pid)} connections are open, {before} were before"
 
 
+def certificate(directory):
+    if shutil.which("openssl") is None:
+        print("no openssl: tls+tcp:// is left out")
+        return []
+    key, certificate = directory + "/key.pem", directory + "/certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
+                    "-out", certificate], stderr=subprocess.DEVNULL, check=True)
+    return ["--listen", "tls+tcp://127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key]
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
+        tls = certificate(directory)
         server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + directory + "/data",
-                                   "--listen", "tcp://127.0.0.1:0", "--listen", f"ipc://{directory}/socket"],
+                                   "--listen", "tcp://127.0.0.1:0", "--listen", f"ipc://{directory}/socket", *tls],
                                   stdout=subprocess.PIPE, text=True)
         try:
             urls = [server.stdout.readline().removeprefix("listening on ").strip() for _ in range(2)]
+            tls_urls = [server.stdout.readline().removeprefix("listening on ").strip()] if tls else []
             for url in urls:
                 check_served(url, directory)
             before = sockets(server.pid)
@@ -130,16 +150,20 @@ def main():
                 ask_and_go(url, SMALL, 0)
                 check_served(url, directory)
             check_closed(server, before)
+            for url in tls_urls:
+                ask_and_go(url, SMALL, 0)
             write_much(urls[0], directory)
             for url in urls:
                 ask_and_go(url, read_all(directory), 500000)
                 check_served(url, directory)
+            for url in tls_urls:  # the rest is still encrypted, which takes its time
+                ask_and_go(url, read_all(directory), 500000, 20)
             check_closed(server, before)
             server.terminate()
             assert server.wait(20) == 0
         finally:
             server.kill()
-    print(f"{TIMES + 2 * VANISHING} clients came and went on each of {' and '.join(u.split('://')[0] for u in urls)}")
+    print(f"hundreds of clients came and went on each of {', '.join(u.split('://')[0] for u in urls + tls_urls)}")
 
 
 main()
