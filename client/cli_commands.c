@@ -212,7 +212,8 @@ const struct cli_command cli_commands[] = {
     {"import", "[FILE]", "Store messages that already have positions",
      "Reads lines as 'weir read' prints them, from FILE or standard input, plain or gzip, and "
      "stores "
-     "them in batches of 1000, each all or none. What is stored already, equal in every member, is "
+     "them in batches of at most 1000, each all or none. What is stored already, equal in every "
+     "member, is "
      "skipped, so an import that was interrupted can be run again. A line that cannot be used is "
      "named, nothing of its batch is stored, and what was stored before is said.",
      cmd_import, import_options, 0, 1},

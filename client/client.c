@@ -184,6 +184,18 @@ uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms)
     return pause_ms;
 }
 
+bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
+                          int64_t *number)
+{
+    const char *refused = weir_error_get_detail(err, "field");
+    if (err->status != WEIR_INVALID_REQUEST || refused == NULL || strcmp(refused, field) != 0 ||
+        *number <= least) {
+        return false;
+    }
+    *number /= 2;
+    return true;
+}
+
 const char *weir_client_url(const struct weir_client *client)
 {
     return client->url;

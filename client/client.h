@@ -37,6 +37,12 @@ struct weir_client {
 /* How long to pause before the next attempt, where that is *delay_ms at most; that grows. */
 uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 
+/* The server's limits may be lower than the numbers that the library chooses where its user has
+ * chosen none. Whether `err` refuses the request's `field`, for which *number, above `least`, is to
+ * blame: then *number is halved, and the request is to be made again. */
+bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
+                          int64_t *number);
+
 /* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
  * naming the file that cannot be used. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,

@@ -1,5 +1,6 @@
 /* weir import. */
 #include "client/cli.h"
+#include "client/client.h"
 #include "client/lines.h"
 #include "client/record.h"
 #include "weir/base/arena.h"
@@ -27,6 +28,7 @@ struct import {
     Weir__V1__ImportedMessage *pointers[BATCH_RECORDS];
     long long line_numbers[BATCH_RECORDS];
     size_t batch_n;
+    int64_t call_max;  // records of one call; fewer than a batch where the server allows fewer
     /* Sums over the batches stored. */
     int64_t records;  // read, stored or not
     int64_t imported;
@@ -66,39 +68,57 @@ static int say_stored(const struct import *im, int status)
     return status;
 }
 
-/* The server counts records from 1 within the batch. */
-static int fail_batch(struct import *im)
+/* The server counts records from 1 within the call, which began with `first` of the batch. */
+static int fail_records(struct import *im, size_t first)
 {
     const char *detail = weir_error_get_detail(&im->cli->err, "record");
     const long record = detail == NULL ? 0 : strtol(detail, NULL, 10);
     const int status = cli_failed(im->cli);
-    if (record >= 1 && (size_t)record <= im->batch_n) {
+    if (record >= 1 && (size_t)record <= im->batch_n - first) {
+        const size_t at = first + (size_t)record - 1;
         (void)fprintf(stderr, "  that is line %lld, record %" PRId64 " of the input\n",
-                      im->line_numbers[record - 1],
-                      im->records - (int64_t)im->batch_n + (int64_t)record);
+                      im->line_numbers[at], im->records - (int64_t)(im->batch_n - at) + 1);
     }
     return say_stored(im, status);
 }
 
-static int send_batch(struct import *im)
+/* Sends as many records of the batch, from `first` on, as one call may hold; *n tells how many. */
+static weir_status send_records(struct import *im, size_t first, size_t *n)
 {
-    if (im->batch_n == 0) {
-        return CLI_DONE;
-    }
+    struct cli *cli = im->cli;
     Weir__V1__ImportMessagesRequest request = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
-    request.messages = im->pointers;
-    request.n_messages = im->batch_n;
+    request.messages = im->pointers + first;
     Weir__V1__ImportMessagesResponse *response = NULL;
-    if (weir_message_store_import_messages(im->cli->client, &request, &im->cli->call, &response,
-                                           &im->cli->err) != WEIR_OK) {
-        return fail_batch(im);
+    weir_status st = WEIR_OK;
+    do {
+        const size_t left = im->batch_n - first;
+        request.n_messages = left > (size_t)im->call_max ? (size_t)im->call_max : left;
+        st = weir_message_store_import_messages(cli->client, &request, &cli->call, &response,
+                                                &cli->err);
+    } while (st != WEIR_OK && client_halve_refused(&cli->err, "messages", 1, &im->call_max));
+    if (st != WEIR_OK) {
+        return st;
     }
+    *n = request.n_messages;
     im->imported += response->imported;
     im->skipped += response->skipped_identical;
     if (response->max_global_position > im->max_global_position) {
         im->max_global_position = response->max_global_position;
     }
     weir_response_free(response);
+    return WEIR_OK;
+}
+
+static int send_batch(struct import *im)
+{
+    size_t sent = 0;
+    while (sent < im->batch_n) {
+        size_t n = 0;
+        if (send_records(im, sent, &n) != WEIR_OK) {
+            return fail_records(im, sent);
+        }
+        sent += n;
+    }
     im->batch_n = 0;
     weir_arena_reset(&im->arena);
     show_progress(im, false);
@@ -188,6 +208,7 @@ int cmd_import(struct cli *cli)
     im->cli = cli;
     im->is_eventodb = cli_flag(cli, CLI_EVENTODB);
     im->shows_progress = isatty(STDERR_FILENO) != 0;
+    im->call_max = BATCH_RECORDS;
     im->started_us = weir_monotonic_us();
     weir_arena_init(&im->arena, SIZE_MAX, 2 * (size_t)BATCH_BYTES);
     const char *path = cli->values.args_n == 0 ? NULL : cli->values.args[0];

@@ -1,10 +1,10 @@
-#include "client/weir.h"
-
+#include "client/client.h"
 #include "client/request_copy.h"
 
 #include <stdlib.h>
 
-/* Messages of one page. Memory is bounded by it and by the server's reply size. */
+/* Messages of one page, or fewer where the server allows fewer. Memory is bounded by it and by the
+ * server's reply size. */
 enum { PAGE_MESSAGES = 1000, BATCH_DEFAULT = 1000 };
 
 #define UNLIMITED INT64_MAX
@@ -30,6 +30,7 @@ struct weir_reader {
     struct weir_arena arena;
     bool is_backward;
     int64_t left;      // messages still wanted
+    int64_t page_max;  // messages of one page
     int64_t position;  // weir_reader_position
     struct reader_page page;
     size_t at;  // next message of the page
@@ -45,6 +46,7 @@ static struct weir_reader *reader_new(struct weir_client *client, enum reader_ki
         reader->client = client;
         reader->kind = kind;
         reader->position = -1;
+        reader->page_max = PAGE_MESSAGES;
         weir_arena_init(&reader->arena, SIZE_MAX, 0);
     }
     return reader;
@@ -150,13 +152,27 @@ static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
     return WEIR_OK;
 }
 
+/* Asks for *batch messages, or for as many as the server allows. */
+static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct reader_page *page,
+                            struct weir_error *err)
+{
+    *batch = reader->left > reader->page_max ? reader->page_max : reader->left;
+    for (;;) {
+        const weir_status st = reader->kind == READ_STREAM
+                                   ? read_stream_page(reader, *batch, page, err)
+                                   : read_category_page(reader, *batch, page, err);
+        if (st == WEIR_OK || !client_halve_refused(err, "batch_size", 1, batch)) {
+            return st;
+        }
+        reader->page_max = *batch;
+    }
+}
+
 static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
 {
-    const int64_t batch = reader->left > PAGE_MESSAGES ? PAGE_MESSAGES : reader->left;
+    int64_t batch = 0;
     struct reader_page page;
-    const weir_status st = reader->kind == READ_STREAM
-                               ? read_stream_page(reader, batch, &page, err)
-                               : read_category_page(reader, batch, &page, err);
+    const weir_status st = ask_page(reader, &batch, &page, err);
     if (st != WEIR_OK) {
         return st;
     }

@@ -5,7 +5,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000 };
+/* A wait that had to become shorter than WAIT_MS_LEAST is none: it would only be a quick succession
+ * of polls. */
+enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000, WAIT_MS_LEAST = 100 };
 
 /* A poll's answer. */
 struct page {
@@ -19,10 +21,12 @@ struct weir_subscription {
     struct weir_client *client;
     struct weir_arena arena;
     bool is_stream;
+    bool is_batch_ours;  // and not chosen by the user
+    bool is_wait_ours;
     union {
         Weir__V1__GetStreamMessagesRequest stream;
         Weir__V1__GetCategoryMessagesRequest category;
-    } request;  // position is that of the poll to come
+    } request;  // that of the poll to come
     struct weir_call_options call;
 
     /* The reader's own. */
@@ -38,8 +42,8 @@ struct weir_subscription {
     bool is_stopped;
     bool is_closed;             // the answer that comes frees the subscription
     struct page ready;          // the answer, until the reader takes it
-    int64_t not_before_us;      // no poll before this, after a failure
-    uint32_t delay_ms;          // before the poll after the next failure, at most
+    int64_t not_before_us;      // no poll before this, after a failure or in place of a wait
+    uint32_t delay_ms;          // before the poll after the next such pause, at most
     struct weir_error failure;  // of status OK while the subscription goes on
 };
 
@@ -115,6 +119,8 @@ static struct weir_subscription *subscription_new(struct weir_client *client,
     sub->client = client;
     sub->delay_ms = client->retry.first_delay_ms;
     sub->is_stream = options->stream_name != NULL;
+    sub->is_batch_ours = options->batch_size == 0;
+    sub->is_wait_ours = options->wait_ms == 0;
     weir_arena_init(&sub->arena, SIZE_MAX, 0);
     weir_error_init(&sub->failure);
     (void)weir_cond_init(&sub->changed);
@@ -193,6 +199,11 @@ static weir_status find_start(struct weir_subscription *sub,
     return WEIR_OK;
 }
 
+static uint32_t *poll_wait_ms(struct weir_subscription *sub)
+{
+    return sub->is_stream ? &sub->request.stream.wait_ms : &sub->request.category.wait_ms;
+}
+
 static void set_request_position(struct weir_subscription *sub, int64_t position)
 {
     if (sub->is_stream) {
@@ -228,20 +239,53 @@ weir_status weir_subscription_open(struct weir_client *client,
 
 /* ---- polling ---- */
 
+/* Whether the server has refused a number of ours, which has been made smaller. */
+static bool adapt_request(struct weir_subscription *sub, const struct weir_error *err)
+{
+    int64_t *batch =
+        sub->is_stream ? &sub->request.stream.batch_size : &sub->request.category.batch_size;
+    if (sub->is_batch_ours && client_halve_refused(err, "batch_size", 1, batch)) {
+        return true;
+    }
+    uint32_t *wait_ms = poll_wait_ms(sub);
+    int64_t shorter_ms = *wait_ms;
+    if (!sub->is_wait_ours || !client_halve_refused(err, "wait_ms", 0, &shorter_ms)) {
+        return false;
+    }
+    *wait_ms = shorter_ms < WAIT_MS_LEAST ? 0 : (uint32_t)shorter_ms;
+    return true;
+}
+
+/* No poll for a while, which grows. */
+static void pause_polls(struct weir_subscription *sub)
+{
+    const uint32_t pause_ms = client_pause_ms(sub->client, &sub->delay_ms);
+    sub->not_before_us = weir_monotonic_us() + (int64_t)pause_ms * 1000;
+}
+
+static void take_page(struct weir_subscription *sub, const struct page *page)
+{
+    sub->ready = *page;
+    set_request_position(sub, page->next_position);
+    /* A server that does not let anybody wait is asked again and again. */
+    if (page->n == 0 && *poll_wait_ms(sub) == 0) {
+        pause_polls(sub);
+    } else {
+        sub->delay_ms = sub->client->retry.first_delay_ms;
+    }
+}
+
 /* On a thread of the library. */
 static void take_answer(struct weir_subscription *sub, weir_status status, struct page page,
                         const struct weir_error *err)
 {
     (void)pthread_mutex_lock(&sub->mutex);
     sub->is_polling = false;
-    sub->ready = page;
     if (status == WEIR_OK) {
-        set_request_position(sub, page.next_position);
-        sub->delay_ms = sub->client->retry.first_delay_ms;
+        take_page(sub, &page);
     } else if (weir_error_passes(err)) {
-        const uint32_t pause_ms = client_pause_ms(sub->client, &sub->delay_ms);
-        sub->not_before_us = weir_monotonic_us() + (int64_t)pause_ms * 1000;
-    } else {
+        pause_polls(sub);
+    } else if (!adapt_request(sub, err)) {
         weir_error_copy(&sub->failure, err);
     }
     const bool is_closed = sub->is_closed;

@@ -222,8 +222,9 @@ struct weir_subscription_options {
     const char *const *types;  // only these; default all
     size_t types_n;            // at most 32
     bool headers_only;         // pokes: messages without data and metadata
-    uint32_t batch_size;       // messages of a page, 1..10000; default 256
-    uint32_t wait_ms;          // of one poll, at most the server's limit; default 30000
+    /* The defaults give way to lower limits of the server; other numbers it then refuses. */
+    uint32_t batch_size;  // messages of a page, 1..10000; default 256
+    uint32_t wait_ms;     // of one poll; default 30000
     /* Of each poll; timeout_ms is to be longer than wait_ms or, better, left at 0. */
     struct weir_call_options call;
 };

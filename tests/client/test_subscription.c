@@ -154,6 +154,66 @@ START_TEST(what_the_server_refuses_ends_it)
 }
 END_TEST
 
+/* ---- low limits ---- */
+
+static void restart_with(const char *option, const char *value)
+{
+    live.server.args[2] = option;
+    live.server.args[3] = value;
+    live_restart(false);
+}
+
+/* The last is a server that does not let anybody wait. */
+static const char *const low_limits[][2] = {
+    {"--max-batch-size", "2"}, {"--max-wait-ms", "1000"}, {"--max-wait-ms", "0"}};
+
+START_TEST(it_asks_for_no_more_than_the_server_allows)
+{
+    const bool is_stream = _i % 2 == 1;
+    restart_with(low_limits[_i / 2][0], low_limits[_i / 2][1]);
+    (void)live_write("account-1", 5);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = is_stream ? NULL : "account";
+    options.stream_name = is_stream ? "account-1" : NULL;
+    struct weir_subscription *sub = open_sub(&options);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(next(sub)->position, i);
+    }
+    const Weir__V1__Message *message = NULL;
+    ck_assert_msg(weir_subscription_next(sub, 200, &message, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    ck_assert_ptr_null(message);
+    (void)live_write("account-1", 1);
+    ck_assert_int_eq(next(sub)->position, 5);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(a_number_that_was_chosen_is_not_made_smaller)
+{
+    const Weir__V1__Message *message = NULL;
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "account";
+    options.batch_size = 3;
+    restart_with("--max-batch-size", "2");
+    struct weir_subscription *sub = open_sub(&options);
+    ck_assert_int_eq(weir_subscription_next(sub, WAIT_MS, &message, &live.err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&live.err, "field"), "batch_size");
+    weir_subscription_close(sub);
+    options.batch_size = 0;
+    options.wait_ms = 1001;
+    restart_with("--max-wait-ms", "1000");
+    sub = open_sub(&options);
+    ck_assert_int_eq(weir_subscription_next(sub, WAIT_MS, &message, &live.err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&live.err, "field"), "wait_ms");
+    weir_subscription_close(sub);
+}
+END_TEST
+
+/* ---- stopping, closing, restarts ---- */
+
 static void *stop_soon(void *arg)
 {
     ck_assert_int_ge(weir_subscription_position(arg), 1);
@@ -358,6 +418,9 @@ int main(void)
     tcase_add_test(tests, a_start_position_is_inclusive);
     tcase_add_test(tests, contradictory_options_are_refused);
     tcase_add_test(tests, what_the_server_refuses_ends_it);
+    tcase_add_loop_test(tests, it_asks_for_no_more_than_the_server_allows, 0,
+                        2 * WEIR_COUNTOF(low_limits));
+    tcase_add_test(tests, a_number_that_was_chosen_is_not_made_smaller);
     tcase_add_test(tests, it_is_stopped_while_it_waits);
     tcase_add_test(tests, it_may_be_closed_while_a_poll_is_with_the_server);
     tcase_add_loop_test(tests, it_lives_through_a_restart_of_the_server, 0, 2);
