@@ -318,6 +318,22 @@ static weir_status parse_reply(struct call *call, struct weir_slice reply,
     return weir_response_parse(reply, payload, &call->err);
 }
 
+static weir_status take_response(struct call *call, struct weir_slice payload)
+{
+    ProtobufCMessage *response = NULL;
+    weir_status st = response_unpack(call->method->output, payload, &response, &call->err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    st = response_check_written(call->payload, response, &call->err);
+    if (st != WEIR_OK) {
+        weir_response_free(response);
+        return st;
+    }
+    call->response = response;
+    return WEIR_OK;
+}
+
 static bool after_receive(struct call *call, int rv)
 {
     links_note_ended(&call->client->links, call->sent_bytes, rv == 0);
@@ -330,7 +346,7 @@ static bool after_receive(struct call *call, int rv)
     struct weir_slice payload = {0};
     weir_status st = parse_reply(call, weir_slice(nng_msg_body(msg), nng_msg_len(msg)), &payload);
     if (st == WEIR_OK) {
-        st = response_unpack(call->method->output, payload, &call->response, &call->err);
+        st = take_response(call, payload);
     }
     nng_msg_free(msg);
     return st == WEIR_OK ? false : retry(call);

@@ -189,7 +189,7 @@ static weir_status append(struct consumer_streams *s, const struct entry *entry,
     Weir__V1__WriteMessagesResponse *response = NULL;
     const weir_status st =
         weir_message_store_write_messages(s->client, &request, s->call, &response, err);
-    if (st == WEIR_OK && entry->position != NULL && response->n_written == 1) {
+    if (st == WEIR_OK && entry->position != NULL) {
         *entry->position = response->written[0]->position;
     }
     weir_response_free(response);

@@ -166,6 +166,77 @@ weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_
     return WEIR_OK;
 }
 
+/* ---- writes ---- */
+
+/* The field numbers of WriteMessagesRequest, WriteStreamsRequest and StreamWrite. */
+enum { MESSAGES_OF_REQUEST = 2, WRITES_OF_REQUEST = 1, MESSAGES_OF_WRITE = 2 };
+
+/* Finds the next field of that number. */
+static bool next_field(struct weir_slice *rest, uint32_t number, struct weir_slice *bytes)
+{
+    struct weir_wire_field field;
+    const char *fault = NULL;
+    while (weir_wire_next(rest, &field, &fault)) {
+        if (field.number == number) {
+            *bytes = field.bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_fields(struct weir_slice packed, uint32_t number)
+{
+    struct weir_slice bytes;
+    size_t n = 0;
+    while (next_field(&packed, number, &bytes)) {
+        n++;
+    }
+    return n;
+}
+
+static weir_status check_written_n(size_t written_n, size_t messages_n, struct weir_error *err)
+{
+    return written_n == messages_n ? WEIR_OK
+                                   : weir_fail(err, WEIR_BACKEND_ERROR,
+                                               "the reply to a write of %zu messages tells of %zu",
+                                               messages_n, written_n);
+}
+
+static weir_status check_results(struct weir_slice request,
+                                 const Weir__V1__WriteStreamsResponse *response,
+                                 struct weir_error *err)
+{
+    struct weir_slice write;
+    size_t n = 0;
+    weir_status st = WEIR_OK;
+    while (st == WEIR_OK && next_field(&request, WRITES_OF_REQUEST, &write)) {
+        const size_t written_n = n < response->n_results ? response->results[n]->n_written : 0;
+        st = check_written_n(written_n, count_fields(write, MESSAGES_OF_WRITE), err);
+        n++;
+    }
+    if (st == WEIR_OK && n != response->n_results) {
+        return weir_fail(err, WEIR_BACKEND_ERROR,
+                         "the reply to a write of %zu streams tells of %zu", n,
+                         response->n_results);
+    }
+    return st;
+}
+
+weir_status response_check_written(struct weir_slice request, const ProtobufCMessage *response,
+                                   struct weir_error *err)
+{
+    if (response->descriptor == &weir__v1__write_messages_response__descriptor) {
+        const Weir__V1__WriteMessagesResponse *written =
+            (const Weir__V1__WriteMessagesResponse *)response;
+        return check_written_n(written->n_written, count_fields(request, MESSAGES_OF_REQUEST), err);
+    }
+    if (response->descriptor == &weir__v1__write_streams_response__descriptor) {
+        return check_results(request, (const Weir__V1__WriteStreamsResponse *)response, err);
+    }
+    return WEIR_OK;
+}
+
 void weir_response_free(const void *response)
 {
     if (response != NULL) {

@@ -13,4 +13,9 @@
 weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_slice payload,
                             ProtobufCMessage **response, struct weir_error *err);
 
+/* Whether the response to a write tells of each message that the packed request holds, which its
+ * reader relies on; OK for the response of any other method. BACKEND_ERROR where it does not. */
+weir_status response_check_written(struct weir_slice request, const ProtobufCMessage *response,
+                                   struct weir_error *err);
+
 #endif

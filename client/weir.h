@@ -32,6 +32,9 @@
  * the same message ids. An error has room for about 2.5 KB of details; to see all details of a
  * WriteStreams with very many conflicts give it more room with weir_error_enlarge before the call.
  *
+ * A reply that is not what its .proto says is BACKEND_ERROR: so the response to a write that is OK
+ * tells of each message that was written.
+ *
  * LIMIT_EXCEEDED with a detail `queue` is about the load of the server or the client, not about the
  * call: there were too many calls at once. It may be made again later; the library leaves that to
  * its caller, except in subscriptions and consumers, which do so.

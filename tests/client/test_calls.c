@@ -20,6 +20,8 @@ static struct fake_server *server;
 
 static Weir__V1__GetStreamVersionResponse version_response =
     WEIR__V1__GET_STREAM_VERSION_RESPONSE__INIT;
+static Weir__V1__WrittenMessage written_message = WEIR__V1__WRITTEN_MESSAGE__INIT;
+static Weir__V1__WrittenMessage *written[] = {&written_message, &written_message, &written_message};
 static Weir__V1__WriteMessagesResponse write_response = WEIR__V1__WRITE_MESSAGES_RESPONSE__INIT;
 static Weir__V1__CreateNamespaceResponse create_response =
     WEIR__V1__CREATE_NAMESPACE_RESPONSE__INIT;
@@ -41,6 +43,8 @@ static void setup(void)
     version_response.exists = true;
     version_response.has_version = true;
     version_response.version = 41;
+    write_response.n_written = 2;
+    write_response.written = written;
     weir_error_init(&unavailable);
     (void)weir_fail(&unavailable, WEIR_BACKEND_UNAVAILABLE, "busy");
     weir_error_init(&conflict);
@@ -194,11 +198,9 @@ START_TEST(a_write_is_repeated_with_the_same_ids)
 }
 END_TEST
 
-START_TEST(ids_are_filled_in_every_stream_of_a_request)
+/* Nothing to one stream and a message to another. */
+static weir_status write_to_streams(void)
 {
-    Weir__V1__WriteStreamsResponse response = WEIR__V1__WRITE_STREAMS_RESPONSE__INIT;
-    const struct fake_action answer = {FAKE_ANSWER, &response.base, NULL};
-    start(&answer, 1);
     Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
     Weir__V1__NewMessage *messages[] = {&message};
     Weir__V1__StreamWrite writes[2] = {WEIR__V1__STREAM_WRITE__INIT, WEIR__V1__STREAM_WRITE__INIT};
@@ -209,13 +211,30 @@ START_TEST(ids_are_filled_in_every_stream_of_a_request)
     request.n_writes = 2;
     request.writes = pointers;
     Weir__V1__WriteStreamsResponse *got = NULL;
-    ck_assert_int_eq(weir_message_store_write_streams(client, &request, NULL, &got, &err), WEIR_OK);
+    const weir_status st = weir_message_store_write_streams(client, &request, NULL, &got, &err);
+    ck_assert((st == WEIR_OK) == (got != NULL));
+    ck_assert_ptr_null(message.id);
     weir_response_free(got);
+    return st;
+}
+
+START_TEST(ids_are_filled_in_every_stream_of_a_request)
+{
+    Weir__V1__StreamWritten results[2] = {WEIR__V1__STREAM_WRITTEN__INIT,
+                                          WEIR__V1__STREAM_WRITTEN__INIT};
+    Weir__V1__StreamWritten *pointers[] = {&results[0], &results[1]};
+    results[1].n_written = 1;
+    results[1].written = written;
+    Weir__V1__WriteStreamsResponse response = WEIR__V1__WRITE_STREAMS_RESPONSE__INIT;
+    response.n_results = 2;
+    response.results = pointers;
+    const struct fake_action answer = {FAKE_ANSWER, &response.base, NULL};
+    start(&answer, 1);
+    ck_assert_int_eq(write_to_streams(), WEIR_OK);
     const struct fake_request *r = fake_server_request(server, 0);
     Weir__V1__WriteStreamsRequest *sent =
         weir__v1__write_streams_request__unpack(NULL, r->payload_n, r->payload);
     ck_assert_ptr_nonnull(sent->writes[1]->messages[0]->id);
-    ck_assert_ptr_null(message.id);
     weir__v1__write_streams_request__free_unpacked(sent, NULL);
 }
 END_TEST
@@ -408,6 +427,39 @@ START_TEST(a_reply_that_is_no_reply_is_an_error)
 }
 END_TEST
 
+/* ---- replies that are not what they should be ---- */
+
+static const size_t wrong_counts[] = {0, 1, 3};
+
+START_TEST(a_write_whose_reply_does_not_tell_of_each_message_is_an_error)
+{
+    write_response.n_written = wrong_counts[_i];
+    start(&answer_write, 1);
+    ck_assert_int_eq(write_two(), WEIR_BACKEND_ERROR);
+    ck_assert_uint_eq(fake_server_requests(server), 1);
+}
+END_TEST
+
+/* How many results, and how many messages the second tells of, instead of two and one. */
+static const size_t wrong_results[][2] = {{0, 0}, {1, 0}, {2, 0}, {2, 2}, {3, 1}};
+
+START_TEST(so_is_one_to_several_streams)
+{
+    Weir__V1__StreamWritten results[3] = {WEIR__V1__STREAM_WRITTEN__INIT,
+                                          WEIR__V1__STREAM_WRITTEN__INIT,
+                                          WEIR__V1__STREAM_WRITTEN__INIT};
+    Weir__V1__StreamWritten *pointers[] = {&results[0], &results[1], &results[2]};
+    results[1].n_written = wrong_results[_i][1];
+    results[1].written = written;
+    Weir__V1__WriteStreamsResponse response = WEIR__V1__WRITE_STREAMS_RESPONSE__INIT;
+    response.n_results = wrong_results[_i][0];
+    response.results = pointers;
+    const struct fake_action answer = {FAKE_ANSWER, &response.base, NULL};
+    start(&answer, 1);
+    ck_assert_int_eq(write_to_streams(), WEIR_BACKEND_ERROR);
+}
+END_TEST
+
 START_TEST(options_that_cannot_be_used_are_refused)
 {
     static const char *const urls[] = {"nonsense", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
@@ -581,6 +633,9 @@ int main(void)
     tcase_add_test(calls, a_request_that_is_too_large_is_not_sent);
     tcase_add_test(calls, a_long_poll_may_take_its_wait_and_the_usual_time);
     tcase_add_test(calls, a_reply_that_is_no_reply_is_an_error);
+    tcase_add_loop_test(calls, a_write_whose_reply_does_not_tell_of_each_message_is_an_error, 0,
+                        WEIR_COUNTOF(wrong_counts));
+    tcase_add_loop_test(calls, so_is_one_to_several_streams, 0, WEIR_COUNTOF(wrong_results));
     tcase_add_test(calls, options_that_cannot_be_used_are_refused);
     tcase_add_test(calls, many_threads_share_a_client);
     tcase_add_test(calls, many_asynchronous_calls_are_in_flight);
