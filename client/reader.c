@@ -1,6 +1,7 @@
 #include "client/client.h"
 #include "client/request_copy.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* Messages of one page, or fewer where the server allows fewer. Memory is bounded by it and by the
@@ -16,7 +17,7 @@ struct reader_page {
     Weir__V1__Message **messages;
     size_t n;
     int64_t next_position;
-    bool has_more;  // truncated, or as long as was asked for
+    bool has_more;  // truncated; once it is taken, whether another one follows
 };
 
 struct weir_reader {
@@ -110,7 +111,6 @@ weir_status weir_reader_open_category(struct weir_client *client,
 
 /* ---- pages ---- */
 
-/* The last page's messages stay until the page after it has come. */
 static weir_status read_stream_page(struct weir_reader *reader, int64_t batch,
                                     struct reader_page *page, struct weir_error *err)
 {
@@ -120,16 +120,11 @@ static weir_status read_stream_page(struct weir_reader *reader, int64_t batch,
     Weir__V1__GetStreamMessagesResponse *response = NULL;
     const weir_status st = weir_message_store_get_stream_messages(reader->client, request,
                                                                   &reader->options, &response, err);
-    if (st != WEIR_OK) {
-        return st;
+    if (st == WEIR_OK) {
+        *page = (struct reader_page){response, response->messages, response->n_messages,
+                                     response->next_position, response->truncated};
     }
-    request->has_position = true;
-    request->position = response->next_position;
-    request->has_global_position = false;
-    request->has_wait_ms = false;
-    *page = (struct reader_page){response, response->messages, response->n_messages,
-                                 response->next_position, response->truncated};
-    return WEIR_OK;
+    return st;
 }
 
 static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
@@ -141,15 +136,11 @@ static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
     Weir__V1__GetCategoryMessagesResponse *response = NULL;
     const weir_status st = weir_message_store_get_category_messages(
         reader->client, request, &reader->options, &response, err);
-    if (st != WEIR_OK) {
-        return st;
+    if (st == WEIR_OK) {
+        *page = (struct reader_page){response, response->messages, response->n_messages,
+                                     response->next_position, response->truncated};
     }
-    request->has_position = true;
-    request->position = response->next_position;
-    request->has_wait_ms = false;
-    *page = (struct reader_page){response, response->messages, response->n_messages,
-                                 response->next_position, response->truncated};
-    return WEIR_OK;
+    return st;
 }
 
 /* Asks for *batch messages, or for as many as the server allows. */
@@ -168,12 +159,70 @@ static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct r
     }
 }
 
+/* Whether there is a page to be asked for behind this one, which `batch` messages were asked of. */
+static bool goes_on(const struct weir_reader *reader, const struct reader_page *page, int64_t batch)
+{
+    const bool is_full = batch > 0 && page->n >= (size_t)batch;
+    /* Backward, what lies before the first position is a request for the beginning, or the end. */
+    const int64_t first = reader->kind == READ_STREAM ? 0 : 1;
+    const bool is_before_first = reader->is_backward && page->next_position < first;
+    const bool is_enough = reader->left <= (int64_t)page->n;
+    return !is_enough && !is_before_first && (page->has_more || is_full);
+}
+
+/* The position that the last page was asked for; false where none was given. */
+static bool asked_position(const struct weir_reader *reader, int64_t *position)
+{
+    const Weir__V1__GetStreamMessagesRequest *stream = &reader->request.stream;
+    const Weir__V1__GetCategoryMessagesRequest *category = &reader->request.category;
+    const bool is_stream = reader->kind == READ_STREAM;
+    *position = is_stream ? stream->position : category->position;
+    return is_stream ? stream->has_position : category->has_position;
+}
+
+/* A page that led nowhere would be asked for again for ever. */
+static weir_status check_advance(const struct weir_reader *reader, const struct reader_page *page,
+                                 struct weir_error *err)
+{
+    int64_t asked = 0;
+    const int64_t next = page->next_position;
+    if (!asked_position(reader, &asked) || (reader->is_backward ? next < asked : next > asked)) {
+        return WEIR_OK;
+    }
+    return weir_fail(err, WEIR_BACKEND_ERROR,
+                     "the reply to a read from position %" PRId64 " says to go on at %" PRId64,
+                     asked, next);
+}
+
+static void ask_from(struct weir_reader *reader, int64_t position)
+{
+    if (reader->kind == READ_STREAM) {
+        Weir__V1__GetStreamMessagesRequest *request = &reader->request.stream;
+        request->has_position = true;
+        request->position = position;
+        request->has_global_position = false;
+        request->has_wait_ms = false;
+    } else {
+        Weir__V1__GetCategoryMessagesRequest *request = &reader->request.category;
+        request->has_position = true;
+        request->position = position;
+        request->has_wait_ms = false;
+    }
+}
+
+/* The last page's messages stay until the page after it has come. */
 static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
 {
     int64_t batch = 0;
     struct reader_page page;
-    const weir_status st = ask_page(reader, &batch, &page, err);
+    weir_status st = ask_page(reader, &batch, &page, err);
     if (st != WEIR_OK) {
+        return st;
+    }
+    page.has_more = goes_on(reader, &page, batch);
+    st = page.has_more ? check_advance(reader, &page, err) : WEIR_OK;
+    if (st != WEIR_OK) {
+        weir_response_free(page.response);
         return st;
     }
     weir_response_free(reader->page.response);
@@ -182,11 +231,7 @@ static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
     if (reader->left != UNLIMITED) {
         reader->left -= (int64_t)page.n;
     }
-    const bool is_full = batch > 0 && page.n >= (size_t)batch;
-    /* Backward, what lies before the first position is a request for the beginning, or the end. */
-    const int64_t first = reader->kind == READ_STREAM ? 0 : 1;
-    const bool is_before_first = reader->is_backward && page.next_position < first;
-    reader->page.has_more = reader->left > 0 && !is_before_first && (page.has_more || is_full);
+    ask_from(reader, page.next_position);
     return WEIR_OK;
 }
 

@@ -460,6 +460,36 @@ START_TEST(so_is_one_to_several_streams)
 }
 END_TEST
 
+/* Forward and backward; two pages that lead on, then one that does not. */
+START_TEST(a_read_whose_replies_lead_nowhere_ends)
+{
+    Weir__V1__GetCategoryMessagesResponse pages[3];
+    struct fake_action script[3];
+    static const int64_t next[2][3] = {{5, 9, 9}, {9, 5, 5}};
+    for (size_t i = 0; i < 3; i++) {
+        weir__v1__get_category_messages_response__init(&pages[i]);
+        pages[i].has_truncated = true;
+        pages[i].truncated = true;
+        pages[i].has_next_position = true;
+        pages[i].next_position = next[_i][i];
+        script[i] = (struct fake_action){FAKE_ANSWER, &pages[i].base, NULL};
+    }
+    start(script, 3);
+    Weir__V1__GetCategoryMessagesRequest request = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    request.has_direction = true;
+    request.direction = _i == 0 ? WEIR__V1__DIRECTION__FORWARD : WEIR__V1__DIRECTION__BACKWARD;
+    struct weir_reader *reader = NULL;
+    ck_assert_int_eq(weir_reader_open_category(client, &request, NULL, &reader, &err), WEIR_OK);
+    for (size_t n = 3; n < 5; n++) {
+        const Weir__V1__Message *message = NULL;
+        ck_assert_int_eq(weir_reader_next(reader, &message, &err), WEIR_BACKEND_ERROR);
+        ck_assert_ptr_null(message);
+        ck_assert_uint_eq(fake_server_requests(server), n);
+    }
+    weir_reader_close(reader);
+}
+END_TEST
+
 START_TEST(options_that_cannot_be_used_are_refused)
 {
     static const char *const urls[] = {"nonsense", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
@@ -636,6 +666,7 @@ int main(void)
     tcase_add_loop_test(calls, a_write_whose_reply_does_not_tell_of_each_message_is_an_error, 0,
                         WEIR_COUNTOF(wrong_counts));
     tcase_add_loop_test(calls, so_is_one_to_several_streams, 0, WEIR_COUNTOF(wrong_results));
+    tcase_add_loop_test(calls, a_read_whose_replies_lead_nowhere_ends, 0, 2);
     tcase_add_test(calls, options_that_cannot_be_used_are_refused);
     tcase_add_test(calls, many_threads_share_a_client);
     tcase_add_test(calls, many_asynchronous_calls_are_in_flight);
