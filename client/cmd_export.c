@@ -108,20 +108,6 @@ static int add_source(struct export *ex, const char *category)
     return advance(ex, source);
 }
 
-/* A category given twice is exported once. */
-static bool is_given_before(const struct cli *cli, size_t upto, const char *category)
-{
-    size_t at = 0;
-    const char *other = cli_next(&cli->values, CLI_CATEGORY, &at);
-    while (other != NULL && at < upto) {
-        if (strcmp(other, category) == 0) {
-            return true;
-        }
-        other = cli_next(&cli->values, CLI_CATEGORY, &at);
-    }
-    return false;
-}
-
 static int add_sources(struct export *ex)
 {
     const struct cli *cli = ex->cli;
@@ -130,15 +116,12 @@ static int add_sources(struct export *ex)
     if (category == NULL) {
         return add_source(ex, NULL);
     }
-    while (category != NULL) {
-        const bool is_new = !is_given_before(cli, at, category);
-        const int status = is_new ? add_source(ex, category) : CLI_DONE;
-        if (status != CLI_DONE) {
-            return status;
-        }
+    int status = CLI_DONE;
+    while (category != NULL && status == CLI_DONE) {
+        status = add_source(ex, category);
         category = cli_next(&cli->values, CLI_CATEGORY, &at);
     }
-    return CLI_DONE;
+    return status;
 }
 
 /* The one whose next message comes first; NULL where all are at their ends. */
@@ -198,12 +181,17 @@ static int export_message(struct export *ex, const Weir__V1__Message *message)
     return CLI_DONE;
 }
 
+/* What several sources have, a category given twice or beside '', is exported once. */
 static int export_all(struct export *ex)
 {
+    int64_t last = -1;
     int status = CLI_DONE;
     struct source *source = first_source(ex);
     while (status == CLI_DONE && source != NULL) {
-        status = export_message(ex, source->message);
+        if (source->message->global_position != last) {
+            last = source->message->global_position;
+            status = export_message(ex, source->message);
+        }
         if (status == CLI_DONE) {
             status = advance(ex, source);
         }

@@ -41,6 +41,10 @@ is_equal "$(ls -l shared | cut -c1-10)" -rw-r--r--
 run 0 "$weir" export --category b --category a --category b
 grep -v '"stream":"c"' all >some
 is_equal "$(cksum <out)" "$(cksum <some)"
+run 0 "$weir" export --category '' --category a
+is_equal "$(cksum <out)" "$(cksum <all)"
+run 0 "$weir" export --category a --category ''
+is_equal "$(cksum <out)" "$(cksum <all)"
 run 0 "$weir" export --since 2024-01-02 --until 2024-01-03
 grep '"stream":"b-1"' all >some
 is_equal "$(cksum <out)" "$(cksum <some)"
