@@ -7,12 +7,15 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { FIRST_BYTES = 256 << 10, GZ_BUFFER_BYTES = 128 << 10 };
+enum { FIRST_BYTES = 256 << 10, INPUT_BYTES = 128 << 10, GZIP_WINDOW_BITS = 15 + 16 };
 
 struct lines {
-    gzFile file;
+    int fd;
     bool must_be_gzip;
+    bool is_gzip;
+    bool is_in_member;  // of gzip, which may have several
     bool is_at_end;
+    z_stream z;  // its input is what has been read and not been used, gzip or not
     char *buffer;
     size_t size;   // of the buffer
     size_t begin;  // first byte not yet returned
@@ -20,6 +23,7 @@ struct lines {
     long long number;
     weir_status failure;
     struct weir_error err;  // why
+    uint8_t input[INPUT_BYTES];
 };
 
 static weir_status fail_open(struct weir_error *err, const char *path, int number)
@@ -27,29 +31,70 @@ static weir_status fail_open(struct weir_error *err, const char *path, int numbe
     return weir_fail(err, WEIR_INVALID_REQUEST, "'%s': %s", path, strerror(number));
 }
 
+/* *n is 0 at the end. False where it fails, with errno. */
+static bool read_bytes(int fd, void *to, size_t size, size_t *n)
+{
+    ssize_t got = 0;
+    do {
+        got = read(fd, to, size);
+    } while (got < 0 && errno == EINTR);
+    *n = got < 0 ? 0 : (size_t)got;
+    return got >= 0;
+}
+
+/* Takes as much as tells gzip from a text, which has not those two bytes. */
+static bool read_first(struct lines *lines)
+{
+    size_t n = 0;
+    size_t got = 0;
+    do {
+        if (!read_bytes(lines->fd, lines->input + n, INPUT_BYTES - n, &got)) {
+            return false;
+        }
+        n += got;
+    } while (n < 2 && got > 0);
+    lines->is_gzip = n >= 2 && lines->input[0] == 0x1F && lines->input[1] == 0x8B;
+    lines->z.next_in = lines->input;
+    lines->z.avail_in = (uInt)n;
+    return true;
+}
+
+static struct lines *lines_new(int fd)
+{
+    struct lines *lines = calloc(1, sizeof *lines);
+    char *buffer = malloc(FIRST_BYTES);
+    if (lines == NULL || buffer == NULL || inflateInit2(&lines->z, GZIP_WINDOW_BITS) != Z_OK) {
+        free(buffer);
+        free(lines);
+        return NULL;
+    }
+    lines->fd = fd;
+    lines->buffer = buffer;
+    lines->size = FIRST_BYTES;
+    return lines;
+}
+
 weir_status lines_open(const char *path, bool must_be_gzip, struct lines **lines_out,
                        struct weir_error *err)
 {
     const bool is_standard_input = path == NULL || strcmp(path, "-") == 0;
+    const char *name = is_standard_input ? "standard input" : path;
     const int fd =
         is_standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        return fail_open(err, is_standard_input ? "standard input" : path, errno);
+        return fail_open(err, name, errno);
     }
-    struct lines *lines = calloc(1, sizeof *lines);
-    char *buffer = malloc(FIRST_BYTES);
-    gzFile file = lines == NULL || buffer == NULL ? NULL : gzdopen(fd, "rb");
-    if (file == NULL) {
+    struct lines *lines = lines_new(fd);
+    if (lines == NULL) {
         (void)close(fd);
-        free(buffer);
-        free(lines);
-        return fail_open(err, is_standard_input ? "standard input" : path, ENOMEM);
+        return fail_open(err, name, ENOMEM);
     }
-    (void)gzbuffer(file, GZ_BUFFER_BYTES);
-    lines->file = file;
+    if (!read_first(lines)) {
+        const int number = errno;
+        lines_close(lines);
+        return fail_open(err, name, number);
+    }
     lines->must_be_gzip = must_be_gzip;
-    lines->buffer = buffer;
-    lines->size = FIRST_BYTES;
     *lines_out = lines;
     return WEIR_OK;
 }
@@ -61,19 +106,12 @@ static weir_status fail(struct lines *lines, const char *text)
     return lines->failure;
 }
 
-/* zlib's own words for what is wrong with the input. */
-static weir_status fail_read(struct lines *lines)
+/* In zlib's own words. */
+static weir_status fail_gzip(struct lines *lines, int code)
 {
-    int code = Z_OK;
-    const char *text = gzerror(lines->file, &code);
-    if (code == Z_ERRNO) {
-        return fail(lines, strerror(errno));
-    }
-    if (code == Z_BUF_ERROR) {
-        return fail(lines, "the gzip stream ends too early");
-    }
     char reason[256];
-    (void)snprintf(reason, sizeof reason, "the gzip stream is damaged: %s", text);
+    (void)snprintf(reason, sizeof reason, "the gzip stream is damaged: %s",
+                   lines->z.msg == NULL ? zError(code) : lines->z.msg);
     return fail(lines, reason);
 }
 
@@ -98,27 +136,70 @@ static bool make_room(struct lines *lines)
     return true;
 }
 
+static weir_status read_text(struct lines *lines, uint8_t *to, size_t room, size_t *n)
+{
+    z_stream *z = &lines->z;
+    if (z->avail_in == 0) {
+        return read_bytes(lines->fd, to, room, n) ? WEIR_OK : fail(lines, strerror(errno));
+    }
+    *n = z->avail_in < room ? z->avail_in : room;
+    memcpy(to, z->next_in, *n);
+    z->next_in += *n;
+    z->avail_in -= (uInt)*n;
+    return WEIR_OK;
+}
+
+/* Inflates until there is something. What follows a member is another one: zlib's own gzread passes
+ * over anything else, and with it over a member whose head is damaged. */
+static weir_status read_gzip(struct lines *lines, uint8_t *to, size_t room, size_t *n)
+{
+    z_stream *z = &lines->z;
+    z->next_out = to;
+    z->avail_out = (uInt)room;
+    while (z->avail_out == room) {
+        if (z->avail_in == 0) {
+            size_t got = 0;
+            if (!read_bytes(lines->fd, lines->input, INPUT_BYTES, &got)) {
+                return fail(lines, strerror(errno));
+            }
+            if (got == 0) {
+                break;
+            }
+            z->next_in = lines->input;
+            z->avail_in = (uInt)got;
+        }
+        if (!lines->is_in_member) {
+            (void)inflateReset(z);
+        }
+        const int code = inflate(z, Z_NO_FLUSH);
+        if (code != Z_OK && code != Z_STREAM_END) {
+            return fail_gzip(lines, code);
+        }
+        lines->is_in_member = code == Z_OK;
+    }
+    *n = room - z->avail_out;
+    return *n == 0 && lines->is_in_member ? fail(lines, "the gzip stream ends too early") : WEIR_OK;
+}
+
 static weir_status read_more(struct lines *lines)
 {
+    if (lines->must_be_gzip && !lines->is_gzip) {
+        return fail(lines, "the input is not gzip");
+    }
     if (lines->end - lines->begin > LINE_BYTES_MAX) {
         return fail(lines, "the line is too long");
     }
     if (!make_room(lines)) {
         return fail(lines, "out of memory");
     }
-    const int n =
-        gzread(lines->file, lines->buffer + lines->end, (unsigned)(lines->size - lines->end));
-    int code = Z_OK;
-    (void)gzerror(lines->file, &code);
-    if (n < 0 || (n == 0 && code != Z_OK && code != Z_STREAM_END)) {
-        return fail_read(lines);
-    }
-    if (lines->must_be_gzip && gzdirect(lines->file)) {
-        return fail(lines, "the input is not gzip");
-    }
-    lines->end += (size_t)n;
-    lines->is_at_end = n == 0;
-    return WEIR_OK;
+    uint8_t *to = (uint8_t *)lines->buffer + lines->end;
+    const size_t room = lines->size - lines->end;
+    size_t n = 0;
+    const weir_status st =
+        lines->is_gzip ? read_gzip(lines, to, room, &n) : read_text(lines, to, room, &n);
+    lines->end += n;
+    lines->is_at_end = st == WEIR_OK && n == 0;
+    return st;
 }
 
 /* The line that begins at `begin` and is followed by `skip` bytes of line end. */
@@ -168,7 +249,8 @@ void lines_close(struct lines *lines)
     if (lines == NULL) {
         return;
     }
-    (void)gzclose(lines->file);
+    (void)inflateEnd(&lines->z);
+    (void)close(lines->fd);
     free(lines->buffer);
     free(lines);
 }

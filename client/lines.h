@@ -13,13 +13,15 @@ enum {
 struct lines;
 
 /* Opens `path`, or standard input for NULL or "-". gzip is recognised by itself; `must_be_gzip`
- * refuses everything else. INVALID_REQUEST with the reason where it cannot be opened. */
+ * refuses everything else. INVALID_REQUEST with name and reason where it cannot be opened or
+ * nothing be read of it. */
 weir_status lines_open(const char *path, bool must_be_gzip, struct lines **lines,
                        struct weir_error *err);
 
 /* The next line without its end ("\n" or "\r\n"), valid until the next call; absent after the last.
  * INVALID_RECORD for a line beyond LINE_BYTES_MAX, for input that cannot be read, and for a gzip
- * stream that is damaged or ends too early. Once it has failed it fails again. */
+ * stream that is damaged, ends too early or is followed by anything but another one. Once it has
+ * failed it fails again. */
 weir_status lines_next(struct lines *lines, struct weir_slice *line, struct weir_error *err);
 
 /* The number of the line last returned, from 1. */

@@ -39,6 +39,22 @@ err_has 'gzip stream'
 run 0 "$weir" import rest.gz
 run 2 "$weir" import no-such-file
 err_has 'no-such-file'
+run 2 "$weir" import .
+err_has "'.': "
+
+# A file of several gzip members, and one with something else behind the first.
+cat more.gz rest.gz >two.gz
+run 0 "$weir" import two.gz
+out_has '"skipped_identical":6500,'
+{ cat more.gz; tail -c +2 rest.gz; } >no-head.gz
+{ cat more.gz; printf '\37'; } >one-byte.gz
+{ cat more.gz; printf 'garbage'; } >garbage.gz
+for file in no-head one-byte garbage; do
+    run 1 "$weir" import $file.gz
+    err_has 'gzip stream'
+    err_has 'stored before: 0 records imported, 2000 skipped'
+    run 1 "$weir" import --gzip - <$file.gz
+done
 
 # Records that cannot be used are named; nothing of their batch is stored.
 before=$("$weir" category '' | wc -l)

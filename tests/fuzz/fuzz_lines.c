@@ -1,6 +1,6 @@
 /* Lines of a file, plain or gzip. The first byte says how the rest becomes a file: as it is;
- * compressed, which must give the same lines; or compressed and cut short, which must fail, after
- * lines that are right. Any bytes fail for good or come to an end. */
+ * compressed, which must give the same lines; or compressed and cut short or followed by what is no
+ * gzip, which must fail, after lines that are right. Any bytes fail for good or come to an end. */
 #include "client/lines.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { GZIP_WINDOW = 15 + 16, MODES = 4 };
+enum { GZIP_WINDOW = 15 + 16, MODES = 5 };
 
 /* A file in memory, by the name that the system gives it. */
 static int make_file(struct weir_slice bytes, char path[64])
@@ -82,6 +82,22 @@ static bool looks_like_gzip(struct weir_slice bytes)
     return bytes.n >= 1 && bytes.p[0] == 0x1F && (bytes.n < 2 || bytes.p[1] == 0x8B);
 }
 
+/* The text compressed, and behind it the text, which may happen to be a further member. */
+static void read_followed(const struct fuzz_text *packed, struct weir_slice bytes)
+{
+    struct fuzz_text file = {.p = malloc(packed->n + bytes.n), .n = packed->n + bytes.n};
+    require(file.p != NULL);
+    memcpy(file.p, packed->p, packed->n);
+    if (bytes.n > 0) {
+        memcpy(file.p + packed->n, bytes.p, bytes.n);
+    }
+    const bool is_member = looks_like_gzip(bytes);
+    const weir_status st =
+        read_all(fuzz_slice(&file), true, is_member ? weir_slice(NULL, 0) : bytes);
+    require(is_member || st == (bytes.n == 0 ? WEIR_OK : WEIR_INVALID_RECORD));
+    free(file.p);
+}
+
 static void run(unsigned mode, struct weir_slice bytes)
 {
     const struct weir_slice unknown = {NULL, 0};
@@ -93,6 +109,8 @@ static void run(unsigned mode, struct weir_slice bytes)
         require(!is_plain || bytes.n == 0 || read_all(bytes, true, unknown) == WEIR_INVALID_RECORD);
     } else if (mode == 1) {
         require(read_all(fuzz_slice(&packed), true, bytes) == WEIR_OK);
+    } else if (mode == 4) {
+        read_followed(&packed, bytes);
     } else {
         /* Somewhere within the last bytes, or anywhere behind the header. */
         const size_t cut = 10 + (bytes.n > 0 ? bytes.p[0] : 0U) % (packed.n - 10);
