@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2, TOKEN_FILE_MAX = 4096, SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
+enum { TOKEN_FILE_MAX = 4096, SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
 
 static const char default_token_file[] = "./weir-data/default.token";
 

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The exit status for settings that make no sense. */
+enum { EXIT_USAGE = 2 };
+
 struct load_options {
     const char *profile;
     const char *server;
@@ -43,7 +46,7 @@ struct load_options {
     int64_t waiting;  // readers that wait for what never comes
 };
 
-/* Ends the program on --help, --version and wrong usage (status 2). */
+/* Ends the program on --help, --version and wrong usage (EXIT_USAGE). */
 void load_options_parse(struct load_options *options, int argc, char **argv);
 void load_options_free(struct load_options *options);
 

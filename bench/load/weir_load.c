@@ -195,6 +195,10 @@ static int show(struct run *run)
 static int fail(const struct weir_error *err)
 {
     (void)fprintf(stderr, "weir-load: %s: %s\n", weir_status_name(err->status), err->text);
+    const char *field = weir_error_get_detail(err, "field");
+    if (field != NULL && strcmp(field, "url") == 0) {
+        return EXIT_USAGE;
+    }
     return weir_error_get_detail(err, "url") != NULL ? EXIT_UNREACHABLE : EXIT_FAILURE;
 }
 

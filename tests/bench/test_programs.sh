@@ -81,7 +81,8 @@ holds signal.json 'j["interrupted"] and 0 < j["seconds"] < 50'
 # What makes no sense is refused, and named.
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
-    '--profile read-stream --batch 100 --messages 99' '--on-error perhaps'; do
+    '--profile read-stream --batch 100 --messages 99' '--on-error perhaps' \
+    '--server foo' '--server tcp://127.0.0.1'; do
     run 2 "$load" $wrong
     err_has '^weir-load: '
 done
