@@ -1,11 +1,9 @@
 #include "store/postgres/pg_reading.h"
+#include "store/read_rules.h"
 
 #include "weir/rules/limits.h"
 
 enum {
-    /* What a packed message has beside its four texts: the id as 36 characters, three numbers, tags
-     * and lengths. */
-    PACKED_REST_BYTES = 72,
     /* As much as one result may hold when the sizes of its messages are not summed up first. */
     PAGE_BYTES = 32 * 1024 * 1024
 };
@@ -191,10 +189,7 @@ static weir_status fail_corrupt(const struct pg_session *session, int64_t global
 {
     weir_pg_report(session->backend, "%s: the message at global position %lld is damaged",
                    session->ns.schema, (long long)global_position);
-    (void)weir_fail(err, WEIR_DATA_CORRUPT, "the message at global position %lld is damaged",
-                    (long long)global_position);
-    weir_error_detail(err, "global_position", "%lld", (long long)global_position);
-    return WEIR_DATA_CORRUPT;
+    return weir_fail_damaged(err, global_position);
 }
 
 /* How many of the result's rows belong to the reply, and the bytes of their texts. */
@@ -208,10 +203,9 @@ static size_t count_rows(struct pg_reading *r, const PGresult *result, size_t *t
         const size_t rest = (size_t)PQgetlength(result, at, PG_COLUMN_TYPE) +
                             (size_t)PQgetlength(result, at, PG_COLUMN_DATA) +
                             (size_t)PQgetlength(result, at, PG_COLUMN_METADATA);
-        const size_t bytes = name + rest + PACKED_REST_BYTES;
+        const size_t bytes = name + rest + WEIR_PACKED_REST_BYTES;
         r->is_full = (int64_t)(r->rows->n + n) == r->query->max_messages ||
-                     (r->rows->n + n > 0 &&
-                      (r->bytes > r->query->max_bytes || bytes > r->query->max_bytes - r->bytes));
+                     weir_rows_are_full(r->query, r->rows->n + n, r->bytes, bytes);
         if (r->is_full) {
             break;
         }
@@ -219,16 +213,6 @@ static size_t count_rows(struct pg_reading *r, const PGresult *result, size_t *t
         *texts += rest + (is_stream(r->query) ? 0 : name);
     }
     return n;
-}
-
-/* Moves a slice's bytes to *to, which moves on. */
-static void move(struct weir_slice *slice, uint8_t **to)
-{
-    if (slice->p != NULL) {
-        memcpy(*to, slice->p, slice->n);
-        slice->p = *to;
-        *to += slice->n;
-    }
 }
 
 static weir_status copy_rows(struct pg_reading *r, const PGresult *result, size_t n, uint8_t *to,
@@ -239,14 +223,8 @@ static weir_status copy_rows(struct pg_reading *r, const PGresult *result, size_
         if (!weir_pg_row(result, (int)k + 1, row)) {
             return fail_corrupt(r->session, row->global_position, err);
         }
-        if (is_stream(r->query)) {
-            row->stream = r->stream;
-        } else {
-            move(&row->stream, &to);
-        }
-        move(&row->type, &to);
-        move(&row->data, &to);
-        move(&row->metadata, &to);
+        row->stream = is_stream(r->query) ? r->stream : row->stream;
+        weir_row_move(row, !is_stream(r->query), &to);
         r->rows->n++;
     }
     return WEIR_OK;
@@ -289,8 +267,7 @@ static void move_on(struct pg_reading *r, size_t got)
 {
     const struct weir_row *last = &r->rows->rows[r->rows->n - 1];
     const int64_t step = r->query->is_backward ? -1 : 1;
-    const bool is_by_position = is_stream(r->query) && !r->query->is_from_global;
-    r->from = (is_by_position ? last->position : last->global_position) + step;
+    r->from = (weir_query_is_by_position(r->query) ? last->position : last->global_position) + step;
     r->wanted -= (int64_t)got;
 }
 
@@ -325,38 +302,11 @@ weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
 
 static int64_t start_of(const struct weir_query *query)
 {
-    const int64_t lowest = is_stream(query) && !query->is_from_global ? 0 : 1;
+    const int64_t lowest = weir_query_lowest(query);
     if (query->is_backward) {
         return query->is_from_newest ? INT64_MAX : query->from;
     }
     return query->from < lowest ? lowest : query->from;
-}
-
-/* Where to go on, by the protocol: behind the last message; where all was examined, behind the end
- * of the snapshot, but never before the start; backwards, with nothing returned, at the start. */
-static int64_t next_position(const struct pg_reading *r, bool is_all_examined)
-{
-    const struct weir_query *query = r->query;
-    const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
-    const int64_t last_at = last == NULL       ? -1
-                            : is_stream(query) ? last->position
-                                               : last->global_position;
-    if (query->is_backward && last == NULL) {
-        /* Where nothing stands at or before a global position, no position of the stream is left.
-         */
-        const int64_t start = is_stream(query) && query->is_from_global ? -1 : query->from;
-        return query->is_from_newest ? r->end : start;
-    }
-    if (query->is_backward) {
-        return last_at - 1;
-    }
-    if (last != NULL && !is_all_examined) {
-        return last_at + 1;
-    }
-    /* A start by global position says nothing about positions of the stream. */
-    const int64_t start = is_stream(query) && query->is_from_global ? 0 : start_of(query);
-    const int64_t end = r->end > last_at ? r->end : last_at;
-    return end + 1 > start ? end + 1 : start;
 }
 
 /* ---- a read ---- */
@@ -397,7 +347,8 @@ void weir_pg_reading_end(const struct pg_reading *r)
 {
     const bool is_batch_full = (int64_t)r->rows->n == r->query->max_messages;
     r->rows->is_truncated = r->is_full;
-    r->rows->next_position = next_position(r, r->is_exhausted && !is_batch_full);
+    r->rows->next_position =
+        weir_rows_next_position(r->query, r->rows, r->end, r->is_exhausted && !is_batch_full);
 }
 
 static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_error *err)

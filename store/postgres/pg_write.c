@@ -1,13 +1,13 @@
 /* What everything that writes needs. */
 #include "store/postgres/pg_write.h"
 
+#include "store/read_rules.h"
 #include "weir/rules/stream_name.h"
-
-enum { PACKED_REST_BYTES = 72 };
 
 size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_slice stream)
 {
-    return message->type.n + message->data.n + message->metadata.n + stream.n + PACKED_REST_BYTES;
+    return message->type.n + message->data.n + message->metadata.n + stream.n +
+           WEIR_PACKED_REST_BYTES;
 }
 
 void weir_pg_array_hash(struct pg_array *array, struct weir_slice name)

@@ -1,8 +1,5 @@
+#include "store/read_rules.h"
 #include "store/sqlite/sqlite_int.h"
-
-/* What a packed message has beside its four texts: the id as 36 characters, three numbers, tags and
- * lengths. */
-enum { PACKED_REST_BYTES = 72 };
 
 /* ---- where to read ---- */
 
@@ -72,20 +69,10 @@ struct reading {
     struct weir_slice stream;  // the one that is read, if it is one
 };
 
-static bool is_by_position(const struct weir_query *query)
-{
-    return query->selector == WEIR_SELECT_STREAM && !query->is_from_global;
-}
-
-/* The newest position on the scale that `from` is on, and the lowest there can be. */
+/* The newest position on the scale that `from` is on. */
 static int64_t newest(const struct reading *r)
 {
-    return is_by_position(r->query) ? r->scope.version : r->scope.head;
-}
-
-static int64_t lowest(const struct weir_query *query)
-{
-    return is_by_position(query) ? 0 : 1;
+    return weir_query_is_by_position(r->query) ? r->scope.version : r->scope.head;
 }
 
 static void clamp_from(struct reading *r)
@@ -94,7 +81,7 @@ static void clamp_from(struct reading *r)
     if (query->is_backward) {
         r->from = query->is_from_newest || query->from > newest(r) ? newest(r) : query->from;
     } else {
-        r->from = query->from < lowest(query) ? lowest(query) : query->from;
+        r->from = query->from < weir_query_lowest(query) ? weir_query_lowest(query) : query->from;
     }
 }
 
@@ -108,48 +95,26 @@ static int64_t span(int64_t first, int64_t last)
  * what fits between the start and the end. */
 static size_t capacity(const struct reading *r)
 {
-    const int64_t between =
-        r->query->is_backward ? span(lowest(r->query), r->from) : span(r->from, newest(r));
+    const int64_t between = r->query->is_backward ? span(weir_query_lowest(r->query), r->from)
+                                                  : span(r->from, newest(r));
     int64_t most = r->query->max_messages;
     most = r->scope.count < most ? r->scope.count : most;
     most = between < most ? between : most;
     return (size_t)most;
 }
 
-/* Where to go on, by the protocol: behind the last message; where all was examined, behind the end
- * of the snapshot, but never before the start; backwards, with nothing returned, at the start. */
-static int64_t next_position(const struct reading *r, bool is_exhausted)
+static int64_t next_position(const struct reading *r, bool is_all_examined)
 {
-    const struct weir_query *query = r->query;
-    const bool is_stream = query->selector == WEIR_SELECT_STREAM;
-    const struct weir_row *last = r->rows->n > 0 ? &r->rows->rows[r->rows->n - 1] : NULL;
-    const int64_t last_at = last == NULL ? 0 : is_stream ? last->position : last->global_position;
-    const int64_t end = is_stream ? r->scope.version : r->scope.head;
-    if (query->is_backward && last == NULL) {
-        /* Where nothing stands at or before a global position, no position of the stream is left.
-         */
-        const int64_t start = is_stream && query->is_from_global ? -1 : query->from;
-        return query->is_from_newest ? end : start;
-    }
-    if (query->is_backward) {
-        return last_at - 1;
-    }
-    if (last != NULL && !is_exhausted) {
-        return last_at + 1;
-    }
-    /* A start by global position says nothing about positions of the stream. */
-    const int64_t start = is_stream && query->is_from_global ? 0 : r->from;
-    return end + 1 > start ? end + 1 : start;
+    const bool is_stream = r->query->selector == WEIR_SELECT_STREAM;
+    return weir_rows_next_position(r->query, r->rows, is_stream ? r->scope.version : r->scope.head,
+                                   is_all_examined);
 }
 
 static weir_status fail_corrupt(struct reading *r, int64_t global_position)
 {
     weir_sqlite_report(r->session->backend, "%s: the message at global position %lld is damaged",
                        r->session->name, (long long)global_position);
-    (void)weir_fail(r->err, WEIR_DATA_CORRUPT, "the message at global position %lld is damaged",
-                    (long long)global_position);
-    weir_error_detail(r->err, "global_position", "%lld", (long long)global_position);
-    return WEIR_DATA_CORRUPT;
+    return weir_fail_damaged(r->err, global_position);
 }
 
 static bool take_id(sqlite3_stmt *statement, struct weir_uuid *id)
@@ -174,17 +139,6 @@ bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row)
            weir_sqlite_text(statement, COLUMN_METADATA, &row->metadata);
 }
 
-/* Moves a slice's bytes to *to, which moves on. */
-static void move(struct weir_slice *slice, uint8_t **to)
-{
-    if (slice->p == NULL) {
-        return;
-    }
-    memcpy(*to, slice->p, slice->n);
-    slice->p = *to;
-    *to += slice->n;
-}
-
 /* All bytes of a row come from one piece of the arena; the name of the one stream that is read is
  * there already. */
 static weir_status keep_row(struct reading *r, struct weir_row *row)
@@ -196,12 +150,7 @@ static weir_status keep_row(struct reading *r, struct weir_row *row)
     if (to == NULL) {
         return weir_sqlite_fail_arena(r->arena, n, r->err);
     }
-    if (!is_one_stream) {
-        move(&row->stream, &to);
-    }
-    move(&row->type, &to);
-    move(&row->data, &to);
-    move(&row->metadata, &to);
+    weir_row_move(row, !is_one_stream, &to);
     r->rows->rows[r->rows->n++] = *row;
     return WEIR_OK;
 }
@@ -227,9 +176,8 @@ static weir_status take_row(struct reading *r, sqlite3_stmt *statement, bool *is
         return fail_corrupt(r, row.global_position);
     }
     const size_t bytes =
-        row.type.n + row.data.n + row.metadata.n + row.stream.n + PACKED_REST_BYTES;
-    *is_full = r->rows->n > 0 &&
-               (r->bytes > r->query->max_bytes || bytes > r->query->max_bytes - r->bytes);
+        row.type.n + row.data.n + row.metadata.n + row.stream.n + WEIR_PACKED_REST_BYTES;
+    *is_full = weir_rows_are_full(r->query, r->rows->n, r->bytes, bytes);
     if (*is_full) {
         return WEIR_OK;
     }

@@ -78,7 +78,7 @@ START_TEST(reads_that_come_meanwhile_go_together)
     fake_gate_wait(1);  // who led the read before may still be about to cease
     begin_reads(2, 12);
     rpc_wait_in_flight(12);
-    (void)poll(NULL, 0, 5);  // they are with their lane by now
+    (void)poll(NULL, 0, 50);  // they are with their lane by now
     fake_gate_open();
     rpc_end_all(pending, 12, WEIR_OK);
     size_t most = 0;
