@@ -6,6 +6,7 @@
 #include "server/http.h"
 #include "server/intake.h"
 #include "server/listen_url.h"
+#include "server/resources.h"
 #include "server/waiting.h"
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
@@ -241,7 +242,10 @@ static weir_status check_test_mode(const struct weir_config *config, struct weir
 weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
                               struct weir_error *err)
 {
-    weir_status st = weir_transport_check(config, err);
+    weir_status st = weir_resources_check(config, err);
+    if (st == WEIR_OK) {
+        st = weir_transport_check(config, err);
+    }
     if (st == WEIR_OK) {
         st = check_test_mode(config, err);
     }
