@@ -321,6 +321,20 @@ static weir_status prepare(const struct weir_listen_url *url, const struct weir_
     return WEIR_OK;
 }
 
+/* What nng cannot read as a URL is wrong usage. A host that has no address now may have one later,
+ * when the name service is up. */
+static weir_status fail_listener(const struct weir_listen_url *url, int rv, struct weir_error *err)
+{
+    nng_url *read = NULL;
+    const bool is_url = nng_url_parse(&read, url->text) == 0;
+    nng_url_free(read);
+    const bool is_unresolved =
+        is_url && url->port >= 0 && (rv == NNG_EADDRINVAL || rv == NNG_EAGAIN);
+    return weir_fail(err, is_url ? WEIR_BACKEND_UNAVAILABLE : WEIR_INVALID_REQUEST,
+                     "cannot listen on '%s': %s", url->text,
+                     is_unresolved ? "its host has no address" : nng_strerror(rv));
+}
+
 static weir_status start_listener(const struct weir_listen_url *url,
                                   const struct weir_config *config, struct weir_transport *t,
                                   struct weir_error *err)
@@ -328,8 +342,7 @@ static weir_status start_listener(const struct weir_listen_url *url,
     nng_listener listener;
     int rv = nng_listener_create(&listener, t->socket, url->text);
     if (rv != 0) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': %s", url->text,
-                         nng_strerror(rv));
+        return fail_listener(url, rv, err);
     }
     const weir_status st = prepare(url, config, listener, err);
     if (st != WEIR_OK) {

@@ -25,4 +25,15 @@ if limits_threads 500 "$server" --version; then
     is_equal "$status" 0
     out_has '^listening on '
 fi
+
+# What may be otherwise tomorrow ends with 1, and what has to be written otherwise with 2: a service is started again
+# after the one and not after the other.
+starts_not() {
+    status=$1
+    shift
+    run "$status" timeout -k 5 20 "$server" --store sqlite::memory: "$@"
+}
+starts_not 1 --listen tcp://nowhere.invalid:7117
+err_has "^weir-server: cannot listen on 'tcp://nowhere.invalid:7117': its host has no address"
+starts_not 2 --listen ws://127.0.0.1:0/%ff
 finish
