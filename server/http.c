@@ -1,5 +1,6 @@
 #include "server/http.h"
 
+#include "server/listen_url.h"
 #include "server/metrics.h"
 #include "server/server.h"
 #include "weir/rules/time_text.h"
@@ -23,7 +24,6 @@ enum {
     PING_US = 1000 * 1000,
     /* Where a connection cannot be taken, as without free descriptors. */
     ACCEPT_PAUSE_US = 100 * 1000,
-    URL_BYTES_MAX = 128,
     BACKLOG = 64
 };
 
@@ -45,7 +45,7 @@ struct weir_http {
     int listener;
     int stop_pipe[2];
     pthread_t thread;
-    char url[URL_BYTES_MAX];
+    char url[WEIR_URL_BYTES_MAX];
     int64_t health_at_us;  // when the store was asked last; the thread's own, as all below
     bool is_healthy;
     int64_t accepts_at_us;  // not before: a connection that cannot be taken is there all the time
@@ -54,40 +54,27 @@ struct weir_http {
 
 /* ---- the URL ---- */
 
-static const char scheme[] = "http://";
-
 struct address {
-    char host[URL_BYTES_MAX];
+    struct weir_listen_url url;
+    char host[WEIR_URL_BYTES_MAX];
     char port[8];
 };
 
-static weir_status wrong(struct weir_error *err, const char *url, const char *what)
-{
-    return weir_fail(err, WEIR_INVALID_REQUEST, "cannot serve HTTP on '%s': %s", url, what);
-}
-
 static weir_status parse_url(const char *url, struct address *address, struct weir_error *err)
 {
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0 || strlen(url) >= URL_BYTES_MAX) {
-        return wrong(err, url, "it is not http://HOST:PORT");
+    const weir_status st = weir_http_url_parse(url, &address->url, err);
+    if (st != WEIR_OK) {
+        return st;
     }
-    const char *host = url + sizeof scheme - 1;
-    const char *colon = strrchr(host, ':');
-    if (colon == NULL || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        strlen(colon + 1) < 1 || strlen(colon + 1) > 5) {
-        return wrong(err, url, "it names no port");
+    struct weir_slice host = address->url.host;
+    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
+        host = weir_slice(host.p + 1, host.n - 2);
     }
-    size_t n = (size_t)(colon - host);
-    if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
-        host++;
-        n -= 2;
+    if (host.n == 0) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': it names no host", url);
     }
-    if (n == 0) {
-        return wrong(err, url, "it names no host");
-    }
-    memcpy(address->host, host, n);
-    address->host[n] = '\0';
-    (void)snprintf(address->port, sizeof address->port, "%s", colon + 1);
+    (void)snprintf(address->host, sizeof address->host, "%.*s", WEIR_SLICE_ARG(host));
+    (void)snprintf(address->port, sizeof address->port, "%d", address->url.port);
     return WEIR_OK;
 }
 
@@ -148,7 +135,7 @@ static weir_status open_listener(struct weir_http *http, const char *url, struct
     struct addrinfo *list = NULL;
     const int rv = getaddrinfo(address.host, address.port, &hints, &list);
     if (rv != 0) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot serve HTTP on '%s': %s", url,
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot listen on '%s': %s", url,
                          gai_strerror(rv));
     }
     for (const struct addrinfo *info = list; info != NULL && http->listener < 0;
@@ -158,11 +145,10 @@ static weir_status open_listener(struct weir_http *http, const char *url, struct
     const int problem = errno;
     freeaddrinfo(list);
     if (http->listener < 0) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot serve HTTP on '%s': %s", url,
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot listen on '%s': %s", url,
                          strerror(problem));
     }
-    const int before = (int)(strrchr(url, ':') - url);
-    (void)snprintf(http->url, sizeof http->url, "%.*s:%d", before, url, port_of(http->listener));
+    weir_listen_url_format(&address.url, port_of(http->listener), http->url);
     return WEIR_OK;
 }
 

@@ -68,12 +68,19 @@ static weir_status parse_authority(const char *rest, struct weir_listen_url *url
     return WEIR_OK;
 }
 
+static weir_status begin(const char *text, struct weir_listen_url *url, struct weir_error *err)
+{
+    *url = (struct weir_listen_url){.text = text, .port = -1};
+    return strlen(text) + sizeof "65535" > WEIR_URL_BYTES_MAX ? wrong(err, text, "it is too long")
+                                                              : WEIR_OK;
+}
+
 weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
                                   struct weir_error *err)
 {
-    *url = (struct weir_listen_url){.text = text, .port = -1};
-    if (strlen(text) + sizeof "65535" > WEIR_URL_BYTES_MAX) {
-        return wrong(err, text, "it is too long");
+    const weir_status st = begin(text, url, err);
+    if (st != WEIR_OK) {
+        return st;
     }
     for (size_t i = 0; i < WEIR_COUNTOF(schemes); i++) {
         const size_t n = strlen(schemes[i].prefix);
@@ -88,6 +95,21 @@ weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
         return url->path.n > 0 ? WEIR_OK : wrong(err, text, "it names nothing");
     }
     return wrong(err, text, "known are tcp://, tls+tcp://, ws://, ipc:// and inproc://");
+}
+
+weir_status weir_http_url_parse(const char *text, struct weir_listen_url *url,
+                                struct weir_error *err)
+{
+    static const char prefix[] = "http://";
+    const weir_status st = begin(text, url, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (strncmp(text, prefix, sizeof prefix - 1) != 0) {
+        return wrong(err, text, "it is not http://HOST:PORT");
+    }
+    url->kind = WEIR_TRANSPORT_TCP;
+    return parse_authority(text + sizeof prefix - 1, url, err);
 }
 
 bool weir_listen_url_is_local(const struct weir_listen_url *url)

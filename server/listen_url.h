@@ -1,4 +1,4 @@
-/* The URLs that --listen takes, checked before nng sees them. Pure functions.
+/* The URLs that --listen and --http take, checked before nng sees them. Pure functions.
  *
  * nng takes some port where none is given and deletes a plain file at the path of an ipc socket, so
  * both are looked at here. */
@@ -28,6 +28,10 @@ struct weir_listen_url {
 /* INVALID_REQUEST with a text that names the URL. The slices point into `text`. */
 weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
                                   struct weir_error *err);
+
+/* The same for http://HOST:PORT, which --http takes; its kind is TCP. */
+weir_status weir_http_url_parse(const char *text, struct weir_listen_url *url,
+                                struct weir_error *err);
 
 /* Whether only this machine can reach it. */
 bool weir_listen_url_is_local(const struct weir_listen_url *url);

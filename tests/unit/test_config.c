@@ -1,6 +1,7 @@
 /* Options, their environment variables and the token files of weir-server. */
 #include "server/config.h"
 
+#include "server/http.h"
 #include "server/listen_url.h"
 #include "server/log.h"
 #include "tests/lib/check_main.h"
@@ -256,6 +257,33 @@ START_TEST(a_url_is_taken_apart_or_refused)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    const char *says;  // NULL: accepted
+} http_urls[] = {
+    {"http://127.0.0.1:9117", NULL},
+    {"http://[::1]:0", NULL},
+    {"http://localhost:65535", NULL},
+    {"http://127.0.0.1:65536", "the port"},
+    {"http://127.0.0.1:99999", "the port"},
+    {"http://127.0.0.1", "names no port"},
+    {"http://127.0.0.1:0/metrics", "it has a path"},
+    {"http://:80", "names no host"},
+    {"http://[]:80", "names no host"},
+    {"https://127.0.0.1:80", "is not http://HOST:PORT"},
+    {"tcp://127.0.0.1:80", "is not http://HOST:PORT"},
+};
+
+START_TEST(a_url_for_http_is_taken_or_refused)
+{
+    const weir_status st = weir_http_check(http_urls[_i].text, &err);
+    ck_assert_int_eq(st, http_urls[_i].says == NULL ? WEIR_OK : WEIR_INVALID_REQUEST);
+    if (http_urls[_i].says != NULL) {
+        ck_assert_msg(strstr(err.text, http_urls[_i].says) != NULL, "it says: %s", err.text);
+    }
+}
+END_TEST
+
 START_TEST(a_url_longer_than_nng_takes_is_refused)
 {
     char text[300] = "ipc:///";
@@ -280,6 +308,7 @@ static Suite *config_suite(void)
     tcase_add_loop_test(tcase, a_token_that_is_none_is_refused_and_not_repeated, 0, 4);
     tcase_add_test(tcase, the_default_token_names_its_namespace);
     tcase_add_loop_test(tcase, a_url_is_taken_apart_or_refused, 0, (int)WEIR_COUNTOF(urls));
+    tcase_add_loop_test(tcase, a_url_for_http_is_taken_or_refused, 0, (int)WEIR_COUNTOF(http_urls));
     tcase_add_test(tcase, a_url_longer_than_nng_takes_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
