@@ -184,6 +184,24 @@ static weir_status fail_recognised(const struct sqlite_backend *backend, const c
     }
 }
 
+/* SQLite opens what it may not write as if it might, and fails over it in other words later. */
+static weir_status fail_open(const struct sqlite_backend *backend, const char *path, int rc,
+                             struct weir_error *err)
+{
+    const weir_status status = weir_sqlite_fail(err, rc, "open a database");
+    if (backend->dir == NULL) {
+        return status;
+    }
+    if (access(path, W_OK) != 0) {
+        return weir_fail(err, status, "%s cannot be written: %s", path, strerror(errno));
+    }
+    if (access(backend->dir, W_OK | X_OK) != 0) {
+        return weir_fail(err, status, "no file can be made in %s: %s", backend->dir,
+                         strerror(errno));
+    }
+    return weir_fail(err, status, "%s cannot be opened: %s", path, sqlite3_errstr(rc));
+}
+
 static weir_status connect_path(struct sqlite_backend *backend, const char *path,
                                 const struct sqlite_schema *schema, sqlite3 **db,
                                 struct weir_error *err)
@@ -191,7 +209,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     sqlite3 *opened = NULL;
     const int rc = open_database(backend, path, SQLITE_OPEN_READWRITE, &opened);
     if (rc != SQLITE_OK) {
-        return weir_sqlite_fail(err, rc, "open a database");
+        return fail_open(backend, path, rc, err);
     }
     const weir_status status = weir_sqlite_migrate(opened, schema, err);
     if (status != WEIR_OK) {
@@ -273,10 +291,17 @@ static int sync_dir(const char *dir)
     return rc;
 }
 
+/* A file system that is read-only says so also of what is not there. */
+static bool unlink_path(const char *path)
+{
+    return unlink(path) == 0 || errno == ENOENT ||
+           (errno == EROFS && access(path, F_OK) != 0 && errno == ENOENT);
+}
+
 static bool unlink_one(const struct sqlite_backend *backend, const char *name, const char *suffix)
 {
     char *path = path_of(backend, name, suffix);
-    const bool is_gone = path != NULL && (unlink(path) == 0 || errno == ENOENT);
+    const bool is_gone = path != NULL && unlink_path(path);
     if (path != NULL && !is_gone) {
         weir_sqlite_report(backend, "%s: cannot be removed: %s", path, strerror(errno));
     }
@@ -545,10 +570,18 @@ bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)
 
 /* ---- the directory ---- */
 
-static bool is_dir(const char *path)
+/* What keeps it from being there; 0 where it is. */
+static int make_one_dir(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (mkdir(path, 0700) == 0) {
+        return 0;
+    }
+    const int fault = errno;
+    if (stat(path, &status) != 0) {
+        return fault;
+    }
+    return S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
 }
 
 /* What is made is the owner's alone: messages are nobody else's business. */
@@ -564,9 +597,7 @@ weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err)
         end += strcspn(end, "/");
         const char kept = *end;
         *end = '\0';
-        if (mkdir(path, 0700) != 0 && !is_dir(path)) {
-            fault = errno;
-        }
+        fault = make_one_dir(path);
         *end = kept;
     }
     free(path);

@@ -2,29 +2,36 @@
 # What keeps weir-server from starting, and how it says so: in words, with an exit status, and in time.
 . "$(dirname "$0")/lib.sh"
 
-# Under every limit of threads it starts or says that it needs more. Root has no such limit, so another user is taken.
+# Nothing keeps root from anything, so another user is taken.
+chmod 755 .
+as_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid=64999 --regid=64999 --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+as_user "$server" --version >out || exit 77
+
+# Under every limit of threads it starts or says that it needs more. Others than root cannot take a user who has none.
 limits_threads() {
     n=$1
     shift
-    if [ "$(id -u)" -eq 0 ]; then
-        set -- setpriv --reuid=64999 --regid=64999 --clear-groups prlimit --nproc="$n" -- "$@"
-    else
-        set -- prlimit --nproc="$n" -- "$@"
-    fi
-    timeout --preserve-status -k 5 2 "$@" >out 2>err
+    as_user timeout --preserve-status -k 5 2 prlimit --nproc="$n" -- "$@" >out 2>err
 }
-if limits_threads 500 "$server" --version; then
-    threads=2
-    status=1
-    while [ "$status" -eq 1 ] && [ "$threads" -lt 500 ]; do
-        threads=$((threads + 1))
-        limits_threads "$threads" "$server" --test-mode --store sqlite::memory: --listen tcp://127.0.0.1:0 --workers 1
-        status=$?
-        [ "$status" -ne 1 ] || err_has '^weir-server: the system gives [0-9]* threads and no more'
-    done
-    is_equal "$status" 0
-    out_has '^listening on '
-fi
+threads=2
+status=1
+while [ "$(id -u)" -eq 0 ] && [ "$status" -eq 1 ] && [ "$threads" -lt 500 ]; do
+    threads=$((threads + 1))
+    limits_threads "$threads" "$server" --test-mode --store sqlite::memory: --listen tcp://127.0.0.1:0 --workers 1
+    status=$?
+    if [ "$status" -eq 1 ]; then
+        err_has '^weir-server: the system gives [0-9]* threads and no more'
+    else
+        is_equal "$status" 0
+        out_has '^listening on '
+    fi
+done
 
 # What may be otherwise tomorrow ends with 1, and what has to be written otherwise with 2: a service is started again
 # after the one and not after the other.
@@ -36,4 +43,26 @@ starts_not() {
 starts_not 1 --listen tcp://nowhere.invalid:7117
 err_has "^weir-server: cannot listen on 'tcp://nowhere.invalid:7117': its host has no address"
 starts_not 2 --listen ws://127.0.0.1:0/%ff
+
+# What is wrong with a directory is said of the path and in the system's words.
+cannot_use() {
+    run 1 as_user timeout -k 5 20 "$server" --store "sqlite:$1" --listen tcp://127.0.0.1:0
+}
+mkdir store shut
+chmod 777 store
+as_user timeout 2 "$server" --store sqlite:store --listen tcp://127.0.0.1:0 >out 2>err
+[ -f store/registry.db ] || fail 'there is no store to begin with'
+chmod 555 store shut
+cannot_use shut/new
+err_has '^weir-server: the directory shut/new cannot be made: Permission denied$'
+cannot_use shut
+err_has '^weir-server: a file cannot be made in shut: Permission denied$'
+cannot_use store
+err_has '^weir-server: no file can be made in store: Permission denied$'
+chmod 444 store/registry.db
+cannot_use store
+err_has '^weir-server: store/registry.db cannot be written: Permission denied$'
+echo >file
+cannot_use file/new
+err_has '^weir-server: the directory file/new cannot be made: Not a directory$'
 finish
