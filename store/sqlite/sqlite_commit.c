@@ -209,14 +209,20 @@ static void commit_locked(struct sqlite_session *session, struct weir_write *gro
     }
 }
 
+/* What a commit needs: the memory of a group, and a store that others will find. */
+static weir_status prepare(struct sqlite_session *session, struct weir_error *err)
+{
+    session->group = session->group != NULL ? session->group : weir_sqlite_group_new();
+    return session->group != NULL ? weir_sqlite_place_check(session->backend, err)
+                                  : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+}
+
 void weir_sqlite_commit(struct weir_session *base, struct weir_write *group)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    session->group = session->group != NULL ? session->group : weir_sqlite_group_new();
-    if (session->group == NULL) {
-        struct weir_error err;
-        weir_error_init(&err);
-        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    struct weir_error err;
+    weir_error_init(&err);
+    if (prepare(session, &err) != WEIR_OK) {
         fail_group(group, &err);
         return;
     }

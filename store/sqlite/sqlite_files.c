@@ -43,6 +43,11 @@ static char *path_of(const struct sqlite_backend *backend, const char *name, con
     return path;
 }
 
+char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name)
+{
+    return path_of(backend, name, "");
+}
+
 /* ---- recognising ---- */
 
 enum recognised { OURS, MISSING, FOREIGN, NEWER, UNREADABLE };

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* ---- the backend ---- */
 
@@ -24,6 +25,15 @@ struct sqlite_registry_connection {
     pthread_mutex_t mutex;
     sqlite3 *db;
     bool is_broken;  // to be opened anew before it is used again
+};
+
+/* Where the registry was when it was opened. */
+struct sqlite_place {
+    char *path;  // NULL in memory
+    dev_t device;
+    ino_t inode;
+    atomic_int_fast64_t look_at_us;  // not before
+    atomic_bool is_lost;             // for good
 };
 
 struct sqlite_memory;
@@ -42,6 +52,7 @@ struct sqlite_backend {
     /* Changes and reads have connections of their own, so that a change that waits for the disk
      * does not keep a read waiting. In memory both use `changes`. */
     struct sqlite_registry_connection changes, reads;
+    struct sqlite_place place;
 
     pthread_mutex_t memory_mutex;  // guards the list
     struct sqlite_memory *memory;  // databases in memory
@@ -104,6 +115,20 @@ bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);
 
 /* Makes the directory and its parents. */
 weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
+
+/* The path of a database of the store, to be freed; NULL without memory. */
+char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name);
+
+/* ---- the place of the store (sqlite_place.c) ---- */
+
+/* Remembers what is at the path of the registry, which is open; takes the path over. NULL stands
+ * for one that there was no memory for. */
+weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, char *path,
+                                   struct weir_error *err);
+
+/* BACKEND_UNAVAILABLE once something else is there, or nothing: the operator is told, and it stays
+ * so. Looks twice a second at most, when it is called. */
+weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_error *err);
 
 /* ---- the file of an empty database (sqlite_image.c) ---- */
 

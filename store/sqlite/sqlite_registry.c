@@ -40,6 +40,9 @@ weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection,
                                       struct weir_error *err)
 {
+    if (connection == &backend->changes && weir_sqlite_place_check(backend, err) != WEIR_OK) {
+        return err->status;
+    }
     (void)pthread_mutex_lock(&connection->mutex);
     weir_status status = WEIR_OK;
     if (connection->is_broken && backend->dir != NULL) {
@@ -165,6 +168,10 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
         status = connect_registry(backend, &backend->reads.db, NULL, err);
     }
     if (status == WEIR_OK && backend->dir != NULL) {
+        status = weir_sqlite_place_keep(backend,
+                                        weir_sqlite_path(backend, weir_sqlite_registry_name), err);
+    }
+    if (status == WEIR_OK && backend->dir != NULL) {
         weir_sqlite_sweep_drafts(backend);
     }
     if (status == WEIR_OK) {
@@ -221,7 +228,8 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED, "the deadline passed");
     }
     struct sqlite_registry_connection *connection = reading(backend);
-    if (weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
+    if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
+        weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
         return err->status;
     }
     const int rc = weir_sqlite_registry_run(

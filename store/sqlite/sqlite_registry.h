@@ -6,7 +6,7 @@
 #include "store/sqlite/sqlite_int.h"
 
 /* Locks a connection for one call; one on which something broke is opened anew first. Where that
- * fails it is not locked. */
+ * fails, or where changes would go to a store that is not where it was, it is not locked. */
 weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection,
                                       struct weir_error *err);

@@ -204,7 +204,11 @@ static weir_status check_listed(struct sqlite_backend *backend, struct weir_slic
 static weir_status connect_session(struct sqlite_session *session, struct weir_slice id,
                                    struct weir_error *err)
 {
-    weir_status status = check_listed(session->backend, id, err);
+    /* Not to read in another store of the same path. */
+    weir_status status = weir_sqlite_place_check(session->backend, err);
+    if (status == WEIR_OK) {
+        status = check_listed(session->backend, id, err);
+    }
     if (status != WEIR_OK) {
         return status;
     }

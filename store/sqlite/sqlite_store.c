@@ -93,6 +93,7 @@ static void backend_free(struct sqlite_backend *backend)
     (void)pthread_mutex_destroy(&backend->memory_mutex);
     (void)pthread_mutex_destroy(&backend->changes.mutex);
     (void)pthread_mutex_destroy(&backend->reads.mutex);
+    free(backend->place.path);
     free(backend->dir);
     free(backend);
 }

@@ -623,6 +623,49 @@ START_TEST(stores_may_be_opened_together_on_an_empty_directory)
 }
 END_TEST
 
+/* ---- a store that goes away under the server ---- */
+
+/* Twice a second it is looked at. */
+static weir_status put_until_refused(struct weir_namespace *ns)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    weir_status status = WEIR_OK;
+    for (uint64_t n = 1; status == WEIR_OK && n < 200; n++) {
+        const struct weir_new_message message = message_of(1000 + n, "1");
+        struct weir_written written;
+        (void)nanosleep(&pause, NULL);
+        status = append(ns, "a-1", ANY, &message, 1, &written);
+    }
+    return status;
+}
+
+/* Renamed, and the registry removed. */
+START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
+{
+    char away[sizeof fx.dir + 8];
+    (void)snprintf(away, sizeof away, "%s-away", fx.dir);
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(_i == 0 ? rename(fx.dir, away) : unlink(path_in_dir("registry.db")), 0);
+    ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.report, "has been removed, renamed or replaced"));
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+
+    /* It is not asked again whether it has come back. */
+    ck_assert(_i != 0 || rename(away, fx.dir) == 0);
+    ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(weir_store_ping(fx.store, INT64_MAX, &fx.err), WEIR_BACKEND_UNAVAILABLE);
+    struct weir_namespace_record record = {.id = weir_slice_of("new")};
+    bool is_same = false;
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
+                     WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_ge(must_head(fx.ns), 1);
+    if (_i == 0) {
+        reopen();
+        must_put(fx.ns, "a-1", 1);
+    }
+}
+END_TEST
+
 /* ---- many ---- */
 
 START_TEST(five_hundred_namespaces_live_with_few_files_open)
@@ -894,6 +937,7 @@ static void add_files(Suite *suite)
     tcase_add_loop_test(disk, a_namespace_that_cannot_be_used_does_not_harm_the_others, 0, 3);
     tcase_add_test(disk, a_deletion_that_was_cut_short_is_finished_at_the_next_start);
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
+    tcase_add_loop_test(disk, a_store_that_is_not_where_it_was_takes_no_writes, 0, 2);
     tcase_add_test(disk, a_long_wal_is_checkpointed);
     tcase_add_test(disk, the_end_of_a_checkpoint_is_told_once);
     tcase_add_test(disk, a_file_is_in_use_for_others_as_long_as_it_is_open);
