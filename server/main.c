@@ -1,6 +1,7 @@
 /* weir-server: reads its configuration, serves until it is told to stop, and says how it went.
  *
- * Exit status: 0 stopped in good order, 1 the store or a listener cannot be had, 2 wrong usage. */
+ * Exit status: 0 stopped in good order, 1 the store, a listener or what the system gives cannot be
+ * had, 2 wrong usage. */
 #include "server/http.h"
 #include "server/notify.h"
 #include "server/scheduling.h"

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -13,7 +14,19 @@ enum {
     /* Beside the workers: the checkpointer, two that wake waiting reads, HTTP. */
     OWN_THREADS = 4,
     /* For what comes and goes, and for other processes of the same user. */
-    SPARE_THREADS = 4
+    SPARE_THREADS = 4,
+
+    /* A SQLite session has three files open; half of what the process may open is theirs. */
+    FILES_OF_SESSION = 3,
+    SESSIONS_MIN = 4,
+    SESSIONS_MAX = 2048,
+    /* The other half: standard input, output and error, the registry by two connections, a
+     * namespace by the checkpointer, what nng polls with, and one to open for a moment. */
+    FILES_OF_PROCESS = 3 + 2 * FILES_OF_SESSION + FILES_OF_SESSION + 2 + 1,
+    /* Its listener, its pipe and a client. */
+    FILES_OF_HTTP = 4,
+    CONNECTIONS_MIN = 4,
+    FILES_USUAL = 1024  // of a process, where the system does not say
 };
 
 static size_t at_most(size_t n, size_t most)
@@ -71,7 +84,53 @@ static weir_status check_threads(const struct weir_config *config, struct weir_e
                            made, wanted);
 }
 
+static bool is_sqlite(const struct weir_config *config)
+{
+    return strncmp(config->store, "sqlite:", 7) == 0;
+}
+
+/* As far as it goes: the soft limit is for programs that cannot work with many files. */
+static rlim_t files_max(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return FILES_USUAL;
+    }
+    const struct rlimit raised = {.rlim_cur = files.rlim_max, .rlim_max = files.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : files.rlim_cur;
+}
+
+static size_t files_wanted(const struct weir_config *config)
+{
+    const size_t n = FILES_OF_PROCESS + config->listen_n +
+                     (config->http == NULL ? 0 : FILES_OF_HTTP) + CONNECTIONS_MIN;
+    return is_sqlite(config) ? 2 * n : n + (size_t)config->store_connections;
+}
+
+/* With too few it would listen and could take no connection. */
+static weir_status check_files(const struct weir_config *config, struct weir_error *err)
+{
+    const rlim_t most = files_max();
+    const size_t wanted = files_wanted(config);
+    return most >= wanted
+               ? WEIR_OK
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "the process may open %llu files, the server needs %zu: raise its limit "
+                           "(ulimit -n, LimitNOFILE=)",
+                           (unsigned long long)most, wanted);
+}
+
+size_t weir_resources_sessions(const struct weir_config *config)
+{
+    if (!is_sqlite(config)) {
+        return (size_t)config->store_connections;
+    }
+    const rlim_t n = files_max() / 2 / FILES_OF_SESSION;
+    return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : (size_t)n;
+}
+
 weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err)
 {
-    return check_threads(config, err);
+    const weir_status st = check_files(config, err);
+    return st == WEIR_OK ? check_threads(config, err) : st;
 }

@@ -5,8 +5,11 @@
 
 #include "server/config.h"
 
-/* BACKEND_UNAVAILABLE with a text for the operator where it would not do. Before nng is first used.
- */
+/* Raises the limit of open files as far as it goes; that and the threads must do, else
+ * BACKEND_UNAVAILABLE with a text for the operator. Before nng is first used. */
 weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err);
+
+/* How many sessions the store may open. With SQLite they are files of this process. */
+size_t weir_resources_sessions(const struct weir_config *config);
 
 #endif

@@ -12,14 +12,9 @@
 #include "weir/rules/time_text.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 enum {
-    /* A SQLite session has three files open; half of what the process may open is theirs. */
-    FILES_OF_SESSION = 3,
-    SESSIONS_MIN = 4,
-    SESSIONS_MAX = 2048,
     DRAIN_STEP_MS = 2,
     PATIENCE_MAX_MS = 24 * 60 * 60 * 1000,
     /* nng says that a reply is sent when it has taken it; the rest is in its hands for a moment. */
@@ -32,37 +27,12 @@ static void report(void *context, const char *text)
     weir_log_say(&server->log, WEIR_LOG_WARN, "store: %s", text);
 }
 
-/* The soft limit is for programs that cannot work with many files. */
-static void raise_files_max(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != files.rlim_max) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
-/* How many sessions the store may open. With SQLite they are files of this process. */
-static size_t sessions_max(const struct weir_config *config)
-{
-    if (strncmp(config->store, "sqlite:", 7) != 0) {
-        return (size_t)config->store_connections;
-    }
-    struct rlimit files = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &files);
-    const size_t n = files.rlim_cur == RLIM_INFINITY
-                         ? SESSIONS_MAX
-                         : (size_t)files.rlim_cur / 2 / FILES_OF_SESSION;
-    return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : n;
-}
-
 static weir_status open_store(struct weir_server *server, struct weir_error *err)
 {
-    raise_files_max();
     const struct weir_store_options options = {
         .url = server->config->store,
         .is_durability_normal = server->config->durability != 0,
-        .max_sessions = sessions_max(server->config),
+        .max_sessions = weir_resources_sessions(server->config),
         .report = report,
         .report_context = server,
     };

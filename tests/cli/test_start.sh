@@ -2,22 +2,26 @@
 # What keeps weir-server from starting, and how it says so: in words, with an exit status, and in time.
 . "$(dirname "$0")/lib.sh"
 
-# Nothing keeps root from anything, so another user is taken.
+# timeout is in the foreground where the server is to end well: else it sends its signal twice, and after a second one the
+# server ends at once.
+
+# Nothing keeps root from anything, so another user is taken, one of this test's own.
 chmod 755 .
+user=$((100000 + $$))
 as_user() {
     if [ "$(id -u)" -eq 0 ]; then
-        setpriv --reuid=64999 --regid=64999 --clear-groups "$@"
+        setpriv --reuid="$user" --regid="$user" --clear-groups "$@"
     else
         "$@"
     fi
 }
 as_user "$server" --version >out || exit 77
 
-# Under every limit of threads it starts or says that it needs more. Others than root cannot take a user who has none.
+# Under every limit of threads it starts or says that it needs more. Only root can take a user who has no other threads.
 limits_threads() {
     n=$1
     shift
-    as_user timeout --preserve-status -k 5 2 prlimit --nproc="$n" -- "$@" >out 2>err
+    as_user timeout --foreground --preserve-status -k 5 2 prlimit --nproc="$n" -- "$@" >out 2>err
 }
 threads=2
 status=1
@@ -32,6 +36,35 @@ while [ "$(id -u)" -eq 0 ] && [ "$status" -eq 1 ] && [ "$threads" -lt 500 ]; do
         out_has '^listening on '
     fi
 done
+
+# With too few files it does not listen. With the fewest that it asks for it serves.
+limits_files() {
+    (ulimit -n "$1" && shift && exec "$@")
+}
+run 1 limits_files 16 timeout -k 5 20 "$server" --listen tcp://127.0.0.1:0
+err_has '^weir-server: the process may open 16 files, the server needs [0-9]*: raise its limit'
+[ ! -e weir-data ] || fail 'it has made a store'
+fewest=$(sed -n 's/.*the server needs \([0-9]*\):.*/\1/p' err)
+run 1 limits_files $((fewest - 1)) timeout -k 5 20 "$server" --listen tcp://127.0.0.1:0
+program=$server
+printf '#!/bin/sh\nulimit -n %d\nexec "%s" "$@"\n' "$fewest" "$program" >limited
+chmod +x limited
+server=$work/limited
+start_server
+followers=
+for i in 1 2 3; do
+    timeout 20 "$weir" subscribe --stream "account-$i" --from 0 --limit 1 >"out.$i" 2>&1 &
+    followers="$followers $!"
+done
+for i in 1 2 3; do
+    run 0 "$weir" write "account-$i" T
+done
+for follower in $followers; do
+    run 0 wait "$follower"
+done
+stop_server
+is_equal "$server_status" 0
+server=$program
 
 # What may be otherwise tomorrow ends with 1, and what has to be written otherwise with 2: a service is started again
 # after the one and not after the other.
@@ -50,7 +83,8 @@ cannot_use() {
 }
 mkdir store shut
 chmod 777 store
-as_user timeout 2 "$server" --store sqlite:store --listen tcp://127.0.0.1:0 >out 2>err
+as_user timeout --foreground --preserve-status 2 "$server" --store sqlite:store --listen tcp://127.0.0.1:0 >out 2>err
+is_equal "$?" 0
 [ -f store/registry.db ] || fail 'there is no store to begin with'
 chmod 555 store shut
 cannot_use shut/new
