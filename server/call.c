@@ -61,7 +61,7 @@ char *weir_call_text(struct weir_call *call, struct weir_slice text)
 
 weir_status weir_call_is_too_large(const struct weir_call *call, struct weir_error *err)
 {
-    return weir_fail_limit(err, "memory of one call", call->arena.cap_bytes, call->arena.cap_bytes);
+    return weir_arena_fail(&call->arena, err);
 }
 
 bool weir_calls_init(struct weir_calls *calls, struct weir_server *server, size_t cap_bytes)

@@ -418,10 +418,6 @@ weir_status weir_sqlite_list_categories(struct weir_session *base, struct weir_a
                                         struct weir_category_info **infos, size_t *n,
                                         struct weir_error *err);
 
-/* "the reply needs more memory than a call may take", or that there is none at all. */
-weir_status weir_sqlite_fail_arena(const struct weir_arena *arena, size_t wanted,
-                                   struct weir_error *err);
-
 /* ---- writing (sqlite_commit.c, sqlite_append.c, sqlite_retry.c, sqlite_import.c) ---- */
 
 void weir_sqlite_commit(struct weir_session *base, struct weir_write *group);

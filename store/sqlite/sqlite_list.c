@@ -83,7 +83,7 @@ static weir_status take_stream(struct page *page, sqlite3_stmt *statement, bool 
     }
     struct weir_stream_info *info = &page->infos[page->n];
     if (!weir_arena_copy(page->arena, name, &info->name)) {
-        return weir_sqlite_fail_arena(page->arena, name.n + 1, err);
+        return weir_arena_fail(page->arena, err);
     }
     info->version = sqlite3_column_int64(statement, 1);
     info->last_activity_us = sqlite3_column_int64(statement, 2);
@@ -132,7 +132,7 @@ static weir_status list_page(struct sqlite_session *session, struct page *page, 
     const size_t room = (uint64_t)streams < limit ? (size_t)streams : limit;
     page->infos = weir_arena_array(page->arena, room, sizeof *page->infos);
     if (page->infos == NULL) {
-        return weir_sqlite_fail_arena(page->arena, room * sizeof *page->infos, err);
+        return weir_arena_fail(page->arena, err);
     }
     sqlite3_stmt *statement = NULL;
     const int rc = weir_sqlite_statement(session, STATEMENT_LIST_STREAMS, &statement);
@@ -174,7 +174,7 @@ static weir_status take_category(sqlite3_stmt *statement, struct weir_arena *are
         return weir_fail(err, WEIR_DATA_CORRUPT, "the list of categories is damaged");
     }
     if (!weir_arena_copy(arena, name, &info->name)) {
-        return weir_sqlite_fail_arena(arena, name.n + 1, err);
+        return weir_arena_fail(arena, err);
     }
     info->stream_count = sqlite3_column_int64(statement, 1);
     info->message_count = sqlite3_column_int64(statement, 2);
@@ -216,7 +216,7 @@ static weir_status list_all_categories(struct sqlite_session *session, sqlite3_s
     const size_t room = (size_t)sqlite3_column_int64(*statement, 0);
     *infos = weir_arena_array(arena, room, sizeof **infos);
     if (*infos == NULL) {
-        return weir_sqlite_fail_arena(arena, room * sizeof **infos, err);
+        return weir_arena_fail(arena, err);
     }
     return step_categories(session, arena, *infos, room, n, err);
 }

@@ -148,7 +148,7 @@ static weir_status keep_row(struct reading *r, struct weir_row *row)
         (is_one_stream ? 0 : row->stream.n) + row->type.n + row->data.n + row->metadata.n;
     uint8_t *to = weir_arena_bytes(r->arena, n);
     if (to == NULL) {
-        return weir_sqlite_fail_arena(r->arena, n, r->err);
+        return weir_arena_fail(r->arena, r->err);
     }
     weir_row_move(row, !is_one_stream, &to);
     r->rows->rows[r->rows->n++] = *row;
@@ -262,11 +262,11 @@ static weir_status make_room(struct reading *r)
 {
     r->rows->rows = weir_arena_alloc(r->arena, r->room * sizeof *r->rows->rows);
     if (r->rows->rows == NULL) {
-        return weir_sqlite_fail_arena(r->arena, r->room * sizeof *r->rows->rows, r->err);
+        return weir_arena_fail(r->arena, r->err);
     }
     if (r->query->selector == WEIR_SELECT_STREAM &&
         !weir_arena_copy(r->arena, r->query->name, &r->stream)) {
-        return weir_sqlite_fail_arena(r->arena, r->query->name.n + 1, r->err);
+        return weir_arena_fail(r->arena, r->err);
     }
     return WEIR_OK;
 }

@@ -215,7 +215,7 @@ static weir_status copy_record(sqlite3_stmt *statement, struct weir_arena *arena
     if (!weir_arena_copy(arena, id, &record->id) ||
         !weir_arena_copy(arena, description, &record->description) ||
         !weir_arena_copy(arena, metadata, &record->metadata)) {
-        return weir_sqlite_fail_arena(arena, id.n + description.n + metadata.n, err);
+        return weir_arena_fail(arena, err);
     }
     return WEIR_OK;
 }
@@ -340,11 +340,10 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
     if (rc != SQLITE_OK) {
         status = weir_sqlite_registry_fail(backend, connection, rc, err);
     } else {
-        const size_t bytes = room * sizeof *page->records;
         page->records = weir_arena_array(arena, room, sizeof *page->records);
         status = page->records != NULL
                      ? list_rows(backend, statement, room, query, arena, page, err)
-                     : weir_sqlite_fail_arena(arena, bytes, err);
+                     : weir_arena_fail(arena, err);
     }
     (void)sqlite3_finalize(statement);
     weir_sqlite_registry_unlock(connection);

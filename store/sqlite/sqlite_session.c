@@ -109,16 +109,6 @@ weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struc
     return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
 }
 
-weir_status weir_sqlite_fail_arena(const struct weir_arena *arena, size_t wanted,
-                                   struct weir_error *err)
-{
-    if (wanted > weir_arena_left(arena)) {
-        return weir_fail_limit(err, "memory of the call", arena->cap_bytes,
-                               (unsigned long long)arena->used_bytes + wanted);
-    }
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-}
-
 /* ---- opening and closing ---- */
 
 static int on_progress(void *context)

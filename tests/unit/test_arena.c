@@ -4,6 +4,7 @@
 #include "tests/lib/check_main.h"
 
 #include <stdalign.h>
+#include <stdlib.h>
 
 enum { CAP_BYTES = 100000, KEEP_BYTES = 20000 };
 
@@ -76,6 +77,21 @@ START_TEST(padding_counts_towards_the_cap)
     ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 1));
     ck_assert_ptr_null(weir_arena_alloc(&arena, CAP_BYTES - 1));
     ck_assert_uint_eq(weir_arena_left(&arena), CAP_BYTES - 1);
+}
+END_TEST
+
+START_TEST(what_the_cap_refuses_is_told_with_sizes)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 100));
+    ck_assert_ptr_null(weir_arena_bytes(&arena, CAP_BYTES));
+    ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 1));  // of two, the one that failed counts
+    ck_assert_int_eq(weir_arena_fail(&arena, &err), WEIR_LIMIT_EXCEEDED);
+    ck_assert_int_eq(atoi(weir_error_get_detail(&err, "limit")), CAP_BYTES);
+    ck_assert_int_eq(atoi(weir_error_get_detail(&err, "actual")), CAP_BYTES + 101);
+    ck_assert_ptr_null(weir_arena_array(&arena, SIZE_MAX, 2));
+    ck_assert_int_eq(weir_arena_fail(&arena, &err), WEIR_LIMIT_EXCEEDED);
 }
 END_TEST
 
@@ -204,6 +220,7 @@ static Suite *arena_suite(void)
     tcase_add_test(c, the_cap_holds);
     tcase_add_test(c, the_cap_holds_in_small_steps);
     tcase_add_test(c, padding_counts_towards_the_cap);
+    tcase_add_test(c, what_the_cap_refuses_is_told_with_sizes);
     tcase_add_test(c, sizes_do_not_overflow);
     tcase_add_test(c, arrays_are_zeroed);
     tcase_add_test(c, copies_are_terminated);

@@ -12,6 +12,16 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
+/* The system's memory, which ends where a test says so. */
+static bool is_out_of_memory;
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    return is_out_of_memory ? NULL : __real_malloc(n);
+}
+
 #define TYPE (&weir__v1__write_messages_request__descriptor)
 
 /* Two messages and an unknown field. */
@@ -67,6 +77,23 @@ START_TEST(every_cap_is_kept)
 }
 END_TEST
 
+/* That is no fault of the message's, and passes. */
+START_TEST(without_memory_the_server_is_not_available)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, 4096, 0);
+    ProtobufCMessage *message = NULL;
+    is_out_of_memory = true;
+    const weir_status status =
+        weir_pb_unpack(&arena, TYPE, weir_slice(request, REQUEST_BYTES), &message, &err);
+    is_out_of_memory = false;
+    ck_assert_int_eq(status, WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(message);
+    ck_assert_str_eq(err.text, "out of memory");
+    weir_arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(bytes_of_something_else_are_refused)
 {
     struct weir_arena arena;
@@ -91,6 +118,7 @@ static Suite *pb_arena_suite(void)
     tcase_add_checked_fixture(decoding, set_up, NULL);
     tcase_add_test(decoding, message_lives_in_the_arena);
     tcase_add_test(decoding, every_cap_is_kept);
+    tcase_add_test(decoding, without_memory_the_server_is_not_available);
     tcase_add_test(decoding, bytes_of_something_else_are_refused);
     suite_add_tcase(suite, decoding);
     return suite;

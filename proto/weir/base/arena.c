@@ -117,20 +117,38 @@ static bool grow(struct weir_arena *arena, size_t n)
 #endif
 }
 
+/* `n` is 0 where the system has no memory. */
+static void *refuse(struct weir_arena *arena, size_t n)
+{
+    arena->refused_bytes = n;
+    return NULL;
+}
+
+weir_status weir_arena_fail(const struct weir_arena *arena, struct weir_error *err)
+{
+    const size_t refused = arena->refused_bytes;
+    if (refused == 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    const size_t used = arena->used_bytes;
+    return weir_fail_limit(err, "memory of the call", arena->cap_bytes,
+                           refused > SIZE_MAX - used ? SIZE_MAX : used + refused);
+}
+
 static void *take(struct weir_arena *arena, size_t n, size_t padding)
 {
     if (n > SIZE_MAX - padding || n + padding > weir_arena_left(arena)) {
-        return NULL;
+        return refuse(arena, n > SIZE_MAX - padding ? n : n + padding);
     }
 #ifdef WEIR_ARENA_POISON
     if (!grow(arena, n)) {
-        return NULL;
+        return refuse(arena, 0);
     }
     padding = 0;
 #else
     if (arena->blocks == NULL || n + padding > arena->left) {
         if (!grow(arena, n)) {
-            return NULL;
+            return refuse(arena, 0);
         }
         padding = 0;  // blocks begin aligned
     }
@@ -156,7 +174,7 @@ uint8_t *weir_arena_bytes(struct weir_arena *arena, size_t n)
 void *weir_arena_array(struct weir_arena *arena, size_t count, size_t size)
 {
     if (size != 0 && count > SIZE_MAX / size) {
-        return NULL;
+        return refuse(arena, SIZE_MAX);
     }
     void *p = weir_arena_alloc(arena, count * size);
     if (p != NULL && count * size > 0) {
@@ -172,7 +190,7 @@ bool weir_arena_copy(struct weir_arena *arena, struct weir_slice from, struct we
         return true;
     }
     if (from.n == SIZE_MAX) {
-        return false;
+        return refuse(arena, SIZE_MAX) != NULL;
     }
     uint8_t *p = weir_arena_bytes(arena, from.n + 1);
     if (p == NULL) {

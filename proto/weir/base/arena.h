@@ -1,14 +1,14 @@
 /* Memory of one call: everything the call needs is cut from blocks that go away together.
  *
  * An arena belongs to one thread at a time. It has an absolute cap: past it an allocation returns
- * NULL, which the call reports as LIMIT_EXCEEDED. After a reset the largest part of the memory is
- * kept, in one block, up to `keep_bytes`, so that calls of a usual size allocate nothing. With
- * WEIR_ARENA_POISON (sanitizer builds) every allocation is a malloc of its own, so that an overrun
- * or a use after reset is seen. */
+ * NULL, as it does where the system has no memory; weir_arena_fail says which. After a reset the
+ * largest part of the memory is kept, in one block, up to `keep_bytes`, so that calls of a usual
+ * size allocate nothing. With WEIR_ARENA_POISON (sanitizer builds) every allocation is a malloc of
+ * its own, so that an overrun or a use after reset is seen. */
 #ifndef WEIR_BASE_ARENA_H
 #define WEIR_BASE_ARENA_H
 
-#include "weir/base/slice.h"
+#include "weir/base/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +22,7 @@ struct weir_arena {
     size_t used_bytes;                // handed out since the last reset, padding included
     size_t cap_bytes;                 // never more than this
     size_t keep_bytes;                // kept over a reset
+    size_t refused_bytes;             // by the cap, of what failed last; 0: there was no memory
 };
 
 /* No memory is taken before the first allocation. keep_bytes <= cap_bytes. */
@@ -56,6 +57,10 @@ struct weir_arena_mark weir_arena_mark(const struct weir_arena *arena);
 
 /* Forgets the allocations since the mark. */
 void weir_arena_rewind(struct weir_arena *arena, const struct weir_arena_mark *mark);
+
+/* What an allocation that has just failed means: LIMIT_EXCEEDED past the cap, and without memory
+ * BACKEND_UNAVAILABLE. */
+weir_status weir_arena_fail(const struct weir_arena *arena, struct weir_error *err);
 
 /* How much may still be handed out. */
 size_t weir_arena_left(const struct weir_arena *arena);

@@ -122,7 +122,7 @@ static weir_status keep_metadata(struct request_parser *parser, struct weir_aren
     }
     struct weir_metadata_entry *kept = weir_arena_array(arena, parser->metadata_n, sizeof *kept);
     if (kept == NULL) {
-        return weir_fail(parser->err, WEIR_LIMIT_EXCEEDED, "no memory left for this call");
+        return weir_arena_fail(arena, parser->err);
     }
     memcpy(kept, parser->metadata, parser->metadata_n * sizeof *kept);
     parser->frame->metadata = kept;

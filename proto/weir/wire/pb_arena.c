@@ -34,6 +34,9 @@ weir_status weir_pb_unpack(struct weir_arena *arena, const ProtobufCMessageDescr
         *message = unpacked;
         return WEIR_OK;
     }
+    if (pb.is_exhausted && arena->refused_bytes == 0) {
+        return weir_arena_fail(arena, err);
+    }
     if (pb.is_exhausted) {
         (void)weir_fail(err, WEIR_LIMIT_EXCEEDED,
                         "decoding %s takes more than the %zu bytes of memory a call may use",
