@@ -6,6 +6,7 @@
 #include "server/notify.h"
 #include "server/scheduling.h"
 #include "server/server.h"
+#include "weir/rules/json_text.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
     }
     block_signals(&ends);
     return_large_blocks();
+    weir_json_take_over_memory();
     weir_schedule_as_batch();
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {

@@ -15,6 +15,17 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
+/* The allocation that fails, counted from 1; 0: none. */
+static size_t fail_at;
+static size_t allocations;
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    return ++allocations == fail_at ? NULL : __real_malloc(n);
+}
+
 struct text_row {
     const char *bytes;
     size_t n;
@@ -554,6 +565,30 @@ START_TEST(is_no_utf8)
 }
 END_TEST
 
+/* A string whose size the parser learns by and by, and some that fit what it has by then. */
+START_TEST(a_check_without_memory_fails_and_does_no_harm)
+{
+    static const char begin[] = "{\"a\":\"";
+    static const char end[] = "\",\"b\":[\"\"]}";
+    static char text[70000];
+    const size_t text_n = sizeof text - 1;
+    memset(text, 'x', text_n);
+    memcpy(text, begin, sizeof begin - 1);
+    memcpy(text + sizeof text - sizeof end, end, sizeof end);
+    weir_json_take_over_memory();
+    weir_status status = WEIR_BACKEND_UNAVAILABLE;
+    size_t n = 0;
+    while (status != WEIR_OK) {
+        allocations = 0;
+        fail_at = ++n;
+        status = weir_json_check(weir_slice(text, text_n), "data", NULL, NULL, 0, &err);
+        fail_at = 0;
+        ck_assert(status == WEIR_OK || status == WEIR_BACKEND_UNAVAILABLE);
+    }
+    ck_assert_uint_gt(n, 12);
+}
+END_TEST
+
 static TCase *check_case(void)
 {
     TCase *c = tcase_create("check");
@@ -561,6 +596,7 @@ static TCase *check_case(void)
     tcase_add_loop_test(c, is_json, 0, WEIR_COUNTOF(accepted));
     tcase_add_loop_test(c, is_no_json, 0, WEIR_COUNTOF(refused));
     tcase_add_test(c, absent_is_no_json);
+    tcase_add_test(c, a_check_without_memory_fails_and_does_no_harm);
     tcase_add_test(c, nesting_has_a_limit);
     tcase_add_test(c, siblings_are_no_nesting);
     tcase_add_test(c, digits_have_a_limit);

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 enum { EXPONENT_MAX = 308, EXPONENT_MIN = -324 };
 
@@ -118,6 +119,24 @@ static void seed_hashing(void)
     json_object_seed(0);
 }
 
+/* Of this thread's check. */
+static _Thread_local bool has_no_memory;
+
+/* jansson 2.14 does not look whether its buffer for the text of a token could grow, and takes the
+ * token's size from there and its end from its contents. It does look at the allocation that it
+ * makes for the value: that one fails as well. */
+static void *allocate_or_stop(size_t n)
+{
+    void *p = has_no_memory ? NULL : malloc(n);
+    has_no_memory = p == NULL;
+    return p;
+}
+
+void weir_json_take_over_memory(void)
+{
+    json_set_alloc_funcs(allocate_or_stop, free);
+}
+
 /* Our words for the parser's fault: its own text quotes the message's contents. */
 static const char *parser_fault(const json_error_t *error)
 {
@@ -141,7 +160,8 @@ static const char *parser_fault(const json_error_t *error)
 static weir_status fail_parse(const char *field, const json_error_t *error, struct weir_error *err)
 {
     /* The parser leaves its text empty in one case only. */
-    if (error->text[0] == '\0' || json_error_code(error) == json_error_out_of_memory) {
+    if (has_no_memory || error->text[0] == '\0' ||
+        json_error_code(error) == json_error_out_of_memory) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to check JSON");
     }
     return weir_fail_field(err, field, "not JSON: %s, near byte %d", parser_fault(error),
@@ -187,6 +207,7 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
         return weir_fail_field(err, field, "%s", fault);
     }
     /* INT_AS_REAL: integers of any length, where the parser would else stop at 64 bits. */
+    has_no_memory = false;
     json_error_t error;
     json_t *root =
         json_loadb((const char *)text.p, text.n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);

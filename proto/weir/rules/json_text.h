@@ -23,6 +23,11 @@ struct weir_json_facts {
     struct weir_slice correlation_stream;
 };
 
+/* For programs, whose process is their own, before the first check: lends the JSON parser's
+ * allocations to this file, which makes a check without memory safe. The parser goes on where its
+ * buffer could not grow, and then reads and writes beyond what it has. */
+void weir_json_take_over_memory(void);
+
 /* Checks one text. OK, or INVALID_REQUEST on `field` (an absent text counts as an empty one), or
  * BACKEND_UNAVAILABLE without memory. The error's text never quotes the JSON. `facts` may be NULL;
  * otherwise the correlation stream's name is copied into `area` of `area_n` bytes; a longer one is
