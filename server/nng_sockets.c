@@ -41,7 +41,8 @@ enum {
     TLS_HANDSHAKE = 22  // the first byte that a server sends
 };
 
-/* By descriptor. nng calls for one connection one at a time. */
+/* By descriptor. nng calls for one connection one at a time. Whatever else has a descriptor later
+ * that was a connection's makes none of these calls. */
 static struct connection {
     bool is_accepted;
     bool has_sent;
