@@ -174,6 +174,21 @@ ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 
 /* ---- events ---- */
 
+/* What a thread does before it asks for an event is seen by the one that gets it. ThreadSanitizer
+ * knows that of the system's functions and has to be told of these. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#include <sanitizer/tsan_interface.h>
+static char asked;
+#define TELL_ASKED() __tsan_release(&asked)
+#define TELL_GOT()   __tsan_acquire(&asked)
+#endif
+#endif
+#ifndef TELL_ASKED
+#define TELL_ASKED() (void)0
+#define TELL_GOT()   (void)0
+#endif
+
 /* What has ended can be read for ever. */
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
@@ -184,12 +199,14 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
             return 0;
         }
     }
+    TELL_ASKED();
     return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
 {
     const int n = epoll_pwait(epoll, events, events_max, timeout_ms, NULL);
+    TELL_GOT();
     for (int i = 0; i < n; i++) {
         if ((events[i].events & EPOLLERR) != 0) {
             events[i].events = (events[i].events & ~(uint32_t)EPOLLERR) | EPOLLIN | EPOLLOUT;
