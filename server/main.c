@@ -43,10 +43,12 @@ static void block_signals(sigset_t *ends)
 }
 
 /* Replies near the limit go back to the system when they have been sent. By itself malloc keeps
- * them for the next one once it has seen a few, and each of its arenas keeps its own. */
+ * them for the next one once it has seen a few, and each of its arenas keeps its own. What is
+ * smaller it keeps, as it would by itself. */
 static void return_large_blocks(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BYTES);
 }
 
 static void announce(const struct weir_server *server)
