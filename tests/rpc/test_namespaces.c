@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TOKEN_ROOM = 256 };
+
 static struct rpc_reply reply;
 
 static void set_up(void)
@@ -349,14 +351,20 @@ START_TEST(a_token_that_was_written_but_not_used_is_used)
 }
 END_TEST
 
-START_TEST(rotating_the_default_token_rewrites_its_file)
+/* A server on the directory, whose first start has made this token. */
+static void start_with_first_token(char first[TOKEN_ROOM])
 {
     struct weir_error err;
     ck_assert_int_eq(start_once("", &err), WEIR_OK);
-    char first[256];
-    (void)snprintf(first, sizeof first, "%s", read_token_file());
+    (void)snprintf(first, TOKEN_ROOM, "%s", read_token_file());
     const char *const arguments[] = {"--store", store_url, NULL};
     rpc_start_with_token(arguments, first);
+}
+
+START_TEST(rotating_the_default_token_rewrites_its_file)
+{
+    char first[TOKEN_ROOM];
+    start_with_first_token(first);
     Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
     in.namespace_ = (char *)(uintptr_t) "default";
     must_call(first, "weir.v1.Namespaces/RotateToken", &in.base);
@@ -371,12 +379,8 @@ END_TEST
 /* As does making the namespace anew. */
 START_TEST(another_default_namespace_rewrites_the_file)
 {
-    struct weir_error err;
-    ck_assert_int_eq(start_once("", &err), WEIR_OK);
-    char first[256];
-    (void)snprintf(first, sizeof first, "%s", read_token_file());
-    const char *const arguments[] = {"--store", store_url, NULL};
-    rpc_start_with_token(arguments, first);
+    char first[TOKEN_ROOM];
+    start_with_first_token(first);
     Weir__V1__DeleteNamespaceRequest delete = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
     delete.namespace_ = (char *)(uintptr_t) "default";
     delete.has_force = delete.force = true;
