@@ -3,6 +3,7 @@
  * Exit status: 0 stopped in good order, 1 the store, a listener or what the system gives cannot be
  * had, 2 wrong usage. */
 #include "server/http.h"
+#include "server/nng_sockets.h"
 #include "server/notify.h"
 #include "server/scheduling.h"
 #include "server/server.h"
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,6 +85,16 @@ static void wait_for_end(sigset_t *ends)
     }
 }
 
+static void tell_of_no_room(void *context, int fault)
+{
+    const struct weir_server *server = context;
+    weir_log_say(
+        &server->log, WEIR_LOG_ERROR,
+        "no connection can be taken: %s; raise the limit of open files or see who holds so "
+        "many connections",
+        strerror(fault));
+}
+
 int main(int argc, char **argv)
 {
     static sigset_t ends;
@@ -101,9 +113,11 @@ int main(int argc, char **argv)
     if (st != WEIR_OK) {
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
     }
+    weir_nng_sockets_report(tell_of_no_room, server);
     announce(server);
     (void)weir_notify(WEIR_NOTIFY_READY);
     wait_for_end(&ends);
+    weir_nng_sockets_report(NULL, NULL);
     (void)weir_notify(WEIR_NOTIFY_STOPPING);
     if (!weir_server_stop(server, PATIENCE_MS)) {
         /* Threads are still at work in the store, which is safe to leave at any moment. */

@@ -23,7 +23,12 @@
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
  */
 #define _GNU_SOURCE
+#include "server/nng_sockets.h"
+
+#include "weir/rules/time_text.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,6 +43,7 @@ enum {
     DESCRIPTORS_MAX = 65536,
     PARTS_MAX = 16,  // of a message, as nng passes it
     GREETING_BYTES = 8,
+    REPORT_EVERY_US = 60 * 1000 * 1000,
     TLS_HANDSHAKE = 22  // the first byte that a server sends
 };
 
@@ -57,9 +63,41 @@ static struct connection *connection_of(int fd)
     return fd >= 0 && fd < DESCRIPTORS_MAX && connections[fd].is_accepted ? &connections[fd] : NULL;
 }
 
+/* ---- accepting ---- */
+
+static struct {
+    pthread_mutex_t lock;  // guards all; held while `call` runs, so that it ends in time
+    void (*call)(void *context, int fault);
+    void *context;
+    int64_t not_before_us;
+} report = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void weir_nng_sockets_report(void (*call)(void *context, int fault), void *context)
+{
+    (void)pthread_mutex_lock(&report.lock);
+    report.call = call;
+    report.context = context;
+    (void)pthread_mutex_unlock(&report.lock);
+}
+
+/* nng tries again and again, and says nothing. */
+static void tell_of(int fault)
+{
+    (void)pthread_mutex_lock(&report.lock);
+    if (report.call != NULL && weir_monotonic_us() >= report.not_before_us) {
+        report.not_before_us = weir_monotonic_us() + REPORT_EVERY_US;
+        report.call(report.context, fault);
+    }
+    (void)pthread_mutex_unlock(&report.lock);
+    errno = fault;
+}
+
 int accept(int listener, struct sockaddr *address, socklen_t *address_n)
 {
     const int fd = accept4(listener, address, address_n, 0);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        tell_of(errno);
+    }
     if (fd >= 0 && fd < DESCRIPTORS_MAX) {
         connections[fd] = (struct connection){.is_accepted = true};
     }

@@ -5,6 +5,7 @@ On tcp://, ipc:// and, where there is openssl, tls+tcp://, by the transport's ow
 files than before.
 """
 import os
+import resource
 import shutil
 import socket
 import ssl
@@ -166,4 +167,34 @@ def main():
     print(f"hundreds of clients came and went on each of {', '.join(u.split('://')[0] for u in urls + tls_urls)}")
 
 
+def few_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+
+
+def run_out_of_files():
+    """More connections than the server may have files: it says so once, and serves again when some are gone."""
+    with tempfile.TemporaryDirectory() as directory, open(directory + "/log", "w+", encoding="utf-8") as log:
+        server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + directory + "/data",
+                                   "--listen", "tcp://127.0.0.1:0"],
+                                  stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=few_files)
+        try:
+            url = server.stdout.readline().removeprefix("listening on ").strip()
+            connections = [connect(url) for _ in range(100)]
+            until = time.monotonic() + 20
+            while (said := open(log.name, encoding="utf-8").read()).count("no connection can be taken") == 0:
+                assert time.monotonic() < until, f"nothing is said: {said}"
+                time.sleep(0.05)
+            for connection in connections:
+                connection.close()
+            check_served(url, directory)
+            said = open(log.name, encoding="utf-8").read()
+            assert said.count("no connection can be taken: Too many open files") == 1, said
+            server.terminate()
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
+    print("a server without free files said so")
+
+
 main()
+run_out_of_files()
