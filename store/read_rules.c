@@ -12,6 +12,12 @@ int64_t weir_query_lowest(const struct weir_query *query)
     return weir_query_is_by_position(query) ? 0 : 1;
 }
 
+int64_t weir_query_start(const struct weir_query *query)
+{
+    const int64_t lowest = weir_query_lowest(query);
+    return query->from < lowest ? lowest : query->from;
+}
+
 static bool is_stream_from_global(const struct weir_query *query)
 {
     return query->selector == WEIR_SELECT_STREAM && query->is_from_global;
@@ -47,9 +53,7 @@ int64_t weir_rows_next_position(const struct weir_query *query, const struct wei
         return last_at + 1;
     }
     /* A start by global position says nothing about positions of the stream. */
-    const int64_t lowest = is_stream_from_global(query) ? 0 : weir_query_lowest(query);
-    const int64_t start =
-        is_stream_from_global(query) || query->from < lowest ? lowest : query->from;
+    const int64_t start = is_stream_from_global(query) ? 0 : weir_query_start(query);
     const int64_t behind = (end > last_at ? end : last_at) + 1;
     return behind > start ? behind : start;
 }

@@ -16,6 +16,9 @@ bool weir_query_is_by_position(const struct weir_query *query);
 /* The lowest position there can be on the scale of `from`. */
 int64_t weir_query_lowest(const struct weir_query *query);
 
+/* Where a read forward starts: never below that. */
+int64_t weir_query_start(const struct weir_query *query);
+
 /* Where to go on. `end` is the newest position of the stream or the newest global position in what
  * was read from, -1 or 0 if there is none; `is_all_examined`: nothing up to there is left out. */
 int64_t weir_rows_next_position(const struct weir_query *query, const struct weir_rows *rows,

@@ -512,7 +512,7 @@ static weir_status load_stored(const struct sending *s, struct pg_conn *conn,
     const size_t n = (size_t)PQntuples(stored->result);
     stored->rows = weir_arena_array(s->arena, n, sizeof *stored->rows);
     if (stored->rows == NULL) {
-        return weir_pg_fail_arena(s->arena, n * sizeof *stored->rows, err);
+        return weir_arena_fail(s->arena, err);
     }
     for (size_t k = 0; k < n; k++) {
         if (!weir_pg_row(stored->result, (int)k, &stored->rows[k])) {
@@ -578,7 +578,7 @@ weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struc
     struct sending s = {.run = run, .session = run->session, .arena = &run->session->arena};
     weir_arena_reset(s.arena);
     if (!gather(&s)) {
-        return weir_pg_fail_arena(s.arena, 0, err);
+        return weir_arena_fail(s.arena, err);
     }
     struct pg_params params;
     bind(&s, &params);

@@ -63,8 +63,7 @@ static weir_status copy_chunk(const PGresult *result, int row, bool is_listing,
     if (!is_good) {
         return weir_fail(err, WEIR_DATA_CORRUPT, "the list of chunks is damaged");
     }
-    return weir_arena_copy(arena, name, &chunk->name) ? WEIR_OK
-                                                      : weir_pg_fail_arena(arena, name.n + 1, err);
+    return weir_arena_copy(arena, name, &chunk->name) ? WEIR_OK : weir_arena_fail(arena, err);
 }
 
 static weir_status copy_chunks(const struct chunk_work *chunks, struct weir_arena *arena,
@@ -91,7 +90,7 @@ weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_qu
     if (status == WEIR_OK) {
         *n = (size_t)PQntuples(context.result);
         *chunks = weir_arena_array(arena, *n, sizeof **chunks);
-        status = *chunks == NULL ? weir_pg_fail_arena(arena, *n * sizeof **chunks, err)
+        status = *chunks == NULL ? weir_arena_fail(arena, err)
                                  : copy_chunks(&context, arena, *chunks, *n, err);
     }
     PQclear(context.result);

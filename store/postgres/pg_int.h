@@ -232,10 +232,6 @@ weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *
 weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work *work,
                                 struct weir_error *err);
 
-/* "the reply needs more memory than a call may take", or that there is none at all. */
-weir_status weir_pg_fail_arena(const struct weir_arena *arena, size_t wanted,
-                               struct weir_error *err);
-
 /* ---- reading (pg_read.c, pg_read_group.c, pg_select.c, pg_list.c) ---- */
 
 /* The columns of every SELECT that gives messages. */

@@ -107,7 +107,7 @@ static weir_status copy_streams(const struct question *q, struct weir_arena *are
             return fail_damaged(q, err);
         }
         if (!weir_arena_copy(arena, name, &infos[i].name)) {
-            return weir_pg_fail_arena(arena, name.n + 1, err);
+            return weir_arena_fail(arena, err);
         }
     }
     return WEIR_OK;
@@ -152,8 +152,8 @@ weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_pa
         *is_more = got > query->limit;
         *n = *is_more ? query->limit : got;
         *infos = weir_arena_array(arena, *n, sizeof **infos);
-        status = *infos == NULL ? weir_pg_fail_arena(arena, *n * sizeof **infos, err)
-                                : copy_streams(&q, arena, *infos, *n, err);
+        status =
+            *infos == NULL ? weir_arena_fail(arena, err) : copy_streams(&q, arena, *infos, *n, err);
     }
     PQclear(q.result);
     return status;
@@ -172,7 +172,7 @@ static weir_status copy_categories(const struct question *q, struct weir_arena *
             return fail_damaged(q, err);
         }
         if (!weir_arena_copy(arena, name, &infos[i].name)) {
-            return weir_pg_fail_arena(arena, name.n + 1, err);
+            return weir_arena_fail(arena, err);
         }
     }
     return WEIR_OK;
@@ -188,7 +188,7 @@ weir_status weir_pg_list_categories(struct weir_session *base, struct weir_arena
     if (status == WEIR_OK) {
         *n = (size_t)PQntuples(q.result);
         *infos = weir_arena_array(arena, *n, sizeof **infos);
-        status = *infos == NULL ? weir_pg_fail_arena(arena, *n * sizeof **infos, err)
+        status = *infos == NULL ? weir_arena_fail(arena, err)
                                 : copy_categories(&q, arena, *infos, *n, err);
     }
     PQclear(q.result);

@@ -238,7 +238,7 @@ static weir_status make_room(struct pg_reading *r, size_t n, size_t texts, uint8
     struct weir_row *rows = weir_arena_alloc(r->arena, size);
     *bytes = rows == NULL ? NULL : weir_arena_bytes(r->arena, texts);
     if (*bytes == NULL) {
-        return weir_pg_fail_arena(r->arena, size + texts, err);
+        return weir_arena_fail(r->arena, err);
     }
     if (r->rows->n > 0) {
         memcpy(rows, r->rows->rows, r->rows->n * sizeof *rows);
@@ -302,11 +302,10 @@ weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
 
 static int64_t start_of(const struct weir_query *query)
 {
-    const int64_t lowest = weir_query_lowest(query);
     if (query->is_backward) {
         return query->is_from_newest ? INT64_MAX : query->from;
     }
-    return query->from < lowest ? lowest : query->from;
+    return weir_query_start(query);
 }
 
 /* ---- a read ---- */
@@ -318,7 +317,7 @@ weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *sessio
     *rows = (struct weir_rows){.next_position = query->from};
     *r = (struct pg_reading){.session = session, .query = query, .arena = arena, .rows = rows};
     if (is_stream(query) && !weir_arena_copy(arena, query->name, &r->stream)) {
-        return weir_pg_fail_arena(arena, query->name.n + 1, err);
+        return weir_arena_fail(arena, err);
     }
     r->mark = weir_arena_mark(arena);
     return WEIR_OK;

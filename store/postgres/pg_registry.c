@@ -48,7 +48,7 @@ static weir_status copy_record(const PGresult *result, int row, struct weir_aren
     if (!weir_arena_copy(arena, id, &record->id) ||
         !weir_arena_copy(arena, description, &record->description) ||
         !weir_arena_copy(arena, metadata, &record->metadata)) {
-        return weir_pg_fail_arena(arena, id.n + description.n + metadata.n, err);
+        return weir_arena_fail(arena, err);
     }
     return WEIR_OK;
 }
@@ -110,7 +110,7 @@ static weir_status copy_records(const PGresult *result, struct listing *listing,
     *page = (struct weir_registry_page){
         .records = weir_arena_array(listing->arena, rows, sizeof *page->records)};
     if (page->records == NULL) {
-        return weir_pg_fail_arena(listing->arena, rows * sizeof *page->records, err);
+        return weir_arena_fail(listing->arena, err);
     }
     weir_status status = WEIR_OK;
     size_t bytes = 0;

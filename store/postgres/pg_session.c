@@ -105,16 +105,6 @@ weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is damaged");
 }
 
-weir_status weir_pg_fail_arena(const struct weir_arena *arena, size_t wanted,
-                               struct weir_error *err)
-{
-    if (wanted > weir_arena_left(arena)) {
-        return weir_fail_limit(err, "memory of the call", arena->cap_bytes,
-                               (unsigned long long)arena->used_bytes + wanted);
-    }
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-}
-
 /* Notes for the caller what the connection, given back by then, had to say. */
 struct noted {
     const struct pg_work *work;

@@ -81,7 +81,7 @@ static void clamp_from(struct reading *r)
     if (query->is_backward) {
         r->from = query->is_from_newest || query->from > newest(r) ? newest(r) : query->from;
     } else {
-        r->from = query->from < weir_query_lowest(query) ? weir_query_lowest(query) : query->from;
+        r->from = weir_query_start(query);
     }
 }
 
