@@ -312,16 +312,23 @@ START_TEST(a_deleted_namespace_is_gone_with_its_files)
 }
 END_TEST
 
-START_TEST(a_deletion_that_was_cut_short_is_finished_at_the_next_start)
+/* Closes everything and leaves the directory as a crash does that comes before the namespace's file
+ * is removed. */
+static void crash_in_deletion(const char *path)
 {
-    must_put(fx.ns, "a-1", 1);
-    const char *path = namespace_path();
     close_all();
     char sql[300];
     (void)snprintf(sql, sizeof sql,
                    "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
                    strrchr(path, '/') + 1);
     run_sql(path_in_dir("registry.db"), sql);
+}
+
+START_TEST(a_deletion_that_was_cut_short_is_finished_at_the_next_start)
+{
+    must_put(fx.ns, "a-1", 1);
+    const char *path = namespace_path();
+    crash_in_deletion(path);
     fx.store = open_store(fx.url, 1);
     ck_assert_int_ne(access(path, F_OK), 0);
     must_create(fx.store, "test");
@@ -540,12 +547,7 @@ START_TEST(what_is_doomed_is_not_removed_under_another_process)
     must_put(second_ns, "a-1", 1);
     const char *path = namespace_path();
     sqlite3 *other = lock_namespace();
-    close_all();
-    char sql[300];
-    (void)snprintf(sql, sizeof sql,
-                   "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
-                   strrchr(path, '/') + 1);
-    run_sql(path_in_dir("registry.db"), sql);
+    crash_in_deletion(path);
     fx.store = open_store(fx.url, 4);
     ck_assert_ptr_nonnull(strstr(fx.report, "left to be removed"));
     ck_assert_int_eq(create_test(), WEIR_PRECONDITION);
