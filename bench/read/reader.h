@@ -6,7 +6,7 @@
  *   grown   what one writes without thinking of it: an array that doubles, a malloc for each string
  *           and message, a packed payload that is copied into the reply
  *
- * Floor and grown step the very statements that the store was seen to execute for the read, values
+ * Floor and grown step the statements that the store was seen to execute for the read, values
  * included, on a read-only connection of their own to the same file. Used by one thread. */
 #ifndef WEIR_BENCH_READER_H
 #define WEIR_BENCH_READER_H

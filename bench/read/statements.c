@@ -86,6 +86,24 @@ static weir_status connect_to(struct statements *statements, const char *file,
     return WEIR_OK;
 }
 
+/* The store takes its rows by a function that is a condition of the search and has the columns as
+ * its arguments. The floor stops at each row instead and looks at the columns. NULL where the
+ * statement is none of those; SQLite's memory. */
+static char *stepping(const char *sql, size_t rows)
+{
+    static const char begin[] = "SELECT 1 ";
+    static const char take[] = "weir_take(";
+    const char *call = strstr(sql, take);
+    const char *columns = call == NULL ? NULL : call + sizeof take - 1;
+    const char *end = call == NULL ? NULL : strchr(columns, ')');
+    if (end == NULL || strncmp(sql, begin, sizeof begin - 1) != 0) {
+        return NULL;
+    }
+    const char *from = sql + sizeof begin - 1;
+    return sqlite3_mprintf("SELECT %.*s %.*s1%s LIMIT %llu", (int)(end - columns), columns,
+                           (int)(call - from), from, end + 1, (unsigned long long)rows);
+}
+
 static size_t count_rows(sqlite3_stmt *statement)
 {
     size_t rows = 0;
@@ -96,17 +114,20 @@ static size_t count_rows(sqlite3_stmt *statement)
     return rows;
 }
 
-/* Of the SELECTs seen, prepares the one that gives the read's rows. */
+/* Of the statements seen, prepares the one that gives the read's rows. */
 static weir_status prepare_rows(struct statements *statements, const struct read_plan *plan,
                                 sqlite3_stmt **prepared, struct weir_error *err)
 {
     for (size_t i = 0; i < seen.n; i++) {
         sqlite3_stmt *statement = NULL;
-        if (strncmp(seen.sql[i], "SELECT ", 7) != 0) {
-            continue;  // settings of a connection that was opened for the read
+        char *sql = stepping(seen.sql[i], plan->rows);
+        if (sql == NULL) {
+            continue;  // about what there is, or a setting of a new connection
         }
-        if (sqlite3_prepare_v3(statements->db, seen.sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                               &statement, NULL) != SQLITE_OK) {
+        const int rc = sqlite3_prepare_v3(statements->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                          &statement, NULL);
+        sqlite3_free(sql);
+        if (rc != SQLITE_OK) {
             return fail_sqlite(statements, err);
         }
         if (count_rows(statement) == plan->rows) {

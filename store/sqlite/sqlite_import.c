@@ -38,8 +38,7 @@ static int look_at_global_position(struct sqlite_session *session,
     (void)sqlite3_bind_int64(statement, 1, record->global_position);
     rc = sqlite3_step(statement);
     struct weir_row row;
-    if (rc == SQLITE_ROW && weir_sqlite_row(statement, &row) &&
-        weir_sqlite_text(statement, COLUMN_STREAM, &row.stream)) {
+    if (rc == SQLITE_ROW && weir_sqlite_current_row(statement, &row)) {
         bool identical = false;
         (void)is_identical(record, &row, &identical, err);
         *meeting = identical ? MEETS_ITSELF : MEETS_ANOTHER;

@@ -295,6 +295,7 @@ struct sqlite_select {
 };
 
 struct sqlite_group;
+struct sqlite_reading;
 
 struct sqlite_session {
     struct weir_session base;
@@ -309,8 +310,9 @@ struct sqlite_session {
     char name[WEIR_SQLITE_NAME_BYTES];
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct sqlite_select selects[WEIR_SQLITE_SELECTS];
-    size_t next_select;          // the one to be replaced next
-    struct sqlite_group *group;  // NULL until the first commit
+    size_t next_select;              // the one to be replaced next
+    struct sqlite_reading *reading;  // under way, which rows are taken for
+    struct sqlite_group *group;      // NULL until the first commit
     bool is_committing;
 };
 
@@ -331,16 +333,9 @@ int weir_sqlite_do(struct sqlite_session *session, enum sqlite_statement which);
 /* Binds text that outlives the statement's run; absent is NULL. */
 int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice text);
 
-/* Columns are looked at through sqlite3_column_value: one check of the statement for each column
- * and not one for its type, its bytes and its length. SQLite allows that where connections are used
- * by one thread at a time.
- *
- * The bytes of a column, valid until the next step; absent for NULL, false for another type than
+/* The bytes of a column, valid until the next step; absent for NULL, false for another type than
  * text. */
 bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text);
-
-/* False where the column is no integer. */
-bool weir_sqlite_integer(sqlite3_stmt *statement, int column, int64_t *number);
 
 /* Fails a call of this session, marks the session where it cannot be used any more, and tells the
  * operator what the caller does not see. */
@@ -350,7 +345,7 @@ weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, con
 /* Where the counters are missing: the namespace has been deleted by another process. */
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err);
 
-/* ---- reading (sqlite_read.c, sqlite_select.c, sqlite_list.c) ---- */
+/* ---- reading (sqlite_read.c, sqlite_row.c, sqlite_select.c, sqlite_list.c) ---- */
 
 /* The columns of every SELECT that gives messages. */
 enum {
@@ -361,8 +356,13 @@ enum {
     COLUMN_TYPE,
     COLUMN_DATA,
     COLUMN_METADATA,
-    COLUMN_STREAM  // not where one stream is read
+    COLUMN_STREAM,  // NULL where one stream is read
+    COLUMNS
 };
+
+/* The SQL function that every SELECT of a read hands its rows to, with these columns as arguments.
+ * It is true for the row that ends the read. */
+#define WEIR_SQLITE_TAKE "weir_take"
 
 /* What a SELECT depends on. */
 struct sqlite_shape {
@@ -379,7 +379,6 @@ struct sqlite_shape {
 enum {
     PARAMETER_SCOPE = 1,  // stream_id or category_id
     PARAMETER_FROM,
-    PARAMETER_LIMIT,
     PARAMETER_CORRELATION,
     PARAMETER_GROUP_SIZE,
     PARAMETER_GROUP_MEMBER,
@@ -398,9 +397,23 @@ void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQ
 int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape *shape,
                        sqlite3_stmt **statement);
 
-/* The current row as it stands in the statement, without its stream: the slices are valid until the
- * next step. False where a value is of a wrong type; only global_position is set then. */
-bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row);
+/* The bytes of a value, valid as long as it is; absent for NULL, false for another type than text.
+ */
+bool weir_sqlite_value_text(sqlite3_value *value, struct weir_slice *text);
+
+/* A row as it stands in its values, of which there are COLUMNS: the slices are valid as long as
+ * they are. False where a value is of a wrong type; only global_position is set then. */
+bool weir_sqlite_row(sqlite3_value *const *values, struct weir_row *row);
+
+/* The same of a statement's current row; the slices are valid until the next step.
+ *
+ * Columns are looked at through sqlite3_column_value: one check of the statement for each column
+ * and not one for its type, its bytes and its length. SQLite allows that where connections are used
+ * by one thread at a time. */
+bool weir_sqlite_current_row(sqlite3_stmt *statement, struct weir_row *row);
+
+/* Makes WEIR_SQLITE_TAKE known to the session's connection. */
+int weir_sqlite_read_prepare(struct sqlite_session *session);
 
 weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query *query,
                              struct weir_arena *arena, struct weir_rows *rows,

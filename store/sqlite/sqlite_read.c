@@ -56,7 +56,7 @@ static weir_status open_scope(struct sqlite_session *session, enum weir_selector
 
 /* ---- a read ---- */
 
-struct reading {
+struct sqlite_reading {
     struct sqlite_session *session;
     const struct weir_query *query;
     struct weir_arena *arena;
@@ -67,15 +67,17 @@ struct reading {
     size_t room;               // rows there is room for
     size_t bytes;              // of the rows so far, about as packed
     struct weir_slice stream;  // the one that is read, if it is one
+    weir_status status;        // of taking rows
+    bool is_cut;               // there was a row that no longer belongs to the reply
 };
 
 /* The newest position on the scale that `from` is on. */
-static int64_t newest(const struct reading *r)
+static int64_t newest(const struct sqlite_reading *r)
 {
     return weir_query_is_by_position(r->query) ? r->scope.version : r->scope.head;
 }
 
-static void clamp_from(struct reading *r)
+static void clamp_from(struct sqlite_reading *r)
 {
     const struct weir_query *query = r->query;
     if (query->is_backward) {
@@ -93,7 +95,7 @@ static int64_t span(int64_t first, int64_t last)
 
 /* How many rows there can be at most: the batch, what the stream, category or namespace holds, and
  * what fits between the start and the end. */
-static size_t capacity(const struct reading *r)
+static size_t capacity(const struct sqlite_reading *r)
 {
     const int64_t between = r->query->is_backward ? span(weir_query_lowest(r->query), r->from)
                                                   : span(r->from, newest(r));
@@ -103,45 +105,23 @@ static size_t capacity(const struct reading *r)
     return (size_t)most;
 }
 
-static int64_t next_position(const struct reading *r, bool is_all_examined)
+static int64_t next_position(const struct sqlite_reading *r, bool is_all_examined)
 {
     const bool is_stream = r->query->selector == WEIR_SELECT_STREAM;
     return weir_rows_next_position(r->query, r->rows, is_stream ? r->scope.version : r->scope.head,
                                    is_all_examined);
 }
 
-static weir_status fail_corrupt(struct reading *r, int64_t global_position)
+static weir_status fail_corrupt(struct sqlite_reading *r, int64_t global_position)
 {
     weir_sqlite_report(r->session->backend, "%s: the message at global position %lld is damaged",
                        r->session->name, (long long)global_position);
     return weir_fail_damaged(r->err, global_position);
 }
 
-static bool take_id(sqlite3_stmt *statement, struct weir_uuid *id)
-{
-    sqlite3_value *value = sqlite3_column_value(statement, COLUMN_ID);
-    if (sqlite3_value_type(value) != SQLITE_BLOB || sqlite3_value_bytes(value) != WEIR_UUID_BYTES) {
-        return false;
-    }
-    memcpy(id->bytes, sqlite3_value_blob(value), WEIR_UUID_BYTES);
-    return true;
-}
-
-bool weir_sqlite_row(sqlite3_stmt *statement, struct weir_row *row)
-{
-    *row = (struct weir_row){.global_position =
-                                 sqlite3_column_int64(statement, COLUMN_GLOBAL_POSITION)};
-    return take_id(statement, &row->id) &&
-           weir_sqlite_integer(statement, COLUMN_POSITION, &row->position) &&
-           weir_sqlite_integer(statement, COLUMN_TIME, &row->time_us) &&
-           weir_sqlite_text(statement, COLUMN_TYPE, &row->type) && row->type.p != NULL &&
-           weir_sqlite_text(statement, COLUMN_DATA, &row->data) &&
-           weir_sqlite_text(statement, COLUMN_METADATA, &row->metadata);
-}
-
 /* All bytes of a row come from one piece of the arena; the name of the one stream that is read is
  * there already. */
-static weir_status keep_row(struct reading *r, struct weir_row *row)
+static weir_status keep_row(struct sqlite_reading *r, struct weir_row *row)
 {
     const bool is_one_stream = r->query->selector == WEIR_SELECT_STREAM;
     const size_t n =
@@ -155,45 +135,73 @@ static weir_status keep_row(struct reading *r, struct weir_row *row)
     return WEIR_OK;
 }
 
-static bool take_stream(const struct reading *r, sqlite3_stmt *statement, struct weir_row *row)
+/* Rows come in the order of their positions. Whatever should make SQLite give them otherwise, a
+ * damaged index above all, must not be passed on. */
+static bool is_in_order(const struct sqlite_reading *r, const struct weir_row *row)
+{
+    if (r->rows->n == 0) {
+        return true;
+    }
+    const struct weir_row *last = &r->rows->rows[r->rows->n - 1];
+    const bool is_stream = r->query->selector == WEIR_SELECT_STREAM;
+    const int64_t from = is_stream ? last->position : last->global_position;
+    const int64_t to = is_stream ? row->position : row->global_position;
+    return r->query->is_backward ? to < from : to > from;
+}
+
+static bool is_sound(const struct sqlite_reading *r, struct weir_row *row)
 {
     if (r->query->selector == WEIR_SELECT_STREAM) {
         row->stream = r->stream;
-        return true;
     }
-    return weir_sqlite_text(statement, COLUMN_STREAM, &row->stream) && row->stream.p != NULL;
+    return row->stream.p != NULL && is_in_order(r, row);
 }
 
-/* Takes the current row; *is_full where it no longer belongs to the reply. */
-static weir_status take_row(struct reading *r, sqlite3_stmt *statement, bool *is_full)
+/* Whether there is to be another row. */
+static bool take_row(struct sqlite_reading *r, sqlite3_value *const *values)
 {
     struct weir_row row;
-    if (r->rows->n == r->room) {
-        *is_full = true;
-        return WEIR_OK;
+    r->is_cut = r->rows->n == r->room;
+    if (r->is_cut) {
+        return false;
     }
-    if (!weir_sqlite_row(statement, &row) || !take_stream(r, statement, &row)) {
-        return fail_corrupt(r, row.global_position);
+    if (!weir_sqlite_row(values, &row) || !is_sound(r, &row)) {
+        r->status = fail_corrupt(r, row.global_position);
+        return false;
     }
     const size_t bytes =
         row.type.n + row.data.n + row.metadata.n + row.stream.n + WEIR_PACKED_REST_BYTES;
-    *is_full = weir_rows_are_full(r->query, r->rows->n, r->bytes, bytes);
-    if (*is_full) {
-        return WEIR_OK;
+    r->is_cut = weir_rows_are_full(r->query, r->rows->n, r->bytes, bytes);
+    if (r->is_cut) {
+        return false;
     }
     r->bytes += bytes;
-    return keep_row(r, &row);
+    r->status = keep_row(r, &row);
+    /* A row more than there is room for tells whether an unlimited read has been cut. */
+    return r->status == WEIR_OK && (r->rows->n < r->room || r->query->is_unlimited);
 }
 
-static int bind(const struct reading *r, sqlite3_stmt *statement)
+static void take(sqlite3_context *context, int values_n, sqlite3_value **values)
+{
+    (void)values_n;
+    struct sqlite_session *session = sqlite3_user_data(context);
+    sqlite3_result_int(context, !take_row(session->reading, values));
+}
+
+int weir_sqlite_read_prepare(struct sqlite_session *session)
+{
+    /* What stands in the file cannot call it. */
+    return sqlite3_create_function_v2(session->db, WEIR_SQLITE_TAKE, COLUMNS,
+                                      SQLITE_UTF8 | SQLITE_DIRECTONLY, session, take, NULL, NULL,
+                                      NULL);
+}
+
+static int bind(const struct sqlite_reading *r, sqlite3_stmt *statement)
 {
     const struct weir_query *query = r->query;
     const size_t places = weir_sqlite_type_places(query->types_n);
-    /* One row more than there is room for tells whether an unlimited read has been cut. */
-    const int64_t limit = (int64_t)r->room + query->is_unlimited;
     (void)sqlite3_bind_int64(statement, PARAMETER_SCOPE, r->scope.is_all ? 0 : r->scope.id);
     (void)sqlite3_bind_int64(statement, PARAMETER_FROM, r->from);
-    (void)sqlite3_bind_int64(statement, PARAMETER_LIMIT, limit);
     int rc = SQLITE_OK;
     if (query->correlation.p != NULL) {
         rc = weir_sqlite_bind_text(statement, PARAMETER_CORRELATION, query->correlation);
@@ -209,34 +217,33 @@ static int bind(const struct reading *r, sqlite3_stmt *statement)
     return rc;
 }
 
-static weir_status read_rows(struct reading *r, sqlite3_stmt *statement)
+/* One step takes all rows: it comes to the one that ends the read, or to the end. */
+static weir_status read_rows(struct sqlite_reading *r, sqlite3_stmt *statement)
 {
-    bool is_full = false;
-    int rc = SQLITE_ROW;
-    while (!is_full && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        const weir_status status = take_row(r, statement, &is_full);
-        if (status != WEIR_OK) {
-            return status;
-        }
+    r->session->reading = r;
+    const int rc = sqlite3_step(statement);
+    r->session->reading = NULL;
+    if (r->status != WEIR_OK) {
+        return r->status;
     }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
         return weir_sqlite_session_fail(r->session, rc, "read", r->err);
     }
-    r->rows->is_truncated = is_full;
+    r->rows->is_truncated = r->is_cut;
     const bool is_batch_full = (int64_t)r->rows->n == r->query->max_messages;
-    r->rows->next_position = next_position(r, !is_full && !is_batch_full);
+    r->rows->next_position = next_position(r, !r->is_cut && !is_batch_full);
     return WEIR_OK;
 }
 
 /* Where a category is all there is, the index by category lists every row of the table: its rows
  * are those of everything, in the table's own order and without the way from the one to the other.
  * The counts are of the snapshot that is read. */
-static enum weir_selector source(const struct reading *r)
+static enum weir_selector source(const struct sqlite_reading *r)
 {
     return r->scope.is_all ? WEIR_SELECT_ALL : r->query->selector;
 }
 
-static weir_status select_rows(struct reading *r)
+static weir_status select_rows(struct sqlite_reading *r)
 {
     const struct weir_query *query = r->query;
     const struct sqlite_shape shape = {.selector = source(r),
@@ -258,7 +265,7 @@ static weir_status select_rows(struct reading *r)
     return status;
 }
 
-static weir_status make_room(struct reading *r)
+static weir_status make_room(struct sqlite_reading *r)
 {
     r->rows->rows = weir_arena_alloc(r->arena, r->room * sizeof *r->rows->rows);
     if (r->rows->rows == NULL) {
@@ -271,7 +278,7 @@ static weir_status make_room(struct reading *r)
     return WEIR_OK;
 }
 
-static weir_status read_scope(struct reading *r)
+static weir_status read_scope(struct sqlite_reading *r)
 {
     clamp_from(r);
     r->room = capacity(r);
@@ -293,7 +300,7 @@ weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query 
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
     *rows = (struct weir_rows){.rows = NULL};
-    struct reading r = {
+    struct sqlite_reading r = {
         .session = session, .query = query, .arena = arena, .rows = rows, .err = err};
     sqlite3_stmt *scope = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);

@@ -20,10 +20,7 @@ int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *
     if (rc != SQLITE_ROW) {
         return rc;
     }
-    return weir_sqlite_row(*statement, row) &&
-                   weir_sqlite_text(*statement, COLUMN_STREAM, &row->stream)
-               ? SQLITE_OK
-               : SQLITE_CORRUPT;
+    return weir_sqlite_current_row(*statement, row) ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
 static int look_up(struct sqlite_session *session, struct weir_write *write,

@@ -43,42 +43,86 @@ static void add_types(struct text *text, size_t places)
     add(text, places > 0 ? ")" : "");
 }
 
-/* The index whose order is the order of the rows, so that nothing is sorted and LIMIT ends the
- * search. */
+/* The index whose order is the order of the rows, so that nothing is sorted and the first row that
+ * is not taken ends the search. */
 static void add_source(struct text *text, const struct sqlite_shape *shape)
 {
     if (shape->selector == WEIR_SELECT_STREAM) {
         add(text, " FROM messages AS m INDEXED BY messages_by_stream WHERE m.stream_id = ?1");
         return;
     }
+    const char *search = " WHERE ?1 = 0";
     add(text, " FROM messages AS m");
     if (shape->has_correlation) {
         add(text, " INDEXED BY messages_by_correlation");
+        search = " WHERE m.correlation = ?3";
     } else if (shape->selector == WEIR_SELECT_CATEGORY) {
         add(text, " INDEXED BY messages_by_category");
+        search = " WHERE m.category_id = ?1";
     }
     /* The hash is the stream's; its name every message has. */
     add(text, shape->has_group ? " CROSS JOIN streams AS s ON s.stream_id = m.stream_id" : "");
-    add(text, " WHERE");
-    add(text, shape->has_correlation ? " m.correlation = ?4 AND" : "");
-    add(text, shape->selector == WEIR_SELECT_CATEGORY ? " m.category_id = ?1" : " ?1 = 0");
+    add(text, search);
 }
 
+static void add_start(struct text *text, const struct sqlite_shape *shape)
+{
+    const bool is_by_position = shape->selector == WEIR_SELECT_STREAM && !shape->is_from_global;
+    add(text, is_by_position ? " AND m.position" : " AND m.global_position");
+    add(text, shape->is_backward ? " <= ?2" : " >= ?2");
+}
+
+/* What no index searches by. */
+static void add_filters(struct text *text, const struct sqlite_shape *shape)
+{
+    if (shape->selector == WEIR_SELECT_STREAM && shape->is_from_global) {
+        add_start(text, shape);
+    }
+    if (shape->selector == WEIR_SELECT_CATEGORY && shape->has_correlation) {
+        add(text, " AND m.category_id = ?1");
+    }
+    add(text, shape->has_group ? " AND abs(s.cardinal_hash % ?4) = ?5" : "");
+    add_types(text, weir_sqlite_type_places(shape->types_n));
+}
+
+static bool has_filters(const struct sqlite_shape *shape)
+{
+    return (shape->selector == WEIR_SELECT_STREAM && shape->is_from_global) ||
+           (shape->selector == WEIR_SELECT_CATEGORY && shape->has_correlation) ||
+           shape->has_group || shape->types_n > 0;
+}
+
+static void add_take(struct text *text, const struct sqlite_shape *shape)
+{
+    add(text, " " WEIR_SQLITE_TAKE "(m.global_position, m.position, m.id, m.time_us, m.type, ");
+    add(text, shape->is_headers_only ? "NULL, NULL, " : "m.data, m.metadata, ");
+    add(text, shape->selector == WEIR_SELECT_STREAM ? "NULL)" : "m.stream_name)");
+}
+
+/* A row is taken by a condition of the search, so that SQLite does not stop at each: that, and
+ * asking it for each column, took a fifth of a read's time. Nothing says in which order conditions
+ * are looked at; of CASE it is said that what is not chosen is not evaluated. */
 void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES])
 {
     struct text t = {text, WEIR_SQLITE_SELECT_BYTES};
     const bool is_stream = shape->selector == WEIR_SELECT_STREAM;
-    const bool is_by_global = !is_stream || shape->is_from_global;
-    add(&t, "SELECT m.global_position, m.position, m.id, m.time_us, m.type, ");
-    add(&t, shape->is_headers_only ? "NULL, NULL" : "m.data, m.metadata");
-    add(&t, is_stream ? "" : ", m.stream_name");
+    add(&t, "SELECT 1");
     add_source(&t, shape);
-    add(&t, is_by_global ? " AND m.global_position" : " AND m.position");
-    add(&t, shape->is_backward ? " <= ?2" : " >= ?2");
-    add(&t, shape->has_group ? " AND abs(s.cardinal_hash % ?5) = ?6" : "");
-    add_types(&t, weir_sqlite_type_places(shape->types_n));
+    if (!is_stream || !shape->is_from_global) {
+        add_start(&t, shape);
+    }
+    add(&t, " AND");
+    if (has_filters(shape)) {
+        add(&t, " CASE WHEN 1");
+        add_filters(&t, shape);
+        add(&t, " THEN");
+        add_take(&t, shape);
+        add(&t, " END");
+    } else {
+        add_take(&t, shape);
+    }
     add(&t, is_stream ? " ORDER BY m.position" : " ORDER BY m.global_position");
-    add(&t, shape->is_backward ? " DESC LIMIT ?3" : " LIMIT ?3");
+    add(&t, shape->is_backward ? " DESC" : "");
 }
 
 /* ---- the statement ---- */

@@ -60,30 +60,9 @@ int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice tex
                                SQLITE_UTF8);
 }
 
-/* sqlite3_value_blob gives the bytes of text as they are stored, without a look at their encoding;
- * for empty text it gives NULL, which is not absent. */
 bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text)
 {
-    sqlite3_value *value = sqlite3_column_value(statement, column);
-    const int type = sqlite3_value_type(value);
-    if (type == SQLITE_NULL) {
-        *text = weir_slice(NULL, 0);
-        return true;
-    }
-    if (type != SQLITE_TEXT) {
-        return false;
-    }
-    const void *bytes = sqlite3_value_blob(value);
-    const int n = sqlite3_value_bytes(value);
-    *text = n == 0 ? weir_slice("", 0) : weir_slice(bytes, (size_t)n);
-    return text->p != NULL;
-}
-
-bool weir_sqlite_integer(sqlite3_stmt *statement, int column, int64_t *number)
-{
-    sqlite3_value *value = sqlite3_column_value(statement, column);
-    *number = sqlite3_value_int64(value);
-    return sqlite3_value_type(value) == SQLITE_INTEGER;
+    return weir_sqlite_value_text(sqlite3_column_value(statement, column), text);
 }
 
 /* ---- failing ---- */
@@ -251,6 +230,11 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
         return status;
     }
     size_cache(opened);
+    const int rc = weir_sqlite_read_prepare(opened);
+    if (rc != SQLITE_OK) {
+        session_close(&opened->base);
+        return weir_sqlite_fail(err, rc, "open a database");
+    }
     (void)sqlite3_busy_handler(opened->db, on_busy, opened);
     sqlite3_progress_handler(opened->db, PROGRESS_STEPS, on_progress, opened);
     (void)sqlite3_wal_hook(opened->db, on_wal, opened);

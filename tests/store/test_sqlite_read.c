@@ -513,6 +513,22 @@ START_TEST(a_damaged_message_is_named)
 }
 END_TEST
 
+/* The index has its entries in the other order than it is said to have. */
+START_TEST(rows_out_of_order_are_not_given)
+{
+    must_put(fx.ns, "a-1", 3);
+    close_all();
+    tamper("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = "
+           "replace(sql, 'position)', 'position DESC)') WHERE name = 'messages_by_stream'; "
+           "PRAGMA writable_schema = RESET");
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    const struct weir_query query = query_stream("a-1");
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
+    assert_detail("global_position", "2");
+}
+END_TEST
+
 /* ---- plans ---- */
 
 static sqlite3 *open_directly(void)
@@ -568,10 +584,20 @@ static const char *index_of(const struct sqlite_shape *shape)
                                                    : "INTEGER PRIMARY KEY (rowid";
 }
 
+static void take_nothing(sqlite3_context *context, int values_n, sqlite3_value **values)
+{
+    (void)values_n;
+    (void)values;
+    sqlite3_result_int(context, 0);
+}
+
 START_TEST(every_read_searches_by_the_right_index)
 {
     must_put(fx.ns, "a-1", 3);
     sqlite3 *db = open_directly();
+    ck_assert_int_eq(sqlite3_create_function_v2(db, WEIR_SQLITE_TAKE, COLUMNS, SQLITE_UTF8, NULL,
+                                                take_nothing, NULL, NULL, NULL),
+                     SQLITE_OK);
     for (unsigned bits = 0; bits < 3u << 6; bits++) {
         const struct sqlite_shape shape = {.selector = (enum weir_selector)(bits >> 6),
                                            .is_backward = bits & 1,
@@ -657,6 +683,7 @@ static Suite *sqlite_read_suite(void)
     tcase_add_checked_fixture(files, fixture_on_disk, fixture_end);
     tcase_add_test(files, the_lowest_hash_has_a_member);
     tcase_add_loop_test(files, a_damaged_message_is_named, 0, WEIR_COUNTOF(damages));
+    tcase_add_test(files, rows_out_of_order_are_not_given);
     tcase_add_test(files, a_category_that_is_all_is_read_without_its_index);
     tcase_add_test(files, every_read_searches_by_the_right_index);
     tcase_add_test(files, every_other_statement_searches_too);
