@@ -31,6 +31,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -41,7 +42,8 @@
 enum {
     /* Connections with descriptors beyond are as nng has them. */
     DESCRIPTORS_MAX = 65536,
-    PARTS_MAX = 16,  // of a message, as nng passes it
+    PARTS_MAX = 16,      // of a message, as nng passes it
+    AHEAD_BYTES = 2048,  // a few small requests
     GREETING_BYTES = 8,
     REPORT_EVERY_US = 60 * 1000 * 1000,
     TLS_HANDSHAKE = 22  // the first byte that a server sends
@@ -56,6 +58,10 @@ static struct connection {
     bool has_ended;  // which nng has not been told
     size_t sent;     // of the message that is being sent
     size_t bytes;    // all of it
+    /* What has been received and nng has not asked for yet. */
+    uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
+    size_t ahead_at;
+    size_t ahead_n;
 } connections[DESCRIPTORS_MAX];
 
 static struct connection *connection_of(int fd)
@@ -99,7 +105,9 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
         tell_of(errno);
     }
     if (fd >= 0 && fd < DESCRIPTORS_MAX) {
-        connections[fd] = (struct connection){.is_accepted = true};
+        uint8_t *ahead = connections[fd].ahead;
+        connections[fd] = (struct connection){.is_accepted = true,
+                                              .ahead = ahead != NULL ? ahead : malloc(AHEAD_BYTES)};
     }
     return fd;
 }
@@ -198,10 +206,52 @@ static bool is_end(ssize_t n)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+static ssize_t take_ahead(struct connection *connection, const struct iovec *parts, int parts_n)
+{
+    size_t taken = 0;
+    for (int i = 0; i < parts_n && connection->ahead_n > 0; i++) {
+        const size_t wanted = parts[i].iov_len;
+        const size_t n = wanted < connection->ahead_n ? wanted : connection->ahead_n;
+        memcpy(parts[i].iov_base, connection->ahead + connection->ahead_at, n);
+        connection->ahead_at += n;
+        connection->ahead_n -= n;
+        taken += n;
+    }
+    return (ssize_t)taken;
+}
+
+/* What is wanted, and what there is behind it. */
+static ssize_t receive(int fd, struct connection *connection, const struct iovec *parts,
+                       int parts_n)
+{
+    struct iovec all[PARTS_MAX + 1];
+    size_t wanted = 0;
+    for (int i = 0; i < parts_n; i++) {
+        all[i] = parts[i];
+        wanted += parts[i].iov_len;
+    }
+    all[parts_n] = (struct iovec){.iov_base = connection->ahead, .iov_len = AHEAD_BYTES};
+    const ssize_t n = (ssize_t)syscall(SYS_readv, fd, all, parts_n + 1);
+    if (n < 0 || (size_t)n <= wanted) {
+        return n;
+    }
+    connection->ahead_at = 0;
+    connection->ahead_n = (size_t)n - wanted;
+    return (ssize_t)wanted;
+}
+
+/* nng asks for a length, and then for as much. Both, and the next request if it is there, come by
+ * one call of the system. nng waits for an event only after it has been told that there is nothing.
+ */
 ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 {
     struct connection *connection = connection_of(fd);
-    const ssize_t n = (ssize_t)syscall(SYS_readv, fd, parts, parts_n);
+    if (connection != NULL && connection->ahead_n > 0) {
+        return take_ahead(connection, parts, parts_n);
+    }
+    const ssize_t n = connection == NULL || connection->ahead == NULL || parts_n > PARTS_MAX
+                          ? (ssize_t)syscall(SYS_readv, fd, parts, parts_n)
+                          : receive(fd, connection, parts, parts_n);
     if (connection == NULL || !is_end(n)) {
         return n;
     }

@@ -1,0 +1,122 @@
+"""Each request is answered once, however its bytes come: all requests at once, byte by byte, cut anywhere.
+
+Speaks the transport's own bytes on tcp:// and ipc://. The requests have lengths around those that a server may receive
+at a time; what lengthens them is a field that it does not know.
+"""
+import os
+import random
+import socket
+import struct
+import subprocess
+import tempfile
+
+GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
+METHOD = b"\x0a\x1cweir.v1.System/GetServerInfo"
+UNKNOWN = 15
+LENGTHS = [0, 1, 100, 1900, 1990, 2000, 2010, 2040, 2048, 2100, 4000, 4096, 4100, 8192, 70000]
+TIMES = 4  # all lengths, each time in another order
+
+
+def varint(number):
+    out = b""
+    while number >= 128:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def frame(number, length):
+    request = METHOD
+    if length > 0:
+        request += varint(UNKNOWN << 3 | 2) + varint(length) + b"x" * length
+    body = struct.pack(">I", 0x80000000 | number) + request
+    return struct.pack(">Q", len(body)) + body
+
+
+def requests(chance):
+    lengths = [length for _ in range(TIMES) for length in chance.sample(LENGTHS, len(LENGTHS))]
+    return [frame(number, length) for number, length in enumerate(lengths)]
+
+
+def connect(url):
+    scheme, address = url.split("://")
+    if scheme == "ipc":
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(address)
+    else:
+        host, port = address.rsplit(":", 1)
+        connection = socket.create_connection((host, int(port)))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.settimeout(60)
+    return connection
+
+
+def receive(connection, length):
+    received = b""
+    while len(received) < length:
+        part = connection.recv(length - len(received))
+        assert part, "the server has closed the connection"
+        received += part
+    return received
+
+
+def answered(connection, prefix_bytes):
+    """The number of the request that the next message answers. What ipc:// puts before a message is one byte longer."""
+    length = struct.unpack(">Q", receive(connection, prefix_bytes)[-8:])[0]
+    body = receive(connection, length)
+    assert b"sqlite" in body, f"no answer to GetServerInfo: {body[:100]}"
+    return struct.unpack(">I", body[:4])[0] & 0x7FFFFFFF
+
+
+def pieces(stream, sizes):
+    at = 0
+    while at < len(stream):
+        size = next(sizes)
+        yield stream[at:at + size]
+        at += size
+
+
+def constant(size):
+    while True:
+        yield size
+
+
+def by_chance(chance):
+    while True:
+        yield chance.choice([1, 7, 8, 9, 40, 2047, 2048, 2049, 5000, 30000])
+
+
+def ask(url, frames, sizes):
+    prefix = b"\x01" if url.startswith("ipc") else b""
+    with connect(url) as connection:
+        connection.sendall(GREETING)
+        assert receive(connection, len(GREETING)) == b"\0SP\0\0\x31\0\0"
+        for piece in pieces(b"".join(prefix + f for f in frames), sizes):
+            connection.sendall(piece)
+        numbers = sorted(answered(connection, len(prefix) + 8) for _ in frames)
+        assert numbers == list(range(len(frames))), f"answered: {numbers}"
+
+
+def ask_in_all_ways(url):
+    chance = random.Random(1)
+    ask(url, requests(chance), constant(1 << 20))
+    ask(url, [frame(number, length) for number, length in enumerate([0, 1, 100, 0, 2040])], constant(1))
+    for _ in range(10):
+        ask(url, requests(chance), by_chance(chance))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        ipc = "ipc://" + directory + "/socket"
+        server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + directory + "/data",
+                                   "--listen", "tcp://127.0.0.1:0", "--listen", ipc], stdout=subprocess.PIPE, text=True)
+        try:
+            for _ in range(2):
+                ask_in_all_ways(server.stdout.readline().removeprefix("listening on ").strip())
+            server.terminate()
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
+
+
+main()
