@@ -1,5 +1,6 @@
 #include "server/exchange_int.h"
 
+#include "server/coalescing.h"
 #include "server/transport_int.h"
 #include "weir/rules/time_text.h"
 
@@ -101,6 +102,10 @@ static void received(struct weir_exchange *x, int result)
 
 static void sent(struct weir_exchange *x, int result)
 {
+    if (result != 0) {
+        weir_coalescing_withdraw(x->announced);
+    }
+    x->announced = 0;
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_sub_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     if (result != 0) {
@@ -229,6 +234,13 @@ uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
     return nng_msg_body(x->reply);
 }
 
+void weir_exchange_announce(struct weir_exchange *x)
+{
+    if (x->peer != NULL && x->announced == 0) {
+        x->announced = weir_coalescing_announce(&x->peer->key);
+    }
+}
+
 void weir_exchange_send(struct weir_exchange *x)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
@@ -239,7 +251,10 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
+    weir_exchange_announce(x);
+    weir_coalescing_learn(x->peer != NULL && x->announced == 0 ? &x->peer->key : NULL);
     nng_ctx_send(x->ctx, x->aio);
+    weir_coalescing_learn(NULL);
 }
 
 /* nng forgets whom the last request came from when the context receives again. */
@@ -249,6 +264,8 @@ void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
     if (is_fatal) {
         (void)nng_pipe_close(x->pipe);
     }
+    weir_coalescing_withdraw(x->announced);
+    x->announced = 0;
     clear(x);
     rest(x);
 }

@@ -21,10 +21,14 @@
  * The greeting, the first thing that is sent, is another matter: a failure there ends an attempt to
  * accept. After ECONNRESET nng accepts again at once; after EPIPE it never did on ipc:// (nng issue
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
+ *
+ * Besides, two calls of the system are saved for each small request, which is received with its
+ * length before nng asks for it; and replies that are ready together leave together (coalescing.h).
  */
 #define _GNU_SOURCE
 #include "server/nng_sockets.h"
 
+#include "server/coalescing.h"
 #include "weir/rules/time_text.h"
 
 #include <errno.h>
@@ -40,8 +44,6 @@
 #include <unistd.h>
 
 enum {
-    /* Connections with descriptors beyond are as nng has them. */
-    DESCRIPTORS_MAX = 65536,
     PARTS_MAX = 16,      // of a message, as nng passes it
     AHEAD_BYTES = 2048,  // a few small requests
     GREETING_BYTES = 8,
@@ -62,11 +64,12 @@ static struct connection {
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
     size_t ahead_n;
-} connections[DESCRIPTORS_MAX];
+} connections[WEIR_DESCRIPTORS_MAX];
 
 static struct connection *connection_of(int fd)
 {
-    return fd >= 0 && fd < DESCRIPTORS_MAX && connections[fd].is_accepted ? &connections[fd] : NULL;
+    return fd >= 0 && fd < WEIR_DESCRIPTORS_MAX && connections[fd].is_accepted ? &connections[fd]
+                                                                               : NULL;
 }
 
 /* ---- accepting ---- */
@@ -104,10 +107,11 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
     if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
         tell_of(errno);
     }
-    if (fd >= 0 && fd < DESCRIPTORS_MAX) {
+    if (fd >= 0 && fd < WEIR_DESCRIPTORS_MAX) {
         uint8_t *ahead = connections[fd].ahead;
         connections[fd] = (struct connection){.is_accepted = true,
                                               .ahead = ahead != NULL ? ahead : malloc(AHEAD_BYTES)};
+        weir_coalescing_opened(fd);
     }
     return fd;
 }
@@ -185,7 +189,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         errno = ECONNRESET;  // what was begun has been given up
         return -1;
     }
-    const ssize_t n = send_from(fd, message, connection->sent, flags);
+    const int more = weir_coalescing_begin(fd) ? MSG_MORE : 0;
+    const ssize_t n = send_from(fd, message, connection->sent, flags | more);
     if (n < 0 && must_tell(message)) {
         return -1;
     }
@@ -196,6 +201,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return -1;
     }
     connection->sent = 0;
+    weir_coalescing_end(fd);
     return (ssize_t)bytes;
 }
 

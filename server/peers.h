@@ -8,6 +8,7 @@
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
+#include "server/coalescing.h"
 #include "server/list.h"
 #include "server/remote.h"
 
@@ -21,6 +22,7 @@ enum { WEIR_PEERS_BUCKETS = 4096 };
 
 struct weir_peer {
     uint32_t pipe_id;
+    weir_connection_key key;
     atomic_size_t refs;             // the table's and those of exchanges
     atomic_size_t sending;          // replies handed to nng and not yet taken
     atomic_size_t sending_bytes;    // of them

@@ -24,6 +24,8 @@ static void finish_group(struct weir_server *server, struct weir_write *group)
 {
     size_t n = 0;
     for (const struct weir_write *write = group; write != NULL; write = write->next) {
+        const struct weir_call *call = write->context;
+        weir_exchange_announce(call->exchange);
         n++;
     }
     if (n > 0) {

@@ -1,0 +1,249 @@
+/* What nng's calls do in this program (nng_sockets.c), and which replies leave together
+ * (coalescing.c): on a connection of TCP, by the calls that nng makes. */
+#include "server/coalescing.h"
+#include "server/nng_sockets.h"
+
+#include "tests/lib/check_main.h"
+#include "weir/rules/time_text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* The system holds back what it was told more follows for some 200 ms. */
+enum { HELD_US = 100 * 1000, ATTEMPTS = 50 };
+
+static int listener;
+static int client;
+static int server;  // as accepted for nng
+static weir_connection_key key;
+
+static void open_connection(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t address_n = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &address_n), 0);
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    server = accept(listener, NULL, NULL);
+    ck_assert_int_ge(server, 0);
+    ck_assert_int_eq(setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
+    ck_assert_int_eq(ioctl(server, FIONBIO, &(int){1}), 0);
+    atomic_store(&key, 0);
+}
+
+static void close_connection(void)
+{
+    (void)close(server);
+    (void)close(client);
+    (void)close(listener);
+}
+
+/* ---- sending ---- */
+
+static void send_text(const char *text)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), (ssize_t)part.iov_len);
+}
+
+static bool is_held(void)
+{
+    int unsent = 0;
+    ck_assert_int_eq(ioctl(server, SIOCOUTQNSD, &unsent), 0);
+    return unsent > 0;
+}
+
+static void assert_received(const char *text)
+{
+    char received[64];
+    const size_t n = strlen(text);
+    ck_assert_int_eq(recv(client, received, n, MSG_WAITALL), (ssize_t)n);
+    ck_assert_mem_eq(received, text, n);
+    ck_assert_int_lt(recv(client, received, 1, MSG_DONTWAIT), 0);
+}
+
+static void learn_key(void)
+{
+    weir_coalescing_learn(&key);
+    send_text("known");
+    weir_coalescing_learn(NULL);
+    assert_received("known");
+    ck_assert_uint_ne(atomic_load(&key), 0);
+}
+
+static void announce(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_ne(weir_coalescing_announce(&key), 0);
+    }
+}
+
+/* Sends two replies; false where it took so long that the system may have sent the first. */
+static bool send_two_in_time(void)
+{
+    const int64_t from_us = weir_monotonic_us();
+    send_text("one");
+    const bool is_first_held = is_held();
+    send_text("two");
+    const bool is_in_time = weir_monotonic_us() - from_us < HELD_US;
+    ck_assert(is_first_held || !is_in_time);
+    ck_assert(!is_held());
+    assert_received("onetwo");
+    return is_in_time;
+}
+
+START_TEST(announced_replies_leave_with_the_last)
+{
+    learn_key();
+    bool is_in_time = false;
+    for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
+        announce(2);
+        is_in_time = send_two_in_time();
+    }
+    ck_assert(is_in_time);
+}
+END_TEST
+
+static void assert_sent_at_once(const char *text)
+{
+    send_text(text);
+    ck_assert(!is_held());
+    assert_received(text);
+}
+
+START_TEST(a_reply_by_itself_leaves_at_once)
+{
+    assert_sent_at_once("not known");
+    learn_key();
+    assert_sent_at_once("not announced");
+    announce(1);
+    assert_sent_at_once("announced");
+}
+END_TEST
+
+START_TEST(what_is_withdrawn_is_not_waited_for)
+{
+    learn_key();
+    announce(1);
+    weir_coalescing_withdraw(weir_coalescing_announce(&key));
+    assert_sent_at_once("left");
+    weir_coalescing_withdraw(atomic_load(&key));
+    announce(1);
+    assert_sent_at_once("another");
+}
+END_TEST
+
+START_TEST(a_connection_does_not_wait_for_its_predecessors_replies)
+{
+    learn_key();
+    const uint64_t old = weir_coalescing_announce(&key);
+    const int descriptor = server;
+    weir_connection_key old_key = atomic_load(&key);
+    close_connection();
+    open_connection();
+    ck_assert_int_eq(server, descriptor);
+    learn_key();
+    ck_assert_uint_eq(weir_coalescing_announce(&old_key), 0);
+    announce(1);
+    assert_sent_at_once("of the new one");
+    bool is_in_time = false;
+    for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
+        announce(2);
+        weir_coalescing_withdraw(old);
+        is_in_time = send_two_in_time();
+    }
+    ck_assert(is_in_time);
+}
+END_TEST
+
+/* ---- receiving ---- */
+
+static void assert_reads(const char *bytes, size_t n)
+{
+    char read[8192];
+    ck_assert_uint_le(n, sizeof read);
+    size_t done = 0;
+    while (done < n) {
+        const struct iovec part = {.iov_base = read + done, .iov_len = n - done};
+        const ssize_t got = readv(server, &part, 1);
+        ck_assert_int_gt(got, 0);
+        done += (size_t)got;
+    }
+    ck_assert_mem_eq(read, bytes, n);
+}
+
+static void assert_nothing_to_read(void)
+{
+    char byte = 0;
+    const struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_eq(errno, EAGAIN);
+}
+
+/* Of parts whose lengths are around what is received ahead. */
+START_TEST(each_byte_is_read_once_in_order)
+{
+    static const size_t parts[] = {8, 1, 2040, 8, 2048, 8, 2049, 3, 4096, 1};
+    char bytes[16384];
+    size_t all = 0;
+    for (size_t i = 0; i < WEIR_COUNTOF(parts); i++) {
+        all += parts[i];
+    }
+    ck_assert_uint_le(all, sizeof bytes);
+    for (size_t i = 0; i < all; i++) {
+        bytes[i] = (char)(i * 7 % 251);
+    }
+    ck_assert_int_eq(send(client, bytes, all, 0), (ssize_t)all);
+    size_t at = 0;
+    for (size_t i = 0; i < WEIR_COUNTOF(parts); i++) {
+        assert_reads(bytes + at, parts[i]);
+        at += parts[i];
+    }
+    assert_nothing_to_read();
+}
+END_TEST
+
+START_TEST(what_came_before_the_end_is_read)
+{
+    ck_assert_int_eq(send(client, "abcd", 4, 0), 4);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    assert_reads("ab", 2);
+    assert_reads("cd", 2);
+    char byte = 0;
+    const struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_eq(errno, ECONNRESET);
+}
+END_TEST
+
+static Suite *nng_sockets_suite(void)
+{
+    Suite *suite = suite_create("nng_sockets");
+    TCase *tcase = tcase_create("connection");
+    tcase_add_checked_fixture(tcase, open_connection, close_connection);
+    tcase_add_test(tcase, announced_replies_leave_with_the_last);
+    tcase_add_test(tcase, a_reply_by_itself_leaves_at_once);
+    tcase_add_test(tcase, what_is_withdrawn_is_not_waited_for);
+    tcase_add_test(tcase, a_connection_does_not_wait_for_its_predecessors_replies);
+    tcase_add_test(tcase, each_byte_is_read_once_in_order);
+    tcase_add_test(tcase, what_came_before_the_end_is_read);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(nng_sockets_suite());
+}
