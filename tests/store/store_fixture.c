@@ -128,8 +128,23 @@ void reopen(void)
     fx.ns = must_open(fx.store, "test");
 }
 
+void open_second(void)
+{
+    fx.second = open_store(fx.url, 4);
+    fx.second_ns = must_open(fx.second, "test");
+}
+
+void close_second(void)
+{
+    weir_namespace_release(fx.second_ns);
+    weir_store_close(fx.second);
+    fx.second_ns = NULL;
+    fx.second = NULL;
+}
+
 void fixture_end(void)
 {
+    close_second();
     close_all();
     weir_arena_fini(&fx.arena);
     if (fx.dir[0] != '\0') {
@@ -165,13 +180,56 @@ const char *namespace_path(void)
     return path;
 }
 
-void tamper(const char *sql)
+size_t files_in_dir(void)
+{
+    size_t n = 0;
+    DIR *dir = opendir(fx.dir);
+    ck_assert_ptr_nonnull(dir);
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        n += entry->d_name[0] != '.';
+    }
+    (void)closedir(dir);
+    return n;
+}
+
+struct sqlite3 *start_program(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
     char *text = NULL;
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK, "%s", text);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    return db;
+}
+
+void end_program(struct sqlite3 *program)
+{
+    ck_assert_int_eq(sqlite3_close(program), SQLITE_OK);
+}
+
+void run_sql(const char *path, const char *sql)
+{
+    end_program(start_program(path, sql));
+}
+
+void tamper(const char *sql)
+{
+    run_sql(namespace_path(), sql);
+}
+
+void check_integrity(const char *path)
+{
+    run_sql(path, "CREATE TEMP TABLE whole (answer CHECK (answer = 'ok'));"
+                  "INSERT INTO whole SELECT * FROM pragma_integrity_check");
+}
+
+void crash_in_deletion(const char *path)
+{
+    close_all();
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
+                   strrchr(path, '/') + 1);
+    run_sql(path_in_dir("registry.db"), sql);
 }
 
 void remove_dir(const char *path)

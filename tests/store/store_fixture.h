@@ -17,8 +17,10 @@ struct fixture {
     struct weir_namespace *ns;  // "test"
     struct weir_arena arena;
     struct weir_error err;
-    struct weir_rows rows;  // of the last read
-    char report[1024];      // the last thing the store reported
+    struct weir_rows rows;             // of the last read
+    char report[1024];                 // the last thing the store reported
+    struct weir_store *second;         // of another server on the same directory; NULL: none
+    struct weir_namespace *second_ns;  // its "test"
 };
 
 extern struct fixture fx;
@@ -29,6 +31,11 @@ void fixture_end(void);
 
 /* Only the directory and the arena: the test opens the store. */
 void fixture_dir_only(void);
+
+/* Opens "test" on the same directory as another server does: with a store of its own, which
+ * fixture_end closes. */
+void open_second(void);
+void close_second(void);
 
 struct weir_store *open_store(const char *url, size_t max_sessions);
 weir_status try_open_store(const char *url, size_t max_sessions, struct weir_store **store);
@@ -43,8 +50,23 @@ const char *path_in_dir(const char *name);
 /* The one file of a namespace. */
 const char *namespace_path(void);
 void remove_dir(const char *dir);
-/* Runs SQL on the namespace's file, as another program would. */
+/* How many files the test's directory has. */
+size_t files_in_dir(void);
+
+/* Runs SQL on a file, as another program would; and on the namespace's. */
+void run_sql(const char *path, const char *sql);
 void tamper(const char *sql);
+
+/* The same by a program that stays, with what the SQL has begun, until it is ended. */
+struct sqlite3 *start_program(const char *path, const char *sql);
+void end_program(struct sqlite3 *program);
+
+/* Has SQLite look at all of a file. */
+void check_integrity(const char *path);
+
+/* Closes the store and leaves the directory as a crash does that comes before the namespace's file
+ * `path` is removed. */
+void crash_in_deletion(const char *path);
 bool file_bytes(const char *path, uint8_t **bytes, size_t *n);
 void write_file(const char *path, const void *bytes, size_t n);
 

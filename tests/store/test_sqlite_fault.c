@@ -92,16 +92,12 @@ static void prepare(void)
     fx.ns = must_open(fx.store, "test");
 }
 
-/* Another process that has the namespace open. */
-static struct weir_store *second;
-static struct weir_namespace *second_ns;
-
+/* Another process has the namespace open. */
 static void prepare_two(void)
 {
     prepare();
-    second = open_store(fx.url, 4);
-    second_ns = must_open(second, "test");
-    (void)must_head(second_ns);
+    open_second();
+    (void)must_head(fx.second_ns);
 }
 
 static weir_status act_open(void)
@@ -426,11 +422,10 @@ static void check_deleted_for_two(weir_status status)
     const struct weir_new_message message = message_of(1, "1");
     check_deleted(status);
     weir_error_init(&fx.err);
-    const weir_status outcome = append(second_ns, "k-1", ANY, &message, 1, &put);
+    const weir_status outcome = append(fx.second_ns, "k-1", ANY, &message, 1, &put);
     ck_assert(outcome == WEIR_OK || outcome == WEIR_NAMESPACE_NOT_FOUND);
     ck_assert_int_eq(must_head(fx.ns), outcome == WEIR_OK ? 1 : 0);
-    weir_namespace_release(second_ns);
-    weir_store_close(second);
+    close_second();
 }
 
 /* ---- the sweep ---- */

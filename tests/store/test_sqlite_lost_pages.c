@@ -30,26 +30,15 @@ int fdatasync(int fd)
     return fsync(fd);
 }
 
-static struct weir_store *second;
-static struct weir_namespace *second_ns;
-
 /* Another process has the namespace open all the time. */
 static void begin(void)
 {
     struct stat status;
     fixture_on_disk();
-    second = open_store(fx.url, 4);
-    second_ns = must_open(second, "test");
-    (void)must_head(second_ns);
+    open_second();
+    (void)must_head(fx.second_ns);
     ck_assert_int_eq(stat(namespace_path(), &status), 0);
     atomic_store(&database, status.st_ino);
-}
-
-static void end(void)
-{
-    weir_namespace_release(second_ns);
-    weir_store_close(second);
-    fixture_end();
 }
 
 static void put_megabyte(uint64_t id)
@@ -85,19 +74,17 @@ static uint8_t *checkpoint_a_part(size_t *n)
 {
     static const char read[] = "BEGIN; SELECT count(*) FROM messages";
     uint8_t *before = NULL;
-    sqlite3 *reader = NULL;
     struct stat status;
     int left = 0;
     put_megabyte(1);
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &reader), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(reader, read, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *reader = start_program(namespace_path(), read);
     put_megabyte(2);
     ck_assert(file_bytes(namespace_path(), &before, n));
     ck_assert_int_eq(checkpoint(&left), SQLITE_OK);
     ck_assert_int_ge(left, MEGABYTE / 4096);
     ck_assert_int_eq(stat(namespace_path(), &status), 0);
     ck_assert_int_ge(status.st_size, MEGABYTE);
-    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+    end_program(reader);
     return before;
 }
 
@@ -141,8 +128,7 @@ START_TEST(what_a_disk_has_lost_is_moved_out_of_the_wal_again)
     put_megabyte(3);  // the WAL begins anew
     reopen();
     check_messages(3);
-    tamper("CREATE TEMP TABLE whole (answer CHECK (answer = 'ok'));"
-           "INSERT INTO whole SELECT * FROM pragma_integrity_check");
+    check_integrity(namespace_path());
     free(before);
 }
 END_TEST
@@ -155,9 +141,7 @@ static int do_not_sleep(sqlite3_vfs *vfs, int us)
 
 static sqlite3 *open_index(sqlite3_file **file)
 {
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "SELECT * FROM counters", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *db = start_program(namespace_path(), "SELECT * FROM counters");
     ck_assert_int_eq(sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, file), SQLITE_OK);
     return db;
 }
@@ -182,8 +166,8 @@ START_TEST(the_checkpoint_of_another_process_is_waited_for)
         file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, UNLOCK | SQLITE_SHM_EXCLUSIVE),
         SQLITE_OK);
     ck_assert(weir_sqlite_take_for_unmoved(db));
-    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    end_program(other);
+    end_program(db);
 }
 END_TEST
 
@@ -191,7 +175,7 @@ static Suite *lost_pages_suite(void)
 {
     Suite *suite = suite_create("sqlite_lost_pages");
     TCase *tcase = tcase_create("lost pages");
-    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, what_a_disk_has_lost_is_moved_out_of_the_wal_again);
     tcase_add_test(tcase, the_checkpoint_of_another_process_is_waited_for);

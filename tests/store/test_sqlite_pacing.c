@@ -229,7 +229,7 @@ static sqlite3 *reader;
 
 static void end_reader(void)
 {
-    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+    end_program(reader);
 }
 
 /* As a writer is for a moment after its commit. */
@@ -238,8 +238,7 @@ START_TEST(a_reader_that_ends_meanwhile_holds_up_one_pass_only)
     static const char read[] = "BEGIN; SELECT count(*) FROM messages";
     begin(0);
     put(1 << 20);
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &reader), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(reader, read, NULL, NULL, NULL), SQLITE_OK);
+    reader = start_program(namespace_path(), read);
     put(1 << 20);
     at_first_piece = end_reader;
     must_checkpoint();

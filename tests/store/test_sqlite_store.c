@@ -16,26 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static size_t files_in_dir(void)
-{
-    size_t n = 0;
-    DIR *dir = opendir(fx.dir);
-    ck_assert_ptr_nonnull(dir);
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        n += entry->d_name[0] != '.';
-    }
-    (void)closedir(dir);
-    return n;
-}
-
-static void run_sql(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
-
 /* ---- making and opening ---- */
 
 START_TEST(a_missing_directory_is_made_for_its_owner_alone)
@@ -109,8 +89,7 @@ START_TEST(a_new_namespace_is_a_whole_file_in_wal_mode)
     ck_assert_uint_eq(bytes[18], 2);
     ck_assert_uint_eq(bytes[19], 2);
     free(bytes);
-    run_sql(path_in_dir(name), "CREATE TEMP TABLE whole (answer CHECK (answer = 'ok'));"
-                               "INSERT INTO whole SELECT * FROM pragma_integrity_check");
+    check_integrity(path_in_dir(name));
 }
 END_TEST
 
@@ -172,12 +151,11 @@ START_TEST(a_newer_version_in_the_wal_alone_is_seen)
 {
     close_all();
     const char *path = path_in_dir("registry.db");
-    sqlite3 *other = NULL;  // keeps the WAL from being moved into the file
-    ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(other, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    /* It keeps the WAL from being moved into the file. */
+    sqlite3 *other = start_program(path, "PRAGMA user_version = 2");
     struct weir_store *store = NULL;
     ck_assert_int_eq(try_open_store(fx.url, 1, &store), WEIR_PRECONDITION);
-    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    end_program(other);
     run_sql(path, "PRAGMA user_version = 1");
 }
 END_TEST
@@ -312,18 +290,6 @@ START_TEST(a_deleted_namespace_is_gone_with_its_files)
 }
 END_TEST
 
-/* Closes everything and leaves the directory as a crash does that comes before the namespace's file
- * is removed. */
-static void crash_in_deletion(const char *path)
-{
-    close_all();
-    char sql[300];
-    (void)snprintf(sql, sizeof sql,
-                   "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
-                   strrchr(path, '/') + 1);
-    run_sql(path_in_dir("registry.db"), sql);
-}
-
 START_TEST(a_deletion_that_was_cut_short_is_finished_at_the_next_start)
 {
     must_put(fx.ns, "a-1", 1);
@@ -402,21 +368,10 @@ END_TEST
 
 /* ---- two processes on one directory ---- */
 
-static struct weir_store *second;
-static struct weir_namespace *second_ns;
-
-static void open_second(void)
+static void two_stores(void)
 {
     fixture_on_disk();
-    second = open_store(fx.url, 4);
-    second_ns = must_open(second, "test");
-}
-
-static void close_second(void)
-{
-    weir_namespace_release(second_ns);
-    weir_store_close(second);
-    fixture_end();
+    open_second();
 }
 
 START_TEST(two_stores_see_each_others_writes)
@@ -424,14 +379,14 @@ START_TEST(two_stores_see_each_others_writes)
     must_put(fx.ns, "a-1", 1);
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
-    ck_assert_int_eq(append(second_ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(append(fx.second_ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);
     ck_assert_int_eq(written.global_position, 2);
     ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);  // a retry
     const struct weir_new_message other = message_of(2, "1");
     ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &other, 1, &written),
                      WEIR_STREAM_VERSION_CONFLICT);
     ck_assert_int_eq(must_head(fx.ns), 2);
-    must_create(second, "new");
+    must_create(fx.second, "new");
     weir_namespace_release(must_open(fx.store, "new"));
 }
 END_TEST
@@ -439,8 +394,8 @@ END_TEST
 START_TEST(what_another_store_deletes_is_gone_here)
 {
     must_put(fx.ns, "a-1", 1);
-    must_put(second_ns, "a-1", 1);  // it has a session open
-    ck_assert_int_eq(must_head(second_ns), 2);
+    must_put(fx.second_ns, "a-1", 1);  // it has a session open
+    ck_assert_int_eq(must_head(fx.second_ns), 2);
     int64_t deleted = 0;
     ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
                      WEIR_OK);
@@ -449,16 +404,16 @@ START_TEST(what_another_store_deletes_is_gone_here)
     struct weir_written written;
     const struct weir_query query = query_all();
     if (_i == 0) {
-        ck_assert_int_eq(append(second_ns, "a-1", ANY, &message, 1, &written),
+        ck_assert_int_eq(append(fx.second_ns, "a-1", ANY, &message, 1, &written),
                          WEIR_NAMESPACE_NOT_FOUND);
     } else {
-        ck_assert_int_eq(weir_read(second_ns, &query, &fx.arena, &fx.rows, &fx.err),
+        ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
                          WEIR_NAMESPACE_NOT_FOUND);
     }
-    ck_assert_int_eq(weir_read(second_ns, &query, &fx.arena, &fx.rows, &fx.err),
+    ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
                      WEIR_NAMESPACE_NOT_FOUND);
     must_create(fx.store, "test");
-    must_read(second_ns, &query);  // made anew: the same id
+    must_read(fx.second_ns, &query);  // made anew: the same id
     ck_assert_uint_eq(fx.rows.n, 0);
 }
 END_TEST
@@ -466,9 +421,7 @@ END_TEST
 START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
 {
     must_put(fx.ns, "a-1", 1);
-    sqlite3 *other = NULL;
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &other), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
     struct weir_stream_append part;
@@ -478,8 +431,7 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
     const struct weir_query query = query_all();
     must_read(fx.ns, &query);  // reads do not mind
     ck_assert_uint_eq(fx.rows.n, 1);
-    ck_assert_int_eq(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    end_program(other);
     write.deadline_us = INT64_MAX;
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
 }
@@ -500,15 +452,12 @@ static sqlite3 *lock_namespace(void)
     sqlite3_vfs *vfs = sqlite3_vfs_find("weir");
     sleep_of_vfs = vfs->xSleep;
     vfs->xSleep = do_not_sleep;
-    sqlite3 *other = NULL;
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &other), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    return other;
+    return start_program(namespace_path(), "BEGIN IMMEDIATE");
 }
 
 static void unlock_namespace(sqlite3 *other)
 {
-    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+    end_program(other);
     sqlite3_vfs_find("weir")->xSleep = sleep_of_vfs;
 }
 
@@ -527,7 +476,7 @@ static weir_status create_test(void)
 START_TEST(what_another_process_writes_to_is_not_deleted)
 {
     must_put(fx.ns, "a-1", 1);
-    must_put(second_ns, "a-1", 1);
+    must_put(fx.second_ns, "a-1", 1);
     sqlite3 *other = lock_namespace();
     int64_t deleted = -1;
     ck_assert_int_eq(delete_test(&deleted), WEIR_BACKEND_UNAVAILABLE);
@@ -535,7 +484,7 @@ START_TEST(what_another_process_writes_to_is_not_deleted)
     ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
     unlock_namespace(other);
     must_put(fx.ns, "a-1", 1);  // nothing has changed
-    must_put(second_ns, "a-1", 1);
+    must_put(fx.second_ns, "a-1", 1);
     ck_assert_int_eq(delete_test(&deleted), WEIR_OK);
     ck_assert_int_eq(deleted, 4);
 }
@@ -544,7 +493,7 @@ END_TEST
 /* A crash has left a deleted namespace's file, which another process still uses. */
 START_TEST(what_is_doomed_is_not_removed_under_another_process)
 {
-    must_put(second_ns, "a-1", 1);
+    must_put(fx.second_ns, "a-1", 1);
     const char *path = namespace_path();
     sqlite3 *other = lock_namespace();
     crash_in_deletion(path);
@@ -559,7 +508,7 @@ START_TEST(what_is_doomed_is_not_removed_under_another_process)
     ck_assert_int_eq(create_test(), WEIR_OK);
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
-    ck_assert_int_eq(append(second_ns, "a-1", ANY, &message, 1, &written),
+    ck_assert_int_eq(append(fx.second_ns, "a-1", ANY, &message, 1, &written),
                      WEIR_NAMESPACE_NOT_FOUND);
     fx.ns = must_open(fx.store, "test");
     ck_assert_int_eq(must_head(fx.ns), 0);
@@ -587,7 +536,7 @@ static void *create_many(void *context)
 START_TEST(of_two_creations_of_one_id_one_succeeds)
 {
     pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, create_many, second), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, create_many, fx.second), 0);
     size_t made = (size_t)create_many(fx.store);
     void *others = NULL;
     (void)pthread_join(thread, &others);
@@ -827,17 +776,14 @@ static void put_megabytes(uint64_t first, uint64_t n)
 START_TEST(the_wal_is_bounded_although_writes_never_pause)
 {
     put_megabytes(1, 1);
-    sqlite3 *reader = NULL;
-    ck_assert_int_eq(sqlite3_open(namespace_path(), &reader), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM counters", NULL, NULL, NULL),
-                     SQLITE_OK);
+    sqlite3 *reader = start_program(namespace_path(), "BEGIN; SELECT count(*) FROM counters");
     put_megabytes(2, WEIR_SQLITE_WAL_PAGES_MAX / 256 + 1);
     char wal[420];
     (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
     struct stat status;
     ck_assert_int_eq(stat(wal, &status), 0);
     ck_assert_int_gt(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_MAX * 4096);
-    ck_assert_int_eq(sqlite3_close(reader), SQLITE_OK);
+    end_program(reader);
     put_megabytes(1000, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
     ck_assert_int_eq(stat(wal, &status), 0);
     ck_assert_int_le(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
@@ -961,7 +907,7 @@ static Suite *sqlite_store_suite(void)
     add_files(suite);
     add_shared(suite, "on disk", fixture_on_disk);
     add_shared(suite, "in memory", fixture_in_memory);
-    TCase *two = add_case(suite, "two processes", open_second, close_second);
+    TCase *two = add_case(suite, "two processes", two_stores, fixture_end);
     tcase_add_test(two, two_stores_see_each_others_writes);
     tcase_add_loop_test(two, what_another_store_deletes_is_gone_here, 0, 2);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
