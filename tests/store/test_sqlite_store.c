@@ -1,19 +1,16 @@
-/* The store as files: made, recognised, shared by processes, deleted, many at once. */
+/* The store as files: made, recognised, deleted, many at once. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
 #include "store/sqlite/sqlite_int.h"
 #include "store/store_int.h"
-#include "weir/rules/time_text.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- making and opening ---- */
@@ -366,257 +363,6 @@ START_TEST(the_draft_of_another_process_of_this_number_is_left_alone)
 }
 END_TEST
 
-/* ---- two processes on one directory ---- */
-
-static void two_stores(void)
-{
-    fixture_on_disk();
-    open_second();
-}
-
-START_TEST(two_stores_see_each_others_writes)
-{
-    must_put(fx.ns, "a-1", 1);
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    ck_assert_int_eq(append(fx.second_ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);
-    ck_assert_int_eq(written.global_position, 2);
-    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);  // a retry
-    const struct weir_new_message other = message_of(2, "1");
-    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &other, 1, &written),
-                     WEIR_STREAM_VERSION_CONFLICT);
-    ck_assert_int_eq(must_head(fx.ns), 2);
-    must_create(fx.second, "new");
-    weir_namespace_release(must_open(fx.store, "new"));
-}
-END_TEST
-
-START_TEST(what_another_store_deletes_is_gone_here)
-{
-    must_put(fx.ns, "a-1", 1);
-    must_put(fx.second_ns, "a-1", 1);  // it has a session open
-    ck_assert_int_eq(must_head(fx.second_ns), 2);
-    int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_OK);
-    ck_assert_int_eq(deleted, 2);
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    const struct weir_query query = query_all();
-    if (_i == 0) {
-        ck_assert_int_eq(append(fx.second_ns, "a-1", ANY, &message, 1, &written),
-                         WEIR_NAMESPACE_NOT_FOUND);
-    } else {
-        ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
-                         WEIR_NAMESPACE_NOT_FOUND);
-    }
-    ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
-                     WEIR_NAMESPACE_NOT_FOUND);
-    must_create(fx.store, "test");
-    must_read(fx.second_ns, &query);  // made anew: the same id
-    ck_assert_uint_eq(fx.rows.n, 0);
-}
-END_TEST
-
-START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
-{
-    must_put(fx.ns, "a-1", 1);
-    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    struct weir_stream_append part;
-    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
-    write.deadline_us = weir_monotonic_us() + 20000;
-    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
-    const struct weir_query query = query_all();
-    must_read(fx.ns, &query);  // reads do not mind
-    ck_assert_uint_eq(fx.rows.n, 1);
-    end_program(other);
-    write.deadline_us = INT64_MAX;
-    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
-}
-END_TEST
-
-static int do_not_sleep(sqlite3_vfs *vfs, int us)
-{
-    (void)vfs;
-    return us;
-}
-
-static int (*sleep_of_vfs)(sqlite3_vfs *vfs, int us);
-
-/* Another process that writes to the namespace and takes its time. SQLite counts how long it has
- * waited for it, and does not look at the clock. */
-static sqlite3 *lock_namespace(void)
-{
-    sqlite3_vfs *vfs = sqlite3_vfs_find("weir");
-    sleep_of_vfs = vfs->xSleep;
-    vfs->xSleep = do_not_sleep;
-    return start_program(namespace_path(), "BEGIN IMMEDIATE");
-}
-
-static void unlock_namespace(sqlite3 *other)
-{
-    end_program(other);
-    sqlite3_vfs_find("weir")->xSleep = sleep_of_vfs;
-}
-
-static weir_status delete_test(int64_t *deleted)
-{
-    return weir_namespace_delete(fx.store, weir_slice_of("test"), deleted, &fx.err);
-}
-
-static weir_status create_test(void)
-{
-    struct weir_namespace_record record = {.id = weir_slice_of("test")};
-    bool is_same = false;
-    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
-}
-
-START_TEST(what_another_process_writes_to_is_not_deleted)
-{
-    must_put(fx.ns, "a-1", 1);
-    must_put(fx.second_ns, "a-1", 1);
-    sqlite3 *other = lock_namespace();
-    int64_t deleted = -1;
-    ck_assert_int_eq(delete_test(&deleted), WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_ptr_nonnull(strstr(fx.err.text, "another process"));
-    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
-    unlock_namespace(other);
-    must_put(fx.ns, "a-1", 1);  // nothing has changed
-    must_put(fx.second_ns, "a-1", 1);
-    ck_assert_int_eq(delete_test(&deleted), WEIR_OK);
-    ck_assert_int_eq(deleted, 4);
-}
-END_TEST
-
-/* A crash has left a deleted namespace's file, which another process still uses. */
-START_TEST(what_is_doomed_is_not_removed_under_another_process)
-{
-    must_put(fx.second_ns, "a-1", 1);
-    const char *path = namespace_path();
-    sqlite3 *other = lock_namespace();
-    crash_in_deletion(path);
-    fx.store = open_store(fx.url, 4);
-    ck_assert_ptr_nonnull(strstr(fx.report, "left to be removed"));
-    ck_assert_int_eq(create_test(), WEIR_PRECONDITION);
-    ck_assert_ptr_nonnull(strstr(fx.err.text, "in the way"));
-    ck_assert_ptr_nonnull(strstr(fx.report, "end the other processes"));
-    ck_assert_int_eq(access(path, F_OK), 0);
-
-    unlock_namespace(other);
-    ck_assert_int_eq(create_test(), WEIR_OK);
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    ck_assert_int_eq(append(fx.second_ns, "a-1", ANY, &message, 1, &written),
-                     WEIR_NAMESPACE_NOT_FOUND);
-    fx.ns = must_open(fx.store, "test");
-    ck_assert_int_eq(must_head(fx.ns), 0);
-}
-END_TEST
-
-static void *create_many(void *context)
-{
-    struct weir_store *store = context;
-    size_t made = 0;
-    for (int i = 0; i < 20; i++) {
-        char id[16];
-        (void)snprintf(id, sizeof id, "n%d", i);
-        struct weir_namespace_record record = {.id = weir_slice_of(id)};
-        struct weir_error err;
-        weir_error_init(&err);
-        bool is_same = false;
-        const weir_status status = weir_namespace_create(store, &record, &is_same, &err);
-        ck_assert(status == WEIR_OK || status == WEIR_NAMESPACE_EXISTS);
-        made += status == WEIR_OK;
-    }
-    return (void *)made;
-}
-
-START_TEST(of_two_creations_of_one_id_one_succeeds)
-{
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, create_many, fx.second), 0);
-    size_t made = (size_t)create_many(fx.store);
-    void *others = NULL;
-    (void)pthread_join(thread, &others);
-    ck_assert_uint_eq(made + (size_t)others, 20);
-}
-END_TEST
-
-static void *open_and_close(void *context)
-{
-    struct weir_store *store = NULL;
-    const struct weir_store_options options = {.url = fx.url, .max_sessions = 1};
-    struct weir_error *err = context;
-    weir_error_init(err);
-    if (weir_store_open(&options, &store, err) == WEIR_OK) {
-        weir_store_close(store);
-    }
-    return NULL;
-}
-
-START_TEST(stores_may_be_opened_together_on_an_empty_directory)
-{
-    pthread_t threads[4];
-    struct weir_error errors[4];
-    for (size_t t = 0; t < 4; t++) {
-        ck_assert_int_eq(pthread_create(&threads[t], NULL, open_and_close, &errors[t]), 0);
-    }
-    for (size_t t = 0; t < 4; t++) {
-        (void)pthread_join(threads[t], NULL);
-        ck_assert_msg(errors[t].status == WEIR_OK, "%s", errors[t].text);
-    }
-    /* Of two that close in the same moment SQLite takes neither for the last, so the WAL may stay
-     * until the next. */
-    (void)open_and_close(&errors[0]);
-    ck_assert_uint_eq(files_in_dir(), 1);
-}
-END_TEST
-
-/* ---- a store that goes away under the server ---- */
-
-/* Twice a second it is looked at. */
-static weir_status put_until_refused(struct weir_namespace *ns)
-{
-    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-    weir_status status = WEIR_OK;
-    for (uint64_t n = 1; status == WEIR_OK && n < 200; n++) {
-        const struct weir_new_message message = message_of(1000 + n, "1");
-        struct weir_written written;
-        (void)nanosleep(&pause, NULL);
-        status = append(ns, "a-1", ANY, &message, 1, &written);
-    }
-    return status;
-}
-
-/* Renamed, and the registry removed. */
-START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
-{
-    char away[sizeof fx.dir + 8];
-    (void)snprintf(away, sizeof away, "%s-away", fx.dir);
-    must_put(fx.ns, "a-1", 1);
-    ck_assert_int_eq(_i == 0 ? rename(fx.dir, away) : unlink(path_in_dir("registry.db")), 0);
-    ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_ptr_nonnull(strstr(fx.report, "has been removed, renamed or replaced"));
-    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
-
-    /* It is not asked again whether it has come back. */
-    ck_assert(_i != 0 || rename(away, fx.dir) == 0);
-    ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_int_eq(weir_store_ping(fx.store, INT64_MAX, &fx.err), WEIR_BACKEND_UNAVAILABLE);
-    struct weir_namespace_record record = {.id = weir_slice_of("new")};
-    bool is_same = false;
-    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
-                     WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_int_ge(must_head(fx.ns), 1);
-    if (_i == 0) {
-        reopen();
-        must_put(fx.ns, "a-1", 1);
-    }
-}
-END_TEST
-
 /* ---- many ---- */
 
 START_TEST(five_hundred_namespaces_live_with_few_files_open)
@@ -741,124 +487,10 @@ START_TEST(writers_and_readers_work_side_by_side)
 }
 END_TEST
 
-START_TEST(a_long_wal_is_checkpointed)
-{
-    static char data[200 * 1024 + 1];
-    memset(data, '1', sizeof data - 1);
-    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: more than a checkpoint's worth
-        const struct weir_new_message message = message_of(i + 1, data);
-        struct weir_written written;
-        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
-    }
-    /* The database file itself has grown although nothing was closed. */
-    const int64_t until_us = weir_monotonic_us() + 20000000;
-    struct stat status = {.st_size = 0};
-    while (status.st_size < 4 << 20 && weir_monotonic_us() < until_us) {
-        ck_assert_int_eq(stat(namespace_path(), &status), 0);
-    }
-    ck_assert_int_ge(status.st_size, 4 << 20);
-    ck_assert_str_eq(fx.report, "");
-}
-END_TEST
-
-static void put_megabytes(uint64_t first, uint64_t n)
-{
-    static char data[(1 << 20) + 1];
-    memset(data, '1', sizeof data - 1);
-    for (uint64_t i = first; i < first + n; i++) {
-        const struct weir_new_message message = message_of(i, data);
-        struct weir_written written;
-        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
-    }
-}
-
-/* A reader that stays keeps the WAL growing; once it has gone, the writer itself ends that. */
-START_TEST(the_wal_is_bounded_although_writes_never_pause)
-{
-    put_megabytes(1, 1);
-    sqlite3 *reader = start_program(namespace_path(), "BEGIN; SELECT count(*) FROM counters");
-    put_megabytes(2, WEIR_SQLITE_WAL_PAGES_MAX / 256 + 1);
-    char wal[420];
-    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
-    struct stat status;
-    ck_assert_int_eq(stat(wal, &status), 0);
-    ck_assert_int_gt(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_MAX * 4096);
-    end_program(reader);
-    put_megabytes(1000, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
-    ck_assert_int_eq(stat(wal, &status), 0);
-    ck_assert_int_le(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
-}
-END_TEST
-
-/* Waits for the end of what was asked for. */
-static bool take_checkpoint(struct sqlite_checkpointer *checkpointer, const char *name)
-{
-    const int64_t until_us = weir_monotonic_us() + 20000000;
-    bool is_taken = false;
-    while (!is_taken && weir_monotonic_us() < until_us) {
-        is_taken = weir_sqlite_checkpointer_take(checkpointer, name);
-    }
-    return is_taken;
-}
-
-START_TEST(the_end_of_a_checkpoint_is_told_once)
-{
-    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
-    char name[WEIR_SQLITE_NAME_BYTES];
-    weir_sqlite_database_name(weir_slice_of("test"), name);
-    put_megabytes(1, 1);
-    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
-
-    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
-    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, "ns-of-somebody-else.db"));
-    ck_assert(take_checkpoint(backend->checkpointer, name));
-    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
-
-    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
-    weir_sqlite_checkpointer_forget(backend->checkpointer, name);
-    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
-    ck_assert_str_eq(fx.report, "");
-}
-END_TEST
-
-/* SQLite's lock on a file that a connection has open: bytes behind its first GiB. */
-enum { SHARED_FIRST = (1 << 30) + 2, SHARED_SIZE = 510 };
-
-/* Whether another process finds the file in use: to the one that holds a lock it never shows. */
-static bool is_locked_for_others(const char *path)
-{
-    const pid_t child = fork();
-    if (child == 0) {
-        struct flock lock = {
-            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SHARED_FIRST, .l_len = SHARED_SIZE};
-        const int fd = open(path, O_RDWR | O_CLOEXEC);
-        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
-    }
-    int status = -1;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/* Another program that finds nobody removes the WAL when it closes the file, and with it what is
- * acknowledged from then on. */
-START_TEST(a_file_is_in_use_for_others_as_long_as_it_is_open)
-{
-    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
-    char name[WEIR_SQLITE_NAME_BYTES];
-    weir_sqlite_database_name(weir_slice_of("test"), name);
-    put_megabytes(1, 1);
-    ck_assert(is_locked_for_others(namespace_path()));
-    weir_sqlite_checkpointer_ask(backend->checkpointer, name);  // opens and closes it
-    ck_assert(take_checkpoint(backend->checkpointer, name));
-    ck_assert(is_locked_for_others(namespace_path()));
-    ck_assert(is_locked_for_others(path_in_dir("registry.db")));
-}
-END_TEST
-
-static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void (*end)(void))
+static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
-    tcase_add_checked_fixture(tcase, setup, end);
+    tcase_add_checked_fixture(tcase, setup, fixture_end);
     tcase_set_timeout(tcase, 60);
     suite_add_tcase(suite, tcase);
     return tcase;
@@ -866,7 +498,7 @@ static TCase *add_case(Suite *suite, const char *name, void (*setup)(void), void
 
 static void add_files(Suite *suite)
 {
-    TCase *fresh = add_case(suite, "fresh directory", fixture_dir_only, fixture_end);
+    TCase *fresh = add_case(suite, "fresh directory", fixture_dir_only);
     tcase_add_test(fresh, a_missing_directory_is_made_for_its_owner_alone);
     tcase_add_test(fresh, names_that_a_uri_would_bend_are_plain_directories);
     tcase_add_loop_test(fresh, an_unknown_url_is_refused, 0, WEIR_COUNTOF(bad_urls));
@@ -875,9 +507,8 @@ static void add_files(Suite *suite)
                         NEWER_SCHEMA + 1);
     tcase_add_test(fresh, drafts_that_a_crash_has_left_are_removed_at_the_next_start);
     tcase_add_test(fresh, the_draft_of_another_process_of_this_number_is_left_alone);
-    tcase_add_test(fresh, stores_may_be_opened_together_on_an_empty_directory);
     tcase_add_test(fresh, five_hundred_namespaces_live_with_few_files_open);
-    TCase *disk = add_case(suite, "files", fixture_on_disk, fixture_end);
+    TCase *disk = add_case(suite, "files", fixture_on_disk);
     tcase_add_test(disk, everything_is_there_after_closing);
     tcase_add_test(disk, a_new_namespace_is_a_whole_file_in_wal_mode);
     tcase_add_test(disk, a_newer_version_in_the_wal_alone_is_seen);
@@ -885,16 +516,11 @@ static void add_files(Suite *suite)
     tcase_add_loop_test(disk, a_namespace_that_cannot_be_used_does_not_harm_the_others, 0, 3);
     tcase_add_test(disk, a_deletion_that_was_cut_short_is_finished_at_the_next_start);
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
-    tcase_add_loop_test(disk, a_store_that_is_not_where_it_was_takes_no_writes, 0, 2);
-    tcase_add_test(disk, a_long_wal_is_checkpointed);
-    tcase_add_test(disk, the_end_of_a_checkpoint_is_told_once);
-    tcase_add_test(disk, a_file_is_in_use_for_others_as_long_as_it_is_open);
-    tcase_add_test(disk, the_wal_is_bounded_although_writes_never_pause);
 }
 
 static void add_shared(Suite *suite, const char *name, void (*setup)(void))
 {
-    TCase *tcase = add_case(suite, name, setup, fixture_end);
+    TCase *tcase = add_case(suite, name, setup);
     tcase_add_test(tcase, a_namespace_keeps_its_record);
     tcase_add_test(tcase, namespaces_are_listed_bytewise_in_pages);
     tcase_add_test(tcase, a_deleted_namespace_is_gone_with_its_files);
@@ -907,13 +533,6 @@ static Suite *sqlite_store_suite(void)
     add_files(suite);
     add_shared(suite, "on disk", fixture_on_disk);
     add_shared(suite, "in memory", fixture_in_memory);
-    TCase *two = add_case(suite, "two processes", two_stores, fixture_end);
-    tcase_add_test(two, two_stores_see_each_others_writes);
-    tcase_add_loop_test(two, what_another_store_deletes_is_gone_here, 0, 2);
-    tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
-    tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
-    tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
-    tcase_add_test(two, of_two_creations_of_one_id_one_succeeds);
     return suite;
 }
 

@@ -1,0 +1,146 @@
+/* Checkpoints: how long the WAL gets, and who learns of their end. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/sqlite/sqlite_int.h"
+#include "store/store_int.h"
+#include "weir/rules/time_text.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+START_TEST(a_long_wal_is_checkpointed)
+{
+    static char data[200 * 1024 + 1];
+    memset(data, '1', sizeof data - 1);
+    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: more than a checkpoint's worth
+        const struct weir_new_message message = message_of(i + 1, data);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+    /* The database file itself has grown although nothing was closed. */
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    struct stat status = {.st_size = 0};
+    while (status.st_size < 4 << 20 && weir_monotonic_us() < until_us) {
+        ck_assert_int_eq(stat(namespace_path(), &status), 0);
+    }
+    ck_assert_int_ge(status.st_size, 4 << 20);
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
+static void put_megabytes(uint64_t first, uint64_t n)
+{
+    static char data[(1 << 20) + 1];
+    memset(data, '1', sizeof data - 1);
+    for (uint64_t i = first; i < first + n; i++) {
+        const struct weir_new_message message = message_of(i, data);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+}
+
+/* A reader that stays keeps the WAL growing; once it has gone, the writer itself ends that. */
+START_TEST(the_wal_is_bounded_although_writes_never_pause)
+{
+    put_megabytes(1, 1);
+    sqlite3 *reader = start_program(namespace_path(), "BEGIN; SELECT count(*) FROM counters");
+    put_megabytes(2, WEIR_SQLITE_WAL_PAGES_MAX / 256 + 1);
+    char wal[420];
+    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
+    struct stat status;
+    ck_assert_int_eq(stat(wal, &status), 0);
+    ck_assert_int_gt(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_MAX * 4096);
+    end_program(reader);
+    put_megabytes(1000, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
+    ck_assert_int_eq(stat(wal, &status), 0);
+    ck_assert_int_le(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
+}
+END_TEST
+
+/* Waits for the end of what was asked for. */
+static bool take_checkpoint(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    bool is_taken = false;
+    while (!is_taken && weir_monotonic_us() < until_us) {
+        is_taken = weir_sqlite_checkpointer_take(checkpointer, name);
+    }
+    return is_taken;
+}
+
+START_TEST(the_end_of_a_checkpoint_is_told_once)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    put_megabytes(1, 1);
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
+
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, "ns-of-somebody-else.db"));
+    ck_assert(take_checkpoint(backend->checkpointer, name));
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
+
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    weir_sqlite_checkpointer_forget(backend->checkpointer, name);
+    ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
+/* SQLite's lock on a file that a connection has open: bytes behind its first GiB. */
+enum { SHARED_FIRST = (1 << 30) + 2, SHARED_SIZE = 510 };
+
+/* Whether another process finds the file in use: to the one that holds a lock it never shows. */
+static bool is_locked_for_others(const char *path)
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SHARED_FIRST, .l_len = SHARED_SIZE};
+        const int fd = open(path, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Another program that finds nobody removes the WAL when it closes the file, and with it what is
+ * acknowledged from then on. */
+START_TEST(a_file_is_in_use_for_others_as_long_as_it_is_open)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    put_megabytes(1, 1);
+    ck_assert(is_locked_for_others(namespace_path()));
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);  // opens and closes it
+    ck_assert(take_checkpoint(backend->checkpointer, name));
+    ck_assert(is_locked_for_others(namespace_path()));
+    ck_assert(is_locked_for_others(path_in_dir("registry.db")));
+}
+END_TEST
+
+static Suite *sqlite_checkpoint_suite(void)
+{
+    Suite *suite = suite_create("sqlite_checkpoint");
+    TCase *tcase = tcase_create("checkpoints");
+    tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_long_wal_is_checkpointed);
+    tcase_add_test(tcase, the_wal_is_bounded_although_writes_never_pause);
+    tcase_add_test(tcase, the_end_of_a_checkpoint_is_told_once);
+    tcase_add_test(tcase, a_file_is_in_use_for_others_as_long_as_it_is_open);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(sqlite_checkpoint_suite());
+}

@@ -1,0 +1,242 @@
+/* Two processes on one directory, as two stores. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void two_stores(void)
+{
+    fixture_on_disk();
+    open_second();
+}
+
+START_TEST(two_stores_see_each_others_writes)
+{
+    must_put(fx.ns, "a-1", 1);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.second_ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.global_position, 2);
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &message, 1, &written), WEIR_OK);  // a retry
+    const struct weir_new_message other = message_of(2, "1");
+    ck_assert_int_eq(append(fx.ns, "a-1", EXACT(0), &other, 1, &written),
+                     WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_int_eq(must_head(fx.ns), 2);
+    must_create(fx.second, "new");
+    weir_namespace_release(must_open(fx.store, "new"));
+}
+END_TEST
+
+START_TEST(what_another_store_deletes_is_gone_here)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(fx.second_ns, "a-1", 1);  // it has a session open
+    ck_assert_int_eq(must_head(fx.second_ns), 2);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
+                     WEIR_OK);
+    ck_assert_int_eq(deleted, 2);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    const struct weir_query query = query_all();
+    if (_i == 0) {
+        ck_assert_int_eq(append(fx.second_ns, "a-1", ANY, &message, 1, &written),
+                         WEIR_NAMESPACE_NOT_FOUND);
+    } else {
+        ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
+                         WEIR_NAMESPACE_NOT_FOUND);
+    }
+    ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    must_create(fx.store, "test");
+    must_read(fx.second_ns, &query);  // made anew: the same id
+    ck_assert_uint_eq(fx.rows.n, 0);
+}
+END_TEST
+
+START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
+{
+    must_put(fx.ns, "a-1", 1);
+    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 20000;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);  // reads do not mind
+    ck_assert_uint_eq(fx.rows.n, 1);
+    end_program(other);
+    write.deadline_us = INT64_MAX;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
+}
+END_TEST
+
+static int do_not_sleep(sqlite3_vfs *vfs, int us)
+{
+    (void)vfs;
+    return us;
+}
+
+static int (*sleep_of_vfs)(sqlite3_vfs *vfs, int us);
+
+/* Another process that writes to the namespace and takes its time. SQLite counts how long it has
+ * waited for it, and does not look at the clock. */
+static sqlite3 *lock_namespace(void)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find("weir");
+    sleep_of_vfs = vfs->xSleep;
+    vfs->xSleep = do_not_sleep;
+    return start_program(namespace_path(), "BEGIN IMMEDIATE");
+}
+
+static void unlock_namespace(sqlite3 *other)
+{
+    end_program(other);
+    sqlite3_vfs_find("weir")->xSleep = sleep_of_vfs;
+}
+
+static weir_status delete_test(int64_t *deleted)
+{
+    return weir_namespace_delete(fx.store, weir_slice_of("test"), deleted, &fx.err);
+}
+
+static weir_status create_test(void)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    bool is_same = false;
+    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+}
+
+START_TEST(what_another_process_writes_to_is_not_deleted)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(fx.second_ns, "a-1", 1);
+    sqlite3 *other = lock_namespace();
+    int64_t deleted = -1;
+    ck_assert_int_eq(delete_test(&deleted), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "another process"));
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    unlock_namespace(other);
+    must_put(fx.ns, "a-1", 1);  // nothing has changed
+    must_put(fx.second_ns, "a-1", 1);
+    ck_assert_int_eq(delete_test(&deleted), WEIR_OK);
+    ck_assert_int_eq(deleted, 4);
+}
+END_TEST
+
+/* A crash has left a deleted namespace's file, which another process still uses. */
+START_TEST(what_is_doomed_is_not_removed_under_another_process)
+{
+    must_put(fx.second_ns, "a-1", 1);
+    const char *path = namespace_path();
+    sqlite3 *other = lock_namespace();
+    crash_in_deletion(path);
+    fx.store = open_store(fx.url, 4);
+    ck_assert_ptr_nonnull(strstr(fx.report, "left to be removed"));
+    ck_assert_int_eq(create_test(), WEIR_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "in the way"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "end the other processes"));
+    ck_assert_int_eq(access(path, F_OK), 0);
+
+    unlock_namespace(other);
+    ck_assert_int_eq(create_test(), WEIR_OK);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.second_ns, "a-1", ANY, &message, 1, &written),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    fx.ns = must_open(fx.store, "test");
+    ck_assert_int_eq(must_head(fx.ns), 0);
+}
+END_TEST
+
+static void *create_many(void *context)
+{
+    struct weir_store *store = context;
+    size_t made = 0;
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "n%d", i);
+        struct weir_namespace_record record = {.id = weir_slice_of(id)};
+        struct weir_error err;
+        weir_error_init(&err);
+        bool is_same = false;
+        const weir_status status = weir_namespace_create(store, &record, &is_same, &err);
+        ck_assert(status == WEIR_OK || status == WEIR_NAMESPACE_EXISTS);
+        made += status == WEIR_OK;
+    }
+    return (void *)made;
+}
+
+START_TEST(of_two_creations_of_one_id_one_succeeds)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, create_many, fx.second), 0);
+    size_t made = (size_t)create_many(fx.store);
+    void *others = NULL;
+    (void)pthread_join(thread, &others);
+    ck_assert_uint_eq(made + (size_t)others, 20);
+}
+END_TEST
+
+static void *open_and_close(void *context)
+{
+    struct weir_store *store = NULL;
+    const struct weir_store_options options = {.url = fx.url, .max_sessions = 1};
+    struct weir_error *err = context;
+    weir_error_init(err);
+    if (weir_store_open(&options, &store, err) == WEIR_OK) {
+        weir_store_close(store);
+    }
+    return NULL;
+}
+
+START_TEST(stores_may_be_opened_together_on_an_empty_directory)
+{
+    pthread_t threads[4];
+    struct weir_error errors[4];
+    for (size_t t = 0; t < 4; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, open_and_close, &errors[t]), 0);
+    }
+    for (size_t t = 0; t < 4; t++) {
+        (void)pthread_join(threads[t], NULL);
+        ck_assert_msg(errors[t].status == WEIR_OK, "%s", errors[t].text);
+    }
+    /* Of two that close in the same moment SQLite takes neither for the last, so the WAL may stay
+     * until the next. */
+    (void)open_and_close(&errors[0]);
+    ck_assert_uint_eq(files_in_dir(), 1);
+}
+END_TEST
+
+static Suite *sqlite_processes_suite(void)
+{
+    Suite *suite = suite_create("sqlite_processes");
+    TCase *two = tcase_create("two processes");
+    tcase_add_checked_fixture(two, two_stores, fixture_end);
+    tcase_set_timeout(two, 60);
+    tcase_add_test(two, two_stores_see_each_others_writes);
+    tcase_add_loop_test(two, what_another_store_deletes_is_gone_here, 0, 2);
+    tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
+    tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
+    tcase_add_test(two, of_two_creations_of_one_id_one_succeeds);
+    suite_add_tcase(suite, two);
+    TCase *fresh = tcase_create("fresh directory");
+    tcase_add_checked_fixture(fresh, fixture_dir_only, fixture_end);
+    tcase_set_timeout(fresh, 60);
+    tcase_add_test(fresh, stores_may_be_opened_together_on_an_empty_directory);
+    suite_add_tcase(suite, fresh);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(sqlite_processes_suite());
+}
