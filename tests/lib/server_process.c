@@ -1,9 +1,10 @@
 #include "tests/lib/server_process.h"
 
+#include "tests/lib/remove_tree.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -207,21 +208,13 @@ void server_kill(struct server_process *server)
     }
 }
 
-static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 void server_remove(struct server_process *server)
 {
     if (server->pid > 0) {
         (void)server_stop(server);
     }
     if (server->directory[0] != '\0') {
-        (void)nftw(server->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        remove_tree(server->directory);
         server->directory[0] = '\0';
     }
 }

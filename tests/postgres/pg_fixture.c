@@ -1,5 +1,7 @@
 #include "tests/postgres/pg_fixture.h"
 
+#include "tests/lib/remove_tree.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +104,7 @@ void fixture_through_proxy_end(void)
 {
     fixture_end();
     pg_proxy_stop(proxy);
-    remove_dir(proxy_dir);
+    remove_tree(proxy_dir);
 }
 
 struct second_store two;

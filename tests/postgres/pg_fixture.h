@@ -41,7 +41,7 @@ extern struct pg_proxy *proxy;
 void fixture_through_proxy(size_t connections);
 void fixture_through_proxy_end(void);
 
-/* A directory of the test's own, removed by remove_dir(). */
+/* A directory of the test's own, to be removed by remove_tree(). */
 void make_dir(char dir[64]);
 
 #endif

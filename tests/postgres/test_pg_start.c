@@ -1,6 +1,7 @@
 /* Opening a store on PostgreSQL, and what stands in the way of it. */
 #include "tests/lib/check_main.h"
 #include "tests/lib/pg_proxy.h"
+#include "tests/lib/remove_tree.h"
 #include "tests/postgres/pg_fixture.h"
 
 #include "weir/rules/time_text.h"
@@ -64,7 +65,7 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
                    server_dir());
     weir_store_close(open_store(url, 1));
     pg_proxy_stop(silent);
-    remove_dir(dir);
+    remove_tree(dir);
 }
 END_TEST
 

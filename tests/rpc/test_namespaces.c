@@ -2,8 +2,8 @@
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
+#include "tests/lib/remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -253,14 +253,6 @@ static char directory[64];
 static char store_url[80];
 static char token_path[96];
 
-static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static void set_up_directory(void)
 {
     (void)snprintf(directory, sizeof directory, "/tmp/weir-first-XXXXXX");
@@ -271,7 +263,7 @@ static void set_up_directory(void)
 
 static void tear_down_directory(void)
 {
-    (void)nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_tree(directory);
 }
 
 /* Starts and stops a server on the directory. */

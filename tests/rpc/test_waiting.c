@@ -2,10 +2,10 @@
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
+#include "tests/lib/remove_tree.h"
 #include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
 
-#include <ftw.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <poll.h>
 #include <stdio.h>
@@ -539,14 +539,6 @@ static char directory[64];
 static char store_url[80];
 static struct weir_server *other;
 
-static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 static void set_up_two(void)
 {
     (void)snprintf(directory, sizeof directory, "/tmp/weir-waiting-XXXXXX");
@@ -566,7 +558,7 @@ static void tear_down_two(void)
 {
     ck_assert(weir_server_stop(other, RPC_TIMEOUT_MS));
     rpc_stop();
-    (void)nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_tree(directory);
 }
 
 /* Calls that the fixture makes go to the other server. */

@@ -1,5 +1,7 @@
 #include "tests/store/store_fixture.h"
 
+#include "tests/lib/remove_tree.h"
+
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
@@ -148,7 +150,7 @@ void fixture_end(void)
     close_all();
     weir_arena_fini(&fx.arena);
     if (fx.dir[0] != '\0') {
-        remove_dir(fx.dir);
+        remove_tree(fx.dir);
     }
 }
 
@@ -230,25 +232,6 @@ void crash_in_deletion(const char *path)
                    "DELETE FROM namespaces; INSERT INTO doomed_files VALUES ('%s')",
                    strrchr(path, '/') + 1);
     run_sql(path_in_dir("registry.db"), sql);
-}
-
-void remove_dir(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            char name[700];
-            (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-            if (unlink(name) != 0) {
-                remove_dir(name);
-            }
-        }
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
 }
 
 bool file_bytes(const char *path, uint8_t **bytes, size_t *n)

@@ -49,7 +49,6 @@ struct weir_namespace *must_open(struct weir_store *store, const char *id);
 const char *path_in_dir(const char *name);
 /* The one file of a namespace. */
 const char *namespace_path(void);
-void remove_dir(const char *dir);
 /* How many files the test's directory has. */
 size_t files_in_dir(void);
 

@@ -5,6 +5,7 @@
 #include "tests/lib/alloc_count.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/faulty_vfs.h"
+#include "tests/lib/remove_tree.h"
 #include "tests/store/store_fixture.h"
 
 #include <dirent.h>
@@ -505,7 +506,7 @@ static void sweep(size_t call, enum injector injector)
     }
     ck_assert_uint_gt(n, 1);
     ck_assert_uint_lt(n, RUNS_MAX);
-    remove_dir(pattern);
+    remove_tree(pattern);
     ck_assert_int_eq(alloc_outstanding(), outstanding);
 }
 
