@@ -1,138 +1,21 @@
 /* Long polls: what wakes them and what does not, and that nothing stays behind. */
-#include "tests/rpc/rpc_fixture.h"
+#include "tests/rpc/polls.h"
 
 #include "tests/lib/check_main.h"
-#include "tests/lib/remove_tree.h"
 #include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
 
-#include <nng/protocol/reqrep0/req.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-enum { LONG_MS = 60000, MANY = 3000, PENDING_MAX = MANY };
+enum { MANY = POLLS_MAX };
 
 static struct rpc_reply reply;
-static struct rpc_pending pending[PENDING_MAX];
 
 static void set_up(void)
 {
     static const char *const arguments[] = {"--workers",     "2",    "--max-calls", "64",
                                             "--max-waiting", "3001", NULL};
     rpc_start(arguments);
-}
-
-/* ---- requests ---- */
-
-struct poll_of {
-    const char *stream;    // or
-    const char *category;  // "" for all
-    int64_t from;
-    int64_t from_global;  // of a stream, instead
-    uint32_t wait_ms;
-    uint32_t timeout_ms;
-    const char *type;
-    const char *correlation;
-    int64_t group_member;
-    int64_t group_size;
-    const char *token;
-};
-
-static struct weir_slice pack_poll(const struct poll_of *of)
-{
-    static uint8_t room[2048];
-    Weir__V1__GetStreamMessagesRequest stream = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
-    Weir__V1__GetCategoryMessagesRequest category = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
-    Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
-    char *types[] = {(char *)(uintptr_t)of->type};
-    struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
-                                  .token = of->token == NULL ? DEFAULT_TOKEN : of->token,
-                                  .timeout_ms = of->timeout_ms,
-                                  .message = &stream.base};
-    stream.stream_name = (char *)(uintptr_t)of->stream;
-    stream.has_position = of->from_global == 0;
-    stream.has_global_position = of->from_global != 0;
-    stream.global_position = of->from_global;
-    category.has_position = true;
-    stream.position = category.position = of->from;
-    stream.has_wait_ms = category.has_wait_ms = true;
-    stream.wait_ms = category.wait_ms = of->wait_ms;
-    stream.types = category.types = types;
-    stream.n_types = category.n_types = of->type != NULL;
-    if (of->category != NULL) {
-        category.category = (char *)(uintptr_t)of->category;
-        category.correlation = (char *)(uintptr_t)of->correlation;
-        group.has_member = group.has_size = true;
-        group.member = of->group_member;
-        group.size = of->group_size;
-        category.consumer_group = of->group_size > 0 ? &group : NULL;
-        request.method = "weir.v1.MessageStore/GetCategoryMessages";
-        request.message = &category.base;
-    }
-    return rpc_pack(&request, room, sizeof room);
-}
-
-static void begin(size_t i, const struct poll_of *of)
-{
-    rpc_begin(&pending[i], pack_poll(of));
-}
-
-static void write_as(const char *token, const char *stream, const char *type, const char *metadata)
-{
-    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t)type;
-    message.has_metadata = metadata != NULL;
-    message.metadata.data = (uint8_t *)(uintptr_t)metadata;
-    message.metadata.len = metadata == NULL ? 0 : strlen(metadata);
-    write.stream_name = (char *)(uintptr_t)stream;
-    write.messages = messages;
-    write.n_messages = 1;
-    const struct rpc_request request = {
-        .method = "weir.v1.MessageStore/WriteMessages", .token = token, .message = &write.base};
-    rpc_call(&request, &reply);
-    rpc_assert_status(&reply, WEIR_OK);
-    rpc_free(&reply);
-}
-
-static void put(const char *stream)
-{
-    write_as(DEFAULT_TOKEN, stream, "T", NULL);
-}
-
-/* ---- what has come of them ---- */
-
-static void wait_until(size_t waiting)
-{
-    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
-    while (atomic_load(&rpc.server->waiting) != waiting ||
-           atomic_load(&rpc.server->in_flight) != 0) {
-        ck_assert_int_lt(weir_monotonic_us(), until_us);
-        (void)poll(NULL, 0, 1);
-    }
-}
-
-static void end_with(size_t i, size_t n_messages, int64_t next_position)
-{
-    rpc_end(&pending[i], &reply);
-    rpc_assert_status(&reply, WEIR_OK);
-    Weir__V1__GetStreamMessagesResponse *out =
-        weir__v1__get_stream_messages_response__unpack(NULL, reply.payload.n, reply.payload.p);
-    ck_assert_ptr_nonnull(out);
-    ck_assert_uint_eq(out->n_messages, n_messages);
-    ck_assert_int_eq(out->next_position, next_position);
-    weir__v1__get_stream_messages_response__free_unpacked(out, NULL);
-    rpc_free(&reply);
-}
-
-static void end_failed(size_t i, weir_status want)
-{
-    rpc_end(&pending[i], &reply);
-    rpc_assert_status(&reply, want);
-    rpc_free(&reply);
 }
 
 /* ---- waiting ---- */
@@ -413,33 +296,6 @@ END_TEST
 
 /* ---- ends ---- */
 
-#define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define TENANT "ns_dGVuYW50_" SECRET
-#define FRESH  "ns_dGVuYW50_1111111111111111111111111111111111111111111111111111111111111111"
-
-static void call_admin(const char *method, const ProtobufCMessage *message)
-{
-    const struct rpc_request request = {.method = method, .token = ADMIN_TOKEN, .message = message};
-    rpc_call(&request, &reply);
-    rpc_assert_status(&reply, WEIR_OK);
-    rpc_free(&reply);
-}
-
-static void create_tenant(void)
-{
-    Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "tenant";
-    in.token = (char *)(uintptr_t)TENANT;
-    call_admin("weir.v1.Namespaces/CreateNamespace", &in.base);
-}
-
-static void delete_tenant(void)
-{
-    Weir__V1__DeleteNamespaceRequest in = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "tenant";
-    call_admin("weir.v1.Namespaces/DeleteNamespace", &in.base);
-}
-
 START_TEST(deletion_ends_the_wait)
 {
     create_tenant();
@@ -459,10 +315,7 @@ START_TEST(rotation_ends_the_wait)
     create_tenant();
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
     wait_until(1);
-    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "tenant";
-    in.new_token = (char *)(uintptr_t)FRESH;
-    call_admin("weir.v1.Namespaces/RotateToken", &in.base);
+    rotate_tenant();
     end_failed(0, WEIR_AUTH_UNAUTHORIZED);
     /* Who has the new token waits on, and is woken. */
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = FRESH});
@@ -533,136 +386,6 @@ START_TEST(a_client_that_went_away_is_noticed)
 }
 END_TEST
 
-/* ---- another server on the same files ---- */
-
-static char directory[64];
-static char store_url[80];
-static struct weir_server *other;
-
-static void set_up_two(void)
-{
-    (void)snprintf(directory, sizeof directory, "/tmp/weir-waiting-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    (void)snprintf(store_url, sizeof store_url, "sqlite:%s/data", directory);
-    const char *const arguments[] = {"--store", store_url, NULL};
-    rpc_start(arguments);
-    static struct weir_config config;
-    config = rpc.config;
-    config.listen[0] = "inproc://weir-rpc-test-other";
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_server_start(&config, &other, &err) == WEIR_OK, "%s", err.text);
-}
-
-static void tear_down_two(void)
-{
-    ck_assert(weir_server_stop(other, RPC_TIMEOUT_MS));
-    rpc_stop();
-    remove_tree(directory);
-}
-
-/* Calls that the fixture makes go to the other server. */
-static void use_other(bool is_other)
-{
-    static nng_socket mine;
-    if (is_other) {
-        mine = rpc.client;
-        rpc.client = rpc_connect("inproc://weir-rpc-test-other");
-    } else {
-        (void)nng_close(rpc.client);
-        rpc.client = mine;
-    }
-}
-
-START_TEST(another_servers_write_is_seen_within_a_second)
-{
-    put("a-1");
-    for (int64_t round = 1; round <= 3; round++) {
-        begin(0, &(struct poll_of){.stream = "a-1", .from = round, .wait_ms = LONG_MS});
-        wait_until(1);
-        use_other(true);
-        const int64_t before_us = weir_monotonic_us();
-        put("a-1");
-        end_with(0, 1, round + 1);
-        ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
-        use_other(false);
-    }
-}
-END_TEST
-
-START_TEST(another_servers_rotation_ends_the_wait)
-{
-    create_tenant();
-    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
-    wait_until(1);
-    use_other(true);
-    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "tenant";
-    in.new_token = (char *)(uintptr_t)FRESH;
-    call_admin("weir.v1.Namespaces/RotateToken", &in.base);
-    const int64_t before_us = weir_monotonic_us();
-    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
-    ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
-    use_other(false);
-}
-END_TEST
-
-/* What is remembered of a token does not keep out the one that another server has set since. */
-START_TEST(another_servers_new_token_works_at_once)
-{
-    create_tenant();
-    write_as(TENANT, "a-1", "T", NULL);
-    use_other(true);
-    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "tenant";
-    in.new_token = (char *)(uintptr_t)FRESH;
-    call_admin("weir.v1.Namespaces/RotateToken", &in.base);
-    use_other(false);
-    write_as(FRESH, "a-1", "T", NULL);
-}
-END_TEST
-
-/* Whoever goes on where he was would miss the first messages of the new one. */
-START_TEST(another_server_makes_the_namespace_anew)
-{
-    create_tenant();
-    write_as(TENANT, "a-1", "T", NULL);
-    begin(0, &(struct poll_of){.category = "", .from = 2, .wait_ms = LONG_MS, .token = TENANT});
-    wait_until(1);
-    use_other(true);
-    delete_tenant();
-    create_tenant();
-    use_other(false);
-    const int64_t before_us = weir_monotonic_us();
-    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
-    ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
-}
-END_TEST
-
-/* To the holder of its token it is as unknown as one that never was, from the first call on. */
-START_TEST(another_server_deletes_the_namespace)
-{
-    create_tenant();
-    write_as(TENANT, "a-1", "T", NULL);
-    use_other(true);
-    delete_tenant();
-    use_other(false);
-    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
-    in.stream_name = (char *)(uintptr_t) "a-1";
-    struct rpc_request request = {
-        .method = "weir.v1.MessageStore/GetStreamVersion", .token = TENANT, .message = &in.base};
-    rpc_call(&request, &reply);
-    rpc_assert_status(&reply, WEIR_AUTH_UNAUTHORIZED);
-    rpc_free(&reply);
-    request.token = ADMIN_TOKEN;
-    request.namespace_id = "tenant";
-    rpc_call(&request, &reply);
-    rpc_assert_status(&reply, WEIR_NAMESPACE_NOT_FOUND);
-    ck_assert_str_eq(weir_error_get_detail(&reply.err, "namespace"), "tenant");
-    rpc_free(&reply);
-}
-END_TEST
-
 static Suite *waiting_suite(void)
 {
     Suite *suite = suite_create("waiting");
@@ -687,15 +410,6 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, an_import_wakes);
     tcase_add_test(tcase, stopping_ends_the_wait);
     tcase_add_test(tcase, a_client_that_went_away_is_noticed);
-    suite_add_tcase(suite, tcase);
-    tcase = tcase_create("two_servers");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, set_up_two, tear_down_two);
-    tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
-    tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
-    tcase_add_test(tcase, another_servers_new_token_works_at_once);
-    tcase_add_test(tcase, another_server_makes_the_namespace_anew);
-    tcase_add_test(tcase, another_server_deletes_the_namespace);
     suite_add_tcase(suite, tcase);
     return suite;
 }

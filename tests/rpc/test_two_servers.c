@@ -1,0 +1,152 @@
+/* Two servers on the same files: what one does, the other's clients see. */
+#include "tests/rpc/polls.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/remove_tree.h"
+#include "weir/rules/time_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct rpc_reply reply;
+static char directory[64];
+static char store_url[80];
+static struct weir_server *other;
+
+static void set_up_two(void)
+{
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-waiting-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(store_url, sizeof store_url, "sqlite:%s/data", directory);
+    const char *const arguments[] = {"--store", store_url, NULL};
+    rpc_start(arguments);
+    static struct weir_config config;
+    config = rpc.config;
+    config.listen[0] = "inproc://weir-rpc-test-other";
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_msg(weir_server_start(&config, &other, &err) == WEIR_OK, "%s", err.text);
+}
+
+static void tear_down_two(void)
+{
+    ck_assert(weir_server_stop(other, RPC_TIMEOUT_MS));
+    rpc_stop();
+    remove_tree(directory);
+}
+
+/* Calls that the fixture makes go to the other server. */
+static void use_other(bool is_other)
+{
+    static nng_socket mine;
+    if (is_other) {
+        mine = rpc.client;
+        rpc.client = rpc_connect("inproc://weir-rpc-test-other");
+    } else {
+        (void)nng_close(rpc.client);
+        rpc.client = mine;
+    }
+}
+
+START_TEST(another_servers_write_is_seen_within_a_second)
+{
+    put("a-1");
+    for (int64_t round = 1; round <= 3; round++) {
+        begin(0, &(struct poll_of){.stream = "a-1", .from = round, .wait_ms = LONG_MS});
+        wait_until(1);
+        use_other(true);
+        const int64_t before_us = weir_monotonic_us();
+        put("a-1");
+        end_with(0, 1, round + 1);
+        ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
+        use_other(false);
+    }
+}
+END_TEST
+
+START_TEST(another_servers_rotation_ends_the_wait)
+{
+    create_tenant();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = TENANT});
+    wait_until(1);
+    use_other(true);
+    rotate_tenant();
+    const int64_t before_us = weir_monotonic_us();
+    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
+    use_other(false);
+}
+END_TEST
+
+/* What is remembered of a token does not keep out the one that another server has set since. */
+START_TEST(another_servers_new_token_works_at_once)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    rotate_tenant();
+    use_other(false);
+    write_as(FRESH, "a-1", "T", NULL);
+}
+END_TEST
+
+/* Whoever goes on where he was would miss the first messages of the new one. */
+START_TEST(another_server_makes_the_namespace_anew)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    begin(0, &(struct poll_of){.category = "", .from = 2, .wait_ms = LONG_MS, .token = TENANT});
+    wait_until(1);
+    use_other(true);
+    delete_tenant();
+    create_tenant();
+    use_other(false);
+    const int64_t before_us = weir_monotonic_us();
+    end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
+}
+END_TEST
+
+/* To the holder of its token it is as unknown as one that never was, from the first call on. */
+START_TEST(another_server_deletes_the_namespace)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    delete_tenant();
+    use_other(false);
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    struct rpc_request request = {
+        .method = "weir.v1.MessageStore/GetStreamVersion", .token = TENANT, .message = &in.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_AUTH_UNAUTHORIZED);
+    rpc_free(&reply);
+    request.token = ADMIN_TOKEN;
+    request.namespace_id = "tenant";
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "namespace"), "tenant");
+    rpc_free(&reply);
+}
+END_TEST
+
+static Suite *two_servers_suite(void)
+{
+    Suite *suite = suite_create("two_servers");
+    TCase *tcase = tcase_create("two_servers");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_two, tear_down_two);
+    tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
+    tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
+    tcase_add_test(tcase, another_servers_new_token_works_at_once);
+    tcase_add_test(tcase, another_server_makes_the_namespace_anew);
+    tcase_add_test(tcase, another_server_deletes_the_namespace);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(two_servers_suite());
+}
