@@ -76,6 +76,18 @@ void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_
 
 extern const char weir_sqlite_registry_name[];
 
+/* The path of a database of the store, to be freed; NULL without memory. */
+char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name);
+
+/* Before a namespace's database is made: where there is none, removes what an old one may have left
+ * beside it. */
+bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);
+
+/* Makes the directory and its parents. */
+weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
+
+/* ---- databases (sqlite_connect.c, sqlite_create.c, sqlite_remove.c) ---- */
+
 /* Opens a connection to a database that exists, sets it up, and brings its schema up to date. A
  * file that is not ours is not touched: PRECONDITION. `is_missing` (NULL to treat it as
  * unavailable) tells where there is no such database. */
@@ -88,6 +100,9 @@ weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name
 weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
                                const struct sqlite_schema *schema, bool *is_there,
                                struct weir_error *err);
+
+/* Removes what crashes have left of databases that were being made. */
+void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend);
 
 /* Takes the write lock of a namespace's database that is to be removed: *db, to be buried or let
  * go. NULL where there is nothing that anybody could have open: no file, or one that is not ours or
@@ -105,19 +120,6 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
 /* Seizes and buries a namespace's database and removes it. False where something of it is left. It
  * is not removed alive: who has it open would go on with a file that nobody else sees. */
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);
-
-/* Removes what crashes have left of databases that were being made. */
-void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend);
-
-/* Before a namespace's database is made: where there is none, removes what an old one may have left
- * beside it. */
-bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);
-
-/* Makes the directory and its parents. */
-weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
-
-/* The path of a database of the store, to be freed; NULL without memory. */
-char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name);
 
 /* ---- the place of the store (sqlite_place.c) ---- */
 

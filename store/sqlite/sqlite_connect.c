@@ -1,0 +1,190 @@
+/* Connections: a file is recognised before it is touched, and brought up to date. */
+#include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_wal_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Of SQLite's file format: big-endian integers in the first page. */
+enum { HEADER_BYTES = 100, USER_VERSION_AT = 60, APPLICATION_ID_AT = 68 };
+
+enum { BUSY_MS = 5000 };
+
+/* ---- recognising ---- */
+
+enum recognised { OURS, MISSING, FOREIGN, NEWER, UNREADABLE };
+
+static int integer_at(const uint8_t *at)
+{
+    return (int)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
+}
+
+static int read_header(const char *path, uint8_t header[HEADER_BYTES])
+{
+    struct sqlite_raw_file raw;
+    int rc = weir_sqlite_raw_open(&raw, path, SQLITE_OPEN_READONLY);
+    if (rc == SQLITE_OK) {
+        rc = raw.file->pMethods->xRead(raw.file, header, HEADER_BYTES, 0);
+    }
+    weir_sqlite_raw_close(&raw);
+    return rc;
+}
+
+/* Looks at the header without a connection, which might change a file by looking (recovery, WAL).
+ * The application id is written before a file gets its name, so it is never in the WAL alone; a
+ * newer version may be, and is then seen when the schema is brought up to date. */
+static enum recognised recognise(const char *path, const struct sqlite_schema *schema)
+{
+    static const char magic[16] = "SQLite format 3";
+    uint8_t header[HEADER_BYTES];
+    if (access(path, R_OK) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? MISSING : UNREADABLE;
+    }
+    const int rc = read_header(path, header);
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+        errno = rc == SQLITE_NOMEM ? ENOMEM : EIO;
+        return UNREADABLE;
+    }
+    if (rc != SQLITE_OK || memcmp(header, magic, sizeof magic) != 0 ||
+        integer_at(header + APPLICATION_ID_AT) != schema->application_id) {
+        return FOREIGN;
+    }
+    return integer_at(header + USER_VERSION_AT) > schema->version ? NEWER : OURS;
+}
+
+/* ---- connecting ---- */
+
+/* NOMUTEX: one thread at a time, as sqlite_int.h says. */
+static int open_flags(int flags)
+{
+    return flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+}
+
+static int set_up(const struct sqlite_backend *backend, sqlite3 *db)
+{
+    (void)sqlite3_busy_timeout(db, BUSY_MS);
+    /* A file that somebody has tampered with runs nothing and cannot reach outside. */
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    char text[256];
+    (void)snprintf(text, sizeof text,
+                   "PRAGMA cache_size = -%zu; PRAGMA temp_store = MEMORY; PRAGMA synchronous = %s; "
+                   "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = %d",
+                   backend->cache_kib, backend->is_durability_normal ? "NORMAL" : "FULL",
+                   WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
+    return sqlite3_exec(db, text, NULL, NULL, NULL);
+}
+
+static const char *vfs_of(const struct sqlite_backend *backend)
+{
+    if (backend->dir == NULL) {
+        return "memdb";
+    }
+    return backend->is_durability_normal ? NULL : weir_sqlite_wal_vfs();
+}
+
+/* A connection that fails to open must be closed all the same. */
+int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags,
+                     sqlite3 **db)
+{
+    sqlite3 *opened = NULL;
+    int rc = sqlite3_open_v2(path, &opened, open_flags(flags), vfs_of(backend));
+    if (rc == SQLITE_OK) {
+        weir_sqlite_wal_watch(opened);
+        rc = set_up(backend, opened);
+    }
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_close(opened);
+        return rc;
+    }
+    *db = opened;
+    return SQLITE_OK;
+}
+
+static weir_status fail_recognised(const struct sqlite_backend *backend, const char *name,
+                                   enum recognised recognised, struct weir_error *err)
+{
+    switch (recognised) {
+    case FOREIGN:
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s/%s is not a file of weir's: move it away, or use another directory",
+                         backend->dir, name);
+    case NEWER:
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s/%s was written by a newer weir-server: use that, or another directory",
+                         backend->dir, name);
+    case UNREADABLE:
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s cannot be read: %s", backend->dir,
+                         name, strerror(errno));
+    default:
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s is missing", backend->dir, name);
+    }
+}
+
+/* SQLite opens what it may not write as if it might, and fails over it in other words later. */
+static weir_status fail_open(const struct sqlite_backend *backend, const char *path, int rc,
+                             struct weir_error *err)
+{
+    const weir_status status = weir_sqlite_fail(err, rc, "open a database");
+    if (backend->dir == NULL) {
+        return status;
+    }
+    if (access(path, W_OK) != 0) {
+        return weir_fail(err, status, "%s cannot be written: %s", path, strerror(errno));
+    }
+    if (access(backend->dir, W_OK | X_OK) != 0) {
+        return weir_fail(err, status, "no file can be made in %s: %s", backend->dir,
+                         strerror(errno));
+    }
+    return weir_fail(err, status, "%s cannot be opened: %s", path, sqlite3_errstr(rc));
+}
+
+static weir_status connect_path(struct sqlite_backend *backend, const char *path,
+                                const struct sqlite_schema *schema, sqlite3 **db,
+                                struct weir_error *err)
+{
+    sqlite3 *opened = NULL;
+    const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, &opened);
+    if (rc != SQLITE_OK) {
+        return fail_open(backend, path, rc, err);
+    }
+    const weir_status status = weir_sqlite_migrate(opened, schema, err);
+    if (status != WEIR_OK) {
+        /* Closing must not write to a file that is of a newer schema. */
+        (void)sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_close(opened);
+        return status;
+    }
+    *db = opened;
+    return WEIR_OK;
+}
+
+weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name,
+                                const struct sqlite_schema *schema, sqlite3 **db, bool *is_missing,
+                                struct weir_error *err)
+{
+    char *path = weir_sqlite_path(backend, name);
+    if (path == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    weir_status status = WEIR_OK;
+    enum recognised recognised = OURS;
+    if (backend->dir != NULL) {
+        recognised = recognise(path, schema);
+    } else if (schema != &weir_sqlite_registry_schema &&
+               weir_sqlite_memory_find(backend, name) == NULL) {
+        recognised = MISSING;
+    }
+    if (recognised == OURS) {
+        status = connect_path(backend, path, schema, db, err);
+    } else {
+        status = fail_recognised(backend, name, recognised, err);
+    }
+    if (is_missing != NULL) {
+        *is_missing = recognised == MISSING;
+    }
+    free(path);
+    return status;
+}

@@ -1,0 +1,197 @@
+/* Databases are made whole under another name, and what crashes have left of that is removed. */
+#include "store/sqlite/sqlite_files.h"
+
+#include "weir/rules/random.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* All is in the file itself before anybody sees it. */
+static int write_image(const char *path, const struct sqlite_image *image)
+{
+    struct sqlite_raw_file raw;
+    int rc = weir_sqlite_raw_open(&raw, path, SQLITE_OPEN_READWRITE);
+    if (rc == SQLITE_OK) {
+        rc = raw.file->pMethods->xWrite(raw.file, image->bytes, (int)image->n, 0);
+    }
+    if (rc == SQLITE_OK) {
+        rc = raw.file->pMethods->xSync(raw.file, SQLITE_SYNC_NORMAL);
+    }
+    weir_sqlite_raw_close(&raw);
+    return rc;
+}
+
+static weir_status write_database(const char *path, const struct sqlite_schema *schema,
+                                  struct weir_error *err)
+{
+    struct sqlite_image image;
+    const weir_status status = weir_sqlite_image_make(schema, &image, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    const int rc = write_image(path, &image);
+    weir_sqlite_image_free(&image);
+    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "make a database");
+}
+
+static int sync_dir(const char *dir)
+{
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    const int rc = fsync(fd);
+    (void)close(fd);
+    return rc;
+}
+
+/* Gives the finished file its name, unless there is one of that name. */
+static weir_status publish(const struct sqlite_backend *backend, const char *from, const char *to,
+                           bool *is_there, struct weir_error *err)
+{
+    *is_there = false;
+    if (link(from, to) != 0) {
+        if (errno == EEXIST) {
+            *is_there = true;
+            return WEIR_OK;
+        }
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
+                         backend->dir, strerror(errno));
+    }
+    if (sync_dir(backend->dir) != 0) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be synced: %s", backend->dir,
+                         strerror(errno));
+    }
+    return WEIR_OK;
+}
+
+/* Messages are the owner's alone. SQLite gives its side files the mode of the database. */
+static bool make_empty(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd >= 0 && close(fd) == 0;
+}
+
+enum {
+    DRAFT_NAME_BYTES = WEIR_SQLITE_NAME_BYTES + 32,
+    DRAFT_AGE_S = 3600  // older than any that is still being written
+};
+
+static const char draft_suffix[] = ".new";
+
+/* Nobody else's: the number of a process does not tell it from one in another container. */
+static bool name_draft(const char *name, char draft[DRAFT_NAME_BYTES])
+{
+    uint64_t random = 0;
+    if (!weir_random_bytes(&random, sizeof random)) {
+        return false;
+    }
+    (void)snprintf(draft, DRAFT_NAME_BYTES, "%s.%016" PRIx64 "%s", name, random, draft_suffix);
+    return true;
+}
+
+static bool is_draft(const char *name)
+{
+    const size_t n = strlen(name);
+    const size_t suffix_n = sizeof draft_suffix - 1;
+    return n > suffix_n && n < DRAFT_NAME_BYTES && strcmp(name + n - suffix_n, draft_suffix) == 0 &&
+           (strncmp(name, "ns-", 3) == 0 ||
+            strncmp(name, weir_sqlite_registry_name, strlen(weir_sqlite_registry_name)) == 0);
+}
+
+static bool is_left_behind(const struct sqlite_backend *backend, const char *draft)
+{
+    struct stat status;
+    char *path = weir_sqlite_path(backend, draft);
+    const bool is_old =
+        path != NULL && stat(path, &status) == 0 && time(NULL) - status.st_mtime > DRAFT_AGE_S;
+    free(path);
+    return is_old;
+}
+
+/* A process that makes one at this moment needs it; where it is taken from one that was stopped for
+ * so long, that cannot give it its name, and says so. */
+void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend)
+{
+    DIR *dir = opendir(backend->dir);
+    if (dir == NULL) {
+        return;
+    }
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (is_draft(entry->d_name) && is_left_behind(backend, entry->d_name)) {
+            (void)weir_sqlite_unlink(backend, entry->d_name);
+        }
+    }
+    (void)closedir(dir);
+}
+
+static weir_status create_file(struct sqlite_backend *backend, const char *name,
+                               const struct sqlite_schema *schema, bool *is_there,
+                               struct weir_error *err)
+{
+    char draft[DRAFT_NAME_BYTES];
+    if (!name_draft(name, draft)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
+    }
+    weir_status status = WEIR_OK;
+    char *from = weir_sqlite_path(backend, draft);
+    char *to = weir_sqlite_path(backend, name);
+    if (from == NULL || to == NULL) {
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    } else if (!make_empty(from)) {
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
+                           backend->dir, strerror(errno));
+    } else {
+        status = write_database(from, schema, err);
+    }
+    if (status == WEIR_OK) {
+        status = publish(backend, from, to, is_there, err);
+    }
+    (void)weir_sqlite_unlink(backend, draft);
+    free(from);
+    free(to);
+    return status;
+}
+
+static weir_status create_in_memory(struct sqlite_backend *backend, const char *name,
+                                    const struct sqlite_schema *schema, struct weir_error *err)
+{
+    char *path = weir_sqlite_path(backend, name);
+    if (path == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    sqlite3 *db = NULL;
+    const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
+    free(path);
+    if (rc != SQLITE_OK) {
+        return weir_sqlite_fail(err, rc, "make a database");
+    }
+    const weir_status status = weir_sqlite_migrate(db, schema, err);
+    if (status != WEIR_OK) {
+        (void)sqlite3_close(db);
+        return status;
+    }
+    if (!weir_sqlite_memory_add(backend, name, db)) {
+        (void)sqlite3_close(db);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_sqlite_create(struct sqlite_backend *backend, const char *name,
+                               const struct sqlite_schema *schema, bool *is_there,
+                               struct weir_error *err)
+{
+    *is_there = false;
+    if (backend->dir == NULL) {
+        return create_in_memory(backend, name, schema, err);
+    }
+    return create_file(backend, name, schema, is_there, err);
+}

@@ -1,0 +1,88 @@
+/* Databases are removed only once nobody can have them open. */
+#include "store/sqlite/sqlite_files.h"
+
+/* What cannot be had now may be had later. All else is no database that anybody could use. */
+static bool may_be_in_use(weir_status status, bool is_missing)
+{
+    return status == WEIR_BACKEND_UNAVAILABLE && !is_missing;
+}
+
+weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
+                              struct weir_error *err)
+{
+    bool is_missing = false;
+    *db = NULL;
+    weir_status status =
+        weir_sqlite_connect(backend, name, &weir_sqlite_doomed_schema, db, &is_missing, err);
+    if (status == WEIR_OK) {
+        const int rc = sqlite3_exec(*db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        status = rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "lock a namespace");
+    }
+    if (status != WEIR_OK) {
+        weir_sqlite_let_go(*db);
+        *db = NULL;
+    }
+    if (may_be_in_use(status, is_missing)) {
+        return status;
+    }
+    weir_error_init(err);
+    return WEIR_OK;
+}
+
+/* What is to be removed need not be brought in order first. */
+void weir_sqlite_let_go(sqlite3 *db)
+{
+    if (db != NULL) {
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_close(db);
+    }
+}
+
+static int delete_counters(sqlite3 *db, int64_t *messages)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "DELETE FROM counters RETURNING message_count", -1, &statement,
+                                NULL);
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        *messages = sqlite3_column_int64(statement, 0);
+    }
+    const int end_rc = sqlite3_finalize(statement);
+    rc = rc != SQLITE_OK ? rc : end_rc;
+    return rc != SQLITE_OK ? rc : sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+}
+
+bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                      int64_t *messages)
+{
+    *messages = 0;
+    if (db == NULL) {
+        return true;
+    }
+    const int rc = delete_counters(db, messages);
+    weir_sqlite_let_go(db);
+    if (rc != SQLITE_OK) {
+        weir_sqlite_report(backend, "%s: the deleted namespace cannot be marked: %s", name,
+                           sqlite3_errstr(rc));
+    }
+    return !may_be_in_use(weir_sqlite_status(rc), false);
+}
+
+bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
+{
+    sqlite3 *db = NULL;
+    int64_t messages = 0;
+    struct weir_error err;
+    weir_error_init(&err);
+    bool is_dead = weir_sqlite_seize(backend, name, &db, &err) == WEIR_OK;
+    if (!is_dead) {
+        weir_sqlite_report(backend, "%s: of a deleted namespace, cannot be removed: %s", name,
+                           err.text);
+    } else {
+        is_dead = weir_sqlite_bury(backend, name, db, &messages);
+    }
+    if (backend->dir == NULL) {  // nobody else has it
+        weir_sqlite_memory_remove(backend, name);
+        return true;
+    }
+    return is_dead && weir_sqlite_unlink(backend, name);
+}
