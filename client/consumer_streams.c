@@ -139,17 +139,13 @@ static bool take_text(struct weir_slice json, const char *name, char *text, size
     return is_taken;
 }
 
-static bool is_json(struct weir_slice json)
+/* False where it has none, or what is no JSON. */
+static bool take_data(const Weir__V1__Message *message, struct weir_slice *data)
 {
     struct weir_error fault;
     weir_error_init(&fault);
-    return json.p != NULL && weir_json_check(json, "data", NULL, NULL, 0, &fault) == WEIR_OK;
-}
-
-static struct weir_slice data_of(const Weir__V1__Message *message)
-{
-    return message->has_data ? weir_slice(message->data.data, message->data.len)
-                             : weir_slice(NULL, 0);
+    *data = weir_slice(message->data.data, message->data.len);
+    return message->has_data && weir_json_check(*data, "data", NULL, NULL, 0, &fault) == WEIR_OK;
 }
 
 static weir_status fail_corrupt(const Weir__V1__Message *message, struct weir_error *err)
@@ -208,9 +204,9 @@ struct kept {
 static weir_status take_position(const struct consumer_streams *s, const Weir__V1__Message *message,
                                  struct kept *kept, struct weir_error *err)
 {
-    const struct weir_slice data = data_of(message);
-    if (!is_json(data) || !take_number(data, "position", &kept->position) || kept->position < 0 ||
-        !take_text(data, "instance", kept->instance, sizeof kept->instance)) {
+    struct weir_slice data;
+    if (!take_data(message, &data) || !take_number(data, "position", &kept->position) ||
+        kept->position < 0 || !take_text(data, "instance", kept->instance, sizeof kept->instance)) {
         return fail_corrupt(message, err);
     }
     kept->version = message->position;
@@ -427,8 +423,9 @@ static weir_status collect_settled(struct consumer_walk *walk, struct weir_reade
     const Weir__V1__Message *message = NULL;
     weir_status st = weir_reader_next(reader, &message, err);
     while (st == WEIR_OK && message != NULL) {
+        struct weir_slice data;
         int64_t position = -1;
-        if (!is_json(data_of(message)) || !take_number(data_of(message), "parked", &position)) {
+        if (!take_data(message, &data) || !take_number(data, "parked", &position)) {
             return fail_corrupt(message, err);
         }
         if (!add_settled(walk, position)) {
@@ -475,9 +472,10 @@ static bool is_settled(const struct consumer_walk *walk, int64_t position)
 static weir_status take_parked(const Weir__V1__Message *message, struct consumer_parked *parked,
                                struct weir_error *err)
 {
-    const struct weir_slice data = data_of(message);
+    struct weir_slice data;
     int64_t attempts = 0;
-    if (!is_json(data) || !take_text(data, "stream", parked->stream, sizeof parked->stream) ||
+    if (!take_data(message, &data) ||
+        !take_text(data, "stream", parked->stream, sizeof parked->stream) ||
         !take_number(data, "pos", &parked->position) || !take_number(data, "attempts", &attempts)) {
         return fail_corrupt(message, err);
     }
