@@ -1,6 +1,7 @@
 /* What a consumer has parked. */
 #include "client/consumer_entry.h"
 #include "client/json_out.h"
+#include "weir/rules/digest.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,10 +18,10 @@ static void make_parked_id(const struct consumer_streams *s, const Weir__V1__Mes
 {
     char text[CONSUMER_STREAM_MAX + 2 * WEIR_UUID_TEXT];
     (void)snprintf(text, sizeof text, "%s %s", s->parked_stream, message->id);
-    struct weir_token_hash hash;
-    weir_token_hash(weir_slice_of(text), &hash);
+    uint8_t digest[WEIR_SHA256_BYTES];
+    weir_digest_sha256(weir_slice_of(text), digest);
     struct weir_uuid uuid;
-    memcpy(uuid.bytes, hash.bytes, sizeof uuid.bytes);
+    memcpy(uuid.bytes, digest, sizeof uuid.bytes);
     uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0F) | 0x80);
     uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3F) | 0x80);
     weir_uuid_format(&uuid, id);

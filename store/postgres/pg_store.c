@@ -1,5 +1,6 @@
 #include "store/postgres/pg_int.h"
 
+#include "weir/rules/digest.h"
 #include "weir/rules/time_text.h"
 
 #include <inttypes.h>
@@ -14,19 +15,18 @@ enum { SESSIONS_MAX = 128 };
 /* ---- names ---- */
 
 /* 224 bits of SHA-256: nobody finds two ids that share them, and PostgreSQL's names end at 63
- * bytes.
- */
+ * bytes. */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
 {
-    struct weir_token_hash digest;
-    weir_token_hash(id, &digest);
+    uint8_t digest[WEIR_SHA256_BYTES];
+    weir_digest_sha256(id, digest);
     size_t n = (size_t)snprintf(ns->schema, sizeof ns->schema, "weir_");
     for (size_t i = 0; n + 2 < sizeof ns->schema; i++, n += 2) {
-        (void)snprintf(ns->schema + n, sizeof ns->schema - n, "%02x", digest.bytes[i]);
+        (void)snprintf(ns->schema + n, sizeof ns->schema - n, "%02x", digest[i]);
     }
     uint64_t key = 0;
     for (size_t i = 0; i < sizeof key; i++) {
-        key = key << 8 | digest.bytes[i];
+        key = key << 8 | digest[i];
     }
     ns->lock_key = (int64_t)key;
 }

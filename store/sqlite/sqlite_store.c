@@ -2,6 +2,8 @@
 #include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_pacing.h"
 
+#include "weir/rules/digest.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -47,14 +49,14 @@ void weir_sqlite_cache_give_back(struct sqlite_backend *backend, size_t kib)
     atomic_fetch_sub_explicit(&backend->cache_taken_kib, kib, memory_order_relaxed);
 }
 
-/* SHA-256 is already there for the tokens; 64 hexadecimal digits are a file name everywhere. */
+/* 64 hexadecimal digits are a file name everywhere. */
 void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES])
 {
-    struct weir_token_hash digest;
-    weir_token_hash(id, &digest);
-    char hex[2 * sizeof digest.bytes + 1];
-    for (size_t i = 0; i < sizeof digest.bytes; i++) {
-        (void)snprintf(hex + 2 * i, 3, "%02x", digest.bytes[i]);
+    uint8_t digest[WEIR_SHA256_BYTES];
+    weir_digest_sha256(id, digest);
+    char hex[2 * sizeof digest + 1];
+    for (size_t i = 0; i < sizeof digest; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     }
     (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "ns-%s.db", hex);
 }

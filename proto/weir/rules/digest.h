@@ -1,4 +1,4 @@
-/* Digests by libcrypto, for this folder's files. A system whose libcrypto cannot give MD5 or
+/* Digests by libcrypto. A system whose libcrypto cannot give MD5 or
  * SHA-256 at all cannot run weir, and a made-up digest would send messages to the wrong reader: the
  * first use then ends the program. Thread-safe. */
 #ifndef WEIR_RULES_DIGEST_H
