@@ -1,5 +1,6 @@
 #include "server/tenants.h"
 
+#include "weir/base/table_hash.h"
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
@@ -49,14 +50,10 @@ static void tell_and_release(struct weir_tenant *tenant)
     weir_tenant_release(tenant);
 }
 
-/* FNV-1a. Who chooses ids is an admin; everybody else can only look them up. */
+/* Who chooses ids is an admin; everybody else can only look them up. */
 static struct weir_tenant **bucket_of(struct weir_tenants *tenants, struct weir_slice id)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < id.n; i++) {
-        hash = (hash ^ id.p[i]) * UINT64_C(0x100000001b3);
-    }
-    return &tenants->buckets[(hash ^ hash >> 32) % BUCKETS];
+    return &tenants->buckets[weir_table_hash(WEIR_TABLE_SEED, id) % BUCKETS];
 }
 
 /* Where the link to the tenant of an id is; a link to NULL if there is none. */

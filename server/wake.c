@@ -1,33 +1,25 @@
 #include "server/wake_int.h"
 
 #include "weir/base/monotonic.h"
+#include "weir/base/table_hash.h"
+#include "weir/rules/random.h"
 #include "weir/rules/stream_name.h"
-#include "weir/rules/uuid.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 /* ---- hashing ---- */
 
-static uint64_t mix(uint64_t hash, struct weir_slice text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        hash = (hash ^ text.p[i]) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 uint64_t weir_interest_mark(struct weir_slice text)
 {
-    return UINT64_C(1) << (mix(UINT64_C(0xcbf29ce484222325), text) >> 13) % 64;
+    return UINT64_C(1) << (weir_table_hash(WEIR_TABLE_SEED, text) >> 13) % 64;
 }
 
 static uint64_t hash_of(const struct weir_wake *wake, const struct weir_tenant *tenant,
                         enum weir_selector selector, struct weir_slice name)
 {
-    const uint64_t hash = wake->seed ^ (uint64_t)(uintptr_t)tenant ^ (uint64_t)selector << 60;
-    return mix(hash, name);
+    const uint64_t seed = wake->seed ^ (uint64_t)(uintptr_t)tenant ^ (uint64_t)selector << 60;
+    return weir_table_hash(seed, name);
 }
 
 /* ---- watches ---- */
@@ -440,11 +432,9 @@ struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_
     wake->woken = woken;
     wake->context = context;
     weir_link_init(&wake->watched);
-    struct weir_uuid random = {{0}};
-    (void)weir_uuid_make_v7(&random);
-    memcpy(&wake->seed, random.bytes + 8, sizeof wake->seed);
     (void)pthread_mutex_init(&wake->lock, NULL);
-    if (!weir_cond_init(&wake->earlier) || !weir_cond_init(&wake->poll) || !start_threads(wake)) {
+    if (!weir_random_bytes(&wake->seed, sizeof wake->seed) || !weir_cond_init(&wake->earlier) ||
+        !weir_cond_init(&wake->poll) || !start_threads(wake)) {
         destroy(wake);
         return NULL;
     }

@@ -25,7 +25,7 @@ struct weir_wake {
     const struct weir_log *log;
     weir_woken woken;
     void *context;
-    uint64_t seed;  // clients choose what is hashed
+    uint64_t seed;  // of the buckets
 
     pthread_mutex_t lock;  // guards all below, all waiters that are not idle, and what the
                            // tenants say; before the tenants' lock

@@ -3,9 +3,10 @@
 
 #include "store/store_int.h"
 
+#include "weir/base/table_hash.h"
 #include "weir/rules/limits.h"
+#include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
-#include "weir/rules/uuid.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -14,14 +15,8 @@ enum { OPEN_WAIT_US = 10 * 1000 * 1000 };  // for a session of a namespace that 
 
 bool weir_namespaces_init(struct weir_store *store)
 {
-    /* A seed nobody can guess, so that nobody can choose names that meet in one bucket. */
-    struct weir_uuid random;
-    if (!weir_uuid_make_v7(&random)) {
-        return false;
-    }
-    memcpy(&store->hash_seed, random.bytes + sizeof random.bytes - sizeof store->hash_seed,
-           sizeof store->hash_seed);
-    if (pthread_mutex_init(&store->mutex, NULL) != 0) {
+    if (!weir_random_bytes(&store->hash_seed, sizeof store->hash_seed) ||
+        pthread_mutex_init(&store->mutex, NULL) != 0) {
         return false;
     }
     if (pthread_cond_init(&store->deleted, NULL) != 0) {
@@ -73,12 +68,7 @@ static struct weir_namespace *new_namespace(struct weir_store *store, struct wei
 
 static struct weir_namespace **bucket_of(struct weir_store *store, struct weir_slice id)
 {
-    uint64_t hash = store->hash_seed;
-    for (size_t i = 0; i < id.n; i++) {
-        hash = (hash ^ id.p[i]) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 29;
-    }
-    return &store->buckets[hash % WEIR_NAMESPACE_BUCKETS];
+    return &store->buckets[weir_table_hash(store->hash_seed, id) % WEIR_NAMESPACE_BUCKETS];
 }
 
 static struct weir_namespace *find_locked(struct weir_store *store, struct weir_slice id)

@@ -29,7 +29,7 @@ struct weir_store {
 
     pthread_mutex_t mutex;   // guards the table and the fields said above
     pthread_cond_t deleted;  // a deletion has ended
-    uint64_t hash_seed;      // clients choose the names
+    uint64_t hash_seed;
     struct weir_namespace *buckets[WEIR_NAMESPACE_BUCKETS];
 };
 

@@ -9,6 +9,7 @@
 
 #include "store/append_judge.h"
 
+#include "weir/base/table_hash.h"
 #include "weir/rules/time_text.h"
 
 #include <time.h>
@@ -224,7 +225,8 @@ struct id_set {
 /* False where it is there already. */
 static bool add_id(const struct pg_session *session, struct id_set *set, const struct weir_uuid *id)
 {
-    size_t at = (size_t)weir_pg_hash(session->backend, weir_slice(id->bytes, WEIR_UUID_BYTES));
+    const struct weir_slice bytes = weir_slice(id->bytes, WEIR_UUID_BYTES);
+    size_t at = (size_t)weir_table_hash(session->backend->hash_seed, bytes);
     for (at %= set->n; set->places[at] != NULL; at = (at + 1) % set->n) {
         if (memcmp(set->places[at], id, sizeof *id) == 0) {
             return false;

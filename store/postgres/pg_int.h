@@ -79,7 +79,7 @@ struct pg_backend {
     bool is_durability_normal;
     void (*report)(void *context, const char *text);
     void *report_context;
-    uint64_t hash_seed;           // clients choose the names
+    uint64_t hash_seed;           // of tables by names
     atomic_size_t good_host;      // where the last connection was made
     atomic_llong last_report_us;  // of a failing connection, so that not each is reported
     struct pg_pool pool;
@@ -92,9 +92,6 @@ struct pg_backend {
 
 void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* For tables in memory. */
-uint64_t weir_pg_hash(const struct pg_backend *backend, struct weir_slice text);
 
 const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
                                             struct weir_slice name);

@@ -1,5 +1,6 @@
 #include "store/postgres/pg_sending.h"
 
+#include "weir/base/table_hash.h"
 #include "weir/rules/stream_name.h"
 
 #include <limits.h>
@@ -50,8 +51,7 @@ static void list_entries(struct pg_sending *s)
     }
 }
 
-/* The table is twice as large as the names can be, and hashed with a seed that nobody knows,
- * because clients choose them. */
+/* The table has twice as many places as there can be names. */
 static bool names_init(struct pg_sending *s, struct pg_names *names)
 {
     names->places = 4;
@@ -65,7 +65,7 @@ static bool names_init(struct pg_sending *s, struct pg_names *names)
 
 static int32_t number_of(const struct pg_sending *s, struct pg_names *names, struct weir_slice name)
 {
-    size_t at = (size_t)weir_pg_hash(s->session->backend, name) % names->places;
+    size_t at = (size_t)weir_table_hash(s->session->backend->hash_seed, name) % names->places;
     while (names->table[at] != 0 && !weir_slice_equal(names->names[names->table[at] - 1], name)) {
         at = (at + 1) % names->places;
     }

@@ -1,6 +1,7 @@
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/digest.h"
+#include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
 
 #include <inttypes.h>
@@ -103,16 +104,6 @@ const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
     return NULL;
 }
 
-uint64_t weir_pg_hash(const struct pg_backend *backend, struct weir_slice text)
-{
-    uint64_t hash = backend->hash_seed;
-    for (size_t i = 0; i < text.n; i++) {
-        hash = (hash ^ text.p[i]) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 /* ---- the backend ---- */
 
 void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
@@ -139,13 +130,10 @@ static struct pg_backend *backend_new(const struct pg_dialect *dialect,
                                       const struct weir_store_options *options)
 {
     struct pg_backend *backend = calloc(1, sizeof *backend);
-    struct weir_uuid random;
-    if (backend == NULL || !weir_uuid_make_v7(&random)) {
+    if (backend == NULL || !weir_random_bytes(&backend->hash_seed, sizeof backend->hash_seed)) {
         free(backend);
         return NULL;
     }
-    memcpy(&backend->hash_seed, random.bytes + sizeof random.bytes - sizeof backend->hash_seed,
-           sizeof backend->hash_seed);
     backend->base.ops = ops;
     backend->base.max_sessions = SESSIONS_MAX;
     backend->base.groups_reads = true;

@@ -4,6 +4,8 @@
  * only their hashes, because a wrong version is a wrong position. */
 #include "store/postgres/pg_write.h"
 
+#include "weir/base/table_hash.h"
+
 #include <stdlib.h>
 
 enum { SLOTS = 1024, NAME_BYTES = 51 };  // longer names are not kept
@@ -17,7 +19,8 @@ struct pg_known_version {
 
 static struct pg_known_version *slot_of(const struct pg_session *session, struct weir_slice name)
 {
-    return &session->versions.slots[weir_pg_hash(session->backend, name) % SLOTS];
+    const uint64_t hash = weir_table_hash(session->backend->hash_seed, name);
+    return &session->versions.slots[hash % SLOTS];
 }
 
 bool weir_pg_versions_find(const struct pg_session *session, struct weir_slice name,

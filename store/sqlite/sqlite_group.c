@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_group.h"
 
+#include "weir/base/table_hash.h"
 #include "weir/rules/stream_name.h"
 
 #include <stdlib.h>
@@ -60,16 +61,6 @@ int weir_sqlite_group_begin(struct sqlite_session *session, bool *is_there)
 
 /* ---- finding ---- */
 
-static uint64_t hash_of(const struct sqlite_group *group, struct weir_slice name)
-{
-    uint64_t hash = group->hash_seed ^ UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < name.n; i++) {
-        hash = (hash ^ name.p[i]) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 static int load_stream(struct sqlite_session *session, struct group_stream *stream)
 {
     sqlite3_stmt *statement = NULL;
@@ -96,7 +87,7 @@ int weir_sqlite_group_stream(struct sqlite_session *session, struct weir_slice n
                              struct group_stream **stream)
 {
     struct sqlite_group *group = session->group;
-    const uint64_t hash = hash_of(group, name);
+    const uint64_t hash = weir_table_hash(group->hash_seed, name);
     struct group_stream **bucket = &group->streams[hash % GROUP_BUCKETS];
     for (struct group_stream *s = *bucket; s != NULL; s = s->next_in_bucket) {
         if (s->hash == hash && weir_slice_equal(s->name, name)) {
@@ -173,7 +164,7 @@ static int find_category(struct sqlite_session *session, struct weir_slice name,
                          struct group_category **category)
 {
     struct sqlite_group *group = session->group;
-    const uint64_t hash = hash_of(group, name);
+    const uint64_t hash = weir_table_hash(group->hash_seed, name);
     struct group_category **bucket = &group->categories[hash % GROUP_BUCKETS];
     for (struct group_category *c = *bucket; c != NULL; c = c->next_in_bucket) {
         if (c->hash == hash && weir_slice_equal(c->name, name)) {

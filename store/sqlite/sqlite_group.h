@@ -39,7 +39,7 @@ enum { GROUP_BUCKETS = 1024 };
 
 struct sqlite_group {
     struct weir_arena arena;
-    uint64_t hash_seed;  // clients choose the names
+    uint64_t hash_seed;
 
     int64_t next_global_position;
     int64_t last_write_us;
