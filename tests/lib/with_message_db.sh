@@ -2,27 +2,11 @@
 # Runs a command with Message DB installed in the database of with_postgres.sh, within which this is to be called:
 # sh with_postgres.sh sh with_message_db.sh COMMAND...
 #
-# Its SQL comes from a package of npm, fetched once (see with_timescale.sh). Exit 77 where that cannot be had.
+# Its SQL comes from a package of npm, fetched once (npm_package.sh). Exit 77 where that cannot be had.
 set -eu
+. "$(dirname "$0")/npm_package.sh"
 here=$(cd "$(dirname "$0")/../message_db" && pwd)
-for program in npm flock; do
-    command -v "$program" >/dev/null || {
-        echo "skipped: there is no $program" >&2
-        exit 77
-    }
-done
-cache=${WEIR_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/weir-tests}/message-db-$(cksum <"$here/package-lock.json" | tr ' ' -)
-mkdir -p "$cache"
-(
-    flock 9
-    [ -e "$cache/installed" ] || {
-        cp "$here/package.json" "$here/package-lock.json" "$cache/"
-        (cd "$cache" && npm ci --no-audit --no-fund --ignore-scripts >npm.log 2>&1 && touch installed)
-    }
-) 9>"$cache/lock" || {
-    echo "skipped: the package of Message DB cannot be had: $(tail -n 1 "$cache/npm.log")" >&2
-    exit 77
-}
+npm_package message-db "$here" --ignore-scripts
 
 # In the order of its own installer.
 sql=$cache/node_modules/@eventide/message-db/database

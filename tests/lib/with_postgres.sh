@@ -13,6 +13,7 @@ set -eu
     echo "usage: with_postgres.sh COMMAND..." >&2
     exit 2
 }
+. "$(dirname "$0")/with_command.sh"
 
 bin=
 for dir in "$(pg_config --bindir 2>/dev/null || true)" $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr); do
@@ -52,22 +53,14 @@ fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/weir-pg-XXXXXX")
 chmod 755 "$dir"
 [ -z "$as" ] || chown postgres "$dir"
-child=
 
-finish() {
-    status=$?
-    trap '' INT TERM
-    trap - EXIT
-    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+clean_up() {
     for data in "$dir/data" "$dir/standby/data"; do
         [ ! -e "$data/postmaster.pid" ] || (cd / && $as "$bin/pg_ctl" -D "$data" -m immediate stop) >/dev/null 2>&1 || true
     done
     rm -rf "$dir"
-    exit "$status"
 }
-trap finish EXIT
-# The command may pass a signal on to its whole group.
-trap "trap '' INT TERM; exit 143" INT TERM
+clean_up_at_end
 
 (
     cd /
@@ -108,9 +101,4 @@ WEIR_TEST_SQL="postgresql${WEIR_TEST_STORE#"$scheme"}"
 WEIR_TEST_PG_DIR=$dir
 WEIR_TEST_PG_BIN=$bin
 export WEIR_TEST_SQL WEIR_TEST_STORE WEIR_TEST_PG_DIR WEIR_TEST_PG_BIN
-"$@" &
-child=$!
-status=0
-wait "$child" || status=$?
-child=
-exit "$status"
+run_command "$@"
