@@ -40,7 +40,9 @@ struct weir_reader {
 
 /* ---- opening ---- */
 
-static struct weir_reader *reader_new(struct weir_client *client, enum reader_kind kind)
+/* NULL without memory. A batch_size below -1 is left for the server to refuse. */
+static struct weir_reader *reader_new(struct weir_client *client, enum reader_kind kind,
+                                      int64_t batch_size, bool is_backward)
 {
     struct weir_reader *reader = calloc(1, sizeof *reader);
     if (reader != NULL) {
@@ -48,24 +50,19 @@ static struct weir_reader *reader_new(struct weir_client *client, enum reader_ki
         reader->kind = kind;
         reader->position = -1;
         reader->page_max = PAGE_MESSAGES;
+        reader->left = batch_size == -1 ? UNLIMITED : batch_size;
+        reader->is_backward = is_backward;
         weir_arena_init(&reader->arena, SIZE_MAX, 0);
     }
     return reader;
 }
 
-/* How many messages are wanted in all. A batch_size below -1 is left for the server to refuse. */
-static int64_t wanted(bool has_batch, int64_t batch)
-{
-    if (!has_batch) {
-        return BATCH_DEFAULT;
-    }
-    return batch == -1 ? UNLIMITED : batch;
-}
-
-static weir_status finish_open(struct weir_reader *reader, bool is_copied, struct weir_reader **out,
+/* The request is in the reader's arena, if `is_copied`. */
+static weir_status finish_open(struct weir_reader *reader, bool is_copied,
+                               const struct weir_call_options *options, struct weir_reader **out,
                                struct weir_error *err)
 {
-    if (!is_copied) {
+    if (!is_copied || !copy_call_options(&reader->arena, options, &reader->options)) {
         weir_reader_close(reader);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
@@ -78,17 +75,14 @@ weir_status weir_reader_open_stream(struct weir_client *client,
                                     const struct weir_call_options *options,
                                     struct weir_reader **reader_out, struct weir_error *err)
 {
-    struct weir_reader *reader = reader_new(client, READ_STREAM);
-    if (reader == NULL) {
-        return finish_open(NULL, false, reader_out, err);
-    }
-    reader->left = wanted(request->has_batch_size, request->batch_size);
-    reader->is_backward =
+    const bool is_backward =
         request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
-    return finish_open(reader,
-                       copy_stream_request(&reader->arena, request, &reader->request.stream) &&
-                           copy_call_options(&reader->arena, options, &reader->options),
-                       reader_out, err);
+    struct weir_reader *reader =
+        reader_new(client, READ_STREAM,
+                   request->has_batch_size ? request->batch_size : BATCH_DEFAULT, is_backward);
+    const bool is_copied =
+        reader != NULL && copy_stream_request(&reader->arena, request, &reader->request.stream);
+    return finish_open(reader, is_copied, options, reader_out, err);
 }
 
 weir_status weir_reader_open_category(struct weir_client *client,
@@ -96,17 +90,14 @@ weir_status weir_reader_open_category(struct weir_client *client,
                                       const struct weir_call_options *options,
                                       struct weir_reader **reader_out, struct weir_error *err)
 {
-    struct weir_reader *reader = reader_new(client, READ_CATEGORY);
-    if (reader == NULL) {
-        return finish_open(NULL, false, reader_out, err);
-    }
-    reader->left = wanted(request->has_batch_size, request->batch_size);
-    reader->is_backward =
+    const bool is_backward =
         request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
-    return finish_open(reader,
-                       copy_category_request(&reader->arena, request, &reader->request.category) &&
-                           copy_call_options(&reader->arena, options, &reader->options),
-                       reader_out, err);
+    struct weir_reader *reader =
+        reader_new(client, READ_CATEGORY,
+                   request->has_batch_size ? request->batch_size : BATCH_DEFAULT, is_backward);
+    const bool is_copied =
+        reader != NULL && copy_category_request(&reader->arena, request, &reader->request.category);
+    return finish_open(reader, is_copied, options, reader_out, err);
 }
 
 /* ---- pages ---- */
