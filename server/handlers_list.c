@@ -1,55 +1,25 @@
 #include "server/handlers.h"
 
 #include "server/check_namespace.h"
+#include "server/namespace_info.h"
 #include "server/server.h"
 
 /* ---- namespaces ---- */
 
 /* A namespace whose own storage cannot be read is listed without counts. Only what concerns the
  * whole listing ends it. */
-static weir_status fill_totals(struct weir_call *call, struct weir_slice id,
-                               Weir__V1__NamespaceInfo *info, struct weir_error *err)
-{
-    struct weir_error own;
-    weir_error_init(&own);
-    struct weir_namespace *ns = NULL;
-    struct weir_namespace_totals totals;
-    weir_status st = weir_namespace_open(call->server->store, id, &ns, &own);
-    if (st == WEIR_OK) {
-        st = weir_namespace_totals(ns, call->deadline_us, &totals, &own);
-        weir_namespace_release(ns);
-    }
-    if (st == WEIR_DEADLINE_EXCEEDED) {
-        weir_error_copy(err, &own);
-        return st;
-    }
-    if (st == WEIR_OK) {
-        info->has_message_count = true;
-        info->message_count = totals.message_count;
-        info->has_stream_count = true;
-        info->stream_count = totals.stream_count;
-        info->has_last_activity_us = totals.message_count > 0;
-        info->last_activity_us = totals.last_activity_us;
-    }
-    return WEIR_OK;
-}
-
 static weir_status fill_info(struct weir_call *call, const struct weir_namespace_record *record,
                              Weir__V1__NamespaceInfo *info, struct weir_error *err)
 {
-    weir__v1__namespace_info__init(info);
-    info->namespace_ = weir_call_text(call, record->id);
-    info->description =
-        record->description.p == NULL ? NULL : weir_call_text(call, record->description);
-    if (info->namespace_ == NULL || (record->description.p != NULL && info->description == NULL)) {
-        return weir_call_is_too_large(call, err);
+    struct weir_error own;
+    weir_error_init(&own);
+    const weir_status st = weir_namespace_info_fill(call, record, info, err);
+    if (st == WEIR_OK &&
+        weir_namespace_info_count(call, record->id, info, &own) == WEIR_DEADLINE_EXCEEDED) {
+        weir_error_copy(err, &own);
+        return err->status;
     }
-    info->has_metadata = record->metadata.p != NULL;
-    info->metadata = (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)record->metadata.p,
-                                           .len = record->metadata.n};
-    info->has_created_at_us = true;
-    info->created_at_us = record->created_at_us;
-    return fill_totals(call, record->id, info, err);
+    return st;
 }
 
 static weir_status reply_namespaces(struct weir_call *call, const struct weir_registry_page *page,

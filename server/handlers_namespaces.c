@@ -3,6 +3,7 @@
 #include "server/auth.h"
 #include "server/check_namespace.h"
 #include "server/default_namespace.h"
+#include "server/namespace_info.h"
 #include "server/server.h"
 #include "weir/rules/time_text.h"
 
@@ -155,52 +156,36 @@ WEIR_HANDLER(weir_handle_clear_namespace, Weir__V1__ClearNamespaceRequest)
 
 /* ---- describe ---- */
 
-/* Counts of a namespace that is only looked at. */
-static weir_status read_totals(struct weir_call *call, struct weir_slice id,
-                               struct weir_namespace_totals *totals, struct weir_error *err)
-{
-    struct weir_namespace *ns = NULL;
-    weir_status st = weir_namespace_open(call->server->store, id, &ns, err);
-    if (st == WEIR_OK) {
-        st = weir_namespace_totals(ns, call->deadline_us, totals, err);
-        weir_namespace_release(ns);
-    }
-    return st;
-}
-
-static ProtobufCBinaryData binary_of(struct weir_slice bytes)
-{
-    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)bytes.p, .len = bytes.n};
-}
-
 WEIR_HANDLER(weir_handle_get_namespace, Weir__V1__GetNamespaceRequest)
 {
     struct weir_slice id;
     struct weir_namespace_record record;
-    struct weir_namespace_totals totals;
+    Weir__V1__NamespaceInfo info;
     weir_status st = weir_check_namespace_id(request->namespace_, &id, err);
     if (st == WEIR_OK) {
         st = weir_namespace_find(call->server->store, id, &call->arena, &record, err);
     }
     if (st == WEIR_OK) {
-        st = read_totals(call, id, &totals, err);
+        st = weir_namespace_info_fill(call, &record, &info, err);
+    }
+    if (st == WEIR_OK) {
+        st = weir_namespace_info_count(call, id, &info, err);
     }
     if (st != WEIR_OK) {
         return st == WEIR_NAMESPACE_NOT_FOUND ? weir_fail_no_namespace(err, id) : st;
     }
     Weir__V1__GetNamespaceResponse response = WEIR__V1__GET_NAMESPACE_RESPONSE__INIT;
-    response.namespace_ = request->namespace_;
-    response.description =
-        record.description.p == NULL ? NULL : weir_call_text(call, record.description);
-    response.has_metadata = record.metadata.p != NULL;
-    response.metadata = binary_of(record.metadata);
-    response.has_created_at_us = true;
-    response.created_at_us = record.created_at_us;
-    response.has_message_count = true;
-    response.message_count = totals.message_count;
-    response.has_stream_count = true;
-    response.stream_count = totals.stream_count;
-    response.has_last_activity_us = totals.message_count > 0;
-    response.last_activity_us = totals.last_activity_us;
+    response.namespace_ = info.namespace_;
+    response.description = info.description;
+    response.has_metadata = info.has_metadata;
+    response.metadata = info.metadata;
+    response.has_created_at_us = info.has_created_at_us;
+    response.created_at_us = info.created_at_us;
+    response.has_message_count = info.has_message_count;
+    response.message_count = info.message_count;
+    response.has_stream_count = info.has_stream_count;
+    response.stream_count = info.stream_count;
+    response.has_last_activity_us = info.has_last_activity_us;
+    response.last_activity_us = info.last_activity_us;
     return weir_call_reply(call, &response.base, err);
 }
