@@ -1,9 +1,8 @@
 #include "server/request_check.h"
 
+#include "server/check_message.h"
 #include "server/server.h"
-#include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
-#include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
 
 #include <stdio.h>
@@ -47,15 +46,14 @@ static weir_status refuse_json(struct weir_error *err, size_t record, const char
 static weir_status check_size(const struct weir_call *call, size_t record,
                               const Weir__V1__ImportedMessage *in, struct weir_error *err)
 {
-    const size_t most = (size_t)weir_call_limits(call)->message_bytes;
     const size_t data_n = in->has_data ? in->data.len : 0;
     const size_t metadata_n = in->has_metadata ? in->metadata.len : 0;
-    if (data_n <= most && metadata_n <= most - data_n) {
+    if (weir_message_fits(call, data_n, metadata_n)) {
         return WEIR_OK;
     }
     char what[64];
     (void)snprintf(what, sizeof what, "record %zu: data plus metadata", record);
-    (void)weir_fail_limit(err, what, most, (unsigned long long)data_n + metadata_n);
+    (void)weir_fail_message_size(call, what, data_n, metadata_n, err);
     weir_error_detail(err, "record", "%zu", record);
     return err->status;
 }
@@ -103,33 +101,18 @@ static weir_status check_numbers(size_t record, const Weir__V1__ImportedMessage 
     return WEIR_OK;
 }
 
-static weir_status check_data(size_t record, const ProtobufCBinaryData *in, struct weir_slice *out,
+static weir_status check_body(struct weir_call *call, size_t record,
+                              const Weir__V1__ImportedMessage *in, struct weir_new_message *out,
                               struct weir_error *err)
 {
-    *out = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
-    const weir_status st = weir_json_check(*out, "data", NULL, NULL, 0, err);
-    return st == WEIR_OK ? st : refuse_json(err, record, "data");
-}
-
-static weir_status check_metadata(struct weir_call *call, size_t record,
-                                  const ProtobufCBinaryData *in, struct weir_new_message *out,
-                                  struct weir_error *err)
-{
-    uint8_t area[WEIR_CORRELATION_BYTES_MAX];
-    struct weir_json_facts facts = {.is_object = false};
-    out->metadata = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
-    const weir_status st = weir_json_check(out->metadata, "metadata", &facts, area,
-                                           (size_t)weir_call_limits(call)->correlation_bytes, err);
-    if (st != WEIR_OK) {
-        return refuse_json(err, record, "metadata");
+    out->data = weir_request_bytes(in->has_data, &in->data);
+    out->metadata = weir_request_bytes(in->has_metadata, &in->metadata);
+    if (weir_check_data(out, "data", err) != WEIR_OK) {
+        return refuse_json(err, record, "data");
     }
-    if (facts.correlation_stream.p == NULL) {
-        return WEIR_OK;
-    }
-    const struct weir_slice category = weir_name_category(facts.correlation_stream);
-    return weir_arena_copy(&call->arena, category, &out->correlation)
+    return weir_check_metadata(call, out, "metadata", err) == WEIR_OK
                ? WEIR_OK
-               : weir_call_is_too_large(call, err);
+               : refuse_json(err, record, "metadata");
 }
 
 static weir_status check_record(struct weir_call *call, size_t record,
@@ -140,13 +123,7 @@ static weir_status check_record(struct weir_call *call, size_t record,
     if (st == WEIR_OK) {
         st = check_numbers(record, in, out, err);
     }
-    if (st == WEIR_OK && in->has_data) {
-        st = check_data(record, &in->data, &out->message.data, err);
-    }
-    if (st == WEIR_OK && in->has_metadata) {
-        st = check_metadata(call, record, &in->metadata, &out->message, err);
-    }
-    return st;
+    return st == WEIR_OK ? check_body(call, record, in, &out->message, err) : st;
 }
 
 weir_status weir_check_import_messages(struct weir_call *call,

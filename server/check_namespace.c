@@ -1,5 +1,7 @@
 #include "server/check_namespace.h"
 
+#include "server/check_message.h"
+
 #include "server/server.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
@@ -38,7 +40,7 @@ weir_status weir_check_new_token(const char *text, const char *field, struct wei
 static weir_status check_metadata(const ProtobufCBinaryData *in, struct weir_slice *metadata,
                                   struct weir_error *err)
 {
-    *metadata = weir_slice(in->len == 0 ? (const uint8_t *)"" : in->data, in->len);
+    *metadata = weir_request_bytes(true, in);
     const weir_status st = weir_json_check(*metadata, "metadata", NULL, NULL, 0, err);
     if (st != WEIR_OK) {
         return st;

@@ -1,9 +1,8 @@
 #include "server/request_check.h"
 
+#include "server/check_message.h"
 #include "server/server.h"
-#include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
-#include "weir/rules/stream_name.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,61 +58,24 @@ weir_status weir_check_stream_name(const char *text, size_t most, const char *fi
 
 /* ---- one message ---- */
 
-static struct weir_slice bytes_of(protobuf_c_boolean has, const ProtobufCBinaryData *bytes)
-{
-    static const uint8_t nothing[1] = {0};
-    if (!has) {
-        return (struct weir_slice){NULL, 0};
-    }
-    return weir_slice(bytes->data == NULL ? nothing : bytes->data, bytes->len);
-}
-
 /* The path is written only once something is wrong. */
-static weir_status check_json(const struct place *place, const char *field, struct weir_slice text,
-                              struct weir_error *err)
-{
-    weir_status st = text.p == NULL ? WEIR_OK : weir_json_check(text, field, NULL, NULL, 0, err);
-    if (st == WEIR_INVALID_REQUEST) {
-        char path[PATH_BYTES];
-        write_path(place, field, path);
-        st = weir_json_check(text, path, NULL, NULL, 0, err);
-    }
-    return st;
-}
-
-/* Metadata may name a correlation stream, whose category is what reads select by. */
-static weir_status check_metadata(struct weir_call *call, const struct place *place,
-                                  struct weir_slice text, struct weir_slice *correlation,
-                                  struct weir_error *err)
-{
-    *correlation = (struct weir_slice){NULL, 0};
-    if (text.p == NULL) {
-        return WEIR_OK;
-    }
-    uint8_t area[WEIR_CORRELATION_BYTES_MAX];
-    const size_t most = (size_t)weir_call_limits(call)->correlation_bytes;
-    struct weir_json_facts facts = {.is_object = false};
-    weir_status st = weir_json_check(text, "metadata", &facts, area, most, err);
-    if (st == WEIR_INVALID_REQUEST) {
-        char path[PATH_BYTES];
-        write_path(place, "metadata", path);
-        st = weir_json_check(text, path, &facts, area, most, err);
-    }
-    if (st != WEIR_OK || facts.correlation_stream.p == NULL) {
-        return st;
-    }
-    const struct weir_slice category = weir_name_category(facts.correlation_stream);
-    return weir_arena_copy(&call->arena, category, correlation) ? WEIR_OK
-                                                                : weir_call_is_too_large(call, err);
-}
-
 static weir_status check_body(struct weir_call *call, const struct place *place,
                               struct weir_new_message *message, struct weir_error *err)
 {
-    const weir_status st = check_json(place, "data", message->data, err);
-    return st == WEIR_OK
-               ? check_metadata(call, place, message->metadata, &message->correlation, err)
-               : st;
+    char path[PATH_BYTES];
+    weir_status st = weir_check_data(message, "data", err);
+    if (st == WEIR_INVALID_REQUEST) {
+        write_path(place, "data", path);
+        return weir_check_data(message, path, err);
+    }
+    if (st == WEIR_OK) {
+        st = weir_check_metadata(call, message, "metadata", err);
+    }
+    if (st == WEIR_INVALID_REQUEST) {
+        write_path(place, "metadata", path);
+        return weir_check_metadata(call, message, path, err);
+    }
+    return st;
 }
 
 static weir_status check_type(const struct weir_call *call, const struct place *place,
@@ -145,24 +107,12 @@ static weir_status check_new_message(struct weir_call *call, const struct place 
     if (out->type.n == 0) {
         return fail_at(err, place, "type", "required");
     }
-    out->data = bytes_of(in->has_data, &in->data);
-    out->metadata = bytes_of(in->has_metadata, &in->metadata);
+    out->data = weir_request_bytes(in->has_data, &in->data);
+    out->metadata = weir_request_bytes(in->has_metadata, &in->metadata);
     return check_body(call, place, out, err);
 }
 
 /* ---- sizes, before anything else ---- */
-
-static weir_status check_size(const struct weir_call *call, const struct place *place,
-                              size_t data_n, size_t metadata_n, struct weir_error *err)
-{
-    const size_t most = (size_t)weir_call_limits(call)->message_bytes;
-    if (data_n <= most && metadata_n <= most - data_n) {
-        return WEIR_OK;
-    }
-    char what[PATH_BYTES];
-    write_path(place, "data plus metadata", what);
-    return weir_fail_limit(err, what, most, (unsigned long long)data_n + metadata_n);
-}
 
 static weir_status check_sizes(const struct weir_call *call, struct place place,
                                Weir__V1__NewMessage *const *messages, size_t n,
@@ -170,10 +120,12 @@ static weir_status check_sizes(const struct weir_call *call, struct place place,
 {
     for (place.at = 0; place.at < n; place.at++) {
         const Weir__V1__NewMessage *message = messages[place.at];
-        const weir_status st = check_size(call, &place, message->has_data ? message->data.len : 0,
-                                          message->has_metadata ? message->metadata.len : 0, err);
-        if (st != WEIR_OK) {
-            return st;
+        const size_t data_n = message->has_data ? message->data.len : 0;
+        const size_t metadata_n = message->has_metadata ? message->metadata.len : 0;
+        if (!weir_message_fits(call, data_n, metadata_n)) {
+            char what[PATH_BYTES];
+            write_path(&place, "data plus metadata", what);
+            return weir_fail_message_size(call, what, data_n, metadata_n, err);
         }
     }
     return WEIR_OK;
