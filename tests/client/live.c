@@ -1,38 +1,34 @@
 #include "tests/client/live.h"
 
+#include "tests/lib/open_client.h"
+
 #include <stdio.h>
 
 struct live live;
 
-static char url[SERVER_TEXT_MAX + 16];
-
-static struct weir_client *open_client(struct weir_client_options options)
+static struct weir_client *open_live_client(struct weir_client_options options)
 {
-    struct weir_client *client = NULL;
-    options.url = url;
+    options.url = live.server.args[1];
     options.token = live.server.default_token;
     options.retry.max_delay_ms = 100;
-    ck_assert_msg(weir_client_open(&options, &client, &live.err) == WEIR_OK, "%s", live.err.text);
-    return client;
+    return open_client_with(&options);
 }
 
 struct weir_client *live_client(uint32_t max_in_flight, size_t max_request_bytes)
 {
-    return open_client((struct weir_client_options){.max_in_flight = max_in_flight,
-                                                    .max_request_bytes = max_request_bytes});
+    return open_live_client((struct weir_client_options){.max_in_flight = max_in_flight,
+                                                         .max_request_bytes = max_request_bytes});
 }
 
 void live_setup_with(const char *option, const char *value)
 {
     weir_error_init(&live.err);
     server_directory(&live.server);
-    (void)snprintf(url, sizeof url, "ipc://%s/socket", live.server.directory);
-    live.server.args[0] = "--listen";
-    live.server.args[1] = url;
+    server_on_socket(&live.server);
     live.server.args[2] = option;
     live.server.args[3] = value;
     server_start(&live.server);
-    live.client = open_client((struct weir_client_options){.connections = 1});
+    live.client = open_live_client((struct weir_client_options){.connections = 1});
 }
 
 void live_setup(void)
@@ -44,11 +40,12 @@ void live_setup_tcp(void)
 {
     weir_error_init(&live.err);
     server_directory(&live.server);
+    static char url[SERVER_TEXT_MAX];
     server_start(&live.server);
     (void)snprintf(url, sizeof url, "%s", live.server.urls[0]);
     live.server.args[0] = "--listen";
     live.server.args[1] = url;
-    live.client = open_client((struct weir_client_options){.connections = 4});
+    live.client = open_live_client((struct weir_client_options){.connections = 4});
 }
 
 void live_teardown(void)

@@ -1,5 +1,7 @@
 #include "tests/conformance/fixture.h"
 
+#include "tests/lib/open_client.h"
+
 #include "weir/rules/json_text.h"
 
 #include <stdio.h>
@@ -14,7 +16,6 @@ struct conf conf;
 static char token[256];
 static const void *responses[RESPONSES_MAX];
 static size_t responses_n;
-static char listen_url[SERVER_TEXT_MAX + 16];
 
 static void *keep(void *response)
 {
@@ -31,19 +32,7 @@ const char *conf_token(void)
 
 struct weir_client *conf_client(const char *with_token)
 {
-    return conf_client_at(conf.server.urls[0], with_token);
-}
-
-struct weir_client *conf_client_at(const char *url, const char *with_token)
-{
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = url;
-    options.token = with_token;
-    struct weir_client *client = NULL;
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_client_open(&options, &client, &err) == WEIR_OK, "client: %s", err.text);
-    return client;
+    return open_client(conf.server.urls[0], with_token);
 }
 
 /* Every test has a namespace to itself, so that a store may be shared by many tests. */
@@ -66,9 +55,7 @@ static void make_namespace(void)
 void conf_setup(void)
 {
     server_directory(&conf.server);
-    (void)snprintf(listen_url, sizeof listen_url, "ipc://%s/socket", conf.server.directory);
-    conf.server.args[0] = "--listen";
-    conf.server.args[1] = listen_url;
+    server_on_socket(&conf.server);
     server_start(&conf.server);
     weir_error_init(&conf.err);
     conf.admin = conf_client(SERVER_ADMIN_TOKEN);

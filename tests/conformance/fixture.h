@@ -33,9 +33,8 @@ extern struct conf conf;
 void conf_setup(void);
 void conf_teardown(void);
 
-/* Another client of the same namespace, closed by the caller; a client with any token. */
+/* A client with any token, closed by the caller; and the token of the test's namespace. */
 struct weir_client *conf_client(const char *token);
-struct weir_client *conf_client_at(const char *url, const char *token);
 const char *conf_token(void);
 
 /* Whether the store under test forgets everything when the server stops. */

@@ -1,6 +1,8 @@
 /* Long polls: a read that finds nothing waits for what it selects, and for nothing else. */
 #include "tests/conformance/fixture.h"
 
+#include "tests/lib/open_client.h"
+
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
@@ -282,7 +284,7 @@ START_TEST(a_write_through_another_server_wakes)
     other.pid = 0;
     other.args[1] = url;
     server_start(&other);
-    struct weir_client *client = conf_client_at(url, conf_token());
+    struct weir_client *client = open_client(url, conf_token());
 
     struct poll_call call;
     const CategoryQuery query = waiting("a", 1, LONG_MS);

@@ -4,6 +4,7 @@
  * WEIR_FOLLOW_MESSAGES says how many messages the load has. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/open_client.h"
 #include "tests/lib/server_process.h"
 
 #include <pthread.h>
@@ -18,23 +19,11 @@ static struct weir_client *client;
 static atomic_int left;  // batches still to be written
 static atomic_bool is_over;
 
-static struct weir_client *open_client(void)
-{
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = server.urls[0];
-    options.token = server.default_token;
-    struct weir_client *opened = NULL;
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_client_open(&options, &opened, &err) == WEIR_OK, "%s", err.text);
-    return opened;
-}
-
 static void setup(void)
 {
     server_directory(&server);
     server_start(&server);
-    client = open_client();
+    client = open_client(server.urls[0], server.default_token);
 }
 
 static void teardown(void)
@@ -198,7 +187,7 @@ START_TEST(every_follower_sees_exactly_its_set_in_order)
         {.options = {.stream_name = "load-1"}},
     };
     struct writer writers[WRITERS] = {{0}};
-    struct weir_client *own = open_client();
+    struct weir_client *own = open_client(server.urls[0], server.default_token);
     atomic_store(&left, (int)(messages / BATCH));
     for (size_t i = 0; i < WEIR_COUNTOF(followers); i++) {
         followers[i].client = own;

@@ -3,6 +3,7 @@
  */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/open_client.h"
 #include "tests/lib/server_process.h"
 
 #include <glob.h>
@@ -16,24 +17,12 @@ static struct weir_client *client;  // of namespace `default`
 static struct weir_client *admin;
 static sqlite3 *holder;  // the other program's connection to the file of `default`
 
-static struct weir_client *open_client(const char *token)
-{
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = server.urls[0];
-    options.token = token;
-    struct weir_client *opened = NULL;
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_client_open(&options, &opened, &err) == WEIR_OK, "%s", err.text);
-    return opened;
-}
-
 static void setup(void)
 {
     server_directory(&server);
     server_start(&server);
-    client = open_client(server.default_token);
-    admin = open_client(SERVER_ADMIN_TOKEN);
+    client = open_client(server.urls[0], server.default_token);
+    admin = open_client(server.urls[0], SERVER_ADMIN_TOKEN);
     char pattern[SERVER_TEXT_MAX + 32];
     glob_t files;
     (void)snprintf(pattern, sizeof pattern, "%s/data/ns-*.db", server.directory);
@@ -111,7 +100,7 @@ static struct weir_client *open_other_namespace(void)
     weir_error_init(&err);
     ck_assert_int_eq(weir_namespaces_create_namespace(admin, &request, NULL, &response, &err),
                      WEIR_OK);
-    struct weir_client *other = open_client(response->token);
+    struct weir_client *other = open_client(server.urls[0], response->token);
     weir_response_free(response);
     return other;
 }

@@ -2,6 +2,7 @@
  * no batch is halved, and a retry over the kill is the same write. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/open_client.h"
 #include "tests/lib/server_process.h"
 
 #include <check.h>
@@ -22,7 +23,6 @@ enum {
 };
 
 static struct server_process server;
-static char listen_url[SERVER_TEXT_MAX + 16];
 static struct weir_client *client;
 static atomic_bool is_over;
 
@@ -38,16 +38,9 @@ struct writer {
 static void setup(void)
 {
     server_directory(&server);
-    (void)snprintf(listen_url, sizeof listen_url, "ipc://%s/socket", server.directory);
-    server.args[0] = "--listen";
-    server.args[1] = listen_url;
+    server_on_socket(&server);
     server_start(&server);
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = listen_url;
-    options.token = server.default_token;
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_client_open(&options, &client, &err) == WEIR_OK, "%s", err.text);
+    client = open_client(server.socket_url, server.default_token);
 }
 
 static void teardown(void)

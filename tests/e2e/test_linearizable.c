@@ -4,6 +4,7 @@
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/history.h"
+#include "tests/lib/open_client.h"
 #include "tests/lib/server_process.h"
 
 #include <poll.h>
@@ -15,7 +16,6 @@
 enum { THREADS = 8, STREAMS = 3, KILLS = 3, LOAD_MS = 700, CALL_MS = 3000, WRITES_MAX = 20000 };
 
 static struct server_process server;
-static char listen_url[SERVER_TEXT_MAX + 16];
 static struct weir_client *client;
 static atomic_bool is_over;
 
@@ -43,18 +43,14 @@ struct actor {
 static void setup(void)
 {
     server_directory(&server);
-    (void)snprintf(listen_url, sizeof listen_url, "ipc://%s/socket", server.directory);
-    server.args[0] = "--listen";
-    server.args[1] = listen_url;
+    server_on_socket(&server);
     server_start(&server);
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = listen_url;
+    options.url = server.socket_url;
     options.token = server.default_token;
     options.timeout_ms = CALL_MS;
     options.retry.max_attempts = 1;
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_client_open(&options, &client, &err) == WEIR_OK, "%s", err.text);
+    client = open_client_with(&options);
 }
 
 static void teardown(void)

@@ -19,15 +19,13 @@
 enum { URLS = 3, RECEIVE_MS = 20000, REQUEST_MAX = 65536 };
 
 static struct server_process server;
-static char ipc_url[SERVER_TEXT_MAX + 16];
 
 static void setup(void)
 {
     server_directory(&server);
-    (void)snprintf(ipc_url, sizeof ipc_url, "ipc://%s/socket", server.directory);
-    const char *args[] = {"--listen", "tcp://127.0.0.1:0", "--listen",
-                          ipc_url,    "--listen",          "ws://127.0.0.1:0/weir"};
-    memcpy(server.args, args, sizeof args);
+    server_on_socket(&server);
+    const char *others[] = {"--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/weir"};
+    memcpy(server.args + 2, others, sizeof others);
     server_start(&server);
     ck_assert_uint_eq(server.urls_n, URLS);
 }

@@ -161,6 +161,14 @@ static void read_default_token(struct server_process *server)
     fclose(file);
 }
 
+void server_on_socket(struct server_process *server)
+{
+    (void)snprintf(server->socket_url, sizeof server->socket_url, "ipc://%s/socket",
+                   server->directory);
+    server->args[0] = "--listen";
+    server->args[1] = server->socket_url;
+}
+
 void server_start(struct server_process *server)
 {
     struct launch launch = {.errors = -1};

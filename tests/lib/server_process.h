@@ -21,8 +21,9 @@ struct server_process {
     char directory[SERVER_TEXT_MAX];  // made by server_directory, holds data and logs
     const char
         *args[SERVER_ARGS_MAX];  // further arguments, NULL-terminated; set before server_start
-    pid_t pid;                   // 0 while not running
-    size_t urls_n;               // what it said it listens on
+    char socket_url[SERVER_TEXT_MAX + 16];  // see server_on_socket
+    pid_t pid;                              // 0 while not running
+    size_t urls_n;                          // what it said it listens on
     char urls[SERVER_URLS_MAX][SERVER_TEXT_MAX];
     char default_token[SERVER_TEXT_MAX];  // of namespace `default`; "" until the server has one in
                                           // a file
@@ -30,6 +31,10 @@ struct server_process {
 
 /* Makes an empty temporary directory. */
 void server_directory(struct server_process *server);
+
+/* Has it listen on a socket in its directory: socket_url, which stays the same
+ * when it is started again. Sets args[0] and args[1]; to be called before server_start. */
+void server_on_socket(struct server_process *server);
 
 /* Starts the program and waits until it listens. Unless `args` has a --store of its own,
  * WEIR_TEST_STORE names it (default: sqlite:DIRECTORY/data); without a --listen of its own it

@@ -3,6 +3,7 @@
  * acknowledged message is there once, where it was said to be, and the stream has no gap. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/open_client.h"
 #include "tests/lib/server_process.h"
 
 #include <check.h>
@@ -32,21 +33,9 @@ static atomic_int acknowledged_by_first;  // the first server
 
 /* ---- servers ---- */
 
-static struct weir_client *open_client(const struct server_process *server, const char *with)
-{
-    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
-    options.url = server->urls[0];
-    options.token = with;
-    struct weir_client *client = NULL;
-    struct weir_error err;
-    weir_error_init(&err);
-    ck_assert_msg(weir_client_open(&options, &client, &err) == WEIR_OK, "%s", err.text);
-    return client;
-}
-
 static void make_namespace(void)
 {
-    struct weir_client *admin = open_client(&servers[0], SERVER_ADMIN_TOKEN);
+    struct weir_client *admin = open_client(servers[0].urls[0], SERVER_ADMIN_TOKEN);
     char id[48];
     (void)snprintf(id, sizeof id, "servers-%lld", (long long)weir_now_us());
     Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
@@ -74,7 +63,7 @@ static void begin(void)
     }
     make_namespace();
     for (size_t s = 0; s < SERVERS; s++) {
-        clients[s] = open_client(&servers[s], token);
+        clients[s] = open_client(servers[s].urls[0], token);
     }
 }
 
