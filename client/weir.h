@@ -303,7 +303,7 @@ struct weir_consumer;
 
 /* 0 and NULL stand for the default. All is copied. */
 struct weir_consumer_options {
-    const char *name;  // required: 1..200 bytes without '+'
+    const char *name;  // required: 1..200 bytes of UTF-8 without '+'
     /* What is consumed. Its start counts only while no position has been kept, which the first run
      * does at once. headers_only is allowed, `call` is used for the consumer's own streams as well.
      */
@@ -339,8 +339,9 @@ typedef enum weir_handled (*weir_consumer_handler)(void *context, const Weir__V1
                                                    uint32_t attempt);
 
 /* Reads the position that was kept. INVALID_REQUEST for options that cannot be used, PRECONDITION
- * where this name's position belongs to another stream or category; failures of calls as they are.
- * `client` must outlive the consumer. */
+ * where this name's position belongs to another stream or category, DATA_CORRUPT where what stands
+ * in its stream was not written by a consumer; failures of calls as they are. `client` must outlive
+ * the consumer. */
 weir_status weir_consumer_open(struct weir_client *client,
                                const struct weir_consumer_options *options,
                                struct weir_consumer **consumer, struct weir_error *err);

@@ -28,7 +28,9 @@ struct weir_namespace;
 
 struct weir_store_options {
     const char *url;  // "sqlite:DIR", "sqlite::memory:", "postgresql://…", "timescaledb://…"
-    bool is_durability_normal;  // false: a write is acknowledged when it would survive a power loss
+    /* False: a write is acknowledged when it would survive a power loss; true: when it would
+     * survive a crash of the process. */
+    bool is_durability_normal;
     size_t max_sessions;  // connections at most, >= 1; opened when needed, closed when idle and
                           // others need them
     /* Told about what happens outside of any call (a checkpoint that fails, a file that is
@@ -49,17 +51,15 @@ void weir_store_close(struct weir_store *store);
 
 /* "sqlite", "postgresql" or "timescaledb", and the version of the schema. */
 const char *weir_store_backend_name(const struct weir_store *store);
+int weir_store_schema_version(const struct weir_store *store);
 
 /* Whether its calls wait for this machine's disk at most, and for nothing that another one does. */
 bool weir_store_is_local(const struct weir_store *store);
-int weir_store_schema_version(const struct weir_store *store);
 
 /* Asks the backend a question; OK where it answers before the deadline (monotonic microseconds). */
 weir_status weir_store_ping(struct weir_store *store, int64_t deadline_us, struct weir_error *err);
 
-/* ---- namespaces
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- namespaces ---- */
 
 struct weir_namespace_record {
     struct weir_slice id;
@@ -132,9 +132,7 @@ struct weir_namespace_totals {
 weir_status weir_namespace_totals(struct weir_namespace *ns, int64_t deadline_us,
                                   struct weir_namespace_totals *totals, struct weir_error *err);
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 struct weir_new_message {
     struct weir_uuid id;
@@ -245,9 +243,7 @@ void weir_group_finish(struct weir_write *group);
 /* Both, one after the other. What weir_lane_commit would return. */
 bool weir_lane_run(struct weir_namespace *ns);
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 /* A stored message. The slices point into the arena of the read. */
 struct weir_row {
@@ -334,8 +330,9 @@ struct weir_read {
  * each has its own deadline. All are done when it returns. Blocks on the backend. */
 void weir_read_group(struct weir_namespace *ns, struct weir_read *group);
 
-/* The message with the highest position of a stream, of one type unless `type` is absent or empty.
- * *is_found tells. */
+/* The message with the highest position of the stream `query->name`, or the highest among one type:
+ * query->types has one at most, and an empty one is any. Of the query also is_headers_only and
+ * deadline_us count. *row is set where *is_found is; outcomes as of weir_read. */
 weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
                            struct weir_arena *arena, struct weir_row *row, bool *is_found,
                            struct weir_error *err);
@@ -356,9 +353,7 @@ struct weir_head {
 weir_status weir_head(struct weir_namespace *ns, int64_t deadline_us, struct weir_head *head,
                       struct weir_error *err);
 
-/* ---- listing
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- listing ---- */
 
 struct weir_stream_info {
     struct weir_slice name;
@@ -390,9 +385,7 @@ weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
                                  struct weir_arena *arena, struct weir_category_info **infos,
                                  size_t *n, struct weir_error *err);
 
-/* ---- chunks
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- chunks ---- */
 
 /* A piece, by time, of a namespace that is kept in such pieces (TimescaleDB). */
 struct weir_chunk {

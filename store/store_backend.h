@@ -109,8 +109,8 @@ struct weir_session {
 
 /* For a `commit` that does one write of its group after the other: takes into the group what has
  * been queued since it was begun, within a group's bounds, links it behind the group's last write
- * and gives back the first of it; NULL if there is none. Their order is the lane's. Where
- * many writes are on their way it may wait for them, so long at most and once for a group; 0: it
+ * and gives back the first of it; NULL if there is none. Their order is the lane's. Where many
+ * writes are on their way it may wait for them, for wait_us at most and once for a group; 0: it
  * does not. A backend that sends its group as one need not use it. */
 struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last,
                                    int64_t wait_us);
