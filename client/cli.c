@@ -85,7 +85,7 @@ int cli_usage(const struct cli *cli, const char *format, ...)
     return CLI_USAGE;
 }
 
-static bool parse_int64(const char *text, int64_t *value)
+bool cli_parse_int64(const char *text, int64_t *value)
 {
     char *end = NULL;
     errno = 0;
@@ -97,6 +97,17 @@ static bool parse_int64(const char *text, int64_t *value)
     return true;
 }
 
+/* Bounds that are the type's own say nothing to anybody. */
+static int fail_number(const struct cli *cli, int key, int64_t min, int64_t max)
+{
+    const char *name = name_of(cli, key);
+    const char *text = cli_text(cli, key);
+    return min == INT64_MIN && max == INT64_MAX
+               ? cli_usage(cli, "--%s: '%s' is no whole number", name, text)
+               : cli_usage(cli, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name,
+                           text, min, max);
+}
+
 int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t *value)
 {
     const char *text = cli_text(cli, key);
@@ -104,9 +115,8 @@ int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t 
     if (text == NULL) {
         return CLI_DONE;
     }
-    if (!parse_int64(text, &number) || number < min || number > max) {
-        return cli_usage(cli, "--%s: '%s' is no whole number within %" PRId64 "..%" PRId64,
-                         name_of(cli, key), text, min, max);
+    if (!cli_parse_int64(text, &number) || number < min || number > max) {
+        return fail_number(cli, key, min, max);
     }
     *value = number;
     return CLI_DONE;
@@ -115,11 +125,16 @@ int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t 
 int cli_count(const struct cli *cli, int key, int64_t *value)
 {
     const char *text = cli_text(cli, key);
-    if (text != NULL && strcmp(text, "all") == 0) {
-        *value = -1;
+    int64_t number = -1;
+    if (text == NULL) {
         return CLI_DONE;
     }
-    return cli_int64(cli, key, 0, INT64_MAX, value);
+    if (strcmp(text, "all") != 0 && (!cli_parse_int64(text, &number) || number < 0)) {
+        return cli_usage(cli, "--%s: '%s' is neither a whole number from 0 on nor 'all'",
+                         name_of(cli, key), text);
+    }
+    *value = number;
+    return CLI_DONE;
 }
 
 int cli_group(const struct cli *cli, int64_t *member, int64_t *size)

@@ -28,6 +28,9 @@ struct cli {
 const char *cli_text(const struct cli *cli, int key);
 bool cli_flag(const struct cli *cli, int key);
 
+/* False where it is no whole number of 64 bits, and nothing else. */
+bool cli_parse_int64(const char *text, int64_t *value);
+
 /* All of these return CLI_DONE, with the value set, or CLI_USAGE after one line on standard error.
  * Where the option was not given the value stays as it is. */
 int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t *value);

@@ -223,13 +223,15 @@ const struct cli_command cli_commands[] = {
      0},
     {"stats", "", "Show the server's counters and latencies",
      "The numbers of its /metrics. Needs the admin token.", cmd_stats, NULL, 0, 0},
-    {"chunks list", "", "List the chunks of a TimescaleDB store", "Needs the admin token.",
-     cmd_chunks_list, NULL, 0, 0},
+    {"chunks list", "", "List the chunks of a TimescaleDB store",
+     "Needs the admin token and --namespace.", cmd_chunks_list, NULL, 0, 0},
     {"chunks compress", "AGE", "Compress chunks that are older",
-     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token.",
+     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token and "
+     "--namespace.",
      cmd_chunks_compress, NULL, 1, 1},
     {"chunks drop", "AGE", "Drop chunks that are older, with their messages",
-     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token.",
+     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token and "
+     "--namespace.",
      cmd_chunks_drop, confirm_options, 1, 1},
     {"context add", "NAME", "Keep a server and its token file under a name",
      "Keeps --server, --token-file, --namespace and the --tls options of this command line. The "

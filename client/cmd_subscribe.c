@@ -14,6 +14,7 @@ struct following {
     struct cli *cli;
     const char *command;  // NULL: print
     int64_t limit;        // -1 = none
+    int64_t attempts;     // 0: the default
     int64_t done_n;
     const char *types[CLI_VALUES_MAX];
     struct weir_subscription_options options;
@@ -95,10 +96,13 @@ static int take_start(struct following *f)
         return CLI_DONE;
     }
     f->options.start = WEIR_START_AT;
-    return cli_int64(f->cli, CLI_FROM, 0, INT64_MAX, &f->options.position);
+    if (!cli_parse_int64(text, &f->options.position) || f->options.position < 0) {
+        return cli_usage(f->cli, "--from: '%s' is neither a position nor 'begin' nor 'end'", text);
+    }
+    return CLI_DONE;
 }
 
-static int take_modes(const struct following *f)
+static int take_modes(struct following *f)
 {
     const struct cli *cli = f->cli;
     const bool is_durable = cli_text(cli, CLI_DURABLE) != NULL;
@@ -109,7 +113,7 @@ static int take_modes(const struct following *f)
     if (cli_flag(cli, CLI_REPLAY) && f->command == NULL) {
         return cli_usage(cli, "--replay goes with --exec");
     }
-    return CLI_DONE;
+    return cli_int64(cli, CLI_ATTEMPTS, 1, UINT32_MAX, &f->attempts);
 }
 
 static int take_options(struct following *f)
@@ -228,14 +232,9 @@ static int consume(struct following *f)
 {
     struct cli *cli = f->cli;
     struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
-    int64_t attempts = 0;
-    const int status = cli_int64(cli, CLI_ATTEMPTS, 1, UINT32_MAX, &attempts);
-    if (status != CLI_DONE) {
-        return status;
-    }
     options.name = cli_text(cli, CLI_DURABLE);
     options.subscription = f->options;
-    options.max_attempts = (uint32_t)attempts;
+    options.max_attempts = (uint32_t)f->attempts;
     if (weir_consumer_open(cli->client, &options, &f->consumer, &cli->err) != WEIR_OK) {
         return cli_failed(cli);
     }

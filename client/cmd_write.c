@@ -49,7 +49,12 @@ static int take_expectation(struct writing *w)
         return CLI_DONE;
     }
     w->expectation.kind_case = WEIR__V1__EXPECTATION__KIND_EXACT;
-    return cli_int64(w->cli, CLI_EXPECT, INT64_MIN, INT64_MAX, &w->expectation.exact);
+    return cli_parse_int64(text, &w->expectation.exact)
+               ? CLI_DONE
+               : cli_usage(w->cli,
+                           "--expect: '%s' is neither a version nor 'no-stream' nor "
+                           "'stream-exists'",
+                           text);
 }
 
 /* What follows in further batches stands directly behind what was written. */

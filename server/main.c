@@ -31,6 +31,9 @@ static int complain(const struct weir_error *err, int status)
     if (err->text[0] != '\0') {
         (void)fprintf(stderr, "weir-server: %s\n", err->text);
     }
+    if (status == EXIT_USAGE) {
+        (void)fputs("Try 'weir-server --help' for more.\n", stderr);
+    }
     return status;
 }
 

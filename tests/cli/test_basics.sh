@@ -20,6 +20,12 @@ run 2 "$weir" version stream-1 -o xml
 err_has "'xml'"
 run 2 "$weir" read stream-1 --from x
 run 2 "$weir" write stream-1 Type --expect never
+err_has "neither a version nor 'no-stream' nor 'stream-exists'"
+run 2 "$weir" streams --limit many
+err_has "neither a whole number from 0 on nor 'all'"
+run 2 "$weir" subscribe --stream stream-1 --from middle
+err_has "neither a position nor 'begin' nor 'end'"
+run 2 "$weir" subscribe --all --durable name --attempts 0 --server tcp://127.0.0.1:1 --timeout 1
 run 2 "$weir" category account --group 1
 run 0 "$weir" --help
 out_has '^  write '
