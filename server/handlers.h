@@ -1,4 +1,11 @@
-/* One function for each rpc, as the generated table wants them: struct weir_handlers. */
+/* One function for each rpc, as the generated table wants them: struct weir_handlers.
+ *
+ * A handler is called once the request has been decoded into the call's arena, its strings are
+ * UTF-8 without NUL, and the caller may make the call; what else is wrong with a request is the
+ * handler's to find (request_check.h, check_namespace.h). It runs on the thread that serves the
+ * call, and blocks on the store only, and not even there where call->must_not_block (dispatch.h).
+ * With WEIR_OK it has made the reply or said what comes next (enum weir_call_step in call.h); with
+ * any other status that and *err are the reply. */
 #ifndef WEIR_SERVER_HANDLERS_H
 #define WEIR_SERVER_HANDLERS_H
 
