@@ -133,7 +133,9 @@ static void make_room(struct weir_write *write)
     }
 }
 
-bool weir_fail_versions(struct weir_write *write, const bool *failed, const int64_t *versions)
+/* STREAM_VERSION_CONFLICT naming each stream of the append that is marked in `failed`, with the
+ * present versions; false, and nothing said, where none is. */
+static bool fail_versions(struct weir_write *write, const bool *failed, const int64_t *versions)
 {
     const struct weir_append *append = &write->of.append;
     size_t found = 0;
@@ -163,7 +165,7 @@ bool weir_refuse_versions(struct weir_write *write, const int64_t *versions)
     for (size_t s = 0; s < append->n; s++) {
         failed[s] = !weir_expectation_is_met(&append->streams[s].expectation, versions[s]);
     }
-    return weir_fail_versions(write, failed, versions);
+    return fail_versions(write, failed, versions);
 }
 
 /* ---- is it a retry? ---- */
@@ -216,7 +218,7 @@ static void admit(struct weir_write *write, const int64_t *versions)
         failed[s] = part->n > 0 &&
                     !weir_expectation_is_met(&part->expectation, part->written[0].position - 1);
     }
-    append->is_duplicate = !weir_fail_versions(write, failed, versions);
+    append->is_duplicate = !fail_versions(write, failed, versions);
 }
 
 void weir_retry_settle(const struct weir_retry *retry, struct weir_write *write,

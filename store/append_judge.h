@@ -20,11 +20,8 @@ void weir_fail_id(struct weir_error *err, const struct weir_uuid *id, const stru
 void weir_fail_position(struct weir_error *err, const struct weir_import_record *record,
                         size_t number);
 
-/* STREAM_VERSION_CONFLICT naming each stream of the append that is marked in `failed`, with the
- * present versions; false, and nothing said, where none is. */
-bool weir_fail_versions(struct weir_write *write, const bool *failed, const int64_t *versions);
-
-/* Judges every expectation by the present versions; false, and nothing said, where all hold. */
+/* Judges every expectation by the present versions: STREAM_VERSION_CONFLICT naming each stream
+ * whose expectation failed; false, and nothing said, where all hold. */
 bool weir_refuse_versions(struct weir_write *write, const int64_t *versions);
 
 /* Judging an append of whose ids at least one is stored, one message after the other. */

@@ -103,16 +103,6 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
     return max;
 }
 
-void histogram_add(struct histogram *to, const struct histogram *from)
-{
-    for (size_t b = 0; b < HISTOGRAM_BUCKETS; b++) {
-        add(&to->counts[b], load(&from->counts[b]));
-    }
-    add(&to->n, load(&from->n));
-    add(&to->sum, load(&from->sum));
-    raise_max(to, load(&from->max));
-}
-
 bool histogram_next(const struct histogram *histogram, size_t *at, struct histogram_bucket *bucket)
 {
     while (*at < HISTOGRAM_BUCKETS) {

@@ -39,9 +39,6 @@ uint64_t histogram_max(const struct histogram *histogram);
  * never above the maximum. 0 for an empty histogram. */
 uint64_t histogram_percentile(const struct histogram *histogram, double percent);
 
-/* Adds all of `from`. */
-void histogram_add(struct histogram *to, const struct histogram *from);
-
 /* Walks the buckets that are not empty: start with *at = 0; false after the last. The values of the
  * bucket are low <= value < high. */
 struct histogram_bucket {

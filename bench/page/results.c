@@ -115,8 +115,9 @@ static const json_t *child(const json_t *json, const char *key)
     return json_object_get(json, key);
 }
 
-/* Percentiles have a dot in their names, so the rest of the path is tried as one key first. */
-double results_number(const json_t *json, const char *path)
+/* The number at the end of a path; NAN where there is none. Percentiles have a dot in their names,
+ * so the rest of the path is tried as one key first. */
+static double number_at(const json_t *json, const char *path)
 {
     if (json == NULL) {
         return NAN;
@@ -132,7 +133,7 @@ double results_number(const json_t *json, const char *path)
     char key[KEY_BYTES];
     memcpy(key, path, (size_t)(dot - path));
     key[dot - path] = '\0';
-    return results_number(child(json, key), dot + 1);
+    return number_at(child(json, key), dot + 1);
 }
 
 size_t results_figure(struct results *results, const char *name, const char *path,
@@ -140,7 +141,7 @@ size_t results_figure(struct results *results, const char *name, const char *pat
 {
     size_t n = 0;
     for (size_t r = 0; r < results->rounds; r++) {
-        values[r] = results_number(results_find(results, name, r + 1), path);
+        values[r] = number_at(results_find(results, name, r + 1), path);
         n += isnan(values[r]) ? 0 : 1;
     }
     return n;

@@ -33,7 +33,4 @@ struct estimate results_estimate(struct results *results, const char *name, cons
 /* The same for numbers that were worked out of several figures; NANs are left out. */
 struct estimate results_estimate_of(const double values[RESULTS_ROUNDS_MAX], size_t n);
 
-/* The number at the end of a path; NAN where there is none. */
-double results_number(const json_t *json, const char *path);
-
 #endif

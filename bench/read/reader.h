@@ -73,9 +73,6 @@ void sized_reader_fini(struct sized_reader *reader);
 extern const struct reader floor_reader;
 extern const struct reader grown_reader;
 
-/* What the store is asked for a plan. */
-void reader_query(const struct read_plan *plan, size_t start, struct weir_query *query);
-
 /* Whether a reply holds exactly the messages that were asked for, each byte as it was written:
  * BACKEND_ERROR with what differs otherwise. */
 weir_status reader_check(const struct read_plan *plan, size_t start, const struct read_reply *reply,

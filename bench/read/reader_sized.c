@@ -10,7 +10,8 @@ enum {
     REPLY_BYTES = 16 * 1024 * 1024
 };
 
-void reader_query(const struct read_plan *plan, size_t start, struct weir_query *query)
+/* What the store is asked for a plan. */
+static void query_of(const struct read_plan *plan, size_t start, struct weir_query *query)
 {
     const struct dataset_selection *selection = plan->selection;
     int64_t from = 0;
@@ -44,7 +45,7 @@ static weir_status read_sized(struct reader *base, const struct read_plan *plan,
     struct weir_query query;
     struct weir_rows rows;
     *reply = (struct read_reply){.message = NULL};
-    reader_query(plan, start, &query);
+    query_of(plan, start, &query);
     weir_arena_reset(&reader->arena);
     weir_status status = weir_read(reader->ns, &query, &reader->arena, &rows, err);
     if (status == WEIR_OK) {

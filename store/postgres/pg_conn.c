@@ -55,14 +55,15 @@ bool weir_pg_conn_is_alive(struct pg_conn *conn)
 
 /* ---- failing ---- */
 
-weir_status weir_pg_fail_lost(struct pg_conn *conn, struct weir_error *err)
+/* A connection that broke or did not answer in time is of no further use. */
+static weir_status fail_lost(struct pg_conn *conn, struct weir_error *err)
 {
     conn->remedy = PG_REMEDY_RECONNECT;
     weir_pg_report(conn->backend, "a connection to the database broke");
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the connection to the database broke");
 }
 
-weir_status weir_pg_fail_late(struct pg_conn *conn, struct weir_error *err)
+static weir_status fail_late(struct pg_conn *conn, struct weir_error *err)
 {
     conn->remedy = PG_REMEDY_RECONNECT;
     if (conn->is_limit_ours) {
@@ -123,17 +124,17 @@ static weir_status wait_for_result(struct pg_conn *conn, struct weir_error *err)
     for (;;) {
         const int unsent = PQflush(conn->pq);
         if (unsent < 0) {
-            return weir_pg_fail_lost(conn, err);
+            return fail_lost(conn, err);
         }
         if (unsent == 0 && PQisBusy(conn->pq) == 0) {
             return WEIR_OK;
         }
         short ready = 0;
         if (!weir_pg_wait(conn, unsent > 0 ? POLLIN | POLLOUT : POLLIN, &ready)) {
-            return weir_pg_fail_late(conn, err);
+            return fail_late(conn, err);
         }
         if ((ready & ~POLLOUT) != 0 && PQconsumeInput(conn->pq) == 0) {
-            return weir_pg_fail_lost(conn, err);
+            return fail_lost(conn, err);
         }
     }
 }
@@ -179,7 +180,7 @@ static weir_status take_results(struct pg_conn *conn, PGresult **result, struct 
         PQclear(next);
     }
     if (status == WEIR_OK && *result == NULL) {
-        status = weir_pg_fail_lost(conn, err);
+        status = fail_lost(conn, err);
     }
     if (PQstatus(conn->pq) != CONNECTION_OK && status != WEIR_OK) {
         conn->remedy = PG_REMEDY_RECONNECT;
@@ -204,7 +205,7 @@ static void begin(struct pg_conn *conn)
 static weir_status run(struct pg_conn *conn, int is_sent, PGresult **result, struct weir_error *err)
 {
     *result = NULL;
-    return is_sent == 1 ? take_results(conn, result, err) : weir_pg_fail_lost(conn, err);
+    return is_sent == 1 ? take_results(conn, result, err) : fail_lost(conn, err);
 }
 
 static void name_statement(struct pg_key key, char name[NAME_BYTES])
@@ -291,18 +292,18 @@ weir_status weir_pg_script(struct pg_conn *conn, const char *text, struct weir_e
 weir_status weir_pg_pipeline_begin(struct pg_conn *conn, struct weir_error *err)
 {
     begin(conn);
-    return PQenterPipelineMode(conn->pq) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+    return PQenterPipelineMode(conn->pq) == 1 ? WEIR_OK : fail_lost(conn, err);
 }
 
 weir_status weir_pg_pipeline_add(struct pg_conn *conn, struct pg_key key,
                                  const struct pg_params *params, struct weir_error *err)
 {
-    return send_prepared(conn, key, params) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+    return send_prepared(conn, key, params) == 1 ? WEIR_OK : fail_lost(conn, err);
 }
 
 weir_status weir_pg_pipeline_send(struct pg_conn *conn, struct weir_error *err)
 {
-    return PQpipelineSync(conn->pq) == 1 ? WEIR_OK : weir_pg_fail_lost(conn, err);
+    return PQpipelineSync(conn->pq) == 1 ? WEIR_OK : fail_lost(conn, err);
 }
 
 static bool is_of_lost_connection(const struct pg_conn *conn, const PGresult *result)
@@ -317,7 +318,7 @@ weir_status weir_pg_pipeline_take(struct pg_conn *conn, PGresult **result, struc
     weir_status status = next_result(conn, result, err);
     if (status == WEIR_OK && !is_good(*result)) {
         if (is_of_lost_connection(conn, *result)) {
-            status = weir_pg_fail_lost(conn, err);
+            status = fail_lost(conn, err);
         }
         PQclear(*result);
         *result = NULL;
@@ -327,7 +328,7 @@ weir_status weir_pg_pipeline_take(struct pg_conn *conn, PGresult **result, struc
         status = next_result(conn, &end, err);
     }
     if (status == WEIR_OK && end != NULL) {
-        status = weir_pg_fail_lost(conn, err);
+        status = fail_lost(conn, err);
     }
     PQclear(end);
     if (status != WEIR_OK) {
@@ -343,7 +344,7 @@ weir_status weir_pg_pipeline_end(struct pg_conn *conn, struct weir_error *err)
     weir_status status = next_result(conn, &end, err);
     if (status == WEIR_OK &&
         (PQresultStatus(end) != PGRES_PIPELINE_SYNC || PQexitPipelineMode(conn->pq) != 1)) {
-        status = weir_pg_fail_lost(conn, err);
+        status = fail_lost(conn, err);
     }
     PQclear(end);
     return status;

@@ -83,10 +83,6 @@ weir_status weir_pg_query(struct pg_conn *conn, const char *text, const struct p
 /* Runs several statements without parameters, dropping what they give. */
 weir_status weir_pg_script(struct pg_conn *conn, const char *text, struct weir_error *err);
 
-/* Fails for a connection that broke or did not answer in time; it is of no further use then. */
-weir_status weir_pg_fail_lost(struct pg_conn *conn, struct weir_error *err);
-weir_status weir_pg_fail_late(struct pg_conn *conn, struct weir_error *err);
-
 /* Waits until the socket is ready for `events` (poll's). False when the limit has passed. */
 bool weir_pg_wait(struct pg_conn *conn, short events, short *ready);
 

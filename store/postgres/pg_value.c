@@ -182,7 +182,8 @@ void weir_pg_array_close(struct pg_params *params, struct pg_array *array)
 
 /* ---- columns ---- */
 
-bool weir_pg_time_from_binary(int64_t value, int64_t *time_us)
+/* False for the infinite ones. */
+static bool time_from_binary(int64_t value, int64_t *time_us)
 {
     if (value == INT64_MIN || value > INT64_MAX - EPOCH_2000_US) {
         return false;
@@ -226,7 +227,7 @@ bool weir_pg_int8(const PGresult *result, int row, int column, int64_t *value)
 bool weir_pg_time(const PGresult *result, int row, int column, int64_t *time_us)
 {
     int64_t value = 0;
-    return weir_pg_int8(result, row, column, &value) && weir_pg_time_from_binary(value, time_us);
+    return weir_pg_int8(result, row, column, &value) && time_from_binary(value, time_us);
 }
 
 bool weir_pg_uuid(const PGresult *result, int row, int column, struct weir_uuid *value)

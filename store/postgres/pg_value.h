@@ -56,8 +56,7 @@ void weir_pg_array_close(struct pg_params *params, struct pg_array *array);
 
 /* ---- columns of a result ---- */
 
-/* Microseconds since 1970 of a timestamp's, which are since 2000; false for infinite ones. */
-bool weir_pg_time_from_binary(int64_t value, int64_t *time_us);
+/* Microseconds since 1970 as a timestamp's, which are since 2000. */
 int64_t weir_pg_time_to_binary(int64_t time_us);
 
 /* False where the column is NULL or of another length. */

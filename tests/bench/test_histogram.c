@@ -123,21 +123,6 @@ START_TEST(a_single_outlier_shows_where_it_belongs)
 }
 END_TEST
 
-START_TEST(adding_is_recording_both)
-{
-    struct histogram *other = histogram_new();
-    ck_assert_ptr_nonnull(other);
-    histogram_record(histogram, 100);
-    histogram_record(other, 5000);
-    histogram_record(other, 7000);
-    histogram_add(histogram, other);
-    ck_assert_uint_eq(histogram_count(histogram), 3);
-    ck_assert_uint_eq(histogram_max(histogram), 7000);
-    ck_assert(histogram_mean(histogram) > 4033 && histogram_mean(histogram) < 4034);
-    free(other);
-}
-END_TEST
-
 enum { THREADS = 4, EACH = 20000 };
 
 static void *record_many(void *context)
@@ -180,7 +165,6 @@ int main(void)
     tcase_add_test(tests, values_out_of_range_count_as_the_nearest);
     tcase_add_test(tests, percentiles_are_those_of_what_was_recorded);
     tcase_add_test(tests, a_single_outlier_shows_where_it_belongs);
-    tcase_add_test(tests, adding_is_recording_both);
     tcase_add_test(tests, nothing_is_lost_between_threads);
     suite_add_tcase(suite, tests);
     return check_main(suite);

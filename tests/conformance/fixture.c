@@ -52,7 +52,7 @@ static void make_namespace(void)
     weir_response_free(response);
 }
 
-void conf_setup(void)
+static void set_up(void)
 {
     server_directory(&conf.server);
     server_on_socket(&conf.server);
@@ -63,7 +63,7 @@ void conf_setup(void)
     conf.client = conf_client(token);
 }
 
-void conf_teardown(void)
+static void tear_down(void)
 {
     while (responses_n > 0) {
         weir_response_free(responses[--responses_n]);
@@ -357,6 +357,6 @@ TCase *conf_case(const char *name)
 {
     TCase *tc = tcase_create(name);
     tcase_set_timeout(tc, CASE_TIMEOUT_S);
-    tcase_add_checked_fixture(tc, conf_setup, conf_teardown);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
     return tc;
 }

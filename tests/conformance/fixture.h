@@ -30,9 +30,6 @@ struct conf {
 
 extern struct conf conf;
 
-void conf_setup(void);
-void conf_teardown(void);
-
 /* A client with any token, closed by the caller; and the token of the test's namespace. */
 struct weir_client *conf_client(const char *token);
 const char *conf_token(void);

@@ -20,6 +20,8 @@ static void unlock(void)
     (void)pthread_mutex_unlock(&fake.mutex);
 }
 
+static const struct weir_store_ops fake_ops;
+
 void fake_backend_reset(void)
 {
     fake = (struct fake_backend){.base = {.ops = &fake_ops}, .namespaces = {"test"}};
@@ -349,7 +351,7 @@ static weir_status backend_session_open(struct weir_backend *backend, struct wei
     return WEIR_OK;
 }
 
-const struct weir_store_ops fake_ops = {
+static const struct weir_store_ops fake_ops = {
     .name = "fake",
     .open = backend_open,
     .close = backend_close,

@@ -42,7 +42,6 @@ struct fake_backend {
 };
 
 extern struct fake_backend fake;
-extern const struct weir_store_ops fake_ops;
 
 void fake_backend_reset(void);
 

@@ -1,8 +1,13 @@
 #include "weir/wire/pb_arena.h"
 
+struct pb_arena {
+    struct weir_arena *arena;
+    bool is_exhausted;  // an allocation failed
+};
+
 static void *pb_alloc(void *data, size_t n)
 {
-    struct weir_pb_arena *pb = data;
+    struct pb_arena *pb = data;
     void *p = weir_arena_alloc(pb->arena, n);
     if (p == NULL) {
         pb->is_exhausted = true;
@@ -16,20 +21,13 @@ static void pb_free(void *data, void *p)
     (void)p;
 }
 
-void weir_pb_arena_init(struct weir_pb_arena *pb, struct weir_arena *arena)
-{
-    pb->allocator = (ProtobufCAllocator){.alloc = pb_alloc, .free = pb_free, .allocator_data = pb};
-    pb->arena = arena;
-    pb->is_exhausted = false;
-}
-
 weir_status weir_pb_unpack(struct weir_arena *arena, const ProtobufCMessageDescriptor *type,
                            struct weir_slice bytes, ProtobufCMessage **message,
                            struct weir_error *err)
 {
-    struct weir_pb_arena pb;
-    weir_pb_arena_init(&pb, arena);
-    ProtobufCMessage *unpacked = protobuf_c_message_unpack(type, &pb.allocator, bytes.n, bytes.p);
+    struct pb_arena pb = {.arena = arena};
+    ProtobufCAllocator allocator = {.alloc = pb_alloc, .free = pb_free, .allocator_data = &pb};
+    ProtobufCMessage *unpacked = protobuf_c_message_unpack(type, &allocator, bytes.n, bytes.p);
     if (unpacked != NULL) {
         *message = unpacked;
         return WEIR_OK;

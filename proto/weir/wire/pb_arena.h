@@ -10,15 +10,6 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-struct weir_pb_arena {
-    ProtobufCAllocator allocator;  // what protobuf-c is given; points back to this struct
-    struct weir_arena *arena;
-    bool is_exhausted;  // an allocation failed
-};
-
-/* `pb` must stay where it is while its allocator is used. */
-void weir_pb_arena_init(struct weir_pb_arena *pb, struct weir_arena *arena);
-
 /* Decodes `bytes`, which weir_wire_check has accepted, as a message of `type` that lives in the
  * arena; it does not point into `bytes`. LIMIT_EXCEEDED past the arena's cap; INVALID_REQUEST for
  * bytes that are no such message. *message is set only on OK. */
