@@ -33,10 +33,10 @@ static weir_status check_older_than(const char *text, int64_t *before_us, struct
 /* ---- the methods ---- */
 
 static weir_status ask(struct weir_call *call, struct weir_chunk_query query,
-                       struct weir_chunk **chunks, size_t *n, struct weir_error *err)
+                       struct weir_chunk_list *list, struct weir_error *err)
 {
     query.deadline_us = call->deadline_us;
-    return weir_chunks(weir_tenant_ns(call->tenant), &query, &call->arena, chunks, n, err);
+    return weir_chunks(weir_tenant_ns(call->tenant), &query, &call->arena, list, err);
 }
 
 static weir_status fill_chunk(struct weir_call *call, const struct weir_chunk *from,
@@ -61,27 +61,26 @@ WEIR_HANDLER(weir_handle_list_chunks, Weir__V1__ListChunksRequest)
 {
     (void)request;
     struct weir_slice id;
-    struct weir_chunk *chunks = NULL;
-    size_t n = 0;
+    struct weir_chunk_list list;
     weir_status st = enter(call, &id, err);
     if (st == WEIR_OK) {
         const struct weir_chunk_query query = {.action = WEIR_CHUNKS_LIST};
-        st = ask(call, query, &chunks, &n, err);
+        st = ask(call, query, &list, err);
     }
     if (st != WEIR_OK) {
         return st;
     }
     Weir__V1__ListChunksResponse response = WEIR__V1__LIST_CHUNKS_RESPONSE__INIT;
-    Weir__V1__ChunkInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
-    response.chunks = weir_arena_array(&call->arena, n, sizeof *response.chunks);
+    Weir__V1__ChunkInfo *infos = weir_arena_array(&call->arena, list.n, sizeof *infos);
+    response.chunks = weir_arena_array(&call->arena, list.n, sizeof *response.chunks);
     if (infos == NULL || response.chunks == NULL) {
         return weir_call_is_too_large(call, err);
     }
-    for (size_t c = 0; st == WEIR_OK && c < n; c++) {
-        st = fill_chunk(call, &chunks[c], &infos[c], err);
+    for (size_t c = 0; st == WEIR_OK && c < list.n; c++) {
+        st = fill_chunk(call, &list.chunks[c], &infos[c], err);
         response.chunks[c] = &infos[c];
     }
-    response.n_chunks = n;
+    response.n_chunks = list.n;
     return st == WEIR_OK ? weir_call_reply(call, &response.base, err) : st;
 }
 
@@ -89,14 +88,15 @@ WEIR_HANDLER(weir_handle_list_chunks, Weir__V1__ListChunksRequest)
 static weir_status change(struct weir_call *call, const struct weir_chunk_query *query,
                           char ***names, size_t *n, struct weir_error *err)
 {
-    struct weir_chunk *chunks = NULL;
-    const weir_status st = ask(call, *query, &chunks, n, err);
+    struct weir_chunk_list list;
+    const weir_status st = ask(call, *query, &list, err);
     if (st != WEIR_OK) {
         return st;
     }
+    *n = list.n;
     *names = weir_arena_array(&call->arena, *n, sizeof **names);
     for (size_t c = 0; *names != NULL && c < *n; c++) {
-        (*names)[c] = weir_call_text(call, chunks[c].name);
+        (*names)[c] = weir_call_text(call, list.chunks[c].name);
         if ((*names)[c] == NULL) {
             *names = NULL;
         }

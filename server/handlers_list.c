@@ -60,9 +60,11 @@ WEIR_HANDLER(weir_handle_list_namespaces, Weir__V1__ListNamespacesRequest)
 
 /* ---- streams ---- */
 
-static weir_status reply_streams(struct weir_call *call, const struct weir_stream_info *from,
-                                 size_t n, bool is_more, struct weir_error *err)
+static weir_status reply_streams(struct weir_call *call, const struct weir_stream_page *page,
+                                 struct weir_error *err)
 {
+    const struct weir_stream_info *from = page->streams;
+    const size_t n = page->n;
     Weir__V1__ListStreamsResponse response = WEIR__V1__LIST_STREAMS_RESPONSE__INIT;
     Weir__V1__StreamInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
     response.streams = weir_arena_array(&call->arena, n, sizeof *response.streams);
@@ -82,7 +84,8 @@ static weir_status reply_streams(struct weir_call *call, const struct weir_strea
         response.streams[i] = &infos[i];
     }
     response.n_streams = n;
-    response.next_cursor = is_more && n > 0 ? infos[n - 1].stream_name : (char *)(uintptr_t) "";
+    response.next_cursor =
+        page->is_more && n > 0 ? infos[n - 1].stream_name : (char *)(uintptr_t) "";
     return weir_call_reply(call, &response.base, err);
 }
 
@@ -99,19 +102,18 @@ WEIR_HANDLER(weir_handle_list_streams, Weir__V1__ListStreamsRequest)
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_stream_info *infos = NULL;
-    size_t n = 0;
-    bool is_more = false;
-    st = weir_list_streams(weir_tenant_ns(call->tenant), &query, &call->arena, &infos, &n, &is_more,
-                           err);
-    return st == WEIR_OK ? reply_streams(call, infos, n, is_more, err) : st;
+    struct weir_stream_page page;
+    st = weir_list_streams(weir_tenant_ns(call->tenant), &query, &call->arena, &page, err);
+    return st == WEIR_OK ? reply_streams(call, &page, err) : st;
 }
 
 /* ---- categories ---- */
 
-static weir_status reply_categories(struct weir_call *call, const struct weir_category_info *from,
-                                    size_t n, struct weir_error *err)
+static weir_status reply_categories(struct weir_call *call, const struct weir_category_list *list,
+                                    struct weir_error *err)
 {
+    const struct weir_category_info *from = list->categories;
+    const size_t n = list->n;
     Weir__V1__ListCategoriesResponse response = WEIR__V1__LIST_CATEGORIES_RESPONSE__INIT;
     Weir__V1__CategoryInfo *infos = weir_arena_array(&call->arena, n, sizeof *infos);
     response.categories = weir_arena_array(&call->arena, n, sizeof *response.categories);
@@ -137,9 +139,8 @@ static weir_status reply_categories(struct weir_call *call, const struct weir_ca
 WEIR_HANDLER(weir_handle_list_categories, Weir__V1__ListCategoriesRequest)
 {
     (void)request;
-    struct weir_category_info *infos = NULL;
-    size_t n = 0;
+    struct weir_category_list list;
     const weir_status st = weir_list_categories(weir_tenant_ns(call->tenant), call->deadline_us,
-                                                &call->arena, &infos, &n, err);
-    return st == WEIR_OK ? reply_categories(call, infos, n, err) : st;
+                                                &call->arena, &list, err);
+    return st == WEIR_OK ? reply_categories(call, &list, err) : st;
 }

@@ -106,10 +106,9 @@ WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessage
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_row row;
-    bool is_found = false;
-    st = weir_read_last(weir_tenant_ns(call->tenant), &query, &call->arena, &row, &is_found, err);
-    return st == WEIR_OK ? weir_reply_last(call, is_found ? &row : NULL, err) : st;
+    struct weir_rows rows;
+    st = weir_read_last(weir_tenant_ns(call->tenant), &query, &call->arena, &rows, err);
+    return st == WEIR_OK ? weir_reply_last(call, rows.n > 0 ? &rows.rows[0] : NULL, err) : st;
 }
 
 WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest)

@@ -222,8 +222,7 @@ void weir_read_group(struct weir_namespace *ns, struct weir_read *group)
 }
 
 weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
-                           struct weir_arena *arena, struct weir_row *row, bool *is_found,
-                           struct weir_error *err)
+                           struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
 {
     assert(query->types_n <= 1);
     struct weir_query last = *query;
@@ -237,15 +236,7 @@ weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *q
     if (last.types_n == 1 && last.types[0].n == 0) {  // the empty type is no filter
         last.types_n = 0;
     }
-    struct weir_rows rows;
-    const weir_status status = weir_read(ns, &last, arena, &rows, err);
-    if (status == WEIR_OK) {
-        *is_found = rows.n == 1;
-        if (*is_found) {
-            *row = rows.rows[0];
-        }
-    }
-    return status;
+    return weir_read(ns, &last, arena, rows, err);
 }
 
 weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice stream,
@@ -279,49 +270,47 @@ weir_status weir_namespace_totals(struct weir_namespace *ns, int64_t deadline_us
 }
 
 weir_status weir_list_streams(struct weir_namespace *ns, const struct weir_page_query *query,
-                              struct weir_arena *arena, struct weir_stream_info **infos, size_t *n,
-                              bool *is_more, struct weir_error *err)
+                              struct weir_arena *arena, struct weir_stream_page *page,
+                              struct weir_error *err)
 {
     assert(query->limit >= 1 && query->limit <= WEIR_LIST_LIMIT_MAX);
     struct weir_session *session = NULL;
     if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
         return err->status;
     }
-    return give_back(ns, session,
-                     session->ops->list_streams(session, query, arena, infos, n, is_more, err));
+    return give_back(ns, session, session->ops->list_streams(session, query, arena, page, err));
 }
 
 weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
-                                 struct weir_arena *arena, struct weir_category_info **infos,
-                                 size_t *n, struct weir_error *err)
+                                 struct weir_arena *arena, struct weir_category_list *list,
+                                 struct weir_error *err)
 {
     struct weir_session *session = NULL;
     if (borrow(ns, deadline_us, &session, err) != WEIR_OK) {
         return err->status;
     }
-    return give_back(ns, session, session->ops->list_categories(session, arena, infos, n, err));
+    return give_back(ns, session, session->ops->list_categories(session, arena, list, err));
 }
 
 weir_status weir_chunks_unsupported(struct weir_session *session,
                                     const struct weir_chunk_query *query, struct weir_arena *arena,
-                                    struct weir_chunk **chunks, size_t *n, struct weir_error *err)
+                                    struct weir_chunk_list *list, struct weir_error *err)
 {
     (void)session;
     (void)query;
     (void)arena;
-    (void)chunks;
-    (void)n;
+    (void)list;
     return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
                      "the namespace is not kept in chunks: that is for TimescaleDB");
 }
 
 weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
-                        struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                        struct weir_arena *arena, struct weir_chunk_list *list,
                         struct weir_error *err)
 {
     struct weir_session *session = NULL;
     if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
         return err->status;
     }
-    return give_back(ns, session, session->ops->chunks(session, query, arena, chunks, n, err));
+    return give_back(ns, session, session->ops->chunks(session, query, arena, list, err));
 }

@@ -332,9 +332,9 @@ void weir_read_group(struct weir_namespace *ns, struct weir_read *group);
 
 /* The message with the highest position of the stream `query->name`, or the highest among one type:
  * query->types has one at most, and an empty one is any. Of the query also is_headers_only and
- * deadline_us count. *row is set where *is_found is; outcomes as of weir_read. */
+ * deadline_us count. One row or none; outcomes as of weir_read. */
 weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
-                           struct weir_arena *arena, struct weir_row *row, bool *is_found,
+                           struct weir_arena *arena, struct weir_rows *rows,
                            struct weir_error *err);
 
 /* -1 where the stream does not exist. */
@@ -368,10 +368,16 @@ struct weir_page_query {
     int64_t deadline_us;
 };
 
-/* Streams that hold messages, ascending bytewise. *is_more tells whether a further page exists. */
+struct weir_stream_page {
+    struct weir_stream_info *streams;
+    size_t n;
+    bool is_more;  // others follow
+};
+
+/* Streams that hold messages, ascending bytewise. */
 weir_status weir_list_streams(struct weir_namespace *ns, const struct weir_page_query *query,
-                              struct weir_arena *arena, struct weir_stream_info **infos, size_t *n,
-                              bool *is_more, struct weir_error *err);
+                              struct weir_arena *arena, struct weir_stream_page *page,
+                              struct weir_error *err);
 
 struct weir_category_info {
     struct weir_slice name;
@@ -379,11 +385,16 @@ struct weir_category_info {
     int64_t message_count;
 };
 
+struct weir_category_list {
+    struct weir_category_info *categories;
+    size_t n;
+};
+
 /* All categories that hold messages, ascending bytewise. From kept counts, not by scanning
  * messages. */
 weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
-                                 struct weir_arena *arena, struct weir_category_info **infos,
-                                 size_t *n, struct weir_error *err);
+                                 struct weir_arena *arena, struct weir_category_list *list,
+                                 struct weir_error *err);
 
 /* ---- chunks ---- */
 
@@ -406,11 +417,16 @@ struct weir_chunk_query {
     int64_t deadline_us;
 };
 
+struct weir_chunk_list {
+    struct weir_chunk *chunks;
+    size_t n;
+};
+
 /* Lists the chunks, or compresses those that are not yet, or drops them with their messages
  * (streams keep their versions, ids are forgotten). Gives the chunks that were listed, compressed
  * or dropped, oldest first. FEATURE_UNSUPPORTED where there is no such thing. */
 weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
-                        struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                        struct weir_arena *arena, struct weir_chunk_list *list,
                         struct weir_error *err);
 
 #endif

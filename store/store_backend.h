@@ -71,13 +71,12 @@ struct weir_session_ops {
     weir_status (*totals)(struct weir_session *session, struct weir_namespace_totals *totals,
                           struct weir_error *err);
     weir_status (*list_streams)(struct weir_session *session, const struct weir_page_query *query,
-                                struct weir_arena *arena, struct weir_stream_info **infos,
-                                size_t *n, bool *is_more, struct weir_error *err);
+                                struct weir_arena *arena, struct weir_stream_page *page,
+                                struct weir_error *err);
     weir_status (*list_categories)(struct weir_session *session, struct weir_arena *arena,
-                                   struct weir_category_info **infos, size_t *n,
-                                   struct weir_error *err);
+                                   struct weir_category_list *list, struct weir_error *err);
     weir_status (*chunks)(struct weir_session *session, const struct weir_chunk_query *query,
-                          struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                          struct weir_arena *arena, struct weir_chunk_list *list,
                           struct weir_error *err);
 };
 
@@ -126,7 +125,7 @@ void weir_read_singly(struct weir_session *session, struct weir_read *group);
 /* `chunks` of the backends that have none: FEATURE_UNSUPPORTED. */
 weir_status weir_chunks_unsupported(struct weir_session *session,
                                     const struct weir_chunk_query *query, struct weir_arena *arena,
-                                    struct weir_chunk **chunks, size_t *n, struct weir_error *err);
+                                    struct weir_chunk_list *list, struct weir_error *err);
 
 /* The backends of this build, each defined in its own folder. */
 extern const struct weir_store_ops weir_sqlite_ops;

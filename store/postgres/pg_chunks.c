@@ -46,13 +46,13 @@ static weir_status work(struct pg_conn *conn, void *context, struct weir_error *
     return status;
 }
 
-static weir_status copy_chunk(const PGresult *result, int row, bool is_listing,
-                              struct weir_arena *arena, struct weir_chunk *chunk,
-                              struct weir_error *err)
+static weir_status copy_chunk(const struct chunk_work *chunks, int row, struct weir_arena *arena,
+                              struct weir_chunk *chunk, struct weir_error *err)
 {
+    const PGresult *result = chunks->result;
     const struct weir_slice name = weir_pg_slice(result, row, CHUNK_NAME);
     bool is_good = name.p != NULL;
-    if (is_listing) {
+    if (chunks->query->action == WEIR_CHUNKS_LIST) {
         const struct weir_slice compressed = weir_pg_slice(result, row, CHUNK_COMPRESSED);
         chunk->is_compressed = compressed.n == 1 && compressed.p[0] != 0;
         is_good = is_good && weir_pg_time(result, row, CHUNK_START, &chunk->range_start_us) &&
@@ -67,31 +67,30 @@ static weir_status copy_chunk(const PGresult *result, int row, bool is_listing,
 }
 
 static weir_status copy_chunks(const struct chunk_work *chunks, struct weir_arena *arena,
-                               struct weir_chunk *to, size_t n, struct weir_error *err)
+                               const struct weir_chunk_list *to, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
-    for (size_t c = 0; status == WEIR_OK && c < n; c++) {
-        status = copy_chunk(chunks->result, (int)c, chunks->query->action == WEIR_CHUNKS_LIST,
-                            arena, &to[c], err);
+    for (size_t c = 0; status == WEIR_OK && c < to->n; c++) {
+        status = copy_chunk(chunks, (int)c, arena, &to->chunks[c], err);
     }
     return status;
 }
 
 weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_query *query,
-                           struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                           struct weir_arena *arena, struct weir_chunk_list *list,
                            struct weir_error *err)
 {
     struct chunk_work context = {.session = (struct pg_session *)base, .query = query};
     if (context.session->ns.layout->fixed[PG_FIXED_LIST_CHUNKS] == NULL) {
-        return weir_chunks_unsupported(base, query, arena, chunks, n, err);
+        return weir_chunks_unsupported(base, query, arena, list, err);
     }
     const struct pg_work pg_work = {work, &context};
     weir_status status = weir_pg_session_run(context.session, &pg_work, err);
     if (status == WEIR_OK) {
-        *n = (size_t)PQntuples(context.result);
-        *chunks = weir_arena_array(arena, *n, sizeof **chunks);
-        status = *chunks == NULL ? weir_arena_fail(arena, err)
-                                 : copy_chunks(&context, arena, *chunks, *n, err);
+        list->n = (size_t)PQntuples(context.result);
+        list->chunks = weir_arena_array(arena, list->n, sizeof *list->chunks);
+        status = list->chunks == NULL ? weir_arena_fail(arena, err)
+                                      : copy_chunks(&context, arena, list, err);
     }
     PQclear(context.result);
     return status;

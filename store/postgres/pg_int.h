@@ -287,14 +287,13 @@ weir_status weir_pg_head(struct weir_session *base, struct weir_head *head, stru
 weir_status weir_pg_totals(struct weir_session *base, struct weir_namespace_totals *totals,
                            struct weir_error *err);
 weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_page_query *query,
-                                 struct weir_arena *arena, struct weir_stream_info **infos,
-                                 size_t *n, bool *is_more, struct weir_error *err);
+                                 struct weir_arena *arena, struct weir_stream_page *page,
+                                 struct weir_error *err);
 weir_status weir_pg_list_categories(struct weir_session *base, struct weir_arena *arena,
-                                    struct weir_category_info **infos, size_t *n,
-                                    struct weir_error *err);
+                                    struct weir_category_list *list, struct weir_error *err);
 
 weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_query *query,
-                           struct weir_arena *arena, struct weir_chunk **chunks, size_t *n,
+                           struct weir_arena *arena, struct weir_chunk_list *list,
                            struct weir_error *err);
 
 /* ---- writing (pg_commit.c) ---- */

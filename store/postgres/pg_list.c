@@ -136,8 +136,8 @@ static struct weir_slice lowest_text(struct weir_slice prefix, uint8_t area[PREF
 }
 
 weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_page_query *query,
-                                 struct weir_arena *arena, struct weir_stream_info **infos,
-                                 size_t *n, bool *is_more, struct weir_error *err)
+                                 struct weir_arena *arena, struct weir_stream_page *page,
+                                 struct weir_error *err)
 {
     struct question q;
     uint8_t lowest[PREFIX_BYTES];
@@ -149,11 +149,11 @@ weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_pa
     weir_status status = ask(&q, err);
     if (status == WEIR_OK) {
         const size_t got = (size_t)PQntuples(q.result);
-        *is_more = got > query->limit;
-        *n = *is_more ? query->limit : got;
-        *infos = weir_arena_array(arena, *n, sizeof **infos);
-        status =
-            *infos == NULL ? weir_arena_fail(arena, err) : copy_streams(&q, arena, *infos, *n, err);
+        page->is_more = got > query->limit;
+        page->n = page->is_more ? query->limit : got;
+        page->streams = weir_arena_array(arena, page->n, sizeof *page->streams);
+        status = page->streams == NULL ? weir_arena_fail(arena, err)
+                                       : copy_streams(&q, arena, page->streams, page->n, err);
     }
     PQclear(q.result);
     return status;
@@ -179,17 +179,17 @@ static weir_status copy_categories(const struct question *q, struct weir_arena *
 }
 
 weir_status weir_pg_list_categories(struct weir_session *base, struct weir_arena *arena,
-                                    struct weir_category_info **infos, size_t *n,
-                                    struct weir_error *err)
+                                    struct weir_category_list *list, struct weir_error *err)
 {
     struct question q;
     question_init(&q, base, PG_FIXED_LIST_CATEGORIES);
     weir_status status = ask(&q, err);
     if (status == WEIR_OK) {
-        *n = (size_t)PQntuples(q.result);
-        *infos = weir_arena_array(arena, *n, sizeof **infos);
-        status = *infos == NULL ? weir_arena_fail(arena, err)
-                                : copy_categories(&q, arena, *infos, *n, err);
+        list->n = (size_t)PQntuples(q.result);
+        list->categories = weir_arena_array(arena, list->n, sizeof *list->categories);
+        status = list->categories == NULL
+                     ? weir_arena_fail(arena, err)
+                     : copy_categories(&q, arena, list->categories, list->n, err);
     }
     PQclear(q.result);
     return status;

@@ -59,31 +59,30 @@ static struct weir_slice or_empty(struct weir_slice text)
     return text.p == NULL ? weir_slice("", 0) : text;
 }
 
-struct page {
+struct listing {
     const struct weir_page_query *query;
     struct weir_arena *arena;
-    struct weir_stream_info *infos;
-    size_t n;
-    bool is_more;
+    struct weir_stream_page *page;
 };
 
 /* Takes the current row; *is_end where it is no longer of this page. */
-static weir_status take_stream(struct page *page, sqlite3_stmt *statement, bool *is_end,
+static weir_status take_stream(const struct listing *listing, sqlite3_stmt *statement, bool *is_end,
                                struct weir_error *err)
 {
+    struct weir_stream_page *page = listing->page;
     struct weir_slice name;
     if (!weir_sqlite_text(statement, 0, &name) || name.p == NULL) {
         return weir_fail(err, WEIR_DATA_CORRUPT, "the list of streams is damaged");
     }
-    const bool is_in = begins_with(name, page->query->prefix);
-    page->is_more = is_in && page->n == page->query->limit;
+    const bool is_in = begins_with(name, listing->query->prefix);
+    page->is_more = is_in && page->n == listing->query->limit;
     *is_end = !is_in || page->is_more;
     if (*is_end) {
         return WEIR_OK;
     }
-    struct weir_stream_info *info = &page->infos[page->n];
-    if (!weir_arena_copy(page->arena, name, &info->name)) {
-        return weir_arena_fail(page->arena, err);
+    struct weir_stream_info *info = &page->streams[page->n];
+    if (!weir_arena_copy(listing->arena, name, &info->name)) {
+        return weir_arena_fail(listing->arena, err);
     }
     info->version = sqlite3_column_int64(statement, 1);
     info->last_activity_us = sqlite3_column_int64(statement, 2);
@@ -102,18 +101,18 @@ static bool is_before(struct weir_slice a, struct weir_slice b)
 /* All names with a prefix stand together from the prefix itself on, so the search begins there, or
  * at `after`, which is left out, and ends at the first name without the prefix. */
 static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *statement,
-                                struct page *page, struct weir_error *err)
+                                const struct listing *listing, struct weir_error *err)
 {
-    const struct weir_slice prefix = or_empty(page->query->prefix);
-    const struct weir_slice after = or_empty(page->query->after);
+    const struct weir_slice prefix = or_empty(listing->query->prefix);
+    const struct weir_slice after = or_empty(listing->query->after);
     int rc = weir_sqlite_bind_text(statement, 1, is_before(prefix, after) ? after : prefix);
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_bind_text(statement, 2, after);
     }
-    (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)page->query->limit + 1);
+    (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)listing->query->limit + 1);
     bool is_end = false;
     while (rc == SQLITE_OK && !is_end && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        const weir_status status = take_stream(page, statement, &is_end, err);
+        const weir_status status = take_stream(listing, statement, &is_end, err);
         if (status != WEIR_OK) {
             return status;
         }
@@ -125,42 +124,41 @@ static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *st
 }
 
 /* Room for a page, or for all streams there are where those are fewer. */
-static weir_status list_page(struct sqlite_session *session, struct page *page, int64_t streams,
-                             struct weir_error *err)
+static weir_status list_page(struct sqlite_session *session, const struct listing *listing,
+                             int64_t streams, struct weir_error *err)
 {
-    const size_t limit = page->query->limit;
+    struct weir_stream_page *page = listing->page;
+    const size_t limit = listing->query->limit;
     const size_t room = (uint64_t)streams < limit ? (size_t)streams : limit;
-    page->infos = weir_arena_array(page->arena, room, sizeof *page->infos);
-    if (page->infos == NULL) {
-        return weir_arena_fail(page->arena, err);
+    *page = (struct weir_stream_page){
+        .streams = weir_arena_array(listing->arena, room, sizeof *page->streams)};
+    if (page->streams == NULL) {
+        return weir_arena_fail(listing->arena, err);
     }
     sqlite3_stmt *statement = NULL;
     const int rc = weir_sqlite_statement(session, STATEMENT_LIST_STREAMS, &statement);
     const weir_status status = rc == SQLITE_OK
-                                   ? step_streams(session, statement, page, err)
+                                   ? step_streams(session, statement, listing, err)
                                    : weir_sqlite_session_fail(session, rc, "list streams", err);
     (void)sqlite3_reset(statement);
     return status;
 }
 
 weir_status weir_sqlite_list_streams(struct weir_session *base, const struct weir_page_query *query,
-                                     struct weir_arena *arena, struct weir_stream_info **infos,
-                                     size_t *n, bool *is_more, struct weir_error *err)
+                                     struct weir_arena *arena, struct weir_stream_page *page,
+                                     struct weir_error *err)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    struct page page = {.query = query, .arena = arena};
+    const struct listing listing = {.query = query, .arena = arena, .page = page};
     struct weir_namespace_totals totals = {.stream_count = 0};
     sqlite3_stmt *statement = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
     weir_status status = read_totals(session, &statement, &totals, err);
     if (status == WEIR_OK) {
-        status = list_page(session, &page, totals.stream_count, err);
+        status = list_page(session, &listing, totals.stream_count, err);
     }
     (void)sqlite3_reset(statement);
     weir_sqlite_memory_end(session->memory);
-    *infos = page.infos;
-    *n = page.n;
-    *is_more = page.is_more;
     return status;
 }
 
@@ -182,17 +180,17 @@ static weir_status take_category(sqlite3_stmt *statement, struct weir_arena *are
 }
 
 static weir_status step_categories(struct sqlite_session *session, struct weir_arena *arena,
-                                   struct weir_category_info *infos, size_t room, size_t *n,
+                                   struct weir_category_list *list, size_t room,
                                    struct weir_error *err)
 {
     sqlite3_stmt *statement = NULL;
     int rc = weir_sqlite_statement(session, STATEMENT_LIST_CATEGORIES, &statement);
     weir_status status = WEIR_OK;
-    *n = 0;
-    while (rc == SQLITE_OK && status == WEIR_OK && *n < room &&
+    list->n = 0;
+    while (rc == SQLITE_OK && status == WEIR_OK && list->n < room &&
            (rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        status = take_category(statement, arena, &infos[*n], err);
-        (*n)++;
+        status = take_category(statement, arena, &list->categories[list->n], err);
+        list->n++;
         rc = SQLITE_OK;
     }
     (void)sqlite3_reset(statement);
@@ -203,8 +201,8 @@ static weir_status step_categories(struct sqlite_session *session, struct weir_a
 }
 
 static weir_status list_all_categories(struct sqlite_session *session, sqlite3_stmt **statement,
-                                       struct weir_arena *arena, struct weir_category_info **infos,
-                                       size_t *n, struct weir_error *err)
+                                       struct weir_arena *arena, struct weir_category_list *list,
+                                       struct weir_error *err)
 {
     int rc = weir_sqlite_statement(session, STATEMENT_COUNT_CATEGORIES, statement);
     if (rc == SQLITE_OK) {
@@ -214,21 +212,20 @@ static weir_status list_all_categories(struct sqlite_session *session, sqlite3_s
         return weir_sqlite_session_fail(session, rc, "list categories", err);
     }
     const size_t room = (size_t)sqlite3_column_int64(*statement, 0);
-    *infos = weir_arena_array(arena, room, sizeof **infos);
-    if (*infos == NULL) {
+    list->categories = weir_arena_array(arena, room, sizeof *list->categories);
+    if (list->categories == NULL) {
         return weir_arena_fail(arena, err);
     }
-    return step_categories(session, arena, *infos, room, n, err);
+    return step_categories(session, arena, list, room, err);
 }
 
 weir_status weir_sqlite_list_categories(struct weir_session *base, struct weir_arena *arena,
-                                        struct weir_category_info **infos, size_t *n,
-                                        struct weir_error *err)
+                                        struct weir_category_list *list, struct weir_error *err)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
     sqlite3_stmt *statement = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    const weir_status status = list_all_categories(session, &statement, arena, infos, n, err);
+    const weir_status status = list_all_categories(session, &statement, arena, list, err);
     (void)sqlite3_reset(statement);
     weir_sqlite_memory_end(session->memory);
     return status;

@@ -175,24 +175,20 @@ static weir_status session_totals(struct weir_session *session,
 
 static weir_status session_list_streams(struct weir_session *session,
                                         const struct weir_page_query *query,
-                                        struct weir_arena *arena, struct weir_stream_info **infos,
-                                        size_t *n, bool *is_more, struct weir_error *err)
+                                        struct weir_arena *arena, struct weir_stream_page *page,
+                                        struct weir_error *err)
 {
     (void)query;
     (void)arena;
-    *infos = NULL;
-    *n = 0;
-    *is_more = false;
+    *page = (struct weir_stream_page){.n = 0};
     return answer(session, err);
 }
 
 static weir_status session_list_categories(struct weir_session *session, struct weir_arena *arena,
-                                           struct weir_category_info **infos, size_t *n,
-                                           struct weir_error *err)
+                                           struct weir_category_list *list, struct weir_error *err)
 {
     (void)arena;
-    *infos = NULL;
-    *n = 0;
+    *list = (struct weir_category_list){.n = 0};
     return answer(session, err);
 }
 

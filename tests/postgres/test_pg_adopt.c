@@ -107,15 +107,12 @@ START_TEST(imports_listings_and_the_clear_agree)
                                         " '{}')"),
                      7);
     ck_assert_int_eq(must_head(fx.ns), 101);
-    struct weir_stream_info *infos = NULL;
-    size_t n = 0;
-    bool is_more = false;
-    const struct weir_page_query page = {.limit = 2, .deadline_us = INT64_MAX};
+    struct weir_stream_page page;
+    const struct weir_page_query query = {.limit = 2, .deadline_us = INT64_MAX};
     weir_error_init(&fx.err);
-    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &n, &is_more, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(n, 2);
-    ck_assert(is_more && weir_slice_is(infos[1].name, "b-1+x"));
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, 2);
+    ck_assert(page.is_more && weir_slice_is(page.streams[1].name, "b-1+x"));
     struct weir_namespace_totals totals;
     ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
     ck_assert_int_eq(totals.message_count, 5);

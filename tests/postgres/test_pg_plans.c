@@ -120,9 +120,8 @@ END_TEST
 START_TEST(there_are_no_chunks)
 {
     const struct weir_chunk_query query = {.deadline_us = INT64_MAX};
-    struct weir_chunk *chunks = NULL;
-    size_t n = 0;
-    ck_assert_int_eq(weir_chunks(fx.ns, &query, &fx.arena, &chunks, &n, &fx.err),
+    struct weir_chunk_list list;
+    ck_assert_int_eq(weir_chunks(fx.ns, &query, &fx.arena, &list, &fx.err),
                      WEIR_FEATURE_UNSUPPORTED);
 }
 END_TEST

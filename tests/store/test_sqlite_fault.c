@@ -236,21 +236,16 @@ static weir_status act_read_category(void)
     return weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err);
 }
 
-static size_t streams_listed;
-static size_t categories_listed;
+static struct weir_stream_page streams_listed;
+static struct weir_category_list categories_listed;
 
 static weir_status act_list(void)
 {
     const struct weir_page_query page = {.limit = 10, .deadline_us = INT64_MAX};
-    struct weir_stream_info *streams = NULL;
-    struct weir_category_info *categories = NULL;
-    bool is_more = false;
     weir_arena_reset(&fx.arena);
-    weir_status status =
-        weir_list_streams(fx.ns, &page, &fx.arena, &streams, &streams_listed, &is_more, &fx.err);
+    weir_status status = weir_list_streams(fx.ns, &page, &fx.arena, &streams_listed, &fx.err);
     if (status == WEIR_OK) {
-        status = weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &categories_listed,
-                                      &fx.err);
+        status = weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories_listed, &fx.err);
     }
     return status;
 }
@@ -348,8 +343,8 @@ static void check_reads(weir_status status)
     ck_assert_int_eq(act_read_category(), WEIR_OK);
     ck_assert_uint_eq(fx.rows.n, 3);
     ck_assert_int_eq(act_list(), WEIR_OK);
-    ck_assert_uint_eq(streams_listed, 2);
-    ck_assert_uint_eq(categories_listed, 1);
+    ck_assert_uint_eq(streams_listed.n, 2);
+    ck_assert_uint_eq(categories_listed.n, 1);
     check_unchanged();
 }
 

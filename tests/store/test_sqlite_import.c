@@ -173,15 +173,12 @@ START_TEST(counts_and_activity_follow)
     ck_assert_int_eq(totals.message_count, 3);
     ck_assert_int_eq(totals.stream_count, 2);
     ck_assert_int_eq(totals.last_activity_us, records[1].time_us);
-    const struct weir_page_query page = {.limit = 10, .deadline_us = INT64_MAX};
-    struct weir_stream_info *infos = NULL;
-    size_t n = 0;
-    bool is_more = true;
-    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &n, &is_more, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(infos[1].version, 5);
-    ck_assert_int_eq(infos[1].last_activity_us, records[0].time_us);
+    const struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
+    struct weir_stream_page page;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, 2);
+    ck_assert_int_eq(page.streams[1].version, 5);
+    ck_assert_int_eq(page.streams[1].last_activity_us, records[0].time_us);
 }
 END_TEST
 
@@ -198,13 +195,11 @@ START_TEST(an_import_of_many_streams_is_one_write)
     ck_assert_int_eq(import(fx.ns, records, N, &outcome), WEIR_OK);
     ck_assert_int_eq(outcome.imported, N);
     ck_assert_int_eq(must_head(fx.ns), N);
-    struct weir_category_info *infos = NULL;
-    size_t n = 0;
-    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &infos, &n, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(n, 50);
-    ck_assert_int_eq(infos[7].stream_count, 200);
-    ck_assert_int_eq(infos[7].message_count, 200);
+    struct weir_category_list list;
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &list, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(list.n, 50);
+    ck_assert_int_eq(list.categories[7].stream_count, 200);
+    ck_assert_int_eq(list.categories[7].message_count, 200);
 }
 END_TEST
 

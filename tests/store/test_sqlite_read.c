@@ -411,13 +411,10 @@ START_TEST(the_last_message_is_found)
         struct weir_query query = query_stream(lasts[i].stream);
         query.types = &type;
         query.types_n = lasts[i].type != NULL;
-        struct weir_row row;
-        bool is_found = false;
-        ck_assert_int_eq(weir_read_last(fx.ns, &query, &fx.arena, &row, &is_found, &fx.err),
-                         WEIR_OK);
-        ck_assert(is_found == (lasts[i].global > 0));
-        if (is_found) {
-            ck_assert_int_eq(row.global_position, lasts[i].global);
+        ck_assert_int_eq(weir_read_last(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_OK);
+        ck_assert_uint_eq(fx.rows.n, lasts[i].global > 0);
+        if (fx.rows.n == 1) {
+            ck_assert_int_eq(fx.rows.rows[0].global_position, lasts[i].global);
         }
     }
 }
@@ -428,19 +425,16 @@ END_TEST
 static void list(const char *prefix, const char *after, size_t limit, const char *const *names,
                  size_t n, bool is_more)
 {
-    const struct weir_page_query page = {.prefix = weir_slice_of(prefix),
-                                         .after = weir_slice_of(after),
-                                         .limit = limit,
-                                         .deadline_us = INT64_MAX};
-    struct weir_stream_info *infos = NULL;
-    size_t found = 0;
-    bool more = !is_more;
-    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &found, &more, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(found, n);
-    ck_assert(more == is_more);
+    const struct weir_page_query query = {.prefix = weir_slice_of(prefix),
+                                          .after = weir_slice_of(after),
+                                          .limit = limit,
+                                          .deadline_us = INT64_MAX};
+    struct weir_stream_page page = {.is_more = !is_more};
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, n);
+    ck_assert(page.is_more == is_more);
     for (size_t i = 0; i < n; i++) {
-        ck_assert(weir_slice_is(infos[i].name, names[i]));
+        ck_assert(weir_slice_is(page.streams[i].name, names[i]));
     }
 }
 
@@ -470,11 +464,10 @@ END_TEST
 START_TEST(categories_are_listed_with_their_counts)
 {
     put_examples();
-    struct weir_category_info *infos = NULL;
-    size_t n = 0;
-    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &infos, &n, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(n, 3);
+    struct weir_category_list list;
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &list, &fx.err), WEIR_OK);
+    const struct weir_category_info *infos = list.categories;
+    ck_assert_uint_eq(list.n, 3);
     ck_assert(weir_slice_is(infos[0].name, ""));
     ck_assert(weir_slice_is(infos[1].name, "a"));
     ck_assert_int_eq(infos[1].stream_count, 3);

@@ -26,23 +26,22 @@ static void begin(void)
     ck_assert_msg(import(fx.ns, records, DAYS, NULL) == WEIR_OK, "%s", fx.err.text);
 }
 
-static struct weir_chunk *chunks;
-static size_t chunks_n;
+static struct weir_chunk_list listed;
 
 static void must_do(enum weir_chunk_action action, int64_t before_us)
 {
     const struct weir_chunk_query query = {
         .action = action, .before_us = before_us, .deadline_us = INT64_MAX};
-    ck_assert_msg(weir_chunks(fx.ns, &query, &fx.arena, &chunks, &chunks_n, &fx.err) == WEIR_OK,
-                  "%s", fx.err.text);
+    ck_assert_msg(weir_chunks(fx.ns, &query, &fx.arena, &listed, &fx.err) == WEIR_OK, "%s",
+                  fx.err.text);
 }
 
 static int64_t rows_listed(void)
 {
     must_do(WEIR_CHUNKS_LIST, 0);
     int64_t rows = 0;
-    for (size_t c = 0; c < chunks_n; c++) {
-        rows += chunks[c].row_count;
+    for (size_t c = 0; c < listed.n; c++) {
+        rows += listed.chunks[c].row_count;
     }
     return rows;
 }
@@ -57,28 +56,30 @@ static size_t messages(void)
 START_TEST(chunks_are_listed_by_time)
 {
     ck_assert_int_eq(rows_listed(), DAYS);
-    ck_assert_uint_ge(chunks_n, 3);
-    for (size_t c = 0; c < chunks_n; c++) {
-        ck_assert_int_eq(chunks[c].range_end_us - chunks[c].range_start_us, 7 * DAY_US);
-        ck_assert(c == 0 || chunks[c].range_start_us >= chunks[c - 1].range_end_us);
-        ck_assert_int_gt(chunks[c].size_bytes, 0);
-        ck_assert(!chunks[c].is_compressed);
-        ck_assert_uint_gt(chunks[c].name.n, 0);
+    ck_assert_uint_ge(listed.n, 3);
+    for (size_t c = 0; c < listed.n; c++) {
+        ck_assert_int_eq(listed.chunks[c].range_end_us - listed.chunks[c].range_start_us,
+                         7 * DAY_US);
+        ck_assert(c == 0 || listed.chunks[c].range_start_us >= listed.chunks[c - 1].range_end_us);
+        ck_assert_int_gt(listed.chunks[c].size_bytes, 0);
+        ck_assert(!listed.chunks[c].is_compressed);
+        ck_assert_uint_gt(listed.chunks[c].name.n, 0);
     }
-    ck_assert_int_le(chunks[0].range_start_us, first_day_us);
+    ck_assert_int_le(listed.chunks[0].range_start_us, first_day_us);
 }
 END_TEST
 
 START_TEST(compressed_chunks_read_the_same)
 {
     (void)rows_listed();
-    const int64_t before_us = chunks[1].range_end_us;
+    const int64_t before_us = listed.chunks[1].range_end_us;
     must_do(WEIR_CHUNKS_COMPRESS, before_us);
-    ck_assert_uint_eq(chunks_n, 2);
+    ck_assert_uint_eq(listed.n, 2);
     must_do(WEIR_CHUNKS_COMPRESS, before_us);  // done already
-    ck_assert_uint_eq(chunks_n, 0);
+    ck_assert_uint_eq(listed.n, 0);
     ck_assert_int_eq(rows_listed(), DAYS);
-    ck_assert(chunks[0].is_compressed && chunks[1].is_compressed && !chunks[2].is_compressed);
+    ck_assert(listed.chunks[0].is_compressed && listed.chunks[1].is_compressed &&
+              !listed.chunks[2].is_compressed);
     ck_assert_uint_eq(messages(), DAYS);
     for (size_t r = 0; r < DAYS; r++) {
         ck_assert_int_eq(fx.rows.rows[r].global_position, (int64_t)r + 1);
@@ -102,7 +103,7 @@ END_TEST
 START_TEST(imports_into_compressed_chunks_are_found)
 {
     (void)rows_listed();
-    must_do(WEIR_CHUNKS_COMPRESS, chunks[0].range_end_us);
+    must_do(WEIR_CHUNKS_COMPRESS, listed.chunks[0].range_end_us);
     struct weir_import_record record = record_of(1000, "a-late", 0, 500);
     record.time_us = first_day_us + 1000;
     ck_assert_msg(import(fx.ns, &record, 1, NULL) == WEIR_OK, "%s", fx.err.text);
@@ -116,10 +117,10 @@ END_TEST
 START_TEST(dropped_chunks_leave_versions_and_counts_right)
 {
     (void)rows_listed();
-    const int64_t dropped = chunks[0].row_count + chunks[1].row_count;
-    const int64_t before_us = chunks[1].range_end_us;
+    const int64_t dropped = listed.chunks[0].row_count + listed.chunks[1].row_count;
+    const int64_t before_us = listed.chunks[1].range_end_us;
     must_do(WEIR_CHUNKS_DROP, before_us);
-    ck_assert_uint_eq(chunks_n, 2);
+    ck_assert_uint_eq(listed.n, 2);
     ck_assert_uint_eq(messages(), (size_t)(DAYS - dropped));
     ck_assert_int_eq(fx.rows.rows[0].global_position, dropped + 1);
     struct weir_namespace_totals totals;
@@ -127,7 +128,7 @@ START_TEST(dropped_chunks_leave_versions_and_counts_right)
     ck_assert_int_eq(totals.message_count, DAYS - dropped);
     ck_assert_int_eq(must_version(fx.ns, "a-even"), DAYS / 2);
     must_do(WEIR_CHUNKS_DROP, before_us);
-    ck_assert_uint_eq(chunks_n, 0);
+    ck_assert_uint_eq(listed.n, 0);
 }
 END_TEST
 
@@ -137,17 +138,14 @@ START_TEST(a_stream_that_is_dropped_whole_goes_on_where_it_was)
     ck_assert_uint_eq(messages(), 0);
     ck_assert_int_eq(must_version(fx.ns, "a-even"), DAYS / 2);
     ck_assert_int_eq(must_version(fx.ns, "none"), -1);
-    struct weir_stream_info *infos = NULL;
-    struct weir_category_info *categories = NULL;
-    size_t n = 1;
-    bool is_more = true;
-    const struct weir_page_query page = {.limit = 10, .deadline_us = INT64_MAX};
-    ck_assert_int_eq(weir_list_streams(fx.ns, &page, &fx.arena, &infos, &n, &is_more, &fx.err),
+    struct weir_stream_page streams = {.n = 1};
+    struct weir_category_list categories = {.n = 1};
+    const struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &streams, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(streams.n, 0);
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &fx.err),
                      WEIR_OK);
-    ck_assert_uint_eq(n, 0);
-    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &n, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(n, 0);
+    ck_assert_uint_eq(categories.n, 0);
     const struct weir_new_message message = message_of(900, "1");
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-even", NO_STREAM, &message, 1, &written),
@@ -187,10 +185,10 @@ START_TEST(a_namespace_has_chunks_of_its_interval)
     }
     ck_assert_msg(import(fx.ns, records, DAYS, NULL) == WEIR_OK, "%s", fx.err.text);
     ck_assert_int_eq(rows_listed(), DAYS);
-    ck_assert_uint_eq(chunks_n, DAYS);
-    for (size_t c = 0; c < chunks_n; c++) {
-        ck_assert_int_eq(chunks[c].range_end_us - chunks[c].range_start_us, DAY_US);
-        ck_assert_int_eq(chunks[c].row_count, 1);
+    ck_assert_uint_eq(listed.n, DAYS);
+    for (size_t c = 0; c < listed.n; c++) {
+        ck_assert_int_eq(listed.chunks[c].range_end_us - listed.chunks[c].range_start_us, DAY_US);
+        ck_assert_int_eq(listed.chunks[c].row_count, 1);
     }
     ck_assert_uint_eq(messages(), DAYS);
     weir_namespace_release(fx.ns);

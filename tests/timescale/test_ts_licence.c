@@ -8,15 +8,14 @@
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
-static struct weir_chunk *chunks;
-static size_t chunks_n;
+static struct weir_chunk_list listed;
 
 static weir_status act(enum weir_chunk_action action, int64_t before_us)
 {
     const struct weir_chunk_query query = {
         .action = action, .before_us = before_us, .deadline_us = INT64_MAX};
     weir_error_init(&fx.err);
-    return weir_chunks(fx.ns, &query, &fx.arena, &chunks, &chunks_n, &fx.err);
+    return weir_chunks(fx.ns, &query, &fx.arena, &listed, &fx.err);
 }
 
 static void assert_refuses_to_compress(int64_t before_us)
@@ -39,8 +38,8 @@ START_TEST(chunks_are_not_compressed)
     must_put(fx.ns, "a-1", 1);
     assert_refuses_to_compress(weir_now_us());
     ck_assert_int_eq(act(WEIR_CHUNKS_LIST, 0), WEIR_OK);
-    ck_assert_uint_eq(chunks_n, 2);
-    ck_assert(!chunks[0].is_compressed && !chunks[1].is_compressed);
+    ck_assert_uint_eq(listed.n, 2);
+    ck_assert(!listed.chunks[0].is_compressed && !listed.chunks[1].is_compressed);
 }
 END_TEST
 
@@ -49,7 +48,7 @@ START_TEST(all_else_is_there)
     import_old();
     must_put(fx.ns, "a-1", 1);
     ck_assert_msg(act(WEIR_CHUNKS_DROP, weir_now_us() - 50 * DAY_US) == WEIR_OK, "%s", fx.err.text);
-    ck_assert_uint_eq(chunks_n, 1);
+    ck_assert_uint_eq(listed.n, 1);
     ck_assert_int_eq(must_version(fx.ns, "a-1"), 1);
     const struct weir_query query = query_category("a");
     must_read(fx.ns, &query);

@@ -71,10 +71,9 @@ static void fill(void)
     ck_assert_msg(import(fx.ns, records, WEEKS, NULL) == WEIR_OK, "%s", fx.err.text);
     const struct weir_chunk_query compress = {
         .action = WEIR_CHUNKS_COMPRESS, .before_us = weir_now_us(), .deadline_us = INT64_MAX};
-    struct weir_chunk *chunks = NULL;
-    size_t n = 0;
-    const weir_status status = weir_chunks(fx.ns, &compress, &fx.arena, &chunks, &n, &fx.err);
-    ck_assert(status == WEIR_FEATURE_UNSUPPORTED || (status == WEIR_OK && n == WEEKS));
+    struct weir_chunk_list list;
+    const weir_status status = weir_chunks(fx.ns, &compress, &fx.arena, &list, &fx.err);
+    ck_assert(status == WEIR_FEATURE_UNSUPPORTED || (status == WEIR_OK && list.n == WEEKS));
     weir_error_init(&fx.err);
     must_put(fx.ns, "a-new", 1);
 }
@@ -254,13 +253,12 @@ END_TEST
 START_TEST(spans_go_on_after_chunks_are_dropped)
 {
     fill();
-    struct weir_chunk *chunks = NULL;
-    size_t n = 0;
+    struct weir_chunk_list list;
     const struct weir_chunk_query drop = {
         .action = WEIR_CHUNKS_DROP, .before_us = first_us + 20 * WEEK_US, .deadline_us = INT64_MAX};
-    ck_assert_int_eq(weir_chunks(fx.ns, &drop, &fx.arena, &chunks, &n, &fx.err), WEIR_OK);
-    ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(read_from(query_all(), 1), WEEKS + 1 - n);
+    ck_assert_int_eq(weir_chunks(fx.ns, &drop, &fx.arena, &list, &fx.err), WEIR_OK);
+    ck_assert_uint_gt(list.n, 0);
+    ck_assert_uint_eq(read_from(query_all(), 1), WEEKS + 1 - list.n);
     ck_assert_uint_eq(read_from(query_all(), WEEKS), 2);
     ck_assert_int_eq(chunks_touched(), 2);
 }
