@@ -5,12 +5,13 @@
 
 /* What the namespace's own counters say, as one row of the snapshot that is read. */
 struct scope {
-    int64_t head;     // highest global position allotted
-    bool exists;      // the stream or category
-    int64_t id;       // its id; 0 for the whole namespace
-    int64_t count;    // messages in it
-    int64_t version;  // of a stream; -1 where it does not exist
-    bool is_all;      // a category that holds every message of the namespace
+    sqlite3_stmt *statement;  // on that row
+    int64_t head;             // highest global position allotted
+    bool exists;              // the stream or category
+    int64_t id;               // its id; 0 for the whole namespace
+    int64_t count;            // messages in it
+    int64_t version;          // of a stream; -1 where it does not exist
+    bool is_all;              // a category that holds every message of the namespace
 };
 
 static const enum sqlite_statement scope_statements[] = {
@@ -31,18 +32,18 @@ static void take_scope(sqlite3_stmt *statement, enum weir_selector selector, str
         selector == WEIR_SELECT_CATEGORY && scope->count == sqlite3_column_int64(statement, 3);
 }
 
-/* Leaves the statement on its row: a statement that is not reset keeps the read transaction open,
- * so that what is read next belongs to the same snapshot, without a BEGIN and a COMMIT. */
+/* Leaves scope->statement on its row: a statement that is not reset keeps the read transaction
+ * open, so that what is read next belongs to the same snapshot, without a BEGIN and a COMMIT. */
 static weir_status open_scope(struct sqlite_session *session, enum weir_selector selector,
-                              struct weir_slice name, struct scope *scope, sqlite3_stmt **statement,
-                              struct weir_error *err)
+                              struct weir_slice name, struct scope *scope, struct weir_error *err)
 {
-    int rc = weir_sqlite_statement(session, scope_statements[selector], statement);
+    scope->statement = NULL;
+    int rc = weir_sqlite_statement(session, scope_statements[selector], &scope->statement);
     if (rc == SQLITE_OK && selector != WEIR_SELECT_ALL) {
-        rc = weir_sqlite_bind_text(*statement, 1, name);
+        rc = weir_sqlite_bind_text(scope->statement, 1, name);
     }
     if (rc == SQLITE_OK) {
-        rc = sqlite3_step(*statement);
+        rc = sqlite3_step(scope->statement);
     }
     if (rc == SQLITE_DONE) {
         return weir_sqlite_session_is_deleted(session, err);
@@ -50,7 +51,7 @@ static weir_status open_scope(struct sqlite_session *session, enum weir_selector
     if (rc != SQLITE_ROW) {
         return weir_sqlite_session_fail(session, rc, "read", err);
     }
-    take_scope(*statement, selector, scope);
+    take_scope(scope->statement, selector, scope);
     return WEIR_OK;
 }
 
@@ -302,13 +303,12 @@ weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query 
     *rows = (struct weir_rows){.rows = NULL};
     struct sqlite_reading r = {
         .session = session, .query = query, .arena = arena, .rows = rows, .err = err};
-    sqlite3_stmt *scope = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    weir_status status = open_scope(session, query->selector, query->name, &r.scope, &scope, err);
+    weir_status status = open_scope(session, query->selector, query->name, &r.scope, err);
     if (status == WEIR_OK) {
         status = read_scope(&r);
     }
-    (void)sqlite3_reset(scope);
+    (void)sqlite3_reset(r.scope.statement);
     weir_sqlite_memory_end(session->memory);
     return status;
 }
@@ -319,10 +319,9 @@ static weir_status read_counts(struct weir_session *base, enum weir_selector sel
                                struct weir_slice name, struct scope *scope, struct weir_error *err)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    sqlite3_stmt *statement = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    const weir_status status = open_scope(session, selector, name, scope, &statement, err);
-    (void)sqlite3_reset(statement);
+    const weir_status status = open_scope(session, selector, name, scope, err);
+    (void)sqlite3_reset(scope->statement);
     weir_sqlite_memory_end(session->memory);
     return status;
 }

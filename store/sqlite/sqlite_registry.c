@@ -292,16 +292,27 @@ static int count_after(sqlite3 *db, struct weir_slice after, size_t limit, size_
     return rc;
 }
 
-/* `room` entries are what the array holds: one more than the limit where there are that many. */
-static weir_status list_rows(struct sqlite_backend *backend, sqlite3_stmt *statement, size_t room,
-                             const struct weir_registry_query *query, struct weir_arena *arena,
-                             struct weir_registry_page *page, struct weir_error *err)
+struct listing {
+    const struct weir_registry_query *query;
+    struct weir_arena *arena;
+    struct weir_registry_page *page;
+    size_t room;  // entries in the array: one more than the limit where there are that many
+};
+
+static weir_status list_rows(struct sqlite_backend *backend, sqlite3_stmt *statement,
+                             const struct listing *listing, struct weir_error *err)
 {
+    const struct weir_registry_query *query = listing->query;
+    struct weir_registry_page *page = listing->page;
     size_t bytes = 0;
-    int rc = sqlite3_bind_int64(statement, 2, (sqlite3_int64)room);
+    page->records = weir_arena_array(listing->arena, listing->room, sizeof *page->records);
+    if (page->records == NULL) {
+        return weir_arena_fail(listing->arena, err);
+    }
+    int rc = sqlite3_bind_int64(statement, 2, (sqlite3_int64)listing->room);
     while (rc == SQLITE_OK && !page->is_more && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         struct weir_namespace_record *record = &page->records[page->n];
-        const weir_status status = copy_record(statement, arena, record, err);
+        const weir_status status = copy_record(statement, listing->arena, record, err);
         if (status != WEIR_OK) {
             return status;
         }
@@ -322,14 +333,13 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_registry_connection *connection = reading(backend);
-    weir_status status = WEIR_OK;
+    struct listing listing = {.query = query, .arena = arena, .page = page};
     sqlite3_stmt *statement = NULL;
-    size_t room = 0;
     *page = (struct weir_registry_page){.n = 0};
     if (weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
         return err->status;
     }
-    int rc = count_after(connection->db, query->after, query->limit + 1, &room);
+    int rc = count_after(connection->db, query->after, query->limit + 1, &listing.room);
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_prepare(
             connection->db,
@@ -337,14 +347,9 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
             "WHERE id > ?1 ORDER BY id LIMIT ?2",
             query->after, &statement);
     }
-    if (rc != SQLITE_OK) {
-        status = weir_sqlite_registry_fail(backend, connection, rc, err);
-    } else {
-        page->records = weir_arena_array(arena, room, sizeof *page->records);
-        status = page->records != NULL
-                     ? list_rows(backend, statement, room, query, arena, page, err)
-                     : weir_arena_fail(arena, err);
-    }
+    const weir_status status = rc == SQLITE_OK
+                                   ? list_rows(backend, statement, &listing, err)
+                                   : weir_sqlite_registry_fail(backend, connection, rc, err);
     (void)sqlite3_finalize(statement);
     weir_sqlite_registry_unlock(connection);
     return status;
