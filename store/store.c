@@ -5,7 +5,11 @@
 #include "weir/rules/limits.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { REPORT_BYTES = 512 };
 
 /* ---- the backends ---- */
 
@@ -290,6 +294,19 @@ weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
         return err->status;
     }
     return give_back(ns, session, session->ops->list_categories(session, arena, list, err));
+}
+
+void weir_backend_report(const struct weir_backend *backend, const char *format, ...)
+{
+    if (backend->report == NULL) {
+        return;
+    }
+    char text[REPORT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    backend->report(backend->report_context, text);
 }
 
 weir_status weir_chunks_unsupported(struct weir_session *session,

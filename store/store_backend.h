@@ -86,7 +86,15 @@ struct weir_backend {
     size_t max_sessions;  // how many may be open at once; 0: what the options say
     bool is_local;        // its calls wait for this machine's disk at most
     bool groups_reads;    // a group of reads costs it less than one after the other
+    /* Of the options; see weir_backend_report. */
+    void (*report)(void *context, const char *text);
+    void *report_context;
 };
+
+/* Tells the operator what no caller is told, or not in these words: it may name paths. From any
+ * thread. */
+void weir_backend_report(const struct weir_backend *backend, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 struct weir_shelf;
 struct weir_lane;

@@ -59,7 +59,7 @@ bool weir_pg_conn_is_alive(struct pg_conn *conn)
 static weir_status fail_lost(struct pg_conn *conn, struct weir_error *err)
 {
     conn->remedy = PG_REMEDY_RECONNECT;
-    weir_pg_report(conn->backend, "a connection to the database broke");
+    weir_backend_report(&conn->backend->base, "a connection to the database broke");
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the connection to the database broke");
 }
 
@@ -67,7 +67,7 @@ static weir_status fail_late(struct pg_conn *conn, struct weir_error *err)
 {
     conn->remedy = PG_REMEDY_RECONNECT;
     if (conn->is_limit_ours) {
-        weir_pg_report(conn->backend, "the database does not answer");
+        weir_backend_report(&conn->backend->base, "the database does not answer");
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database does not answer");
     }
     return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
@@ -107,8 +107,8 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
     char reason[256];
     copy_field(reason, sizeof reason, result, PG_DIAG_MESSAGE_PRIMARY);
     weir_pg_url_redact(&conn->backend->url, reason);
-    weir_pg_report(conn->backend, "PostgreSQL: %s (SQLSTATE %s)", reason,
-                   conn->sqlstate[0] == '\0' ? "none" : conn->sqlstate);
+    weir_backend_report(&conn->backend->base, "PostgreSQL: %s (SQLSTATE %s)", reason,
+                        conn->sqlstate[0] == '\0' ? "none" : conn->sqlstate);
     if (verdict.remedy == PG_REMEDY_RECONNECT) {
         return weir_fail(err, verdict.status, "the connection to the database broke");
     }

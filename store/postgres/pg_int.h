@@ -77,8 +77,6 @@ struct pg_backend {
     const struct pg_dialect *dialect;
     struct pg_url url;
     bool is_durability_normal;
-    void (*report)(void *context, const char *text);
-    void *report_context;
     uint64_t hash_seed;           // of tables by names
     atomic_size_t good_host;      // where the last connection was made
     atomic_llong last_report_us;  // of a failing connection, so that not each is reported
@@ -89,9 +87,6 @@ struct pg_backend {
     struct pg_namespace known[WEIR_PG_KNOWN];  // by lock_key modulo the size; schema "" if free
     struct pg_session *sessions;               // that are open; guarded by the same
 };
-
-void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
                                             struct weir_slice name);

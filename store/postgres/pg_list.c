@@ -26,8 +26,8 @@ static weir_status ask(struct question *q, struct weir_error *err)
 
 static weir_status fail_damaged(const struct question *q, struct weir_error *err)
 {
-    weir_pg_report(q->session->backend, "%s: what the namespace keeps of itself is damaged",
-                   q->session->ns.schema);
+    weir_backend_report(&q->session->backend->base,
+                        "%s: what the namespace keeps of itself is damaged", q->session->ns.schema);
     return weir_fail(err, WEIR_DATA_CORRUPT, "what the namespace keeps of itself is damaged");
 }
 

@@ -143,7 +143,7 @@ static weir_status fail_connecting(struct pg_backend *backend, int64_t deadline_
     long long last_us = atomic_load(&backend->last_report_us);
     if (now_us - last_us >= REPORT_EVERY_US &&
         atomic_compare_exchange_strong(&backend->last_report_us, &last_us, now_us)) {
-        weir_pg_report(backend, "%s", err->text);
+        weir_backend_report(&backend->base, "%s", err->text);
     }
     return now_us >= deadline_us
                ? fail_late(err)

@@ -187,8 +187,9 @@ bool weir_pg_row(const PGresult *result, int at, struct weir_row *row)
 static weir_status fail_corrupt(const struct pg_session *session, int64_t global_position,
                                 struct weir_error *err)
 {
-    weir_pg_report(session->backend, "%s: the message at global position %lld is damaged",
-                   session->ns.schema, (long long)global_position);
+    weir_backend_report(&session->backend->base,
+                        "%s: the message at global position %lld is damaged", session->ns.schema,
+                        (long long)global_position);
     return weir_fail_damaged(err, global_position);
 }
 

@@ -261,8 +261,8 @@ static weir_status create_schema(struct pg_conn *conn, const struct pg_namespace
     (void)snprintf(text, sizeof text, "CREATE SCHEMA %s", ns->schema);
     weir_status status = weir_pg_script(conn, text, err);
     if (status != WEIR_OK && strcmp(conn->sqlstate, "42P06") == 0) {
-        weir_pg_report(conn->backend, "schema %s is not listed but there: move it away",
-                       ns->schema);
+        weir_backend_report(&conn->backend->base, "schema %s is not listed but there: move it away",
+                            ns->schema);
         return weir_fail(err, WEIR_PRECONDITION,
                          "there is storage of a namespace of this id already, which is not listed");
     }

@@ -156,14 +156,16 @@ static weir_status fail_unusable(struct pg_conn *conn, const struct place *place
                                  struct weir_slice layout, struct weir_error *err)
 {
     if (place->ns->layout == NULL) {
-        weir_pg_report(conn->backend, "%s has the layout '%.*s', which this store does not serve",
-                       place->ns->schema, WEIR_SLICE_ARG(layout));
+        weir_backend_report(&conn->backend->base,
+                            "%s has the layout '%.*s', which this store does not serve",
+                            place->ns->schema, WEIR_SLICE_ARG(layout));
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                          "the namespace is kept in a way that this store does not serve (%.*s)",
                          WEIR_SLICE_ARG(layout));
     }
-    weir_pg_report(conn->backend, "%s has the schema version %d, this program knows %d at most",
-                   place->ns->schema, (int)place->version, place->ns->layout->version);
+    weir_backend_report(&conn->backend->base,
+                        "%s has the schema version %d, this program knows %d at most",
+                        place->ns->schema, (int)place->version, place->ns->layout->version);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                      "the namespace's schema is newer than this program");
 }

@@ -101,7 +101,8 @@ weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *
     if (status != WEIR_OK) {
         return status;
     }
-    weir_pg_report(session->backend, "%s: the namespace's schema is damaged", ns.schema);
+    weir_backend_report(&session->backend->base, "%s: the namespace's schema is damaged",
+                        ns.schema);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is damaged");
 }
 

@@ -5,7 +5,6 @@
 #include "weir/rules/time_text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -106,19 +105,6 @@ const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
 
 /* ---- the backend ---- */
 
-void weir_pg_report(const struct pg_backend *backend, const char *format, ...)
-{
-    if (backend->report == NULL) {
-        return;
-    }
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    backend->report(backend->report_context, text);
-}
-
 int weir_pg_schema_version(const struct weir_backend *base)
 {
     const struct pg_backend *backend = (const struct pg_backend *)base;
@@ -139,8 +125,8 @@ static struct pg_backend *backend_new(const struct pg_dialect *dialect,
     backend->base.groups_reads = true;
     backend->dialect = dialect;
     backend->is_durability_normal = options->is_durability_normal;
-    backend->report = options->report;
-    backend->report_context = options->report_context;
+    backend->base.report = options->report;
+    backend->base.report_context = options->report_context;
     atomic_init(&backend->good_host, 0);
     atomic_init(&backend->last_report_us, INT64_MIN / 2);
     (void)pthread_mutex_init(&backend->known_mutex, NULL);

@@ -38,7 +38,7 @@ struct sqlite_checkpointer {
 
 static void report_failure(struct sqlite_backend *backend, const char *name, const char *why)
 {
-    weir_sqlite_report(backend, "%s: the checkpoint failed: %s", name, why);
+    weir_backend_report(&backend->base, "%s: the checkpoint failed: %s", name, why);
 }
 
 /* What the disk has not taken now may pass for written later. */
@@ -47,10 +47,10 @@ static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sq
 {
     report_failure(backend, name, why);
     if (!weir_sqlite_take_for_unmoved(db)) {
-        weir_sqlite_report(backend,
-                           "%s: what is moved out of the WAL may not be on the disk: end all "
-                           "servers that use it, and start them again",
-                           name);
+        weir_backend_report(&backend->base,
+                            "%s: what is moved out of the WAL may not be on the disk: end all "
+                            "servers that use it, and start them again",
+                            name);
     }
 }
 

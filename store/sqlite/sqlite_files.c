@@ -68,7 +68,7 @@ static bool unlink_one(const struct sqlite_backend *backend, const char *name, c
     char *path = path_of(backend, name, suffix);
     const bool is_gone = path != NULL && unlink_path(path);
     if (path != NULL && !is_gone) {
-        weir_sqlite_report(backend, "%s: cannot be removed: %s", path, strerror(errno));
+        weir_backend_report(&backend->base, "%s: cannot be removed: %s", path, strerror(errno));
     }
     free(path);
     return is_gone;

@@ -46,8 +46,6 @@ struct sqlite_backend {
     size_t cache_kib;               // page cache of a connection, at most
     atomic_size_t cache_taken_kib;  // by the sessions
     unsigned number;                // of this backend in this process: makes memdb's names its own
-    void (*report)(void *context, const char *text);
-    void *report_context;
 
     /* Changes and reads have connections of their own, so that a change that waits for the disk
      * does not keep a read waiting. In memory both use `changes`. */
@@ -59,10 +57,6 @@ struct sqlite_backend {
 
     struct sqlite_checkpointer *checkpointer;  // NULL in memory
 };
-
-/* Tells the operator; `text` may name paths. */
-void weir_sqlite_report(const struct sqlite_backend *backend, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* The size of a new session's page cache: less where many have theirs, so that the memory of all
  * is bounded. */

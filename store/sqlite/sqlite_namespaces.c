@@ -97,7 +97,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
         weir_sqlite_create(backend, name, &weir_sqlite_namespace_schema, is_there, err);
     if (status != WEIR_OK) {
         /* The text names the directory, which is the operator's business and not the client's. */
-        weir_sqlite_report(backend, "%s", err->text);
+        weir_backend_report(&backend->base, "%s", err->text);
         return weir_fail(err, status, "the namespace's storage cannot be made");
     }
     return WEIR_OK;
@@ -107,8 +107,8 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
 static weir_status fail_in_the_way(struct sqlite_backend *backend, const char *name,
                                    struct weir_error *err)
 {
-    weir_sqlite_report(
-        backend,
+    weir_backend_report(
+        &backend->base,
         "%s of a deleted namespace is in the way of a new one and cannot be removed: "
         "end the other processes that use it",
         name);
@@ -135,7 +135,8 @@ static weir_status create_storage(struct sqlite_backend *backend, const char *na
         status = create_file(backend, name, &is_there, err);
     }
     if (status == WEIR_OK && is_there) {
-        weir_sqlite_report(backend, "%s is not listed but holds messages: move it away", name);
+        weir_backend_report(&backend->base, "%s is not listed but holds messages: move it away",
+                            name);
         return weir_fail(err, WEIR_PRECONDITION,
                          "there is storage of a namespace of this id already, which is not listed");
     }
@@ -263,7 +264,7 @@ void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
     while (rc == SQLITE_OK && is_found) {
         rc = next_doomed(backend->changes.db, name, &is_found);
         if (rc == SQLITE_OK && is_found && remove_doomed(backend, name) != SQLITE_OK) {
-            weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
+            weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
         }
     }
 }
@@ -295,7 +296,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
     }
     sqlite3 *db = NULL;
     if (rc == SQLITE_OK && weir_sqlite_seize(backend, name, &db, err) != WEIR_OK) {
-        weir_sqlite_report(backend, "%s cannot be deleted: %s", name, err->text);
+        weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                          "the namespace cannot be deleted now, because another process writes to "
                          "its storage or because the disk fails");
@@ -308,7 +309,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
     if (!weir_sqlite_bury(backend, name, db, messages) ||
         remove_doomed(backend, name) != SQLITE_OK) {
         /* The namespace is gone all the same. */
-        weir_sqlite_report(backend, "%s is left to be removed at the next start", name);
+        weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }
     return WEIR_OK;
 }

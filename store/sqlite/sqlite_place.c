@@ -56,10 +56,10 @@ weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_
         return WEIR_OK;
     }
     if (is_time_to_look(place) && !is_there(place) && !atomic_exchange(&place->is_lost, true)) {
-        weir_sqlite_report(backend,
-                           "%s has been removed, renamed or replaced while it is in use: nothing "
-                           "is written any more until the server is started again",
-                           place->path);
+        weir_backend_report(&backend->base,
+                            "%s has been removed, renamed or replaced while it is in use: nothing "
+                            "is written any more until the server is started again",
+                            place->path);
     }
     return atomic_load_explicit(&place->is_lost, memory_order_relaxed)
                ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE,

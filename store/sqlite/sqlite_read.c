@@ -115,8 +115,9 @@ static int64_t next_position(const struct sqlite_reading *r, bool is_all_examine
 
 static weir_status fail_corrupt(struct sqlite_reading *r, int64_t global_position)
 {
-    weir_sqlite_report(r->session->backend, "%s: the message at global position %lld is damaged",
-                       r->session->name, (long long)global_position);
+    weir_backend_report(&r->session->backend->base,
+                        "%s: the message at global position %lld is damaged", r->session->name,
+                        (long long)global_position);
     return weir_fail_damaged(r->err, global_position);
 }
 

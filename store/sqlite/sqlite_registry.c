@@ -27,7 +27,7 @@ static weir_status reconnect(struct sqlite_backend *backend,
     const weir_status status = connect_registry(backend, &fresh, NULL, err);
     if (status != WEIR_OK) {
         /* The text names the file, which is the operator's business and not the client's. */
-        weir_sqlite_report(backend, "%s", err->text);
+        weir_backend_report(&backend->base, "%s", err->text);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the list of namespaces cannot be used");
     }
     (void)sqlite3_close(connection->db);
@@ -98,8 +98,8 @@ weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
                                       struct weir_error *err)
 {
     connection->is_broken = connection->is_broken || weir_sqlite_is_breaking(rc);
-    weir_sqlite_report(backend, "%s: %s (%d)", weir_sqlite_registry_name,
-                       sqlite3_errmsg(connection->db), rc);
+    weir_backend_report(&backend->base, "%s: %s (%d)", weir_sqlite_registry_name,
+                        sqlite3_errmsg(connection->db), rc);
     return weir_sqlite_fail(err, rc, "use the list of namespaces");
 }
 

@@ -61,8 +61,8 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
     const int rc = delete_counters(db, messages);
     weir_sqlite_let_go(db);
     if (rc != SQLITE_OK) {
-        weir_sqlite_report(backend, "%s: the deleted namespace cannot be marked: %s", name,
-                           sqlite3_errstr(rc));
+        weir_backend_report(&backend->base, "%s: the deleted namespace cannot be marked: %s", name,
+                            sqlite3_errstr(rc));
     }
     return !may_be_in_use(weir_sqlite_status(rc), false);
 }
@@ -75,8 +75,8 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     weir_error_init(&err);
     bool is_dead = weir_sqlite_seize(backend, name, &db, &err) == WEIR_OK;
     if (!is_dead) {
-        weir_sqlite_report(backend, "%s: of a deleted namespace, cannot be removed: %s", name,
-                           err.text);
+        weir_backend_report(&backend->base, "%s: of a deleted namespace, cannot be removed: %s",
+                            name, err.text);
     } else {
         is_dead = weir_sqlite_bury(backend, name, db, &messages);
     }

@@ -76,8 +76,8 @@ weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, con
     }
     if (status == WEIR_BACKEND_ERROR || status == WEIR_DATA_CORRUPT ||
         weir_sqlite_is_breaking(rc)) {
-        weir_sqlite_report(session->backend, "%s: %s: %s (%d)", session->name, what,
-                           sqlite3_errmsg(session->db), rc);
+        weir_backend_report(&session->backend->base, "%s: %s: %s (%d)", session->name, what,
+                            sqlite3_errmsg(session->db), rc);
     }
     return status;
 }
@@ -188,12 +188,13 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
                                  &session->db, &is_missing, err);
     weir_sqlite_memory_end(session->memory);
     if (is_missing) {
-        weir_sqlite_report(session->backend, "%s: the namespace's file is missing", session->name);
+        weir_backend_report(&session->backend->base, "%s: the namespace's file is missing",
+                            session->name);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
     }
     if (status != WEIR_OK) {
         /* The text names the file, which is the operator's business and not the client's. */
-        weir_sqlite_report(session->backend, "%s", err->text);
+        weir_backend_report(&session->backend->base, "%s", err->text);
         return weir_fail(err, status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : status,
                          "the namespace's storage cannot be used");
     }

@@ -4,7 +4,6 @@
 
 #include "weir/rules/digest.h"
 
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +16,6 @@ enum {
     CACHE_SHARES = 64,  // a session gets this part of what is left, so that later ones get some
     PAGES_AT_ONCE = 32  // of a connection's page cache, allocated in one piece
 };
-
-void weir_sqlite_report(const struct sqlite_backend *backend, const char *format, ...)
-{
-    if (backend->report == NULL) {
-        return;
-    }
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    backend->report(backend->report_context, text);
-}
 
 size_t weir_sqlite_cache_take(struct sqlite_backend *backend)
 {
@@ -109,8 +95,8 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     backend->cache_kib = CACHE_KIB_MAX;
     backend->is_durability_normal = options->is_durability_normal;
     backend->number = atomic_fetch_add(&backends_made, 1);
-    backend->report = options->report;
-    backend->report_context = options->report_context;
+    backend->base.report = options->report;
+    backend->base.report_context = options->report_context;
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
     (void)pthread_mutex_init(&backend->memory_mutex, NULL);
     (void)pthread_mutex_init(&backend->changes.mutex, NULL);
