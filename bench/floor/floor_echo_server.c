@@ -3,6 +3,7 @@
  * Answering in nng's own callback is the fastest way there is. */
 #include "bench/floor/floor.h"
 
+#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "weir/rules/uuid.h"
 #include "weir/v1/message_store.pb-c.h"
@@ -12,7 +13,6 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -201,16 +201,6 @@ static void tell_url(const char *url, nng_listener listener)
     (void)fflush(stdout);
 }
 
-static void wait_for_signal(void)
-{
-    sigset_t signals;
-    int which = 0;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigwait(&signals, &which);
-}
-
 static int serve(const char *url, struct echo *echoes)
 {
     nng_socket socket;
@@ -222,7 +212,7 @@ static int serve(const char *url, struct echo *echoes)
     rv = nng_listen(socket, url, &listener, 0);
     if (rv == 0 && begin(socket, echoes)) {
         tell_url(url, listener);
-        wait_for_signal();
+        end_signals_wait();
     }
     /* nng 1.5.2 may wait for ever when it closes a connection on which a message is coming in. */
     if (rv == 0) {

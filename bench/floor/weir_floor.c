@@ -1,12 +1,12 @@
 /* weir-floor: the limits that bound weir, measured by themselves. */
 #include "bench/floor/floor.h"
 
+#include "bench/lib/end_signals.h"
 #include "bench/lib/load_report.h"
 #include "bench/lib/payload.h"
 #include "weir/base/slice.h"
 
 #include <argp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,16 +276,6 @@ static char *help_filter(int key, const char *text, void *input)
     return list;
 }
 
-/* Waited for by the main thread alone (load.h). */
-static void block_signals(void)
-{
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-}
-
 int main(int argc, char **argv)
 {
     struct floor_options options = {.operation = "write",
@@ -308,7 +298,7 @@ int main(int argc, char **argv)
     }
     for (size_t c = 0; c < WEIR_COUNTOF(commands); c++) {
         if (strcmp(commands[c].name, options.command) == 0) {
-            block_signals();
+            end_signals_block();
             return commands[c].run(&options);
         }
     }

@@ -1,11 +1,11 @@
 #include "bench/lib/load.h"
 
 #include "bench/lib/clock.h"
+#include "bench/lib/end_signals.h"
 #include "bench/lib/load_arrivals.h"
 #include "bench/lib/load_progress.h"
 #include "bench/lib/payload.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -287,23 +287,13 @@ static void end_threads(struct load *load)
 
 /* ---- running ---- */
 
-static bool is_interrupted(int64_t wait_ns)
-{
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    const struct timespec wait = clock_timespec(wait_ns);
-    return sigtimedwait(&signals, NULL, &wait) > 0;
-}
-
 /* Waits until then, or until something ends the load. */
 static void wait_until(struct load *load, int64_t until_ns)
 {
     int64_t now_ns = clock_ns();
     while (now_ns < until_ns && !load_is_ending(load)) {
         const int64_t left_ns = until_ns - now_ns;
-        if (is_interrupted(left_ns < TICK_NS ? left_ns : TICK_NS)) {
+        if (end_signals_come(left_ns < TICK_NS ? left_ns : TICK_NS)) {
             load->is_interrupted = true;
             atomic_store(&load->is_ending, true);
         }
@@ -329,7 +319,7 @@ static void drain(struct load *load)
 {
     const int64_t until_ns = clock_ns() + (int64_t)(load->settings->drain_s * 1e9);
     while (atomic_load(&load->in_flight) > 0 && clock_ns() < until_ns) {
-        if (is_interrupted(TICK_NS / 4) && load->is_interrupted) {
+        if (end_signals_come(TICK_NS / 4) && load->is_interrupted) {
             break;  // asked for a second time
         }
     }

@@ -1,10 +1,10 @@
 /* weir-load: puts load on a weir-server and tells what came of it. */
+#include "bench/lib/end_signals.h"
 #include "bench/lib/load_report.h"
 #include "bench/load/load_options.h"
 #include "bench/load/profile.h"
 #include "bench/load/subscribers.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -255,21 +255,11 @@ static int run_load(struct run *run)
     return exit_status;
 }
 
-/* Waited for by the main thread alone (load.h). */
-static void block_signals(void)
-{
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-}
-
 int main(int argc, char **argv)
 {
     struct load_options options;
     load_options_parse(&options, argc, argv);
-    block_signals();
+    end_signals_block();
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL) {
         (void)fputs("weir-load: out of memory\n", stderr);
