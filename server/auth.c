@@ -56,6 +56,12 @@ static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
     }
 }
 
+weir_status weir_auth_fail_unnamed(struct weir_error *err)
+{
+    return weir_fail_field(err, "metadata[\"namespace\"]",
+                           "an admin names the namespace to act on here");
+}
+
 static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
                                 struct weir_error *err)
 {
@@ -85,8 +91,7 @@ static weir_status choose_namespace(struct weir_call *call, enum weir_access acc
         return unauthorized(err);
     }
     if (call->tenant == NULL && access == WEIR_ACCESS_NAMESPACE) {
-        return weir_fail_field(err, "metadata[\"namespace\"]",
-                               "an admin names the namespace to act on here");
+        return weir_auth_fail_unnamed(err);
     }
     return WEIR_OK;
 }

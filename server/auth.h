@@ -29,6 +29,9 @@ weir_status weir_auth_check_repetition(struct weir_call *call, const struct weir
  * call's tenant, opened. NAMESPACE_NOT_FOUND. */
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err);
 
+/* INVALID_REQUEST for an admin whose call is to name its namespace in the metadata. */
+weir_status weir_auth_fail_unnamed(struct weir_error *err);
+
 /* For a call that ends with NAMESPACE_NOT_FOUND: to the holder of a namespace's token, one that was
  * deleted while he was served is as unknown as one that never was (AUTH_UNAUTHORIZED); an admin is
  * told which it is. What was known of it is forgotten. Returns the status to end with. */

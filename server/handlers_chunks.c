@@ -10,8 +10,7 @@ static weir_status enter(struct weir_call *call, struct weir_slice *id, struct w
 {
     *id = weir_request_frame_metadata(&call->frame, "namespace");
     if (id->p == NULL) {
-        return weir_fail_field(err, "metadata[\"namespace\"]",
-                               "an admin names the namespace to act on here");
+        return weir_auth_fail_unnamed(err);
     }
     const weir_status st = weir_namespace_check(*id, "metadata[\"namespace\"]", err);
     return st == WEIR_OK ? weir_auth_enter(call, *id, err) : st;
