@@ -35,7 +35,8 @@ static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
                                  const struct weir_token_hash *hash, struct weir_error *err)
 {
     struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
-                                        .must_not_block = call->must_not_block};
+                                        .must_not_block = call->must_not_block,
+                                        .deadline_us = call->deadline_us};
     for (;;) {
         static const struct weir_token_hash none = {{0}};
         weir_status st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
@@ -70,7 +71,8 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
         return st;
     }
     struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
-                                        .must_not_block = call->must_not_block};
+                                        .must_not_block = call->must_not_block,
+                                        .deadline_us = call->deadline_us};
     st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
     call->tenant = lookup.tenant;
     return st == WEIR_NAMESPACE_NOT_FOUND ? st : backend_failure(st, err);
@@ -103,13 +105,14 @@ static weir_status find_or_create(struct weir_call *call, struct weir_slice id,
 {
     struct weir_tenants *tenants = call->server->tenants;
     struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
-                                        .must_not_block = call->must_not_block};
+                                        .must_not_block = call->must_not_block,
+                                        .deadline_us = call->deadline_us};
     weir_status st = weir_tenants_find(tenants, id, &call->arena, &lookup, err);
     if (st == WEIR_NAMESPACE_NOT_FOUND) {
         struct weir_namespace_record record = {.id = id, .token_hash = *hash};
         bool is_same = false;
         weir_error_init(err);
-        st = weir_namespace_create(call->server->store, &record, &is_same, err);
+        st = weir_namespace_create(call->server->store, &record, call->deadline_us, &is_same, err);
         if (st != WEIR_OK && st != WEIR_NAMESPACE_EXISTS) {
             return st;
         }
@@ -179,7 +182,7 @@ static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
     if (call->must_not_block && weir_tenant_ns(call->tenant) == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace must be opened");
     }
-    return weir_tenant_open(call->tenant, err);
+    return weir_tenant_open(call->tenant, call->deadline_us, err);
 }
 
 weir_status weir_auth_check(struct weir_call *call, enum weir_access access, struct weir_error *err)

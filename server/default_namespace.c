@@ -150,7 +150,7 @@ static weir_status create(struct weir_store *store, const struct weir_config *co
     struct weir_namespace_record record = {.id = weir_slice_of(namespace_id)};
     weir_token_hash(weir_slice_of(token), &record.token_hash);
     bool is_same = false;
-    st = weir_namespace_create(store, &record, &is_same, err);
+    st = weir_namespace_create(store, &record, INT64_MAX, &is_same, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -184,8 +184,8 @@ static weir_status find(struct weir_store *store, struct weir_namespace_record *
 {
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
-    const weir_status st =
-        weir_namespace_find(store, weir_slice_of(namespace_id), &arena, record, err);
+    record->id = weir_slice_of(namespace_id);
+    const weir_status st = weir_namespace_find(store, record, INT64_MAX, &arena, err);
     weir_arena_fini(&arena);
     return st;
 }

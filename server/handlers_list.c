@@ -46,7 +46,8 @@ static weir_status reply_namespaces(struct weir_call *call, const struct weir_re
 
 WEIR_HANDLER(weir_handle_list_namespaces, Weir__V1__ListNamespacesRequest)
 {
-    struct weir_registry_query query = {.max_bytes = (size_t)weir_call_limits(call)->reply_bytes};
+    struct weir_registry_query query = {.max_bytes = (size_t)weir_call_limits(call)->reply_bytes,
+                                        .deadline_us = call->deadline_us};
     weir_status st = weir_check_list_limit(request->has_limit, request->limit, &query.limit, err);
     if (st == WEIR_OK) {
         st = weir_check_list_text(request->cursor, "cursor", &query.after, err);

@@ -59,7 +59,7 @@ WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
     }
     weir_token_hash(weir_slice_of(token), &record.token_hash);
     bool is_same = false;
-    st = weir_namespace_create(call->server->store, &record, &is_same, err);
+    st = weir_namespace_create(call->server->store, &record, call->deadline_us, &is_same, err);
     if (st != WEIR_OK && !(st == WEIR_NAMESPACE_EXISTS && is_same)) {
         return st;
     }
@@ -87,7 +87,7 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
         return weir_fail(err, WEIR_PRECONDITION, "namespace default is deleted with force only");
     }
     int64_t messages_deleted = 0;
-    st = weir_namespace_delete(call->server->store, id, &messages_deleted, err);
+    st = weir_namespace_delete(call->server->store, id, call->deadline_us, &messages_deleted, err);
     forget(call, id);
     if (st != WEIR_OK) {
         return st;
@@ -116,7 +116,7 @@ WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest)
     }
     struct weir_token_hash hash;
     weir_token_hash(weir_slice_of(token), &hash);
-    st = weir_namespace_set_token(call->server->store, id, &hash, err);
+    st = weir_namespace_set_token(call->server->store, id, &hash, call->deadline_us, err);
     forget(call, id);
     if (st != WEIR_OK) {
         return st;
@@ -163,7 +163,9 @@ WEIR_HANDLER(weir_handle_get_namespace, Weir__V1__GetNamespaceRequest)
     Weir__V1__NamespaceInfo info;
     weir_status st = weir_check_namespace_id(request->namespace_, &id, err);
     if (st == WEIR_OK) {
-        st = weir_namespace_find(call->server->store, id, &call->arena, &record, err);
+        record.id = id;
+        st =
+            weir_namespace_find(call->server->store, &record, call->deadline_us, &call->arena, err);
     }
     if (st == WEIR_OK) {
         st = weir_namespace_info_fill(call, &record, &info, err);

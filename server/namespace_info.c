@@ -26,7 +26,7 @@ weir_status weir_namespace_info_count(struct weir_call *call, struct weir_slice 
 {
     struct weir_namespace *ns = NULL;
     struct weir_namespace_totals totals;
-    weir_status st = weir_namespace_open(call->server->store, id, &ns, err);
+    weir_status st = weir_namespace_open(call->server->store, id, call->deadline_us, &ns, err);
     if (st != WEIR_OK) {
         return st;
     }

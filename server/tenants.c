@@ -259,8 +259,9 @@ static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice
     (void)pthread_mutex_lock(&tenants->lock);
     const uint64_t changes = tenants->changes;
     (void)pthread_mutex_unlock(&tenants->lock);
-    struct weir_namespace_record record;
-    const weir_status st = weir_namespace_find(tenants->store, id, arena, &record, err);
+    struct weir_namespace_record record = {.id = id};
+    const weir_status st =
+        weir_namespace_find(tenants->store, &record, lookup->deadline_us, arena, err);
     if (st == WEIR_NAMESPACE_NOT_FOUND) {
         drop(tenants, id, false);
     }
@@ -291,14 +292,15 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
     return st;
 }
 
-weir_status weir_tenant_open(struct weir_tenant *tenant, struct weir_error *err)
+weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
+                             struct weir_error *err)
 {
     if (atomic_load_explicit(&tenant->ns, memory_order_acquire) != NULL) {
         return WEIR_OK;
     }
     struct weir_namespace *ns = NULL;
     const weir_status st =
-        weir_namespace_open(tenant->owner->store, weir_tenant_id(tenant), &ns, err);
+        weir_namespace_open(tenant->owner->store, weir_tenant_id(tenant), deadline_us, &ns, err);
     if (st != WEIR_OK) {
         return st;
     }

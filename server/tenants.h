@@ -67,6 +67,7 @@ void weir_tenants_free(struct weir_tenants *tenants);
 struct weir_tenant_lookup {
     int64_t max_age_us;                 // how old what the registry has said may be
     bool must_not_block;                // the registry is not asked
+    int64_t deadline_us;                // of asking it; monotonic
     struct weir_tenant *tenant;         // out: counted; NULL unless OK
     struct weir_token_hash token_hash;  // out: of its token
     bool is_fresh;                      // out: the registry was read now
@@ -79,8 +80,10 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
                               struct weir_arena *arena, struct weir_tenant_lookup *lookup,
                               struct weir_error *err);
 
-/* Makes sure that tenant->ns is there. NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE, DATA_CORRUPT. */
-weir_status weir_tenant_open(struct weir_tenant *tenant, struct weir_error *err);
+/* Makes sure that tenant->ns is there. NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE, DATA_CORRUPT,
+ * DEADLINE_EXCEEDED. */
+weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
+                             struct weir_error *err);
 
 /* One more reference. */
 void weir_tenant_hold(struct weir_tenant *tenant);

@@ -114,7 +114,8 @@ static void look_often(struct weir_wake *wake, struct weir_tenant **tenants, siz
 /* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
 static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, struct weir_arena *arena)
 {
-    struct weir_tenant_lookup lookup = {.max_age_us = REGISTRY_AGE_US};
+    struct weir_tenant_lookup lookup = {.max_age_us = REGISTRY_AGE_US,
+                                        .deadline_us = weir_monotonic_us() + LOOK_US};
     struct weir_error err;
     weir_error_init(&err);
     if (weir_tenants_find(wake->tenants, weir_tenant_id(tenant), arena, &lookup, &err) == WEIR_OK) {

@@ -3,6 +3,7 @@
 
 #include "store/store_int.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/base/table_hash.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/random.h"
@@ -11,15 +12,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { OPEN_WAIT_US = 10 * 1000 * 1000 };  // for a session of a namespace that is opened
-
 bool weir_namespaces_init(struct weir_store *store)
 {
     if (!weir_random_bytes(&store->hash_seed, sizeof store->hash_seed) ||
         pthread_mutex_init(&store->mutex, NULL) != 0) {
         return false;
     }
-    if (pthread_cond_init(&store->deleted, NULL) != 0) {
+    if (!weir_cond_init(&store->deleted)) {
         (void)pthread_mutex_destroy(&store->mutex);
         return false;
     }
@@ -163,19 +162,19 @@ static enum found enlist(struct weir_store *store, struct weir_namespace *fresh,
 }
 
 /* A session is opened now, so that a storage that cannot be used is seen here. */
-static weir_status open_first_session(struct weir_namespace *ns, struct weir_error *err)
+static weir_status open_first_session(struct weir_namespace *ns, int64_t deadline_us,
+                                      struct weir_error *err)
 {
     struct weir_session *session = NULL;
-    const weir_status status =
-        weir_session_borrow(&ns->store->pool, &ns->shelf, WEIR_SESSION_READ,
-                            weir_monotonic_us() + OPEN_WAIT_US, &session, err);
+    const weir_status status = weir_session_borrow(&ns->store->pool, &ns->shelf, WEIR_SESSION_READ,
+                                                   deadline_us, &session, err);
     if (status == WEIR_OK) {
         weir_session_return(&ns->store->pool, session);
     }
     return status;
 }
 
-weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id,
+weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                                 struct weir_namespace **ns, struct weir_error *err)
 {
     struct weir_namespace *opened = NULL;
@@ -194,7 +193,7 @@ weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id,
     if (enlist(store, fresh, &opened) == BEING_DELETED) {
         return weir_fail_no_namespace(err, id);
     }
-    const weir_status status = open_first_session(opened, err);
+    const weir_status status = open_first_session(opened, deadline_us, err);
     if (status != WEIR_OK) {
         weir_namespace_release(opened);
         return status;
@@ -229,15 +228,20 @@ void weir_namespace_release(struct weir_namespace *ns)
 /* A deletion of the same id under way in this process ends first, so that what is created can be
  * opened at once. */
 weir_status weir_namespace_create(struct weir_store *store, struct weir_namespace_record *record,
-                                  bool *is_same, struct weir_error *err)
+                                  int64_t deadline_us, bool *is_same, struct weir_error *err)
 {
     (void)pthread_mutex_lock(&store->mutex);
     const struct weir_namespace *ns = NULL;
-    while ((ns = find_locked(store, record->id)) != NULL && ns->is_deleting) {
-        (void)pthread_cond_wait(&store->deleted, &store->mutex);
+    bool is_in_time = true;
+    while (is_in_time && (ns = find_locked(store, record->id)) != NULL && ns->is_deleting) {
+        is_in_time = weir_cond_wait_until(&store->deleted, &store->mutex, deadline_us);
     }
     (void)pthread_mutex_unlock(&store->mutex);
-    return store->backend->ops->namespace_create(store->backend, record, is_same, err);
+    if (!is_in_time) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while a namespace of this id was being deleted");
+    }
+    return store->backend->ops->namespace_create(store->backend, record, deadline_us, is_same, err);
 }
 
 /* Marks the namespace as being deleted, with an entry of its own where it is not open. */
@@ -278,15 +282,16 @@ static void end_delete(struct weir_namespace *ns, bool is_deleted)
 }
 
 weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id,
-                                  int64_t *messages_deleted, struct weir_error *err)
+                                  int64_t deadline_us, int64_t *messages_deleted,
+                                  struct weir_error *err)
 {
     struct weir_namespace *ns = NULL;
     if (begin_delete(store, id, &ns, err) != WEIR_OK) {
         return err->status;
     }
     weir_shelf_close(&store->pool, &ns->shelf);
-    const weir_status status =
-        store->backend->ops->namespace_delete(store->backend, ns->shelf.id, messages_deleted, err);
+    const weir_status status = store->backend->ops->namespace_delete(
+        store->backend, ns->shelf.id, deadline_us, messages_deleted, err);
     /* An id that another process has deleted is as gone as one deleted here. */
     end_delete(ns, status == WEIR_OK || status == WEIR_NAMESPACE_NOT_FOUND);
     return status;

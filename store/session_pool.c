@@ -89,6 +89,13 @@ static bool wait_locked(struct weir_session_pool *pool, int64_t until_us)
     return goes_on;
 }
 
+/* What a borrower wants. */
+struct wish {
+    struct weir_shelf *shelf;
+    enum weir_session_kind kind;
+    int64_t deadline_us;
+};
+
 enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED };
 
 static void lend_locked(struct weir_shelf *shelf, enum weir_session_kind kind)
@@ -152,15 +159,17 @@ static void close_for_place(struct weir_session_pool *pool, struct weir_session 
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
-static weir_status open_session(struct weir_session_pool *pool, struct weir_shelf *shelf,
-                                enum weir_session_kind kind, struct weir_session **session,
-                                struct weir_error *err)
+/* For a borrower of what `ask_locked` has counted as lent for this kind. */
+static weir_status open_session(struct weir_session_pool *pool, const struct wish *wish,
+                                struct weir_session **session, struct weir_error *err)
 {
     struct weir_backend *backend = pool->backend;
-    const weir_status status = backend->ops->session_open(backend, shelf->id, kind, session, err);
+    struct weir_shelf *shelf = wish->shelf;
+    const weir_status status =
+        backend->ops->session_open(backend, shelf->id, wish->deadline_us, session, err);
     if (status == WEIR_OK) {
         (*session)->shelf = shelf;
-        (*session)->kind = kind;
+        (*session)->kind = wish->kind;
         (*session)->older = NULL;
         (*session)->newer = NULL;
         (*session)->beside = NULL;
@@ -168,7 +177,7 @@ static weir_status open_session(struct weir_session_pool *pool, struct weir_shel
     }
     (void)pthread_mutex_lock(&pool->mutex);
     pool->open--;
-    give_back_locked(pool, shelf, kind);
+    give_back_locked(pool, shelf, wish->kind);
     (void)pthread_mutex_unlock(&pool->mutex);
     return status;
 }
@@ -199,15 +208,16 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
     (void)pthread_mutex_unlock(&pool->mutex);
 
     weir_status status = WEIR_OK;
+    const struct wish wish = {shelf, kind, deadline_us};
     switch (answer) {
     case LENT:
         break;
     case MUST_CLOSE_FIRST:
         close_for_place(pool, found);
-        status = open_session(pool, shelf, kind, &found, err);
+        status = open_session(pool, &wish, &found, err);
         break;
     case MAY_OPEN:
-        status = open_session(pool, shelf, kind, &found, err);
+        status = open_session(pool, &wish, &found, err);
         break;
     case MUST_WAIT:
         return fail_waiting(deadline_us, err);

@@ -116,17 +116,18 @@ weir_status weir_store_ping(struct weir_store *store, int64_t deadline_us, struc
 
 /* ---- the registry ---- */
 
-weir_status weir_namespace_find(struct weir_store *store, struct weir_slice id,
-                                struct weir_arena *arena, struct weir_namespace_record *record,
+weir_status weir_namespace_find(struct weir_store *store, struct weir_namespace_record *record,
+                                int64_t deadline_us, struct weir_arena *arena,
                                 struct weir_error *err)
 {
-    return store->backend->ops->namespace_find(store->backend, id, arena, record, err);
+    return store->backend->ops->namespace_find(store->backend, record, deadline_us, arena, err);
 }
 
 weir_status weir_namespace_set_token(struct weir_store *store, struct weir_slice id,
-                                     const struct weir_token_hash *hash, struct weir_error *err)
+                                     const struct weir_token_hash *hash, int64_t deadline_us,
+                                     struct weir_error *err)
 {
-    return store->backend->ops->namespace_set_token(store->backend, id, hash, err);
+    return store->backend->ops->namespace_set_token(store->backend, id, hash, deadline_us, err);
 }
 
 weir_status weir_namespace_list(struct weir_store *store, const struct weir_registry_query *query,

@@ -72,25 +72,32 @@ struct weir_namespace_record {
 /* An arena with this cap has room for any entry of the registry. */
 enum { WEIR_NAMESPACE_RECORD_BYTES_MAX = 32 * 1024 * 1024 };
 
+/* What follows takes a deadline: monotonic microseconds, INT64_MAX if there is none. A change is
+ * not begun after it; one that has begun by then, and of which nothing is known, is
+ * DEADLINE_EXCEEDED with a text that says so. */
+
 /* Registers a namespace and creates its storage; `record->created_at_us` is set to the stored
  * value. NAMESPACE_EXISTS where there is one; *is_same then tells whether it has this very token
  * hash (a repeated create), and record->created_at_us is that of the one that exists. */
 weir_status weir_namespace_create(struct weir_store *store, struct weir_namespace_record *record,
-                                  bool *is_same, struct weir_error *err);
+                                  int64_t deadline_us, bool *is_same, struct weir_error *err);
 
-/* Reads a registry entry; slices live in `arena`. NAMESPACE_NOT_FOUND. */
-weir_status weir_namespace_find(struct weir_store *store, struct weir_slice id,
-                                struct weir_arena *arena, struct weir_namespace_record *record,
+/* Reads the registry entry of record->id; what it says lives in `arena`, its id too.
+ * NAMESPACE_NOT_FOUND. */
+weir_status weir_namespace_find(struct weir_store *store, struct weir_namespace_record *record,
+                                int64_t deadline_us, struct weir_arena *arena,
                                 struct weir_error *err);
 
 /* Replaces the token's hash. NAMESPACE_NOT_FOUND. */
 weir_status weir_namespace_set_token(struct weir_store *store, struct weir_slice id,
-                                     const struct weir_token_hash *hash, struct weir_error *err);
+                                     const struct weir_token_hash *hash, int64_t deadline_us,
+                                     struct weir_error *err);
 
 struct weir_registry_query {
     struct weir_slice after;  // only ids > after; all for an empty slice
     size_t limit;             // >= 1
     size_t max_bytes;         // of the entries' texts; one entry fits at any rate
+    int64_t deadline_us;
 };
 
 struct weir_registry_page {
@@ -114,12 +121,13 @@ weir_status weir_namespace_list(struct weir_store *store, const struct weir_regi
  * NAMESPACE_NOT_FOUND; open handles stay valid until released. NAMESPACE_NOT_FOUND where there is
  * none; where another outcome is told it may be there as before. */
 weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id,
-                                  int64_t *messages_deleted, struct weir_error *err);
+                                  int64_t deadline_us, int64_t *messages_deleted,
+                                  struct weir_error *err);
 
 /* A handle, counted: cheap where the namespace is open already. NAMESPACE_NOT_FOUND;
  * BACKEND_UNAVAILABLE or DATA_CORRUPT where this namespace's storage cannot be used (others are not
  * affected). */
-weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id,
+weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                                 struct weir_namespace **ns, struct weir_error *err);
 void weir_namespace_release(struct weir_namespace *ns);
 

@@ -31,23 +31,25 @@ struct weir_store_ops {
 
     /* The registry; thread-safe, semantics as the functions of store.h. */
     weir_status (*namespace_create)(struct weir_backend *backend,
-                                    struct weir_namespace_record *record, bool *is_same,
-                                    struct weir_error *err);
-    weir_status (*namespace_find)(struct weir_backend *backend, struct weir_slice id,
-                                  struct weir_arena *arena, struct weir_namespace_record *record,
-                                  struct weir_error *err);
+                                    struct weir_namespace_record *record, int64_t deadline_us,
+                                    bool *is_same, struct weir_error *err);
+    weir_status (*namespace_find)(struct weir_backend *backend,
+                                  struct weir_namespace_record *record, int64_t deadline_us,
+                                  struct weir_arena *arena, struct weir_error *err);
     weir_status (*namespace_set_token)(struct weir_backend *backend, struct weir_slice id,
-                                       const struct weir_token_hash *hash, struct weir_error *err);
+                                       const struct weir_token_hash *hash, int64_t deadline_us,
+                                       struct weir_error *err);
     weir_status (*namespace_list)(struct weir_backend *backend,
                                   const struct weir_registry_query *query, struct weir_arena *arena,
                                   struct weir_registry_page *page, struct weir_error *err);
     /* Called when no session of the namespace is open in this process. */
     weir_status (*namespace_delete)(struct weir_backend *backend, struct weir_slice id,
-                                    int64_t *messages_deleted, struct weir_error *err);
+                                    int64_t deadline_us, int64_t *messages_deleted,
+                                    struct weir_error *err);
 
-    /* Connects to a registered namespace, applying pending schema steps. */
+    /* Connects to a registered namespace, applying pending schema steps, whatever their time. */
     weir_status (*session_open)(struct weir_backend *backend, struct weir_slice id,
-                                enum weir_session_kind kind, struct weir_session **session,
+                                int64_t deadline_us, struct weir_session **session,
                                 struct weir_error *err);
 };
 

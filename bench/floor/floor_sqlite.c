@@ -134,7 +134,7 @@ static weir_status make_namespace(const char *directory, struct weir_error *err)
     if (status == WEIR_OK) {
         struct weir_namespace_record record = {.id = weir_slice_of("bench")};
         bool is_same = false;
-        status = weir_namespace_create(store, &record, &is_same, err);
+        status = weir_namespace_create(store, &record, INT64_MAX, &is_same, err);
         weir_store_close(store);
     }
     return status;

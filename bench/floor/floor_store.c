@@ -160,10 +160,11 @@ static weir_status open_store(struct writing *writing, const char *url, struct w
     bool is_same = false;
     weir_status status = weir_store_open(&options, &writing->store, err);
     if (status == WEIR_OK) {
-        status = weir_namespace_create(writing->store, &record, &is_same, err);
+        status = weir_namespace_create(writing->store, &record, INT64_MAX, &is_same, err);
     }
-    return status == WEIR_OK ? weir_namespace_open(writing->store, record.id, &writing->ns, err)
-                             : status;
+    return status == WEIR_OK
+               ? weir_namespace_open(writing->store, record.id, INT64_MAX, &writing->ns, err)
+               : status;
 }
 
 static bool make_slots(struct writing *writing)

@@ -181,10 +181,11 @@ static weir_status open_namespace(struct dataset *dataset, bool is_new, struct w
     if (is_new) {
         struct weir_namespace_record record = {.id = weir_slice_of(dataset->id)};
         bool is_same = false;
-        status = weir_namespace_create(dataset->store, &record, &is_same, err);
+        status = weir_namespace_create(dataset->store, &record, INT64_MAX, &is_same, err);
     }
     if (status == WEIR_OK) {
-        status = weir_namespace_open(dataset->store, weir_slice_of(dataset->id), &dataset->ns, err);
+        status = weir_namespace_open(dataset->store, weir_slice_of(dataset->id), INT64_MAX,
+                                     &dataset->ns, err);
     }
     return status;
 }
@@ -247,8 +248,8 @@ static void delete_namespace(struct dataset *dataset)
     if (dataset->ns != NULL) {
         weir_namespace_release(dataset->ns);
         dataset->ns = NULL;
-        if (weir_namespace_delete(dataset->store, weir_slice_of(dataset->id), &deleted, &err) !=
-            WEIR_OK) {
+        if (weir_namespace_delete(dataset->store, weir_slice_of(dataset->id), INT64_MAX, &deleted,
+                                  &err) != WEIR_OK) {
             (void)fprintf(stderr, "namespace %s is left behind: %s\n", dataset->id, err.text);
         }
     }

@@ -162,7 +162,7 @@ static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct wei
         return;
     }
     if (remedy == PG_REMEDY_MISSING) {
-        (void)weir_pg_fail_missing(run->session, err);
+        (void)weir_pg_fail_missing(run->session, INT64_MAX, err);
     }
     if (remedy == PG_REMEDY_UNIQUE && has_twin(run)) {
         (void)weir_fail_field(err, "messages", "one id is given twice");
@@ -280,13 +280,28 @@ static struct weir_write *end_of_appends(struct pg_session *session, struct weir
     return w;
 }
 
+/* False where no write is left. Nobody waits longer for it than he may. */
+static bool begin(struct pg_session *session, struct weir_write *group)
+{
+    struct pg_run all = {.first = group, .until_us = weir_monotonic_us() + COMMIT_MAX_US};
+    weir_status status = WEIR_DEADLINE_EXCEEDED;
+    while (status == WEIR_DEADLINE_EXCEEDED && count_open(&all) > 0) {
+        struct weir_error err;
+        weir_error_init(&err);
+        status = weir_pg_session_begin(session, earliest_deadline(&all), &err);
+        refuse_late(&all);
+        if (status != WEIR_OK &&
+            (status != WEIR_DEADLINE_EXCEEDED || weir_monotonic_us() >= all.until_us)) {
+            fail_open(&all, &err);
+        }
+    }
+    return count_open(&all) > 0;
+}
+
 void weir_pg_commit(struct weir_session *base, struct weir_write *group)
 {
     struct pg_session *session = (struct pg_session *)base;
-    struct weir_error err;
-    weir_error_init(&err);
-    if (weir_pg_session_begin(session, &err) != WEIR_OK) {
-        fail_open(&(struct pg_run){.first = group}, &err);
+    if (!begin(session, group)) {
         return;
     }
     for (struct weir_write *w = group; w != NULL;) {

@@ -111,21 +111,23 @@ void weir_pg_close(struct weir_backend *base);
 int weir_pg_schema_version(const struct weir_backend *base);
 weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct weir_error *err);
 weir_status weir_pg_namespace_create(struct weir_backend *base,
-                                     struct weir_namespace_record *record, bool *is_same,
-                                     struct weir_error *err);
-weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice id,
-                                   struct weir_arena *arena, struct weir_namespace_record *record,
+                                     struct weir_namespace_record *record, int64_t deadline_us,
+                                     bool *is_same, struct weir_error *err);
+weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_namespace_record *record,
+                                   int64_t deadline_us, struct weir_arena *arena,
                                    struct weir_error *err);
 weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_slice id,
-                                        const struct weir_token_hash *hash, struct weir_error *err);
+                                        const struct weir_token_hash *hash, int64_t deadline_us,
+                                        struct weir_error *err);
 weir_status weir_pg_namespace_list(struct weir_backend *base,
                                    const struct weir_registry_query *query,
                                    struct weir_arena *arena, struct weir_registry_page *page,
                                    struct weir_error *err);
 weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slice id,
-                                     int64_t *messages_deleted, struct weir_error *err);
+                                     int64_t deadline_us, int64_t *messages_deleted,
+                                     struct weir_error *err);
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
-                                 enum weir_session_kind kind, struct weir_session **session,
+                                 int64_t deadline_us, struct weir_session **session,
                                  struct weir_error *err);
 
 #endif

@@ -100,6 +100,9 @@ enum {
     WEIR_PG_CALL_US = 10 * 1000 * 1000     // for calls that bring no deadline
 };
 
+/* The deadline of a call about the registry, which may bring none. */
+int64_t weir_pg_call_deadline(int64_t deadline_us);
+
 /* Limits what follows on the connection to the deadline, but not to less than the grace: a
  * statement that has been sent costs the connection when it is not waited for, so what is nearly
  * over waits a little longer rather than that. */
@@ -137,7 +140,8 @@ weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace 
 /* Finds a registered namespace and brings its schema up to date. NAMESPACE_NOT_FOUND;
  * BACKEND_UNAVAILABLE where this program cannot use it. What is known is not asked for again. */
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
-                                     struct pg_namespace *ns, struct weir_error *err);
+                                     int64_t deadline_us, struct pg_namespace *ns,
+                                     struct weir_error *err);
 
 /* ---- the registry (pg_registry.c) ---- */
 
@@ -209,7 +213,8 @@ enum { WEIR_PG_LOCK_SLICE_MS = 500 };  // a lock is waited for so long while hol
 
 /* Begins a call of the session. Where there may be another namespace of its id it looks, and if so
  * forgets all it knows. */
-weir_status weir_pg_session_begin(struct pg_session *session, struct weir_error *err);
+weir_status weir_pg_session_begin(struct pg_session *session, int64_t deadline_us,
+                                  struct weir_error *err);
 
 /* Runs a statement of the session's namespace, prepared where it is not yet. */
 weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
@@ -218,7 +223,8 @@ weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum
 
 /* After a statement found a schema, table or function missing: NAMESPACE_NOT_FOUND where the
  * namespace has been deleted meanwhile, else BACKEND_UNAVAILABLE. */
-weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *err);
+weir_status weir_pg_fail_missing(struct pg_session *session, int64_t deadline_us,
+                                 struct weir_error *err);
 
 /* weir_pg_run for a session's call. */
 weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work *work,

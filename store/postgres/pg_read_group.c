@@ -193,15 +193,29 @@ static void collect(struct group *group, struct weir_read *first)
     }
 }
 
-static void read_the_rest(struct group *group)
+/* Whose deadline is the first of those that are not answered; NULL where all are. */
+static struct member *find_most_urgent(struct group *group)
 {
+    struct member *found = NULL;
     for (size_t m = 0; m < group->n; m++) {
         struct member *member = &group->members[m];
-        if (!member->is_answered) {
-            weir_arena_rewind(member->read->arena, &member->r.mark);
-            member->read->next = NULL;
-            weir_read_singly(&group->session->base, member->read);
+        if (!member->is_answered &&
+            (found == NULL || member->read->query.deadline_us < found->read->query.deadline_us)) {
+            found = member;
         }
+    }
+    return found;
+}
+
+/* In the order of their deadlines, so that none waits for another's where nothing comes. */
+static void read_the_rest(struct group *group)
+{
+    struct member *member = NULL;
+    while ((member = find_most_urgent(group)) != NULL) {
+        member->is_answered = true;
+        weir_arena_rewind(member->read->arena, &member->r.mark);
+        member->read->next = NULL;
+        weir_read_singly(&group->session->base, member->read);
     }
 }
 
@@ -217,11 +231,13 @@ void weir_pg_read_group(struct weir_session *base, struct weir_read *first)
     group.n = 0;
     collect(&group, first);
     weir_error_init(&err);
-    if (weir_pg_session_begin(group.session, &err) != WEIR_OK) {
+    const weir_status status =
+        weir_pg_session_begin(group.session, earliest_deadline(&group), &err);
+    if (status != WEIR_OK && status != WEIR_DEADLINE_EXCEEDED) {
         fail_open(&group, &err);
         return;
     }
-    bool is_to_try = true;
+    bool is_to_try = status == WEIR_OK;
     for (int tries = 0; is_to_try && tries < WEIR_PG_ATTEMPTS; tries++) {
         refuse_late(&group);
         is_to_try = count_open(&group) > 0 && attempt(&group);

@@ -18,14 +18,21 @@ void weir_pg_roll_back(struct pg_conn *conn)
     }
 }
 
-static weir_status run(struct weir_backend *base,
-                       weir_status (*what)(struct pg_conn *conn, void *context,
-                                           struct weir_error *err),
-                       void *context, struct weir_error *err)
+static weir_status run(struct weir_backend *base, const struct pg_work *work, int64_t deadline_us,
+                       struct weir_error *err)
 {
-    const struct pg_work work = {what, context};
-    return weir_pg_run((struct pg_backend *)base, 0, weir_monotonic_us() + WEIR_PG_CALL_US, &work,
-                       err);
+    return weir_pg_run((struct pg_backend *)base, 0, weir_pg_call_deadline(deadline_us), work, err);
+}
+
+/* For changes. `is_begun` tells, once it has been tried, whether it may have been committed. */
+static weir_status run_change(struct weir_backend *base, const struct pg_work *work,
+                              int64_t deadline_us, const bool *is_begun, struct weir_error *err)
+{
+    const weir_status status = run(base, work, deadline_us, err);
+    return status == WEIR_DEADLINE_EXCEEDED && *is_begun
+               ? weir_fail(err, status,
+                           "the deadline passed; whether the change was made is not known")
+               : status;
 }
 
 /* ---- reading ---- */
@@ -78,15 +85,16 @@ static weir_status find(struct pg_conn *conn, void *context, struct weir_error *
     return status;
 }
 
-weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_slice id,
-                                   struct weir_arena *arena, struct weir_namespace_record *record,
+weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_namespace_record *record,
+                                   int64_t deadline_us, struct weir_arena *arena,
                                    struct weir_error *err)
 {
     struct pg_backend *backend = (struct pg_backend *)base;
-    struct finding finding = {id, arena, record};
+    struct finding finding = {record->id, arena, record};
+    const struct pg_work work = {find, &finding};
     struct pg_namespace ns;
-    weir_pg_namespace_name(id, &ns);
-    const weir_status status = run(base, find, &finding, err);
+    weir_pg_namespace_name(record->id, &ns);
+    const weir_status status = run(base, &work, deadline_us, err);
     if (status == WEIR_OK) {
         weir_pg_namespace_check(backend, &ns, record->created_at_us);
     } else if (status == WEIR_NAMESPACE_NOT_FOUND) {
@@ -156,7 +164,8 @@ weir_status weir_pg_namespace_list(struct weir_backend *base,
                                    struct weir_error *err)
 {
     struct listing listing = {query, arena, page};
-    return run(base, list, &listing, err);
+    const struct pg_work work = {list, &listing};
+    return run(base, &work, query->deadline_us, err);
 }
 
 /* ---- changing ---- */
@@ -164,16 +173,18 @@ weir_status weir_pg_namespace_list(struct weir_backend *base,
 struct rotation {
     struct weir_slice id;
     const struct weir_token_hash *hash;
+    bool is_begun;
 };
 
 static weir_status set_token(struct pg_conn *conn, void *context, struct weir_error *err)
 {
-    const struct rotation *rotation = context;
+    struct rotation *rotation = context;
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
     weir_pg_param_slice(&params, rotation->id);
     weir_pg_param_slice(&params, weir_slice(rotation->hash->bytes, sizeof rotation->hash->bytes));
     PGresult *result = NULL;
+    rotation->is_begun = true;
     weir_status status = weir_pg_query(
         conn, "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
         &params, &result, err);
@@ -185,10 +196,12 @@ static weir_status set_token(struct pg_conn *conn, void *context, struct weir_er
 }
 
 weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_slice id,
-                                        const struct weir_token_hash *hash, struct weir_error *err)
+                                        const struct weir_token_hash *hash, int64_t deadline_us,
+                                        struct weir_error *err)
 {
-    struct rotation rotation = {id, hash};
-    return run(base, set_token, &rotation, err);
+    struct rotation rotation = {.id = id, .hash = hash};
+    const struct pg_work work = {set_token, &rotation};
+    return run_change(base, &work, deadline_us, &rotation.is_begun, err);
 }
 
 /* ---- creating ---- */
@@ -317,11 +330,12 @@ static weir_status create(struct pg_conn *conn, void *context, struct weir_error
 }
 
 weir_status weir_pg_namespace_create(struct weir_backend *base,
-                                     struct weir_namespace_record *record, bool *is_same,
-                                     struct weir_error *err)
+                                     struct weir_namespace_record *record, int64_t deadline_us,
+                                     bool *is_same, struct weir_error *err)
 {
     const struct pg_backend *backend = (const struct pg_backend *)base;
     struct creation creation = {.record = record, .is_same = is_same};
+    const struct pg_work work = {create, &creation};
     *is_same = false;
     weir_pg_namespace_name(record->id, &creation.ns);
     if (!weir_pg_read_metadata(record->metadata, backend->dialect, &creation.wishes, err)) {
@@ -329,7 +343,7 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
     }
     creation.ns.layout =
         creation.wishes.is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
-    return run(base, create, &creation, err);
+    return run_change(base, &work, deadline_us, &creation.is_begun, err);
 }
 
 /* ---- deleting ---- */
@@ -442,12 +456,14 @@ static weir_status erase(struct pg_conn *conn, void *context, struct weir_error 
 }
 
 weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slice id,
-                                     int64_t *messages_deleted, struct weir_error *err)
+                                     int64_t deadline_us, int64_t *messages_deleted,
+                                     struct weir_error *err)
 {
     struct deletion deletion = {.id = id};
+    const struct pg_work work = {erase, &deletion};
     weir_pg_namespace_name(id, &deletion.ns);
     weir_pg_namespace_forget((struct pg_backend *)base, &deletion.ns);
-    const weir_status status = run(base, erase, &deletion, err);
+    const weir_status status = run_change(base, &work, deadline_us, &deletion.is_begun, err);
     *messages_deleted = deletion.messages;
     return status;
 }

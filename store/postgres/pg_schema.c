@@ -310,7 +310,8 @@ void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namesp
 }
 
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
-                                     struct pg_namespace *ns, struct weir_error *err)
+                                     int64_t deadline_us, struct pg_namespace *ns,
+                                     struct weir_error *err)
 {
     weir_pg_namespace_name(id, ns);
     if (recall(backend, ns)) {
@@ -319,7 +320,7 @@ weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_sli
     struct place place = {.id = id, .ns = ns};
     const struct pg_work work = {locate, &place};
     const weir_status status =
-        weir_pg_run(backend, 0, weir_monotonic_us() + WEIR_PG_CALL_US, &work, err);
+        weir_pg_run(backend, 0, weir_pg_call_deadline(deadline_us), &work, err);
     if (status == WEIR_OK) {
         remember(backend, ns);
     }

@@ -53,12 +53,13 @@ static struct weir_slice id_of(const struct pg_session *session)
 
 /* Whoever finds out meanwhile that there is another one marks the session, and the next call looks
  * again. */
-static weir_status find_namespace(struct pg_session *session, struct pg_namespace *ns,
-                                  struct weir_error *err)
+static weir_status find_namespace(struct pg_session *session, int64_t deadline_us,
+                                  struct pg_namespace *ns, struct weir_error *err)
 {
     struct pg_backend *backend = session->backend;
     atomic_store(&session->is_outdated, false);
-    const weir_status status = weir_pg_namespace_locate(backend, id_of(session), ns, err);
+    const weir_status status =
+        weir_pg_namespace_locate(backend, id_of(session), deadline_us, ns, err);
     if (status == WEIR_OK) {
         (void)pthread_mutex_lock(&backend->known_mutex);
         session->created_at_us = ns->created_at_us;
@@ -77,27 +78,31 @@ static void take_namespace(struct pg_session *session, const struct pg_namespace
     weir_pg_versions_forget(session);
 }
 
-weir_status weir_pg_session_begin(struct pg_session *session, struct weir_error *err)
+weir_status weir_pg_session_begin(struct pg_session *session, int64_t deadline_us,
+                                  struct weir_error *err)
 {
     if (!atomic_load(&session->is_outdated)) {
         return WEIR_OK;
     }
     struct pg_namespace ns;
-    const weir_status status = find_namespace(session, &ns, err);
+    const weir_status status = find_namespace(session, deadline_us, &ns, err);
     if (status != WEIR_OK) {
         session->base.is_broken = true;
+        atomic_store(&session->is_outdated, true);
     } else if (ns.created_at_us != session->ns.created_at_us) {
         take_namespace(session, &ns);
     }
     return status;
 }
 
-weir_status weir_pg_fail_missing(struct pg_session *session, struct weir_error *err)
+weir_status weir_pg_fail_missing(struct pg_session *session, int64_t deadline_us,
+                                 struct weir_error *err)
 {
     struct pg_namespace ns;
     weir_pg_namespace_forget(session->backend, &session->ns);
     session->base.is_broken = true;
-    const weir_status status = weir_pg_namespace_locate(session->backend, id_of(session), &ns, err);
+    const weir_status status =
+        weir_pg_namespace_locate(session->backend, id_of(session), deadline_us, &ns, err);
     if (status != WEIR_OK) {
         return status;
     }
@@ -125,13 +130,13 @@ weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work
 {
     struct noted noted = {work, false};
     const struct pg_work outer = {run_noting, &noted};
-    weir_status status = weir_pg_session_begin(session, err);
+    const int64_t deadline_us = session->base.deadline_us;
+    weir_status status = weir_pg_session_begin(session, deadline_us, err);
     if (status != WEIR_OK) {
         return status;
     }
-    status =
-        weir_pg_run(session->backend, session->ns.owner, session->base.deadline_us, &outer, err);
-    return noted.is_missing ? weir_pg_fail_missing(session, err) : status;
+    status = weir_pg_run(session->backend, session->ns.owner, deadline_us, &outer, err);
+    return noted.is_missing ? weir_pg_fail_missing(session, deadline_us, err) : status;
 }
 
 /* ---- opening and closing ---- */
@@ -186,10 +191,9 @@ static const struct weir_session_ops session_ops = {
 };
 
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
-                                 enum weir_session_kind kind, struct weir_session **session,
+                                 int64_t deadline_us, struct weir_session **session,
                                  struct weir_error *err)
 {
-    (void)kind;
     assert(id.n <= WEIR_NAMESPACE_MAX_BYTES);
     struct pg_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
@@ -204,7 +208,7 @@ weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id
     weir_pg_namespace_name(id, &opened->ns);
     enlist(opened);
     struct pg_namespace ns;
-    const weir_status status = find_namespace(opened, &ns, err);
+    const weir_status status = find_namespace(opened, deadline_us, &ns, err);
     if (status != WEIR_OK) {
         session_close(&opened->base);
         return status;

@@ -2,6 +2,11 @@
 
 #include "weir/rules/time_text.h"
 
+int64_t weir_pg_call_deadline(int64_t deadline_us)
+{
+    return deadline_us == INT64_MAX ? weir_monotonic_us() + WEIR_PG_CALL_US : deadline_us;
+}
+
 void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t grace_us)
 {
     const int64_t least_us = weir_monotonic_us() + grace_us;

@@ -166,21 +166,21 @@ void weir_sqlite_registry_close(struct sqlite_backend *backend);
 weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadline_us,
                                       struct weir_error *err);
 weir_status weir_sqlite_namespace_create(struct weir_backend *base,
-                                         struct weir_namespace_record *record, bool *is_same,
-                                         struct weir_error *err);
-weir_status weir_sqlite_namespace_find(struct weir_backend *base, struct weir_slice id,
-                                       struct weir_arena *arena,
-                                       struct weir_namespace_record *record,
-                                       struct weir_error *err);
+                                         struct weir_namespace_record *record, int64_t deadline_us,
+                                         bool *is_same, struct weir_error *err);
+weir_status weir_sqlite_namespace_find(struct weir_backend *base,
+                                       struct weir_namespace_record *record, int64_t deadline_us,
+                                       struct weir_arena *arena, struct weir_error *err);
 weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
-                                            const struct weir_token_hash *hash,
+                                            const struct weir_token_hash *hash, int64_t deadline_us,
                                             struct weir_error *err);
 weir_status weir_sqlite_namespace_list(struct weir_backend *base,
                                        const struct weir_registry_query *query,
                                        struct weir_arena *arena, struct weir_registry_page *page,
                                        struct weir_error *err);
 weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
-                                         int64_t *messages_deleted, struct weir_error *err);
+                                         int64_t deadline_us, int64_t *messages_deleted,
+                                         struct weir_error *err);
 
 /* ---- checkpoints (sqlite_checkpoint.c) ---- */
 
@@ -313,7 +313,7 @@ struct sqlite_session {
 };
 
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
-                                     enum weir_session_kind kind, struct weir_session **session,
+                                     int64_t deadline_us, struct weir_session **session,
                                      struct weir_error *err);
 
 /* The prepared statement, reset and ready to be bound; a result code otherwise. */

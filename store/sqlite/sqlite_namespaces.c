@@ -200,12 +200,12 @@ static weir_status create_locked(struct sqlite_backend *backend,
 }
 
 weir_status weir_sqlite_namespace_create(struct weir_backend *base,
-                                         struct weir_namespace_record *record, bool *is_same,
-                                         struct weir_error *err)
+                                         struct weir_namespace_record *record, int64_t deadline_us,
+                                         bool *is_same, struct weir_error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     *is_same = false;
-    if (weir_sqlite_registry_lock(backend, &backend->changes, err) != WEIR_OK) {
+    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     const weir_status status = create_locked(backend, record, is_same, err);
@@ -315,14 +315,15 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
 }
 
 weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_slice id,
-                                         int64_t *messages_deleted, struct weir_error *err)
+                                         int64_t deadline_us, int64_t *messages_deleted,
+                                         struct weir_error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     char name[WEIR_SQLITE_NAME_BYTES];
     weir_sqlite_database_name(id, name);
     *messages_deleted = 0;
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
-    if (weir_sqlite_registry_lock(backend, &backend->changes, err) != WEIR_OK) {
+    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     const weir_status status = delete_locked(backend, id, name, messages_deleted, err);

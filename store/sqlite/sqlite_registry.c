@@ -38,14 +38,17 @@ static weir_status reconnect(struct sqlite_backend *backend,
 
 weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection,
-                                      struct weir_error *err)
+                                      int64_t deadline_us, struct weir_error *err)
 {
     if (connection == &backend->changes && weir_sqlite_place_check(backend, err) != WEIR_OK) {
         return err->status;
     }
     (void)pthread_mutex_lock(&connection->mutex);
     weir_status status = WEIR_OK;
-    if (connection->is_broken && backend->dir != NULL) {
+    if (weir_monotonic_us() >= deadline_us) {
+        status = weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                           "the deadline passed while the list of namespaces was in use");
+    } else if (connection->is_broken && backend->dir != NULL) {
         status = reconnect(backend, connection, err);
     }
     if (status != WEIR_OK) {
@@ -224,12 +227,9 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
                                       struct weir_error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
-    if (weir_monotonic_us() >= deadline_us) {
-        return weir_fail(err, WEIR_DEADLINE_EXCEEDED, "the deadline passed");
-    }
     struct sqlite_registry_connection *connection = reading(backend);
     if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
-        weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
+        weir_sqlite_registry_lock(backend, connection, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     const int rc = weir_sqlite_registry_run(
@@ -240,15 +240,16 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
     return status;
 }
 
-weir_status weir_sqlite_namespace_find(struct weir_backend *base, struct weir_slice id,
-                                       struct weir_arena *arena,
-                                       struct weir_namespace_record *record, struct weir_error *err)
+weir_status weir_sqlite_namespace_find(struct weir_backend *base,
+                                       struct weir_namespace_record *record, int64_t deadline_us,
+                                       struct weir_arena *arena, struct weir_error *err)
 {
+    const struct weir_slice id = record->id;
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_registry_connection *connection = reading(backend);
     weir_status status = WEIR_OK;
     sqlite3_stmt *statement = NULL;
-    if (weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
+    if (weir_sqlite_registry_lock(backend, connection, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     int rc = weir_sqlite_registry_prepare(
@@ -336,7 +337,7 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
     struct listing listing = {.query = query, .arena = arena, .page = page};
     sqlite3_stmt *statement = NULL;
     *page = (struct weir_registry_page){.n = 0};
-    if (weir_sqlite_registry_lock(backend, connection, err) != WEIR_OK) {
+    if (weir_sqlite_registry_lock(backend, connection, query->deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     int rc = count_after(connection->db, query->after, query->limit + 1, &listing.room);
@@ -358,13 +359,13 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
 /* ---- the token ---- */
 
 weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
-                                            const struct weir_token_hash *hash,
+                                            const struct weir_token_hash *hash, int64_t deadline_us,
                                             struct weir_error *err)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     weir_status status = WEIR_OK;
     sqlite3_stmt *statement = NULL;
-    if (weir_sqlite_registry_lock(backend, &backend->changes, err) != WEIR_OK) {
+    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     sqlite3 *db = backend->changes.db;

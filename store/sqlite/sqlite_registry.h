@@ -6,10 +6,11 @@
 #include "store/sqlite/sqlite_int.h"
 
 /* Locks a connection for one call; one on which something broke is opened anew first. Where that
- * fails, or where changes would go to a store that is not where it was, it is not locked. */
+ * fails, where changes would go to a store that is not where it was, or where the deadline has
+ * passed by then, it is not locked. */
 weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection,
-                                      struct weir_error *err);
+                                      int64_t deadline_us, struct weir_error *err);
 void weir_sqlite_registry_unlock(struct sqlite_registry_connection *connection);
 
 /* Prepares `text` and binds the id as its first parameter. The statement is to be finalized in

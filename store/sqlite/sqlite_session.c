@@ -164,8 +164,9 @@ static weir_status check_listed(struct sqlite_backend *backend, struct weir_slic
 {
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
-    struct weir_namespace_record record;
-    const weir_status status = weir_sqlite_namespace_find(&backend->base, id, &arena, &record, err);
+    struct weir_namespace_record record = {.id = id};
+    const weir_status status =
+        weir_sqlite_namespace_find(&backend->base, &record, INT64_MAX, &arena, err);
     weir_arena_fini(&arena);
     return status;
 }
@@ -213,10 +214,10 @@ static void size_cache(struct sqlite_session *session)
 }
 
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
-                                     enum weir_session_kind kind, struct weir_session **session,
+                                     int64_t deadline_us, struct weir_session **session,
                                      struct weir_error *err)
 {
-    (void)kind;
+    (void)deadline_us;  // it waits for this machine's disk at most
     struct sqlite_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");

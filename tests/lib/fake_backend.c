@@ -7,7 +7,6 @@ struct fake_backend fake;
 
 struct fake_session {
     struct weir_session base;
-    enum weir_session_kind kind;
 };
 
 static void lock(void)
@@ -257,10 +256,11 @@ static bool is_registered(struct weir_slice id)
 }
 
 static weir_status backend_create(struct weir_backend *backend,
-                                  struct weir_namespace_record *record, bool *is_same,
-                                  struct weir_error *err)
+                                  struct weir_namespace_record *record, int64_t deadline_us,
+                                  bool *is_same, struct weir_error *err)
 {
     (void)backend;
+    (void)deadline_us;
     *is_same = false;
     if (is_registered(record->id)) {
         return weir_fail(err, WEIR_NAMESPACE_EXISTS, "exists");
@@ -273,21 +273,25 @@ static weir_status backend_create(struct weir_backend *backend,
     return WEIR_OK;
 }
 
-static weir_status backend_find(struct weir_backend *backend, struct weir_slice id,
-                                struct weir_arena *arena, struct weir_namespace_record *record,
+static weir_status backend_find(struct weir_backend *backend, struct weir_namespace_record *record,
+                                int64_t deadline_us, struct weir_arena *arena,
                                 struct weir_error *err)
 {
     (void)backend;
+    (void)deadline_us;
     (void)arena;
-    *record = (struct weir_namespace_record){.id = id};
-    return is_registered(id) ? WEIR_OK : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
+    *record = (struct weir_namespace_record){.id = record->id};
+    return is_registered(record->id) ? WEIR_OK
+                                     : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
 }
 
 static weir_status backend_set_token(struct weir_backend *backend, struct weir_slice id,
-                                     const struct weir_token_hash *hash, struct weir_error *err)
+                                     const struct weir_token_hash *hash, int64_t deadline_us,
+                                     struct weir_error *err)
 {
     (void)backend;
     (void)hash;
+    (void)deadline_us;
     return is_registered(id) ? WEIR_OK : weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "not there");
 }
 
@@ -304,9 +308,11 @@ static weir_status backend_list(struct weir_backend *backend,
 }
 
 static weir_status backend_delete(struct weir_backend *backend, struct weir_slice id,
-                                  int64_t *messages_deleted, struct weir_error *err)
+                                  int64_t deadline_us, int64_t *messages_deleted,
+                                  struct weir_error *err)
 {
     (void)backend;
+    (void)deadline_us;
     *messages_deleted = 0;
     lock();
     fake.is_deleted_while_open = fake.is_deleted_while_open || fake.open > 0;
@@ -324,10 +330,11 @@ static weir_status backend_delete(struct weir_backend *backend, struct weir_slic
 }
 
 static weir_status backend_session_open(struct weir_backend *backend, struct weir_slice id,
-                                        enum weir_session_kind kind, struct weir_session **session,
+                                        int64_t deadline_us, struct weir_session **session,
                                         struct weir_error *err)
 {
     (void)backend;
+    (void)deadline_us;
     if (fake.open_fails != WEIR_OK) {
         return weir_fail(err, fake.open_fails, "as the test wants it");
     }
@@ -337,7 +344,6 @@ static weir_status backend_session_open(struct weir_backend *backend, struct wei
     struct fake_session *opened = calloc(1, sizeof *opened);
     ck_assert_ptr_nonnull(opened);
     opened->base.ops = &session_ops;
-    opened->kind = kind;
     lock();
     fake.opened++;
     fake.open++;

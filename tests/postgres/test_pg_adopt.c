@@ -22,7 +22,7 @@ static weir_status try_adopt(struct weir_store *store, const char *id, const cha
                                            .metadata = weir_slice_of(metadata)};
     bool is_same = false;
     weir_error_init(&fx.err);
-    return weir_namespace_create(store, &record, &is_same, &fx.err);
+    return weir_namespace_create(store, &record, INT64_MAX, &is_same, &fx.err);
 }
 
 static void begin(void)
@@ -135,8 +135,8 @@ START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
                      WEIR_INVALID_REQUEST);
     int64_t deleted = -1;
     weir_error_init(&fx.err);
-    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("adopted"), &deleted, &fx.err) ==
-                      WEIR_OK,
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("adopted"), INT64_MAX, &deleted,
+                                        &fx.err) == WEIR_OK,
                   "%s", fx.err.text);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"), 2);
     ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'a-1', 'T',"
@@ -155,15 +155,16 @@ START_TEST(a_namespace_that_comes_to_adopt_is_read_as_such)
     must_put(again, "x-1", 1);
     must_read(again, &query);
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(other, weir_slice_of("adopted"), &deleted, &fx.err),
-                     WEIR_OK);
-    ck_assert_int_eq(weir_namespace_delete(other, weir_slice_of("again"), &deleted, &fx.err),
-                     WEIR_OK);
-    ck_assert_int_eq(try_adopt(other, "again", "{\"adopt\": \"message_store\"}"), WEIR_OK);
-    struct weir_namespace_record record;
     ck_assert_int_eq(
-        weir_namespace_find(fx.store, weir_slice_of("again"), &fx.arena, &record, &fx.err),
+        weir_namespace_delete(other, weir_slice_of("adopted"), INT64_MAX, &deleted, &fx.err),
         WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("again"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    ck_assert_int_eq(try_adopt(other, "again", "{\"adopt\": \"message_store\"}"), WEIR_OK);
+    struct weir_namespace_record record = {.id = weir_slice_of("again")};
+    ck_assert_int_eq(weir_namespace_find(fx.store, &record, INT64_MAX, &fx.arena, &fx.err),
+                     WEIR_OK);
     ck_assert_int_eq(must_head(again), 2);
     must_read(again, &query);
     ck_assert_int_eq(fx.rows.next_position, 3);  // as settled; the counters know of nothing yet
@@ -177,8 +178,9 @@ END_TEST
 START_TEST(another_version_is_not_adopted)
 {
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("adopted"), &deleted, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("adopted"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
     PGconn *conn = sql_connect();
     sql_on(conn, "CREATE OR REPLACE FUNCTION message_store.message_store_version() RETURNS varchar"
                  " LANGUAGE sql AS 'SELECT ''1.2.6''::varchar'");

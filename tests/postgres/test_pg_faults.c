@@ -132,8 +132,8 @@ START_TEST(a_namespace_is_created_over_a_broken_connection)
     struct weir_namespace_record record = {.id = weir_slice_of("new"), .token_hash = {{1}}};
     bool is_same = false;
     pg_proxy_set(proxy, losses[_i % 2], (size_t)_i / 2);
-    ck_assert_msg(weir_namespace_create(fx.store, &record, &is_same, &fx.err) == WEIR_OK, "%s",
-                  fx.err.text);
+    ck_assert_msg(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
     pg_proxy_set(proxy, PROXY_PASSES, 0);
     struct weir_namespace *ns = must_open(fx.store, "new");
     must_put(ns, "a-1", 1);
@@ -149,8 +149,8 @@ START_TEST(a_namespace_is_deleted_over_a_broken_connection)
     weir_namespace_release(ns);
     int64_t deleted = 0;
     pg_proxy_set(proxy, losses[_i % 2], (size_t)_i / 2);
-    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("old"), &deleted, &fx.err) ==
-                      WEIR_OK,
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("old"), INT64_MAX, &deleted,
+                                        &fx.err) == WEIR_OK,
                   "%s", fx.err.text);
     pg_proxy_set(proxy, PROXY_PASSES, 0);
     ck_assert_int_eq(deleted, 3);
@@ -399,8 +399,8 @@ START_TEST(a_damaged_schema_is_unavailable_and_can_be_deleted)
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
     int64_t deleted = -1;
     weir_error_init(&fx.err);
-    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err) ==
-                      WEIR_OK,
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted,
+                                        &fx.err) == WEIR_OK,
                   "%s", fx.err.text);
     ck_assert_int_eq(deleted, 0);
     must_create(fx.store, "test");
@@ -414,8 +414,8 @@ START_TEST(what_another_server_deletes_is_gone_here)
 {
     struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(other, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
     ck_assert_int_eq(deleted, 1);
     const struct weir_query query = query_all();
     ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),

@@ -19,8 +19,8 @@ static void begin(void)
 {
     fixture_on_disk();
     backend = (struct pg_backend *)fx.store->backend;
-    ck_assert_int_eq(weir_pg_namespace_locate(backend, weir_slice_of("test"), &ns, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_pg_namespace_locate(backend, weir_slice_of("test"), INT64_MAX, &ns, &fx.err), WEIR_OK);
     ck_assert_int_eq(weir_pg_acquire(backend, 1, INT64_MAX, &conn, &fx.err), WEIR_OK);
 }
 

@@ -135,9 +135,9 @@ START_TEST(a_namespace_of_a_newer_schema_or_another_layout_is_unusable_alone)
     sql("UPDATE weir_registry.namespaces SET layout = 'odd' WHERE id = 'other'");
     store = open_store(test_store(), 2);
     struct weir_namespace *ns = NULL;
-    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("newer"), &ns, &fx.err),
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("newer"), INT64_MAX, &ns, &fx.err),
                      WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("other"), &ns, &fx.err),
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("other"), INT64_MAX, &ns, &fx.err),
                      WEIR_BACKEND_UNAVAILABLE);
     ns = must_open(store, "good");
     must_put(ns, "a-1", 1);
@@ -158,7 +158,8 @@ START_TEST(a_schema_that_nobody_lists_is_not_taken_over)
     sql("DELETE FROM weir_registry.namespaces");
     struct weir_namespace_record record = {.id = weir_slice_of("lost")};
     bool is_same = false;
-    ck_assert_int_eq(weir_namespace_create(store, &record, &is_same, &fx.err), WEIR_PRECONDITION);
+    ck_assert_int_eq(weir_namespace_create(store, &record, INT64_MAX, &is_same, &fx.err),
+                     WEIR_PRECONDITION);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM %s.stored", schema), 3);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM weir_registry.namespaces"), 0);
     weir_store_close(store);
@@ -232,8 +233,9 @@ START_TEST(durability_is_what_was_asked_for)
         ck_assert_str_eq(sql("SELECT setting FROM public.seen"), cases[c].want);
         weir_namespace_release(ns);
         int64_t deleted = 0;
-        ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &fx.err),
-                         WEIR_OK);
+        ck_assert_int_eq(
+            weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+            WEIR_OK);
         weir_store_close(store);
     }
 }

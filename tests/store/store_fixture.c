@@ -46,15 +46,15 @@ void must_create(struct weir_store *store, const char *id)
 {
     struct weir_namespace_record record = {.id = weir_slice_of(id)};
     bool is_same = false;
-    ck_assert_msg(weir_namespace_create(store, &record, &is_same, &fx.err) == WEIR_OK, "%s",
-                  fx.err.text);
+    ck_assert_msg(weir_namespace_create(store, &record, INT64_MAX, &is_same, &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
 }
 
 struct weir_namespace *must_open(struct weir_store *store, const char *id)
 {
     struct weir_namespace *ns = NULL;
-    ck_assert_msg(weir_namespace_open(store, weir_slice_of(id), &ns, &fx.err) == WEIR_OK, "%s",
-                  fx.err.text);
+    ck_assert_msg(weir_namespace_open(store, weir_slice_of(id), INT64_MAX, &ns, &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
     return ns;
 }
 
@@ -77,13 +77,14 @@ void fixture_dir_only(void)
 /* A store that is shared by all tests is emptied first. */
 static void delete_namespaces(void)
 {
-    const struct weir_registry_query all = {.limit = 1000, .max_bytes = SIZE_MAX / 2};
+    const struct weir_registry_query all = {
+        .limit = 1000, .max_bytes = SIZE_MAX / 2, .deadline_us = INT64_MAX};
     struct weir_registry_page page;
     ck_assert_int_eq(weir_namespace_list(fx.store, &all, &fx.arena, &page, &fx.err), WEIR_OK);
     for (size_t r = 0; r < page.n; r++) {
         int64_t messages = 0;
-        ck_assert_msg(weir_namespace_delete(fx.store, page.records[r].id, &messages, &fx.err) ==
-                          WEIR_OK,
+        ck_assert_msg(weir_namespace_delete(fx.store, page.records[r].id, INT64_MAX, &messages,
+                                            &fx.err) == WEIR_OK,
                       "%s", fx.err.text);
     }
 }

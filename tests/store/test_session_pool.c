@@ -12,7 +12,8 @@ static struct weir_error err;
 static void open_with(size_t max_sessions)
 {
     store = fake_store_open(max_sessions);
-    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("test"), &ns, &err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &ns, &err),
+                     WEIR_OK);
 }
 
 static void set_up(void)
@@ -40,7 +41,8 @@ static weir_status call(int64_t deadline_us)
 static struct weir_namespace *must_open(const char *id)
 {
     struct weir_namespace *opened = NULL;
-    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of(id), &opened, &err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of(id), INT64_MAX, &opened, &err),
+                     WEIR_OK);
     return opened;
 }
 
@@ -48,7 +50,7 @@ static void must_create(const char *id)
 {
     struct weir_namespace_record record = {.id = weir_slice_of(id)};
     bool is_same = false;
-    ck_assert_int_eq(weir_namespace_create(store, &record, &is_same, &err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_create(store, &record, INT64_MAX, &is_same, &err), WEIR_OK);
 }
 
 /* ---- one thread ---- */
@@ -113,7 +115,8 @@ START_TEST(a_namespace_whose_session_made_room_can_be_deleted)
     must_create("b");
     struct weir_namespace *b = must_open("b");
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &err),
+                     WEIR_OK);
     ck_assert_uint_eq(fake.deleted, 1);
     struct weir_head head;
     ck_assert_int_eq(weir_head(b, INT64_MAX, &head, &err), WEIR_OK);
@@ -125,7 +128,7 @@ START_TEST(an_unknown_namespace_is_not_opened_and_leaves_nothing)
 {
     open_with(8);
     struct weir_namespace *none = NULL;
-    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("none"), &none, &err),
+    ck_assert_int_eq(weir_namespace_open(store, weir_slice_of("none"), INT64_MAX, &none, &err),
                      WEIR_NAMESPACE_NOT_FOUND);
     must_create("none");
     weir_namespace_release(must_open("none"));
@@ -276,7 +279,8 @@ static void *delete_in_thread(void *context)
     int64_t deleted = 0;
     struct weir_error own;
     weir_error_init(&own);
-    *(weir_status *)context = weir_namespace_delete(store, weir_slice_of("test"), &deleted, &own);
+    *(weir_status *)context =
+        weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &own);
     return NULL;
 }
 
@@ -284,7 +288,7 @@ static void *delete_in_thread(void *context)
 static void wait_until_deleting(void)
 {
     struct weir_namespace *again = NULL;
-    while (weir_namespace_open(store, weir_slice_of("test"), &again, &err) == WEIR_OK) {
+    while (weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &again, &err) == WEIR_OK) {
         weir_namespace_release(again);
     }
 }
@@ -329,7 +333,7 @@ START_TEST(a_deletion_that_fails_leaves_the_namespace_in_use)
     open_with(8);
     fake.delete_fails = WEIR_BACKEND_UNAVAILABLE;
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err),
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &err),
                      WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
 }
@@ -339,10 +343,11 @@ START_TEST(what_does_not_exist_cannot_be_deleted)
 {
     open_with(8);
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("none"), &deleted, &err),
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("none"), INT64_MAX, &deleted, &err),
                      WEIR_NAMESPACE_NOT_FOUND);
-    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err), WEIR_OK);
-    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), &deleted, &err),
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &err),
+                     WEIR_OK);
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &err),
                      WEIR_NAMESPACE_NOT_FOUND);
 }
 END_TEST

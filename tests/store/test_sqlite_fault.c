@@ -105,7 +105,7 @@ static weir_status act_open(void)
 {
     weir_status status = try_open_store(fx.url, 4, &fx.store);
     if (status == WEIR_OK) {
-        status = weir_namespace_open(fx.store, weir_slice_of("test"), &fx.ns, &fx.err);
+        status = weir_namespace_open(fx.store, weir_slice_of("test"), INT64_MAX, &fx.ns, &fx.err);
     }
     return status;
 }
@@ -119,23 +119,23 @@ static weir_status act_create(void)
 {
     struct weir_namespace_record record = {.id = weir_slice_of("other")};
     bool is_same = false;
-    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+    return weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
 }
 
 static weir_status act_find(void)
 {
-    struct weir_namespace_record record;
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
     struct weir_arena arena;
     weir_arena_init(&arena, 1 << 16, 0);
-    const weir_status status =
-        weir_namespace_find(fx.store, weir_slice_of("test"), &arena, &record, &fx.err);
+    const weir_status status = weir_namespace_find(fx.store, &record, INT64_MAX, &arena, &fx.err);
     weir_arena_fini(&arena);
     return status;
 }
 
 static weir_status act_list_namespaces(void)
 {
-    const struct weir_registry_query query = {.limit = 10, .max_bytes = 1000000};
+    const struct weir_registry_query query = {
+        .limit = 10, .max_bytes = 1000000, .deadline_us = INT64_MAX};
     struct weir_registry_page page;
     return weir_namespace_list(fx.store, &query, &fx.arena, &page, &fx.err);
 }
@@ -143,14 +143,14 @@ static weir_status act_list_namespaces(void)
 static weir_status act_set_token(void)
 {
     const struct weir_token_hash hash = {{1}};
-    return weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, &fx.err);
+    return weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, INT64_MAX, &fx.err);
 }
 
 static weir_status act_delete(void)
 {
     int64_t deleted = 0;
     const weir_status status =
-        weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err);
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err);
     return status;
 }
 
@@ -394,7 +394,7 @@ static void check_deleted(weir_status status)
 {
     struct weir_namespace *again = NULL;
     const weir_status opened =
-        weir_namespace_open(fx.store, weir_slice_of("test"), &again, &fx.err);
+        weir_namespace_open(fx.store, weir_slice_of("test"), INT64_MAX, &again, &fx.err);
     if (status == WEIR_OK) {
         ck_assert_int_eq(opened, WEIR_NAMESPACE_NOT_FOUND);
     } else if (opened == WEIR_OK) {

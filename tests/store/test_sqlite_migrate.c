@@ -182,8 +182,8 @@ START_TEST(a_step_that_fails_leaves_the_file_as_it_was)
     const char *path = namespace_path();
     tamper("DELETE FROM streams WHERE name = 'b-1'");
     fx.store = open_store(fx.url, 4);
-    ck_assert_int_ne(weir_namespace_open(fx.store, weir_slice_of("test"), &fx.ns, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_ne(
+        weir_namespace_open(fx.store, weir_slice_of("test"), INT64_MAX, &fx.ns, &fx.err), WEIR_OK);
     ck_assert_str_ne(fx.report, "");
     ck_assert_int_eq(number_in(path, "PRAGMA user_version"), 1);
     ck_assert_int_eq(number_in(path, "SELECT count(*) FROM messages"), 41);
@@ -198,8 +198,9 @@ START_TEST(a_file_of_version_1_can_be_deleted)
     put_back_to_version_1();
     fx.store = open_store(fx.url, 4);
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
     ck_assert_int_eq(deleted, 41);
     ck_assert_str_eq(fx.report, "");
 }
@@ -219,7 +220,7 @@ static void *open_and_count(void *context)
     weir_status status = weir_store_open(&options, &store, &err);
     (void)pthread_barrier_wait(&start);
     if (status == WEIR_OK) {
-        status = weir_namespace_open(store, weir_slice_of("test"), &ns, &err);
+        status = weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &ns, &err);
     }
     if (status == WEIR_OK) {
         status = weir_head(ns, INT64_MAX, context, &err);

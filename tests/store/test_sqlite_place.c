@@ -37,7 +37,7 @@ START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
     ck_assert_int_eq(weir_store_ping(fx.store, INT64_MAX, &fx.err), WEIR_BACKEND_UNAVAILABLE);
     struct weir_namespace_record record = {.id = weir_slice_of("new")};
     bool is_same = false;
-    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err),
                      WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_ge(must_head(fx.ns), 1);
     if (_i == 0) {

@@ -38,8 +38,9 @@ START_TEST(what_another_store_deletes_is_gone_here)
     must_put(fx.second_ns, "a-1", 1);  // it has a session open
     ck_assert_int_eq(must_head(fx.second_ns), 2);
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
     ck_assert_int_eq(deleted, 2);
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
@@ -104,14 +105,14 @@ static void unlock_namespace(sqlite3 *other)
 
 static weir_status delete_test(int64_t *deleted)
 {
-    return weir_namespace_delete(fx.store, weir_slice_of("test"), deleted, &fx.err);
+    return weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, deleted, &fx.err);
 }
 
 static weir_status create_test(void)
 {
     struct weir_namespace_record record = {.id = weir_slice_of("test")};
     bool is_same = false;
-    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+    return weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
 }
 
 START_TEST(what_another_process_writes_to_is_not_deleted)
@@ -167,7 +168,7 @@ static void *create_many(void *context)
         struct weir_error err;
         weir_error_init(&err);
         bool is_same = false;
-        const weir_status status = weir_namespace_create(store, &record, &is_same, &err);
+        const weir_status status = weir_namespace_create(store, &record, INT64_MAX, &is_same, &err);
         ck_assert(status == WEIR_OK || status == WEIR_NAMESPACE_EXISTS);
         made += status == WEIR_OK;
     }

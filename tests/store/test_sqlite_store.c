@@ -76,7 +76,8 @@ START_TEST(a_new_namespace_is_a_whole_file_in_wal_mode)
 {
     struct weir_namespace_record record = {.id = weir_slice_of("other")};
     bool is_same = false;
-    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err),
+                     WEIR_OK);
     char name[WEIR_SQLITE_NAME_BYTES];
     weir_sqlite_database_name(record.id, name);
     uint8_t *bytes = NULL;
@@ -181,15 +182,16 @@ START_TEST(a_namespace_that_cannot_be_used_does_not_harm_the_others)
     }
     fx.store = open_store(fx.url, 4);
     struct weir_namespace *ns = NULL;
-    ck_assert_int_eq(weir_namespace_open(fx.store, weir_slice_of("test"), &ns, &fx.err),
+    ck_assert_int_eq(weir_namespace_open(fx.store, weir_slice_of("test"), INT64_MAX, &ns, &fx.err),
                      WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
     must_create(fx.store, "other");
     fx.ns = must_open(fx.store, "other");
     must_put(fx.ns, "a-1", 1);
     int64_t deleted = -1;  // and it can be deleted
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
     ck_assert_int_eq(deleted, 0);
     must_create(fx.store, "test");
     weir_namespace_release(must_open(fx.store, "test"));
@@ -200,8 +202,8 @@ END_TEST
 
 static struct weir_namespace_record find(const char *id)
 {
-    struct weir_namespace_record record;
-    ck_assert_int_eq(weir_namespace_find(fx.store, weir_slice_of(id), &fx.arena, &record, &fx.err),
+    struct weir_namespace_record record = {.id = weir_slice_of(id)};
+    ck_assert_int_eq(weir_namespace_find(fx.store, &record, INT64_MAX, &fx.arena, &fx.err),
                      WEIR_OK);
     return record;
 }
@@ -213,7 +215,8 @@ START_TEST(a_namespace_keeps_its_record)
                                            .metadata = weir_slice_of("{}"),
                                            .token_hash = {{7}}};
     bool is_same = true;
-    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err),
+                     WEIR_OK);
     const int64_t created_at_us = record.created_at_us;
     ck_assert_int_gt(created_at_us, 1600000000000000);
     const struct weir_namespace_record found = find("n");
@@ -224,24 +227,25 @@ START_TEST(a_namespace_keeps_its_record)
     ck_assert_ptr_null(find("test").description.p);
 
     record.created_at_us = 0;
-    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err),
                      WEIR_NAMESPACE_EXISTS);
     ck_assert(is_same);
     ck_assert_int_eq(record.created_at_us, created_at_us);
     record.token_hash.bytes[31] = 1;
-    ck_assert_int_eq(weir_namespace_create(fx.store, &record, &is_same, &fx.err),
+    ck_assert_int_eq(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err),
                      WEIR_NAMESPACE_EXISTS);
     ck_assert(!is_same);
 
-    ck_assert_int_eq(weir_namespace_set_token(fx.store, record.id, &record.token_hash, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_set_token(fx.store, record.id, &record.token_hash, INT64_MAX, &fx.err),
+        WEIR_OK);
     ck_assert_int_eq(find("n").token_hash.bytes[31], 1);
-    ck_assert_int_eq(
-        weir_namespace_set_token(fx.store, weir_slice_of("none"), &record.token_hash, &fx.err),
-        WEIR_NAMESPACE_NOT_FOUND);
-    ck_assert_int_eq(
-        weir_namespace_find(fx.store, weir_slice_of("none"), &fx.arena, &record, &fx.err),
-        WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(weir_namespace_set_token(fx.store, weir_slice_of("none"), &record.token_hash,
+                                              INT64_MAX, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    record.id = weir_slice_of("none");
+    ck_assert_int_eq(weir_namespace_find(fx.store, &record, INT64_MAX, &fx.arena, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
 }
 END_TEST
 
@@ -253,7 +257,7 @@ START_TEST(namespaces_are_listed_bytewise_in_pages)
     }
     static const char *const sorted[] = {"B", "a b",  "a'",    "a/../b",
                                          "b", "test", "test-", "\xc3\xa9"};
-    struct weir_registry_query query = {.limit = 3, .max_bytes = 1000};
+    struct weir_registry_query query = {.limit = 3, .max_bytes = 1000, .deadline_us = INT64_MAX};
     struct weir_registry_page page = {.is_more = true};
     size_t seen = 0;
     while (page.is_more) {
@@ -272,13 +276,15 @@ START_TEST(a_deleted_namespace_is_gone_with_its_files)
 {
     must_put(fx.ns, "a-1", 5);
     int64_t deleted = 0;
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_OK);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
     ck_assert_int_eq(deleted, 5);
     struct weir_head head;
     ck_assert_int_eq(weir_head(fx.ns, INT64_MAX, &head, &fx.err), WEIR_NAMESPACE_NOT_FOUND);
-    ck_assert_int_eq(weir_namespace_delete(fx.store, weir_slice_of("test"), &deleted, &fx.err),
-                     WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_NAMESPACE_NOT_FOUND);
     must_create(fx.store, "test");
     struct weir_namespace *again = must_open(fx.store, "test");
     must_put(again, "a-1", 1);
@@ -310,7 +316,8 @@ START_TEST(a_creation_that_was_cut_short_can_be_repeated)
     fx.store = open_store(fx.url, 1);
     struct weir_namespace_record record = {.id = weir_slice_of("test")};
     bool is_same = false;
-    const weir_status status = weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+    const weir_status status =
+        weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
     /* A file with messages is never replaced. */
     ck_assert_int_eq(status, _i == 1 ? WEIR_PRECONDITION : WEIR_OK);
     ck_assert_ptr_nonnull(namespace_path());

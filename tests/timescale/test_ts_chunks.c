@@ -169,7 +169,7 @@ static weir_status create_with(const char *id, const char *metadata)
                                            .metadata = weir_slice_of(metadata)};
     bool is_same = false;
     weir_error_init(&fx.err);
-    return weir_namespace_create(fx.store, &record, &is_same, &fx.err);
+    return weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
 }
 
 START_TEST(a_namespace_has_chunks_of_its_interval)

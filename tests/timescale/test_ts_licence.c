@@ -56,8 +56,8 @@ START_TEST(all_else_is_there)
     struct weir_namespace_record record = {
         .id = weir_slice_of("daily"), .metadata = weir_slice_of("{\"chunk_interval\":\"1d\"}")};
     bool is_same = false;
-    ck_assert_msg(weir_namespace_create(fx.store, &record, &is_same, &fx.err) == WEIR_OK, "%s",
-                  fx.err.text);
+    ck_assert_msg(weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
 }
 END_TEST
 

@@ -138,8 +138,8 @@ static void make_anew(void)
 {
     struct weir_backend *backend = fx.store->backend;
     int64_t deleted = 0;
-    ck_assert_msg(backend->ops->namespace_delete(backend, weir_slice_of("test"), &deleted,
-                                                 &fx.err) == WEIR_OK,
+    ck_assert_msg(backend->ops->namespace_delete(backend, weir_slice_of("test"), INT64_MAX,
+                                                 &deleted, &fx.err) == WEIR_OK,
                   "%s", fx.err.text);
     must_create(fx.store, "test");
 }

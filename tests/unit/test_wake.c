@@ -44,7 +44,7 @@ static size_t count(void)
 static void set_up(void)
 {
     struct weir_error err;
-    struct weir_tenant_lookup lookup = {.max_age_us = 0};
+    struct weir_tenant_lookup lookup = {.max_age_us = 0, .deadline_us = INT64_MAX};
     weir_error_init(&err);
     weir_arena_init(&arena, 65536, 0);
     fake_backend_reset();
@@ -54,7 +54,7 @@ static void set_up(void)
     ck_assert_int_eq(weir_tenants_find(tenants, weir_slice_of("test"), &arena, &lookup, &err),
                      WEIR_OK);
     tenant = lookup.tenant;
-    ck_assert_int_eq(weir_tenant_open(tenant, &err), WEIR_OK);
+    ck_assert_int_eq(weir_tenant_open(tenant, INT64_MAX, &err), WEIR_OK);
     static const struct weir_log silent = {.fd = -1, .level = WEIR_LOG_ERROR};
     wake = weir_wake_new(tenants, &silent, note, NULL);
     ck_assert_ptr_nonnull(wake);
