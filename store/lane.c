@@ -162,6 +162,31 @@ struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *las
     return last->next;
 }
 
+struct weir_write *weir_lane_take_late(struct weir_lane *lane)
+{
+    const int64_t now_us = weir_monotonic_us();
+    struct weir_write *late = NULL;
+    struct weir_write **late_end = &late;
+    (void)pthread_mutex_lock(&lane->mutex);
+    assert(lane->is_led);
+    lane->last = NULL;
+    for (struct weir_write **at = &lane->first; *at != NULL;) {
+        struct weir_write *write = *at;
+        if (write->deadline_us > now_us) {
+            lane->last = write;
+            at = &write->next;
+            continue;
+        }
+        *at = write->next;
+        write->next = NULL;
+        *late_end = write;
+        late_end = &write->next;
+        lane->queued--;
+    }
+    (void)pthread_mutex_unlock(&lane->mutex);
+    return late;
+}
+
 /* Not all: while some wait for their commit, others are to be on their way, so that neither the
  * disk nor the processors stand still. Where they are few the next ones may be long in coming, and
  * a third suffices, so that no commit is for a straggler or two. */

@@ -62,6 +62,9 @@ struct weir_write *weir_lane_take(struct weir_lane *lane);
  * and would each wait for a commit more. */
 struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last, int64_t wait_us);
 
+/* For the leader: takes off the queue those whose deadline has passed, linked by `next`. */
+struct weir_write *weir_lane_take_late(struct weir_lane *lane);
+
 /* For the leader, when its group is done: true where more is queued and it still leads, false where
  * it has ceased to lead. */
 bool weir_lane_go_on(struct weir_lane *lane);

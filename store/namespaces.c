@@ -346,6 +346,16 @@ static struct weir_write *finish_expired(struct weir_write *group)
     return left;
 }
 
+/* The lane that this thread leads; NULL if there is none. */
+static _Thread_local struct weir_lane *own_lane;
+
+void weir_lane_end_late(void)
+{
+    if (own_lane != NULL) {
+        (void)finish_expired(weir_lane_take_late(own_lane));
+    }
+}
+
 static void fail_all(struct weir_write *group, const struct weir_error *err)
 {
     for (; group != NULL; group = group->next) {
@@ -375,7 +385,7 @@ static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *g
     if (session != NULL) {
         session->deadline_us = INT64_MAX;
         session->lane = &ns->lane;
-        session->ops->commit(session, group);
+        session->ops->commit(session, &group);
         session->lane = NULL;
         weir_session_return(pool, session);
     } else {
@@ -388,7 +398,9 @@ bool weir_lane_commit(struct weir_namespace *ns, struct weir_write **group)
 {
     *group = weir_lane_take(&ns->lane);
     if (*group != NULL) {
+        own_lane = &ns->lane;
         *group = commit(ns, *group);
+        own_lane = NULL;
     }
     return weir_lane_go_on(&ns->lane);
 }

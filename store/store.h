@@ -219,8 +219,8 @@ struct weir_write {
     int64_t deadline_us;       // monotonic; INT64_MAX if none. A write is not started after it.
     struct weir_arena *arena;  // room for the details of many conflicts
     struct weir_error *err;    // out: err->status is the outcome, WEIR_OK once it is durable
-    /* Called once, never under a lock, on the thread that led the group or the one that was given
-     * the group to finish. It may release the write. */
+    /* Called once, never under a lock, on the thread that leads the lane or the one that was given
+     * the group to finish. It may release the write, and writes nothing itself. */
     void (*done)(struct weir_write *write);
     void *context;            // the submitter's
     struct weir_write *next;  // the lane's
@@ -239,10 +239,12 @@ bool weir_write_submit(struct weir_namespace *ns, struct weir_write *write);
 
 /* Commits what is queued, as one group and one transaction. *group is what was committed or
  * refused, linked by `next`, and for the caller, or whoever he asks, to finish; NULL if none is
- * left to be. True where more has queued up meanwhile: the caller still leads, and the next group
- * need not wait until this one is finished. With false another thread may lead already. So the
- * outcomes of one group may be told after those of the next, though never before they are true. The
- * bound on a group is the store's. The caller holds a handle. Blocks on the backend. */
+ * left to be. Where the backend does not answer, those whose deadline passes are finished here, of
+ * the group and of the queue behind it. True where more has queued up meanwhile: the caller still
+ * leads, and the next group need not wait until this one is finished. With false another thread may
+ * lead already. So the outcomes of one group may be told after those of the next, though never
+ * before they are true. The bound on a group is the store's. The caller holds a handle. Blocks on
+ * the backend. */
 bool weir_lane_commit(struct weir_namespace *ns, struct weir_write **group);
 
 /* Calls the `done` of every write of a group, in the order of the lane. */

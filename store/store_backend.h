@@ -57,10 +57,11 @@ struct weir_session_ops {
     void (*close)(struct weir_session *session);
 
     /* Commits a group (linked by `next`, at least one) in one transaction and sets every write's
-     * err; does not call `done`. Writes past their deadline are refused before they start. A
-     * refused write leaves no trace. What weir_group_join adds to the group meanwhile is committed
-     * with it. */
-    void (*commit)(struct weir_session *session, struct weir_write *group);
+     * err. Writes past their deadline are refused before they start. A refused write leaves no
+     * trace. What weir_group_join adds to the group meanwhile is committed with it. It does not
+     * call `done`, unless it has to wait for long: a write whose deadline passes meanwhile it may
+     * take off the group and end with weir_group_finish, and leaves it alone from then on. */
+    void (*commit)(struct weir_session *session, struct weir_write **group);
 
     weir_status (*read)(struct weir_session *session, const struct weir_query *query,
                         struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err);
@@ -123,6 +124,11 @@ struct weir_session {
  * does not. A backend that sends its group as one need not use it. */
 struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last,
                                    int64_t wait_us);
+
+/* For whatever waits for another machine, now and then: where this thread leads a lane, ends the
+ * writes that are queued there and whose deadline has passed. Nothing has been begun for them. No
+ * lock may be held. */
+void weir_lane_end_late(void);
 
 /* Opens a store on a given backend: what weir_store_open does once it has found one by its URL. */
 weir_status weir_store_open_on(const struct weir_store_ops *ops,

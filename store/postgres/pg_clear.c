@@ -20,7 +20,7 @@ static weir_status read_clears(struct pg_session *session, struct pg_conn *conn,
  * answer was lost, the count of clears tells whether it was done. */
 weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
-    struct weir_clear *clear = &run->first->of.clear;
+    struct weir_clear *clear = &(*run->first)->of.clear;
     int64_t now = 0;
     int64_t cleared = 0;
     weir_status status = read_clears(run->session, conn, &now, &cleared, err);

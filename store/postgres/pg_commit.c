@@ -25,29 +25,37 @@ enum {
 static size_t count_open(const struct pg_run *run)
 {
     size_t n = 0;
-    for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
+    for (const struct weir_write *w = *run->first; w != run->end; w = w->next) {
         n += weir_pg_is_open(w);
     }
     return n;
 }
 
-static void refuse_late(struct pg_run *run)
+/* Ends the writes whose deadline has passed, so that none waits for another's. They leave the
+ * group: each belongs to its client again once it is done. */
+static void end_late(struct pg_run *run)
 {
     const int64_t now_us = weir_monotonic_us();
-    for (struct weir_write *w = run->first; w != run->end; w = w->next) {
-        if (weir_pg_is_open(w) && w->deadline_us <= now_us) {
-            (void)weir_fail(w->err, WEIR_DEADLINE_EXCEEDED,
-                            run->is_in_doubt
-                                ? "the deadline passed; whether the write was done is not known"
-                                : "the deadline passed before the write was started");
+    for (struct weir_write **at = run->first; *at != run->end;) {
+        struct weir_write *w = *at;
+        if (!weir_pg_is_open(w) || w->deadline_us > now_us) {
+            at = &w->next;
+            continue;
         }
+        *at = w->next;
+        w->next = NULL;
+        (void)weir_fail(w->err, WEIR_DEADLINE_EXCEEDED,
+                        run->is_in_doubt
+                            ? "the deadline passed; whether the write was done is not known"
+                            : "the deadline passed before the write was started");
+        weir_group_finish(w);
     }
 }
 
 static int64_t earliest_deadline(const struct pg_run *run)
 {
     int64_t earliest_us = run->until_us;
-    for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
+    for (const struct weir_write *w = *run->first; w != run->end; w = w->next) {
         if (weir_pg_is_open(w) && w->deadline_us < earliest_us) {
             earliest_us = w->deadline_us;
         }
@@ -57,7 +65,7 @@ static int64_t earliest_deadline(const struct pg_run *run)
 
 static void fail_open(struct pg_run *run, const struct weir_error *err)
 {
-    for (struct weir_write *w = run->first; w != run->end; w = w->next) {
+    for (struct weir_write *w = *run->first; w != run->end; w = w->next) {
         if (weir_pg_is_open(w)) {
             weir_error_copy(w->err, err);
         }
@@ -68,7 +76,7 @@ static void fail_open(struct pg_run *run, const struct weir_error *err)
 
 static weir_status send(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
-    switch (run->first->kind) {
+    switch ((*run->first)->kind) {
     case WEIR_WRITE_APPEND:
         return weir_pg_append(run, conn, err);
     case WEIR_WRITE_IMPORT:
@@ -122,17 +130,29 @@ static void pause_a_little(struct pg_run *run)
 
 static void commit_run(struct pg_run *run);
 
+/* Where what follows the run is linked; of the run itself nothing may be left. */
+static struct weir_write **link_behind(const struct pg_run *run)
+{
+    struct weir_write **at = run->first;
+    while (*at != run->end) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
 /* One write of several makes the transaction impossible; which one is found by sending each alone.
  */
 static void commit_singly(const struct pg_run *run)
 {
-    for (struct weir_write *w = run->first; w != run->end; w = w->next) {
+    for (struct weir_write **at = run->first; *at != run->end;) {
+        const struct weir_write *w = *at;
+        struct pg_run single = *run;
+        single.first = at;
+        single.end = w->next;
         if (weir_pg_is_open(w)) {
-            struct pg_run single = *run;
-            single.first = w;
-            single.end = w->next;
             commit_run(&single);
         }
+        at = link_behind(&single);
     }
 }
 
@@ -147,7 +167,7 @@ static bool is_of_one(enum pg_remedy remedy, weir_status status)
 static bool has_twin(const struct pg_run *run)
 {
     bool is_found = false;
-    for (const struct weir_write *w = run->first; w != run->end && !is_found; w = w->next) {
+    for (const struct weir_write *w = *run->first; w != run->end && !is_found; w = w->next) {
         is_found = weir_pg_is_open(w) && w->kind == WEIR_WRITE_APPEND &&
                    weir_append_has_twin(&w->of.append);
     }
@@ -192,7 +212,7 @@ static void commit_run(struct pg_run *run)
 {
     struct weir_error err;
     for (;;) {
-        refuse_late(run);
+        end_late(run);
         if (count_open(run) == 0) {
             return;
         }
@@ -208,6 +228,7 @@ static void commit_run(struct pg_run *run)
             settle_refusal(run, remedy, &err);
             return;
         }
+        weir_lane_end_late();
         if (remedy == PG_REMEDY_NONE) {
             pause_a_little(run);
         }
@@ -280,40 +301,43 @@ static struct weir_write *end_of_appends(struct pg_session *session, struct weir
     return w;
 }
 
-/* False where no write is left. Nobody waits longer for it than he may. */
-static bool begin(struct pg_session *session, struct weir_write *group)
+/* False where no write is left to be done. None waits longer for it than it may. */
+static bool begin(struct pg_session *session, struct weir_write **group)
 {
     struct pg_run all = {.first = group, .until_us = weir_monotonic_us() + COMMIT_MAX_US};
-    weir_status status = WEIR_DEADLINE_EXCEEDED;
-    while (status == WEIR_DEADLINE_EXCEEDED && count_open(&all) > 0) {
+    while (count_open(&all) > 0) {
         struct weir_error err;
         weir_error_init(&err);
-        status = weir_pg_session_begin(session, earliest_deadline(&all), &err);
-        refuse_late(&all);
-        if (status != WEIR_OK &&
-            (status != WEIR_DEADLINE_EXCEEDED || weir_monotonic_us() >= all.until_us)) {
+        const weir_status status = weir_pg_session_begin(session, earliest_deadline(&all), &err);
+        if (status == WEIR_OK) {
+            return true;
+        }
+        end_late(&all);
+        if (status != WEIR_DEADLINE_EXCEEDED || weir_monotonic_us() >= all.until_us) {
             fail_open(&all, &err);
+            return false;
         }
     }
-    return count_open(&all) > 0;
+    return false;
 }
 
-void weir_pg_commit(struct weir_session *base, struct weir_write *group)
+void weir_pg_commit(struct weir_session *base, struct weir_write **group)
 {
     struct pg_session *session = (struct pg_session *)base;
     if (!begin(session, group)) {
         return;
     }
-    for (struct weir_write *w = group; w != NULL;) {
-        struct weir_write *end =
-            w->kind == WEIR_WRITE_APPEND && w->next != NULL ? end_of_appends(session, w) : w->next;
+    for (struct weir_write **at = group; *at != NULL;) {
+        struct weir_write *w = *at;
         struct pg_run run = {.session = session,
-                             .first = w,
-                             .end = end,
+                             .first = at,
+                             .end = w->kind == WEIR_WRITE_APPEND && w->next != NULL
+                                        ? end_of_appends(session, w)
+                                        : w->next,
                              .until_us = weir_monotonic_us() + COMMIT_MAX_US,
                              .pause_us = PAUSE_MIN_US,
                              .clears = -1};
         commit_run(&run);
-        w = end;
+        at = link_behind(&run);
     }
 }

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -28,12 +27,15 @@ bool weir_pg_wait(struct pg_conn *conn, short events, short *ready)
         if (left_us <= 0) {
             return false;
         }
-        const int64_t left_ms = (left_us + 999) / 1000;
+        const int64_t turn_us = left_us < WEIR_PG_PATROL_US ? left_us : WEIR_PG_PATROL_US;
         struct pollfd fd = {.fd = PQsocket(conn->pq), .events = events};
-        const int n = poll(&fd, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
+        const int n = poll(&fd, 1, (int)((turn_us + 999) / 1000));
         if (n > 0) {
             *ready = fd.revents;
             return true;
+        }
+        if (n == 0) {
+            weir_lane_end_late();
         }
         if (n < 0 && errno != EINTR) {
             *ready = POLLERR;  // reading finds out what it is

@@ -148,7 +148,7 @@ static bool tell_conflict(struct weir_write *write, const char *detail)
 weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
     struct pg_session *session = run->session;
-    struct weir_import *import = &run->first->of.import;
+    struct weir_import *import = &(*run->first)->of.import;
     import->imported = 0;
     import->skipped_identical = 0;
     if (import->n == 0) {
@@ -168,7 +168,7 @@ weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struc
         status = weir_fail(err, WEIR_BACKEND_ERROR, "the import function gives something else");
     } else if (status == WEIR_OK) {
         import->skipped_identical = (int64_t)import->n - import->imported;
-    } else if (conn->remedy == PG_REMEDY_RAISED && tell_conflict(run->first, conn->detail)) {
+    } else if (conn->remedy == PG_REMEDY_RAISED && tell_conflict(*run->first, conn->detail)) {
         status = WEIR_OK;
     }
     PQclear(result);

@@ -16,6 +16,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* While it waits for the database, or for a connection to it, a thread that leads a lane looks so
+ * often after those who wait for it. */
+enum { WEIR_PG_PATROL_US = 100 * 1000 };
+
 /* ---- names ---- */
 
 enum { WEIR_PG_SCHEMA_BYTES = 5 + 56 + 1 };  // "weir_" and 56 hexadecimal digits, a NUL
@@ -299,6 +303,6 @@ weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_qu
 
 /* ---- writing (pg_commit.c) ---- */
 
-void weir_pg_commit(struct weir_session *base, struct weir_write *group);
+void weir_pg_commit(struct weir_session *base, struct weir_write **group);
 
 #endif

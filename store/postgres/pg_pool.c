@@ -79,14 +79,22 @@ static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *w
     return pool->first == waiter && (pool->idle != NULL || pool->open < pool->max);
 }
 
-/* Waits for this waiter's turn; false where the time has passed without it. */
+/* Waits for this waiter's turn; false where the time has passed without it. The mutex is let go
+ * now and then. */
 static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, int64_t until_us)
 {
     while (!is_turn_locked(pool, waiter)) {
-        if (weir_monotonic_us() >= until_us) {
+        const int64_t now_us = weir_monotonic_us();
+        if (now_us >= until_us) {
             return false;
         }
-        (void)weir_cond_wait_until(&pool->changed, &pool->mutex, until_us);
+        const int64_t patrol_us = now_us + WEIR_PG_PATROL_US;
+        if (!weir_cond_wait_until(&pool->changed, &pool->mutex,
+                                  until_us < patrol_us ? until_us : patrol_us)) {
+            (void)pthread_mutex_unlock(&pool->mutex);
+            weir_lane_end_late();
+            (void)pthread_mutex_lock(&pool->mutex);
+        }
     }
     return true;
 }

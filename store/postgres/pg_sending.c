@@ -29,7 +29,7 @@ static void count(struct pg_sending *s, const struct weir_stream_append *part)
 static size_t count_entries(const struct pg_run *run)
 {
     size_t n = 0;
-    for (const struct weir_write *w = run->first; w != run->end; w = w->next) {
+    for (const struct weir_write *w = *run->first; w != run->end; w = w->next) {
         n += weir_pg_is_open(w) ? w->of.append.n : 0;
     }
     return n;
@@ -38,7 +38,7 @@ static size_t count_entries(const struct pg_run *run)
 static void list_entries(struct pg_sending *s)
 {
     int32_t number = 0;
-    for (struct weir_write *w = s->run->first; w != s->run->end; w = w->next) {
+    for (struct weir_write *w = *s->run->first; w != s->run->end; w = w->next) {
         if (!weir_pg_is_open(w)) {
             continue;
         }

@@ -18,7 +18,7 @@ static inline bool weir_pg_is_open(const struct weir_write *write)
 /* Writes that are sent together: appends, or one write of another kind. */
 struct pg_run {
     struct pg_session *session;
-    struct weir_write *first;
+    struct weir_write **first;     // where the first is linked
     const struct weir_write *end;  // the first that no longer belongs to it, or NULL
     int64_t until_us;              // then it is given up; monotonic
     int64_t pause_us;              // before the next attempt to reach the database

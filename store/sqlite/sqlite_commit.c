@@ -217,8 +217,9 @@ static weir_status prepare(struct sqlite_session *session, struct weir_error *er
                                   : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
 }
 
-void weir_sqlite_commit(struct weir_session *base, struct weir_write *group)
+void weir_sqlite_commit(struct weir_session *base, struct weir_write **first)
 {
+    struct weir_write *group = *first;
     struct sqlite_session *session = (struct sqlite_session *)base;
     struct weir_error err;
     weir_error_init(&err);

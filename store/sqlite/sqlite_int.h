@@ -428,6 +428,6 @@ weir_status weir_sqlite_list_categories(struct weir_session *base, struct weir_a
 
 /* ---- writing (sqlite_commit.c, sqlite_append.c, sqlite_retry.c, sqlite_import.c) ---- */
 
-void weir_sqlite_commit(struct weir_session *base, struct weir_write *group);
+void weir_sqlite_commit(struct weir_session *base, struct weir_write **first);
 
 #endif

@@ -104,8 +104,9 @@ static weir_status answer(struct weir_session *session, struct weir_error *err)
     return status == WEIR_OK ? WEIR_OK : weir_fail(err, status, "as the test wants it");
 }
 
-static void session_commit(struct weir_session *session, struct weir_write *group)
+static void session_commit(struct weir_session *session, struct weir_write **first)
 {
+    struct weir_write *group = *first;
     struct weir_error err;
     weir_error_init(&err);
     const weir_status status = answer(session, &err);

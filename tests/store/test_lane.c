@@ -128,6 +128,35 @@ START_TEST(a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken)
 }
 END_TEST
 
+/* Of four that are queued, those whose bit is set are late. */
+START_TEST(those_whose_deadline_has_passed_leave_the_queue)
+{
+    struct weir_write writes[4];
+    size_t late_n = 0;
+    for (int w = 0; w < 4; w++) {
+        const bool is_late = (_i >> w & 1) != 0;
+        writes[w] =
+            (struct weir_write){.kind = WEIR_WRITE_CLEAR, .deadline_us = is_late ? 0 : INT64_MAX};
+        late_n += is_late;
+        (void)weir_lane_add(&lane, &writes[w]);
+    }
+    ck_assert_uint_eq(length(weir_lane_take_late(&lane)), late_n);
+    ck_assert_uint_eq(lane.queued, 4 - late_n);
+    struct weir_write last = {.kind = WEIR_WRITE_CLEAR, .deadline_us = INT64_MAX};
+    ck_assert(!weir_lane_add(&lane, &last));
+    const struct weir_write *left = weir_lane_take(&lane);
+    for (int w = 0; w < 4; w++) {
+        if (writes[w].deadline_us != 0) {
+            ck_assert_ptr_eq(left, &writes[w]);
+            left = left->next;
+        }
+    }
+    ck_assert_ptr_eq(left, &last);
+    ck_assert_ptr_null(last.next);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
 START_TEST(what_has_come_since_joins_the_group_behind_its_last)
 {
     struct weir_write writes[4] = {{.kind = WEIR_WRITE_CLEAR}};
@@ -343,6 +372,7 @@ static Suite *lane_suite(void)
     tcase_add_test(tcase, a_group_has_so_many_writes_at_most);
     tcase_add_test(tcase, a_group_has_so_many_messages_at_most);
     tcase_add_test(tcase, a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken);
+    tcase_add_loop_test(tcase, those_whose_deadline_has_passed_leave_the_queue, 0, 16);
     tcase_add_test(tcase, what_has_come_since_joins_the_group_behind_its_last);
     tcase_add_test(tcase, those_that_join_are_within_the_bounds_of_the_whole_group);
     tcase_add_test(tcase, messages_of_those_that_join_are_counted_with_the_group);
