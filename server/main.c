@@ -9,9 +9,12 @@
 #include "server/server.h"
 #include "weir/rules/json_text.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +24,10 @@
 enum {
     EXIT_UNAVAILABLE = 1,
     EXIT_USAGE = 2,
+    /* After a signal: for what is in flight, for the end, and for a start to come to its end. */
     PATIENCE_MS = 4000,
     LAST_MS = 4800,
+    START_MS = 800,
     LARGE_BYTES = 4 * 1024 * 1024
 };
 
@@ -68,23 +73,55 @@ static void announce(const struct weir_server *server)
     (void)fflush(stdout);
 }
 
-/* A second signal is for those who do not want to wait. Where none comes, the end comes all the
- * same: closing a socket of nng 1.5.2 under load was seen never to return. By then every call has
- * been answered, and the store may be left at any moment. */
-static void *leave_in_time(void *context)
+/* Of the thread that attends to the signals. */
+struct ending {
+    sigset_t signals;
+    sem_t asked;             // the program is to end
+    atomic_bool is_started;  // the main thread waits for that
+};
+
+/* Whether a second signal comes meanwhile: that is for those who do not want to wait. */
+static bool is_hurried(const struct ending *ending, int ms)
 {
-    const struct timespec last = {.tv_sec = LAST_MS / 1000,
-                                  .tv_nsec = (long)(LAST_MS % 1000) * 1000000};
-    _exit(sigtimedwait(context, NULL, &last) < 0 ? EXIT_SUCCESS : EXIT_UNAVAILABLE);
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    return sigtimedwait(&ending->signals, NULL, &time) >= 0;
 }
 
-static void wait_for_end(sigset_t *ends)
+/* The main thread ends the program in good order. Where it does not come to that the end comes all
+ * the same, for the store may be left at any moment: a start may wait for a database that does not
+ * answer, and nobody is served by it yet; and closing a socket of nng 1.5.2 under load was seen
+ * never to return, when every call has been answered. */
+static void *attend_signals(void *context)
 {
+    struct ending *ending = context;
     int signal_number = 0;
-    (void)sigwait(ends, &signal_number);
-    pthread_t other;
-    if (pthread_create(&other, NULL, leave_in_time, ends) == 0) {
-        (void)pthread_detach(other);
+    (void)sigwait(&ending->signals, &signal_number);
+    (void)sem_post(&ending->asked);
+    if (is_hurried(ending, START_MS)) {
+        _exit(EXIT_UNAVAILABLE);
+    }
+    if (!atomic_load(&ending->is_started)) {
+        (void)fprintf(stderr, "weir-server: stopped before it had started\n");
+        _exit(EXIT_SUCCESS);
+    }
+    _exit(is_hurried(ending, LAST_MS - START_MS) ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
+}
+
+/* False where the system has no thread for it. */
+static bool begin_attending(struct ending *ending)
+{
+    pthread_t thread;
+    if (sem_init(&ending->asked, 0, 0) != 0 ||
+        pthread_create(&thread, NULL, attend_signals, ending) != 0) {
+        return false;
+    }
+    (void)pthread_detach(thread);
+    return true;
+}
+
+static void wait_for_end(struct ending *ending)
+{
+    while (sem_wait(&ending->asked) != 0 && errno == EINTR) {
     }
 }
 
@@ -100,7 +137,7 @@ static void tell_of_no_room(void *context, int fault)
 
 int main(int argc, char **argv)
 {
-    static sigset_t ends;
+    static struct ending ending;
     struct weir_config config;
     struct weir_server *server = NULL;
     struct weir_error err;
@@ -108,18 +145,23 @@ int main(int argc, char **argv)
     if (weir_config_parse(&config, argc, argv, &err) != WEIR_OK) {
         return complain(&err, EXIT_USAGE);
     }
-    block_signals(&ends);
+    block_signals(&ending.signals);
     return_large_blocks();
     weir_json_take_over_memory();
     weir_schedule_as_batch();
+    if (!begin_attending(&ending)) {
+        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "there is no thread to start with");
+        return complain(&err, EXIT_UNAVAILABLE);
+    }
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
     }
+    atomic_store(&ending.is_started, true);
     weir_nng_sockets_report(tell_of_no_room, server);
     announce(server);
     (void)weir_notify(WEIR_NOTIFY_READY);
-    wait_for_end(&ends);
+    wait_for_end(&ending);
     weir_nng_sockets_report(NULL, NULL);
     (void)weir_notify(WEIR_NOTIFY_STOPPING);
     if (!weir_server_stop(server, PATIENCE_MS)) {
