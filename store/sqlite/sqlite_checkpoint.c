@@ -128,6 +128,9 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
     struct weir_error err;
     weir_error_init(&err);
     bool is_missing = false;
+    if (!weir_sqlite_names_may_open(backend, name)) {
+        return false;
+    }
     if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, &is_missing, &err) !=
         WEIR_OK) {
         if (!is_missing) {

@@ -199,6 +199,9 @@ static void commit_locked(struct sqlite_session *session, struct weir_write *gro
     } else if (rc == SQLITE_OK) {
         rc = apply_group(session, group);
         rc = rc != SQLITE_OK ? rc : commit_applied(session);
+        if (rc == SQLITE_OK && session->memory == NULL) {
+            (void)weir_sqlite_names_check(session, &err);
+        }
     }
     if (rc != SQLITE_OK) {
         (void)weir_sqlite_session_fail(session, rc, "write", &err);
@@ -213,8 +216,12 @@ static void commit_locked(struct sqlite_session *session, struct weir_write *gro
 static weir_status prepare(struct sqlite_session *session, struct weir_error *err)
 {
     session->group = session->group != NULL ? session->group : weir_sqlite_group_new();
-    return session->group != NULL ? weir_sqlite_place_check(session->backend, err)
-                                  : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    if (session->group == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    const weir_status status = weir_sqlite_place_check(session->backend, err);
+    return status == WEIR_OK && session->is_nameless ? weir_sqlite_names_check(session, err)
+                                                     : status;
 }
 
 void weir_sqlite_commit(struct weir_session *base, struct weir_write **first)
@@ -234,7 +241,7 @@ void weir_sqlite_commit(struct weir_session *base, struct weir_write **first)
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_WRITE);
     commit_locked(session, group);
     weir_sqlite_memory_end(session->memory);
-    if (session->memory == NULL && !session->base.is_broken) {
+    if (session->memory == NULL && !session->base.is_broken && !session->is_nameless) {
         begin_checkpoint(session);
     }
     session->is_committing = false;

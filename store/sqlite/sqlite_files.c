@@ -31,6 +31,11 @@ char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name)
     return path_of(backend, name, "");
 }
 
+char *weir_sqlite_wal_path(const struct sqlite_backend *backend, const char *name)
+{
+    return path_of(backend, name, "-wal");
+}
+
 /* ---- bytes ---- */
 
 int weir_sqlite_raw_open(struct sqlite_raw_file *raw, const char *path, int flags)

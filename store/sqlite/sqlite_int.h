@@ -27,11 +27,16 @@ struct sqlite_registry_connection {
     bool is_broken;  // to be opened anew before it is used again
 };
 
+/* Which file one is, whatever its name. */
+struct sqlite_mark {
+    dev_t device;
+    ino_t inode;
+};
+
 /* Where the registry was when it was opened. */
 struct sqlite_place {
     char *path;  // NULL in memory
-    dev_t device;
-    ino_t inode;
+    struct sqlite_mark mark;
     atomic_int_fast64_t look_at_us;  // not before
     atomic_bool is_lost;             // for good
 };
@@ -52,6 +57,9 @@ struct sqlite_backend {
     struct sqlite_registry_connection changes, reads;
     struct sqlite_place place;
 
+    pthread_mutex_t sessions_mutex;   // guards the list; a leaf of the lock order
+    struct sqlite_session *sessions;  // that are open, on disk
+
     pthread_mutex_t memory_mutex;  // guards the list
     struct sqlite_memory *memory;  // databases in memory
 
@@ -70,8 +78,9 @@ void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_
 
 extern const char weir_sqlite_registry_name[];
 
-/* The path of a database of the store, to be freed; NULL without memory. */
+/* The path of a database of the store, or of its WAL, to be freed; NULL without memory. */
 char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name);
+char *weir_sqlite_wal_path(const struct sqlite_backend *backend, const char *name);
 
 /* Before a namespace's database is made: where there is none, removes what an old one may have left
  * beside it. */
@@ -125,6 +134,30 @@ weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, char *path,
 /* BACKEND_UNAVAILABLE once something else is there, or nothing: the operator is told, and it stays
  * so. Looks twice a second at most, when it is called. */
 weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_error *err);
+
+/* ---- the names of a session's files (sqlite_names.c); nothing of it in memory ---- */
+
+/* What is at a path; false, with errno, where that cannot be said. */
+bool weir_sqlite_mark(const char *path, struct sqlite_mark *mark);
+
+/* False where nothing is at the path, or something else. */
+bool weir_sqlite_is_marked(const char *path, struct sqlite_mark mark);
+
+/* Whether the files at a database's names are those that its open sessions have. To open others
+ * would part reads from writes, and SQLite, when it closes them, would remove a WAL that is not
+ * theirs. */
+bool weir_sqlite_names_may_open(struct sqlite_backend *backend, const char *name);
+
+/* Remembers which files a session has that has just been opened; false where they are not there any
+ * more. */
+bool weir_sqlite_names_enter(struct sqlite_session *session);
+
+/* One that has entered, or has not. */
+void weir_sqlite_names_leave(struct sqlite_session *session);
+
+/* BACKEND_UNAVAILABLE where a file of the session has not its name any more; the operator is told
+ * once. Costs two calls of the system. */
+weir_status weir_sqlite_names_check(struct sqlite_session *session, struct weir_error *err);
 
 /* ---- the file of an empty database (sqlite_image.c) ---- */
 
@@ -310,6 +343,11 @@ struct sqlite_session {
     struct sqlite_reading *reading;  // under way, which rows are taken for
     struct sqlite_group *group;      // NULL until the first commit
     bool is_committing;
+
+    /* On disk only. */
+    struct sqlite_mark file, wal;
+    bool is_nameless;                       // a file was not found at its name
+    struct sqlite_session *before, *after;  // guarded by the backend's sessions_mutex
 };
 
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,

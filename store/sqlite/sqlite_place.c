@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 enum { LOOK_EVERY_US = 500 * 1000 };
 
@@ -15,28 +14,15 @@ weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, char *path,
                                    struct weir_error *err)
 {
     struct sqlite_place *place = &backend->place;
-    struct stat status;
     place->path = path;
     if (path == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    if (stat(path, &status) != 0) {
+    if (!weir_sqlite_mark(path, &place->mark)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s", path,
                          strerror(errno));
     }
-    place->device = status.st_dev;
-    place->inode = status.st_ino;
     return WEIR_OK;
-}
-
-/* The number of a file that is open is nobody else's. What cannot be looked at may be there. */
-static bool is_there(const struct sqlite_place *place)
-{
-    struct stat status;
-    if (stat(place->path, &status) != 0) {
-        return errno != ENOENT && errno != ENOTDIR;
-    }
-    return status.st_dev == place->device && status.st_ino == place->inode;
 }
 
 /* True for one thread at a time, now and then. */
@@ -55,7 +41,8 @@ weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_
     if (place->path == NULL) {
         return WEIR_OK;
     }
-    if (is_time_to_look(place) && !is_there(place) && !atomic_exchange(&place->is_lost, true)) {
+    if (is_time_to_look(place) && !weir_sqlite_is_marked(place->path, place->mark) &&
+        !atomic_exchange(&place->is_lost, true)) {
         weir_backend_report(&backend->base,
                             "%s has been removed, renamed or replaced while it is in use: nothing "
                             "is written any more until the server is started again",

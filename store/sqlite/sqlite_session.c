@@ -140,6 +140,7 @@ static void session_close(struct weir_session *base)
     const int rc = sqlite3_close(session->db);
     assert(rc == SQLITE_OK);
     (void)rc;
+    weir_sqlite_names_leave(session);
     weir_sqlite_cache_give_back(session->backend, session->cache_kib);
     free(session);
 }
@@ -171,6 +172,14 @@ static weir_status check_listed(struct sqlite_backend *backend, struct weir_slic
     return status;
 }
 
+static weir_status fail_nameless(const struct sqlite_session *session, struct weir_error *err)
+{
+    weir_backend_report(&session->backend->base, "%s or its WAL is not the one that is in use",
+                        session->name);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                     "the namespace's storage is not where it was opened");
+}
+
 static weir_status connect_session(struct sqlite_session *session, struct weir_slice id,
                                    struct weir_error *err)
 {
@@ -181,6 +190,9 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     }
     if (status != WEIR_OK) {
         return status;
+    }
+    if (!weir_sqlite_names_may_open(session->backend, session->name)) {
+        return fail_nameless(session, err);
     }
     bool is_missing = false;
     session->memory = weir_sqlite_memory_find(session->backend, session->name);
@@ -199,7 +211,9 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
         return weir_fail(err, status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : status,
                          "the namespace's storage cannot be used");
     }
-    return WEIR_OK;
+    return session->memory == NULL && !weir_sqlite_names_enter(session)
+               ? fail_nameless(session, err)
+               : WEIR_OK;
 }
 
 /* Where it fails the cache has the size that every connection begins with. */
@@ -228,6 +242,7 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
     weir_sqlite_database_name(id, opened->name);
     const weir_status status = connect_session(opened, id, err);
     if (status != WEIR_OK) {
+        (void)sqlite3_close(opened->db);
         free(opened);
         return status;
     }

@@ -78,6 +78,7 @@ static void backend_free(struct sqlite_backend *backend)
     while (backend->memory != NULL) {
         weir_sqlite_memory_remove(backend, backend->memory->name);
     }
+    (void)pthread_mutex_destroy(&backend->sessions_mutex);
     (void)pthread_mutex_destroy(&backend->memory_mutex);
     (void)pthread_mutex_destroy(&backend->changes.mutex);
     (void)pthread_mutex_destroy(&backend->reads.mutex);
@@ -98,6 +99,7 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     backend->base.report = options->report;
     backend->base.report_context = options->report_context;
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
+    (void)pthread_mutex_init(&backend->sessions_mutex, NULL);
     (void)pthread_mutex_init(&backend->memory_mutex, NULL);
     (void)pthread_mutex_init(&backend->changes.mutex, NULL);
     (void)pthread_mutex_init(&backend->reads.mutex, NULL);

@@ -20,6 +20,17 @@ static weir_status put_until_refused(struct weir_namespace *ns)
     return status;
 }
 
+static void ping_until_refused(void)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    struct weir_error err;
+    weir_error_init(&err);
+    while (weir_store_ping(fx.store, INT64_MAX, &err) == WEIR_OK) {
+        (void)nanosleep(&pause, NULL);
+    }
+    ck_assert_int_eq(err.status, WEIR_BACKEND_UNAVAILABLE);
+}
+
 /* Renamed, and the registry removed. */
 START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
 {
@@ -30,6 +41,7 @@ START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
     ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(fx.report, "has been removed, renamed or replaced"));
     ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    ping_until_refused();
 
     /* It is not asked again whether it has come back. */
     ck_assert(_i != 0 || rename(away, fx.dir) == 0);

@@ -1,0 +1,151 @@
+/* Whether the files that a session has open are still those of their names. Where a namespace's
+ * file or its WAL is removed, renamed or replaced under a server, SQLite goes on writing to the
+ * file that it has open: what is acknowledged then is gone with the process, or known to nobody who
+ * looks for it by its name.
+ *
+ * So a commit is looked at once it is there and before it is acknowledged. Reads go on. */
+#include "store/sqlite/sqlite_int.h"
+
+#include "weir/rules/time_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { READERS_WAIT_US = 1000 * 1000 };
+
+bool weir_sqlite_mark(const char *path, struct sqlite_mark *mark)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return false;
+    }
+    *mark = (struct sqlite_mark){status.st_dev, status.st_ino};
+    return true;
+}
+
+/* The number of a file that is open is nobody else's. What cannot be looked at may be there. */
+bool weir_sqlite_is_marked(const char *path, struct sqlite_mark mark)
+{
+    struct sqlite_mark found;
+    if (!weir_sqlite_mark(path, &found)) {
+        return errno != ENOENT && errno != ENOTDIR;
+    }
+    return found.device == mark.device && found.inode == mark.inode;
+}
+
+static const char *path_of(const struct sqlite_session *session)
+{
+    return sqlite3_db_filename(session->db, "main");
+}
+
+/* ---- opening and closing ---- */
+
+/* The files of a session of the database that is open; false where there is none. */
+static bool find_marks(struct sqlite_backend *backend, const char *name, struct sqlite_mark *file,
+                       struct sqlite_mark *wal)
+{
+    (void)pthread_mutex_lock(&backend->sessions_mutex);
+    const struct sqlite_session *s = backend->sessions;
+    while (s != NULL && strcmp(s->name, name) != 0) {
+        s = s->after;
+    }
+    if (s != NULL) {
+        *file = s->file;
+        *wal = s->wal;
+    }
+    (void)pthread_mutex_unlock(&backend->sessions_mutex);
+    return s != NULL;
+}
+
+bool weir_sqlite_names_may_open(struct sqlite_backend *backend, const char *name)
+{
+    struct sqlite_mark file;
+    struct sqlite_mark wal;
+    if (backend->dir == NULL || !find_marks(backend, name, &file, &wal)) {
+        return true;
+    }
+    char *path = weir_sqlite_path(backend, name);
+    char *wal_path = weir_sqlite_wal_path(backend, name);
+    const bool may_open = path != NULL && wal_path != NULL && weir_sqlite_is_marked(path, file) &&
+                          weir_sqlite_is_marked(wal_path, wal);
+    free(path);
+    free(wal_path);
+    return may_open;
+}
+
+bool weir_sqlite_names_enter(struct sqlite_session *session)
+{
+    const char *path = path_of(session);
+    struct sqlite_backend *backend = session->backend;
+    if (!weir_sqlite_mark(path, &session->file) ||
+        !weir_sqlite_mark(sqlite3_filename_wal(path), &session->wal)) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&backend->sessions_mutex);
+    session->after = backend->sessions;
+    if (session->after != NULL) {
+        session->after->before = session;
+    }
+    backend->sessions = session;
+    (void)pthread_mutex_unlock(&backend->sessions_mutex);
+    return true;
+}
+
+void weir_sqlite_names_leave(struct sqlite_session *session)
+{
+    struct sqlite_backend *backend = session->backend;
+    (void)pthread_mutex_lock(&backend->sessions_mutex);
+    if (session->after != NULL) {
+        session->after->before = session->before;
+    }
+    if (session->before != NULL) {
+        session->before->after = session->after;
+    } else if (backend->sessions == session) {
+        backend->sessions = session->after;
+    }
+    (void)pthread_mutex_unlock(&backend->sessions_mutex);
+}
+
+/* ---- looking ---- */
+
+static void report_file(const struct sqlite_session *session)
+{
+    weir_backend_report(&session->backend->base,
+                        "%s has been removed, renamed or replaced while it is in use, and takes no "
+                        "more writes: put it back, or export the namespace, which can still be "
+                        "read, before the server is started again",
+                        session->name);
+}
+
+/* What it holds is brought into the database while it is open; readers are waited for. */
+static void rescue_wal(struct sqlite_session *session)
+{
+    session->busy_until_us = weir_monotonic_us() + READERS_WAIT_US;
+    (void)weir_sqlite_checkpoint(session->backend, session->name, session->db,
+                                 SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    weir_backend_report(&session->backend->base,
+                        "%s-wal has been removed, renamed or replaced while it is in use, and "
+                        "takes no more writes: stop the server with SIGTERM, so that nothing is "
+                        "lost of what was in it, and start it again",
+                        session->name);
+}
+
+weir_status weir_sqlite_names_check(struct sqlite_session *session, struct weir_error *err)
+{
+    const char *path = path_of(session);
+    const bool has_file = weir_sqlite_is_marked(path, session->file);
+    const bool has_wal = weir_sqlite_is_marked(sqlite3_filename_wal(path), session->wal);
+    const bool was_nameless = session->is_nameless;
+    session->is_nameless = !has_file || !has_wal;
+    if (!session->is_nameless) {
+        return WEIR_OK;
+    }
+    if (!was_nameless && !has_file) {
+        report_file(session);
+    } else if (!was_nameless) {
+        rescue_wal(session);
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                     "the namespace's storage is not where it was opened");
+}

@@ -1,0 +1,137 @@
+/* Files that are removed, renamed or replaced under a store that has them open: nothing is
+ * acknowledged that nobody would find again, and nothing that was is lost for it. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include "store/store_int.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char file[256];
+static char wal[sizeof file + 8];
+static char away[sizeof file + 8];
+
+/* Three messages that are acknowledged. */
+static void begin(void)
+{
+    fixture_on_disk();
+    must_put(fx.ns, "a-1", 3);
+    (void)snprintf(file, sizeof file, "%s", namespace_path());
+    (void)snprintf(wal, sizeof wal, "%s-wal", file);
+    (void)snprintf(away, sizeof away, "%s-away", file);
+    fx.report[0] = '\0';
+}
+
+static weir_status put_one(uint64_t id)
+{
+    const struct weir_new_message message = message_of(id, "1");
+    struct weir_written written;
+    weir_error_init(&fx.err);
+    return append(fx.ns, "a-1", ANY, &message, 1, &written);
+}
+
+static void must_be_refused(const char *told)
+{
+    ck_assert_int_eq(put_one(101), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    ck_assert_msg(strstr(fx.report, told) != NULL, "%s", fx.report);
+    const int64_t head = must_head(fx.ns);
+    ck_assert_int_eq(put_one(102), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(must_head(fx.ns), head);
+}
+
+/* As the next server would find it after a crash of this one. */
+static int64_t stored_in_file(void)
+{
+    char url[sizeof file + 32];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    (void)snprintf(url, sizeof url, "file:%s?immutable=1", file);
+    ck_assert_int_eq(sqlite3_open_v2(url, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM messages", -1, &statement, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t n = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return n;
+}
+
+START_TEST(a_file_that_is_removed_takes_no_writes_and_is_read)
+{
+    ck_assert_int_eq(unlink(file), 0);
+    must_be_refused("export");
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_ge(fx.rows.n, 3);
+}
+END_TEST
+
+START_TEST(a_file_that_is_put_back_takes_writes_again)
+{
+    ck_assert_int_eq(rename(file, away), 0);
+    must_be_refused("put it back");
+    ck_assert_int_eq(rename(away, file), 0);
+    ck_assert_int_eq(put_one(103), WEIR_OK);
+    const int64_t head = must_head(fx.ns);
+    reopen();
+    ck_assert_int_eq(must_head(fx.ns), head);
+}
+END_TEST
+
+/* Nor does a session that is opened meanwhile find the other one. */
+START_TEST(a_file_that_is_replaced_is_not_mixed_with_the_one_in_use)
+{
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    ck_assert(file_bytes(file, &bytes, &n));
+    ck_assert_int_eq(rename(file, away), 0);
+    write_file(file, bytes, n);
+    free(bytes);
+    must_be_refused("replaced");
+    ck_assert_int_ge(must_head(fx.ns), 3);
+    struct weir_backend *backend = fx.store->backend;
+    struct weir_session *other = NULL;
+    ck_assert_int_eq(
+        backend->ops->session_open(backend, weir_slice_of("test"), INT64_MAX, &other, &fx.err),
+        WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(rename(away, file), 0);
+    ck_assert_int_eq(put_one(103), WEIR_OK);
+}
+END_TEST
+
+/* What had been acknowledged was in the WAL only. */
+START_TEST(a_wal_that_is_removed_takes_no_writes_and_loses_nothing)
+{
+    ck_assert_int_eq(_i == 0 ? unlink(wal) : rename(wal, away), 0);
+    must_be_refused("SIGTERM");
+    ck_assert_int_ge(stored_in_file(), 3);
+    ck_assert_int_ge(must_head(fx.ns), 3);
+    reopen();
+    ck_assert_int_ge(must_head(fx.ns), 3);
+    ck_assert_int_eq(put_one(103), WEIR_OK);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("sqlite_names");
+    TCase *tcase = tcase_create("files");
+    tcase_add_checked_fixture(tcase, begin, fixture_end);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_file_that_is_removed_takes_no_writes_and_is_read);
+    tcase_add_test(tcase, a_file_that_is_put_back_takes_writes_again);
+    tcase_add_test(tcase, a_file_that_is_replaced_is_not_mixed_with_the_one_in_use);
+    tcase_add_loop_test(tcase, a_wal_that_is_removed_takes_no_writes_and_loses_nothing, 0, 2);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
