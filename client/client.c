@@ -4,6 +4,7 @@
 #include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
 
+#include <inttypes.h>
 #include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
 
@@ -194,6 +195,17 @@ bool client_halve_refused(const struct weir_error *err, const char *field, int64
     }
     *number /= 2;
     return true;
+}
+
+weir_status client_check_advance(int64_t asked, int64_t next, bool is_backward,
+                                 struct weir_error *err)
+{
+    if (is_backward ? next < asked : next > asked) {
+        return WEIR_OK;
+    }
+    return weir_fail(err, WEIR_BACKEND_ERROR,
+                     "the reply to a read from position %" PRId64 " says to go on at %" PRId64,
+                     asked, next);
 }
 
 const char *weir_client_url(const struct weir_client *client)

@@ -43,6 +43,11 @@ uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
                           int64_t *number);
 
+/* A page of messages that led nowhere would be asked for again for ever: BACKEND_ERROR unless the
+ * one that was asked for from position `asked` says to go on behind it, or before it. */
+weir_status client_check_advance(int64_t asked, int64_t next, bool is_backward,
+                                 struct weir_error *err);
+
 /* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
  * naming the file that cannot be used. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,

@@ -1,7 +1,6 @@
 #include "client/client.h"
 #include "client/request_copy.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 /* Messages of one page, or fewer where the server allows fewer. Memory is bounded by it and by the
@@ -171,18 +170,13 @@ static bool asked_position(const struct weir_reader *reader, int64_t *position)
     return is_stream ? stream->has_position : category->has_position;
 }
 
-/* A page that led nowhere would be asked for again for ever. */
 static weir_status check_advance(const struct weir_reader *reader, const struct reader_page *page,
                                  struct weir_error *err)
 {
     int64_t asked = 0;
-    const int64_t next = page->next_position;
-    if (!asked_position(reader, &asked) || (reader->is_backward ? next < asked : next > asked)) {
-        return WEIR_OK;
-    }
-    return weir_fail(err, WEIR_BACKEND_ERROR,
-                     "the reply to a read from position %" PRId64 " says to go on at %" PRId64,
-                     asked, next);
+    return asked_position(reader, &asked)
+               ? client_check_advance(asked, page->next_position, reader->is_backward, err)
+               : WEIR_OK;
 }
 
 static void ask_from(struct weir_reader *reader, int64_t position)

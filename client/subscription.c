@@ -204,6 +204,11 @@ static uint32_t *poll_wait_ms(struct weir_subscription *sub)
     return sub->is_stream ? &sub->request.stream.wait_ms : &sub->request.category.wait_ms;
 }
 
+static int64_t request_position(const struct weir_subscription *sub)
+{
+    return sub->is_stream ? sub->request.stream.position : sub->request.category.position;
+}
+
 static void set_request_position(struct weir_subscription *sub, int64_t position)
 {
     if (sub->is_stream) {
@@ -263,8 +268,22 @@ static void pause_polls(struct weir_subscription *sub)
     sub->not_before_us = weir_monotonic_us() + (int64_t)pause_ms * 1000;
 }
 
+/* A poll that found nothing may stay where it is. */
+static weir_status check_page(const struct weir_subscription *sub, const struct page *page,
+                              struct weir_error *err)
+{
+    const int64_t asked = request_position(sub);
+    return page->n == 0 && page->next_position == asked
+               ? WEIR_OK
+               : client_check_advance(asked, page->next_position, false, err);
+}
+
 static void take_page(struct weir_subscription *sub, const struct page *page)
 {
+    if (check_page(sub, page, &sub->failure) != WEIR_OK) {
+        weir_response_free(page->response);
+        return;
+    }
     sub->ready = *page;
     set_request_position(sub, page->next_position);
     /* A server that does not let anybody wait is asked again and again. */

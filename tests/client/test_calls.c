@@ -490,6 +490,42 @@ START_TEST(a_read_whose_replies_lead_nowhere_ends)
 }
 END_TEST
 
+/* With and without messages; a page that leads on, one that stays where it is because there is
+ * nothing, and one that does not lead on. */
+START_TEST(a_subscription_whose_replies_lead_nowhere_ends)
+{
+    static Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
+    static Weir__V1__Message *messages[] = {&message};
+    Weir__V1__GetCategoryMessagesResponse pages[3];
+    struct fake_action script[3];
+    const int64_t next[3] = {9, 9, _i == 0 ? 9 : 8};
+    for (size_t i = 0; i < 3; i++) {
+        weir__v1__get_category_messages_response__init(&pages[i]);
+        pages[i].has_next_position = true;
+        pages[i].next_position = next[i];
+        pages[i].n_messages = _i == 0 && i != 1 ? 1 : 0;
+        pages[i].messages = messages;
+        script[i] = (struct fake_action){FAKE_ANSWER, &pages[i].base, NULL};
+    }
+    start(script, 3);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "account";
+    struct weir_subscription *sub = NULL;
+    ck_assert_int_eq(weir_subscription_open(client, &options, &sub, &err), WEIR_OK);
+    const Weir__V1__Message *given = NULL;
+    if (_i == 0) {
+        ck_assert_int_eq(weir_subscription_next(sub, UINT32_MAX, &given, &err), WEIR_OK);
+        ck_assert_ptr_nonnull(given);
+    }
+    for (size_t n = 0; n < 2; n++) {
+        ck_assert_int_eq(weir_subscription_next(sub, UINT32_MAX, &given, &err), WEIR_BACKEND_ERROR);
+        ck_assert_int_eq(weir_subscription_position(sub), 9);
+        ck_assert_uint_eq(fake_server_requests(server), 3);
+    }
+    weir_subscription_close(sub);
+}
+END_TEST
+
 START_TEST(options_that_cannot_be_used_are_refused)
 {
     static const char *const urls[] = {"nonsense", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
@@ -667,6 +703,7 @@ int main(void)
                         WEIR_COUNTOF(wrong_counts));
     tcase_add_loop_test(calls, so_is_one_to_several_streams, 0, WEIR_COUNTOF(wrong_results));
     tcase_add_loop_test(calls, a_read_whose_replies_lead_nowhere_ends, 0, 2);
+    tcase_add_loop_test(calls, a_subscription_whose_replies_lead_nowhere_ends, 0, 2);
     tcase_add_test(calls, options_that_cannot_be_used_are_refused);
     tcase_add_test(calls, many_threads_share_a_client);
     tcase_add_test(calls, many_asynchronous_calls_are_in_flight);
