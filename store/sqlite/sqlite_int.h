@@ -204,6 +204,10 @@ weir_status weir_sqlite_namespace_create(struct weir_backend *base,
 weir_status weir_sqlite_namespace_find(struct weir_backend *base,
                                        struct weir_namespace_record *record, int64_t deadline_us,
                                        struct weir_arena *arena, struct weir_error *err);
+/* NAMESPACE_NOT_FOUND for one that is not listed. It may still have its file: the end of its
+ * deletion has been put off. */
+weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
+                                     int64_t deadline_us, struct weir_error *err);
 weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
                                             const struct weir_token_hash *hash, int64_t deadline_us,
                                             struct weir_error *err);

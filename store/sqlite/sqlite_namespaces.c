@@ -284,27 +284,53 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
     return rc;
 }
 
+/* Takes the write lock of the namespace's database. That may wait for another process, so nothing
+ * of the registry is locked meanwhile. */
+static weir_status seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
+                         struct weir_error *err)
+{
+    if (weir_sqlite_seize(backend, name, db, err) == WEIR_OK) {
+        return WEIR_OK;
+    }
+    weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                     "the namespace cannot be deleted now, because another process writes to its "
+                     "storage or because the disk fails");
+}
+
+/* Whether the file that was seized has lost its name since: another process has deleted that
+ * namespace, and may have made another one of the id. */
+static bool has_moved(sqlite3 *db)
+{
+    int moved = 0;
+    return db != NULL &&
+           sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved != 0;
+}
+
 /* Behind the write lock of the namespace's database, so that other processes which have it open
  * acknowledge nothing more once it is off the list. Where that is not to be had nothing changes. */
-static weir_status delete_locked(struct sqlite_backend *backend, struct weir_slice id,
-                                 const char *name, int64_t *messages, struct weir_error *err)
+static weir_status delete_locked(struct sqlite_backend *backend, struct weir_slice id, sqlite3 *db,
+                                 int64_t *messages, struct weir_error *err)
 {
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(id, name);
     bool is_found = false;
     int rc = doom(backend->changes.db, id, name, &is_found);
+    weir_status status = WEIR_OK;
     if (rc == SQLITE_OK && !is_found) {
-        return weir_fail_no_namespace(err, id);
+        status = weir_fail_no_namespace(err, id);
+    } else if (rc == SQLITE_OK && has_moved(db)) {
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "another process has changed the namespace meanwhile");
+    } else {
+        rc = rc == SQLITE_OK ? commit(backend->changes.db) : rc;
+        status = rc == SQLITE_OK ? WEIR_OK
+                                 : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     }
-    sqlite3 *db = NULL;
-    if (rc == SQLITE_OK && weir_sqlite_seize(backend, name, &db, err) != WEIR_OK) {
-        weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                         "the namespace cannot be deleted now, because another process writes to "
-                         "its storage or because the disk fails");
-    }
-    rc = rc == SQLITE_OK ? commit(backend->changes.db) : rc;
-    if (rc != SQLITE_OK) {
+    if (status != WEIR_OK) {
         weir_sqlite_let_go(db);
-        return weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
+        return status;
     }
     if (!weir_sqlite_bury(backend, name, db, messages) ||
         remove_doomed(backend, name) != SQLITE_OK) {
@@ -323,10 +349,17 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     weir_sqlite_database_name(id, name);
     *messages_deleted = 0;
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
-    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
+    sqlite3 *db = NULL;
+    if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
+        weir_sqlite_check_listed(backend, id, deadline_us, err) != WEIR_OK ||
+        seize(backend, name, &db, err) != WEIR_OK) {
         return err->status;
     }
-    const weir_status status = delete_locked(backend, id, name, messages_deleted, err);
+    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
+        weir_sqlite_let_go(db);
+        return err->status;
+    }
+    const weir_status status = delete_locked(backend, id, db, messages_deleted, err);
     weir_sqlite_registry_roll_back(backend->changes.db);
     weir_sqlite_registry_unlock(&backend->changes);
     return status;

@@ -272,6 +272,18 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base,
     return status;
 }
 
+weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
+                                     int64_t deadline_us, struct weir_error *err)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
+    struct weir_namespace_record record = {.id = id};
+    const weir_status status =
+        weir_sqlite_namespace_find(&backend->base, &record, deadline_us, &arena, err);
+    weir_arena_fini(&arena);
+    return status;
+}
+
 /* How many rows there may be, so that the array is made once. */
 static int count_after(sqlite3 *db, struct weir_slice after, size_t limit, size_t *n)
 {

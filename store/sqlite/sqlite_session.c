@@ -158,20 +158,6 @@ static const struct weir_session_ops session_ops = {
     .chunks = weir_chunks_unsupported,
 };
 
-/* A namespace that is not listed any more may still have its file: the end of its deletion has
- * been put off. */
-static weir_status check_listed(struct sqlite_backend *backend, struct weir_slice id,
-                                struct weir_error *err)
-{
-    struct weir_arena arena;
-    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
-    struct weir_namespace_record record = {.id = id};
-    const weir_status status =
-        weir_sqlite_namespace_find(&backend->base, &record, INT64_MAX, &arena, err);
-    weir_arena_fini(&arena);
-    return status;
-}
-
 static weir_status fail_nameless(const struct sqlite_session *session, struct weir_error *err)
 {
     weir_backend_report(&session->backend->base, "%s or its WAL is not the one that is in use",
@@ -186,7 +172,7 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     /* Not to read in another store of the same path. */
     weir_status status = weir_sqlite_place_check(session->backend, err);
     if (status == WEIR_OK) {
-        status = check_listed(session->backend, id, err);
+        status = weir_sqlite_check_listed(session->backend, id, INT64_MAX, err);
     }
     if (status != WEIR_OK) {
         return status;
