@@ -144,17 +144,19 @@ static int take_options(struct following *f)
 
 /* ---- messages ---- */
 
-/* Prints it or runs the command. False where that fails. */
-static bool handle(struct following *f, const Weir__V1__Message *message, uint32_t attempt)
+/* Prints it or runs the command. A message that cannot be printed is parked: no attempt more would
+ * help it. Where nothing can be printed that is not the message's fault. */
+static enum weir_handled handle(struct following *f, const Weir__V1__Message *message,
+                                uint32_t attempt)
 {
     if (f->command != NULL) {
-        return child_run(f->command, message, attempt);
+        return child_run(f->command, message, attempt) ? WEIR_HANDLED : WEIR_FAILED;
     }
     if (record_write(stdout, message, &f->cli->err) != WEIR_OK) {
         (void)cli_failed(f->cli);
-        return false;
+        return WEIR_PARK;
     }
-    return fflush(stdout) == 0;
+    return fflush(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
 }
 
 static bool is_enough(const struct following *f)
@@ -165,7 +167,7 @@ static bool is_enough(const struct following *f)
 static bool on_message(void *context, const Weir__V1__Message *message)
 {
     struct following *f = context;
-    if (!handle(f, message, 1)) {
+    if (handle(f, message, 1) != WEIR_HANDLED) {
         f->status = CLI_REFUSED;
         return false;
     }
@@ -177,10 +179,10 @@ static enum weir_handled on_consumed(void *context, const Weir__V1__Message *mes
                                      uint32_t attempt)
 {
     struct following *f = context;
-    if (!handle(f, message, attempt)) {
-        /* What cannot be printed is not the message's fault. */
-        f->status = f->command == NULL ? CLI_REFUSED : CLI_DONE;
-        return f->command == NULL ? WEIR_STOP : WEIR_FAILED;
+    const enum weir_handled handled = handle(f, message, attempt);
+    f->status = handled == WEIR_STOP ? CLI_REFUSED : CLI_DONE;
+    if (handled != WEIR_HANDLED) {
+        return handled;
     }
     f->done_n++;
     if (is_enough(f)) {
@@ -196,7 +198,7 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
     if (atomic_load(&f->is_ended)) {
         return WEIR_STOP;
     }
-    const bool is_handled = handle(f, message, attempt);
+    const bool is_handled = handle(f, message, attempt) == WEIR_HANDLED;
     if (!is_handled && (f->command == NULL || cli_flag(f->cli, CLI_REPLAY))) {
         f->status = CLI_REFUSED;
     }
