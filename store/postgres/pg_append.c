@@ -190,6 +190,12 @@ static weir_status load_stored(const struct pg_sending *s, struct pg_conn *conn,
     return WEIR_OK;
 }
 
+/* What an attempt with a lost answer has stored is no duplicate. */
+static bool may_be_own(const struct pg_run *run, const struct weir_row *row)
+{
+    return run->is_in_doubt && row->global_position > run->head;
+}
+
 static void judge(const struct pg_sending *s, const struct verdicts *verdicts, size_t first,
                   const struct stored *stored)
 {
@@ -212,8 +218,7 @@ static void judge(const struct pg_sending *s, const struct verdicts *verdicts, s
         return;
     }
     weir_judge_retry(write, rows, versions);
-    /* What an attempt with a lost answer has stored is no duplicate. */
-    append->is_duplicate = append->is_duplicate && !s->run->is_in_doubt;
+    append->is_duplicate = append->is_duplicate && !may_be_own(s->run, rows[0]);
 }
 
 static weir_status look_up(const struct pg_sending *s, struct pg_conn *conn,

@@ -336,7 +336,8 @@ void weir_pg_commit(struct weir_session *base, struct weir_write **group)
                                         : w->next,
                              .until_us = weir_monotonic_us() + COMMIT_MAX_US,
                              .pause_us = PAUSE_MIN_US,
-                             .clears = -1};
+                             .clears = -1,
+                             .head = session->versions.head};
         commit_run(&run);
         at = link_behind(&run);
     }

@@ -23,7 +23,8 @@ struct pg_run {
     int64_t until_us;              // then it is given up; monotonic
     int64_t pause_us;              // before the next attempt to reach the database
     int64_t clears;                // counted before the first attempt of a clear; -1 before that
-    bool is_in_doubt;              // an attempt has been sent and not been answered
+    int64_t head;      // known before the first attempt: what is at or below it no attempt stored
+    bool is_in_doubt;  // an attempt has been sent and not been answered
 };
 
 weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err);

@@ -56,6 +56,23 @@ START_TEST(a_write_over_a_broken_connection_is_done_once)
 }
 END_TEST
 
+/* What had been acknowledged before is a duplicate all the same. */
+START_TEST(a_repetition_over_a_broken_connection_is_a_duplicate)
+{
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written first;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &first), WEIR_OK);
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    pg_proxy_set(proxy, losses[_i], 0);
+    ck_assert_msg(commit_write(fx.ns, &write) == WEIR_OK, "%s", fx.err.text);
+    ck_assert(write.of.append.is_duplicate);
+    ck_assert_int_eq(written.global_position, first.global_position);
+    ck_assert_int_eq(stored("a-1"), 1);
+}
+END_TEST
+
 START_TEST(a_group_over_a_broken_connection_is_told_the_truth)
 {
     struct weir_new_message messages[4];
@@ -532,6 +549,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("pg_faults");
     TCase *tcase = add_case(suite, "one connection", begin);
     tcase_add_loop_test(tcase, a_write_over_a_broken_connection_is_done_once, 0, 4);
+    tcase_add_loop_test(tcase, a_repetition_over_a_broken_connection_is_a_duplicate, 0, 2);
     tcase_add_loop_test(tcase, a_group_over_a_broken_connection_is_told_the_truth, 0, 2);
     tcase_add_loop_test(tcase, an_import_over_a_broken_connection_is_done_once, 0, 2);
     tcase_add_loop_test(tcase, a_clear_over_a_broken_connection_is_not_repeated, 0, 2);
