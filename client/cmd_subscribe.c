@@ -1,6 +1,7 @@
 /* weir subscribe. */
 #include "client/child.h"
 #include "client/cli.h"
+#include "client/ending_signals.h"
 #include "client/record.h"
 
 #include <errno.h>
@@ -29,20 +30,12 @@ struct following {
 
 /* ---- signals ---- */
 
-static void signals_of_ours(sigset_t *set)
-{
-    (void)sigemptyset(set);
-    (void)sigaddset(set, SIGINT);
-    (void)sigaddset(set, SIGTERM);
-    (void)sigaddset(set, SIGHUP);
-}
-
 static void *wait_for_signal(void *arg)
 {
     struct following *f = arg;
     sigset_t set;
     int received = 0;
-    signals_of_ours(&set);
+    ending_signals(&set);
     if (sigwait(&set, &received) == 0) {
         atomic_store(&f->is_ended, true);
         if (f->consumer != NULL) {
@@ -58,7 +51,7 @@ static void *wait_for_signal(void *arg)
 static void block_signals(void)
 {
     sigset_t set;
-    signals_of_ours(&set);
+    ending_signals(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     /* A command that does not read its input, and a closed standard output, are told by errno. */
     const struct sigaction ignore = {.sa_handler = SIG_IGN};

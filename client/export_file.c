@@ -1,5 +1,7 @@
 #include "client/export_file.h"
 
+#include "client/ending_signals.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -33,12 +35,11 @@ static void on_signal(int number)
     (void)raise(number);
 }
 
-static void ending_signals(sigset_t *set)
+static void act_on(const sigset_t *set, int number, const struct sigaction *action)
 {
-    (void)sigemptyset(set);
-    (void)sigaddset(set, SIGINT);
-    (void)sigaddset(set, SIGTERM);
-    (void)sigaddset(set, SIGHUP);
+    if (sigismember(set, number) == 1) {
+        (void)sigaction(number, action, NULL);
+    }
 }
 
 static void remember_temporary(const char *path)
@@ -49,9 +50,9 @@ static void remember_temporary(const char *path)
     (void)sigprocmask(SIG_BLOCK, &set, &before);
     (void)snprintf(temporary, sizeof temporary, "%s", path);
     const struct sigaction action = {.sa_handler = path[0] == '\0' ? SIG_DFL : on_signal};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGHUP, &action, NULL);
+    act_on(&set, SIGINT, &action);
+    act_on(&set, SIGTERM, &action);
+    act_on(&set, SIGHUP, &action);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 

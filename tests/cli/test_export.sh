@@ -97,6 +97,20 @@ n=$(grep -c '"stream":"live-1"' out)
 is_equal "$(grep '"stream":"live-1"' out | sed 's/.*"pos":\([0-9]*\).*/\1/' | tr '\n' ' ')" \
     "$(i=0; while [ $i -lt "$n" ]; do printf '%d ' $i; i=$((i + 1)); done)"
 
+# Under nohup it outlives the terminal.
+kill -STOP "$server_pid"
+(
+    trap '' HUP
+    exec "$weir" export --output whole
+) &
+exporter=$!
+until [ -n "$(ls whole.* 2>/dev/null)" ]; do kill -0 $exporter || break; done
+kill -HUP $exporter
+kill -CONT "$server_pid"
+wait $exporter
+is_equal $? 0
+run 0 grep -q '"stream":"live-1"' whole
+
 # A time without a text, which imports once took: an error that names the message, not a file or an answer without it.
 stop_server
 python3 - <<'EOF' || fail 'the store cannot be changed'

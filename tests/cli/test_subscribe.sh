@@ -99,6 +99,22 @@ done
 wait $follower
 is_equal $? 138
 
+# What whoever started it has it ignore does not end it, as under nohup; SIGTERM always does.
+(
+    trap '' HUP INT
+    exec "$weir" subscribe --category account --from begin
+) >ignoring 2>ignoring.err &
+follower=$!
+until [ -s ignoring ]; do kill -0 $follower || break; done
+kill -HUP $follower
+kill -INT $follower
+"$weir" write account-6 T >/dev/null
+until grep -q account-6 ignoring; do kill -0 $follower || break; done
+run 0 grep account-6 ignoring
+kill -TERM $follower
+wait $follower
+is_equal $? 0
+
 # A restart of the server does not end it.
 "$weir" subscribe --category account --from end --limit 1 >after 2>after.err &
 follower=$!
