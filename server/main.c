@@ -42,7 +42,8 @@ static int complain(const struct weir_error *err, int status)
     return status;
 }
 
-/* The signals that end the program are waited for; threads inherit the mask. */
+/* The signals that end the program are waited for; threads inherit the mask. A peer that is gone,
+ * and a file that may grow no more (ulimit -f), are failures of the call that meets them. */
 static void block_signals(sigset_t *ends)
 {
     (void)sigemptyset(ends);
@@ -50,6 +51,7 @@ static void block_signals(sigset_t *ends)
     (void)sigaddset(ends, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Replies near the limit go back to the system when they have been sent. By itself malloc keeps

@@ -66,6 +66,26 @@ stop_server
 is_equal "$server_status" 0
 server=$program
 
+# A file that may grow no more is a failure of the write that meets it.
+printf '#!/bin/sh\nulimit -f 4096\nexec "%s" "$@"\n' "$program" >limited
+server=$work/limited
+start_server --store sqlite:narrow
+"$weir" --token-file narrow/default.token health >/dev/null
+head -c 900000 /dev/zero | tr '\0' 1 | sed 's/.*/"&"/' >large
+status=0
+tries=0
+while [ "$status" -eq 0 ] && [ "$tries" -lt 20 ]; do
+    tries=$((tries + 1))
+    "$weir" --token-file narrow/default.token --timeout 1 write large-1 T - <large >out 2>err
+    status=$?
+done
+[ "$status" -ne 0 ] || fail 'the file grows without end'
+run 0 grep -q 'the store cannot write' server.log
+run 0 "$weir" --token-file narrow/default.token read large-1 --headers-only
+stop_server
+is_equal "$server_status" 0
+server=$program
+
 # What may be otherwise tomorrow ends with 1, and what has to be written otherwise with 2: a service is started again
 # after the one and not after the other.
 starts_not() {
