@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE  // realpath
 #include "client/export_file.h"
 
 #include "client/ending_signals.h"
@@ -19,7 +20,7 @@ enum { GZ_BUFFER_BYTES = 256 << 10 };
 struct export_file {
     gzFile gz;
     int fd;      // a second descriptor of the file, for fsync; -1 for standard output
-    char *path;  // where it will be; NULL for standard output
+    char *path;  // where it will be; NULL for what is written to as it comes
 };
 
 /* The file to remove when the program is ended by a signal; empty: none. Written only while those
@@ -76,6 +77,21 @@ static int open_temporary(const char *path)
     return fd;
 }
 
+/* What is no file, as a device or a pipe, is written to: a file in its place would break it. Links
+ * stay, and what they lead to is replaced. */
+static int open_output(struct export_file *file, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return open(path, O_WRONLY | O_CLOEXEC);
+    }
+    file->path = realpath(path, NULL);
+    if (file->path == NULL) {
+        file->path = strdup(path);
+    }
+    return file->path == NULL ? -1 : open_temporary(file->path);
+}
+
 static gzFile open_gz(int fd, bool is_gzip)
 {
     const int own = dup(fd);
@@ -104,15 +120,11 @@ static void remove_temporary(void)
 struct export_file *export_file_open(const char *path, bool is_gzip)
 {
     struct export_file *file = calloc(1, sizeof *file);
-    char *copy = path == NULL ? NULL : strdup(path);
-    if (file == NULL || (path != NULL && copy == NULL)) {
-        free(copy);
-        free(file);
+    if (file == NULL) {
         errno = ENOMEM;
         return NULL;
     }
-    file->path = copy;
-    file->fd = path == NULL ? -1 : open_temporary(path);
+    file->fd = path == NULL ? -1 : open_output(file, path);
     if (path == NULL || file->fd >= 0) {
         file->gz = open_gz(path == NULL ? STDOUT_FILENO : file->fd, is_gzip);
     }

@@ -1,5 +1,5 @@
-/* Where an export goes: standard output, or a file that appears only when it is whole. Plain or
- * gzip. */
+/* Where an export goes: standard output, a device or pipe, or a file that appears only when it is
+ * whole. Plain or gzip. */
 #ifndef WEIR_CLIENT_EXPORT_FILE_H
 #define WEIR_CLIENT_EXPORT_FILE_H
 

@@ -33,6 +33,25 @@ run 0 cmp copy all
 "$weir" export --gzip | gzip -dc >copy
 run 0 cmp copy all
 is_equal "$(ls | grep -c 'copy.*\.......$')" 0
+# What is no file is written to and stays what it is; a link stays a link.
+mkfifo piped
+cat piped >copy &
+reader=$!
+run 0 "$weir" export --output piped
+[ -p piped ] || {
+    fail 'the pipe is one no more'
+    kill $reader
+}
+wait $reader
+run 0 cmp copy all
+mkdir behind
+echo old >behind/file
+ln -s behind/file link
+run 0 "$weir" export --output link
+[ -L link ] || fail 'the link is one no more'
+run 0 cmp behind/file all
+run 2 "$weir" export --output behind
+err_has 'behind: Is a directory'
 umask 022
 run 0 "$weir" export --output shared
 is_equal "$(ls -l shared | cut -c1-10)" -rw-r--r--
