@@ -128,7 +128,12 @@ static weir_status token_of_directory(const char *directory, char token[TOKEN_RO
     if (st == WEIR_OK) {
         st = write_file(directory, token, false, err);
     }
-    return st == WEIR_OK ? read_file(path, token, err) : st;
+    if (st == WEIR_OK) {
+        st = read_file(path, token, err);
+    }
+    return st == WEIR_OK && token[0] == '\0'
+               ? weir_fail(err, WEIR_PRECONDITION, "%s is a link that leads nowhere", path)
+               : st;
 }
 
 static weir_status create(struct weir_store *store, const struct weir_config *config,

@@ -116,6 +116,18 @@ err_has '^weir-server: no file can be made in store: Permission denied$'
 chmod 444 store/registry.db
 cannot_use store
 err_has '^weir-server: store/registry.db cannot be written: Permission denied$'
+
+# A token that cannot be kept is not given to the namespace.
+mkdir astray
+ln -s nowhere astray/default.token
+run 1 timeout -k 5 20 "$server" --store sqlite:astray --listen tcp://127.0.0.1:0
+err_has '^weir-server: astray/default.token is a link that leads nowhere$'
+echo "ns_ZGVmYXVsdA_$(printf '%064d' 0)" >astray/nowhere
+start_server --store sqlite:astray
+run 0 "$weir" --token-file astray/nowhere version a-1
+stop_server
+is_equal "$server_status" 0
+
 echo >file
 cannot_use file/new
 err_has '^weir-server: the directory file/new cannot be made: Not a directory$'
