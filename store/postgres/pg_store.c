@@ -194,16 +194,17 @@ void weir_pg_close(struct weir_backend *base)
     backend_free(backend);
 }
 
+/* By the deadline and not later, whatever has begun. */
+static weir_status ask(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    weir_pg_conn_limit(conn, *(const int64_t *)context);
+    return weir_pg_script(conn, "SELECT 1", err);
+}
+
 weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct weir_error *err)
 {
-    struct pg_backend *backend = (struct pg_backend *)base;
-    struct pg_conn *conn = NULL;
-    weir_status status = weir_pg_acquire(backend, 0, deadline_us, &conn, err);
-    if (status == WEIR_OK) {
-        status = weir_pg_script(conn, "SELECT 1", err);
-        weir_pg_release(conn);
-    }
-    return status;
+    const struct pg_work work = {ask, &deadline_us};
+    return weir_pg_run((struct pg_backend *)base, 0, deadline_us, &work, err);
 }
 
 /* ---- PostgreSQL itself ---- */

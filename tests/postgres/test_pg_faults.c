@@ -143,6 +143,14 @@ START_TEST(a_read_over_a_broken_connection_is_done_again)
 }
 END_TEST
 
+START_TEST(a_broken_connection_is_no_reason_to_call_the_database_gone)
+{
+    pg_proxy_set(proxy, losses[_i], 0);
+    ck_assert_msg(weir_store_ping(fx.store, weir_monotonic_us() + 5000000, &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
+}
+END_TEST
+
 /* Its COMMIT is the last of the requests: each of them is lost once. */
 START_TEST(a_namespace_is_created_over_a_broken_connection)
 {
@@ -554,6 +562,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, an_import_over_a_broken_connection_is_done_once, 0, 2);
     tcase_add_loop_test(tcase, a_clear_over_a_broken_connection_is_not_repeated, 0, 2);
     tcase_add_loop_test(tcase, a_read_over_a_broken_connection_is_done_again, 0, 2);
+    tcase_add_loop_test(tcase, a_broken_connection_is_no_reason_to_call_the_database_gone, 0, 2);
     tcase_add_loop_test(tcase, a_namespace_is_created_over_a_broken_connection, 0, 14);
     tcase_add_loop_test(tcase, a_namespace_is_deleted_over_a_broken_connection, 0, 14);
     tcase_add_test(tcase, a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline);
