@@ -50,9 +50,10 @@ bool weir_pg_conn_is_alive(struct pg_conn *conn)
     if (poll(&fd, 1, 0) == 0) {
         return PQstatus(conn->pq) == CONNECTION_OK;
     }
-    /* Something came unasked: a notice, a changed setting, or the end. */
+    /* Something came unasked: a notice, a changed setting, or the end. The words before the end
+     * come as a notice, and the end itself may be a moment behind them. */
     return PQconsumeInput(conn->pq) == 1 && !PQisBusy(conn->pq) &&
-           PQstatus(conn->pq) == CONNECTION_OK;
+           PQstatus(conn->pq) == CONNECTION_OK && !conn->is_ending;
 }
 
 /* ---- failing ---- */

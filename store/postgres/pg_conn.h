@@ -36,6 +36,7 @@ struct pg_conn {
     enum pg_remedy remedy;  // of the last failure; NONE again when the next statement is sent
     char sqlstate[6];       // of the last failure, "" if it was none of the server's
     bool has_warned;        // the server has sent a warning since the statement was sent
+    bool is_ending;         // the server has said unasked that it ends the connection
     uint64_t owner;         // whose statements it ran last
     struct pg_conn *next;   // the pool's
     char detail[WEIR_PG_DETAIL_BYTES];  // of an error raised by a function of our schema, or ""
@@ -50,7 +51,7 @@ weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
                               struct pg_conn **conn, struct weir_error *err);
 void weir_pg_conn_close(struct pg_conn *conn);
 
-/* False where an idle connection has been closed by the other side. */
+/* False where an idle connection has been closed by the other side, or is about to be. */
 bool weir_pg_conn_is_alive(struct pg_conn *conn);
 
 /* The time limit of the statements that follow. INT64_MAX: WEIR_PG_STATEMENT_MAX_US from now. */

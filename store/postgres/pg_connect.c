@@ -50,7 +50,10 @@ static void on_notice(void *context, const PGresult *notice)
 {
     struct pg_conn *conn = context;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
     conn->has_warned = conn->has_warned || (severity != NULL && strcmp(severity, "WARNING") == 0);
+    conn->is_ending = conn->is_ending || (sqlstate != NULL &&
+                                          weir_pg_sqlstate(sqlstate).remedy == PG_REMEDY_RECONNECT);
 }
 
 /* False where the connection failed or did not come about in time. */
