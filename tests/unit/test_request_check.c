@@ -4,6 +4,7 @@
 #include "server/check_namespace.h"
 #include "server/server.h"
 #include "tests/lib/check_main.h"
+#include "weir/rules/limits.h"
 
 #include <stdio.h>
 
@@ -57,6 +58,16 @@ static void fill_message(Weir__V1__NewMessage *message, const char *id, const ch
     message->data = binary(data);
     message->has_metadata = metadata != NULL;
     message->metadata = binary(metadata);
+}
+
+static void fill_record(Weir__V1__ImportedMessage *record)
+{
+    weir__v1__imported_message__init(record);
+    record->id = (char *)(uintptr_t) "33333333-3333-4333-8333-333333333333";
+    record->stream_name = (char *)(uintptr_t) "s-1";
+    record->type = (char *)(uintptr_t) "T";
+    record->has_position = record->has_global_position = record->has_time_us = true;
+    record->global_position = 1;
 }
 
 /* ---- one message ---- */
@@ -138,6 +149,32 @@ START_TEST(the_correlation_is_the_category_of_its_stream)
 }
 END_TEST
 
+/* Beside it stands a record that nothing is wrong with. */
+static weir_status check_import(Weir__V1__ImportedMessage *record, struct weir_import *import)
+{
+    Weir__V1__ImportMessagesRequest request = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
+    Weir__V1__ImportedMessage good;
+    Weir__V1__ImportedMessage *pointers[] = {&good, record};
+    fill_record(&good);
+    request.messages = pointers;
+    request.n_messages = 2;
+    return weir_check_import_messages(&call, &request, import, &err);
+}
+
+START_TEST(the_correlation_of_an_imported_message_is_found_alike)
+{
+    Weir__V1__ImportedMessage record;
+    struct weir_import import;
+    fill_record(&record);
+    record.has_metadata = correlations[_i].metadata != NULL;
+    record.metadata = binary(correlations[_i].metadata);
+    ck_assert_int_eq(check_import(&record, &import), WEIR_OK);
+    const struct weir_new_message *m = &import.records[1].message;
+    ck_assert(weir_slice_equal(m->metadata, weir_slice_of(correlations[_i].metadata)));
+    ck_assert(weir_slice_equal(m->correlation, weir_slice_of(correlations[_i].correlation)));
+}
+END_TEST
+
 START_TEST(a_correlation_stream_that_is_too_long_is_refused)
 {
     struct weir_append append;
@@ -150,6 +187,9 @@ START_TEST(a_correlation_stream_that_is_too_long_is_refused)
     metadata[strlen(metadata) - 2] = '}';
     metadata[strlen(metadata) - 1] = '\0';
     ck_assert_int_eq(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_OK);
+    config.limits.correlation_bytes = 1023;
+    assert_refused(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_INVALID_REQUEST,
+                   "messages[1].metadata");
 }
 END_TEST
 
@@ -232,6 +272,56 @@ START_TEST(a_message_of_several_streams_is_named_by_its_whole_path)
 }
 END_TEST
 
+static weir_status check_writes(Weir__V1__StreamWrite *write, struct weir_append *append)
+{
+    Weir__V1__WriteStreamsRequest request = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
+    Weir__V1__StreamWrite good = WEIR__V1__STREAM_WRITE__INIT;
+    Weir__V1__StreamWrite *pointers[] = {&good, write};
+    static Weir__V1__NewMessage message;
+    static Weir__V1__NewMessage *in[] = {&message};
+    fill_message(&message, NULL, "T", NULL, NULL);
+    good.stream_name = (char *)(uintptr_t) "s-0";
+    good.messages = in;
+    good.n_messages = 1;
+    request.writes = pointers;
+    request.n_writes = 2;
+    weir_error_init(&err);
+    return weir_check_write_streams(&call, &request, append, &err);
+}
+
+START_TEST(a_false_expectation_of_several_streams_is_named_by_its_whole_path)
+{
+    Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
+    Weir__V1__Expectation none = WEIR__V1__EXPECTATION__INIT;
+    struct weir_append append;
+    none.kind_case = WEIR__V1__EXPECTATION__KIND_NO_STREAM;
+    write.stream_name = (char *)(uintptr_t) "s-1";
+    write.expectation = &none;
+    assert_refused(check_writes(&write, &append), WEIR_INVALID_REQUEST,
+                   "writes[1].expectation.no_stream");
+}
+END_TEST
+
+/* The messages of all streams are bounded together. */
+START_TEST(several_streams_get_no_more_messages_than_one)
+{
+    static Weir__V1__NewMessage message;
+    static Weir__V1__NewMessage *in[WEIR_WRITE_MESSAGES_MAX];
+    Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
+    struct weir_append append;
+    fill_message(&message, NULL, "T", NULL, NULL);
+    for (size_t i = 0; i < WEIR_WRITE_MESSAGES_MAX; i++) {
+        in[i] = &message;
+    }
+    write.stream_name = (char *)(uintptr_t) "s-1";
+    write.messages = in;
+    write.n_messages = WEIR_WRITE_MESSAGES_MAX - 1;
+    ck_assert_int_eq(check_writes(&write, &append), WEIR_OK);
+    write.n_messages = WEIR_WRITE_MESSAGES_MAX;
+    assert_refused(check_writes(&write, &append), WEIR_INVALID_REQUEST, "writes");
+}
+END_TEST
+
 /* ---- sizes ---- */
 
 START_TEST(sizes_are_refused_before_anything_else)
@@ -242,6 +332,89 @@ START_TEST(sizes_are_refused_before_anything_else)
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "10");
     ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "11");
     ck_assert_ptr_nonnull(strstr(err.text, "messages[1]"));
+}
+END_TEST
+
+START_TEST(a_message_of_several_streams_that_is_too_large_is_refused)
+{
+    Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
+    Weir__V1__NewMessage message;
+    Weir__V1__NewMessage *in[] = {&message};
+    struct weir_append append;
+    config.limits.message_bytes = 10;
+    fill_message(&message, NULL, "T", "[1,2]", "[1,2]");
+    write.stream_name = (char *)(uintptr_t) "s-1";
+    write.messages = in;
+    write.n_messages = 1;
+    ck_assert_int_eq(check_writes(&write, &append), WEIR_OK);
+    fill_message(&message, NULL, "T", "[1,2]", "[1,23]");
+    ck_assert_int_eq(check_writes(&write, &append), WEIR_LIMIT_EXCEEDED);
+    ck_assert_ptr_nonnull(strstr(err.text, "writes[1].messages[0]"));
+}
+END_TEST
+
+START_TEST(a_record_that_is_too_large_is_named_before_anything_else)
+{
+    config.limits.message_bytes = 10;
+    Weir__V1__ImportedMessage record;
+    struct weir_import import;
+    fill_record(&record);
+    record.has_data = record.has_metadata = true;
+    record.data = binary("{\"a\":1}");
+    record.metadata = binary("{}");
+    record.id = (char *)(uintptr_t) "nonsense";
+    ck_assert_int_eq(check_import(&record, &import), WEIR_INVALID_RECORD);
+    record.metadata = binary("[1]x");
+    weir_error_init(&err);
+    ck_assert_int_eq(check_import(&record, &import), WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "10");
+    ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "11");
+    ck_assert_str_eq(weir_error_get_detail(&err, "record"), "2");
+    ck_assert_ptr_nonnull(strstr(err.text, "record 2"));
+}
+END_TEST
+
+/* ---- records of an import ---- */
+
+static void assert_record_refused(Weir__V1__ImportedMessage *record, const char *reason)
+{
+    struct weir_import import;
+    weir_error_init(&err);
+    ck_assert_int_eq(check_import(record, &import), WEIR_INVALID_RECORD);
+    ck_assert_str_eq(weir_error_get_detail(&err, "record"), "2");
+    const char *got = weir_error_get_detail(&err, "reason");
+    ck_assert_msg(strncmp(got, reason, strlen(reason)) == 0, "%s", got);
+}
+
+START_TEST(a_record_is_taken_up_to_its_bounds)
+{
+    Weir__V1__ImportedMessage record;
+    struct weir_import import;
+    fill_record(&record);
+    record.stream_name = long_name + 1;
+    record.type = long_type + 1;
+    ck_assert_int_eq(check_import(&record, &import), WEIR_OK);
+    ck_assert_uint_eq(import.records[1].stream.n, 1024);
+    ck_assert_uint_eq(import.records[1].message.type.n, 512);
+    record.stream_name = long_name;
+    assert_record_refused(&record, "stream_name: too long");
+    record.stream_name = long_name + 1;
+    record.type = long_type;
+    assert_record_refused(&record, "type: too long");
+}
+END_TEST
+
+START_TEST(json_that_is_given_but_none_makes_a_record_unusable)
+{
+    Weir__V1__ImportedMessage record;
+    fill_record(&record);
+    record.has_data = true;
+    assert_record_refused(&record, "data: not JSON: empty");
+    record.data = binary("{}");
+    record.has_metadata = true;
+    assert_record_refused(&record, "metadata: not JSON: empty");
+    record.metadata = binary("[1");
+    assert_record_refused(&record, "metadata: not JSON");
 }
 END_TEST
 
@@ -275,6 +448,42 @@ START_TEST(a_batch_size_has_its_meanings)
             ck_assert_int_eq(query.is_unlimited, rows[i].is_unlimited);
         }
     }
+}
+END_TEST
+
+START_TEST(a_lower_limit_bounds_the_batch_that_nobody_chose)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    struct weir_query query;
+    uint32_t wait_ms = 0;
+    config.limits.batch_size = 10;
+    in.stream_name = (char *)(uintptr_t) "s";
+    ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert_int_eq(query.max_messages, 10);
+    ck_assert(!query.is_unlimited);
+}
+END_TEST
+
+START_TEST(a_type_is_looked_for_up_to_its_longest)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    Weir__V1__GetLastStreamMessageRequest last = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
+    char *types[] = {long_type + 1};
+    struct weir_query query;
+    uint32_t wait_ms = 0;
+    in.stream_name = last.stream_name = (char *)(uintptr_t) "s";
+    in.types = types;
+    in.n_types = 1;
+    last.type = long_type + 1;
+    ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert_uint_eq(query.types[0].n, 512);
+    ck_assert_int_eq(weir_check_last_read(&call, &last, &query, &err), WEIR_OK);
+    ck_assert_uint_eq(query.types[0].n, 512);
+    types[0] = last.type = long_type;
+    assert_refused(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_INVALID_REQUEST,
+                   "types[0]");
+    weir_error_init(&err);
+    assert_refused(weir_check_last_read(&call, &last, &query, &err), WEIR_INVALID_REQUEST, "type");
 }
 END_TEST
 
@@ -318,6 +527,10 @@ START_TEST(a_category_that_is_empty_is_the_whole_namespace)
     in.category = (char *)(uintptr_t) "a-1";
     assert_refused(weir_check_category_read(&call, &in, &query, &wait_ms, &err),
                    WEIR_INVALID_REQUEST, "category");
+    in.category = in.correlation = long_name + 1;
+    ck_assert_int_eq(weir_check_category_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert_uint_eq(query.name.n, 1024);
+    ck_assert_uint_eq(query.correlation.n, 1024);
 }
 END_TEST
 
@@ -330,6 +543,9 @@ static const struct {
 } creates[] = {
     {"a", NULL, NULL, NULL, WEIR_OK, NULL},
     {"a", "d", NULL, " {} ", WEIR_OK, NULL},
+    {"a", NULL, NULL, "\t\r\n{}", WEIR_OK, NULL},
+    {long_type + 385, NULL, NULL, NULL, WEIR_OK, NULL},
+    {long_type + 384, NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
     {NULL, NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
     {".", NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
     {"a\nb", NULL, NULL, NULL, WEIR_INVALID_REQUEST, "namespace"},
@@ -360,6 +576,51 @@ START_TEST(a_namespace_to_be_created_is_checked)
 }
 END_TEST
 
+START_TEST(the_limits_of_a_namespace_include_their_bounds)
+{
+    Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    struct weir_namespace_record record;
+    config.limits.namespace_bytes = 3;
+    config.limits.description_bytes = 4;
+    config.limits.message_bytes = 5;
+    in.namespace_ = (char *)(uintptr_t) "abc";
+    in.description = (char *)(uintptr_t) "abcd";
+    in.has_metadata = true;
+    in.metadata = binary(" { } ");
+    ck_assert_int_eq(weir_check_create_namespace(&call, &in, &record, &err), WEIR_OK);
+    in.namespace_ = (char *)(uintptr_t) "abcd";
+    assert_refused(weir_check_create_namespace(&call, &in, &record, &err), WEIR_INVALID_REQUEST,
+                   "namespace");
+    in.namespace_ = (char *)(uintptr_t) "abc";
+    in.description = (char *)(uintptr_t) "abcde";
+    weir_error_init(&err);
+    assert_refused(weir_check_create_namespace(&call, &in, &record, &err), WEIR_INVALID_REQUEST,
+                   "description");
+    in.metadata = binary(" {  } ");
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_check_create_namespace(&call, &in, &record, &err), WEIR_LIMIT_EXCEEDED);
+}
+END_TEST
+
+START_TEST(a_page_has_its_bounds)
+{
+    struct weir_slice text;
+    size_t limit = 0;
+    ck_assert_int_eq(weir_check_list_limit(false, 0, &limit, &err), WEIR_OK);
+    ck_assert_uint_eq(limit, 100);
+    ck_assert_int_eq(weir_check_list_limit(true, 1, &limit, &err), WEIR_OK);
+    ck_assert_int_eq(weir_check_list_limit(true, 1000, &limit, &err), WEIR_OK);
+    ck_assert_uint_eq(limit, 1000);
+    assert_refused(weir_check_list_limit(true, 0, &limit, &err), WEIR_INVALID_REQUEST, "limit");
+    weir_error_init(&err);
+    assert_refused(weir_check_list_limit(true, 1001, &limit, &err), WEIR_INVALID_REQUEST, "limit");
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_check_list_text(long_name + 1, "prefix", &text, &err), WEIR_OK);
+    assert_refused(weir_check_list_text(long_name, "prefix", &text, &err), WEIR_INVALID_REQUEST,
+                   "prefix");
+}
+END_TEST
+
 static Suite *request_check_suite(void)
 {
     Suite *suite = suite_create("request_check");
@@ -369,16 +630,28 @@ static Suite *request_check_suite(void)
                         (int)WEIR_COUNTOF(messages));
     tcase_add_loop_test(tcase, the_correlation_is_the_category_of_its_stream, 0,
                         (int)WEIR_COUNTOF(correlations));
+    tcase_add_loop_test(tcase, the_correlation_of_an_imported_message_is_found_alike, 0,
+                        (int)WEIR_COUNTOF(correlations));
     tcase_add_test(tcase, a_correlation_stream_that_is_too_long_is_refused);
     tcase_add_test(tcase, a_stream_name_is_required_and_bounded);
     tcase_add_loop_test(tcase, streams_written_together_are_checked_each, 0,
                         (int)WEIR_COUNTOF(writes));
     tcase_add_test(tcase, a_message_of_several_streams_is_named_by_its_whole_path);
+    tcase_add_test(tcase, a_false_expectation_of_several_streams_is_named_by_its_whole_path);
+    tcase_add_test(tcase, several_streams_get_no_more_messages_than_one);
     tcase_add_test(tcase, sizes_are_refused_before_anything_else);
+    tcase_add_test(tcase, a_message_of_several_streams_that_is_too_large_is_refused);
+    tcase_add_test(tcase, a_record_that_is_too_large_is_named_before_anything_else);
+    tcase_add_test(tcase, a_record_is_taken_up_to_its_bounds);
+    tcase_add_test(tcase, json_that_is_given_but_none_makes_a_record_unusable);
     tcase_add_test(tcase, a_batch_size_has_its_meanings);
+    tcase_add_test(tcase, a_lower_limit_bounds_the_batch_that_nobody_chose);
+    tcase_add_test(tcase, a_type_is_looked_for_up_to_its_longest);
     tcase_add_test(tcase, a_start_has_its_meanings);
     tcase_add_test(tcase, a_category_that_is_empty_is_the_whole_namespace);
     tcase_add_loop_test(tcase, a_namespace_to_be_created_is_checked, 0, (int)WEIR_COUNTOF(creates));
+    tcase_add_test(tcase, the_limits_of_a_namespace_include_their_bounds);
+    tcase_add_test(tcase, a_page_has_its_bounds);
     suite_add_tcase(suite, tcase);
     return suite;
 }
