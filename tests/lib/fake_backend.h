@@ -18,6 +18,8 @@ struct fake_backend {
     pthread_cond_t changed;
 
     const char *namespaces[FAKE_NAMESPACES_MAX];  // registered; NULL: free place
+    /* Answers namespace_find in their place; NULL: nothing does. Called without the mutex. */
+    weir_status (*find)(struct weir_namespace_record *record, struct weir_error *err);
 
     size_t open;       // sessions open now
     size_t open_most;  // at the same time
