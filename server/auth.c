@@ -162,12 +162,9 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     if (token.n == 0) {
         return weir_fail(err, WEIR_AUTH_REQUIRED, "this method needs a token");
     }
-    if (token.n > TOKEN_BYTES_MAX) {
-        return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
-    }
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
-    if (!weir_token_parse(token, id, &id_n)) {
+    if (token.n > TOKEN_BYTES_MAX || !weir_token_parse(token, id, &id_n)) {
         return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
     }
     const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, err);

@@ -38,18 +38,19 @@ static void set_up(void)
 /* ---- callers ---- */
 
 enum caller {
-    NOBODY,           // no token
-    EMPTY,            // an empty one
-    NONSENSE,         // no token at all
-    ALMOST,           // a token cut short
-    STRANGER,         // a token of a namespace that is not there
-    IMPOSTOR,         // of this namespace with another secret
-    TENANT,           // its own
-    OTHER,            // that of namespace default
-    ADMIN,            // without a namespace
-    ADMIN_OF,         // in this namespace
-    ADMIN_OF_NONE,    // in one that is not there
-    TENANT_ELSEWHERE  // its own, but naming default
+    NOBODY,            // no token
+    EMPTY,             // an empty one
+    NONSENSE,          // no token at all
+    ALMOST,            // a token cut short
+    STRANGER,          // a token of a namespace that is not there
+    IMPOSTOR,          // of this namespace with another secret
+    TENANT,            // its own
+    OTHER,             // that of namespace default
+    ADMIN,             // without a namespace
+    ADMIN_OF,          // in this namespace
+    ADMIN_OF_NONE,     // in one that is not there
+    ADMIN_OF_NOTHING,  // in what is no namespace's id
+    TENANT_ELSEWHERE   // its own, but naming default
 };
 
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
@@ -77,6 +78,7 @@ static const char *token_of(enum caller caller)
     case ADMIN:
     case ADMIN_OF:
     case ADMIN_OF_NONE:
+    case ADMIN_OF_NOTHING:
         break;
     }
     return ADMIN_TOKEN;
@@ -86,6 +88,7 @@ static const char *namespace_of(enum caller caller)
 {
     return caller == ADMIN_OF           ? "tenant"
            : caller == ADMIN_OF_NONE    ? "stranger"
+           : caller == ADMIN_OF_NOTHING ? ".."
            : caller == TENANT_ELSEWHERE ? "default"
                                         : NULL;
 }
@@ -144,6 +147,7 @@ static const struct {
     {ADMIN, {WEIR_OK, WEIR_INVALID_REQUEST, WEIR_OK, WEIR_OK}},
     {ADMIN_OF, {WEIR_OK, WEIR_OK, WEIR_OK, WEIR_OK}},
     {ADMIN_OF_NONE, {WEIR_OK, WEIR_NAMESPACE_NOT_FOUND, WEIR_OK, WEIR_OK}},
+    {ADMIN_OF_NOTHING, {WEIR_OK, WEIR_INVALID_REQUEST, WEIR_OK, WEIR_OK}},
     {TENANT_ELSEWHERE,
      {WEIR_OK, WEIR_AUTH_UNAUTHORIZED, WEIR_AUTH_UNAUTHORIZED, WEIR_AUTH_UNAUTHORIZED}},
 };
@@ -281,6 +285,63 @@ START_TEST(a_repeated_create_succeeds_and_another_does_not)
 }
 END_TEST
 
+/* ---- without an admin token ---- */
+
+static void set_up_without_admin(void)
+{
+    rpc_start(NULL);
+    make_tenant();
+    rpc.config.has_admin_token = false;
+}
+
+static weir_status describe(const char *token, const char *id)
+{
+    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t)id;
+    const struct rpc_request request = {
+        .method = "weir.v1.Namespaces/GetNamespace", .token = token, .message = &in.base};
+    rpc_call(&request, &reply);
+    return reply.status;
+}
+
+START_TEST(the_token_of_default_is_an_admins_where_there_is_none)
+{
+    static const struct {
+        const char *token;
+        const char *id;
+        weir_status status;
+    } rows[] = {
+        {DEFAULT_TOKEN, "default", WEIR_OK},
+        {DEFAULT_TOKEN, "tenant", WEIR_OK},
+        {DEFAULT_TOKEN, "missing", WEIR_NAMESPACE_NOT_FOUND},
+        {tenant_token, "tenant", WEIR_OK},
+        {tenant_token, "default", WEIR_AUTH_UNAUTHORIZED},
+        {ADMIN_TOKEN, "tenant", WEIR_AUTH_INVALID_TOKEN},
+    };
+    for (size_t i = 0; i < WEIR_COUNTOF(rows); i++) {
+        ck_assert_int_eq(describe(rows[i].token, rows[i].id), rows[i].status);
+        if (rows[i].status == WEIR_NAMESPACE_NOT_FOUND) {
+            ck_assert_str_eq(weir_error_get_detail(&reply.err, "namespace"), rows[i].id);
+        }
+        rpc_free(&reply);
+    }
+    /* The methods of admins, and another's namespace. */
+    static const enum caller callers[] = {OTHER, TENANT};
+    for (size_t i = 0; i < WEIR_COUNTOF(callers); i++) {
+        call_as(callers[i], 3);
+        rpc_assert_status(&reply, callers[i] == OTHER ? WEIR_OK : WEIR_AUTH_UNAUTHORIZED);
+        rpc_free(&reply);
+    }
+    const struct rpc_request elsewhere = {.method = methods[1].method,
+                                          .token = DEFAULT_TOKEN,
+                                          .namespace_id = "tenant",
+                                          .message = namespace_request()};
+    rpc_call(&elsewhere, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+}
+END_TEST
+
 static Suite *auth_suite(void)
 {
     Suite *suite = suite_create("auth");
@@ -295,6 +356,11 @@ static Suite *auth_suite(void)
     tcase_add_test(tcase, a_token_of_another_namespace_is_no_new_token);
     tcase_add_test(tcase, a_deleted_namespace_and_its_token_are_dead_at_once);
     tcase_add_test(tcase, a_repeated_create_succeeds_and_another_does_not);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("without_admin");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_without_admin, rpc_stop);
+    tcase_add_test(tcase, the_token_of_default_is_an_admins_where_there_is_none);
     suite_add_tcase(suite, tcase);
     return suite;
 }

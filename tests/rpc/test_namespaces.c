@@ -93,6 +93,19 @@ START_TEST(a_namespace_is_described)
 }
 END_TEST
 
+/* Whether it says all of a namespace: of default, which holds one message, or of one just created.
+ */
+static void assert_described(const Weir__V1__NamespaceInfo *info)
+{
+    const bool is_default = strcmp(info->namespace_, "default") == 0;
+    ck_assert(info->has_created_at_us && info->created_at_us > 0);
+    ck_assert(info->has_message_count && info->message_count == is_default);
+    ck_assert(info->has_stream_count && info->stream_count == is_default);
+    ck_assert_int_eq(info->has_last_activity_us, is_default);
+    ck_assert_int_eq(info->has_metadata, !is_default);
+    ck_assert_int_eq(info->description != NULL, !is_default);
+}
+
 START_TEST(namespaces_are_listed_page_by_page)
 {
     /* In bytewise order: upper case before lower case, default among them. */
@@ -101,6 +114,7 @@ START_TEST(namespaces_are_listed_page_by_page)
     create("Z");
     create("x");
     create("a-b");
+    rpc_write("a-1", 5);
     Weir__V1__ListNamespacesRequest in = WEIR__V1__LIST_NAMESPACES_REQUEST__INIT;
     in.has_limit = true;
     in.limit = 2;
@@ -114,7 +128,7 @@ START_TEST(namespaces_are_listed_page_by_page)
         ck_assert_uint_eq(out->n_namespaces, left < 2 ? left : 2);
         for (size_t i = 0; i < out->n_namespaces; i++) {
             ck_assert_str_eq(out->namespaces[i]->namespace_, ids[at + i]);
-            ck_assert(out->namespaces[i]->has_message_count);
+            assert_described(out->namespaces[i]);
         }
         ck_assert_int_eq(out->next_cursor[0] != '\0', left > 2);
         (void)snprintf(cursor, sizeof cursor, "%s", out->next_cursor);
@@ -450,6 +464,13 @@ START_TEST(in_test_mode_tokens_are_believed)
         ck_assert_int_eq(out->version, rows[i].version);
         done(out);
     }
+    /* Where there is an admin token, only that one is an admin's. */
+    const Weir__V1__ListNamespacesRequest list = WEIR__V1__LIST_NAMESPACES_REQUEST__INIT;
+    const char *method = "weir.v1.Namespaces/ListNamespaces";
+    ck_assert_int_eq(call_as(DEFAULT_TOKEN, method, &list.base), WEIR_AUTH_UNAUTHORIZED);
+    rpc_free(&reply);
+    must_call(ADMIN_TOKEN, method, &list.base);
+    rpc_free(&reply);
 }
 END_TEST
 
