@@ -22,7 +22,6 @@ static weir_status find_start(struct weir_call *call, const struct weir_query *q
             query->selector == WEIR_SELECT_STREAM ? row->position : row->global_position;
         rows->n = 0;
     }
-    rows->is_truncated = false;
     return st;
 }
 
