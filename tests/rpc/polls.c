@@ -16,7 +16,7 @@ struct weir_slice pack_poll(const struct poll_of *of)
     Weir__V1__GetStreamMessagesRequest stream = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
     Weir__V1__GetCategoryMessagesRequest category = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
     Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
-    char *types[] = {(char *)(uintptr_t)of->type};
+    char *types[] = {(char *)(uintptr_t)of->type, (char *)(uintptr_t)of->other_type};
     struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
                                   .token = of->token == NULL ? DEFAULT_TOKEN : of->token,
                                   .timeout_ms = of->timeout_ms,
@@ -30,7 +30,7 @@ struct weir_slice pack_poll(const struct poll_of *of)
     stream.has_wait_ms = category.has_wait_ms = true;
     stream.wait_ms = category.wait_ms = of->wait_ms;
     stream.types = category.types = types;
-    stream.n_types = category.n_types = of->type != NULL;
+    stream.n_types = category.n_types = of->type == NULL ? 0 : of->other_type == NULL ? 1 : 2;
     if (of->category != NULL) {
         category.category = (char *)(uintptr_t)of->category;
         category.correlation = (char *)(uintptr_t)of->correlation;

@@ -18,6 +18,7 @@ struct poll_of {
     uint32_t wait_ms;
     uint32_t timeout_ms;
     const char *type;
+    const char *other_type;  // as well
     const char *correlation;
     int64_t group_member;
     int64_t group_size;

@@ -177,6 +177,35 @@ START_TEST(the_stores_own_words_stay_in_the_log)
 }
 END_TEST
 
+static weir_status fail_to_find(struct weir_namespace_record *record, struct weir_error *err)
+{
+    (void)record;
+    return weir_fail(err, WEIR_BACKEND_ERROR, "as the test wants it");
+}
+
+/* Whether the token is right is not known, and may be soon. */
+START_TEST(a_registry_that_fails_says_nothing_about_a_token)
+{
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    const struct rpc_request requests[] = {
+        {.method = "weir.v1.MessageStore/GetStreamVersion",
+         .token = "ns_dGVzdA_0000000000000000000000000000000000000000000000000000000000000000",
+         .message = &in.base},
+        {.method = "weir.v1.MessageStore/GetStreamVersion",
+         .token = ADMIN_TOKEN,
+         .namespace_id = "test",
+         .message = &in.base},
+    };
+    fake.find = fail_to_find;
+    for (size_t i = 0; i < WEIR_COUNTOF(requests); i++) {
+        rpc_call(&requests[i], &reply);
+        rpc_assert_status(&reply, WEIR_BACKEND_UNAVAILABLE);
+        rpc_free(&reply);
+    }
+}
+END_TEST
+
 START_TEST(health_says_not_serving_and_succeeds)
 {
     fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
@@ -537,6 +566,63 @@ START_TEST(what_is_not_read_is_bounded)
 }
 END_TEST
 
+static struct weir_slice write_streams_request(void)
+{
+    static uint8_t room[1024];
+    Weir__V1__WriteStreamsRequest in = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
+    Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
+    Weir__V1__StreamWrite *writes[] = {&write};
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    write.stream_name = (char *)(uintptr_t) "s-2";
+    write.messages = messages;
+    write.n_messages = 1;
+    in.writes = writes;
+    in.n_writes = 1;
+    const struct rpc_request request = {
+        .method = "weir.v1.MessageStore/WriteStreams", .token = DEFAULT_TOKEN, .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* The reply to a write is small: whoever leaves the replies to his reads unread may still write. */
+START_TEST(a_client_that_does_not_read_may_write)
+{
+    static const char *const arguments[] = {"--max-reply-bytes",
+                                            "65536",
+                                            "--max-message-bytes",
+                                            "65536",
+                                            "--listen",
+                                            "tcp://127.0.0.1:0",
+                                            "--log-level",
+                                            "error",
+                                            NULL};
+    enum { REQUESTS = 400 };
+    rpc_start(arguments);
+    rpc_write("big-1", 60000);
+    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    const size_t method = weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"));
+    const _Atomic uint64_t *refused =
+        &rpc.server->metrics.methods[method].outcomes[WEIR_LIMIT_EXCEEDED];
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    for (uint32_t i = 0; i < REQUESTS; i++) {
+        send_bare(fd, i, read_request());
+    }
+    while (atomic_load(refused) == 0 || atomic_load(&rpc.server->in_flight) > 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    send_bare(fd, REQUESTS, write_request());
+    send_bare(fd, REQUESTS + 1, write_streams_request());
+    while (atomic_load(&rpc.server->metrics.messages_written) < 3) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    (void)close(fd);
+    rpc_assert_alive();
+}
+END_TEST
+
 static Suite *overload_suite(void)
 {
     Suite *suite = suite_create("overload");
@@ -547,6 +633,7 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, a_store_that_hangs_is_told_from_a_full_queue);
     tcase_add_test(tcase, a_call_whose_deadline_passed_in_the_queue_is_not_begun);
     tcase_add_test(tcase, the_stores_own_words_stay_in_the_log);
+    tcase_add_test(tcase, a_registry_that_fails_says_nothing_about_a_token);
     tcase_add_test(tcase, health_says_not_serving_and_succeeds);
     tcase_add_test(tcase, writes_that_wait_become_one_group);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
@@ -570,6 +657,7 @@ static Suite *overload_suite(void)
     tcase_add_checked_fixture(tcase, NULL, rpc_stop);
     tcase_add_test(tcase, a_client_that_does_not_read_holds_up_nobody_and_is_closed);
     tcase_add_test(tcase, what_is_not_read_is_bounded);
+    tcase_add_test(tcase, a_client_that_does_not_read_may_write);
     tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -131,6 +131,25 @@ START_TEST(metrics_count_what_happens)
 }
 END_TEST
 
+START_TEST(metrics_count_the_messages_that_are_read)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    const struct rpc_request read = {.method = "weir.v1.MessageStore/GetStreamMessages",
+                                     .token = DEFAULT_TOKEN,
+                                     .message = &in.base};
+    rpc_write("a-1", 10);
+    rpc_write("a-1", 10);
+    for (size_t i = 0; i < 2; i++) {
+        rpc_call(&read, &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
+    ask("GET /metrics HTTP/1.1\r\n\r\n");
+    ck_assert_double_eq(value_of("weir_messages_read_total"), 4);
+}
+END_TEST
+
 /* Each name has one HELP and one TYPE, before its samples. */
 START_TEST(metrics_are_well_formed)
 {
@@ -323,6 +342,7 @@ static Suite *stats_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, rpc_stop);
     tcase_add_test(tcase, metrics_count_what_happens);
+    tcase_add_test(tcase, metrics_count_the_messages_that_are_read);
     tcase_add_test(tcase, metrics_are_well_formed);
     tcase_add_test(tcase, health_is_told);
     tcase_add_loop_test(tcase, a_request_gets_its_status, 0, (int)WEIR_COUNTOF(requests));

@@ -84,6 +84,20 @@ START_TEST(types_and_correlation_are_waited_for)
 }
 END_TEST
 
+START_TEST(each_of_several_types_is_waited_for)
+{
+    const struct poll_of of = {
+        .category = "a", .wait_ms = LONG_MS, .type = "Wanted", .other_type = "Wanted too"};
+    begin(0, &of);
+    wait_until(1);
+    write_as(DEFAULT_TOKEN, "a-1", "Unwanted", NULL);
+    write_as(DEFAULT_TOKEN, "a-1", "Wanted too", NULL);
+    end_with(0, 1, 3);
+    begin(0, &of);
+    end_with(0, 1, 3);
+}
+END_TEST
+
 START_TEST(a_wait_ends_in_time_and_says_what_was_examined)
 {
     put("a-1");
@@ -122,6 +136,25 @@ START_TEST(waits_of_many_lengths_end_each_in_its_time)
         ck_assert_int_ge(weir_monotonic_us() - sent_us[i], (int64_t)(1 + i * 37 % 300) * 1000);
     }
     wait_until(0);
+}
+END_TEST
+
+/* A wait is counted by its end, and its time says nothing about the server. */
+START_TEST(a_wait_is_counted_and_not_timed)
+{
+    const size_t method = weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"));
+    struct weir_method_metrics *counted = &rpc.server->metrics.methods[method];
+    struct weir_histogram_view view;
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = 50});
+    end_with(0, 0, 0);
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    wait_until(1);
+    put("a-1");
+    end_with(0, 1, 1);
+    wait_until(0);
+    ck_assert_uint_eq(atomic_load(&counted->outcomes[WEIR_OK]), 2);
+    weir_histogram_read(&counted->latency, &weir_scale_latency, &view);
+    ck_assert_uint_eq(view.cumulative[weir_scale_latency.n], 0);
 }
 END_TEST
 
@@ -395,9 +428,11 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, what_is_there_is_answered_at_once);
     tcase_add_loop_test(tcase, a_write_wakes_those_whom_it_concerns, 0, (int)WEIR_COUNTOF(watches));
     tcase_add_test(tcase, types_and_correlation_are_waited_for);
+    tcase_add_test(tcase, each_of_several_types_is_waited_for);
     tcase_add_test(tcase, a_wait_ends_in_time_and_says_what_was_examined);
     tcase_add_test(tcase, the_answer_comes_within_the_deadline);
     tcase_add_test(tcase, waits_of_many_lengths_end_each_in_its_time);
+    tcase_add_test(tcase, a_wait_is_counted_and_not_timed);
     tcase_add_test(tcase, a_start_by_global_position_stays_the_bound);
     tcase_add_test(tcase, a_request_too_large_to_be_kept_is_refused);
     tcase_add_test(tcase, an_empty_batch_waits_for_nothing);
