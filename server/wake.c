@@ -336,8 +336,9 @@ int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
                             const struct weir_write *write)
 {
     const int64_t change = weir_write_change(write);
-    /* A waiter armed from here on reads what has been committed. */
-    if (change == 0 || atomic_load(&tenant->waiters_n) == 0) {
+    /* A waiter armed from here on reads what has been committed, and a removal leaves nothing to
+     * read. */
+    if (change <= 0 || atomic_load(&tenant->waiters_n) == 0) {
         return change;
     }
     struct weir_link out;
@@ -345,10 +346,8 @@ int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
     (void)pthread_mutex_lock(&wake->lock);
     if (write->kind == WEIR_WRITE_APPEND) {
         tell_append_locked(wake, tenant, &write->of.append, &out);
-    } else if (write->kind == WEIR_WRITE_IMPORT) {
-        tell_import_locked(wake, tenant, &write->of.import, &out);
     } else {
-        tell_all_locked(wake, tenant, &out);
+        tell_import_locked(wake, tenant, &write->of.import, &out);
     }
     (void)pthread_mutex_unlock(&wake->lock);
     weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);

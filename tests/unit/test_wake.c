@@ -3,11 +3,12 @@
 
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"
+#include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
 
 #include <poll.h>
 
-enum { WAITERS = 64, FAR_US = 60 * 1000 * 1000 };
+enum { WAITERS = 64, FAR_MS = 10 * 1000, FAR_US = 60 * 1000 * 1000 };
 
 static struct weir_store *store;
 static struct weir_tenants *tenants;
@@ -145,6 +146,57 @@ START_TEST(a_commit_wakes_by_stream_category_and_all)
 }
 END_TEST
 
+/* Whoever waits in a group, for a type or for a correlation is left alone by what it does not
+ * select: being called back costs a read. */
+START_TEST(a_commit_leaves_alone_whom_its_messages_do_not_concern)
+{
+    const uint64_t mark = weir_interest_mark(weir_slice_of("other"));
+    ck_assert(mark != weir_interest_mark(weir_slice_of("T")));
+    const int64_t member = weir_name_member(weir_slice_of("a-1"), 2);
+    const struct weir_interest interests[] = {
+        {.selector = WEIR_SELECT_ALL, .group_size = 2, .group_member = 1 - member},
+        {.selector = WEIR_SELECT_ALL, .types = mark},
+        {.selector = WEIR_SELECT_ALL, .correlation = mark},
+        {.selector = WEIR_SELECT_ALL, .group_size = 2, .group_member = member},
+    };
+    let_poller_look();
+    for (size_t i = 0; i < WEIR_COUNTOF(interests); i++) {
+        ck_assert(weir_wake_arm(wake, &waiters[i], tenant, &interests[i]));
+        park(i);
+    }
+    commit("a");
+    ck_assert_uint_eq(count(), 0);
+    commit("a-1");
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_ptr_eq(woken[0], &waiters[3]);
+    weir_wake_tenant(wake, tenant);
+    ck_assert_uint_eq(count(), 4);
+}
+END_TEST
+
+START_TEST(each_record_of_an_import_wakes)
+{
+    let_poller_look();
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    arm(1, WEIR_SELECT_CATEGORY, "b");
+    arm(2, WEIR_SELECT_CATEGORY, "c");
+    for (size_t i = 0; i < 3; i++) {
+        park(i);
+    }
+    struct weir_import_record records[] = {
+        {.stream = weir_slice_of("a-1"), .message.type = weir_slice_of("T")},
+        {.stream = weir_slice_of("b-1"), .message.type = weir_slice_of("T")},
+    };
+    const struct weir_write write = {.kind = WEIR_WRITE_IMPORT,
+                                     .of.import = {.records = records, .n = 2, .imported = 2}};
+    ck_assert_int_eq(weir_wake_committed(wake, tenant, &write), 2);
+    ck_assert_uint_eq(count(), 2);
+    ck_assert_ptr_eq(woken[0], &waiters[0]);
+    ck_assert_ptr_eq(woken[1], &waiters[1]);
+    weir_wake_tenant(wake, tenant);
+}
+END_TEST
+
 START_TEST(one_that_was_disarmed_is_left_alone)
 {
     arm(0, WEIR_SELECT_STREAM, "a-1");
@@ -201,6 +253,29 @@ START_TEST(waits_that_end_early_leave_the_others_in_order)
         ck_assert_int_eq(reasons[i], WEIR_WAKE_TIME);
         ck_assert_int_ge(woken[i]->until_us, woken[i - 1]->until_us);
     }
+}
+END_TEST
+
+/* One that ends early is replaced by the last, which may end before those above its new place. */
+START_TEST(a_wait_that_takes_anothers_place_ends_in_its_time)
+{
+    static const int ends_ms[] = {100, FAR_MS, 150, FAR_MS, FAR_MS, 200, 250};
+    enum { N = 7, EARLY = 3 };
+    let_poller_look();
+    for (size_t i = 0; i < N; i++) {
+        arm(i, WEIR_SELECT_STREAM, i == EARLY ? "b-1" : "a-1");
+        waiters[i].until_us = weir_monotonic_us() + ends_ms[i] * INT64_C(1000);
+        park(i);
+    }
+    commit("b-1");
+    arm(N, WEIR_SELECT_STREAM, "a-1");
+    park(N);
+    while (count() < 5) {
+        ck_assert_int_lt(weir_monotonic_us(), waiters[1].until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    weir_wake_tenant(wake, tenant);
+    ck_assert_uint_eq(count(), N + 1);
 }
 END_TEST
 
@@ -376,9 +451,12 @@ static Suite *wake_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_commit_between_arming_and_parking_is_not_slept_through);
     tcase_add_test(tcase, a_commit_wakes_by_stream_category_and_all);
+    tcase_add_test(tcase, a_commit_leaves_alone_whom_its_messages_do_not_concern);
+    tcase_add_test(tcase, each_record_of_an_import_wakes);
     tcase_add_test(tcase, one_that_was_disarmed_is_left_alone);
     tcase_add_test(tcase, waits_end_in_the_order_of_their_times);
     tcase_add_test(tcase, waits_that_end_early_leave_the_others_in_order);
+    tcase_add_test(tcase, a_wait_that_takes_anothers_place_ends_in_its_time);
     tcase_add_test(tcase, a_lost_connection_gives_up_its_waits_and_later_ones);
     tcase_add_test(tcase, stopping_ends_all_and_lets_nobody_wait);
     tcase_add_test(tcase, a_store_that_fails_is_told_to_those_who_wait);
