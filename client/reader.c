@@ -213,9 +213,7 @@ static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
     weir_response_free(reader->page.response);
     reader->page = page;
     reader->at = 0;
-    if (reader->left != UNLIMITED) {
-        reader->left -= (int64_t)page.n;
-    }
+    reader->left -= (int64_t)page.n;  // of UNLIMITED there is no end
     ask_from(reader, page.next_position);
     return WEIR_OK;
 }

@@ -63,7 +63,7 @@ static weir_status check_options(const struct weir_subscription_options *o, stru
     if (o->stream_name != NULL && (o->group_size != 0 || o->correlation != NULL)) {
         return weir_fail_field(err, "stream_name", "a stream has neither group nor correlation");
     }
-    if (o->group_size < 0 || o->group_member < 0 ||
+    if (o->group_member < 0 ||
         (o->group_size == 0 ? o->group_member != 0 : o->group_member >= o->group_size)) {
         return weir_fail_field(err, "group_member", "not a member of the group");
     }

@@ -395,6 +395,73 @@ START_TEST(a_request_that_is_too_large_is_not_sent)
 }
 END_TEST
 
+static weir_status write_to(size_t name_n)
+{
+    static char stream[2000];
+    memset(stream, 's', name_n);
+    stream[name_n] = '\0';
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    request.stream_name = stream;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    const weir_status st =
+        weir_message_store_write_messages(client, &request, NULL, &response, &err);
+    weir_response_free(response);
+    return st;
+}
+
+/* With the longest form that the time it is given can have. */
+START_TEST(a_request_may_be_as_large_as_the_limit)
+{
+    const Weir__V1__WriteMessagesResponse nothing = WEIR__V1__WRITE_MESSAGES_RESPONSE__INIT;
+    const struct fake_action answer = {FAKE_ANSWER, &nothing.base, NULL};
+    server = fake_server_start(&answer, 1);
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = fake_server_url(server);
+    options.max_request_bytes = 1000;
+    ck_assert_int_eq(weir_client_open(&options, &client, &err), WEIR_OK);
+    size_t n = 800;
+    while (write_to(n) == WEIR_OK) {
+        n++;
+    }
+    ck_assert_int_eq(err.status, WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "1001");
+    const struct fake_request *last = fake_server_request(server, n - 801);
+    Weir__V1__Request frame = WEIR__V1__REQUEST__INIT;
+    frame.method = (char *)(uintptr_t)last->method;
+    frame.has_timeout_ms = true;
+    frame.timeout_ms = UINT32_MAX;
+    frame.has_payload = true;
+    frame.payload.data = last->payload;
+    frame.payload.len = last->payload_n;
+    ck_assert_uint_eq(protobuf_c_message_get_packed_size(&frame.base), 1000);
+}
+END_TEST
+
+/* The transport counts milliseconds in 31 bits. */
+START_TEST(the_longest_time_is_bounded)
+{
+    start(&answer_version, 1);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = UINT32_MAX;
+    ck_assert_int_eq(get_version(&options, NULL), WEIR_OK);
+    ck_assert_uint_le(fake_server_request(server, 0)->timeout_ms, INT32_MAX);
+}
+END_TEST
+
+/* What a call used up does not count for the next one, which takes its place. */
+START_TEST(each_call_has_attempts_of_its_own)
+{
+    const struct fake_action script[] = {fail_unavailable, fail_unavailable, answer_version,
+                                         fail_unavailable, fail_unavailable, answer_version};
+    start(script, WEIR_COUNTOF(script));
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.max_attempts = 3;
+    ck_assert_int_eq(get_version(&options, NULL), WEIR_OK);
+    ck_assert_int_eq(get_version(&options, NULL), WEIR_OK);
+    ck_assert_uint_eq(fake_server_requests(server), 6);
+}
+END_TEST
+
 START_TEST(a_long_poll_may_take_its_wait_and_the_usual_time)
 {
     Weir__V1__GetStreamMessagesResponse response = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
@@ -697,6 +764,9 @@ int main(void)
     tcase_add_test(calls, no_connection_for_a_repeated_call_is_unavailable);
     tcase_add_loop_test(calls, a_port_without_a_server_is_unavailable_in_time, 0, 2);
     tcase_add_test(calls, a_request_that_is_too_large_is_not_sent);
+    tcase_add_test(calls, a_request_may_be_as_large_as_the_limit);
+    tcase_add_test(calls, the_longest_time_is_bounded);
+    tcase_add_test(calls, each_call_has_attempts_of_its_own);
     tcase_add_test(calls, a_long_poll_may_take_its_wait_and_the_usual_time);
     tcase_add_test(calls, a_reply_that_is_no_reply_is_an_error);
     tcase_add_loop_test(calls, a_write_whose_reply_does_not_tell_of_each_message_is_an_error, 0,

@@ -1,6 +1,7 @@
 /* Whole reads against a real server whose replies are cut short: what a reader gives is what one
  * call would, if replies had no limit. */
 #include "tests/client/live.h"
+#include "weir/rules/time_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,24 +14,24 @@ static void setup(void)
     live_setup_with("--max-reply-bytes", "65536");
 }
 
-/* In writes of a hundred, to two streams in turn. */
-static void write_all(void)
+/* `hundreds` of messages, so long, in writes of a hundred, to two streams in turn. */
+static void write_hundreds(int hundreds, size_t padding)
 {
     char data[PADDING + 3];
+    const size_t n = padding + 2;
     memset(data, 'x', sizeof data);
-    data[0] = '"';
-    data[sizeof data - 2] = '"';
+    data[0] = data[n - 1] = '"';
     char type[] = "T";
     Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
     message.type = type;
     message.has_data = true;
     message.data.data = (uint8_t *)data;
-    message.data.len = sizeof data - 1;
+    message.data.len = n;
     Weir__V1__NewMessage *messages[100];
     for (size_t i = 0; i < 100; i++) {
         messages[i] = &message;
     }
-    for (int i = 0; i < MESSAGES / 100; i++) {
+    for (int i = 0; i < hundreds; i++) {
         char stream[] = "account-0";
         stream[8] = (char)('0' + i % 2);
         Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
@@ -43,6 +44,11 @@ static void write_all(void)
                       "%s", live.err.text);
         weir_response_free(response);
     }
+}
+
+static void write_all(void)
+{
+    write_hundreds(MESSAGES / 100, PADDING);
 }
 
 static Weir__V1__GetCategoryMessagesRequest category_request(int64_t batch)
@@ -202,6 +208,44 @@ START_TEST(what_the_server_refuses_comes_from_next)
 }
 END_TEST
 
+/* ---- full pages ---- */
+
+/* Of a thousand messages the client asks for as many as this server gives, an eighth. */
+static void setup_small_batches(void)
+{
+    live_setup_with("--max-batch-size", "125");
+}
+
+/* The first page may be waited for; behind the last one, which is full, nothing comes. */
+START_TEST(a_reader_that_waits_does_not_wait_at_the_end)
+{
+    enum { LONG_MS = 60000 };
+    write_hundreds(10, 1);
+    Weir__V1__GetCategoryMessagesRequest category = category_request(-1);
+    category.has_wait_ms = true;
+    category.wait_ms = LONG_MS;
+    const int64_t began_us = weir_monotonic_us();
+    struct weir_reader *reader = open_category(&category);
+    ck_assert_int_eq(read_all(reader, 1, 1), 1000);
+    weir_reader_close(reader);
+    char stream[] = "account-1";
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = stream;
+    request.has_batch_size = request.has_wait_ms = true;
+    request.batch_size = -1;
+    request.wait_ms = LONG_MS;
+    ck_assert_int_eq(weir_reader_open_stream(live.client, &request, NULL, &reader, &live.err),
+                     WEIR_OK);
+    const Weir__V1__Message *message = NULL;
+    do {
+        ck_assert_int_eq(weir_reader_next(reader, &message, &live.err), WEIR_OK);
+    } while (message != NULL);
+    ck_assert_int_eq(weir_reader_position(reader), 500);
+    ck_assert_int_lt(weir_monotonic_us() - began_us, LONG_MS * INT64_C(1000));
+    weir_reader_close(reader);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reader");
@@ -214,6 +258,11 @@ int main(void)
     tcase_add_test(tests, a_stream_is_read_from_a_global_position_on);
     tcase_add_test(tests, a_page_that_fails_is_tried_again);
     tcase_add_test(tests, what_the_server_refuses_comes_from_next);
+    suite_add_tcase(suite, tests);
+    tests = tcase_create("full_pages");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, setup_small_batches, live_teardown);
+    tcase_add_test(tests, a_reader_that_waits_does_not_wait_at_the_end);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

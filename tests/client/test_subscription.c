@@ -1,6 +1,7 @@
 /* Subscriptions against a real server: each matching message exactly once and in order, whatever
  * happens to the server meanwhile. */
 #include "tests/client/live.h"
+#include "weir/rules/time_text.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -111,26 +112,104 @@ START_TEST(a_start_position_is_inclusive)
 }
 END_TEST
 
+static const struct weir_subscription_options contradictory[] = {
+    {.all = false},
+    {.all = true, .stream_name = "account-1"},
+    {.all = true, .category = "account"},
+    {.category = ""},
+    {.stream_name = "account-1", .group_size = 2},
+    {.stream_name = "account-1", .correlation = "wf"},
+    {.category = "account", .group_size = 2, .group_member = 2},
+    {.category = "account", .group_size = 2, .group_member = -1},
+    {.category = "account", .group_size = 0, .group_member = 1},
+    {.category = "account", .group_size = -1},
+};
+
 START_TEST(contradictory_options_are_refused)
 {
     struct weir_subscription *sub = NULL;
-    struct weir_subscription_options o = WEIR_SUBSCRIPTION_OPTIONS_INIT;
-    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
-                     WEIR_INVALID_REQUEST);
-    o.all = true;
-    o.stream_name = "account-1";
-    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
-                     WEIR_INVALID_REQUEST);
-    o.all = false;
-    o.group_size = 2;
-    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
-                     WEIR_INVALID_REQUEST);
-    o.stream_name = NULL;
-    o.category = "account";
-    o.group_member = 2;
-    ck_assert_int_eq(weir_subscription_open(live.client, &o, &sub, &live.err),
+    ck_assert_int_eq(weir_subscription_open(live.client, &contradictory[_i], &sub, &live.err),
                      WEIR_INVALID_REQUEST);
     ck_assert_ptr_null(sub);
+}
+END_TEST
+
+static void write_one(const char *stream, const char *type, const char *metadata)
+{
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    message.type = (char *)(uintptr_t)type;
+    message.has_metadata = true;
+    message.metadata.data = (uint8_t *)(uintptr_t)metadata;
+    message.metadata.len = strlen(metadata);
+    request.stream_name = (char *)(uintptr_t)stream;
+    request.messages = messages;
+    request.n_messages = 1;
+    ck_assert_int_eq(
+        weir_message_store_write_messages(live.client, &request, NULL, &response, &live.err),
+        WEIR_OK);
+    weir_response_free(response);
+}
+
+/* Of a stream by type, of a category by type, and by correlation. */
+static const struct {
+    const char *stream;
+    const char *category;
+    const char *type;
+    const char *correlation;
+    int64_t positions[2];
+} filters[] = {
+    {.stream = "account-1", .type = "Wanted", .positions = {1, 3}},
+    {.category = "account", .type = "Wanted", .positions = {1, 3}},
+    {.category = "account", .correlation = "wf", .positions = {2, 3}},
+};
+
+START_TEST(it_gives_what_its_filters_select)
+{
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.stream_name = filters[_i].stream;
+    options.category = filters[_i].category;
+    options.types = &filters[_i].type;
+    options.types_n = filters[_i].type != NULL;
+    options.correlation = filters[_i].correlation;
+    write_one("account-1", "Other", "{}");
+    write_one("account-1", "Wanted", "{\"correlationStreamName\":\"wfx-1\"}");
+    write_one("account-1", "Other", "{\"correlationStreamName\":\"wf-1\"}");
+    write_one("account-1", "Wanted", "{\"correlationStreamName\":\"wf-1\"}");
+    write_one("account-1", "Other", "{}");
+    struct weir_subscription *sub = open_sub(&options);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(next(sub)->position, filters[_i].positions[i]);
+    }
+    /* Behind all that was examined. */
+    ck_assert_int_eq(weir_subscription_position(sub), filters[_i].stream != NULL ? 5 : 6);
+    assert_none(sub);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+/* Where it stands says what was examined, and never less than where things begin. */
+START_TEST(its_position_passes_what_it_does_not_select)
+{
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "none";
+    options.start = WEIR_START_AT;
+    options.position = -5;
+    options.wait_ms = 20;
+    (void)live_write("account-1", 3);
+    struct weir_subscription *sub = open_sub(&options);
+    ck_assert_int_eq(weir_subscription_position(sub), 1);
+    const int64_t until_us = weir_monotonic_us() + WAIT_MS * INT64_C(1000);
+    while (weir_subscription_position(sub) == 1) {
+        const Weir__V1__Message *message = NULL;
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        ck_assert_int_eq(weir_subscription_next(sub, 50, &message, &live.err), WEIR_OK);
+        ck_assert_ptr_null(message);
+    }
+    ck_assert_int_eq(weir_subscription_position(sub), 4);
+    weir_subscription_close(sub);
 }
 END_TEST
 
@@ -223,13 +302,33 @@ static void *stop_soon(void *arg)
 
 START_TEST(it_is_stopped_while_it_waits)
 {
-    struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+    enum { LONG_MS = 60000 };
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "account";
+    options.wait_ms = LONG_MS;
+    struct weir_subscription *sub = open_sub(&options);
     assert_none(sub);
+    const int64_t began_us = weir_monotonic_us();
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, stop_soon, sub), 0);
     const Weir__V1__Message *message = NULL;
     ck_assert_int_eq(weir_subscription_next(sub, UINT32_MAX, &message, &live.err), WEIR_CANCELLED);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_int_lt(weir_monotonic_us() - began_us, LONG_MS * INT64_C(1000));
+    weir_subscription_close(sub);
+}
+END_TEST
+
+START_TEST(once_stopped_it_gives_no_more)
+{
+    (void)live_write("account-1", 3);
+    struct weir_subscription *sub = follow_category("account", WEIR_START_BEGIN);
+    ck_assert_int_eq(next(sub)->position, 0);
+    weir_subscription_stop(sub);
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_subscription_next(sub, WAIT_MS, &message, &live.err), WEIR_CANCELLED);
+    ck_assert_ptr_null(message);
+    ck_assert_int_eq(weir_subscription_position(sub), 2);
     weir_subscription_close(sub);
 }
 END_TEST
@@ -423,12 +522,15 @@ int main(void)
     tcase_add_test(tests, it_begins_at_the_beginning_and_goes_on_live);
     tcase_add_test(tests, the_end_is_where_it_was_opened);
     tcase_add_test(tests, a_start_position_is_inclusive);
-    tcase_add_test(tests, contradictory_options_are_refused);
+    tcase_add_loop_test(tests, contradictory_options_are_refused, 0, WEIR_COUNTOF(contradictory));
+    tcase_add_loop_test(tests, it_gives_what_its_filters_select, 0, WEIR_COUNTOF(filters));
+    tcase_add_test(tests, its_position_passes_what_it_does_not_select);
     tcase_add_test(tests, what_the_server_refuses_ends_it);
     tcase_add_loop_test(tests, it_asks_for_no_more_than_the_server_allows, 0,
                         2 * WEIR_COUNTOF(low_limits));
     tcase_add_test(tests, a_number_that_was_chosen_is_not_made_smaller);
     tcase_add_test(tests, it_is_stopped_while_it_waits);
+    tcase_add_test(tests, once_stopped_it_gives_no_more);
     tcase_add_test(tests, it_may_be_closed_while_a_poll_is_with_the_server);
     tcase_add_loop_test(tests, it_lives_through_a_restart_of_the_server, 0, 2);
     tcase_add_test(tests, it_lives_through_a_server_with_too_many_readers);

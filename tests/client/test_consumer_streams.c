@@ -1,0 +1,380 @@
+/* What consumers keep in streams of their own: their positions, and what they have parked. Some of
+ * it is written by the tests, as another run, or one that was cut off, would have left it. */
+#include "tests/client/live.h"
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define POSITION_STREAM "weirConsumer:position-worker"
+#define PARKED_STREAM   "weirConsumer:parked-worker"
+
+enum { DATA_BYTES = 512, SEEN_MAX = 16, LONG_MS = 60000 };
+
+static void append(const char *stream, const char *type, const char *data)
+{
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    message.type = (char *)(uintptr_t)type;
+    message.has_data = true;
+    message.data.data = (uint8_t *)(uintptr_t)data;
+    message.data.len = strlen(data);
+    request.stream_name = (char *)(uintptr_t)stream;
+    request.messages = messages;
+    request.n_messages = 1;
+    ck_assert_int_eq(
+        weir_message_store_write_messages(live.client, &request, NULL, &response, &live.err),
+        WEIR_OK);
+    weir_response_free(response);
+}
+
+/* Appends what stands at a position once more. */
+static void append_again(const char *stream, int64_t position)
+{
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    Weir__V1__GetStreamMessagesResponse *response = NULL;
+    char data[DATA_BYTES];
+    char type[64];
+    request.stream_name = (char *)(uintptr_t)stream;
+    request.has_position = true;
+    request.position = position;
+    ck_assert_int_eq(
+        weir_message_store_get_stream_messages(live.client, &request, NULL, &response, &live.err),
+        WEIR_OK);
+    ck_assert_uint_ge(response->n_messages, 1);
+    const Weir__V1__Message *message = response->messages[0];
+    (void)snprintf(type, sizeof type, "%s", message->type);
+    (void)snprintf(data, sizeof data, "%.*s", (int)message->data.len,
+                   (const char *)message->data.data);
+    weir_response_free(response);
+    append(stream, type, data);
+}
+
+static struct weir_consumer_options options_of(const char *category)
+{
+    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
+    options.name = "worker";
+    options.subscription.category = category;
+    options.subscription.wait_ms = 5000;
+    options.first_delay_ms = 1;
+    options.max_delay_ms = 5;
+    options.commit_ms = 3600000;
+    return options;
+}
+
+static struct weir_consumer *open_consumer(const struct weir_consumer_options *options)
+{
+    struct weir_consumer *consumer = NULL;
+    ck_assert_msg(weir_consumer_open(live.client, options, &consumer, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    return consumer;
+}
+
+/* What a handler has seen, and what it says: of each position, or of all. */
+struct seen {
+    int64_t positions[SEEN_MAX];
+    size_t n;
+    size_t stop_after;
+    enum weir_handled outcome;
+    int64_t fails_at;  // instead, of this position
+};
+
+static enum weir_handled handle(void *context, const Weir__V1__Message *message, uint32_t attempt)
+{
+    struct seen *seen = context;
+    (void)attempt;
+    if (seen->n == seen->stop_after) {
+        return WEIR_STOP;
+    }
+    ck_assert_uint_lt(seen->n, SEEN_MAX);
+    seen->positions[seen->n++] = message->position;
+    return message->position == seen->fails_at ? WEIR_FAILED : seen->outcome;
+}
+
+static struct seen seen_of(enum weir_handled outcome, size_t stop_after)
+{
+    return (struct seen){.outcome = outcome, .stop_after = stop_after, .fails_at = -1};
+}
+
+static void run(struct weir_consumer *consumer, struct seen *seen)
+{
+    const weir_status st = weir_consumer_run(consumer, handle, seen, &live.err);
+    ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
+}
+
+/* A consumer that handles or parks so many. */
+static void consume(const struct weir_consumer_options *options, enum weir_handled outcome,
+                    size_t n)
+{
+    struct seen seen = seen_of(outcome, n);
+    struct weir_consumer *consumer = open_consumer(options);
+    run(consumer, &seen);
+    weir_consumer_close(consumer);
+}
+
+/* ---- names ---- */
+
+static weir_status try_name(const char *name)
+{
+    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = NULL;
+    options.name = name;
+    const weir_status st = weir_consumer_open(live.client, &options, &consumer, &live.err);
+    weir_consumer_close(consumer);
+    return st;
+}
+
+START_TEST(a_name_has_its_bounds)
+{
+    char name[202];
+    memset(name, 'n', 201);
+    name[201] = '\0';
+    ck_assert_int_eq(try_name(name), WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&live.err, "field"), "name");
+    ck_assert_int_eq(try_name(name + 1), WEIR_OK);
+    ck_assert_int_eq(try_name(""), WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(try_name(NULL), WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(try_name("\xff"), WEIR_INVALID_REQUEST);
+}
+END_TEST
+
+/* ---- positions ---- */
+
+START_TEST(each_member_of_a_group_has_a_position_of_its_own)
+{
+    char stream[] = "account-0";
+    for (int i = 0; i < 8; i++) {
+        stream[8] = (char)('0' + i);
+        (void)live_write(stream, 2);
+    }
+    for (int64_t member = 0; member < 2; member++) {
+        struct weir_consumer_options options = options_of("account");
+        options.subscription.group_size = 2;
+        options.subscription.group_member = member;
+        consume(&options, WEIR_HANDLED, 2);
+    }
+    ck_assert_int_eq(live_count(POSITION_STREAM "+0of2"), 2);
+    ck_assert_int_eq(live_count(POSITION_STREAM "+1of2"), 2);
+    ck_assert_int_eq(live_count(POSITION_STREAM), 0);
+}
+END_TEST
+
+static const char *const damaged[] = {
+    "{\"position\":-1,\"selector\":{\"category\":\"account\"},\"instance\":\"i\"}",
+    "{\"selector\":{\"category\":\"account\"},\"instance\":\"i\"}",
+    "{\"position\":1,\"selector\":{\"category\":\"account\"}}",
+    "{\"position\":1.5,\"selector\":{\"category\":\"account\"},\"instance\":\"i\"}",
+    "[1]",
+};
+
+START_TEST(a_position_that_no_consumer_wrote_is_refused)
+{
+    const struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = NULL;
+    append(POSITION_STREAM, "PositionKept", damaged[_i]);
+    ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
+                     WEIR_DATA_CORRUPT);
+    ck_assert_ptr_null(consumer);
+}
+END_TEST
+
+static enum weir_handled handle_and_repeat(void *context, const Weir__V1__Message *message,
+                                           uint32_t attempt)
+{
+    const enum weir_handled outcome = handle(context, message, attempt);
+    if (outcome == WEIR_HANDLED && message->position == 0) {
+        append_again(POSITION_STREAM, 0);
+    }
+    return outcome;
+}
+
+/* Whose reply was lost until the call was given up: it is found, and is no other consumer's. */
+START_TEST(a_position_that_was_thought_lost_is_its_own)
+{
+    (void)live_write("account-1", 4);
+    struct weir_consumer_options options = options_of("account");
+    options.commit_messages = 1;
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct seen seen = seen_of(WEIR_HANDLED, 3);
+    const weir_status st = weir_consumer_run(consumer, handle_and_repeat, &seen, &live.err);
+    ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
+    ck_assert_int_eq(live_count(POSITION_STREAM), 5);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+/* ---- stopping ---- */
+
+START_TEST(one_that_was_stopped_runs_no_more)
+{
+    (void)live_write("account-1", 1);
+    const struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct seen seen = seen_of(WEIR_HANDLED, 1);
+    weir_consumer_stop(consumer);
+    ck_assert_int_eq(weir_consumer_run(consumer, handle, &seen, &live.err), WEIR_CANCELLED);
+    ck_assert_uint_eq(seen.n, 0);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+static void *stop(void *consumer)
+{
+    weir_consumer_stop(consumer);
+    return NULL;
+}
+
+struct stopping {
+    struct weir_consumer *consumer;
+    enum weir_handled outcome;
+    bool is_server_stopped;
+    pthread_t thread;
+};
+
+static enum weir_handled handle_and_stop(void *context, const Weir__V1__Message *message,
+                                         uint32_t attempt)
+{
+    struct stopping *stopping = context;
+    (void)message;
+    ck_assert_uint_eq(attempt, 1);
+    if (stopping->is_server_stopped) {
+        ck_assert_int_eq(server_stop(&live.server), 0);
+    }
+    ck_assert_int_eq(pthread_create(&stopping->thread, NULL, stop, stopping->consumer), 0);
+    return stopping->outcome;
+}
+
+/* Between two attempts, and while the server that it parks at is away. */
+START_TEST(it_is_stopped_while_it_pauses)
+{
+    (void)live_write("account-1", 1);
+    struct weir_consumer_options options = options_of("account");
+    options.first_delay_ms = options.max_delay_ms = LONG_MS;
+    options.subscription.call.timeout_ms = 6000;
+    struct stopping stopping = {.consumer = open_consumer(&options),
+                                .outcome = _i == 0 ? WEIR_FAILED : WEIR_PARK,
+                                .is_server_stopped = _i == 1};
+    const int64_t began_us = weir_monotonic_us();
+    ck_assert_int_eq(weir_consumer_run(stopping.consumer, handle_and_stop, &stopping, &live.err),
+                     WEIR_CANCELLED);
+    ck_assert_int_lt(weir_monotonic_us() - began_us, LONG_MS * INT64_C(1000));
+    ck_assert_int_eq(pthread_join(stopping.thread, NULL), 0);
+    weir_consumer_close(stopping.consumer);
+    if (stopping.is_server_stopped) {
+        server_start(&live.server);
+    }
+}
+END_TEST
+
+/* ---- what is parked ---- */
+
+/* A crash between parking and keeping the position has the message handled, and parked, again. */
+START_TEST(what_is_parked_again_is_no_second_entry)
+{
+    (void)live_write("account-1", 3);
+    struct weir_consumer_options options = options_of("account");
+    consume(&options, WEIR_PARK, 1);
+    append_again(POSITION_STREAM, 0);
+    consume(&options, WEIR_PARK, 1);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 1);
+    /* After another number of attempts. */
+    append_again(POSITION_STREAM, 0);
+    options.max_attempts = 2;
+    consume(&options, WEIR_FAILED, 2);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 1);
+}
+END_TEST
+
+static void replay(struct weir_consumer *consumer, struct seen *seen, size_t n)
+{
+    ck_assert_int_eq(weir_consumer_replay(consumer, handle, seen, &live.err), WEIR_OK);
+    ck_assert_uint_eq(seen->n, n);
+}
+
+START_TEST(what_was_replayed_in_any_order_is_settled)
+{
+    (void)live_write("account-1", 4);
+    const struct weir_consumer_options options = options_of("account");
+    consume(&options, WEIR_PARK, 3);
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct seen seen = seen_of(WEIR_HANDLED, SIZE_MAX);
+    seen.fails_at = 0;
+    replay(consumer, &seen, 3);
+    seen = seen_of(WEIR_HANDLED, SIZE_MAX);
+    replay(consumer, &seen, 1);
+    ck_assert_int_eq(seen.positions[0], 0);
+    replay(consumer, &seen, 1);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+START_TEST(a_replay_ends_when_the_handler_says_so)
+{
+    (void)live_write("account-1", 4);
+    const struct weir_consumer_options options = options_of("account");
+    consume(&options, WEIR_PARK, 3);
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct seen seen = seen_of(WEIR_STOP, SIZE_MAX);
+    replay(consumer, &seen, 1);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 3);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+/* The one behind it in the stream is not what was parked. */
+START_TEST(a_parked_message_that_is_gone_stays_parked)
+{
+    Weir__V1__ImportedMessage record = WEIR__V1__IMPORTED_MESSAGE__INIT;
+    Weir__V1__ImportedMessage *records[] = {&record};
+    Weir__V1__ImportMessagesRequest request = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
+    Weir__V1__ImportMessagesResponse *response = NULL;
+    record.id = (char *)(uintptr_t) "11111111-1111-4111-8111-111111111111";
+    record.stream_name = (char *)(uintptr_t) "account-1";
+    record.type = (char *)(uintptr_t) "T";
+    record.has_position = record.has_global_position = record.has_time_us = true;
+    record.position = 7;
+    record.global_position = 1;
+    request.messages = records;
+    request.n_messages = 1;
+    ck_assert_int_eq(
+        weir_message_store_import_messages(live.client, &request, NULL, &response, &live.err),
+        WEIR_OK);
+    weir_response_free(response);
+    append(PARKED_STREAM, "Parked",
+           "{\"stream\":\"account-1\",\"pos\":5,\"gpos\":1,\"attempts\":1}");
+    const struct weir_consumer_options options = options_of("account");
+    struct weir_consumer *consumer = open_consumer(&options);
+    struct seen seen = seen_of(WEIR_HANDLED, SIZE_MAX);
+    replay(consumer, &seen, 0);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 1);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("consumer_streams");
+    TCase *tests = tcase_create("consumer_streams");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, live_setup, live_teardown);
+    tcase_add_test(tests, a_name_has_its_bounds);
+    tcase_add_test(tests, each_member_of_a_group_has_a_position_of_its_own);
+    tcase_add_loop_test(tests, a_position_that_no_consumer_wrote_is_refused, 0,
+                        WEIR_COUNTOF(damaged));
+    tcase_add_test(tests, a_position_that_was_thought_lost_is_its_own);
+    tcase_add_test(tests, one_that_was_stopped_runs_no_more);
+    tcase_add_loop_test(tests, it_is_stopped_while_it_pauses, 0, 2);
+    tcase_add_test(tests, what_is_parked_again_is_no_second_entry);
+    tcase_add_test(tests, what_was_replayed_in_any_order_is_settled);
+    tcase_add_test(tests, a_replay_ends_when_the_handler_says_so);
+    tcase_add_test(tests, a_parked_message_that_is_gone_stays_parked);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
