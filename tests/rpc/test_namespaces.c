@@ -189,6 +189,13 @@ START_TEST(clearing_needs_the_name_twice_and_keeps_the_counter)
         unpack(&weir__v1__clear_namespace_response__descriptor);
     ck_assert_int_eq(cleared->messages_deleted, 1);
     done(cleared);
+    Weir__V1__GetNamespaceRequest get = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    get.namespace_ = (char *)(uintptr_t) "default";
+    must_call(DEFAULT_TOKEN, "weir.v1.Namespaces/GetNamespace", &get.base);
+    Weir__V1__GetNamespaceResponse *empty = unpack(&weir__v1__get_namespace_response__descriptor);
+    ck_assert(empty->message_count == 0 && empty->stream_count == 0);
+    ck_assert(!empty->has_last_activity_us);
+    done(empty);
     rpc_write("a-1", 5);
     Weir__V1__GetLastStreamMessageRequest last = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
     last.stream_name = (char *)(uintptr_t) "a-1";

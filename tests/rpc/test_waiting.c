@@ -88,6 +88,9 @@ START_TEST(each_of_several_types_is_waited_for)
 {
     const struct poll_of of = {
         .category = "a", .wait_ms = LONG_MS, .type = "Wanted", .other_type = "Wanted too"};
+    /* So long that it is the write and not the look for those of others that wakes. */
+    begin(1, &(struct poll_of){.stream = "b-1", .wait_ms = 500});
+    end_with(1, 0, 0);
     begin(0, &of);
     wait_until(1);
     write_as(DEFAULT_TOKEN, "a-1", "Unwanted", NULL);

@@ -157,6 +157,28 @@ START_TEST(those_whose_deadline_has_passed_leave_the_queue)
 }
 END_TEST
 
+/* Types, data and metadata together. */
+START_TEST(all_that_a_message_holds_counts)
+{
+    const struct weir_slice third = {(const uint8_t *)"", (size_t)WEIR_GROUP_BYTES_MAX / 3};
+    const struct weir_new_message large = {.type = third, .data = third, .metadata = third};
+    const struct weir_new_message small[] = {{.type = {(const uint8_t *)"", 3}},
+                                             {.data = {(const uint8_t *)"", 3}},
+                                             {.metadata = {(const uint8_t *)"", 3}}};
+    struct weir_stream_append parts[4];
+    struct weir_write writes[4] = {append_of(&parts[0], &large, 1)};
+    (void)weir_lane_add(&lane, &writes[0]);
+    for (size_t i = 0; i < 3; i++) {
+        writes[i + 1] = append_of(&parts[i + 1], &small[i], 1);
+        (void)weir_lane_add(&lane, &writes[i + 1]);
+    }
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), 1);
+    ck_assert(weir_lane_go_on(&lane));
+    ck_assert_uint_eq(length(weir_lane_take(&lane)), 3);
+    ck_assert(!weir_lane_go_on(&lane));
+}
+END_TEST
+
 START_TEST(what_has_come_since_joins_the_group_behind_its_last)
 {
     struct weir_write writes[4] = {{.kind = WEIR_WRITE_CLEAR}};
@@ -373,6 +395,7 @@ static Suite *lane_suite(void)
     tcase_add_test(tcase, a_group_has_so_many_messages_at_most);
     tcase_add_test(tcase, a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken);
     tcase_add_loop_test(tcase, those_whose_deadline_has_passed_leave_the_queue, 0, 16);
+    tcase_add_test(tcase, all_that_a_message_holds_counts);
     tcase_add_test(tcase, what_has_come_since_joins_the_group_behind_its_last);
     tcase_add_test(tcase, those_that_join_are_within_the_bounds_of_the_whole_group);
     tcase_add_test(tcase, messages_of_those_that_join_are_counted_with_the_group);

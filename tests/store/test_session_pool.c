@@ -5,6 +5,10 @@
 #include "tests/lib/fake_backend.h"
 #include "weir/rules/time_text.h"
 
+#include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 static struct weir_store *store;
 static struct weir_namespace *ns;
 static struct weir_error err;
@@ -253,6 +257,56 @@ START_TEST(a_call_waits_for_a_session_no_longer_than_its_deadline)
 }
 END_TEST
 
+static void *lead_in_thread(void *context)
+{
+    (void)context;
+    (void)weir_lane_run(ns);
+    return NULL;
+}
+
+static void note_done(struct weir_write *write)
+{
+    atomic_fetch_add((atomic_int *)write->context, 1);
+}
+
+/* Of a group that waits for a session, each waits no longer than it may; the others go on. */
+START_TEST(a_group_loses_the_write_whose_time_is_up)
+{
+    open_with(1);
+    fake_gate_shut();
+    weir_status status = WEIR_COUNTOF(fake.namespaces);
+    pthread_t caller;
+    pthread_t leader;
+    ck_assert_int_eq(pthread_create(&caller, NULL, call_in_thread, &status), 0);
+    fake_gate_wait(1);
+    enum { N = 3 };
+    atomic_int done[N] = {0};
+    struct weir_error errors[N];
+    struct weir_write writes[N];
+    for (size_t i = 0; i < N; i++) {
+        writes[i] =
+            (struct weir_write){.kind = WEIR_WRITE_CLEAR,
+                                .deadline_us = i == 1 ? weir_monotonic_us() + 2000 : INT64_MAX,
+                                .err = &errors[i],
+                                .done = note_done,
+                                .context = &done[i]};
+        ck_assert_int_eq(weir_write_submit(ns, &writes[i]), i == 0);
+    }
+    ck_assert_int_eq(pthread_create(&leader, NULL, lead_in_thread, NULL), 0);
+    const int64_t until_us = weir_monotonic_us() + 10 * 1000 * 1000;
+    while (atomic_load(&done[1]) == 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)sched_yield();
+    }
+    ck_assert_int_eq(errors[1].status, WEIR_DEADLINE_EXCEEDED);
+    fake_gate_open();
+    (void)pthread_join(leader, NULL);
+    (void)pthread_join(caller, NULL);
+    ck_assert(atomic_load(&done[0]) == 1 && atomic_load(&done[2]) == 1);
+    ck_assert(errors[0].status == WEIR_OK && errors[2].status == WEIR_OK);
+}
+END_TEST
+
 START_TEST(a_session_given_back_goes_to_one_who_waits)
 {
     open_with(1);
@@ -325,6 +379,54 @@ START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
     struct weir_namespace *fresh = must_open("test");
     ck_assert_ptr_ne(fresh, ns);
     weir_namespace_release(fresh);
+}
+END_TEST
+
+struct creation {
+    atomic_bool is_begun;
+    weir_status status;
+};
+
+static void *create_in_thread(void *context)
+{
+    struct creation *creation = context;
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    struct weir_error own;
+    bool is_same = false;
+    weir_error_init(&own);
+    atomic_store(&creation->is_begun, true);
+    creation->status = weir_namespace_create(store, &record, &is_same, &own);
+    return NULL;
+}
+
+/* What is made anew while it is still being deleted is there afterwards. */
+START_TEST(a_creation_waits_for_the_deletion_of_its_id)
+{
+    open_with(8);
+    fake_gate_shut();
+    weir_status called;
+    weir_status deleted;
+    struct creation creation = {.is_begun = false};
+    pthread_t caller;
+    pthread_t deleter;
+    pthread_t creator;
+    ck_assert_int_eq(pthread_create(&caller, NULL, call_in_thread, &called), 0);
+    fake_gate_wait(1);
+    ck_assert_int_eq(pthread_create(&deleter, NULL, delete_in_thread, &deleted), 0);
+    wait_until_deleting();
+    ck_assert_int_eq(pthread_create(&creator, NULL, create_in_thread, &creation), 0);
+    while (!atomic_load(&creation.is_begun)) {
+        (void)sched_yield();
+    }
+    /* Were it not to wait, it would have found the old one by now. */
+    (void)poll(NULL, 0, 20);
+    fake_gate_open();
+    (void)pthread_join(caller, NULL);
+    (void)pthread_join(deleter, NULL);
+    (void)pthread_join(creator, NULL);
+    ck_assert_int_eq(deleted, WEIR_OK);
+    ck_assert_int_eq(creation.status, WEIR_OK);
+    weir_namespace_release(must_open("test"));
 }
 END_TEST
 
@@ -430,8 +532,10 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, a_group_that_fails_fails_each_of_its_writes);
     tcase_add_test(tcase, done_may_release_the_last_handle);
     tcase_add_test(tcase, a_call_waits_for_a_session_no_longer_than_its_deadline);
+    tcase_add_test(tcase, a_group_loses_the_write_whose_time_is_up);
     tcase_add_test(tcase, a_session_given_back_goes_to_one_who_waits);
     tcase_add_test(tcase, a_deletion_waits_for_calls_and_refuses_later_ones);
+    tcase_add_test(tcase, a_creation_waits_for_the_deletion_of_its_id);
     tcase_add_test(tcase, a_deletion_that_fails_leaves_the_namespace_in_use);
     tcase_add_test(tcase, what_does_not_exist_cannot_be_deleted);
     tcase_add_loop_test(tcase, many_threads_on_few_sessions_stay_within_the_bound, 1, 4);

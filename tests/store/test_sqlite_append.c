@@ -233,6 +233,7 @@ static const struct {
     {{11, 10}, WEIR_MESSAGE_ID_CONFLICT, NULL},
     {{10, 12}, WEIR_MESSAGE_ID_CONFLICT, NULL},
     {{20, 21, 20}, WEIR_INVALID_REQUEST, NULL},
+    {{20, 20}, WEIR_INVALID_REQUEST, NULL},
 };
 
 START_TEST(a_batch_is_a_retry_as_a_whole_or_not_at_all)
@@ -257,6 +258,18 @@ START_TEST(a_batch_is_a_retry_as_a_whole_or_not_at_all)
     ck_assert_int_eq(must_head(fx.ns), 4);
     must_put(fx.ns, "b-1", 1);  // and no position has been used up
     ck_assert_int_eq(must_head(fx.ns), 5);
+}
+END_TEST
+
+START_TEST(of_a_batch_the_message_that_differs_is_told)
+{
+    put_batch();
+    const struct weir_new_message messages[] = {message_of(10, "0"), message_of(11, "other"),
+                                                message_of(12, "other")};
+    struct weir_written written[3];
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, messages, 3, written), WEIR_MESSAGE_ID_CONFLICT);
+    assert_detail("position", "1");
+    assert_detail("global_position", "2");
 }
 END_TEST
 
@@ -422,6 +435,31 @@ START_TEST(one_id_in_two_writes_of_a_group_is_stored_once)
 }
 END_TEST
 
+/* A retry has what was written before it in its group looked up, and thus written out. */
+START_TEST(what_a_group_adds_is_counted_once)
+{
+    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[4];
+    struct weir_stream_append parts[4];
+    struct weir_write writes[4] = {write_of(&parts[0], "a-1", ANY, &messages[0], &written[0]),
+                                   write_of(&parts[1], "a-1", ANY, &messages[0], &written[1]),
+                                   write_of(&parts[2], "a-1", ANY, &messages[1], &written[2]),
+                                   write_of(&parts[3], "a-1", ANY, &messages[1], &written[3])};
+    struct weir_error errors[4];
+    commit_group(fx.ns, writes, errors, 4);
+    struct weir_category_info *categories = NULL;
+    struct weir_namespace_totals totals;
+    size_t n = 0;
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &n, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(n, 1);
+    ck_assert_int_eq(categories[0].stream_count, 1);
+    ck_assert_int_eq(categories[0].message_count, 2);
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
+    ck_assert(totals.stream_count == 1 && totals.message_count == 2);
+}
+END_TEST
+
 START_TEST(of_equal_expectations_in_a_group_one_holds)
 {
     enum { N = 5 };
@@ -541,6 +579,8 @@ END_TEST
 START_TEST(time_does_not_go_back)
 {
     must_put(fx.ns, "a-1", 1);
+    /* The time of the newest write is kept: without its counters a namespace takes none. */
+    tamper("DELETE FROM counters WHERE last_write_us <> (SELECT max(time_us) FROM messages)");
     tamper("UPDATE counters SET last_write_us = 4102444800000000");  // the clock stood at 2100
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
@@ -610,6 +650,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
                         WEIR_COUNTOF(retries));
     tcase_add_loop_test(tcase, a_batch_is_a_retry_as_a_whole_or_not_at_all, 0,
                         WEIR_COUNTOF(batches));
+    tcase_add_test(tcase, of_a_batch_the_message_that_differs_is_told);
     tcase_add_test(tcase, a_made_up_id_is_not_looked_up_where_the_expectation_fails);
     tcase_add_test(tcase, several_streams_are_written_at_once);
     tcase_add_test(tcase, several_streams_sent_again_give_the_original_result);
@@ -617,6 +658,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tcase, a_hundred_failed_expectations_of_long_names_are_all_reported);
     tcase_add_test(tcase, an_id_met_in_a_later_stream_takes_the_earlier_ones_back);
     tcase_add_test(tcase, one_id_in_two_writes_of_a_group_is_stored_once);
+    tcase_add_test(tcase, what_a_group_adds_is_counted_once);
     tcase_add_test(tcase, of_equal_expectations_in_a_group_one_holds);
     tcase_add_test(tcase, a_refused_write_leaves_its_group_alone);
     tcase_add_test(tcase, a_write_past_its_deadline_is_not_started);

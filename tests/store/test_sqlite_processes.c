@@ -70,6 +70,7 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
     struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
     write.deadline_us = weir_monotonic_us() + 20000;
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(weir_monotonic_us(), write.deadline_us + 4 * 1000 * 1000);
     const struct weir_query query = query_all();
     must_read(fx.ns, &query);  // reads do not mind
     ck_assert_uint_eq(fx.rows.n, 1);
