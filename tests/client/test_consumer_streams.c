@@ -138,6 +138,7 @@ START_TEST(a_name_has_its_bounds)
     ck_assert_int_eq(try_name(""), WEIR_INVALID_REQUEST);
     ck_assert_int_eq(try_name(NULL), WEIR_INVALID_REQUEST);
     ck_assert_int_eq(try_name("\xff"), WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&live.err, "field"), "name");
 }
 END_TEST
 
