@@ -150,6 +150,31 @@ START_TEST(writers_on_two_servers_share_one_order)
 }
 END_TEST
 
+/* Whatever the clocks say: that of the database's server stood at 2100 once. */
+START_TEST(time_does_not_go_back)
+{
+    enum { N = 3 };
+    const int64_t in_2100_us = 4102444800000000;
+    struct weir_namespace *const servers[N] = {fx.ns, two.ns, fx.ns};
+    int64_t last_us = 0;
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(
+        sql_int("SELECT (c.last_write = (SELECT max(m.time) FROM %s.messages AS m))::int"
+                " FROM %s.counters AS c",
+                schema_of("test"), schema_of("test")),
+        1);
+    sql("UPDATE %s.counters SET last_write = '2100-01-01'", schema_of("test"));
+    for (uint64_t i = 0; i < N; i++) {
+        const struct weir_new_message message = message_of(i + 1, "1");
+        struct weir_written written;
+        ck_assert_int_eq(append(servers[i], "a-1", ANY, &message, 1, &written), WEIR_OK);
+        ck_assert_int_ge(written.time_us, in_2100_us);
+        ck_assert_int_ge(written.time_us, last_us);
+        last_us = written.time_us;
+    }
+}
+END_TEST
+
 START_TEST(nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed)
 {
     static struct writer writers[WRITERS];
@@ -303,6 +328,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_stopped_server_does_not_stop_the_others);
     tcase_add_test(tcase, a_connection_that_was_ended_while_idle_is_not_used);
     tcase_add_test(tcase, writers_on_two_servers_share_one_order);
+    tcase_add_test(tcase, time_does_not_go_back);
     tcase_add_test(tcase, nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed);
     tcase_add_test(tcase, readers_that_follow_miss_nothing);
     suite_add_tcase(suite, tcase);

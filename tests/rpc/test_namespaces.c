@@ -215,8 +215,12 @@ START_TEST(the_default_namespace_is_deleted_with_force_only)
     ck_assert_int_eq(call_as(DEFAULT_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &in.base),
                      WEIR_PRECONDITION);
     rpc_free(&reply);
+    in.has_force = true;
+    ck_assert_int_eq(call_as(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &in.base),
+                     WEIR_PRECONDITION);
+    rpc_free(&reply);
     rpc_write("a-1", 5);
-    in.has_force = in.force = true;
+    in.force = true;
     must_call(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &in.base);
     Weir__V1__DeleteNamespaceResponse *out =
         unpack(&weir__v1__delete_namespace_response__descriptor);

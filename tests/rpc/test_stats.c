@@ -150,6 +150,29 @@ START_TEST(metrics_count_the_messages_that_are_read)
 }
 END_TEST
 
+START_TEST(metrics_count_a_message_sent_again_once)
+{
+    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.id = (char *)(uintptr_t) "11111111-1111-4111-8111-111111111111";
+    message.type = (char *)(uintptr_t) "T";
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    in.messages = messages;
+    in.n_messages = 1;
+    const struct rpc_request write = {.method = "weir.v1.MessageStore/WriteMessages",
+                                      .token = DEFAULT_TOKEN,
+                                      .message = &in.base};
+    for (size_t i = 0; i < 2; i++) {
+        rpc_call(&write, &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
+    ask("GET /metrics HTTP/1.1\r\n\r\n");
+    ck_assert_double_eq(value_of("weir_messages_written_total"), 1);
+}
+END_TEST
+
 /* Each name has one HELP and one TYPE, before its samples. */
 START_TEST(metrics_are_well_formed)
 {
@@ -343,6 +366,7 @@ static Suite *stats_suite(void)
     tcase_add_checked_fixture(tcase, set_up, rpc_stop);
     tcase_add_test(tcase, metrics_count_what_happens);
     tcase_add_test(tcase, metrics_count_the_messages_that_are_read);
+    tcase_add_test(tcase, metrics_count_a_message_sent_again_once);
     tcase_add_test(tcase, metrics_are_well_formed);
     tcase_add_test(tcase, health_is_told);
     tcase_add_loop_test(tcase, a_request_gets_its_status, 0, (int)WEIR_COUNTOF(requests));

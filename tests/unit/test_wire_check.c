@@ -72,6 +72,10 @@ static const struct {
      BYTES("\x0a\x05"
            "abc"),
      "payload"},
+    {&weir__v1__get_stream_version_request__descriptor,
+     BYTES("\x0a\x04"
+           "abc"),
+     "payload"},
     {&weir__v1__get_stream_version_request__descriptor, BYTES("\x0b\x0c"), "payload"},
     {&weir__v1__get_stream_version_request__descriptor, BYTES("\x7b\x7c"), "payload"},
     {&weir__v1__get_stream_version_request__descriptor, BYTES("\x00\x00"), "payload"},
