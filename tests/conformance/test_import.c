@@ -134,6 +134,51 @@ START_TEST(a_collision_refuses_the_whole_batch)
 }
 END_TEST
 
+START_TEST(of_several_collisions_the_first_is_told)
+{
+    must_import(three, 3, 3, 0);
+    const struct record batch[] = {{ID(5), "d-1", 0, 100, NULL, NULL, 0},
+                                   {ID(4), "a-1", 0, 30, NULL, NULL, 0},
+                                   {ID(6), "c-1", 0, 15, NULL, NULL, 0},
+                                   {ID(1), "c-1", 1, 40, NULL, NULL, 0}};
+    assert_failed(try_import(batch, 4), WEIR_POSITION_EXISTS);
+    assert_detail("record", "2");
+    assert_detail("gpos", "30");
+}
+END_TEST
+
+static weir_status import_with(const char *metadata)
+{
+    Weir__V1__ImportedMessage message;
+    Weir__V1__ImportedMessage *pointer = &message;
+    fill_record(&message, &three[0]);
+    message.has_metadata = metadata != NULL;
+    message.metadata.data = (uint8_t *)(uintptr_t)metadata;
+    message.metadata.len = metadata == NULL ? 0 : strlen(metadata);
+    return import_filled(&pointer, 1);
+}
+
+START_TEST(metadata_are_kept_compared_and_selected_by)
+{
+    static const char metadata[] = "{\"correlationStreamName\":\"wf-1\",\"n\":1.0}";
+    assert_failed(import_with(metadata), WEIR_OK);
+    CategoryReply *reply = NULL;
+    CategoryQuery query = query_category("a");
+    query.correlation = "wf";
+    assert_failed(try_read_category(&query, &reply), WEIR_OK);
+    ck_assert_uint_eq(reply->n_messages, 1);
+    ck_assert(reply->messages[0]->has_metadata && reply->messages[0]->metadata.len > 0);
+    weir_response_free(reply);
+    assert_failed(import_with(" {\"n\":1,\"correlationStreamName\":\"wf-1\"} "), WEIR_OK);
+    ck_assert_int_eq(last->skipped_identical, 1);
+    assert_failed(import_with("{\"correlationStreamName\":\"wf-1\",\"n\":2}"),
+                  WEIR_POSITION_EXISTS);
+    assert_failed(import_with("null"), WEIR_POSITION_EXISTS);
+    assert_failed(import_with(NULL), WEIR_POSITION_EXISTS);
+    assert_failed(import_with("{"), WEIR_INVALID_RECORD);
+}
+END_TEST
+
 START_TEST(a_position_conflict_names_the_places)
 {
     must_import(three, 3, 3, 0);
@@ -266,6 +311,8 @@ TCase *conf_import_case(void)
     tcase_add_test(tc, a_repetition_is_skipped_and_counted);
     tcase_add_test(tc, a_record_twice_in_one_batch_is_skipped_once);
     tcase_add_loop_test(tc, a_collision_refuses_the_whole_batch, 0, (int)WEIR_COUNTOF(collisions));
+    tcase_add_test(tc, of_several_collisions_the_first_is_told);
+    tcase_add_test(tc, metadata_are_kept_compared_and_selected_by);
     tcase_add_test(tc, a_position_conflict_names_the_places);
     tcase_add_test(tc, writes_go_on_above_everything_imported);
     tcase_add_test(tc, an_imported_id_makes_a_write_a_retry);
