@@ -185,6 +185,35 @@ START_TEST(v7_increases_when_the_clock_goes_back)
 }
 END_TEST
 
+/* What counts within a millisecond. */
+static uint64_t counter_of(const struct weir_uuid *id)
+{
+    uint64_t counter = (uint64_t)(id->bytes[6] & 0x0F) << 8 | id->bytes[7];
+    counter = counter << 6 | (id->bytes[8] & 0x3F);
+    for (size_t i = 9; i < 12; i++) {
+        counter = counter << 8 | id->bytes[i];
+    }
+    return counter;
+}
+
+/* Anew in each millisecond, at any number of the lower half. */
+START_TEST(v7_counters_begin_at_random_numbers)
+{
+    enum { BITS = 42, TIMES = 100 };
+    const uint64_t lower_half = (UINT64_C(1) << (BITS - 1)) - 1;
+    uint64_t ever_set = 0;
+    uint64_t always_set = UINT64_MAX;
+    for (int i = 0; i < TIMES; i++) {
+        now_us += 1000;
+        const struct weir_uuid id = make();
+        ever_set |= counter_of(&id);
+        always_set &= counter_of(&id);
+    }
+    ck_assert_uint_eq(ever_set, lower_half);
+    ck_assert_uint_eq(always_set, 0);
+}
+END_TEST
+
 START_TEST(v7_tails_are_random)
 {
     uint8_t any[4] = {0};
@@ -298,6 +327,7 @@ static Suite *uuid_suite(void)
     tcase_add_test(v7, v7_increases_as_time_passes);
     tcase_add_test(v7, v7_has_time_version_and_variant);
     tcase_add_test(v7, v7_increases_when_the_clock_goes_back);
+    tcase_add_test(v7, v7_counters_begin_at_random_numbers);
     tcase_add_test(v7, v7_tails_are_random);
     tcase_add_test(v7, v7_of_threads_never_meet);
     tcase_add_test(v7, v7_of_a_forked_child_are_its_own);
