@@ -270,6 +270,11 @@ START_TEST(clearing_keeps_the_counter)
     ck_assert_int_eq(deleted, 10);
     ck_assert_uint_eq(read_category("")->n_messages, 0);
     ck_assert_int_eq(version_of("a-1"), -1);
+    Weir__V1__GetNamespaceResponse *info = NULL;
+    assert_failed(try_get(conf.client, conf.namespace_id, &info), WEIR_OK);
+    ck_assert(info->message_count == 0 && info->stream_count == 0);
+    ck_assert(!info->has_last_activity_us);
+    weir_response_free(info);
     const struct msg message = {.data = "{}"};
     const Written *w = must_write("a-1", EXPECT_NO_STREAM, &message, 1);
     ck_assert_int_eq(w->written[0]->position, 0);

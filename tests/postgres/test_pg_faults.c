@@ -316,6 +316,33 @@ START_TEST(a_write_waits_for_the_lock_until_its_deadline)
 }
 END_TEST
 
+/* None of them takes its positions out of turn. */
+START_TEST(every_kind_of_write_waits_for_the_lock)
+{
+    struct weir_stream_append part;
+    struct weir_written written;
+    const struct weir_new_message message = message_of(1, "1");
+    const struct weir_import_record record = record_of(2, "a-2", 0, 100);
+    struct weir_write writes[] = {
+        write_of(&part, "a-1", ANY, &message, &written),
+        {.kind = WEIR_WRITE_IMPORT, .of.import = {.records = &record, .n = 1}},
+        {.kind = WEIR_WRITE_CLEAR},
+    };
+    PGconn *holder = hold_lock("test");
+    for (size_t i = 0; i < WEIR_COUNTOF(writes); i++) {
+        writes[i].deadline_us = weir_monotonic_us() + 300 * 1000;
+        ck_assert_int_eq(commit_write(fx.ns, &writes[i]), WEIR_DEADLINE_EXCEEDED);
+    }
+    sql_on(holder, "ROLLBACK");
+    PQfinish(holder);
+    for (size_t i = 0; i < WEIR_COUNTOF(writes); i++) {
+        writes[i].deadline_us = INT64_MAX;
+        ck_assert_int_eq(commit_write(fx.ns, &writes[i]), WEIR_OK);
+    }
+    ck_assert_int_ge(writes[2].of.clear.messages_deleted, 2);
+}
+END_TEST
+
 struct waiting {
     pthread_t thread;
     struct weir_namespace *ns;
@@ -573,6 +600,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_slow_namespace_does_not_delay_another_for_long);
     tcase = add_case(suite, "two connections", begin_two);
     tcase_add_test(tcase, a_write_waits_for_the_lock_until_its_deadline);
+    tcase_add_test(tcase, every_kind_of_write_waits_for_the_lock);
     tcase_add_test(tcase, a_write_that_the_database_refuses_leaves_its_group_alone);
     tcase_add_test(tcase, positions_that_run_out_are_said_so);
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
