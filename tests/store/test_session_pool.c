@@ -395,7 +395,7 @@ static void *create_in_thread(void *context)
     bool is_same = false;
     weir_error_init(&own);
     atomic_store(&creation->is_begun, true);
-    creation->status = weir_namespace_create(store, &record, &is_same, &own);
+    creation->status = weir_namespace_create(store, &record, INT64_MAX, &is_same, &own);
     return NULL;
 }
 

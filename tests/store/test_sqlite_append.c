@@ -447,14 +447,12 @@ START_TEST(what_a_group_adds_is_counted_once)
                                    write_of(&parts[3], "a-1", ANY, &messages[1], &written[3])};
     struct weir_error errors[4];
     commit_group(fx.ns, writes, errors, 4);
-    struct weir_category_info *categories = NULL;
+    struct weir_category_list list;
     struct weir_namespace_totals totals;
-    size_t n = 0;
-    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &n, &fx.err),
-                     WEIR_OK);
-    ck_assert_uint_eq(n, 1);
-    ck_assert_int_eq(categories[0].stream_count, 1);
-    ck_assert_int_eq(categories[0].message_count, 2);
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &list, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(list.n, 1);
+    ck_assert_int_eq(list.categories[0].stream_count, 1);
+    ck_assert_int_eq(list.categories[0].message_count, 2);
     ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
     ck_assert(totals.stream_count == 1 && totals.message_count == 2);
 }
