@@ -195,7 +195,7 @@ static size_t wanted_of(size_t on_their_way)
     const size_t third = (on_their_way + 2) / 3;
     const size_t wanted = on_their_way < WEIR_LANE_WAITS_FROM ? 0
                           : on_their_way < WEIR_LANE_MANY     ? third
-                                                              : on_their_way * 2 / 3;
+                                                              : on_their_way / 2;
     return wanted < WEIR_GROUP_WRITES_MAX ? wanted : WEIR_GROUP_WRITES_MAX;
 }
 

@@ -22,7 +22,7 @@ enum {
 
 /* Where fewer writes than the first are on their way at once, a leader does not wait for more: each
  * then comes later than a commit takes. From there on it waits until its group has a third of them,
- * from the second on two thirds. */
+ * from the second on half. */
 enum { WEIR_LANE_WAITS_FROM = 8, WEIR_LANE_MANY = 32 };
 
 /* How big a group is. */
