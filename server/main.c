@@ -152,7 +152,9 @@ int main(int argc, char **argv)
     weir_json_take_over_memory();
     weir_schedule_as_batch();
     if (!begin_attending(&ending)) {
-        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "there is no thread to start with");
+        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
+                        "the system gives 0 threads and no more: raise its limit (ulimit -u, "
+                        "TasksMax=)");
         return complain(&err, EXIT_UNAVAILABLE);
     }
     const weir_status st = weir_server_start(&config, &server, &err);
