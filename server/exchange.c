@@ -70,6 +70,7 @@ static void clear(struct weir_exchange *x)
     }
     weir_peer_release(x->peer);
     x->peer = NULL;
+    x->announced = 0;
     x->waiter.is_resumed = false;
     if (x->has_made_way) {
         x->has_made_way = false;
@@ -105,7 +106,6 @@ static void sent(struct weir_exchange *x, int result)
     if (result != 0) {
         weir_coalescing_withdraw(x->announced);
     }
-    x->announced = 0;
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_sub_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     if (result != 0) {
@@ -265,7 +265,6 @@ void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
         (void)nng_pipe_close(x->pipe);
     }
     weir_coalescing_withdraw(x->announced);
-    x->announced = 0;
     clear(x);
     rest(x);
 }
