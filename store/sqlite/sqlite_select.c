@@ -65,9 +65,16 @@ static void add_source(struct text *text, const struct sqlite_shape *shape)
     add(text, search);
 }
 
+/* The index of a stream is in the order of its positions, and no index has both a stream and global
+ * positions. */
+static bool is_start_searched(const struct sqlite_shape *shape)
+{
+    return shape->selector != WEIR_SELECT_STREAM || !shape->is_from_global;
+}
+
 static void add_start(struct text *text, const struct sqlite_shape *shape)
 {
-    const bool is_by_position = shape->selector == WEIR_SELECT_STREAM && !shape->is_from_global;
+    const bool is_by_position = shape->selector == WEIR_SELECT_STREAM && is_start_searched(shape);
     add(text, is_by_position ? " AND m.position" : " AND m.global_position");
     add(text, shape->is_backward ? " <= ?2" : " >= ?2");
 }
@@ -75,7 +82,7 @@ static void add_start(struct text *text, const struct sqlite_shape *shape)
 /* What no index searches by. */
 static void add_filters(struct text *text, const struct sqlite_shape *shape)
 {
-    if (shape->selector == WEIR_SELECT_STREAM && shape->is_from_global) {
+    if (!is_start_searched(shape)) {
         add_start(text, shape);
     }
     if (shape->selector == WEIR_SELECT_CATEGORY && shape->has_correlation) {
@@ -83,13 +90,6 @@ static void add_filters(struct text *text, const struct sqlite_shape *shape)
     }
     add(text, shape->has_group ? " AND abs(s.cardinal_hash % ?4) = ?5" : "");
     add_types(text, weir_sqlite_type_places(shape->types_n));
-}
-
-static bool has_filters(const struct sqlite_shape *shape)
-{
-    return (shape->selector == WEIR_SELECT_STREAM && shape->is_from_global) ||
-           (shape->selector == WEIR_SELECT_CATEGORY && shape->has_correlation) ||
-           shape->has_group || shape->types_n > 0;
 }
 
 static void add_take(struct text *text, const struct sqlite_shape *shape)
@@ -105,23 +105,22 @@ static void add_take(struct text *text, const struct sqlite_shape *shape)
 void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES])
 {
     struct text t = {text, WEIR_SQLITE_SELECT_BYTES};
-    const bool is_stream = shape->selector == WEIR_SELECT_STREAM;
+    char filters[WEIR_SQLITE_SELECT_BYTES] = "";
+    add_filters(&(struct text){filters, sizeof filters}, shape);
+    const bool has_filters = filters[0] != '\0';
     add(&t, "SELECT 1");
     add_source(&t, shape);
-    if (!is_stream || !shape->is_from_global) {
+    if (is_start_searched(shape)) {
         add_start(&t, shape);
     }
     add(&t, " AND");
-    if (has_filters(shape)) {
-        add(&t, " CASE WHEN 1");
-        add_filters(&t, shape);
-        add(&t, " THEN");
-        add_take(&t, shape);
-        add(&t, " END");
-    } else {
-        add_take(&t, shape);
-    }
-    add(&t, is_stream ? " ORDER BY m.position" : " ORDER BY m.global_position");
+    add(&t, has_filters ? " CASE WHEN 1" : "");
+    add(&t, filters);
+    add(&t, has_filters ? " THEN" : "");
+    add_take(&t, shape);
+    add(&t, has_filters ? " END" : "");
+    add(&t, shape->selector == WEIR_SELECT_STREAM ? " ORDER BY m.position"
+                                                  : " ORDER BY m.global_position");
     add(&t, shape->is_backward ? " DESC" : "");
 }
 
