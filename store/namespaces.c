@@ -363,10 +363,9 @@ static void fail_all(struct weir_write *group, const struct weir_error *err)
     }
 }
 
-struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last,
-                                   int64_t wait_us)
+struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us)
 {
-    return weir_lane_join(session->lane, last, wait_us);
+    return weir_lane_join(own_lane, last, wait_us);
 }
 
 /* Waits no longer for the session than each write may. Gives back the group without the writes that
@@ -384,9 +383,7 @@ static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *g
     }
     if (session != NULL) {
         session->deadline_us = INT64_MAX;
-        session->lane = &ns->lane;
         session->ops->commit(session, &group);
-        session->lane = NULL;
         weir_session_return(pool, session);
     } else {
         fail_all(group, &err);

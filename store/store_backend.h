@@ -100,15 +100,12 @@ void weir_backend_report(const struct weir_backend *backend, const char *format,
     __attribute__((format(printf, 2, 3)));
 
 struct weir_shelf;
-struct weir_lane;
 
 struct weir_session {
     const struct weir_session_ops *ops;
     bool is_broken;
     int64_t
         deadline_us;  // of the call that borrows it (monotonic), set by the pool; INT64_MAX if none
-
-    struct weir_lane *lane;  // during `commit`, for weir_group_join
 
     /* The pool's own; backends leave it alone. */
     struct weir_shelf *shelf;
@@ -117,13 +114,12 @@ struct weir_session {
     struct weir_session *beside;         // among those of its shelf
 };
 
-/* For a `commit` that does one write of its group after the other: takes into the group what has
- * been queued since it was begun, within a group's bounds, links it behind the group's last write
- * and gives back the first of it; NULL if there is none. Their order is the lane's. Where many
- * writes are on their way it may wait for them, for wait_us at most and once for a group; 0: it
- * does not. A backend that sends its group as one need not use it. */
-struct weir_write *weir_group_join(struct weir_session *session, struct weir_write *last,
-                                   int64_t wait_us);
+/* For a `commit` that does one write of its group after the other, on the thread it was called on:
+ * takes into the group what has been queued since it was begun, within a group's bounds, links it
+ * behind the group's last write and gives back the first of it; NULL if there is none. Their order
+ * is the lane's. Where many writes are on their way it may wait for them, for wait_us at most and
+ * once for a group; 0: it does not. A backend that sends its group as one need not use it. */
+struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us);
 
 /* For whatever waits for another machine, now and then: where this thread leads a lane, ends the
  * writes that are queued there and whose deadline has passed. Nothing has been begun for them. No

@@ -107,10 +107,9 @@ static int64_t wait_us(const struct sqlite_session *session)
 
 /* What is queued while the group is applied joins it: to wait for the next commit would cost a sync
  * more. */
-static struct weir_write *next_of(struct sqlite_session *session, struct weir_write *write)
+static struct weir_write *next_of(const struct sqlite_session *session, struct weir_write *write)
 {
-    return write->next != NULL ? write->next
-                               : weir_group_join(&session->base, write, wait_us(session));
+    return write->next != NULL ? write->next : weir_group_join(write, wait_us(session));
 }
 
 static int apply_group(struct sqlite_session *session, struct weir_write *group)
