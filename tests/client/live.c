@@ -65,31 +65,41 @@ void live_restart(bool is_kill)
     server_start(&live.server);
 }
 
+int64_t live_append(struct weir_client *client, const struct live_message *of)
+{
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    message.type = (char *)(uintptr_t)of->type;
+    message.has_data = of->data != NULL;
+    message.data.data = (uint8_t *)(uintptr_t)of->data;
+    message.data.len = of->data == NULL ? 0 : strlen(of->data);
+    message.has_metadata = of->metadata != NULL;
+    message.metadata.data = (uint8_t *)(uintptr_t)of->metadata;
+    message.metadata.len = of->metadata == NULL ? 0 : strlen(of->metadata);
+    request.stream_name = (char *)(uintptr_t)of->stream;
+    request.messages = messages;
+    request.n_messages = 1;
+    const weir_status st =
+        weir_message_store_write_messages(client, &request, NULL, &response, &err);
+    ck_assert_msg(st == WEIR_OK, "write: %s", err.text);
+    const int64_t position = response->written[0]->position;
+    weir_response_free(response);
+    return position;
+}
+
 int64_t live_write_by(struct weir_client *client, const char *stream, int n)
 {
     int64_t first = -1;
-    struct weir_error err;
-    weir_error_init(&err);
     for (int i = 0; i < n; i++) {
         char data[32];
-        char type[] = "T";
         (void)snprintf(data, sizeof data, "{\"n\":%d}", i);
-        Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-        Weir__V1__NewMessage *messages[] = {&message};
-        message.type = type;
-        message.has_data = true;
-        message.data.data = (uint8_t *)data;
-        message.data.len = strlen(data);
-        Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-        request.stream_name = (char *)(uintptr_t)stream;
-        request.messages = messages;
-        request.n_messages = 1;
-        Weir__V1__WriteMessagesResponse *response = NULL;
-        const weir_status st =
-            weir_message_store_write_messages(client, &request, NULL, &response, &err);
-        ck_assert_msg(st == WEIR_OK, "write: %s", err.text);
-        first = i == 0 ? response->written[0]->position - 1 : first;
-        weir_response_free(response);
+        const struct live_message message = {.stream = stream, .type = "T", .data = data};
+        const int64_t position = live_append(client, &message);
+        first = i == 0 ? position - 1 : first;
     }
     return first;
 }
@@ -110,4 +120,23 @@ int64_t live_count(const char *stream)
     const int64_t n = response->version + 1;
     weir_response_free(response);
     return n;
+}
+
+struct weir_consumer_options live_consumer_options(const char *category)
+{
+    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
+    options.name = "worker";
+    options.subscription.category = category;
+    options.subscription.wait_ms = 5000;
+    options.first_delay_ms = 1;
+    options.max_delay_ms = 5;
+    return options;
+}
+
+struct weir_consumer *live_open_consumer(const struct weir_consumer_options *options)
+{
+    struct weir_consumer *consumer = NULL;
+    ck_assert_msg(weir_consumer_open(live.client, options, &consumer, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    return consumer;
 }

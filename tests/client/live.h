@@ -32,11 +32,26 @@ struct weir_client *live_client(uint32_t max_in_flight, size_t max_request_bytes
  */
 void live_restart(bool is_kill);
 
+/* Without data or metadata where they are NULL. */
+struct live_message {
+    const char *stream;
+    const char *type;
+    const char *data;
+    const char *metadata;
+};
+
+/* Writes it; returns its position. */
+int64_t live_append(struct weir_client *client, const struct live_message *message);
+
 /* Writes `n` messages of type "T" and data {"n":0} … to a stream; returns the version before. */
 int64_t live_write(const char *stream, int n);
 int64_t live_write_by(struct weir_client *client, const char *stream, int n);
 
 /* How many messages a stream has, and the data of one. */
 int64_t live_count(const char *stream);
+
+/* The consumer "worker" of a category, which waits little before it tries again. */
+struct weir_consumer_options live_consumer_options(const char *category);
+struct weir_consumer *live_open_consumer(const struct weir_consumer_options *options);
 
 #endif

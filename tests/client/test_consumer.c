@@ -37,25 +37,6 @@ static enum weir_handled handle(void *context, const Weir__V1__Message *message,
     return WEIR_HANDLED;
 }
 
-static struct weir_consumer_options options_of(const char *category)
-{
-    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
-    options.name = "worker";
-    options.subscription.category = category;
-    options.subscription.wait_ms = 5000;
-    options.first_delay_ms = 1;
-    options.max_delay_ms = 5;
-    return options;
-}
-
-static struct weir_consumer *open_consumer(const struct weir_consumer_options *options)
-{
-    struct weir_consumer *consumer = NULL;
-    ck_assert_msg(weir_consumer_open(live.client, options, &consumer, &live.err) == WEIR_OK, "%s",
-                  live.err.text);
-    return consumer;
-}
-
 static void run(struct weir_consumer *consumer, struct log *log)
 {
     const weir_status st = weir_consumer_run(consumer, handle, log, &live.err);
@@ -65,8 +46,8 @@ static void run(struct weir_consumer *consumer, struct log *log)
 /* A run of a consumer that stops after so many messages; one more must be there for it to see. */
 static struct log consume(size_t stop_after)
 {
-    const struct weir_consumer_options options = options_of("account");
-    struct weir_consumer *consumer = open_consumer(&options);
+    const struct weir_consumer_options options = live_consumer_options("account");
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = stop_after, .failing = -1};
     run(consumer, &log);
     weir_consumer_close(consumer);
@@ -88,8 +69,8 @@ END_TEST
 START_TEST(one_consumer_may_be_run_again)
 {
     (void)live_write("account-1", 10);
-    const struct weir_consumer_options options = options_of("account");
-    struct weir_consumer *consumer = open_consumer(&options);
+    const struct weir_consumer_options options = live_consumer_options("account");
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 3, .failing = -1};
     run(consumer, &log);
     log.stop_after = 9;
@@ -106,10 +87,10 @@ END_TEST
 START_TEST(the_position_is_kept_every_so_many_messages)
 {
     (void)live_write("account-1", 11);
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.commit_messages = 5;
     options.commit_ms = 3600000;
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 10, .failing = -1};
     run(consumer, &log);
     /* At the start, after 5, and after 10. */
@@ -146,9 +127,9 @@ static void await_count(const char *stream, int64_t n)
 
 START_TEST(the_position_is_kept_after_a_while_and_at_the_end)
 {
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.commit_ms = 50;
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, run_thread, consumer), 0);
     await_count(POSITION_STREAM, 1);
@@ -167,8 +148,8 @@ END_TEST
 START_TEST(a_message_that_fails_is_tried_again_before_the_next)
 {
     (void)live_write("account-1", 4);
-    const struct weir_consumer_options options = options_of("account");
-    struct weir_consumer *consumer = open_consumer(&options);
+    const struct weir_consumer_options options = live_consumer_options("account");
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 3, .failing = 1, .failing_attempts = 3, .failure = WEIR_FAILED};
     run(consumer, &log);
     ck_assert_uint_eq(log.n, 6);
@@ -193,9 +174,9 @@ static enum weir_handled list_parked(void *context, const Weir__V1__Message *mes
 START_TEST(a_message_that_goes_on_failing_is_parked_listed_and_replayed)
 {
     (void)live_write("account-1", 4);
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.max_attempts = 2;
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 2,
                       .failing = 1,
                       .failing_attempts = UINT32_MAX,
@@ -219,12 +200,12 @@ END_TEST
 
 START_TEST(a_consumer_of_everything_does_not_see_its_own_progress)
 {
-    struct weir_consumer_options options = options_of(NULL);
+    struct weir_consumer_options options = live_consumer_options(NULL);
     options.subscription.all = true;
     options.subscription.start = WEIR_START_BEGIN;
     options.commit_messages = 1;
     (void)live_write("account-1", 3);
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 2, .failing = -1};
     run(consumer, &log);
     const int64_t positions = live_count(POSITION_STREAM);
@@ -260,11 +241,11 @@ static enum weir_handled park_all(void *context, const Weir__V1__Message *messag
 static size_t park_until(struct weir_subscription_options selection, const char *name,
                          const char *stop_stream, int64_t stop_position)
 {
-    struct weir_consumer_options options = options_of(NULL);
+    struct weir_consumer_options options = live_consumer_options(NULL);
     options.name = name;
     options.subscription = selection;
     options.subscription.start = WEIR_START_BEGIN;
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct parking parking = {stop_stream, stop_position, 0};
     ck_assert_msg(weir_consumer_run(consumer, park_all, &parking, &live.err) == WEIR_OK, "%s",
                   live.err.text);
@@ -308,10 +289,10 @@ END_TEST
 START_TEST(a_start_at_the_end_does_not_move_with_restarts)
 {
     (void)live_write("account-1", 3);
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.subscription.start = WEIR_START_END;
     options.commit_ms = 3600000;
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, run_thread, consumer), 0);
     await_count(POSITION_STREAM, 1);
@@ -331,10 +312,10 @@ START_TEST(another_selector_or_name_is_refused)
     (void)live_write("account-1", 2);
     (void)consume(1);
     struct weir_consumer *consumer = NULL;
-    struct weir_consumer_options options = options_of("other");
+    struct weir_consumer_options options = live_consumer_options("other");
     ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
                      WEIR_PRECONDITION);
-    options = options_of("account");
+    options = live_consumer_options("account");
     options.name = "a+b";
     ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
                      WEIR_INVALID_REQUEST);
@@ -345,12 +326,12 @@ END_TEST
 START_TEST(the_second_of_two_consumers_of_one_name_ends)
 {
     (void)live_write("account-1", 6);
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.commit_messages = 1;
-    struct weir_consumer *first = open_consumer(&options);
+    struct weir_consumer *first = live_open_consumer(&options);
     struct log log = {.stop_after = 1, .failing = -1};
     run(first, &log);
-    struct weir_consumer *second = open_consumer(&options);
+    struct weir_consumer *second = live_open_consumer(&options);
     struct log other = {.stop_after = 1, .failing = -1};
     run(second, &other);
     log.stop_after = 5;
@@ -402,7 +383,7 @@ START_TEST(what_a_busy_client_cannot_write_is_written_later)
 {
     (void)live_write("account-1", 3);
     struct busy busy = {.client = live_client(1, 0), .outcome = _i == 0 ? WEIR_HANDLED : WEIR_PARK};
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.subscription.wait_ms = 200;
     options.commit_messages = 1;
     struct weir_consumer *consumer = NULL;
@@ -421,7 +402,7 @@ START_TEST(a_first_position_that_could_not_be_kept_is_kept_by_the_next_run)
 {
     (void)live_write("account-1", 1);
     struct weir_client *client = live_client(1, 0);
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.commit_ms = 3600000;
     struct weir_consumer *consumer = NULL;
     ck_assert_int_eq(weir_consumer_open(client, &options, &consumer, &live.err), WEIR_OK);
@@ -476,10 +457,10 @@ static void *run_to_end(void *arg)
 
 START_TEST(nothing_is_missed_while_the_server_is_killed_and_restarted)
 {
-    struct weir_consumer_options options = options_of("account");
+    struct weir_consumer_options options = live_consumer_options("account");
     options.commit_messages = 3;
     static struct running r = {.log = {.stop_after = MESSAGES - 1, .failing = -1}};
-    r.consumer = open_consumer(&options);
+    r.consumer = live_open_consumer(&options);
     pthread_t writer;
     pthread_t reader;
     ck_assert_int_eq(pthread_create(&writer, NULL, write_load, NULL), 0);

@@ -14,21 +14,8 @@ enum { DATA_BYTES = 512, SEEN_MAX = 16, LONG_MS = 60000 };
 
 static void append(const char *stream, const char *type, const char *data)
 {
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__WriteMessagesResponse *response = NULL;
-    message.type = (char *)(uintptr_t)type;
-    message.has_data = true;
-    message.data.data = (uint8_t *)(uintptr_t)data;
-    message.data.len = strlen(data);
-    request.stream_name = (char *)(uintptr_t)stream;
-    request.messages = messages;
-    request.n_messages = 1;
-    ck_assert_int_eq(
-        weir_message_store_write_messages(live.client, &request, NULL, &response, &live.err),
-        WEIR_OK);
-    weir_response_free(response);
+    const struct live_message message = {.stream = stream, .type = type, .data = data};
+    (void)live_append(live.client, &message);
 }
 
 /* Appends what stands at a position once more. */
@@ -53,24 +40,12 @@ static void append_again(const char *stream, int64_t position)
     append(stream, type, data);
 }
 
+/* Its position is written when it stops, and not before. */
 static struct weir_consumer_options options_of(const char *category)
 {
-    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
-    options.name = "worker";
-    options.subscription.category = category;
-    options.subscription.wait_ms = 5000;
-    options.first_delay_ms = 1;
-    options.max_delay_ms = 5;
+    struct weir_consumer_options options = live_consumer_options(category);
     options.commit_ms = 3600000;
     return options;
-}
-
-static struct weir_consumer *open_consumer(const struct weir_consumer_options *options)
-{
-    struct weir_consumer *consumer = NULL;
-    ck_assert_msg(weir_consumer_open(live.client, options, &consumer, &live.err) == WEIR_OK, "%s",
-                  live.err.text);
-    return consumer;
 }
 
 /* What a handler has seen, and what it says: of each position, or of all. */
@@ -110,7 +85,7 @@ static void consume(const struct weir_consumer_options *options, enum weir_handl
                     size_t n)
 {
     struct seen seen = seen_of(outcome, n);
-    struct weir_consumer *consumer = open_consumer(options);
+    struct weir_consumer *consumer = live_open_consumer(options);
     run(consumer, &seen);
     weir_consumer_close(consumer);
 }
@@ -198,7 +173,7 @@ START_TEST(a_position_that_was_thought_lost_is_its_own)
     (void)live_write("account-1", 4);
     struct weir_consumer_options options = options_of("account");
     options.commit_messages = 1;
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct seen seen = seen_of(WEIR_HANDLED, 3);
     const weir_status st = weir_consumer_run(consumer, handle_and_repeat, &seen, &live.err);
     ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
@@ -213,7 +188,7 @@ START_TEST(one_that_was_stopped_runs_no_more)
 {
     (void)live_write("account-1", 1);
     const struct weir_consumer_options options = options_of("account");
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct seen seen = seen_of(WEIR_HANDLED, 1);
     weir_consumer_stop(consumer);
     ck_assert_int_eq(weir_consumer_run(consumer, handle, &seen, &live.err), WEIR_CANCELLED);
@@ -255,7 +230,7 @@ START_TEST(it_is_stopped_while_it_pauses)
     struct weir_consumer_options options = options_of("account");
     options.first_delay_ms = options.max_delay_ms = LONG_MS;
     options.subscription.call.timeout_ms = 6000;
-    struct stopping stopping = {.consumer = open_consumer(&options),
+    struct stopping stopping = {.consumer = live_open_consumer(&options),
                                 .outcome = _i == 0 ? WEIR_FAILED : WEIR_PARK,
                                 .is_server_stopped = _i == 1};
     const int64_t began_us = weir_monotonic_us();
@@ -300,7 +275,7 @@ START_TEST(what_was_replayed_in_any_order_is_settled)
     (void)live_write("account-1", 4);
     const struct weir_consumer_options options = options_of("account");
     consume(&options, WEIR_PARK, 3);
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct seen seen = seen_of(WEIR_HANDLED, SIZE_MAX);
     seen.fails_at = 0;
     replay(consumer, &seen, 3);
@@ -317,7 +292,7 @@ START_TEST(a_replay_ends_when_the_handler_says_so)
     (void)live_write("account-1", 4);
     const struct weir_consumer_options options = options_of("account");
     consume(&options, WEIR_PARK, 3);
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct seen seen = seen_of(WEIR_STOP, SIZE_MAX);
     replay(consumer, &seen, 1);
     ck_assert_int_eq(live_count(PARKED_STREAM), 3);
@@ -347,7 +322,7 @@ START_TEST(a_parked_message_that_is_gone_stays_parked)
     append(PARKED_STREAM, "Parked",
            "{\"stream\":\"account-1\",\"pos\":5,\"gpos\":1,\"attempts\":1}");
     const struct weir_consumer_options options = options_of("account");
-    struct weir_consumer *consumer = open_consumer(&options);
+    struct weir_consumer *consumer = live_open_consumer(&options);
     struct seen seen = seen_of(WEIR_HANDLED, SIZE_MAX);
     replay(consumer, &seen, 0);
     ck_assert_int_eq(live_count(PARKED_STREAM), 1);

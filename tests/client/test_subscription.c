@@ -136,21 +136,8 @@ END_TEST
 
 static void write_one(const char *stream, const char *type, const char *metadata)
 {
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__WriteMessagesResponse *response = NULL;
-    message.type = (char *)(uintptr_t)type;
-    message.has_metadata = true;
-    message.metadata.data = (uint8_t *)(uintptr_t)metadata;
-    message.metadata.len = strlen(metadata);
-    request.stream_name = (char *)(uintptr_t)stream;
-    request.messages = messages;
-    request.n_messages = 1;
-    ck_assert_int_eq(
-        weir_message_store_write_messages(live.client, &request, NULL, &response, &live.err),
-        WEIR_OK);
-    weir_response_free(response);
+    const struct live_message message = {.stream = stream, .type = type, .metadata = metadata};
+    (void)live_append(live.client, &message);
 }
 
 /* Of a stream by type, of a category by type, and by correlation. */
