@@ -540,8 +540,8 @@ static void ask_on(int fd, uint32_t *sent, uint32_t n)
     }
 }
 
-/* Many small requests for large replies: the server does not hold more of these than it should. */
-START_TEST(what_is_not_read_is_bounded)
+/* A reply holds one message of those that are there. Returns a connection. */
+static int start_with_a_full_reply(void)
 {
     static const char *const arguments[] = {"--max-reply-bytes",
                                             "65536",
@@ -552,10 +552,16 @@ START_TEST(what_is_not_read_is_bounded)
                                             "--log-level",
                                             "error",
                                             NULL};
-    enum { REQUESTS = 400, REPLY_BYTES = 65536, ROOM = 8 + 40 };
     rpc_start(arguments);
     rpc_write("big-1", 60000);
-    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    return connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+}
+
+/* Many small requests for large replies: the server does not hold more of these than it should. */
+START_TEST(what_is_not_read_is_bounded)
+{
+    enum { REQUESTS = 400, REPLY_BYTES = 65536, ROOM = 8 + 40 };
+    const int fd = start_with_a_full_reply();
     const atomic_size_t *held = &rpc.server->transport->sending_bytes;
     size_t most = 0;
     uint32_t sent = 0;
@@ -596,19 +602,8 @@ static struct weir_slice write_streams_request(void)
 /* The reply to a write is small: whoever leaves the replies to his reads unread may still write. */
 START_TEST(a_client_that_does_not_read_may_write)
 {
-    static const char *const arguments[] = {"--max-reply-bytes",
-                                            "65536",
-                                            "--max-message-bytes",
-                                            "65536",
-                                            "--listen",
-                                            "tcp://127.0.0.1:0",
-                                            "--log-level",
-                                            "error",
-                                            NULL};
     enum { REQUESTS = 400 };
-    rpc_start(arguments);
-    rpc_write("big-1", 60000);
-    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    const int fd = start_with_a_full_reply();
     const size_t method = weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"));
     const _Atomic uint64_t *refused =
         &rpc.server->metrics.methods[method].outcomes[WEIR_LIMIT_EXCEEDED];

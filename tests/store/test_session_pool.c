@@ -347,25 +347,41 @@ static void wait_until_deleting(void)
     }
 }
 
-START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
+/* A deletion that waits for a call. */
+struct deletion {
+    pthread_t caller;
+    pthread_t deleter;
+    weir_status called;
+    weir_status deleted;
+};
+
+static void begin_deletion(struct deletion *deletion)
 {
     open_with(8);
     fake_gate_shut();
-    weir_status called;
-    weir_status deleted;
-    pthread_t caller;
-    pthread_t deleter;
-    ck_assert_int_eq(pthread_create(&caller, NULL, call_in_thread, &called), 0);
+    ck_assert_int_eq(pthread_create(&deletion->caller, NULL, call_in_thread, &deletion->called), 0);
     fake_gate_wait(1);
-    ck_assert_int_eq(pthread_create(&deleter, NULL, delete_in_thread, &deleted), 0);
+    ck_assert_int_eq(pthread_create(&deletion->deleter, NULL, delete_in_thread, &deletion->deleted),
+                     0);
     wait_until_deleting();
+}
+
+static void end_deletion(const struct deletion *deletion)
+{
+    fake_gate_open();
+    (void)pthread_join(deletion->caller, NULL);
+    (void)pthread_join(deletion->deleter, NULL);
+    ck_assert_int_eq(deletion->called, WEIR_OK);
+    ck_assert_int_eq(deletion->deleted, WEIR_OK);
+}
+
+START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
+{
+    struct deletion deletion;
+    begin_deletion(&deletion);
     ck_assert_int_eq(err.status, WEIR_NAMESPACE_NOT_FOUND);
     ck_assert_uint_eq(fake.deleted, 0);
-    fake_gate_open();
-    (void)pthread_join(caller, NULL);
-    (void)pthread_join(deleter, NULL);
-    ck_assert_int_eq(called, WEIR_OK);
-    ck_assert_int_eq(deleted, WEIR_OK);
+    end_deletion(&deletion);
     ck_assert(!fake.is_deleted_while_open);
 
     /* The old handle is of what is gone, a new namespace of the id is another one. */
@@ -402,29 +418,18 @@ static void *create_in_thread(void *context)
 /* What is made anew while it is still being deleted is there afterwards. */
 START_TEST(a_creation_waits_for_the_deletion_of_its_id)
 {
-    open_with(8);
-    fake_gate_shut();
-    weir_status called;
-    weir_status deleted;
+    struct deletion deletion;
     struct creation creation = {.is_begun = false};
-    pthread_t caller;
-    pthread_t deleter;
     pthread_t creator;
-    ck_assert_int_eq(pthread_create(&caller, NULL, call_in_thread, &called), 0);
-    fake_gate_wait(1);
-    ck_assert_int_eq(pthread_create(&deleter, NULL, delete_in_thread, &deleted), 0);
-    wait_until_deleting();
+    begin_deletion(&deletion);
     ck_assert_int_eq(pthread_create(&creator, NULL, create_in_thread, &creation), 0);
     while (!atomic_load(&creation.is_begun)) {
         (void)sched_yield();
     }
     /* Were it not to wait, it would have found the old one by now. */
     (void)poll(NULL, 0, 20);
-    fake_gate_open();
-    (void)pthread_join(caller, NULL);
-    (void)pthread_join(deleter, NULL);
+    end_deletion(&deletion);
     (void)pthread_join(creator, NULL);
-    ck_assert_int_eq(deleted, WEIR_OK);
     ck_assert_int_eq(creation.status, WEIR_OK);
     weir_namespace_release(must_open("test"));
 }
