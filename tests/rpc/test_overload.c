@@ -575,7 +575,11 @@ START_TEST(what_is_not_read_is_bounded)
     (void)time_another();
     (void)close(fd);
     wait_for_connections(1);
-    ck_assert_uint_eq(atomic_load(held), 0);
+    /* Its replies are given up behind it. */
+    while (atomic_load(held) != 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
     rpc_assert_alive();
 }
 END_TEST
