@@ -1,6 +1,6 @@
 #include "server/exchange_int.h"
 
-#include "server/coalescing.h"
+#include "server/announced.h"
 #include "server/transport_int.h"
 #include "weir/rules/time_text.h"
 
@@ -78,6 +78,21 @@ static void clear(struct weir_exchange *x)
     }
 }
 
+/* By its first request. nng has cut the header off, four bytes unless the request went through
+ * devices. */
+static void learn_key(struct weir_exchange *x)
+{
+    enum { HEADER_BYTES = 4 };
+    if (x->peer == NULL || weir_peer_has_arrived(x->peer)) {
+        return;
+    }
+    const uint8_t *body = nng_msg_body(x->request);
+    const uint64_t key = weir_announced_key_of(body - HEADER_BYTES);
+    if (key != 0) {
+        atomic_store_explicit(&x->peer->key, key, memory_order_relaxed);
+    }
+}
+
 static void received(struct weir_exchange *x, int result)
 {
     struct weir_transport *transport = x->transport;
@@ -96,6 +111,7 @@ static void received(struct weir_exchange *x, int result)
     x->pipe = nng_msg_get_pipe(x->request);
     x->peer = weir_peers_find(&transport->peers, x->pipe.id);
     x->arrived_us = weir_monotonic_us();
+    learn_key(x);
     weir_peer_arrived(x->peer, x->arrived_us);
     x->state = WEIR_EXCHANGE_SERVED;
     transport->user.arrived(transport->user.context, x);
@@ -104,7 +120,7 @@ static void received(struct weir_exchange *x, int result)
 static void sent(struct weir_exchange *x, int result)
 {
     if (result != 0) {
-        weir_coalescing_withdraw(x->announced);
+        weir_announced_withdraw(x->announced);
     }
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_sub_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
@@ -237,13 +253,23 @@ uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
 void weir_exchange_announce(struct weir_exchange *x)
 {
     if (x->peer != NULL && x->announced == 0) {
-        x->announced = weir_coalescing_announce(&x->peer->key);
+        x->announced = weir_announced_add(&x->peer->key);
     }
+}
+
+static bool is_over(const struct weir_exchange *x)
+{
+    return x->peer != NULL && x->announced == 0 && weir_announced_is_over(&x->peer->key);
 }
 
 void weir_exchange_send(struct weir_exchange *x)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
+    weir_exchange_announce(x);
+    if (is_over(x)) {
+        weir_exchange_abandon(x, false);
+        return;
+    }
     x->sending_bytes = nng_msg_len(x->reply);
     nng_aio_set_msg(x->aio, x->reply);
     x->reply = NULL;
@@ -251,10 +277,9 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
-    weir_exchange_announce(x);
-    weir_coalescing_learn(x->peer != NULL && x->announced == 0 ? &x->peer->key : NULL);
+    weir_announced_learn(x->peer != NULL && x->announced == 0 ? &x->peer->key : NULL);
     nng_ctx_send(x->ctx, x->aio);
-    weir_coalescing_learn(NULL);
+    weir_announced_learn(NULL);
 }
 
 /* nng forgets whom the last request came from when the context receives again. */
@@ -264,7 +289,7 @@ void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
     if (is_fatal) {
         (void)nng_pipe_close(x->pipe);
     }
-    weir_coalescing_withdraw(x->announced);
+    weir_announced_withdraw(x->announced);
     clear(x);
     rest(x);
 }

@@ -47,7 +47,7 @@ void weir_exchange_make_way(struct weir_exchange *exchange);
  * What an earlier call gave is dropped. */
 uint8_t *weir_exchange_reply_room(struct weir_exchange *exchange, size_t n);
 
-/* It will soon be sent, so what is sent on its connection before may leave with it (coalescing.h).
+/* It will soon be sent, so what is sent on its connection before may leave with it (announced.h).
  * For who replies to several. */
 void weir_exchange_announce(struct weir_exchange *exchange);
 

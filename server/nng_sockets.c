@@ -14,6 +14,10 @@
  *   once all of it has been. It asks again with the same message until then.
  * - An error of the socket is no event of its own, which would end both directions at a time.
  *
+ * nng loses a reply, memory and all, that it begins to send while it is closing the connection. So
+ * the end is told when no reply is on its way any more; what is sent until then goes nowhere. From
+ * then on nothing is handed to nng (announced.h).
+ *
  * Under TLS sending is in parts all the same, of a record each. There the end is not told at all;
  * the transport asks the system which connections have ended (remote.h) and closes them in a quiet
  * moment.
@@ -23,12 +27,12 @@
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
  *
  * Besides, two calls of the system are saved for each small request, which is received with its
- * length before nng asks for it; and replies that are ready together leave together (coalescing.h).
+ * length before nng asks for it; and replies that are ready together leave together (announced.h).
  */
 #define _GNU_SOURCE
 #include "server/nng_sockets.h"
 
-#include "server/coalescing.h"
+#include "server/announced.h"
 #include "weir/rules/time_text.h"
 
 #include <errno.h>
@@ -48,7 +52,9 @@ enum {
     AHEAD_BYTES = 2048,  // a few small requests
     GREETING_BYTES = 8,
     REPORT_EVERY_US = 60 * 1000 * 1000,
-    TLS_HANDSHAKE = 22  // the first byte that a server sends
+    TLS_HANDSHAKE = 22,  // the first byte that a server sends
+    LENGTH_BYTES = 16,   // more than nng keeps a greeting or a length in
+    LAST_REPLIES_US = 1000 * 1000
 };
 
 /* By descriptor. nng calls for one connection one at a time. Whatever else has a descriptor later
@@ -57,9 +63,13 @@ static struct connection {
     bool is_accepted;
     bool has_sent;
     bool is_tls;
-    bool has_ended;  // which nng has not been told
-    size_t sent;     // of the message that is being sent
-    size_t bytes;    // all of it
+    bool has_greeted;     // so what it receives goes into messages
+    bool has_ended;       // which nng will not be told
+    int64_t ended_at_us;  // which nng will be told; 0: it has not ended
+    size_t sent;          // of the message that is being sent
+    size_t bytes;         // all of it
+    uintptr_t lengths;    // where nng has lengths put; 0: it has received nothing
+    bool has_received;    // part of a message
     /* What has been received and nng has not asked for yet. */
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
@@ -111,7 +121,7 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
         uint8_t *ahead = connections[fd].ahead;
         connections[fd] = (struct connection){.is_accepted = true,
                                               .ahead = ahead != NULL ? ahead : malloc(AHEAD_BYTES)};
-        weir_coalescing_opened(fd);
+        weir_announced_opened(fd);
     }
     return fd;
 }
@@ -184,12 +194,13 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (!connection->has_sent && bytes > 0) {
         connection->has_sent = true;
         connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
+        connection->has_greeted = is_greeting(message);
     }
     if (connection->sent > 0 && connection->bytes != bytes) {
         errno = ECONNRESET;  // what was begun has been given up
         return -1;
     }
-    const int more = weir_coalescing_begin(fd) ? MSG_MORE : 0;
+    const int more = weir_announced_begin(fd) ? MSG_MORE : 0;
     const ssize_t n = send_from(fd, message, connection->sent, flags | more);
     if (n < 0 && must_tell(message)) {
         return -1;
@@ -201,7 +212,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return -1;
     }
     connection->sent = 0;
-    weir_coalescing_end(fd);
+    weir_announced_end(fd);
     return (ssize_t)bytes;
 }
 
@@ -246,12 +257,43 @@ static ssize_t receive(int fd, struct connection *connection, const struct iovec
     return (ssize_t)wanted;
 }
 
+/* The greeting and all lengths go to one place, messages to others. */
+static void note_message(int fd, struct connection *connection, const void *to)
+{
+    const uintptr_t at = (uintptr_t)to;
+    if (connection->lengths == 0) {
+        connection->lengths = at;
+    } else if (at - connection->lengths >= LENGTH_BYTES && !connection->has_received) {
+        connection->has_received = true;
+        weir_announced_received(fd, to);
+    }
+}
+
+/* Whether nng may be told now. A socket that is shut down takes the rest of the replies: nowhere.
+ */
+static bool may_tell_end(int fd, struct connection *connection)
+{
+    if (connection->is_tls) {
+        connection->has_ended = true;
+        return false;
+    }
+    const int64_t now_us = weir_monotonic_us();
+    if (connection->ended_at_us == 0) {
+        connection->ended_at_us = now_us;
+        (void)shutdown(fd, SHUT_RDWR);
+    }
+    return weir_announced_close(fd) || now_us - connection->ended_at_us > LAST_REPLIES_US;
+}
+
 /* nng asks for a length, and then for as much. Both, and the next request if it is there, come by
  * one call of the system. nng waits for an event only after it has been told that there is nothing.
  */
 ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 {
     struct connection *connection = connection_of(fd);
+    if (connection != NULL && connection->has_greeted && parts_n > 0) {
+        note_message(fd, connection, parts[0].iov_base);
+    }
     if (connection != NULL && connection->ahead_n > 0) {
         return take_ahead(connection, parts, parts_n);
     }
@@ -261,8 +303,7 @@ ssize_t readv(int fd, const struct iovec *parts, int parts_n)
     if (connection == NULL || !is_end(n)) {
         return n;
     }
-    connection->has_ended = connection->is_tls;
-    errno = connection->is_tls ? EAGAIN : ECONNRESET;
+    errno = may_tell_end(fd, connection) ? ECONNRESET : EAGAIN;
     return -1;
 }
 
@@ -302,7 +343,7 @@ int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeou
     const int n = epoll_pwait(epoll, events, events_max, timeout_ms, NULL);
     TELL_GOT();
     for (int i = 0; i < n; i++) {
-        if ((events[i].events & EPOLLERR) != 0) {
+        if ((events[i].events & (EPOLLERR | EPOLLHUP)) != 0) {
             events[i].events = (events[i].events & ~(uint32_t)EPOLLERR) | EPOLLIN | EPOLLOUT;
         }
     }

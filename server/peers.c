@@ -115,6 +115,11 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
     }
 }
 
+bool weir_peer_has_arrived(const struct weir_peer *peer)
+{
+    return atomic_load_explicit(&peer->arrived_at_us, memory_order_relaxed) != 0;
+}
+
 static bool is_stuck(const struct weir_peer *peer, int64_t since_us, int64_t quiet_since_us)
 {
     return atomic_load_explicit(&peer->sending, memory_order_acquire) > 0 &&

@@ -8,7 +8,7 @@
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
-#include "server/coalescing.h"
+#include "server/announced.h"
 #include "server/list.h"
 #include "server/remote.h"
 
@@ -60,8 +60,9 @@ void weir_peer_release(struct weir_peer *peer);
 void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us);
 void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us);
 
-/* A request came from it. `peer` may be NULL. */
+/* A request came from it; `peer` may be NULL. Whether one has come. */
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
+bool weir_peer_has_arrived(const struct weir_peer *peer);
 
 /* Writes the ids of connections that have taken no reply since `since_us` although some wait, and
  * have sent nothing since `quiet_since_us`, and returns their number, at most `max`. */

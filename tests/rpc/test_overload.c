@@ -624,6 +624,7 @@ START_TEST(a_client_that_does_not_read_may_write)
         (void)poll(NULL, 0, 1);
     }
     (void)close(fd);
+    wait_for_connections(1);
     rpc_assert_alive();
 }
 END_TEST

@@ -1,6 +1,6 @@
-/* What nng's calls do in this program (nng_sockets.c), and which replies leave together
- * (coalescing.c): on a connection of TCP, by the calls that nng makes. */
-#include "server/coalescing.h"
+/* What nng's calls do in this program (nng_sockets.c), which replies leave together and when the
+ * end is told (announced.c): on a connection of TCP, by the calls that nng makes. */
+#include "server/announced.h"
 #include "server/nng_sockets.h"
 
 #include "tests/lib/check_main.h"
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -76,9 +77,9 @@ static void assert_received(const char *text)
 
 static void learn_key(void)
 {
-    weir_coalescing_learn(&key);
+    weir_announced_learn(&key);
     send_text("known");
-    weir_coalescing_learn(NULL);
+    weir_announced_learn(NULL);
     assert_received("known");
     ck_assert_uint_ne(atomic_load(&key), 0);
 }
@@ -86,7 +87,7 @@ static void learn_key(void)
 static void announce(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        ck_assert_uint_ne(weir_coalescing_announce(&key), 0);
+        ck_assert_uint_ne(weir_announced_add(&key), 0);
     }
 }
 
@@ -137,9 +138,9 @@ START_TEST(what_is_withdrawn_is_not_waited_for)
 {
     learn_key();
     announce(1);
-    weir_coalescing_withdraw(weir_coalescing_announce(&key));
+    weir_announced_withdraw(weir_announced_add(&key));
     assert_sent_at_once("left");
-    weir_coalescing_withdraw(atomic_load(&key));
+    weir_announced_withdraw(atomic_load(&key));
     announce(1);
     assert_sent_at_once("another");
 }
@@ -148,20 +149,20 @@ END_TEST
 START_TEST(a_connection_does_not_wait_for_its_predecessors_replies)
 {
     learn_key();
-    const uint64_t old = weir_coalescing_announce(&key);
+    const uint64_t old = weir_announced_add(&key);
     const int descriptor = server;
     weir_connection_key old_key = atomic_load(&key);
     close_connection();
     open_connection();
     ck_assert_int_eq(server, descriptor);
     learn_key();
-    ck_assert_uint_eq(weir_coalescing_announce(&old_key), 0);
+    ck_assert_uint_eq(weir_announced_add(&old_key), 0);
     announce(1);
     assert_sent_at_once("of the new one");
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
         announce(2);
-        weir_coalescing_withdraw(old);
+        weir_announced_withdraw(old);
         is_in_time = send_two_in_time();
     }
     ck_assert(is_in_time);
@@ -215,16 +216,129 @@ START_TEST(each_byte_is_read_once_in_order)
 }
 END_TEST
 
+static void assert_end_is_told(void)
+{
+    char byte = 0;
+    const struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_eq(errno, ECONNRESET);
+}
+
 START_TEST(what_came_before_the_end_is_read)
 {
     ck_assert_int_eq(send(client, "abcd", 4, 0), 4);
     ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
     assert_reads("ab", 2);
     assert_reads("cd", 2);
-    char byte = 0;
-    const struct iovec part = {.iov_base = &byte, .iov_len = 1};
-    ck_assert_int_lt(readv(server, &part, 1), 0);
-    ck_assert_int_eq(errno, ECONNRESET);
+    assert_end_is_told();
+}
+END_TEST
+
+START_TEST(the_end_is_told_behind_the_last_reply)
+{
+    learn_key();
+    announce(2);
+    const uint64_t withdrawn = weir_announced_add(&key);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    assert_nothing_to_read();
+    send_text("one");
+    send_text("two");
+    assert_nothing_to_read();
+    weir_announced_withdraw(withdrawn);
+    ck_assert(!weir_announced_is_over(&key));
+    assert_end_is_told();
+    ck_assert(weir_announced_is_over(&key));
+    ck_assert_uint_eq(weir_announced_add(&key), 0);
+}
+END_TEST
+
+/* As much as the system takes, and more: nobody reads it, and what waits is done with at once. */
+START_TEST(a_reply_that_waits_for_room_does_not_hold_up_the_end)
+{
+    static char bytes[1 << 20];
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    learn_key();
+    do {
+        announce(1);
+    } while (sendmsg(server, &message, MSG_NOSIGNAL) == (ssize_t)sizeof bytes);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    struct pollfd ready = {.fd = server, .events = POLLIN};
+    ck_assert_int_eq(poll(&ready, 1, -1), 1);
+    assert_nothing_to_read();
+    ready.events = POLLOUT;
+    ck_assert_int_eq(poll(&ready, 1, 0), 1);
+    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), (ssize_t)sizeof bytes);
+    assert_end_is_told();
+}
+END_TEST
+
+/* What no longer comes is not waited for without end. */
+START_TEST(the_end_is_told_after_a_while)
+{
+    learn_key();
+    announce(1);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    const int64_t from_us = weir_monotonic_us();
+    assert_nothing_to_read();
+    while (weir_monotonic_us() - from_us <= 1000 * 1000) {
+        (void)poll(NULL, 0, 10);
+    }
+    assert_end_is_told();
+}
+END_TEST
+
+/* ---- which connection it is ---- */
+
+static void read_to(uint8_t *to, size_t n)
+{
+    const struct iovec part = {.iov_base = to, .iov_len = n};
+    ck_assert_int_eq(readv(server, &part, 1), (ssize_t)n);
+}
+
+static void receive_a_message(uint8_t *lengths, uint8_t *message)
+{
+    ck_assert_int_eq(send(client, "\0SP\0\0\x30\0\0", 8, 0), 8);
+    ck_assert_int_eq(send(client, "\0\0\0\0\0\0\0\x5hello", 13, 0), 13);
+    read_to(lengths, 3);
+    read_to(lengths + 3, 5);
+    read_to(lengths, 8);
+    read_to(message, 2);
+    read_to(message + 2, 3);
+}
+
+static void send_bytes(const char *bytes, size_t n)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), (ssize_t)n);
+}
+
+START_TEST(a_connection_is_known_by_where_its_first_message_was_put)
+{
+    static uint8_t lengths[64];
+    static uint8_t message[64];
+    send_bytes("\0SP\0\0\x31\0\0", 8);
+    receive_a_message(lengths, message);
+    ck_assert_uint_eq(weir_announced_key_of(lengths), 0);
+    ck_assert_uint_eq(weir_announced_key_of(message + 2), 0);
+    atomic_store(&key, weir_announced_key_of(message));
+    ck_assert_uint_eq(weir_announced_key_of(message), 0);
+    announce(1);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    assert_nothing_to_read();
+}
+END_TEST
+
+/* One that does not greet as SP does receives into buffers of its own. */
+START_TEST(another_protocols_first_message_is_not_noted)
+{
+    static uint8_t lengths[64];
+    static uint8_t message[64];
+    send_bytes("HTTP/1.1", 8);
+    receive_a_message(lengths, message);
+    ck_assert_uint_eq(weir_announced_key_of(message), 0);
 }
 END_TEST
 
@@ -239,6 +353,11 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, a_connection_does_not_wait_for_its_predecessors_replies);
     tcase_add_test(tcase, each_byte_is_read_once_in_order);
     tcase_add_test(tcase, what_came_before_the_end_is_read);
+    tcase_add_test(tcase, the_end_is_told_behind_the_last_reply);
+    tcase_add_test(tcase, a_reply_that_waits_for_room_does_not_hold_up_the_end);
+    tcase_add_test(tcase, the_end_is_told_after_a_while);
+    tcase_add_test(tcase, a_connection_is_known_by_where_its_first_message_was_put);
+    tcase_add_test(tcase, another_protocols_first_message_is_not_noted);
     suite_add_tcase(suite, tcase);
     return suite;
 }

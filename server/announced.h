@@ -1,0 +1,68 @@
+/* Replies that a connection will be sent.
+ *
+ * A reply is announced before it is handed to nng, those of a group all before the first of them.
+ * What is announced and does not come after all is withdrawn. Two things follow from it:
+ *
+ * - Replies that are ready together leave together. nng sends one after the other, each once it has
+ *   been told that the one before is on its way. Each would be a segment of its own, and wake a
+ *   client that has read the one before and gone to sleep. So the system is told of all but the
+ *   last that more will follow (MSG_MORE), and sends them with the last; where that does not come,
+ *   after 200 ms.
+ * - A connection ends behind its last reply. nng 1.5.2 loses a reply, memory and all, that it
+ *   begins to send while it is closing the connection. So the end is told only when no reply is
+ *   announced, and from then on none can be.
+ *
+ * nng does not say which descriptor a connection has. It is learnt by where its first message was
+ * received to, or else by the first reply that is sent on the thread that hands it to nng; until
+ * then nothing is announced.
+ *
+ * Process-wide, as descriptors are. Thread-safe; nothing blocks for long or fails. */
+#ifndef WEIR_SERVER_ANNOUNCED_H
+#define WEIR_SERVER_ANNOUNCED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Connections with descriptors beyond are as nng has them. */
+enum { WEIR_DESCRIPTORS_MAX = 65536 };
+
+/* Which descriptor a connection has, and which of all that had it it is. 0: not known. */
+typedef _Atomic uint64_t weir_connection_key;
+
+/* ---- for who replies ---- */
+
+/* A reply will be handed to nng. What is returned withdraws it; 0 where nothing is known or the
+ * connection is over. */
+uint64_t weir_announced_add(const weir_connection_key *key);
+void weir_announced_withdraw(uint64_t announced);
+
+/* The connection has ended: nothing may be sent any more. */
+bool weir_announced_is_over(const weir_connection_key *key);
+
+/* The key of the connection whose first message is at `message`; 0 where nothing is known. The
+ * answer is given once. */
+uint64_t weir_announced_key_of(const void *message);
+
+/* Until the next call what this thread sends is for that connection. NULL: for none that is known.
+ */
+void weir_announced_learn(weir_connection_key *key);
+
+/* ---- for who sends and receives (nng_sockets.c) ---- */
+
+void weir_announced_opened(int descriptor);
+
+/* Its first message is being received to there, where nothing else is until it has been released.
+ */
+void weir_announced_received(int descriptor, const void *message);
+
+/* Something is about to be sent; returns whether more will follow. */
+bool weir_announced_begin(int descriptor);
+
+/* All of it has been. */
+void weir_announced_end(int descriptor);
+
+/* The connection is over, unless a reply is still announced: then false. */
+bool weir_announced_close(int descriptor);
+
+#endif
