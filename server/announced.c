@@ -1,26 +1,13 @@
 #include "server/announced.h"
 
-#include <pthread.h>
-#include <stddef.h>
+#include <stdatomic.h>
 
 /* Of each descriptor: how many connections have had it or had it and ended, and how many replies
  * are announced to the one that has it now. In one number, so that an announcement to one that has
  * gone is none to its successor. */
 static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
-static _Thread_local weir_connection_key *learning;
-
-/* Where the first messages of connections are. One that nobody asked for is displaced in time, and
- * its connection learnt later: so is the connection of a message that is not found. */
-enum { FIRST_MAX = 1024 };
-
-static struct {
-    pthread_mutex_t lock;  // guards all; a leaf
-    struct {
-        const void *message;
-        uint64_t key;
-    } messages[FIRST_MAX];
-} first = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static _Thread_local weir_connection_key asked;
 
 static uint64_t generation_of(uint64_t state)
 {
@@ -55,19 +42,21 @@ static _Atomic uint64_t *state_of(uint64_t key)
     return &states[(uint32_t)key];
 }
 
-/* Blocks of memory lie sixteen bytes apart at least, and large ones begin alike. */
-static size_t place_of(const void *message)
-{
-    const uintptr_t at = (uintptr_t)message;
-    return (at >> 4 ^ at >> 12 ^ at >> 20) % FIRST_MAX;
-}
-
 /* ---- for who replies ---- */
 
-uint64_t weir_announced_add(const weir_connection_key *key)
+void weir_announced_ask(void)
 {
-    const uint64_t known = atomic_load_explicit(key, memory_order_relaxed);
-    return known != 0 && count(state_of(known), generation_of(known), true) ? known : 0;
+    asked = 0;
+}
+
+weir_connection_key weir_announced_asked(void)
+{
+    return asked;
+}
+
+uint64_t weir_announced_add(weir_connection_key key)
+{
+    return key != 0 && count(state_of(key), generation_of(key), true) ? key : 0;
 }
 
 void weir_announced_withdraw(uint64_t announced)
@@ -77,30 +66,10 @@ void weir_announced_withdraw(uint64_t announced)
     }
 }
 
-bool weir_announced_is_over(const weir_connection_key *key)
+bool weir_announced_is_over(weir_connection_key key)
 {
-    const uint64_t known = atomic_load_explicit(key, memory_order_relaxed);
-    return known != 0 &&
-           generation_of(atomic_load_explicit(state_of(known), memory_order_relaxed)) !=
-               generation_of(known);
-}
-
-uint64_t weir_announced_key_of(const void *message)
-{
-    const size_t place = place_of(message);
-    uint64_t key = 0;
-    (void)pthread_mutex_lock(&first.lock);
-    if (first.messages[place].message == message) {
-        key = first.messages[place].key;
-        first.messages[place].message = NULL;
-    }
-    (void)pthread_mutex_unlock(&first.lock);
-    return key;
-}
-
-void weir_announced_learn(weir_connection_key *key)
-{
-    learning = key;
+    return key != 0 && generation_of(atomic_load_explicit(state_of(key), memory_order_relaxed)) !=
+                           generation_of(key);
 }
 
 /* ---- for who sends ---- */
@@ -113,24 +82,14 @@ void weir_announced_opened(int descriptor)
     atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
 }
 
-void weir_announced_received(int descriptor, const void *message)
+void weir_announced_answer(int descriptor)
 {
-    const uint64_t now = atomic_load_explicit(&states[descriptor], memory_order_relaxed);
-    const size_t place = place_of(message);
-    (void)pthread_mutex_lock(&first.lock);
-    first.messages[place].message = message;
-    first.messages[place].key = key_of(now, descriptor);
-    (void)pthread_mutex_unlock(&first.lock);
+    asked = key_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed), descriptor);
 }
 
 bool weir_announced_begin(int descriptor)
 {
-    const uint64_t now = atomic_load_explicit(&states[descriptor], memory_order_relaxed);
-    if (learning != NULL) {
-        atomic_store_explicit(learning, key_of(now, descriptor), memory_order_relaxed);
-        learning = NULL;
-    }
-    return announced_of(now) > 1;
+    return announced_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed)) > 1;
 }
 
 void weir_announced_end(int descriptor)

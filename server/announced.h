@@ -12,15 +12,14 @@
  *   begins to send while it is closing the connection. So the end is told only when no reply is
  *   announced, and from then on none can be.
  *
- * nng does not say which descriptor a connection has. It is learnt by where its first message was
- * received to, or else by the first reply that is sent on the thread that hands it to nng; until
- * then nothing is announced.
+ * nng does not say which descriptor a connection has. But it asks the system for some options of a
+ * connection whenever it is asked for them, which tells. Nothing is announced to one that is not
+ * known.
  *
- * Process-wide, as descriptors are. Thread-safe; nothing blocks for long or fails. */
+ * Process-wide, as descriptors are. Thread-safe; nothing blocks or fails. */
 #ifndef WEIR_SERVER_ANNOUNCED_H
 #define WEIR_SERVER_ANNOUNCED_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,33 +27,29 @@
 enum { WEIR_DESCRIPTORS_MAX = 65536 };
 
 /* Which descriptor a connection has, and which of all that had it it is. 0: not known. */
-typedef _Atomic uint64_t weir_connection_key;
+typedef uint64_t weir_connection_key;
 
 /* ---- for who replies ---- */
 
+/* The key of the connection that the system is asked about, by getsockopt(), between these two
+ * calls on the thread that makes them; 0 where it is asked about none. */
+void weir_announced_ask(void);
+weir_connection_key weir_announced_asked(void);
+
 /* A reply will be handed to nng. What is returned withdraws it; 0 where nothing is known or the
  * connection is over. */
-uint64_t weir_announced_add(const weir_connection_key *key);
+uint64_t weir_announced_add(weir_connection_key key);
 void weir_announced_withdraw(uint64_t announced);
 
 /* The connection has ended: nothing may be sent any more. */
-bool weir_announced_is_over(const weir_connection_key *key);
-
-/* The key of the connection whose first message is at `message`; 0 where nothing is known. The
- * answer is given once. */
-uint64_t weir_announced_key_of(const void *message);
-
-/* Until the next call what this thread sends is for that connection. NULL: for none that is known.
- */
-void weir_announced_learn(weir_connection_key *key);
+bool weir_announced_is_over(weir_connection_key key);
 
 /* ---- for who sends and receives (nng_sockets.c) ---- */
 
 void weir_announced_opened(int descriptor);
 
-/* Its first message is being received to there, where nothing else is until it has been released.
- */
-void weir_announced_received(int descriptor, const void *message);
+/* The system is asked about it. */
+void weir_announced_answer(int descriptor);
 
 /* Something is about to be sent; returns whether more will follow. */
 bool weir_announced_begin(int descriptor);

@@ -78,21 +78,6 @@ static void clear(struct weir_exchange *x)
     }
 }
 
-/* By its first request. nng has cut the header off, four bytes unless the request went through
- * devices. */
-static void learn_key(struct weir_exchange *x)
-{
-    enum { HEADER_BYTES = 4 };
-    if (x->peer == NULL || weir_peer_has_arrived(x->peer)) {
-        return;
-    }
-    const uint8_t *body = nng_msg_body(x->request);
-    const uint64_t key = weir_announced_key_of(body - HEADER_BYTES);
-    if (key != 0) {
-        atomic_store_explicit(&x->peer->key, key, memory_order_relaxed);
-    }
-}
-
 static void received(struct weir_exchange *x, int result)
 {
     struct weir_transport *transport = x->transport;
@@ -111,7 +96,6 @@ static void received(struct weir_exchange *x, int result)
     x->pipe = nng_msg_get_pipe(x->request);
     x->peer = weir_peers_find(&transport->peers, x->pipe.id);
     x->arrived_us = weir_monotonic_us();
-    learn_key(x);
     weir_peer_arrived(x->peer, x->arrived_us);
     x->state = WEIR_EXCHANGE_SERVED;
     transport->user.arrived(transport->user.context, x);
@@ -253,13 +237,13 @@ uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
 void weir_exchange_announce(struct weir_exchange *x)
 {
     if (x->peer != NULL && x->announced == 0) {
-        x->announced = weir_announced_add(&x->peer->key);
+        x->announced = weir_announced_add(x->peer->key);
     }
 }
 
 static bool is_over(const struct weir_exchange *x)
 {
-    return x->peer != NULL && x->announced == 0 && weir_announced_is_over(&x->peer->key);
+    return x->peer != NULL && x->announced == 0 && weir_announced_is_over(x->peer->key);
 }
 
 void weir_exchange_send(struct weir_exchange *x)
@@ -277,9 +261,7 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
-    weir_announced_learn(x->peer != NULL && x->announced == 0 ? &x->peer->key : NULL);
     nng_ctx_send(x->ctx, x->aio);
-    weir_announced_learn(NULL);
 }
 
 /* nng forgets whom the last request came from when the context receives again. */

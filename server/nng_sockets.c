@@ -1,5 +1,6 @@
 /* What nng 1.5.2 gets to see of its connections. The library calls accept(), sendmsg(), readv(),
- * epoll_wait() and epoll_ctl() as any program does, so it is bound to the ones that stand here.
+ * epoll_wait(), epoll_ctl() and getsockopt() as any program does, so it is bound to the ones that
+ * stand here.
  *
  * nng loses a connection for ever, and the thread that releases connections with it, when the
  * connection is closed in the moment in which nng is about to take the next part of a message: that
@@ -53,7 +54,6 @@ enum {
     GREETING_BYTES = 8,
     REPORT_EVERY_US = 60 * 1000 * 1000,
     TLS_HANDSHAKE = 22,  // the first byte that a server sends
-    LENGTH_BYTES = 16,   // more than nng keeps a greeting or a length in
     LAST_REPLIES_US = 1000 * 1000
 };
 
@@ -63,13 +63,10 @@ static struct connection {
     bool is_accepted;
     bool has_sent;
     bool is_tls;
-    bool has_greeted;     // so what it receives goes into messages
     bool has_ended;       // which nng will not be told
     int64_t ended_at_us;  // which nng will be told; 0: it has not ended
     size_t sent;          // of the message that is being sent
     size_t bytes;         // all of it
-    uintptr_t lengths;    // where nng has lengths put; 0: it has received nothing
-    bool has_received;    // part of a message
     /* What has been received and nng has not asked for yet. */
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
@@ -124,6 +121,16 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
         weir_announced_opened(fd);
     }
     return fd;
+}
+
+/* ---- which connection it is ---- */
+
+int getsockopt(int fd, int level, int option, void *value, socklen_t *value_n)
+{
+    if (connection_of(fd) != NULL) {
+        weir_announced_answer(fd);
+    }
+    return (int)syscall(SYS_getsockopt, fd, level, option, value, value_n);
 }
 
 /* ---- sending ---- */
@@ -194,7 +201,6 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (!connection->has_sent && bytes > 0) {
         connection->has_sent = true;
         connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
-        connection->has_greeted = is_greeting(message);
     }
     if (connection->sent > 0 && connection->bytes != bytes) {
         errno = ECONNRESET;  // what was begun has been given up
@@ -257,18 +263,6 @@ static ssize_t receive(int fd, struct connection *connection, const struct iovec
     return (ssize_t)wanted;
 }
 
-/* The greeting and all lengths go to one place, messages to others. */
-static void note_message(int fd, struct connection *connection, const void *to)
-{
-    const uintptr_t at = (uintptr_t)to;
-    if (connection->lengths == 0) {
-        connection->lengths = at;
-    } else if (at - connection->lengths >= LENGTH_BYTES && !connection->has_received) {
-        connection->has_received = true;
-        weir_announced_received(fd, to);
-    }
-}
-
 /* Whether nng may be told now. A socket that is shut down takes the rest of the replies: nowhere.
  */
 static bool may_tell_end(int fd, struct connection *connection)
@@ -291,9 +285,6 @@ static bool may_tell_end(int fd, struct connection *connection)
 ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 {
     struct connection *connection = connection_of(fd);
-    if (connection != NULL && connection->has_greeted && parts_n > 0) {
-        note_message(fd, connection, parts[0].iov_base);
-    }
     if (connection != NULL && connection->ahead_n > 0) {
         return take_ahead(connection, parts, parts_n);
     }

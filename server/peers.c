@@ -29,13 +29,15 @@ static struct weir_peer **bucket_of(struct weir_peers *peers, uint32_t pipe_id)
     return &peers->buckets[pipe_id % WEIR_PEERS_BUCKETS];
 }
 
-bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, const struct weir_remote *remote)
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_key key,
+                    const struct weir_remote *remote)
 {
     struct weir_peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) {
         return false;
     }
     peer->pipe_id = pipe_id;
+    peer->key = key;
     peer->remote = *remote;
     atomic_init(&peer->refs, 1);
     weir_link_init(&peer->waiting);
@@ -113,11 +115,6 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
     if (peer != NULL) {
         atomic_store_explicit(&peer->arrived_at_us, now_us, memory_order_relaxed);
     }
-}
-
-bool weir_peer_has_arrived(const struct weir_peer *peer)
-{
-    return atomic_load_explicit(&peer->arrived_at_us, memory_order_relaxed) != 0;
 }
 
 static bool is_stuck(const struct weir_peer *peer, int64_t since_us, int64_t quiet_since_us)

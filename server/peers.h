@@ -49,7 +49,8 @@ bool weir_peers_init(struct weir_peers *peers);
 void weir_peers_fini(struct weir_peers *peers);
 
 /* A connection came; false without memory: it then works uncounted. */
-bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, const struct weir_remote *remote);
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_key key,
+                    const struct weir_remote *remote);
 void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
 
 /* Counted; NULL if there is none. */
@@ -60,9 +61,8 @@ void weir_peer_release(struct weir_peer *peer);
 void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us);
 void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us);
 
-/* A request came from it; `peer` may be NULL. Whether one has come. */
+/* A request came from it. `peer` may be NULL. */
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
-bool weir_peer_has_arrived(const struct weir_peer *peer);
 
 /* Writes the ids of connections that have taken no reply since `since_us` although some wait, and
  * have sent nothing since `quiet_since_us`, and returns their number, at most `max`. */

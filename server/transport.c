@@ -1,5 +1,6 @@
 #include "server/transport_int.h"
 
+#include "server/announced.h"
 #include "server/tls_config.h"
 #include "weir/rules/time_text.h"
 
@@ -102,10 +103,22 @@ static void search_soon(struct weir_transport *t)
     }
 }
 
+/* By the options that nng asks the system for: one of TCP, and one of ipc. */
+static weir_connection_key key_of(nng_pipe pipe)
+{
+    bool has_no_delay = false;
+    uint64_t process = 0;
+    weir_announced_ask();
+    (void)nng_pipe_get_bool(pipe, NNG_OPT_TCP_NODELAY, &has_no_delay);
+    (void)nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &process);
+    return weir_announced_asked();
+}
+
 static void begin_peer(struct weir_transport *t, nng_pipe pipe)
 {
     const struct weir_remote remote = weir_remote_of(pipe);
-    if (weir_peers_add(&t->peers, pipe.id, &remote) && remote.family != NNG_AF_UNSPEC) {
+    if (weir_peers_add(&t->peers, pipe.id, key_of(pipe), &remote) &&
+        remote.family != NNG_AF_UNSPEC) {
         atomic_fetch_add(&t->tls_n, 1);
         search_soon(t);
     }

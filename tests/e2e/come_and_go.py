@@ -19,6 +19,7 @@ TIMES = 60
 PARTS = [b"", b"\0SP", b"\0SP\0\0\x30\0\0"]  # of the greeting of a REQ socket; what follows it is a length
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 GREETING = PARTS[-1]
+ANSWER = b"\0SP\0\0\x31\0\0"
 # Enough of them for what is rare to happen.
 VANISHING = 300
 PIPELINED = 4
@@ -80,6 +81,23 @@ def ask_and_go(url, request, read_bytes, times=VANISHING):
             if i % 3 == 2:
                 connection.shutdown(socket.SHUT_WR)
             read_some(connection, read_bytes * (i % 7))
+
+
+def break_off(url):
+    """Clients that are gone in the middle of their first request."""
+    for _ in range(8):
+        with connect(url) as connection:
+            connection.sendall(GREETING)
+            assert connection.recv(len(GREETING), socket.MSG_WAITALL) == ANSWER
+            connection.sendall(frame(SMALL, 1)[:-1])
+
+
+def check_answered(url):
+    """By TLS, which a client of ours would have to trust."""
+    with connect(url) as connection:
+        connection.sendall(GREETING + frame(SMALL, 1))
+        assert connection.recv(len(ANSWER)) == ANSWER
+        assert connection.recv(65536), f"no answer on {url}"
 
 
 def run(url, directory, *arguments):
@@ -153,6 +171,9 @@ def main():
             check_closed(server, before)
             for url in tls_urls:
                 ask_and_go(url, SMALL, 0)
+                for _ in range(10):  # with memory that the others' requests have been in
+                    break_off(urls[0])
+                    check_answered(url)
             write_much(urls[0], directory)
             for url in urls:
                 ask_and_go(url, read_all(directory), 500000)

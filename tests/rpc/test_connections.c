@@ -1,0 +1,93 @@
+/* Connections by sockets, and how they are known to the server. */
+#include "server/peers.h"
+#include "server/transport_int.h"
+#include "tests/rpc/rpc_fixture.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/remove_tree.h"
+#include "weir/base/slice.h"
+#include "weir/rules/time_text.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { KINDS = 3 };
+
+static char directory[64];
+
+static void set_up(void)
+{
+    static char ipc_url[96];
+    (void)snprintf(directory, sizeof directory, "/tmp/weir-connections-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(ipc_url, sizeof ipc_url, "ipc://%s/socket", directory);
+    const char *const arguments[] = {
+        "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/weir", "--listen", ipc_url,
+        NULL};
+    rpc_start(arguments);
+}
+
+static void tear_down(void)
+{
+    rpc_stop();
+    remove_tree(directory);
+}
+
+/* Returns how many keys there are. */
+static size_t read_keys(weir_connection_key *keys, size_t max)
+{
+    struct weir_peers *peers = &rpc.server->transport->peers;
+    size_t n = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        const struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && n < max; peer = peer->next) {
+            keys[n++] = peer->key;
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+/* The fixture's own is the first. */
+START_TEST(each_kind_of_connection_has_a_key)
+{
+    nng_socket others[KINDS - 1];
+    for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
+        others[i] = rpc_connect(weir_transport_url(rpc.server->transport, i + 1));
+    }
+    weir_connection_key keys[KINDS + 1];
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    size_t n = 0;
+    while ((n = read_keys(keys, WEIR_COUNTOF(keys))) < KINDS) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(n, KINDS);
+    for (size_t i = 0; i < KINDS; i++) {
+        ck_assert_uint_ne(keys[i], 0);
+        ck_assert_uint_ne(keys[i], keys[(i + 1) % KINDS]);
+        ck_assert(!weir_announced_is_over(keys[i]));
+    }
+    for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
+        (void)nng_close(others[i]);
+    }
+}
+END_TEST
+
+static Suite *connections_suite(void)
+{
+    Suite *suite = suite_create("connections");
+    TCase *tcase = tcase_create("keys");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, each_kind_of_connection_has_a_key);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(connections_suite());
+}
