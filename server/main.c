@@ -157,6 +157,7 @@ int main(int argc, char **argv)
                         "TasksMax=)");
         return complain(&err, EXIT_UNAVAILABLE);
     }
+    weir_nng_sockets_refuse_above(weir_transport_message_max(&config));
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);

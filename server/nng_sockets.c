@@ -17,7 +17,8 @@
  *
  * nng loses a reply, memory and all, that it begins to send while it is closing the connection. So
  * the end is told when no reply is on its way any more; what is sent until then goes nowhere. From
- * then on nothing is handed to nng (announced.h).
+ * then on nothing is handed to nng (announced.h). What nng would close a connection for, a message
+ * that is too long or no request, is the end as well, before nng has seen it.
  *
  * Under TLS sending is in parts all the same, of a record each. There the end is not told at all;
  * the transport asks the system which connections have ended (remote.h) and closes them in a quiet
@@ -54,8 +55,15 @@ enum {
     GREETING_BYTES = 8,
     REPORT_EVERY_US = 60 * 1000 * 1000,
     TLS_HANDSHAKE = 22,  // the first byte that a server sends
-    LAST_REPLIES_US = 1000 * 1000
+    LAST_REPLIES_US = 1000 * 1000,
+    LENGTH_BYTES = 8,
+    MESSAGE = 1,    // what stands before a length on ipc://
+    HOP_BYTES = 4,  // of the header of a request, one of them for each device that it has passed
+    HOPS_MAX = 8    // what has passed more, nng drops
 };
+
+/* What nng receives: the first once, the others in turn. */
+enum part { PART_GREETING, PART_LENGTH, PART_MESSAGE };
 
 /* By descriptor. nng calls for one connection one at a time. Whatever else has a descriptor later
  * that was a connection's makes none of these calls. */
@@ -63,10 +71,16 @@ static struct connection {
     bool is_accepted;
     bool has_sent;
     bool is_tls;
-    bool has_ended;       // which nng will not be told
-    int64_t ended_at_us;  // which nng will be told; 0: it has not ended
-    size_t sent;          // of the message that is being sent
-    size_t bytes;         // all of it
+    bool is_plain;         // it speaks SP and nothing around it
+    bool has_ended;        // which nng will not be told
+    int64_t ended_at_us;   // which nng will be told; 0: it has not ended
+    size_t sent;           // of the message that is being sent
+    size_t bytes;          // all of it
+    enum part part;        // that is being received
+    const uint8_t *begin;  // of it, where nng has it put
+    size_t wanted;         // all of it
+    size_t received;       // of it
+    bool is_refused;       // what has been received
     /* What has been received and nng has not asked for yet. */
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
@@ -201,6 +215,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (!connection->has_sent && bytes > 0) {
         connection->has_sent = true;
         connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
+        connection->is_plain = is_greeting(message);
     }
     if (connection->sent > 0 && connection->bytes != bytes) {
         errno = ECONNRESET;  // what was begun has been given up
@@ -263,6 +278,63 @@ static ssize_t receive(int fd, struct connection *connection, const struct iovec
     return (ssize_t)wanted;
 }
 
+/* ---- what nng would refuse ---- */
+
+static size_t message_max;
+
+void weir_nng_sockets_refuse_above(size_t max)
+{
+    message_max = max;
+}
+
+static bool is_fit_length(const uint8_t *bytes, size_t n)
+{
+    uint64_t length = 0;
+    for (size_t i = n - LENGTH_BYTES; i < n; i++) {
+        length = length << 8 | bytes[i];
+    }
+    return (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length >= HOP_BYTES &&
+           (message_max == 0 || length <= message_max);
+}
+
+/* The last hop is marked. */
+static bool is_request(const uint8_t *bytes, size_t n)
+{
+    bool is_last = false;
+    size_t at = 0;
+    while (!is_last && n - at >= HOP_BYTES && at < HOPS_MAX * HOP_BYTES) {
+        is_last = (bytes[at] & 0x80) != 0;
+        at += HOP_BYTES;
+    }
+    return is_last || at == HOPS_MAX * HOP_BYTES;
+}
+
+/* nng is about to receive. It asks for all that it has not got of a part. */
+static void begin_part(struct connection *connection, const struct iovec *to)
+{
+    if (connection->received == connection->wanted) {
+        connection->begin = to->iov_base;
+        connection->wanted = to->iov_len;
+        connection->received = 0;
+    }
+}
+
+/* It is about to get so much more. False where it would close the connection. */
+static bool is_welcome(struct connection *connection, size_t n)
+{
+    connection->received += n;
+    if (connection->received < connection->wanted) {
+        return true;
+    }
+    const enum part part = connection->part;
+    connection->part = part == PART_LENGTH ? PART_MESSAGE : PART_LENGTH;
+    return part == PART_GREETING ||
+           (part == PART_LENGTH ? is_fit_length(connection->begin, connection->wanted)
+                                : is_request(connection->begin, connection->wanted));
+}
+
+/* ---- the end ---- */
+
 /* Whether nng may be told now. A socket that is shut down takes the rest of the replies: nowhere.
  */
 static bool may_tell_end(int fd, struct connection *connection)
@@ -282,16 +354,41 @@ static bool may_tell_end(int fd, struct connection *connection)
 /* nng asks for a length, and then for as much. Both, and the next request if it is there, come by
  * one call of the system. nng waits for an event only after it has been told that there is nothing.
  */
+static ssize_t receive_any(int fd, struct connection *connection, const struct iovec *parts,
+                           int parts_n)
+{
+    if (connection->ahead_n > 0) {
+        return take_ahead(connection, parts, parts_n);
+    }
+    return connection->ahead == NULL || parts_n > PARTS_MAX
+               ? (ssize_t)syscall(SYS_readv, fd, parts, parts_n)
+               : receive(fd, connection, parts, parts_n);
+}
+
+/* False at the end. */
+static bool receive_part(int fd, struct connection *connection, const struct iovec *parts,
+                         int parts_n, ssize_t *n)
+{
+    if (connection->is_refused) {
+        return false;
+    }
+    const bool is_watched = connection->is_plain && parts_n > 0;
+    if (is_watched) {
+        begin_part(connection, &parts[0]);
+    }
+    *n = receive_any(fd, connection, parts, parts_n);
+    connection->is_refused = is_watched && *n > 0 && !is_welcome(connection, (size_t)*n);
+    return !connection->is_refused && !is_end(*n);
+}
+
 ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 {
     struct connection *connection = connection_of(fd);
-    if (connection != NULL && connection->ahead_n > 0) {
-        return take_ahead(connection, parts, parts_n);
+    if (connection == NULL) {
+        return (ssize_t)syscall(SYS_readv, fd, parts, parts_n);
     }
-    const ssize_t n = connection == NULL || connection->ahead == NULL || parts_n > PARTS_MAX
-                          ? (ssize_t)syscall(SYS_readv, fd, parts, parts_n)
-                          : receive(fd, connection, parts, parts_n);
-    if (connection == NULL || !is_end(n)) {
+    ssize_t n = 0;
+    if (receive_part(fd, connection, parts, parts_n, &n)) {
         return n;
     }
     errno = may_tell_end(fd, connection) ? ECONNRESET : EAGAIN;

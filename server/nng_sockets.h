@@ -2,8 +2,14 @@
 #ifndef WEIR_SERVER_NNG_SOCKETS_H
 #define WEIR_SERVER_NNG_SOCKETS_H
 
+#include <stddef.h>
+
 /* Has `report` called, at most once a minute, when a connection cannot be taken for want of
  * descriptors; `fault` is an errno. On a thread of nng; NULL ends it. */
 void weir_nng_sockets_report(void (*report)(void *context, int fault), void *context);
+
+/* Messages longer than that are the end of their connection, as nng has been told to have it
+ * (NNG_OPT_RECVMAXSZ). Before the first connection; 0, as at first: there are none. */
+void weir_nng_sockets_refuse_above(size_t message_max);
 
 #endif

@@ -237,12 +237,16 @@ static void sweep(void *context)
 
 /* ---- the socket ---- */
 
+size_t weir_transport_message_max(const struct weir_config *config)
+{
+    return (size_t)config->limits.request_bytes + HEADER_ROOM;
+}
+
 /* Every option is set before a listener exists, which inherits it. nng itself allocates what a
  * length header claims, so the bound on that is the first thing. */
 static int set_socket_options(nng_socket socket, const struct weir_config *config)
 {
-    const size_t most = (size_t)config->limits.request_bytes + HEADER_ROOM;
-    int rv = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
+    int rv = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, weir_transport_message_max(config));
     if (rv == 0) {
         rv = nng_socket_set_bool(socket, NNG_OPT_TCP_KEEPALIVE, true);
     }
@@ -325,7 +329,7 @@ static weir_status prepare(const struct weir_listen_url *url, const struct weir_
         /* Clients that do not split messages into frames, libnanomsg among them, may send as much
          * as all others. */
         (void)nng_listener_set_size(listener, NNG_OPT_WS_RECVMAXFRAME,
-                                    (size_t)config->limits.request_bytes + HEADER_ROOM);
+                                    weir_transport_message_max(config));
         return WEIR_OK;
     case WEIR_TRANSPORT_TCP:
     case WEIR_TRANSPORT_INPROC:

@@ -32,6 +32,9 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
                                 const struct weir_transport_user *user,
                                 struct weir_transport **transport, struct weir_error *err);
 
+/* The longest message that is received, its header included. */
+size_t weir_transport_message_max(const struct weir_config *config);
+
 /* Where listener `i` really is, in static storage of the transport; NULL past the last. */
 const char *weir_transport_url(const struct weir_transport *transport, size_t i);
 

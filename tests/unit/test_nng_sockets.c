@@ -296,6 +296,157 @@ START_TEST(the_end_is_told_after_a_while)
 }
 END_TEST
 
+/* ---- what nng would refuse ---- */
+
+enum { SHORTEST = 4, LONGEST = 64, HOPS_MAX = 8, IPC_LENGTH_BYTES = 9 };
+
+static void send_greeting(const char *greeting)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)greeting, .iov_len = 8};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), 8);
+    ck_assert_int_eq(send(client, "\0SP\0\0\x30\0\0", 8, 0), 8);
+    assert_reads("\0SP\0\0\x30\0\0", 8);
+}
+
+/* The client sends it, in two parts where it can be divided; false where it is not to be had. */
+static bool passes(const uint8_t *bytes, size_t n)
+{
+    static uint8_t to[256];
+    size_t sent = 0;
+    ck_assert_uint_le(n, sizeof to);
+    while (sent < n) {
+        const size_t sends = sent == 0 && n > 1 ? n / 2 : n - sent;
+        ck_assert_int_eq(send(client, bytes + sent, sends, 0), (ssize_t)sends);
+        struct pollfd ready = {.fd = server, .events = POLLIN};
+        ck_assert_int_eq(poll(&ready, 1, -1), 1);
+        const struct iovec part = {.iov_base = to + sent, .iov_len = n - sent};
+        if (readv(server, &part, 1) < 0) {
+            ck_assert_int_eq(errno, EAGAIN);
+            return false;
+        }
+        sent += sends;
+    }
+    ck_assert_mem_eq(to, bytes, n);
+    return true;
+}
+
+static bool length_passes(uint64_t length)
+{
+    const uint8_t bytes[] = {(uint8_t)(length >> 56), 0, 0, 0, 0, 0, 0, (uint8_t)length};
+    return passes(bytes, sizeof bytes);
+}
+
+/* On ipc:// a byte stands before a length, which tells what follows. */
+static bool ipc_length_passes(uint8_t what, uint8_t length)
+{
+    const uint8_t bytes[IPC_LENGTH_BYTES] = {what, [IPC_LENGTH_BYTES - 1] = length};
+    return passes(bytes, sizeof bytes);
+}
+
+/* The hop so numbered is marked as the last. */
+static bool message_passes(size_t n, size_t last_hop)
+{
+    uint8_t bytes[LONGEST] = {0};
+    bytes[last_hop * 4 % LONGEST] = 0x80;
+    return passes(bytes, n);
+}
+
+static void begin(void)
+{
+    close_connection();
+    open_connection();
+    learn_key();
+    send_greeting("\0SP\0\0\x31\0\0");
+    announce(1);
+}
+
+static void assert_ends_behind_the_last_reply(void)
+{
+    assert_nothing_to_read();
+    send_text("last");
+    assert_end_is_told();
+    ck_assert(weir_announced_is_over(key));
+}
+
+START_TEST(a_length_that_nng_refuses_is_the_end)
+{
+    static const uint64_t refused[] = {0, SHORTEST - 1, LONGEST + 1, UINT64_C(1) << 56 | SHORTEST};
+    weir_nng_sockets_refuse_above(LONGEST);
+    for (size_t i = 0; i < WEIR_COUNTOF(refused); i++) {
+        begin();
+        ck_assert(length_passes(LONGEST));
+        ck_assert(message_passes(LONGEST, 0));
+        ck_assert(!length_passes(refused[i]));
+        assert_ends_behind_the_last_reply();
+    }
+    begin();
+    ck_assert(ipc_length_passes(1, SHORTEST));
+    ck_assert(message_passes(SHORTEST, 0));
+    ck_assert(!ipc_length_passes(2, SHORTEST));
+    assert_ends_behind_the_last_reply();
+    begin();
+    ck_assert(!ipc_length_passes(1, LONGEST + 1));
+    assert_ends_behind_the_last_reply();
+    weir_nng_sockets_refuse_above(0);
+    begin();
+    ck_assert(length_passes(LONGEST + 1));
+}
+END_TEST
+
+START_TEST(a_message_that_nng_refuses_is_the_end)
+{
+    static const size_t refused[] = {4, 7, 8, 11, 28, 31};
+    for (size_t i = 0; i < WEIR_COUNTOF(refused); i++) {
+        begin();
+        ck_assert(length_passes(refused[i]));
+        ck_assert(!message_passes(refused[i], refused[i] / 4));
+        assert_ends_behind_the_last_reply();
+    }
+}
+END_TEST
+
+START_TEST(a_message_of_many_hops_is_none_that_nng_refuses)
+{
+    begin();
+    for (size_t hop = 0; hop <= HOPS_MAX; hop++) {
+        const size_t n = hop < HOPS_MAX ? hop * 4 + 4 : hop * 4;
+        ck_assert(length_passes(n));
+        ck_assert(message_passes(n, hop));
+    }
+    ck_assert(length_passes(LONGEST));
+    ck_assert(message_passes(LONGEST, HOPS_MAX + 1));
+    assert_nothing_to_read();
+    ck_assert(!weir_announced_is_over(key));
+}
+END_TEST
+
+START_TEST(what_follows_what_nng_refuses_is_not_read)
+{
+    static const char bytes[] = "\0\0\0\0\0\0\0\3\x80 request";
+    begin();
+    ck_assert_int_eq(send(client, bytes, sizeof bytes, 0), sizeof bytes);
+    char to[8];
+    const struct iovec part = {.iov_base = to, .iov_len = sizeof to};
+    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_lt(readv(server, &part, 1), 0);
+    assert_ends_behind_the_last_reply();
+}
+END_TEST
+
+/* What another protocol's messages are like is not for us to say. */
+START_TEST(another_protocols_bytes_are_not_looked_at)
+{
+    close_connection();
+    open_connection();
+    learn_key();
+    send_text("HTTP/1.1");
+    for (uint64_t length = 0; length < SHORTEST; length++) {
+        ck_assert(length_passes(length));
+    }
+}
+END_TEST
+
 /* ---- which connection it is ---- */
 
 START_TEST(a_connection_is_known_by_what_is_asked_of_it)
@@ -323,6 +474,11 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, the_end_is_told_behind_the_last_reply);
     tcase_add_test(tcase, a_reply_that_waits_for_room_does_not_hold_up_the_end);
     tcase_add_test(tcase, the_end_is_told_after_a_while);
+    tcase_add_test(tcase, a_length_that_nng_refuses_is_the_end);
+    tcase_add_test(tcase, a_message_that_nng_refuses_is_the_end);
+    tcase_add_test(tcase, a_message_of_many_hops_is_none_that_nng_refuses);
+    tcase_add_test(tcase, what_follows_what_nng_refuses_is_not_read);
+    tcase_add_test(tcase, another_protocols_bytes_are_not_looked_at);
     tcase_add_test(tcase, a_connection_is_known_by_what_is_asked_of_it);
     suite_add_tcase(suite, tcase);
     return suite;
