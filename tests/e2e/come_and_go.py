@@ -100,6 +100,15 @@ def check_answered(url):
         assert connection.recv(65536), f"no answer on {url}"
 
 
+def ask_and_offend(url):
+    """Sends requests and then a length that is too large, or a message that is no request."""
+    for i in range(30):
+        with connect(url) as connection:
+            offence = struct.pack(">Q", 1 << 40) if i % 2 == 0 else struct.pack(">Q", 2) + b"no"
+            connection.sendall(GREETING + b"".join(frame(SMALL, n) for n in range(i % PIPELINED)) + offence)
+            read_some(connection, 1 << 20)
+
+
 def run(url, directory, *arguments):
     command = [os.environ["WEIR_PROGRAM"], "--server", url, "--token-file", directory + "/data/default.token", *arguments]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
@@ -168,6 +177,9 @@ def main():
                 check_served(url, directory)
                 ask_and_go(url, SMALL, 0)
                 check_served(url, directory)
+            check_closed(server, before)
+            for url in [urls[0], *tls_urls]:
+                ask_and_offend(url)
             check_closed(server, before)
             for url in tls_urls:
                 ask_and_go(url, SMALL, 0)
