@@ -16,6 +16,18 @@ static weir_status read_clears(struct pg_session *session, struct pg_conn *conn,
     return status;
 }
 
+/* A clear that was done without its answer is acknowledged by a commit of its own, which a
+ * synchronous standby must have confirmed like the first one. */
+static weir_status confirm(struct pg_session *session, struct pg_conn *conn, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    const weir_status status = weir_pg_fixed(session, conn, PG_FIXED_CONFIRM, &none, &result, err);
+    PQclear(result);
+    return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
+}
+
 /* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
  * answer was lost, the count of clears tells whether it was done. */
 weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
@@ -29,7 +41,7 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
     }
     if (run->clears >= 0 && now > run->clears) {
         clear->messages_deleted = cleared;
-        return WEIR_OK;
+        return confirm(run->session, conn, err);
     }
     run->clears = now;
     struct pg_params params;

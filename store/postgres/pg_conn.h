@@ -35,7 +35,7 @@ struct pg_conn {
     bool is_limit_ours;     // the caller set none
     enum pg_remedy remedy;  // of the last failure; NONE again when the next statement is sent
     char sqlstate[6];       // of the last failure, "" if it was none of the server's
-    bool has_warned;        // the server has sent a warning since the statement was sent
+    bool has_warned;        // since the statement was sent: a commit may not be confirmed
     bool is_ending;         // the server has said unasked that it ends the connection
     uint64_t owner;         // whose statements it ran last
     struct pg_conn *next;   // the pool's

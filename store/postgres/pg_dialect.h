@@ -18,6 +18,7 @@ enum pg_fixed {
     PG_FIXED_IMPORT,
     PG_FIXED_CLEAR,
     PG_FIXED_CLEARS,        // the count of clears, and what the last one removed
+    PG_FIXED_CONFIRM,       // changes nothing, by a commit of its own
     PG_FIXED_BY_IDS,        // messages of the ids of $1
     PG_FIXED_VERSION,       // of stream $1
     PG_FIXED_HEAD,          // as in struct weir_head
@@ -76,7 +77,8 @@ struct pg_dialect {
     [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
                         " $12)",                                                               \
     [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",                                            \
-    [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters"
+    [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters",                         \
+    [PG_FIXED_CONFIRM] = "UPDATE @.counters SET clears = clears"
 #define WEIR_PG_FIXED_COUNTERS                                      \
     [PG_FIXED_HEAD] = "SELECT head, message_count FROM @.counters", \
     [PG_FIXED_LIST_CATEGORIES] =                                    \

@@ -1,0 +1,179 @@
+/* Warnings that come with a commit: one that says that no standby has confirmed it is heeded, also
+ * where the role wants to hear of errors only, and others are not taken for it. */
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { KINDS = 3 };
+
+/* A write of each kind, in areas of its own. */
+struct one_write {
+    pthread_t thread;
+    struct weir_new_message message;
+    struct weir_import_record record;
+    struct weir_stream_append part;
+    struct weir_written written;
+    struct weir_write write;
+    weir_status status;
+    atomic_bool is_done;
+};
+
+static void set_up(struct one_write *one, int kind)
+{
+    *one = (struct one_write){.message = message_of(7, "1"), .record = record_of(8, "b-1", 0, 100)};
+    switch (kind) {
+    case 0:
+        one->write = write_of(&one->part, "a-1", ANY, &one->message, &one->written);
+        break;
+    case 1:
+        one->write = (struct weir_write){.kind = WEIR_WRITE_IMPORT,
+                                         .of.import = {.records = &one->record, .n = 1}};
+        break;
+    default:
+        one->write = (struct weir_write){.kind = WEIR_WRITE_CLEAR};
+        break;
+    }
+    one->write.deadline_us = weir_monotonic_us() + INT64_C(60) * 1000000;
+}
+
+static void *commit(void *context)
+{
+    struct one_write *one = context;
+    one->status = commit_write(fx.ns, &one->write);
+    atomic_store(&one->is_done, true);
+    return NULL;
+}
+
+static void nap(void)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* The process that waits for a standby, another than `but`. */
+static int64_t find_waiting(int64_t but)
+{
+    return sql_int("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                   " AND backend_type = 'client backend' AND pid <> %lld",
+                   (long long)but);
+}
+
+static int64_t await_waiting(const struct one_write *one, int64_t but)
+{
+    int64_t pid = 0;
+    while (pid == 0 && !atomic_load(&one->is_done)) {
+        nap();
+        pid = find_waiting(but);
+    }
+    return pid;
+}
+
+static void cancel(int64_t pid)
+{
+    sql("SELECT pg_cancel_backend(%lld)", (long long)pid);
+}
+
+/* The server takes note of it at some time: until the commits of another program wait. */
+static void want_a_standby_that_is_not_there(void)
+{
+    PGconn *other = sql_connect();
+    const int64_t pid = PQbackendPID(other);
+    sql_on(other, "CREATE TABLE IF NOT EXISTS public.other (n int)");
+    sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    sql("SELECT pg_reload_conf()");
+    bool is_waiting = false;
+    while (!is_waiting) {
+        ck_assert_int_eq(PQsendQuery(other, "INSERT INTO public.other VALUES (1)"), 1);
+        while (!is_waiting && PQconsumeInput(other) == 1 && PQisBusy(other) == 1) {
+            nap();
+            is_waiting = find_waiting(0) == pid;
+        }
+        if (is_waiting) {
+            cancel(pid);
+        }
+        for (PGresult *result = PQgetResult(other); result != NULL; result = PQgetResult(other)) {
+            PQclear(result);
+        }
+    }
+    PQfinish(other);
+}
+
+static void want_no_standby(void)
+{
+    sql("ALTER SYSTEM RESET synchronous_standby_names");
+    sql("SELECT pg_reload_conf()");
+}
+
+static void begin(void)
+{
+    sql("ALTER ROLE postgres SET client_min_messages = error");
+    fixture_on_disk();
+    must_put(fx.ns, "warm-1", 2);
+}
+
+static void end(void)
+{
+    want_no_standby();
+    sql("ALTER ROLE postgres RESET client_min_messages");
+    fixture_end();
+}
+
+/* There is no standby; an administrator who is tired of the wait ends it. What stands in the
+ * primary alone is not acknowledged, and is waited for once more. */
+START_TEST(what_no_standby_has_confirmed_is_not_acknowledged)
+{
+    struct one_write one;
+    want_a_standby_that_is_not_there();
+    set_up(&one, _i);
+    ck_assert_int_eq(pthread_create(&one.thread, NULL, commit, &one), 0);
+    const int64_t pid = await_waiting(&one, 0);
+    cancel(pid);
+    const int64_t again = await_waiting(&one, pid);
+    const bool was_acknowledged = atomic_load(&one.is_done);
+    want_no_standby();
+    (void)pthread_join(one.thread, NULL);
+    ck_assert(!was_acknowledged && again != 0);
+    ck_assert_msg(one.status == WEIR_OK, "%s", fx.err.text);
+}
+END_TEST
+
+/* A trigger of the operator's that has something to say. */
+START_TEST(what_else_is_warned_of_is_no_doubt_about_the_commit)
+{
+    struct one_write one;
+    const char *schema = schema_of("test");
+    sql("ALTER ROLE postgres RESET client_min_messages");
+    reopen();
+    sql("CREATE OR REPLACE FUNCTION public.warn() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE WARNING ''mind the gap''; RETURN NULL; END'");
+    sql("CREATE TRIGGER warn AFTER INSERT OR TRUNCATE ON %s.stored EXECUTE FUNCTION public.warn()",
+        schema);
+    set_up(&one, _i);
+    one.write.deadline_us = weir_monotonic_us() + INT64_C(3) * 1000000;
+    ck_assert_msg(commit_write(fx.ns, &one.write) == WEIR_OK, "%s", fx.err.text);
+    ck_assert(!one.write.of.append.is_duplicate || _i != 0);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_warnings");
+    TCase *tcase = tcase_create("warnings");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_loop_test(tcase, what_no_standby_has_confirmed_is_not_acknowledged, 0, KINDS);
+    tcase_add_loop_test(tcase, what_else_is_warned_of_is_no_doubt_about_the_commit, 0, KINDS);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
