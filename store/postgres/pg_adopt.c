@@ -28,18 +28,18 @@ weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
                          "the database has no schema message_store of Message DB to adopt");
     }
     if (status == WEIR_OK) {
-        status =
-            ask(conn,
-                "SELECT (message_store.message_store_version() = '1.3.0' AND (SELECT"
-                " count(*) FROM pg_attribute AS a WHERE a.attrelid ="
-                " 'message_store.messages'::regclass AND NOT a.attisdropped"
-                " AND (a.attname, a.atttypid::regtype::text) IN (('global_position', 'bigint'),"
-                " ('position', 'bigint'), ('time', 'timestamp without time zone'),"
-                " ('stream_name', 'text'), ('type', 'text'), ('data', 'jsonb'),"
-                " ('metadata', 'jsonb'), ('id', 'uuid'))) = 8"
-                " AND to_regclass('message_store.messages_global_position_seq') IS NOT NULL"
-                ")::int4",
-                &is_alike, err);
+        status = ask(conn,
+                     "SELECT (message_store.message_store_version() = '1.3.0' AND (SELECT"
+                     " count(*) FROM pg_attribute AS a WHERE a.attrelid ="
+                     " 'message_store.messages'::regclass AND NOT a.attisdropped"
+                     " AND (a.attname, a.atttypid) IN (('global_position', 'bigint'::regtype),"
+                     " ('position', 'bigint'::regtype), ('time', 'timestamp'::regtype),"
+                     " ('stream_name', 'text'::regtype), ('type', 'text'::regtype),"
+                     " ('data', 'jsonb'::regtype), ('metadata', 'jsonb'::regtype),"
+                     " ('id', 'uuid'::regtype))) = 8"
+                     " AND to_regclass('message_store.messages_global_position_seq') IS NOT NULL"
+                     ")::int4",
+                     &is_alike, err);
     }
     if (status == WEIR_OK && !is_alike) {
         return weir_fail(err, WEIR_PRECONDITION,

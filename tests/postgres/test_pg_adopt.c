@@ -192,6 +192,22 @@ START_TEST(another_version_is_not_adopted)
 }
 END_TEST
 
+/* How names are written is up to the role; the types are the same. */
+START_TEST(it_is_known_however_names_are_written)
+{
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("adopted"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    sql("ALTER ROLE postgres SET quote_all_identifiers = on");
+    struct weir_store *quoting = open_store(fx.url, 1);
+    sql("ALTER ROLE postgres RESET quote_all_identifiers");
+    ck_assert_msg(try_adopt(quoting, "adopted", "{\"adopt\": \"message_store\"}") == WEIR_OK, "%s",
+                  fx.err.text);
+    weir_store_close(quoting);
+}
+END_TEST
+
 /* One writer got a position and has not committed, another one got the next and has: a reader of
  * both categories must see neither until the first is decided. */
 START_TEST(what_is_in_flight_is_waited_for)
@@ -349,6 +365,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
     tcase_add_test(tcase, another_version_is_not_adopted);
+    tcase_add_test(tcase, it_is_known_however_names_are_written);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, the_head_moves_with_every_write);
     tcase_add_test(tcase, the_head_tells_of_a_writer_who_is_overtaken);
