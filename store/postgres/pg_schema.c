@@ -8,7 +8,8 @@
 
 enum { REGISTRY_VERSION = 1 };
 
-#define MIGRATION_US (INT64_C(3600) * 1000 * 1000)  // how long a schema step may take
+#define MIGRATION_US \
+    (INT64_C(3600) * 1000 * 1000)  // how long the steps of a schema with messages may take
 
 /* "weir", and the number of the lock of those who make the registry. Namespaces have locks of one
  * 64-bit number, which PostgreSQL keeps apart from these. */
@@ -134,8 +135,7 @@ weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *er
 weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace *ns, int version,
                                 struct weir_error *err)
 {
-    weir_pg_conn_limit(conn, weir_monotonic_us() + MIGRATION_US);
-    weir_status status = weir_pg_script(conn, "SET LOCAL statement_timeout = 0", err);
+    weir_status status = WEIR_OK;
     for (int step = version; status == WEIR_OK && step < ns->layout->version; step++) {
         char *text = weir_pg_expand(ns, ns->layout->steps[step]);
         status = text == NULL ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
@@ -219,6 +219,11 @@ static weir_status migrate_locked(struct pg_conn *conn, struct place *place, str
     PQclear(result);
     if (status == WEIR_OK) {
         status = look_up(conn, place, err);
+    }
+    /* However many messages there are; an empty schema, for which nobody comes here, has none. */
+    if (status == WEIR_OK) {
+        weir_pg_conn_limit(conn, weir_monotonic_us() + MIGRATION_US);
+        status = weir_pg_script(conn, "SET LOCAL statement_timeout = 0", err);
     }
     if (status == WEIR_OK) {
         status = weir_pg_apply_steps(conn, place->ns, place->version, err);

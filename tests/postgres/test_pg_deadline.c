@@ -74,6 +74,25 @@ START_TEST(the_list_of_namespaces_is_asked_no_longer_than_the_deadline)
 }
 END_TEST
 
+/* The tables of a new namespace are made by many statements, and the database may cease to answer
+ * at any of them. */
+START_TEST(a_namespace_is_not_made_for_longer_than_the_deadline)
+{
+    sql("CREATE FUNCTION public.sleep() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_sleep(4); END'");
+    sql("CREATE EVENT TRIGGER sleep ON ddl_command_start WHEN TAG IN ('CREATE FUNCTION')"
+        " EXECUTE FUNCTION public.sleep()");
+    const int64_t start_us = weir_monotonic_us();
+    const weir_status status = ask_registry(4, start_us + SHORT_US);
+    const int64_t end_us = weir_monotonic_us();
+    sql("DROP EVENT TRIGGER sleep; DROP FUNCTION public.sleep()");
+    ck_assert_int_eq(status, WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(end_us - start_us, LIMIT_US);
+    ck_assert_ptr_null(strstr(fx.err.text, "not known"));
+    must_create(fx.store, "new");
+}
+END_TEST
+
 /* ---- writes ---- */
 
 static void nap(void)
@@ -223,6 +242,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin, fixture_through_proxy_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, the_list_of_namespaces_is_asked_no_longer_than_the_deadline, 0, 6);
+    tcase_add_test(tcase, a_namespace_is_not_made_for_longer_than_the_deadline);
     tcase_add_test(tcase, a_write_does_not_wait_for_the_deadline_of_another_that_hangs);
     tcase_add_loop_test(tcase, a_write_does_not_wait_for_the_deadline_of_another_of_its_group, 0,
                         3);
