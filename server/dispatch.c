@@ -281,10 +281,33 @@ static void serve(struct weir_job *job)
     weir_dispatch_go_on(call, st);
 }
 
-static void queue(struct weir_server *server, struct weir_exchange *exchange)
+/* A call that has waited too long is answered while it still waits. When that is is found out by
+ * the first look, where it is not known. */
+static bool end_if_late(struct weir_job *job)
+{
+    struct weir_exchange *exchange = weir_exchange_of_job(job);
+    struct weir_server *server = weir_exchange_context(exchange);
+    struct weir_call *call = begin(server, exchange);
+    if (call == NULL) {
+        return true;
+    }
+    const weir_status st = enter(call, &call->err);
+    if (st == WEIR_OK) {
+        job->due_us = call->deadline_us + 1;
+        weir_calls_give_back(&server->calls, call);
+    } else {
+        weir_dispatch_finish(call, st);
+    }
+    return st == WEIR_OK;
+}
+
+/* `deadline_us`: 0 where it is not known. */
+static void queue(struct weir_server *server, struct weir_exchange *exchange, int64_t deadline_us)
 {
     struct weir_job *job = weir_exchange_job(exchange);
     job->run = serve;
+    job->look = end_if_late;
+    job->due_us = deadline_us;
     weir_queue_push(&server->queue, job);
 }
 
@@ -327,9 +350,10 @@ static void leave_to_workers(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
+    const int64_t deadline_us = call->deadline_us;
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&server->calls, call);
-    queue(server, exchange);
+    queue(server, exchange, deadline_us);
 }
 
 static bool is_read_for_a_group(const struct weir_call *call)
@@ -364,7 +388,7 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         call = begin(server, exchange);
     }
     if (call == NULL) {
-        queue(server, exchange);
+        queue(server, exchange, 0);
     } else if (enter(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);
     } else if (is_for_the_spot(call) && take_spot(server)) {
@@ -381,6 +405,6 @@ void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *excha
     if (own_spot != NULL && own_spot->woken == NULL) {
         own_spot->woken = exchange;
     } else {
-        queue(server, exchange);
+        queue(server, exchange, 0);
     }
 }

@@ -16,10 +16,15 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct weir_job {
     void (*run)(struct weir_job *job);  // on a worker; the job may be gone when it returns
-    struct weir_job *next;              // the queue's
+    /* While all workers are held up, and not before `due_us` (monotonic): ends what of the job is
+     * too late, without blocking. False where nothing of it is left to be run. */
+    bool (*look)(struct weir_job *job);
+    int64_t due_us;
+    struct weir_job *next;  // the queue's
 };
 
 /* What a thread waits for jobs with. It stays where it is until nobody pushes any more; its fields
@@ -36,6 +41,7 @@ struct weir_queue {
     struct weir_job **last;   // where the next job is linked in
     struct weir_taker *idle;  // those that wait, the last to come first
     bool is_waking;           // one of them has been woken and has not come yet
+    bool is_looked_at;        // what was there is in the hands of one who looks, and comes back
     bool is_closed;
     atomic_size_t n;  // jobs waiting
 };
@@ -51,6 +57,10 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
 /* False without resources. */
 bool weir_taker_init(struct weir_taker *taker);
 void weir_taker_fini(struct weir_taker *taker);
+
+/* Has each job that is due looked at; those of which something is left keep their places. For a
+ * thread that has nothing better to do: meanwhile the workers see what is new only. */
+void weir_queue_look(struct weir_queue *queue);
 
 /* Waits for a job. NULL once the queue is closed and empty. */
 struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *taker);

@@ -81,6 +81,54 @@ static size_t join_locked(struct weir_read_lane *lane, struct weir_read *read)
     return n;
 }
 
+/* ---- what is late ---- */
+
+static void done(struct weir_read *read);
+
+static struct weir_read *take_late(struct weir_read_lane *lane)
+{
+    const int64_t now_us = weir_monotonic_us();
+    struct weir_read *late = NULL;
+    struct weir_read **late_last = &late;
+    (void)pthread_mutex_lock(&lane->lock);
+    struct weir_read *read = lane->first;
+    lane->first = NULL;
+    lane->last = &lane->first;
+    for (struct weir_read *next = NULL; read != NULL; read = next) {
+        next = read->next;
+        read->next = NULL;
+        if (read->query.deadline_us <= now_us) {
+            *late_last = read;
+            late_last = &read->next;
+        } else {
+            append_locked(lane, read);
+        }
+    }
+    (void)pthread_mutex_unlock(&lane->lock);
+    return late;
+}
+
+static void end_late(struct weir_read *late)
+{
+    for (struct weir_read *next = NULL; late != NULL; late = next) {
+        next = late->next;
+        late->next = NULL;
+        (void)weir_fail(late->err, WEIR_DEADLINE_EXCEEDED,
+                        "the deadline passed before the read was begun");
+        done(late);
+    }
+}
+
+/* The lane that this thread leads; NULL if there is none. */
+static _Thread_local struct weir_read_lane *own_lane;
+
+void weir_reading_end_late(void)
+{
+    if (own_lane != NULL) {
+        end_late(take_late(own_lane));
+    }
+}
+
 /* ---- leading ---- */
 
 static void read_group(struct weir_tenant *tenant, struct weir_read *first)
@@ -91,7 +139,9 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     const size_t n = join_locked(lane, first);
     lane->moved_us = start_us;
     (void)pthread_mutex_unlock(&lane->lock);
+    own_lane = lane;
     weir_read_group(weir_tenant_ns(tenant), first);
+    own_lane = NULL;
     const int64_t end_us = weir_monotonic_us();
     (void)pthread_mutex_lock(&lane->lock);
     lane->us_per_read += ((end_us - start_us) / (int64_t)n - lane->us_per_read) / AVERAGE_OF;
@@ -142,6 +192,26 @@ static void lead_by_job(struct weir_job *job)
     lead(weir_call_of_job(job));
 }
 
+/* Who is to lead has not begun. Where that is too late for his own read, the next one is to. */
+static bool end_if_late(struct weir_job *job)
+{
+    struct weir_call *call = weir_call_of_job(job);
+    struct weir_server *server = call->server;
+    struct weir_tenant *tenant = call->tenant;
+    const bool is_late = call->read.query.deadline_us <= weir_monotonic_us();
+    weir_tenant_hold(tenant);
+    end_late(take_late(&tenant->reads));
+    if (is_late) {
+        end_late(&call->read);
+        call = go_on(&tenant->reads);
+        if (call != NULL) {
+            weir_queue_push(&server->queue, &call->job);
+        }
+    }
+    weir_tenant_release(tenant);
+    return !is_late;
+}
+
 void weir_reading_start(struct weir_call *call)
 {
     struct weir_read_lane *lane = &call->tenant->reads;
@@ -152,7 +222,7 @@ void weir_reading_start(struct weir_call *call)
     call->read.done = done;
     call->read.context = call;
     call->read.next = NULL;
-    call->job.run = lead_by_job;
+    call->job = (struct weir_job){.run = lead_by_job, .look = end_if_late};
     (void)pthread_mutex_lock(&lane->lock);
     const bool leads = may_be_led_locked(lane);
     if (leads) {

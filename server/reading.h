@@ -34,4 +34,8 @@ void weir_read_lane_fini(struct weir_read_lane *lane);
  * the call may block, this thread leads. */
 void weir_reading_start(struct weir_call *call);
 
+/* Now and then, while the store keeps this thread waiting: where it leads, ends the reads that are
+ * queued behind it and whose deadline has passed. */
+void weir_reading_end_late(void);
+
 #endif

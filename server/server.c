@@ -6,6 +6,7 @@
 #include "server/http.h"
 #include "server/intake.h"
 #include "server/listen_url.h"
+#include "server/reading.h"
 #include "server/resources.h"
 #include "server/waiting.h"
 #include "server/wake.h"
@@ -18,13 +19,28 @@ enum {
     DRAIN_STEP_MS = 2,
     PATIENCE_MAX_MS = 24 * 60 * 60 * 1000,
     /* nng says that a reply is sent when it has taken it; the rest is in its hands for a moment. */
-    LINGER_MS = 100
+    LINGER_MS = 100,
+    LOOK_EVERY_US = 50 * 1000
 };
 
 static void report(void *context, const char *text)
 {
     const struct weir_server *server = context;
     weir_log_say(&server->log, WEIR_LOG_WARN, "store: %s", text);
+}
+
+/* Where all workers are held up by another machine, those who wait for a worker must not wait
+ * longer than they may: the held up see to that. One of them at a time suffices. */
+static void while_waiting(void *context)
+{
+    struct weir_server *server = context;
+    const int64_t now_us = weir_monotonic_us();
+    int64_t before_us = atomic_load_explicit(&server->looked_at_us, memory_order_relaxed);
+    weir_reading_end_late();
+    if (weir_queue_length(&server->queue) > 0 && now_us - before_us >= LOOK_EVERY_US &&
+        atomic_compare_exchange_strong(&server->looked_at_us, &before_us, now_us)) {
+        weir_queue_look(&server->queue);
+    }
 }
 
 static weir_status open_store(struct weir_server *server, struct weir_error *err)
@@ -151,6 +167,7 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
         weir_log_say(&server->log, WEIR_LOG_WARN,
                      "test mode: tokens are not checked and nothing is kept");
     }
+    weir_store_on_wait(server->store, while_waiting, server);
     weir_status st =
         weir_default_namespace_ensure(server->store, server->config, &server->log, err);
     if (st != WEIR_OK) {

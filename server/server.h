@@ -40,6 +40,8 @@ struct weir_server {
     _Atomic int64_t finished_at_us;  // when a call was finished last, monotonic
     atomic_bool is_stopping;
 
+    _Atomic int64_t looked_at_us;  // when the queue was looked through last, monotonic
+
     atomic_bool is_spot_taken;  // a thread of the transport serves a call; see dispatch.h
 
     uint32_t reference_salt;  // tells this process's log references from another's

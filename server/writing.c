@@ -76,6 +76,13 @@ static void lead_by_job(struct weir_job *job)
     lead(tenant->lane_server, tenant);
 }
 
+/* Who is to lead has not begun, which is too late for some. */
+static bool end_late(struct weir_job *job)
+{
+    weir_lane_end_late(weir_tenant_ns(weir_tenant_of_lane_job(job)));
+    return true;
+}
+
 void weir_writing_start(struct weir_call *call)
 {
     struct weir_server *server = call->server;
@@ -89,7 +96,7 @@ void weir_writing_start(struct weir_call *call)
     }
     weir_tenant_hold(tenant);
     tenant->lane_server = server;
-    tenant->lane_job.run = lead_by_job;
+    tenant->lane_job = (struct weir_job){.run = lead_by_job, .look = end_late};
     if (may_lead) {
         lead(server, tenant);
     } else {

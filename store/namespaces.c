@@ -349,11 +349,19 @@ static struct weir_write *finish_expired(struct weir_write *group)
 /* The lane that this thread leads; NULL if there is none. */
 static _Thread_local struct weir_lane *own_lane;
 
-void weir_lane_end_late(void)
+void weir_backend_waits(const struct weir_backend *backend)
 {
     if (own_lane != NULL) {
         (void)finish_expired(weir_lane_take_late(own_lane));
     }
+    if (backend->waits != NULL) {
+        backend->waits(backend->waits_context);
+    }
+}
+
+void weir_lane_end_late(struct weir_namespace *ns)
+{
+    (void)finish_expired(weir_lane_take_late(&ns->lane));
 }
 
 static void fail_all(struct weir_write *group, const struct weir_error *err)

@@ -297,6 +297,12 @@ weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
     return give_back(ns, session, session->ops->list_categories(session, arena, list, err));
 }
 
+void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context)
+{
+    store->backend->waits = waits;
+    store->backend->waits_context = context;
+}
+
 void weir_backend_report(const struct weir_backend *backend, const char *format, ...)
 {
     if (backend->report == NULL) {

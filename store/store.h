@@ -45,6 +45,10 @@ struct weir_store_options {
 weir_status weir_store_open(const struct weir_store_options *options, struct weir_store **store,
                             struct weir_error *err);
 
+/* Sets what a thread does now and then, about ten times a second, while a call of it waits for
+ * another machine; it holds no lock then. Before the store is used by more than one thread. */
+void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context);
+
 /* Closes everything. No call may be under way and every namespace handle must have been released.
  */
 void weir_store_close(struct weir_store *store);
@@ -249,6 +253,10 @@ bool weir_lane_commit(struct weir_namespace *ns, struct weir_write **group);
 
 /* Calls the `done` of every write of a group, in the order of the lane. */
 void weir_group_finish(struct weir_write *group);
+
+/* For the leader, while another thread is to commit in its place and has not come: ends the writes
+ * that are queued and whose deadline has passed. It leads on, also where none is left. */
+void weir_lane_end_late(struct weir_namespace *ns);
 
 /* Both, one after the other. What weir_lane_commit would return. */
 bool weir_lane_run(struct weir_namespace *ns);

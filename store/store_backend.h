@@ -92,6 +92,9 @@ struct weir_backend {
     /* Of the options; see weir_backend_report. */
     void (*report)(void *context, const char *text);
     void *report_context;
+    /* Of weir_store_on_wait; see weir_backend_waits. */
+    void (*waits)(void *context);
+    void *waits_context;
 };
 
 /* Tells the operator what no caller is told, or not in these words: it may name paths. From any
@@ -122,9 +125,9 @@ struct weir_session {
 struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us);
 
 /* For whatever waits for another machine, now and then: where this thread leads a lane, ends the
- * writes that are queued there and whose deadline has passed. Nothing has been begun for them. No
- * lock may be held. */
-void weir_lane_end_late(void);
+ * writes that are queued there and whose deadline has passed. Nothing has been begun for them. And
+ * it does what the store's user wants done meanwhile. No lock may be held. */
+void weir_backend_waits(const struct weir_backend *backend);
 
 /* Opens a store on a given backend: what weir_store_open does once it has found one by its URL. */
 weir_status weir_store_open_on(const struct weir_store_ops *ops,

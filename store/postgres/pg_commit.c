@@ -228,7 +228,7 @@ static void commit_run(struct pg_run *run)
             settle_refusal(run, remedy, &err);
             return;
         }
-        weir_lane_end_late();
+        weir_backend_waits(&run->session->backend->base);
         if (remedy == PG_REMEDY_NONE) {
             pause_a_little(run);
         }

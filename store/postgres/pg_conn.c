@@ -35,7 +35,7 @@ bool weir_pg_wait(struct pg_conn *conn, short events, short *ready)
             return true;
         }
         if (n == 0) {
-            weir_lane_end_late();
+            weir_backend_waits(&conn->backend->base);
         }
         if (n < 0 && errno != EINTR) {
             *ready = POLLERR;  // reading finds out what it is

@@ -16,8 +16,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* While it waits for the database, or for a connection to it, a thread that leads a lane looks so
- * often after those who wait for it. */
+/* While it waits for the database, or for a connection to it, a thread looks so often after those
+ * who wait for it. */
 enum { WEIR_PG_PATROL_US = 100 * 1000 };
 
 /* ---- names ---- */

@@ -92,7 +92,7 @@ static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, in
         if (!weir_cond_wait_until(&pool->changed, &pool->mutex,
                                   until_us < patrol_us ? until_us : patrol_us)) {
             (void)pthread_mutex_unlock(&pool->mutex);
-            weir_lane_end_late();
+            weir_backend_waits(&pool->backend->base);
             (void)pthread_mutex_lock(&pool->mutex);
         }
     }

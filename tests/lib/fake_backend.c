@@ -1,7 +1,12 @@
 #include "tests/lib/fake_backend.h"
 
+#include "weir/base/monotonic.h"
+#include "weir/rules/time_text.h"
+
 #include <check.h>
 #include <stdlib.h>
+
+enum { WAIT_US = 20 * 1000 };  // between two looks after those who wait for the caller
 
 struct fake_backend fake;
 
@@ -25,7 +30,7 @@ void fake_backend_reset(void)
 {
     fake = (struct fake_backend){.base = {.ops = &fake_ops}, .namespaces = {"test"}};
     (void)pthread_mutex_init(&fake.mutex, NULL);
-    (void)pthread_cond_init(&fake.changed, NULL);
+    ck_assert(weir_cond_init(&fake.changed));
 }
 
 struct weir_store *fake_store_open(size_t max_sessions)
@@ -45,7 +50,12 @@ static void pass_gate_locked(void)
     fake.at_gate++;
     (void)pthread_cond_broadcast(&fake.changed);
     while (fake.is_gate_shut) {
-        (void)pthread_cond_wait(&fake.changed, &fake.mutex);
+        unlock();
+        weir_backend_waits(&fake.base);
+        lock();
+        if (fake.is_gate_shut) {
+            (void)weir_cond_wait_until(&fake.changed, &fake.mutex, weir_monotonic_us() + WAIT_US);
+        }
     }
     fake.at_gate--;
 }

@@ -1,8 +1,8 @@
 /* A backend that stores nothing and counts everything: for tests of what stands above backends.
  *
  * Its namespaces are those in `namespaces`. Sessions answer with what is set here. Calls can be
- * made to fail, and to wait at a gate until the test opens it. Thread-safe; there is one of it, set
- * to its beginnings by fake_backend_reset. */
+ * made to fail, and to wait at a gate, as for another machine, until the test opens it.
+ * Thread-safe; there is one of it, set to its beginnings by fake_backend_reset. */
 #ifndef WEIR_TESTS_LIB_FAKE_BACKEND_H
 #define WEIR_TESTS_LIB_FAKE_BACKEND_H
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PENDING_MAX = 16, SESSIONS = 4 };
+enum { PENDING_MAX = 16, SESSIONS = 4, SHORT_MS = 50 };
 
 static struct rpc_reply reply;
 static struct rpc_pending pending[PENDING_MAX];
@@ -79,10 +79,10 @@ START_TEST(a_call_too_many_is_refused_at_once)
 END_TEST
 
 /* The same read, with an unknown field of `n` bytes behind it. */
-static struct weir_slice padded_request(size_t n)
+static struct weir_slice padded_request(size_t n, uint32_t timeout_ms)
 {
     static uint8_t room[65536];
-    const struct weir_slice request = version_request(0);
+    const struct weir_slice request = version_request(timeout_ms);
     ck_assert(n > 16384 && request.n + n + 5 <= sizeof room);
     memcpy(room, request.p, request.n);
     uint8_t *at = room + request.n;
@@ -103,10 +103,10 @@ START_TEST(bytes_too_many_are_refused_at_once)
     rpc_start_on(fake_store_open(SESSIONS), arguments);
     fake_gate_shut();
     for (size_t i = 0; i < 4; i++) {
-        rpc_begin(&pending[i], padded_request(60000));
+        rpc_begin(&pending[i], padded_request(60000, 0));
     }
     rpc_wait_in_flight(4);
-    rpc_exchange(padded_request(60000), &reply);
+    rpc_exchange(padded_request(60000, 0), &reply);
     rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "262144");
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "queue"), "bytes of requests in flight");
@@ -153,6 +153,87 @@ START_TEST(a_call_whose_deadline_passed_in_the_queue_is_not_begun)
     rpc_end(&pending[2], &reply);
     rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
     rpc_free(&reply);
+}
+END_TEST
+
+static struct weir_slice write_request(uint32_t timeout_ms)
+{
+    static uint8_t room[1024];
+    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.messages = messages;
+    in.n_messages = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .timeout_ms = timeout_ms,
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* All workers are held up by calls that have more time. */
+static void assert_ends_in_time(struct weir_slice request)
+{
+    uint8_t copy[32768];
+    ck_assert_uint_le(request.n, sizeof copy);
+    memcpy(copy, request.p, request.n);
+    request.p = copy;
+    fake_gate_shut();
+    begin_reads(0, 2);
+    fake_gate_wait(2);
+    const int64_t sent_us = weir_monotonic_us();
+    rpc_exchange(request, &reply);
+    rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_ge(weir_monotonic_us() - sent_us, SHORT_MS * 1000);
+    rpc_free(&reply);
+    fake_gate_open();
+    rpc_end_all(pending, 2, WEIR_OK);
+}
+
+START_TEST(a_call_ends_at_its_deadline_though_no_worker_is_free)
+{
+    assert_ends_in_time(version_request(SHORT_MS));
+}
+END_TEST
+
+START_TEST(a_large_call_ends_at_its_deadline_though_no_worker_is_free)
+{
+    assert_ends_in_time(padded_request(17000, SHORT_MS));
+}
+END_TEST
+
+START_TEST(a_write_ends_at_its_deadline_though_no_worker_is_free)
+{
+    rpc_exchange(write_request(0), &reply);  // what it needs to know is known
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    assert_ends_in_time(write_request(SHORT_MS));
+    rpc_exchange(write_request(0), &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    ck_assert_uint_eq(fake.groups, 2);
+}
+END_TEST
+
+/* Those that may wait longer are served in the end, in their order. */
+START_TEST(who_has_time_left_keeps_his_place)
+{
+    fake_gate_shut();
+    begin_reads(0, 2);
+    fake_gate_wait(2);
+    rpc_begin(&pending[2], padded_request(17000, 0));
+    rpc_wait_in_flight(3);
+    rpc_exchange(version_request(SHORT_MS), &reply);
+    rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
+    rpc_free(&reply);
+    while (weir_queue_length(&rpc.server->queue) != 1) {
+        (void)poll(NULL, 0, 1);
+    }
+    fake_gate_open();
+    rpc_end_all(pending, 3, WEIR_OK);
 }
 END_TEST
 
@@ -221,26 +302,9 @@ START_TEST(health_says_not_serving_and_succeeds)
 }
 END_TEST
 
-static struct weir_slice write_request(void)
-{
-    static uint8_t room[1024];
-    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    in.stream_name = (char *)(uintptr_t) "s-1";
-    in.messages = messages;
-    in.n_messages = 1;
-    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
-                                        .token = ADMIN_TOKEN,
-                                        .namespace_id = "default",
-                                        .message = &in.base};
-    return rpc_pack(&request, room, sizeof room);
-}
-
 START_TEST(writes_that_wait_become_one_group)
 {
-    const struct weir_slice bytes = write_request();
+    const struct weir_slice bytes = write_request(0);
     fake_gate_shut();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
@@ -326,7 +390,7 @@ END_TEST
 
 START_TEST(a_leader_on_the_spot_hands_on_what_has_queued_up)
 {
-    const struct weir_slice bytes = write_request();
+    const struct weir_slice bytes = write_request(0);
     fake_gate_shut();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
@@ -630,7 +694,7 @@ START_TEST(a_client_that_does_not_read_may_write)
         ck_assert_int_lt(weir_monotonic_us(), until_us);
         ask_on(fd, &sent, REQUESTS);
     }
-    send_bare(fd, sent, write_request());
+    send_bare(fd, sent, write_request(0));
     send_bare(fd, sent + 1, write_streams_request());
     while (atomic_load(&rpc.server->metrics.messages_written) < 3) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
@@ -651,6 +715,10 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, a_call_too_many_is_refused_at_once);
     tcase_add_test(tcase, a_store_that_hangs_is_told_from_a_full_queue);
     tcase_add_test(tcase, a_call_whose_deadline_passed_in_the_queue_is_not_begun);
+    tcase_add_test(tcase, a_call_ends_at_its_deadline_though_no_worker_is_free);
+    tcase_add_test(tcase, a_large_call_ends_at_its_deadline_though_no_worker_is_free);
+    tcase_add_test(tcase, a_write_ends_at_its_deadline_though_no_worker_is_free);
+    tcase_add_test(tcase, who_has_time_left_keeps_his_place);
     tcase_add_test(tcase, the_stores_own_words_stay_in_the_log);
     tcase_add_test(tcase, a_registry_that_fails_says_nothing_about_a_token);
     tcase_add_test(tcase, health_says_not_serving_and_succeeds);

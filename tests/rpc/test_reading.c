@@ -6,17 +6,27 @@
 
 #include <poll.h>
 
-enum { PENDING_MAX = 16, SESSIONS = 8 };
+enum { PENDING_MAX = 16, SESSIONS = 8, SHORT_MS = 300 };
 
 static struct rpc_reply reply;
 static struct rpc_pending pending[PENDING_MAX];
 
-static void set_up(void)
+static void set_up_with(const char *workers)
 {
-    static const char *const arguments[] = {"--workers", "6", "--log-level", "error", NULL};
+    const char *const arguments[] = {"--workers", workers, "--log-level", "error", NULL};
     fake_backend_reset();
     fake.base.groups_reads = true;
     rpc_start_on(fake_store_open(SESSIONS), arguments);
+}
+
+static void set_up(void)
+{
+    set_up_with("6");
+}
+
+static void set_up_more_workers_than_leaders(void)
+{
+    set_up_with("10");
 }
 
 static void tear_down(void)
@@ -25,7 +35,7 @@ static void tear_down(void)
     rpc_stop();
 }
 
-static struct weir_slice category_request(int64_t batch)
+static struct weir_slice category_request_within(int64_t batch, uint32_t timeout_ms)
 {
     static uint8_t room[1024];
     Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
@@ -35,8 +45,14 @@ static struct weir_slice category_request(int64_t batch)
     const struct rpc_request request = {.method = "weir.v1.MessageStore/GetCategoryMessages",
                                         .token = ADMIN_TOKEN,
                                         .namespace_id = "default",
+                                        .timeout_ms = timeout_ms,
                                         .message = &in.base};
     return rpc_pack(&request, room, sizeof room);
+}
+
+static struct weir_slice category_request(int64_t batch)
+{
+    return category_request_within(batch, 0);
 }
 
 static void begin_reads(size_t from, size_t to)
@@ -127,6 +143,62 @@ START_TEST(a_read_does_not_wait_for_those_that_hang)
 }
 END_TEST
 
+static void assert_late(struct rpc_pending *late)
+{
+    rpc_end(late, &reply);
+    rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
+    rpc_free(&reply);
+}
+
+/* Some wait for a leader, some for a worker that leads. What has more time is read in the end, and
+ * so is what comes afterwards. */
+START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
+{
+    warm_up();
+    fake_gate_shut();
+    for (size_t i = 0; i < 6; i++) {  // all workers
+        begin_reads(i, i + 1);
+        fake_gate_wait(i + 1);
+        (void)poll(NULL, 0, 40);
+    }
+    for (size_t i = 6; i < 14; i++) {
+        rpc_begin(&pending[i], category_request_within(10, i % 2 == 0 ? SHORT_MS : 0));
+        (void)poll(NULL, 0, 25);
+    }
+    for (size_t i = 6; i < 14; i += 2) {
+        assert_late(&pending[i]);
+    }
+    fake_gate_open();
+    rpc_end_all(pending, 6, WEIR_OK);
+    for (size_t i = 7; i < 14; i += 2) {
+        rpc_end_all(&pending[i], 1, WEIR_OK);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        rpc_exchange(category_request(10), &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
+}
+END_TEST
+
+/* No worker is wanting; the leaders themselves see to those behind them. */
+START_TEST(a_read_ends_at_its_deadline_though_its_leaders_hang)
+{
+    warm_up();
+    fake_gate_shut();
+    for (size_t i = 0; i < 8; i++) {
+        begin_reads(i, i + 1);
+        fake_gate_wait(i + 1);
+        (void)poll(NULL, 0, 40);
+    }
+    rpc_begin(&pending[8], category_request(10));
+    rpc_begin(&pending[9], category_request_within(10, SHORT_MS));
+    assert_late(&pending[9]);
+    fake_gate_open();
+    rpc_end_all(pending, 9, WEIR_OK);
+}
+END_TEST
+
 START_TEST(a_large_read_goes_alone)
 {
     warm_up();
@@ -147,7 +219,13 @@ int main(void)
     tcase_add_test(tcase, reads_that_come_meanwhile_go_together);
     tcase_add_test(tcase, each_hears_of_a_failure);
     tcase_add_test(tcase, a_read_does_not_wait_for_those_that_hang);
+    tcase_add_test(tcase, reads_end_at_their_deadline_though_all_leaders_hang);
     tcase_add_test(tcase, a_large_read_goes_alone);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("more workers than leaders");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_more_workers_than_leaders, tear_down);
+    tcase_add_test(tcase, a_read_ends_at_its_deadline_though_its_leaders_hang);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "tests/lib/check_main.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -78,6 +79,118 @@ static void wait_until_all_are_idle(void)
     }
 }
 
+static size_t looks;
+
+static bool keep(struct weir_job *job)
+{
+    (void)job;
+    looks++;
+    return true;
+}
+
+static bool end(struct weir_job *job)
+{
+    job->next = NULL;
+    looks++;
+    return false;
+}
+
+/* Something comes meanwhile. */
+static bool push_another(struct weir_job *job)
+{
+    static struct weir_job another;
+    another = (struct weir_job){.run = job->run};
+    weir_queue_push(&queue, &another);
+    return end(job);
+}
+
+static size_t pop_all(struct weir_job **order)
+{
+    struct weir_taker taker;
+    size_t n = 0;
+    ck_assert(weir_taker_init(&taker));
+    weir_queue_close(&queue);
+    for (struct weir_job *job = NULL; (job = weir_queue_pop(&queue, &taker)) != NULL; n++) {
+        order[n] = job;
+    }
+    weir_taker_fini(&taker);
+    return n;
+}
+
+/* Without workers, so that nobody takes them. */
+START_TEST(what_is_due_is_looked_at_and_the_rest_keeps_its_order)
+{
+    struct weir_job jobs[] = {
+        {.look = keep}, {.look = end},          {.look = NULL}, {.look = end, .due_us = INT64_MAX},
+        {.look = keep}, {.look = push_another}, {.look = end}};
+    static const size_t want[] = {0, 2, 3, 4};
+    struct weir_job *order[WEIR_COUNTOF(jobs) + 1];
+    weir_workers_stop(&workers);
+    weir_queue_fini(&queue);
+    ck_assert(weir_queue_init(&queue));
+    weir_queue_look(&queue);
+    for (size_t i = 0; i < WEIR_COUNTOF(jobs); i++) {
+        weir_queue_push(&queue, &jobs[i]);
+    }
+    looks = 0;
+    weir_queue_look(&queue);
+    ck_assert_uint_eq(looks, 5);
+    ck_assert_uint_eq(weir_queue_length(&queue), 5);
+    ck_assert_uint_eq(pop_all(order), 5);
+    for (size_t i = 0; i < WEIR_COUNTOF(want); i++) {
+        ck_assert_ptr_eq(order[i], &jobs[want[i]]);
+    }
+}
+END_TEST
+
+/* All of them ended: what comes next is linked in where it belongs. */
+START_TEST(a_queue_that_has_been_emptied_by_a_look_goes_on)
+{
+    struct weir_job jobs[] = {{.look = end}, {.run = count}};
+    weir_workers_stop(&workers);
+    weir_queue_fini(&queue);
+    ck_assert(weir_queue_init(&queue));
+    weir_queue_push(&queue, &jobs[0]);
+    weir_queue_look(&queue);
+    ck_assert_uint_eq(weir_queue_length(&queue), 0);
+    weir_queue_push(&queue, &jobs[1]);
+    struct weir_job *order[2];
+    ck_assert_uint_eq(pop_all(order), 1);
+    ck_assert_ptr_eq(order[0], &jobs[1]);
+}
+END_TEST
+
+/* Whoever looks is no worker; what he has in his hands is run, though the queue is closed and
+ * looks empty. */
+static bool close_meanwhile(struct weir_job *job)
+{
+    (void)job;
+    weir_queue_close(&queue);
+    (void)pthread_barrier_wait(&barrier);  // the workers come back
+    (void)poll(NULL, 0, 20);
+    return true;
+}
+
+START_TEST(what_is_looked_at_while_the_queue_is_closed_is_run)
+{
+    struct weir_job stops[WORKERS] = {{.run = NULL}};
+    struct weir_job job = {.run = count, .look = close_meanwhile};
+    ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, WORKERS + 1), 0);
+    for (size_t i = 0; i < WORKERS; i++) {
+        stops[i].run = meet;
+        weir_queue_push(&queue, &stops[i]);
+    }
+    while (weir_queue_length(&queue) > 0) {
+        (void)sched_yield();
+    }
+    weir_queue_push(&queue, &job);
+    weir_queue_look(&queue);
+    weir_workers_stop(&workers);
+    (void)pthread_barrier_destroy(&barrier);
+    ck_assert_uint_eq(atomic_load(&runs), 1);
+}
+END_TEST
+
 static pthread_t latest;  // who ran the last job
 
 static void tell_thread(struct weir_job *job)
@@ -143,6 +256,9 @@ static Suite *queue_suite(void)
     tcase_add_test(tcase, as_many_jobs_run_at_once_as_there_are_workers);
     tcase_add_test(tcase, the_worker_that_was_busy_last_is_woken_first);
     tcase_add_test(tcase, each_job_runs_once);
+    tcase_add_test(tcase, what_is_due_is_looked_at_and_the_rest_keeps_its_order);
+    tcase_add_test(tcase, a_queue_that_has_been_emptied_by_a_look_goes_on);
+    tcase_add_test(tcase, what_is_looked_at_while_the_queue_is_closed_is_run);
     suite_add_tcase(suite, tcase);
     return suite;
 }
