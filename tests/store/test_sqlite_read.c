@@ -2,6 +2,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include "store/read_rules.h"
 #include "store/sqlite/sqlite_int.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
@@ -300,6 +301,52 @@ START_TEST(the_lowest_hash_has_a_member)
 END_TEST
 
 /* ---- limits ---- */
+
+static size_t packed_bytes(const struct weir_row *row)
+{
+    return row->stream.n + row->type.n + row->data.n + row->metadata.n + WEIR_PACKED_REST_BYTES;
+}
+
+/* Each text counts, and what a message has beside them: small messages with long names, and so on.
+ * As many as fit are given, and no more. */
+START_TEST(a_reply_holds_what_fits_into_its_bytes)
+{
+    enum { MESSAGES = 24, LONG = 300 };
+    char texts[4][LONG + 1];
+    size_t sizes[MESSAGES];
+    for (size_t i = 0; i < MESSAGES; i++) {
+        for (size_t t = 0; t < 4; t++) {
+            const size_t n = i % 4 == t ? LONG : 3;
+            memset(texts[t], '7', n);
+            texts[t][n] = '\0';
+        }
+        memcpy(texts[0], "a-", 2);
+        struct weir_new_message message = message_of(i + 1, texts[2]);
+        message.type = weir_slice_of(texts[1]);
+        message.metadata = weir_slice_of(texts[3]);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, texts[0], ANY, &message, 1, &written), WEIR_OK);
+    }
+    struct weir_query query = _i == 0 ? query_category("a") : query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, MESSAGES);
+    for (size_t i = 0; i < MESSAGES; i++) {
+        sizes[i] = packed_bytes(&fx.rows.rows[i]);
+    }
+    size_t bytes = sizes[0];
+    for (size_t n = 1; n < MESSAGES; n++) {
+        query.max_bytes = bytes + sizes[n] - 1;
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, n);
+        ck_assert(fx.rows.is_truncated);
+        bytes += sizes[n];
+        query.max_bytes = bytes;
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, n + 1);
+        ck_assert(fx.rows.is_truncated == (n + 1 < MESSAGES));
+    }
+}
+END_TEST
 
 START_TEST(a_reply_is_cut_at_its_bytes_but_never_empty)
 {
@@ -658,6 +705,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_loop_test(tcase, group_members_share_the_streams_with_ids, 0, 6);
     tcase_add_test(tcase, a_group_is_filtered_before_the_batch_is_full);
     tcase_add_test(tcase, a_reply_is_cut_at_its_bytes_but_never_empty);
+    tcase_add_loop_test(tcase, a_reply_holds_what_fits_into_its_bytes, 0, 2);
     tcase_add_test(tcase, room_is_taken_for_what_can_be_there);
     tcase_add_loop_test(tcase, a_full_arena_is_a_limit, 0, 60);
     tcase_add_test(tcase, a_deadline_ends_a_long_search);

@@ -157,6 +157,42 @@ START_TEST(what_is_known_of_one_does_not_count_for_the_next)
 }
 END_TEST
 
+/* Positions of a stream may be higher than global ones, and tell nothing about the spans. */
+START_TEST(a_stream_is_read_by_its_own_positions)
+{
+    fill();
+    must_import(500, 2000, 200, first_us);
+    struct weir_query stream = query_stream("a-old");
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 2), 1);
+    ck_assert_uint_eq(read_from(stream, 2000), 1);
+    ck_assert_int_eq(fx.rows.rows[0].global_position, 200);
+    ck_assert_uint_eq(read_from(stream, WEEKS), 1);
+}
+END_TEST
+
+/* The spans are others whenever they are looked at, as where imports never cease. */
+START_TEST(a_read_whose_window_never_holds_looks_everywhere)
+{
+    char text[TEXT_BYTES];
+    struct pg_namespace ns;
+    fill();
+    must_import(500, WEEKS, WEEKS + 2, first_us);
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    (void)snprintf(
+        text, sizeof text,
+        "DO $$ BEGIN UPDATE %1$s.spans SET newest = 1 WHERE newest = %2$d;"
+        " CREATE SEQUENCE %1$s.changes; ALTER TABLE %1$s.counters RENAME TO kept;"
+        " CREATE VIEW %1$s.counters AS SELECT head, last_write, message_count, stream_count,"
+        " largest, clears, last_cleared, nextval('%1$s.changes') AS spans_version, span_width,"
+        " span_end FROM %1$s.kept; END $$",
+        ns.schema, WEEKS + 2);
+    PQclear(ts_run(text));
+    ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 2);
+    ck_assert_int_eq(fx.rows.rows[1].global_position, WEEKS + 2);
+    ck_assert_uint_eq(read_from(query_category("a"), WEEKS + 1), 2);
+}
+END_TEST
+
 START_TEST(times_at_the_ends_are_not_missed)
 {
     const int64_t latest_us = INT64_C(9223371331200000000) - 1;
@@ -322,6 +358,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_read_from_an_old_position_touches_no_older_chunk);
     tcase_add_test(tcase, an_import_of_old_times_is_not_missed);
     tcase_add_test(tcase, what_is_known_of_one_does_not_count_for_the_next);
+    tcase_add_test(tcase, a_stream_is_read_by_its_own_positions);
+    tcase_add_test(tcase, a_read_whose_window_never_holds_looks_everywhere);
     tcase_add_test(tcase, times_at_the_ends_are_not_missed);
     tcase_add_test(tcase, a_time_that_the_database_has_not_is_refused_clearly);
     tcase_add_test(tcase, reads_that_go_together_miss_nothing);
