@@ -160,8 +160,8 @@ static void commit_singly(const struct pg_run *run)
 static bool is_of_one(enum pg_remedy remedy, weir_status status)
 {
     return remedy == PG_REMEDY_UNIQUE ||
-           (remedy == PG_REMEDY_NONE && status != WEIR_BACKEND_UNAVAILABLE &&
-            status != WEIR_DEADLINE_EXCEEDED);
+           ((remedy == PG_REMEDY_NONE || remedy == PG_REMEDY_INTERNAL) &&
+            status != WEIR_BACKEND_UNAVAILABLE && status != WEIR_DEADLINE_EXCEEDED);
 }
 
 static bool has_twin(const struct pg_run *run)
@@ -191,7 +191,7 @@ static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct wei
 }
 
 /* Whether there is to be another attempt. */
-static bool is_to_go_on(struct pg_run *run, enum pg_remedy remedy, weir_status status)
+static bool is_to_go_on(const struct pg_run *run, enum pg_remedy remedy, weir_status status)
 {
     if (weir_monotonic_us() >= run->until_us) {
         return false;
@@ -201,6 +201,8 @@ static bool is_to_go_on(struct pg_run *run, enum pg_remedy remedy, weir_status s
     case PG_REMEDY_AGAIN:
     case PG_REMEDY_RECONNECT:
         return true;
+    case PG_REMEDY_INTERNAL:
+        return !run->is_second;
     default:
         /* No connection: for a write that has not been sent the client may try again itself. */
         return status == WEIR_DEADLINE_EXCEEDED ||
@@ -228,6 +230,7 @@ static void commit_run(struct pg_run *run)
             settle_refusal(run, remedy, &err);
             return;
         }
+        run->is_second = run->is_second || remedy == PG_REMEDY_INTERNAL;
         weir_backend_waits(&run->session->backend->base);
         if (remedy == PG_REMEDY_NONE) {
             pause_a_little(run);

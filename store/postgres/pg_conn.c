@@ -99,6 +99,7 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
         return weir_fail(err, verdict.status, "a record cannot be imported");
     case PG_REMEDY_NONE:
     case PG_REMEDY_RECONNECT:
+    case PG_REMEDY_INTERNAL:
     case PG_REMEDY_MISSING:
     case PG_REMEDY_UNIQUE:
         break;

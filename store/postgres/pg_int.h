@@ -226,7 +226,8 @@ weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum
                           struct weir_error *err);
 
 /* After a statement found a schema, table or function missing: NAMESPACE_NOT_FOUND where the
- * namespace has been deleted meanwhile, else BACKEND_UNAVAILABLE. */
+ * namespace has been deleted meanwhile, else BACKEND_UNAVAILABLE: it has been made anew as well, or
+ * is damaged, which the operator is told. */
 weir_status weir_pg_fail_missing(struct pg_session *session, int64_t deadline_us,
                                  struct weir_error *err);
 

@@ -25,6 +25,7 @@ static const struct entry entries[] = {
     {"55P03", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_WAIT}},       // lock not available
     {"57014", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_NONE}},       // cancelled, or statement time-out
     {"WR001", {WEIR_POSITION_EXISTS, PG_REMEDY_RAISED}},         // a record cannot be imported
+    {"XX000", {WEIR_BACKEND_ERROR, PG_REMEDY_INTERNAL}},         // internal error
     {"XX001", {WEIR_DATA_CORRUPT, PG_REMEDY_NONE}},              // data corrupted
     {"XX002", {WEIR_DATA_CORRUPT, PG_REMEDY_NONE}},              // index corrupted
     {"08", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_RECONNECT}},     // connection exceptions

@@ -15,7 +15,8 @@ void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t
 
 static bool is_worth_another(enum pg_remedy remedy)
 {
-    return remedy == PG_REMEDY_RECONNECT || remedy == PG_REMEDY_WAIT || remedy == PG_REMEDY_AGAIN;
+    return remedy == PG_REMEDY_RECONNECT || remedy == PG_REMEDY_WAIT || remedy == PG_REMEDY_AGAIN ||
+           remedy == PG_REMEDY_INTERNAL;
 }
 
 weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,

@@ -24,6 +24,7 @@ struct pg_run {
     int64_t pause_us;              // before the next attempt to reach the database
     int64_t clears;                // counted before the first attempt of a clear; -1 before that
     int64_t head;      // known before the first attempt: what is at or below it no attempt stored
+    bool is_second;    // an attempt has met an internal error of the database's
     bool is_in_doubt;  // an attempt has been sent and not been answered
 };
 

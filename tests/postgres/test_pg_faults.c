@@ -423,6 +423,70 @@ START_TEST(a_write_that_the_database_refuses_leaves_its_group_alone)
 }
 END_TEST
 
+/* Makes a function of the namespace's that fails so many times with an internal error, as what is
+ * being dropped does. */
+static void make_failing(const char *schema, int times)
+{
+    sql("CREATE SEQUENCE %s.calls", schema);
+    sql("CREATE FUNCTION %1$s.is_fine() RETURNS bool LANGUAGE plpgsql AS"
+        " 'BEGIN IF nextval(''%1$s.calls'') <= %2$d THEN RAISE EXCEPTION ''lost'' USING ERRCODE ="
+        " ''XX000''; END IF; RETURN true; END'",
+        schema, times);
+}
+
+static const struct {
+    int failures;
+    weir_status outcome;
+} internal_errors[] = {{1, WEIR_OK}, {1000, WEIR_BACKEND_ERROR}};
+
+START_TEST(a_read_that_meets_an_internal_error_is_tried_again)
+{
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    make_failing(schema, internal_errors[_i].failures);
+    sql("ALTER TABLE %s.categories RENAME TO kept", schema);
+    sql("CREATE VIEW %1$s.categories AS SELECT * FROM %1$s.kept WHERE %1$s.is_fine()", schema);
+    struct weir_category_list list;
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &list, &fx.err),
+                     internal_errors[_i].outcome);
+}
+END_TEST
+
+START_TEST(a_write_that_meets_an_internal_error_is_tried_again)
+{
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    char schema[64];
+    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
+    make_failing(schema, internal_errors[_i].failures);
+    sql("ALTER TABLE %1$s.stored ADD CHECK (%1$s.is_fine()) NOT VALID", schema);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), internal_errors[_i].outcome);
+    ck_assert_int_eq(stored("a-1"), internal_errors[_i].outcome == WEIR_OK);
+    ck_assert_int_le(sql_int("SELECT last_value FROM %s.calls", schema), 3);
+}
+END_TEST
+
+/* What another server has made anew while a call was under way is not damaged. */
+START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
+{
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    must_create(other, "test");
+    sql("ALTER TABLE %s.counters RENAME TO kept", schema_of("test"));  // as while it is made
+    fx.report[0] = '\0';
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_msg(strstr(fx.report, "damaged") == NULL, "%s", fx.report);
+    sql("ALTER TABLE %s.kept RENAME TO counters", schema_of("test"));
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    weir_store_close(other);
+}
+END_TEST
+
 START_TEST(positions_that_run_out_are_said_so)
 {
     char schema[64];
@@ -537,6 +601,14 @@ START_TEST(large_messages_do_not_hide_small_ones)
     ck_assert_uint_gt(fx.rows.n, 300);
     ck_assert_uint_lt(fx.rows.n, 902);
     ck_assert(fx.rows.is_truncated);
+    query.max_messages = 500;
+    for (int unlimited = 0; unlimited < 2; unlimited++) {
+        query.is_unlimited = unlimited == 1;  // a row more is asked for, and left out
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, 500);
+        ck_assert(fx.rows.is_truncated == query.is_unlimited);
+    }
+    query.max_messages = 10000;
     assert_goes_on_behind_a_large_one(query);
     free(text);
 }
@@ -602,6 +674,9 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_write_waits_for_the_lock_until_its_deadline);
     tcase_add_test(tcase, every_kind_of_write_waits_for_the_lock);
     tcase_add_test(tcase, a_write_that_the_database_refuses_leaves_its_group_alone);
+    tcase_add_loop_test(tcase, a_read_that_meets_an_internal_error_is_tried_again, 0, 2);
+    tcase_add_loop_test(tcase, a_write_that_meets_an_internal_error_is_tried_again, 0, 2);
+    tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
     tcase_add_test(tcase, positions_that_run_out_are_said_so);
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
     tcase_add_test(tcase, what_another_server_deletes_is_gone_here);
