@@ -12,6 +12,9 @@
  *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
  *   is begun anew by a worker. So is what is not small.
  *
+ * Where all workers are held up, because another machine does not answer, those who wait for it see
+ * to it that a call ends at its deadline though nobody has begun it (weir_queue_look).
+ *
  * Whatever a request holds, exactly one reply leaves, and what happened is logged here, once: what
  * a client did wrong at debug, what the store did wrong at error, with a reference that the client
  * is given instead of the store's own words. */

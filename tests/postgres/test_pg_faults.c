@@ -614,6 +614,22 @@ START_TEST(large_messages_do_not_hide_small_ones)
 }
 END_TEST
 
+/* One of them at a time, until their sizes are known. */
+START_TEST(messages_that_may_be_larger_than_a_page_are_read)
+{
+    must_put(fx.ns, "a-1", 3);
+    sql("UPDATE %s.counters SET largest = 2147483647", schema_of("test"));
+    struct weir_query query = query_category("none");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    query = query_category("a");
+    query.is_headers_only = _i == 1;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 3);
+    ck_assert(!fx.rows.is_truncated);
+}
+END_TEST
+
 /* The first page is there already when the connection breaks, and the memory of a call is bounded.
  */
 START_TEST(a_large_read_that_is_repeated_needs_no_more_memory)
@@ -681,6 +697,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
     tcase_add_test(tcase, what_another_server_deletes_is_gone_here);
     tcase_add_test(tcase, large_messages_do_not_hide_small_ones);
+    tcase_add_loop_test(tcase, messages_that_may_be_larger_than_a_page_are_read, 0, 2);
     return suite;
 }
 
