@@ -232,7 +232,9 @@ static void commit_run(struct pg_run *run)
         }
         run->is_second = run->is_second || remedy == PG_REMEDY_INTERNAL;
         weir_backend_waits(&run->session->backend->base);
-        if (remedy == PG_REMEDY_NONE) {
+        /* Where nothing was done on a connection that is to be another, the next one may be as the
+         * last: to a server that only reads, until there is a primary again. */
+        if (remedy == PG_REMEDY_NONE || (remedy == PG_REMEDY_RECONNECT && !is_sent)) {
             pause_a_little(run);
         }
     }

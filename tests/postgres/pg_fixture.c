@@ -86,6 +86,7 @@ void make_dir(char dir[64])
 }
 
 struct pg_proxy *proxy;
+char proxy_url[256];
 static char proxy_dir[64];
 
 void fixture_through_proxy(size_t connections)
@@ -94,9 +95,8 @@ void fixture_through_proxy(size_t connections)
     close_all();
     make_dir(proxy_dir);
     proxy = pg_proxy_start(server_dir(), proxy_dir);
-    char url[256];
-    (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", proxy_dir);
-    fx.store = open_store(url, connections);
+    (void)snprintf(proxy_url, sizeof proxy_url, "postgresql://postgres@/weir?host=%s", proxy_dir);
+    fx.store = open_store(proxy_url, connections);
     fx.ns = must_open(fx.store, "test");
 }
 

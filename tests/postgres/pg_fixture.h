@@ -37,6 +37,7 @@ void fixture_of_two_end(void);
 
 /* The store under test through a proxy (tests/lib/pg_proxy.h), with so many connections. */
 extern struct pg_proxy *proxy;
+extern char proxy_url[256];
 
 void fixture_through_proxy(size_t connections);
 void fixture_through_proxy_end(void);

@@ -225,6 +225,33 @@ START_TEST(nothing_is_waited_for_while_the_database_is_gone)
 }
 END_TEST
 
+/* A database that only reads, which the URL lets pass: it is not stormed until it writes again. */
+START_TEST(a_database_that_only_reads_is_asked_now_and_then)
+{
+    char url[320];
+    PGconn *other = sql_connect();
+    sql_on(other, "ALTER ROLE postgres SET default_transaction_read_only = on");
+    (void)snprintf(url, sizeof url, "%s&target_session_attrs=any", proxy_url);
+    struct weir_store *reading = open_store(url, 1);
+    struct weir_namespace *ns = must_open(reading, "test");
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 1000000;
+    const size_t before = pg_proxy_connections(proxy);
+    const weir_status status = commit_write(ns, &write);
+    const size_t made = pg_proxy_connections(proxy) - before;
+    weir_namespace_release(ns);
+    weir_store_close(reading);
+    sql_on(other, "ALTER ROLE postgres RESET default_transaction_read_only");
+    PQfinish(other);
+    ck_assert_int_eq(status, WEIR_DEADLINE_EXCEEDED);
+    ck_assert_uint_le(made, 12);
+    ck_assert_int_eq(stored("a-1"), 0);
+}
+END_TEST
+
 /* ---- no answer at all ---- */
 
 START_TEST(calls_end_at_their_deadline_though_nothing_comes)
@@ -682,6 +709,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_namespace_is_deleted_over_a_broken_connection, 0, 14);
     tcase_add_test(tcase, a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline);
     tcase_add_test(tcase, nothing_is_waited_for_while_the_database_is_gone);
+    tcase_add_test(tcase, a_database_that_only_reads_is_asked_now_and_then);
     tcase_add_test(tcase, calls_end_at_their_deadline_though_nothing_comes);
     tcase_add_test(tcase, a_connection_that_comes_too_late_for_one_serves_the_next);
     tcase_add_test(tcase, a_large_read_that_is_repeated_needs_no_more_memory);
