@@ -43,7 +43,7 @@ char *weir_pg_expand(const struct pg_namespace *ns, const char *text);
 
 /* ---- the pool of connections (pg_pool.c) ---- */
 
-enum { WEIR_PG_WAIT_MAX_US = 30 * 1000 * 1000 };  // nobody waits longer for a connection
+enum { WEIR_PG_WAIT_MAX_US = 30 * 1000 * 1000 };  // nobody waits longer for a connection or a lock
 
 struct pg_waiter;
 
@@ -118,7 +118,7 @@ struct pg_work {
 };
 
 /* Does the work on a connection of the pool, and again on another one where that broke or where it
- * gave way to others. For work that may be repeated. */
+ * gave way to others; a lock is waited for until the deadline. For work that may be repeated. */
 weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                         const struct pg_work *work, struct weir_error *err);
 

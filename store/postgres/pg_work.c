@@ -2,6 +2,10 @@
 
 #include "weir/rules/time_text.h"
 
+#include <time.h>
+
+enum { PASS_US = 250 * 1000 };
+
 int64_t weir_pg_call_deadline(int64_t deadline_us)
 {
     return deadline_us == INT64_MAX ? weir_monotonic_us() + WEIR_PG_CALL_US : deadline_us;
@@ -19,6 +23,18 @@ static bool is_worth_another(enum pg_remedy remedy)
            remedy == PG_REMEDY_INTERNAL;
 }
 
+/* Those who have queued up behind this one for the lock go first. */
+static void let_others_pass(struct pg_backend *backend, int64_t deadline_us)
+{
+    const int64_t left_us = deadline_us - weir_monotonic_us();
+    const int64_t nap_us = left_us < PASS_US ? left_us : PASS_US;
+    weir_backend_waits(&backend->base);
+    if (nap_us > 0) {
+        const struct timespec nap = {.tv_nsec = (long)nap_us * 1000};
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
 weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                         const struct pg_work *work, struct weir_error *err)
 {
@@ -27,7 +43,8 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
     if (weir_monotonic_us() >= deadline_us) {
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED, "the deadline passed");
     }
-    for (int attempt = 1; attempt <= WEIR_PG_ATTEMPTS; attempt++) {
+    const int64_t start_us = weir_monotonic_us();
+    for (int attempt = 1; attempt <= WEIR_PG_ATTEMPTS;) {
         struct pg_conn *conn = NULL;
         weir_error_init(&failure);
         status = weir_pg_acquire(backend, owner, deadline_us, &conn, &failure);
@@ -43,6 +60,12 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
         }
         if (!is_worth_another(remedy) || weir_monotonic_us() >= deadline_us) {
             break;
+        }
+        /* A lock is waited for piece by piece. */
+        if (remedy == PG_REMEDY_WAIT && weir_monotonic_us() - start_us < WEIR_PG_WAIT_MAX_US) {
+            let_others_pass(backend, deadline_us);
+        } else {
+            attempt++;
         }
     }
     weir_error_copy(err, &failure);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { WRITERS = 4, WRITES = 60 };
 
@@ -234,6 +235,32 @@ START_TEST(what_is_in_flight_is_waited_for)
 }
 END_TEST
 
+static void *commit_later(void *context)
+{
+    const struct timespec pause = {.tv_sec = 2, .tv_nsec = 500 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+    sql_on(context, "COMMIT");
+    return NULL;
+}
+
+/* As long as the reader has time, however long that takes. */
+START_TEST(what_is_in_flight_for_long_is_waited_for)
+{
+    pthread_t thread;
+    PGconn *slow = sql_connect();
+    sql_on(slow, "BEGIN");
+    sql_on(slow, MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'slow-1', 'T', '{}')");
+    ck_assert_int_eq(pthread_create(&thread, NULL, commit_later, slow), 0);
+    struct weir_query query = query_all();
+    query.deadline_us = weir_monotonic_us() + 30000000;
+    const weir_status status = weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err);
+    (void)pthread_join(thread, NULL);
+    PQfinish(slow);
+    ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
+    ck_assert_uint_eq(fx.rows.n, 3);
+}
+END_TEST
+
 /* ---- what a waiting reader watches ---- */
 
 static struct weir_head look(void)
@@ -367,6 +394,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, another_version_is_not_adopted);
     tcase_add_test(tcase, it_is_known_however_names_are_written);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
+    tcase_add_test(tcase, what_is_in_flight_for_long_is_waited_for);
     tcase_add_test(tcase, the_head_moves_with_every_write);
     tcase_add_test(tcase, the_head_tells_of_a_writer_who_is_overtaken);
     tcase_add_test(tcase, the_head_costs_the_same_however_many_there_are);
