@@ -235,6 +235,22 @@ START_TEST(what_is_in_flight_is_waited_for)
 }
 END_TEST
 
+/* What is committed behind it while the read is under way is read by the next one. */
+START_TEST(a_read_that_finds_nothing_ends_where_all_is_settled)
+{
+    const struct weir_slice type = weir_slice_of("None");
+    sql("CREATE OR REPLACE FUNCTION %s.settle(p_lock_ms int4) RETURNS int8 LANGUAGE sql AS"
+        " 'SELECT 1::int8'",
+        schema_of("adopted"));
+    struct weir_query query = query_all();
+    query.types = &type;
+    query.types_n = 1;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    ck_assert_int_eq(fx.rows.next_position, 2);
+}
+END_TEST
+
 static void *commit_later(void *context)
 {
     const struct timespec pause = {.tv_sec = 2, .tv_nsec = 500 * 1000 * 1000};
@@ -395,6 +411,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, it_is_known_however_names_are_written);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, what_is_in_flight_for_long_is_waited_for);
+    tcase_add_test(tcase, a_read_that_finds_nothing_ends_where_all_is_settled);
     tcase_add_test(tcase, the_head_moves_with_every_write);
     tcase_add_test(tcase, the_head_tells_of_a_writer_who_is_overtaken);
     tcase_add_test(tcase, the_head_costs_the_same_however_many_there_are);
