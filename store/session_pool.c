@@ -98,6 +98,17 @@ struct wish {
 
 enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED };
 
+/* It is closed as one that reads: whoever is lent the write session in its place keeps that when
+ * this one is given back. */
+static bool is_to_be_closed_locked(struct weir_session *session)
+{
+    const bool is_stale = atomic_load(&session->is_stale);
+    if (is_stale) {
+        session->kind = WEIR_SESSION_READ;
+    }
+    return is_stale;
+}
+
 static void lend_locked(struct weir_shelf *shelf, enum weir_session_kind kind)
 {
     shelf->borrowed++;
@@ -133,10 +144,14 @@ static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf 
         answer = MAY_OPEN;
     } else if (*session == NULL && pool->oldest != NULL) {
         *session = pool->oldest;
-        lend_locked((*session)->shelf, (*session)->kind);
         answer = MUST_CLOSE_FIRST;
     } else if (*session == NULL) {
         return MUST_WAIT;
+    } else if (is_to_be_closed_locked(*session)) {
+        answer = MUST_CLOSE_FIRST;
+    }
+    if (answer == MUST_CLOSE_FIRST) {
+        lend_locked((*session)->shelf, (*session)->kind);
     }
     if (*session != NULL) {
         unshelve_locked(pool, *session);
@@ -235,7 +250,7 @@ void weir_session_return(struct weir_session_pool *pool, struct weir_session *se
 {
     struct weir_shelf *shelf = session->shelf;
     const enum weir_session_kind kind = session->kind;
-    const bool is_kept = !session->is_broken;
+    const bool is_kept = !session->is_broken && !atomic_load(&session->is_stale);
     if (!is_kept) {
         session->ops->close(session);
     }

@@ -51,7 +51,7 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
                                 enum weir_session_kind kind, int64_t deadline_us,
                                 struct weir_session **session, struct weir_error *err);
 
-/* Takes a session back; a broken one is closed. */
+/* Takes a session back; a broken or stale one is closed. */
 void weir_session_return(struct weir_session_pool *pool, struct weir_session *session);
 
 /* Lends nothing more from this shelf, waits until everything lent has come back, and closes it. */

@@ -7,11 +7,15 @@
  * proved by the conformance suite; `struct weir_error` rules as there.
  *
  * A session on which something happened that makes its further use unsafe (a failed fsync, a lost
- * connection) sets is_broken; the pool closes it instead of lending it again. */
+ * connection) sets is_broken; the pool closes it instead of lending it again. A backend that learns
+ * of a session, lent or idle, that its namespace is not there any more sets is_stale, which does
+ * the same. */
 #ifndef WEIR_STORE_STORE_BACKEND_H
 #define WEIR_STORE_STORE_BACKEND_H
 
 #include "store/store.h"
+
+#include <stdatomic.h>
 
 struct weir_backend;
 struct weir_session;
@@ -106,7 +110,8 @@ struct weir_shelf;
 
 struct weir_session {
     const struct weir_session_ops *ops;
-    bool is_broken;
+    bool is_broken;        // set by whoever has it
+    atomic_bool is_stale;  // set by any thread
     int64_t
         deadline_us;  // of the call that borrows it (monotonic), set by the pool; INT64_MAX if none
 

@@ -143,9 +143,9 @@ bool weir_sqlite_mark(const char *path, struct sqlite_mark *mark);
 /* False where nothing is at the path, or something else. */
 bool weir_sqlite_is_marked(const char *path, struct sqlite_mark mark);
 
-/* Whether the files at a database's names are those that its open sessions have. To open others
- * would part reads from writes, and SQLite, when it closes them, would remove a WAL that is not
- * theirs. */
+/* Whether the files at a database's names are those that its open sessions have, stale ones
+ * excepted. To open others would part reads from writes, and SQLite, when it closes them, would
+ * remove a WAL that is not theirs. */
 bool weir_sqlite_names_may_open(struct sqlite_backend *backend, const char *name);
 
 /* Remembers which files a session has that has just been opened; false where they are not there any
@@ -154,6 +154,11 @@ bool weir_sqlite_names_enter(struct sqlite_session *session);
 
 /* One that has entered, or has not. */
 void weir_sqlite_names_leave(struct sqlite_session *session);
+
+/* To be told what the registry says of the namespace now; created_at_us: 0 where it has none. The
+ * sessions of another one, of the same id, that was there before are stale from now on. */
+void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
+                             int64_t created_at_us);
 
 /* BACKEND_UNAVAILABLE where a file of the session has not its name any more; the operator is told
  * once. Costs two calls of the system. */
@@ -207,7 +212,8 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base,
 /* NAMESPACE_NOT_FOUND for one that is not listed. It may still have its file: the end of its
  * deletion has been put off. */
 weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
-                                     int64_t deadline_us, struct weir_error *err);
+                                     int64_t deadline_us, int64_t *created_at_us,
+                                     struct weir_error *err);
 weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
                                             const struct weir_token_hash *hash, int64_t deadline_us,
                                             struct weir_error *err);
@@ -313,7 +319,7 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
       "SELECT name, version, last_time_us FROM streams WHERE name >= ?1 AND name <> ?2 "           \
       "ORDER BY name LIMIT ?3")                                                                    \
     X(LIST_CATEGORIES, "SELECT name, stream_count, message_count FROM categories ORDER BY name")   \
-    X(COUNT_CATEGORIES, "SELECT count(*) FROM categories")
+    X(COUNT_CATEGORIES, "SELECT (SELECT count(*) FROM categories) FROM counters WHERE one = 1")
 
 #define WEIR_SQLITE_STATEMENT_ENUM(name, text) STATEMENT_##name,
 enum sqlite_statement { WEIR_SQLITE_STATEMENTS(WEIR_SQLITE_STATEMENT_ENUM) STATEMENT_COUNT };
@@ -349,6 +355,7 @@ struct sqlite_session {
     bool is_committing;
 
     /* On disk only. */
+    int64_t created_at_us;  // of the namespace, as the registry had it when the session was opened
     struct sqlite_mark file, wal;
     bool is_nameless;                       // a file was not found at its name
     struct sqlite_session *before, *after;  // guarded by the backend's sessions_mutex

@@ -208,6 +208,9 @@ static weir_status list_all_categories(struct sqlite_session *session, sqlite3_s
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(*statement);
     }
+    if (rc == SQLITE_DONE) {
+        return weir_sqlite_session_is_deleted(session, err);
+    }
     if (rc != SQLITE_ROW) {
         return weir_sqlite_session_fail(session, rc, "list categories", err);
     }

@@ -47,13 +47,30 @@ static const char *path_of(const struct sqlite_session *session)
 
 /* ---- opening and closing ---- */
 
+static bool is_of(const struct sqlite_session *session, const char *name)
+{
+    return strcmp(session->name, name) == 0;
+}
+
+void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
+                             int64_t created_at_us)
+{
+    (void)pthread_mutex_lock(&backend->sessions_mutex);
+    for (struct sqlite_session *s = backend->sessions; s != NULL; s = s->after) {
+        if (is_of(s, name) && s->created_at_us != created_at_us) {
+            atomic_store(&s->base.is_stale, true);
+        }
+    }
+    (void)pthread_mutex_unlock(&backend->sessions_mutex);
+}
+
 /* The files of a session of the database that is open; false where there is none. */
 static bool find_marks(struct sqlite_backend *backend, const char *name, struct sqlite_mark *file,
                        struct sqlite_mark *wal)
 {
     (void)pthread_mutex_lock(&backend->sessions_mutex);
     const struct sqlite_session *s = backend->sessions;
-    while (s != NULL && strcmp(s->name, name) != 0) {
+    while (s != NULL && (!is_of(s, name) || atomic_load(&s->base.is_stale))) {
         s = s->after;
     }
     if (s != NULL) {

@@ -240,12 +240,10 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
     return status;
 }
 
-weir_status weir_sqlite_namespace_find(struct weir_backend *base,
-                                       struct weir_namespace_record *record, int64_t deadline_us,
-                                       struct weir_arena *arena, struct weir_error *err)
+static weir_status find(struct sqlite_backend *backend, struct weir_namespace_record *record,
+                        int64_t deadline_us, struct weir_arena *arena, struct weir_error *err)
 {
     const struct weir_slice id = record->id;
-    struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_registry_connection *connection = reading(backend);
     weir_status status = WEIR_OK;
     sqlite3_stmt *statement = NULL;
@@ -272,8 +270,34 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base,
     return status;
 }
 
+/* Another process may have deleted the namespace since its sessions were opened here, and have made
+ * another of the id. */
+static void tell_sessions(struct sqlite_backend *backend, struct weir_slice id,
+                          int64_t created_at_us)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    if (backend->dir != NULL) {
+        weir_sqlite_database_name(id, name);
+        weir_sqlite_names_renew(backend, name, created_at_us);
+    }
+}
+
+weir_status weir_sqlite_namespace_find(struct weir_backend *base,
+                                       struct weir_namespace_record *record, int64_t deadline_us,
+                                       struct weir_arena *arena, struct weir_error *err)
+{
+    const struct weir_slice id = record->id;
+    struct sqlite_backend *backend = (struct sqlite_backend *)base;
+    const weir_status status = find(backend, record, deadline_us, arena, err);
+    if (status == WEIR_OK || status == WEIR_NAMESPACE_NOT_FOUND) {
+        tell_sessions(backend, id, status == WEIR_OK ? record->created_at_us : 0);
+    }
+    return status;
+}
+
 weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
-                                     int64_t deadline_us, struct weir_error *err)
+                                     int64_t deadline_us, int64_t *created_at_us,
+                                     struct weir_error *err)
 {
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
@@ -281,6 +305,7 @@ weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir
     const weir_status status =
         weir_sqlite_namespace_find(&backend->base, &record, deadline_us, &arena, err);
     weir_arena_fini(&arena);
+    *created_at_us = record.created_at_us;
     return status;
 }
 

@@ -85,6 +85,7 @@ weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, con
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err)
 {
     session->base.is_broken = true;
+    weir_sqlite_names_renew(session->backend, session->name, 0);
     return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
 }
 
@@ -172,7 +173,8 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     /* Not to read in another store of the same path. */
     weir_status status = weir_sqlite_place_check(session->backend, err);
     if (status == WEIR_OK) {
-        status = weir_sqlite_check_listed(session->backend, id, INT64_MAX, err);
+        status =
+            weir_sqlite_check_listed(session->backend, id, INT64_MAX, &session->created_at_us, err);
     }
     if (status != WEIR_OK) {
         return status;

@@ -90,6 +90,20 @@ START_TEST(another_servers_new_token_works_at_once)
 }
 END_TEST
 
+/* Nor does what is open here of the namespace that it was. */
+START_TEST(the_token_of_what_another_server_makes_anew_works_at_once)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    delete_tenant();
+    create_tenant();
+    rotate_tenant();
+    use_other(false);
+    write_as(FRESH, "a-1", "T", NULL);
+}
+END_TEST
+
 /* Whoever goes on where he was would miss the first messages of the new one. */
 START_TEST(another_server_makes_the_namespace_anew)
 {
@@ -140,6 +154,7 @@ static Suite *two_servers_suite(void)
     tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
     tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
     tcase_add_test(tcase, another_servers_new_token_works_at_once);
+    tcase_add_test(tcase, the_token_of_what_another_server_makes_anew_works_at_once);
     tcase_add_test(tcase, another_server_makes_the_namespace_anew);
     tcase_add_test(tcase, another_server_deletes_the_namespace);
     suite_add_tcase(suite, tcase);

@@ -80,6 +80,47 @@ START_TEST(a_broken_session_is_closed)
 }
 END_TEST
 
+static struct weir_session *must_borrow(enum weir_session_kind kind)
+{
+    struct weir_session *session = NULL;
+    ck_assert_int_eq(weir_session_borrow(&store->pool, &ns->shelf, kind, INT64_MAX, &session, &err),
+                     WEIR_OK);
+    return session;
+}
+
+START_TEST(a_session_that_is_stale_when_it_comes_back_is_closed)
+{
+    open_with(8);
+    struct weir_session *session = must_borrow(WEIR_SESSION_READ);
+    atomic_store(&session->is_stale, true);
+    weir_session_return(&store->pool, session);
+    ck_assert_uint_eq(fake.open, 0);
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    ck_assert_uint_eq(fake.opened, 2);
+}
+END_TEST
+
+/* Its place is the new one's; and the one that writes is still the only one. */
+START_TEST(a_session_that_has_become_stale_is_closed_and_not_lent)
+{
+    open_with(2);
+    weir_session_return(&store->pool, must_borrow(WEIR_SESSION_WRITE));
+    atomic_store(&ns->shelf.idle->is_stale, true);
+    struct weir_session *writes = must_borrow(WEIR_SESSION_WRITE);
+    ck_assert_uint_eq(fake.opened, 2);
+    ck_assert_uint_eq(fake.open_most, 1);
+    struct weir_session *session = NULL;
+    ck_assert_int_eq(
+        weir_session_borrow(&store->pool, &ns->shelf, WEIR_SESSION_WRITE, 1, &session, &err),
+        WEIR_DEADLINE_EXCEEDED);
+    weir_session_return(&store->pool, must_borrow(WEIR_SESSION_READ));
+    weir_session_return(&store->pool, writes);
+    int64_t deleted = 0;
+    ck_assert_int_eq(weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &err),
+                     WEIR_OK);
+}
+END_TEST
+
 START_TEST(a_session_that_cannot_be_opened_takes_no_place)
 {
     open_with(1);
@@ -528,6 +569,8 @@ static Suite *session_pool_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, one_session_serves_call_after_call);
     tcase_add_test(tcase, a_broken_session_is_closed);
+    tcase_add_test(tcase, a_session_that_is_stale_when_it_comes_back_is_closed);
+    tcase_add_test(tcase, a_session_that_has_become_stale_is_closed_and_not_lent);
     tcase_add_test(tcase, a_session_that_cannot_be_opened_takes_no_place);
     tcase_add_test(tcase, the_session_idle_longest_makes_room_for_another_namespace);
     tcase_add_test(tcase, a_namespace_whose_session_made_room_can_be_deleted);

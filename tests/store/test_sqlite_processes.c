@@ -2,6 +2,8 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include "store/store_int.h"
+
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
@@ -57,6 +59,127 @@ START_TEST(what_another_store_deletes_is_gone_here)
     must_create(fx.store, "test");
     must_read(fx.second_ns, &query);  // made anew: the same id
     ck_assert_uint_eq(fx.rows.n, 0);
+}
+END_TEST
+
+/* Three sessions, as calls at the same time leave them. */
+static void have_idle_sessions(struct weir_namespace *ns)
+{
+    struct weir_session_pool *pool = &ns->store->pool;
+    struct weir_session *sessions[3];
+    for (size_t s = 0; s < WEIR_COUNTOF(sessions); s++) {
+        const enum weir_session_kind kind = s == 0 ? WEIR_SESSION_WRITE : WEIR_SESSION_READ;
+        ck_assert_int_eq(
+            weir_session_borrow(pool, &ns->shelf, kind, INT64_MAX, &sessions[s], &fx.err), WEIR_OK);
+    }
+    for (size_t s = 0; s < WEIR_COUNTOF(sessions); s++) {
+        weir_session_return(pool, sessions[s]);
+    }
+}
+
+static weir_status write_there(void)
+{
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    return append(fx.second_ns, "b-1", ANY, &message, 1, &written);
+}
+
+static weir_status read_there(void)
+{
+    const struct weir_query query = query_all();
+    weir_arena_reset(&fx.arena);
+    return weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err);
+}
+
+static weir_status ask_version_there(void)
+{
+    int64_t version = 0;
+    return weir_stream_version(fx.second_ns, weir_slice_of("a-1"), INT64_MAX, &version, &fx.err);
+}
+
+static weir_status ask_head_there(void)
+{
+    struct weir_head head;
+    return weir_head(fx.second_ns, INT64_MAX, &head, &fx.err);
+}
+
+static weir_status ask_totals_there(void)
+{
+    struct weir_namespace_totals totals;
+    return weir_namespace_totals(fx.second_ns, INT64_MAX, &totals, &fx.err);
+}
+
+static weir_status list_streams_there(void)
+{
+    const struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
+    struct weir_stream_page page;
+    return weir_list_streams(fx.second_ns, &query, &fx.arena, &page, &fx.err);
+}
+
+static weir_status list_categories_there(void)
+{
+    struct weir_category_list list;
+    return weir_list_categories(fx.second_ns, INT64_MAX, &fx.arena, &list, &fx.err);
+}
+
+static weir_status (*const calls_there[])(void) = {
+    write_there,      read_there,         ask_version_there,    ask_head_there,
+    ask_totals_there, list_streams_there, list_categories_there};
+
+static void make_test_anew(void)
+{
+    int64_t deleted = 0;
+    must_put(fx.ns, "a-1", 1);
+    have_idle_sessions(fx.second_ns);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    must_create(fx.store, "test");
+}
+
+/* No call shows what was deleted, and one alone fails, however many sessions there are. */
+START_TEST(the_first_call_finds_out_that_another_store_has_made_it_anew)
+{
+    make_test_anew();
+    ck_assert_int_eq(calls_there[_i](), WEIR_NAMESPACE_NOT_FOUND);
+    for (size_t c = 0; c < WEIR_COUNTOF(calls_there); c++) {
+        weir_error_init(&fx.err);
+        ck_assert_msg(calls_there[c]() == WEIR_OK, "call %zu: %s", c, fx.err.text);
+    }
+    ck_assert_int_eq(must_head(fx.second_ns), 1);
+}
+END_TEST
+
+/* Who asks the registry, as for a token that is not known yet, need not fail once. */
+START_TEST(what_the_registry_says_is_made_anew_is_used_at_once)
+{
+    make_test_anew();
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    ck_assert_int_eq(weir_namespace_find(fx.second, &record, INT64_MAX, &fx.arena, &fx.err),
+                     WEIR_OK);
+    for (size_t c = 0; c < WEIR_COUNTOF(calls_there); c++) {
+        ck_assert_msg(calls_there[c]() == WEIR_OK, "call %zu: %s", c, fx.err.text);
+    }
+}
+END_TEST
+
+/* Also where it did not exist when the registry was asked. */
+START_TEST(what_the_registry_did_not_list_is_opened_anew)
+{
+    int64_t deleted = 0;
+    must_put(fx.ns, "a-1", 1);
+    have_idle_sessions(fx.second_ns);
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    ck_assert_int_eq(weir_namespace_find(fx.second, &record, INT64_MAX, &fx.arena, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    weir_error_init(&fx.err);
+    must_create(fx.store, "test");
+    for (size_t c = 0; c < WEIR_COUNTOF(calls_there); c++) {
+        ck_assert_msg(calls_there[c]() == WEIR_OK, "call %zu: %s", c, fx.err.text);
+    }
 }
 END_TEST
 
@@ -225,6 +348,10 @@ static Suite *sqlite_processes_suite(void)
     tcase_set_timeout(two, 60);
     tcase_add_test(two, two_stores_see_each_others_writes);
     tcase_add_loop_test(two, what_another_store_deletes_is_gone_here, 0, 2);
+    tcase_add_loop_test(two, the_first_call_finds_out_that_another_store_has_made_it_anew, 0,
+                        (int)WEIR_COUNTOF(calls_there));
+    tcase_add_test(two, what_the_registry_says_is_made_anew_is_used_at_once);
+    tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
     tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
     tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
