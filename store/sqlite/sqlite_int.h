@@ -120,6 +120,10 @@ void weir_sqlite_let_go(sqlite3 *db);
 bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                       int64_t *messages);
 
+/* Removes one that has been buried. Its lock is not needed, and may be held by another process that
+ * wanted to delete the namespace as well. */
+bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name);
+
 /* Seizes and buries a namespace's database and removes it. False where something of it is left. It
  * is not removed alive: who has it open would go on with a file that nobody else sees. */
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);

@@ -239,7 +239,8 @@ static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_
 
 /* Removes a doomed file behind the registry's write lock, so that no other process makes a
  * namespace of the same name meanwhile. If one has, its creation took the name off the list. */
-static int remove_doomed(struct sqlite_backend *backend, const char *name)
+static int remove_doomed(struct sqlite_backend *backend, const char *name,
+                         bool (*take_away)(struct sqlite_backend *backend, const char *name))
 {
     sqlite3 *db = backend->changes.db;
     const struct weir_slice key = weir_slice_of(name);
@@ -247,7 +248,7 @@ static int remove_doomed(struct sqlite_backend *backend, const char *name)
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1", key);
     }
-    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 && !weir_sqlite_destroy(backend, name)) {
+    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 && !take_away(backend, name)) {
         rc = SQLITE_IOERR_DELETE;
     }
     rc = rc == SQLITE_OK ? commit(db) : rc;
@@ -263,7 +264,8 @@ void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
     int rc = SQLITE_OK;
     while (rc == SQLITE_OK && is_found) {
         rc = next_doomed(backend->changes.db, name, &is_found);
-        if (rc == SQLITE_OK && is_found && remove_doomed(backend, name) != SQLITE_OK) {
+        if (rc == SQLITE_OK && is_found &&
+            remove_doomed(backend, name, weir_sqlite_destroy) != SQLITE_OK) {
             weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
         }
     }
@@ -333,7 +335,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
         return status;
     }
     if (!weir_sqlite_bury(backend, name, db, messages) ||
-        remove_doomed(backend, name) != SQLITE_OK) {
+        remove_doomed(backend, name, weir_sqlite_remove_buried) != SQLITE_OK) {
         /* The namespace is gone all the same. */
         weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }

@@ -67,6 +67,15 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
     return !may_be_in_use(weir_sqlite_status(rc), false);
 }
 
+bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name)
+{
+    if (backend->dir == NULL) {  // nobody else has it
+        weir_sqlite_memory_remove(backend, name);
+        return true;
+    }
+    return weir_sqlite_unlink(backend, name);
+}
+
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
 {
     sqlite3 *db = NULL;
@@ -80,9 +89,5 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     } else {
         is_dead = weir_sqlite_bury(backend, name, db, &messages);
     }
-    if (backend->dir == NULL) {  // nobody else has it
-        weir_sqlite_memory_remove(backend, name);
-        return true;
-    }
-    return is_dead && weir_sqlite_unlink(backend, name);
+    return (is_dead || backend->dir == NULL) && weir_sqlite_remove_buried(backend, name);
 }
