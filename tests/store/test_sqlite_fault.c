@@ -212,6 +212,82 @@ static weir_status act_refused_import(void)
     return commit();
 }
 
+/* A group: what each of its writes is told where nothing fails. A new one, one that does not hold,
+ * an import that is taken back, the first once more, one whose second message takes the first
+ * back, and one to two streams. */
+static const struct {
+    const char *stream;
+    struct weir_expectation expectation;
+    uint64_t ids[2];  // of its messages; 0: none
+    weir_status outcome;
+} in_group[] = {
+    {"k-1", {WEIR_EXPECT_EXACT, 1}, {1, 0}, WEIR_OK},
+    {"k-1", {WEIR_EXPECT_NO_STREAM, 0}, {2, 0}, WEIR_STREAM_VERSION_CONFLICT},
+    {NULL, {WEIR_EXPECT_ANY, 0}, {3, 4}, WEIR_POSITION_EXISTS},
+    {"k-1", {WEIR_EXPECT_EXACT, 1}, {1, 0}, WEIR_OK},
+    {"k-2", {WEIR_EXPECT_ANY, 0}, {5, 903}, WEIR_MESSAGE_ID_CONFLICT},
+    {"new-1", {WEIR_EXPECT_ANY, 0}, {6, 7}, WEIR_OK},
+};
+
+enum { GROUP = WEIR_COUNTOF(in_group) };
+
+static struct weir_write group[GROUP];
+static struct weir_error group_errors[GROUP];
+
+static void prepare_in_group(size_t w, struct weir_stream_append *part,
+                             struct weir_new_message of_part[2], struct weir_written put[2])
+{
+    group[w] =
+        (struct weir_write){.kind = WEIR_WRITE_IMPORT, .of.import = {.records = records, .n = 2}};
+    if (in_group[w].stream != NULL) {
+        group[w] = write_of(part, in_group[w].stream, in_group[w].expectation, of_part, put);
+        part->n = in_group[w].ids[1] != 0 ? 2 : 1;
+    }
+    for (size_t m = 0; m < 2; m++) {
+        of_part[m] = message_of(in_group[w].ids[m], "1");
+    }
+    weir_error_init(&group_errors[w]);
+    group[w].err = &group_errors[w];
+    group[w].done = ignore;
+    group[w].arena = &fx.arena;
+    group[w].deadline_us = INT64_MAX;
+}
+
+/* All are told what they are to be told, or all that it has failed; anything else is an error. */
+static weir_status group_outcome(void)
+{
+    size_t as_wanted = 0;
+    size_t failed = 0;
+    for (size_t w = 0; w < GROUP; w++) {
+        as_wanted += group_errors[w].status == in_group[w].outcome;
+        failed += group_errors[w].status == WEIR_BACKEND_UNAVAILABLE;
+    }
+    return as_wanted == GROUP ? WEIR_OK
+           : failed == GROUP  ? WEIR_BACKEND_UNAVAILABLE
+                              : WEIR_BACKEND_ERROR;
+}
+
+static weir_status act_group(void)
+{
+    static struct weir_stream_append group_parts[GROUP];
+    static struct weir_new_message group_messages[GROUP][2];
+    static struct weir_written group_written[GROUP][2];
+    records[0] = record_of(in_group[2].ids[0], "i-1", 0, 60);
+    records[1] = record_of(in_group[2].ids[1], "i-1", 1, 1);
+    for (size_t w = 0; w < GROUP; w++) {
+        prepare_in_group(w, &group_parts[w], group_messages[w], group_written[w]);
+    }
+    for (size_t w = 0; w < GROUP; w++) {
+        if (weir_write_submit(fx.ns, &group[w]) != (w == 0)) {
+            abort();
+        }
+    }
+    if (weir_lane_run(fx.ns)) {
+        abort();
+    }
+    return group_outcome();
+}
+
 static weir_status act_clear(void)
 {
     pending = (struct weir_write){.kind = WEIR_WRITE_CLEAR};
@@ -289,6 +365,20 @@ static void check_append_streams(weir_status status)
     }
     check_content(6, 2, 0);
     ck_assert_int_eq(must_version(fx.ns, "new-1"), 1);
+}
+
+static void check_group(weir_status status)
+{
+    if (status != WEIR_OK) {
+        ck_assert_int_eq(act_group(), WEIR_OK);
+    }
+    ck_assert(group[3].of.append.is_duplicate);
+    check_content(6, 2, 0);
+    reopen();
+    check_content(6, 2, 0);
+    ck_assert_int_eq(must_version(fx.ns, "new-1"), 1);
+    ck_assert_int_eq(must_version(fx.ns, "i-1"), -1);
+    ck_assert_int_eq(must_head(fx.ns), 6);
 }
 
 static void check_retry(weir_status status)
@@ -442,6 +532,7 @@ static const struct {
     {prepare_two, act_delete, WEIR_OK, check_deleted_for_two},
     {prepare, act_append, WEIR_OK, check_append},
     {prepare, act_append_streams, WEIR_OK, check_append_streams},
+    {prepare, act_group, WEIR_OK, check_group},
     {prepare, act_retry, WEIR_OK, check_retry},
     {prepare, act_refused, WEIR_MESSAGE_ID_CONFLICT, check_refused},
     {prepare, act_import, WEIR_OK, check_import},

@@ -157,6 +157,18 @@ START_TEST(those_that_joined_fail_with_their_group)
 }
 END_TEST
 
+/* Of it more is known than of the others. */
+START_TEST(one_that_was_too_late_is_told_so_though_its_group_fails)
+{
+    must_fail = true;
+    writes[1].deadline_us = 1;
+    ck_assert_uint_eq(commit_with_late_ones(2), 2);
+    must_fail = false;
+    ck_assert_int_eq(errors[0].status, WEIR_BACKEND_ERROR);
+    ck_assert_int_eq(errors[1].status, WEIR_DEADLINE_EXCEEDED);
+}
+END_TEST
+
 static Suite *join_suite(void)
 {
     Suite *suite = suite_create("sqlite_join");
@@ -167,6 +179,7 @@ static Suite *join_suite(void)
     tcase_add_test(tcase, one_that_joins_past_its_deadline_is_refused);
     tcase_add_test(tcase, one_that_joins_may_empty_the_namespace);
     tcase_add_test(tcase, those_that_joined_fail_with_their_group);
+    tcase_add_test(tcase, one_that_was_too_late_is_told_so_though_its_group_fails);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -203,6 +203,20 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
 }
 END_TEST
 
+/* Without a deadline it is not waited for any longer than a client would like to. */
+START_TEST(another_processs_lock_is_not_waited_for_for_ever)
+{
+    must_put(fx.ns, "a-1", 1);
+    sqlite3 *program = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    end_program(program);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(must_head(fx.ns), 2);
+}
+END_TEST
+
 static int do_not_sleep(sqlite3_vfs *vfs, int us)
 {
     (void)vfs;
@@ -353,6 +367,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_says_is_made_anew_is_used_at_once);
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, another_processs_lock_is_not_waited_for_for_ever);
     tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
     tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
     tcase_add_test(two, of_two_creations_of_one_id_one_succeeds);
