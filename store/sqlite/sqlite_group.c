@@ -7,6 +7,9 @@
 
 enum { ARENA_KEEP_BYTES = 256 * 1024 };
 
+/* More than there are positions to import to. */
+#define COUNT_MAX (INT64_C(1) << 62)
+
 struct sqlite_group *weir_sqlite_group_new(void)
 {
     struct sqlite_group *group = calloc(1, sizeof *group);
@@ -25,6 +28,14 @@ void weir_sqlite_group_free(struct sqlite_group *group)
         weir_arena_fini(&group->arena);
         free(group);
     }
+}
+
+/* What is damaged must not be calculated with. */
+static bool is_sound(const struct sqlite_group *group)
+{
+    return group->next_global_position >= 1 && group->message_count >= 0 &&
+           group->message_count < COUNT_MAX && group->stream_count >= 0 &&
+           group->stream_count < COUNT_MAX;
 }
 
 int weir_sqlite_group_begin(struct sqlite_session *session, bool *is_there)
@@ -54,6 +65,7 @@ int weir_sqlite_group_begin(struct sqlite_session *session, bool *is_there)
         group->last_write_us = sqlite3_column_int64(statement, 1);
         group->message_count = sqlite3_column_int64(statement, 2);
         group->stream_count = sqlite3_column_int64(statement, 3);
+        rc = is_sound(group) ? SQLITE_ROW : SQLITE_CORRUPT;
     }
     (void)sqlite3_reset(statement);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -78,6 +90,7 @@ static int load_stream(struct sqlite_session *session, struct group_stream *stre
         stream->category_id = sqlite3_column_int64(statement, 1);
         stream->version = sqlite3_column_int64(statement, 2);
         stream->last_time_us = sqlite3_column_int64(statement, 3);
+        rc = stream->version >= 0 && stream->version < INT64_MAX ? SQLITE_ROW : SQLITE_CORRUPT;
     }
     (void)sqlite3_reset(statement);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -126,13 +139,15 @@ static int allot(struct sqlite_session *session, enum sqlite_statement highest, 
             return rc;
         }
         rc = sqlite3_step(statement);
-        if (rc == SQLITE_ROW) {
-            *next = sqlite3_column_int64(statement, 0) + 1;
-        }
+        const int64_t last = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
         (void)sqlite3_reset(statement);
         if (rc != SQLITE_ROW) {
             return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
         }
+        if (last < 0 || last >= COUNT_MAX) {
+            return SQLITE_CORRUPT;
+        }
+        *next = last + 1;
     }
     *id = (*next)++;
     return SQLITE_OK;

@@ -451,7 +451,8 @@ int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape
 bool weir_sqlite_value_text(sqlite3_value *value, struct weir_slice *text);
 
 /* A row as it stands in its values, of which there are COLUMNS: the slices are valid as long as
- * they are. False where a value is of a wrong type; only global_position is set then. */
+ * they are. False where a value is of a wrong type or out of range; only global_position is set
+ * then. */
 bool weir_sqlite_row(sqlite3_value *const *values, struct weir_row *row);
 
 /* The same of a statement's current row; the slices are valid until the next step.

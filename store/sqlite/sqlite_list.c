@@ -63,7 +63,13 @@ struct listing {
     const struct weir_page_query *query;
     struct weir_arena *arena;
     struct weir_stream_page *page;
+    size_t room;  // in the page: its limit, or as many as there are
 };
+
+static weir_status fail_streams(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_DATA_CORRUPT, "the list of streams is damaged");
+}
 
 /* Takes the current row; *is_end where it is no longer of this page. */
 static weir_status take_stream(const struct listing *listing, sqlite3_stmt *statement, bool *is_end,
@@ -72,13 +78,16 @@ static weir_status take_stream(const struct listing *listing, sqlite3_stmt *stat
     struct weir_stream_page *page = listing->page;
     struct weir_slice name;
     if (!weir_sqlite_text(statement, 0, &name) || name.p == NULL) {
-        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of streams is damaged");
+        return fail_streams(err);
     }
     const bool is_in = begins_with(name, listing->query->prefix);
     page->is_more = is_in && page->n == listing->query->limit;
     *is_end = !is_in || page->is_more;
     if (*is_end) {
         return WEIR_OK;
+    }
+    if (page->n == listing->room) {  // there are more than are counted
+        return fail_streams(err);
     }
     struct weir_stream_info *info = &page->streams[page->n];
     if (!weir_arena_copy(listing->arena, name, &info->name)) {
@@ -124,14 +133,14 @@ static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *st
 }
 
 /* Room for a page, or for all streams there are where those are fewer. */
-static weir_status list_page(struct sqlite_session *session, const struct listing *listing,
+static weir_status list_page(struct sqlite_session *session, struct listing *listing,
                              int64_t streams, struct weir_error *err)
 {
     struct weir_stream_page *page = listing->page;
     const size_t limit = listing->query->limit;
-    const size_t room = (uint64_t)streams < limit ? (size_t)streams : limit;
+    listing->room = (uint64_t)streams < limit ? (size_t)streams : limit;
     *page = (struct weir_stream_page){
-        .streams = weir_arena_array(listing->arena, room, sizeof *page->streams)};
+        .streams = weir_arena_array(listing->arena, listing->room, sizeof *page->streams)};
     if (page->streams == NULL) {
         return weir_arena_fail(listing->arena, err);
     }
@@ -149,7 +158,7 @@ weir_status weir_sqlite_list_streams(struct weir_session *base, const struct wei
                                      struct weir_error *err)
 {
     struct sqlite_session *session = (struct sqlite_session *)base;
-    const struct listing listing = {.query = query, .arena = arena, .page = page};
+    struct listing listing = {.query = query, .arena = arena, .page = page};
     struct weir_namespace_totals totals = {.stream_count = 0};
     sqlite3_stmt *statement = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);

@@ -32,6 +32,19 @@ static void take_scope(sqlite3_stmt *statement, enum weir_selector selector, str
         selector == WEIR_SELECT_CATEGORY && scope->count == sqlite3_column_int64(statement, 3);
 }
 
+/* What is damaged must not be calculated with. */
+static bool is_scope_sound(const struct scope *scope)
+{
+    return scope->head >= 0 && scope->count >= 0 && scope->version >= -1 &&
+           scope->version < INT64_MAX;
+}
+
+static weir_status fail_scope(const struct sqlite_session *session, struct weir_error *err)
+{
+    weir_backend_report(&session->backend->base, "%s: the counters are damaged", session->name);
+    return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are damaged");
+}
+
 /* Leaves scope->statement on its row: a statement that is not reset keeps the read transaction
  * open, so that what is read next belongs to the same snapshot, without a BEGIN and a COMMIT. */
 static weir_status open_scope(struct sqlite_session *session, enum weir_selector selector,
@@ -52,7 +65,7 @@ static weir_status open_scope(struct sqlite_session *session, enum weir_selector
         return weir_sqlite_session_fail(session, rc, "read", err);
     }
     take_scope(scope->statement, selector, scope);
-    return WEIR_OK;
+    return is_scope_sound(scope) ? WEIR_OK : fail_scope(session, err);
 }
 
 /* ---- a read ---- */

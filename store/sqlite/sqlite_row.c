@@ -25,6 +25,13 @@ static bool take_integer(sqlite3_value *value, int64_t *number)
     return sqlite3_value_type(value) == SQLITE_INTEGER;
 }
 
+/* Beyond these none is given, and none can be calculated with. */
+static bool are_positions(const struct weir_row *row)
+{
+    return row->global_position >= 1 && row->global_position < INT64_MAX && row->position >= 0 &&
+           row->position < INT64_MAX;
+}
+
 static bool take_id(sqlite3_value *value, struct weir_uuid *id)
 {
     if (sqlite3_value_type(value) != SQLITE_BLOB || sqlite3_value_bytes(value) != WEIR_UUID_BYTES) {
@@ -39,7 +46,7 @@ bool weir_sqlite_row(sqlite3_value *const *values, struct weir_row *row)
     *row =
         (struct weir_row){.global_position = sqlite3_value_int64(values[COLUMN_GLOBAL_POSITION])};
     return take_id(values[COLUMN_ID], &row->id) &&
-           take_integer(values[COLUMN_POSITION], &row->position) &&
+           take_integer(values[COLUMN_POSITION], &row->position) && are_positions(row) &&
            take_integer(values[COLUMN_TIME], &row->time_us) &&
            weir_sqlite_value_text(values[COLUMN_TYPE], &row->type) && row->type.p != NULL &&
            weir_sqlite_value_text(values[COLUMN_DATA], &row->data) &&

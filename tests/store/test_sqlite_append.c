@@ -621,6 +621,32 @@ START_TEST(positions_of_a_stream_run_out_cleanly)
 }
 END_TEST
 
+static const char *const damages[] = {
+    "UPDATE counters SET next_global_position = -9223372036854775807 - 1",
+    "UPDATE counters SET message_count = 9223372036854775807",
+    "UPDATE counters SET message_count = -1",
+    "UPDATE counters SET stream_count = 9223372036854775807",
+    "UPDATE counters SET stream_count = -1",
+    "UPDATE streams SET version = 9223372036854775807 WHERE name = 'a-1'",
+    "UPDATE streams SET version = -2 WHERE name = 'a-1'",
+    "UPDATE streams SET stream_id = 9223372036854775807 WHERE name = 'b-1'",
+    "UPDATE categories SET category_id = 9223372036854775807 WHERE name = 'b'",
+};
+
+START_TEST(damaged_counters_are_not_calculated_with)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(fx.ns, "b-1", 1);
+    tamper(damages[_i]);
+    struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[2];
+    struct weir_stream_append parts[] = {{weir_slice_of("a-1"), ANY, &messages[0], 1, &written[0]},
+                                         {weir_slice_of("c-1"), ANY, &messages[1], 1, &written[1]}};
+    struct weir_write write = {.kind = WEIR_WRITE_APPEND, .of.append = {.streams = parts, .n = 2}};
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DATA_CORRUPT);
+}
+END_TEST
+
 START_TEST(a_counter_that_lies_is_not_believed)
 {
     must_put(fx.ns, "a-1", 3);
@@ -675,6 +701,8 @@ static Suite *sqlite_append_suite(void)
     tcase_add_test(changed, time_does_not_go_back);
     tcase_add_test(changed, global_positions_run_out_cleanly);
     tcase_add_test(changed, positions_of_a_stream_run_out_cleanly);
+    tcase_add_loop_test(changed, damaged_counters_are_not_calculated_with, 0,
+                        (int)WEIR_COUNTOF(damages));
     tcase_add_test(changed, a_counter_that_lies_is_not_believed);
     suite_add_tcase(suite, changed);
     return suite;

@@ -553,6 +553,63 @@ START_TEST(a_damaged_message_is_named)
 }
 END_TEST
 
+#define LOWEST  "-9223372036854775807 - 1"
+#define HIGHEST "9223372036854775807"
+
+static const struct {
+    const char *damage;
+    enum weir_selector selector;
+} numbers[] = {
+    {"UPDATE counters SET next_global_position = 0", WEIR_SELECT_ALL},
+    {"UPDATE counters SET message_count = " LOWEST, WEIR_SELECT_ALL},
+    {"UPDATE categories SET message_count = " LOWEST, WEIR_SELECT_CATEGORY},
+    {"UPDATE streams SET message_count = " LOWEST, WEIR_SELECT_STREAM},
+    {"UPDATE streams SET version = " LOWEST, WEIR_SELECT_STREAM},
+    {"UPDATE streams SET version = " HIGHEST, WEIR_SELECT_STREAM},
+    {"UPDATE messages SET position = " LOWEST " WHERE position = 0", WEIR_SELECT_STREAM},
+    {"UPDATE messages SET global_position = " LOWEST " WHERE global_position = 1",
+     WEIR_SELECT_CATEGORY},
+    {"UPDATE messages SET position = " HIGHEST " WHERE position = 1", WEIR_SELECT_CATEGORY},
+};
+
+/* They say how much room the rows need, and what comes next. */
+START_TEST(damaged_numbers_are_not_calculated_with)
+{
+    must_put(fx.ns, "a-1", 2);
+    must_put(fx.ns, "b-1", 1);
+    close_all();
+    tamper(numbers[_i].damage);
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    struct weir_query query = numbers[_i].selector == WEIR_SELECT_STREAM ? query_stream("a-1")
+                              : numbers[_i].selector == WEIR_SELECT_ALL  ? query_all()
+                                                                         : query_category("a");
+    query.is_backward = true;
+    query.is_from_newest = true;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(fx.report, "damaged"));
+}
+END_TEST
+
+START_TEST(more_streams_than_are_counted_are_not_listed)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(fx.ns, "a-2", 1);
+    close_all();
+    tamper("UPDATE counters SET stream_count = 1");
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
+    struct weir_stream_page page;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err),
+                     WEIR_DATA_CORRUPT);
+    query.limit = 1;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, 1);
+    ck_assert(page.is_more);
+}
+END_TEST
+
 /* The index has its entries in the other order than it is said to have. */
 START_TEST(rows_out_of_order_are_not_given)
 {
@@ -724,6 +781,9 @@ static Suite *sqlite_read_suite(void)
     tcase_add_checked_fixture(files, fixture_on_disk, fixture_end);
     tcase_add_test(files, the_lowest_hash_has_a_member);
     tcase_add_loop_test(files, a_damaged_message_is_named, 0, WEIR_COUNTOF(damages));
+    tcase_add_loop_test(files, damaged_numbers_are_not_calculated_with, 0,
+                        (int)WEIR_COUNTOF(numbers));
+    tcase_add_test(files, more_streams_than_are_counted_are_not_listed);
     tcase_add_test(files, rows_out_of_order_are_not_given);
     tcase_add_test(files, a_category_that_is_all_is_read_without_its_index);
     tcase_add_test(files, every_read_searches_by_the_right_index);
