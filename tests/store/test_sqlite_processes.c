@@ -203,6 +203,48 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
 }
 END_TEST
 
+static int64_t until_us;
+
+/* What begins a transaction is not prepared before. */
+static int on_begin(void *context, int action, const char *what, const char *second,
+                    const char *schema, const char *trigger)
+{
+    (void)context;
+    (void)second;
+    (void)schema;
+    (void)trigger;
+    while (action == SQLITE_TRANSACTION && strcmp(what, "BEGIN") == 0 &&
+           weir_monotonic_us() < until_us) {
+        (void)sqlite3_sleep(1);
+    }
+    return SQLITE_OK;
+}
+
+static int watch(sqlite3 *db, char **text, const void *api)
+{
+    (void)text;
+    (void)api;
+    return sqlite3_set_authorizer(db, on_begin, NULL);
+}
+
+START_TEST(a_lock_that_is_got_too_late_is_given_back)
+{
+    ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))watch), SQLITE_OK);
+    reopen();
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    until_us = weir_monotonic_us() + 50000;
+    write.deadline_us = until_us;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))watch);
+    end_program(start_program(namespace_path(), "BEGIN IMMEDIATE"));
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(must_head(fx.ns), 1);
+}
+END_TEST
+
 /* Without a deadline it is not waited for any longer than a client would like to. */
 START_TEST(another_processs_lock_is_not_waited_for_for_ever)
 {
@@ -367,6 +409,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_says_is_made_anew_is_used_at_once);
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, a_lock_that_is_got_too_late_is_given_back);
     tcase_add_test(two, another_processs_lock_is_not_waited_for_for_ever);
     tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
     tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
