@@ -658,6 +658,9 @@ START_TEST(a_counter_that_lies_is_not_believed)
     const struct weir_query query = query_stream("a-1");
     must_read(fx.ns, &query);
     ck_assert_uint_eq(fx.rows.n, 3);
+    tamper("UPDATE counters SET next_global_position = 4");  // nobody holds its lock
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.global_position, 4);
 }
 END_TEST
 
