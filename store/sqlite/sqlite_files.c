@@ -68,29 +68,40 @@ static bool unlink_path(const char *path)
            (errno == EROFS && access(path, F_OK) != 0 && errno == ENOENT);
 }
 
-static bool unlink_one(const struct sqlite_backend *backend, const char *name, const char *suffix)
+static bool unlink_one(const struct sqlite_backend *backend, const char *path)
 {
-    char *path = path_of(backend, name, suffix);
-    const bool is_gone = path != NULL && unlink_path(path);
-    if (path != NULL && !is_gone) {
+    const bool is_gone = unlink_path(path);
+    if (!is_gone) {
         weir_backend_report(&backend->base, "%s: cannot be removed: %s", path, strerror(errno));
     }
-    free(path);
     return is_gone;
 }
 
-/* What SQLite keeps beside a database. A new database that finds those of an old one of the same
- * name takes them for its own. */
-static bool unlink_side_files(const struct sqlite_backend *backend, const char *name)
+/* What SQLite keeps beside a database, the longest name first. */
+static const char *const side_suffixes[] = {"-journal", "-wal", "-shm"};
+
+/* A new database that finds the side files of an old one of the same name takes them for its own.
+ * `path` ends with the longest suffix, and is changed: nothing is allocated between two files,
+ * because a database that others have open is of no use to anybody without those beside it. */
+static bool unlink_side_files(const struct sqlite_backend *backend, char *path)
 {
-    const bool is_journal_gone = unlink_one(backend, name, "-journal");
-    const bool is_wal_gone = unlink_one(backend, name, "-wal");
-    return unlink_one(backend, name, "-shm") && is_wal_gone && is_journal_gone;
+    char *suffix = path + strlen(path) - strlen(side_suffixes[0]);
+    bool are_gone = true;
+    for (size_t s = 0; s < WEIR_COUNTOF(side_suffixes); s++) {
+        memcpy(suffix, side_suffixes[s], strlen(side_suffixes[s]) + 1);
+        are_gone = unlink_one(backend, path) && are_gone;
+    }
+    *suffix = '\0';
+    return are_gone;
 }
 
 bool weir_sqlite_unlink(const struct sqlite_backend *backend, const char *name)
 {
-    return unlink_side_files(backend, name) && unlink_one(backend, name, "");
+    char *path = path_of(backend, name, side_suffixes[0]);
+    const bool is_gone =
+        path != NULL && unlink_side_files(backend, path) && unlink_one(backend, path);
+    free(path);
+    return is_gone;
 }
 
 bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)
@@ -99,9 +110,11 @@ bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)
         return true;
     }
     char *path = weir_sqlite_path(backend, name);
-    const bool is_clear =
-        path != NULL && (access(path, F_OK) == 0 || unlink_side_files(backend, name));
+    char *side = path_of(backend, name, side_suffixes[0]);
+    const bool is_clear = path != NULL && side != NULL &&
+                          (access(path, F_OK) == 0 || unlink_side_files(backend, side));
     free(path);
+    free(side);
     return is_clear;
 }
 
