@@ -70,6 +70,10 @@ static void add_value(struct pg_array *array, const struct weir_import_record *r
     case FIELD_HASH:
         weir_pg_array_hash(array, record->stream);
         break;
+    case FIELD_DATA:
+    case FIELD_METADATA:
+        weir_pg_array_json(array, bytes_of(record, field));
+        break;
     default:
         weir_pg_array_slice(array, bytes_of(record, field));
         break;

@@ -272,10 +272,16 @@ static void bind_texts(const struct pg_sending *s, struct pg_params *params, int
 {
     struct pg_array array =
         weir_pg_array_open(params, PG_TEXT, s->messages_n, s->text_bytes[which]);
+    const bool is_json = which == TEXT_DATA || which == TEXT_METADATA;
     for (size_t e = 0; e < s->entries_n; e++) {
         const struct weir_stream_append *part = s->entries[e].part;
         for (size_t m = 0; m < part->n; m++) {
-            weir_pg_array_slice(&array, text_of(&part->messages[m], which));
+            const struct weir_slice text = text_of(&part->messages[m], which);
+            if (is_json) {
+                weir_pg_array_json(&array, text);
+            } else {
+                weir_pg_array_slice(&array, text);
+            }
         }
     }
     weir_pg_array_close(params, &array);

@@ -1,5 +1,7 @@
 #include "store/postgres/pg_value.h"
 
+#include "weir/rules/json_text.h"
+
 #include <assert.h>
 #include <limits.h>
 
@@ -148,6 +150,14 @@ void weir_pg_array_slice(struct pg_array *array, struct weir_slice value)
         memcpy(array->at + 4, value.p, value.n);
     }
     array->at += 4 + value.n;
+}
+
+void weir_pg_array_json(struct pg_array *array, struct weir_slice value)
+{
+    weir_pg_array_slice(array, value);
+    if (array->at != NULL && value.n > 0) {
+        weir_json_plain_zeros(array->at - value.n, value.n);
+    }
 }
 
 void weir_pg_array_int4(struct pg_array *array, int32_t value)

@@ -51,6 +51,8 @@ struct pg_array weir_pg_array_open(struct pg_params *params, enum pg_element ele
 void weir_pg_array_int4(struct pg_array *array, int32_t value);
 void weir_pg_array_int8(struct pg_array *array, int64_t value);
 void weir_pg_array_slice(struct pg_array *array, struct weir_slice value);  // absent is NULL
+/* JSON as jsonb can hold it, whose exponents are bounded even of zeros; absent is NULL. */
+void weir_pg_array_json(struct pg_array *array, struct weir_slice value);
 void weir_pg_array_null(struct pg_array *array);
 void weir_pg_array_close(struct pg_params *params, struct pg_array *array);
 

@@ -128,6 +128,38 @@ START_TEST(imports_listings_and_the_clear_agree)
 }
 END_TEST
 
+/* Their exponents are beyond what jsonb takes. */
+START_TEST(zeros_of_any_form_are_taken)
+{
+    const struct weir_new_message message = message_of(31, "[0e-99999,1]");
+    struct weir_written written;
+    ck_assert_msg(append(fx.ns, "z-1", ANY, &message, 1, &written) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(append(fx.ns, "z-1", ANY, &message, 1, &written), WEIR_OK);
+    struct weir_import_record record = record_of(32, "z-1", 5, 100);
+    record.message.data = weir_slice_of("{\"a\":-0.0E9999999999}");
+    record.message.metadata = weir_slice_of("0e-16384");
+    struct weir_import outcome;
+    ck_assert_msg(import(fx.ns, &record, 1, &outcome) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(import(fx.ns, &record, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(outcome.skipped_identical, 1);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"
+                             " WHERE data IN ('[0, 1]', '{\"a\": 0}')"),
+                     2);
+}
+END_TEST
+
+/* Readers of the view would find no message at all. */
+START_TEST(zeros_of_any_form_can_be_read_as_message_db_would)
+{
+    struct weir_namespace *ns = must_open(fx.store, "test");
+    const struct weir_new_message message = message_of(41, "0e-99999");
+    struct weir_written written;
+    ck_assert_msg(append(ns, "z-1", ANY, &message, 1, &written) == WEIR_OK, "%s", fx.err.text);
+    ck_assert_int_eq(sql_int("SELECT count(data) FROM %s.messages", schema_of("test")), 1);
+    weir_namespace_release(ns);
+}
+END_TEST
+
 START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
 {
     ck_assert_int_eq(try_adopt(fx.store, "second", "{\"adopt\": \"message_store\"}"),
@@ -405,6 +437,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_message_db_has_written_is_read);
     tcase_add_test(tcase, both_write_one_stream);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
+    tcase_add_test(tcase, zeros_of_any_form_are_taken);
+    tcase_add_test(tcase, zeros_of_any_form_can_be_read_as_message_db_would);
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
     tcase_add_test(tcase, another_version_is_not_adopted);

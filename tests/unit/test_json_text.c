@@ -505,6 +505,33 @@ START_TEST(strings_are_unescaped)
 }
 END_TEST
 
+static const char *const zeros[][2] = {
+    {"0e1", "0  "},
+    {"-0.00E-99999", "0           "},
+    {"[0e+9999999999999999999, {\"a\":0.0e-5}]", "[0                     , {\"a\":0     }]"},
+    {"[0, -0, 0.0, 1e-9, 10e5, 0.10e5]", "[0, -0, 0.0, 1e-9, 10e5, 0.10e5]"},
+    {"{\"0e5\":\"0e5 \\\"0e5\"}", "{\"0e5\":\"0e5 \\\"0e5\"}"},
+    {"{\"b\":\"0e5\",\"c\":[0e5,0e5]}", "{\"b\":\"0e5\",\"c\":[0  ,0  ]}"},
+};
+
+START_TEST(zeros_become_plain)
+{
+    const char *text = zeros[_i][0];
+    const size_t n = strlen(text);
+    uint8_t *bytes = malloc(n);
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes, text, n);
+    weir_json_plain_zeros(bytes, n);
+    ck_assert_msg(weir_slice_is(weir_slice(bytes, n), zeros[_i][1]), "%.*s", (int)n,
+                  (const char *)bytes);
+    bool is_equal = false;
+    ck_assert_int_eq(weir_json_equal(weir_slice_of(text), weir_slice(bytes, n), &is_equal, &err),
+                     WEIR_OK);
+    ck_assert(is_equal);
+    free(bytes);
+}
+END_TEST
+
 static const struct text_row good_utf8[] = {
     TEXT(""),
     TEXT("a"),
@@ -616,6 +643,7 @@ static Suite *json_text_suite(void)
     tcase_add_test(parts, members_are_walked);
     tcase_add_loop_test(parts, other_texts_have_no_members, 0, WEIR_COUNTOF(memberless));
     tcase_add_loop_test(parts, strings_are_unescaped, 0, WEIR_COUNTOF(unescaped));
+    tcase_add_loop_test(parts, zeros_become_plain, 0, WEIR_COUNTOF(zeros));
     tcase_add_loop_test(parts, unchecked_texts_are_safe, 0, 5);
     suite_add_tcase(suite, parts);
     TCase *utf8 = tcase_create("utf8");

@@ -223,6 +223,42 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     return WEIR_OK;
 }
 
+/* Whether an exponent may follow a zero somewhere; false for nearly all texts, and cheaper than to
+ * look for their numbers. */
+static bool has_exponent_of_zero(const uint8_t *text, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if ((text[i] | 0x20) == 'e' && text[i - 1] == '0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void weir_json_plain_zeros(uint8_t *text, size_t n)
+{
+    const struct weir_slice whole = weir_slice(text, n);
+    size_t at = has_exponent_of_zero(text, n) ? 0 : n;
+    while (at < n) {
+        if (text[at] == '"') {
+            at = weir_json_string_end(whole, at);
+            continue;
+        }
+        if (!weir_json_begins_number(text[at])) {
+            at++;
+            continue;
+        }
+        const size_t end = weir_json_number_end(whole, at);
+        struct weir_json_decimal d;
+        weir_json_decimal_read(weir_slice(text + at, end - at), &d);
+        if (d.digits.p == NULL && has_exponent_of_zero(text + at, end - at)) {
+            text[at] = '0';
+            memset(text + at + 1, ' ', end - at - 1);
+        }
+        at = end;
+    }
+}
+
 /* Behind the array or object that begins at `at`. */
 static size_t container_end(struct weir_slice text, size_t at)
 {

@@ -46,6 +46,10 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
 weir_status weir_json_equal(struct weir_slice a, struct weir_slice b, bool *equal,
                             struct weir_error *err);
 
+/* Rewrites, in a checked text, each zero that has an exponent as 0 and blanks: the same value, and
+ * as many bytes. Other stores have bounds for exponents that do not ask what they scale. */
+void weir_json_plain_zeros(uint8_t *text, size_t n);
+
 /* Walks the top-level members of a checked object, in the text's order, duplicates included: `key`
  * is the raw text between the quotes, still escaped, and `value` the raw text of the value without
  * surrounding blanks. Start with *at = 0; false after the last, or where the text is no object. */
