@@ -170,10 +170,20 @@ static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
     return st == WEIR_OK ? weir_pb_unpack(&call->arena, type, payload, request, err) : st;
 }
 
+/* The transport lets through what a header may take beyond. */
+static weir_status check_size(const struct weir_call *call, size_t n, struct weir_error *err)
+{
+    const size_t most = (size_t)call->server->config->limits.request_bytes;
+    return n <= most ? WEIR_OK : weir_fail_limit(err, "the request", most, n);
+}
+
 static weir_status parse(struct weir_call *call, struct weir_error *err)
 {
-    const weir_status st = weir_request_frame_parse(weir_exchange_request(call->exchange),
-                                                    &call->arena, &call->frame, err);
+    const struct weir_slice request = weir_exchange_request(call->exchange);
+    weir_status st = check_size(call, request.n, err);
+    if (st == WEIR_OK) {
+        st = weir_request_frame_parse(request, &call->arena, &call->frame, err);
+    }
     const int64_t timeout_ms =
         call->frame.timeout_ms > 0 ? (int64_t)call->frame.timeout_ms : DEADLINE_MAX_MS;
     call->deadline_us = call->arrived_us + timeout_ms * 1000;

@@ -296,6 +296,40 @@ START_TEST(a_frame_above_the_limit_ends_its_connection_only)
 }
 END_TEST
 
+/* A request of `n` bytes, all but a few of them in a field that nobody knows. */
+static void send_long_request(size_t n)
+{
+    static const char begin[] = "\x0A\x1Aweir.v1.System/CheckHealth\x7A";
+    const size_t begin_n = sizeof begin - 1;
+    const size_t rest = n - begin_n - 3;
+    uint8_t *bytes = calloc(1, n);
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes, begin, begin_n);
+    bytes[begin_n] = (uint8_t)(rest | 0x80);
+    bytes[begin_n + 1] = (uint8_t)(rest >> 7 | 0x80);
+    bytes[begin_n + 2] = (uint8_t)(rest >> 14);
+    rpc_exchange(weir_slice(bytes, n), &reply);
+    free(bytes);
+}
+
+/* What the transport lets through, because a header might have taken it, is counted as well. */
+START_TEST(a_request_a_little_above_the_limit_is_refused_with_numbers)
+{
+    static const char *const arguments[] = {
+        "--max-request-bytes", "65536", "--max-message-bytes", "1024", "--listen",
+        "tcp://127.0.0.1:0",   NULL};
+    rpc_start(arguments);
+    send_long_request(65536);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    send_long_request(65537);
+    rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "65536");
+    ck_assert_str_eq(weir_error_get_detail(&reply.err, "actual"), "65537");
+    rpc_free(&reply);
+}
+END_TEST
+
 START_TEST(data_above_the_limit_is_refused_with_numbers)
 {
     Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
@@ -342,6 +376,7 @@ static Suite *requests_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, NULL, rpc_stop);
     tcase_add_test(tcase, a_frame_above_the_limit_ends_its_connection_only);
+    tcase_add_test(tcase, a_request_a_little_above_the_limit_is_refused_with_numbers);
     suite_add_tcase(suite, tcase);
     return suite;
 }
