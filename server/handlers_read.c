@@ -107,7 +107,11 @@ WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessage
     }
     struct weir_rows rows;
     st = weir_read_last(weir_tenant_ns(call->tenant), &query, &call->arena, &rows, err);
-    return st == WEIR_OK ? weir_reply_last(call, rows.n > 0 ? &rows.rows[0] : NULL, err) : st;
+    if (st != WEIR_OK) {
+        return st;
+    }
+    weir_metrics_read(&call->server->metrics, rows.n);
+    return weir_reply_last(call, rows.n > 0 ? &rows.rows[0] : NULL, err);
 }
 
 WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest)

@@ -147,6 +147,19 @@ START_TEST(metrics_count_the_messages_that_are_read)
     }
     ask("GET /metrics HTTP/1.1\r\n\r\n");
     ck_assert_double_eq(value_of("weir_messages_read_total"), 4);
+    Weir__V1__GetLastStreamMessageRequest last = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
+    static const char *const streams[] = {"a-1", "missing-1"};
+    for (size_t i = 0; i < WEIR_COUNTOF(streams); i++) {
+        last.stream_name = (char *)(uintptr_t)streams[i];
+        const struct rpc_request read_last = {.method = "weir.v1.MessageStore/GetLastStreamMessage",
+                                              .token = DEFAULT_TOKEN,
+                                              .message = &last.base};
+        rpc_call(&read_last, &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
+    ask("GET /metrics HTTP/1.1\r\n\r\n");
+    ck_assert_double_eq(value_of("weir_messages_read_total"), 5);
 }
 END_TEST
 
