@@ -347,7 +347,11 @@ static weir_status read_token(const char *file, const char *variable, char token
         return weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: %s", file, strerror(errno));
     }
     const bool is_read = fgets(token, TOKEN_LINE_MAX, stream) != NULL;
+    const int fault = is_read || ferror(stream) == 0 ? 0 : errno;
     (void)fclose(stream);
+    if (fault != 0) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: %s", file, strerror(fault));
+    }
     token[is_read ? strcspn(token, "\r\n") : 0] = '\0';
     if (token[0] == '\0') {
         return weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: its first line is empty", file);

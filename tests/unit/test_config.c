@@ -134,6 +134,7 @@ static const struct {
     {{"--tls-client-ca", "x"}, "--tls-client-ca needs"},
     {{"--max-message-bytes=1000000", "--max-request-bytes=65536"}, "--max-message-bytes is larger"},
     {{"--admin-token-file", "/nonexistent"}, "/nonexistent: No such file"},
+    {{"--admin-token-file", "/"}, "token file /: Is a directory"},
 };
 
 START_TEST(a_wrong_value_is_named)
