@@ -4,7 +4,9 @@
 
 #include "weir/rules/time_text.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -96,6 +98,63 @@ START_TEST(compressed_chunks_read_the_same)
     ck_assert_int_eq(written.global_position, 1);
     must_put(fx.ns, "a-even", 1);
     ck_assert_uint_eq(messages(), DAYS + 1);
+}
+END_TEST
+
+static void run_on(PGconn *conn, const char *text)
+{
+    PGresult *result = PQexec(conn, text);
+    ck_assert_msg(PQresultStatus(result) == PGRES_TUPLES_OK ||
+                      PQresultStatus(result) == PGRES_COMMAND_OK,
+                  "%s: %s", text, PQerrorMessage(conn));
+    PQclear(result);
+}
+
+/* Commits once somebody waits for what the transaction holds. */
+static void *commit_when_waited_for(void *context)
+{
+    PGconn *conn = context;
+    bool is_waited_for = false;
+    while (!is_waited_for) {
+        PGresult *result =
+            PQexec(conn, "SELECT FROM pg_locks WHERE NOT granted AND relation IS NOT NULL");
+        ck_assert_int_eq(PQresultStatus(result), PGRES_TUPLES_OK);
+        is_waited_for = PQntuples(result) > 0;
+        PQclear(result);
+    }
+    run_on(conn, "COMMIT");
+    return NULL;
+}
+
+/* As the policy's job may do at any time. */
+START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
+{
+    if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
+        return;
+    }
+    (void)rows_listed();
+    const int64_t before_us = listed.chunks[1].range_end_us;
+    PGconn *other = PQconnectdb(getenv("WEIR_TEST_SQL"));
+    ck_assert_msg(PQstatus(other) == CONNECTION_OK, "%s", PQerrorMessage(other));
+    run_on(other, "BEGIN");
+    run_on(other, "SELECT compress_chunk(c.c) FROM (SELECT format('%I.%I', chunk_schema,"
+                  " chunk_name)::regclass AS c FROM timescaledb_information.chunks"
+                  " ORDER BY range_start LIMIT 1) AS c");
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, commit_when_waited_for, other), 0);
+    const struct weir_chunk_query query = {
+        .action = WEIR_CHUNKS_COMPRESS, .before_us = before_us, .deadline_us = INT64_MAX};
+    weir_status status = WEIR_BACKEND_UNAVAILABLE;
+    while (status == WEIR_BACKEND_UNAVAILABLE) {  // the commit comes late
+        status = weir_chunks(fx.ns, &query, &fx.arena, &listed, &fx.err);
+    }
+    ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
+    (void)pthread_join(thread, NULL);
+    PQfinish(other);
+    ck_assert_uint_eq(listed.n, 1);
+    ck_assert_int_eq(rows_listed(), DAYS);
+    ck_assert(listed.chunks[0].is_compressed && listed.chunks[1].is_compressed);
+    ck_assert_uint_eq(messages(), DAYS);
 }
 END_TEST
 
@@ -221,6 +280,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_add_test(tcase, chunks_are_listed_by_time);
     tcase_add_test(tcase, compressed_chunks_read_the_same);
+    tcase_add_test(tcase, a_chunk_that_another_compresses_meanwhile_is_no_failure);
     tcase_add_test(tcase, imports_into_compressed_chunks_are_found);
     tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
     tcase_add_test(tcase, a_stream_that_is_dropped_whole_goes_on_where_it_was);
