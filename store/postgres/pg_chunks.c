@@ -6,6 +6,9 @@
 /* What list_chunks gives; the other two give names alone. */
 enum { CHUNK_NAME, CHUNK_START, CHUNK_END, CHUNK_COMPRESSED, CHUNK_BYTES, CHUNK_ROWS };
 
+/* How often others may be faster: each time there is one chunk less for them to be so with. */
+enum { OVERTAKEN_MAX = 100 };
+
 struct chunk_work {
     struct pg_session *session;
     const struct weir_chunk_query *query;
@@ -25,13 +28,20 @@ static enum pg_fixed statement_of(enum weir_chunk_action action)
     return PG_FIXED_LIST_CHUNKS;
 }
 
-/* Whether a chunk was compressed by somebody else, who may be the policy's job, while it was waited
- * for here: that one is a failure, although one compressed before is not. */
-static bool is_overtaken(const struct chunk_work *chunks, const struct pg_conn *conn,
-                         weir_status status)
+/* Whether somebody else, who may be the policy's job, has compressed or dropped a chunk meanwhile.
+ * One that was compressed before is no failure, one that was while it was waited for here is. The
+ * name of one that is gone reads as a number, if it is looked up, and else is not found. */
+static bool is_overtaken(const struct chunk_work *chunks, const struct pg_conn *conn)
 {
-    return status == WEIR_BACKEND_ERROR && chunks->query->action == WEIR_CHUNKS_COMPRESS &&
-           strcmp(conn->sqlstate, "42710") == 0;
+    switch (chunks->query->action) {
+    case WEIR_CHUNKS_COMPRESS:
+        return strcmp(conn->sqlstate, "42710") == 0;
+    case WEIR_CHUNKS_LIST:
+        return strcmp(conn->sqlstate, "42601") == 0 || strcmp(conn->sqlstate, "42P01") == 0;
+    case WEIR_CHUNKS_DROP:
+        break;
+    }
+    return false;
 }
 
 /* Repeating it is safe: what has been compressed or dropped is left out then. */
@@ -44,12 +54,12 @@ static weir_status work(struct pg_conn *conn, void *context, struct weir_error *
         weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
         weir_pg_param_int8(&params, weir_pg_time_to_binary(chunks->query->before_us));
     }
-    /* There is one chunk less to compress each time. */
     weir_status status = WEIR_OK;
+    int n = 0;
     do {
         status = weir_pg_fixed(chunks->session, conn, statement_of(chunks->query->action), &params,
                                &chunks->result, err);
-    } while (is_overtaken(chunks, conn, status));
+    } while (is_overtaken(chunks, conn) && ++n < OVERTAKEN_MAX);
     /* Functions that the licence of this edition does not cover. */
     if (status != WEIR_OK && strcmp(conn->sqlstate, "0A000") == 0) {
         return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,

@@ -126,24 +126,18 @@ static void *commit_when_waited_for(void *context)
     return NULL;
 }
 
-/* As the policy's job may do at any time. */
-START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
+/* Does what is asked while another transaction has done `first` and is still open, which ends as
+ * soon as it is waited for. */
+static void do_behind(const char *first, enum weir_chunk_action action, int64_t before_us)
 {
-    if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
-        return;
-    }
-    (void)rows_listed();
-    const int64_t before_us = listed.chunks[1].range_end_us;
     PGconn *other = PQconnectdb(getenv("WEIR_TEST_SQL"));
     ck_assert_msg(PQstatus(other) == CONNECTION_OK, "%s", PQerrorMessage(other));
     run_on(other, "BEGIN");
-    run_on(other, "SELECT compress_chunk(c.c) FROM (SELECT format('%I.%I', chunk_schema,"
-                  " chunk_name)::regclass AS c FROM timescaledb_information.chunks"
-                  " ORDER BY range_start LIMIT 1) AS c");
+    run_on(other, first);
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, commit_when_waited_for, other), 0);
     const struct weir_chunk_query query = {
-        .action = WEIR_CHUNKS_COMPRESS, .before_us = before_us, .deadline_us = INT64_MAX};
+        .action = action, .before_us = before_us, .deadline_us = INT64_MAX};
     weir_status status = WEIR_BACKEND_UNAVAILABLE;
     while (status == WEIR_BACKEND_UNAVAILABLE) {  // the commit comes late
         status = weir_chunks(fx.ns, &query, &fx.arena, &listed, &fx.err);
@@ -151,10 +145,39 @@ START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
     ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
     (void)pthread_join(thread, NULL);
     PQfinish(other);
+}
+
+/* As the policy's job may do at any time. */
+START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
+{
+    if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
+        return;
+    }
+    (void)rows_listed();
+    do_behind("SELECT compress_chunk(c.c) FROM (SELECT format('%I.%I', chunk_schema,"
+              " chunk_name)::regclass AS c FROM timescaledb_information.chunks"
+              " ORDER BY range_start LIMIT 1) AS c",
+              WEIR_CHUNKS_COMPRESS, listed.chunks[1].range_end_us);
     ck_assert_uint_eq(listed.n, 1);
     ck_assert_int_eq(rows_listed(), DAYS);
     ck_assert(listed.chunks[0].is_compressed && listed.chunks[1].is_compressed);
     ck_assert_uint_eq(messages(), DAYS);
+}
+END_TEST
+
+START_TEST(a_chunk_that_another_drops_meanwhile_is_not_listed)
+{
+    if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
+        return;
+    }
+    (void)rows_listed();
+    const size_t n = listed.n;
+    do_behind("SELECT drop_chunks(c.of, older_than => c.ends) FROM (SELECT format('%I.%I',"
+              " hypertable_schema, hypertable_name)::regclass AS of,"
+              " range_end AT TIME ZONE 'UTC' AS ends FROM timescaledb_information.chunks"
+              " ORDER BY range_start LIMIT 1) AS c",
+              WEIR_CHUNKS_LIST, 0);
+    ck_assert_uint_eq(listed.n, n - 1);
 }
 END_TEST
 
@@ -281,6 +304,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, chunks_are_listed_by_time);
     tcase_add_test(tcase, compressed_chunks_read_the_same);
     tcase_add_test(tcase, a_chunk_that_another_compresses_meanwhile_is_no_failure);
+    tcase_add_test(tcase, a_chunk_that_another_drops_meanwhile_is_not_listed);
     tcase_add_test(tcase, imports_into_compressed_chunks_are_found);
     tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
     tcase_add_test(tcase, a_stream_that_is_dropped_whole_goes_on_where_it_was);
