@@ -38,10 +38,11 @@ static int spawn_shell(const char *command, int input, pid_t *pid)
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
-    sigset_t pipe_signal;
+    sigset_t ignored;
     (void)sigemptyset(&none);
-    (void)sigemptyset(&pipe_signal);
-    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigemptyset(&ignored);
+    (void)sigaddset(&ignored, SIGPIPE);
+    (void)sigaddset(&ignored, SIGXFSZ);
     int rv = posix_spawn_file_actions_init(&actions);
     if (rv != 0) {
         return rv;
@@ -50,7 +51,7 @@ static int spawn_shell(const char *command, int input, pid_t *pid)
     if (rv == 0) {
         (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
         (void)posix_spawnattr_setsigmask(&attributes, &none);
-        (void)posix_spawnattr_setsigdefault(&attributes, &pipe_signal);
+        (void)posix_spawnattr_setsigdefault(&attributes, &ignored);
         (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
         char shell[] = "sh";
         char option[] = "-c";

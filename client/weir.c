@@ -1,5 +1,8 @@
 /* The command line program. */
 #include "client/cli.h"
+#include "weir/base/standard_streams.h"
+
+#include <signal.h>
 
 static int check_words(const struct cli *cli, const struct cli_option *options)
 {
@@ -23,6 +26,11 @@ int main(int argc, char **argv)
 {
     struct cli cli = {.call = WEIR_CALL_OPTIONS_INIT};
     weir_error_init(&cli.err);
+    if (!weir_standard_streams_take()) {
+        return CLI_REFUSED;
+    }
+    /* A file that may grow no more (ulimit -f) is a failure of the write that meets it. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     cli_parse(argc, argv, &cli.values);
     int status = check_words(&cli, cli.values.command->options);
     if (status == CLI_DONE) {

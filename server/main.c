@@ -7,6 +7,7 @@
 #include "server/notify.h"
 #include "server/scheduling.h"
 #include "server/server.h"
+#include "weir/base/standard_streams.h"
 #include "weir/rules/json_text.h"
 
 #include <errno.h>
@@ -144,6 +145,9 @@ int main(int argc, char **argv)
     struct weir_server *server = NULL;
     struct weir_error err;
     weir_error_init(&err);
+    if (!weir_standard_streams_take()) {
+        return EXIT_UNAVAILABLE;
+    }
     if (weir_config_parse(&config, argc, argv, &err) != WEIR_OK) {
         return complain(&err, EXIT_USAGE);
     }

@@ -152,8 +152,14 @@ err_has '^weir: BACKEND_UNAVAILABLE: .*tcp://127.0.0.1:9'
 stop_server
 run 3 env WEIR_TIMEOUT=0.3 "$weir" version account-1
 
-# A full disk.
+# A full disk, and streams that are not open: what is printed goes nowhere else, as into a connection.
 start_server
 run 1 sh -c "'$weir' read list-2 >/dev/full"
-err_has 'standard output'
+err_has 'standard output: No space left on device'
+run 1 sh -c "timeout 60 '$weir' version account-1 >&-"
+err_has 'standard output: Bad file descriptor'
+run 1 sh -c "timeout 60 '$weir' write account-9 T - <&-"
+err_has "'standard input': Bad file descriptor"
+run 1 sh -c "timeout 60 '$weir' version account-1 <&- >&- 2>&-"
+run 0 sh -c "timeout 60 '$weir' version account-1 <&- 2>&-"
 finish

@@ -82,6 +82,12 @@ run 1 sh -c "'$weir' export >/dev/full"
 err_has 'standard output'
 is_equal "$(ls | grep -c 'kept\.')" 0
 
+# A file that may grow no more.
+run 1 sh -c "ulimit -f 8; '$weir' export --output kept"
+err_has 'kept: File too large'
+is_equal "$(cat kept)" before
+is_equal "$(ls | grep -c 'kept\.')" 0
+
 # The copy in another namespace is the same.
 printf '%s\n' "$admin_token" >admin.token
 run 0 "$weir" --token-file admin.token namespace create copy

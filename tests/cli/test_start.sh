@@ -66,6 +66,18 @@ stop_server
 is_equal "$server_status" 0
 server=$program
 
+# Standard streams that are not open are no other file's: what is logged would go into a connection.
+"$server" --store sqlite::memory: --listen "ipc://$work/closed.ipc" <&- >&- 2>&- &
+server_pid=$!
+run 0 "$weir" --server "ipc://$work/closed.ipc" --timeout 30 health
+for fd in 0 1 2; do
+    is_equal "$(readlink "/proc/$server_pid/fd/$fd")" /dev/null
+done
+# SQLite takes the numbers too, for reading; a server on PostgreSQL has nothing else that does.
+is_equal "$(stat -c %A "/proc/$server_pid/fd/0")" l-wx------
+stop_server
+is_equal "$server_status" 0
+
 # A file that may grow no more is a failure of the write that meets it.
 printf '#!/bin/sh\nulimit -f 4096\nexec "%s" "$@"\n' "$program" >limited
 server=$work/limited

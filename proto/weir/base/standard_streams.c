@@ -1,0 +1,17 @@
+#include "weir/base/standard_streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+bool weir_standard_streams_take(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        const bool is_free = fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+        /* The lowest number that is free is this one. The other way round than it is used. */
+        if (is_free && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+            return false;
+        }
+    }
+    return true;
+}
