@@ -137,15 +137,25 @@ int cli_count(const struct cli *cli, int key, int64_t *value)
     return CLI_DONE;
 }
 
+static bool parse_group(const char *text, int64_t *member, int64_t *size)
+{
+    char before[32];
+    const char *slash = strchr(text, '/');
+    const size_t n = slash == NULL ? sizeof before : (size_t)(slash - text);
+    if (n >= sizeof before) {
+        return false;
+    }
+    memcpy(before, text, n);
+    before[n] = '\0';
+    return cli_parse_int64(before, member) && cli_parse_int64(slash + 1, size) && *member >= 0 &&
+           *member < *size;
+}
+
 int cli_group(const struct cli *cli, int64_t *member, int64_t *size)
 {
     const char *text = cli_text(cli, CLI_GROUP);
-    char rest = '\0';
-    if (text == NULL) {
-        return CLI_DONE;
-    }
-    if (sscanf(text, "%" SCNd64 "/%" SCNd64 "%c", member, size, &rest) != 2) {
-        return cli_usage(cli, "--group: '%s' is not of the form M/N", text);
+    if (text != NULL && !parse_group(text, member, size)) {
+        return cli_usage(cli, "--group: '%s' is not of the form M/N with M from 0 to N-1", text);
     }
     return CLI_DONE;
 }

@@ -125,6 +125,11 @@ for i in 1 2 3 4 5 6; do "$weir" write "group-$i" N >/dev/null; done
 "$weir" category group --group 1/2 >second
 is_equal "$(cat first second | wc -l)" 6
 is_equal "$(cat first second | sort -u | wc -l)" 6
+for group in 0 / 0/ /2 0/0 -1/2 2/2 0/-2 0/2/2 0/2x ' 0/2' '0/ 2' 0/99999999999999999999; do
+    run 2 "$weir" category group --group "$group"
+    err_has "'$group' is not of the form M/N"
+    run 2 "$weir" subscribe --category group --limit 1 --group "$group"
+done
 
 # Names cannot steer a terminal.
 run 0 "$weir" write "$(printf 'odd-\033[31m')" N
