@@ -47,8 +47,8 @@ int cmd_context_add(struct cli *cli)
         status = cli_usage(cli, "it takes --server");
     } else if (!contexts_put(&contexts, v->args[0], settings)) {
         status = cli_usage(cli,
-                           "context '%s' cannot be kept: too many, or a file that is not "
-                           "there",
+                           "context '%s' cannot be kept: too many, a file that is not there, or "
+                           "a name that is not UTF-8",
                            v->args[0]);
     } else {
         status = save(cli, &contexts);

@@ -280,6 +280,12 @@ static bool is_file(size_t setting)
     return setting != CONTEXT_SERVER && setting != CONTEXT_NAMESPACE;
 }
 
+/* The file is JSON, which would not be read again with anything else in it. */
+static bool can_be_kept(const char *text)
+{
+    return text != NULL && weir_utf8_is_valid(weir_slice_of(text));
+}
+
 static bool put_settings(struct contexts *contexts, struct context *c,
                          const char *const settings[CONTEXT_SETTINGS])
 {
@@ -288,9 +294,9 @@ static bool put_settings(struct contexts *contexts, struct context *c,
         const char *text = settings[s];
         if (text != NULL && is_file(s)) {
             text = realpath(text, absolute);
-            if (text == NULL) {
-                return false;
-            }
+        }
+        if (settings[s] != NULL && !can_be_kept(text)) {
+            return false;
         }
         c->settings[s] = keep(contexts, text);
     }
@@ -302,7 +308,7 @@ bool contexts_put(struct contexts *contexts, const char *name,
 {
     struct context *c = find(contexts, name);
     if (c == NULL) {
-        if (contexts->n == CONTEXTS_MAX) {
+        if (!can_be_kept(name) || contexts->n == CONTEXTS_MAX) {
             return false;
         }
         c = &contexts->all[contexts->n++];

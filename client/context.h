@@ -42,7 +42,7 @@ void contexts_free(struct contexts *contexts);
 const struct context *contexts_find(const struct contexts *contexts, const char *name);
 
 /* Adds or replaces; the first one becomes the current one. Files are kept by their absolute paths.
- * False where there are too many, or a file does not exist. */
+ * False where there are too many, a file does not exist, or something is no UTF-8. */
 bool contexts_put(struct contexts *contexts, const char *name,
                   const char *const settings[CONTEXT_SETTINGS]);
 

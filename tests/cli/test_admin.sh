@@ -131,6 +131,18 @@ run 0 "$weir" version account-1
 run 0 "$weir" context remove gone
 run 2 "$weir" context use gone
 run 2 "$weir" context remove gone
+# What JSON cannot hold would make the file useless.
+run 2 "$weir" context add "$(printf 'odd-\377')" --server "$WEIR_SERVER"
+run 2 "$weir" context add odd --server "$(printf 'tcp://\377:1')"
+mkdir "$(printf 'odd-\377')"
+cp other/default.token "$(printf 'odd-\377')"
+(
+    cd "$(printf 'odd-\377')" && "$weir" context add odd --server "$WEIR_SERVER" --token-file default.token 2>../err
+)
+is_equal $? 2
+err_has 'not UTF-8'
+run 0 "$weir" context list
+out_lines 1
 echo '{"broken"' >config/weir/contexts.json
 run 1 env -u WEIR_SERVER "$weir" version account-1
 err_has 'contexts.json'
