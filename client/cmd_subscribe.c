@@ -19,31 +19,49 @@ struct following {
     int64_t done_n;
     const char *types[CLI_VALUES_MAX];
     struct weir_subscription_options options;
-    struct weir_subscription *subscription;  // one of these two
-    struct weir_consumer *consumer;
     int status;
     /* Waits for the signals that end the command. */
     pthread_t thread;
     bool has_thread;
-    atomic_bool is_ended;  // by such a signal; for what weir_consumer_stop does not end
+    atomic_bool is_ended;   // by such a signal; for what weir_consumer_stop does not end
+    pthread_mutex_t mutex;  // guards what follows
+    struct weir_subscription *subscription;  // one of these two, once it is open
+    struct weir_consumer *consumer;
+    bool is_over;  // there is nothing to be ended any more
 };
 
 /* ---- signals ---- */
 
+/* Does to the program what the signal does to any. */
+static void die_of(int number)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(number);
+}
+
+/* What is followed ends in good order. Before that there is only a server to be waited for. */
 static void *wait_for_signal(void *arg)
 {
     struct following *f = arg;
     sigset_t set;
     int received = 0;
     ending_signals(&set);
-    if (sigwait(&set, &received) == 0) {
-        atomic_store(&f->is_ended, true);
-        if (f->consumer != NULL) {
-            weir_consumer_stop(f->consumer);
-        } else {
-            weir_subscription_stop(f->subscription);
-        }
+    if (sigwait(&set, &received) != 0) {
+        return NULL;
     }
+    (void)pthread_mutex_lock(&f->mutex);
+    atomic_store(&f->is_ended, true);
+    if (f->consumer != NULL) {
+        weir_consumer_stop(f->consumer);
+    } else if (f->subscription != NULL) {
+        weir_subscription_stop(f->subscription);
+    } else if (!f->is_over) {
+        die_of(received);
+    }
+    (void)pthread_mutex_unlock(&f->mutex);
     return NULL;
 }
 
@@ -58,18 +76,34 @@ static void block_signals(void)
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static void start_thread(struct following *f)
+static int start_thread(struct following *f)
 {
     f->has_thread = pthread_create(&f->thread, NULL, wait_for_signal, f) == 0;
+    return f->has_thread ? CLI_DONE : cli_broken(f->cli, "", "the system gives no thread");
 }
 
 /* What it stops when it is woken has ended by then. */
 static void end_thread(struct following *f)
 {
-    if (f->has_thread) {
-        (void)pthread_kill(f->thread, SIGTERM);
-        (void)pthread_join(f->thread, NULL);
+    if (!f->has_thread) {
+        return;
     }
+    (void)pthread_mutex_lock(&f->mutex);
+    f->is_over = true;
+    (void)pthread_mutex_unlock(&f->mutex);
+    (void)pthread_kill(f->thread, SIGTERM);
+    (void)pthread_join(f->thread, NULL);
+    f->has_thread = false;
+}
+
+/* From now on the signals end this one. */
+static void set_followed(struct following *f, struct weir_subscription *subscription,
+                         struct weir_consumer *consumer)
+{
+    (void)pthread_mutex_lock(&f->mutex);
+    f->subscription = subscription;
+    f->consumer = consumer;
+    (void)pthread_mutex_unlock(&f->mutex);
 }
 
 /* ---- options ---- */
@@ -213,32 +247,34 @@ static int finish(struct following *f, weir_status st)
 static int follow(struct following *f)
 {
     struct cli *cli = f->cli;
-    if (weir_subscription_open(cli->client, &f->options, &f->subscription, &cli->err) != WEIR_OK) {
+    struct weir_subscription *subscription = NULL;
+    if (weir_subscription_open(cli->client, &f->options, &subscription, &cli->err) != WEIR_OK) {
         return cli_failed(cli);
     }
-    start_thread(f);
-    const weir_status st = weir_subscription_run(f->subscription, on_message, f, &cli->err);
+    set_followed(f, subscription, NULL);
+    const weir_status st = weir_subscription_run(subscription, on_message, f, &cli->err);
     end_thread(f);
-    weir_subscription_close(f->subscription);
+    weir_subscription_close(subscription);
     return finish(f, st);
 }
 
 static int consume(struct following *f)
 {
     struct cli *cli = f->cli;
+    struct weir_consumer *consumer = NULL;
     struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
     options.name = cli_text(cli, CLI_DURABLE);
     options.subscription = f->options;
     options.max_attempts = (uint32_t)f->attempts;
-    if (weir_consumer_open(cli->client, &options, &f->consumer, &cli->err) != WEIR_OK) {
+    if (weir_consumer_open(cli->client, &options, &consumer, &cli->err) != WEIR_OK) {
         return cli_failed(cli);
     }
-    start_thread(f);
+    set_followed(f, NULL, consumer);
     const bool is_replay = cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY);
-    const weir_status st = is_replay ? weir_consumer_replay(f->consumer, on_parked, f, &cli->err)
-                                     : weir_consumer_run(f->consumer, on_consumed, f, &cli->err);
+    const weir_status st = is_replay ? weir_consumer_replay(consumer, on_parked, f, &cli->err)
+                                     : weir_consumer_run(consumer, on_consumed, f, &cli->err);
     end_thread(f);
-    weir_consumer_close(f->consumer);
+    weir_consumer_close(consumer);
     return finish(f, st);
 }
 
@@ -255,20 +291,32 @@ static int find_server(struct cli *cli)
     return CLI_DONE;
 }
 
-int cmd_subscribe(struct cli *cli)
+static int connect_and_follow(struct following *f)
 {
-    struct following f = {.cli = cli, .options = WEIR_SUBSCRIPTION_OPTIONS_INIT};
-    int status = take_options(&f);
-    block_signals();
-    if (status == CLI_DONE) {
-        status = cli_connect(cli);
-    }
+    struct cli *cli = f->cli;
+    int status = cli_connect(cli);
     if (status == CLI_DONE) {
         status = find_server(cli);
     }
-    if (status != CLI_DONE || f.limit == 0) {
+    if (status != CLI_DONE || f->limit == 0) {
         return status;
     }
-    f.options.call = cli->call;
-    return cli_text(cli, CLI_DURABLE) != NULL ? consume(&f) : follow(&f);
+    f->options.call = cli->call;
+    return cli_text(cli, CLI_DURABLE) != NULL ? consume(f) : follow(f);
+}
+
+int cmd_subscribe(struct cli *cli)
+{
+    struct following f = {
+        .cli = cli, .options = WEIR_SUBSCRIPTION_OPTIONS_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    int status = take_options(&f);
+    if (status == CLI_DONE) {
+        block_signals();
+        status = start_thread(&f);
+    }
+    if (status == CLI_DONE) {
+        status = connect_and_follow(&f);
+    }
+    end_thread(&f);
+    return status;
 }

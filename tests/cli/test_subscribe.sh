@@ -115,6 +115,14 @@ kill -TERM $follower
 wait $follower
 is_equal $? 0
 
+# Before there is anything to follow the signal does what it does to any program.
+"$weir" subscribe --all --server tcp://127.0.0.1:9 --timeout 60 2>early.err &
+follower=$!
+sleep 1
+kill -TERM $follower
+wait $follower
+is_equal $? 143
+
 # A restart of the server does not end it.
 "$weir" subscribe --category account --from end --limit 1 >after 2>after.err &
 follower=$!
