@@ -208,6 +208,28 @@ weir_status client_check_advance(int64_t asked, int64_t next, bool is_backward,
                      asked, next);
 }
 
+static int64_t position_of(const Weir__V1__Message *message, enum client_position counted)
+{
+    return counted == CLIENT_POSITION ? message->position : message->global_position;
+}
+
+weir_status client_check_order(Weir__V1__Message *const *messages, size_t n,
+                               enum client_position counted, int64_t next, bool is_backward,
+                               struct weir_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int64_t at = position_of(messages[i], counted);
+        const int64_t behind = i + 1 < n ? position_of(messages[i + 1], counted) : next;
+        if (is_backward ? behind >= at : behind <= at) {
+            return weir_fail(err, WEIR_BACKEND_ERROR,
+                             "the reply to a read has a message at position %" PRId64
+                             " and goes on at %" PRId64,
+                             at, behind);
+        }
+    }
+    return WEIR_OK;
+}
+
 const char *weir_client_url(const struct weir_client *client)
 {
     return client->url;

@@ -205,7 +205,12 @@ static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
         return st;
     }
     page.has_more = goes_on(reader, &page, batch);
-    st = page.has_more ? check_advance(reader, &page, err) : WEIR_OK;
+    st = client_check_order(page.messages, page.n,
+                            reader->kind == READ_STREAM ? CLIENT_POSITION : CLIENT_GLOBAL_POSITION,
+                            page.next_position, reader->is_backward, err);
+    if (st == WEIR_OK && page.has_more) {
+        st = check_advance(reader, &page, err);
+    }
     if (st != WEIR_OK) {
         weir_response_free(page.response);
         return st;

@@ -2,6 +2,7 @@
 #include "client/request_copy.h"
 #include "weir/base/monotonic.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -143,6 +144,16 @@ static void subscription_free(struct weir_subscription *sub)
     free(sub);
 }
 
+/* The position behind `last`, which the server has said. */
+static weir_status go_behind(int64_t last, int64_t *end, struct weir_error *err)
+{
+    if (last == INT64_MAX) {
+        return weir_fail(err, WEIR_BACKEND_ERROR, "there is no position behind %" PRId64, last);
+    }
+    *end = last + 1;
+    return WEIR_OK;
+}
+
 /* One past the newest message of the stream. */
 static weir_status find_stream_end(struct weir_subscription *sub, int64_t *end,
                                    struct weir_error *err)
@@ -150,12 +161,12 @@ static weir_status find_stream_end(struct weir_subscription *sub, int64_t *end,
     Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
     request.stream_name = sub->request.stream.stream_name;
     Weir__V1__GetStreamVersionResponse *response = NULL;
-    const weir_status st =
+    weir_status st =
         weir_message_store_get_stream_version(sub->client, &request, &sub->call, &response, err);
     if (st == WEIR_OK) {
-        *end = response->version + 1;
-        weir_response_free(response);
+        st = go_behind(response->version, end, err);
     }
+    weir_response_free(response);
     return st;
 }
 
@@ -173,12 +184,13 @@ static weir_status find_category_end(struct weir_subscription *sub, int64_t *end
     request.has_headers_only = true;
     request.headers_only = true;
     Weir__V1__GetCategoryMessagesResponse *response = NULL;
-    const weir_status st =
+    weir_status st =
         weir_message_store_get_category_messages(sub->client, &request, &sub->call, &response, err);
     if (st == WEIR_OK) {
-        *end = response->n_messages == 0 ? 1 : response->messages[0]->global_position + 1;
-        weir_response_free(response);
+        st = go_behind(response->n_messages == 0 ? 0 : response->messages[0]->global_position, end,
+                       err);
     }
+    weir_response_free(response);
     return st;
 }
 
@@ -273,9 +285,13 @@ static weir_status check_page(const struct weir_subscription *sub, const struct 
                               struct weir_error *err)
 {
     const int64_t asked = request_position(sub);
-    return page->n == 0 && page->next_position == asked
-               ? WEIR_OK
-               : client_check_advance(asked, page->next_position, false, err);
+    if (page->n == 0 && page->next_position == asked) {
+        return WEIR_OK;
+    }
+    const weir_status st = client_check_order(
+        page->messages, page->n, sub->is_stream ? CLIENT_POSITION : CLIENT_GLOBAL_POSITION,
+        page->next_position, false, err);
+    return st == WEIR_OK ? client_check_advance(asked, page->next_position, false, err) : st;
 }
 
 static void take_page(struct weir_subscription *sub, const struct page *page)

@@ -593,6 +593,103 @@ START_TEST(a_subscription_whose_replies_lead_nowhere_ends)
 }
 END_TEST
 
+/* What a page says of two messages and of where to go on. */
+struct order {
+    bool is_backward;
+    int64_t at[2];
+    int64_t next;
+    weir_status status;
+};
+
+static const struct order orders[] = {
+    {false, {5, 8}, 9, WEIR_OK},
+    {false, {5, 5}, 9, WEIR_BACKEND_ERROR},
+    {false, {6, 5}, 9, WEIR_BACKEND_ERROR},
+    {false, {5, 9}, 9, WEIR_BACKEND_ERROR},
+    {false, {5, INT64_MAX}, INT64_MAX, WEIR_BACKEND_ERROR},
+    {false, {5, INT64_MAX}, INT64_MIN, WEIR_BACKEND_ERROR},
+    {true, {8, 5}, 4, WEIR_OK},
+    {true, {5, 5}, 1, WEIR_BACKEND_ERROR},
+    {true, {5, 6}, 1, WEIR_BACKEND_ERROR},
+    {true, {5, 1}, 1, WEIR_BACKEND_ERROR},
+    {true, {5, INT64_MIN}, INT64_MIN, WEIR_BACKEND_ERROR},
+};
+
+/* Starts a server that answers a read with such a page. */
+static void start_page(const struct order *order)
+{
+    static Weir__V1__Message message[2] = {WEIR__V1__MESSAGE__INIT, WEIR__V1__MESSAGE__INIT};
+    static Weir__V1__Message *messages[2] = {&message[0], &message[1]};
+    static Weir__V1__GetCategoryMessagesResponse page;
+    static struct fake_action script;
+    weir__v1__get_category_messages_response__init(&page);
+    for (size_t i = 0; i < 2; i++) {
+        message[i].has_global_position = true;
+        message[i].global_position = order->at[i];
+    }
+    page.n_messages = 2;
+    page.messages = messages;
+    page.has_next_position = true;
+    page.next_position = order->next;
+    script = (struct fake_action){FAKE_ANSWER, &page.base, NULL};
+    start(&script, 1);
+}
+
+START_TEST(messages_of_a_read_that_are_not_in_order_are_an_error)
+{
+    const struct order *order = &orders[_i];
+    start_page(order);
+    Weir__V1__GetCategoryMessagesRequest request = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    request.has_direction = true;
+    request.direction =
+        order->is_backward ? WEIR__V1__DIRECTION__BACKWARD : WEIR__V1__DIRECTION__FORWARD;
+    struct weir_reader *reader = NULL;
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_reader_open_category(client, &request, NULL, &reader, &err), WEIR_OK);
+    ck_assert_int_eq(weir_reader_next(reader, &message, &err), order->status);
+    ck_assert_int_eq(message != NULL, order->status == WEIR_OK);
+    weir_reader_close(reader);
+}
+END_TEST
+
+START_TEST(so_are_those_of_a_subscription)
+{
+    const struct order *order = &orders[_i];
+    if (order->is_backward) {
+        return;
+    }
+    start_page(order);
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.category = "account";
+    struct weir_subscription *sub = NULL;
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_subscription_open(client, &options, &sub, &err), WEIR_OK);
+    ck_assert_int_eq(weir_subscription_next(sub, UINT32_MAX, &message, &err), order->status);
+    ck_assert_int_eq(message != NULL, order->status == WEIR_OK);
+    weir_subscription_close(sub);
+}
+END_TEST
+
+/* Of a stream and of everything. */
+START_TEST(an_end_without_a_position_behind_it_is_an_error)
+{
+    static const struct order last = {false, {INT64_MAX, INT64_MAX}, 0, WEIR_OK};
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    options.start = WEIR_START_END;
+    options.all = _i == 1;
+    if (_i == 0) {
+        options.stream_name = "account-1";
+        version_response.version = INT64_MAX;
+        start(&answer_version, 1);
+    } else {
+        start_page(&last);
+    }
+    struct weir_subscription *sub = NULL;
+    ck_assert_int_eq(weir_subscription_open(client, &options, &sub, &err), WEIR_BACKEND_ERROR);
+    ck_assert_ptr_null(sub);
+}
+END_TEST
+
 START_TEST(options_that_cannot_be_used_are_refused)
 {
     static const char *const urls[] = {"nonsense", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
@@ -774,6 +871,10 @@ int main(void)
     tcase_add_loop_test(calls, so_is_one_to_several_streams, 0, WEIR_COUNTOF(wrong_results));
     tcase_add_loop_test(calls, a_read_whose_replies_lead_nowhere_ends, 0, 2);
     tcase_add_loop_test(calls, a_subscription_whose_replies_lead_nowhere_ends, 0, 2);
+    tcase_add_loop_test(calls, messages_of_a_read_that_are_not_in_order_are_an_error, 0,
+                        WEIR_COUNTOF(orders));
+    tcase_add_loop_test(calls, so_are_those_of_a_subscription, 0, WEIR_COUNTOF(orders));
+    tcase_add_loop_test(calls, an_end_without_a_position_behind_it_is_an_error, 0, 2);
     tcase_add_test(calls, options_that_cannot_be_used_are_refused);
     tcase_add_test(calls, many_threads_share_a_client);
     tcase_add_test(calls, many_asynchronous_calls_are_in_flight);
