@@ -18,6 +18,9 @@
  * flight on few connections. A callback runs on a thread of the library: it must not block, make a
  * call that waits, or close the client; it may start asynchronous calls.
  *
+ * fork. A child that is forked from a process that has opened a client may not use the library,
+ * clients of its own included: nng, which is below it, ends the child with SIGABRT. It may exec.
+ *
  * Deadlines and retries. Each call has one deadline; the server is told how much of it is left. A
  * call that fails with BACKEND_UNAVAILABLE, SHUTTING_DOWN or DEADLINE_EXCEEDED, or whose connection
  * is lost, is sent again after a growing, random delay until the deadline, where the .proto says
