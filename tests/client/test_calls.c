@@ -306,6 +306,23 @@ START_TEST(attempts_end_at_the_deadline)
 }
 END_TEST
 
+START_TEST(no_pause_is_made_that_ends_after_the_deadline)
+{
+    server = fake_server_start(&fail_unavailable, 1);
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = fake_server_url(server);
+    options.timeout_ms = 5000;
+    options.retry.first_delay_ms = 60000;
+    options.retry.max_delay_ms = 60000;
+    ck_assert_int_eq(weir_client_open(&options, &client, &err), WEIR_OK);
+    const int64_t began = weir_monotonic_us();
+    ck_assert_int_eq(get_version(NULL, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_str_eq(err.text, "busy");
+    ck_assert_int_le(weir_monotonic_us() - began, 20000000);
+    ck_assert_uint_eq(fake_server_requests(server), 1);
+}
+END_TEST
+
 START_TEST(no_reply_is_deadline_exceeded_and_names_the_server)
 {
     start(&keep_silent, 1);
@@ -856,6 +873,7 @@ int main(void)
     tcase_add_test(calls, a_deletion_is_never_repeated);
     tcase_add_test(calls, the_number_of_attempts_can_be_limited);
     tcase_add_test(calls, attempts_end_at_the_deadline);
+    tcase_add_test(calls, no_pause_is_made_that_ends_after_the_deadline);
     tcase_add_test(calls, no_reply_is_deadline_exceeded_and_names_the_server);
     tcase_add_test(calls, no_reply_to_a_repeated_call_is_deadline_exceeded);
     tcase_add_test(calls, no_connection_for_a_repeated_call_is_unavailable);
