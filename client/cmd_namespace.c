@@ -226,19 +226,23 @@ static int64_t page_size(const struct list *list)
     return list->left >= 0 && list->left < PAGE ? list->left : PAGE;
 }
 
-/* Keeps the cursor of the page to come. False after the last page. */
-static bool next_page(struct list *list, size_t rows_n, const char *cursor)
+/* Keeps the cursor of the page to come; *goes_on false after the last page. One that leads nowhere
+ * would be asked for again for ever. */
+static int next_page(struct list *list, size_t rows_n, const char *cursor, bool *goes_on)
 {
     if (list->left >= 0) {
-        list->left -= (int64_t)rows_n;
+        list->left -= list->left < (int64_t)rows_n ? list->left : (int64_t)rows_n;
+    }
+    *goes_on = cursor != NULL && cursor[0] != '\0' && list->left != 0;
+    if (!*goes_on) {
+        return CLI_DONE;
+    }
+    if (list->cursor != NULL && strcmp(list->cursor, cursor) == 0) {
+        return cli_broken(list->cli, "BACKEND_ERROR", "the list goes on where it has been");
     }
     free(list->cursor);
-    list->cursor = NULL;
-    if (cursor == NULL || cursor[0] == '\0' || list->left == 0) {
-        return false;
-    }
     list->cursor = strdup(cursor);
-    return list->cursor != NULL;
+    return list->cursor == NULL ? cli_broken(list->cli, "", "out of memory") : CLI_DONE;
 }
 
 /* Prints one page; *goes_on false after the last. */
@@ -289,9 +293,9 @@ static int print_namespaces(struct list *list, bool *goes_on)
                     weir_slice(r->has_metadata ? r->metadata.data : NULL, r->metadata.len));
         output_end_row(&list->out);
     }
-    *goes_on = next_page(list, response->n_namespaces, response->next_cursor);
+    const int status = next_page(list, response->n_namespaces, response->next_cursor, goes_on);
     weir_response_free(response);
-    return CLI_DONE;
+    return status;
 }
 
 int cmd_namespace_list(struct cli *cli)
@@ -320,9 +324,9 @@ static int print_streams(struct list *list, bool *goes_on)
         output_time(&list->out, r->has_last_activity_us, r->last_activity_us);
         output_end_row(&list->out);
     }
-    *goes_on = next_page(list, response->n_streams, response->next_cursor);
+    const int status = next_page(list, response->n_streams, response->next_cursor, goes_on);
     weir_response_free(response);
-    return CLI_DONE;
+    return status;
 }
 
 int cmd_streams(struct cli *cli)

@@ -1,0 +1,85 @@
+/* The program weir against a server whose replies are not what they should be: it ends, and says
+ * why. */
+#include "client/weir.h"
+#include "tests/client/fake_server.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+static struct fake_server *server;
+static char output[4096];  // of the program, on both streams
+
+static void teardown(void)
+{
+    fake_server_stop(server);
+}
+
+/* Returns the exit status. timeout(1) has 124 of its own. */
+static int run_weir(const char *command)
+{
+    char line[1024];
+    const char *program = getenv("WEIR_PROGRAM");
+    ck_assert_ptr_nonnull(program);
+    (void)snprintf(line, sizeof line, "exec timeout -k 5 30 '%s' --server %s %s 2>&1", program,
+                   fake_server_url(server), command);
+    FILE *out = popen(line, "r");
+    ck_assert_ptr_nonnull(out);
+    const size_t n = fread(output, 1, sizeof output - 1, out);
+    output[n] = '\0';
+    while (fgetc(out) != EOF) {
+        continue;
+    }
+    const int status = pclose(out);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The same page of streams, or of namespaces, for ever. */
+START_TEST(a_list_whose_pages_lead_nowhere_ends)
+{
+    char cursor[] = "again";
+    Weir__V1__ListStreamsResponse streams = WEIR__V1__LIST_STREAMS_RESPONSE__INIT;
+    Weir__V1__ListNamespacesResponse namespaces = WEIR__V1__LIST_NAMESPACES_RESPONSE__INIT;
+    streams.next_cursor = cursor;
+    namespaces.next_cursor = cursor;
+    const struct fake_action page = {FAKE_ANSWER, _i == 0 ? &streams.base : &namespaces.base, NULL};
+    server = fake_server_start(&page, 1);
+    ck_assert_int_eq(run_weir(_i == 0 ? "streams" : "namespace list"), 1);
+    ck_assert_ptr_nonnull(strstr(output, "weir: BACKEND_ERROR: "));
+    ck_assert_uint_eq(fake_server_requests(server), 2);
+}
+END_TEST
+
+/* More rows than were asked for are no reason to ask for all. */
+START_TEST(a_list_with_too_many_rows_ends)
+{
+    char cursor[] = "again";
+    Weir__V1__StreamInfo info = WEIR__V1__STREAM_INFO__INIT;
+    Weir__V1__StreamInfo *rows[] = {&info, &info, &info};
+    Weir__V1__ListStreamsResponse streams = WEIR__V1__LIST_STREAMS_RESPONSE__INIT;
+    streams.streams = rows;
+    streams.n_streams = 3;
+    streams.next_cursor = cursor;
+    const struct fake_action page = {FAKE_ANSWER, &streams.base, NULL};
+    server = fake_server_start(&page, 1);
+    ck_assert_int_eq(run_weir("streams --limit 2"), 0);
+    ck_assert_uint_eq(fake_server_requests(server), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("false replies");
+    TCase *replies = tcase_create("replies");
+    tcase_add_checked_fixture(replies, NULL, teardown);
+    tcase_add_loop_test(replies, a_list_whose_pages_lead_nowhere_ends, 0, 2);
+    tcase_add_test(replies, a_list_with_too_many_rows_ends);
+    suite_add_tcase(suite, replies);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
