@@ -32,12 +32,13 @@ struct following {
 
 /* ---- signals ---- */
 
-/* Does to the program what the signal does to any. */
+/* Does to the program what the signal does to any, SIGTERM also where it is ignored. */
 static void die_of(int number)
 {
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, number);
+    (void)signal(number, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     (void)raise(number);
 }
