@@ -250,8 +250,9 @@ void weir_exchange_send(struct weir_exchange *x)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
     weir_exchange_announce(x);
+    /* By WebSocket nng forgets an end that it is told before it asks for the next message. */
     if (is_over(x)) {
-        weir_exchange_abandon(x, false);
+        weir_exchange_abandon(x, true);
         return;
     }
     x->sending_bytes = nng_msg_len(x->reply);
