@@ -126,9 +126,10 @@ START_TEST(the_answer_comes_within_the_deadline)
 }
 END_TEST
 
+/* No more than there may be calls: on a busy machine none waits yet when the last has come. */
 START_TEST(waits_of_many_lengths_end_each_in_its_time)
 {
-    enum { WAITS = 200 };
+    enum { WAITS = 60 };
     int64_t sent_us[WAITS];
     for (size_t i = 0; i < WAITS; i++) {
         sent_us[i] = weir_monotonic_us();
@@ -148,7 +149,7 @@ START_TEST(a_wait_is_counted_and_not_timed)
     const size_t method = weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"));
     struct weir_method_metrics *counted = &rpc.server->metrics.methods[method];
     struct weir_histogram_view view;
-    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = 50});
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = 1000});
     end_with(0, 0, 0);
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     wait_until(1);
