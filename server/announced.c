@@ -7,6 +7,7 @@
  * gone is none to its successor. */
 static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
+static _Thread_local bool is_asking;
 static _Thread_local weir_connection_key asked;
 
 static uint64_t generation_of(uint64_t state)
@@ -46,11 +47,13 @@ static _Atomic uint64_t *state_of(uint64_t key)
 
 void weir_announced_ask(void)
 {
+    is_asking = true;
     asked = 0;
 }
 
 weir_connection_key weir_announced_asked(void)
 {
+    is_asking = false;
     return asked;
 }
 
@@ -80,6 +83,11 @@ void weir_announced_opened(int descriptor)
     _Atomic uint64_t *state = &states[descriptor];
     const uint64_t before = generation_of(atomic_load_explicit(state, memory_order_relaxed));
     atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
+}
+
+bool weir_announced_is_asking(void)
+{
+    return is_asking;
 }
 
 void weir_announced_answer(int descriptor)

@@ -48,7 +48,10 @@ bool weir_announced_is_over(weir_connection_key key);
 
 void weir_announced_opened(int descriptor);
 
-/* The system is asked about it. */
+/* Whether this thread asks, about a connection that is therefore open. The system is asked about
+ * it.
+ */
+bool weir_announced_is_asking(void);
 void weir_announced_answer(int descriptor);
 
 /* Something is about to be sent; returns whether more will follow. */

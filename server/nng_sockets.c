@@ -141,7 +141,7 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
 
 int getsockopt(int fd, int level, int option, void *value, socklen_t *value_n)
 {
-    if (connection_of(fd) != NULL) {
+    if (weir_announced_is_asking() && connection_of(fd) != NULL) {
         weir_announced_answer(fd);
     }
     return (int)syscall(SYS_getsockopt, fd, level, option, value, value_n);
