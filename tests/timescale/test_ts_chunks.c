@@ -116,8 +116,8 @@ static void *commit_when_waited_for(void *context)
     PGconn *conn = context;
     bool is_waited_for = false;
     while (!is_waited_for) {
-        PGresult *result =
-            PQexec(conn, "SELECT FROM pg_locks WHERE NOT granted AND relation IS NOT NULL");
+        PGresult *result = PQexec(conn, "SELECT FROM pg_locks WHERE NOT granted"
+                                        " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))");
         ck_assert_int_eq(PQresultStatus(result), PGRES_TUPLES_OK);
         is_waited_for = PQntuples(result) > 0;
         PQclear(result);
