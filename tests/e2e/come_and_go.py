@@ -14,6 +14,8 @@ import subprocess
 import tempfile
 import time
 
+from connections import check_closed, sockets
+
 # Fewer than a backlog holds: after most failed greetings nng accepts nobody for 100 ms.
 TIMES = 60
 PARTS = [b"", b"\0SP", b"\0SP\0\0\x30\0\0"]  # of the greeting of a REQ socket; what follows it is a length
@@ -125,29 +127,10 @@ def read_all(directory):
     return field(1, "weir.v1.MessageStore/GetCategoryMessages") + field(2, token)
 
 
-def is_socket(path):
-    try:
-        return os.readlink(path).startswith("socket:")
-    except FileNotFoundError:
-        return False  # closed since it was listed
-
-
-def sockets(pid):
-    directory = f"/proc/{pid}/fd/"
-    return sum(is_socket(directory + fd) for fd in os.listdir(directory))
-
-
 def check_served(url, directory):
     command = [os.environ["WEIR_PROGRAM"], "--server", url, "--timeout", "20", "health"]
     status = subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, check=False).returncode
     assert status == 0, f"nobody is served any more on {url}"
-
-
-def check_closed(server, before):
-    until = time.monotonic() + 60
-    while sockets(server.pid) > before and time.monotonic() < until:
-        time.sleep(0.05)
-    assert sockets(server.pid) <= before, f"{sockets(server.pid)} connections are open, {before} were before"
 
 
 def certificate(directory):

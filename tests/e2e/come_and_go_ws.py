@@ -9,7 +9,8 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
+
+from connections import check_closed, sockets
 
 CLIENTS = 6000
 PIPELINED = 4
@@ -50,17 +51,6 @@ def ask_and_go(port, number):
             pass  # the server has closed it for the offence
 
 
-def sockets(pid):
-    directory = f"/proc/{pid}/fd/"
-    n = 0
-    for fd in os.listdir(directory):
-        try:
-            n += os.readlink(directory + fd).startswith("socket:")
-        except FileNotFoundError:
-            pass  # closed since it was listed
-    return n
-
-
 def main():
     with tempfile.TemporaryDirectory() as directory:
         command = [os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite::memory:", "--listen", "ws://127.0.0.1:0/"]
@@ -71,11 +61,7 @@ def main():
                 before = sockets(server.pid) - 1
             for number in range(CLIENTS):
                 ask_and_go(port, number)
-            until = time.monotonic() + 60
-            while sockets(server.pid) > before and time.monotonic() < until:
-                time.sleep(0.05)
-            left = sockets(server.pid) - before
-            assert left <= 0, f"{left} connections of {CLIENTS} are still open"
+            check_closed(server, before)
             server.terminate()
             assert server.wait(20) == 0
         finally:

@@ -1,0 +1,22 @@
+"""How many connections a server holds."""
+import os
+import time
+
+
+def is_socket(path):
+    try:
+        return os.readlink(path).startswith("socket:")
+    except FileNotFoundError:
+        return False  # closed since it was listed
+
+
+def sockets(pid):
+    directory = f"/proc/{pid}/fd/"
+    return sum(is_socket(directory + fd) for fd in os.listdir(directory))
+
+
+def check_closed(server, before):
+    until = time.monotonic() + 60
+    while sockets(server.pid) > before and time.monotonic() < until:
+        time.sleep(0.05)
+    assert sockets(server.pid) <= before, f"{sockets(server.pid)} connections are open, {before} were before"
