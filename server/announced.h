@@ -48,10 +48,10 @@ bool weir_announced_is_over(weir_connection_key key);
 
 void weir_announced_opened(int descriptor);
 
-/* Whether this thread asks, about a connection that is therefore open. The system is asked about
- * it.
- */
+/* Whether this thread asks, about a connection that is therefore open. */
 bool weir_announced_is_asking(void);
+
+/* The system is asked about it. */
 void weir_announced_answer(int descriptor);
 
 /* Something is about to be sent; returns whether more will follow. */

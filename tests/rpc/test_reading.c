@@ -128,27 +128,26 @@ START_TEST(each_hears_of_a_failure)
 }
 END_TEST
 
+/* One read after the other, each led by a thread of its own. */
+static void hang(size_t reads)
+{
+    for (size_t i = 0; i < reads; i++) {
+        begin_reads(i, i + 1);
+        fake_gate_wait(i + 1);
+        (void)poll(NULL, 0, 40);
+    }
+}
+
 /* One after the other hangs, and so do those that lead; the next read does not wait for them. */
 START_TEST(a_read_does_not_wait_for_those_that_hang)
 {
     warm_up();
     fake_gate_shut();
-    for (size_t i = 0; i < 5; i++) {
-        begin_reads(i, i + 1);
-        fake_gate_wait(i + 1);
-        (void)poll(NULL, 0, 40);
-    }
+    hang(5);
     fake_gate_open();
     rpc_end_all(pending, 5, WEIR_OK);
 }
 END_TEST
-
-static void assert_late(struct rpc_pending *late)
-{
-    rpc_end(late, &reply);
-    rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
-    rpc_free(&reply);
-}
 
 /* Some wait for a leader, some for a worker that leads. What has more time is read in the end, and
  * so is what comes afterwards. */
@@ -156,17 +155,13 @@ START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
 {
     warm_up();
     fake_gate_shut();
-    for (size_t i = 0; i < 6; i++) {  // all workers
-        begin_reads(i, i + 1);
-        fake_gate_wait(i + 1);
-        (void)poll(NULL, 0, 40);
-    }
+    hang(6);  // all workers
     for (size_t i = 6; i < 14; i++) {
         rpc_begin(&pending[i], category_request_within(10, i % 2 == 0 ? SHORT_MS : 0));
         (void)poll(NULL, 0, 25);
     }
     for (size_t i = 6; i < 14; i += 2) {
-        assert_late(&pending[i]);
+        rpc_end_all(&pending[i], 1, WEIR_DEADLINE_EXCEEDED);
     }
     fake_gate_open();
     rpc_end_all(pending, 6, WEIR_OK);
@@ -186,14 +181,10 @@ START_TEST(a_read_ends_at_its_deadline_though_its_leaders_hang)
 {
     warm_up();
     fake_gate_shut();
-    for (size_t i = 0; i < 8; i++) {
-        begin_reads(i, i + 1);
-        fake_gate_wait(i + 1);
-        (void)poll(NULL, 0, 40);
-    }
+    hang(8);
     rpc_begin(&pending[8], category_request(10));
     rpc_begin(&pending[9], category_request_within(10, SHORT_MS));
-    assert_late(&pending[9]);
+    rpc_end_all(&pending[9], 1, WEIR_DEADLINE_EXCEEDED);
     fake_gate_open();
     rpc_end_all(pending, 9, WEIR_OK);
 }

@@ -183,23 +183,28 @@ START_TEST(what_the_registry_did_not_list_is_opened_anew)
 }
 END_TEST
 
-START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
+static weir_status append_by(int64_t deadline_us)
 {
-    must_put(fx.ns, "a-1", 1);
-    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
     struct weir_stream_append part;
     struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
-    write.deadline_us = weir_monotonic_us() + 20000;
-    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
-    ck_assert_int_lt(weir_monotonic_us(), write.deadline_us + 4 * 1000 * 1000);
+    write.deadline_us = deadline_us;
+    return commit_write(fx.ns, &write);
+}
+
+START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
+{
+    must_put(fx.ns, "a-1", 1);
+    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    const int64_t deadline_us = weir_monotonic_us() + 20000;
+    ck_assert_int_eq(append_by(deadline_us), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(weir_monotonic_us(), deadline_us + 4 * 1000 * 1000);
     const struct weir_query query = query_all();
     must_read(fx.ns, &query);  // reads do not mind
     ck_assert_uint_eq(fx.rows.n, 1);
     end_program(other);
-    write.deadline_us = INT64_MAX;
-    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
+    ck_assert_int_eq(append_by(INT64_MAX), WEIR_OK);
 }
 END_TEST
 
@@ -231,13 +236,8 @@ START_TEST(a_lock_that_is_got_too_late_is_given_back)
 {
     ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))watch), SQLITE_OK);
     reopen();
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    struct weir_stream_append part;
-    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
     until_us = weir_monotonic_us() + 50000;
-    write.deadline_us = until_us;
-    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(append_by(until_us), WEIR_DEADLINE_EXCEEDED);
     (void)sqlite3_cancel_auto_extension((void (*)(void))watch);
     end_program(start_program(namespace_path(), "BEGIN IMMEDIATE"));
     must_put(fx.ns, "a-1", 1);
