@@ -18,7 +18,10 @@
 
 /* ---- the backend ---- */
 
-enum { WEIR_SQLITE_NAME_BYTES = 80 };  // of a database within the store, with its NUL
+enum {
+    WEIR_SQLITE_NAME_BYTES = 80,      // of a database within the store, with its NUL
+    WEIR_SQLITE_SESSION_LISTS = 1024  // about as many as there are databases in use
+};
 
 /* One connection to the registry, used by one thread at a time. */
 struct sqlite_registry_connection {
@@ -57,8 +60,9 @@ struct sqlite_backend {
     struct sqlite_registry_connection changes, reads;
     struct sqlite_place place;
 
-    pthread_mutex_t sessions_mutex;   // guards the list; a leaf of the lock order
-    struct sqlite_session *sessions;  // that are open, on disk
+    pthread_mutex_t sessions_mutex;  // guards the lists; a leaf of the lock order
+    /* That are open, on disk. Which list one is in follows from its database's name. */
+    struct sqlite_session *sessions[WEIR_SQLITE_SESSION_LISTS];
 
     pthread_mutex_t memory_mutex;  // guards the list
     struct sqlite_memory *memory;  // databases in memory

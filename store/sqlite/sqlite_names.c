@@ -47,6 +47,17 @@ static const char *path_of(const struct sqlite_session *session)
 
 /* ---- opening and closing ---- */
 
+/* Where the sessions of a database are, and maybe those of others. It is looked through for each
+ * token that is looked up, which all databases together must not take part in. */
+static struct sqlite_session **list_of(struct sqlite_backend *backend, const char *name)
+{
+    unsigned sum = 0;
+    for (const char *c = name; *c != '\0'; c++) {
+        sum = sum * 31 + (unsigned char)*c;
+    }
+    return &backend->sessions[sum % WEIR_SQLITE_SESSION_LISTS];
+}
+
 static bool is_of(const struct sqlite_session *session, const char *name)
 {
     return strcmp(session->name, name) == 0;
@@ -56,7 +67,7 @@ void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
                              int64_t created_at_us)
 {
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    for (struct sqlite_session *s = backend->sessions; s != NULL; s = s->after) {
+    for (struct sqlite_session *s = *list_of(backend, name); s != NULL; s = s->after) {
         if (is_of(s, name) && s->created_at_us != created_at_us) {
             atomic_store(&s->base.is_stale, true);
         }
@@ -69,7 +80,7 @@ static bool find_marks(struct sqlite_backend *backend, const char *name, struct 
                        struct sqlite_mark *wal)
 {
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    const struct sqlite_session *s = backend->sessions;
+    const struct sqlite_session *s = *list_of(backend, name);
     while (s != NULL && (!is_of(s, name) || atomic_load(&s->base.is_stale))) {
         s = s->after;
     }
@@ -106,11 +117,12 @@ bool weir_sqlite_names_enter(struct sqlite_session *session)
         return false;
     }
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    session->after = backend->sessions;
+    struct sqlite_session **list = list_of(backend, session->name);
+    session->after = *list;
     if (session->after != NULL) {
         session->after->before = session;
     }
-    backend->sessions = session;
+    *list = session;
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
     return true;
 }
@@ -118,14 +130,15 @@ bool weir_sqlite_names_enter(struct sqlite_session *session)
 void weir_sqlite_names_leave(struct sqlite_session *session)
 {
     struct sqlite_backend *backend = session->backend;
+    struct sqlite_session **list = list_of(backend, session->name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
     if (session->after != NULL) {
         session->after->before = session->before;
     }
     if (session->before != NULL) {
         session->before->after = session->after;
-    } else if (backend->sessions == session) {
-        backend->sessions = session->after;
+    } else if (*list == session) {
+        *list = session->after;
     }
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
 }
