@@ -1,6 +1,9 @@
 #include "server/announced.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 /* Of each descriptor: how many connections have had it or had it and ended, and how many replies
  * are announced to the one that has it now. In one number, so that an announcement to one that has
@@ -9,6 +12,7 @@ static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
 static _Thread_local bool is_asking;
 static _Thread_local weir_connection_key asked;
+static _Thread_local int held = -1;
 
 static uint64_t generation_of(uint64_t state)
 {
@@ -62,10 +66,27 @@ uint64_t weir_announced_add(weir_connection_key key)
     return key != 0 && count(state_of(key), generation_of(key), true) ? key : 0;
 }
 
+/* Who asks for no delay has what is held back sent. The descriptor may be another's by now, whom
+ * that does no harm. */
+static void push(int descriptor)
+{
+    const int on = 1;
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void weir_announced_push(void)
+{
+    if (held >= 0) {
+        push(held);
+        held = -1;
+    }
+}
+
 void weir_announced_withdraw(uint64_t announced)
 {
-    if (announced != 0) {
-        (void)count(state_of(announced), generation_of(announced), false);
+    if (announced != 0 && count(state_of(announced), generation_of(announced), false) &&
+        announced_of(atomic_load_explicit(state_of(announced), memory_order_relaxed)) == 0) {
+        push((int)(uint32_t)announced);
     }
 }
 
@@ -88,6 +109,12 @@ void weir_announced_opened(int descriptor)
 bool weir_announced_is_asking(void)
 {
     return is_asking;
+}
+
+void weir_announced_hold(int descriptor)
+{
+    weir_announced_push();
+    held = descriptor;
 }
 
 void weir_announced_answer(int descriptor)

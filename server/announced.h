@@ -1,13 +1,16 @@
 /* Replies that a connection will be sent.
  *
  * A reply is announced before it is handed to nng, those of a group all before the first of them.
- * What is announced and does not come after all is withdrawn. Two things follow from it:
+ * What is announced and does not come after all is withdrawn. Three things follow from it:
  *
  * - Replies that are ready together leave together. nng sends one after the other, each once it has
  *   been told that the one before is on its way. Each would be a segment of its own, and wake a
  *   client that has read the one before and gone to sleep. So the system is told of all but the
- *   last that more will follow (MSG_MORE), and sends them with the last; where that does not come,
- *   after 200 ms.
+ *   last that more will follow (MSG_MORE), and sends them with the last, or when that is withdrawn.
+ * - They leave when nng has let go of its lock. It sends under one that all its threads need, and
+ *   what leaves wakes the client, and on one machine passes through all of the network as well. So
+ *   even with the last the system is told that more will follow, and then that nothing does, by the
+ *   thread that has sent it, once nng has returned.
  * - A connection ends behind its last reply. nng 1.5.2 loses a reply, memory and all, that it
  *   begins to send while it is closing the connection. So the end is told only when no reply is
  *   announced, and from then on none can be.
@@ -36,6 +39,10 @@ typedef uint64_t weir_connection_key;
 void weir_announced_ask(void);
 weir_connection_key weir_announced_asked(void);
 
+/* For each thread that has handed a reply to nng, or that nng tells of one: what it has sent and
+ * the system holds back leaves. Where that is forgotten, it does so after 200 ms. */
+void weir_announced_push(void);
+
 /* A reply will be handed to nng. What is returned withdraws it; 0 where nothing is known or the
  * connection is over. */
 uint64_t weir_announced_add(weir_connection_key key);
@@ -50,6 +57,9 @@ void weir_announced_opened(int descriptor);
 
 /* Whether this thread asks, about a connection that is therefore open. */
 bool weir_announced_is_asking(void);
+
+/* What has been sent leaves when this thread pushes; who cannot be sure that it does keeps away. */
+void weir_announced_hold(int descriptor);
 
 /* The system is asked about it. */
 void weir_announced_answer(int descriptor);

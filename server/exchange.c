@@ -103,6 +103,7 @@ static void received(struct weir_exchange *x, int result)
 
 static void sent(struct weir_exchange *x, int result)
 {
+    weir_announced_push();
     if (result != 0) {
         weir_announced_withdraw(x->announced);
     }
@@ -263,6 +264,7 @@ void weir_exchange_send(struct weir_exchange *x)
     atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
     nng_ctx_send(x->ctx, x->aio);
+    weir_announced_push();
 }
 
 /* nng forgets whom the last request came from when the context receives again. */

@@ -29,7 +29,8 @@
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
  *
  * Besides, two calls of the system are saved for each small request, which is received with its
- * length before nng asks for it; and replies that are ready together leave together (announced.h).
+ * length before nng asks for it; and replies that are ready together leave together, when nng has
+ * let go of its lock (announced.h).
  */
 #define _GNU_SOURCE
 #include "server/nng_sockets.h"
@@ -205,6 +206,16 @@ static bool must_tell(const struct msghdr *message)
     return is_greeting(message);
 }
 
+/* nng's threads that wait for events send what did not fit before, and come by nothing of ours
+ * afterwards. */
+static _Thread_local bool is_poller;
+
+/* All other threads send replies, and push. */
+static bool may_hold(const struct connection *connection, const struct msghdr *message)
+{
+    return connection->is_plain && !is_poller && !is_greeting(message);
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct connection *connection = connection_of(fd);
@@ -221,7 +232,9 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         errno = ECONNRESET;  // what was begun has been given up
         return -1;
     }
-    const int more = weir_announced_begin(fd) ? MSG_MORE : 0;
+    const bool is_last = !weir_announced_begin(fd);
+    const bool is_held = is_last && may_hold(connection, message);
+    const int more = !is_last || is_held ? MSG_MORE : 0;
     const ssize_t n = send_from(fd, message, connection->sent, flags | more);
     if (n < 0 && must_tell(message)) {
         return -1;
@@ -233,6 +246,9 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return -1;
     }
     connection->sent = 0;
+    if (is_held) {
+        weir_announced_hold(fd);
+    }
     weir_announced_end(fd);
     return (ssize_t)bytes;
 }
@@ -428,6 +444,7 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 
 int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
 {
+    is_poller = true;
     const int n = epoll_pwait(epoll, events, events_max, timeout_ms, NULL);
     TELL_GOT();
     for (int i = 0; i < n; i++) {

@@ -1,5 +1,7 @@
 """Each request is answered once, however its bytes come: all requests at once, byte by byte, cut anywhere.
 
+And at once: none is held back by the system, which keeps what it was told more follows for 40 or 200 ms.
+
 Speaks the transport's own bytes on tcp:// and ipc://. The requests have lengths around those that a server may receive
 at a time; what lengthens them is a field that it does not know.
 """
@@ -9,12 +11,18 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 METHOD = b"\x0a\x1cweir.v1.System/GetServerInfo"
+WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
+OK = b"\x0a\x02\x08\x00"  # a reply's status
+MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # the payload, of type T for stream s
 UNKNOWN = 15
 LENGTHS = [0, 1, 100, 1900, 1990, 2000, 2010, 2040, 2048, 2100, 4000, 4096, 4100, 8192, 70000]
 TIMES = 4  # all lengths, each time in another order
+HELD_S = 0.035  # at least
+BURSTS = 30
 
 
 def varint(number):
@@ -25,8 +33,8 @@ def varint(number):
     return out + bytes([number])
 
 
-def frame(number, length):
-    request = METHOD
+def frame(number, length, method=METHOD):
+    request = method
     if length > 0:
         request += varint(UNKNOWN << 3 | 2) + varint(length) + b"x" * length
     body = struct.pack(">I", 0x80000000 | number) + request
@@ -60,10 +68,14 @@ def receive(connection, length):
     return received
 
 
+def receive_message(connection, prefix_bytes):
+    """What ipc:// puts before a message is one byte longer."""
+    return receive(connection, struct.unpack(">Q", receive(connection, prefix_bytes)[-8:])[0])
+
+
 def answered(connection, prefix_bytes):
-    """The number of the request that the next message answers. What ipc:// puts before a message is one byte longer."""
-    length = struct.unpack(">Q", receive(connection, prefix_bytes)[-8:])[0]
-    body = receive(connection, length)
+    """The number of the request that the next message answers."""
+    body = receive_message(connection, prefix_bytes)
     assert b"sqlite" in body, f"no answer to GetServerInfo: {body[:100]}"
     return struct.unpack(">I", body[:4])[0] & 0x7FFFFFFF
 
@@ -86,11 +98,15 @@ def by_chance(chance):
         yield chance.choice([1, 7, 8, 9, 40, 2047, 2048, 2049, 5000, 30000])
 
 
+def greet(connection):
+    connection.sendall(GREETING)
+    assert receive(connection, len(GREETING)) == b"\0SP\0\0\x31\0\0"
+
+
 def ask(url, frames, sizes):
     prefix = b"\x01" if url.startswith("ipc") else b""
     with connect(url) as connection:
-        connection.sendall(GREETING)
-        assert receive(connection, len(GREETING)) == b"\0SP\0\0\x31\0\0"
+        greet(connection)
         for piece in pieces(b"".join(prefix + f for f in frames), sizes):
             connection.sendall(piece)
         numbers = sorted(answered(connection, len(prefix) + 8) for _ in frames)
@@ -105,6 +121,30 @@ def ask_in_all_ways(url):
         ask(url, requests(chance), by_chance(chance))
 
 
+def write_request(token_path):
+    with open(token_path, "rb") as file:
+        token = file.readline().strip()
+    return WRITE + b"\x12" + varint(len(token)) + token + MESSAGE_FOR_A_STREAM
+
+
+def seconds_until_answered(connection, frames):
+    begun = time.monotonic()
+    connection.sendall(b"".join(frames))
+    for _ in frames:
+        assert receive_message(connection, 8)[4:8] == OK
+    return time.monotonic() - begun
+
+
+def ask_in_bursts(url, method):
+    """The last of a burst is sent by another of the server's threads than one that comes alone."""
+    with connect(url) as connection:
+        greet(connection)
+        for requests_n in [1, 2, 20]:
+            frames = [frame(number, 0, method) for number in range(requests_n)]
+            times = sorted(seconds_until_answered(connection, frames) for _ in range(BURSTS))
+            assert times[BURSTS * 4 // 5] < HELD_S, f"{requests_n} at once: {times}"
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         ipc = "ipc://" + directory + "/socket"
@@ -112,7 +152,11 @@ def main():
                                    "--listen", "tcp://127.0.0.1:0", "--listen", ipc], stdout=subprocess.PIPE, text=True)
         try:
             for _ in range(2):
-                ask_in_all_ways(server.stdout.readline().removeprefix("listening on ").strip())
+                url = server.stdout.readline().removeprefix("listening on ").strip()
+                ask_in_all_ways(url)
+                if url.startswith("tcp"):
+                    ask_in_bursts(url, METHOD)
+                    ask_in_bursts(url, write_request(directory + "/data/default.token"))
             server.terminate()
             assert server.wait(20) == 0
         finally:

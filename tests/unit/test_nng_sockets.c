@@ -11,7 +11,9 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -138,6 +140,32 @@ START_TEST(a_reply_by_itself_leaves_at_once)
     assert_sent_at_once("not announced");
     announce(1);
     assert_sent_at_once("announced");
+}
+END_TEST
+
+/* Sends a reply on its way; false where it took so long that the system may have let go of it. */
+static bool send_held_in_time(const char *text)
+{
+    const int64_t from_us = weir_monotonic_us();
+    send_text(text);
+    const bool was_held = is_held();
+    const bool is_in_time = weir_monotonic_us() - from_us < HELD_US;
+    ck_assert(was_held || !is_in_time);
+    return is_in_time;
+}
+
+START_TEST(what_is_sent_before_one_that_is_withdrawn_leaves_with_that)
+{
+    learn_key();
+    bool is_in_time = false;
+    for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
+        announce(2);
+        is_in_time = send_held_in_time("first");
+        weir_announced_withdraw(key);
+        ck_assert(!is_held());
+        assert_received("first");
+    }
+    ck_assert(is_in_time);
 }
 END_TEST
 
@@ -449,6 +477,54 @@ END_TEST
 
 /* ---- which connection it is ---- */
 
+/* ---- what is held back ---- */
+
+static void greet(void)
+{
+    static const char greeting[8] = "\0SP\0\0\x31\0\0";
+    char received[sizeof greeting];
+    send_greeting(greeting);
+    ck_assert(!is_held());
+    ck_assert_int_eq(recv(client, received, sizeof received, MSG_WAITALL), sizeof received);
+    ck_assert_mem_eq(received, greeting, sizeof greeting);
+}
+
+START_TEST(a_reply_of_a_plain_connection_leaves_when_it_is_pushed)
+{
+    greet();
+    bool is_in_time = false;
+    for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
+        is_in_time = send_held_in_time("reply");
+        weir_announced_push();
+        ck_assert(!is_held());
+        assert_received("reply");
+    }
+    ck_assert(is_in_time);
+}
+END_TEST
+
+static void *wait_for_events_and_send(void *context)
+{
+    (void)context;
+    struct epoll_event event;
+    const int epoll = epoll_create1(0);
+    ck_assert_int_eq(epoll_wait(epoll, &event, 1, 0), 0);
+    (void)close(epoll);
+    send_text("rest");
+    return NULL;
+}
+
+START_TEST(who_waits_for_events_holds_nothing_back)
+{
+    greet();
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_events_and_send, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(!is_held());
+    assert_received("rest");
+}
+END_TEST
+
 START_TEST(a_connection_is_known_by_what_is_asked_of_it)
 {
     learn_key();
@@ -467,6 +543,9 @@ static Suite *nng_sockets_suite(void)
     tcase_add_checked_fixture(tcase, open_connection, close_connection);
     tcase_add_test(tcase, announced_replies_leave_with_the_last);
     tcase_add_test(tcase, a_reply_by_itself_leaves_at_once);
+    tcase_add_test(tcase, what_is_sent_before_one_that_is_withdrawn_leaves_with_that);
+    tcase_add_test(tcase, a_reply_of_a_plain_connection_leaves_when_it_is_pushed);
+    tcase_add_test(tcase, who_waits_for_events_holds_nothing_back);
     tcase_add_test(tcase, what_is_withdrawn_is_not_waited_for);
     tcase_add_test(tcase, a_connection_does_not_wait_for_its_predecessors_replies);
     tcase_add_test(tcase, each_byte_is_read_once_in_order);
