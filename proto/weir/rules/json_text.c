@@ -157,12 +157,17 @@ static const char *parser_fault(const json_error_t *error)
     }
 }
 
+static weir_status fail_memory(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to check JSON");
+}
+
 static weir_status fail_parse(const char *field, const json_error_t *error, struct weir_error *err)
 {
     /* The parser leaves its text empty in one case only. */
     if (has_no_memory || error->text[0] == '\0' ||
         json_error_code(error) == json_error_out_of_memory) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to check JSON");
+        return fail_memory(err);
     }
     return weir_fail_field(err, field, "not JSON: %s, near byte %d", parser_fault(error),
                            error->position);
@@ -188,12 +193,33 @@ static bool find_facts(const json_t *root, struct weir_json_facts *facts, uint8_
     return true;
 }
 
+/* A high bit for each byte of the word that is `c`, and maybe for those above the first. */
+static uint64_t bytes_equal(uint64_t word, uint8_t c)
+{
+    const uint64_t ones = 0x0101010101010101;
+    const uint64_t differences = word ^ ones * c;
+    return (differences - ones) & ~differences & ones << 7;
+}
+
+/* Whether the next eight bytes stand for themselves in a string. */
+static bool is_plain_in_string(const uint8_t *p)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t word = 0;
+    memcpy(&word, p, sizeof word);
+    const uint64_t controls = (word - ones * ' ') & ~word & ones << 7;
+    return (controls | (word & ones << 7) | bytes_equal(word, '"') | bytes_equal(word, '\\')) == 0;
+}
+
 /* Behind the string that begins at `at`, if it is whole and nothing in it can be wrong: no escape,
  * and ASCII without control characters. Else `at`. */
 static size_t plain_string_end(struct weir_slice text, size_t at)
 {
     size_t i = at + 1;
-    while (i < text.n && text.p[i] >= ' ' && text.p[i] < 0x7F && text.p[i] != '\\') {
+    while (text.n - i >= sizeof(uint64_t) && is_plain_in_string(text.p + i)) {
+        i += sizeof(uint64_t);
+    }
+    while (i < text.n && text.p[i] >= ' ' && text.p[i] < 0x80 && text.p[i] != '\\') {
         if (text.p[i] == '"') {
             return i + 1;
         }
@@ -236,19 +262,30 @@ static json_t *parse(struct weir_slice text, json_error_t *error)
                       error);
 }
 
-/* Whether the parser accepts the text without its plain strings, and so with them. It takes each
- * byte of a string several times over; most of a message's data are such bytes. */
-static bool is_accepted_in_short(struct weir_slice text)
+static bool is_parsed(struct weir_slice text)
 {
-    uint8_t *out = malloc(text.n);
-    json_t *root = NULL;
-    if (out != NULL) {
-        json_error_t error;
-        root = parse(weir_slice(out, leave_out_plain_strings(text, out)), &error);
-    }
+    json_error_t error;
+    json_t *root = parse(text, &error);
     json_decref(root);
-    free(out);
     return root != NULL;
+}
+
+/* Looks at the text without its plain strings: it is within the limits, and accepted by the parser,
+ * if and only if it is with them. The parser takes each byte of a string several times over, and
+ * most of a message's data are such bytes. False without memory. */
+static bool look_in_short(struct weir_slice text, const char **fault, bool *is_accepted)
+{
+    uint8_t *room = malloc(text.n);
+    if (room == NULL) {
+        return false;
+    }
+    const struct weir_slice in_short = weir_slice(room, leave_out_plain_strings(text, room));
+    *fault = limit_fault(in_short);
+    if (*fault == NULL && is_accepted != NULL) {
+        *is_accepted = is_parsed(in_short);
+    }
+    free(room);
+    return true;
 }
 
 weir_status weir_json_check(struct weir_slice text, const char *field,
@@ -265,13 +302,18 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     if (memchr(text.p, '\0', text.n) != NULL) {
         return weir_fail_field(err, field, "not JSON: U+0000 in the text");
     }
-    const char *fault = limit_fault(text);
+    const char *fault = NULL;
+    bool is_accepted = false;
+    if (!look_in_short(text, &fault, facts == NULL ? &is_accepted : NULL)) {
+        return fail_memory(err);
+    }
     if (fault != NULL) {
         return weir_fail_field(err, field, "%s", fault);
     }
-    if (facts == NULL && is_accepted_in_short(text)) {
+    if (is_accepted) {
         return WEIR_OK;
     }
+    /* The whole of it: for the facts, or for the fault and its place. */
     json_error_t error;
     json_t *root = parse(text, &error);
     if (root == NULL) {
