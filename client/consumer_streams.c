@@ -2,6 +2,7 @@
 
 #include "client/json_out.h"
 #include "weir/rules/json_text.h"
+#include "weir/rules/utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

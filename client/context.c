@@ -6,6 +6,7 @@
 #include "client/json_out.h"
 #include "client/json_walk.h"
 #include "weir/rules/json_text.h"
+#include "weir/rules/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* WriteMessages: positions, expectations, atomic batches (sections "Positions" and "Write" of the
  * rules). */
 #include "tests/conformance/fixture.h"
-#include "weir/rules/json_text.h"
+#include "weir/rules/utf8.h"
 
 #include <string.h>
 

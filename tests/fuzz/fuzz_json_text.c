@@ -2,6 +2,7 @@
  * against jansson, which it may be stricter than only for reasons that are found here again. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
+#include "weir/rules/utf8.h"
 
 #include <float.h>
 #include <jansson.h>

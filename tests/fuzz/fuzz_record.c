@@ -4,6 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/time_text.h"
+#include "weir/rules/utf8.h"
 #include "weir/rules/uuid.h"
 
 #include <jansson.h>

@@ -1,8 +1,8 @@
 /* Tokens and namespace ids: the bytes as a token, which must be the only spelling of its id, and as
  * an id, of which a token is made. */
 #include "tests/fuzz/fuzz.h"
-#include "weir/rules/json_text.h"
 #include "weir/rules/token.h"
+#include "weir/rules/utf8.h"
 
 #include <openssl/evp.h>
 

@@ -1,5 +1,6 @@
 /* Which texts are JSON to weir, and the few things that are read out of them. */
 #include "weir/rules/json_text.h"
+#include "weir/rules/utf8.h"
 
 #include "tests/lib/check_main.h"
 

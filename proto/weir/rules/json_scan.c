@@ -135,3 +135,64 @@ bool weir_json_decimal_equal(const struct weir_json_decimal *a, const struct wei
     return a->is_negative == b->is_negative && a->exponent == b->exponent &&
            same_digits(a->digits, b->digits);
 }
+
+/* ---- plain strings ---- */
+
+/* A high bit for each byte of the word that is `c`, and maybe for those above the first. */
+static uint64_t bytes_equal(uint64_t word, uint8_t c)
+{
+    const uint64_t ones = 0x0101010101010101;
+    const uint64_t differences = word ^ ones * c;
+    return (differences - ones) & ~differences & ones << 7;
+}
+
+/* Whether the next eight bytes stand for themselves in a string. */
+static bool is_plain_in_string(const uint8_t *p)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t word = 0;
+    memcpy(&word, p, sizeof word);
+    const uint64_t controls = (word - ones * ' ') & ~word & ones << 7;
+    return (controls | (word & ones << 7) | bytes_equal(word, '"') | bytes_equal(word, '\\')) == 0;
+}
+
+/* Behind the string that begins at `at`, if it is whole and nothing in it can be wrong: no escape,
+ * and ASCII without control characters. Else `at`. */
+static size_t plain_string_end(struct weir_slice text, size_t at)
+{
+    size_t i = at + 1;
+    while (text.n - i >= sizeof(uint64_t) && is_plain_in_string(text.p + i)) {
+        i += sizeof(uint64_t);
+    }
+    while (i < text.n && text.p[i] >= ' ' && text.p[i] < 0x80 && text.p[i] != '\\') {
+        if (text.p[i] == '"') {
+            return i + 1;
+        }
+        i++;
+    }
+    return at;
+}
+
+size_t weir_json_leave_out_plain_strings(struct weir_slice text, uint8_t *out)
+{
+    size_t n = 0;
+    size_t at = 0;
+    while (at < text.n) {
+        const uint8_t *quote = memchr(text.p + at, '"', text.n - at);
+        const size_t begin = quote == NULL ? text.n : (size_t)(quote - text.p);
+        size_t end = begin == text.n ? begin : plain_string_end(text, begin);
+        const bool is_plain = end > begin;
+        if (!is_plain && begin < text.n) {
+            end = weir_json_string_end(text, begin);
+        }
+        const size_t copied = (is_plain ? begin : end) - at;
+        memcpy(out + n, text.p + at, copied);
+        n += copied;
+        if (is_plain) {
+            out[n++] = '"';
+            out[n++] = '"';
+        }
+        at = end;
+    }
+    return n;
+}

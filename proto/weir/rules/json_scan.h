@@ -19,6 +19,11 @@ size_t weir_json_number_end(struct weir_slice text, size_t at);
 /* Behind the string, number or word that begins at `at`; `at` itself where none does. */
 size_t weir_json_scalar_end(struct weir_slice text, size_t at);
 
+/* Copies the text to `out`, which has room for all of it, with each plain string left empty: one
+ * that is whole and in which nothing can be wrong, as it is ASCII without escapes and control
+ * characters. Returns what it takes there. */
+size_t weir_json_leave_out_plain_strings(struct weir_slice text, uint8_t *out);
+
 /* ± d.ddd × 10^exponent, with neither first nor last digit 0. Zero has no digits, no sign and
  * exponent 0, however it is written. */
 struct weir_json_decimal {

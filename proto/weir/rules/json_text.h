@@ -60,7 +60,4 @@ bool weir_json_next_member(struct weir_slice text, size_t *at, struct weir_slice
  * length into *out_n. False where the text is no string. */
 bool weir_json_unescape(struct weir_slice text, uint8_t *out, size_t *out_n);
 
-/* Whether the bytes are well-formed UTF-8 (RFC 3629) without U+0000; true for none. */
-bool weir_utf8_is_valid(struct weir_slice text);
-
 #endif

@@ -1,8 +1,8 @@
 #include "weir/rules/token.h"
 
 #include "weir/rules/digest.h"
-#include "weir/rules/json_text.h"
 #include "weir/rules/random.h"
+#include "weir/rules/utf8.h"
 
 #include <openssl/crypto.h>
 

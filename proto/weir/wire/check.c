@@ -1,6 +1,6 @@
 #include "weir/wire/check.h"
 
-#include "weir/rules/json_text.h"
+#include "weir/rules/utf8.h"
 #include "weir/wire/field.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "weir/wire/frame.h"
 
-#include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
+#include "weir/rules/utf8.h"
 #include "weir/wire/field.h"
 
 #include <assert.h>
