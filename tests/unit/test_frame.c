@@ -435,6 +435,19 @@ START_TEST(bad_response_is_a_backend_error)
 }
 END_TEST
 
+/* Around each power of two. */
+START_TEST(a_number_takes_as_many_bytes_as_are_counted)
+{
+    uint8_t bytes[16];
+    const uint64_t power = (uint64_t)1 << _i;
+    const uint64_t numbers[] = {power - 1, power, power + 1, UINT64_MAX - power};
+    for (size_t i = 0; i < WEIR_COUNTOF(numbers); i++) {
+        const uint8_t *end = weir_wire_write_varint(bytes, numbers[i]);
+        ck_assert_uint_eq(weir_wire_varint_bytes(numbers[i]), (size_t)(end - bytes));
+    }
+}
+END_TEST
+
 static Suite *frame_suite(void)
 {
     Suite *suite = suite_create("frame");
@@ -459,6 +472,7 @@ static Suite *frame_suite(void)
     tcase_add_test(responses, unknown_reason_becomes_a_status_of_its_code);
     tcase_add_test(responses, status_in_parts_is_one_status);
     tcase_add_test(responses, details_that_cannot_be_kept_are_left_out);
+    tcase_add_loop_test(responses, a_number_takes_as_many_bytes_as_are_counted, 0, 64);
     tcase_add_loop_test(responses, bad_response_is_a_backend_error, 0, WEIR_COUNTOF(bad_responses));
     suite_add_tcase(suite, responses);
     return suite;

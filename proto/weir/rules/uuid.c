@@ -156,12 +156,18 @@ bool weir_uuid_parse(struct weir_slice text, struct weir_uuid *id)
     return true;
 }
 
+/* The two digits of each byte, one after the other. */
+#define OF_SIXTEEN(d) \
+    d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9" d "a" d "b" d "c" d "d" d "e" d "f"
+static const char digit_pairs[] =
+    OF_SIXTEEN("0") OF_SIXTEEN("1") OF_SIXTEEN("2") OF_SIXTEEN("3") OF_SIXTEEN("4") OF_SIXTEEN("5")
+        OF_SIXTEEN("6") OF_SIXTEEN("7") OF_SIXTEEN("8") OF_SIXTEEN("9") OF_SIXTEEN("a")
+            OF_SIXTEEN("b") OF_SIXTEEN("c") OF_SIXTEEN("d") OF_SIXTEEN("e") OF_SIXTEEN("f");
+
 static char *put_hex(char *to, const uint8_t *bytes, size_t n)
 {
-    static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < n; i++) {
-        to[2 * i] = digits[bytes[i] >> 4];
-        to[2 * i + 1] = digits[bytes[i] & 0xF];
+        memcpy(to + 2 * i, digit_pairs + (size_t)2 * bytes[i], 2);
     }
     return to + 2 * n;
 }
