@@ -95,6 +95,7 @@ struct pg_dialect {
 /* The functions that write, for a layout's steps. */
 extern const char weir_pg_sql_functions_002[];
 extern const char weir_pg_sql_functions_005[];
+extern const char weir_pg_sql_functions_006[];
 
 /* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
 extern const char weir_pg_sql_list_streams[];

@@ -2,7 +2,7 @@
 #include "store/postgres/pg_int.h"
 
 static const char *const steps[] = {weir_pg_sql_rows_001, weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005};
+                                    weir_pg_sql_functions_005, weir_pg_sql_functions_006};
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
  * comes twice: as the first text that can have it, and as bytes. */

@@ -7,7 +7,7 @@
 /* The functions are applied again, because those that write keep the spans of the third step. */
 static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002,
                                     weir_timescale_sql_hypertable_003, weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005};
+                                    weir_pg_sql_functions_005,         weir_pg_sql_functions_006};
 
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \

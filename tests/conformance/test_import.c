@@ -147,6 +147,67 @@ START_TEST(of_several_collisions_the_first_is_told)
 }
 END_TEST
 
+/* Against `three`: batches in which a later record takes what an earlier one, that is refused,
+ * would have had, and what the first one that is refused is told. */
+static const struct {
+    weir_status status;
+    const char *record;
+    size_t n;
+    struct record batch[3];
+} in_order[] = {
+    {WEIR_MESSAGE_ID_CONFLICT,
+     "1",
+     2,
+     {{ID(1), "c-1", 0, 30, NULL, NULL, 0}, {ID(4), "c-1", 0, 40, NULL, NULL, 0}}},
+    {WEIR_MESSAGE_ID_CONFLICT,
+     "1",
+     2,
+     {{ID(1), "c-1", 0, 30, NULL, NULL, 0}, {ID(4), "d-1", 0, 30, NULL, NULL, 0}}},
+    {WEIR_POSITION_EXISTS,
+     "1",
+     2,
+     {{ID(4), "c-1", 0, 20, NULL, NULL, 0}, {ID(4), "c-1", 0, 40, NULL, NULL, 0}}},
+    {WEIR_POSITION_EXISTS,
+     "1",
+     2,
+     {{ID(1), "b-1", 5, 30, NULL, NULL, 0}, {ID(2), "b-1", 5, 20, NULL, "", -5}}},
+    {WEIR_MESSAGE_ID_CONFLICT,
+     "2",
+     3,
+     {{ID(4), "c-1", 0, 30, NULL, NULL, 0},
+      {ID(4), "d-1", 0, 40, NULL, NULL, 0},
+      {ID(5), "d-1", 0, 40, NULL, NULL, 0}}},
+    {WEIR_POSITION_EXISTS,
+     "2",
+     3,
+     {{ID(4), "c-1", 0, 30, NULL, NULL, 0},
+      {ID(1), "c-1", 0, 40, NULL, NULL, 0},
+      {ID(4), "c-1", 0, 30, NULL, NULL, 0}}},
+};
+
+START_TEST(a_record_is_judged_by_what_is_stored_and_by_those_before_it)
+{
+    must_import(three, 3, 3, 0);
+    assert_failed(try_import(in_order[_i].batch, in_order[_i].n), in_order[_i].status);
+    assert_detail("record", in_order[_i].record);
+    ck_assert_uint_eq(read_category("")->n_messages, 3);
+}
+END_TEST
+
+START_TEST(an_id_conflict_names_where_the_id_is)
+{
+    must_import(three, 3, 3, 0);
+    const struct record batch[] = {{ID(4), "c-1", 0, 30, NULL, NULL, 0},
+                                   {ID(2), "d-1", 0, 40, NULL, NULL, 0},
+                                   {ID(5), "d-1", 0, 40, NULL, NULL, 0}};
+    assert_failed(try_import(batch, 3), WEIR_MESSAGE_ID_CONFLICT);
+    assert_detail("stream", "b-1");
+    assert_detail("position", "5");
+    assert_detail("global_position", "20");
+    assert_detail("record", "2");
+}
+END_TEST
+
 static weir_status import_with(const char *metadata)
 {
     Weir__V1__ImportedMessage message;
@@ -312,6 +373,9 @@ TCase *conf_import_case(void)
     tcase_add_test(tc, a_record_twice_in_one_batch_is_skipped_once);
     tcase_add_loop_test(tc, a_collision_refuses_the_whole_batch, 0, (int)WEIR_COUNTOF(collisions));
     tcase_add_test(tc, of_several_collisions_the_first_is_told);
+    tcase_add_loop_test(tc, a_record_is_judged_by_what_is_stored_and_by_those_before_it, 0,
+                        (int)WEIR_COUNTOF(in_order));
+    tcase_add_test(tc, an_id_conflict_names_where_the_id_is);
     tcase_add_test(tc, metadata_are_kept_compared_and_selected_by);
     tcase_add_test(tc, a_position_conflict_names_the_places);
     tcase_add_test(tc, writes_go_on_above_everything_imported);

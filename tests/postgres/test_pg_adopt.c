@@ -93,6 +93,17 @@ START_TEST(both_write_one_stream)
 }
 END_TEST
 
+START_TEST(a_record_that_is_refused_is_not_told_what_a_later_one_got)
+{
+    const struct weir_import_record first = record_of(21, "c-1", 0, 100);
+    const struct weir_import_record batch[2] = {record_of(21, "d-1", 0, 101),
+                                                record_of(22, "d-1", 0, 102)};
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, &first, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(import(fx.ns, batch, 2, &outcome), WEIR_MESSAGE_ID_CONFLICT);
+}
+END_TEST
+
 START_TEST(imports_listings_and_the_clear_agree)
 {
     const struct weir_import_record records[2] = {record_of(21, "c-1", 5, 100),
@@ -436,6 +447,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_add_test(tcase, what_message_db_has_written_is_read);
     tcase_add_test(tcase, both_write_one_stream);
+    tcase_add_test(tcase, a_record_that_is_refused_is_not_told_what_a_later_one_got);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
     tcase_add_test(tcase, zeros_of_any_form_are_taken);
     tcase_add_test(tcase, zeros_of_any_form_can_be_read_as_message_db_would);

@@ -169,7 +169,7 @@ START_TEST(a_namespace_with_the_older_append_gets_the_newer)
     reopen();
     ck_assert_int_eq(put(fx.ns, "a-1"), 1);
     ck_assert_int_eq(
-        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 3);
+        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 4);
 }
 END_TEST
 
