@@ -5,6 +5,7 @@
 #include "store/append_judge.h"
 
 #include "weir/rules/limits.h"
+#include "weir/rules/time_text.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,7 @@ enum {
 struct verdicts {
     int64_t head;  // of what has been handed out so far
     int64_t time_us;
+    int64_t begun_us;         // the time of the run's begin, by the clock of time_us, or before
     const uint8_t *outcomes;  // NULL: all are appended
     const uint8_t *versions;
     bool is_current;  // what the session knew of the streams was right
@@ -35,13 +37,16 @@ struct verdicts {
 static bool read_verdicts(const struct pg_sending *s, const PGresult *result,
                           struct verdicts *verdicts)
 {
+    const int64_t taken_us = weir_monotonic_us() - s->run->begun_us;
     *verdicts = (struct verdicts){.changed = 0};
     if (PQntuples(result) != 1 || !weir_pg_int8(result, 0, RESULT_HEAD, &verdicts->head)) {
         return false;
     }
     const struct weir_slice is_current = weir_pg_slice(result, 0, RESULT_IS_CURRENT);
     verdicts->is_current = is_current.n == 1 && is_current.p[0] != 0;
-    return weir_pg_time(result, 0, RESULT_TIME, &verdicts->time_us) &&
+    const bool has_time = weir_pg_time(result, 0, RESULT_TIME, &verdicts->time_us);
+    verdicts->begun_us = verdicts->time_us - taken_us;
+    return has_time &&
            weir_pg_elements(result, 0, RESULT_VERSIONS, s->entries_n, 8, &verdicts->versions) &&
            (PQgetisnull(result, 0, RESULT_CHANGED) ||
             weir_pg_int4(result, 0, RESULT_CHANGED, &verdicts->changed)) &&
@@ -190,10 +195,13 @@ static weir_status load_stored(const struct pg_sending *s, struct pg_conn *conn,
     return WEIR_OK;
 }
 
-/* What an attempt with a lost answer has stored is no duplicate. */
-static bool may_be_own(const struct pg_run *run, const struct weir_row *row)
+/* What an attempt with a lost answer has stored is no duplicate. The head that was known may be of
+ * long ago, and others write too; what had been stored before the run began tells its time. */
+static bool may_be_own(const struct pg_run *run, const struct verdicts *verdicts,
+                       const struct weir_row *row)
 {
-    return run->is_in_doubt && row->global_position > run->head;
+    return run->is_in_doubt && row->global_position > run->head &&
+           row->time_us >= verdicts->begun_us;
 }
 
 static void judge(const struct pg_sending *s, const struct verdicts *verdicts, size_t first,
@@ -218,7 +226,7 @@ static void judge(const struct pg_sending *s, const struct verdicts *verdicts, s
         return;
     }
     weir_judge_retry(write, rows, versions);
-    append->is_duplicate = append->is_duplicate && !may_be_own(s->run, rows[0]);
+    append->is_duplicate = append->is_duplicate && !may_be_own(s->run, verdicts, rows[0]);
 }
 
 static weir_status look_up(const struct pg_sending *s, struct pg_conn *conn,

@@ -334,12 +334,14 @@ void weir_pg_commit(struct weir_session *base, struct weir_write **group)
     }
     for (struct weir_write **at = group; *at != NULL;) {
         struct weir_write *w = *at;
+        const int64_t now_us = weir_monotonic_us();
         struct pg_run run = {.session = session,
                              .first = at,
                              .end = w->kind == WEIR_WRITE_APPEND && w->next != NULL
                                         ? end_of_appends(session, w)
                                         : w->next,
-                             .until_us = weir_monotonic_us() + COMMIT_MAX_US,
+                             .begun_us = now_us,
+                             .until_us = now_us + COMMIT_MAX_US,
                              .pause_us = PAUSE_MIN_US,
                              .clears = -1,
                              .head = session->versions.head};

@@ -20,6 +20,7 @@ struct pg_run {
     struct pg_session *session;
     struct weir_write **first;     // where the first is linked
     const struct weir_write *end;  // the first that no longer belongs to it, or NULL
+    int64_t begun_us;              // monotonic; before the first attempt
     int64_t until_us;              // then it is given up; monotonic
     int64_t pause_us;              // before the next attempt to reach the database
     int64_t clears;                // counted before the first attempt of a clear; -1 before that

@@ -73,6 +73,26 @@ START_TEST(a_repetition_over_a_broken_connection_is_a_duplicate)
 }
 END_TEST
 
+/* Also where the session has not written since: here another server has. */
+START_TEST(what_another_server_stored_is_a_duplicate_over_a_broken_connection)
+{
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    struct weir_namespace *ns = must_open(other, "test");
+    ck_assert_int_eq(append(ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    weir_namespace_release(ns);
+    weir_store_close(other);
+    sql("UPDATE %s.stored SET time = time - INTERVAL '1 minute'", schema_of("test"));
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    pg_proxy_set(proxy, losses[_i], 0);
+    ck_assert_msg(commit_write(fx.ns, &write) == WEIR_OK, "%s", fx.err.text);
+    ck_assert(write.of.append.is_duplicate);
+    ck_assert_int_eq(stored("a-1"), 1);
+}
+END_TEST
+
 START_TEST(a_group_over_a_broken_connection_is_told_the_truth)
 {
     struct weir_new_message messages[4];
@@ -700,6 +720,8 @@ static Suite *make_suite(void)
     TCase *tcase = add_case(suite, "one connection", begin);
     tcase_add_loop_test(tcase, a_write_over_a_broken_connection_is_done_once, 0, 4);
     tcase_add_loop_test(tcase, a_repetition_over_a_broken_connection_is_a_duplicate, 0, 2);
+    tcase_add_loop_test(tcase, what_another_server_stored_is_a_duplicate_over_a_broken_connection,
+                        0, 2);
     tcase_add_loop_test(tcase, a_group_over_a_broken_connection_is_told_the_truth, 0, 2);
     tcase_add_loop_test(tcase, an_import_over_a_broken_connection_is_done_once, 0, 2);
     tcase_add_loop_test(tcase, a_clear_over_a_broken_connection_is_not_repeated, 0, 2);
