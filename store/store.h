@@ -46,7 +46,8 @@ weir_status weir_store_open(const struct weir_store_options *options, struct wei
                             struct weir_error *err);
 
 /* Sets what a thread does now and then, about ten times a second, while a call of it waits for
- * another machine; it holds no lock then. Before the store is used by more than one thread. */
+ * another machine or process; it holds no lock then. Before the store is used by more than one
+ * thread. */
 void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context);
 
 /* Closes everything. No call may be under way and every namespace handle must have been released.

@@ -129,9 +129,9 @@ struct weir_session {
  * once for a group; 0: it does not. A backend that sends its group as one need not use it. */
 struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us);
 
-/* For whatever waits for another machine, now and then: where this thread leads a lane, ends the
- * writes that are queued there and whose deadline has passed. Nothing has been begun for them. And
- * it does what the store's user wants done meanwhile. No lock may be held. */
+/* For whatever waits for another machine or process, now and then: where this thread leads a lane,
+ * ends the writes that are queued there and whose deadline has passed. Nothing has been begun for
+ * them. And it does what the store's user wants done meanwhile. No lock may be held. */
 void weir_backend_waits(const struct weir_backend *backend);
 
 /* Opens a store on a given backend: what weir_store_open does once it has found one by its URL. */

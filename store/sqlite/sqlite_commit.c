@@ -6,6 +6,7 @@
 enum {
     WAIT_MAX_US = 300,              // more writes are not waited for longer than this
     BUSY_MAX_US = 5 * 1000 * 1000,  // another process's lock is waited for so long
+    BUSY_TURN_US = 100 * 1000,      // meanwhile, whose deadline has passed is told so often
     READERS_WAIT_US = 1000 * 1000   // the readers that keep the WAL from beginning anew
 };
 
@@ -68,18 +69,49 @@ static void fail_group(struct weir_write *group, const struct weir_error *err)
 
 /* ---- the transaction ---- */
 
+/* Tells those of the group, and of the queue behind it, whose deadline has passed. They leave: each
+ * belongs to its client again. Not under the lock of a database in memory, which is never busy. */
+static void tell_late(struct sqlite_session *session, struct weir_write **group)
+{
+    if (session->memory != NULL) {
+        return;
+    }
+    while (*group != NULL) {
+        struct weir_write *write = *group;
+        if (is_open(write)) {
+            group = &write->next;
+            continue;
+        }
+        *group = write->next;
+        write->next = NULL;
+        weir_group_finish(write);
+    }
+    weir_backend_waits(&session->backend->base);
+}
+
+static int64_t end_of_turn(const struct weir_write *group, int64_t until_us)
+{
+    const int64_t earliest_us = earliest_deadline(group);
+    const int64_t turn_us = weir_monotonic_us() + BUSY_TURN_US;
+    const int64_t most_us = turn_us < until_us ? turn_us : until_us;
+    return earliest_us < most_us ? earliest_us : most_us;
+}
+
 /* Waits for the write lock no longer than each write may. SQLITE_BUSY where it is not got. */
-static int begin(struct sqlite_session *session, struct weir_write *group)
+static int begin(struct sqlite_session *session, struct weir_write **group)
 {
     const int64_t until_us = weir_monotonic_us() + BUSY_MAX_US;
     int rc = SQLITE_BUSY;
-    refuse_late(group);
-    while ((rc & 0xff) == SQLITE_BUSY && is_any_open(group)) {
-        const int64_t earliest_us = earliest_deadline(group);
-        session->busy_until_us = earliest_us < until_us ? earliest_us : until_us;
+    refuse_late(*group);
+    while (is_any_open(*group)) {
+        session->busy_until_us = end_of_turn(*group, until_us);
         rc = weir_sqlite_do(session, STATEMENT_BEGIN);
-        refuse_late(group);
-        if ((rc & 0xff) == SQLITE_BUSY && weir_monotonic_us() >= until_us) {
+        refuse_late(*group);
+        if ((rc & 0xff) != SQLITE_BUSY) {
+            break;
+        }
+        tell_late(session, group);
+        if (weir_monotonic_us() >= until_us) {
             break;
         }
     }
@@ -180,12 +212,13 @@ static void begin_checkpoint(struct sqlite_session *session)
     checkpoint_now(session, SQLITE_CHECKPOINT_RESTART);
 }
 
-static void commit_locked(struct sqlite_session *session, struct weir_write *group)
+static void commit_locked(struct sqlite_session *session, struct weir_write **first)
 {
     struct weir_error err;
     weir_error_init(&err);
     bool is_there = false;
-    int rc = begin(session, group);
+    int rc = begin(session, first);
+    struct weir_write *group = *first;
     if (!is_any_open(group)) {
         roll_back(session);
         return;
@@ -223,14 +256,13 @@ static weir_status prepare(struct sqlite_session *session, struct weir_error *er
                                                      : status;
 }
 
-void weir_sqlite_commit(struct weir_session *base, struct weir_write **first)
+void weir_sqlite_commit(struct weir_session *base, struct weir_write **group)
 {
-    struct weir_write *group = *first;
     struct sqlite_session *session = (struct sqlite_session *)base;
     struct weir_error err;
     weir_error_init(&err);
     if (prepare(session, &err) != WEIR_OK) {
-        fail_group(group, &err);
+        fail_group(*group, &err);
         return;
     }
     session->is_committing = true;

@@ -267,6 +267,72 @@ static int do_not_sleep(sqlite3_vfs *vfs, int us)
 
 static int (*sleep_of_vfs)(sqlite3_vfs *vfs, int us);
 
+/* A write of the test below: one that stays in its group, one that is late in it, and one that is
+ * queued behind it and late too. */
+struct waiting_write {
+    struct weir_write write;
+    struct weir_error err;
+    struct weir_new_message message;
+    struct weir_written written;
+    struct weir_stream_append part;
+    bool is_done;
+};
+
+static struct waiting_write waiting[3];
+static sqlite3 *holder;  // of the lock
+
+static void note_told(struct weir_write *write)
+{
+    struct waiting_write *told = write->context;
+    told->is_done = true;
+    memset(&told->write, 0xa5, sizeof told->write);  // it is nobody's any more
+}
+
+static bool submit_waiting(size_t w, int64_t deadline_us)
+{
+    struct waiting_write *to = &waiting[w];
+    to->message = message_of(w + 1, "1");
+    to->write = write_of(&to->part, "a-1", ANY, &to->message, &to->written);
+    to->write.err = &to->err;
+    to->write.arena = &fx.arena;
+    to->write.deadline_us = deadline_us;
+    to->write.done = note_told;
+    to->write.context = to;
+    to->is_done = false;
+    return weir_write_submit(fx.ns, &to->write);
+}
+
+/* On the leader's thread, while it waits for the lock. */
+static void queue_behind_and_let_go(void *context)
+{
+    size_t *calls = context;
+    if ((*calls)++ == 0) {
+        ck_assert(!submit_waiting(2, weir_monotonic_us()));
+    }
+    if (holder != NULL && waiting[1].is_done && waiting[2].is_done) {
+        end_program(holder);
+        holder = NULL;
+    }
+}
+
+START_TEST(those_who_cannot_wait_for_another_processs_lock_are_told_meanwhile)
+{
+    size_t calls = 0;
+    must_put(fx.ns, "a-1", 1);
+    weir_store_on_wait(fx.store, queue_behind_and_let_go, &calls);
+    holder = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    ck_assert(submit_waiting(0, INT64_MAX));
+    ck_assert(!submit_waiting(1, weir_monotonic_us() + 20000));
+    ck_assert(!weir_lane_run(fx.ns));
+    ck_assert_int_eq(waiting[0].err.status, WEIR_OK);
+    ck_assert(waiting[0].is_done);
+    for (size_t w = 1; w < 3; w++) {
+        ck_assert_int_eq(waiting[w].err.status, WEIR_DEADLINE_EXCEEDED);
+    }
+    ck_assert_int_eq(must_head(fx.ns), 2);
+}
+END_TEST
+
 /* Another process that writes to the namespace and takes its time. SQLite counts how long it has
  * waited for it, and does not look at the clock. */
 static sqlite3 *lock_namespace(void)
@@ -411,6 +477,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
     tcase_add_test(two, a_lock_that_is_got_too_late_is_given_back);
     tcase_add_test(two, another_processs_lock_is_not_waited_for_for_ever);
+    tcase_add_test(two, those_who_cannot_wait_for_another_processs_lock_are_told_meanwhile);
     tcase_add_test(two, what_another_process_writes_to_is_not_deleted);
     tcase_add_test(two, what_is_doomed_is_not_removed_under_another_process);
     tcase_add_test(two, of_two_creations_of_one_id_one_succeeds);
