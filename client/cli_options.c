@@ -1,6 +1,7 @@
 #include "client/cli_options.h"
 
-#include <argp.h>
+#include "weir/base/command_line.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,7 @@ static void parse_command(int argc, char **argv, struct cli_values *values)
     char name[NAME_MAX_BYTES];
     (void)snprintf(name, sizeof name, "weir %s", c->name);
     argv[0] = name;
-    (void)argp_parse(&argp, argc, argv, 0, NULL, values);
+    (void)weir_command_line_parse(&argp, argc, argv, 0, values);
 }
 
 /* ---- what stands before the command ---- */
@@ -234,19 +235,18 @@ void cli_parse(int argc, char **argv, struct cli_values *values)
     struct top top = {values, 0};
     char name[] = "weir";
     argv[0] = name;
-    (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &top);
+    (void)weir_command_line_parse(&argp, argc, argv, ARGP_IN_ORDER, &top);
     int at = top.command_at;
     /* "weir help write" is "weir write --help". */
     if (strcmp(argv[at], "help") == 0) {
+        char help[] = "--help";
+        char *line[] = {name, help, NULL};
         if (at + 1 == argc) {
-            argp_help(&argp, stdout, ARGP_HELP_STD_HELP, name);
-            exit(CLI_DONE);
+            (void)weir_command_line_parse(&argp, 2, line, 0, &top);
         }
         at++;
-        char help[] = "--help";
         values->command = find_command(argc, argv, &at);
         if (values->command != NULL) {
-            char *line[] = {name, help, NULL};
             parse_command(2, line, values);
         }
         fail_command(argv[at]);

@@ -1,8 +1,8 @@
 #include "server/config.h"
 
 #include "server/log.h"
+#include "weir/base/command_line.h"
 
-#include <argp.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -316,7 +316,7 @@ static weir_status read_arguments(struct parse *parse, int argc, char **argv)
         .help_filter = complete_help,
     };
     argp_program_version = "weir-server " WEIR_VERSION;
-    if (argp_parse(&argp, argc, argv, 0, NULL, parse) == 0) {
+    if (weir_command_line_parse(&argp, argc, argv, 0, parse) == 0) {
         return WEIR_OK;
     }
     /* What argp itself refuses it has printed itself. */

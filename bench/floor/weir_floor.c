@@ -4,9 +4,9 @@
 #include "bench/lib/end_signals.h"
 #include "bench/lib/load_report.h"
 #include "bench/lib/payload.h"
+#include "weir/base/command_line.h"
 #include "weir/base/slice.h"
 
-#include <argp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,7 +293,7 @@ int main(int argc, char **argv)
     const struct argp argp = {options_table, parse, "COMMAND", doc, NULL, help_filter, NULL};
     argp_program_version = "weir-floor " WEIR_VERSION;
     argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0) {
+    if (weir_command_line_parse(&argp, argc, argv, 0, &options) != 0) {
         return EXIT_USAGE;
     }
     for (size_t c = 0; c < WEIR_COUNTOF(commands); c++) {

@@ -2,9 +2,9 @@
 
 #include "bench/lib/payload.h"
 #include "bench/load/profile.h"
+#include "weir/base/command_line.h"
 #include "weir/rules/limits.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -413,7 +413,7 @@ void load_options_parse(struct load_options *options, int argc, char **argv)
     const struct argp argp = {table, parse, NULL, doc, NULL, help_filter, NULL};
     argp_program_version = "weir-load " WEIR_VERSION;
     argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &parsing) != 0) {
+    if (weir_command_line_parse(&argp, argc, argv, 0, &parsing) != 0) {
         exit(EXIT_USAGE);
     }
 }

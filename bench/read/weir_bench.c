@@ -3,8 +3,8 @@
 #include "bench/lib/scratch.h"
 #include "bench/read/heap_count.h"
 #include "bench/read/read_report.h"
+#include "weir/base/command_line.h"
 
-#include <argp.h>
 #include <stdlib.h>
 
 enum { EXIT_USAGE = 2 };
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
     argp_program_version = "weir-bench " WEIR_VERSION;
     argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &settings) != 0) {
+    if (weir_command_line_parse(&argp, argc, argv, 0, &settings) != 0) {
         return EXIT_USAGE;
     }
     char directory[SCRATCH_PATH_MAX];

@@ -88,6 +88,10 @@ for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--worker
 done
 run 0 "$load" --help
 out_has 'conditional-write '
+for program in "$bench" "$load" "$floor"; do
+    run 1 sh -c "'$program' --help >/dev/full"
+    err_has "^${program##*/}: standard output: "
+done
 
 # A server that goes away for longer than a call waits and comes back: the moment is told, and the load goes on or ends.
 "$load" --profile read-stream --seconds 6 --timeout 1000 --json away.json >out 2>err &

@@ -158,6 +158,12 @@ stop_server
 run 3 env WEIR_TIMEOUT=0.3 "$weir" version account-1
 
 # A full disk, and streams that are not open: what is printed goes nowhere else, as into a connection.
+for asked in --help --usage --version help 'help write' 'write --help'; do
+    run 1 sh -c "'$weir' $asked >/dev/full"
+    err_has '^weir.*: standard output: No space left on device'
+done
+run 1 sh -c "'$weir' --version >&-"
+err_has '^weir: standard output: Bad file descriptor'
 start_server
 run 1 sh -c "'$weir' read list-2 >/dev/full"
 err_has 'standard output: No space left on device'

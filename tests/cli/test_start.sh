@@ -17,6 +17,13 @@ as_user() {
 }
 as_user "$server" --version >out || exit 77
 
+# Nobody is told that help was given where it was not.
+run 0 "$server" --help
+for asked in --help --usage --version; do
+    run 1 sh -c "'$server' $asked >/dev/full"
+    err_has '^weir-server: standard output: No space left on device'
+done
+
 # Under every limit of threads it starts or says that it needs more. Only root can take a user who has no other threads.
 limits_threads() {
     n=$1
