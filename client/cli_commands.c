@@ -83,7 +83,7 @@ static const struct cli_option subscribe_options[] = {
     FLAG(CLI_ALL, "all", "Follow the whole namespace"),
     VALUE(CLI_FROM, "from", "POSITION",
           "'begin', 'end' or the first position (default: begin, with --all end)"),
-    VALUE(CLI_LIMIT, "limit", "N", "End after N messages"),
+    VALUE(CLI_LIMIT, "limit", "N", "End after N messages, those that are parked included"),
     VALUE(CLI_TYPE, "type", "TYPE", "Only messages of this type; may be repeated"),
     VALUE(CLI_CORRELATION, "correlation", "CATEGORY",
           "Only messages whose metadata.correlationStreamName is of this category"),

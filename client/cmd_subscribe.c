@@ -11,12 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { ATTEMPTS_DEFAULT = 5 };
+
 struct following {
     struct cli *cli;
     const char *command;  // NULL: print
     int64_t limit;        // -1 = none
-    int64_t attempts;     // 0: the default
+    int64_t attempts;     // after so many a message is parked
     int64_t done_n;
+    int64_t done_position;  // of the last one, in the stream or global
     const char *types[CLI_VALUES_MAX];
     struct weir_subscription_options options;
     int status;
@@ -157,6 +160,7 @@ static int take_options(struct following *f)
     o->types = f->types;
     f->command = cli_text(cli, CLI_EXEC);
     f->limit = -1;
+    f->attempts = ATTEMPTS_DEFAULT;
     if ((o->stream_name != NULL) + (o->category != NULL) + (o->all ? 1 : 0) != 1) {
         return cli_usage(cli, "it takes one of --stream, --category and --all");
     }
@@ -209,21 +213,24 @@ static enum weir_handled on_consumed(void *context, const Weir__V1__Message *mes
     struct following *f = context;
     const enum weir_handled handled = handle(f, message, attempt);
     f->status = handled == WEIR_STOP ? CLI_REFUSED : CLI_DONE;
-    if (handled != WEIR_HANDLED) {
+    if (handled == WEIR_STOP || (handled == WEIR_FAILED && attempt < f->attempts)) {
         return handled;
     }
+    /* What is parked is done with, too. It is so before the consumer ends. */
     f->done_n++;
+    f->done_position =
+        f->options.stream_name != NULL ? message->position : message->global_position;
     if (is_enough(f)) {
         weir_consumer_stop(f->consumer);
     }
-    return WEIR_HANDLED;
+    return handled;
 }
 
 static enum weir_handled on_parked(void *context, const Weir__V1__Message *message,
                                    uint32_t attempt)
 {
     struct following *f = context;
-    if (atomic_load(&f->is_ended)) {
+    if (atomic_load(&f->is_ended) || is_enough(f)) {
         return WEIR_STOP;
     }
     const bool is_handled = handle(f, message, attempt) == WEIR_HANDLED;
@@ -275,7 +282,12 @@ static int consume(struct following *f)
     const weir_status st = is_replay ? weir_consumer_replay(consumer, on_parked, f, &cli->err)
                                      : weir_consumer_run(consumer, on_consumed, f, &cli->err);
     end_thread(f);
+    const bool is_done =
+        is_replay || !is_enough(f) || weir_consumer_position(consumer) > f->done_position;
     weir_consumer_close(consumer);
+    if (st == WEIR_CANCELLED && !is_done) {
+        return cli_broken(cli, "", "the last message could not be parked; it comes again");
+    }
     return finish(f, st);
 }
 

@@ -163,7 +163,7 @@ run 1 "$weir" subscribe --stream a-500 --limit 1
 err_has 'global position 1500 '
 run 1 "$weir" subscribe --stream a-500 --limit 1 --exec true
 # A durable subscription parks it and goes on.
-run 0 "$weir" subscribe --all --from 1499 --durable odd --limit 2
+run 0 "$weir" subscribe --all --from 1499 --durable odd --limit 3
 out_lines 2
 err_has 'global position 1500 '
 run 0 "$weir" subscribe --all --durable odd --limit 1

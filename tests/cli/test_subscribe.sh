@@ -50,8 +50,24 @@ out_has '"stream":"account-3"'
 run 1 "$weir" subscribe --category other --durable worker --limit 1
 err_has '^weir: PRECONDITION'
 
-# What goes on failing is parked, listed and tried again.
-run 0 "$weir" subscribe --category account --durable picky --limit 2 --attempts 2 \
+# What goes on failing is parked, listed and tried again. It counts as a message that is done with.
+run 0 timeout 60 "$weir" subscribe --category account --durable failing --limit 2 --attempts 1 --exec 'cat; exit 1'
+out_lines 2
+run 0 timeout 60 "$weir" subscribe --category account --durable failing --limit 1 --exec 'echo "$WEIR_ATTEMPT"; exit 1'
+out_is '1
+2
+3
+4
+5'
+run 0 "$weir" subscribe --category account --durable failing --parked
+out_lines 3
+run 0 "$weir" subscribe --category account --durable failing --parked --limit 2
+out_lines 2
+run 0 "$weir" subscribe --category account --durable failing --replay --limit 1 --exec cat
+out_lines 1
+run 0 "$weir" subscribe --category account --durable failing --parked
+out_lines 2
+run 0 "$weir" subscribe --category account --durable picky --limit 3 --attempts 2 \
     --exec 'echo "$WEIR_STREAM $WEIR_ATTEMPT"; [ "$WEIR_STREAM" != account-2 ]'
 out_is 'account-1 1
 account-2 1
@@ -62,7 +78,7 @@ out_lines 1
 out_has '"stream":"account-2"'
 run 1 "$weir" subscribe --category account --durable picky --replay --exec 'exit 1'
 # A signal ends a replay behind the message that is being handled.
-run 0 "$weir" subscribe --category account --durable lazy --limit 1 --attempts 1 \
+run 0 "$weir" subscribe --category account --durable lazy --limit 3 --attempts 1 \
     --exec '[ "$WEIR_STREAM" = account-3 ]'
 run 0 "$weir" subscribe --category account --durable lazy --replay --exec 'cat; kill -TERM $PPID; sleep 0.5'
 out_lines 1
@@ -138,4 +154,13 @@ while kill -0 $follower 2>/dev/null; do "$weir" write account-5 T >/dev/null; do
 wait $follower || fail "subscribe did not live through the restart: $(cat after.err)"
 checks=$((checks + 1))
 grep -q account-5 after || fail 'no message after the restart'
+
+# A last message that could not be parked is not done with.
+run 1 "$weir" subscribe --category account --durable away --limit 1 --attempts 1 --timeout 1 \
+    --exec "kill -KILL $server_pid; exit 1"
+err_has '^weir: the last message could not be parked'
+wait "$server_pid" 2>/dev/null
+start_server
+run 0 "$weir" subscribe --category account --durable away --limit 1
+out_has '"stream":"account-1"'
 finish
