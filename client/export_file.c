@@ -15,7 +15,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { GZ_BUFFER_BYTES = 256 << 10 };
+/* As many links one after the other as Linux follows. */
+enum { GZ_BUFFER_BYTES = 256 << 10, LINKS_MAX = 40 };
 
 struct export_file {
     gzFile gz;
@@ -77,18 +78,50 @@ static int open_temporary(const char *path)
     return fd;
 }
 
+/* What the link at `path` names becomes `path`. False where there is no link. */
+static bool follow_link(char path[PATH_MAX])
+{
+    char target[PATH_MAX];
+    const ssize_t n = readlink(path, target, sizeof target);
+    if (n <= 0) {
+        return false;
+    }
+    const char *slash = strrchr(path, '/');
+    const size_t folder_n = slash == NULL || target[0] == '/' ? 0 : (size_t)(slash - path) + 1;
+    if (folder_n + (size_t)n >= PATH_MAX) {
+        return false;
+    }
+    memcpy(path + folder_n, target, (size_t)n);
+    path[folder_n + (size_t)n] = '\0';
+    return true;
+}
+
+/* The name of a file that is not there yet, also where links lead to nothing. */
+static char *name_new(const char *path)
+{
+    char name[PATH_MAX];
+    if ((size_t)snprintf(name, sizeof name, "%s", path) >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    for (int links = 0; links < LINKS_MAX && follow_link(name); links++) {
+    }
+    return strdup(name);
+}
+
 /* What is no file, as a device or a pipe, is written to: a file in its place would break it. Links
- * stay, and what they lead to is replaced. */
+ * stay, and what they lead to is made or replaced. */
 static int open_output(struct export_file *file, const char *path)
 {
     struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+    const bool is_there = stat(path, &info) == 0;
+    if (is_there && !S_ISREG(info.st_mode)) {
         return open(path, O_WRONLY | O_CLOEXEC);
     }
-    file->path = realpath(path, NULL);
-    if (file->path == NULL) {
-        file->path = strdup(path);
+    if (!is_there && errno != ENOENT) {
+        return -1;
     }
+    file->path = is_there ? realpath(path, NULL) : name_new(path);
     return file->path == NULL ? -1 : open_temporary(file->path);
 }
 

@@ -158,6 +158,48 @@ START_TEST(an_export_given_up_leaves_what_was_there)
 }
 END_TEST
 
+/* As `>` does it: the link stays, and the file is where the last one of them leads, in a folder of
+ * another name as well. Whether there is such a file yet makes no difference. */
+START_TEST(links_stay_and_the_file_is_made_where_they_lead)
+{
+    char link[96];
+    char folder[96];
+    char linked[sizeof folder + 8];
+    (void)snprintf(link, sizeof link, "%s/link", directory);
+    (void)snprintf(folder, sizeof folder, "%s/folder", directory);
+    (void)snprintf(linked, sizeof linked, "%s/second", folder);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    ck_assert_int_eq(symlink("folder/second", link), 0);
+    ck_assert_int_eq(symlink(_i % 2 == 0 ? "../file" : path, linked), 0);
+    if (_i >= 2) {
+        put_file("before");
+    }
+    struct export_file *file = export_file_open(link, false);
+    ck_assert_ptr_nonnull(file);
+    ck_assert(export_file_write(file, text, sizeof text - 1));
+    ck_assert(export_file_finish(file));
+    ck_assert(holds(text));
+    ck_assert_uint_eq(files_n(), 3);
+    struct stat info;
+    ck_assert(lstat(link, &info) == 0 && S_ISLNK(info.st_mode));
+    ck_assert(lstat(linked, &info) == 0 && S_ISLNK(info.st_mode));
+    ck_assert_int_eq(unlink(linked), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(unlink(link), 0);
+}
+END_TEST
+
+START_TEST(links_that_lead_nowhere_are_told)
+{
+    ck_assert_int_eq(symlink(_i == 0 ? "file" : "no-folder/file", path), 0);
+    ck_assert_ptr_null(export_file_open(path, false));
+    ck_assert_int_eq(errno, _i == 0 ? ELOOP : ENOENT);
+    struct stat info;
+    ck_assert(lstat(path, &info) == 0 && S_ISLNK(info.st_mode));
+    ck_assert_uint_eq(files_n(), 1);
+}
+END_TEST
+
 /* zlib keeps what it has until it is closed, so that is where a full disk shows. */
 START_TEST(a_full_disk_is_told)
 {
@@ -180,6 +222,8 @@ int main(void)
     tcase_add_loop_test(files, a_disk_that_fails_is_told_and_leaves_nothing_beside_the_file, 0,
                         (int)(sizeof failures / sizeof failures[0]));
     tcase_add_test(files, an_export_given_up_leaves_what_was_there);
+    tcase_add_loop_test(files, links_stay_and_the_file_is_made_where_they_lead, 0, 4);
+    tcase_add_loop_test(files, links_that_lead_nowhere_are_told, 0, 2);
     tcase_add_loop_test(files, a_full_disk_is_told, 0, 2);
     suite_add_tcase(suite, files);
     SRunner *runner = srunner_create(suite);
