@@ -14,7 +14,8 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_config *config,
                                           const struct weir_log *log, struct weir_error *err);
 
-/* Its token has changed: rewrites DIRECTORY/default.token where there is one. */
+/* Its token has changed, or is to be this one when it is created again: rewrites
+ * DIRECTORY/default.token where there is one. */
 weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
                                               struct weir_error *err);
 

@@ -44,6 +44,23 @@ static void keep_default_token(const struct weir_call *call, struct weir_slice i
     }
 }
 
+/* A token that has died with its namespace must not come to life again with the `default` that the
+ * next start makes: the file holds another one for that. */
+static void replace_default_token(const struct weir_call *call, struct weir_slice id)
+{
+    char token[WEIR_TOKEN_MAX_BYTES + 1];
+    struct weir_error err;
+    if (!is_default(id)) {
+        return;
+    }
+    weir_error_init(&err);
+    if (weir_token_make(id, token, &err) == WEIR_OK) {
+        keep_default_token(call, id, token);
+    } else {
+        weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
+    }
+}
+
 /* ---- create ---- */
 
 WEIR_HANDLER(weir_handle_create_namespace, Weir__V1__CreateNamespaceRequest)
@@ -92,6 +109,7 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
     if (st != WEIR_OK) {
         return st;
     }
+    replace_default_token(call, id);
     Weir__V1__DeleteNamespaceResponse response = WEIR__V1__DELETE_NAMESPACE_RESPONSE__INIT;
     response.has_deleted_at_us = true;
     response.deleted_at_us = weir_now_us();

@@ -378,6 +378,15 @@ static void start_with_first_token(char first[TOKEN_ROOM])
     rpc_start_with_token(arguments, first);
 }
 
+static void delete_default(void)
+{
+    Weir__V1__DeleteNamespaceRequest delete = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    delete.namespace_ = (char *)(uintptr_t) "default";
+    delete.has_force = delete.force = true;
+    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &delete.base);
+    rpc_free(&reply);
+}
+
 START_TEST(rotating_the_default_token_rewrites_its_file)
 {
     char first[TOKEN_ROOM];
@@ -398,11 +407,7 @@ START_TEST(another_default_namespace_rewrites_the_file)
 {
     char first[TOKEN_ROOM];
     start_with_first_token(first);
-    Weir__V1__DeleteNamespaceRequest delete = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
-    delete.namespace_ = (char *)(uintptr_t) "default";
-    delete.has_force = delete.force = true;
-    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &delete.base);
-    rpc_free(&reply);
+    delete_default();
     create_with("default", "{}");
     ck_assert_str_ne(first, read_token_file());
     (void)snprintf(first, sizeof first, "%s", read_token_file());
@@ -411,6 +416,20 @@ START_TEST(another_default_namespace_rewrites_the_file)
     must_call(first, "weir.v1.Namespaces/GetNamespace", &in.base);
     rpc_free(&reply);
     rpc_stop();
+}
+END_TEST
+
+START_TEST(a_token_that_died_with_the_default_namespace_stays_dead)
+{
+    char first[TOKEN_ROOM];
+    struct weir_error err;
+    start_with_first_token(first);
+    delete_default();
+    rpc_stop();
+    ck_assert_int_eq(start_once("", &err), WEIR_OK);
+    ck_assert_int_eq(start_once(first, &err), WEIR_PRECONDITION);
+    ck_assert_str_ne(first, read_token_file());
+    ck_assert_int_eq(start_once(read_token_file(), &err), WEIR_OK);
 }
 END_TEST
 
@@ -527,6 +546,7 @@ static Suite *namespaces_suite(void)
     tcase_add_test(tcase, a_token_that_was_written_but_not_used_is_used);
     tcase_add_test(tcase, rotating_the_default_token_rewrites_its_file);
     tcase_add_test(tcase, another_default_namespace_rewrites_the_file);
+    tcase_add_test(tcase, a_token_that_died_with_the_default_namespace_stays_dead);
     tcase_add_test(tcase, a_lower_limit_hides_nothing);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("test_mode");
