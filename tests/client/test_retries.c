@@ -1,0 +1,239 @@
+/* What libweir sends again, and how a call ends when no reply comes in time. */
+#include "tests/client/scripted.h"
+#include "tests/lib/check_main.h"
+#include "weir/rules/time_text.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static Weir__V1__CreateNamespaceResponse create_response =
+    WEIR__V1__CREATE_NAMESPACE_RESPONSE__INIT;
+static const struct fake_action answer_create = {FAKE_ANSWER, &create_response.base, NULL};
+static const struct fake_action disconnect = {FAKE_DISCONNECT, NULL, NULL};
+
+static void assert_same_payloads(size_t n)
+{
+    const struct fake_request *first = fake_server_request(scripted.server, 0);
+    for (size_t i = 1; i < n; i++) {
+        const struct fake_request *r = fake_server_request(scripted.server, i);
+        ck_assert_uint_eq(r->payload_n, first->payload_n);
+        ck_assert_mem_eq(r->payload, first->payload, first->payload_n);
+    }
+}
+
+START_TEST(a_write_is_repeated_with_the_same_ids)
+{
+    const struct fake_action script[] = {fail_unavailable, disconnect, answer_write};
+    scripted_start(script, 3);
+    ck_assert_int_eq(scripted_write_two(), WEIR_OK);
+    ck_assert_int_eq(scripted.err.status, WEIR_OK);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 3);
+    assert_same_payloads(3);
+    const struct fake_request *r = fake_server_request(scripted.server, 0);
+    Weir__V1__WriteMessagesRequest *sent =
+        weir__v1__write_messages_request__unpack(NULL, r->payload_n, r->payload);
+    struct weir_uuid id;
+    ck_assert(weir_uuid_parse(weir_slice_of(sent->messages[0]->id), &id));
+    ck_assert_int_eq(id.bytes[6] >> 4, 7);
+    ck_assert_str_eq(sent->messages[1]->id, "00000000-0000-4000-8000-000000000001");
+    weir__v1__write_messages_request__free_unpacked(sent, NULL);
+}
+END_TEST
+
+START_TEST(a_namespace_is_created_with_the_same_token_again)
+{
+    const struct fake_action script[] = {disconnect, answer_create};
+    scripted_start(script, 2);
+    char name[] = "tenant";
+    Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    request.namespace_ = name;
+    Weir__V1__CreateNamespaceResponse *response = NULL;
+    ck_assert_int_eq(
+        weir_namespaces_create_namespace(scripted.client, &request, NULL, &response, &scripted.err),
+        WEIR_OK);
+    weir_response_free(response);
+    assert_same_payloads(2);
+    const struct fake_request *r = fake_server_request(scripted.server, 0);
+    Weir__V1__CreateNamespaceRequest *sent =
+        weir__v1__create_namespace_request__unpack(NULL, r->payload_n, r->payload);
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n = 0;
+    ck_assert(weir_token_parse(weir_slice_of(sent->token), id, &id_n));
+    ck_assert(weir_slice_is(weir_slice(id, id_n), "tenant"));
+    weir__v1__create_namespace_request__free_unpacked(sent, NULL);
+}
+END_TEST
+
+static weir_status delete_namespace(void)
+{
+    char name[] = "tenant";
+    Weir__V1__DeleteNamespaceRequest request = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    request.namespace_ = name;
+    Weir__V1__DeleteNamespaceResponse *response = NULL;
+    return weir_namespaces_delete_namespace(scripted.client, &request, NULL, &response,
+                                            &scripted.err);
+}
+
+START_TEST(a_deletion_is_never_repeated)
+{
+    const struct fake_action script[] = {fail_unavailable, disconnect, answer_version};
+    scripted_start(script, 3);
+    ck_assert_int_eq(delete_namespace(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_str_eq(scripted.err.text, "busy");
+    ck_assert_int_eq(delete_namespace(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_str_eq(weir_error_get_detail(&scripted.err, "url"), fake_server_url(scripted.server));
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 2);
+}
+END_TEST
+
+START_TEST(the_number_of_attempts_can_be_limited)
+{
+    scripted_start(&fail_unavailable, 1);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.max_attempts = 3;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 3);
+}
+END_TEST
+
+START_TEST(attempts_end_at_the_deadline)
+{
+    scripted_start(&fail_unavailable, 1);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = 300;
+    const int64_t began = weir_monotonic_us();
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_str_eq(scripted.err.text, "busy");
+    ck_assert_int_le(weir_monotonic_us() - began, 1000000);
+    ck_assert_uint_gt(fake_server_requests(scripted.server), 2);
+}
+END_TEST
+
+START_TEST(no_pause_is_made_that_ends_after_the_deadline)
+{
+    scripted.server = fake_server_start(&fail_unavailable, 1);
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = fake_server_url(scripted.server);
+    options.timeout_ms = 5000;
+    options.retry.first_delay_ms = 60000;
+    options.retry.max_delay_ms = 60000;
+    ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
+    const int64_t began = weir_monotonic_us();
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_str_eq(scripted.err.text, "busy");
+    ck_assert_int_le(weir_monotonic_us() - began, 20000000);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 1);
+}
+END_TEST
+
+START_TEST(no_reply_is_deadline_exceeded_and_names_the_server)
+{
+    scripted_start(&keep_silent, 1);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = 200;
+    const int64_t began = weir_monotonic_us();
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_ge(weir_monotonic_us() - began, 190000);
+    ck_assert_int_le(weir_monotonic_us() - began, 2000000);
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, fake_server_url(scripted.server)));
+    ck_assert_str_eq(weir_error_get_detail(&scripted.err, "url"), fake_server_url(scripted.server));
+}
+END_TEST
+
+START_TEST(no_reply_to_a_repeated_call_is_deadline_exceeded)
+{
+    const struct fake_action script[] = {fail_unavailable, keep_silent};
+    scripted_start(script, 2);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = 300;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 2);
+}
+END_TEST
+
+START_TEST(no_connection_for_a_repeated_call_is_unavailable)
+{
+    const struct fake_action script[] = {fail_unavailable};
+    scripted_start(script, 1);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.timeout_ms = 300;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    fake_server_stop(scripted.server);
+    scripted.server = NULL;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(weir_error_get_detail(&scripted.err, "url"));
+}
+END_TEST
+
+/* A TCP port that accepts connections and never says a word, or, not listening, refuses them. */
+static int open_port(bool is_listening, char *url, size_t size)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t n = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, n), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &n), 0);
+    if (is_listening) {
+        ck_assert_int_eq(listen(fd, 8), 0);
+    }
+    (void)snprintf(url, size, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
+    return fd;
+}
+
+START_TEST(a_port_without_a_server_is_unavailable_in_time)
+{
+    char url[64];
+    const int fd = open_port(_i == 1, url, sizeof url);
+    scripted_open_client(url, 300);
+    const int64_t began = weir_monotonic_us();
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_ge(weir_monotonic_us() - began, 290000);
+    ck_assert_int_le(weir_monotonic_us() - began, 2000000);
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, url));
+    (void)close(fd);
+}
+END_TEST
+
+/* What a call used up does not count for the next one, which takes its place. */
+START_TEST(each_call_has_attempts_of_its_own)
+{
+    const struct fake_action script[] = {fail_unavailable, fail_unavailable, answer_version,
+                                         fail_unavailable, fail_unavailable, answer_version};
+    scripted_start(script, WEIR_COUNTOF(script));
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.max_attempts = 3;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_OK);
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_OK);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 6);
+}
+END_TEST
+
+static Suite *retries_suite(void)
+{
+    Suite *suite = suite_create("retries");
+    TCase *retries = tcase_create("retries");
+    tcase_set_timeout(retries, 60);
+    tcase_add_checked_fixture(retries, scripted_setup, scripted_teardown);
+    tcase_add_test(retries, a_write_is_repeated_with_the_same_ids);
+    tcase_add_test(retries, a_namespace_is_created_with_the_same_token_again);
+    tcase_add_test(retries, a_deletion_is_never_repeated);
+    tcase_add_test(retries, the_number_of_attempts_can_be_limited);
+    tcase_add_test(retries, attempts_end_at_the_deadline);
+    tcase_add_test(retries, no_pause_is_made_that_ends_after_the_deadline);
+    tcase_add_test(retries, no_reply_is_deadline_exceeded_and_names_the_server);
+    tcase_add_test(retries, no_reply_to_a_repeated_call_is_deadline_exceeded);
+    tcase_add_test(retries, no_connection_for_a_repeated_call_is_unavailable);
+    tcase_add_loop_test(retries, a_port_without_a_server_is_unavailable_in_time, 0, 2);
+    tcase_add_test(retries, each_call_has_attempts_of_its_own);
+    suite_add_tcase(suite, retries);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(retries_suite());
+}
