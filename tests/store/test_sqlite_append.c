@@ -3,7 +3,6 @@
 #include "tests/store/store_fixture.h"
 
 #include "weir/rules/limits.h"
-#include "weir/rules/time_text.h"
 
 #include <stdio.h>
 
@@ -572,98 +571,6 @@ START_TEST(clearing_stands_in_its_place_in_the_group)
 }
 END_TEST
 
-/* ---- on disk only: a file that somebody has changed ---- */
-
-START_TEST(time_does_not_go_back)
-{
-    must_put(fx.ns, "a-1", 1);
-    /* The time of the newest write is kept: without its counters a namespace takes none. */
-    tamper("DELETE FROM counters WHERE last_write_us <> (SELECT max(time_us) FROM messages)");
-    tamper("UPDATE counters SET last_write_us = 4102444800000000");  // the clock stood at 2100
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
-    ck_assert_int_eq(written.time_us, 4102444800000000);
-}
-END_TEST
-
-START_TEST(global_positions_run_out_cleanly)
-{
-    must_put(fx.ns, "a-1", 1);
-    tamper("UPDATE counters SET next_global_position = 9223372036854775805");
-    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2"),
-                                                message_of(3, "3")};
-    struct weir_written written[3];
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 3, written), WEIR_OUT_OF_POSITIONS);
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OK);
-    ck_assert_int_eq(written[1].global_position, INT64_MAX - 1);
-    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &messages[2], 1, written), WEIR_OUT_OF_POSITIONS);
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OK);  // a retry
-    ck_assert_int_eq(written[0].position, 1);
-    struct weir_query query = query_all();
-    query.from = 2;
-    must_read(fx.ns, &query);
-    ck_assert_uint_eq(fx.rows.n, 2);
-    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
-}
-END_TEST
-
-START_TEST(positions_of_a_stream_run_out_cleanly)
-{
-    must_put(fx.ns, "a-1", 1);
-    tamper("UPDATE streams SET version = 9223372036854775805");
-    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
-    struct weir_written written[2];
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 1, written), WEIR_OK);
-    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
-    ck_assert_int_eq(append(fx.ns, "a-2", ANY, messages + 1, 1, written), WEIR_OK);
-}
-END_TEST
-
-static const char *const damages[] = {
-    "UPDATE counters SET next_global_position = -9223372036854775807 - 1",
-    "UPDATE counters SET message_count = 9223372036854775807",
-    "UPDATE counters SET message_count = -1",
-    "UPDATE counters SET stream_count = 9223372036854775807",
-    "UPDATE counters SET stream_count = -1",
-    "UPDATE streams SET version = 9223372036854775807 WHERE name = 'a-1'",
-    "UPDATE streams SET version = -2 WHERE name = 'a-1'",
-    "UPDATE streams SET stream_id = 9223372036854775807 WHERE name = 'b-1'",
-    "UPDATE categories SET category_id = 9223372036854775807 WHERE name = 'b'",
-};
-
-START_TEST(damaged_counters_are_not_calculated_with)
-{
-    must_put(fx.ns, "a-1", 1);
-    must_put(fx.ns, "b-1", 1);
-    tamper(damages[_i]);
-    struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
-    struct weir_written written[2];
-    struct weir_stream_append parts[] = {{weir_slice_of("a-1"), ANY, &messages[0], 1, &written[0]},
-                                         {weir_slice_of("c-1"), ANY, &messages[1], 1, &written[1]}};
-    struct weir_write write = {.kind = WEIR_WRITE_APPEND, .of.append = {.streams = parts, .n = 2}};
-    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DATA_CORRUPT);
-}
-END_TEST
-
-START_TEST(a_counter_that_lies_is_not_believed)
-{
-    must_put(fx.ns, "a-1", 3);
-    tamper("UPDATE counters SET next_global_position = 2");
-    const struct weir_new_message message = message_of(1, "1");
-    struct weir_written written;
-    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_BACKEND_ERROR);
-    ck_assert_ptr_null(strstr(fx.err.text, "messages"));  // no SQL for clients
-    const struct weir_query query = query_stream("a-1");
-    must_read(fx.ns, &query);
-    ck_assert_uint_eq(fx.rows.n, 3);
-    tamper("UPDATE counters SET next_global_position = 4");  // nobody holds its lock
-    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_OK);
-    ck_assert_int_eq(written.global_position, 4);
-}
-END_TEST
-
 static void add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -699,15 +606,6 @@ static Suite *sqlite_append_suite(void)
     Suite *suite = suite_create("sqlite_append");
     add_case(suite, "on disk", fixture_on_disk);
     add_case(suite, "in memory", fixture_in_memory);
-    TCase *changed = tcase_create("changed files");
-    tcase_add_checked_fixture(changed, fixture_on_disk, fixture_end);
-    tcase_add_test(changed, time_does_not_go_back);
-    tcase_add_test(changed, global_positions_run_out_cleanly);
-    tcase_add_test(changed, positions_of_a_stream_run_out_cleanly);
-    tcase_add_loop_test(changed, damaged_counters_are_not_calculated_with, 0,
-                        (int)WEIR_COUNTOF(damages));
-    tcase_add_test(changed, a_counter_that_lies_is_not_believed);
-    suite_add_tcase(suite, changed);
     return suite;
 }
 

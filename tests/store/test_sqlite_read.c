@@ -1,9 +1,8 @@
-/* Reads and listings on SQLite: what is selected, where to go on, what is cut, how it is found. */
+/* Reads and listings on SQLite: what is selected, where to go on, what is cut. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
 #include "store/read_rules.h"
-#include "store/sqlite/sqlite_int.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 
@@ -288,18 +287,6 @@ START_TEST(a_group_is_filtered_before_the_batch_is_full)
 }
 END_TEST
 
-START_TEST(the_lowest_hash_has_a_member)
-{
-    must_put(fx.ns, "g-1", 1);
-    tamper("UPDATE streams SET cardinal_hash = -9223372036854775807 - 1");
-    struct weir_query query = query_category("g");
-    query.group_size = 3;
-    query.group_member = 2;
-    must_read(fx.ns, &query);
-    ck_assert_uint_eq(fx.rows.n, 1);
-}
-END_TEST
-
 /* ---- limits ---- */
 
 static size_t packed_bytes(const struct weir_row *row)
@@ -524,232 +511,6 @@ START_TEST(categories_are_listed_with_their_counts)
 }
 END_TEST
 
-/* ---- damaged files ---- */
-
-static const char *const damages[] = {
-    "UPDATE messages SET id = x'00' WHERE global_position = 2",
-    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
-    "PRAGMA writable_schema = RESET; UPDATE messages SET type = x'41' WHERE global_position = 2",
-    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
-    "PRAGMA writable_schema = RESET; UPDATE messages SET data = x'41' WHERE global_position = 2",
-    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
-    "PRAGMA writable_schema = RESET; UPDATE messages SET time_us = 'x' WHERE global_position = 2",
-};
-
-START_TEST(a_damaged_message_is_named)
-{
-    must_put(fx.ns, "a-1", 3);
-    close_all();
-    tamper(damages[_i]);
-    fx.store = open_store(fx.url, 8);
-    fx.ns = must_open(fx.store, "test");
-    const struct weir_query query = query_category("a");
-    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
-    assert_detail("global_position", "2");
-    struct weir_query rest = query_category("a");
-    rest.from = 3;
-    must_read(fx.ns, &rest);
-    ck_assert_uint_eq(fx.rows.n, 1);
-}
-END_TEST
-
-#define LOWEST  "-9223372036854775807 - 1"
-#define HIGHEST "9223372036854775807"
-
-static const struct {
-    const char *damage;
-    enum weir_selector selector;
-} numbers[] = {
-    {"UPDATE counters SET next_global_position = 0", WEIR_SELECT_ALL},
-    {"UPDATE counters SET message_count = " LOWEST, WEIR_SELECT_ALL},
-    {"UPDATE categories SET message_count = " LOWEST, WEIR_SELECT_CATEGORY},
-    {"UPDATE streams SET message_count = " LOWEST, WEIR_SELECT_STREAM},
-    {"UPDATE streams SET version = " LOWEST, WEIR_SELECT_STREAM},
-    {"UPDATE streams SET version = " HIGHEST, WEIR_SELECT_STREAM},
-    {"UPDATE messages SET position = " LOWEST " WHERE position = 0", WEIR_SELECT_STREAM},
-    {"UPDATE messages SET global_position = " LOWEST " WHERE global_position = 1",
-     WEIR_SELECT_CATEGORY},
-    {"UPDATE messages SET position = " HIGHEST " WHERE position = 1", WEIR_SELECT_CATEGORY},
-};
-
-/* They say how much room the rows need, and what comes next. */
-START_TEST(damaged_numbers_are_not_calculated_with)
-{
-    must_put(fx.ns, "a-1", 2);
-    must_put(fx.ns, "b-1", 1);
-    close_all();
-    tamper(numbers[_i].damage);
-    fx.store = open_store(fx.url, 8);
-    fx.ns = must_open(fx.store, "test");
-    struct weir_query query = numbers[_i].selector == WEIR_SELECT_STREAM ? query_stream("a-1")
-                              : numbers[_i].selector == WEIR_SELECT_ALL  ? query_all()
-                                                                         : query_category("a");
-    query.is_backward = true;
-    query.is_from_newest = true;
-    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
-    ck_assert_ptr_nonnull(strstr(fx.report, "damaged"));
-}
-END_TEST
-
-START_TEST(more_streams_than_are_counted_are_not_listed)
-{
-    must_put(fx.ns, "a-1", 1);
-    must_put(fx.ns, "a-2", 1);
-    close_all();
-    tamper("UPDATE counters SET stream_count = 1");
-    fx.store = open_store(fx.url, 8);
-    fx.ns = must_open(fx.store, "test");
-    struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
-    struct weir_stream_page page;
-    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err),
-                     WEIR_DATA_CORRUPT);
-    query.limit = 1;
-    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
-    ck_assert_uint_eq(page.n, 1);
-    ck_assert(page.is_more);
-}
-END_TEST
-
-/* The index has its entries in the other order than it is said to have. */
-START_TEST(rows_out_of_order_are_not_given)
-{
-    must_put(fx.ns, "a-1", 3);
-    close_all();
-    tamper("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = "
-           "replace(sql, 'position)', 'position DESC)') WHERE name = 'messages_by_stream'; "
-           "PRAGMA writable_schema = RESET");
-    fx.store = open_store(fx.url, 8);
-    fx.ns = must_open(fx.store, "test");
-    const struct weir_query query = query_stream("a-1");
-    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
-    assert_detail("global_position", "2");
-}
-END_TEST
-
-/* ---- plans ---- */
-
-static sqlite3 *open_directly(void)
-{
-    sqlite3 *db = NULL;
-    ck_assert_int_eq(sqlite3_open_v2(namespace_path(), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    return db;
-}
-
-START_TEST(a_category_that_is_all_is_read_without_its_index)
-{
-    must_put(fx.ns, "a-1", 3);
-    close_all();
-    tamper("DROP INDEX messages_by_category");
-    fx.store = open_store(fx.url, 8);
-    fx.ns = must_open(fx.store, "test");
-    assert_category("a", 3, 4);
-    must_put(fx.ns, "b-1", 1);
-    const struct weir_query query = query_category("a");
-    ck_assert_int_ne(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_OK);
-}
-END_TEST
-
-/* No table is scanned and nothing is sorted; the first step is through `index`. */
-static void assert_plan(sqlite3 *db, const char *sql, const char *index)
-{
-    char text[WEIR_SQLITE_SELECT_BYTES + 32];
-    (void)snprintf(text, sizeof text, "EXPLAIN QUERY PLAN %s", sql);
-    sqlite3_stmt *statement = NULL;
-    ck_assert_msg(sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK, "%s: %s", sql,
-                  sqlite3_errmsg(db));
-    bool is_first = true;
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-        const char *step = (const char *)sqlite3_column_text(statement, 3);
-        ck_assert_msg(strncmp(step, "SEARCH", 6) == 0, "%s: %s", sql, step);
-        ck_assert_msg(!is_first || strstr(step, index) != NULL, "%s: %s", sql, step);
-        is_first = false;
-    }
-    ck_assert(!is_first);
-    (void)sqlite3_finalize(statement);
-}
-
-static const char *index_of(const struct sqlite_shape *shape)
-{
-    if (shape->selector == WEIR_SELECT_STREAM) {
-        return shape->is_from_global ? "messages_by_stream (stream_id=?)"
-                                     : "messages_by_stream (stream_id=? AND position";
-    }
-    if (shape->has_correlation) {
-        return "messages_by_correlation (correlation=? AND global_position";
-    }
-    return shape->selector == WEIR_SELECT_CATEGORY ? "messages_by_category (category_id=? AND rowid"
-                                                   : "INTEGER PRIMARY KEY (rowid";
-}
-
-static void take_nothing(sqlite3_context *context, int values_n, sqlite3_value **values)
-{
-    (void)values_n;
-    (void)values;
-    sqlite3_result_int(context, 0);
-}
-
-START_TEST(every_read_searches_by_the_right_index)
-{
-    must_put(fx.ns, "a-1", 3);
-    sqlite3 *db = open_directly();
-    ck_assert_int_eq(sqlite3_create_function_v2(db, WEIR_SQLITE_TAKE, COLUMNS, SQLITE_UTF8, NULL,
-                                                take_nothing, NULL, NULL, NULL),
-                     SQLITE_OK);
-    for (unsigned bits = 0; bits < 3u << 6; bits++) {
-        const struct sqlite_shape shape = {.selector = (enum weir_selector)(bits >> 6),
-                                           .is_backward = bits & 1,
-                                           .is_from_global = (bits & 2) != 0,
-                                           .is_headers_only = (bits & 4) != 0,
-                                           .has_correlation = (bits & 8) != 0,
-                                           .has_group = (bits & 16) != 0,
-                                           .types_n = (bits & 32) != 0 ? 32 : 0};
-        const bool is_stream = shape.selector == WEIR_SELECT_STREAM;
-        if (is_stream && (shape.has_correlation || shape.has_group)) {
-            continue;
-        }
-        char text[WEIR_SQLITE_SELECT_BYTES];
-        weir_sqlite_select_text(&shape, text);
-        assert_plan(db, text, index_of(&shape));
-    }
-    (void)sqlite3_close(db);
-}
-END_TEST
-
-#define STATEMENT_ROW(name, text) [STATEMENT_##name] = text,
-static const char *const statements[STATEMENT_COUNT] = {WEIR_SQLITE_STATEMENTS(STATEMENT_ROW)};
-
-static const struct {
-    enum sqlite_statement statement;
-    const char *index;
-} searches[] = {
-    {STATEMENT_COUNTERS_GET, "INTEGER PRIMARY KEY"},
-    {STATEMENT_COUNTERS_SET, "INTEGER PRIMARY KEY"},
-    {STATEMENT_STREAM_GET, "(name=?)"},
-    {STATEMENT_STREAM_SET, "INTEGER PRIMARY KEY"},
-    {STATEMENT_STREAM_LAST_ID, "streams"},
-    {STATEMENT_CATEGORY_GET, "(name=?)"},
-    {STATEMENT_CATEGORY_SET, "INTEGER PRIMARY KEY"},
-    {STATEMENT_CATEGORY_LAST_ID, "categories"},
-    {STATEMENT_MESSAGES_UNDO, "INTEGER PRIMARY KEY"},
-    {STATEMENT_MESSAGE_BY_ID, "messages_by_id (id=?)"},
-    {STATEMENT_MESSAGE_BY_GLOBAL, "INTEGER PRIMARY KEY (rowid=?)"},
-    {STATEMENT_MESSAGE_IS_AT, "messages_by_stream (stream_id=? AND position=?)"},
-    {STATEMENT_SCOPE_STREAM, "INTEGER PRIMARY KEY"},
-    {STATEMENT_SCOPE_CATEGORY, "INTEGER PRIMARY KEY"},
-    {STATEMENT_SCOPE_ALL, "INTEGER PRIMARY KEY"},
-    {STATEMENT_LIST_STREAMS, "(name>?)"},
-};
-
-START_TEST(every_other_statement_searches_too)
-{
-    sqlite3 *db = open_directly();
-    for (size_t i = 0; i < WEIR_COUNTOF(searches); i++) {
-        assert_plan(db, statements[searches[i].statement], searches[i].index);
-    }
-    (void)sqlite3_close(db);
-}
-END_TEST
-
 static void add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -777,18 +538,6 @@ static Suite *sqlite_read_suite(void)
     Suite *suite = suite_create("sqlite_read");
     add_case(suite, "on disk", fixture_on_disk);
     add_case(suite, "in memory", fixture_in_memory);
-    TCase *files = tcase_create("files");
-    tcase_add_checked_fixture(files, fixture_on_disk, fixture_end);
-    tcase_add_test(files, the_lowest_hash_has_a_member);
-    tcase_add_loop_test(files, a_damaged_message_is_named, 0, WEIR_COUNTOF(damages));
-    tcase_add_loop_test(files, damaged_numbers_are_not_calculated_with, 0,
-                        (int)WEIR_COUNTOF(numbers));
-    tcase_add_test(files, more_streams_than_are_counted_are_not_listed);
-    tcase_add_test(files, rows_out_of_order_are_not_given);
-    tcase_add_test(files, a_category_that_is_all_is_read_without_its_index);
-    tcase_add_test(files, every_read_searches_by_the_right_index);
-    tcase_add_test(files, every_other_statement_searches_too);
-    suite_add_tcase(suite, files);
     return suite;
 }
 

@@ -1,0 +1,236 @@
+/* SQLite files that somebody has changed: what is damaged is named, nothing is calculated with a
+ * number that cannot be, and those at the end of their range run out cleanly. */
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+/* ---- writes ---- */
+
+START_TEST(time_does_not_go_back)
+{
+    must_put(fx.ns, "a-1", 1);
+    /* The time of the newest write is kept: without its counters a namespace takes none. */
+    tamper("DELETE FROM counters WHERE last_write_us <> (SELECT max(time_us) FROM messages)");
+    tamper("UPDATE counters SET last_write_us = 4102444800000000");  // the clock stood at 2100
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.time_us, 4102444800000000);
+}
+END_TEST
+
+START_TEST(global_positions_run_out_cleanly)
+{
+    must_put(fx.ns, "a-1", 1);
+    tamper("UPDATE counters SET next_global_position = 9223372036854775805");
+    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2"),
+                                                message_of(3, "3")};
+    struct weir_written written[3];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 3, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OK);
+    ck_assert_int_eq(written[1].global_position, INT64_MAX - 1);
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &messages[2], 1, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OK);  // a retry
+    ck_assert_int_eq(written[0].position, 1);
+    struct weir_query query = query_all();
+    query.from = 2;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+}
+END_TEST
+
+START_TEST(positions_of_a_stream_run_out_cleanly)
+{
+    must_put(fx.ns, "a-1", 1);
+    tamper("UPDATE streams SET version = 9223372036854775805");
+    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 1, written), WEIR_OK);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, messages + 1, 1, written), WEIR_OK);
+}
+END_TEST
+
+static const char *const wrong_counters[] = {
+    "UPDATE counters SET next_global_position = -9223372036854775807 - 1",
+    "UPDATE counters SET message_count = 9223372036854775807",
+    "UPDATE counters SET message_count = -1",
+    "UPDATE counters SET stream_count = 9223372036854775807",
+    "UPDATE counters SET stream_count = -1",
+    "UPDATE streams SET version = 9223372036854775807 WHERE name = 'a-1'",
+    "UPDATE streams SET version = -2 WHERE name = 'a-1'",
+    "UPDATE streams SET stream_id = 9223372036854775807 WHERE name = 'b-1'",
+    "UPDATE categories SET category_id = 9223372036854775807 WHERE name = 'b'",
+};
+
+START_TEST(damaged_counters_are_not_calculated_with)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(fx.ns, "b-1", 1);
+    tamper(wrong_counters[_i]);
+    struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[2];
+    struct weir_stream_append parts[] = {{weir_slice_of("a-1"), ANY, &messages[0], 1, &written[0]},
+                                         {weir_slice_of("c-1"), ANY, &messages[1], 1, &written[1]}};
+    struct weir_write write = {.kind = WEIR_WRITE_APPEND, .of.append = {.streams = parts, .n = 2}};
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DATA_CORRUPT);
+}
+END_TEST
+
+START_TEST(a_counter_that_lies_is_not_believed)
+{
+    must_put(fx.ns, "a-1", 3);
+    tamper("UPDATE counters SET next_global_position = 2");
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_BACKEND_ERROR);
+    ck_assert_ptr_null(strstr(fx.err.text, "messages"));  // no SQL for clients
+    const struct weir_query query = query_stream("a-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 3);
+    tamper("UPDATE counters SET next_global_position = 4");  // nobody holds its lock
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.global_position, 4);
+}
+END_TEST
+
+/* ---- reads ---- */
+
+START_TEST(the_lowest_hash_has_a_member)
+{
+    must_put(fx.ns, "g-1", 1);
+    tamper("UPDATE streams SET cardinal_hash = -9223372036854775807 - 1");
+    struct weir_query query = query_category("g");
+    query.group_size = 3;
+    query.group_member = 2;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+static const char *const damaged_messages[] = {
+    "UPDATE messages SET id = x'00' WHERE global_position = 2",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
+    "PRAGMA writable_schema = RESET; UPDATE messages SET type = x'41' WHERE global_position = 2",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
+    "PRAGMA writable_schema = RESET; UPDATE messages SET data = x'41' WHERE global_position = 2",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
+    "PRAGMA writable_schema = RESET; UPDATE messages SET time_us = 'x' WHERE global_position = 2",
+};
+
+START_TEST(a_damaged_message_is_named)
+{
+    must_put(fx.ns, "a-1", 3);
+    close_all();
+    tamper(damaged_messages[_i]);
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    const struct weir_query query = query_category("a");
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
+    assert_detail("global_position", "2");
+    struct weir_query rest = query_category("a");
+    rest.from = 3;
+    must_read(fx.ns, &rest);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+#define LOWEST  "-9223372036854775807 - 1"
+#define HIGHEST "9223372036854775807"
+
+static const struct {
+    const char *damage;
+    enum weir_selector selector;
+} wrong_numbers[] = {
+    {"UPDATE counters SET next_global_position = 0", WEIR_SELECT_ALL},
+    {"UPDATE counters SET message_count = " LOWEST, WEIR_SELECT_ALL},
+    {"UPDATE categories SET message_count = " LOWEST, WEIR_SELECT_CATEGORY},
+    {"UPDATE streams SET message_count = " LOWEST, WEIR_SELECT_STREAM},
+    {"UPDATE streams SET version = " LOWEST, WEIR_SELECT_STREAM},
+    {"UPDATE streams SET version = " HIGHEST, WEIR_SELECT_STREAM},
+    {"UPDATE messages SET position = " LOWEST " WHERE position = 0", WEIR_SELECT_STREAM},
+    {"UPDATE messages SET global_position = " LOWEST " WHERE global_position = 1",
+     WEIR_SELECT_CATEGORY},
+    {"UPDATE messages SET position = " HIGHEST " WHERE position = 1", WEIR_SELECT_CATEGORY},
+};
+
+/* They say how much room the rows need, and what comes next. */
+START_TEST(damaged_numbers_are_not_calculated_with)
+{
+    must_put(fx.ns, "a-1", 2);
+    must_put(fx.ns, "b-1", 1);
+    close_all();
+    tamper(wrong_numbers[_i].damage);
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    struct weir_query query = wrong_numbers[_i].selector == WEIR_SELECT_STREAM ? query_stream("a-1")
+                              : wrong_numbers[_i].selector == WEIR_SELECT_ALL  ? query_all()
+                                                                              : query_category("a");
+    query.is_backward = true;
+    query.is_from_newest = true;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(fx.report, "damaged"));
+}
+END_TEST
+
+START_TEST(more_streams_than_are_counted_are_not_listed)
+{
+    must_put(fx.ns, "a-1", 1);
+    must_put(fx.ns, "a-2", 1);
+    close_all();
+    tamper("UPDATE counters SET stream_count = 1");
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
+    struct weir_stream_page page;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err),
+                     WEIR_DATA_CORRUPT);
+    query.limit = 1;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, 1);
+    ck_assert(page.is_more);
+}
+END_TEST
+
+/* The index has its entries in the other order than it is said to have. */
+START_TEST(rows_out_of_order_are_not_given)
+{
+    must_put(fx.ns, "a-1", 3);
+    close_all();
+    tamper("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = "
+           "replace(sql, 'position)', 'position DESC)') WHERE name = 'messages_by_stream'; "
+           "PRAGMA writable_schema = RESET");
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    const struct weir_query query = query_stream("a-1");
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_DATA_CORRUPT);
+    assert_detail("global_position", "2");
+}
+END_TEST
+
+static Suite *sqlite_changed_suite(void)
+{
+    Suite *suite = suite_create("sqlite_changed");
+    TCase *tcase = tcase_create("on disk");
+    tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
+    tcase_add_test(tcase, time_does_not_go_back);
+    tcase_add_test(tcase, global_positions_run_out_cleanly);
+    tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
+    tcase_add_loop_test(tcase, damaged_counters_are_not_calculated_with, 0,
+                        (int)WEIR_COUNTOF(wrong_counters));
+    tcase_add_test(tcase, a_counter_that_lies_is_not_believed);
+    tcase_add_test(tcase, the_lowest_hash_has_a_member);
+    tcase_add_loop_test(tcase, a_damaged_message_is_named, 0, WEIR_COUNTOF(damaged_messages));
+    tcase_add_loop_test(tcase, damaged_numbers_are_not_calculated_with, 0,
+                        (int)WEIR_COUNTOF(wrong_numbers));
+    tcase_add_test(tcase, more_streams_than_are_counted_are_not_listed);
+    tcase_add_test(tcase, rows_out_of_order_are_not_given);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(sqlite_changed_suite());
+}
