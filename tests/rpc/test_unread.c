@@ -1,0 +1,302 @@
+/* What happens when a client does not read the replies it has asked for. */
+#include "tests/rpc/rpc_fixture.h"
+
+#include "server/transport_int.h"
+#include "tests/lib/check_main.h"
+#include "weir/rules/time_text.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { DATA_BYTES = 512 * 1024, SP_HANDSHAKE = 8 };
+
+static void send_all(int fd, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    while (n > 0) {
+        const ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return;
+        }
+        p += sent;
+        n -= (size_t)sent;
+    }
+}
+
+/* Speaks the SP protocol itself, so that nothing reads on its behalf. */
+static int connect_bare(int port)
+{
+    static const uint8_t handshake[SP_HANDSHAKE] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+    uint8_t answer[SP_HANDSHAKE];
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    /* Otherwise the system may keep dozens of megabytes for us. */
+    const int buffer_bytes = 65536;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    send_all(fd, handshake, sizeof handshake);
+    ck_assert_int_eq(recv(fd, answer, sizeof answer, MSG_WAITALL), SP_HANDSHAKE);
+    return fd;
+}
+
+static void send_bare(int fd, uint32_t id, struct weir_slice request)
+{
+    uint8_t head[12] = {0};
+    const size_t n = request.n + 4;
+    head[6] = (uint8_t)(n >> 8);
+    head[7] = (uint8_t)n;
+    head[8] = 0x80;
+    head[10] = (uint8_t)(id >> 8);
+    head[11] = (uint8_t)id;
+    send_all(fd, head, sizeof head);
+    send_all(fd, request.p, request.n);
+}
+
+static struct weir_slice pack(const char *method, const ProtobufCMessage *in)
+{
+    static uint8_t room[1024];
+    const struct rpc_request request = {.method = method, .token = DEFAULT_TOKEN, .message = in};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+static struct weir_slice read_request(void)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "big-1";
+    return pack("weir.v1.MessageStore/GetStreamMessages", &in.base);
+}
+
+/* Somebody else's call, which may be refused as one too many but never waits. */
+static int64_t time_another(void)
+{
+    static struct rpc_reply reply;
+    const int64_t before_us = weir_monotonic_us();
+    const struct rpc_request request = {.method = "weir.v1.System/GetServerInfo"};
+    rpc_call(&request, &reply);
+    ck_assert(reply.status == WEIR_OK || reply.status == WEIR_LIMIT_EXCEEDED);
+    rpc_free(&reply);
+    return weir_monotonic_us() - before_us;
+}
+
+static size_t connections(void)
+{
+    struct weir_peers *peers = &rpc.server->transport->peers;
+    (void)pthread_mutex_lock(&peers->lock);
+    const size_t n = peers->n;
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+/* The server's end is gone; ours may go on seeing what is still in the system's buffers. */
+static void wait_for_connections(size_t n)
+{
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    while (connections() != n) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 10);
+    }
+}
+
+static void wait_for_hangup(int fd)
+{
+    static uint8_t sink[65536];
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    while (poll(&poll_fd, 1, RPC_TIMEOUT_MS) > 0) {
+        if (recv(fd, sink, sizeof sink, 0) <= 0) {
+            return;
+        }
+    }
+    ck_abort_msg("the connection is still open");
+}
+
+START_TEST(a_client_that_does_not_read_holds_up_nobody_and_is_closed)
+{
+    static const char *const arguments[] = {"--max-calls", "64",    "--listen", "tcp://127.0.0.1:0",
+                                            "--log-level", "error", NULL};
+    rpc_start(arguments);
+    rpc_write("big-1", DATA_BYTES);
+    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    /* Far more replies than the server has exchanges for. */
+    int64_t slowest_us = 0;
+    for (uint32_t i = 0; i < 400; i++) {
+        send_bare(fd, i, read_request());
+        if (i % 8 == 0) {
+            const int64_t took_us = time_another();
+            slowest_us = took_us > slowest_us ? took_us : slowest_us;
+        }
+    }
+    ck_assert_int_lt(slowest_us, 5 * 1000 * 1000);
+    wait_for_connections(1);
+    wait_for_hangup(fd);
+    (void)close(fd);
+    rpc_assert_alive();
+}
+END_TEST
+
+/* One whose replies are few is found by the clock. */
+START_TEST(a_client_that_stops_reading_is_closed_after_a_while)
+{
+    static const char *const arguments[] = {"--listen", "tcp://127.0.0.1:0", "--log-level", "error",
+                                            NULL};
+    rpc_start(arguments);
+    rpc_write("big-1", DATA_BYTES);
+    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    for (uint32_t i = 0; i < 40; i++) {
+        send_bare(fd, i, read_request());
+    }
+    wait_for_connections(2);
+    wait_for_connections(1);
+    wait_for_hangup(fd);
+    (void)close(fd);
+    rpc_assert_alive();
+}
+END_TEST
+
+static const struct weir_method_metrics *of_reads(void)
+{
+    return &rpc.server->metrics
+                .methods[weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"))];
+}
+
+/* So many reads have been answered or refused. */
+static bool are_dealt_with(uint32_t n)
+{
+    const _Atomic uint64_t *outcomes = of_reads()->outcomes;
+    return atomic_load(&outcomes[WEIR_OK]) + atomic_load(&outcomes[WEIR_LIMIT_EXCEEDED]) == n;
+}
+
+/* Sends another read: of the first `n` at once, and then one whenever all have been dealt with,
+ * because many may have been refused while the system still had room for replies. Nothing else
+ * tells that: what is under way to the server is not in flight yet, and more replies than it has
+ * exchanges for would have it close the connection. */
+static void ask_on(int fd, uint32_t *sent, uint32_t n)
+{
+    if (*sent < n || are_dealt_with(*sent)) {
+        send_bare(fd, (*sent)++, read_request());
+    } else {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+/* A reply holds one message of those that are there. Returns a connection. */
+static int start_with_a_full_reply(void)
+{
+    static const char *const arguments[] = {"--max-reply-bytes",
+                                            "65536",
+                                            "--max-message-bytes",
+                                            "65536",
+                                            "--listen",
+                                            "tcp://127.0.0.1:0",
+                                            "--log-level",
+                                            "error",
+                                            NULL};
+    rpc_start(arguments);
+    rpc_write("big-1", 60000);
+    return connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+}
+
+/* Many small requests for large replies: the server does not hold more of these than it should. */
+START_TEST(what_is_not_read_is_bounded)
+{
+    enum { REQUESTS = 400, REPLY_BYTES = 65536, ROOM = 8 + 40 };
+    const int fd = start_with_a_full_reply();
+    const atomic_size_t *held = &rpc.server->transport->sending_bytes;
+    size_t most = 0;
+    uint32_t sent = 0;
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    while (sent < REQUESTS || most <= REPLY_BYTES || !are_dealt_with(sent)) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        ask_on(fd, &sent, REQUESTS);
+        most = atomic_load(held) > most ? atomic_load(held) : most;
+    }
+    ck_assert_uint_lt(most, ROOM * REPLY_BYTES);
+    (void)time_another();
+    (void)close(fd);
+    wait_for_connections(1);
+    /* Its replies are given up behind it. */
+    while (atomic_load(held) != 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    rpc_assert_alive();
+}
+END_TEST
+
+static Weir__V1__NewMessage **one_message(void)
+{
+    static Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    static Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    return messages;
+}
+
+static struct weir_slice write_request(void)
+{
+    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.messages = one_message();
+    in.n_messages = 1;
+    return pack("weir.v1.MessageStore/WriteMessages", &in.base);
+}
+
+static struct weir_slice write_streams_request(void)
+{
+    Weir__V1__WriteStreamsRequest in = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
+    Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
+    Weir__V1__StreamWrite *writes[] = {&write};
+    write.stream_name = (char *)(uintptr_t) "s-2";
+    write.messages = one_message();
+    write.n_messages = 1;
+    in.writes = writes;
+    in.n_writes = 1;
+    return pack("weir.v1.MessageStore/WriteStreams", &in.base);
+}
+
+/* The reply to a write is small: whoever leaves the replies to his reads unread may still write. */
+START_TEST(a_client_that_does_not_read_may_write)
+{
+    enum { REQUESTS = 400 };
+    const int fd = start_with_a_full_reply();
+    const _Atomic uint64_t *refused = &of_reads()->outcomes[WEIR_LIMIT_EXCEEDED];
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    uint32_t sent = 0;
+    while (atomic_load(refused) == 0 || !are_dealt_with(sent)) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        ask_on(fd, &sent, REQUESTS);
+    }
+    send_bare(fd, sent, write_request());
+    send_bare(fd, sent + 1, write_streams_request());
+    while (atomic_load(&rpc.server->metrics.messages_written) < 3) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    (void)close(fd);
+    wait_for_connections(1);
+    rpc_assert_alive();
+}
+END_TEST
+
+static Suite *unread_suite(void)
+{
+    Suite *suite = suite_create("unread");
+    TCase *tcase = tcase_create("unread");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, NULL, rpc_stop);
+    tcase_add_test(tcase, a_client_that_does_not_read_holds_up_nobody_and_is_closed);
+    tcase_add_test(tcase, what_is_not_read_is_bounded);
+    tcase_add_test(tcase, a_client_that_does_not_read_may_write);
+    tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(unread_suite());
+}
