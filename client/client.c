@@ -4,7 +4,6 @@
 #include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
 
-#include <inttypes.h>
 #include <nng/supplemental/util/platform.h>
 #include <stdlib.h>
 
@@ -195,39 +194,6 @@ bool client_halve_refused(const struct weir_error *err, const char *field, int64
     }
     *number /= 2;
     return true;
-}
-
-weir_status client_check_advance(int64_t asked, int64_t next, bool is_backward,
-                                 struct weir_error *err)
-{
-    if (is_backward ? next < asked : next > asked) {
-        return WEIR_OK;
-    }
-    return weir_fail(err, WEIR_BACKEND_ERROR,
-                     "the reply to a read from position %" PRId64 " says to go on at %" PRId64,
-                     asked, next);
-}
-
-static int64_t position_of(const Weir__V1__Message *message, enum client_position counted)
-{
-    return counted == CLIENT_POSITION ? message->position : message->global_position;
-}
-
-weir_status client_check_order(Weir__V1__Message *const *messages, size_t n,
-                               enum client_position counted, int64_t next, bool is_backward,
-                               struct weir_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        const int64_t at = position_of(messages[i], counted);
-        const int64_t behind = i + 1 < n ? position_of(messages[i + 1], counted) : next;
-        if (is_backward ? behind >= at : behind <= at) {
-            return weir_fail(err, WEIR_BACKEND_ERROR,
-                             "the reply to a read has a message at position %" PRId64
-                             " and goes on at %" PRId64,
-                             at, behind);
-        }
-    }
-    return WEIR_OK;
 }
 
 const char *weir_client_url(const struct weir_client *client)

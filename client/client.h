@@ -43,20 +43,6 @@ uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
                           int64_t *number);
 
-/* A page of messages that led nowhere would be asked for again for ever: BACKEND_ERROR unless the
- * one that was asked for from position `asked` says to go on behind it, or before it. */
-weir_status client_check_advance(int64_t asked, int64_t next, bool is_backward,
-                                 struct weir_error *err);
-
-/* What the messages of a page are counted by. */
-enum client_position { CLIENT_POSITION, CLIENT_GLOBAL_POSITION };
-
-/* Positions are reckoned with, so that a false one is not passed on: BACKEND_ERROR unless those of
- * the page's messages ascend, or descend, and lie before `next`, where the page says to go on. */
-weir_status client_check_order(Weir__V1__Message *const *messages, size_t n,
-                               enum client_position counted, int64_t next, bool is_backward,
-                               struct weir_error *err);
-
 /* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
  * naming the file that cannot be used. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,

@@ -1,4 +1,5 @@
 #include "client/client.h"
+#include "client/page.h"
 #include "client/request_copy.h"
 
 #include <stdlib.h>
@@ -10,14 +11,6 @@ enum { PAGE_MESSAGES = 1000, BATCH_DEFAULT = 1000 };
 #define UNLIMITED INT64_MAX
 
 enum reader_kind { READ_STREAM, READ_CATEGORY };
-
-struct reader_page {
-    const void *response;
-    Weir__V1__Message **messages;
-    size_t n;
-    int64_t next_position;
-    bool has_more;  // truncated; once it is taken, whether another one follows
-};
 
 struct weir_reader {
     struct weir_client *client;
@@ -32,8 +25,9 @@ struct weir_reader {
     int64_t left;      // messages still wanted
     int64_t page_max;  // messages of one page
     int64_t position;  // weir_reader_position
-    struct reader_page page;
-    size_t at;  // next message of the page
+    struct page page;
+    bool has_more;  // another page follows
+    size_t at;      // next message of the page
     bool is_at_end;
 };
 
@@ -101,8 +95,8 @@ weir_status weir_reader_open_category(struct weir_client *client,
 
 /* ---- pages ---- */
 
-static weir_status read_stream_page(struct weir_reader *reader, int64_t batch,
-                                    struct reader_page *page, struct weir_error *err)
+static weir_status read_stream_page(struct weir_reader *reader, int64_t batch, struct page *page,
+                                    struct weir_error *err)
 {
     Weir__V1__GetStreamMessagesRequest *request = &reader->request.stream;
     request->has_batch_size = true;
@@ -110,15 +104,12 @@ static weir_status read_stream_page(struct weir_reader *reader, int64_t batch,
     Weir__V1__GetStreamMessagesResponse *response = NULL;
     const weir_status st = weir_message_store_get_stream_messages(reader->client, request,
                                                                   &reader->options, &response, err);
-    if (st == WEIR_OK) {
-        *page = (struct reader_page){response, response->messages, response->n_messages,
-                                     response->next_position, response->truncated};
-    }
+    *page = page_of_stream(response);
     return st;
 }
 
-static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
-                                      struct reader_page *page, struct weir_error *err)
+static weir_status read_category_page(struct weir_reader *reader, int64_t batch, struct page *page,
+                                      struct weir_error *err)
 {
     Weir__V1__GetCategoryMessagesRequest *request = &reader->request.category;
     request->has_batch_size = true;
@@ -126,15 +117,12 @@ static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
     Weir__V1__GetCategoryMessagesResponse *response = NULL;
     const weir_status st = weir_message_store_get_category_messages(
         reader->client, request, &reader->options, &response, err);
-    if (st == WEIR_OK) {
-        *page = (struct reader_page){response, response->messages, response->n_messages,
-                                     response->next_position, response->truncated};
-    }
+    *page = page_of_category(response);
     return st;
 }
 
 /* Asks for *batch messages, or for as many as the server allows. */
-static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct reader_page *page,
+static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct page *page,
                             struct weir_error *err)
 {
     *batch = reader->left > reader->page_max ? reader->page_max : reader->left;
@@ -150,14 +138,14 @@ static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct r
 }
 
 /* Whether there is a page to be asked for behind this one, which `batch` messages were asked of. */
-static bool goes_on(const struct weir_reader *reader, const struct reader_page *page, int64_t batch)
+static bool goes_on(const struct weir_reader *reader, const struct page *page, int64_t batch)
 {
     const bool is_full = batch > 0 && page->n >= (size_t)batch;
     /* Backward, what lies before the first position is a request for the beginning, or the end. */
     const int64_t first = reader->kind == READ_STREAM ? 0 : 1;
     const bool is_before_first = reader->is_backward && page->next_position < first;
     const bool is_enough = reader->left <= (int64_t)page->n;
-    return !is_enough && !is_before_first && (page->has_more || is_full);
+    return !is_enough && !is_before_first && (page->is_truncated || is_full);
 }
 
 /* The position that the last page was asked for; false where none was given. */
@@ -170,12 +158,12 @@ static bool asked_position(const struct weir_reader *reader, int64_t *position)
     return is_stream ? stream->has_position : category->has_position;
 }
 
-static weir_status check_advance(const struct weir_reader *reader, const struct reader_page *page,
+static weir_status check_advance(const struct weir_reader *reader, const struct page *page,
                                  struct weir_error *err)
 {
     int64_t asked = 0;
     return asked_position(reader, &asked)
-               ? client_check_advance(asked, page->next_position, reader->is_backward, err)
+               ? page_check_advance(page, asked, reader->is_backward, err)
                : WEIR_OK;
 }
 
@@ -199,16 +187,15 @@ static void ask_from(struct weir_reader *reader, int64_t position)
 static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
 {
     int64_t batch = 0;
-    struct reader_page page;
+    struct page page;
     weir_status st = ask_page(reader, &batch, &page, err);
     if (st != WEIR_OK) {
         return st;
     }
-    page.has_more = goes_on(reader, &page, batch);
-    st = client_check_order(page.messages, page.n,
-                            reader->kind == READ_STREAM ? CLIENT_POSITION : CLIENT_GLOBAL_POSITION,
-                            page.next_position, reader->is_backward, err);
-    if (st == WEIR_OK && page.has_more) {
+    const bool has_more = goes_on(reader, &page, batch);
+    st = page_check_order(&page, reader->kind == READ_STREAM ? PAGE_POSITION : PAGE_GLOBAL_POSITION,
+                          reader->is_backward, err);
+    if (st == WEIR_OK && has_more) {
         st = check_advance(reader, &page, err);
     }
     if (st != WEIR_OK) {
@@ -217,6 +204,7 @@ static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
     }
     weir_response_free(reader->page.response);
     reader->page = page;
+    reader->has_more = has_more;
     reader->at = 0;
     reader->left -= (int64_t)page.n;  // of UNLIMITED there is no end
     ask_from(reader, page.next_position);
@@ -234,7 +222,7 @@ weir_status weir_reader_next(struct weir_reader *reader, const Weir__V1__Message
 {
     *message = NULL;
     while (reader->at == reader->page.n && !reader->is_at_end) {
-        if (reader->page.response != NULL && !reader->page.has_more) {
+        if (reader->page.response != NULL && !reader->has_more) {
             reader->is_at_end = true;
             reader->position = reader->page.next_position;
             return WEIR_OK;

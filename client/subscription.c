@@ -1,4 +1,5 @@
 #include "client/client.h"
+#include "client/page.h"
 #include "client/request_copy.h"
 #include "weir/base/monotonic.h"
 
@@ -9,14 +10,6 @@
 /* A wait that had to become shorter than WAIT_MS_LEAST is none: it would only be a quick succession
  * of polls. */
 enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000, WAIT_MS_LEAST = 100 };
-
-/* A poll's answer. */
-struct page {
-    const void *response;  // NULL: none
-    Weir__V1__Message **messages;
-    size_t n;
-    int64_t next_position;
-};
 
 struct weir_subscription {
     struct weir_client *client;
@@ -288,10 +281,9 @@ static weir_status check_page(const struct weir_subscription *sub, const struct 
     if (page->n == 0 && page->next_position == asked) {
         return WEIR_OK;
     }
-    const weir_status st = client_check_order(
-        page->messages, page->n, sub->is_stream ? CLIENT_POSITION : CLIENT_GLOBAL_POSITION,
-        page->next_position, false, err);
-    return st == WEIR_OK ? client_check_advance(asked, page->next_position, false, err) : st;
+    const weir_status st =
+        page_check_order(page, sub->is_stream ? PAGE_POSITION : PAGE_GLOBAL_POSITION, false, err);
+    return st == WEIR_OK ? page_check_advance(page, asked, false, err) : st;
 }
 
 static void take_page(struct weir_subscription *sub, const struct page *page)
@@ -335,24 +327,14 @@ static void on_stream_answer(void *context, weir_status status,
                              Weir__V1__GetStreamMessagesResponse *response,
                              const struct weir_error *err)
 {
-    struct page page = {0};
-    if (response != NULL) {
-        page = (struct page){response, response->messages, response->n_messages,
-                             response->next_position};
-    }
-    take_answer(context, status, page, err);
+    take_answer(context, status, page_of_stream(response), err);
 }
 
 static void on_category_answer(void *context, weir_status status,
                                Weir__V1__GetCategoryMessagesResponse *response,
                                const struct weir_error *err)
 {
-    struct page page = {0};
-    if (response != NULL) {
-        page = (struct page){response, response->messages, response->n_messages,
-                             response->next_position};
-    }
-    take_answer(context, status, page, err);
+    take_answer(context, status, page_of_category(response), err);
 }
 
 /* Asks for the next page unless that has been done. Without the mutex: the answer may come on this
