@@ -133,7 +133,7 @@ static bool is_json(struct weir_slice text)
 {
     struct weir_error fault;
     weir_error_init(&fault);
-    return weir_json_check(text, "data", NULL, NULL, 0, &fault) == WEIR_OK;
+    return weir_json_check(text, "data", NULL, &fault) == WEIR_OK;
 }
 
 static bool is_blank(struct weir_slice line)

@@ -52,7 +52,7 @@ bool consumer_take_data(const Weir__V1__Message *message, struct weir_slice *dat
     struct weir_error fault;
     weir_error_init(&fault);
     *data = weir_slice(message->data.data, message->data.len);
-    return message->has_data && weir_json_check(*data, "data", NULL, NULL, 0, &fault) == WEIR_OK;
+    return message->has_data && weir_json_check(*data, "data", NULL, &fault) == WEIR_OK;
 }
 
 weir_status consumer_fail_corrupt(const Weir__V1__Message *message, struct weir_error *err)

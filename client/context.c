@@ -149,7 +149,7 @@ weir_status contexts_load(struct contexts *contexts, struct weir_error *err)
     struct weir_error fault;
     weir_error_init(&fault);
     if (st == WEIR_OK && text.p != NULL &&
-        weir_json_check(text, "contexts", NULL, NULL, 0, &fault) != WEIR_OK) {
+        weir_json_check(text, "contexts", NULL, &fault) != WEIR_OK) {
         st = fail_file(err, path, fault.text);
     }
     if (st != WEIR_OK) {

@@ -98,7 +98,7 @@ static weir_status read_text(struct reading *r, struct weir_slice json, struct w
     if (json.n == 0 || json.p[0] != '"') {
         return fail(r, "no string");
     }
-    if (weir_json_check(json, "string", NULL, NULL, 0, &fault) != WEIR_OK) {
+    if (weir_json_check(json, "string", NULL, &fault) != WEIR_OK) {
         return fail(r, fault.text);
     }
     uint8_t *out = weir_arena_bytes(r->arena, json.n + 1);
@@ -115,7 +115,7 @@ static weir_status read_bytes(struct reading *r, struct weir_slice json, Protobu
 {
     struct weir_error fault;
     weir_error_init(&fault);
-    if (weir_json_check(json, "JSON text", NULL, NULL, 0, &fault) != WEIR_OK) {
+    if (weir_json_check(json, "JSON text", NULL, &fault) != WEIR_OK) {
         return fail(r, fault.text);
     }
     bytes->data = (uint8_t *)(uintptr_t)json.p;
@@ -131,7 +131,7 @@ static bool number_text(struct weir_slice json, char text[NUMBER_BYTES])
     weir_error_init(&fault);
     if (json.n == 0 || json.n >= NUMBER_BYTES ||
         (json.p[0] != '-' && (json.p[0] < '0' || json.p[0] > '9')) ||
-        weir_json_check(json, "number", NULL, NULL, 0, &fault) != WEIR_OK) {
+        weir_json_check(json, "number", NULL, &fault) != WEIR_OK) {
         return false;
     }
     memcpy(text, json.p, json.n);

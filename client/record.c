@@ -131,7 +131,7 @@ static weir_status check_json(struct reading *r, struct weir_slice value, const 
 {
     struct weir_error fault;
     weir_error_init(&fault);
-    if (weir_json_check(value, name, NULL, NULL, 0, &fault) != WEIR_OK) {
+    if (weir_json_check(value, name, NULL, &fault) != WEIR_OK) {
         return fail(r->err, "%s", fault.text);
     }
     return WEIR_OK;

@@ -29,8 +29,7 @@ weir_status weir_fail_message_size(const struct weir_call *call, const char *wha
 weir_status weir_check_data(const struct weir_new_message *message, const char *field,
                             struct weir_error *err)
 {
-    return message->data.p == NULL ? WEIR_OK
-                                   : weir_json_check(message->data, field, NULL, NULL, 0, err);
+    return message->data.p == NULL ? WEIR_OK : weir_json_check(message->data, field, NULL, err);
 }
 
 weir_status weir_check_metadata(struct weir_call *call, struct weir_new_message *message,
@@ -41,9 +40,9 @@ weir_status weir_check_metadata(struct weir_call *call, struct weir_new_message 
         return WEIR_OK;
     }
     uint8_t area[WEIR_CORRELATION_BYTES_MAX];
-    struct weir_json_facts facts = {.is_object = false};
-    const weir_status st = weir_json_check(message->metadata, field, &facts, area,
-                                           (size_t)weir_call_limits(call)->correlation_bytes, err);
+    struct weir_json_facts facts = {.area = area,
+                                    .area_n = (size_t)weir_call_limits(call)->correlation_bytes};
+    const weir_status st = weir_json_check(message->metadata, field, &facts, err);
     if (st != WEIR_OK || facts.correlation_stream.p == NULL) {
         return st;
     }

@@ -41,7 +41,7 @@ static weir_status check_metadata(const ProtobufCBinaryData *in, struct weir_sli
                                   struct weir_error *err)
 {
     *metadata = weir_request_bytes(true, in);
-    const weir_status st = weir_json_check(*metadata, "metadata", NULL, NULL, 0, err);
+    const weir_status st = weir_json_check(*metadata, "metadata", NULL, err);
     if (st != WEIR_OK) {
         return st;
     }

@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weir_error_init(&err);
     make_directory();
     write_file(text);
-    const bool is_json = weir_json_check(text, "contexts", NULL, NULL, 0, &err) == WEIR_OK;
+    const bool is_json = weir_json_check(text, "contexts", NULL, &err) == WEIR_OK;
     struct contexts contexts;
     const weir_status st = contexts_load(&contexts, &err);
     require(st == (is_json ? WEIR_OK : WEIR_INVALID_REQUEST));

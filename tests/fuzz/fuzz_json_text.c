@@ -14,7 +14,7 @@ static bool is_accepted(struct weir_slice text)
 {
     struct weir_error err;
     weir_error_init(&err);
-    const weir_status st = weir_json_check(text, "data", NULL, NULL, 0, &err);
+    const weir_status st = weir_json_check(text, "data", NULL, &err);
     require(st == WEIR_OK || st == WEIR_INVALID_REQUEST);
     if (st != WEIR_OK) {
         require(strcmp(weir_error_get_detail(&err, "field"), "data") == 0);
@@ -166,10 +166,11 @@ static void check_facts(struct weir_slice text, const json_t *root)
     const size_t n = json_string_length(name);
     uint8_t *area = malloc(AREA_BYTES);
     require(area != NULL);
-    struct weir_json_facts facts = {.is_object = !json_is_object(root)};
+    struct weir_json_facts facts = {
+        .area = area, .area_n = AREA_BYTES, .is_object = !json_is_object(root)};
     struct weir_error err;
     weir_error_init(&err);
-    const weir_status st = weir_json_check(text, "metadata", &facts, area, AREA_BYTES, &err);
+    const weir_status st = weir_json_check(text, "metadata", &facts, &err);
     require((st == WEIR_OK) == (n <= AREA_BYTES));
     if (st == WEIR_OK) {
         require(facts.is_object == json_is_object(root));

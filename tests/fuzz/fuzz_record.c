@@ -165,7 +165,7 @@ static bool is_usable(struct weir_slice line)
 {
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_json_check(line, "line", NULL, NULL, 0, &err) != WEIR_OK || !has_positions(line)) {
+    if (weir_json_check(line, "line", NULL, &err) != WEIR_OK || !has_positions(line)) {
         return false;
     }
     struct weir_uuid id;

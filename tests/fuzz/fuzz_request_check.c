@@ -89,22 +89,21 @@ static void check_refusal(const struct weir_error *err, weir_status st,
 
 /* ---- messages ---- */
 
-static bool is_json(struct weir_slice text, struct weir_json_facts *facts, uint8_t *area)
+static bool is_json(struct weir_slice text, struct weir_json_facts *facts)
 {
     struct weir_error err;
     weir_error_init(&err);
-    return weir_json_check(text, "data", facts, area, (size_t)limits()->correlation_bytes, &err) ==
-           WEIR_OK;
+    return weir_json_check(text, "data", facts, &err) == WEIR_OK;
 }
 
 static void check_message(const struct weir_new_message *m, size_t type_min)
 {
     uint8_t area[1024];
-    struct weir_json_facts facts = {.is_object = false};
+    struct weir_json_facts facts = {.area = area, .area_n = (size_t)limits()->correlation_bytes};
     require(m->type.n >= type_min && m->type.n <= (size_t)limits()->type_bytes);
     require(m->data.n + m->metadata.n <= (size_t)limits()->message_bytes);
-    require(m->data.p == NULL || is_json(m->data, NULL, NULL));
-    require(m->metadata.p == NULL || is_json(m->metadata, &facts, area));
+    require(m->data.p == NULL || is_json(m->data, NULL));
+    require(m->metadata.p == NULL || is_json(m->metadata, &facts));
     require(weir_slice_equal(m->correlation, facts.correlation_stream.p == NULL
                                                  ? facts.correlation_stream
                                                  : weir_name_category(facts.correlation_stream)));
@@ -295,9 +294,9 @@ static bool is_object(struct weir_slice text)
 {
     struct weir_error err;
     weir_error_init(&err);
-    struct weir_json_facts facts = {.is_object = false};
     uint8_t *area = fuzz_copy(text, true);
-    const weir_status st = weir_json_check(text, "metadata", &facts, area, text.n, &err);
+    struct weir_json_facts facts = {.area = area, .area_n = text.n};
+    const weir_status st = weir_json_check(text, "metadata", &facts, &err);
     free(area);
     return st == WEIR_OK && facts.is_object;
 }

@@ -86,8 +86,7 @@ static const struct text_row accepted[] = {
 START_TEST(is_json)
 {
     const struct text_row *row = &accepted[_i];
-    const weir_status st =
-        weir_json_check(weir_slice(row->bytes, row->n), "data", NULL, NULL, 0, &err);
+    const weir_status st = weir_json_check(weir_slice(row->bytes, row->n), "data", NULL, &err);
     ck_assert_msg(st == WEIR_OK, "%s: %s", row->bytes, err.text);
 }
 END_TEST
@@ -234,8 +233,7 @@ static const struct text_row refused[] = {
 START_TEST(is_no_json)
 {
     const struct text_row *row = &refused[_i];
-    const weir_status st =
-        weir_json_check(weir_slice(row->bytes, row->n), "metadata", NULL, NULL, 0, &err);
+    const weir_status st = weir_json_check(weir_slice(row->bytes, row->n), "metadata", NULL, &err);
     ck_assert_msg(st == WEIR_INVALID_REQUEST, "%s", row->bytes);
     ck_assert_str_eq(weir_error_get_detail(&err, "field"), "metadata");
     ck_assert(weir_utf8_is_valid(weir_slice_of(err.text)));
@@ -251,12 +249,11 @@ START_TEST(a_byte_of_a_string_is_judged_wherever_it_stands)
     const size_t at = 1 + (size_t)_i;
     for (size_t i = 0; i < sizeof good - 1; i++) {
         text[at] = (char)good[i];
-        ck_assert_int_eq(weir_json_check(weir_slice_of(text), "data", NULL, NULL, 0, &err),
-                         WEIR_OK);
+        ck_assert_int_eq(weir_json_check(weir_slice_of(text), "data", NULL, &err), WEIR_OK);
     }
     for (size_t i = 0; i < sizeof bad - 1; i++) {
         text[at] = (char)bad[i];
-        ck_assert_int_eq(weir_json_check(weir_slice_of(text), "data", NULL, NULL, 0, &err),
+        ck_assert_int_eq(weir_json_check(weir_slice_of(text), "data", NULL, &err),
                          WEIR_INVALID_REQUEST);
         weir_error_init(&err);
     }
@@ -267,14 +264,14 @@ END_TEST
 START_TEST(the_place_of_a_fault_is_one_in_the_text)
 {
     const struct weir_slice text = weir_slice_of("[\"a plain one of twenty-nine...\",x]");
-    ck_assert_int_eq(weir_json_check(text, "data", NULL, NULL, 0, &err), WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(weir_json_check(text, "data", NULL, &err), WEIR_INVALID_REQUEST);
     ck_assert_msg(strstr(err.text, "near byte 34") != NULL, "%s", err.text);
 }
 END_TEST
 
 START_TEST(absent_is_no_json)
 {
-    ck_assert_int_eq(weir_json_check(weir_slice(NULL, 0), "data", NULL, NULL, 0, &err),
+    ck_assert_int_eq(weir_json_check(weir_slice(NULL, 0), "data", NULL, &err),
                      WEIR_INVALID_REQUEST);
 }
 END_TEST
@@ -291,7 +288,7 @@ static char *filled(size_t n, char c)
 
 static weir_status check_free(char *text)
 {
-    const weir_status st = weir_json_check(weir_slice_of(text), "data", NULL, NULL, 0, &err);
+    const weir_status st = weir_json_check(weir_slice_of(text), "data", NULL, &err);
     free(text);
     return st;
 }
@@ -355,17 +352,16 @@ END_TEST
 START_TEST(numbers_need_no_locale)
 {
     (void)setlocale(LC_ALL, "de_DE.UTF-8");
-    ck_assert_int_eq(weir_json_check(weir_slice_of("1.5"), "data", NULL, NULL, 0, &err), WEIR_OK);
-    ck_assert_int_eq(weir_json_check(weir_slice_of("1,5"), "data", NULL, NULL, 0, &err),
+    ck_assert_int_eq(weir_json_check(weir_slice_of("1.5"), "data", NULL, &err), WEIR_OK);
+    ck_assert_int_eq(weir_json_check(weir_slice_of("1,5"), "data", NULL, &err),
                      WEIR_INVALID_REQUEST);
 }
 END_TEST
 
 START_TEST(no_error_quotes_the_text)
 {
-    ck_assert_int_eq(
-        weir_json_check(weir_slice_of("{\"secret\": hunter2}"), "data", NULL, NULL, 0, &err),
-        WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(weir_json_check(weir_slice_of("{\"secret\": hunter2}"), "data", NULL, &err),
+                     WEIR_INVALID_REQUEST);
     ck_assert_ptr_null(strstr(err.text, "hunter2"));
     ck_assert_ptr_null(strstr(weir_error_get_detail(&err, "reason"), "hunter2"));
 }
@@ -399,11 +395,9 @@ static const struct facts_row facts_rows[] = {
 START_TEST(facts_are_found)
 {
     const struct facts_row *row = &facts_rows[_i];
-    struct weir_json_facts facts;
     uint8_t area[NAME_BYTES];
-    ck_assert_int_eq(
-        weir_json_check(weir_slice_of(row->text), "metadata", &facts, area, sizeof area, &err),
-        WEIR_OK);
+    struct weir_json_facts facts = {.area = area, .area_n = sizeof area};
+    ck_assert_int_eq(weir_json_check(weir_slice_of(row->text), "metadata", &facts, &err), WEIR_OK);
     ck_assert_int_eq(facts.is_object, row->is_object);
     ck_assert(weir_slice_is(facts.correlation_stream, row->correlation));
 }
@@ -411,15 +405,13 @@ END_TEST
 
 START_TEST(a_long_correlation_is_refused)
 {
-    struct weir_json_facts facts;
     uint8_t area[NAME_BYTES];
+    struct weir_json_facts facts = {.area = area, .area_n = sizeof area};
     const char *text = "{\"correlationStreamName\":\"0123456789abcdefg\"}";
-    ck_assert_int_eq(
-        weir_json_check(weir_slice_of(text), "metadata", &facts, area, sizeof area, &err),
-        WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(weir_json_check(weir_slice_of(text), "metadata", &facts, &err),
+                     WEIR_INVALID_REQUEST);
     ck_assert_ptr_nonnull(strstr(err.text, "16 bytes"));
-    ck_assert_int_eq(weir_json_check(weir_slice_of(text), "metadata", NULL, NULL, 0, &err),
-                     WEIR_OK);
+    ck_assert_int_eq(weir_json_check(weir_slice_of(text), "metadata", NULL, &err), WEIR_OK);
 }
 END_TEST
 
@@ -646,20 +638,19 @@ START_TEST(a_check_without_memory_fails_and_does_no_harm)
     memcpy(text, begin, sizeof begin - 1);
     memcpy(text + sizeof text - sizeof end, end, sizeof end);
     weir_json_take_over_memory();
-    struct weir_json_facts facts;
+    struct weir_json_facts facts = {.area = NULL};
     weir_status status = WEIR_BACKEND_UNAVAILABLE;
     size_t n = 0;
     while (status != WEIR_OK) {
         allocations = 0;
         fail_at = ++n;
-        status = weir_json_check(weir_slice(text, text_n), "metadata", &facts, NULL, 0, &err);
+        status = weir_json_check(weir_slice(text, text_n), "metadata", &facts, &err);
         fail_at = 0;
         ck_assert(status == WEIR_OK || status == WEIR_BACKEND_UNAVAILABLE);
         /* Where the parser fails without the plain strings, it is given the whole text. */
         allocations = 0;
         fail_at = n;
-        const weir_status again =
-            weir_json_check(weir_slice(text, text_n), "data", NULL, NULL, 0, &err);
+        const weir_status again = weir_json_check(weir_slice(text, text_n), "data", NULL, &err);
         fail_at = 0;
         ck_assert(again == WEIR_OK || (again == WEIR_BACKEND_UNAVAILABLE && n == 1));
     }

@@ -118,22 +118,21 @@ static weir_status fail_parse(const char *field, const json_error_t *error, stru
 }
 
 /* False where the name does not fit into the area. */
-static bool find_facts(const json_t *root, struct weir_json_facts *facts, uint8_t *area,
-                       size_t area_n)
+static bool find_facts(const json_t *root, struct weir_json_facts *facts)
 {
-    *facts = (struct weir_json_facts){.is_object = json_is_object(root)};
     const json_t *name = json_object_get(root, "correlationStreamName");
-    if (!json_is_string(name)) {
-        return true;
-    }
-    const size_t n = json_string_length(name);
-    if (n > area_n) {
+    const bool is_named = json_is_string(name);
+    const size_t n = is_named ? json_string_length(name) : 0;
+    if (n > facts->area_n) {
         return false;
     }
     if (n > 0) {
-        memcpy(area, json_string_value(name), n);
+        memcpy(facts->area, json_string_value(name), n);
     }
-    facts->correlation_stream = weir_slice(n > 0 ? area : (const uint8_t *)"", n);
+    facts->is_object = json_is_object(root);
+    facts->correlation_stream = !is_named ? weir_slice(NULL, 0)
+                                : n == 0  ? weir_slice("", 0)
+                                          : weir_slice(facts->area, n);
     return true;
 }
 
@@ -173,8 +172,7 @@ static bool look_in_short(struct weir_slice text, const char **fault, bool *is_a
 }
 
 weir_status weir_json_check(struct weir_slice text, const char *field,
-                            struct weir_json_facts *facts, uint8_t *area, size_t area_n,
-                            struct weir_error *err)
+                            struct weir_json_facts *facts, struct weir_error *err)
 {
     static pthread_once_t is_seeded = PTHREAD_ONCE_INIT;
     (void)pthread_once(&is_seeded, seed_hashing);
@@ -203,11 +201,11 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     if (root == NULL) {
         return fail_parse(field, &error, err);
     }
-    const bool fits = facts == NULL || find_facts(root, facts, area, area_n);
+    const bool fits = facts == NULL || find_facts(root, facts);
     json_decref(root);
     if (!fits) {
         return weir_fail_field(err, field, "correlationStreamName is longer than %zu bytes",
-                               area_n);
+                               facts->area_n);
     }
     return WEIR_OK;
 }

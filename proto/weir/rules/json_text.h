@@ -17,9 +17,11 @@ enum { WEIR_JSON_DEPTH_MAX = 512, WEIR_JSON_DIGITS_MAX = 1000 };
 
 /* What a check finds out on the way. */
 struct weir_json_facts {
+    uint8_t *area;  // the caller's, for the name below
+    size_t area_n;
     bool is_object;
     /* The string value of the top-level member "correlationStreamName" (the last, if given twice),
-     * unescaped, NUL-free, copied to `area`; absent where it is missing or no string. */
+     * unescaped, NUL-free, in `area`; absent where it is missing or no string. */
     struct weir_slice correlation_stream;
 };
 
@@ -30,12 +32,11 @@ void weir_json_take_over_memory(void);
 
 /* Checks one text. OK, or INVALID_REQUEST on `field` (an absent text counts as an empty one), or
  * BACKEND_UNAVAILABLE without memory. The error's text never quotes the JSON. `facts` may be NULL;
- * otherwise the correlation stream's name is copied into `area` of `area_n` bytes; a longer one is
- * INVALID_REQUEST on `field` naming the limit. *facts is set only on OK. Uses the heap for a while:
- * time and memory are linear in the text, memory at most about 100 bytes for each byte of it. */
+ * otherwise a correlation stream's name that does not fit into the area is INVALID_REQUEST on
+ * `field` naming the limit. What is found is set only on OK. Uses the heap for a while: time and
+ * memory are linear in the text, memory at most about 100 bytes for each byte of it. */
 weir_status weir_json_check(struct weir_slice text, const char *field,
-                            struct weir_json_facts *facts, uint8_t *area, size_t area_n,
-                            struct weir_error *err);
+                            struct weir_json_facts *facts, struct weir_error *err);
 
 /* Whether two texts, both checked, are the same JSON value: members in any order, the last of equal
  * keys counts, numbers compared as exact decimals (1.10 = 1.1 = 11e-1, 0 = -0), strings after
