@@ -94,8 +94,29 @@ static bool pack_failure(struct weir_call *call, weir_status st)
     return room != NULL;
 }
 
+static void leave_to_workers(struct weir_call *call);
+
+/* The namespace that a call found gone may be one that another server has deleted and made again
+ * before the call came: then the one of that name there is now has not been asked. So the call is
+ * begun once more, and once only, for what is read of the registry from now on is newer than it.
+ * Who waits goes on where he was in the old one, and has to be told. */
+static bool begin_again(struct weir_call *call)
+{
+    const bool may_be_another = weir_methods[call->method].access == WEIR_ACCESS_NAMESPACE &&
+                                !call->watches && call->tenant != NULL &&
+                                weir_tenant_is_from_before(call->tenant, call->arrived_us);
+    if (may_be_another) {
+        weir_tenants_forget(call->server->tenants, weir_tenant_id(call->tenant));
+        leave_to_workers(call);
+    }
+    return may_be_another;
+}
+
 void weir_dispatch_finish(struct weir_call *call, weir_status st)
 {
+    if (st == WEIR_NAMESPACE_NOT_FOUND && begin_again(call)) {
+        return;
+    }
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
     const size_t request_n = weir_exchange_request(exchange).n;

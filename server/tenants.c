@@ -313,6 +313,14 @@ weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
     return WEIR_OK;
 }
 
+bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us)
+{
+    (void)pthread_mutex_lock(&tenant->owner->lock);
+    const bool is_from_before = tenant->read_at_us < since_us;
+    (void)pthread_mutex_unlock(&tenant->owner->lock);
+    return is_from_before;
+}
+
 void weir_tenant_hold(struct weir_tenant *tenant)
 {
     (void)pthread_mutex_lock(&tenant->owner->lock);

@@ -85,6 +85,9 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
 weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
                              struct weir_error *err);
 
+/* Whether the registry has not been asked about it since then (monotonic). */
+bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us);
+
 /* One more reference. */
 void weir_tenant_hold(struct weir_tenant *tenant);
 void weir_tenant_release(struct weir_tenant *tenant);

@@ -104,6 +104,44 @@ START_TEST(the_token_of_what_another_server_makes_anew_works_at_once)
 }
 END_TEST
 
+static void ask_version(const char *token, const char *namespace_id, int64_t want)
+{
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamVersion",
+                                        .token = token,
+                                        .namespace_id = namespace_id,
+                                        .message = &in.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    Weir__V1__GetStreamVersionResponse *out =
+        weir__v1__get_stream_version_response__unpack(NULL, reply.payload.n, reply.payload.p);
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_eq(out->exists ? out->version : -1, want);
+    weir__v1__get_stream_version_response__free_unpacked(out, NULL);
+    rpc_free(&reply);
+}
+
+/* The same token again, which is remembered, or an admin's word: a read, and a write. */
+START_TEST(what_another_server_makes_anew_is_found_at_once)
+{
+    create_tenant();
+    for (int round = 0; round < 5; round++) {
+        write_as(TENANT, "a-1", "T", NULL);
+        ask_version(TENANT, NULL, 0);
+        use_other(true);
+        delete_tenant();
+        create_tenant();
+        use_other(false);
+        if (_i == 0) {
+            ask_version(TENANT, NULL, -1);
+        } else if (_i == 1) {
+            ask_version(ADMIN_TOKEN, "tenant", -1);
+        }
+    }
+}
+END_TEST
+
 /* Whoever goes on where he was would miss the first messages of the new one. */
 START_TEST(another_server_makes_the_namespace_anew)
 {
@@ -155,6 +193,7 @@ static Suite *two_servers_suite(void)
     tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
     tcase_add_test(tcase, another_servers_new_token_works_at_once);
     tcase_add_test(tcase, the_token_of_what_another_server_makes_anew_works_at_once);
+    tcase_add_loop_test(tcase, what_another_server_makes_anew_is_found_at_once, 0, 3);
     tcase_add_test(tcase, another_server_makes_the_namespace_anew);
     tcase_add_test(tcase, another_server_deletes_the_namespace);
     suite_add_tcase(suite, tcase);
