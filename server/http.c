@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -229,7 +230,21 @@ static void reply_health(struct weir_http *http, struct connection *c, bool has_
 
 /* ---- requests ---- */
 
-/* True if the request line is METHOD SP TARGET SP HTTP/1.x; a query is cut off. */
+/* What of a target says which page it is: its path, also in the form with scheme and host that is
+ * meant for proxies and that a server has to take as well (RFC 9112, 3.2.2). */
+static char *path_of(char *target)
+{
+    static const char scheme[] = "http://";
+    const size_t scheme_n = sizeof scheme - 1;
+    target[strcspn(target, "?#")] = '\0';
+    if (strncasecmp(target, scheme, scheme_n) != 0) {
+        return target;
+    }
+    const size_t host_n = strcspn(target + scheme_n, "/");
+    return host_n == 0 ? target : target + scheme_n + host_n;
+}
+
+/* True if the request line is METHOD SP TARGET SP HTTP/1.x. */
 static bool split_request_line(char *line, char **method, char **target)
 {
     char *rest = NULL;
@@ -240,7 +255,6 @@ static bool split_request_line(char *line, char **method, char **target)
         strncmp(version, "HTTP/1.", 7) != 0 || strtok_r(NULL, " ", &rest) != NULL) {
         return false;
     }
-    (*target)[strcspn(*target, "?#")] = '\0';
     return true;
 }
 
@@ -253,12 +267,13 @@ static void answer(struct weir_http *http, struct connection *c)
         set_reply(c, &bad_request, true);
         return;
     }
+    const char *path = path_of(target);
     const bool is_head = strcmp(method, "HEAD") == 0;
     if (!is_head && strcmp(method, "GET") != 0) {
         set_reply(c, &not_allowed, true);
-    } else if (strcmp(target, "/metrics") == 0) {
+    } else if (strcmp(path, "/metrics") == 0) {
         reply_metrics(http, c, !is_head);
-    } else if (strcmp(target, "/healthz") == 0) {
+    } else if (strcmp(path, "/healthz") == 0) {
         reply_health(http, c, !is_head);
     } else {
         set_reply(c, &not_found, !is_head);
