@@ -57,6 +57,10 @@ static void call_free(struct call *call)
     nng_aio_free(call->aio);
     nng_aio_free(call->pause);
     call_drop_ctx(call);
+    /* A thread of the caller's may still be about to let go of it, having started an operation that
+     * has long come to its end. */
+    (void)pthread_mutex_lock(&call->mutex);
+    (void)pthread_mutex_unlock(&call->mutex);
     (void)pthread_mutex_destroy(&call->mutex);
     weir_arena_fini(&call->arena);
     free(call);
