@@ -229,12 +229,37 @@ static int64_t patience_us(struct links *links)
     return REPLACE_AFTER_US + bytes * 1000000 / SLOW_BYTES_PER_SECOND;
 }
 
+static bool is_closed(struct link *link)
+{
+    (void)pthread_mutex_lock(&link->mutex);
+    const bool closed = link->is_closed;
+    (void)pthread_mutex_unlock(&link->mutex);
+    return closed;
+}
+
+/* Those whose sockets are closed go, with their threads: a client may outlive many a server. */
+static void drop_closed_locked(struct links *links)
+{
+    struct link **at = &links->newest;
+    while (*at != NULL) {
+        struct link *link = *at;
+        if (is_closed(link)) {
+            *at = link->older;
+            (void)pthread_join(link->closer, NULL);
+            link_free(link);
+        } else {
+            at = &link->older;
+        }
+    }
+}
+
 static void replace_locked(struct links *links)
 {
     struct link *fresh = NULL;
     if (!atomic_load(&links->newest->was_connected) || link_open(links, &fresh) != 0) {
         return;
     }
+    drop_closed_locked(links);
     fresh->number = links->newest->number + 1;
     fresh->older = links->newest;
     links->newest = fresh;

@@ -1,16 +1,22 @@
-/* What closing a client waits for. Where threads are is arranged by the linker's --wrap. */
+/* What closing a client, or a socket of it, waits for and leaves behind. Where threads are is
+ * arranged, and seen, by the linker's --wrap. */
+#include "client/link.h"
 #include "client/weir.h"
+#include "weir/base/monotonic.h"
+#include "weir/rules/time_text.h"
 
 #include <check.h>
-#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
 #include <poll.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+
+enum { PATIENCE_MS = 20000 };
 
 void __real_nng_ctx_send(nng_ctx ctx, nng_aio *aio);
 void __wrap_nng_ctx_send(nng_ctx ctx, nng_aio *aio);
+int __real_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result);
 
 /* ---- a call that ends before the function that starts it ---- */
 
@@ -71,7 +77,71 @@ START_TEST(a_call_is_not_freed_under_the_thread_that_starts_it)
     weir_client_close(client);
     ck_assert(atomic_load(&has_returned));
     holds_sends = false;
-    ck_assert_int_eq(pthread_join(starter, NULL), 0);
+    ck_assert_int_eq(__real_pthread_join(starter, NULL), 0);
+}
+END_TEST
+
+/* ---- sockets that were replaced ---- */
+
+static size_t joined_n;
+
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+    joined_n++;
+    return __real_pthread_join(thread, result);
+}
+
+/* Comes and goes: an end of a connection for the current socket. */
+static void connect_once(struct links *links)
+{
+    nng_socket server;
+    nng_ctx ctx;
+    uint64_t number = 0;
+    nng_aio *aio = NULL;
+    nng_msg *msg = NULL;
+    ck_assert_int_eq(nng_rep0_open(&server), 0);
+    ck_assert_int_eq(nng_listen(server, links->url, NULL, 0), 0);
+    ck_assert_int_eq(links_open_ctx(links, &ctx, &number), 0);
+    ck_assert_int_eq(nng_aio_alloc(&aio, NULL, NULL), 0);
+    ck_assert_int_eq(nng_msg_alloc(&msg, 1), 0);
+    nng_aio_set_msg(aio, msg);
+    nng_aio_set_timeout(aio, PATIENCE_MS);
+    nng_ctx_send(ctx, aio);
+    nng_aio_wait(aio);
+    ck_assert_int_eq(nng_aio_result(aio), 0);
+    nng_aio_free(aio);
+    (void)nng_ctx_close(ctx);
+    (void)nng_close(server);
+}
+
+/* Waits for a connection in vain until there is another socket. */
+static void wait_for_replacement(struct links *links, uint64_t number)
+{
+    const int64_t until_us = weir_monotonic_us() + PATIENCE_MS * INT64_C(1000);
+    atomic_store(&links->waiting_since_us, 0);
+    while (atomic_load(&links->number) == number) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        links_note_wait(links);
+        (void)poll(NULL, 0, 10);
+    }
+}
+
+START_TEST(sockets_that_were_replaced_leave_nothing_behind)
+{
+    struct links links = {
+        .url = "inproc://weir-closing-again", .connections = 1, .max_reply_bytes = 1000};
+    struct weir_error err;
+    weir_error_init(&err);
+    joined_n = 0;
+    ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
+    for (uint64_t number = 1; number <= 3; number++) {
+        connect_once(&links);
+        wait_for_replacement(&links, number);
+    }
+    /* The last that has gone has its thread still. */
+    ck_assert_uint_ge(joined_n, 2);
+    links_close(&links);
+    ck_assert_uint_eq(joined_n, 4);
 }
 END_TEST
 
@@ -81,6 +151,7 @@ int main(void)
     TCase *closing = tcase_create("closing");
     tcase_set_timeout(closing, 60);
     tcase_add_test(closing, a_call_is_not_freed_under_the_thread_that_starts_it);
+    tcase_add_test(closing, sockets_that_were_replaced_leave_nothing_behind);
     suite_add_tcase(suite, closing);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
