@@ -184,6 +184,9 @@ static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct wei
     if (remedy == PG_REMEDY_MISSING) {
         (void)weir_pg_fail_missing(run->session, INT64_MAX, err);
     }
+    if (err->status == WEIR_LIMIT_EXCEEDED) {
+        weir_pg_explain_limit(run, err);
+    }
     if (remedy == PG_REMEDY_UNIQUE && has_twin(run)) {
         (void)weir_fail_field(err, "messages", "one id is given twice");
     }

@@ -37,6 +37,10 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
  * again waits for it. */
 weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err);
 
+/* One write that went beyond a limit of the database's: says of what it is known to have gone
+ * beyond it, with the usual details. */
+void weir_pg_explain_limit(const struct pg_run *run, struct weir_error *err);
+
 /* Bytes of a message, about as packed. */
 size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_slice stream);
 

@@ -159,6 +159,43 @@ START_TEST(zeros_of_any_form_are_taken)
 }
 END_TEST
 
+/* Digits that no compression makes less of. */
+static const char *long_correlation(void)
+{
+    static char metadata[8000];
+    uint32_t state = 1;
+    size_t n = (size_t)snprintf(metadata, sizeof metadata, "{\"correlationStreamName\":[0");
+    while (n < 6000) {
+        state = state * 1664525 + 1013904223;
+        n += (size_t)snprintf(metadata + n, sizeof metadata - n, ",%u", state >> 1);
+    }
+    (void)snprintf(metadata + n, sizeof metadata - n, "]}");
+    return metadata;
+}
+
+/* A name is bounded; what is none, only by Message DB's index. */
+START_TEST(what_message_dbs_index_cannot_hold_is_told_with_both_sizes)
+{
+    struct weir_new_message message = message_of(51, "1");
+    struct weir_written written;
+    message.metadata = weir_slice_of(long_correlation());
+    ck_assert_int_eq(append(fx.ns, "l-1", ANY, &message, 1, &written), WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&fx.err, "limit"), "1024");
+    char actual[24];
+    (void)snprintf(actual, sizeof actual, "%zu",
+                   message.metadata.n - strlen("{\"correlationStreamName\":}"));
+    ck_assert_str_eq(weir_error_get_detail(&fx.err, "actual"), actual);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "correlationStreamName"));
+    struct weir_import_record record = record_of(52, "l-1", 5, 100);
+    struct weir_import outcome;
+    record.message.metadata = message.metadata;
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(import(fx.ns, &record, 1, &outcome), WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(weir_error_get_detail(&fx.err, "actual"), actual);
+    ck_assert_int_eq(must_version(fx.ns, "l-1"), -1);
+}
+END_TEST
+
 /* Readers of the view would find no message at all. */
 START_TEST(zeros_of_any_form_can_be_read_as_message_db_would)
 {
@@ -450,6 +487,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_record_that_is_refused_is_not_told_what_a_later_one_got);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
     tcase_add_test(tcase, zeros_of_any_form_are_taken);
+    tcase_add_test(tcase, what_message_dbs_index_cannot_hold_is_told_with_both_sizes);
     tcase_add_test(tcase, zeros_of_any_form_can_be_read_as_message_db_would);
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
