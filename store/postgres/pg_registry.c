@@ -1,5 +1,5 @@
 /* The list of namespaces: one table that all servers share. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_write.h"
 
 #include "weir/rules/time_text.h"
 
@@ -170,6 +170,20 @@ weir_status weir_pg_namespace_list(struct weir_backend *base,
 
 /* ---- changing ---- */
 
+/* Changes nothing, by which an earlier change is acknowledged by a commit of its own: a synchronous
+ * standby must have confirmed that one too. */
+#define CONFIRM "UPDATE weir_registry.about SET schema_version = schema_version"
+
+static weir_status check_confirmed(struct pg_conn *conn, weir_status status, struct weir_error *err)
+{
+    return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
+}
+
+static weir_status commit_by(struct pg_conn *conn, const char *text, struct weir_error *err)
+{
+    return check_confirmed(conn, weir_pg_script(conn, text, err), err);
+}
+
 struct rotation {
     struct weir_slice id;
     const struct weir_token_hash *hash;
@@ -188,6 +202,7 @@ static weir_status set_token(struct pg_conn *conn, void *context, struct weir_er
     weir_status status = weir_pg_query(
         conn, "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
         &params, &result, err);
+    status = check_confirmed(conn, status, err);
     if (status == WEIR_OK && PQntuples(result) == 0) {
         status = weir_fail_no_namespace(err, rotation->id);
     }
@@ -261,10 +276,7 @@ static weir_status compare(struct pg_conn *conn, struct creation *creation, stru
     }
     *creation->is_same = weir_token_hash_equal(&stored.token_hash, &record->token_hash);
     record->created_at_us = stored.created_at_us;
-    if (*creation->is_same && creation->is_begun) {
-        return WEIR_OK;
-    }
-    return weir_fail_namespace_exists(err, record->id);
+    return *creation->is_same ? WEIR_OK : weir_fail_namespace_exists(err, record->id);
 }
 
 static weir_status create_schema(struct pg_conn *conn, const struct pg_namespace *ns,
@@ -320,11 +332,13 @@ static weir_status create(struct pg_conn *conn, void *context, struct weir_error
         }
     }
     if (status == WEIR_OK) {
-        creation->is_begun = true;
-        status = weir_pg_script(conn, "COMMIT", err);
+        creation->is_begun = creation->is_begun || is_new;
+        status = commit_by(conn, is_new ? "COMMIT" : CONFIRM ";COMMIT", err);
     }
     if (status != WEIR_OK) {
         weir_pg_roll_back(conn);
+    } else if (!creation->is_begun) {
+        return weir_fail_namespace_exists(err, creation->record->id);
     }
     return status;
 }
@@ -430,7 +444,7 @@ static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct 
     }
     if (status == WEIR_OK) {
         deletion->is_begun = true;
-        status = weir_pg_script(conn, "COMMIT", err);
+        status = commit_by(conn, "COMMIT", err);
     }
     return status;
 }
@@ -452,7 +466,7 @@ static weir_status erase(struct pg_conn *conn, void *context, struct weir_error 
     if (status != WEIR_OK || !deletion->is_found) {
         weir_pg_roll_back(conn);
     }
-    return status;
+    return status == WEIR_OK && !deletion->is_found ? commit_by(conn, CONFIRM, err) : status;
 }
 
 weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slice id,

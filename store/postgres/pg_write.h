@@ -1,5 +1,5 @@
 /* What the files share that write: pg_commit.c, pg_append.c, pg_versions.c, pg_import.c,
- * pg_clear.c; and pg_write.c, which has what is of none of them.
+ * pg_clear.c, and of pg_registry.c what commits; and pg_write.c, which has what is of none of them.
  *
  * A write is open while its error is WEIR_OK. The functions that send something tell each open
  * write its outcome and return WEIR_OK; or the transaction as a whole has failed: then they return

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { KINDS = 3 };
+enum { KINDS = 3, CHANGES = 4 };
 
 /* A write of each kind, in areas of its own. */
 struct one_write {
@@ -64,10 +64,10 @@ static int64_t find_waiting(int64_t but)
                    (long long)but);
 }
 
-static int64_t await_waiting(const struct one_write *one, int64_t but)
+static int64_t await_waiting(const atomic_bool *is_done, int64_t but)
 {
     int64_t pid = 0;
-    while (pid == 0 && !atomic_load(&one->is_done)) {
+    while (pid == 0 && !atomic_load(is_done)) {
         nap();
         pid = find_waiting(but);
     }
@@ -132,14 +132,76 @@ START_TEST(what_no_standby_has_confirmed_is_not_acknowledged)
     want_a_standby_that_is_not_there();
     set_up(&one, _i);
     ck_assert_int_eq(pthread_create(&one.thread, NULL, commit, &one), 0);
-    const int64_t pid = await_waiting(&one, 0);
+    const int64_t pid = await_waiting(&one.is_done, 0);
     cancel(pid);
-    const int64_t again = await_waiting(&one, pid);
+    const int64_t again = await_waiting(&one.is_done, pid);
     const bool was_acknowledged = atomic_load(&one.is_done);
     want_no_standby();
     (void)pthread_join(one.thread, NULL);
     ck_assert(!was_acknowledged && again != 0);
     ck_assert_msg(one.status == WEIR_OK, "%s", fx.err.text);
+}
+END_TEST
+
+/* ---- the list of namespaces ---- */
+
+/* Of the namespace "other", which is there, or "new", which is not. */
+struct change {
+    pthread_t thread;
+    int kind;
+    weir_status status;
+    bool is_same;
+    struct weir_error err;
+    atomic_bool is_done;
+};
+
+static weir_status make_change(struct change *change)
+{
+    const int64_t deadline_us = weir_monotonic_us() + INT64_C(60) * 1000000;
+    struct weir_namespace_record record = {.id = weir_slice_of("other")};
+    int64_t deleted = 0;
+    switch (change->kind) {
+    case 0:
+        record.id = weir_slice_of("new");
+        return weir_namespace_create(fx.store, &record, deadline_us, &change->is_same,
+                                     &change->err);
+    case 1:  // once more
+        return weir_namespace_create(fx.store, &record, deadline_us, &change->is_same,
+                                     &change->err);
+    case 2:
+        memset(&record.token_hash, 7, sizeof record.token_hash);
+        return weir_namespace_set_token(fx.store, record.id, &record.token_hash, deadline_us,
+                                        &change->err);
+    default:
+        return weir_namespace_delete(fx.store, record.id, deadline_us, &deleted, &change->err);
+    }
+}
+
+static void *run_change(void *context)
+{
+    struct change *change = context;
+    change->status = make_change(change);
+    atomic_store(&change->is_done, true);
+    return NULL;
+}
+
+START_TEST(a_change_of_the_list_that_no_standby_has_confirmed_is_not_acknowledged)
+{
+    struct change change = {.kind = _i};
+    weir_error_init(&change.err);
+    must_create(fx.store, "other");
+    want_a_standby_that_is_not_there();
+    ck_assert_int_eq(pthread_create(&change.thread, NULL, run_change, &change), 0);
+    const int64_t pid = await_waiting(&change.is_done, 0);
+    cancel(pid);
+    const int64_t again = await_waiting(&change.is_done, pid);
+    const bool was_acknowledged = atomic_load(&change.is_done);
+    want_no_standby();
+    (void)pthread_join(change.thread, NULL);
+    ck_assert(!was_acknowledged && pid != 0 && again != 0);
+    ck_assert_msg(change.status == (_i == 1 ? WEIR_NAMESPACE_EXISTS : WEIR_OK), "%s",
+                  change.err.text);
+    ck_assert(change.is_same == (_i < 2));
 }
 END_TEST
 
@@ -168,6 +230,8 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_loop_test(tcase, what_no_standby_has_confirmed_is_not_acknowledged, 0, KINDS);
+    tcase_add_loop_test(
+        tcase, a_change_of_the_list_that_no_standby_has_confirmed_is_not_acknowledged, 0, CHANGES);
     tcase_add_loop_test(tcase, what_else_is_warned_of_is_no_doubt_about_the_commit, 0, KINDS);
     suite_add_tcase(suite, tcase);
     return suite;
