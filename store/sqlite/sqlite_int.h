@@ -218,7 +218,7 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base,
                                        struct weir_namespace_record *record, int64_t deadline_us,
                                        struct weir_arena *arena, struct weir_error *err);
 /* NAMESPACE_NOT_FOUND for one that is not listed. It may still have its file: the end of its
- * deletion has been put off. */
+ * deletion has been put off. `created_at_us` may be NULL. */
 weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
                                      int64_t deadline_us, int64_t *created_at_us,
                                      struct weir_error *err);

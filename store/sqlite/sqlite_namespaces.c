@@ -352,9 +352,8 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     *messages_deleted = 0;
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
     sqlite3 *db = NULL;
-    int64_t created_at_us = 0;
     if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
-        weir_sqlite_check_listed(backend, id, deadline_us, &created_at_us, err) != WEIR_OK ||
+        weir_sqlite_check_listed(backend, id, deadline_us, NULL, err) != WEIR_OK ||
         seize(backend, name, &db, err) != WEIR_OK) {
         return err->status;
     }

@@ -305,7 +305,9 @@ weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir
     const weir_status status =
         weir_sqlite_namespace_find(&backend->base, &record, deadline_us, &arena, err);
     weir_arena_fini(&arena);
-    *created_at_us = record.created_at_us;
+    if (created_at_us != NULL) {
+        *created_at_us = record.created_at_us;
+    }
     return status;
 }
 
