@@ -7,6 +7,7 @@
 #include "server/server.h"
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
+#include "weir/rules/token.h"
 
 enum {
     /* A wait ends so long before the call's deadline, or a quarter of its time-out if that is less,
@@ -49,9 +50,9 @@ weir_status weir_waiting_watch(struct weir_call *call, struct weir_query *query,
     struct weir_server *server = call->server;
     struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
     *watches = false;
+    /* Another namespace has the id of the one that the read waited in. */
     if (waiter->is_resumed && waiter->created_at_us != call->tenant->created_at_us) {
-        return weir_fail(err, WEIR_AUTH_UNAUTHORIZED,
-                         "the namespace has been deleted while the read waited");
+        return weir_fail_no_namespace(err, weir_tenant_id(call->tenant));
     }
     /* A start by global position stays a bound of its own until a message has been found. */
     if (waiter->is_resumed && !query->is_from_global) {

@@ -19,6 +19,7 @@ struct weir_slice pack_poll(const struct poll_of *of)
     char *types[] = {(char *)(uintptr_t)of->type, (char *)(uintptr_t)of->other_type};
     struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
                                   .token = of->token == NULL ? DEFAULT_TOKEN : of->token,
+                                  .namespace_id = of->namespace_id,
                                   .timeout_ms = of->timeout_ms,
                                   .message = &stream.base};
     stream.stream_name = (char *)(uintptr_t)of->stream;

@@ -22,7 +22,8 @@ struct poll_of {
     const char *correlation;
     int64_t group_member;
     int64_t group_size;
-    const char *token;  // NULL: that of namespace default
+    const char *token;         // NULL: that of namespace default
+    const char *namespace_id;  // with the admin's token
 };
 
 /* In memory that the next one takes. */

@@ -142,19 +142,25 @@ START_TEST(what_another_server_makes_anew_is_found_at_once)
 }
 END_TEST
 
-/* Whoever goes on where he was would miss the first messages of the new one. */
+/* Whoever goes on where he was would miss the first messages of the new one. The admin is told why.
+ */
 START_TEST(another_server_makes_the_namespace_anew)
 {
     create_tenant();
     write_as(TENANT, "a-1", "T", NULL);
-    begin(0, &(struct poll_of){.category = "", .from = 2, .wait_ms = LONG_MS, .token = TENANT});
-    wait_until(1);
+    struct poll_of poll = {.category = "", .from = 2, .wait_ms = LONG_MS, .token = TENANT};
+    begin(0, &poll);
+    poll.token = ADMIN_TOKEN;
+    poll.namespace_id = "tenant";
+    begin(1, &poll);
+    wait_until(2);
     use_other(true);
     delete_tenant();
     create_tenant();
     use_other(false);
     const int64_t before_us = weir_monotonic_us();
     end_failed(0, WEIR_AUTH_UNAUTHORIZED);
+    end_failed(1, WEIR_NAMESPACE_NOT_FOUND);
     ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
 }
 END_TEST
