@@ -311,16 +311,13 @@ static int64_t start_of(const struct weir_query *query)
 
 /* ---- a read ---- */
 
-weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *session,
-                                 const struct weir_query *query, struct weir_arena *arena,
-                                 struct weir_rows *rows, struct weir_error *err)
+weir_status weir_pg_reading_init(struct pg_reading *r, struct weir_error *err)
 {
-    *rows = (struct weir_rows){.next_position = query->from};
-    *r = (struct pg_reading){.session = session, .query = query, .arena = arena, .rows = rows};
-    if (is_stream(query) && !weir_arena_copy(arena, query->name, &r->stream)) {
-        return weir_arena_fail(arena, err);
+    *r->rows = (struct weir_rows){.next_position = r->query->from};
+    if (is_stream(r->query) && !weir_arena_copy(r->arena, r->query->name, &r->stream)) {
+        return weir_arena_fail(r->arena, err);
     }
-    r->mark = weir_arena_mark(arena);
+    r->mark = weir_arena_mark(r->arena);
     return WEIR_OK;
 }
 
@@ -372,8 +369,8 @@ weir_status weir_pg_read(struct weir_session *base, const struct weir_query *que
                          struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
 {
     struct pg_session *session = (struct pg_session *)base;
-    struct pg_reading r;
-    weir_status status = weir_pg_reading_init(&r, session, query, arena, rows, err);
+    struct pg_reading r = {.session = session, .query = query, .arena = arena, .rows = rows};
+    weir_status status = weir_pg_reading_init(&r, err);
     if (status != WEIR_OK || query->max_messages == 0) {
         return status;
     }

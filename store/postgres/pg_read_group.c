@@ -185,9 +185,12 @@ static void collect(struct group *group, struct weir_read *first)
     for (struct weir_read *read = first; read != NULL; read = next) {
         next = read->next;
         struct member *member = &group->members[group->n++];
-        *member = (struct member){.read = read};
-        if (weir_pg_reading_init(&member->r, group->session, &read->query, read->arena, &read->rows,
-                                 read->err) != WEIR_OK) {
+        *member = (struct member){.read = read,
+                                  .r = {.session = group->session,
+                                        .query = &read->query,
+                                        .arena = read->arena,
+                                        .rows = &read->rows}};
+        if (weir_pg_reading_init(&member->r, read->err) != WEIR_OK) {
             answer(member);
         }
     }

@@ -7,10 +7,12 @@
 #include "store/postgres/pg_int.h"
 
 struct pg_reading {
+    /* Given: */
     struct pg_session *session;
     const struct weir_query *query;
     struct weir_arena *arena;
     struct weir_rows *rows;
+    /* Its own: */
     int64_t from;       // where the next page starts
     int64_t wanted;     // rows still to be got; one more than the batch where a cut is to be seen
     size_t bytes;       // of the rows so far, about as packed
@@ -25,9 +27,8 @@ struct pg_reading {
     struct weir_arena_mark mark;  // what the arena had before the first page
 };
 
-weir_status weir_pg_reading_init(struct pg_reading *r, struct pg_session *session,
-                                 const struct weir_query *query, struct weir_arena *arena,
-                                 struct weir_rows *rows, struct weir_error *err);
+/* Makes ready a reading that has what is given, and is empty otherwise. */
+weir_status weir_pg_reading_init(struct pg_reading *r, struct weir_error *err);
 
 /* Begins with the first page, also where an attempt before has come to nothing; what that had got
  * is given back. */
