@@ -55,9 +55,13 @@ static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sq
 }
 
 int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
-                           int *pages, int *moved)
+                           struct sqlite_progress *progress)
 {
-    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, pages, moved);
+    struct sqlite_progress now = {.moved = 0};
+    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, &now.pages, &now.moved);
+    if (progress != NULL) {
+        *progress = now;
+    }
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
         fail_checkpoint(backend, name, db, sqlite3_errstr(rc));
     }
@@ -75,21 +79,14 @@ static bool bring_out(struct sqlite_backend *backend, const char *name, sqlite3 
     return is_out;
 }
 
-/* How far the WAL has been moved, in pages. */
-struct progress {
-    int pages;
-    int moved;
-};
-
 static bool pass(struct sqlite_backend *backend, const char *name, sqlite3 *db,
-                 struct progress *progress)
+                 struct sqlite_progress *progress)
 {
-    const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE,
-                                          &progress->pages, &progress->moved);
+    const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, progress);
     return rc == SQLITE_OK && bring_out(backend, name, db);
 }
 
-static bool is_little_left(const struct progress *progress)
+static bool is_little_left(const struct sqlite_progress *progress)
 {
     return progress->pages - progress->moved <= FEW_PAGES;
 }
@@ -103,7 +100,7 @@ static bool is_little_left(const struct progress *progress)
  * its way to the disk when the writer, who waits for that, moves the rest. */
 static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
-    struct progress progress = {.moved = 0};
+    struct sqlite_progress progress = {.moved = 0};
     for (int n = 0; n < PASSES_MAX; n++) {
         const int before = progress.moved;
         if (!pass(backend, name, db, &progress)) {

@@ -180,7 +180,7 @@ static void roll_back(struct sqlite_session *session)
 
 static void checkpoint_now(struct sqlite_session *session, int mode)
 {
-    (void)weir_sqlite_checkpoint(session->backend, session->name, session->db, mode, NULL, NULL);
+    (void)weir_sqlite_checkpoint(session->backend, session->name, session->db, mode, NULL);
 }
 
 /* The last bit of a checkpoint, so that the next write begins the WAL anew. Before a group and not

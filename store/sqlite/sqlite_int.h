@@ -245,11 +245,16 @@ enum {
     WEIR_SQLITE_WAL_PAGES_MAX = 4 * WEIR_SQLITE_CHECKPOINT_PAGES  // the writer does it itself
 };
 
-/* SQLite's checkpoint; `pages` of the WAL, of which `moved` are in the database (each NULL where
- * not wanted). Where it fails the operator is told, and nothing counts as moved any more. BUSY is
- * no failure. */
+/* How far a WAL has been moved into its database, in pages. */
+struct sqlite_progress {
+    int pages;  // of the WAL
+    int moved;  // of them
+};
+
+/* SQLite's checkpoint; how far it has come is in `progress`, unless that is NULL. Where it fails
+ * the operator is told, and nothing counts as moved any more. BUSY is no failure. */
 int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
-                           int *pages, int *moved);
+                           struct sqlite_progress *progress);
 
 /* Has nothing of the WAL count as moved into the database (sqlite_wal_index.c). The connection has
  * begun a checkpoint. False where it cannot be done. */

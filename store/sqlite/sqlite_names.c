@@ -159,7 +159,7 @@ static void rescue_wal(struct sqlite_session *session)
 {
     session->busy_until_us = weir_monotonic_us() + READERS_WAIT_US;
     (void)weir_sqlite_checkpoint(session->backend, session->name, session->db,
-                                 SQLITE_CHECKPOINT_FULL, NULL, NULL);
+                                 SQLITE_CHECKPOINT_FULL, NULL);
     weir_backend_report(&session->backend->base,
                         "%s-wal has been removed, renamed or replaced while it is in use, and "
                         "takes no more writes: stop the server with SIGTERM, so that nothing is "

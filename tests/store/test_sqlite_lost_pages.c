@@ -55,16 +55,14 @@ static int checkpoint(int *left)
     struct sqlite_backend *backend = (struct sqlite_backend *)fx.store->backend;
     char name[WEIR_SQLITE_NAME_BYTES];
     sqlite3 *db = NULL;
-    int pages = 0;
-    int moved = 0;
+    struct sqlite_progress progress;
     weir_sqlite_database_name(weir_slice_of("test"), name);
     ck_assert_int_eq(
         weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &fx.err),
         WEIR_OK);
-    const int rc =
-        weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
+    const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, &progress);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-    *left = pages - moved;
+    *left = progress.pages - progress.moved;
     return rc;
 }
 
