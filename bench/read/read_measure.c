@@ -218,8 +218,8 @@ static weir_status open_sqlite(struct ways *ways, const struct read_options *opt
     ways->grown = grown_reader;
     m->ways[READ_FLOOR] = &ways->floor;
     m->ways[READ_GROWN] = &ways->grown;
-    return statements_learn(&ways->statements, dataset, options->url, ways->plans, READ_RESULTS,
-                            m->err);
+    ways->statements = (struct statements){.plans = ways->plans, .plans_n = READ_RESULTS};
+    return statements_learn(&ways->statements, dataset, options->url, m->err);
 }
 
 static weir_status open_postgres(struct ways *ways, const struct read_options *options,
@@ -256,7 +256,7 @@ static weir_status open_ways(struct ways *ways, const struct read_options *optio
 static void close_ways(struct ways *ways)
 {
     sized_reader_fini(&ways->sized);
-    statements_close(&ways->statements, ways->plans, READ_RESULTS);
+    statements_close(&ways->statements);
     postgres_readers_close(&ways->postgres_floor);
 }
 

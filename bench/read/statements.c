@@ -208,39 +208,38 @@ static weir_status learn_plan(struct statements *statements, struct dataset *dat
 }
 
 static weir_status learn_all(struct statements *statements, struct dataset *dataset,
-                             struct read_plan *plans, size_t n, struct weir_error *err)
+                             struct weir_error *err)
 {
     weir_status status = WEIR_OK;
-    for (size_t p = 0; status == WEIR_OK && p < n; p++) {
+    for (size_t p = 0; status == WEIR_OK && p < statements->plans_n; p++) {
         /* Of a read that finds nothing there is nothing to step. */
-        if (plans[p].rows > 0) {
-            status = learn_plan(statements, dataset, &plans[p], err);
+        if (statements->plans[p].rows > 0) {
+            status = learn_plan(statements, dataset, &statements->plans[p], err);
         }
     }
     return status;
 }
 
 weir_status statements_learn(struct statements *statements, struct dataset *dataset,
-                             const char *url, struct read_plan *plans, size_t n,
-                             struct weir_error *err)
+                             const char *url, struct weir_error *err)
 {
-    *statements = (struct statements){.db = NULL};
     watch_new_connections(true);
     weir_status status = dataset_reopen(dataset, url, err);
     if (status == WEIR_OK) {
-        status = learn_all(statements, dataset, plans, n, err);
+        status = learn_all(statements, dataset, err);
     }
     watch_new_connections(false);
     forget();
     return status == WEIR_OK ? dataset_reopen(dataset, url, err) : status;
 }
 
-void statements_close(struct statements *statements, struct read_plan *plans, size_t n)
+void statements_close(struct statements *statements)
 {
-    for (size_t p = 0; p < n; p++) {
+    for (size_t p = 0; p < statements->plans_n; p++) {
+        sqlite3_stmt **prepared = statements->plans[p].statements;
         for (size_t start = 0; start < READ_STARTS; start++) {
-            (void)sqlite3_finalize(plans[p].statements[start]);
-            plans[p].statements[start] = NULL;
+            (void)sqlite3_finalize(prepared[start]);
+            prepared[start] = NULL;
         }
     }
     (void)sqlite3_close(statements->db);

@@ -6,18 +6,19 @@
 
 #include "bench/read/reader.h"
 
-/* A connection of its own to the file that the store reads, and what is prepared on it. */
+/* The plans are the caller's, and get the statements. */
 struct statements {
-    sqlite3 *db;
+    struct read_plan *plans;
+    size_t plans_n;
+    sqlite3 *db;  // a connection of its own to the file that the store reads
 };
 
 /* Learns and prepares the statements of all plans. The store is opened again twice: to be watched
  * from its first connection on, and to be unwatched, which is how it is left. On failure what was
  * prepared is still to be closed. */
 weir_status statements_learn(struct statements *statements, struct dataset *dataset,
-                             const char *url, struct read_plan *plans, size_t n,
-                             struct weir_error *err);
+                             const char *url, struct weir_error *err);
 
-void statements_close(struct statements *statements, struct read_plan *plans, size_t n);
+void statements_close(struct statements *statements);
 
 #endif
