@@ -84,8 +84,9 @@ static int send_batch(struct writing *w)
     }
     weir_status st = WEIR_OK;
     for (size_t i = 0; i < response->n_written && st == WEIR_OK; i++) {
-        st = record_write_written(stdout, w->stream, w->type, response->written[i],
-                                  response->duplicate, &cli->err);
+        const struct record_written written = {w->stream, w->type, response->written[i],
+                                               response->duplicate};
+        st = record_write_written(stdout, &written, &cli->err);
     }
     expect_next(w, response);
     weir_response_free(response);

@@ -337,10 +337,11 @@ static weir_status read_field(struct reading *r, const ProtobufCFieldDescriptor 
     return WEIR_OK;
 }
 
-static weir_status read_member(struct reading *r, const ProtobufCMessageDescriptor *type,
-                               struct weir_slice key, struct weir_slice value,
-                               ProtobufCMessage *message, uint64_t *given)
+/* `given` has a bit for each field of the message. */
+static weir_status read_member(struct reading *r, ProtobufCMessage *message, uint64_t *given,
+                               struct weir_slice key, struct weir_slice value)
 {
+    const ProtobufCMessageDescriptor *type = message->descriptor;
     struct weir_slice name;
     weir_status st = read_text(r, key, &name);
     if (st != WEIR_OK) {
@@ -378,13 +379,13 @@ static weir_status read_message(struct reading *r, const ProtobufCMessageDescrip
     }
     assert(type->n_fields <= 64);
     protobuf_c_message_init(type, filled);
-    uint64_t given = 0;  // a bit for each field
+    uint64_t given = 0;
     size_t at = 0;
     struct weir_slice key;
     struct weir_slice value;
     const char *fault = NULL;
     while (json_next_member(json, &at, &key, &value, &fault)) {
-        const weir_status st = read_member(r, type, key, value, filled, &given);
+        const weir_status st = read_member(r, filled, &given, key, value);
         if (st != WEIR_OK) {
             return st;
         }

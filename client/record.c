@@ -70,18 +70,19 @@ weir_status record_write(FILE *out, const Weir__V1__Message *message, struct wei
     return WEIR_OK;
 }
 
-weir_status record_write_written(FILE *out, const char *stream, const char *type,
-                                 const Weir__V1__WrittenMessage *written, bool is_duplicate,
+weir_status record_write_written(FILE *out, const struct record_written *written,
                                  struct weir_error *err)
 {
+    const Weir__V1__WrittenMessage *message = written->message;
     char time[WEIR_TIME_TEXT + 1];
-    const weir_status st = format_time(written->time_us, written->global_position, time, err);
+    const weir_status st = format_time(message->time_us, message->global_position, time, err);
     if (st != WEIR_OK) {
         return st;
     }
-    put_head(out, written->id, stream, type);
-    put_positions(out, written->position, written->global_position);
-    (void)fprintf(out, "\"time\":\"%s\"%s}\n", time, is_duplicate ? ",\"duplicate\":true" : "");
+    put_head(out, message->id, written->stream, written->type);
+    put_positions(out, message->position, message->global_position);
+    (void)fprintf(out, "\"time\":\"%s\"%s}\n", time,
+                  written->is_duplicate ? ",\"duplicate\":true" : "");
     return WEIR_OK;
 }
 

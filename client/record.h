@@ -19,10 +19,16 @@
  * is no text. Errors of the stream stay in it. */
 weir_status record_write(FILE *out, const Weir__V1__Message *message, struct weir_error *err);
 
-/* What is known of a message that has just been written: the same members but data and meta and,
- * where this very write had been stored before, "duplicate":true. */
-weir_status record_write_written(FILE *out, const char *stream, const char *type,
-                                 const Weir__V1__WrittenMessage *written, bool is_duplicate,
+/* A message that has just been written, as far as it is known. */
+struct record_written {
+    const char *stream;
+    const char *type;
+    const Weir__V1__WrittenMessage *message;
+    bool is_duplicate;  // this very write had been stored before
+};
+
+/* The same members but data and meta and, where it is one, "duplicate":true. */
+weir_status record_write_written(FILE *out, const struct record_written *written,
                                  struct weir_error *err);
 
 /* Reads one line, without its end. The message's texts are cut from `arena` or point into `line`.

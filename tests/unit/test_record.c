@@ -219,7 +219,8 @@ START_TEST(a_time_without_a_text_is_no_record)
     Weir__V1__WrittenMessage w = WEIR__V1__WRITTEN_MESSAGE__INIT;
     w.global_position = 10;
     w.time_us = times[_i];
-    ck_assert_int_eq(record_write_written(out, "a-1", "T", &w, false, &err), WEIR_DATA_CORRUPT);
+    const struct record_written written = {"a-1", "T", &w, false};
+    ck_assert_int_eq(record_write_written(out, &written, &err), WEIR_DATA_CORRUPT);
     ck_assert_str_eq(weir_error_get_detail(&err, "global_position"), "10");
     ck_assert_int_eq(fclose(out), 0);
     ck_assert_str_eq(text, "");
