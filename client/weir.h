@@ -79,8 +79,7 @@ struct weir_client;
 /* When to send a failed call again. Delays double from the first to the greatest; each is then cut
  * at random to between a half and the whole. 0 stands for the default. */
 struct weir_retry_policy {
-    uint32_t
-        max_attempts;  // first one included; 1 = never again; default: no limit but the deadline
+    uint32_t max_attempts;  // the first included; 1 = no other; default: no limit but the deadline
     uint32_t first_delay_ms;  // default 50
     uint32_t max_delay_ms;    // default 2000
 };

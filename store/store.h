@@ -287,25 +287,22 @@ struct weir_query {
     int64_t from;          // inclusive; negative = from the beginning (backward: nothing)
     int64_t max_messages;  // >= 0
     bool is_unlimited;     // stopping at max_messages although more match counts as truncation
-    size_t
-        max_bytes;  // of messages, about as packed; the first message is returned whatever its size
+    size_t max_bytes;      // of messages, about as packed; the first is returned whatever its size
     const struct weir_slice *types;  // keep only these types; at most WEIR_READ_TYPES_MAX
     size_t types_n;                  // 0 = all
-    struct weir_slice
-        correlation;       // keep only this correlation category; absent = all. Not for STREAM
-    int64_t group_member;  // with group_size > 0. Not for STREAM
-    int64_t group_size;    // 0 = no group
+    struct weir_slice correlation;   // only this correlation category; absent = all. Not for STREAM
+    int64_t group_member;            // with group_size > 0. Not for STREAM
+    int64_t group_size;              // 0 = no group
     bool is_headers_only;
     int64_t deadline_us;  // monotonic; INT64_MAX if none
 };
 
 struct weir_rows {
-    struct weir_row
-        *rows;  // sized once, before the first row, from the batch and what can be there
+    struct weir_row *rows;  // sized once, before the first one, by the batch and what can be there
     size_t n;
     int64_t next_position;  // where to go on, as the protocol defines it
-    bool is_truncated;      // cut by max_bytes (or max_messages of an unlimited read) although more
-                            // match
+    /* Cut by max_bytes (or by max_messages of an unlimited read) although more match. */
+    bool is_truncated;
 };
 
 /* Reads in one snapshot; a backend may take a reply that is very large in parts, each in a snapshot

@@ -112,8 +112,7 @@ struct weir_session {
     const struct weir_session_ops *ops;
     bool is_broken;        // set by whoever has it
     atomic_bool is_stale;  // set by any thread
-    int64_t
-        deadline_us;  // of the call that borrows it (monotonic), set by the pool; INT64_MAX if none
+    int64_t deadline_us;   // of the borrower's call, monotonic; INT64_MAX if none. Set by the pool
 
     /* The pool's own; backends leave it alone. */
     struct weir_shelf *shelf;

@@ -18,9 +18,8 @@ enum { SERVER_URLS_MAX = 6, SERVER_ARGS_MAX = 24, SERVER_TEXT_MAX = 512 };
 #define SERVER_ADMIN_TOKEN "test-admin-token-0123456789abcdefghijkl"
 
 struct server_process {
-    char directory[SERVER_TEXT_MAX];  // made by server_directory, holds data and logs
-    const char
-        *args[SERVER_ARGS_MAX];  // further arguments, NULL-terminated; set before server_start
+    char directory[SERVER_TEXT_MAX];    // made by server_directory, holds data and logs
+    const char *args[SERVER_ARGS_MAX];  // further ones, NULL-terminated; set before server_start
     char socket_url[SERVER_TEXT_MAX + 16];  // see server_on_socket
     pid_t pid;                              // 0 while not running
     size_t urls_n;                          // what it said it listens on
