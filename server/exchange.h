@@ -1,10 +1,10 @@
 /* One request and its one reply, whatever transport they came by.
  *
- * An exchange is owned by exactly one of: the transport (receiving or sending), the queue, a
- * worker or the thread of the transport that serves in its place, a write lane, the wake list.
- * Ownership passes by calling the function of the next owner;
- * the one who called must not touch the exchange afterwards. Whoever owns it must in the end either
- * send a reply or abandon it. No function here blocks; all may be called from any thread. */
+ * An exchange is owned by exactly one of: the transport (idle, receiving or sending), the queue, a
+ * worker or the thread of the transport that serves in its place, a lane of writes or of reads, the
+ * wake list. Ownership passes by calling the function of the next owner; the caller must not touch
+ * the exchange afterwards. In the end its owner either sends a reply or abandons it. No function
+ * here blocks; all may be called from any thread. */
 #ifndef WEIR_SERVER_EXCHANGE_H
 #define WEIR_SERVER_EXCHANGE_H
 

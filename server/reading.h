@@ -4,10 +4,10 @@
  * group, have the store answer it, and go on until nothing is left. While they are at work reads
  * are queued, so that the groups grow with the load, and a read that comes alone is read at once.
  *
- * It costs no thread that waits for another: whoever is not to lead leaves his read to those who
- * do. Where the store is slow (its pages come from a disk), waiting side by side is worth more than
- * going together: then there are more leaders, who take one read each. There are more as well where
- * those at work seem to hang: a connection that gives no answer holds up its own group only. */
+ * No thread waits for another: whoever does not lead leaves his read to those who do. Where the
+ * store is slow (its pages come from a disk), waiting side by side is worth more than going
+ * together: then there are more leaders, who take one read each. There are more as well where those
+ * at work seem to hang: a connection that gives no answer holds up its own group only. */
 #ifndef WEIR_SERVER_READING_H
 #define WEIR_SERVER_READING_H
 

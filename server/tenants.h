@@ -48,7 +48,7 @@ struct weir_tenant {
 
     struct weir_read_lane reads;
 
-    /* Of the one thread that leads the namespace's lane; see dispatch.c. */
+    /* Of the one thread that leads the namespace's lane; see writing.c. */
     struct weir_job lane_job;
     struct weir_server *lane_server;
 };

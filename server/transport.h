@@ -1,8 +1,8 @@
 /* The server's side of nng: one REP socket, all its listeners, and the exchanges that serve them.
  *
- * A request that arrives is handed to its user with the exchange that now owns it. There are always
- * more exchanges receiving than calls can be in flight, so that a request too many can be refused
- * instead of waiting. Connections whose replies nobody reads are closed. */
+ * A request that arrives is handed to its user with the exchange that now owns it. There are more
+ * exchanges than calls can be in flight, so that a request too many is refused instead of waiting;
+ * a few of them receive at a time. Connections whose replies nobody reads are closed. */
 #ifndef WEIR_SERVER_TRANSPORT_H
 #define WEIR_SERVER_TRANSPORT_H
 
