@@ -28,7 +28,7 @@ enum pg_fixed {
     PG_FIXED_LIST_CATEGORIES,  // name, streams, messages
     /* Of layouts with spans, else NULL. From global position $1 on: their version, the time before
      * which no message can be (NULL if none), and between which positions that is the answer, the
-     * first exclusive. */
+     * first exclusive; and whether all that is not of version $2 is over. */
     PG_FIXED_SINCE,
     PG_FIXED_LIST_CHUNKS,  // NULL where there are none, as the two that follow
     PG_FIXED_COMPRESS_CHUNKS,

@@ -50,7 +50,8 @@ static struct pg_shape shape_of(const struct pg_reading *r)
                              .has_types = query->types_n > 0,
                              .is_settled = weir_pg_reading_must_settle(r),
                              .is_spanned = r->is_spanned,
-                             .since_s = r->is_spanned ? r->window.since_s : 0};
+                             .since_s =
+                                 r->is_spanned && !is_stream(r->query) ? r->window.since_s : 0};
 }
 
 static void bind_types(const struct weir_query *query, struct pg_params *params)
@@ -126,11 +127,15 @@ static weir_status ask(struct pg_reading *r, struct pg_conn *conn, PGresult **re
 
 weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, struct weir_error *err)
 {
-    r->is_spanned = weir_pg_has_spans(r->session) && !is_stream(r->query) && !r->query->is_backward;
+    const struct pg_window *known = &r->session->window;
+    r->is_spanned = weir_pg_has_spans(r->session) && !r->query->is_backward;
     if (!r->is_spanned) {
         return WEIR_OK;
     }
-    const weir_status status = weir_pg_find_window(r->session, conn, r->from, err);
+    /* Of a stream all chunks are looked into: what counts is that there is no other. */
+    const int64_t any = known->version != 0 ? known->upto : 1;
+    const weir_status status =
+        weir_pg_find_window(r->session, conn, is_stream(r->query) ? any : r->from, err);
     r->window = r->session->window;
     return status;
 }
@@ -145,7 +150,7 @@ bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page)
 }
 
 /* The page, without the chunks before its window; after a few windows that were outdated, of all
- * chunks. */
+ * chunks. Then it goes on behind its messages, and not behind what it may have missed. */
 static weir_status ask_window(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
                               struct weir_error *err)
 {
@@ -163,6 +168,7 @@ static weir_status ask_window(struct pg_reading *r, struct pg_conn *conn, PGresu
         *result = NULL;
     }
     r->is_spanned = false;
+    r->is_unsure = true;
     return ask(r, conn, result, err);
 }
 
@@ -282,6 +288,7 @@ weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
     r->end = -1;
     (void)weir_pg_int8(result, 0, PG_HEAD_END, &r->end);
     r->end = weir_pg_reading_must_settle(r) ? r->settled : r->end;
+    r->end = r->is_unsure ? -1 : r->end;
     const size_t got = (size_t)PQntuples(result) - 1;
     size_t texts = 0;
     uint8_t *bytes = NULL;
@@ -332,6 +339,7 @@ void weir_pg_reading_begin(struct pg_reading *r)
     r->wanted += query->is_unlimited && r->wanted < INT64_MAX;
     r->is_full = false;
     r->is_exhausted = false;
+    r->is_unsure = false;
     r->is_measured = r->session->is_large && !query->is_headers_only;
 }
 

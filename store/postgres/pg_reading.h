@@ -20,7 +20,8 @@ struct pg_reading {
     bool is_full;       // a row did not fit any more
     bool is_exhausted;  // there are no more rows
     int64_t end;        // newest position on the scale of next_position; -1 if not asked
-    bool is_spanned;    // only chunks that can hold the page are looked at
+    bool is_spanned;    // only chunks that can hold the page are looked at, and no other has come
+    bool is_unsure;     // it may lack a chunk that came this moment
     struct pg_window window;  // which ones, where it is
     int64_t settled;          // of an adopted namespace: nothing appears below it any more
     struct weir_slice stream;

@@ -3,7 +3,13 @@
  * of the spans that it came from; a read compares that version in its own snapshot. */
 #include "store/postgres/pg_int.h"
 
-enum { SINCE_VERSION, SINCE_TIME, SINCE_BELOW, SINCE_UPTO };
+#include "weir/rules/time_text.h"
+
+#include <time.h>
+
+enum { SINCE_VERSION, SINCE_TIME, SINCE_BELOW, SINCE_UPTO, SINCE_IS_OVER };
+
+enum { NAP_US = 500 };  // a transaction that can be seen is over soon
 
 bool weir_pg_has_spans(const struct pg_session *session)
 {
@@ -36,21 +42,55 @@ static bool take_window(const PGresult *result, struct pg_window *window)
     return is_good;
 }
 
-weir_status weir_pg_find_window(struct pg_session *session, struct pg_conn *conn, int64_t from,
-                                struct weir_error *err)
+static bool is_over(const PGresult *result)
 {
-    if (is_within(&session->window, from)) {
-        return WEIR_OK;
+    const struct weir_slice is_over = weir_pg_slice(result, 0, SINCE_IS_OVER);
+    return is_over.n == 1 && is_over.p[0] != 0;
+}
+
+static weir_status nap(const struct pg_conn *conn, struct weir_error *err)
+{
+    const struct timespec pause = {.tv_nsec = NAP_US * 1000};
+    if (weir_monotonic_us() >= conn->deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while a commit came to its end");
     }
+    (void)nanosleep(&pause, NULL);
+    return WEIR_OK;
+}
+
+/* *is_good: nobody who has changed the spans is still to tell others of a chunk. */
+static weir_status ask(struct pg_session *session, struct pg_conn *conn, int64_t from,
+                       bool *is_good, struct weir_error *err)
+{
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
     weir_pg_param_int8(&params, from);
+    weir_pg_param_int8(&params, session->window.version);
     PGresult *result = NULL;
     weir_status status = weir_pg_fixed(session, conn, PG_FIXED_SINCE, &params, &result, err);
-    if (status == WEIR_OK && !take_window(result, &session->window)) {
-        session->window.version = 0;
+    struct pg_window window;
+    if (status == WEIR_OK && !take_window(result, &window)) {
         status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
     }
+    *is_good = status == WEIR_OK && is_over(result);
+    if (*is_good) {
+        session->window = window;
+    }
     PQclear(result);
+    return status;
+}
+
+weir_status weir_pg_find_window(struct pg_session *session, struct pg_conn *conn, int64_t from,
+                                struct weir_error *err)
+{
+    bool is_good = is_within(&session->window, from);
+    weir_status status = WEIR_OK;
+    while (status == WEIR_OK && !is_good) {
+        status = ask(session, conn, from, &is_good, err);
+        if (status == WEIR_OK && !is_good) {
+            status = nap(conn, err);
+        }
+    }
     return status;
 }

@@ -7,7 +7,8 @@
 /* The functions are applied again, because those that write keep the spans of the third step. */
 static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002,
                                     weir_timescale_sql_hypertable_003, weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005,         weir_pg_sql_functions_006};
+                                    weir_pg_sql_functions_005,         weir_pg_sql_functions_006,
+                                    weir_timescale_sql_hypertable_007};
 
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
@@ -39,7 +40,8 @@ static const struct pg_layout hypertable = {
             [PG_FIXED_SINCE] =
                 "SELECT c.spans_version, CASE WHEN b.newest IS NOT NULL THEN f.starts END,"
                 " coalesce(b.newest, 0), CASE WHEN s.newest >= $1::int8 THEN s.newest"
-                " ELSE 9223372036854775807 END FROM @.counters AS c"
+                " ELSE 9223372036854775807 END,"
+                " c.spans_version = $2::int8 OR @.is_over(c.xmin) FROM @.counters AS c"
                 " LEFT JOIN LATERAL (SELECT coalesce(min(a.starts) FILTER (WHERE a.newest >= $1),"
                 "  max(a.starts)) AS starts FROM @.spans AS a) AS f ON true"
                 " LEFT JOIN LATERAL (SELECT max(a.newest) AS newest FROM @.spans AS a"

@@ -4,5 +4,6 @@
 
 extern const char weir_timescale_sql_hypertable_001[];
 extern const char weir_timescale_sql_hypertable_003[];
+extern const char weir_timescale_sql_hypertable_007[];
 
 #endif

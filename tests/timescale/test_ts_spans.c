@@ -184,12 +184,66 @@ START_TEST(a_read_whose_window_never_holds_looks_everywhere)
         " CREATE SEQUENCE %1$s.changes; ALTER TABLE %1$s.counters RENAME TO kept;"
         " CREATE VIEW %1$s.counters AS SELECT head, last_write, message_count, stream_count,"
         " largest, clears, last_cleared, nextval('%1$s.changes') AS spans_version, span_width,"
-        " span_end FROM %1$s.kept; END $$",
+        " span_end, xmin FROM %1$s.kept; END $$",
         ns.schema, WEEKS + 2);
     PQclear(ts_run(text));
     ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 2);
     ck_assert_int_eq(fx.rows.rows[1].global_position, WEEKS + 2);
     ck_assert_uint_eq(read_from(query_category("a"), WEEKS + 1), 2);
+    ck_assert_uint_eq(read_from(query_category("b"), 1), 0);
+    ck_assert_int_eq(fx.rows.next_position, 1);
+}
+END_TEST
+
+/* Has the database say of whoever changed the spans that he is over `looks` looks later. */
+static void have_changes_be_over_after(int looks)
+{
+    char text[TEXT_BYTES];
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    (void)snprintf(text, sizeof text,
+                   "DO $$ BEGIN CREATE SEQUENCE %1$s.looks; CREATE OR REPLACE FUNCTION"
+                   " %1$s.is_over(p_changed xid) RETURNS bool LANGUAGE sql AS"
+                   " 'SELECT nextval(''%1$s.looks'') > %2$d'; END $$",
+                   ns.schema, looks);
+    PQclear(ts_run(text));
+}
+
+static int64_t looks_taken(void)
+{
+    char text[TEXT_BYTES];
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    (void)snprintf(text, sizeof text, "SELECT last_value::text FROM %s.looks", ns.schema);
+    PGresult *result = ts_run(text);
+    const int64_t n = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return n;
+}
+
+/* Of a new chunk nobody knows before the transaction that has made it is over. */
+START_TEST(a_read_waits_until_who_has_changed_the_spans_is_over)
+{
+    must_put(fx.ns, "a-new", 1);
+    have_changes_be_over_after(3);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_uint_eq(read_from(query_category("a"), 1), 1);
+        ck_assert_int_eq(looks_taken(), 4);
+    }
+    must_import(1, 0, 5, 0);
+    ck_assert_uint_eq(read_from(query_category("a"), 1), 2);
+    ck_assert_int_eq(looks_taken(), 5);
+}
+END_TEST
+
+START_TEST(a_read_waits_for_that_no_longer_than_it_may)
+{
+    must_put(fx.ns, "a-new", 1);
+    have_changes_be_over_after(INT32_MAX);
+    struct weir_query query = _i == 0 ? query_category("a") : query_stream("a-new");
+    query.deadline_us = weir_monotonic_us() + 50 * 1000;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
 }
 END_TEST
 
@@ -310,6 +364,7 @@ START_TEST(a_namespace_without_spans_gets_them)
     (void)snprintf(text, sizeof text,
                    "DO $$ BEGIN DROP TABLE %1$s.spans; DROP FUNCTION %1$s.span_of;"
                    " DROP FUNCTION %1$s.enter_span; DROP FUNCTION %1$s.set_chunk_interval;"
+                   " DROP FUNCTION %1$s.is_over;"
                    " ALTER TABLE %1$s.counters DROP COLUMN spans_version, DROP COLUMN span_width,"
                    " DROP COLUMN span_end; UPDATE weir_registry.namespaces SET schema_version = 2"
                    " WHERE id = 'test'; END $$",
@@ -360,6 +415,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_is_known_of_one_does_not_count_for_the_next);
     tcase_add_test(tcase, a_stream_is_read_by_its_own_positions);
     tcase_add_test(tcase, a_read_whose_window_never_holds_looks_everywhere);
+    tcase_add_test(tcase, a_read_waits_until_who_has_changed_the_spans_is_over);
+    tcase_add_loop_test(tcase, a_read_waits_for_that_no_longer_than_it_may, 0, 2);
     tcase_add_test(tcase, times_at_the_ends_are_not_missed);
     tcase_add_test(tcase, a_time_that_the_database_has_not_is_refused_clearly);
     tcase_add_test(tcase, reads_that_go_together_miss_nothing);
