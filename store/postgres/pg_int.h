@@ -127,6 +127,7 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
 extern const char weir_pg_sql_registry_001[];
 extern const char weir_pg_sql_adopted_001[];
 extern const char weir_pg_sql_adopted_003[];
+extern const char weir_pg_sql_adopted_008[];
 extern const char weir_pg_sql_rows_001[];
 
 /* Refuses a database that lacks the extension of the dialect. PRECONDITION. */

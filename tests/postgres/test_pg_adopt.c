@@ -104,6 +104,22 @@ START_TEST(a_record_that_is_refused_is_not_told_what_a_later_one_got)
 }
 END_TEST
 
+/* A sequence keeps what a transaction that fails has given it. */
+START_TEST(an_import_that_is_refused_does_not_move_the_head)
+{
+    const struct weir_import_record first = record_of(21, "c-1", 0, 100);
+    const struct weir_import_record batch[2] = {record_of(22, "c-1", 1, INT64_C(1) << 62),
+                                                record_of(21, "d-1", 0, 102)};
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, &first, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(import(fx.ns, batch, 2, &outcome), WEIR_MESSAGE_ID_CONFLICT);
+    must_put(fx.ns, "c-1", 1);
+    ck_assert_int_eq(must_head(fx.ns), 101);
+    (void)sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'c-1', 'T', '{}')");
+    ck_assert_int_eq(must_head(fx.ns), 102);
+}
+END_TEST
+
 START_TEST(imports_listings_and_the_clear_agree)
 {
     const struct weir_import_record records[2] = {record_of(21, "c-1", 5, 100),
@@ -485,6 +501,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_message_db_has_written_is_read);
     tcase_add_test(tcase, both_write_one_stream);
     tcase_add_test(tcase, a_record_that_is_refused_is_not_told_what_a_later_one_got);
+    tcase_add_test(tcase, an_import_that_is_refused_does_not_move_the_head);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
     tcase_add_test(tcase, zeros_of_any_form_are_taken);
     tcase_add_test(tcase, what_message_dbs_index_cannot_hold_is_told_with_both_sizes);
