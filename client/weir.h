@@ -40,8 +40,8 @@
  * order of their positions.
  *
  * LIMIT_EXCEEDED with a detail `queue` is about the load of the server or the client, not about the
- * call: there were too many calls at once. It may be made again later; the library leaves that to
- * its caller, except in subscriptions and consumers, which do so.
+ * call: there were too many calls at once. The call may be made again later; the library leaves
+ * that to its caller, except in subscriptions and consumers, which do it themselves.
  *
  * Long replies. The server cuts a reply at its reply size and says so in `truncated`; the stubs
  * show that as it is. A weir_reader continues such reads for you.
@@ -163,9 +163,9 @@ void weir_response_free(const void *response);
 
 /* A read that goes on over truncated replies and over pages, message by message: what one call with
  * the same request would return if replies had no size limit. So an absent batch_size is 1000
- * messages in all, -1 is everything there is now; wait_ms waits for the first message only. In
- * memory is one page: at most 1,000 messages, and no more than the server puts into one reply
- * (16 MiB unless it is told otherwise); while the next one is asked for, both. Used by one thread
+ * messages in all, -1 is everything there is now; wait_ms waits for the first message only. One
+ * page is in memory, two while the next one is asked for: a page has at most 1,000 messages, and no
+ * more than the server puts into one reply (16 MiB unless it is told otherwise). Used by one thread
  * at a time. */
 struct weir_reader;
 
@@ -307,8 +307,8 @@ struct weir_consumer;
 /* 0 and NULL stand for the default. All is copied. */
 struct weir_consumer_options {
     const char *name;  // required: 1..200 bytes of UTF-8 without '+'
-    /* What is consumed. Its start counts only while no position has been kept, which the first run
-     * does at once. headers_only is allowed, `call` is used for the consumer's own streams as well.
+    /* What is consumed. Its start counts only while no position has been kept; the first run keeps
+     * one at once. headers_only is allowed; `call` is used for the consumer's own streams as well.
      */
     struct weir_subscription_options subscription;
     uint32_t commit_messages;  // keep the position after so many messages; default 100
