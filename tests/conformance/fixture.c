@@ -154,18 +154,17 @@ void free_messages(Weir__V1__NewMessage **pointers)
     free(pointers);
 }
 
-weir_status try_write_as(struct weir_client *client, const char *stream, struct expect expect,
-                         const struct msg *messages, size_t n, Written **written,
+weir_status try_write_as(struct weir_client *client, const struct write *write, Written **written,
                          struct weir_error *err)
 {
     Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
     Weir__V1__Expectation expectation;
-    fill_expectation(&expectation, expect);
-    Weir__V1__NewMessage **pointers = fill_messages(messages, n);
-    request.stream_name = (char *)(uintptr_t)stream;
+    fill_expectation(&expectation, write->expect);
+    Weir__V1__NewMessage **pointers = fill_messages(write->messages, write->n);
+    request.stream_name = (char *)(uintptr_t)write->stream;
     request.messages = pointers;
-    request.n_messages = n;
-    request.expectation = expect.kind == ANY ? NULL : &expectation;
+    request.n_messages = write->n;
+    request.expectation = write->expect.kind == ANY ? NULL : &expectation;
     weir_error_init(err);
     const weir_status st = weir_message_store_write_messages(client, &request, NULL, written, err);
     free_messages(pointers);
@@ -175,9 +174,9 @@ weir_status try_write_as(struct weir_client *client, const char *stream, struct 
 weir_status try_write(const char *stream, struct expect expect, const struct msg *messages,
                       size_t n, Written **written)
 {
+    const struct write write = {stream, expect, messages, n};
     Written *response = NULL;
-    const weir_status st =
-        try_write_as(conf.client, stream, expect, messages, n, &response, &conf.err);
+    const weir_status st = try_write_as(conf.client, &write, &response, &conf.err);
     if (st == WEIR_OK) {
         keep(response);
     }

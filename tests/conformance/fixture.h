@@ -69,9 +69,15 @@ weir_status try_write(const char *stream, struct expect expect, const struct msg
 const Written *must_write(const char *stream, struct expect expect, const struct msg *messages,
                           size_t n);
 
+struct write {
+    const char *stream;
+    struct expect expect;
+    const struct msg *messages;
+    size_t n;
+};
+
 /* The same by any client, with the caller's error; the response is the caller's. */
-weir_status try_write_as(struct weir_client *client, const char *stream, struct expect expect,
-                         const struct msg *messages, size_t n, Written **written,
+weir_status try_write_as(struct weir_client *client, const struct write *write, Written **written,
                          struct weir_error *err);
 
 /* The generated form of messages, to be freed with free_messages, and of an expectation. */

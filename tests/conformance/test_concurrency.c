@@ -63,10 +63,9 @@ static void *write_any(void *context)
             {.data = "{\"k\":2}", .metadata = "{\"correlationStreamName\":\"flow-1\"}"}};
         Written *written = NULL;
         struct weir_error err;
-        note(w,
-             try_write_as(conf.client, w->stream == NULL ? stream : w->stream, EXPECT_ANY, messages,
-                          (size_t)(1 + i % 2), &written, &err),
-             &err);
+        const struct write write = {w->stream == NULL ? stream : w->stream, EXPECT_ANY, messages,
+                                    (size_t)(1 + i % 2)};
+        note(w, try_write_as(conf.client, &write, &written, &err), &err);
         weir_response_free(written);
     }
     return NULL;
@@ -97,8 +96,8 @@ static void *write_exact(void *context)
         const struct msg message = {.data = "{}"};
         Written *written = NULL;
         struct weir_error err;
-        note(w, try_write_as(conf.client, "race-1", EXPECT(version), &message, 1, &written, &err),
-             &err);
+        const struct write write = {"race-1", EXPECT(version), &message, 1};
+        note(w, try_write_as(conf.client, &write, &written, &err), &err);
         weir_response_free(written);
     }
     return NULL;
@@ -135,7 +134,8 @@ static void *write_same(void *context)
         const struct msg message = {.id = id, .data = "{\"same\":true}"};
         Written *written = NULL;
         struct weir_error err;
-        note(w, try_write_as(conf.client, "same-1", EXPECT_ANY, &message, 1, &written, &err), &err);
+        const struct write write = {"same-1", EXPECT_ANY, &message, 1};
+        note(w, try_write_as(conf.client, &write, &written, &err), &err);
         weir_response_free(written);
     }
     return NULL;

@@ -60,9 +60,9 @@ static weir_status put_as(const char *token, const char *stream)
 {
     struct weir_client *client = conf_client(token);
     const struct msg message = {.data = "{}"};
+    const struct write write = {stream, EXPECT_ANY, &message, 1};
     Written *written = NULL;
-    const weir_status st =
-        try_write_as(client, stream, EXPECT_ANY, &message, 1, &written, &conf.err);
+    const weir_status st = try_write_as(client, &write, &written, &conf.err);
     if (st == WEIR_OK) {
         ck_assert_int_ge(written->written[0]->global_position, 1);
     }
@@ -104,10 +104,9 @@ START_TEST(a_deleted_id_may_be_created_again_and_is_empty)
         assert_failed(try_create(id, NULL, token), WEIR_OK);
         struct weir_client *client = conf_client(token);
         const struct msg message = {.data = "{}"};
+        const struct write write = {"a-1", EXPECT_NO_STREAM, &message, 1};
         Written *written = NULL;
-        assert_failed(
-            try_write_as(client, "a-1", EXPECT_NO_STREAM, &message, 1, &written, &conf.err),
-            WEIR_OK);
+        assert_failed(try_write_as(client, &write, &written, &conf.err), WEIR_OK);
         ck_assert_int_eq(written->written[0]->position, 0);
         ck_assert_int_eq(written->written[0]->global_position, 1);
         weir_response_free(written);

@@ -290,9 +290,9 @@ START_TEST(a_write_through_another_server_wakes)
     const CategoryQuery query = waiting("a", 1, LONG_MS);
     start_poll(&call, conf.client, &query);
     const struct msg message = {.data = "{}"};
+    const struct write write = {"a-1", EXPECT_ANY, &message, 1};
     Written *written = NULL;
-    assert_failed(try_write_as(client, "a-1", EXPECT_ANY, &message, 1, &written, &conf.err),
-                  WEIR_OK);
+    assert_failed(try_write_as(client, &write, &written, &conf.err), WEIR_OK);
     weir_response_free(written);
     await(&call);
     ck_assert_int_eq(call.status, WEIR_OK);

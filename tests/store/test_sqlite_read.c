@@ -456,42 +456,42 @@ END_TEST
 
 /* ---- listings ---- */
 
-static void list(const char *prefix, const char *after, size_t limit, const char *const *names,
-                 size_t n, bool is_more)
-{
-    const struct weir_page_query query = {.prefix = weir_slice_of(prefix),
-                                          .after = weir_slice_of(after),
-                                          .limit = limit,
-                                          .deadline_us = INT64_MAX};
-    struct weir_stream_page page = {.is_more = !is_more};
-    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
-    ck_assert_uint_eq(page.n, n);
-    ck_assert(page.is_more == is_more);
-    for (size_t i = 0; i < n; i++) {
-        ck_assert(weir_slice_is(page.streams[i].name, names[i]));
-    }
-}
+static const char *const listed[] = {"-x",  "A-1",  "a",   "a%b-1", "a-1", "a-10",
+                                     "a-2", "aB-1", "a_b", "ab-1",  "b",   "\xc3\xa9-1"};
+
+static const struct {
+    const char *prefix;
+    const char *after;
+    size_t limit;
+    size_t first;  // of `listed`
+    size_t n;
+    bool is_more;
+} pages[] = {
+    {NULL, NULL, 100, 0, 12, false}, {"", "", 12, 0, 12, false},   {"", "", 11, 0, 11, true},
+    {"", "a-1", 2, 5, 2, true},      {"a", "", 100, 2, 8, false},  {"a", "a-2", 100, 7, 3, false},
+    {"a", "A", 1, 2, 1, true},       {"a", "b", 100, 0, 0, false}, {"a-", NULL, 3, 4, 3, false},
+    {"a%", NULL, 3, 3, 1, false},    {"a_", NULL, 3, 8, 1, false}, {"zz", NULL, 3, 0, 0, false},
+    {"\xc3", NULL, 3, 11, 1, false},
+};
 
 START_TEST(streams_are_listed_bytewise_by_literal_prefix)
 {
-    static const char *const names[] = {"-x",  "A-1",  "a",   "a%b-1", "a-1", "a-10",
-                                        "a-2", "aB-1", "a_b", "ab-1",  "b",   "\xc3\xa9-1"};
-    for (size_t i = WEIR_COUNTOF(names); i-- > 0;) {
-        must_put(fx.ns, names[i], 1);
+    for (size_t i = WEIR_COUNTOF(listed); i-- > 0;) {
+        must_put(fx.ns, listed[i], 1);
     }
-    list(NULL, NULL, 100, names, 12, false);
-    list("", "", 12, names, 12, false);
-    list("", "", 11, names, 11, true);
-    list("", "a-1", 2, names + 5, 2, true);
-    list("a", "", 100, names + 2, 8, false);
-    list("a", "a-2", 100, names + 7, 3, false);
-    list("a", "A", 1, names + 2, 1, true);
-    list("a", "b", 100, NULL, 0, false);
-    list("a-", NULL, 3, names + 4, 3, false);
-    list("a%", NULL, 3, names + 3, 1, false);
-    list("a_", NULL, 3, names + 8, 1, false);
-    list("zz", NULL, 3, names, 0, false);
-    list("\xc3", NULL, 3, names + 11, 1, false);
+    for (size_t p = 0; p < WEIR_COUNTOF(pages); p++) {
+        const struct weir_page_query query = {.prefix = weir_slice_of(pages[p].prefix),
+                                              .after = weir_slice_of(pages[p].after),
+                                              .limit = pages[p].limit,
+                                              .deadline_us = INT64_MAX};
+        struct weir_stream_page page = {.is_more = !pages[p].is_more};
+        ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+        ck_assert_uint_eq(page.n, pages[p].n);
+        ck_assert(page.is_more == pages[p].is_more);
+        for (size_t i = 0; i < page.n; i++) {
+            ck_assert(weir_slice_is(page.streams[i].name, listed[pages[p].first + i]));
+        }
+    }
 }
 END_TEST
 

@@ -75,32 +75,37 @@ static void fill_record(Weir__V1__ImportedMessage *record)
 #define ID_1 "11111111-1111-4111-8111-111111111111"
 #define ID_2 "{22222222222242228222222222222222}"
 
-static const struct {
+struct texts {
     const char *id, *type, *data, *metadata;
-    const char *field;  // NULL: accepted
-} messages[] = {
-    {NULL, "T", NULL, NULL, NULL},
-    {ID_2, "T", "1", "null", NULL},
-    {NULL, NULL, NULL, NULL, "messages[1].type"},
-    {NULL, "", NULL, NULL, "messages[1].type"},
-    {NULL, long_type, NULL, NULL, "messages[1].type"},
-    {"", "T", NULL, NULL, "messages[1].id"},
-    {"x", "T", NULL, NULL, "messages[1].id"},
-    {NULL, "T", "", NULL, "messages[1].data"},
-    {NULL, "T", "{", NULL, "messages[1].data"},
-    {NULL, "T", "{}", "", "messages[1].metadata"},
-    {NULL, "T", "{}", "[1", "messages[1].metadata"},
-    {ID_1, "T", NULL, NULL, "messages"},
 };
 
-static weir_status check_write(const char *stream, const char *id, const char *type,
-                               const char *data, const char *metadata, struct weir_append *append)
+static const struct {
+    struct texts texts;
+    const char *field;  // NULL: accepted
+} messages[] = {
+    {{NULL, "T", NULL, NULL}, NULL},
+    {{ID_2, "T", "1", "null"}, NULL},
+    {{NULL, NULL, NULL, NULL}, "messages[1].type"},
+    {{NULL, "", NULL, NULL}, "messages[1].type"},
+    {{NULL, long_type, NULL, NULL}, "messages[1].type"},
+    {{"", "T", NULL, NULL}, "messages[1].id"},
+    {{"x", "T", NULL, NULL}, "messages[1].id"},
+    {{NULL, "T", "", NULL}, "messages[1].data"},
+    {{NULL, "T", "{", NULL}, "messages[1].data"},
+    {{NULL, "T", "{}", ""}, "messages[1].metadata"},
+    {{NULL, "T", "{}", "[1"}, "messages[1].metadata"},
+    {{ID_1, "T", NULL, NULL}, "messages"},
+};
+
+/* A write of two messages, of which these are the second's texts. */
+static weir_status check_write(const char *stream, const struct texts *texts,
+                               struct weir_append *append)
 {
     Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
     Weir__V1__NewMessage two[2];
     Weir__V1__NewMessage *pointers[] = {&two[0], &two[1]};
     fill_message(&two[0], ID_1, "T", "{}", NULL);
-    fill_message(&two[1], id, type, data, metadata);
+    fill_message(&two[1], texts->id, texts->type, texts->data, texts->metadata);
     request.stream_name = (char *)(uintptr_t)stream;
     request.messages = pointers;
     request.n_messages = 2;
@@ -110,8 +115,7 @@ static weir_status check_write(const char *stream, const char *id, const char *t
 START_TEST(a_message_is_taken_or_refused_by_field)
 {
     struct weir_append append;
-    const weir_status st = check_write("s-1", messages[_i].id, messages[_i].type, messages[_i].data,
-                                       messages[_i].metadata, &append);
+    const weir_status st = check_write("s-1", &messages[_i].texts, &append);
     if (messages[_i].field != NULL) {
         assert_refused(st, WEIR_INVALID_REQUEST, messages[_i].field);
         return;
@@ -119,8 +123,8 @@ START_TEST(a_message_is_taken_or_refused_by_field)
     ck_assert_int_eq(st, WEIR_OK);
     ck_assert_uint_eq(append.streams[0].n, 2);
     const struct weir_new_message *m = &append.streams[0].messages[1];
-    ck_assert_int_eq(m->is_id_given, messages[_i].id != NULL);
-    ck_assert_int_eq(m->data.p != NULL, messages[_i].data != NULL);
+    ck_assert_int_eq(m->is_id_given, messages[_i].texts.id != NULL);
+    ck_assert_int_eq(m->data.p != NULL, messages[_i].texts.data != NULL);
 }
 END_TEST
 
@@ -141,9 +145,9 @@ static const struct {
 
 START_TEST(the_correlation_is_the_category_of_its_stream)
 {
+    const struct texts texts = {.type = "T", .data = "{}", .metadata = correlations[_i].metadata};
     struct weir_append append;
-    ck_assert_int_eq(check_write("s-1", NULL, "T", "{}", correlations[_i].metadata, &append),
-                     WEIR_OK);
+    ck_assert_int_eq(check_write("s-1", &texts, &append), WEIR_OK);
     const struct weir_slice got = append.streams[0].messages[1].correlation;
     ck_assert(weir_slice_equal(got, weir_slice_of(correlations[_i].correlation)));
 }
@@ -179,30 +183,29 @@ START_TEST(a_correlation_stream_that_is_too_long_is_refused)
 {
     struct weir_append append;
     char metadata[1200];
+    const struct texts texts = {.type = "T", .data = "{}", .metadata = metadata};
     (void)snprintf(metadata, sizeof metadata, "{\"correlationStreamName\":\"%s\"}", long_name);
-    assert_refused(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_INVALID_REQUEST,
+    assert_refused(check_write("s-1", &texts, &append), WEIR_INVALID_REQUEST,
                    "messages[1].metadata");
     weir_error_init(&err);
     metadata[strlen(metadata) - 3] = '"';
     metadata[strlen(metadata) - 2] = '}';
     metadata[strlen(metadata) - 1] = '\0';
-    ck_assert_int_eq(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_OK);
+    ck_assert_int_eq(check_write("s-1", &texts, &append), WEIR_OK);
     config.limits.correlation_bytes = 1023;
-    assert_refused(check_write("s-1", NULL, "T", "{}", metadata, &append), WEIR_INVALID_REQUEST,
+    assert_refused(check_write("s-1", &texts, &append), WEIR_INVALID_REQUEST,
                    "messages[1].metadata");
 }
 END_TEST
 
 START_TEST(a_stream_name_is_required_and_bounded)
 {
+    const struct texts texts = {.type = "T"};
     struct weir_append append;
-    assert_refused(check_write(NULL, NULL, "T", NULL, NULL, &append), WEIR_INVALID_REQUEST,
-                   "stream_name");
-    assert_refused(check_write("", NULL, "T", NULL, NULL, &append), WEIR_INVALID_REQUEST,
-                   "stream_name");
-    assert_refused(check_write(long_name, NULL, "T", NULL, NULL, &append), WEIR_INVALID_REQUEST,
-                   "stream_name");
-    ck_assert_int_eq(check_write(long_name + 1, NULL, "T", NULL, NULL, &append), WEIR_OK);
+    assert_refused(check_write(NULL, &texts, &append), WEIR_INVALID_REQUEST, "stream_name");
+    assert_refused(check_write("", &texts, &append), WEIR_INVALID_REQUEST, "stream_name");
+    assert_refused(check_write(long_name, &texts, &append), WEIR_INVALID_REQUEST, "stream_name");
+    ck_assert_int_eq(check_write(long_name + 1, &texts, &append), WEIR_OK);
 }
 END_TEST
 
@@ -327,8 +330,9 @@ END_TEST
 START_TEST(sizes_are_refused_before_anything_else)
 {
     config.limits.message_bytes = 10;
+    const struct texts texts = {.id = "x", .type = "", .data = "{nonsense", .metadata = "{}"};
     struct weir_append append;
-    ck_assert_int_eq(check_write("", "x", "", "{nonsense", "{}", &append), WEIR_LIMIT_EXCEEDED);
+    ck_assert_int_eq(check_write("", &texts, &append), WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "10");
     ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "11");
     ck_assert_ptr_nonnull(strstr(err.text, "messages[1]"));
