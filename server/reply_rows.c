@@ -87,37 +87,37 @@ static uint8_t *put_fields(uint8_t *at, const struct weir_row *row)
     return put_number(at, MESSAGE_TIME_US, row->time_us);
 }
 
-static size_t message_bytes(const struct weir_row *row)
+/* Of a message whose fields have `n`. */
+static size_t message_bytes(size_t n)
 {
-    const size_t n = fields_bytes(row);
     return 1 + weir_wire_varint_bytes(n) + n;
 }
 
-static uint8_t *put_message(uint8_t *at, uint32_t number, const struct weir_row *row)
+static uint8_t *put_message(uint8_t *at, uint32_t number, const struct weir_row *row, size_t n)
 {
-    at = weir_wire_write_varint(put_tag(at, number, WEIR_WIRE_BYTES), fields_bytes(row));
+    at = weir_wire_write_varint(put_tag(at, number, WEIR_WIRE_BYTES), n);
     return put_fields(at, row);
 }
 
 /* ---- replies ---- */
 
-static size_t rows_bytes(const struct weir_rows *rows)
+size_t weir_rows_measure(const struct weir_rows *rows)
 {
     size_t n = number_bytes(rows->next_position) + number_bytes(rows->is_truncated);
     for (size_t i = 0; i < rows->n; i++) {
-        n += message_bytes(&rows->rows[i]);
+        struct weir_row *row = &rows->rows[i];
+        row->packed_n = fields_bytes(row);
+        n += message_bytes(row->packed_n);
     }
     return n;
 }
 
 size_t weir_rows_pack(const struct weir_rows *rows, uint8_t *out)
 {
-    if (out == NULL) {
-        return rows_bytes(rows);
-    }
     uint8_t *at = out;
     for (size_t i = 0; i < rows->n; i++) {
-        at = put_message(at, ROWS_MESSAGES, &rows->rows[i]);
+        const struct weir_row *row = &rows->rows[i];
+        at = put_message(at, ROWS_MESSAGES, row, row->packed_n);
     }
     at = put_number(at, ROWS_NEXT_POSITION, rows->next_position);
     at = put_number(at, ROWS_TRUNCATED, rows->is_truncated);
@@ -129,7 +129,8 @@ size_t weir_last_pack(const struct weir_row *row, uint8_t *out)
     if (row == NULL) {
         return 0;
     }
-    return out == NULL ? message_bytes(row) : (size_t)(put_message(out, LAST_MESSAGE, row) - out);
+    const size_t n = fields_bytes(row);
+    return out == NULL ? message_bytes(n) : (size_t)(put_message(out, LAST_MESSAGE, row, n) - out);
 }
 
 /* Where the payload goes; NULL without memory, which is then recorded. */
@@ -148,7 +149,7 @@ static uint8_t *make_room(struct weir_call *call, size_t payload_n, struct weir_
 weir_status weir_reply_rows(struct weir_call *call, const struct weir_rows *rows,
                             struct weir_error *err)
 {
-    uint8_t *payload = make_room(call, weir_rows_pack(rows, NULL), err);
+    uint8_t *payload = make_room(call, weir_rows_measure(rows), err);
     if (payload == NULL) {
         return err->status;
     }

@@ -16,8 +16,12 @@ weir_status weir_reply_rows(struct weir_call *call, const struct weir_rows *rows
 weir_status weir_reply_last(struct weir_call *call, const struct weir_row *row,
                             struct weir_error *err);
 
-/* The packed payloads alone, for tests: the size, written at `out` unless it is NULL. */
+/* The packed payload alone. First its size: that of each message is kept in its row. Then the
+ * payload is written at `out`, and its size is the same. */
+size_t weir_rows_measure(const struct weir_rows *rows);
 size_t weir_rows_pack(const struct weir_rows *rows, uint8_t *out);
+
+/* The size, written at `out` unless that is NULL. */
 size_t weir_last_pack(const struct weir_row *row, uint8_t *out);
 
 #endif

@@ -117,7 +117,7 @@ void weir_waiting_park(struct weir_call *call)
 static void answer_nothing(struct weir_exchange *exchange, int64_t next_position)
 {
     const struct weir_rows rows = {.n = 0, .next_position = next_position};
-    const size_t payload_n = weir_rows_pack(&rows, NULL);
+    const size_t payload_n = weir_rows_measure(&rows);
     uint8_t *room = weir_exchange_reply_room(exchange, weir_response_ok_size(payload_n));
     if (room == NULL) {
         weir_exchange_abandon(exchange, true);

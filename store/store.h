@@ -274,6 +274,7 @@ struct weir_row {
     int64_t position;
     int64_t global_position;
     int64_t time_us;
+    size_t packed_n;  // the caller's, for its size when packed; backends leave it alone
 };
 
 enum weir_selector { WEIR_SELECT_STREAM, WEIR_SELECT_CATEGORY, WEIR_SELECT_ALL };

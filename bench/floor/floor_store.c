@@ -268,7 +268,7 @@ static struct load_outcome read_once(void *context, struct load_slot *slot)
         return load_failure(LOAD_READ, &err);
     }
     /* Packed as the server packs it, for nobody. */
-    const size_t n = weir_rows_pack(&rows, NULL);
+    const size_t n = weir_rows_measure(&rows);
     uint8_t *reply = malloc(n);
     if (reply != NULL) {
         (void)weir_rows_pack(&rows, reply);

@@ -30,7 +30,7 @@ static void query_of(const struct read_plan *plan, size_t start, struct weir_que
 /* The server's own packing, into a message of the size that it will have. */
 static weir_status pack(const struct weir_rows *rows, nng_msg **message, struct weir_error *err)
 {
-    const size_t payload_n = weir_rows_pack(rows, NULL);
+    const size_t payload_n = weir_rows_measure(rows);
     if (nng_msg_alloc(message, weir_response_ok_size(payload_n)) != 0) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
