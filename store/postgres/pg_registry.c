@@ -226,9 +226,12 @@ struct creation {
     struct pg_namespace ns;
     struct pg_wishes wishes;
     bool *is_same;
-    bool is_begun;  // an earlier attempt may have been committed
+    bool is_begun;     // an earlier attempt may have been committed
+    bool is_unlisted;  // a schema of the name was there
 };
 
+/* Conflicts with any of the table's keys are left alone: with that of the id alone PostgreSQL still
+ * fails on another one, where the same namespace comes to be there while it looks. */
 static weir_status insert(struct pg_conn *conn, struct creation *creation, bool *is_new,
                           struct weir_error *err)
 {
@@ -249,16 +252,24 @@ static weir_status insert(struct pg_conn *conn, struct creation *creation, bool 
         "INSERT INTO weir_registry.namespaces (id, schema_name, layout, schema_version,"
         " token_hash, description, metadata, created_at)"
         " VALUES ($1, $2, $3, $4::int4, $5, $6, $7, clock_timestamp())"
-        " ON CONFLICT (id) DO NOTHING RETURNING created_at",
+        " ON CONFLICT DO NOTHING RETURNING created_at",
         &params, &result, err);
     *is_new = status == WEIR_OK && PQntuples(result) == 1 &&
               weir_pg_time(result, 0, 0, &record->created_at_us);
     PQclear(result);
-    if (status != WEIR_OK && conn->remedy == PG_REMEDY_UNIQUE && creation->ns.layout->is_adopted) {
-        status = weir_fail(err, WEIR_PRECONDITION,
-                           "the schema of Message DB belongs to another namespace already");
-    }
     return status;
+}
+
+/* What was in the way has another id, or has been deleted since: another attempt tells. */
+static weir_status fail_without_twin(struct pg_conn *conn, const struct creation *creation,
+                                     struct weir_error *err)
+{
+    conn->remedy = PG_REMEDY_AGAIN;
+    return creation->ns.layout->is_adopted
+               ? weir_fail(err, WEIR_PRECONDITION,
+                           "the schema of Message DB belongs to another namespace already")
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "a namespace of this id was deleted while it was to be made");
 }
 
 /* There is one: is it the one that is to be made? */
@@ -271,6 +282,9 @@ static weir_status compare(struct pg_conn *conn, struct creation *creation, stru
     struct finding finding = {record->id, &arena, &stored};
     const weir_status status = find(conn, &finding, err);
     weir_arena_fini(&arena);
+    if (status == WEIR_NAMESPACE_NOT_FOUND) {
+        return fail_without_twin(conn, creation, err);
+    }
     if (status != WEIR_OK) {
         return status;
     }
@@ -279,15 +293,17 @@ static weir_status compare(struct pg_conn *conn, struct creation *creation, stru
     return *creation->is_same ? WEIR_OK : weir_fail_namespace_exists(err, record->id);
 }
 
-static weir_status create_schema(struct pg_conn *conn, const struct pg_namespace *ns,
+/* PostgreSQL looks at what this session remembers, which may be of a namespace whose deletion it
+ * has only just waited for. Another attempt knows better; what it finds is there. */
+static weir_status create_schema(struct pg_conn *conn, struct creation *creation,
                                  struct weir_error *err)
 {
+    const struct pg_namespace *ns = &creation->ns;
     char text[WEIR_PG_SCHEMA_BYTES + 16];
     (void)snprintf(text, sizeof text, "CREATE SCHEMA %s", ns->schema);
     weir_status status = weir_pg_script(conn, text, err);
-    if (status != WEIR_OK && strcmp(conn->sqlstate, "42P06") == 0) {
-        weir_backend_report(&conn->backend->base, "schema %s is not listed but there: move it away",
-                            ns->schema);
+    creation->is_unlisted = status != WEIR_OK && strcmp(conn->sqlstate, "42P06") == 0;
+    if (creation->is_unlisted) {
         return weir_fail(err, WEIR_PRECONDITION,
                          "there is storage of a namespace of this id already, which is not listed");
     }
@@ -316,6 +332,7 @@ static weir_status create(struct pg_conn *conn, void *context, struct weir_error
 {
     struct creation *creation = context;
     bool is_new = false;
+    creation->is_unlisted = false;
     weir_status status = weir_pg_script(conn, "BEGIN", err);
     if (status == WEIR_OK) {
         status = insert(conn, creation, &is_new, err);
@@ -325,7 +342,7 @@ static weir_status create(struct pg_conn *conn, void *context, struct weir_error
     } else if (status == WEIR_OK) {
         status = creation->ns.layout->is_adopted ? weir_pg_check_adoption(conn, err) : WEIR_OK;
         if (status == WEIR_OK) {
-            status = create_schema(conn, &creation->ns, err);
+            status = create_schema(conn, creation, err);
         }
         if (status == WEIR_OK && creation->wishes.chunk_interval_us != 0) {
             status = set_chunk_interval(conn, creation, err);
@@ -357,7 +374,12 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
     }
     creation.ns.layout =
         creation.wishes.is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
-    return run_change(base, &work, deadline_us, &creation.is_begun, err);
+    const weir_status status = run_change(base, &work, deadline_us, &creation.is_begun, err);
+    if (status == WEIR_PRECONDITION && creation.is_unlisted) {
+        weir_backend_report(base, "schema %s is not listed but there: move it away",
+                            creation.ns.schema);
+    }
+    return status;
 }
 
 /* ---- deleting ---- */

@@ -22,6 +22,7 @@ static const struct entry entries[] = {
     {"42501", {WEIR_BACKEND_ERROR, PG_REMEDY_NONE}},             // insufficient privilege
     {"42883", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // undefined function
     {"42P01", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // undefined table
+    {"42P06", {WEIR_BACKEND_ERROR, PG_REMEDY_INTERNAL}},         // duplicate schema
     {"55P03", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_WAIT}},       // lock not available
     {"57014", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_NONE}},       // cancelled, or statement time-out
     {"WR001", {WEIR_POSITION_EXISTS, PG_REMEDY_RAISED}},         // a record cannot be imported

@@ -9,8 +9,9 @@ enum pg_remedy {
     PG_REMEDY_WAIT,       // a lock was not got in time; nothing was done
     PG_REMEDY_AGAIN,      // given up in favour of others; nothing was done
     PG_REMEDY_RECONNECT,  // the connection is lost or of no use; a commit may have taken place
-    PG_REMEDY_INTERNAL,   // PostgreSQL did not find what it relied on, perhaps because it is being
-                          // dropped: once more tells; nothing was done
+    PG_REMEDY_INTERNAL,   // PostgreSQL did not find what it relied on, or found what should not be
+                          // there, perhaps because it is being dropped: once more tells; nothing
+                          // was done
     PG_REMEDY_MISSING,    // a schema, table or function is not there
     PG_REMEDY_UNIQUE,     // something of that key is there already
     PG_REMEDY_RAISED      // by a function of our schema
