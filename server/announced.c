@@ -127,10 +127,11 @@ bool weir_announced_begin(int descriptor)
     return announced_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed)) > 1;
 }
 
-void weir_announced_end(int descriptor)
+bool weir_announced_end(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
     (void)count(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)), false);
+    return announced_of(atomic_load_explicit(state, memory_order_relaxed)) > 0;
 }
 
 bool weir_announced_close(int descriptor)

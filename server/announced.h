@@ -67,8 +67,8 @@ void weir_announced_answer(int descriptor);
 /* Something is about to be sent; returns whether more will follow. */
 bool weir_announced_begin(int descriptor);
 
-/* All of it has been. */
-void weir_announced_end(int descriptor);
+/* All of it has been. Returns whether anything else is announced. */
+bool weir_announced_end(int descriptor);
 
 /* The connection is over, unless a reply is still announced: then false. */
 bool weir_announced_close(int descriptor);

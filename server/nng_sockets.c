@@ -216,6 +216,18 @@ static bool may_hold(const struct connection *connection, const struct msghdr *m
     return connection->is_plain && !is_poller && !is_greeting(message);
 }
 
+/* What was announced behind it may have been withdrawn meanwhile. */
+static void end_message(int fd, bool was_last, bool is_held)
+{
+    const bool is_last = !weir_announced_end(fd);
+    if (is_held || (is_last && !was_last)) {
+        weir_announced_hold(fd);
+    }
+    if (!is_held) {
+        weir_announced_push();
+    }
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct connection *connection = connection_of(fd);
@@ -246,10 +258,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return -1;
     }
     connection->sent = 0;
-    if (is_held) {
-        weir_announced_hold(fd);
-    }
-    weir_announced_end(fd);
+    end_message(fd, is_last, is_held);
     return (ssize_t)bytes;
 }
 

@@ -503,6 +503,21 @@ START_TEST(a_reply_of_a_plain_connection_leaves_when_it_is_pushed)
 }
 END_TEST
 
+/* By who was about to send it, to who has sent the one before meanwhile. */
+START_TEST(the_end_of_a_reply_tells_whether_another_is_announced_still)
+{
+    learn_key();
+    announce(2);
+    ck_assert(weir_announced_begin(server));
+    ck_assert(weir_announced_end(server));
+    ck_assert(!weir_announced_end(server));
+    announce(2);
+    ck_assert(weir_announced_begin(server));
+    weir_announced_withdraw(key);
+    ck_assert(!weir_announced_end(server));
+}
+END_TEST
+
 static void *wait_for_events_and_send(void *context)
 {
     (void)context;
@@ -545,6 +560,7 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, a_reply_by_itself_leaves_at_once);
     tcase_add_test(tcase, what_is_sent_before_one_that_is_withdrawn_leaves_with_that);
     tcase_add_test(tcase, a_reply_of_a_plain_connection_leaves_when_it_is_pushed);
+    tcase_add_test(tcase, the_end_of_a_reply_tells_whether_another_is_announced_still);
     tcase_add_test(tcase, who_waits_for_events_holds_nothing_back);
     tcase_add_test(tcase, what_is_withdrawn_is_not_waited_for);
     tcase_add_test(tcase, a_connection_does_not_wait_for_its_predecessors_replies);
