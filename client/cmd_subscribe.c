@@ -1,6 +1,7 @@
 /* weir subscribe. */
 #include "client/child.h"
 #include "client/cli.h"
+#include "client/consumer_streams.h"
 #include "client/ending_signals.h"
 #include "client/record.h"
 
@@ -10,8 +11,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { ATTEMPTS_DEFAULT = 5 };
 
 struct following {
     struct cli *cli;
@@ -160,7 +159,7 @@ static int take_options(struct following *f)
     o->types = f->types;
     f->command = cli_text(cli, CLI_EXEC);
     f->limit = -1;
-    f->attempts = ATTEMPTS_DEFAULT;
+    f->attempts = CONSUMER_ATTEMPTS_DEFAULT;
     if ((o->stream_name != NULL) + (o->category != NULL) + (o->all ? 1 : 0) != 1) {
         return cli_usage(cli, "it takes one of --stream, --category and --all");
     }

@@ -7,7 +7,6 @@
 enum {
     COMMIT_MESSAGES_DEFAULT = 100,
     COMMIT_MS_DEFAULT = 1000,
-    MAX_ATTEMPTS_DEFAULT = 5,
     FIRST_DELAY_MS_DEFAULT = 100,
     MAX_DELAY_MS_DEFAULT = 10000
 };
@@ -58,7 +57,7 @@ static bool copy_options(struct weir_consumer *c, const struct weir_consumer_opt
     struct weir_consumer_options *o = &c->options;
     o->commit_messages = or_default(o->commit_messages, COMMIT_MESSAGES_DEFAULT);
     o->commit_ms = or_default(o->commit_ms, COMMIT_MS_DEFAULT);
-    o->max_attempts = or_default(o->max_attempts, MAX_ATTEMPTS_DEFAULT);
+    o->max_attempts = or_default(o->max_attempts, CONSUMER_ATTEMPTS_DEFAULT);
     o->first_delay_ms = or_default(o->first_delay_ms, FIRST_DELAY_MS_DEFAULT);
     o->max_delay_ms = or_default(o->max_delay_ms, MAX_DELAY_MS_DEFAULT);
     struct weir_subscription_options *s = &o->subscription;

@@ -13,6 +13,9 @@
 
 enum { CONSUMER_NAME_MAX = 200, CONSUMER_STREAM_MAX = 320, CONSUMER_SELECTOR_MAX = 8192 };
 
+/* After so many a message is parked, where nobody says otherwise. */
+enum { CONSUMER_ATTEMPTS_DEFAULT = 5 };
+
 struct consumer_streams {
     struct weir_client *client;
     const struct weir_call_options *call;

@@ -2,8 +2,6 @@
  *
  * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that loses what it is told
  * to; a second store reaches it directly. */
-#include "store/postgres/pg_int.h"
-
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -597,52 +595,6 @@ START_TEST(what_another_server_deletes_is_gone_here)
 }
 END_TEST
 
-/* What the triggers of the list of namespaces do: what is in the way of the first attempt is gone
- * when it is looked at, and at the second one. */
-static void take_away(const char *schema)
-{
-    sql("DROP SEQUENCE IF EXISTS attempts; CREATE SEQUENCE attempts;"
-        " CREATE OR REPLACE FUNCTION public.take_away() RETURNS trigger LANGUAGE plpgsql AS $$"
-        " BEGIN"
-        "  IF TG_WHEN = 'BEFORE' THEN"
-        "   IF nextval('public.attempts') = 1 THEN RETURN NULL; END IF;"
-        "   DROP SCHEMA IF EXISTS %s;"
-        "  END IF;"
-        "  DELETE FROM weir_registry.namespaces WHERE description = 'in the way';"
-        "  RETURN NULL;"
-        " END $$;"
-        " CREATE TRIGGER before_it BEFORE INSERT ON weir_registry.namespaces"
-        "  EXECUTE FUNCTION take_away();"
-        " CREATE TRIGGER behind_it AFTER INSERT ON weir_registry.namespaces"
-        "  EXECUTE FUNCTION take_away()",
-        schema);
-}
-
-/* By its id, by its schema's name, or by a schema that the session still knows. */
-START_TEST(a_namespace_that_is_deleted_meanwhile_is_not_in_the_way)
-{
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("new"), &ns);
-    if (_i < 2) {
-        sql("INSERT INTO weir_registry.namespaces SELECT (jsonb_populate_record(n,"
-            " jsonb_build_object('id', '%s', 'schema_name', '%s', 'description', 'in the way'))).*"
-            " FROM weir_registry.namespaces AS n",
-            _i == 0 ? "new" : "another", ns.schema);
-    } else {
-        sql("CREATE SCHEMA %s", ns.schema);
-    }
-    take_away(ns.schema);
-    struct weir_namespace_record record = {.id = weir_slice_of("new")};
-    bool is_same = false;
-    fx.report[0] = '\0';
-    const weir_status st = weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
-    sql("DROP FUNCTION take_away CASCADE; DROP SEQUENCE attempts");
-    ck_assert_msg(st == WEIR_OK, "%s", fx.err.text);
-    ck_assert_ptr_null(strstr(fx.report, "move it away"));
-    ck_assert_int_eq(sql_int("SELECT count(*) FROM weir_registry.namespaces"), 2);
-}
-END_TEST
-
 /* ---- large messages ---- */
 
 /* A first message that exceeds the reply by itself is a reply, and not the end. */
@@ -777,7 +729,6 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_broken_connection_is_no_reason_to_call_the_database_gone, 0, 2);
     tcase_add_loop_test(tcase, a_namespace_is_created_over_a_broken_connection, 0, 14);
     tcase_add_loop_test(tcase, a_namespace_is_deleted_over_a_broken_connection, 0, 14);
-    tcase_add_loop_test(tcase, a_namespace_that_is_deleted_meanwhile_is_not_in_the_way, 0, 3);
     tcase_add_test(tcase, a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline);
     tcase_add_test(tcase, nothing_is_waited_for_while_the_database_is_gone);
     tcase_add_test(tcase, a_database_that_only_reads_is_asked_now_and_then);

@@ -1,5 +1,7 @@
 /* Several servers on one database: two stores with many writers, connections killed under them, a
- * server that is stopped. */
+ * server that is stopped, and namespaces that one makes while another deletes them. */
+#include "store/postgres/pg_int.h"
+
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -319,6 +321,52 @@ START_TEST(a_connection_that_was_ended_while_idle_is_not_used)
 }
 END_TEST
 
+/* What the triggers of the list of namespaces do: what is in the way of the first attempt is gone
+ * when it is looked at, and at the second one. */
+static void take_away(const char *schema)
+{
+    sql("DROP SEQUENCE IF EXISTS attempts; CREATE SEQUENCE attempts;"
+        " CREATE OR REPLACE FUNCTION public.take_away() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN"
+        "  IF TG_WHEN = 'BEFORE' THEN"
+        "   IF nextval('public.attempts') = 1 THEN RETURN NULL; END IF;"
+        "   DROP SCHEMA IF EXISTS %s;"
+        "  END IF;"
+        "  DELETE FROM weir_registry.namespaces WHERE description = 'in the way';"
+        "  RETURN NULL;"
+        " END $$;"
+        " CREATE TRIGGER before_it BEFORE INSERT ON weir_registry.namespaces"
+        "  EXECUTE FUNCTION take_away();"
+        " CREATE TRIGGER behind_it AFTER INSERT ON weir_registry.namespaces"
+        "  EXECUTE FUNCTION take_away()",
+        schema);
+}
+
+/* By its id, by its schema's name, or by a schema that the session still knows. */
+START_TEST(a_namespace_that_is_deleted_meanwhile_is_not_in_the_way)
+{
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("new"), &ns);
+    if (_i < 2) {
+        sql("INSERT INTO weir_registry.namespaces SELECT (jsonb_populate_record(n,"
+            " jsonb_build_object('id', '%s', 'schema_name', '%s', 'description', 'in the way'))).*"
+            " FROM weir_registry.namespaces AS n",
+            _i == 0 ? "new" : "another", ns.schema);
+    } else {
+        sql("CREATE SCHEMA %s", ns.schema);
+    }
+    take_away(ns.schema);
+    struct weir_namespace_record record = {.id = weir_slice_of("new")};
+    bool is_same = false;
+    fx.report[0] = '\0';
+    const weir_status st = weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
+    sql("DROP FUNCTION take_away CASCADE; DROP SEQUENCE attempts");
+    ck_assert_msg(st == WEIR_OK, "%s", fx.err.text);
+    ck_assert_ptr_null(strstr(fx.report, "move it away"));
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM weir_registry.namespaces"), 2);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("pg_together");
@@ -327,6 +375,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, fixture_of_two, fixture_of_two_end);
     tcase_add_test(tcase, a_stopped_server_does_not_stop_the_others);
     tcase_add_test(tcase, a_connection_that_was_ended_while_idle_is_not_used);
+    tcase_add_loop_test(tcase, a_namespace_that_is_deleted_meanwhile_is_not_in_the_way, 0, 3);
     tcase_add_test(tcase, writers_on_two_servers_share_one_order);
     tcase_add_test(tcase, time_does_not_go_back);
     tcase_add_test(tcase, nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed);
