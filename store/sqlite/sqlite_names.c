@@ -66,8 +66,9 @@ static bool is_of(const struct sqlite_session *session, const char *name)
 void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
                              int64_t created_at_us)
 {
+    struct sqlite_session **list = list_of(backend, name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    for (struct sqlite_session *s = *list_of(backend, name); s != NULL; s = s->after) {
+    for (struct sqlite_session *s = *list; s != NULL; s = s->after) {
         if (is_of(s, name) && s->created_at_us != created_at_us) {
             atomic_store(&s->base.is_stale, true);
         }
@@ -79,8 +80,9 @@ void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
 static bool find_marks(struct sqlite_backend *backend, const char *name, struct sqlite_mark *file,
                        struct sqlite_mark *wal)
 {
+    struct sqlite_session **list = list_of(backend, name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    const struct sqlite_session *s = *list_of(backend, name);
+    const struct sqlite_session *s = *list;
     while (s != NULL && (!is_of(s, name) || atomic_load(&s->base.is_stale))) {
         s = s->after;
     }
@@ -116,8 +118,8 @@ bool weir_sqlite_names_enter(struct sqlite_session *session)
         !weir_sqlite_mark(sqlite3_filename_wal(path), &session->wal)) {
         return false;
     }
-    (void)pthread_mutex_lock(&backend->sessions_mutex);
     struct sqlite_session **list = list_of(backend, session->name);
+    (void)pthread_mutex_lock(&backend->sessions_mutex);
     session->after = *list;
     if (session->after != NULL) {
         session->after->before = session;

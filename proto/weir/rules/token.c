@@ -1,6 +1,7 @@
 #include "weir/rules/token.h"
 
 #include "weir/rules/digest.h"
+#include "weir/rules/hex.h"
 #include "weir/rules/random.h"
 #include "weir/rules/utf8.h"
 
@@ -116,16 +117,6 @@ static bool decode(struct weir_slice text, uint8_t *to, size_t room, size_t *n)
     return held < 6 && (bits & ((1UL << held) - 1)) == 0;
 }
 
-static void put_hex(const uint8_t *bytes, size_t n, char *to)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        *to++ = digits[bytes[i] >> 4];
-        *to++ = digits[bytes[i] & 0xF];
-    }
-    *to = '\0';
-}
-
 weir_status weir_token_make(struct weir_slice namespace_id, char token[WEIR_TOKEN_MAX_BYTES + 1],
                             struct weir_error *err)
 {
@@ -140,7 +131,7 @@ weir_status weir_token_make(struct weir_slice namespace_id, char token[WEIR_TOKE
     memcpy(token, prefix, PREFIX_BYTES);
     char *at = encode(namespace_id, token + PREFIX_BYTES);
     *at++ = '_';
-    put_hex(secret, sizeof secret, at);
+    *weir_hex_write(at, secret, sizeof secret) = '\0';
     OPENSSL_cleanse(secret, sizeof secret);
     return WEIR_OK;
 }

@@ -1,5 +1,6 @@
 #include "weir/rules/uuid.h"
 
+#include "weir/rules/hex.h"
 #include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
 
@@ -156,33 +157,17 @@ bool weir_uuid_parse(struct weir_slice text, struct weir_uuid *id)
     return true;
 }
 
-/* The two digits of each byte, one after the other. */
-#define OF_SIXTEEN(d) \
-    d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9" d "a" d "b" d "c" d "d" d "e" d "f"
-static const char digit_pairs[] =
-    OF_SIXTEEN("0") OF_SIXTEEN("1") OF_SIXTEEN("2") OF_SIXTEEN("3") OF_SIXTEEN("4") OF_SIXTEEN("5")
-        OF_SIXTEEN("6") OF_SIXTEEN("7") OF_SIXTEEN("8") OF_SIXTEEN("9") OF_SIXTEEN("a")
-            OF_SIXTEEN("b") OF_SIXTEEN("c") OF_SIXTEEN("d") OF_SIXTEEN("e") OF_SIXTEEN("f");
-
-static char *put_hex(char *to, const uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        memcpy(to + 2 * i, digit_pairs + (size_t)2 * bytes[i], 2);
-    }
-    return to + 2 * n;
-}
-
 /* Group by group, with constant counts, so that nothing is decided for each digit. */
 void weir_uuid_format(const struct weir_uuid *id, char text[WEIR_UUID_TEXT + 1])
 {
-    char *to = put_hex(text, id->bytes, 4);
+    char *to = weir_hex_write(text, id->bytes, 4);
     *to++ = '-';
-    to = put_hex(to, id->bytes + 4, 2);
+    to = weir_hex_write(to, id->bytes + 4, 2);
     *to++ = '-';
-    to = put_hex(to, id->bytes + 6, 2);
+    to = weir_hex_write(to, id->bytes + 6, 2);
     *to++ = '-';
-    to = put_hex(to, id->bytes + 8, 2);
+    to = weir_hex_write(to, id->bytes + 8, 2);
     *to++ = '-';
-    to = put_hex(to, id->bytes + 10, 6);
+    to = weir_hex_write(to, id->bytes + 10, 6);
     *to = '\0';
 }
