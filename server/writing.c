@@ -1,5 +1,6 @@
 #include "server/writing.h"
 
+#include "server/burst.h"
 #include "server/dispatch.h"
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
@@ -30,7 +31,9 @@ static void finish_group(struct weir_server *server, struct weir_write *group)
     }
     if (n > 0) {
         weir_metrics_group(&server->metrics, n);
+        weir_burst_begin();
         weir_group_finish(group);
+        weir_burst_end();
     }
 }
 
