@@ -1,7 +1,6 @@
 #include "server/dispatch.h"
 
 #include "server/auth.h"
-#include "server/burst.h"
 #include "server/intake.h"
 #include "server/reading.h"
 #include "server/request_check.h"
@@ -370,7 +369,6 @@ static void serve_on_the_spot(struct weir_call *call)
     struct weir_server *server = call->server;
     struct spot spot = {.woken = NULL};
     own_spot = &spot;
-    weir_burst_relieve();
     weir_dispatch_go_on(call, work(call, &call->err));
     if (spot.woken != NULL) {
         serve(weir_exchange_job(spot.woken));

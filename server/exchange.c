@@ -1,7 +1,7 @@
 #include "server/exchange_int.h"
 
 #include "server/announced.h"
-#include "server/burst.h"
+#include "server/nng_tasks.h"
 #include "server/transport_int.h"
 #include "weir/rules/time_text.h"
 
@@ -264,7 +264,7 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
     atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
-    weir_burst_send(x->ctx, x->aio);
+    weir_nng_tasks_send(x->ctx, x->aio);
     weir_announced_push();
 }
 

@@ -1,7 +1,7 @@
 #include "server/writing.h"
 
-#include "server/burst.h"
 #include "server/dispatch.h"
+#include "server/nng_tasks.h"
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
 
@@ -31,9 +31,9 @@ static void finish_group(struct weir_server *server, struct weir_write *group)
     }
     if (n > 0) {
         weir_metrics_group(&server->metrics, n);
-        weir_burst_begin();
+        weir_nng_tasks_burst_begin();
         weir_group_finish(group);
-        weir_burst_end();
+        weir_nng_tasks_burst_end();
     }
 }
 

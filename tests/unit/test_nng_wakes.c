@@ -1,6 +1,6 @@
-/* Which threads of nng a burst of replies wakes (burst.c, nng_wakes.c): with a socket of nng, whose
- * callbacks run on those threads, and clients that are plain sockets. */
-#include "server/burst.h"
+/* Which threads of nng a burst of replies wakes (nng_tasks.c, nng_wakes.c): with a socket of nng,
+ * whose callbacks run on those threads, and clients that are plain sockets. */
+#include "server/nng_tasks.h"
 
 #include "tests/lib/check_main.h"
 
@@ -32,7 +32,6 @@ static struct reply {
 static atomic_int told;     // of replies that have been sent
 static atomic_bool blocks;  // the first that is told of one
 static sem_t go_on;
-static atomic_bool relieves;
 
 static void quiet(void)
 {
@@ -46,10 +45,6 @@ static void received_or_sent(void *context)
     struct reply *reply = context;
     if (atomic_exchange(&blocks, false)) {
         (void)sem_wait(&go_on);
-        if (atomic_load(&relieves)) {
-            weir_burst_relieve();
-            (void)sem_wait(&go_on);
-        }
     }
     atomic_fetch_add(&told, 1);
     (void)sem_post(&reply->done);
@@ -96,7 +91,6 @@ static void open_socket(void)
     }
     quiet();
     atomic_store(&told, 0);
-    atomic_store(&relieves, false);
 }
 
 static void close_socket(void)
@@ -115,7 +109,7 @@ static void send_replies(void)
     for (int i = 0; i < REPLIES; i++) {
         nng_msg *message = nng_aio_get_msg(replies[i].aio);
         nng_aio_set_msg(replies[i].aio, message);
-        weir_burst_send(replies[i].ctx, replies[i].aio);
+        weir_nng_tasks_send(replies[i].ctx, replies[i].aio);
     }
 }
 
@@ -147,12 +141,12 @@ static void await_all_but_one(void)
 
 START_TEST(a_burst_wakes_nobody_before_its_end)
 {
-    weir_burst_begin();
+    weir_nng_tasks_burst_begin();
     send_replies();
     assert_all_arrive();
     quiet();
     ck_assert_int_eq(atomic_load(&told), 0);
-    weir_burst_end();
+    weir_nng_tasks_burst_end();
     assert_all_are_told();
 }
 END_TEST
@@ -167,37 +161,31 @@ START_TEST(without_a_burst_each_reply_wakes_somebody)
 }
 END_TEST
 
-/* What a burst has left is done by the one thread that it wakes; if that is held up, by another
- * that it has woken first. */
-START_TEST(who_is_held_up_has_another_woken)
+START_TEST(a_burst_wakes_another_behind_one_that_is_held_up)
 {
     atomic_store(&blocks, true);
-    atomic_store(&relieves, true);
-    weir_burst_begin();
+    weir_nng_tasks_burst_begin();
     send_replies();
-    weir_burst_end();
-    quiet();
-    ck_assert_int_eq(atomic_load(&told), 0);
-    (void)sem_post(&go_on);
+    weir_nng_tasks_burst_end();
     await_all_but_one();
     (void)sem_post(&go_on);
     assert_all_are_told();
 }
 END_TEST
 
-static Suite *burst_suite(void)
+static Suite *nng_wakes_suite(void)
 {
-    Suite *suite = suite_create("burst");
-    TCase *tcase = tcase_create("burst");
+    Suite *suite = suite_create("nng_wakes");
+    TCase *tcase = tcase_create("bursts");
     tcase_add_checked_fixture(tcase, open_socket, close_socket);
     tcase_add_test(tcase, a_burst_wakes_nobody_before_its_end);
     tcase_add_test(tcase, without_a_burst_each_reply_wakes_somebody);
-    tcase_add_test(tcase, who_is_held_up_has_another_woken);
+    tcase_add_test(tcase, a_burst_wakes_another_behind_one_that_is_held_up);
     suite_add_tcase(suite, tcase);
     return suite;
 }
 
 int main(void)
 {
-    return check_main(burst_suite());
+    return check_main(nng_wakes_suite());
 }

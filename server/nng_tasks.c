@@ -1,0 +1,141 @@
+/* pthread_getname_np() is not of POSIX. */
+#define _GNU_SOURCE
+#include "server/nng_tasks.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <threads.h>
+
+/* However long a burst is, a thread is woken now and then. */
+enum { LEFT_OUT_MAX = 64 };
+
+/* ---- the C library's functions ---- */
+
+/* Where the program stands in for them they are not to be had by their names, and by dlsym() in one
+ * of two versions. Those of <threads.h> do the same, to the same objects. */
+_Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "a condition is one by both names");
+_Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "a lock is one by both names");
+
+static int signal_one(pthread_cond_t *condition)
+{
+    return cnd_signal((cnd_t *)(void *)condition) == thrd_success ? 0 : -1;
+}
+
+static int wait_for(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    return cnd_wait((cnd_t *)(void *)condition, (mtx_t *)(void *)lock) == thrd_success ? 0 : -1;
+}
+
+/* ---- one at a time ---- */
+
+/* What nng's threads wait for when there is no task; NULL until the first does. nng signals it
+ * under its lock on the tasks, which guards the next two. */
+static _Atomic(pthread_cond_t *) tasks;
+static unsigned asleep;     // threads that wait for tasks, or have been woken and not arrived
+static bool is_one_coming;  // has been woken
+static atomic_bool is_another_wanted;
+
+static bool is_tasks(pthread_cond_t *condition)
+{
+    return atomic_load_explicit(&tasks, memory_order_relaxed) == condition;
+}
+
+/* By the name that nng gives its threads for tasks, before they wait for any. */
+static void learn_tasks(pthread_cond_t *condition)
+{
+    char name[16];
+    pthread_cond_t *none = NULL;
+    if (is_tasks(NULL) && pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
+        strcmp(name, "nng:task") == 0) {
+        (void)atomic_compare_exchange_strong_explicit(&tasks, &none, condition,
+                                                      memory_order_relaxed, memory_order_relaxed);
+    }
+}
+
+/* Who is awake looks for tasks before it sleeps. */
+static int wake_another(pthread_cond_t *condition)
+{
+    if (asleep == 0) {
+        return 0;
+    }
+    if (is_one_coming) {
+        atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
+        return 0;
+    }
+    is_one_coming = true;
+    return signal_one(condition);
+}
+
+static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    asleep++;
+    const int result = wait_for(condition, lock);
+    asleep--;
+    is_one_coming = false;
+    if (atomic_exchange_explicit(&is_another_wanted, false, memory_order_relaxed)) {
+        (void)wake_another(condition);
+    }
+    return result;
+}
+
+int weir_nng_tasks_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    learn_tasks(condition);
+    return is_tasks(condition) ? wait_for_tasks(condition, lock) : wait_for(condition, lock);
+}
+
+/* ---- bursts ---- */
+
+static _Thread_local struct {
+    bool is_open;
+    bool is_in_nng;
+    unsigned left_out;  // wake-ups
+} burst;
+
+void weir_nng_tasks_burst_begin(void)
+{
+    assert(!burst.is_open);
+    burst.is_open = true;
+}
+
+/* Without nng's lock: the thread that is woken is not known to be coming, so that nobody relies on
+ * it, and whoever arrives has the other one woken. */
+void weir_nng_tasks_burst_end(void)
+{
+    const unsigned left_out = burst.left_out;
+    burst.is_open = false;
+    burst.left_out = 0;
+    if (left_out > 1) {
+        atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
+    }
+    if (left_out > 0) {
+        (void)signal_one(atomic_load_explicit(&tasks, memory_order_relaxed));
+    }
+}
+
+void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio)
+{
+    burst.is_in_nng = true;
+    nng_ctx_send(ctx, aio);
+    burst.is_in_nng = false;
+}
+
+static bool is_left_out(void)
+{
+    if (!burst.is_open || !burst.is_in_nng) {
+        return false;
+    }
+    burst.left_out++;
+    return burst.left_out % LEFT_OUT_MAX != 0;
+}
+
+int weir_nng_tasks_signal(pthread_cond_t *condition)
+{
+    if (!is_tasks(condition)) {
+        return signal_one(condition);
+    }
+    return is_left_out() ? 0 : wake_another(condition);
+}

@@ -1,0 +1,38 @@
+/* Which threads nng wakes for its tasks, and when.
+ *
+ * nng has its tasks done by a few threads, and wakes one of them for each task, whoever is awake. A
+ * request and its reply are several small tasks, most of what these do is under one lock, and a
+ * thread looks for further tasks before it sleeps again. So most of those that are woken find
+ * nothing, or find the lock taken; and waking may itself have to wait for the threads that were
+ * woken before (glibc 2.36). Therefore, where nng is bound to what stands in nng_wakes.c:
+ *
+ * - One thread is woken at a time. While it is on its way it is only noted that another is wanted,
+ *   and it has that one woken when it arrives: all come to be awake where there is so much to do.
+ * - A thread that sends a burst of replies has one woken at the end, and one behind that, and not
+ *   two for each reply, which would be in its own way.
+ *
+ * None is forgotten. A wake-up is left out only while a thread is certain to arrive and look for
+ * tasks: one that has been woken, or one that the end of the burst wakes.
+ *
+ * Thread-safe; nothing fails. */
+#ifndef WEIR_SERVER_NNG_TASKS_H
+#define WEIR_SERVER_NNG_TASKS_H
+
+#include <nng/nng.h>
+#include <pthread.h>
+
+/* ---- for who sends ---- */
+
+/* Between these two calls a thread sends replies and does not wait for anything. Not nested. */
+void weir_nng_tasks_burst_begin(void);
+void weir_nng_tasks_burst_end(void);
+
+/* nng_ctx_send(), in a burst or not. */
+void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio);
+
+/* ---- for nng_wakes.c: as pthread_cond_signal() and pthread_cond_wait() ---- */
+
+int weir_nng_tasks_signal(pthread_cond_t *condition);
+int weir_nng_tasks_wait(pthread_cond_t *condition, pthread_mutex_t *lock);
+
+#endif

@@ -1,0 +1,205 @@
+/* When threads for tasks are woken (nng_tasks.c), by threads that have nng's name for theirs and
+ * wait as nng's do. */
+#include "server/nng_tasks.h"
+
+#include "tests/lib/check_main.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+enum {
+    THREADS = 4,
+    QUIET_MS = 100,  // those who have been woken arrive
+    ATTEMPTS = 300,
+    GIVERS = 3,
+    TASKS_EACH = 20000
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static pthread_t threads[THREADS];
+
+/* Under the lock. */
+static int tasks;
+static int done;
+static int sleeping;
+static int arrivals;  // of threads that have been woken
+static bool is_over;
+
+static void *do_tasks(void *context)
+{
+    (void)context;
+    (void)pthread_setname_np(pthread_self(), "nng:task");
+    (void)pthread_mutex_lock(&lock);
+    while (!is_over) {
+        if (tasks > 0) {
+            tasks--;
+            (void)pthread_mutex_unlock(&lock);
+            (void)pthread_mutex_lock(&lock);
+            done++;
+            continue;
+        }
+        sleeping++;
+        (void)weir_nng_tasks_wait(&condition, &lock);
+        sleeping--;
+        arrivals++;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+static void quiet(void)
+{
+    const struct timespec nap = {.tv_nsec = QUIET_MS * 1000L * 1000};
+    (void)nanosleep(&nap, NULL);
+}
+
+/* Waits for it, and reads it under the lock. */
+static int await(const int *number, int wanted)
+{
+    int is = 0;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        (void)pthread_mutex_lock(&lock);
+        is = *number;
+        (void)pthread_mutex_unlock(&lock);
+        if (is == wanted) {
+            break;
+        }
+        quiet();
+    }
+    return is;
+}
+
+static void start_threads(void)
+{
+    is_over = false;
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, do_tasks, NULL), 0);
+    }
+    ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
+    arrivals = 0;
+    done = 0;
+}
+
+static void end_threads(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    is_over = true;
+    (void)pthread_cond_broadcast(&condition);
+    (void)pthread_mutex_unlock(&lock);
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+}
+
+static void give(int n)
+{
+    (void)pthread_mutex_lock(&lock);
+    for (int i = 0; i < n; i++) {
+        tasks++;
+        ck_assert_int_eq(weir_nng_tasks_signal(&condition), 0);
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
+START_TEST(a_task_wakes_one)
+{
+    give(1);
+    ck_assert_int_eq(await(&done, 1), 1);
+    quiet();
+    ck_assert_int_eq(await(&arrivals, 1), 1);
+}
+END_TEST
+
+/* The one that is coming has another woken, which wants no third. */
+START_TEST(tasks_that_come_together_wake_one_and_one_behind_it)
+{
+    give(THREADS);
+    ck_assert_int_eq(await(&done, THREADS), THREADS);
+    quiet();
+    ck_assert_int_eq(await(&arrivals, 2), 2);
+    ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
+}
+END_TEST
+
+static pthread_cond_t other = PTHREAD_COND_INITIALIZER;
+static int waiting;  // for the other
+static int woken;
+
+static void *wait_for_other(void *context)
+{
+    (void)context;
+    (void)pthread_mutex_lock(&lock);
+    waiting++;
+    (void)weir_nng_tasks_wait(&other, &lock);
+    woken++;
+    (void)pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+START_TEST(who_waits_for_something_else_is_woken_by_each_signal)
+{
+    pthread_t others[THREADS];
+    waiting = 0;
+    woken = 0;
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&others[i], NULL, wait_for_other, NULL), 0);
+    }
+    ck_assert_int_eq(await(&waiting, THREADS), THREADS);
+    (void)pthread_mutex_lock(&lock);
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(weir_nng_tasks_signal(&other), 0);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    ck_assert_int_eq(await(&woken, THREADS), THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(others[i], NULL);
+    }
+}
+END_TEST
+
+static void *give_many(void *context)
+{
+    (void)context;
+    for (int i = 0; i < TASKS_EACH; i++) {
+        give(1 + i % 3);
+        if (i % 7 == 0) {
+            (void)nanosleep(&(struct timespec){.tv_nsec = 1000}, NULL);
+        }
+    }
+    return NULL;
+}
+
+START_TEST(no_task_is_forgotten)
+{
+    enum { ALL = GIVERS * (TASKS_EACH * 2 - 1) };
+    pthread_t givers[GIVERS];
+    for (int i = 0; i < GIVERS; i++) {
+        ck_assert_int_eq(pthread_create(&givers[i], NULL, give_many, NULL), 0);
+    }
+    for (int i = 0; i < GIVERS; i++) {
+        (void)pthread_join(givers[i], NULL);
+    }
+    ck_assert_int_eq(await(&tasks, 0), 0);
+    ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
+    ck_assert_int_eq(await(&done, ALL), ALL);
+}
+END_TEST
+
+static Suite *nng_tasks_suite(void)
+{
+    Suite *suite = suite_create("nng_tasks");
+    TCase *tcase = tcase_create("waking");
+    tcase_add_checked_fixture(tcase, start_threads, end_threads);
+    tcase_add_test(tcase, a_task_wakes_one);
+    tcase_add_test(tcase, tasks_that_come_together_wake_one_and_one_behind_it);
+    tcase_add_test(tcase, who_waits_for_something_else_is_woken_by_each_signal);
+    tcase_add_test(tcase, no_task_is_forgotten);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(nng_tasks_suite());
+}
