@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "server/nng_tasks.h"
 
+#include "weir/rules/time_text.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,8 +11,13 @@
 #include <string.h>
 #include <threads.h>
 
-/* However long a burst is, a thread is woken now and then. */
-enum { LEFT_OUT_MAX = 64 };
+enum {
+    /* However long a burst is, a thread is woken now and then. */
+    LEFT_OUT_MAX = 64,
+    /* Nobody is waited for longer: a core may be busy with something else, and the C library may
+     * have lost the signal (glibc bug 25847, to 2.40). */
+    COMING_US = 1000
+};
 
 /* ---- the C library's functions ---- */
 
@@ -34,8 +41,8 @@ static int wait_for(pthread_cond_t *condition, pthread_mutex_t *lock)
 /* What nng's threads wait for when there is no task; NULL until the first does. nng signals it
  * under its lock on the tasks, which guards the next two. */
 static _Atomic(pthread_cond_t *) tasks;
-static unsigned asleep;     // threads that wait for tasks, or have been woken and not arrived
-static bool is_one_coming;  // has been woken
+static unsigned asleep;           // threads that wait for tasks, or have been woken and not arrived
+static int64_t one_coming_until;  // that has been woken; monotonic µs
 static atomic_bool is_another_wanted;
 
 static bool is_tasks(pthread_cond_t *condition)
@@ -61,11 +68,12 @@ static int wake_another(pthread_cond_t *condition)
     if (asleep == 0) {
         return 0;
     }
-    if (is_one_coming) {
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us < one_coming_until) {
         atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
         return 0;
     }
-    is_one_coming = true;
+    one_coming_until = now_us + COMING_US;
     return signal_one(condition);
 }
 
@@ -74,7 +82,7 @@ static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
     asleep++;
     const int result = wait_for(condition, lock);
     asleep--;
-    is_one_coming = false;
+    one_coming_until = 0;
     if (atomic_exchange_explicit(&is_another_wanted, false, memory_order_relaxed)) {
         (void)wake_another(condition);
     }

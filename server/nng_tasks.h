@@ -6,13 +6,15 @@
  * nothing, or find the lock taken; and waking may itself have to wait for the threads that were
  * woken before (glibc 2.36). Therefore, where nng is bound to what stands in nng_wakes.c:
  *
- * - One thread is woken at a time. While it is on its way it is only noted that another is wanted,
- *   and it has that one woken when it arrives: all come to be awake where there is so much to do.
+ * - One thread is woken at a time. While it is on its way, for a millisecond at most, it is only
+ *   noted that another is wanted, and it has that one woken when it arrives. Further ones are woken
+ *   by the tasks that come later: two are enough for all that are short, and only one at a time
+ *   serves a call (the spot, dispatch.h).
  * - A thread that sends a burst of replies has one woken at the end, and one behind that, and not
  *   two for each reply, which would be in its own way.
  *
- * None is forgotten. A wake-up is left out only while a thread is certain to arrive and look for
- * tasks: one that has been woken, or one that the end of the burst wakes.
+ * No task is forgotten. A wake-up is left out only while a thread is to arrive and look for tasks:
+ * one that has just been woken, or one that the end of the burst wakes.
  *
  * Thread-safe; nothing fails. */
 #ifndef WEIR_SERVER_NNG_TASKS_H
