@@ -11,13 +11,8 @@
 #include <string.h>
 #include <threads.h>
 
-enum {
-    /* However long a burst is, a thread is woken now and then. */
-    LEFT_OUT_MAX = 64,
-    /* Nobody is waited for longer: a core may be busy with something else, and the C library may
-     * have lost the signal (glibc bug 25847, to 2.40). */
-    COMING_US = 1000
-};
+/* However long a burst is, a thread is woken now and then. */
+enum { LEFT_OUT_MAX = 64 };
 
 /* ---- the C library's functions ---- */
 
@@ -73,7 +68,7 @@ static int wake_another(pthread_cond_t *condition)
         atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
         return 0;
     }
-    one_coming_until = now_us + COMING_US;
+    one_coming_until = now_us + WEIR_NNG_TASKS_COMING_US;
     return signal_one(condition);
 }
 

@@ -23,6 +23,10 @@
 #include <nng/nng.h>
 #include <pthread.h>
 
+/* How long one that has been woken is relied on: a core may be busy with something else, and the C
+ * library may have lost the signal (glibc bug 25847, to 2.40). */
+enum { WEIR_NNG_TASKS_COMING_US = 1000 };
+
 /* ---- for who sends ---- */
 
 /* Between these two calls a thread sends replies and does not wait for anything. Not nested. */

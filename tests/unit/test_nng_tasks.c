@@ -12,7 +12,6 @@ enum {
     THREADS = 4,
     QUIET_MS = 100,  // those who have been woken arrive
     ATTEMPTS = 300,
-    COMING_US = 1000,  // as in nng_tasks.c
     GIVERS = 3,
     TASKS_EACH = 20000
 };
@@ -120,7 +119,7 @@ static bool give_at_once(int n)
     arrivals = 0;
     done = 0;
     give(n);
-    const bool is_in_time = weir_monotonic_us() - from_us < COMING_US;
+    const bool is_in_time = weir_monotonic_us() - from_us < WEIR_NNG_TASKS_COMING_US;
     ck_assert_int_eq(await(&done, n), n);
     ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
     quiet();
@@ -145,7 +144,7 @@ START_TEST(one_that_does_not_come_is_not_relied_on)
     (void)pthread_mutex_lock(&lock);
     for (int i = 0; i < THREADS; i++) {
         ck_assert_int_eq(weir_nng_tasks_signal(&condition), 0);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 2 * COMING_US * 1000L}, NULL);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 2 * WEIR_NNG_TASKS_COMING_US * 1000L}, NULL);
     }
     (void)pthread_mutex_unlock(&lock);
     ck_assert_int_eq(await(&arrivals, THREADS), THREADS);

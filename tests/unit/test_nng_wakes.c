@@ -104,11 +104,10 @@ static void close_socket(void)
     (void)sem_destroy(&go_on);
 }
 
+/* Each with the message that the request came in. */
 static void send_replies(void)
 {
     for (int i = 0; i < REPLIES; i++) {
-        nng_msg *message = nng_aio_get_msg(replies[i].aio);
-        nng_aio_set_msg(replies[i].aio, message);
         weir_nng_tasks_send(replies[i].ctx, replies[i].aio);
     }
 }
