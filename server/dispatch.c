@@ -344,36 +344,31 @@ static void queue(struct weir_server *server, struct weir_exchange *exchange, in
 
 /* ---- on the transport's threads ---- */
 
-/* What the thread that has the spot is to do before it leaves it. */
-struct spot {
-    struct weir_exchange *woken;
-};
-
-static _Thread_local struct spot *own_spot;
+static _Thread_local struct {
+    bool is_own;
+    struct weir_exchange *woken;  // what the thread is to do before it leaves the spot
+} spot;
 
 bool weir_dispatch_is_on_the_spot(void)
 {
-    return own_spot != NULL;
+    return spot.is_own;
 }
 
-static bool take_spot(struct weir_server *server)
+bool weir_dispatch_take_spot(struct weir_server *server)
 {
-    return weir_store_is_local(server->store) && weir_queue_length(&server->queue) == 0 &&
-           !atomic_load_explicit(&server->is_spot_taken, memory_order_relaxed) &&
-           !atomic_exchange_explicit(&server->is_spot_taken, true, memory_order_acquire);
+    spot.is_own = weir_queue_length(&server->queue) == 0 &&
+                  !atomic_load_explicit(&server->is_spot_taken, memory_order_relaxed) &&
+                  !atomic_exchange_explicit(&server->is_spot_taken, true, memory_order_acquire);
+    return spot.is_own;
 }
 
-/* Leaving the spot is the last thing: the server may be gone afterwards. */
-static void serve_on_the_spot(struct weir_call *call)
+void weir_dispatch_leave_spot(struct weir_server *server)
 {
-    struct weir_server *server = call->server;
-    struct spot spot = {.woken = NULL};
-    own_spot = &spot;
-    weir_dispatch_go_on(call, work(call, &call->err));
     if (spot.woken != NULL) {
         serve(weir_exchange_job(spot.woken));
+        spot.woken = NULL;
     }
-    own_spot = NULL;
+    spot.is_own = false;
     atomic_store_explicit(&server->is_spot_taken, false, memory_order_release);
 }
 
@@ -397,7 +392,8 @@ static bool is_read_for_a_group(const struct weir_call *call)
 static bool is_for_the_spot(const struct weir_call *call)
 {
     const enum weir_access access = weir_methods[call->method].access;
-    return access == WEIR_ACCESS_NAMESPACE || access == WEIR_ACCESS_PUBLIC;
+    return weir_store_is_local(call->server->store) &&
+           (access == WEIR_ACCESS_NAMESPACE || access == WEIR_ACCESS_PUBLIC);
 }
 
 /* A failure is found again by a worker, which may log it. */
@@ -422,8 +418,9 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         queue(server, exchange, 0);
     } else if (enter(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);
-    } else if (is_for_the_spot(call) && take_spot(server)) {
-        serve_on_the_spot(call);
+    } else if (is_for_the_spot(call) && weir_dispatch_take_spot(server)) {
+        weir_dispatch_go_on(call, work(call, &call->err));
+        weir_dispatch_leave_spot(server);
     } else if (is_write(call) || is_read_for_a_group(call)) {
         put_into_lane(call);
     } else {
@@ -433,8 +430,8 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
 
 void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange)
 {
-    if (own_spot != NULL && own_spot->woken == NULL) {
-        own_spot->woken = exchange;
+    if (spot.is_own && spot.woken == NULL) {
+        spot.woken = exchange;
     } else {
         queue(server, exchange, 0);
     }

@@ -4,9 +4,9 @@
  * Calls are served by the workers, where they may block on the store. Two things spare a call the
  * way to a worker, because waking a thread costs more than most calls:
  *
- * - The spot. One thread of the transport at a time serves a call itself, if the store is local and
- *   nothing is queued. It may block as a worker may. The transport has two threads for each core,
- *   so the others carry on meanwhile.
+ * - The spot. One thread of the transport at a time serves a call itself, if nothing is queued and
+ *   the store is local, or has answered the namespace's reads quickly of late. It may block as a
+ *   worker may. The transport has two threads for each core, so the others carry on meanwhile.
  * - Small writes, and reads for a store that answers them in groups, are parsed, checked and put
  *   into their lane on the thread that they came by. That is computing in time bounded by the
  *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
@@ -28,6 +28,13 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
 
 /* Takes one that has waited for something to read. Never blocks. */
 void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange);
+
+/* On a thread of the transport, which may block from here on, until it leaves the spot. False where
+ * another has it, or work is queued. */
+bool weir_dispatch_take_spot(struct weir_server *server);
+
+/* The server may be gone afterwards. */
+void weir_dispatch_leave_spot(struct weir_server *server);
 
 /* Whether this thread is the transport's and serves on the spot: it may block, but is to be given
  * back soon. */

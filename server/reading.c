@@ -36,6 +36,12 @@ static bool is_slow_locked(const struct weir_read_lane *lane)
     return lane->us_per_read > SLOW_US;
 }
 
+/* As far as is known: the first read may have to connect. */
+static bool is_quick_locked(const struct weir_read_lane *lane)
+{
+    return lane->has_answered && !is_slow_locked(lane);
+}
+
 static bool may_be_led_locked(const struct weir_read_lane *lane)
 {
     return lane->leaders < LEADERS ||
@@ -146,6 +152,7 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     (void)pthread_mutex_lock(&lane->lock);
     lane->us_per_read += ((end_us - start_us) / (int64_t)n - lane->us_per_read) / AVERAGE_OF;
     lane->moved_us = end_us;
+    lane->has_answered = true;
     (void)pthread_mutex_unlock(&lane->lock);
 }
 
@@ -165,6 +172,13 @@ static struct weir_call *go_on(struct weir_read_lane *lane)
     return read == NULL ? NULL : read->context;
 }
 
+/* Busy lanes must hold neither the transport nor all workers. */
+static bool must_hand_on(const struct weir_server *server, int64_t until_us)
+{
+    return (weir_dispatch_is_on_the_spot() || weir_queue_length(&server->queue) > 0) &&
+           weir_monotonic_us() > until_us;
+}
+
 /* Leads, beginning with this read. */
 static void lead(struct weir_call *call)
 {
@@ -173,7 +187,7 @@ static void lead(struct weir_call *call)
     weir_tenant_hold(tenant);
     const int64_t until_us = weir_monotonic_us() + LEAD_US;
     while (call != NULL) {
-        if (weir_queue_length(&server->queue) > 0 && weir_monotonic_us() > until_us) {
+        if (must_hand_on(server, until_us)) {
             weir_queue_push(&server->queue, &call->job);
             break;
         }
@@ -216,7 +230,7 @@ void weir_reading_start(struct weir_call *call)
 {
     struct weir_read_lane *lane = &call->tenant->reads;
     struct weir_server *server = call->server;
-    const bool may_lead = !call->must_not_block;
+    const bool is_on_worker = !call->must_not_block;
     call->read.arena = &call->arena;
     call->read.err = &call->err;
     call->read.done = done;
@@ -225,14 +239,18 @@ void weir_reading_start(struct weir_call *call)
     call->job = (struct weir_job){.run = lead_by_job, .look = end_if_late};
     (void)pthread_mutex_lock(&lane->lock);
     const bool leads = may_be_led_locked(lane);
+    const bool is_quick = is_quick_locked(lane);
     if (leads) {
         lane->leaders++;
     } else {
         append_locked(lane, &call->read);  // and is gone, once the lock is
     }
     (void)pthread_mutex_unlock(&lane->lock);
-    if (leads && may_lead) {
+    if (leads && is_on_worker) {
         lead(call);
+    } else if (leads && is_quick && weir_dispatch_take_spot(server)) {
+        lead(call);
+        weir_dispatch_leave_spot(server);
     } else if (leads) {
         weir_queue_push(&server->queue, &call->job);
     }

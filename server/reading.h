@@ -1,8 +1,12 @@
 /* How small reads go to a store that answers several at once for little more than one.
  *
- * A namespace has a queue of such reads and a few leaders: workers that take what is queued as one
- * group, have the store answer it, and go on until nothing is left. While they are at work reads
+ * A namespace has a queue of such reads and a few leaders, who take what is queued as one group,
+ * have the store answer it, and go on until nothing is left. While they are at work reads
  * are queued, so that the groups grow with the load, and a read that comes alone is read at once.
+ *
+ * Leaders are workers. Where the store has been quick and nothing else is queued, the thread of the
+ * transport that a read came by leads itself, on the spot (dispatch.h), which spares it the way to
+ * a worker.
  *
  * No thread waits for another: whoever does not lead leaves his read to those who do. Where the
  * store is slow (its pages come from a disk), waiting side by side is worth more than going
@@ -25,6 +29,7 @@ struct weir_read_lane {
     size_t leaders;
     int64_t us_per_read;  // what one has taken lately
     int64_t moved_us;     // when a leader took a group last, or had one answered; monotonic
+    bool has_answered;    // a group
 };
 
 void weir_read_lane_init(struct weir_read_lane *lane);

@@ -128,7 +128,8 @@ START_TEST(each_hears_of_a_failure)
 }
 END_TEST
 
-/* One read after the other, each led by a thread of its own. */
+/* One read after the other, each led by a thread of its own; the first on the spot, where the
+ * machine is not slow. */
 static void hang(size_t reads)
 {
     for (size_t i = 0; i < reads; i++) {
@@ -155,17 +156,17 @@ START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
 {
     warm_up();
     fake_gate_shut();
-    hang(6);  // all workers
-    for (size_t i = 6; i < 14; i++) {
-        rpc_begin(&pending[i], category_request_within(10, i % 2 == 0 ? SHORT_MS : 0));
+    hang(7);  // on the spot and on all workers
+    for (size_t i = 7; i < 15; i++) {
+        rpc_begin(&pending[i], category_request_within(10, i % 2 == 1 ? SHORT_MS : 0));
         (void)poll(NULL, 0, 25);
     }
-    for (size_t i = 6; i < 14; i += 2) {
+    for (size_t i = 7; i < 15; i += 2) {
         rpc_end_all(&pending[i], 1, WEIR_DEADLINE_EXCEEDED);
     }
     fake_gate_open();
-    rpc_end_all(pending, 6, WEIR_OK);
-    for (size_t i = 7; i < 14; i += 2) {
+    rpc_end_all(pending, 7, WEIR_OK);
+    for (size_t i = 8; i < 15; i += 2) {
         rpc_end_all(&pending[i], 1, WEIR_OK);
     }
     for (size_t i = 0; i < 20; i++) {
@@ -190,6 +191,80 @@ START_TEST(a_read_ends_at_its_deadline_though_its_leaders_hang)
 }
 END_TEST
 
+/* ---- on the spot ---- */
+
+static bool is_spot_taken(void)
+{
+    return atomic_load(&rpc.server->is_spot_taken);
+}
+
+/* Whether the next read is led by the thread of the transport that it comes by. */
+static bool is_led_on_the_spot(void)
+{
+    fake_gate_shut();
+    begin_reads(0, 1);
+    fake_gate_wait(1);
+    const bool is_taken = is_spot_taken();
+    fake_gate_open();
+    rpc_end_all(pending, 1, WEIR_OK);
+    return is_taken;
+}
+
+/* What else is asked for meanwhile is answered by others. */
+START_TEST(a_read_of_a_quick_store_is_led_on_the_spot)
+{
+    for (int i = 0; i < 100; i++) {
+        warm_up();  // a slow machine is made up for
+    }
+    fake_gate_shut();
+    begin_reads(0, 1);
+    fake_gate_wait(1);
+    ck_assert(is_spot_taken());
+    begin_reads(1, 2);
+    fake_gate_wait(2);
+    const struct rpc_request request = {.method = "weir.v1.System/GetServerInfo"};
+    for (size_t i = 0; i < 8; i++) {
+        rpc_call(&request, &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
+    fake_gate_open();
+    rpc_end_all(pending, 2, WEIR_OK);
+    while (is_spot_taken()) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+END_TEST
+
+/* It may have to connect. Another call has had the namespace opened. */
+START_TEST(the_first_read_is_a_workers)
+{
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamVersion",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .message = &in.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    ck_assert(!is_led_on_the_spot());
+}
+END_TEST
+
+START_TEST(reads_of_a_slow_store_are_the_workers)
+{
+    warm_up();
+    fake_gate_shut();
+    begin_reads(0, 1);
+    fake_gate_wait(1);
+    (void)poll(NULL, 0, SHORT_MS);
+    fake_gate_open();
+    rpc_end_all(pending, 1, WEIR_OK);
+    ck_assert(!is_led_on_the_spot());
+}
+END_TEST
+
 START_TEST(a_large_read_goes_alone)
 {
     warm_up();
@@ -211,6 +286,9 @@ int main(void)
     tcase_add_test(tcase, each_hears_of_a_failure);
     tcase_add_test(tcase, a_read_does_not_wait_for_those_that_hang);
     tcase_add_test(tcase, reads_end_at_their_deadline_though_all_leaders_hang);
+    tcase_add_test(tcase, a_read_of_a_quick_store_is_led_on_the_spot);
+    tcase_add_test(tcase, the_first_read_is_a_workers);
+    tcase_add_test(tcase, reads_of_a_slow_store_are_the_workers);
     tcase_add_test(tcase, a_large_read_goes_alone);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("more workers than leaders");
