@@ -56,7 +56,8 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
 /* The last that a call's thread does with it. */
 void call_release(struct call *call);
 
-/* Sees to it that call->ctx is of the client's current socket. An error number of nng's. */
+/* Before each request: sees to it that call->ctx is of the client's current socket. An error number
+ * of nng's. */
 int call_take_ctx(struct call *call);
 
 /* The aio that works for the call now. */

@@ -44,6 +44,7 @@ static void call_drop_ctx(struct call *call)
 int call_take_ctx(struct call *call)
 {
     struct links *links = &call->client->links;
+    links_note_request(links);
     if (call->link_number == atomic_load(&links->number)) {
         return 0;
     }

@@ -12,8 +12,17 @@ enum {
     /* nng counts the SP header of a reply as part of its size. */
     SP_HEADER_BYTES = 4,
     /* How long a closing socket is waited for, in all. */
-    CLOSE_WAIT_MS = 2000
+    CLOSE_WAIT_MS = 2000,
+    LEARN_WAIT_MS = 1000,
+    /* Where no other socket can be had, it is tried again after so many requests. */
+    NUMBERS_BETWEEN_TRIES = 1000,
+    /* Of a socket that does not tell its first number. */
+    NUMBERS_UNKNOWN = 1 << 20,
+    NUMBERS_LEAST = 1 << 19
 };
+
+/* A socket's requests have numbers with the highest bit, to UINT32_MAX. */
+#define NUMBER_BIT (UINT32_C(1) << 31)
 
 /* Longer than a connection takes to come back by itself. */
 #define REPLACE_AFTER_US ((int64_t)1500000)
@@ -23,6 +32,7 @@ enum {
 struct link {
     struct link *older;
     uint64_t number;
+    int64_t numbers;  // for so many requests
     nng_socket socket;
     atomic_bool was_connected;
     bool has_closer;
@@ -78,6 +88,72 @@ static int add_connection(const struct links *links, struct link *link)
     return nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
 }
 
+/* The number of a request comes back with its message, where that ends because its context is
+ * closed: before there is a connection. */
+static int64_t count_numbers(nng_ctx ctx, nng_aio *aio)
+{
+    nng_ctx_send(ctx, aio);
+    (void)nng_ctx_close(ctx);
+    nng_aio_wait(aio);
+    nng_msg *msg = nng_aio_get_msg(aio);
+    uint32_t number = 0;
+    const bool is_known = msg != NULL && nng_msg_header_len(msg) == sizeof number &&
+                          nng_msg_header_trim_u32(msg, &number) == 0 && number >= NUMBER_BIT;
+    nng_msg_free(msg);
+    return is_known ? (int64_t)(UINT32_MAX - number) - LINKS_SPARE_NUMBERS : NUMBERS_UNKNOWN;
+}
+
+static int learn_numbers(struct link *link)
+{
+    nng_ctx ctx;
+    nng_aio *aio = NULL;
+    nng_msg *msg = NULL;
+    int rv = nng_aio_alloc(&aio, NULL, NULL);
+    if (rv == 0) {
+        rv = nng_msg_alloc(&msg, 0);
+    }
+    if (rv == 0) {
+        rv = nng_ctx_open(&ctx, link->socket);
+    }
+    if (rv == 0) {
+        nng_aio_set_timeout(aio, LEARN_WAIT_MS);
+        nng_aio_set_msg(aio, msg);
+        link->numbers = count_numbers(ctx, aio);
+    } else {
+        nng_msg_free(msg);
+    }
+    nng_aio_free(aio);
+    return rv;
+}
+
+static int try_to_open_socket(const struct links *links, struct link *link)
+{
+    int rv = nng_req0_open(&link->socket);
+    if (rv != 0) {
+        return rv;
+    }
+    rv = set_up_socket(links, link);
+    if (rv == 0) {
+        rv = learn_numbers(link);
+    }
+    if (rv != 0) {
+        (void)nng_close(link->socket);
+    }
+    return rv;
+}
+
+/* One of the few that would have to be replaced soon is not taken. */
+static int open_socket(const struct links *links, struct link *link)
+{
+    enum { TRIES = 4 };
+    int rv = try_to_open_socket(links, link);
+    for (int tries = 1; rv == 0 && link->numbers < NUMBERS_LEAST && tries < TRIES; tries++) {
+        (void)nng_close(link->socket);
+        rv = try_to_open_socket(links, link);
+    }
+    return rv;
+}
+
 static struct link *link_new(void)
 {
     struct link *link = calloc(1, sizeof *link);
@@ -102,12 +178,11 @@ static int link_open(const struct links *links, struct link **out)
     if (link == NULL) {
         return NNG_ENOMEM;
     }
-    int rv = nng_req0_open(&link->socket);
+    int rv = open_socket(links, link);
     if (rv != 0) {
         link_free(link);
         return rv;
     }
-    rv = set_up_socket(links, link);
     for (uint32_t i = 0; rv == 0 && i < links->connections; i++) {
         rv = add_connection(links, link);
     }
@@ -139,6 +214,16 @@ static void start_closing(struct link *link)
     link->has_closer = pthread_create(&link->closer, NULL, close_socket, link) == 0;
 }
 
+/* This one and those before it. */
+static void close_from(struct link *link)
+{
+    for (; link != NULL; link = link->older) {
+        if (!link->has_closer) {
+            start_closing(link);
+        }
+    }
+}
+
 /* Where nng hangs, thread and socket are left to themselves. */
 static void finish_closing(struct link *link, int64_t until_us)
 {
@@ -163,9 +248,7 @@ static void finish_closing(struct link *link, int64_t until_us)
 void links_close(struct links *links)
 {
     const int64_t until_us = weir_monotonic_us() + CLOSE_WAIT_MS * 1000;
-    if (links->newest != NULL) {
-        start_closing(links->newest);
-    }
+    close_from(links->newest);
     while (links->newest != NULL) {
         struct link *link = links->newest;
         links->newest = link->older;
@@ -188,6 +271,7 @@ weir_status links_open(struct links *links, struct weir_error *err)
     }
     links->newest->number = 1;
     atomic_store(&links->number, 1);
+    atomic_store(&links->numbers_left, links->newest->numbers);
     return WEIR_OK;
 }
 
@@ -253,18 +337,41 @@ static void drop_closed_locked(struct links *links)
     }
 }
 
-static void replace_locked(struct links *links)
+/* Puts another socket in the place of the current one. False where none can be had. */
+static bool replace_locked(struct links *links)
 {
     struct link *fresh = NULL;
-    if (!atomic_load(&links->newest->was_connected) || link_open(links, &fresh) != 0) {
-        return;
+    if (link_open(links, &fresh) != 0) {
+        return false;
     }
     drop_closed_locked(links);
     fresh->number = links->newest->number + 1;
     fresh->older = links->newest;
     links->newest = fresh;
+    atomic_store(&links->numbers_left, fresh->numbers);
     atomic_store(&links->number, fresh->number);
-    start_closing(fresh->older);
+    return true;
+}
+
+/* Calls that come meanwhile have some of the spare numbers. */
+static void replace_used_up(struct links *links)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    if (atomic_load(&links->numbers_left) <= 0) {
+        if (replace_locked(links)) {
+            close_from(links->newest->older->older);
+        } else {
+            atomic_store(&links->numbers_left, NUMBERS_BETWEEN_TRIES);
+        }
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
+void links_note_request(struct links *links)
+{
+    if (atomic_fetch_sub_explicit(&links->numbers_left, 1, memory_order_relaxed) <= 0) {
+        replace_used_up(links);
+    }
 }
 
 void links_note_wait(struct links *links)
@@ -277,8 +384,9 @@ void links_note_wait(struct links *links)
     }
     (void)pthread_mutex_lock(&links->mutex);
     /* Whoever comes first replaces it, and the time begins anew. */
-    if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now)) {
-        replace_locked(links);
+    if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
+        atomic_load(&links->newest->was_connected) && replace_locked(links)) {
+        close_from(links->newest->older);
     }
     (void)pthread_mutex_unlock(&links->mutex);
 }

@@ -6,7 +6,14 @@
  * read of that body never ends and the clearing thread waits for it for ever. From then on no
  * socket of the process connects again once it has lost its connection, and closing one hangs. A
  * new socket still connects. So a socket that had a connection and has been without one for a while
- * is replaced, and sockets are closed by threads of their own that nobody has to wait for. */
+ * is replaced, and sockets are closed by threads of their own that nobody has to wait for.
+ *
+ * A socket is replaced as well when its numbers come to an end. nng before 1.7 numbers the requests
+ * of a REQ socket from a number by chance between 2^31 and 2^32 on, and behind the last one it goes
+ * on with 0, 1, 2 (nni_id_alloc: its counter has 32 bits and is compared with the largest of them).
+ * A server takes such a number for that of a device on the way, finds no request behind it and says
+ * nothing: from then on, after 2^30 requests on average, nothing is answered any more. What is in
+ * flight on the socket before is still answered there; it is closed with the next one. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 
@@ -19,6 +26,9 @@
 
 struct link;
 
+/* Requests that a socket could still number when it is replaced. */
+enum { LINKS_SPARE_NUMBERS = 1 << 20 };
+
 struct links {
     /* Set before links_open. */
     const char *url;
@@ -29,6 +39,8 @@ struct links {
     /* Number of the current socket, from 1. Also read without the mutex, to see that it is another.
      */
     atomic_uint_least64_t number;
+    /* Requests that the current socket may be given; none left: it is time for another. */
+    atomic_int_least64_t numbers_left;
     /* weir_monotonic_us of the first send that found no connection since something last went to or
      * came from the server; 0 while all is well. */
     atomic_int_least64_t waiting_since_us;
@@ -42,6 +54,9 @@ struct links {
 /* Opens the first socket and begins to connect. INVALID_REQUEST on `url`, BACKEND_UNAVAILABLE
  * without memory. links_close is to be called in either case. */
 weir_status links_open(struct links *links, struct weir_error *err);
+
+/* Before each request: replaces the socket that is not to be given another. */
+void links_note_request(struct links *links);
 
 /* A context of the current socket, whose number goes to *number on success. An error number of
  * nng's. */
