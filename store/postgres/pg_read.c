@@ -8,8 +8,20 @@ enum {
     PAGE_BYTES = 32 * 1024 * 1024
 };
 
-/* The first row of a result: about the namespace. The rest of its columns is NULL. */
+/* The last row of a page that has fewer messages than were wanted, and of one of chosen chunks:
+ * about the namespace. The rest of its columns is NULL, the id among them. */
 enum pg_head { PG_HEAD_END, PG_HEAD_LARGEST };
+
+static int messages_of(const PGresult *page)
+{
+    const int rows = PQntuples(page);
+    return rows > 0 && PQgetisnull(page, rows - 1, PG_COLUMN_ID) ? rows - 1 : rows;
+}
+
+static bool has_head(const PGresult *page)
+{
+    return messages_of(page) < PQntuples(page);
+}
 
 static bool is_stream(const struct weir_query *query)
 {
@@ -142,7 +154,8 @@ weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, stru
 
 bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page)
 {
-    if (!r->is_spanned || PQntuples(page) == 0 || PQgetisnull(page, 0, PG_COLUMN_STREAM)) {
+    if (!r->is_spanned || !has_head(page) ||
+        PQgetisnull(page, messages_of(page), PG_COLUMN_STREAM)) {
         return false;
     }
     r->session->window.version = 0;
@@ -202,10 +215,10 @@ static weir_status fail_corrupt(const struct pg_session *session, int64_t global
 /* How many of the result's rows belong to the reply, and the bytes of their texts. */
 static size_t count_rows(struct pg_reading *r, const PGresult *result, size_t *texts)
 {
-    const int rows = PQntuples(result);
+    const int messages = messages_of(result);
     size_t n = 0;
     *texts = 0;
-    for (int at = 1; at < rows; at++, n++) {
+    for (int at = 0; at < messages; at++, n++) {
         const size_t name = (size_t)PQgetlength(result, at, PG_COLUMN_STREAM);
         const size_t rest = (size_t)PQgetlength(result, at, PG_COLUMN_TYPE) +
                             (size_t)PQgetlength(result, at, PG_COLUMN_DATA) +
@@ -227,7 +240,7 @@ static weir_status copy_rows(struct pg_reading *r, const PGresult *result, size_
 {
     for (size_t k = 0; k < n; k++) {
         struct weir_row *row = &r->rows->rows[r->rows->n];
-        if (!weir_pg_row(result, (int)k + 1, row)) {
+        if (!weir_pg_row(result, (int)k, row)) {
             return fail_corrupt(r->session, row->global_position, err);
         }
         row->stream = is_stream(r->query) ? r->stream : row->stream;
@@ -281,15 +294,17 @@ static void move_on(struct pg_reading *r, size_t got)
 weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
                                  struct weir_error *err)
 {
+    const size_t got = (size_t)messages_of(result);
     int64_t largest = 0;
-    if (PQntuples(result) < 1 || !weir_pg_int8(result, 0, PG_HEAD_LARGEST, &largest)) {
+    r->end = -1;
+    if (has_head(result)) {
+        (void)weir_pg_int8(result, (int)got, PG_HEAD_LARGEST, &largest);
+        (void)weir_pg_int8(result, (int)got, PG_HEAD_END, &r->end);
+    } else if ((int64_t)got < r->wanted) {
         return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
     }
-    r->end = -1;
-    (void)weir_pg_int8(result, 0, PG_HEAD_END, &r->end);
     r->end = weir_pg_reading_must_settle(r) ? r->settled : r->end;
     r->end = r->is_unsure ? -1 : r->end;
-    const size_t got = (size_t)PQntuples(result) - 1;
     size_t texts = 0;
     uint8_t *bytes = NULL;
     const size_t n = count_rows(r, result, &texts);

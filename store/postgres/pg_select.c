@@ -1,7 +1,8 @@
 /* The SELECTs of reads, composed of constant pieces.
  *
- * Each gives first one row about the namespace in the same snapshot (enum pg_head), then the
- * messages. The order of the second part is that of an index, and its conditions are those of that
+ * Each gives the messages, and then one row about the namespace in the same snapshot (enum
+ * pg_head). Where there are as many messages as were wanted nobody asks for that row, and it is not
+ * looked for. The order of the messages is that of an index, and their conditions are those of that
  * index: a category is compared together with the position, as a row, so that the planner cannot
  * take the index of all positions and throw away what is not of the category. */
 #include "store/postgres/pg_int.h"
@@ -37,11 +38,12 @@ static void add_parameter(struct text *text, const char *before, const char *typ
     add(text, piece);
 }
 
-/* What follows the messages' own end: of a stream its version, else the head. */
+/* What follows the messages' own end: of a stream its version, else the head. Chunks that were left
+ * out are told of in any case. */
 static void add_head(struct text *text, const struct pg_layout *layout,
                      const struct pg_shape *shape)
 {
-    add(text, "SELECT ");
+    add(text, " UNION ALL SELECT ");
     if (shape->selector != WEIR_SELECT_STREAM) {
         add(text, "c.head");
     } else if (shape->has_types || shape->is_from_global) {
@@ -60,7 +62,8 @@ static void add_head(struct text *text, const struct pg_layout *layout,
     }
     add(text, ", NULL::text, NULL::text, NULL::text FROM ");
     add(text, layout->counters);
-    add(text, " AS c UNION ALL (");
+    add(text, " AS c");
+    add(text, shape->is_spanned ? "" : " LIMIT $3::int8");
 }
 
 /* By (key, position), the two columns that an index begins with: from $from to the end of the key.
@@ -204,13 +207,14 @@ void weir_pg_select_text(const struct pg_layout *layout, const struct pg_shape *
                          char text[WEIR_PG_SELECT_BYTES])
 {
     struct text t = {text, WEIR_PG_SELECT_BYTES, 0};
-    add_head(&t, layout, shape);
+    add(&t, "(");
     if (shape->is_measured) {
         add_measured(&t, layout, shape);
     } else {
         add_messages(&t, layout, shape);
     }
     add(&t, ")");
+    add_head(&t, layout, shape);
 }
 
 /* ---- its number ---- */

@@ -1,5 +1,5 @@
 /* Every SELECT of messages walks the index whose order is the order of its rows, whatever the
- * statistics say: nothing is sorted, and no table is scanned. */
+ * statistics say: nothing is sorted, and no table is scanned. It ends where the batch is full. */
 #include "store/postgres/pg_int.h"
 #include "store/store_int.h"
 
@@ -92,6 +92,8 @@ static void assert_plan(const struct pg_shape *shape)
     ck_assert_msg(strstr(plan, scan) != NULL, "no %s in\n%s", scan, plan);
     ck_assert_msg(strstr(plan, "Seq Scan on stored") == NULL, "%s", plan);
     ck_assert_msg(strstr(plan, "Sort") == NULL, "%s", plan);
+    /* What comes behind the messages is left out where they are as many as were wanted. */
+    ck_assert_msg(strncmp(plan, "Limit", strlen("Limit")) == 0, "%s", plan);
 }
 
 /* All shapes there are, but those that no query has. */

@@ -24,7 +24,7 @@ static void statement_prepared_last(char text[TEXT_BYTES])
                "CASE WHEN t.type = 'bigint'::regtype THEN '1' WHEN statement LIKE '%$1::text IS "
                "NULL%' THEN 'NULL' ELSE '''a''' END, ',' ORDER BY t.at)"
                " FROM unnest(parameter_types) WITH ORDINALITY AS t (type, at)))"
-               " FROM pg_prepared_statements WHERE statement LIKE '%UNION ALL (SELECT %'"
+               " FROM pg_prepared_statements WHERE statement LIKE '(SELECT % UNION ALL SELECT %'"
                " ORDER BY prepare_time DESC LIMIT 1");
     ck_assert_int_eq(PQntuples(result), 1);
     (void)snprintf(text, TEXT_BYTES, "%s", PQgetvalue(result, 0, 0));
