@@ -356,10 +356,12 @@ bool weir_dispatch_is_on_the_spot(void)
 
 bool weir_dispatch_take_spot(struct weir_server *server)
 {
-    spot.is_own = weir_queue_length(&server->queue) == 0 &&
-                  !atomic_load_explicit(&server->is_spot_taken, memory_order_relaxed) &&
-                  !atomic_exchange_explicit(&server->is_spot_taken, true, memory_order_acquire);
-    return spot.is_own;
+    const bool is_free =
+        weir_queue_length(&server->queue) == 0 &&
+        !atomic_load_explicit(&server->is_spot_taken, memory_order_relaxed) &&
+        !atomic_exchange_explicit(&server->is_spot_taken, true, memory_order_acquire);
+    spot.is_own = spot.is_own || is_free;
+    return is_free;
 }
 
 void weir_dispatch_leave_spot(struct weir_server *server)

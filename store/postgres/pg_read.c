@@ -212,10 +212,9 @@ static weir_status fail_corrupt(const struct pg_session *session, int64_t global
     return weir_fail_damaged(err, global_position);
 }
 
-/* How many of the result's rows belong to the reply, and the bytes of their texts. */
-static size_t count_rows(struct pg_reading *r, const PGresult *result, size_t *texts)
+/* How many of the result's messages belong to the reply, and the bytes of their texts. */
+static size_t count_rows(struct pg_reading *r, const PGresult *result, int messages, size_t *texts)
 {
-    const int messages = messages_of(result);
     size_t n = 0;
     *texts = 0;
     for (int at = 0; at < messages; at++, n++) {
@@ -307,7 +306,7 @@ weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
     r->end = r->is_unsure ? -1 : r->end;
     size_t texts = 0;
     uint8_t *bytes = NULL;
-    const size_t n = count_rows(r, result, &texts);
+    const size_t n = count_rows(r, result, (int)got, &texts);
     weir_status status = make_room(r, n, texts, &bytes, err);
     if (status == WEIR_OK) {
         status = copy_rows(r, result, n, bytes, err);

@@ -7,7 +7,6 @@
 
 #include <poll.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>

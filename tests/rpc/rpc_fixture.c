@@ -146,6 +146,11 @@ void rpc_wait_in_flight(size_t n)
     }
 }
 
+bool rpc_is_spot_taken(void)
+{
+    return atomic_load(&rpc.server->is_spot_taken);
+}
+
 void rpc_exchange(struct weir_slice request, struct rpc_reply *reply)
 {
     struct rpc_pending pending;

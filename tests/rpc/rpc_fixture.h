@@ -71,6 +71,10 @@ void rpc_end_all(struct rpc_pending *pending, size_t n, weir_status want);
 
 /* Waits until the server has taken in so many calls. */
 void rpc_wait_in_flight(size_t n);
+
+/* Whether a thread of the transport serves a call, or is about to be free again after one. */
+bool rpc_is_spot_taken(void);
+
 void rpc_free(struct rpc_reply *reply);
 
 /* ---- a request ---- */
