@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include "server/log.h"
+#include "server/workers.h"
 #include "weir/base/command_line.h"
 
 #include <ctype.h>
@@ -10,7 +11,11 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { KEY_BASE = 0x100, NAME_BYTES_MAX = WEIR_VARIABLE_BYTES, TOKEN_LINE_MAX = 512 };
+enum {
+    KEY_BASE = 0x100,
+    NAME_BYTES_MAX = WEIR_VARIABLE_BYTES,
+    TOKEN_LINE_MAX = 512  // more than the longest token, so that a cut one is none
+};
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_FLAG, KIND_NUMBER, KIND_MODE, KIND_CHOICE };
 
@@ -32,6 +37,8 @@ struct setting {
     {option, "N",     KIND_NUMBER, AT(limits.member), TEXT_OF(standard), \
      lowest, highest, NULL,        "Limit: " what},
 
+static const char standard_listener[] = "tcp://127.0.0.1:7117";
+
 static const struct setting settings[] = {
     {"store", "URL", KIND_TEXT, AT(store), "sqlite:./weir-data", 0, 0, NULL,
      "Where messages are kept: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
@@ -41,10 +48,9 @@ static const struct setting settings[] = {
     {"durability", "full|normal", KIND_CHOICE, AT(durability), "full", 0, 0, "full|normal",
      "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
      "server"},
-    {"listen", "URL", KIND_LIST, AT(listen), "tcp://127.0.0.1:7117", 0, 0, NULL,
+    {"listen", "URL", KIND_LIST, AT(listen), standard_listener, 0, 0, NULL,
      "Where to serve: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
-     "port "
-     "0 takes a free one. May be given several times"},
+     "port 0 takes a free one. May be given several times"},
     {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
      "Permissions of the sockets of ipc:// in octal"},
     {"http", "URL", KIND_TEXT, AT(http), NULL, 0, 0, NULL,
@@ -61,7 +67,7 @@ static const struct setting settings[] = {
     {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL, "Its private key in PEM"},
     {"tls-client-ca", "FILE", KIND_TEXT, AT(tls_client_ca), NULL, 0, 0, NULL,
      "Demand client certificates signed by these authorities"},
-    {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, 256, NULL,
+    {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, WEIR_WORKERS_MAX, NULL,
      "Threads that run calls, each of which may wait for the store"},
     {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
      "Calls in flight; further ones are refused at once"},
@@ -427,7 +433,7 @@ weir_status weir_config_parse(struct weir_config *config, int argc, char **argv,
         st = read_arguments(&parse, argc, argv);
     }
     if (st == WEIR_OK && config->listen_n == 0) {
-        st = add_to_list(config, "--listen", "tcp://127.0.0.1:7117", err);
+        st = add_to_list(config, "--listen", standard_listener, err);
     }
     if (st == WEIR_OK) {
         st = load_admin_token(config, err);
