@@ -8,9 +8,11 @@
 #include "weir/v1/methods.h"
 #include "weir/wire/method.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <unistd.h>
+
+_Static_assert((int)WEIR_METHOD_COUNT <= (int)WEIR_METRICS_METHODS_MAX,
+               "there is room for every method");
 
 /* ---- counting ---- */
 
@@ -22,7 +24,6 @@ static void add_one(_Atomic uint64_t *counter)
 void weir_metrics_call(struct weir_metrics *metrics, size_t method, weir_status status,
                        int64_t took_us)
 {
-    assert(weir_methods_n <= WEIR_METRICS_METHODS_MAX);
     struct weir_method_metrics *of =
         &metrics->methods[method < weir_methods_n ? method : WEIR_METRICS_METHODS_MAX];
     add_one(&of->outcomes[status]);
