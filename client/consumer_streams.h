@@ -11,7 +11,7 @@
 #define CONSUMER_POSITION_CATEGORY "weirConsumer:position"
 #define CONSUMER_PARKED_CATEGORY   "weirConsumer:parked"
 
-enum { CONSUMER_NAME_MAX = 200, CONSUMER_STREAM_MAX = 320, CONSUMER_SELECTOR_MAX = 8192 };
+enum { CONSUMER_NAME_MAX = 200, CONSUMER_STREAM_MAX = 320 };
 
 /* After so many a message is parked, where nobody says otherwise. */
 enum { CONSUMER_ATTEMPTS_DEFAULT = 5 };

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-enum { TOKEN_BYTES_MAX = 512 };
+enum { TOKEN_BYTES_MAX = 512 };  // no token is longer: what is, is not even hashed
 
 static const char namespace_key[] = "namespace";
 

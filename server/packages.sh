@@ -5,7 +5,7 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
   libnng-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev libprotoc-dev
-  libsqlite3-dev libpq-dev libjansson-dev uthash-dev libssl-dev zlib1g-dev"
+  libsqlite3-dev libpq-dev libjansson-dev libssl-dev zlib1g-dev"
 test="$build check libsubunit-dev clang libclang-rt-14-dev llvm clang-format libnanomsg-dev nanomsg-utils
   openssl sqlite3 postgresql python3 gzip g++ file dpkg-dev man-db systemd"
 

@@ -52,7 +52,6 @@ struct weir_waiter {
     struct weir_link at_watch;
     struct weir_link at_tenant;
     struct weir_link at_peer;
-    const bool *is_peer_gone;  // of its connection; guarded by the lock
     int64_t group_size;
     int64_t group_member;
     uint64_t types;
