@@ -1,8 +1,10 @@
 #include "server/announced.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* Of each descriptor: how many connections have had it or had it and ended, and how many replies
@@ -94,6 +96,16 @@ bool weir_announced_is_over(weir_connection_key key)
 {
     return key != 0 && generation_of(atomic_load_explicit(state_of(key), memory_order_relaxed)) !=
                            generation_of(key);
+}
+
+/* Should the descriptor be another's by now, it is the number of one that is closed that is wrong.
+ */
+int weir_announced_untaken(weir_connection_key key)
+{
+    int n = 0;
+    const bool is_known =
+        key != 0 && !weir_announced_is_over(key) && ioctl((int)(uint32_t)key, SIOCOUTQ, &n) == 0;
+    return is_known ? n : -1;
 }
 
 /* ---- for who sends ---- */

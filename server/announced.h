@@ -51,6 +51,10 @@ void weir_announced_withdraw(uint64_t announced);
 /* The connection has ended: nothing may be sent any more. */
 bool weir_announced_is_over(weir_connection_key key);
 
+/* Bytes that the system has been given for a connection and its other end has not taken; -1 where
+ * that is not known. */
+int weir_announced_untaken(weir_connection_key key);
+
 /* ---- for who sends and receives (nng_sockets.c) ---- */
 
 void weir_announced_opened(int descriptor);

@@ -1,5 +1,7 @@
 #include "server/peers.h"
 
+#include "weir/rules/time_text.h"
+
 #include <stdlib.h>
 
 bool weir_peers_init(struct weir_peers *peers)
@@ -117,10 +119,19 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
     }
 }
 
+/* A large reply may be longer on its way than one that nobody reads may wait. */
+static void look_at(struct weir_peer *peer)
+{
+    const int untaken = weir_announced_untaken(peer->key);
+    if (untaken != peer->untaken) {
+        peer->untaken = untaken;
+        atomic_store_explicit(&peer->progress_at_us, weir_monotonic_us(), memory_order_relaxed);
+    }
+}
+
 static bool is_stuck(const struct weir_peer *peer, int64_t since_us, int64_t quiet_since_us)
 {
-    return atomic_load_explicit(&peer->sending, memory_order_acquire) > 0 &&
-           atomic_load_explicit(&peer->progress_at_us, memory_order_relaxed) < since_us &&
+    return atomic_load_explicit(&peer->progress_at_us, memory_order_relaxed) < since_us &&
            atomic_load_explicit(&peer->arrived_at_us, memory_order_relaxed) < quiet_since_us;
 }
 
@@ -130,8 +141,12 @@ size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quie
     size_t n = 0;
     (void)pthread_mutex_lock(&peers->lock);
     for (size_t i = 0; i < WEIR_PEERS_BUCKETS && n < max; i++) {
-        const struct weir_peer *peer = peers->buckets[i];
+        struct weir_peer *peer = peers->buckets[i];
         for (; peer != NULL && n < max; peer = peer->next) {
+            if (atomic_load_explicit(&peer->sending, memory_order_acquire) == 0) {
+                continue;
+            }
+            look_at(peer);
             if (is_stuck(peer, since_us, quiet_since_us)) {
                 pipe_ids[n++] = peer->pipe_id;
             }

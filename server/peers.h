@@ -27,8 +27,9 @@ struct weir_peer {
     atomic_size_t sending;          // replies handed to nng and not yet taken
     atomic_size_t sending_bytes;    // of them
     _Atomic int64_t arrived_at_us;  // when a request came last
-    _Atomic int64_t
-        progress_at_us;  // when a reply was taken last, or the first of them was handed over
+    /* When something of a reply was taken last, or the first of them was handed over. */
+    _Atomic int64_t progress_at_us;
+    int untaken;  // bytes, when it was looked at last; guarded by the table's lock
     /* Of the wake list, which guards them. */
     struct weir_link waiting;  // what waits for this connection
     bool is_gone;
@@ -64,8 +65,10 @@ void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us);
 /* A request came from it. `peer` may be NULL. */
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
 
-/* Writes the ids of connections that have taken no reply since `since_us` although some wait, and
- * have sent nothing since `quiet_since_us`, and returns their number, at most `max`. */
+/* Writes the ids of connections that have taken nothing of a reply since `since_us` although some
+ * wait, and have sent nothing since `quiet_since_us`, and returns their number, at most `max`. That
+ * a part of a reply has been taken is found out by looking: at intervals much shorter than since
+ * `since_us`. */
 size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
                         uint32_t *pipe_ids, size_t max);
 

@@ -2,6 +2,7 @@
  * end is told (announced.c): on a connection of TCP, by the calls that nng makes. */
 #include "server/announced.h"
 #include "server/nng_sockets.h"
+#include "server/peers.h"
 
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"
@@ -551,6 +552,69 @@ START_TEST(a_connection_is_known_by_what_is_asked_of_it)
 }
 END_TEST
 
+/* ---- what the other end has taken ---- */
+
+static struct weir_peers peers;
+
+static void fill_connection(void)
+{
+    static const char bytes[1 << 16];
+    while (send(server, bytes, sizeof bytes, MSG_NOSIGNAL) > 0) {
+    }
+    ck_assert_int_eq(errno, EAGAIN);
+}
+
+static void read_some(void)
+{
+    static char bytes[1 << 16];
+    ck_assert_int_gt(recv(client, bytes, sizeof bytes, 0), 0);
+}
+
+/* Whether the connection comes to be taken for one that does not read, or for one that does. What
+ * has been read may be known at the other end a moment later. */
+static bool comes_to_be_stuck(bool is_stuck)
+{
+    uint32_t id = 0;
+    bool is_so = false;
+    for (int i = 0; !is_so && i < ATTEMPTS; i++) {
+        if (!is_stuck) {
+            read_some();
+        }
+        (void)poll(NULL, 0, 10);
+        is_so = (weir_peers_stuck(&peers, weir_monotonic_us(), INT64_MAX, &id, 1) == 1) == is_stuck;
+    }
+    return is_so;
+}
+
+START_TEST(who_reads_slowly_is_not_stuck)
+{
+    const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
+    learn_key();
+    ck_assert(weir_peers_init(&peers));
+    ck_assert(weir_peers_add(&peers, 1, key, &remote));
+    struct weir_peer *peer = weir_peers_find(&peers, 1);
+    weir_peer_sends(peer, 1, 0);
+    fill_connection();
+    ck_assert(comes_to_be_stuck(true));
+    ck_assert(comes_to_be_stuck(false));
+    ck_assert(comes_to_be_stuck(true));
+    weir_peer_sent(peer, 1, 0);
+    weir_peer_release(peer);
+    weir_peers_fini(&peers);
+}
+END_TEST
+
+START_TEST(of_what_has_ended_nothing_is_known)
+{
+    learn_key();
+    fill_connection();
+    ck_assert_int_gt(weir_announced_untaken(key), 0);
+    ck_assert(weir_announced_close(server));
+    ck_assert_int_eq(weir_announced_untaken(key), -1);
+    ck_assert_int_eq(weir_announced_untaken(0), -1);
+}
+END_TEST
+
 static Suite *nng_sockets_suite(void)
 {
     Suite *suite = suite_create("nng_sockets");
@@ -575,6 +639,8 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, what_follows_what_nng_refuses_is_not_read);
     tcase_add_test(tcase, another_protocols_bytes_are_not_looked_at);
     tcase_add_test(tcase, a_connection_is_known_by_what_is_asked_of_it);
+    tcase_add_test(tcase, who_reads_slowly_is_not_stuck);
+    tcase_add_test(tcase, of_what_has_ended_nothing_is_known);
     suite_add_tcase(suite, tcase);
     return suite;
 }
