@@ -112,6 +112,16 @@ static bool begin_again(struct weir_call *call)
     return may_be_another;
 }
 
+/* A read that waits is no longer in flight. */
+static void count_out(struct weir_server *server, bool has_waited, size_t request_n)
+{
+    if (has_waited) {
+        weir_intake_waited(server);
+    } else {
+        weir_intake_finished(server, request_n);
+    }
+}
+
 void weir_dispatch_finish(struct weir_call *call, weir_status st)
 {
     if (st == WEIR_NAMESPACE_NOT_FOUND && begin_again(call)) {
@@ -141,11 +151,7 @@ void weir_dispatch_finish(struct weir_call *call, weir_status st)
     }
     weir_metrics_call(&server->metrics, method, st,
                       has_waited ? -1 : weir_monotonic_us() - arrived_us);
-    if (has_waited) {
-        weir_intake_waited(server);
-    } else {
-        weir_intake_finished(server, request_n);
-    }
+    count_out(server, has_waited, request_n);
 }
 
 /* ---- the way of a call ---- */
@@ -297,12 +303,13 @@ static void serve(struct weir_job *job)
     struct weir_server *server = weir_exchange_context(exchange);
     struct weir_call *call = begin(server, exchange);
     if (call == NULL) {
+        const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
         const size_t request_n = weir_exchange_request(exchange).n;
         struct weir_error err;
         weir_error_init(&err);
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "the server is out of memory");
         weir_intake_refuse(exchange, &err);
-        weir_intake_finished(server, request_n);
+        count_out(server, has_waited, request_n);
         return;
     }
     weir_status st = enter(call, &call->err);

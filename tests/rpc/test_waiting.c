@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { MANY = POLLS_MAX };
+enum { MANY = POLLS_MAX, CALLS_MAX = 64 };
 
 static struct rpc_reply reply;
 
@@ -423,6 +423,45 @@ START_TEST(a_client_that_went_away_is_noticed)
 }
 END_TEST
 
+/* ---- without memory ---- */
+
+static atomic_bool has_no_call;  // there is no memory for another one
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    return n == sizeof(struct weir_call) && atomic_load(&has_no_call) ? NULL : __real_malloc(n);
+}
+
+static void use_up_calls(struct weir_call **calls, size_t *n)
+{
+    atomic_store(&has_no_call, true);
+    while ((calls[*n] = weir_calls_take(&rpc.server->calls)) != NULL) {
+        (*n)++;
+        ck_assert_uint_lt(*n, CALLS_MAX);
+    }
+}
+
+START_TEST(a_read_that_is_woken_without_memory_is_counted_once)
+{
+    struct weir_call *calls[CALLS_MAX];
+    size_t n = 0;
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    wait_until(1);
+    use_up_calls(calls, &n);
+    weir_tenants_forget(rpc.server->tenants, weir_slice_of("default"));  // it looks again
+    end_failed(0, WEIR_BACKEND_UNAVAILABLE);
+    atomic_store(&has_no_call, false);
+    while (n > 0) {
+        weir_calls_give_back(&rpc.server->calls, calls[--n]);
+    }
+    wait_until(0);
+    put("a-1");
+}
+END_TEST
+
 static Suite *waiting_suite(void)
 {
     Suite *suite = suite_create("waiting");
@@ -449,6 +488,7 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, an_import_wakes);
     tcase_add_test(tcase, stopping_ends_the_wait);
     tcase_add_test(tcase, a_client_that_went_away_is_noticed);
+    tcase_add_test(tcase, a_read_that_is_woken_without_memory_is_counted_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }
