@@ -437,9 +437,10 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
     }
 }
 
+/* Another machine may keep the thread for as long as it likes before it leaves the spot. */
 void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange)
 {
-    if (spot.is_own && spot.woken == NULL) {
+    if (spot.is_own && spot.woken == NULL && weir_store_is_local(server->store)) {
         spot.woken = exchange;
     } else {
         queue(server, exchange, 0);

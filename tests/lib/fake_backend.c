@@ -49,13 +49,17 @@ static void pass_gate_locked(void)
 {
     fake.at_gate++;
     (void)pthread_cond_broadcast(&fake.changed);
-    while (fake.is_gate_shut) {
+    while (fake.is_gate_shut && fake.let_through == 0) {
         unlock();
         weir_backend_waits(&fake.base);
         lock();
-        if (fake.is_gate_shut) {
+        if (fake.is_gate_shut && fake.let_through == 0) {
             (void)weir_cond_wait_until(&fake.changed, &fake.mutex, weir_monotonic_us() + WAIT_US);
         }
+    }
+    if (fake.is_gate_shut) {
+        fake.let_through--;
+        (void)pthread_cond_broadcast(&fake.changed);
     }
     fake.at_gate--;
 }
@@ -86,6 +90,17 @@ void fake_gate_wait(size_t calls)
 {
     lock();
     while (fake.at_gate < calls) {
+        (void)pthread_cond_wait(&fake.changed, &fake.mutex);
+    }
+    unlock();
+}
+
+void fake_gate_let_one_through(void)
+{
+    lock();
+    fake.let_through = 1;
+    (void)pthread_cond_broadcast(&fake.changed);
+    while (fake.let_through > 0) {
         (void)pthread_cond_wait(&fake.changed, &fake.mutex);
     }
     unlock();

@@ -33,8 +33,9 @@ struct fake_backend {
     weir_status delete_fails;  // the same for namespace_delete
     bool breaks;               // sessions are broken after their next call
 
-    bool is_gate_shut;  // reads and commits wait
-    size_t at_gate;     // so many do
+    bool is_gate_shut;   // reads and commits wait
+    size_t at_gate;      // so many do
+    size_t let_through;  // so many need not, though it is shut
 
     size_t read_groups;                        // reads that came together
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
@@ -56,5 +57,8 @@ void fake_calls_fail(weir_status status);
 void fake_gate_shut(void);
 void fake_gate_open(void);
 void fake_gate_wait(size_t calls);
+
+/* Lets one call through, and waits until it is. */
+void fake_gate_let_one_through(void);
 
 #endif

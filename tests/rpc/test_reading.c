@@ -6,7 +6,7 @@
 
 #include <poll.h>
 
-enum { PENDING_MAX = 16, SESSIONS = 8, SHORT_MS = 300 };
+enum { PENDING_MAX = 16, SESSIONS = 8, SHORT_MS = 300, LONG_MS = 15000 };
 
 static struct rpc_reply reply;
 static struct rpc_pending pending[PENDING_MAX];
@@ -35,19 +35,33 @@ static void tear_down(void)
     rpc_stop();
 }
 
-static struct weir_slice category_request_within(int64_t batch, uint32_t timeout_ms)
+static struct weir_slice pack_read(Weir__V1__GetCategoryMessagesRequest *in, int64_t batch,
+                                   uint32_t timeout_ms)
 {
     static uint8_t room[1024];
-    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
-    in.category = (char *)(uintptr_t) "s";
-    in.has_batch_size = true;
-    in.batch_size = batch;
+    in->category = (char *)(uintptr_t) "s";
+    in->has_batch_size = true;
+    in->batch_size = batch;
     const struct rpc_request request = {.method = "weir.v1.MessageStore/GetCategoryMessages",
                                         .token = ADMIN_TOKEN,
                                         .namespace_id = "default",
                                         .timeout_ms = timeout_ms,
-                                        .message = &in.base};
+                                        .message = &in->base};
     return rpc_pack(&request, room, sizeof room);
+}
+
+static struct weir_slice category_request_within(int64_t batch, uint32_t timeout_ms)
+{
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    return pack_read(&in, batch, timeout_ms);
+}
+
+static struct weir_slice poll_request(void)
+{
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    in.has_wait_ms = true;
+    in.wait_ms = LONG_MS;
+    return pack_read(&in, 10, 0);
 }
 
 static struct weir_slice category_request(int64_t batch)
@@ -238,6 +252,41 @@ START_TEST(a_read_of_a_quick_store_is_led_on_the_spot)
 }
 END_TEST
 
+/* Whoever waits for the namespace is to look again. */
+static void rotate_token(void)
+{
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    const struct rpc_request request = {
+        .method = "weir.v1.Namespaces/RotateToken", .token = ADMIN_TOKEN, .message = &in.base};
+    rpc_call(&request, &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+}
+
+/* The thread on the spot could be kept by what it is about to read. */
+START_TEST(a_read_that_is_woken_on_the_spot_is_the_workers)
+{
+    for (int i = 0; i < 100; i++) {
+        warm_up();
+    }
+    fake_gate_shut();
+    rpc_begin(&pending[0], poll_request());
+    fake_gate_wait(1);
+    ck_assert(rpc_is_spot_taken());
+    rotate_token();
+    fake_gate_let_one_through();
+    fake_gate_wait(1);  // it looks again
+    for (int i = 0; i < SHORT_MS && rpc_is_spot_taken(); i++) {
+        (void)poll(NULL, 0, 10);
+    }
+    ck_assert(!rpc_is_spot_taken());
+    fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
+    fake_gate_open();
+    rpc_end_all(pending, 1, WEIR_BACKEND_UNAVAILABLE);
+}
+END_TEST
+
 /* It may have to connect. Another call has had the namespace opened. */
 START_TEST(the_first_read_is_a_workers)
 {
@@ -290,6 +339,7 @@ int main(void)
     tcase_add_test(tcase, a_read_does_not_wait_for_those_that_hang);
     tcase_add_test(tcase, reads_end_at_their_deadline_though_all_leaders_hang);
     tcase_add_test(tcase, a_read_of_a_quick_store_is_led_on_the_spot);
+    tcase_add_test(tcase, a_read_that_is_woken_on_the_spot_is_the_workers);
     tcase_add_test(tcase, the_first_read_is_a_workers);
     tcase_add_test(tcase, reads_of_a_slow_store_are_the_workers);
     tcase_add_test(tcase, a_large_read_goes_alone);
