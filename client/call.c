@@ -273,12 +273,12 @@ static bool begin_attempt(struct call *call)
 static bool receive_reply(struct call *call)
 {
     struct links *links = &call->client->links;
-    links_note_sent(links, call->sent_bytes);
+    links_note_sent(links, call_sent(call));
     call->was_sent = true;
     call->attempts_n++;
     const int64_t left_ms = remaining_ms(call);
     if (!start_operation(call, CALL_RECEIVING, left_ms < 1 ? 1 : left_ms)) {
-        links_note_ended(links, call->sent_bytes, false);
+        links_note_ended(links, call_sent(call), false);
         return false;
     }
     return true;
@@ -292,6 +292,10 @@ static bool after_send(struct call *call, int rv)
     drop_message(call);
     if (rv == NNG_ETIMEDOUT) {
         links_note_wait(&call->client->links);
+        return begin_attempt(call);
+    }
+    if (rv == NNG_ECLOSED) {
+        /* The socket was replaced while the request waited for a connection. */
         return begin_attempt(call);
     }
     call->attempts_n++;
@@ -336,7 +340,10 @@ static weir_status take_response(struct call *call, struct weir_slice payload)
 
 static bool after_receive(struct call *call, int rv)
 {
-    links_note_ended(&call->client->links, call->sent_bytes, rv == 0);
+    if (rv == NNG_ETIMEDOUT) {
+        call_note_silence(call);
+    }
+    links_note_ended(&call->client->links, call_sent(call), rv == 0);
     if (rv != 0) {
         (void)(rv == NNG_ETIMEDOUT ? fail_no_reply(call) : fail_transport(call, rv));
         return retry(call);

@@ -26,7 +26,9 @@ struct call {
      * as a success, so it is an aio of its own. */
     nng_aio *pause;
     nng_ctx ctx;
-    uint64_t link_number;  // the socket that `ctx` is of; 0: there is no context
+    /* The socket that `ctx` is of; 0: there is no context. Others look at it to see what is in use.
+     */
+    atomic_uint_least64_t link_number;
     /* Held while an operation of the aio is started, so that a cancelled call starts none any more;
      * taken after the client's. Guards is_cancelled and, against the one that cancels, state. */
     pthread_mutex_t mutex;
@@ -59,6 +61,12 @@ void call_release(struct call *call);
 /* Before each request: sees to it that call->ctx is of the client's current socket. An error number
  * of nng's. */
 int call_take_ctx(struct call *call);
+
+/* The request that the call waits for an answer to. */
+struct links_sent call_sent(const struct call *call);
+
+/* No answer came in time: replaces the socket where it is the socket's silence. */
+void call_note_silence(struct call *call);
 
 /* The aio that works for the call now. */
 nng_aio *call_current_aio(const struct call *call);

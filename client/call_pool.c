@@ -49,7 +49,36 @@ int call_take_ctx(struct call *call)
         return 0;
     }
     call_drop_ctx(call);
-    return links_open_ctx(links, &call->ctx, &call->link_number);
+    uint64_t number = 0;
+    const int rv = links_open_ctx(links, &call->ctx, &number);
+    call->link_number = number;
+    return rv;
+}
+
+struct links_sent call_sent(const struct call *call)
+{
+    return (struct links_sent){.number = call->link_number, .bytes = call->sent_bytes};
+}
+
+/* The least number of a socket that a call in flight has a context of. */
+static uint64_t oldest_in_use(struct weir_client *client)
+{
+    uint64_t oldest = UINT64_MAX;
+    (void)pthread_mutex_lock(&client->mutex);
+    for (const struct call *call = client->in_flight; call != NULL; call = call->next) {
+        const uint64_t number = call->link_number;
+        oldest = number != 0 && number < oldest ? number : oldest;
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    return oldest;
+}
+
+void call_note_silence(struct call *call)
+{
+    struct links *links = &call->client->links;
+    if (links_is_silent(links, call_sent(call))) {
+        links_replace_silent(links, call_sent(call), oldest_in_use(call->client));
+    }
 }
 
 static void call_free(struct call *call)

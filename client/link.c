@@ -26,6 +26,12 @@ enum {
 
 /* Longer than a connection takes to come back by itself. */
 #define REPLACE_AFTER_US ((int64_t)1500000)
+/* Longer than a first connection takes. TCP tries ever more rarely to reach a host that does not
+ * answer: one that comes back would not be noticed for a minute. */
+#define CONNECT_US ((int64_t)30000000)
+/* How long nothing may come from a server that has been asked, at first and at most. */
+#define SILENCE_US_MIN ((int64_t)3000000)
+#define SILENCE_US_MAX ((int64_t)60000000)
 /* A connection is thought to be at work as long as it would take at this rate. */
 #define SLOW_BYTES_PER_SECOND ((int64_t)65536)
 
@@ -272,6 +278,7 @@ weir_status links_open(struct links *links, struct weir_error *err)
     links->newest->number = 1;
     atomic_store(&links->number, 1);
     atomic_store(&links->numbers_left, links->newest->numbers);
+    atomic_store(&links->silence_us, SILENCE_US_MIN);
     return WEIR_OK;
 }
 
@@ -293,24 +300,42 @@ static void note_progress(struct links *links)
     }
 }
 
-void links_note_sent(struct links *links, size_t bytes)
+static bool is_current(struct links *links, struct links_sent sent)
 {
-    (void)atomic_fetch_add(&links->outstanding_bytes, bytes);
-    note_progress(links);
+    return sent.number == atomic_load(&links->number);
 }
 
-void links_note_ended(struct links *links, size_t bytes, bool is_answered)
+void links_note_sent(struct links *links, struct links_sent sent)
 {
-    (void)atomic_fetch_sub(&links->outstanding_bytes, bytes);
-    if (is_answered) {
-        note_progress(links);
+    (void)atomic_fetch_add(&links->outstanding_bytes, sent.bytes);
+    note_progress(links);
+    if (atomic_load(&links->silent_since_us) == 0 && is_current(links, sent)) {
+        atomic_store(&links->silent_since_us, weir_monotonic_us());
     }
 }
 
-static int64_t patience_us(struct links *links)
+static void note_answer(struct links *links, struct links_sent sent)
+{
+    note_progress(links);
+    if (atomic_load(&links->silent_since_us) != 0 && is_current(links, sent)) {
+        atomic_store(&links->silent_since_us, 0);
+        atomic_store(&links->silence_us, SILENCE_US_MIN);
+    }
+}
+
+void links_note_ended(struct links *links, struct links_sent sent, bool is_answered)
+{
+    (void)atomic_fetch_sub(&links->outstanding_bytes, sent.bytes);
+    if (is_answered) {
+        note_answer(links, sent);
+    }
+}
+
+/* How long a connection may take that has all this to carry. */
+static int64_t patience_us(struct links *links, int64_t least_us)
 {
     const int64_t bytes = (int64_t)atomic_load(&links->outstanding_bytes);
-    return REPLACE_AFTER_US + bytes * 1000000 / SLOW_BYTES_PER_SECOND;
+    return least_us + bytes * 1000000 / SLOW_BYTES_PER_SECOND;
 }
 
 static bool is_closed(struct link *link)
@@ -348,6 +373,7 @@ static bool replace_locked(struct links *links)
     fresh->number = links->newest->number + 1;
     fresh->older = links->newest;
     links->newest = fresh;
+    atomic_store(&links->silent_since_us, 0);
     atomic_store(&links->numbers_left, fresh->numbers);
     atomic_store(&links->number, fresh->number);
     return true;
@@ -379,14 +405,46 @@ void links_note_wait(struct links *links)
     const int64_t now = weir_monotonic_us();
     int_least64_t since = 0;
     if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) ||
-        now - since < patience_us(links)) {
+        now - since < patience_us(links, REPLACE_AFTER_US)) {
         return;
     }
     (void)pthread_mutex_lock(&links->mutex);
+    const bool was_connected = atomic_load(&links->newest->was_connected);
     /* Whoever comes first replaces it, and the time begins anew. */
-    if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
-        atomic_load(&links->newest->was_connected) && replace_locked(links)) {
-        close_from(links->newest->older);
+    if ((was_connected || now - since >= CONNECT_US) &&
+        atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
+        replace_locked(links)) {
+        /* A connection that never was says nothing of those on the sockets before. */
+        (was_connected ? close_from : start_closing)(links->newest->older);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
+bool links_is_silent(struct links *links, struct links_sent sent)
+{
+    const int64_t since = atomic_load(&links->silent_since_us);
+    return since != 0 && is_current(links, sent) &&
+           weir_monotonic_us() - since >= patience_us(links, atomic_load(&links->silence_us));
+}
+
+/* Not the one that was just replaced: answers may be coming in there (link.h). */
+static void close_unused_locked(struct links *links, uint64_t oldest)
+{
+    struct link *link = links->newest->older->older;
+    while (link != NULL && link->number >= oldest) {
+        link = link->older;
+    }
+    close_from(link);
+}
+
+void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    /* Whoever comes first replaces it, and the time begins anew. */
+    if (links_is_silent(links, sent) && replace_locked(links)) {
+        const int64_t longer_us = atomic_load(&links->silence_us) * 2;
+        atomic_store(&links->silence_us, longer_us < SILENCE_US_MAX ? longer_us : SILENCE_US_MAX);
+        close_unused_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);
 }

@@ -6,14 +6,23 @@
  * read of that body never ends and the clearing thread waits for it for ever. From then on no
  * socket of the process connects again once it has lost its connection, and closing one hangs. A
  * new socket still connects. So a socket that had a connection and has been without one for a while
- * is replaced, and sockets are closed by threads of their own that nobody has to wait for.
+ * is replaced, and sockets are closed by threads of their own that nobody has to wait for. One that
+ * never had a connection is given longer, and then replaced as well, because its TCP may be waiting
+ * for a minute before it asks a host again that has come back meanwhile.
  *
  * A socket is replaced as well when its numbers come to an end. nng before 1.7 numbers the requests
  * of a REQ socket from a number by chance between 2^31 and 2^32 on, and behind the last one it goes
  * on with 0, 1, 2 (nni_id_alloc: its counter has 32 bits and is compared with the largest of them).
  * A server takes such a number for that of a device on the way, finds no request behind it and says
  * nothing: from then on, after 2^30 requests on average, nothing is answered any more. What is in
- * flight on the socket before is still answered there; it is closed with the next one. */
+ * flight on the socket before is still answered there; it is closed with the next one.
+ *
+ * So is a socket that has fallen silent. A host that goes without a word, and one behind a firewall
+ * that has begun to drop, leaves a connection to which requests can be written for a quarter of an
+ * hour, until TCP gives up. Where a call has run into its deadline and nothing has come from the
+ * server for a while either, those to come go over new connections. That the server, not the
+ * connection, is slow can look the same; so those in flight go on waiting where they are, and each
+ * socket in a row that says nothing is given twice the time of the one before. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 
@@ -44,6 +53,10 @@ struct links {
     /* weir_monotonic_us of the first send that found no connection since something last went to or
      * came from the server; 0 while all is well. */
     atomic_int_least64_t waiting_since_us;
+    /* weir_monotonic_us of the first request that went out on the current socket since an answer
+     * last came there, 0 if there is none; and for how long that is no reason to replace it. */
+    atomic_int_least64_t silent_since_us;
+    atomic_int_least64_t silence_us;
     /* Bytes of the requests that are with the server, or on their way to it. */
     atomic_size_t outstanding_bytes;
 
@@ -62,10 +75,23 @@ void links_note_request(struct links *links);
  * nng's. */
 int links_open_ctx(struct links *links, nng_ctx *ctx, uint64_t *number);
 
-/* A request of so many bytes was handed to a connection; later, that it was answered or given up.
- */
-void links_note_sent(struct links *links, size_t bytes);
-void links_note_ended(struct links *links, size_t bytes, bool is_answered);
+/* What was handed to a connection: a request of so many bytes, and the number of its socket. */
+struct links_sent {
+    uint64_t number;
+    size_t bytes;
+};
+
+/* A request was handed to a connection; later, that it was answered or given up. */
+void links_note_sent(struct links *links, struct links_sent sent);
+void links_note_ended(struct links *links, struct links_sent sent, bool is_answered);
+
+/* Whether a request that had no answer by its deadline, and has not been noted as ended, is reason
+ * to replace its socket: it is the current one and has been silent for long enough. */
+bool links_is_silent(struct links *links, struct links_sent sent);
+
+/* Then replaces it. Sockets before it are closed where their numbers are below `oldest`, which is
+ * the least that a call in flight has. */
+void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest);
 
 /* A send has waited in vain for a connection. Replaces the socket where it is time to; calls that
  * are still on the old one end with NNG_ECLOSED. */

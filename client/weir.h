@@ -28,6 +28,15 @@
  * set) is filled in before the first attempt and kept, so that a repeated write is stored once.
  * DeleteNamespace, ClearNamespace and DropChunks are never repeated.
  *
+ * Connections. They are made, and made again where they are lost, without being asked for. A host
+ * that vanishes without closing them (it has lost its power, or a firewall drops what is sent) is
+ * noticed by its silence: where a call has run into its deadline and nothing has come from the
+ * server for three seconds although it was asked, calls that are made from then on go over new
+ * connections. Calls that are waiting keep waiting on the old ones. A long poll that finds nothing
+ * is answered, so it is no silence; deadlines that are shorter than the work they are for look like
+ * it, and cost new connections ever more rarely, up to a minute apart. Of a client with several
+ * connections all must be silent. So how soon a vanished host is noticed is up to timeout_ms.
+ *
  * Errors. Functions return a weir_status, the server's own reason, unchanged; text and details are
  * in the error you pass, which you have initialised with weir_error_init. A failure that did not
  * come from the server (no connection, no reply in time) has a detail `url`. After

@@ -1,0 +1,233 @@
+/* A host that has gone without a word: the connection is there, and nothing comes any more
+ * (client/link.h). */
+#include "client/client.h"
+#include "tests/client/relay.h"
+#include "tests/client/scripted.h"
+#include "tests/lib/check_main.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+
+enum { TRIES = 60, CALLS = 8 };
+
+/* How long a socket may be silent in tests that are about something else. */
+#define SHORT_US INT64_C(1000)
+#define LONG_US  INT64_C(3600000000)
+
+static struct relay *relay;
+static atomic_int ended_n;  // asynchronous calls
+static atomic_int good_n;   // of them
+static const struct weir_call_options brief = {.timeout_ms = 200};
+
+static void set_up(void)
+{
+    scripted_setup();
+    atomic_store(&ended_n, 0);
+    atomic_store(&good_n, 0);
+    scripted.server = fake_server_start(&answer_version, 1);
+    relay = relay_start(fake_server_url(scripted.server));
+}
+
+static void tear_down(void)
+{
+    weir_client_close(scripted.client);
+    scripted.client = NULL;
+    relay_stop(relay);
+    scripted_teardown();
+}
+
+static struct links *links(void)
+{
+    return &scripted.client->links;
+}
+
+static uint64_t count_sockets(void)
+{
+    return atomic_load(&links()->number);
+}
+
+/* A client that has had an answer through the relay. */
+static void open_client_of_relay(void)
+{
+    scripted_open_client(relay_url(relay), 10000);
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_OK);
+}
+
+static void call_until_socket(uint64_t number)
+{
+    for (int i = 0; i < TRIES && count_sockets() < number; i++) {
+        ck_assert_int_eq(scripted_get_version(&brief, NULL), WEIR_DEADLINE_EXCEEDED);
+    }
+    ck_assert_uint_eq(count_sockets(), number);
+}
+
+START_TEST(calls_go_over_a_new_connection_after_a_silent_one)
+{
+    open_client_of_relay();
+    relay_silence(relay);
+    ck_assert_int_eq(scripted_get_version(&brief, NULL), WEIR_DEADLINE_EXCEEDED);
+    weir_status st = WEIR_DEADLINE_EXCEEDED;
+    for (int i = 0; i < TRIES && st != WEIR_OK; i++) {
+        st = scripted_get_version(&brief, NULL);
+    }
+    ck_assert_int_eq(st, WEIR_OK);
+    ck_assert_uint_ge(relay_connections(relay), 2);
+}
+END_TEST
+
+/* ---- calls that are on the silent connection ---- */
+
+static void on_version(void *context, weir_status status,
+                       Weir__V1__GetStreamVersionResponse *response, const struct weir_error *err)
+{
+    (void)context;
+    (void)err;
+    atomic_fetch_add(&good_n, status == WEIR_OK);
+    weir_response_free(response);
+    atomic_fetch_add(&ended_n, 1);
+}
+
+static void start_call(const struct weir_call_options *options)
+{
+    char stream[] = "account-1";
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    request.stream_name = stream;
+    ck_assert_int_eq(weir_message_store_get_stream_version_async(scripted.client, &request, options,
+                                                                 on_version, NULL, &scripted.err),
+                     WEIR_OK);
+}
+
+static void await_calls(int n)
+{
+    while (atomic_load(&ended_n) < n) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_int_eq(atomic_load(&good_n), n);
+}
+
+/* Three times another socket, over each of which one call is sent: none is closed under the one
+ * that waits on the first. */
+START_TEST(what_waits_on_a_silent_connection_is_answered_there)
+{
+    const struct weir_call_options patient = {.timeout_ms = 60000};
+    open_client_of_relay();
+    relay_silence(relay);
+    start_call(&patient);
+    for (uint64_t number = 2; number <= 4; number++) {
+        atomic_store(&links()->silence_us, SHORT_US);
+        call_until_socket(number);
+        ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_OK);
+        relay_silence(relay);
+    }
+    ck_assert_int_eq(atomic_load(&ended_n), 0);
+    const size_t requests_n = fake_server_requests(scripted.server);
+    relay_resume(relay);
+    await_calls(1);
+    fake_server_await(scripted.server, requests_n + 1);
+}
+END_TEST
+
+/* ---- silence that is none ---- */
+
+START_TEST(an_answer_ends_the_silence)
+{
+    open_client_of_relay();
+    ck_assert_int_eq(atomic_load(&links()->silent_since_us), 0);
+    atomic_store(&links()->silence_us, LONG_US);
+    relay_silence(relay);
+    ck_assert_int_eq(scripted_get_version(&brief, NULL), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_ne(atomic_load(&links()->silent_since_us), 0);
+    relay_resume(relay);
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_OK);
+    ck_assert_int_eq(atomic_load(&links()->silent_since_us), 0);
+    ck_assert_uint_eq(count_sockets(), 1);
+}
+END_TEST
+
+/* What a call has sent may take its time, too. */
+START_TEST(a_large_request_is_given_longer)
+{
+    open_client_of_relay();
+    const struct links_sent small = {.number = 1, .bytes = 100};
+    const struct links_sent large = {.number = 1, .bytes = 64 << 20};
+    links_note_sent(links(), small);
+    atomic_store(&links()->silent_since_us, weir_monotonic_us() - 10000000);
+    ck_assert(links_is_silent(links(), small));
+    links_note_sent(links(), large);
+    ck_assert(!links_is_silent(links(), small));
+    links_note_ended(links(), large, false);
+    links_note_ended(links(), small, false);
+}
+END_TEST
+
+/* It may as well be that the server is slow. */
+START_TEST(a_socket_after_a_silent_one_is_given_longer)
+{
+    open_client_of_relay();
+    relay_silence(relay);
+    atomic_store(&links()->silence_us, SHORT_US);
+    call_until_socket(2);
+    ck_assert_int_eq(atomic_load(&links()->silence_us), 2 * SHORT_US);
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_OK);
+    ck_assert_int_gt(atomic_load(&links()->silence_us), 1000 * SHORT_US);
+}
+END_TEST
+
+/* ---- no connection ---- */
+
+/* TCP tries ever more rarely where nothing comes back at all. */
+START_TEST(a_socket_that_never_connects_is_replaced)
+{
+    open_client_of_relay();
+    relay_close(relay);
+    weir_client_close(scripted.client);
+    scripted_open_client(relay_url(relay), 10000);
+    atomic_store(&links()->waiting_since_us, weir_monotonic_us() - 10000000);
+    links_note_wait(links());
+    ck_assert_uint_eq(count_sockets(), 1);
+    atomic_store(&links()->waiting_since_us, weir_monotonic_us() - 40000000);
+    links_note_wait(links());
+    ck_assert_uint_eq(count_sockets(), 2);
+    relay_open(relay);
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_OK);
+}
+END_TEST
+
+/* A request that only waits for a connection has not been sent, so this is no attempt. */
+START_TEST(what_waits_for_a_connection_goes_on_waiting_on_another_socket)
+{
+    const struct weir_call_options single = {.timeout_ms = 60000, .max_attempts = 1};
+    open_client_of_relay();
+    relay_close(relay);
+    while (scripted_get_version(&brief, NULL) != WEIR_BACKEND_UNAVAILABLE ||
+           strstr(scripted.err.text, "no connection") == NULL) {
+    }
+    for (int i = 0; i < CALLS; i++) {
+        start_call(&single);
+        (void)poll(NULL, 0, 50);
+    }
+    while (count_sockets() == 1 && atomic_load(&ended_n) == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    relay_open(relay);
+    await_calls(CALLS);
+    ck_assert_uint_eq(count_sockets(), 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("silence");
+    TCase *tests = tcase_create("silence");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, calls_go_over_a_new_connection_after_a_silent_one);
+    tcase_add_test(tests, what_waits_on_a_silent_connection_is_answered_there);
+    tcase_add_test(tests, an_answer_ends_the_silence);
+    tcase_add_test(tests, a_large_request_is_given_longer);
+    tcase_add_test(tests, a_socket_after_a_silent_one_is_given_longer);
+    tcase_add_test(tests, a_socket_that_never_connects_is_replaced);
+    tcase_add_test(tests, what_waits_for_a_connection_goes_on_waiting_on_another_socket);
+    suite_add_tcase(suite, tests);
+    return check_main(suite);
+}
