@@ -22,7 +22,10 @@ enum { WEIR_PG_PATROL_US = 100 * 1000 };
 
 /* ---- names ---- */
 
-enum { WEIR_PG_SCHEMA_BYTES = 5 + 56 + 1 };  // "weir_" and 56 hexadecimal digits, a NUL
+enum {
+    WEIR_PG_SCHEMA_DIGEST_BYTES = 28,                               // of the id's digest
+    WEIR_PG_SCHEMA_BYTES = 5 + 2 * WEIR_PG_SCHEMA_DIGEST_BYTES + 1  // "weir_", their digits, a NUL
+};
 
 /* Where a namespace lives. What is made anew under the same id has the same schema and lock. */
 struct pg_namespace {

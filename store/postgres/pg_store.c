@@ -1,6 +1,7 @@
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/digest.h"
+#include "weir/rules/hex.h"
 #include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
 
@@ -18,12 +19,11 @@ enum { SESSIONS_MAX = 128 };
  * bytes. */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
 {
+    static const char prefix[] = "weir_";
     uint8_t digest[WEIR_SHA256_BYTES];
     weir_digest_sha256(id, digest);
-    size_t n = (size_t)snprintf(ns->schema, sizeof ns->schema, "weir_");
-    for (size_t i = 0; n + 2 < sizeof ns->schema; i++, n += 2) {
-        (void)snprintf(ns->schema + n, sizeof ns->schema - n, "%02x", digest[i]);
-    }
+    memcpy(ns->schema, prefix, sizeof prefix - 1);
+    *weir_hex_write(ns->schema + sizeof prefix - 1, digest, WEIR_PG_SCHEMA_DIGEST_BYTES) = '\0';
     uint64_t key = 0;
     for (size_t i = 0; i < sizeof key; i++) {
         key = key << 8 | digest[i];

@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite_pacing.h"
 
 #include "weir/rules/digest.h"
+#include "weir/rules/hex.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,9 +42,7 @@ void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_
     uint8_t digest[WEIR_SHA256_BYTES];
     weir_digest_sha256(id, digest);
     char hex[2 * sizeof digest + 1];
-    for (size_t i = 0; i < sizeof digest; i++) {
-        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    }
+    *weir_hex_write(hex, digest, sizeof digest) = '\0';
     (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "ns-%s.db", hex);
 }
 

@@ -1,4 +1,4 @@
-/* Bytes as hexadecimal digits, in lower case. */
+/* Bytes as hexadecimal digits: written in lower case, read in either. */
 #ifndef WEIR_RULES_HEX_H
 #define WEIR_RULES_HEX_H
 
@@ -14,6 +14,16 @@ static inline char *weir_hex_write(char *to, const uint8_t *bytes, size_t n)
         memcpy(to + 2 * i, weir_hex_pairs + (size_t)2 * bytes[i], 2);
     }
     return to + 2 * n;
+}
+
+/* The value of a digit; -1 where it is none. */
+static inline int weir_hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    const uint8_t lower = c | 0x20;
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Parts of checked texts. */
 #include "weir/rules/json_text.h"
 
+#include "weir/rules/hex.h"
 #include "weir/rules/json_scan.h"
 
 /* Whether an exponent may follow a zero somewhere; false for nearly all texts, and cheaper than to
@@ -103,15 +104,11 @@ static bool read_hex4(struct weir_slice text, size_t at, unsigned long *unit)
     }
     *unit = 0;
     for (size_t i = at; i < at + 4; i++) {
-        const uint8_t c = text.p[i];
-        const uint8_t lower = c | 0x20;
-        if (c >= '0' && c <= '9') {
-            *unit = *unit << 4 | (c - (unsigned)'0');
-        } else if (lower >= 'a' && lower <= 'f') {
-            *unit = *unit << 4 | (lower - (unsigned)'a' + 10);
-        } else {
+        const int value = weir_hex_value(text.p[i]);
+        if (value < 0) {
             return false;
         }
+        *unit = *unit << 4 | (unsigned)value;
     }
     return true;
 }

@@ -139,9 +139,7 @@ weir_status weir_token_make(struct weir_slice namespace_id, char token[WEIR_TOKE
 static bool is_hex(struct weir_slice text)
 {
     for (size_t i = 0; i < text.n; i++) {
-        const uint8_t c = text.p[i];
-        const uint8_t lower = c | 0x20;
-        if ((c < '0' || c > '9') && (lower < 'a' || lower > 'f')) {
+        if (weir_hex_value(text.p[i]) < 0) {
             return false;
         }
     }

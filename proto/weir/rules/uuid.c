@@ -112,15 +112,6 @@ bool weir_uuid_make_v7(struct weir_uuid *id)
     return true;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const uint8_t lower = c | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Where hyphens stand in the long form, as positions among its 36 characters. */
 static bool is_hyphen_place(size_t i)
 {
@@ -145,7 +136,7 @@ bool weir_uuid_parse(struct weir_slice text, struct weir_uuid *id)
             }
             continue;
         }
-        const int value = hex_value(text.p[i]);
+        const int value = weir_hex_value(text.p[i]);
         if (value < 0) {
             return false;
         }
