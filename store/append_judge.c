@@ -27,27 +27,16 @@ bool weir_expectation_is_met(const struct weir_expectation *expectation, int64_t
     return false;
 }
 
-/* Most retries repeat the very bytes. */
-static weir_status is_same_json(struct weir_slice a, struct weir_slice b, bool *is_same,
-                                struct weir_error *err)
-{
-    if (weir_slice_equal(a, b)) {
-        *is_same = true;
-        return WEIR_OK;
-    }
-    return weir_json_equal(a, b, is_same, err);
-}
-
 weir_status weir_message_is_same(const struct weir_new_message *message, const struct weir_row *row,
                                  bool *is_same, struct weir_error *err)
 {
     *is_same = weir_slice_equal(message->type, row->type);
     weir_status status = WEIR_OK;
     if (*is_same) {
-        status = is_same_json(message->data, row->data, is_same, err);
+        status = weir_json_equal(message->data, row->data, is_same, err);
     }
     if (status == WEIR_OK && *is_same) {
-        status = is_same_json(message->metadata, row->metadata, is_same, err);
+        status = weir_json_equal(message->metadata, row->metadata, is_same, err);
     }
     if (status == WEIR_DATA_CORRUPT) {
         weir_error_detail(err, "global_position", "%lld", (long long)row->global_position);
