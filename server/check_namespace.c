@@ -1,7 +1,6 @@
 #include "server/check_namespace.h"
 
 #include "server/check_message.h"
-
 #include "server/server.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
@@ -42,16 +41,9 @@ static weir_status check_metadata(const ProtobufCBinaryData *in, struct weir_sli
 {
     *metadata = weir_request_bytes(true, in);
     const weir_status st = weir_json_check(*metadata, "metadata", NULL, err);
-    if (st != WEIR_OK) {
-        return st;
-    }
-    /* A JSON text that begins with a brace is an object. */
-    size_t at = 0;
-    while (metadata->p[at] == ' ' || metadata->p[at] == '\t' || metadata->p[at] == '\n' ||
-           metadata->p[at] == '\r') {
-        at++;
-    }
-    return metadata->p[at] == '{' ? WEIR_OK : weir_fail_field(err, "metadata", "not an object");
+    return st == WEIR_OK && !weir_json_is_object(*metadata)
+               ? weir_fail_field(err, "metadata", "not an object")
+               : st;
 }
 
 weir_status weir_check_create_namespace(const struct weir_call *call,

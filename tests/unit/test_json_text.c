@@ -273,6 +273,7 @@ START_TEST(absent_is_no_json)
 {
     ck_assert_int_eq(weir_json_check(weir_slice(NULL, 0), "data", NULL, &err),
                      WEIR_INVALID_REQUEST);
+    ck_assert(!weir_json_is_object(weir_slice(NULL, 0)));
 }
 END_TEST
 
@@ -375,7 +376,9 @@ struct facts_row {
 
 static const struct facts_row facts_rows[] = {
     {"{}", true, NULL},
+    {" \t\r\n{}", true, NULL},
     {"[]", false, NULL},
+    {" [{}]", false, NULL},
     {"null", false, NULL},
     {"\"correlationStreamName\"", false, NULL},
     {"[{\"correlationStreamName\":\"a-1\"}]", false, NULL},
@@ -398,7 +401,7 @@ START_TEST(facts_are_found)
     uint8_t area[NAME_BYTES];
     struct weir_json_facts facts = {.area = area, .area_n = sizeof area};
     ck_assert_int_eq(weir_json_check(weir_slice_of(row->text), "metadata", &facts, &err), WEIR_OK);
-    ck_assert_int_eq(facts.is_object, row->is_object);
+    ck_assert_int_eq(weir_json_is_object(weir_slice_of(row->text)), row->is_object);
     ck_assert(weir_slice_is(facts.correlation_stream, row->correlation));
 }
 END_TEST
@@ -473,6 +476,7 @@ static void abuse(struct weir_slice text)
         ck_assert(value.p >= text.p && value.p + value.n <= text.p + text.n);
         ck_assert(key.p >= text.p && key.p + key.n <= text.p + text.n);
     }
+    (void)weir_json_is_object(text);
     if (weir_json_unescape(text, out + 1, &n)) {
         ck_assert_uint_le(n, text.n);
     }

@@ -129,7 +129,6 @@ static bool find_facts(const json_t *root, struct weir_json_facts *facts)
     if (n > 0) {
         memcpy(facts->area, json_string_value(name), n);
     }
-    facts->is_object = json_is_object(root);
     facts->correlation_stream = !is_named ? weir_slice(NULL, 0)
                                 : n == 0  ? weir_slice("", 0)
                                           : weir_slice(facts->area, n);

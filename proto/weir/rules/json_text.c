@@ -77,6 +77,12 @@ static bool pass(struct weir_slice text, size_t *at, char c)
     return *at < text.n;
 }
 
+bool weir_json_is_object(struct weir_slice text)
+{
+    const size_t at = weir_json_skip_blanks(text, 0);
+    return at < text.n && text.p[at] == '{';
+}
+
 bool weir_json_next_member(struct weir_slice text, size_t *at, struct weir_slice *key,
                            struct weir_slice *value)
 {

@@ -19,7 +19,6 @@ enum { WEIR_JSON_DEPTH_MAX = 512, WEIR_JSON_DIGITS_MAX = 1000 };
 struct weir_json_facts {
     uint8_t *area;  // the caller's, for the name below
     size_t area_n;
-    bool is_object;
     /* The string value of the top-level member "correlationStreamName" (the last, if given twice),
      * unescaped, NUL-free, in `area`; absent where it is missing or no string. */
     struct weir_slice correlation_stream;
@@ -50,6 +49,9 @@ weir_status weir_json_equal(struct weir_slice a, struct weir_slice b, bool *equa
 /* Rewrites, in a checked text, each zero that has an exponent as 0 and blanks: the same value, and
  * as many bytes. Other stores have bounds for exponents that do not ask what they scale. */
 void weir_json_plain_zeros(uint8_t *text, size_t n);
+
+/* Whether a checked text is an object. */
+bool weir_json_is_object(struct weir_slice text);
 
 /* Walks the top-level members of a checked object, in the text's order, duplicates included: `key`
  * is the raw text between the quotes, still escaped, and `value` the raw text of the value without
