@@ -1,6 +1,7 @@
 #include "client/child.h"
 
 #include "client/record.h"
+#include "weir/base/arena.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,25 +16,66 @@
 
 extern char **environ;
 
-static void set_number(const char *name, int64_t number)
+static const char *const names[] = {"WEIR_ID",       "WEIR_STREAM",          "WEIR_TYPE",
+                                    "WEIR_POSITION", "WEIR_GLOBAL_POSITION", "WEIR_ATTEMPT"};
+
+enum { NAMES_N = sizeof names / sizeof names[0], NUMBER_TEXT = 32 };
+
+/* Whether an entry of the environment is one of the variables above. */
+static bool describes_message(const char *entry)
 {
-    char text[32];
-    (void)snprintf(text, sizeof text, "%" PRId64, number);
-    (void)setenv(name, text, 1);
+    bool is_name = false;
+    for (size_t i = 0; i < NAMES_N; i++) {
+        const size_t n = strlen(names[i]);
+        is_name = is_name || (strncmp(entry, names[i], n) == 0 && entry[n] == '=');
+    }
+    return is_name;
 }
 
-static void set_environment(const Weir__V1__Message *message, uint32_t attempt)
+static char *make_entry(struct weir_arena *arena, const char *name, const char *value)
 {
-    (void)setenv("WEIR_ID", message->id, 1);
-    (void)setenv("WEIR_STREAM", message->stream_name, 1);
-    (void)setenv("WEIR_TYPE", message->type, 1);
-    set_number("WEIR_POSITION", message->position);
-    set_number("WEIR_GLOBAL_POSITION", message->global_position);
-    set_number("WEIR_ATTEMPT", attempt);
+    const size_t n = strlen(name) + strlen(value) + 2;
+    char *entry = weir_arena_alloc(arena, n);
+    if (entry != NULL) {
+        (void)snprintf(entry, n, "%s=%s", name, value);
+    }
+    return entry;
+}
+
+/* That of this process with the message's variables in it. This process does not set them itself:
+ * the C library keeps every value that a variable has ever had. NULL without memory. */
+static char **make_environment(struct weir_arena *arena, const Weir__V1__Message *message,
+                               uint32_t attempt)
+{
+    char position[NUMBER_TEXT];
+    char global_position[NUMBER_TEXT];
+    char number[NUMBER_TEXT];
+    (void)snprintf(position, sizeof position, "%" PRId64, message->position);
+    (void)snprintf(global_position, sizeof global_position, "%" PRId64, message->global_position);
+    (void)snprintf(number, sizeof number, "%" PRIu32, attempt);
+    const char *const values[NAMES_N] = {message->id, message->stream_name, message->type,
+                                         position,    global_position,      number};
+    size_t n = 0;
+    while (environ[n] != NULL) {
+        n++;
+    }
+    char **entries = weir_arena_array(arena, n + NAMES_N + 1, sizeof *entries);
+    size_t at = 0;
+    for (size_t i = 0; entries != NULL && i < n; i++) {
+        if (!describes_message(environ[i])) {
+            entries[at++] = environ[i];
+        }
+    }
+    for (size_t i = 0; entries != NULL && i < NAMES_N; i++) {
+        entries[at] = make_entry(arena, names[i], values[i]);
+        entries = entries[at] == NULL ? NULL : entries;
+        at++;
+    }
+    return entries;
 }
 
 /* The child gets the read end as its standard input, and no signal that is blocked or ignored. */
-static int spawn_shell(const char *command, int input, pid_t *pid)
+static int spawn_shell(const char *command, char **environment, int input, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -56,7 +98,7 @@ static int spawn_shell(const char *command, int input, pid_t *pid)
         char shell[] = "sh";
         char option[] = "-c";
         char *argv[] = {shell, option, (char *)(uintptr_t)command, NULL};
-        rv = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
+        rv = posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environment);
         (void)posix_spawnattr_destroy(&attributes);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
@@ -122,7 +164,7 @@ static bool wait_child(pid_t pid)
 }
 
 /* Runs it with the line as its input. */
-static bool run(const char *command, const char *line, size_t n)
+static bool run(const char *command, char **environment, const char *line, size_t n)
 {
     int ends[2];
     pid_t pid = 0;
@@ -130,7 +172,7 @@ static bool run(const char *command, const char *line, size_t n)
         (void)fprintf(stderr, "weir: no pipe for the command: %s\n", strerror(errno));
         return false;
     }
-    const int rv = spawn_shell(command, ends[0], &pid);
+    const int rv = spawn_shell(command, environment, ends[0], &pid);
     (void)close(ends[0]);
     if (rv != 0) {
         (void)close(ends[1]);
@@ -148,8 +190,14 @@ bool child_run(const char *command, const Weir__V1__Message *message, uint32_t a
     if (line == NULL) {
         return false;
     }
-    set_environment(message, attempt);
-    const bool is_done = run(command, line, n);
+    struct weir_arena arena;
+    weir_arena_init(&arena, SIZE_MAX, 0);
+    char **environment = make_environment(&arena, message, attempt);
+    if (environment == NULL) {
+        (void)fprintf(stderr, "weir: no environment for the command: out of memory\n");
+    }
+    const bool is_done = environment != NULL && run(command, environment, line, n);
+    weir_arena_fini(&arena);
     free(line);
     return is_done;
 }
