@@ -246,6 +246,11 @@ static weir_status hand_over(struct run *run, const Weir__V1__Message *message, 
         if (outcome == WEIR_PARK || attempt >= o->max_attempts) {
             return park(run, message, attempt);
         }
+        /* What was handled before need not wait for what may fail for ever. */
+        const weir_status st = commit_if_due(c, run->err);
+        if (st != WEIR_OK) {
+            return st;
+        }
         if (!pause_ms(c, delay_ms)) {
             return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
         }

@@ -162,6 +162,40 @@ START_TEST(a_message_that_fails_is_tried_again_before_the_next)
 }
 END_TEST
 
+struct failing {
+    const struct weir_consumer *consumer;
+    int64_t first;  // position of the message that does not fail
+    bool is_kept;
+};
+
+/* Ends as soon as it sees that the first message's position has been kept. */
+static enum weir_handled fail_until_kept(void *context, const Weir__V1__Message *message,
+                                         uint32_t attempt)
+{
+    enum { ATTEMPTS = 1000 };
+    struct failing *f = context;
+    if (message->position == 0) {
+        f->first = message->global_position;
+        return WEIR_HANDLED;
+    }
+    f->is_kept = weir_consumer_position(f->consumer) > f->first;
+    return f->is_kept || attempt >= ATTEMPTS ? WEIR_STOP : WEIR_FAILED;
+}
+
+START_TEST(the_position_is_kept_while_the_next_message_goes_on_failing)
+{
+    (void)live_write("account-1", 2);
+    struct weir_consumer_options options = live_consumer_options("account");
+    options.commit_ms = 1;
+    options.max_attempts = UINT32_MAX;
+    struct weir_consumer *consumer = live_open_consumer(&options);
+    struct failing failing = {.consumer = consumer};
+    ck_assert_int_eq(weir_consumer_run(consumer, fail_until_kept, &failing, &live.err), WEIR_OK);
+    ck_assert(failing.is_kept);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
 static enum weir_handled list_parked(void *context, const Weir__V1__Message *message,
                                      uint32_t attempt)
 {
@@ -492,6 +526,7 @@ int main(void)
     tcase_add_test(tests, the_position_is_kept_every_so_many_messages);
     tcase_add_test(tests, the_position_is_kept_after_a_while_and_at_the_end);
     tcase_add_test(tests, a_message_that_fails_is_tried_again_before_the_next);
+    tcase_add_test(tests, the_position_is_kept_while_the_next_message_goes_on_failing);
     tcase_add_loop_test(tests, a_message_that_goes_on_failing_is_parked_listed_and_replayed, 0, 2);
     tcase_add_test(tests, a_consumer_of_everything_does_not_see_its_own_progress);
     tcase_add_test(tests, what_consumers_have_parked_is_kept_from_those_of_everything);
