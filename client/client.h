@@ -43,6 +43,10 @@ uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
                           int64_t *number);
 
+/* INVALID_REQUEST where a subscription's options contradict each other. */
+weir_status subscription_check(const struct weir_subscription_options *options,
+                               struct weir_error *err);
+
 /* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
  * naming the file that cannot be used. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,

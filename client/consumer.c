@@ -1,3 +1,4 @@
+#include "client/client.h"
 #include "client/consumer_streams.h"
 #include "client/request_copy.h"
 #include "weir/base/monotonic.h"
@@ -92,11 +93,15 @@ weir_status weir_consumer_open(struct weir_client *client,
                                const struct weir_consumer_options *options,
                                struct weir_consumer **consumer, struct weir_error *err)
 {
+    weir_status st = subscription_check(&options->subscription, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
     struct weir_consumer *c = consumer_new(client, options);
     if (c == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    weir_status st = consumer_streams_init(&c->streams, &c->options, err);
+    st = consumer_streams_init(&c->streams, &c->options, err);
     if (st == WEIR_OK) {
         st = consumer_load_position(&c->streams, err);
     }

@@ -43,7 +43,7 @@ struct weir_subscription {
 
 /* ---- opening ---- */
 
-static weir_status check_options(const struct weir_subscription_options *o, struct weir_error *err)
+weir_status subscription_check(const struct weir_subscription_options *o, struct weir_error *err)
 {
     const int selectors =
         (o->stream_name != NULL ? 1 : 0) + (o->category != NULL ? 1 : 0) + (o->all ? 1 : 0);
@@ -227,7 +227,7 @@ weir_status weir_subscription_open(struct weir_client *client,
                                    const struct weir_subscription_options *options,
                                    struct weir_subscription **subscription, struct weir_error *err)
 {
-    weir_status st = check_options(options, err);
+    weir_status st = subscription_check(options, err);
     if (st != WEIR_OK) {
         return st;
     }

@@ -357,6 +357,25 @@ START_TEST(another_selector_or_name_is_refused)
 }
 END_TEST
 
+START_TEST(contradictory_options_are_refused_at_once)
+{
+    struct weir_consumer *consumer = NULL;
+    struct weir_consumer_options options = live_consumer_options(NULL);
+    ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
+                     WEIR_INVALID_REQUEST);
+    options = live_consumer_options("account");
+    options.subscription.all = true;
+    ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
+                     WEIR_INVALID_REQUEST);
+    options.subscription.all = false;
+    options.subscription.group_member = 2;
+    options.subscription.group_size = 2;
+    ck_assert_int_eq(weir_consumer_open(live.client, &options, &consumer, &live.err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_ptr_null(consumer);
+}
+END_TEST
+
 START_TEST(the_second_of_two_consumers_of_one_name_ends)
 {
     (void)live_write("account-1", 6);
@@ -533,6 +552,7 @@ int main(void)
     tcase_add_test(tests, what_others_have_parked_may_be_asked_for);
     tcase_add_test(tests, a_start_at_the_end_does_not_move_with_restarts);
     tcase_add_test(tests, another_selector_or_name_is_refused);
+    tcase_add_test(tests, contradictory_options_are_refused_at_once);
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
     tcase_add_loop_test(tests, what_a_busy_client_cannot_write_is_written_later, 0, 2);
     tcase_add_test(tests, a_first_position_that_could_not_be_kept_is_kept_by_the_next_run);
