@@ -17,19 +17,16 @@ static char *borrowed(const char *text)
  * is neither. */
 static int take_name(const struct cli *cli, char name[WEIR_NAMESPACE_MAX_BYTES + 1])
 {
-    if (cli->values.args_n > 0) {
-        (void)snprintf(name, WEIR_NAMESPACE_MAX_BYTES + 1, "%s", cli->values.args[0]);
-        return strlen(cli->values.args[0]) <= WEIR_NAMESPACE_MAX_BYTES
+    const char *given = cli->values.args_n > 0 ? cli->values.args[0] : cli->call.namespace_id;
+    if (given != NULL) {
+        (void)snprintf(name, WEIR_NAMESPACE_MAX_BYTES + 1, "%s", given);
+        return strlen(given) <= WEIR_NAMESPACE_MAX_BYTES
                    ? CLI_DONE
                    : cli_usage(cli, "a namespace's name has at most %d bytes",
                                WEIR_NAMESPACE_MAX_BYTES);
     }
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t n = 0;
-    if (cli->call.namespace_id != NULL) {
-        (void)snprintf(name, WEIR_NAMESPACE_MAX_BYTES + 1, "%s", cli->call.namespace_id);
-        return CLI_DONE;
-    }
     if (cli->token == NULL || !weir_token_parse(weir_slice_of(cli->token), id, &n)) {
         return cli_usage(cli, "it takes NAME, because the token names no namespace");
     }

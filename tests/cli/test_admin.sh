@@ -50,6 +50,13 @@ out_has '"metadata":{"plan":"free"}}$'
 run 0 "$weir" --token-file tenant.token namespace show -o text
 out_has '^message count  1$'
 run 2 "$weir" --token-file admin.token namespace show
+# A name that is too long is none that is shorter.
+longest=$(printf '%0128d' 0)
+admin 0 namespace create "$longest"
+admin 0 namespace show --namespace "$longest"
+admin 2 namespace show --namespace "${longest}0"
+admin 2 namespace rotate-token --namespace "${longest}0"
+admin 0 namespace delete "$longest"
 admin 0 namespace list
 out_lines 2
 admin 0 namespace list --limit 1
