@@ -50,6 +50,9 @@ static const char *from_context(const struct cli *cli, int key)
 const char *cli_text(const struct cli *cli, int key)
 {
     const char *text = cli_given(&cli->values, key);
+    if (text == NULL && cli->is_context_named) {
+        text = from_context(cli, key);
+    }
     if (text == NULL) {
         text = environment_of(cli_common_options, key);
     }
@@ -211,11 +214,14 @@ int cli_read_token(const struct cli *cli, const char *path, char **token)
     return CLI_DONE;
 }
 
-/* An option beats the environment, a token there beats a file's name; the file that the server made
- * comes last. */
+/* An option, and a context that is named, beat the environment; a token there beats a file's name;
+ * the file that the server made comes last. */
 static int find_token(struct cli *cli)
 {
     const char *path = cli_given(&cli->values, CLI_TOKEN_FILE);
+    if (path == NULL && cli->is_context_named) {
+        path = from_context(cli, CLI_TOKEN_FILE);
+    }
     if (path != NULL) {
         return cli_read_token(cli, path, &cli->token);
     }
@@ -234,10 +240,12 @@ static int find_token(struct cli *cli)
 
 /* ---- the context ---- */
 
-/* The current context gives way where a server is named: its token is meant for its own server. */
+/* A context's token is meant for its own server. So the current context gives way where a server is
+ * named, and one that is named itself goes before a server in the environment. */
 static int find_context(struct cli *cli)
 {
     const char *name = cli_text(cli, CLI_CONTEXT);
+    cli->is_context_named = name != NULL;
     if (name == NULL && cli_text(cli, CLI_SERVER) != NULL) {
         return CLI_DONE;
     }

@@ -19,12 +19,13 @@ struct cli {
     char *token;                    // NULL if there is none
     struct contexts *contexts;      // after cli_connect; NULL if none were needed
     const struct context *context;  // the one in force, NULL if none
+    bool is_context_named;          // by --context or WEIR_CONTEXT: it is not just the current one
 };
 
 /* ---- options, with their types ---- */
 
-/* The option's value, that of its environment variable or, after cli_connect, that of the context;
- * NULL if it is given nowhere. */
+/* The option's value, that of its environment variable or, after cli_connect, that of the context,
+ * which goes before the environment where it is named; NULL if it is given nowhere. */
 const char *cli_text(const struct cli *cli, int key);
 bool cli_flag(const struct cli *cli, int key);
 

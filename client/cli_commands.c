@@ -17,8 +17,9 @@ static const char *const format_words[] = {"json", "text", NULL};
 
 const struct cli_option cli_common_options[] = {
     {CLI_CONTEXT, "context", "NAME", "WEIR_CONTEXT",
-     "Server and token file that 'weir context add' has kept under this name (default: the current "
-     "context, unless --server or WEIR_SERVER is given)",
+     "Server and token file that 'weir context add' has kept under this name, which go before "
+     "those "
+     "of the environment (default: the current context, unless --server or WEIR_SERVER is given)",
      NULL},
     {CLI_SERVER, "server", "URL", "WEIR_SERVER",
      "Server to talk to: tcp://, ipc://, tls+tcp:// or ws:// (default " WEIR_DEFAULT_URL ")", NULL},

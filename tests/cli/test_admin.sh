@@ -113,7 +113,7 @@ run 2 "$weir" call GetStreamMessages '[]'
 run 2 "$weir" call GetStreamMessages '{"stream_name":"a"'
 run 2 "$weir" call Nothing
 
-# Contexts. Their settings give way to a server that is named.
+# Contexts. The current one's settings give way to a server that is named.
 mkdir other
 cp weir-data/default.token other/default.token
 run 0 "$weir" context list
@@ -132,6 +132,12 @@ out_is 0
 run 3 env -u WEIR_SERVER "$weir" version account-1 --context gone --timeout 0.2
 run 2 env -u WEIR_SERVER "$weir" version account-1 --context nothing
 run 3 "$weir" version account-1 --server tcp://127.0.0.1:9 --timeout 0.2
+# One that is named goes before the environment, so that no token goes to another's server, and options before it.
+run 3 "$weir" version account-1 --context gone --timeout 0.2
+run 3 env WEIR_CONTEXT=gone "$weir" version account-1 --timeout 0.2
+run 0 "$weir" version account-1 --context gone --server "$WEIR_SERVER"
+run 0 env WEIR_TOKEN=another "$weir" version account-1 --context here
+run 1 env WEIR_TOKEN=another "$weir" version account-1 --context gone --server "$WEIR_SERVER"
 run 0 "$weir" context use gone
 run 3 env -u WEIR_SERVER "$weir" version account-1 --timeout 0.2
 run 0 "$weir" version account-1
