@@ -58,8 +58,16 @@ static void remember_temporary(const char *path)
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* A new file beside `path`, with the permissions that a new file has. */
-static int open_temporary(const char *path)
+/* The permissions that a new file has. */
+static mode_t new_mode(void)
+{
+    const mode_t mask = umask(0);
+    (void)umask(mask);
+    return 0666 & ~mask;
+}
+
+/* A new file beside `path`. */
+static int open_temporary(const char *path, mode_t mode)
 {
     char name[PATH_MAX];
     const int n = snprintf(name, sizeof name, "%s.XXXXXX", path);
@@ -72,9 +80,7 @@ static int open_temporary(const char *path)
         return -1;
     }
     remember_temporary(name);
-    const mode_t mask = umask(0);
-    (void)umask(mask);
-    (void)fchmod(fd, 0666 & ~mask);
+    (void)fchmod(fd, mode);
     return fd;
 }
 
@@ -110,7 +116,8 @@ static char *name_new(const char *path)
 }
 
 /* What is no file, as a device or a pipe, is written to: a file in its place would break it. Links
- * stay, and what they lead to is made or replaced. */
+ * stay, and what they lead to is made or replaced. What is replaced keeps its permissions: it may
+ * be for its owner alone. */
 static int open_output(struct export_file *file, const char *path)
 {
     struct stat info;
@@ -122,7 +129,8 @@ static int open_output(struct export_file *file, const char *path)
         return -1;
     }
     file->path = is_there ? realpath(path, NULL) : name_new(path);
-    return file->path == NULL ? -1 : open_temporary(file->path);
+    const mode_t mode = is_there ? info.st_mode & 0777 : new_mode();
+    return file->path == NULL ? -1 : open_temporary(file->path, mode);
 }
 
 static gzFile open_gz(int fd, bool is_gzip)

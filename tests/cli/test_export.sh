@@ -55,6 +55,9 @@ err_has 'behind: Is a directory'
 umask 022
 run 0 "$weir" export --output shared
 is_equal "$(ls -l shared | cut -c1-10)" -rw-r--r--
+chmod 600 shared
+run 0 "$weir" export --output shared
+is_equal "$(ls -l shared | cut -c1-10)" -rw-------
 
 # Categories, merged in the order of global positions; days.
 run 0 "$weir" export --category b --category a --category b
