@@ -56,6 +56,8 @@ struct pg_pool {
     pthread_mutex_t mutex;  // guards what follows
     pthread_cond_t changed;
     size_t open;           // connections that are lent, idle, being opened or being closed
+    size_t opening;        // of these
+    int64_t open_from_us;  // before it another is opened only where there is none
     struct pg_conn *idle;  // the one used last first
     struct pg_waiter *first, *last;
 };

@@ -10,7 +10,11 @@ struct pg_waiter {
     struct pg_waiter *next;
 };
 
-enum { REPORT_EVERY_US = 1000 * 1000 };
+enum {
+    REPORT_EVERY_US = 1000 * 1000,
+    /* Where a connection could not be opened, those that there are do for so long. */
+    OPEN_AGAIN_US = 1000 * 1000
+};
 
 weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max,
                               struct weir_error *err)
@@ -74,9 +78,21 @@ static void dequeue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
     }
 }
 
+/* Others than those that are being opened. */
+static bool has_any_locked(const struct pg_pool *pool)
+{
+    return pool->open > pool->opening;
+}
+
+static bool may_open_locked(const struct pg_pool *pool)
+{
+    return pool->open < pool->max &&
+           (!has_any_locked(pool) || weir_monotonic_us() >= pool->open_from_us);
+}
+
 static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *waiter)
 {
-    return pool->first == waiter && (pool->idle != NULL || pool->open < pool->max);
+    return pool->first == waiter && (pool->idle != NULL || may_open_locked(pool));
 }
 
 /* Waits for this waiter's turn; false where the time has passed without it. The mutex is let go
@@ -113,6 +129,7 @@ static struct pg_conn *take_locked(struct pg_pool *pool, uint64_t owner)
     struct pg_conn *conn = *found;
     if (conn == NULL) {
         pool->open++;
+        pool->opening++;
     } else {
         *found = conn->next;
         conn->next = NULL;
@@ -167,12 +184,40 @@ static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
 }
 
+/* In place of one that is of no further use. */
+static void begin_opening(struct pg_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->opening++;
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static void end_opening(struct pg_pool *pool, bool is_open)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->opening--;
+    if (!is_open) {
+        pool->open_from_us = weir_monotonic_us() + OPEN_AGAIN_US;
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static bool has_any(struct pg_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const bool has_any = has_any_locked(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return has_any;
+}
+
 /* One that is opened too late for the caller is there for the next. */
 static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, struct pg_conn **conn,
                             struct weir_error *err)
 {
     struct pg_conn *opened = NULL;
-    if (weir_pg_conn_open(backend, deadline_us, &opened, err) != WEIR_OK) {
+    const weir_status status = weir_pg_conn_open(backend, deadline_us, &opened, err);
+    end_opening(&backend->pool, status == WEIR_OK);
+    if (status != WEIR_OK) {
         give_back(&backend->pool, NULL);
         return fail_connecting(backend, deadline_us, err);
     }
@@ -184,34 +229,47 @@ static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, str
     return WEIR_OK;
 }
 
+/* *taken is NULL where one may be opened instead; false where the time has passed. */
+static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us,
+                          struct pg_conn **taken)
+{
+    struct pg_waiter waiter;
+    (void)pthread_mutex_lock(&pool->mutex);
+    enqueue_locked(pool, &waiter);
+    const bool is_turn = wait_locked(pool, &waiter, until_us);
+    if (is_turn) {
+        *taken = take_locked(pool, owner);
+    }
+    dequeue_locked(pool, &waiter);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return is_turn;
+}
+
+/* A database that takes no more connections, though more are allowed here, serves by those that it
+ * has taken. */
 weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                             struct pg_conn **conn, struct weir_error *err)
 {
     struct pg_pool *pool = &backend->pool;
     const int64_t longest_us = weir_monotonic_us() + WEIR_PG_WAIT_MAX_US;
-    struct pg_waiter waiter;
     struct pg_conn *taken = NULL;
-
-    (void)pthread_mutex_lock(&pool->mutex);
-    enqueue_locked(pool, &waiter);
-    const bool is_turn =
-        wait_locked(pool, &waiter, deadline_us < longest_us ? deadline_us : longest_us);
-    if (is_turn) {
-        taken = take_locked(pool, owner);
+    weir_status status = WEIR_OK;
+    do {
+        if (!wait_for_turn(pool, owner, deadline_us < longest_us ? deadline_us : longest_us,
+                           &taken)) {
+            return fail_waiting(deadline_us, err);
+        }
+        if (taken != NULL && !weir_pg_conn_is_alive(taken)) {
+            begin_opening(pool);
+            weir_pg_conn_close(taken);
+            taken = NULL;
+        }
+        status = taken != NULL ? WEIR_OK : open_one(backend, deadline_us, &taken, err);
+    } while (status == WEIR_BACKEND_UNAVAILABLE && has_any(pool));
+    if (status != WEIR_OK) {
+        return status;
     }
-    dequeue_locked(pool, &waiter);
-    (void)pthread_mutex_unlock(&pool->mutex);
-
-    if (!is_turn) {
-        return fail_waiting(deadline_us, err);
-    }
-    if (taken != NULL && !weir_pg_conn_is_alive(taken)) {
-        weir_pg_conn_close(taken);
-        taken = NULL;
-    }
-    if (taken == NULL && open_one(backend, deadline_us, &taken, err) != WEIR_OK) {
-        return err->status;
-    }
+    weir_error_init(err);
     taken->remedy = PG_REMEDY_NONE;
     weir_pg_conn_limit(taken, deadline_us);
     *conn = taken;

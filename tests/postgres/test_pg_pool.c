@@ -1,0 +1,132 @@
+/* A database that takes fewer connections than the store may open: what is there is shared. */
+#include "store/postgres/pg_int.h"
+#include "store/store_int.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+
+enum { ALLOWED = 1, WANTED = 4, CALL_US = 20 * 1000 * 1000 };
+
+static struct weir_store *store;
+static struct weir_namespace *ns;
+static struct pg_pool *pool;
+
+static void begin(void)
+{
+    char url[256];
+    fixture_on_disk();
+    sql("GRANT postgres TO locked; ALTER ROLE locked CONNECTION LIMIT %d", ALLOWED);
+    (void)snprintf(url, sizeof url, "postgresql://locked:open%%20sesame@/weir?host=%s",
+                   server_dir());
+    store = open_store(url, WANTED);
+    ns = must_open(store, "test");
+    pool = &((struct pg_backend *)store->backend)->pool;
+}
+
+static void end(void)
+{
+    weir_namespace_release(ns);
+    weir_store_close(store);
+    fixture_end();
+}
+
+struct caller {
+    weir_status (*call)(struct weir_error *err);
+    struct weir_error err;
+    weir_status status;
+};
+
+static weir_status read_something(struct weir_error *err)
+{
+    struct weir_query query = query_all();
+    query.deadline_us = weir_monotonic_us() + CALL_US;
+    return weir_read(ns, &query, &fx.arena, &fx.rows, err);
+}
+
+static weir_status write_something(struct weir_error *err)
+{
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_stream_append part;
+    struct weir_written written;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    const weir_status status = commit_write(ns, &write);
+    weir_error_copy(err, &fx.err);
+    return status;
+}
+
+static weir_status ask_for_health(struct weir_error *err)
+{
+    return weir_store_ping(store, weir_monotonic_us() + CALL_US, err);
+}
+
+static void *call(void *context)
+{
+    struct caller *caller = context;
+    weir_error_init(&caller->err);
+    caller->status = caller->call(&caller->err);
+    return NULL;
+}
+
+static bool has_been_refused(void)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const bool is_so = pool->open_from_us != 0;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return is_so;
+}
+
+START_TEST(who_is_refused_a_connection_waits_for_one_that_is_there)
+{
+    static weir_status (*const calls[])(struct weir_error * err) = {read_something, write_something,
+                                                                    ask_for_health};
+    struct caller caller = {.call = calls[_i]};
+    struct pg_conn *only = NULL;
+    pthread_t thread;
+    ck_assert_int_eq(weir_pg_acquire(pool->backend, 1, INT64_MAX, &only, &fx.err), WEIR_OK);
+    ck_assert_int_eq(pthread_create(&thread, NULL, call, &caller), 0);
+    while (!has_been_refused()) {
+        (void)sched_yield();
+    }
+    weir_pg_release(only);
+    (void)pthread_join(thread, NULL);
+    ck_assert_msg(caller.status == WEIR_OK, "%s", caller.err.text);
+}
+END_TEST
+
+/* There is none to wait for then. */
+START_TEST(who_is_refused_the_only_connection_is_told)
+{
+    struct weir_error err;
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'locked'");
+    sql("ALTER ROLE locked NOLOGIN");
+    weir_error_init(&err);
+    const weir_status status = read_something(&err);
+    sql("ALTER ROLE locked LOGIN");
+    ck_assert_int_eq(status, WEIR_BACKEND_UNAVAILABLE);
+    weir_error_init(&err);
+    ck_assert_msg(read_something(&err) == WEIR_OK, "%s", err.text);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_pool");
+    TCase *tcase = tcase_create("pool");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, begin, end);
+    tcase_add_loop_test(tcase, who_is_refused_a_connection_waits_for_one_that_is_there, 0, 3);
+    tcase_add_test(tcase, who_is_refused_the_only_connection_is_told);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
