@@ -70,13 +70,18 @@ struct pg_dialect {
     const char *extension;  // that the database must have; NULL if none
 };
 
+/* How many milliseconds one must wait for a lock before a vacuum that the database has begun by
+ * itself gives way. */
+#define WEIR_PG_DEADLOCK_MS \
+    "(1000 * extract(epoch FROM current_setting('deadlock_timeout')::interval))::int4"
+
 /* What layouts have in common. */
 #define WEIR_PG_FIXED_FUNCTIONS                                                                \
     [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
                         " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",   \
     [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
                         " $12)",                                                               \
-    [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1)",                                            \
+    [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1 + " WEIR_PG_DEADLOCK_MS ")",                  \
     [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters",                         \
     [PG_FIXED_CONFIRM] = "UPDATE @.counters SET clears = clears"
 #define WEIR_PG_FIXED_COUNTERS                                      \

@@ -49,7 +49,8 @@ static const struct pg_layout hypertable = {
                 " LEFT JOIN @.spans AS s ON s.starts = f.starts",
             [PG_FIXED_LIST_CHUNKS] = "SELECT * FROM @.list_chunks()",
             [PG_FIXED_COMPRESS_CHUNKS] = "SELECT * FROM @.compress_chunks($1, $2)",
-            [PG_FIXED_DROP_CHUNKS] = "SELECT * FROM @.drop_chunks($1, $2)",
+            [PG_FIXED_DROP_CHUNKS] =
+                "SELECT * FROM @.drop_chunks($1 + " WEIR_PG_DEADLOCK_MS ", $2)",
         },
     .columns = COLUMNS ", m.data, m.metadata",
     .headers = COLUMNS ", NULL::text AS data, NULL::text AS metadata",

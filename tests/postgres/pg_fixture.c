@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { SQL_BYTES = 2048 };
 
@@ -68,6 +69,36 @@ int64_t sql_int(const char *format, ...)
 void sql_on(PGconn *conn, const char *text)
 {
     (void)first_value(conn, text);
+}
+
+static bool is_vacuumed(const char *table)
+{
+    return sql_int("SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = '%s'::regclass",
+                   table) > 0;
+}
+
+void begin_vacuum(const char *table)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    sql("ALTER TABLE %s SET (autovacuum_vacuum_insert_threshold = 0,"
+        " autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_cost_delay = 100,"
+        " autovacuum_vacuum_cost_limit = 1)",
+        table);
+    sql("ALTER SYSTEM SET autovacuum_naptime = 1");
+    sql("SELECT pg_reload_conf()");
+    while (!is_vacuumed(table)) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+void end_vacuum(const char *table)
+{
+    sql("ALTER SYSTEM RESET autovacuum_naptime");
+    sql("SELECT pg_reload_conf()");
+    sql("ALTER TABLE %s RESET (autovacuum_vacuum_insert_threshold,"
+        " autovacuum_vacuum_insert_scale_factor, autovacuum_vacuum_cost_delay,"
+        " autovacuum_vacuum_cost_limit)",
+        table);
 }
 
 const char *schema_of(const char *id)

@@ -21,6 +21,11 @@ int64_t sql_int(const char *format, ...) __attribute__((format(printf, 1, 2)));
 PGconn *sql_connect(void);
 void sql_on(PGconn *conn, const char *text);
 
+/* Has the database vacuum a table by itself, so slowly that it would take minutes. Returns when
+ * that has begun. Whatever has happened to the table, end it. */
+void begin_vacuum(const char *table);
+void end_vacuum(const char *table);
+
 /* The schema of a namespace. */
 const char *schema_of(const char *id);
 

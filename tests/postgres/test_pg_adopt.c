@@ -373,6 +373,33 @@ START_TEST(what_is_in_flight_for_long_is_waited_for)
 }
 END_TEST
 
+/* ---- vacuums ---- */
+
+/* Its lock is that of a vacuum that an operator runs, which gives way to nobody. */
+START_TEST(a_reader_of_everything_does_not_wait_for_a_vacuum)
+{
+    PGconn *vacuum = sql_connect();
+    sql_on(vacuum, "BEGIN; LOCK TABLE message_store.messages IN SHARE UPDATE EXCLUSIVE MODE");
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    PQfinish(vacuum);
+}
+END_TEST
+
+START_TEST(a_vacuum_gives_way_to_a_writer)
+{
+    const struct weir_new_message message = message_of(11, "1");
+    struct weir_written written;
+    sql("INSERT INTO message_store.messages (stream_name, type, position, data)"
+        " SELECT 'c-' || g, 'T', 0, '{}' FROM generate_series(1, 20000) AS g");
+    begin_vacuum("message_store.messages");
+    const weir_status status = append(fx.ns, "a-1", ANY, &message, 1, &written);
+    end_vacuum("message_store.messages");
+    ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
+}
+END_TEST
+
 /* ---- what a waiting reader watches ---- */
 
 static struct weir_head look(void)
@@ -513,6 +540,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, what_is_in_flight_for_long_is_waited_for);
     tcase_add_test(tcase, a_read_that_finds_nothing_ends_where_all_is_settled);
+    tcase_add_test(tcase, a_reader_of_everything_does_not_wait_for_a_vacuum);
+    tcase_add_test(tcase, a_vacuum_gives_way_to_a_writer);
     tcase_add_test(tcase, the_head_moves_with_every_write);
     tcase_add_test(tcase, the_head_tells_of_a_writer_who_is_overtaken);
     tcase_add_test(tcase, the_head_costs_the_same_however_many_there_are);
