@@ -3,118 +3,267 @@
 
 #include "weir/rules/time_text.h"
 
-/* What list_chunks gives; the other two give names alone. */
+#include <stdio.h>
+
+/* What list_chunks gives; drop_chunks gives names alone. */
 enum { CHUNK_NAME, CHUNK_START, CHUNK_END, CHUNK_COMPRESSED, CHUNK_BYTES, CHUNK_ROWS };
 
-/* How often others may be faster: each time there is one chunk less for them to be so with. */
-enum { OVERTAKEN_MAX = 100 };
+/* What PG_FIXED_UNCOMPRESSED gives. */
+enum { UNCOMPRESSED_IS_OFFERED, UNCOMPRESSED_NAME, UNCOMPRESSED_SQL };
+
+enum {
+    /* How often others may be faster: each time there is one chunk less for them to be so with. */
+    OVERTAKEN_MAX = 100,
+    BEGIN_BYTES = 256
+};
 
 struct chunk_work {
     struct pg_session *session;
     const struct weir_chunk_query *query;
-    PGresult *result;
+    struct weir_arena *arena;
+    struct weir_chunk_list *list;  // what there is, or what has been done
+    char sqlstate[6];              // of the statement that failed last
 };
 
-static enum pg_fixed statement_of(enum weir_chunk_action action)
+static bool has_failed_by(const struct chunk_work *work, const char *sqlstate)
 {
-    switch (action) {
-    case WEIR_CHUNKS_LIST:
-        break;
-    case WEIR_CHUNKS_COMPRESS:
-        return PG_FIXED_COMPRESS_CHUNKS;
-    case WEIR_CHUNKS_DROP:
-        return PG_FIXED_DROP_CHUNKS;
-    }
-    return PG_FIXED_LIST_CHUNKS;
+    return strcmp(work->sqlstate, sqlstate) == 0;
 }
 
-/* Whether somebody else, who may be the policy's job, has compressed or dropped a chunk meanwhile.
- * One that was compressed before is no failure, one that was while it was waited for here is. The
- * name of one that is gone reads as a number, if it is looked up, and else is not found. */
-static bool is_overtaken(const struct chunk_work *chunks, const struct pg_conn *conn)
+static bool read_bool(const PGresult *result, int row, int column)
 {
-    switch (chunks->query->action) {
-    case WEIR_CHUNKS_COMPRESS:
-        return strcmp(conn->sqlstate, "42710") == 0;
-    case WEIR_CHUNKS_LIST:
-        return strcmp(conn->sqlstate, "42601") == 0 || strcmp(conn->sqlstate, "42P01") == 0;
-    case WEIR_CHUNKS_DROP:
-        break;
-    }
-    return false;
+    const struct weir_slice value = weir_pg_slice(result, row, column);
+    return value.n == 1 && value.p[0] != 0;
 }
 
-/* Repeating it is safe: what has been compressed or dropped is left out then. */
-static weir_status work(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status fail_licence(struct weir_error *err)
 {
-    struct chunk_work *chunks = context;
-    struct pg_params params;
-    weir_pg_params_init(&params, NULL);
-    if (chunks->query->action != WEIR_CHUNKS_LIST) {
-        weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
-        weir_pg_param_int8(&params, weir_pg_time_to_binary(chunks->query->before_us));
+    return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
+                     "the licence of this TimescaleDB (timescaledb.license) does not offer that: "
+                     "the Timescale licence does");
+}
+
+/* ---- statements ---- */
+
+static weir_status run(struct chunk_work *work, struct pg_conn *conn, enum pg_fixed which,
+                       const struct pg_params *params, PGresult **result, struct weir_error *err)
+{
+    const weir_status status = weir_pg_fixed(work->session, conn, which, params, result, err);
+    memcpy(work->sqlstate, conn->sqlstate, sizeof work->sqlstate);
+    return status;
+}
+
+/* One chunk may take longer than other statements may. A lock is waited for until a vacuum that the
+ * database has begun by itself gives way. */
+static weir_status begin(struct pg_conn *conn, struct weir_error *err)
+{
+    char text[BEGIN_BYTES];
+    const int64_t left_ms = (conn->deadline_us - weir_monotonic_us()) / 1000;
+    (void)snprintf(text, sizeof text,
+                   "BEGIN; SET LOCAL statement_timeout = %lld;"
+                   " SELECT set_config('lock_timeout', (%d + " WEIR_PG_DEADLOCK_MS ")::text, true)",
+                   left_ms < 1 ? 1LL : (long long)left_ms, WEIR_PG_LOCK_SLICE_MS);
+    return weir_pg_script(conn, text, err);
+}
+
+/* The same in a transaction of its own. */
+static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, enum pg_fixed which,
+                                 const struct pg_params *params, PGresult **result,
+                                 struct weir_error *err)
+{
+    work->sqlstate[0] = '\0';
+    weir_status status = begin(conn, err);
+    if (status == WEIR_OK) {
+        status = run(work, conn, which, params, result, err);
     }
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, "COMMIT", err);
+    }
+    if (status != WEIR_OK) {
+        weir_pg_roll_back(conn);
+    }
+    return status;
+}
+
+/* ---- the list ---- */
+
+/* Room for `n` more than there are. */
+static weir_status make_room(struct chunk_work *work, size_t n, struct weir_error *err)
+{
+    struct weir_chunk_list *list = work->list;
+    struct weir_chunk *chunks = weir_arena_array(work->arena, list->n + n, sizeof *chunks);
+    if (chunks == NULL) {
+        return weir_arena_fail(work->arena, err);
+    }
+    if (list->n > 0) {
+        memcpy(chunks, list->chunks, list->n * sizeof *chunks);
+    }
+    list->chunks = chunks;
+    return WEIR_OK;
+}
+
+static weir_status add(struct chunk_work *work, struct weir_slice name, struct weir_error *err)
+{
+    if (name.p == NULL) {
+        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of chunks is damaged");
+    }
+    struct weir_chunk *chunk = &work->list->chunks[work->list->n];
+    if (!weir_arena_copy(work->arena, name, &chunk->name)) {
+        return weir_arena_fail(work->arena, err);
+    }
+    work->list->n++;
+    return WEIR_OK;
+}
+
+static weir_status add_all(struct chunk_work *work, const PGresult *result, struct weir_error *err)
+{
+    const int n = PQntuples(result);
+    weir_status status = make_room(work, (size_t)n, err);
+    for (int row = 0; status == WEIR_OK && row < n; row++) {
+        status = add(work, weir_pg_slice(result, row, CHUNK_NAME), err);
+    }
+    return status;
+}
+
+/* ---- listing ---- */
+
+static bool read_chunk(const PGresult *result, int row, struct weir_chunk *chunk)
+{
+    chunk->is_compressed = read_bool(result, row, CHUNK_COMPRESSED);
+    return weir_pg_time(result, row, CHUNK_START, &chunk->range_start_us) &&
+           weir_pg_time(result, row, CHUNK_END, &chunk->range_end_us) &&
+           weir_pg_int8(result, row, CHUNK_BYTES, &chunk->size_bytes) &&
+           weir_pg_int8(result, row, CHUNK_ROWS, &chunk->row_count);
+}
+
+/* Somebody else has dropped a chunk meanwhile. The name of one that is gone reads as a number, if
+ * it is looked up, and else is not found. */
+static bool is_gone(const struct chunk_work *work)
+{
+    return has_failed_by(work, "42601") || has_failed_by(work, "42P01");
+}
+
+static weir_status list(struct chunk_work *work, struct pg_conn *conn, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
     weir_status status = WEIR_OK;
     int n = 0;
     do {
-        status = weir_pg_fixed(chunks->session, conn, statement_of(chunks->query->action), &params,
-                               &chunks->result, err);
-    } while (is_overtaken(chunks, conn) && ++n < OVERTAKEN_MAX);
-    /* Functions that the licence of this edition does not cover. */
-    if (status != WEIR_OK && strcmp(conn->sqlstate, "0A000") == 0) {
-        return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
-                         "the licence of this TimescaleDB (timescaledb.license) does not offer "
-                         "that: the Timescale licence does");
+        status = run(work, conn, PG_FIXED_LIST_CHUNKS, &none, &result, err);
+    } while (status != WEIR_OK && is_gone(work) && ++n < OVERTAKEN_MAX);
+    work->list->n = 0;
+    if (status == WEIR_OK) {
+        status = add_all(work, result, err);
     }
+    for (size_t c = 0; status == WEIR_OK && c < work->list->n; c++) {
+        if (!read_chunk(result, (int)c, &work->list->chunks[c])) {
+            status = weir_fail(err, WEIR_DATA_CORRUPT, "the list of chunks is damaged");
+        }
+    }
+    PQclear(result);
     return status;
 }
 
-static weir_status copy_chunk(const struct chunk_work *chunks, int row, struct weir_arena *arena,
-                              struct weir_chunk *chunk, struct weir_error *err)
+/* ---- compressing ---- */
+
+/* Somebody else, who may be the policy's job, has compressed or dropped it meanwhile. */
+static bool is_done_by_another(const struct chunk_work *work)
 {
-    const PGresult *result = chunks->result;
-    const struct weir_slice name = weir_pg_slice(result, row, CHUNK_NAME);
-    bool is_good = name.p != NULL;
-    if (chunks->query->action == WEIR_CHUNKS_LIST) {
-        const struct weir_slice compressed = weir_pg_slice(result, row, CHUNK_COMPRESSED);
-        chunk->is_compressed = compressed.n == 1 && compressed.p[0] != 0;
-        is_good = is_good && weir_pg_time(result, row, CHUNK_START, &chunk->range_start_us) &&
-                  weir_pg_time(result, row, CHUNK_END, &chunk->range_end_us) &&
-                  weir_pg_int8(result, row, CHUNK_BYTES, &chunk->size_bytes) &&
-                  weir_pg_int8(result, row, CHUNK_ROWS, &chunk->row_count);
-    }
-    if (!is_good) {
-        return weir_fail(err, WEIR_DATA_CORRUPT, "the list of chunks is damaged");
-    }
-    return weir_arena_copy(arena, name, &chunk->name) ? WEIR_OK : weir_arena_fail(arena, err);
+    return has_failed_by(work, "42710") || has_failed_by(work, "42704") ||
+           has_failed_by(work, "42P01");
 }
 
-static weir_status copy_chunks(const struct chunk_work *chunks, struct weir_arena *arena,
-                               const struct weir_chunk_list *to, struct weir_error *err)
+static weir_status compress_one(struct chunk_work *work, struct pg_conn *conn,
+                                const PGresult *found, int row, struct weir_error *err)
 {
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, weir_pg_slice(found, row, UNCOMPRESSED_SQL));
+    PGresult *result = NULL;
+    const weir_status status =
+        run_at_length(work, conn, PG_FIXED_COMPRESS_CHUNK, &params, &result, err);
+    PQclear(result);
+    if (status == WEIR_OK) {
+        return add(work, weir_pg_slice(found, row, UNCOMPRESSED_NAME), err);
+    }
+    return is_done_by_another(work) ? WEIR_OK : status;
+}
+
+/* Each chunk in a transaction of its own, and without the namespace's lock: writes go on meanwhile,
+ * as they do beside the policy's job, and what is done when the time is over stays done. */
+static weir_status compress(struct chunk_work *work, struct pg_conn *conn, struct weir_error *err)
+{
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int8(&params, weir_pg_time_to_binary(work->query->before_us));
+    PGresult *found = NULL;
+    weir_status status = run(work, conn, PG_FIXED_UNCOMPRESSED, &params, &found, err);
+    if (status == WEIR_OK && !read_bool(found, 0, UNCOMPRESSED_IS_OFFERED)) {
+        status = fail_licence(err);
+    }
+    if (status == WEIR_OK) {
+        status = make_room(work, (size_t)PQntuples(found), err);
+    }
+    for (int row = 0; status == WEIR_OK && row < PQntuples(found); row++) {
+        if (!PQgetisnull(found, row, UNCOMPRESSED_NAME)) {
+            status = compress_one(work, conn, found, row, err);
+        }
+    }
+    PQclear(found);
+    return status;
+}
+
+/* ---- dropping ---- */
+
+static weir_status drop(struct chunk_work *work, struct pg_conn *conn, struct weir_error *err)
+{
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
+    weir_pg_param_int8(&params, weir_pg_time_to_binary(work->query->before_us));
+    PGresult *result = NULL;
+    weir_status status = run_at_length(work, conn, PG_FIXED_DROP_CHUNKS, &params, &result, err);
+    if (status == WEIR_OK) {
+        status = add_all(work, result, err);
+    }
+    PQclear(result);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+/* Repeating it is safe: what has been compressed or dropped is left out then. */
+static weir_status act(struct pg_conn *conn, void *context, struct weir_error *err)
+{
+    struct chunk_work *work = context;
     weir_status status = WEIR_OK;
-    for (size_t c = 0; status == WEIR_OK && c < to->n; c++) {
-        status = copy_chunk(chunks, (int)c, arena, &to->chunks[c], err);
+    switch (work->query->action) {
+    case WEIR_CHUNKS_LIST:
+        status = list(work, conn, err);
+        break;
+    case WEIR_CHUNKS_COMPRESS:
+        status = compress(work, conn, err);
+        break;
+    case WEIR_CHUNKS_DROP:
+        status = drop(work, conn, err);
+        break;
     }
-    return status;
+    /* Functions that the licence of this edition does not cover. */
+    return status != WEIR_OK && has_failed_by(work, "0A000") ? fail_licence(err) : status;
 }
 
 weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_query *query,
                            struct weir_arena *arena, struct weir_chunk_list *list,
                            struct weir_error *err)
 {
-    struct chunk_work context = {.session = (struct pg_session *)base, .query = query};
-    if (context.session->ns.layout->fixed[PG_FIXED_LIST_CHUNKS] == NULL) {
+    struct pg_session *session = (struct pg_session *)base;
+    if (session->ns.layout->fixed[PG_FIXED_LIST_CHUNKS] == NULL) {
         return weir_chunks_unsupported(base, query, arena, list, err);
     }
-    const struct pg_work pg_work = {work, &context};
-    weir_status status = weir_pg_session_run(context.session, &pg_work, err);
-    if (status == WEIR_OK) {
-        list->n = (size_t)PQntuples(context.result);
-        list->chunks = weir_arena_array(arena, list->n, sizeof *list->chunks);
-        status = list->chunks == NULL ? weir_arena_fail(arena, err)
-                                      : copy_chunks(&context, arena, list, err);
-    }
-    PQclear(context.result);
-    return status;
+    struct chunk_work work = {.session = session, .query = query, .arena = arena, .list = list};
+    *list = (struct weir_chunk_list){.chunks = NULL};
+    const struct pg_work pg_work = {act, &work};
+    return weir_pg_session_run(session, &pg_work, err);
 }

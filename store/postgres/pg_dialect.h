@@ -30,8 +30,11 @@ enum pg_fixed {
      * which no message can be (NULL if none), and between which positions that is the answer, the
      * first exclusive; and whether all that is not of version $2 is over. */
     PG_FIXED_SINCE,
-    PG_FIXED_LIST_CHUNKS,  // NULL where there are none, as the two that follow
-    PG_FIXED_COMPRESS_CHUNKS,
+    PG_FIXED_LIST_CHUNKS,  // NULL where there are none, as the three that follow
+    /* Of each chunk that is older than $1 and not compressed: whether the edition compresses, the
+     * name, and what SQL calls it. At least one row, with NULL for the names. */
+    PG_FIXED_UNCOMPRESSED,
+    PG_FIXED_COMPRESS_CHUNK,  // $1, as SQL calls it
     PG_FIXED_DROP_CHUNKS,
     PG_FIXED_COUNT
 };

@@ -48,7 +48,12 @@ static const struct pg_layout hypertable = {
                 "  WHERE a.starts < f.starts) AS b ON true"
                 " LEFT JOIN @.spans AS s ON s.starts = f.starts",
             [PG_FIXED_LIST_CHUNKS] = "SELECT * FROM @.list_chunks()",
-            [PG_FIXED_COMPRESS_CHUNKS] = "SELECT * FROM @.compress_chunks($1, $2)",
+            [PG_FIXED_UNCOMPRESSED] =
+                "SELECT l.license IS NOT DISTINCT FROM 'timescale', k.name, k.chunk::text"
+                " FROM (SELECT current_setting('timescaledb.license', true)) AS l (license)"
+                " LEFT JOIN @.chunks($1) AS k ON NOT k.is_compressed ORDER BY k.range_start",
+            [PG_FIXED_COMPRESS_CHUNK] =
+                "SELECT compress_chunk($1::text::regclass, if_not_compressed => false)",
             [PG_FIXED_DROP_CHUNKS] =
                 "SELECT * FROM @.drop_chunks($1 + " WEIR_PG_DEADLOCK_MS ", $2)",
         },

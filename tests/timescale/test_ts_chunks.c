@@ -171,6 +171,34 @@ START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
 }
 END_TEST
 
+/* The second chunk is being written to: the first is compressed, and stays so. */
+START_TEST(what_is_compressed_before_the_time_is_over_stays_so)
+{
+    if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
+        return;
+    }
+    char text[256];
+    (void)rows_listed();
+    const int64_t before_us = listed.chunks[1].range_end_us;
+    (void)snprintf(text, sizeof text, "LOCK TABLE _timescaledb_internal.%.*s IN ROW EXCLUSIVE MODE",
+                   WEIR_SLICE_ARG(listed.chunks[1].name));
+    PGconn *other = PQconnectdb(getenv("WEIR_TEST_SQL"));
+    run_on(other, "BEGIN");
+    run_on(other, text);
+    const struct weir_chunk_query query = {.action = WEIR_CHUNKS_COMPRESS,
+                                           .before_us = before_us,
+                                           .deadline_us = weir_monotonic_us() + 5000000};
+    ck_assert_int_ne(weir_chunks(fx.ns, &query, &fx.arena, &listed, &fx.err), WEIR_OK);
+    PQfinish(other);
+    (void)rows_listed();
+    ck_assert(listed.chunks[0].is_compressed && !listed.chunks[1].is_compressed);
+    must_do(WEIR_CHUNKS_COMPRESS, before_us);
+    ck_assert_uint_eq(listed.n, 1);
+    ck_assert_int_eq(rows_listed(), DAYS);
+    ck_assert(listed.chunks[0].is_compressed && listed.chunks[1].is_compressed);
+}
+END_TEST
+
 START_TEST(a_chunk_that_another_drops_meanwhile_is_not_listed)
 {
     if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
@@ -310,6 +338,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, chunks_are_listed_by_time);
     tcase_add_test(tcase, compressed_chunks_read_the_same);
     tcase_add_test(tcase, a_chunk_that_another_compresses_meanwhile_is_no_failure);
+    tcase_add_test(tcase, what_is_compressed_before_the_time_is_over_stays_so);
     tcase_add_test(tcase, a_chunk_that_another_drops_meanwhile_is_not_listed);
     tcase_add_test(tcase, imports_into_compressed_chunks_are_found);
     tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
