@@ -3,6 +3,8 @@
 #include "client/context.h"
 #include "client/json_out.h"
 
+#include <openssl/crypto.h>
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -199,7 +201,7 @@ static char *first_line(const char *path)
     }
     line[n] = '\0';
     char *copy = n == 0 ? NULL : strdup(line);
-    memset(line, 0, sizeof line);
+    OPENSSL_cleanse(line, sizeof line);
     errno = 0;
     return copy;
 }

@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <openssl/crypto.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +74,7 @@ static weir_status set_own_certificate(nng_tls_config *tls,
                  ? WEIR_OK
                  : weir_fail_field(err, "tls_cert_file", "'%s' with key '%s': %s",
                                    options->tls_cert_file, options->tls_key_file, nng_strerror(rv));
-        memset(key, 0, strlen(key));
+        OPENSSL_cleanse(key, strlen(key));
     }
     free(key);
     free(cert);
