@@ -18,17 +18,27 @@ const struct weir_limits *weir_call_limits(const struct weir_call *call)
     return &call->server->config->limits;
 }
 
+uint8_t *weir_call_reply_room(struct weir_call *call, size_t payload_n, struct weir_error *err)
+{
+    uint8_t *room = weir_exchange_reply_room(call->exchange, weir_response_ok_size(payload_n));
+    if (room == NULL) {
+        (void)weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for a reply of %zu bytes",
+                        payload_n);
+        return NULL;
+    }
+    call->step = WEIR_CALL_IS_ANSWERED;
+    return room;
+}
+
 weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,
                             struct weir_error *err)
 {
     const size_t payload_n = protobuf_c_message_get_packed_size(message);
-    uint8_t *room = weir_exchange_reply_room(call->exchange, weir_response_ok_size(payload_n));
+    uint8_t *room = weir_call_reply_room(call, payload_n, err);
     if (room == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for a reply of %zu bytes",
-                         payload_n);
+        return err->status;
     }
     weir_response_ok_pack(message, payload_n, room);
-    call->step = WEIR_CALL_IS_ANSWERED;
     return WEIR_OK;
 }
 

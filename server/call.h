@@ -65,6 +65,10 @@ static inline struct weir_call *weir_call_of_job(struct weir_job *job)
 /* The limits in force. */
 const struct weir_limits *weir_call_limits(const struct weir_call *call);
 
+/* Answers the call: room for a successful reply with a payload of this size, to be filled at once.
+ * NULL without memory (BACKEND_UNAVAILABLE). */
+uint8_t *weir_call_reply_room(struct weir_call *call, size_t payload_n, struct weir_error *err);
+
 /* Packs a successful reply. BACKEND_UNAVAILABLE without memory. */
 weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *message,
                             struct weir_error *err);

@@ -1,6 +1,5 @@
 #include "server/reply_rows.h"
 
-#include "server/exchange.h"
 #include "weir/wire/field.h"
 
 /* As in message_store.proto. */
@@ -133,37 +132,26 @@ size_t weir_last_pack(const struct weir_row *row, uint8_t *out)
     return out == NULL ? message_bytes(n) : (size_t)(put_message(out, LAST_MESSAGE, row, n) - out);
 }
 
-/* Where the payload goes; NULL without memory, which is then recorded. */
-static uint8_t *make_room(struct weir_call *call, size_t payload_n, struct weir_error *err)
-{
-    uint8_t *room = weir_exchange_reply_room(call->exchange, weir_response_ok_size(payload_n));
-    if (room == NULL) {
-        (void)weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for a reply of %zu bytes",
-                        payload_n);
-        return NULL;
-    }
-    call->step = WEIR_CALL_IS_ANSWERED;
-    return weir_response_ok_head(payload_n, room);
-}
-
 weir_status weir_reply_rows(struct weir_call *call, const struct weir_rows *rows,
                             struct weir_error *err)
 {
-    uint8_t *payload = make_room(call, weir_rows_measure(rows), err);
-    if (payload == NULL) {
+    const size_t payload_n = weir_rows_measure(rows);
+    uint8_t *room = weir_call_reply_room(call, payload_n, err);
+    if (room == NULL) {
         return err->status;
     }
-    (void)weir_rows_pack(rows, payload);
+    (void)weir_rows_pack(rows, weir_response_ok_head(payload_n, room));
     return WEIR_OK;
 }
 
 weir_status weir_reply_last(struct weir_call *call, const struct weir_row *row,
                             struct weir_error *err)
 {
-    uint8_t *payload = make_room(call, weir_last_pack(row, NULL), err);
-    if (payload == NULL) {
+    const size_t payload_n = weir_last_pack(row, NULL);
+    uint8_t *room = weir_call_reply_room(call, payload_n, err);
+    if (room == NULL) {
         return err->status;
     }
-    (void)weir_last_pack(row, payload);
+    (void)weir_last_pack(row, weir_response_ok_head(payload_n, room));
     return WEIR_OK;
 }
