@@ -1,5 +1,6 @@
 #include "server/auth.h"
 
+#include "server/default_namespace.h"
 #include "server/server.h"
 
 #include <assert.h>
@@ -23,9 +24,11 @@ static weir_status backend_failure(weir_status st, struct weir_error *err)
     return err->status;
 }
 
-static bool is_default(struct weir_slice id)
+static struct weir_tenant_lookup lookup_for(const struct weir_call *call)
 {
-    return weir_slice_is(id, "default");
+    return (struct weir_tenant_lookup){.max_age_us = WEIR_TENANT_TTL_US,
+                                       .must_not_block = call->must_not_block,
+                                       .deadline_us = call->deadline_us};
 }
 
 /* Which tenant the token opens. A cached hash that does not match may be an old one, so the
@@ -34,9 +37,7 @@ static bool is_default(struct weir_slice id)
 static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
                                  const struct weir_token_hash *hash, struct weir_error *err)
 {
-    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
-                                        .must_not_block = call->must_not_block,
-                                        .deadline_us = call->deadline_us};
+    struct weir_tenant_lookup lookup = lookup_for(call);
     for (;;) {
         static const struct weir_token_hash none = {{0}};
         weir_status st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
@@ -70,9 +71,7 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
-                                        .must_not_block = call->must_not_block,
-                                        .deadline_us = call->deadline_us};
+    struct weir_tenant_lookup lookup = lookup_for(call);
     st = weir_tenants_find(call->server->tenants, id, &call->arena, &lookup, err);
     call->tenant = lookup.tenant;
     return st == WEIR_NAMESPACE_NOT_FOUND ? st : backend_failure(st, err);
@@ -104,9 +103,7 @@ static weir_status find_or_create(struct weir_call *call, struct weir_slice id,
                                   const struct weir_token_hash *hash, struct weir_error *err)
 {
     struct weir_tenants *tenants = call->server->tenants;
-    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US,
-                                        .must_not_block = call->must_not_block,
-                                        .deadline_us = call->deadline_us};
+    struct weir_tenant_lookup lookup = lookup_for(call);
     weir_status st = weir_tenants_find(tenants, id, &call->arena, &lookup, err);
     if (st == WEIR_NAMESPACE_NOT_FOUND) {
         struct weir_namespace_record record = {.id = id, .token_hash = *hash};
@@ -132,13 +129,13 @@ static weir_status believe_token(struct weir_call *call, struct weir_error *err)
     struct weir_token_hash hash;
     uint8_t parsed[WEIR_NAMESPACE_MAX_BYTES];
     size_t parsed_n = 0;
-    struct weir_slice id = weir_slice_of("default");
+    struct weir_slice id = weir_slice_of(WEIR_DEFAULT_NAMESPACE);
     weir_token_hash(token, &hash);
     if (token.p != NULL && weir_token_parse(token, parsed, &parsed_n)) {
         id = weir_slice(parsed, parsed_n);
     }
     const weir_status st = find_or_create(call, id, &hash, err);
-    call->is_admin = !call->server->config->has_admin_token && is_default(id);
+    call->is_admin = !call->server->config->has_admin_token && weir_namespace_is_default(id);
     return st;
 }
 
@@ -169,7 +166,7 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     }
     const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, err);
     if (st == WEIR_OK && !config->has_admin_token) {
-        call->is_admin = is_default(weir_slice(id, id_n));
+        call->is_admin = weir_namespace_is_default(weir_slice(id, id_n));
     }
     return st;
 }

@@ -1,5 +1,6 @@
 #include "server/config.h"
 
+#include "server/default_namespace.h"
 #include "server/log.h"
 #include "server/workers.h"
 #include "weir/base/command_line.h"
@@ -394,7 +395,7 @@ static weir_status load_default_token(struct weir_config *config, struct weir_er
     size_t id_n = 0;
     const size_t n = strlen(token);
     if (n >= sizeof config->default_token || !weir_token_parse(weir_slice(token, n), id, &id_n) ||
-        !weir_slice_is(weir_slice(id, id_n), "default")) {
+        !weir_namespace_is_default(weir_slice(id, id_n))) {
         return weir_fail(err, WEIR_INVALID_REQUEST,
                          "the default token is not a token of namespace default");
     }

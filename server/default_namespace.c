@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char namespace_id[] = "default";
 static const char file_name[] = "default.token";
 
 enum { TOKEN_ROOM = WEIR_TOKEN_MAX_BYTES + 1 };
@@ -41,7 +40,7 @@ static weir_status read_file(const char *path, char token[TOKEN_ROOM], struct we
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
     if (!weir_token_parse(weir_slice_of(token), id, &id_n) ||
-        !weir_slice_is(weir_slice(id, id_n), namespace_id)) {
+        !weir_namespace_is_default(weir_slice(id, id_n))) {
         return weir_fail(err, WEIR_PRECONDITION,
                          "%s holds no token of namespace default; remove it or name another with "
                          "--default-token-file",
@@ -108,7 +107,7 @@ static weir_status write_file(const char *directory, const char *token, bool rep
 
 static weir_status make_token(char token[TOKEN_ROOM], struct weir_error *err)
 {
-    return weir_token_make(weir_slice_of(namespace_id), token, err);
+    return weir_token_make(weir_slice_of(WEIR_DEFAULT_NAMESPACE), token, err);
 }
 
 /* The token that a store in a directory gets: what the file says, written now where it is missing.
@@ -152,7 +151,7 @@ static weir_status create(struct weir_store *store, const struct weir_config *co
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_namespace_record record = {.id = weir_slice_of(namespace_id)};
+    struct weir_namespace_record record = {.id = weir_slice_of(WEIR_DEFAULT_NAMESPACE)};
     weir_token_hash(weir_slice_of(token), &record.token_hash);
     bool is_same = false;
     st = weir_namespace_create(store, &record, INT64_MAX, &is_same, err);
@@ -189,7 +188,7 @@ static weir_status find(struct weir_store *store, struct weir_namespace_record *
 {
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
-    record->id = weir_slice_of(namespace_id);
+    record->id = weir_slice_of(WEIR_DEFAULT_NAMESPACE);
     const weir_status st = weir_namespace_find(store, record, INT64_MAX, &arena, err);
     weir_arena_fini(&arena);
     return st;

@@ -6,6 +6,13 @@
 #include "server/log.h"
 #include "store/store.h"
 
+#define WEIR_DEFAULT_NAMESPACE "default"
+
+static inline bool weir_namespace_is_default(struct weir_slice id)
+{
+    return weir_slice_is(id, WEIR_DEFAULT_NAMESPACE);
+}
+
 /* Creates it where it is missing, with the configured token or a fresh one. A fresh one is kept in
  * DIRECTORY/default.token (mode 0600) of a SQLite store, before the namespace is created, so that
  * no crash loses it; of other stores it is printed once on standard error. PRECONDITION where it

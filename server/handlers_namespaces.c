@@ -7,11 +7,6 @@
 #include "server/server.h"
 #include "weir/rules/time_text.h"
 
-static bool is_default(struct weir_slice id)
-{
-    return weir_slice_is(id, "default");
-}
-
 /* What this process knew of a namespace is no longer so. */
 static void forget(struct weir_call *call, struct weir_slice id)
 {
@@ -34,7 +29,7 @@ static weir_status choose_token(const char *supplied, struct weir_slice id,
 static void keep_default_token(const struct weir_call *call, struct weir_slice id,
                                const char *token)
 {
-    if (!is_default(id)) {
+    if (!weir_namespace_is_default(id)) {
         return;
     }
     struct weir_error err;
@@ -50,7 +45,7 @@ static void replace_default_token(const struct weir_call *call, struct weir_slic
 {
     char token[WEIR_TOKEN_MAX_BYTES + 1];
     struct weir_error err;
-    if (!is_default(id)) {
+    if (!weir_namespace_is_default(id)) {
         return;
     }
     weir_error_init(&err);
@@ -100,7 +95,7 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
     if (st != WEIR_OK) {
         return st;
     }
-    if (is_default(id) && !(request->has_force && request->force)) {
+    if (weir_namespace_is_default(id) && !(request->has_force && request->force)) {
         return weir_fail(err, WEIR_PRECONDITION, "namespace default is deleted with force only");
     }
     int64_t messages_deleted = 0;
