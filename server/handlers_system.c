@@ -3,7 +3,7 @@
 #include "server/server.h"
 #include "weir/rules/time_text.h"
 
-enum { PROTOCOL_VERSION = 1, PING_US = 1000 * 1000 };
+enum { PROTOCOL_VERSION = 1 };
 
 WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest)
 {
@@ -25,7 +25,7 @@ WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest)
     (void)request;
     struct weir_server *server = call->server;
     const int64_t now_us = weir_monotonic_us();
-    const int64_t until_us = now_us + PING_US;
+    const int64_t until_us = now_us + WEIR_HEALTH_PING_US;
     struct weir_error ping;
     weir_error_init(&ping);
     const weir_status st = weir_store_ping(

@@ -22,7 +22,6 @@ enum {
     LIFE_US = 5 * 1000 * 1000,  // of a connection
     /* What a probe finds out of the store holds for so long. */
     HEALTH_AGE_US = 500 * 1000,
-    PING_US = 1000 * 1000,
     /* Where a connection cannot be taken, as without free descriptors. */
     ACCEPT_PAUSE_US = 100 * 1000,
     BACKLOG = 64
@@ -209,8 +208,9 @@ static bool is_healthy(struct weir_http *http)
     if (http->health_at_us == 0 || now_us - http->health_at_us > HEALTH_AGE_US) {
         struct weir_error err;
         weir_error_init(&err);
-        http->is_healthy = !atomic_load(&http->server->is_stopping) &&
-                           weir_store_ping(http->server->store, now_us + PING_US, &err) == WEIR_OK;
+        http->is_healthy =
+            !atomic_load(&http->server->is_stopping) &&
+            weir_store_ping(http->server->store, now_us + WEIR_HEALTH_PING_US, &err) == WEIR_OK;
         http->health_at_us = weir_monotonic_us();
     }
     return http->is_healthy;

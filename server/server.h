@@ -17,6 +17,9 @@ struct weir_handlers;
 struct weir_http;
 struct weir_wake;
 
+/* A store that has not answered a health check by then is not serving. */
+enum { WEIR_HEALTH_PING_US = 1000 * 1000 };
+
 struct weir_server {
     const struct weir_config *config;
     struct weir_log log;
