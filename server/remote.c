@@ -73,6 +73,14 @@ static int compare(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct weir_remote));
 }
 
+/* The descriptor that a name in /proc/self/fd stands for, or -1. */
+static int descriptor_of(const char *name)
+{
+    char *end = NULL;
+    const long fd = strtol(name, &end, 10);
+    return end != name && *end == '\0' ? (int)fd : -1;
+}
+
 struct weir_remote *weir_remotes_open(size_t *n)
 {
     DIR *descriptors = opendir("/proc/self/fd");
@@ -89,7 +97,7 @@ struct weir_remote *weir_remotes_open(size_t *n)
             }
             open = larger;
         }
-        *n += look_at(atoi(entry->d_name), &open[*n]) ? 1 : 0;
+        *n += look_at(descriptor_of(entry->d_name), &open[*n]) ? 1 : 0;
     }
     const bool is_complete = descriptors != NULL && entry == NULL;
     if (descriptors != NULL) {

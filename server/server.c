@@ -10,6 +10,7 @@
 #include "server/resources.h"
 #include "server/waiting.h"
 #include "server/wake.h"
+#include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
 
 #include <stdlib.h>
@@ -78,9 +79,7 @@ static struct weir_server *make(const struct weir_config *config)
     server->workers.queue = &server->queue;
     server->started_at_us = weir_monotonic_us();
     server->started_time_us = weir_now_us();
-    struct weir_uuid random = {{0}};
-    (void)weir_uuid_make_v7(&random);
-    memcpy(&server->reference_salt, random.bytes + 12, sizeof server->reference_salt);
+    (void)weir_random_bytes(&server->reference_salt, sizeof server->reference_salt);
     if (!weir_queue_init(&server->queue)) {
         free(server);
         return NULL;

@@ -100,7 +100,7 @@ size_t weir_tenants_open_count(const struct weir_tenants *tenants);
 
 static inline struct weir_tenant *weir_tenant_of_lane_job(struct weir_job *job)
 {
-    return (struct weir_tenant *)(void *)((char *)job - offsetof(struct weir_tenant, lane_job));
+    return WEIR_LINKED(job, struct weir_tenant, lane_job);
 }
 
 /* The store's handle, once weir_tenant_open has been OK. */
