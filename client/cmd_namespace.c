@@ -179,6 +179,16 @@ static const char *const info_columns[] = {"namespace",     "description",  "cre
                                            "message_count", "stream_count", "last_activity",
                                            "metadata"};
 
+/* Absent where the namespace's own storage cannot be read, and not 0 then. */
+static void put_count(struct output *out, bool is_present, int64_t count)
+{
+    if (is_present) {
+        output_number(out, count);
+    } else {
+        output_text(out, NULL);
+    }
+}
+
 int cmd_namespace_show(struct cli *cli)
 {
     char name[WEIR_NAMESPACE_MAX_BYTES + 1];
@@ -283,8 +293,8 @@ static int print_namespaces(struct list *list, bool *goes_on)
         output_text(&list->out, r->namespace_);
         output_text(&list->out, r->description);
         output_time(&list->out, r->has_created_at_us, r->created_at_us);
-        output_number(&list->out, r->message_count);
-        output_number(&list->out, r->stream_count);
+        put_count(&list->out, r->has_message_count, r->message_count);
+        put_count(&list->out, r->has_stream_count, r->stream_count);
         output_time(&list->out, r->has_last_activity_us, r->last_activity_us);
         output_json(&list->out,
                     weir_slice(r->has_metadata ? r->metadata.data : NULL, r->metadata.len));

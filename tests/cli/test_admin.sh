@@ -159,4 +159,18 @@ out_lines 1
 echo '{"broken"' >config/weir/contexts.json
 run 1 env -u WEIR_SERVER "$weir" version account-1
 err_has 'contexts.json'
+
+# What a namespace whose file is damaged holds is not known, which is not the same as nothing.
+admin 0 namespace create damaged
+stop_server
+file=weir-data/ns-$(printf damaged | sha256sum | cut -c1-64).db
+[ -f "$file" ] || fail "there is no $file"
+rm -f "$file"-*
+echo 'no database' >"$file"
+start_server
+admin 0 namespace list
+out_has '^{"namespace":"damaged","created_at":"[^"]*"}$'
+out_has '^{"namespace":"default".*"message_count":[1-9]'
+admin 0 namespace list -o text
+out_has '^damaged .*Z  -  *-  *-  *-$'
 finish
