@@ -45,11 +45,8 @@ int cmd_context_add(struct cli *cli)
     };
     if (settings[CONTEXT_SERVER] == NULL) {
         status = cli_usage(cli, "it takes --server");
-    } else if (!contexts_put(&contexts, v->args[0], settings)) {
-        status = cli_usage(cli,
-                           "context '%s' cannot be kept: too many, a file that is not there, or "
-                           "a name that is not UTF-8",
-                           v->args[0]);
+    } else if (contexts_put(&contexts, v->args[0], settings, &cli->err) != WEIR_OK) {
+        status = cli_usage(cli, "%s", cli->err.text);
     } else {
         status = save(cli, &contexts);
     }

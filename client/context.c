@@ -282,43 +282,52 @@ static bool is_file(size_t setting)
 }
 
 /* The file is JSON, which would not be read again with anything else in it. */
-static bool can_be_kept(const char *text)
+static weir_status check_text(const char *text, struct weir_error *err)
 {
-    return text != NULL && weir_utf8_is_valid(weir_slice_of(text));
+    return weir_utf8_is_valid(weir_slice_of(text))
+               ? WEIR_OK
+               : weir_fail(err, WEIR_INVALID_REQUEST, "'%s' is not UTF-8", text);
 }
 
-static bool put_settings(struct contexts *contexts, struct context *c,
-                         const char *const settings[CONTEXT_SETTINGS])
+static weir_status put_setting(struct contexts *contexts, size_t setting, const char *text,
+                               const char **kept, struct weir_error *err)
 {
-    for (size_t s = 0; s < CONTEXT_SETTINGS; s++) {
-        char absolute[PATH_MAX];
-        const char *text = settings[s];
-        if (text != NULL && is_file(s)) {
-            text = realpath(text, absolute);
-        }
-        if (settings[s] != NULL && !can_be_kept(text)) {
-            return false;
-        }
-        c->settings[s] = keep(contexts, text);
+    char absolute[PATH_MAX];
+    const char *path = is_file(setting) ? realpath(text, absolute) : text;
+    if (path == NULL) {
+        return fail_file(err, text, strerror(errno));
     }
-    return true;
+    const weir_status st = check_text(path, err);
+    if (st == WEIR_OK) {
+        *kept = keep(contexts, path);
+    }
+    return st;
 }
 
-bool contexts_put(struct contexts *contexts, const char *name,
-                  const char *const settings[CONTEXT_SETTINGS])
+weir_status contexts_put(struct contexts *contexts, const char *name,
+                         const char *const settings[CONTEXT_SETTINGS], struct weir_error *err)
 {
     struct context *c = find(contexts, name);
-    if (c == NULL) {
-        if (!can_be_kept(name) || contexts->n == CONTEXTS_MAX) {
-            return false;
-        }
-        c = &contexts->all[contexts->n++];
-        *c = (struct context){.name = keep(contexts, name)};
+    weir_status st = check_text(name, err);
+    if (st == WEIR_OK && c == NULL && contexts->n == CONTEXTS_MAX) {
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "there are %d contexts already", CONTEXTS_MAX);
     }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (c == NULL) {
+        c = &contexts->all[contexts->n++];
+    }
+    *c = (struct context){.name = keep(contexts, name)};
     if (contexts->current == NULL) {
         contexts->current = c->name;
     }
-    return put_settings(contexts, c, settings);
+    for (size_t s = 0; st == WEIR_OK && s < CONTEXT_SETTINGS; s++) {
+        if (settings[s] != NULL) {
+            st = put_setting(contexts, s, settings[s], &c->settings[s], err);
+        }
+    }
+    return st;
 }
 
 bool contexts_use(struct contexts *contexts, const char *name)

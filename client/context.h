@@ -42,9 +42,10 @@ void contexts_free(struct contexts *contexts);
 const struct context *contexts_find(const struct contexts *contexts, const char *name);
 
 /* Adds or replaces; the first one becomes the current one. Files are kept by their absolute paths.
- * False where there are too many, a file does not exist, or something is no UTF-8. */
-bool contexts_put(struct contexts *contexts, const char *name,
-                  const char *const settings[CONTEXT_SETTINGS]);
+ * INVALID_REQUEST where there are too many, a file does not exist, or something is no UTF-8; what
+ * there is must not be saved then. */
+weir_status contexts_put(struct contexts *contexts, const char *name,
+                         const char *const settings[CONTEXT_SETTINGS], struct weir_error *err);
 
 /* False if there is none of that name. Without the current one there is no current one. */
 bool contexts_use(struct contexts *contexts, const char *name);

@@ -156,6 +156,8 @@ is_equal $? 2
 err_has 'not UTF-8'
 run 0 "$weir" context list
 out_lines 1
+run 2 "$weir" context add odd --server "$WEIR_SERVER" --token-file no-such-file
+err_has "'no-such-file': No such file or directory"
 echo '{"broken"' >config/weir/contexts.json
 run 1 env -u WEIR_SERVER "$weir" version account-1
 err_has 'contexts.json'
