@@ -201,8 +201,8 @@ const struct cli_command cli_commands[] = {
      "given.",
      cmd_namespace_rotate, namespace_rotate_options, 0, 1},
     {"namespace clear", "NAME", "Remove all messages of a namespace",
-     "The namespace, its token and its counter of global positions stay.", cmd_namespace_clear,
-     confirm_options, 1, 1},
+     "The namespace, its token and its counter of global positions stay. Needs --confirm NAME.",
+     cmd_namespace_clear, confirm_options, 1, 1},
     {"export", "", "Write messages to a file",
      "Writes the messages that there are now, in the order of their global positions, as lines "
      "that "
@@ -232,8 +232,8 @@ const struct cli_command cli_commands[] = {
      "--namespace.",
      cmd_chunks_compress, NULL, 1, 1},
     {"chunks drop", "AGE", "Drop chunks that are older, with their messages",
-     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token and "
-     "--namespace.",
+     "AGE is a number and one of s, m, h, d, w: 90d. Prints their names. Needs the admin token, "
+     "--namespace NAME and --confirm NAME.",
      cmd_chunks_drop, confirm_options, 1, 1},
     {"context add", "NAME", "Keep a server and its token file under a name",
      "Keeps --server, --token-file, --namespace and the --tls options of this command line. The "

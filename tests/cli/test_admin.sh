@@ -67,6 +67,8 @@ run 1 "$weir" --token-file tenant.token version account-1
 run 0 "$weir" --token-file new.token version account-1
 run 0 "$weir" --token-file new.token namespace rotate-token --new-token-file tenant.token
 run 0 "$weir" --token-file tenant.token version account-1
+run 0 "$weir" namespace clear --help
+out_has '--confirm NAME\.'
 run 1 "$weir" --token-file tenant.token namespace clear tenant
 err_has '^weir: PRECONDITION'
 run 0 "$weir" --token-file tenant.token namespace clear tenant --confirm tenant
