@@ -193,11 +193,15 @@ static void add_url(struct call *call)
     weir_error_detail(&call->err, "url", "%s", call->client->url);
 }
 
+/* nng does not say why there is none, and goes on trying. */
 static bool fail_no_connection(struct call *call)
 {
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "no connection to %s within %" PRIu32 " ms", call->client->url,
-                    call->timeout_ms);
+                    "no connection to %s within %" PRIu32 " ms%s", call->client->url,
+                    call->timeout_ms,
+                    call->client->links.tls == NULL
+                        ? ""
+                        : "; with TLS it may be that a certificate is not accepted");
     add_url(call);
     return false;
 }
