@@ -182,15 +182,18 @@ static void end_outage(struct load *load, int64_t started_ns)
     (void)pthread_mutex_unlock(&load->errors_mutex);
 }
 
+/* Only what the library itself says about a call names the URL. */
+bool load_is_unreachable(const struct weir_error *err)
+{
+    return err->status == WEIR_SHUTTING_DOWN || weir_error_get_detail(err, "url") != NULL;
+}
+
 struct load_outcome load_failure(enum load_op op, const struct weir_error *err)
 {
-    /* Only what the library itself says about a call names the URL. */
-    const bool is_unreachable =
-        err->status == WEIR_SHUTTING_DOWN || weir_error_get_detail(err, "url") != NULL;
     return (struct load_outcome){.op = op,
                                  .reason = weir_status_name(err->status),
                                  .text = err->text,
-                                 .is_unreachable = is_unreachable};
+                                 .is_unreachable = load_is_unreachable(err)};
 }
 
 /* ---- operations ---- */

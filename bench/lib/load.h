@@ -154,6 +154,9 @@ void load_run(struct load *load, const struct load_window *window);
 /* Ends a slot's operation; starts the next one where it is time for it. */
 void load_finish(struct load_slot *slot, const struct load_outcome *outcome);
 
+/* Whether a call failed because there is no server, or none for long. */
+bool load_is_unreachable(const struct weir_error *err);
+
 /* The outcome of a call that failed. */
 struct load_outcome load_failure(enum load_op op, const struct weir_error *err);
 

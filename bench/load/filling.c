@@ -139,6 +139,9 @@ static weir_status write_all(struct filling *filling, const struct profile_run *
         } else {
             status = write_round(filling, run, &round, err);
         }
+        if (status == WEIR_OK) {
+            status = profile_go_on(err);
+        }
     }
     round_fini(&round);
     return status;

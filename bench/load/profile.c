@@ -1,5 +1,7 @@
 #include "bench/load/profile.h"
 
+#include "bench/lib/end_signals.h"
+
 const struct profile *const profiles[] = {
     &profile_mixed,  &profile_write,       &profile_conditional_write,
     &profile_batch,  &profile_read_stream, &profile_read_category,
@@ -16,6 +18,11 @@ const struct profile *profile_find(const char *name)
         }
     }
     return NULL;
+}
+
+weir_status profile_go_on(struct weir_error *err)
+{
+    return end_signals_come(0) ? weir_fail(err, WEIR_CANCELLED, "ended by a signal") : WEIR_OK;
 }
 
 struct weir_client *profile_client(const struct profile_run *run, const struct load_slot *slot)

@@ -39,7 +39,8 @@ struct profile {
     int64_t batch;  // by default
     int64_t batch_max;
 
-    /* Makes what the profile needs; may make calls that wait. On failure `free` is called. */
+    /* Makes what the profile needs; may make calls that wait, and asks profile_go_on between them.
+     * On failure `free` is called. */
     weir_status (*prepare)(struct profile_run *run, struct weir_error *err);
     /* Starts one operation. Its end is load_finish. */
     void (*start)(void *run, struct load_slot *slot);
@@ -55,6 +56,9 @@ extern const size_t profiles_n;
 
 /* NULL where there is none of that name. */
 const struct profile *profile_find(const char *name);
+
+/* CANCELLED where a signal has come that ends the program. */
+weir_status profile_go_on(struct weir_error *err);
 
 /* The client that a slot uses. */
 struct weir_client *profile_client(const struct profile_run *run, const struct load_slot *slot);

@@ -1,5 +1,6 @@
 /* Many namespaces, some much busier than others: the busiest gets as much as the next two together,
  * and so on (Zipf's law with exponent 1). */
+#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "bench/load/operations.h"
 
@@ -40,22 +41,49 @@ static weir_status create(struct profile_run *run, struct tenant *tenant, struct
                : status;
 }
 
-static void delete (struct profile_run *run, struct tenant *tenant)
+static weir_status delete (struct profile_run *run, const struct tenant *tenant,
+                           struct weir_error *err)
 {
     Weir__V1__DeleteNamespaceRequest request = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
     Weir__V1__DeleteNamespaceResponse *response = NULL;
     struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
-    struct weir_error err;
-    weir_error_init(&err);
-    request.namespace_ = tenant->id;
+    request.namespace_ = (char *)(uintptr_t)tenant->id;
     request.has_force = true;
     request.force = true;
     options.token = run->options->admin_token;
-    if (weir_namespaces_delete_namespace(run->clients[0], &request, &options, &response, &err) !=
-        WEIR_OK) {
-        (void)fprintf(stderr, "weir-load: namespace %s is left behind: %s\n", tenant->id, err.text);
-    }
+    const weir_status status =
+        weir_namespaces_delete_namespace(run->clients[0], &request, &options, &response, err);
     weir_response_free(response);
+    return status;
+}
+
+/* A server that is not there would be waited for once for each of them, and who asks for the end a
+ * second time wants no more of it. */
+static void delete_all(struct profile_run *run, struct tenants *tenants)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    bool goes_on = true;
+    while (tenants->made > 0 && goes_on) {
+        const struct tenant *last = &tenants->all[tenants->made - 1];
+        weir_status status = profile_go_on(&err);
+        goes_on = status == WEIR_OK;
+        if (goes_on) {
+            weir_error_init(&err);
+            status = delete (run, last, &err);
+            goes_on = !load_is_unreachable(&err);
+        }
+        if (goes_on && status != WEIR_OK) {
+            (void)fprintf(stderr, "weir-load: namespace %s is left behind: %s\n", last->id,
+                          err.text);
+        }
+        tenants->made -= goes_on;
+    }
+    if (tenants->made > 0) {
+        (void)fprintf(stderr, "weir-load: %zu namespaces are left behind, %s to %s: %s\n",
+                      tenants->made, tenants->all[0].id, tenants->all[tenants->made - 1].id,
+                      err.text);
+    }
 }
 
 /* One message, so that what the server does once for a namespace is not measured: it opens its
@@ -98,6 +126,27 @@ static bool make_tenants(struct profile_run *run, struct tenants *tenants)
     return tenants->all != NULL;
 }
 
+/* Makes them on the server and uses each once. */
+static weir_status create_all(struct profile_run *run, struct tenants *tenants,
+                              struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    while (status == WEIR_OK && tenants->made < tenants->n) {
+        status = profile_go_on(err);
+        if (status == WEIR_OK) {
+            status = create(run, &tenants->all[tenants->made], err);
+            tenants->made += status == WEIR_OK;
+        }
+    }
+    for (size_t t = 0; status == WEIR_OK && t < tenants->made; t++) {
+        status = profile_go_on(err);
+        if (status == WEIR_OK) {
+            status = use(run, tenants, &tenants->all[t], err);
+        }
+    }
+    return status;
+}
+
 static weir_status prepare(struct profile_run *run, struct weir_error *err)
 {
     struct tenants *tenants = calloc(1, sizeof *tenants);
@@ -106,12 +155,11 @@ static weir_status prepare(struct profile_run *run, struct weir_error *err)
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     weir_status status = operations_init(&tenants->operations, run, 1, err);
-    while (status == WEIR_OK && tenants->made < tenants->n && !run->options->is_against_echo) {
-        status = create(run, &tenants->all[tenants->made], err);
-        tenants->made += status == WEIR_OK;
+    if (status == WEIR_OK && !run->options->is_against_echo) {
+        status = create_all(run, tenants, err);
     }
-    for (size_t t = 0; status == WEIR_OK && t < tenants->made; t++) {
-        status = use(run, tenants, &tenants->all[t], err);
+    if (status != WEIR_OK) {
+        delete_all(run, tenants);
     }
     return status;
 }
@@ -159,9 +207,7 @@ static void end(struct profile_run *run)
                            run->load);
         }
     }
-    while (tenants->made > 0) {
-        delete (run, &tenants->all[--tenants->made]);
-    }
+    delete_all(run, tenants);
 }
 
 static void free_tenants(struct profile_run *run)

@@ -78,6 +78,19 @@ wait $pid
 is_equal $? 0
 holds signal.json 'j["interrupted"] and 0 < j["seconds"] < 50'
 
+# Also while what is to be read is still being written, or the namespaces made; those are gone then.
+for preparing in 'read-stream --messages 100000000' 'tenants --namespaces 100000'; do
+    "$load" --profile $preparing >out 2>err &
+    pid=$!
+    sleep 1
+    kill -INT $pid
+    wait $pid
+    is_equal $? 1
+    err_has '^weir-load: CANCELLED: ended by a signal'
+done
+run 0 env WEIR_TOKEN=$admin_token "$weir" namespace list
+out_lines 1
+
 # What makes no sense is refused, and named.
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
@@ -114,6 +127,19 @@ is_equal $? 1
 out_has 'BACKEND_UNAVAILABLE\|SHUTTING_DOWN'
 run 3 "$load" --seconds 1 --timeout 300
 err_has 'BACKEND_UNAVAILABLE'
+
+# One that does not come back is not waited for once for each namespace.
+start_server
+"$load" --profile tenants --namespaces 100 --streams 1 --seconds 60 --timeout 1000 --on-error stop >out 2>err &
+pid=$!
+tries=0
+until [ "$(env WEIR_TOKEN=$admin_token "$weir" namespace list | wc -l)" -gt 100 ] || [ $tries -gt 200 ]; do
+    tries=$((tries + 1))
+done
+stop_server
+wait $pid
+is_equal $? 1
+err_has '^weir-load: 100 namespaces are left behind, load[0-9a-f]*-000000 to load[0-9a-f]*-000099: '
 
 # The floors.
 for floor_of in 'disk' 'disk --overwrite' 'sqlite --batch 3' 'sqlite --in-memory' 'store --in-flight 8' \
