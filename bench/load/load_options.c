@@ -292,11 +292,18 @@ static char *first_line(const char *path)
     return strdup(line);
 }
 
+/* A variable that is empty counts as not set. */
+static const char *variable_of(const char *name)
+{
+    const char *text = getenv(name);
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
 static char *token_of(const char *file, const char *variable, struct argp_state *state)
 {
-    const char *text = getenv(variable);
+    const char *text = variable_of(variable);
     if (file == NULL) {
-        return text == NULL || text[0] == '\0' ? NULL : strdup(text);
+        return text == NULL ? NULL : strdup(text);
     }
     char *token = first_line(file);
     if (token == NULL) {
@@ -309,8 +316,8 @@ static void take_tokens(struct parsing *parsing, struct argp_state *state)
 {
     struct load_options *options = parsing->options;
     const char *file = parsing->token_file;
-    if (file == NULL && getenv("WEIR_TOKEN") == NULL) {
-        file = getenv("WEIR_TOKEN_FILE");
+    if (file == NULL && variable_of("WEIR_TOKEN") == NULL) {
+        file = variable_of("WEIR_TOKEN_FILE");
     }
     options->token = token_of(file, "WEIR_TOKEN", state);
     if (options->token == NULL) {
@@ -396,7 +403,7 @@ void load_options_parse(struct load_options *options, int argc, char **argv)
                                         .doc = settings[s].doc};
     }
     *options = (struct load_options){.profile = "mixed",
-                                     .server = getenv("WEIR_SERVER"),
+                                     .server = variable_of("WEIR_SERVER"),
                                      .workers = 10,
                                      .in_flight = 1,
                                      .seconds = 10,

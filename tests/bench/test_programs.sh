@@ -91,6 +91,15 @@ done
 run 0 env WEIR_TOKEN=$admin_token "$weir" namespace list
 out_lines 1
 
+# A variable that is empty counts as not set.
+cp weir-data/default.token other.token
+mv weir-data/default.token hidden.token
+run 0 env WEIR_TOKEN= WEIR_TOKEN_FILE=other.token "$load" --profile write --seconds 0.1
+mv hidden.token weir-data/default.token
+run 0 env WEIR_TOKEN= WEIR_TOKEN_FILE= "$load" --profile write --seconds 0.1
+env WEIR_SERVER= "$load" --profile empty --seconds 0.1 --timeout 200 >out 2>err
+[ $? -ne 2 ] || fail "an empty WEIR_SERVER is taken for a URL"
+
 # What makes no sense is refused, and named.
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
