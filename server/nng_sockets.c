@@ -168,10 +168,15 @@ static uint8_t first_byte_of(const struct msghdr *message)
     return *(const uint8_t *)message->msg_iov[i].iov_base;
 }
 
+static bool begins_greeting(const uint8_t *bytes)
+{
+    return memcmp(bytes, "\0SP\0", 4) == 0;
+}
+
 static bool is_greeting(const struct msghdr *message)
 {
     return message->msg_iovlen == 1 && message->msg_iov[0].iov_len == GREETING_BYTES &&
-           memcmp(message->msg_iov[0].iov_base, "\0SP\0", 4) == 0;
+           begins_greeting(message->msg_iov[0].iov_base);
 }
 
 /* Without the first `skip` bytes. */
@@ -312,6 +317,12 @@ void weir_nng_sockets_refuse_above(size_t max)
     message_max = max;
 }
 
+/* Which protocol it names is looked at later. */
+static bool is_fit_greeting(const uint8_t *bytes, size_t n)
+{
+    return n == GREETING_BYTES && begins_greeting(bytes) && bytes[6] == 0 && bytes[7] == 0;
+}
+
 static bool is_fit_length(const uint8_t *bytes, size_t n)
 {
     uint64_t length = 0;
@@ -353,9 +364,15 @@ static bool is_welcome(struct connection *connection, size_t n)
     }
     const enum part part = connection->part;
     connection->part = part == PART_LENGTH ? PART_MESSAGE : PART_LENGTH;
-    return part == PART_GREETING ||
-           (part == PART_LENGTH ? is_fit_length(connection->begin, connection->wanted)
-                                : is_request(connection->begin, connection->wanted));
+    switch (part) {
+    case PART_GREETING:
+        return is_fit_greeting(connection->begin, connection->wanted);
+    case PART_LENGTH:
+        return is_fit_length(connection->begin, connection->wanted);
+    case PART_MESSAGE:
+        break;
+    }
+    return is_request(connection->begin, connection->wanted);
 }
 
 /* ---- the end ---- */

@@ -329,11 +329,16 @@ END_TEST
 
 enum { SHORTEST = 4, LONGEST = 64, HOPS_MAX = 8, IPC_LENGTH_BYTES = 9 };
 
-static void send_greeting(const char *greeting)
+static void begin_greeting(const char *greeting)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)greeting, .iov_len = 8};
     const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), 8);
+}
+
+static void send_greeting(const char *greeting)
+{
+    begin_greeting(greeting);
     ck_assert_int_eq(send(client, "\0SP\0\0\x30\0\0", 8, 0), 8);
     assert_reads("\0SP\0\0\x30\0\0", 8);
 }
@@ -381,12 +386,27 @@ static bool message_passes(size_t n, size_t last_hop)
     return passes(bytes, n);
 }
 
-static void begin(void)
+static const char own_greeting[] = "\0SP\0\0\x31\0\0";
+
+static void open_another(void)
 {
     close_connection();
     open_connection();
     learn_key();
-    send_greeting("\0SP\0\0\x31\0\0");
+}
+
+static bool greeting_passes(const char *greeting)
+{
+    open_another();
+    begin_greeting(own_greeting);
+    announce(1);
+    return passes((const uint8_t *)greeting, 8);
+}
+
+static void begin(void)
+{
+    open_another();
+    send_greeting(own_greeting);
     announce(1);
 }
 
@@ -397,6 +417,18 @@ static void assert_ends_behind_the_last_reply(void)
     assert_end_is_told();
     ck_assert(weir_announced_is_over(key));
 }
+
+START_TEST(a_greeting_that_nng_refuses_is_the_end)
+{
+    static const char *const refused[] = {"GET / HT", "\0SQ\0\0\x30\0\0", "\0SP\1\0\x30\0\0",
+                                          "\0SP\0\0\x30\1\0", "\0SP\0\0\x30\0\1"};
+    for (size_t i = 0; i < WEIR_COUNTOF(refused); i++) {
+        ck_assert(!greeting_passes(refused[i]));
+        assert_ends_behind_the_last_reply();
+    }
+    ck_assert(greeting_passes("\0SP\0\xff\xff\0\0"));  // of whatever protocol
+}
+END_TEST
 
 START_TEST(a_length_that_nng_refuses_is_the_end)
 {
@@ -633,6 +665,7 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, the_end_is_told_behind_the_last_reply);
     tcase_add_test(tcase, a_reply_that_waits_for_room_does_not_hold_up_the_end);
     tcase_add_test(tcase, the_end_is_told_after_a_while);
+    tcase_add_test(tcase, a_greeting_that_nng_refuses_is_the_end);
     tcase_add_test(tcase, a_length_that_nng_refuses_is_the_end);
     tcase_add_test(tcase, a_message_that_nng_refuses_is_the_end);
     tcase_add_test(tcase, a_message_of_many_hops_is_none_that_nng_refuses);
