@@ -25,7 +25,11 @@ enum {
     QUIET_US = 100 * 1000,
     SEARCH_MS = 3000,
     LOST_AT_ONCE = 4096,
-    RELIEF_MS = 20
+    RELIEF_MS = 20,
+    /* For so many looks it is one that leaves many replies unread who is to make room, then
+     * whoever leaves the most; from the first time on that there was room for so long. */
+    PATIENT_LOOKS = 25,
+    CALM_US = 10 * 1000 * 1000
 };
 
 static weir_status unavailable(struct weir_error *err, const char *what, int rv)
@@ -191,13 +195,26 @@ void weir_transport_relieve(struct weir_transport *t)
     }
 }
 
+/* Many connections may each leave a few replies unread. */
+static uint32_t find_who_makes_room(struct weir_transport *t)
+{
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us - t->exhausted_at_us > CALM_US) {
+        t->exhausted_looks = 0;
+    }
+    t->exhausted_at_us = now_us;
+    const bool is_patient = t->exhausted_looks < PATIENT_LOOKS;
+    t->exhausted_looks += is_patient;
+    return weir_peers_greediest(&t->peers, is_patient ? RESERVE / 2 : 1);
+}
+
 static void relieve(void *context)
 {
     struct weir_transport *t = context;
     if (nng_aio_result(t->relief) != 0 || atomic_load(&t->is_closing)) {
         return;
     }
-    const uint32_t pipe_id = is_exhausted(t) ? weir_peers_greediest(&t->peers, RESERVE / 2) : 0;
+    const uint32_t pipe_id = is_exhausted(t) ? find_who_makes_room(t) : 0;
     if (pipe_id != 0) {
         close_pipe(t, pipe_id);
     }

@@ -33,6 +33,8 @@ struct weir_transport {
     atomic_bool is_closing;
     nng_aio *relief;  // makes room once no exchange is left
     atomic_bool is_relieving;
+    int64_t exhausted_at_us;   // when none was left last; monotonic; the relief's own, as the next
+    unsigned exhausted_looks;  // that found none
     nng_aio *sweep;  // looks for connections that do not read, while replies are on their way
     atomic_bool is_sweeping;
     atomic_size_t tls_n;  // connections by TLS

@@ -171,6 +171,40 @@ static bool are_dealt_with(uint32_t n)
     return atomic_load(&outcomes[WEIR_OK]) + atomic_load(&outcomes[WEIR_LIMIT_EXCEEDED]) == n;
 }
 
+static bool is_exhausted(void)
+{
+    return atomic_load(&rpc.server->transport->receiving) == 0;
+}
+
+/* Each leaves a few replies unread, and all together more than the server has exchanges for. They
+ * ask in turn, lest they are refused. */
+START_TEST(many_clients_that_do_not_read_hold_up_nobody)
+{
+    enum { CLIENTS = 12, REPLIES = 28 };
+    static const char *const arguments[] = {"--max-calls", "64",    "--listen", "tcp://127.0.0.1:0",
+                                            "--log-level", "error", NULL};
+    int fds[CLIENTS];
+    rpc_start(arguments);
+    rpc_write("big-1", DATA_BYTES);
+    for (size_t c = 0; c < CLIENTS; c++) {
+        fds[c] = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    }
+    for (uint32_t i = 0; i < CLIENTS * REPLIES && !is_exhausted(); i++) {
+        send_bare(fds[i % CLIENTS], i, read_request());
+        while (!are_dealt_with(i + 1) && !is_exhausted()) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    ck_assert(is_exhausted());
+    ck_assert_int_lt(time_another(), 5 * 1000 * 1000);
+    for (size_t c = 0; c < CLIENTS; c++) {
+        (void)close(fds[c]);
+    }
+    wait_for_connections(1);
+    rpc_assert_alive();
+}
+END_TEST
+
 /* Sends another read: of the first `n` at once, and then one whenever all have been dealt with,
  * because many may have been refused while the system still had room for replies. Nothing else
  * tells that: what is under way to the server is not in flight yet, and more replies than it has
@@ -289,6 +323,7 @@ static Suite *unread_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, NULL, rpc_stop);
     tcase_add_test(tcase, a_client_that_does_not_read_holds_up_nobody_and_is_closed);
+    tcase_add_test(tcase, many_clients_that_do_not_read_hold_up_nobody);
     tcase_add_test(tcase, what_is_not_read_is_bounded);
     tcase_add_test(tcase, a_client_that_does_not_read_may_write);
     tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
