@@ -33,7 +33,7 @@ static size_t bytes_max(const struct weir_server *server)
 static void tell_what_is_full(struct weir_server *server, size_t bytes, struct weir_error *err)
 {
     const size_t calls_max = (size_t)server->config->max_calls;
-    const size_t calls = atomic_load_explicit(&server->in_flight, memory_order_relaxed);
+    const size_t calls = atomic_load_explicit(&server->unanswered, memory_order_relaxed);
     const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes > bytes_max(server)) {
         (void)weir_fail_full(err, "bytes of requests in flight", bytes_max(server), held + bytes);
@@ -88,19 +88,21 @@ weir_status weir_intake_check_unread(const struct weir_server *server,
 static bool admit(struct weir_server *server, size_t bytes)
 {
     const size_t calls_max = (size_t)server->config->max_calls;
-    const size_t calls = atomic_fetch_add(&server->in_flight, 1);
+    const size_t others = atomic_fetch_add(&server->in_flight, 1);
+    const size_t calls = atomic_fetch_add_explicit(&server->unanswered, 1, memory_order_relaxed);
     const size_t held =
         atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes <= bytes_max(server)) {
-        if (calls == 0) {
+        if (others == 0) {
             /* What was finished before there was anything to do says nothing about the store. */
             atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),
                                   memory_order_relaxed);
         }
         return true;
     }
-    atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->unanswered, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_relaxed);
     return false;
 }
 
@@ -116,11 +118,17 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
     }
     if (atomic_load(&server->is_stopping)) {
         weir_metrics_refused(&server->metrics, WEIR_SHUTTING_DOWN);
+        weir_intake_answers(server);
         weir_intake_refuse_stopping(exchange);
         weir_intake_finished(server, bytes);
         return;
     }
     weir_dispatch_arrived(server, exchange);
+}
+
+void weir_intake_answers(struct weir_server *server)
+{
+    atomic_fetch_sub_explicit(&server->unanswered, 1, memory_order_relaxed);
 }
 
 void weir_intake_finished(struct weir_server *server, size_t bytes)

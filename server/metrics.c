@@ -228,7 +228,7 @@ static void show_gauges(const struct visit *v)
     show(v, "weir_queue_length", "Jobs that wait for a worker.", WEIR_METRIC_GAUGE,
          (double)weir_queue_length(&server->queue));
     show(v, "weir_calls_in_flight", "Calls admitted and not answered, waiting reads not counted.",
-         WEIR_METRIC_GAUGE, (double)atomic_load(&server->in_flight));
+         WEIR_METRIC_GAUGE, (double)atomic_load(&server->unanswered));
     show(v, "weir_reads_waiting", "Reads that wait for something to read.", WEIR_METRIC_GAUGE,
          (double)atomic_load(&server->waiting));
     show(v, "weir_connections", "Client connections.", WEIR_METRIC_GAUGE,

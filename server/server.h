@@ -37,6 +37,7 @@ struct weir_server {
     int64_t started_time_us;  // since the epoch
 
     /* Admission; see intake.h. */
+    atomic_size_t unanswered;        // calls admitted and not answered: what is bounded
     atomic_size_t in_flight;         // calls admitted and not finished
     atomic_size_t in_flight_bytes;   // of their requests
     atomic_size_t waiting;           // reads that have begun to wait and are not answered

@@ -104,6 +104,7 @@ void weir_waiting_park(struct weir_call *call)
     waiter->is_resumed = true;
     if (is_first) {
         atomic_fetch_add(&server->waiting, 1);
+        weir_intake_answers(server);
         weir_exchange_make_way(exchange);
     }
     const bool *is_gone = NULL;

@@ -8,7 +8,7 @@
 
 #include <poll.h>
 
-enum { PENDING_MAX = 16, SESSIONS = 4, SHORT_MS = 50 };
+enum { PENDING_MAX = 16, SESSIONS = 4, SHORT_MS = 50, ONE_AFTER_ANOTHER = 3000 };
 
 static struct rpc_reply reply;
 static struct rpc_pending pending[PENDING_MAX];
@@ -69,6 +69,21 @@ START_TEST(a_call_too_many_is_refused_at_once)
     rpc_end_all(pending, 4, WEIR_OK);
     ck_assert_int_eq(try_read(), WEIR_OK);
     rpc_free(&reply);
+}
+END_TEST
+
+/* A client that has its reply is not in flight any more, though the server may still be busy with
+ * what comes after a reply. */
+START_TEST(as_many_calls_as_there_may_be_are_never_refused)
+{
+    static const char *const arguments[] = {"--max-calls", "1", NULL};
+    rpc_start(arguments);
+    const struct rpc_request request = {.method = "weir.v1.System/GetServerInfo"};
+    for (size_t i = 0; i < ONE_AFTER_ANOTHER; i++) {
+        rpc_call(&request, &reply);
+        rpc_assert_status(&reply, WEIR_OK);
+        rpc_free(&reply);
+    }
 }
 END_TEST
 
@@ -470,6 +485,7 @@ static Suite *overload_suite(void)
     tcase = tcase_create("bytes");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, NULL, tear_down);
+    tcase_add_test(tcase, as_many_calls_as_there_may_be_are_never_refused);
     tcase_add_test(tcase, bytes_too_many_are_refused_at_once);
     suite_add_tcase(suite, tcase);
     return suite;
