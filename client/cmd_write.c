@@ -112,8 +112,9 @@ static int add_message(struct writing *w, struct weir_slice data)
     message->metadata = w->metadata;
     w->pointers[w->batch_n] = message;
     w->batch_n++;
-    const bool is_full =
-        w->batch_n == WEIR_WRITE_MESSAGES_MAX || w->arena.used_bytes >= BATCH_BYTES;
+    /* Each message carries the metadata. */
+    const size_t bytes = w->arena.used_bytes + w->batch_n * w->metadata.len;
+    const bool is_full = w->batch_n == WEIR_WRITE_MESSAGES_MAX || bytes >= BATCH_BYTES;
     return is_full ? send_batch(w) : CLI_DONE;
 }
 

@@ -109,6 +109,12 @@ out_is 2499
 run 0 "$weir" read list-2
 out_lines 2500
 is_equal "$(sed -n 's/.*"data":\(.*\),"time.*/\1/p' out | cksum)" "$(cksum <input)"
+# Each message carries the metadata, 68 MB in all.
+head -560 input >some
+run 0 "$weir" write list-4 N - --expect no-stream --metadata "\"$(printf '%0122000d' 0)\"" <some
+out_lines 560
+run 0 "$weir" version list-4
+out_is 559
 printf '1\n{"broken"\n' >input
 run 1 "$weir" write list-3 N - <input
 err_has 'line 2 is no JSON'
