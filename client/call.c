@@ -435,6 +435,7 @@ void call_on_aio(void *arg)
     if (step(call)) {
         return;
     }
+    call_note_end(call);
     call->completion.thunk(&call->completion, call->err.status, call->response, &call->err);
     call_release(call);
 }

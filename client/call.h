@@ -44,6 +44,7 @@ struct call {
     uint32_t attempts_n;
     uint32_t delay_ms;  // before the next attempt, at most
     bool was_sent;      // in this attempt
+    bool has_ended;     // counts in the client's ended_n
     size_t sent_bytes;  // of this attempt's request
     ProtobufCMessage *response;
     struct weir_error err;
@@ -54,6 +55,9 @@ struct call {
  * closing, LIMIT_EXCEEDED where too many are in flight. */
 weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct call **call,
                          struct weir_error *err);
+
+/* Before its callback is called: that may start another in its place. */
+void call_note_end(struct call *call);
 
 /* The last that a call's thread does with it. */
 void call_release(struct call *call);

@@ -139,11 +139,11 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
 {
     (void)pthread_mutex_lock(&client->mutex);
     weir_status st = WEIR_OK;
+    const size_t n = client->in_flight_n - atomic_load(&client->ended_n);
     if (client->is_closing) {
         st = call_fail_closing(err);
-    } else if (client->in_flight_n >= client->max_in_flight) {
-        st = weir_fail_full(err, "the number of calls in flight", client->max_in_flight,
-                            client->in_flight_n + 1);
+    } else if (n >= client->max_in_flight) {
+        st = weir_fail_full(err, "the number of calls in flight", client->max_in_flight, n + 1);
     } else {
         client->in_flight_n++;
     }
@@ -162,11 +162,18 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
         (void)pthread_cond_signal(&client->is_idle);
     } else {
         call->is_cancelled = client->is_closing;
+        call->has_ended = false;
         link_in_flight_locked(call);
     }
     (void)pthread_mutex_unlock(&client->mutex);
     *call_out = call;
     return st;
+}
+
+void call_note_end(struct call *call)
+{
+    call->has_ended = true;
+    (void)atomic_fetch_add(&call->client->ended_n, 1);
 }
 
 void call_release(struct call *call)
@@ -178,6 +185,9 @@ void call_release(struct call *call)
     call->next = client->free[call->kind];
     client->free[call->kind] = call;
     client->in_flight_n--;
+    if (call->has_ended) {
+        (void)atomic_fetch_sub(&client->ended_n, 1);
+    }
     if (client->in_flight_n == 0) {
         (void)pthread_cond_signal(&client->is_idle);
     }

@@ -32,6 +32,9 @@ struct weir_client {
     struct call *in_flight;
     size_t in_flight_n;
     bool is_closing;
+    /* Of those in flight, calls that have come to their ends and are telling so: they do not count
+     * for max_in_flight. Grows without the mutex. */
+    atomic_size_t ended_n;
 };
 
 /* How long to pause before the next attempt, where that is *delay_ms at most; that grows. */

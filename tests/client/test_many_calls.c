@@ -2,7 +2,10 @@
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { THREADS = 8, CALLS = 200, ASYNC_CALLS = 1000 };
@@ -131,6 +134,57 @@ START_TEST(calls_in_flight_are_bounded)
 }
 END_TEST
 
+static void start_next(void *left);
+
+/* On a thread of the library's, where a failed assertion has nowhere to go. */
+static void require_ok(weir_status status, const struct weir_error *err)
+{
+    if (status != WEIR_OK) {
+        (void)fprintf(stderr, "%s: %s\n", weir_status_name(status), err->text);
+        abort();
+    }
+}
+
+static void on_next(void *left, weir_status status, Weir__V1__GetStreamVersionResponse *response,
+                    const struct weir_error *err)
+{
+    atomic_int *n = left;
+    require_ok(status, err);
+    weir_response_free(response);
+    if (atomic_fetch_sub(n, 1) > 1) {
+        start_next(left);
+    }
+}
+
+static void start_next(void *left)
+{
+    char stream[] = "account-1";
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    struct weir_error err;
+    weir_error_init(&err);
+    request.stream_name = stream;
+    require_ok(weir_message_store_get_stream_version_async(scripted.client, &request, NULL, on_next,
+                                                           left, &err),
+               &err);
+}
+
+START_TEST(a_callback_may_start_a_call_in_the_place_of_its_own)
+{
+    atomic_int left = 20;
+    scripted.server = fake_server_start(&answer_version, 1);
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = fake_server_url(scripted.server);
+    options.max_in_flight = 1;
+    ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
+    start_next(&left);
+    while (atomic_load(&left) > 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    weir_client_close(scripted.client);
+    scripted.client = NULL;
+}
+END_TEST
+
 static Suite *many_calls_suite(void)
 {
     Suite *suite = suite_create("many calls");
@@ -141,6 +195,7 @@ static Suite *many_calls_suite(void)
     tcase_add_test(calls, many_asynchronous_calls_are_in_flight);
     tcase_add_loop_test(calls, closing_ends_what_is_in_flight, 0, 2);
     tcase_add_test(calls, calls_in_flight_are_bounded);
+    tcase_add_test(calls, a_callback_may_start_a_call_in_the_place_of_its_own);
     suite_add_tcase(suite, calls);
     return suite;
 }
