@@ -16,8 +16,8 @@
  *
  * Threads. A client may be used by any number of threads at once and has any number of calls in
  * flight on few connections. A callback runs on a thread of the library: it must not block, make a
- * call that waits, or close the client; it may start asynchronous calls, one of them in the place that
- * its own call had among max_in_flight.
+ * call that waits, or close the client; it may start asynchronous calls, one of them in the place
+ * that its own call had among max_in_flight.
  *
  * fork. A child that is forked from a process that has opened a client may not use the library,
  * clients of its own included: nng, which is below it, ends the child with SIGABRT. It may exec.
