@@ -5,7 +5,7 @@
  * never pauses does not achieve. So it goes over the WAL again while that pays, and leaves the last
  * few pages to the writer. A WAL that begins anew matters: a write over blocks that a file has is
  * synced in half the time of one that makes it longer. */
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_pacing.h"
 
 #include <errno.h>
@@ -54,11 +54,59 @@ static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sq
     }
 }
 
+/* Before 3.51.3 SQLite's checkpoint looks at the WAL's length first and then at how much of it is
+ * moved. Where a writer has the WAL begin anew in between, the length is that of the old one, and
+ * as much of the new one passes for moved and is never brought into the database.
+ *
+ * The WAL does not begin anew while somebody reads from it. So somebody does: this connection. If
+ * it finds all moved it reads from the database alone; then the WAL may begin anew, and the
+ * checkpoint moves nothing, because somebody reads what it would write over. */
+struct reader {
+    sqlite3 *db;
+    sqlite3_stmt *statement;  // on its first row
+};
+
+static int begin_reading(const struct sqlite_backend *backend, const char *path,
+                         struct reader *reader)
+{
+    int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, &reader->db);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_prepare_v2(reader->db, "SELECT 1 FROM sqlite_schema", -1, &reader->statement,
+                                NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(reader->statement);
+    }
+    return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
+}
+
+static void end_reading(struct reader *reader)
+{
+    (void)sqlite3_finalize(reader->statement);
+    weir_sqlite_let_go(reader->db);
+}
+
+/* The other modes lock writers out before they look, if they can. */
+static int checkpoint_beside_reader(const struct sqlite_backend *backend, sqlite3 *db, int mode,
+                                    struct sqlite_progress *progress)
+{
+    struct reader reader = {.db = NULL};
+    int rc = SQLITE_OK;
+    if (mode == SQLITE_CHECKPOINT_PASSIVE) {
+        rc = begin_reading(backend, sqlite3_db_filename(db, "main"), &reader);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, &progress->pages, &progress->moved);
+    }
+    end_reading(&reader);
+    return rc;
+}
+
 int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
                            struct sqlite_progress *progress)
 {
     struct sqlite_progress now = {.moved = 0};
-    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, &now.pages, &now.moved);
+    const int rc = checkpoint_beside_reader(backend, db, mode, &now);
     if (progress != NULL) {
         *progress = now;
     }
