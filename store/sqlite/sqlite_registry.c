@@ -6,6 +6,8 @@
 
 #include <dirent.h>
 
+enum { WAL_PAGES = 1000 };  // from then on they are moved into the registry
+
 /* ---- one call on one connection ---- */
 
 static struct sqlite_registry_connection *reading(struct sqlite_backend *backend)
@@ -13,11 +15,26 @@ static struct sqlite_registry_connection *reading(struct sqlite_backend *backend
     return backend->reads.db != NULL ? &backend->reads : &backend->changes;
 }
 
+/* Changes of the list are few and small, so whoever makes one does its checkpoint. */
+static int on_wal(void *context, sqlite3 *db, const char *schema, int pages)
+{
+    (void)schema;
+    if (pages >= WAL_PAGES) {
+        (void)weir_sqlite_checkpoint(context, weir_sqlite_registry_name, db,
+                                     SQLITE_CHECKPOINT_PASSIVE, NULL);
+    }
+    return SQLITE_OK;
+}
+
 static weir_status connect_registry(struct sqlite_backend *backend, sqlite3 **db, bool *is_missing,
                                     struct weir_error *err)
 {
-    return weir_sqlite_connect(backend, weir_sqlite_registry_name, &weir_sqlite_registry_schema, db,
-                               is_missing, err);
+    const weir_status status = weir_sqlite_connect(
+        backend, weir_sqlite_registry_name, &weir_sqlite_registry_schema, db, is_missing, err);
+    if (status == WEIR_OK) {
+        (void)sqlite3_wal_hook(*db, on_wal, backend);
+    }
+    return status;
 }
 
 static weir_status reconnect(struct sqlite_backend *backend,

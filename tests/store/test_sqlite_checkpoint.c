@@ -92,6 +92,23 @@ START_TEST(the_end_of_a_checkpoint_is_told_once)
 }
 END_TEST
 
+/* Nobody but who changes the list of namespaces moves its WAL. */
+START_TEST(the_list_of_namespaces_has_its_checkpoints_as_well)
+{
+    struct weir_token_hash hash = {{0}};
+    for (size_t i = 0; i < 2200; i++) {  // a page each
+        hash.bytes[0] = (uint8_t)i;
+        ck_assert_int_eq(
+            weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, INT64_MAX, &fx.err),
+            WEIR_OK);
+    }
+    struct stat status;
+    ck_assert_int_eq(stat(path_in_dir("registry.db-wal"), &status), 0);
+    ck_assert_int_lt(status.st_size, 1500 * 4096);
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
 /* SQLite's lock on a file that a connection has open: bytes behind its first GiB. */
 enum { SHARED_FIRST = (1 << 30) + 2, SHARED_SIZE = 510 };
 
@@ -135,6 +152,7 @@ static Suite *sqlite_checkpoint_suite(void)
     tcase_add_test(tcase, a_long_wal_is_checkpointed);
     tcase_add_test(tcase, the_wal_is_bounded_although_writes_never_pause);
     tcase_add_test(tcase, the_end_of_a_checkpoint_is_told_once);
+    tcase_add_test(tcase, the_list_of_namespaces_has_its_checkpoints_as_well);
     tcase_add_test(tcase, a_file_is_in_use_for_others_as_long_as_it_is_open);
     suite_add_tcase(suite, tcase);
     return suite;
