@@ -150,7 +150,12 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
-    const weir_status status = weir_sqlite_migrate(opened, schema, err);
+    weir_status status = weir_sqlite_migrate(opened, schema, err);
+    if (status == WEIR_OK && weir_sqlite_has_moved(opened)) {
+        /* SQLite has opened the WAL by its name, and it may be that of the file there now. */
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "%s has been removed or replaced while it was opened", path);
+    }
     if (status != WEIR_OK) {
         /* Closing must not write to a file that is of a newer schema. */
         (void)sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);

@@ -118,9 +118,19 @@ weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, 
                               struct weir_error *err);
 void weir_sqlite_let_go(sqlite3 *db);
 
-/* Marks a database that was seized as dead for everybody who still has it open, and closes it:
- * without its counters nobody reads or writes a namespace any more. *messages is how many it had.
- * False where somebody may still use it. */
+/* Whether the file that is open has lost its name, to another one or to none. */
+bool weir_sqlite_has_moved(sqlite3 *db);
+
+/* Whether one that was seized had been buried before. */
+bool weir_sqlite_is_buried(sqlite3 *db);
+
+/* Marks a database that was seized as dead for everybody who still has it open: without its
+ * counters nobody reads or writes a namespace any more. *messages is how many it had. False where
+ * somebody may still use it.
+ *
+ * It is let go once its files are removed, and not before: SQLite lets the last one who closes a
+ * database remove the WAL, by its name, at which there may be that of the next namespace by then.
+ */
 bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                       int64_t *messages);
 
@@ -218,10 +228,14 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base,
                                        struct weir_namespace_record *record, int64_t deadline_us,
                                        struct weir_arena *arena, struct weir_error *err);
 /* NAMESPACE_NOT_FOUND for one that is not listed. It may still have its file: the end of its
- * deletion has been put off. `created_at_us` may be NULL. */
+ * deletion has been put off. */
 weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
                                      int64_t deadline_us, int64_t *created_at_us,
                                      struct weir_error *err);
+/* Whether the id is no longer that of the namespace of this time: another process has deleted that,
+ * and files that were not as they should be a moment ago may have been its. */
+bool weir_sqlite_is_of_another(struct sqlite_backend *backend, struct weir_slice id,
+                               int64_t deadline_us, int64_t created_at_us);
 weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
                                             const struct weir_token_hash *hash, int64_t deadline_us,
                                             struct weir_error *err);

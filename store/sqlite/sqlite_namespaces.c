@@ -286,28 +286,46 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
     return rc;
 }
 
-/* Takes the write lock of the namespace's database. That may wait for another process, so nothing
- * of the registry is locked meanwhile. */
-static weir_status seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
-                         struct weir_error *err)
+static weir_status fail_seize(struct sqlite_backend *backend, const char *name,
+                              struct weir_error *err)
 {
-    if (weir_sqlite_seize(backend, name, db, err) == WEIR_OK) {
-        return WEIR_OK;
-    }
     weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                      "the namespace cannot be deleted now, because another process writes to its "
                      "storage or because the disk fails");
 }
 
-/* Whether the file that was seized has lost its name since: another process has deleted that
- * namespace, and may have made another one of the id. */
-static bool has_moved(sqlite3 *db)
+/* Whether what was seized, or not found, may be what another process has left of a namespace that
+ * it has deleted. */
+static bool is_dead(sqlite3 *db)
 {
-    int moved = 0;
-    return db != NULL &&
-           sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-           moved != 0;
+    return db == NULL || weir_sqlite_has_moved(db) || weir_sqlite_is_buried(db);
+}
+
+/* Takes the write lock of the namespace's database. That may wait for another process, so nothing
+ * of the registry is locked meanwhile.
+ *
+ * Begins again where the other one was faster and has deleted the namespace that was listed. The
+ * lock of what that has left is let go at once, because whoever makes the next one of the id waits
+ * for it. */
+static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slice id,
+                                int64_t deadline_us, sqlite3 **db, struct weir_error *err)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(id, name);
+    for (;;) {
+        int64_t created_at_us = 0;
+        if (weir_sqlite_check_listed(backend, id, deadline_us, &created_at_us, err) != WEIR_OK) {
+            return err->status;
+        }
+        const weir_status status = weir_sqlite_seize(backend, name, db, err);
+        if ((status == WEIR_OK && !is_dead(*db)) ||
+            !weir_sqlite_is_of_another(backend, id, deadline_us, created_at_us)) {
+            return status == WEIR_OK ? WEIR_OK : fail_seize(backend, name, err);
+        }
+        weir_sqlite_let_go(*db);
+        weir_error_init(err);
+    }
 }
 
 /* Behind the write lock of the namespace's database, so that other processes which have it open
@@ -322,7 +340,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
     weir_status status = WEIR_OK;
     if (rc == SQLITE_OK && !is_found) {
         status = weir_fail_no_namespace(err, id);
-    } else if (rc == SQLITE_OK && has_moved(db)) {
+    } else if (rc == SQLITE_OK && db != NULL && weir_sqlite_has_moved(db)) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                            "another process has changed the namespace meanwhile");
     } else {
@@ -339,6 +357,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
         /* The namespace is gone all the same. */
         weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }
+    weir_sqlite_let_go(db);
     return WEIR_OK;
 }
 
@@ -353,8 +372,7 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
     sqlite3 *db = NULL;
     if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
-        weir_sqlite_check_listed(backend, id, deadline_us, NULL, err) != WEIR_OK ||
-        seize(backend, name, &db, err) != WEIR_OK) {
+        seize_listed(backend, id, deadline_us, &db, err) != WEIR_OK) {
         return err->status;
     }
     if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {

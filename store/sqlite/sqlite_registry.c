@@ -322,10 +322,18 @@ weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir
     const weir_status status =
         weir_sqlite_namespace_find(&backend->base, &record, deadline_us, &arena, err);
     weir_arena_fini(&arena);
-    if (created_at_us != NULL) {
-        *created_at_us = record.created_at_us;
-    }
+    *created_at_us = record.created_at_us;
     return status;
+}
+
+bool weir_sqlite_is_of_another(struct sqlite_backend *backend, struct weir_slice id,
+                               int64_t deadline_us, int64_t created_at_us)
+{
+    int64_t now_us = 0;
+    struct weir_error err;
+    weir_error_init(&err);
+    const weir_status status = weir_sqlite_check_listed(backend, id, deadline_us, &now_us, &err);
+    return status == WEIR_NAMESPACE_NOT_FOUND || (status == WEIR_OK && now_us != created_at_us);
 }
 
 /* How many rows there may be, so that the array is made once. */

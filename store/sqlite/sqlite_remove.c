@@ -38,6 +38,22 @@ void weir_sqlite_let_go(sqlite3 *db)
     }
 }
 
+bool weir_sqlite_has_moved(sqlite3 *db)
+{
+    int moved = 0;
+    return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved != 0;
+}
+
+bool weir_sqlite_is_buried(sqlite3 *db)
+{
+    sqlite3_stmt *statement = NULL;
+    const int rc = sqlite3_prepare_v2(db, "SELECT 1 FROM counters", -1, &statement, NULL);
+    const bool is_buried = rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+    (void)sqlite3_finalize(statement);
+    return is_buried;
+}
+
 static int delete_counters(sqlite3 *db, int64_t *messages)
 {
     sqlite3_stmt *statement = NULL;
@@ -59,7 +75,6 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
         return true;
     }
     const int rc = delete_counters(db, messages);
-    weir_sqlite_let_go(db);
     if (rc != SQLITE_OK) {
         weir_backend_report(&backend->base, "%s: the deleted namespace cannot be marked: %s", name,
                             sqlite3_errstr(rc));
@@ -89,5 +104,8 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     } else {
         is_dead = weir_sqlite_bury(backend, name, db, &messages);
     }
-    return (is_dead || backend->dir == NULL) && weir_sqlite_remove_buried(backend, name);
+    const bool is_removed =
+        (is_dead || backend->dir == NULL) && weir_sqlite_remove_buried(backend, name);
+    weir_sqlite_let_go(db);
+    return is_removed;
 }

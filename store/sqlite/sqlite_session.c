@@ -159,49 +159,72 @@ static const struct weir_session_ops session_ops = {
     .chunks = weir_chunks_unsupported,
 };
 
-static weir_status fail_nameless(const struct sqlite_session *session, struct weir_error *err)
+enum obstacle { NO_OBSTACLE, OTHER_FILES, NO_FILE, BAD_FILE };
+
+/* What keeps the namespace's files from being opened; of the last `err` tells more. */
+static enum obstacle connect_files(struct sqlite_session *session, struct weir_error *err)
 {
-    weir_backend_report(&session->backend->base, "%s or its WAL is not the one that is in use",
-                        session->name);
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                     "the namespace's storage is not where it was opened");
+    if (!weir_sqlite_names_may_open(session->backend, session->name)) {
+        return OTHER_FILES;
+    }
+    bool is_missing = false;
+    session->memory = weir_sqlite_memory_find(session->backend, session->name);
+    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
+    const weir_status status =
+        weir_sqlite_connect(session->backend, session->name, &weir_sqlite_namespace_schema,
+                            &session->db, &is_missing, err);
+    weir_sqlite_memory_end(session->memory);
+    if (status != WEIR_OK) {
+        return is_missing ? NO_FILE : BAD_FILE;
+    }
+    return session->memory == NULL && !weir_sqlite_names_enter(session) ? OTHER_FILES : NO_OBSTACLE;
+}
+
+/* The names of files are the operator's business and not the client's. */
+static weir_status fail_connect(const struct sqlite_session *session, enum obstacle obstacle,
+                                struct weir_error *err)
+{
+    const struct weir_backend *backend = &session->backend->base;
+    switch (obstacle) {
+    case NO_OBSTACLE:
+        return WEIR_OK;
+    case OTHER_FILES:
+        weir_backend_report(backend, "%s or its WAL is not the one that is in use", session->name);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "the namespace's storage is not where it was opened");
+    case NO_FILE:
+        weir_backend_report(backend, "%s: the namespace's file is missing", session->name);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
+    case BAD_FILE:
+        break;
+    }
+    weir_backend_report(backend, "%s", err->text);
+    return weir_fail(err, err->status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : err->status,
+                     "the namespace's storage cannot be used");
 }
 
 static weir_status connect_session(struct sqlite_session *session, struct weir_slice id,
                                    struct weir_error *err)
 {
+    struct sqlite_backend *backend = session->backend;
     /* Not to read in another store of the same path. */
-    weir_status status = weir_sqlite_place_check(session->backend, err);
-    if (status == WEIR_OK) {
-        status =
-            weir_sqlite_check_listed(session->backend, id, INT64_MAX, &session->created_at_us, err);
+    if (weir_sqlite_place_check(backend, err) != WEIR_OK) {
+        return err->status;
     }
-    if (status != WEIR_OK) {
-        return status;
+    for (;;) {
+        if (weir_sqlite_check_listed(backend, id, INT64_MAX, &session->created_at_us, err) !=
+            WEIR_OK) {
+            return err->status;
+        }
+        const enum obstacle obstacle = connect_files(session, err);
+        if (obstacle == NO_OBSTACLE ||
+            !weir_sqlite_is_of_another(backend, id, INT64_MAX, session->created_at_us)) {
+            return fail_connect(session, obstacle, err);
+        }
+        weir_sqlite_let_go(session->db);
+        session->db = NULL;
+        weir_error_init(err);
     }
-    if (!weir_sqlite_names_may_open(session->backend, session->name)) {
-        return fail_nameless(session, err);
-    }
-    bool is_missing = false;
-    session->memory = weir_sqlite_memory_find(session->backend, session->name);
-    weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    status = weir_sqlite_connect(session->backend, session->name, &weir_sqlite_namespace_schema,
-                                 &session->db, &is_missing, err);
-    weir_sqlite_memory_end(session->memory);
-    if (is_missing) {
-        weir_backend_report(&session->backend->base, "%s: the namespace's file is missing",
-                            session->name);
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
-    }
-    if (status != WEIR_OK) {
-        /* The text names the file, which is the operator's business and not the client's. */
-        weir_backend_report(&session->backend->base, "%s", err->text);
-        return weir_fail(err, status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : status,
-                         "the namespace's storage cannot be used");
-    }
-    return session->memory == NULL && !weir_sqlite_names_enter(session)
-               ? fail_nameless(session, err)
-               : WEIR_OK;
 }
 
 /* Where it fails the cache has the size that every connection begins with. */

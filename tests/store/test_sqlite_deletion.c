@@ -110,6 +110,152 @@ START_TEST(of_two_deletions_neither_waits_for_what_the_other_has)
 }
 END_TEST
 
+/* ---- a file that others have open while it is removed ---- */
+
+static char wal_path[sizeof path + 8];
+static bool is_wal_kept;
+
+/* SQLite has the last one who closes a database remove the WAL by its name, which may be another
+ * one's soon. */
+static int close_other(void *context, int action, const char *table, const char *second,
+                       const char *schema, const char *trigger)
+{
+    (void)context;
+    (void)second;
+    (void)schema;
+    (void)trigger;
+    if (action == SQLITE_DELETE && strcmp(table, "doomed_files") == 0 && other != NULL) {
+        end_program(other);
+        other = NULL;
+        is_wal_kept = access(wal_path, F_OK) == 0;
+    }
+    return SQLITE_OK;
+}
+
+static int watch_removal(sqlite3 *db, char **text, const void *api)
+{
+    (void)text;
+    (void)api;
+    return sqlite3_set_authorizer(db, close_other, NULL);
+}
+
+START_TEST(who_closes_a_deleted_file_is_not_the_last_to_do_so)
+{
+    other = NULL;
+    ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))watch_removal), SQLITE_OK);
+    fx.store = open_store(fx.url, 4);
+    must_create(fx.store, "test");
+    (void)snprintf(path, sizeof path, "%s", namespace_path());
+    (void)snprintf(wal_path, sizeof wal_path, "%s-wal", path);
+    is_wal_kept = false;
+    other = start_program(path, "SELECT * FROM counters");
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))watch_removal);
+    ck_assert_ptr_null(other);
+    ck_assert(is_wal_kept);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert_int_ne(access(wal_path, F_OK), 0);
+}
+END_TEST
+
+/* ---- a namespace that another process makes anew meanwhile ---- */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool has_to_wait;  // the deletion in the thread, for the other one's lock
+static bool may_go_on;
+static _Thread_local bool is_in_thread;
+static pthread_t thread_of_second;
+static struct outcome second_outcome;
+static int (*sleep_of_vfs)(sqlite3_vfs *vfs, int us);
+
+static int sleep_until_told(sqlite3_vfs *vfs, int us)
+{
+    if (!is_in_thread) {
+        return sleep_of_vfs(vfs, us);
+    }
+    (void)pthread_mutex_lock(&mutex);
+    has_to_wait = true;
+    (void)pthread_cond_broadcast(&changed);
+    while (!may_go_on) {
+        (void)pthread_cond_wait(&changed, &mutex);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+    return us;
+}
+
+static void *delete_in_second(void *context)
+{
+    struct outcome *outcome = context;
+    int64_t deleted = 0;
+    is_in_thread = true;
+    weir_error_init(&outcome->err);
+    (void)weir_namespace_delete(fx.second, weir_slice_of("test"), INT64_MAX, &deleted,
+                                &outcome->err);
+    return NULL;
+}
+
+/* The first deletion has the lock of the namespace's database and has not yet taken the namespace
+ * off the list. */
+static int start_second(void *context, int action, const char *table, const char *second,
+                        const char *schema, const char *trigger)
+{
+    (void)context;
+    (void)second;
+    (void)schema;
+    (void)trigger;
+    if (action == SQLITE_INSERT && strcmp(table, "doomed_files") == 0 && is_awaited) {
+        is_awaited = false;
+        ck_assert_int_eq(pthread_create(&thread_of_second, NULL, delete_in_second, &second_outcome),
+                         0);
+        (void)pthread_mutex_lock(&mutex);
+        while (!has_to_wait) {
+            (void)pthread_cond_wait(&changed, &mutex);
+        }
+        (void)pthread_mutex_unlock(&mutex);
+    }
+    return SQLITE_OK;
+}
+
+static int watch_list(sqlite3 *db, char **text, const void *api)
+{
+    (void)text;
+    (void)api;
+    return sqlite3_set_authorizer(db, start_second, NULL);
+}
+
+START_TEST(a_deletion_goes_on_with_what_another_process_has_made_anew)
+{
+    ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))watch_list), SQLITE_OK);
+    fx.store = open_store(fx.url, 4);
+    fx.second = open_store(fx.url, 4);
+    must_create(fx.store, "test");
+    sqlite3_vfs *vfs = sqlite3_vfs_find("weir");
+    sleep_of_vfs = vfs->xSleep;
+    vfs->xSleep = sleep_until_told;
+    has_to_wait = false;
+    may_go_on = false;
+    is_awaited = true;
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    must_create(fx.store, "test");
+    (void)pthread_mutex_lock(&mutex);
+    may_go_on = true;
+    (void)pthread_cond_broadcast(&changed);
+    (void)pthread_mutex_unlock(&mutex);
+    (void)pthread_join(thread_of_second, NULL);
+    vfs->xSleep = sleep_of_vfs;
+    (void)sqlite3_cancel_auto_extension((void (*)(void))watch_list);
+    ck_assert_msg(second_outcome.err.status == WEIR_OK, "%s", second_outcome.err.text);
+    must_create(fx.store, "test");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("sqlite_deletion");
@@ -123,6 +269,12 @@ static Suite *make_suite(void)
     tcase_set_timeout(two, 60);
     tcase_add_test(two, of_two_deletions_neither_waits_for_what_the_other_has);
     suite_add_tcase(suite, two);
+    TCase *others = tcase_create("others");
+    tcase_add_checked_fixture(others, fixture_dir_only, fixture_end);
+    tcase_set_timeout(others, 60);
+    tcase_add_test(others, who_closes_a_deleted_file_is_not_the_last_to_do_so);
+    tcase_add_test(others, a_deletion_goes_on_with_what_another_process_has_made_anew);
+    suite_add_tcase(suite, others);
     return suite;
 }
 

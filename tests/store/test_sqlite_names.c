@@ -104,6 +104,65 @@ START_TEST(a_file_that_is_replaced_is_not_mixed_with_the_one_in_use)
 }
 END_TEST
 
+static bool is_to_be_replaced;
+static bool is_to_be_listed_anew;
+
+/* Between the opening of the file and that of its WAL: as another process does that deletes the
+ * namespace and makes another of its id. */
+static int replace(sqlite3 *db, char **text, const void *api)
+{
+    (void)text;
+    (void)api;
+    if (is_to_be_replaced && strcmp(sqlite3_db_filename(db, "main"), file) == 0) {
+        is_to_be_replaced = false;
+        ck_assert_int_eq(rename(file, away), 0);
+        uint8_t *bytes = NULL;
+        size_t n = 0;
+        ck_assert(file_bytes(away, &bytes, &n));
+        write_file(file, bytes, n);
+        free(bytes);
+        if (is_to_be_listed_anew) {
+            run_sql(path_in_dir("registry.db"), "UPDATE namespaces SET created_at_us = 17");
+        }
+    }
+    return SQLITE_OK;
+}
+
+static weir_status open_while_it_is_replaced(void)
+{
+    struct weir_namespace *ns = NULL;
+    close_all();
+    fx.store = open_store(fx.url, 4);
+    ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))replace), SQLITE_OK);
+    is_to_be_replaced = true;
+    const weir_status status =
+        weir_namespace_open(fx.store, weir_slice_of("test"), INT64_MAX, &ns, &fx.err);
+    ck_assert(!is_to_be_replaced);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))replace);
+    fx.ns = ns;
+    return status;
+}
+
+START_TEST(a_file_that_is_replaced_while_it_is_opened_is_not_used)
+{
+    is_to_be_listed_anew = false;
+    ck_assert_int_eq(open_while_it_is_replaced(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    fx.ns = must_open(fx.store, "test");
+    ck_assert_int_eq(must_head(fx.ns), 3);
+}
+END_TEST
+
+START_TEST(a_namespace_that_is_made_anew_while_it_is_opened_is_opened)
+{
+    fx.report[0] = '\0';
+    is_to_be_listed_anew = true;
+    ck_assert_msg(open_while_it_is_replaced() == WEIR_OK, "%s", fx.err.text);
+    ck_assert_str_eq(fx.report, "");
+    ck_assert_int_eq(must_head(fx.ns), 3);
+}
+END_TEST
+
 /* What had been acknowledged was in the WAL only. */
 START_TEST(a_wal_that_is_removed_takes_no_writes_and_loses_nothing)
 {
@@ -126,6 +185,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_file_that_is_removed_takes_no_writes_and_is_read);
     tcase_add_test(tcase, a_file_that_is_put_back_takes_writes_again);
     tcase_add_test(tcase, a_file_that_is_replaced_is_not_mixed_with_the_one_in_use);
+    tcase_add_test(tcase, a_file_that_is_replaced_while_it_is_opened_is_not_used);
+    tcase_add_test(tcase, a_namespace_that_is_made_anew_while_it_is_opened_is_opened);
     tcase_add_loop_test(tcase, a_wal_that_is_removed_takes_no_writes_and_loses_nothing, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
