@@ -41,17 +41,6 @@ static weir_status write_database(const char *path, const struct sqlite_schema *
     return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "make a database");
 }
 
-static int sync_dir(const char *dir)
-{
-    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    const int rc = fsync(fd);
-    (void)close(fd);
-    return rc;
-}
-
 /* Gives the finished file its name, unless there is one of that name. */
 static weir_status publish(const struct sqlite_backend *backend, const char *from, const char *to,
                            bool *is_there, struct weir_error *err)
@@ -65,7 +54,7 @@ static weir_status publish(const struct sqlite_backend *backend, const char *fro
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
                          backend->dir, strerror(errno));
     }
-    if (sync_dir(backend->dir) != 0) {
+    if (weir_sqlite_sync_dir(backend->dir) != 0) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be synced: %s", backend->dir,
                          strerror(errno));
     }

@@ -2,6 +2,8 @@
 #include "store/sqlite/sqlite_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -120,12 +122,35 @@ bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)
 
 /* ---- the directory ---- */
 
-/* What keeps it from being there; 0 where it is. */
+int weir_sqlite_sync_dir(const char *dir)
+{
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -1;
+    }
+    const int rc = fsync(fd);
+    (void)close(fd);
+    return rc;
+}
+
+/* That a directory is there is written in the one above it. */
+static int sync_above(const char *path)
+{
+    char above[PATH_MAX];
+    const int n = snprintf(above, sizeof above, "%s/..", path);
+    if (n < 0 || (size_t)n >= sizeof above) {
+        return ENAMETOOLONG;
+    }
+    /* One that may be written to but not read cannot be synced. */
+    return weir_sqlite_sync_dir(above) == 0 || errno == EACCES ? 0 : errno;
+}
+
+/* What keeps it from being there, and from staying; 0 where it is. */
 static int make_one_dir(const char *path)
 {
     struct stat status;
     if (mkdir(path, 0700) == 0) {
-        return 0;
+        return sync_above(path);
     }
     const int fault = errno;
     if (stat(path, &status) != 0) {

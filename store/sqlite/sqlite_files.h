@@ -22,6 +22,9 @@ void weir_sqlite_raw_close(struct sqlite_raw_file *raw);
  * operator is told. */
 bool weir_sqlite_unlink(const struct sqlite_backend *backend, const char *name);
 
+/* Makes durable what has been added to a directory; -1 with errno. */
+int weir_sqlite_sync_dir(const char *dir);
+
 /* A connection that is set up, to whatever is there (sqlite_connect.c); a result code. */
 int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags,
                      sqlite3 **db);

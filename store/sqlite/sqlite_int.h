@@ -90,7 +90,7 @@ char *weir_sqlite_wal_path(const struct sqlite_backend *backend, const char *nam
  * beside it. */
 bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name);
 
-/* Makes the directory and its parents. */
+/* Makes the directory and its parents, durably. */
 weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
 
 /* ---- databases (sqlite_connect.c, sqlite_create.c, sqlite_remove.c) ---- */
@@ -134,8 +134,8 @@ bool weir_sqlite_is_buried(sqlite3 *db);
 bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                       int64_t *messages);
 
-/* Removes one that has been buried. Its lock is not needed, and may be held by another process that
- * wanted to delete the namespace as well. */
+/* Removes one that has been buried, durably. Its lock is not needed, and may be held by another
+ * process that wanted to delete the namespace as well. */
 bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name);
 
 /* Seizes and buries a namespace's database and removes it. False where something of it is left. It

@@ -1,6 +1,8 @@
 /* Databases are removed only once nobody can have them open. */
 #include "store/sqlite/sqlite_files.h"
 
+#include <errno.h>
+
 /* What cannot be had now may be had later. All else is no database that anybody could use. */
 static bool may_be_in_use(weir_status status, bool is_missing)
 {
@@ -88,7 +90,16 @@ bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name)
         weir_sqlite_memory_remove(backend, name);
         return true;
     }
-    return weir_sqlite_unlink(backend, name);
+    if (!weir_sqlite_unlink(backend, name)) {
+        return false;
+    }
+    /* A power loss must not bring back what nobody lists any more. */
+    const bool is_synced = weir_sqlite_sync_dir(backend->dir) == 0;
+    if (!is_synced) {
+        weir_backend_report(&backend->base, "%s cannot be synced: %s", backend->dir,
+                            strerror(errno));
+    }
+    return is_synced;
 }
 
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)

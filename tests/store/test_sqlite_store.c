@@ -37,6 +37,60 @@ START_TEST(names_that_a_uri_would_bend_are_plain_directories)
 }
 END_TEST
 
+/* Every directory that has been synced. */
+static struct sqlite_mark synced[64];
+static size_t synced_n;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int __wrap_fsync(int fd)
+{
+    struct stat status;
+    ck_assert_int_eq(fstat(fd, &status), 0);
+    if (S_ISDIR(status.st_mode) && synced_n < WEIR_COUNTOF(synced)) {
+        synced[synced_n++] = (struct sqlite_mark){status.st_dev, status.st_ino};
+    }
+    return __real_fsync(fd);
+}
+
+static bool is_synced(const char *path)
+{
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    bool is_found = false;
+    for (size_t s = 0; s < synced_n; s++) {
+        is_found =
+            is_found || (synced[s].device == status.st_dev && synced[s].inode == status.st_ino);
+    }
+    return is_found;
+}
+
+/* A store is no use where a power loss takes its directory. */
+START_TEST(what_is_made_is_written_in_every_directory_above_it)
+{
+    char url[256];
+    synced_n = 0;
+    (void)snprintf(url, sizeof url, "sqlite:%s/deep//er/", fx.dir);
+    weir_store_close(open_store(url, 1));
+    ck_assert(is_synced(fx.dir));
+    ck_assert(is_synced(path_in_dir("deep")));
+    ck_assert(is_synced(path_in_dir("deep/er")));
+}
+END_TEST
+
+/* Before it is forgotten that they are to be removed. */
+START_TEST(the_files_of_a_deleted_namespace_stay_away)
+{
+    int64_t deleted = 0;
+    synced_n = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    ck_assert(is_synced(fx.dir));
+}
+END_TEST
+
 static const char *const bad_urls[] = {"", "sqlite:", "sqlite", "mysql://x", "SQLITE:/tmp", "/tmp"};
 
 START_TEST(an_unknown_url_is_refused)
@@ -508,6 +562,7 @@ static void add_files(Suite *suite)
     TCase *fresh = add_case(suite, "fresh directory", fixture_dir_only);
     tcase_add_test(fresh, a_missing_directory_is_made_for_its_owner_alone);
     tcase_add_test(fresh, names_that_a_uri_would_bend_are_plain_directories);
+    tcase_add_test(fresh, what_is_made_is_written_in_every_directory_above_it);
     tcase_add_loop_test(fresh, an_unknown_url_is_refused, 0, WEIR_COUNTOF(bad_urls));
     tcase_add_test(fresh, a_directory_that_cannot_be_made_is_named);
     tcase_add_loop_test(fresh, another_programs_registry_is_refused_and_left_as_it_was, 0,
@@ -521,6 +576,7 @@ static void add_files(Suite *suite)
     tcase_add_test(disk, a_newer_version_in_the_wal_alone_is_seen);
     tcase_add_test(disk, namespaces_without_a_registry_are_not_given_a_new_one);
     tcase_add_loop_test(disk, a_namespace_that_cannot_be_used_does_not_harm_the_others, 0, 3);
+    tcase_add_test(disk, the_files_of_a_deleted_namespace_stay_away);
     tcase_add_test(disk, a_deletion_that_was_cut_short_is_finished_at_the_next_start);
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
 }
