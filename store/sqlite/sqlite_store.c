@@ -139,11 +139,22 @@ static weir_status start(struct sqlite_backend *backend, struct weir_error *err)
     return status;
 }
 
+/* As in the URLs of other programs. Nobody means a directory by it, whose messages stay. */
+static bool is_memory_as_a_path(const char *where)
+{
+    return where[0] == '/' && strcmp(where + strspn(where, "/"), ":memory:") == 0;
+}
+
 static weir_status backend_open(const struct weir_store_options *options,
                                 struct weir_backend **base, struct weir_error *err)
 {
     if (options->url[strlen("sqlite:")] == '\0') {
         return weir_fail_field(err, "store", "sqlite: needs a directory, as in sqlite:./data");
+    }
+    if (is_memory_as_a_path(options->url + strlen("sqlite:"))) {
+        return weir_fail_field(err, "store",
+                               "in memory is sqlite::memory:, without slashes; a directory of "
+                               "that name is sqlite:./:memory:");
     }
     (void)pthread_once(&configured, configure_once);
     if (sqlite3_initialize() != SQLITE_OK) {

@@ -91,6 +91,25 @@ START_TEST(the_files_of_a_deleted_namespace_stay_away)
 }
 END_TEST
 
+static const char *const memory_urls[] = {"sqlite://:memory:", "sqlite:///:memory:"};
+
+START_TEST(memory_as_a_path_is_told_its_name)
+{
+    struct weir_store *store = NULL;
+    ck_assert_int_eq(try_open_store(memory_urls[_i], 1, &store), WEIR_INVALID_REQUEST);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "sqlite::memory:"));
+}
+END_TEST
+
+START_TEST(a_directory_may_be_called_as_memory_is)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "sqlite:%s/:memory:", fx.dir);
+    weir_store_close(open_store(url, 1));
+    ck_assert_int_eq(access(path_in_dir(":memory:/registry.db"), F_OK), 0);
+}
+END_TEST
+
 static const char *const bad_urls[] = {"", "sqlite:", "sqlite", "mysql://x", "SQLITE:/tmp", "/tmp"};
 
 START_TEST(an_unknown_url_is_refused)
@@ -564,6 +583,8 @@ static void add_files(Suite *suite)
     tcase_add_test(fresh, names_that_a_uri_would_bend_are_plain_directories);
     tcase_add_test(fresh, what_is_made_is_written_in_every_directory_above_it);
     tcase_add_loop_test(fresh, an_unknown_url_is_refused, 0, WEIR_COUNTOF(bad_urls));
+    tcase_add_loop_test(fresh, memory_as_a_path_is_told_its_name, 0, WEIR_COUNTOF(memory_urls));
+    tcase_add_test(fresh, a_directory_may_be_called_as_memory_is);
     tcase_add_test(fresh, a_directory_that_cannot_be_made_is_named);
     tcase_add_loop_test(fresh, another_programs_registry_is_refused_and_left_as_it_was, 0,
                         NEWER_SCHEMA + 1);
