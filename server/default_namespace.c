@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static const char file_name[] = "default.token";
+static const char next_suffix[] = ".next";  // of the file with the token after a deletion
 
 enum { TOKEN_ROOM = WEIR_TOKEN_MAX_BYTES + 1 };
 
@@ -77,16 +78,21 @@ static weir_status write_temporary(const char *path, const char *token, struct w
     return st;
 }
 
-/* Puts a token into the file. Unless `replaces`, one that is there already stays. */
-static weir_status write_file(const char *directory, const char *token, bool replaces,
-                              struct weir_error *err)
+static weir_status too_long(const char *directory, struct weir_error *err)
+{
+    return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
+}
+
+/* Puts a token into the file of this suffix. Unless `replaces`, one that is there already stays. */
+static weir_status write_file(const char *directory, const char *suffix, const char *token,
+                              bool replaces, struct weir_error *err)
 {
     char path[PATH_MAX];
     char temporary[PATH_MAX];
-    char suffix[32];
-    (void)snprintf(suffix, sizeof suffix, ".%ld", (long)getpid());
-    if (!path_of(directory, "", path) || !path_of(directory, suffix, temporary)) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
+    char own_suffix[32];
+    (void)snprintf(own_suffix, sizeof own_suffix, ".%ld", (long)getpid());
+    if (!path_of(directory, suffix, path) || !path_of(directory, own_suffix, temporary)) {
+        return too_long(directory, err);
     }
     (void)unlink(temporary);
     weir_status st = write_temporary(temporary, token, err);
@@ -103,6 +109,21 @@ static weir_status write_file(const char *directory, const char *token, bool rep
     return st;
 }
 
+/* Where no token has been prepared, or another server has taken it, all stays as it is. */
+static weir_status take_prepared(const char *directory, struct weir_error *err)
+{
+    char path[PATH_MAX];
+    char next[PATH_MAX];
+    if (!path_of(directory, "", path) || !path_of(directory, next_suffix, next)) {
+        return too_long(directory, err);
+    }
+    if (rename(next, path) != 0) {
+        return errno == ENOENT ? WEIR_OK : file_failed(err, next, "rename it");
+    }
+    sync_directory(directory);
+    return WEIR_OK;
+}
+
 /* ---- the namespace ---- */
 
 static weir_status make_token(char token[TOKEN_ROOM], struct weir_error *err)
@@ -117,15 +138,18 @@ static weir_status token_of_directory(const char *directory, char token[TOKEN_RO
 {
     char path[PATH_MAX];
     if (!path_of(directory, "", path)) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
+        return too_long(directory, err);
     }
-    weir_status st = read_file(path, token, err);
+    weir_status st = take_prepared(directory, err);
+    if (st == WEIR_OK) {
+        st = read_file(path, token, err);
+    }
     if (st != WEIR_OK || token[0] != '\0') {
         return st;
     }
     st = make_token(token, err);
     if (st == WEIR_OK) {
-        st = write_file(directory, token, false, err);
+        st = write_file(directory, "", token, false, err);
     }
     if (st == WEIR_OK) {
         st = read_file(path, token, err);
@@ -213,13 +237,37 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
     return st == WEIR_OK ? check_token(config, &record, err) : st;
 }
 
-weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
-                                              struct weir_error *err)
+/* The directory with the file; NULL where there is none. */
+static const char *directory_with_file(const struct weir_config *config)
 {
     const char *directory = weir_config_directory(config);
     char path[PATH_MAX];
-    if (directory == NULL || !path_of(directory, "", path) || access(path, F_OK) != 0) {
+    return directory != NULL && path_of(directory, "", path) && access(path, F_OK) == 0 ? directory
+                                                                                        : NULL;
+}
+
+weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
+                                              struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    return directory == NULL ? WEIR_OK : write_file(directory, "", token, true, err);
+}
+
+weir_status weir_default_namespace_prepare_token(const struct weir_config *config,
+                                                 struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    char token[TOKEN_ROOM];
+    if (directory == NULL) {
         return WEIR_OK;
     }
-    return write_file(directory, token, true, err);
+    const weir_status st = make_token(token, err);
+    return st == WEIR_OK ? write_file(directory, next_suffix, token, true, err) : st;
+}
+
+weir_status weir_default_namespace_take_prepared_token(const struct weir_config *config,
+                                                       struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    return directory == NULL ? WEIR_OK : take_prepared(directory, err);
 }

@@ -39,19 +39,25 @@ static void keep_default_token(const struct weir_call *call, struct weir_slice i
     }
 }
 
-/* A token that has died with its namespace must not come to life again with the `default` that the
- * next start makes: the file holds another one for that. */
-static void replace_default_token(const struct weir_call *call, struct weir_slice id)
+static weir_status prepare_default_token(const struct weir_call *call, struct weir_slice id,
+                                         struct weir_error *err)
 {
-    char token[WEIR_TOKEN_MAX_BYTES + 1];
-    struct weir_error err;
-    if (!weir_namespace_is_default(id)) {
-        return;
+    if (!weir_namespace_is_default(id) ||
+        weir_default_namespace_prepare_token(call->server->config, err) == WEIR_OK) {
+        return WEIR_OK;
     }
+    /* The text names the file, which is the operator's business and not the client's. */
+    weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err->text);
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                     "the token that namespace default gets when it is made again cannot be kept");
+}
+
+static void take_prepared_token(const struct weir_call *call, struct weir_slice id)
+{
+    struct weir_error err;
     weir_error_init(&err);
-    if (weir_token_make(id, token, &err) == WEIR_OK) {
-        keep_default_token(call, id, token);
-    } else {
+    if (weir_namespace_is_default(id) &&
+        weir_default_namespace_take_prepared_token(call->server->config, &err) != WEIR_OK) {
         weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
     }
 }
@@ -98,13 +104,17 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
     if (weir_namespace_is_default(id) && !(request->has_force && request->force)) {
         return weir_fail(err, WEIR_PRECONDITION, "namespace default is deleted with force only");
     }
+    st = prepare_default_token(call, id, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
     int64_t messages_deleted = 0;
     st = weir_namespace_delete(call->server->store, id, call->deadline_us, &messages_deleted, err);
     forget(call, id);
     if (st != WEIR_OK) {
         return st;
     }
-    replace_default_token(call, id);
+    take_prepared_token(call, id);
     Weir__V1__DeleteNamespaceResponse response = WEIR__V1__DELETE_NAMESPACE_RESPONSE__INIT;
     response.has_deleted_at_us = true;
     response.deleted_at_us = weir_now_us();

@@ -1,6 +1,7 @@
 /* Namespaces and listings through the server; the first token; test mode. */
 #include "tests/rpc/rpc_fixture.h"
 
+#include "server/default_namespace.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/remove_tree.h"
 
@@ -378,12 +379,17 @@ static void start_with_first_token(char first[TOKEN_ROOM])
     rpc_start_with_token(arguments, first);
 }
 
-static void delete_default(void)
+static weir_status call_delete_default(void)
 {
     Weir__V1__DeleteNamespaceRequest delete = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
     delete.namespace_ = (char *)(uintptr_t) "default";
     delete.has_force = delete.force = true;
-    must_call(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &delete.base);
+    return call_as(ADMIN_TOKEN, "weir.v1.Namespaces/DeleteNamespace", &delete.base);
+}
+
+static void delete_default(void)
+{
+    ck_assert_msg(call_delete_default() == WEIR_OK, "%s", reply.err.text);
     rpc_free(&reply);
 }
 
@@ -430,6 +436,49 @@ START_TEST(a_token_that_died_with_the_default_namespace_stays_dead)
     ck_assert_int_eq(start_once(first, &err), WEIR_PRECONDITION);
     ck_assert_str_ne(first, read_token_file());
     ck_assert_int_eq(start_once(read_token_file(), &err), WEIR_OK);
+}
+END_TEST
+
+/* Also where the server dies as soon as the namespace is deleted. */
+START_TEST(a_crash_does_not_bring_the_token_of_a_deleted_default_back)
+{
+    char first[TOKEN_ROOM];
+    int64_t messages = 0;
+    struct weir_error err;
+    start_with_first_token(first);
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_default_namespace_prepare_token(&rpc.config, &err), WEIR_OK);
+    ck_assert_int_eq(weir_namespace_delete(rpc.server->store, weir_slice_of("default"), INT64_MAX,
+                                           &messages, &err),
+                     WEIR_OK);
+    rpc_stop();
+    ck_assert_str_eq(first, read_token_file());
+    ck_assert_msg(start_once("", &err) == WEIR_OK, "%s", err.text);
+    ck_assert_str_ne(first, read_token_file());
+    ck_assert_int_eq(start_once(first, &err), WEIR_PRECONDITION);
+    ck_assert_int_eq(start_once(read_token_file(), &err), WEIR_OK);
+}
+END_TEST
+
+/* So nothing is deleted while the next token cannot be written. */
+START_TEST(the_next_token_is_there_before_the_default_namespace_goes)
+{
+    char first[TOKEN_ROOM];
+    char next[TOKEN_ROOM];
+    start_with_first_token(first);
+    (void)snprintf(next, sizeof next, "%s.next", token_path);
+    ck_assert_int_eq(mkdir(next, 0700), 0);
+    ck_assert_int_eq(call_delete_default(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(reply.err.text, directory));
+    rpc_free(&reply);
+    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    must_call(first, "weir.v1.Namespaces/GetNamespace", &in.base);
+    rpc_free(&reply);
+    ck_assert_int_eq(rmdir(next), 0);
+    delete_default();
+    ck_assert_int_ne(access(next, F_OK), 0);
+    rpc_stop();
 }
 END_TEST
 
@@ -547,6 +596,8 @@ static Suite *namespaces_suite(void)
     tcase_add_test(tcase, rotating_the_default_token_rewrites_its_file);
     tcase_add_test(tcase, another_default_namespace_rewrites_the_file);
     tcase_add_test(tcase, a_token_that_died_with_the_default_namespace_stays_dead);
+    tcase_add_test(tcase, a_crash_does_not_bring_the_token_of_a_deleted_default_back);
+    tcase_add_test(tcase, the_next_token_is_there_before_the_default_namespace_goes);
     tcase_add_test(tcase, a_lower_limit_hides_nothing);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("test_mode");
