@@ -142,6 +142,10 @@ weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err
 /* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
 weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);
 
+/* Waits for the lock of the namespace's writers, which is held until the transaction ends. */
+weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespace *ns,
+                                   struct weir_error *err);
+
 /* Applies the steps after `version` to the namespace's schema; inside a transaction of the
  * caller's.
  */

@@ -394,18 +394,6 @@ struct deletion {
     bool is_found;
 };
 
-static weir_status lock(struct pg_conn *conn, int64_t key, struct weir_error *err)
-{
-    struct pg_params params;
-    weir_pg_params_init(&params, NULL);
-    weir_pg_param_int8(&params, key);
-    PGresult *result = NULL;
-    const weir_status status =
-        weir_pg_query(conn, "SELECT pg_advisory_xact_lock($1::int8)", &params, &result, err);
-    PQclear(result);
-    return status;
-}
-
 static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
                               struct weir_error *err)
 {
@@ -477,7 +465,7 @@ static weir_status erase(struct pg_conn *conn, void *context, struct weir_error 
     struct deletion *deletion = context;
     weir_status status = weir_pg_script(conn, "BEGIN", err);
     if (status == WEIR_OK) {
-        status = lock(conn, deletion->ns.lock_key, err);
+        status = weir_pg_namespace_lock(conn, &deletion->ns, err);
     }
     if (status == WEIR_OK) {
         status = strike_out(conn, deletion, err);

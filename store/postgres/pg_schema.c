@@ -207,16 +207,23 @@ static weir_status look_up(struct pg_conn *conn, struct place *place, struct wei
     return status;
 }
 
-/* Behind the namespace's own lock: of several servers one does it, the others find it done. */
-static weir_status migrate_locked(struct pg_conn *conn, struct place *place, struct weir_error *err)
+weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespace *ns,
+                                   struct weir_error *err)
 {
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_int8(&params, place->ns->lock_key);
+    weir_pg_param_int8(&params, ns->lock_key);
     PGresult *result = NULL;
-    weir_status status =
+    const weir_status status =
         weir_pg_query(conn, "SELECT pg_advisory_xact_lock($1::int8)", &params, &result, err);
     PQclear(result);
+    return status;
+}
+
+/* Behind the namespace's own lock: of several servers one does it, the others find it done. */
+static weir_status migrate_locked(struct pg_conn *conn, struct place *place, struct weir_error *err)
+{
+    weir_status status = weir_pg_namespace_lock(conn, place->ns, err);
     if (status == WEIR_OK) {
         status = look_up(conn, place, err);
     }
@@ -231,6 +238,8 @@ static weir_status migrate_locked(struct pg_conn *conn, struct place *place, str
     if (status != WEIR_OK) {
         return status;
     }
+    struct pg_params params;
+    PGresult *result = NULL;
     weir_pg_params_init(&params, NULL);
     weir_pg_param_slice(&params, place->id);
     weir_pg_param_int4(&params, place->ns->layout->version);
