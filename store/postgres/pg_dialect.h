@@ -3,10 +3,9 @@
  *
  * In SQL texts "@." stands for the namespace's schema, "@name@" for its name and "@lock@" for the
  * number of its lock; all are made here, from a digest. "@keys@" stands for the table that holds
- * ids and positions; text in
- * "@side{" and "}@" belongs to layouts where that is a table of its own, text in "@plain{" and "}@"
- * to the others. Nothing else is ever put into a text: values of clients are bound.
- * Everything here is constant. */
+ * ids and positions; text in "@side{" and "}@" belongs to layouts where that is a table of its own,
+ * text in "@plain{" and "}@" to the others. Nothing else is ever put into a text: values of clients
+ * are bound. Everything here is constant. */
 #ifndef WEIR_STORE_POSTGRES_PG_DIALECT_H
 #define WEIR_STORE_POSTGRES_PG_DIALECT_H
 
@@ -96,6 +95,7 @@ struct pg_dialect {
 #define WEIR_PG_HEADERS                                                                       \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, NULL::text AS data," \
     " NULL::text AS metadata"
+/* As weir_pg_message_size() has it; the number is WEIR_PACKED_REST_BYTES. */
 #define WEIR_PG_SIZE                                          \
     "octet_length(p.type) + octet_length(p.stream_name) + 72" \
     " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)"
@@ -140,5 +140,10 @@ weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slic
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
                                  int64_t deadline_us, struct weir_session **session,
                                  struct weir_error *err);
+#define WEIR_PG_SHARED_OPS                                                                        \
+    .close = weir_pg_close, .schema_version = weir_pg_schema_version, .ping = weir_pg_ping,       \
+    .namespace_create = weir_pg_namespace_create, .namespace_find = weir_pg_namespace_find,       \
+    .namespace_set_token = weir_pg_namespace_set_token, .namespace_list = weir_pg_namespace_list, \
+    .namespace_delete = weir_pg_namespace_delete, .session_open = weir_pg_session_open
 
 #endif

@@ -31,8 +31,8 @@ const struct pg_layout weir_pg_rows_layout = {
             WEIR_PG_FIXED_FUNCTIONS,
             WEIR_PG_FIXED_COUNTERS,
             [PG_FIXED_BY_IDS] =
-                "SELECT m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data,"
-                " m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",
+                "SELECT " WEIR_PG_COLUMNS
+                " FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",
             [PG_FIXED_VERSION] = "SELECT m.position FROM @.stored AS m WHERE m.stream_name = $1"
                                  " ORDER BY m.position DESC LIMIT 1",
             [PG_FIXED_TOTALS] =
