@@ -109,6 +109,12 @@ const char *schema_of(const char *id)
     return schema;
 }
 
+int64_t stored(const char *stream)
+{
+    return sql_int("SELECT count(*) FROM %s.stored WHERE stream_name = '%s'", schema_of("test"),
+                   stream);
+}
+
 void make_dir(char dir[64])
 {
     const char *tmp = getenv("TMPDIR");
@@ -138,18 +144,8 @@ void fixture_through_proxy_end(void)
     remove_tree(proxy_dir);
 }
 
-struct second_store two;
-
 void fixture_of_two(void)
 {
     fixture_on_disk();
-    two.store = open_store(fx.url, 4);
-    two.ns = must_open(two.store, "test");
-}
-
-void fixture_of_two_end(void)
-{
-    weir_namespace_release(two.ns);
-    weir_store_close(two.store);
-    fixture_end();
+    open_second();
 }

@@ -26,19 +26,12 @@ void sql_on(PGconn *conn, const char *text);
 void begin_vacuum(const char *table);
 void end_vacuum(const char *table);
 
-/* The schema of a namespace. */
+/* The schema of a namespace, in static storage; and how many messages a stream of "test" has. */
 const char *schema_of(const char *id);
+int64_t stored(const char *stream);
 
-/* A second store on the same database, beside fixture_on_disk()'s. */
-struct second_store {
-    struct weir_store *store;
-    struct weir_namespace *ns;
-};
-
-extern struct second_store two;
-
+/* As fixture_on_disk, with open_second. */
 void fixture_of_two(void);
-void fixture_of_two_end(void);
 
 /* The store under test through a proxy (tests/lib/pg_proxy.h), with so many connections. */
 extern struct pg_proxy *proxy;

@@ -19,13 +19,6 @@ static void begin(void)
     must_put(fx.ns, "warm-1", 1);  // statements are prepared
 }
 
-static int64_t stored(const char *stream)
-{
-    char schema[64];
-    (void)snprintf(schema, sizeof schema, "%s", schema_of("test"));
-    return sql_int("SELECT count(*) FROM %s.stored WHERE stream_name = '%s'", schema, stream);
-}
-
 /* ---- the list of namespaces ---- */
 
 enum { SHORT_US = 300 * 1000, LIMIT_US = 1500 * 1000 };

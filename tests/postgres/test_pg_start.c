@@ -153,8 +153,7 @@ START_TEST(a_schema_that_nobody_lists_is_not_taken_over)
     struct weir_namespace *ns = must_open(store, "lost");
     must_put(ns, "a-1", 3);
     weir_namespace_release(ns);
-    char schema[64];
-    (void)snprintf(schema, sizeof schema, "%s", schema_of("lost"));
+    const char *schema = schema_of("lost");
     sql("DELETE FROM weir_registry.namespaces");
     struct weir_namespace_record record = {.id = weir_slice_of("lost")};
     bool is_same = false;

@@ -98,7 +98,7 @@ static size_t run_writers(struct writer *writers, bool kills)
     size_t killed = 0;
     for (size_t w = 0; w < WRITERS; w++) {
         writers[w] =
-            (struct writer){.ns = w % 2 == 0 ? fx.ns : two.ns, .number = w, .kills = kills};
+            (struct writer){.ns = w % 2 == 0 ? fx.ns : fx.second_ns, .number = w, .kills = kills};
         ck_assert_int_eq(pthread_create(&writers[w].thread, NULL, write_all, &writers[w]), 0);
     }
     for (size_t w = 0; w < WRITERS; w++) {
@@ -146,9 +146,9 @@ START_TEST(writers_on_two_servers_share_one_order)
     static struct writer writers[WRITERS];
     (void)run_writers(writers, false);
     assert_stream_is_whole(fx.ns, WRITERS * WRITES);
-    assert_stream_is_whole(two.ns, WRITERS * WRITES);
+    assert_stream_is_whole(fx.second_ns, WRITERS * WRITES);
     assert_acknowledged_once(writers);
-    ck_assert_int_eq(must_head(two.ns), WRITERS * WRITES);  // no gaps
+    ck_assert_int_eq(must_head(fx.second_ns), WRITERS * WRITES);  // no gaps
 }
 END_TEST
 
@@ -157,7 +157,7 @@ START_TEST(time_does_not_go_back)
 {
     enum { N = 3 };
     const int64_t in_2100_us = 4102444800000000;
-    struct weir_namespace *const servers[N] = {fx.ns, two.ns, fx.ns};
+    struct weir_namespace *const servers[N] = {fx.ns, fx.second_ns, fx.ns};
     int64_t last_us = 0;
     must_put(fx.ns, "a-1", 1);
     ck_assert_int_eq(
@@ -231,7 +231,7 @@ static void *follow(void *context)
 START_TEST(readers_that_follow_miss_nothing)
 {
     static struct writer writers[WRITERS];
-    struct tail tails[2] = {{.ns = fx.ns}, {.ns = two.ns}};
+    struct tail tails[2] = {{.ns = fx.ns}, {.ns = fx.second_ns}};
     for (size_t t = 0; t < 2; t++) {
         ck_assert_int_eq(pthread_create(&tails[t].thread, NULL, follow, &tails[t]), 0);
     }
@@ -372,7 +372,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("pg_together");
     TCase *tcase = tcase_create("two servers");
     tcase_set_timeout(tcase, 300);
-    tcase_add_checked_fixture(tcase, fixture_of_two, fixture_of_two_end);
+    tcase_add_checked_fixture(tcase, fixture_of_two, fixture_end);
     tcase_add_test(tcase, a_stopped_server_does_not_stop_the_others);
     tcase_add_test(tcase, a_connection_that_was_ended_while_idle_is_not_used);
     tcase_add_loop_test(tcase, a_namespace_that_is_deleted_meanwhile_is_not_in_the_way, 0, 3);

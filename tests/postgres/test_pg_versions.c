@@ -34,7 +34,7 @@ START_TEST(the_version_of_the_last_append_is_known)
     ck_assert_int_eq(put(fx.ns, "a-1"), 1);
     ck_assert_int_eq(put(fx.ns, "a-2"), 1);
     ck_assert_int_eq(put(fx.ns, "a-3"), 0);
-    ck_assert_int_eq(put(two.ns, "a-3"), 1);
+    ck_assert_int_eq(put(fx.second_ns, "a-3"), 1);
 }
 END_TEST
 
@@ -53,8 +53,8 @@ START_TEST(what_is_known_ends_when_another_server_writes)
         ck_assert_int_eq(put(fx.ns, "a-1"), 3 * k);
         ck_assert_int_eq(put(fx.ns, "a-1"), 3 * k + 1);
         ck_assert_int_eq(put(fx.ns, "a-2"), 2 * k);
-        ck_assert_int_eq(put(two.ns, "a-1"), 3 * k + 2);
-        ck_assert_int_eq(put(two.ns, "a-2"), 2 * k + 1);
+        ck_assert_int_eq(put(fx.second_ns, "a-1"), 3 * k + 2);
+        ck_assert_int_eq(put(fx.second_ns, "a-2"), 2 * k + 1);
     }
 }
 END_TEST
@@ -65,7 +65,7 @@ START_TEST(one_append_brings_back_nothing_that_was_known_before)
 {
     ck_assert_int_eq(put(fx.ns, "a-1"), 0);
     ck_assert_int_eq(put(fx.ns, "a-2"), 0);
-    ck_assert_int_eq(put(two.ns, "a-1"), 1);
+    ck_assert_int_eq(put(fx.second_ns, "a-1"), 1);
     ck_assert_int_eq(put(fx.ns, "a-2"), 1);
     ck_assert_int_eq(put(fx.ns, "a-1"), 2);
 }
@@ -77,10 +77,10 @@ START_TEST(what_is_known_ends_with_an_import_and_a_clear)
     ck_assert_int_eq(put(fx.ns, "a-1"), 1);
     const struct weir_import_record record = record_of(1, "a-1", 2, 100);
     struct weir_import outcome;
-    ck_assert_int_eq(import(two.ns, &record, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(import(fx.second_ns, &record, 1, &outcome), WEIR_OK);
     ck_assert_int_eq(put(fx.ns, "a-1"), 3);
     struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
-    ck_assert_int_eq(commit_write(two.ns, &clear), WEIR_OK);
+    ck_assert_int_eq(commit_write(fx.second_ns, &clear), WEIR_OK);
     ck_assert_int_eq(put(fx.ns, "a-1"), 0);
 }
 END_TEST
@@ -93,7 +93,7 @@ START_TEST(what_is_known_ends_with_an_import_of_old_messages)
     struct weir_import outcome;
     ck_assert_int_eq(import(fx.ns, &high, 1, &outcome), WEIR_OK);
     ck_assert_int_eq(put(fx.ns, "a-2"), 0);
-    ck_assert_int_eq(import(two.ns, &low, 1, &outcome), WEIR_OK);
+    ck_assert_int_eq(import(fx.second_ns, &low, 1, &outcome), WEIR_OK);
     ck_assert_int_eq(put(fx.ns, "a-2"), 1);
     ck_assert_int_eq(put(fx.ns, "a-1"), 2);
 }
@@ -193,7 +193,7 @@ static Suite *versions_suite(void)
     Suite *suite = suite_create("pg_versions");
     TCase *tcase = tcase_create("versions");
     tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, fixture_of_two, fixture_of_two_end);
+    tcase_add_checked_fixture(tcase, fixture_of_two, fixture_end);
     tcase_add_test(tcase, the_version_of_the_last_append_is_known);
     tcase_add_test(tcase, what_changes_the_counters_ends_what_is_known);
     tcase_add_test(tcase, what_is_known_ends_when_another_server_writes);

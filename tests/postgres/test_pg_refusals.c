@@ -1,0 +1,312 @@
+/* Locks that are held, statements that the database refuses, schemas that are damaged or gone: each
+ * is told apart, and nobody else suffers from it. */
+#include "tests/lib/check_main.h"
+#include "tests/postgres/pg_fixture.h"
+
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void begin(void)
+{
+    fixture_on_disk();
+    must_put(fx.ns, "warm-1", 1);  // statements are prepared
+}
+
+static void begin_with_one_connection(void)
+{
+    begin();
+    close_all();
+    fx.store = open_store(fx.url, 1);
+    fx.ns = must_open(fx.store, "test");
+}
+
+/* ---- locks ---- */
+
+static PGconn *hold_lock(const char *id)
+{
+    PGconn *holder = sql_connect();
+    char text[160];
+    (void)snprintf(text, sizeof text, "BEGIN; SELECT %s.lock(5000, NULL)", schema_of(id));
+    sql_on(holder, text);
+    return holder;
+}
+
+START_TEST(a_write_waits_for_the_lock_until_its_deadline)
+{
+    PGconn *holder = hold_lock("test");
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    const int64_t start_us = weir_monotonic_us();
+    write.deadline_us = start_us + 800000;
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(weir_monotonic_us() - start_us, 2500000);
+    sql_on(holder, "COMMIT");
+    PQfinish(holder);
+    ck_assert_int_eq(stored("a-1"), 0);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+}
+END_TEST
+
+/* None of them takes its positions out of turn. */
+START_TEST(every_kind_of_write_waits_for_the_lock)
+{
+    struct weir_stream_append part;
+    struct weir_written written;
+    const struct weir_new_message message = message_of(1, "1");
+    const struct weir_import_record record = record_of(2, "a-2", 0, 100);
+    struct weir_write writes[] = {
+        write_of(&part, "a-1", ANY, &message, &written),
+        {.kind = WEIR_WRITE_IMPORT, .of.import = {.records = &record, .n = 1}},
+        {.kind = WEIR_WRITE_CLEAR},
+    };
+    PGconn *holder = hold_lock("test");
+    for (size_t i = 0; i < WEIR_COUNTOF(writes); i++) {
+        writes[i].deadline_us = weir_monotonic_us() + 300 * 1000;
+        ck_assert_int_eq(commit_write(fx.ns, &writes[i]), WEIR_DEADLINE_EXCEEDED);
+    }
+    sql_on(holder, "ROLLBACK");
+    PQfinish(holder);
+    for (size_t i = 0; i < WEIR_COUNTOF(writes); i++) {
+        writes[i].deadline_us = INT64_MAX;
+        ck_assert_int_eq(commit_write(fx.ns, &writes[i]), WEIR_OK);
+    }
+    ck_assert_int_ge(writes[2].of.clear.messages_deleted, 2);
+}
+END_TEST
+
+struct waiting {
+    pthread_t thread;
+    struct weir_namespace *ns;
+    struct weir_error err;
+};
+
+static void nothing(struct weir_write *write)
+{
+    (void)write;
+}
+
+static void *write_one(void *context)
+{
+    struct waiting *waiting = context;
+    const struct weir_new_message message = message_of(99, "1");
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "slow-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 20000000;
+    write.err = &waiting->err;
+    write.done = nothing;
+    (void)weir_write_submit(waiting->ns, &write);
+    (void)weir_lane_run(waiting->ns);
+    return NULL;
+}
+
+/* With one connection for everything: who waits for a lock lets others through again and again. */
+START_TEST(a_slow_namespace_does_not_delay_another_for_long)
+{
+    must_create(fx.store, "other");
+    struct weir_namespace *other = must_open(fx.store, "other");
+    PGconn *holder = hold_lock("test");
+    struct waiting waiting = {.ns = fx.ns};
+    weir_error_init(&waiting.err);
+    ck_assert_int_eq(pthread_create(&waiting.thread, NULL, write_one, &waiting), 0);
+    for (uint64_t k = 0; k < 5; k++) {
+        const int64_t start_us = weir_monotonic_us();
+        const struct weir_new_message message = message_of(k + 1, "1");
+        struct weir_written written;
+        ck_assert_int_eq(append(other, "a-1", ANY, &message, 1, &written), WEIR_OK);
+        ck_assert_int_lt(weir_monotonic_us() - start_us, 2000000);
+    }
+    sql_on(holder, "COMMIT");
+    PQfinish(holder);
+    (void)pthread_join(waiting.thread, NULL);
+    ck_assert_int_eq(waiting.err.status, WEIR_OK);
+    weir_namespace_release(other);
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+START_TEST(a_write_that_the_database_refuses_leaves_its_group_alone)
+{
+    const char *schema = schema_of("test");
+    sql("ALTER TABLE %s.stored ADD CHECK (type <> 'Poison')", schema);
+    struct weir_new_message messages[3];
+    struct weir_written written[3];
+    struct weir_stream_append parts[3];
+    struct weir_write writes[3];
+    struct weir_error errors[3];
+    for (size_t w = 0; w < 3; w++) {
+        messages[w] = message_of(10 + w, "1");
+        writes[w] = write_of(&parts[w], "a-1", ANY, &messages[w], &written[w]);
+        weir_error_init(&errors[w]);
+    }
+    messages[1].type = weir_slice_of("Poison");
+    commit_group(fx.ns, writes, errors, 3);
+    ck_assert_int_eq(errors[0].status, WEIR_OK);
+    ck_assert_int_eq(errors[1].status, WEIR_BACKEND_ERROR);
+    ck_assert_int_eq(errors[2].status, WEIR_OK);
+    ck_assert_int_eq(written[2].position, 1);
+    /* Neither SQL nor names of tables reach the client. */
+    ck_assert_ptr_null(strstr(errors[1].text, "stored"));
+    ck_assert_ptr_null(strstr(errors[1].text, "weir_"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "check constraint"));
+}
+END_TEST
+
+/* Makes a function of the namespace's that fails so many times with an internal error, as what is
+ * being dropped does. */
+static void make_failing(const char *schema, int times)
+{
+    sql("CREATE SEQUENCE %s.calls", schema);
+    sql("CREATE FUNCTION %1$s.is_fine() RETURNS bool LANGUAGE plpgsql AS"
+        " 'BEGIN IF nextval(''%1$s.calls'') <= %2$d THEN RAISE EXCEPTION ''lost'' USING ERRCODE ="
+        " ''XX000''; END IF; RETURN true; END'",
+        schema, times);
+}
+
+static const struct {
+    int failures;
+    weir_status outcome;
+} internal_errors[] = {{1, WEIR_OK}, {1000, WEIR_BACKEND_ERROR}};
+
+START_TEST(a_read_that_meets_an_internal_error_is_tried_again)
+{
+    const char *schema = schema_of("test");
+    make_failing(schema, internal_errors[_i].failures);
+    sql("ALTER TABLE %s.categories RENAME TO kept", schema);
+    sql("CREATE VIEW %1$s.categories AS SELECT * FROM %1$s.kept WHERE %1$s.is_fine()", schema);
+    struct weir_category_list list;
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &list, &fx.err),
+                     internal_errors[_i].outcome);
+}
+END_TEST
+
+START_TEST(a_write_that_meets_an_internal_error_is_tried_again)
+{
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    const char *schema = schema_of("test");
+    make_failing(schema, internal_errors[_i].failures);
+    sql("ALTER TABLE %1$s.stored ADD CHECK (%1$s.is_fine()) NOT VALID", schema);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), internal_errors[_i].outcome);
+    ck_assert_int_eq(stored("a-1"), internal_errors[_i].outcome == WEIR_OK);
+    ck_assert_int_le(sql_int("SELECT last_value FROM %s.calls", schema), 3);
+}
+END_TEST
+
+/* What another server has made anew while a call was under way is not damaged. */
+START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
+{
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    must_create(other, "test");
+    sql("ALTER TABLE %s.counters RENAME TO kept", schema_of("test"));  // as while it is made
+    fx.report[0] = '\0';
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_msg(strstr(fx.report, "damaged") == NULL, "%s", fx.report);
+    sql("ALTER TABLE %s.kept RENAME TO counters", schema_of("test"));
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    weir_store_close(other);
+}
+END_TEST
+
+START_TEST(positions_that_run_out_are_said_so)
+{
+    const char *schema = schema_of("test");
+    sql("UPDATE %s.counters SET head = 9223372036854775806", schema);
+    const struct weir_new_message messages[2] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
+START_TEST(a_damaged_schema_is_unavailable_and_can_be_deleted)
+{
+    const char *schema = schema_of("test");
+    sql("DROP TABLE %s.stored CASCADE; DROP TABLE %s.counters", schema, schema);
+    const struct weir_query query = query_all();
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_BACKEND_UNAVAILABLE);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    int64_t deleted = -1;
+    weir_error_init(&fx.err);
+    ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted,
+                                        &fx.err) == WEIR_OK,
+                  "%s", fx.err.text);
+    ck_assert_int_eq(deleted, 0);
+    must_create(fx.store, "test");
+    weir_namespace_release(fx.ns);
+    fx.ns = must_open(fx.store, "test");
+    must_put(fx.ns, "a-1", 1);
+}
+END_TEST
+
+START_TEST(what_another_server_deletes_is_gone_here)
+{
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    ck_assert_int_eq(deleted, 1);
+    const struct weir_query query = query_all();
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_NAMESPACE_NOT_FOUND);
+    const struct weir_new_message message = message_of(1, "1");
+    struct weir_written written;
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_NAMESPACE_NOT_FOUND);
+    must_create(other, "test");
+    weir_error_init(&fx.err);
+    must_read(fx.ns, &query);  // made anew: the same id
+    ck_assert_uint_eq(fx.rows.n, 0);
+    weir_store_close(other);
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
+{
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, fixture_end);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("pg_refusals");
+    TCase *tcase = add_case(suite, "refusals", begin);
+    tcase_add_test(tcase, a_write_waits_for_the_lock_until_its_deadline);
+    tcase_add_test(tcase, every_kind_of_write_waits_for_the_lock);
+    tcase_add_test(tcase, a_write_that_the_database_refuses_leaves_its_group_alone);
+    tcase_add_loop_test(tcase, a_read_that_meets_an_internal_error_is_tried_again, 0, 2);
+    tcase_add_loop_test(tcase, a_write_that_meets_an_internal_error_is_tried_again, 0, 2);
+    tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
+    tcase_add_test(tcase, positions_that_run_out_are_said_so);
+    tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
+    tcase_add_test(tcase, what_another_server_deletes_is_gone_here);
+    tcase = add_case(suite, "one connection", begin_with_one_connection);
+    tcase_add_test(tcase, a_slow_namespace_does_not_delay_another_for_long);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(make_suite());
+}
