@@ -36,6 +36,7 @@ struct fake_backend {
     bool is_gate_shut;   // reads and commits wait
     size_t at_gate;      // so many do
     size_t let_through;  // so many need not, though it is shut
+    bool heads_pass;     // whoever asks for the head need not
 
     size_t read_groups;                        // reads that came together
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
