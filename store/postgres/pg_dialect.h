@@ -77,6 +77,9 @@ struct pg_dialect {
 #define WEIR_PG_DEADLOCK_MS \
     "(1000 * extract(epoch FROM current_setting('deadlock_timeout')::interval))::int4"
 
+/* The row of the counters, by an index: many versions of it may be lying about. */
+#define WEIR_PG_COUNTERS "(SELECT k.* FROM @.counters AS k ORDER BY k.era DESC LIMIT 1)"
+
 /* What layouts have in common. */
 #define WEIR_PG_FIXED_FUNCTIONS                                                                \
     [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
@@ -84,11 +87,11 @@ struct pg_dialect {
     [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
                         " $12)",                                                               \
     [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1 + " WEIR_PG_DEADLOCK_MS ")",                  \
-    [PG_FIXED_CLEARS] = "SELECT clears, last_cleared FROM @.counters",                         \
+    [PG_FIXED_CLEARS] = "SELECT c.clears, c.last_cleared FROM " WEIR_PG_COUNTERS " AS c",      \
     [PG_FIXED_CONFIRM] = "UPDATE @.counters SET clears = clears"
-#define WEIR_PG_FIXED_COUNTERS                                      \
-    [PG_FIXED_HEAD] = "SELECT head, message_count FROM @.counters", \
-    [PG_FIXED_LIST_CATEGORIES] =                                    \
+#define WEIR_PG_FIXED_COUNTERS                                                         \
+    [PG_FIXED_HEAD] = "SELECT c.head, c.message_count FROM " WEIR_PG_COUNTERS " AS c", \
+    [PG_FIXED_LIST_CATEGORIES] =                                                       \
         "SELECT name, stream_count, message_count FROM @.categories ORDER BY name"
 #define WEIR_PG_COLUMNS \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data, m.metadata"
@@ -104,6 +107,8 @@ struct pg_dialect {
 extern const char weir_pg_sql_functions_002[];
 extern const char weir_pg_sql_functions_005[];
 extern const char weir_pg_sql_functions_006[];
+extern const char weir_pg_sql_counters_010[];
+extern const char weir_pg_sql_functions_011[];
 
 /* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
 extern const char weir_pg_sql_list_streams[];

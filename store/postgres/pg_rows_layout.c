@@ -1,8 +1,9 @@
 /* Namespaces as one table with its indexes: the layout of plain PostgreSQL. */
 #include "store/postgres/pg_int.h"
 
-static const char *const steps[] = {weir_pg_sql_rows_001, weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005, weir_pg_sql_functions_006};
+static const char *const steps[] = {weir_pg_sql_rows_001,      weir_pg_sql_functions_002,
+                                    weir_pg_sql_functions_005, weir_pg_sql_functions_006,
+                                    weir_pg_sql_counters_010,  weir_pg_sql_functions_011};
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
  * comes twice: as the first text that can have it, and as bytes. */
@@ -37,7 +38,7 @@ const struct pg_layout weir_pg_rows_layout = {
                                  " ORDER BY m.position DESC LIMIT 1",
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT m.time FROM @.stored AS m"
-                " ORDER BY m.global_position DESC LIMIT 1) FROM @.counters AS c",
+                " ORDER BY m.global_position DESC LIMIT 1) FROM " WEIR_PG_COUNTERS " AS c",
             [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
         },
     .columns = WEIR_PG_COLUMNS,
@@ -48,5 +49,5 @@ const struct pg_layout weir_pg_rows_layout = {
     .correlation = "m.correlation",
     .cardinal_hash = "m.cardinal_hash",
     .size = WEIR_PG_SIZE,
-    .counters = "@.counters",
+    .counters = WEIR_PG_COUNTERS,
 };

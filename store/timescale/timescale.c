@@ -5,10 +5,10 @@
 #include "store/postgres/pg_dialect.h"
 
 /* The functions are applied again, because those that write keep the spans of the third step. */
-static const char *const steps[] = {weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002,
-                                    weir_timescale_sql_hypertable_003, weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005,         weir_pg_sql_functions_006,
-                                    weir_timescale_sql_hypertable_007};
+static const char *const steps[] = {
+    weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002, weir_timescale_sql_hypertable_003,
+    weir_pg_sql_functions_002,         weir_pg_sql_functions_005, weir_pg_sql_functions_006,
+    weir_timescale_sql_hypertable_007, weir_pg_sql_counters_010,  weir_pg_sql_functions_011};
 
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
@@ -33,7 +33,7 @@ static const struct pg_layout hypertable = {
                 " ORDER BY k.position DESC LIMIT 1)) AS v (version) HAVING count(*) > 0",
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT k.time FROM @.keys AS k"
-                " ORDER BY k.global_position DESC LIMIT 1) FROM @.counters AS c",
+                " ORDER BY k.global_position DESC LIMIT 1) FROM " WEIR_PG_COUNTERS " AS c",
             [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
             /* The first span with such positions: none before it matters. Where no span has any,
              * the last one. The answer is the same for all positions from `below` + 1 to `upto`. */
@@ -41,7 +41,9 @@ static const struct pg_layout hypertable = {
                 "SELECT c.spans_version, CASE WHEN b.newest IS NOT NULL THEN f.starts END,"
                 " coalesce(b.newest, 0), CASE WHEN s.newest >= $1::int8 THEN s.newest"
                 " ELSE 9223372036854775807 END,"
-                " c.spans_version = $2::int8 OR @.is_over(c.xmin) FROM @.counters AS c"
+                " c.spans_version = $2::int8 OR @.is_over(c.changed)"
+                " FROM (SELECT k.*, k.xmin AS changed FROM @.counters AS k"
+                "  ORDER BY k.era DESC LIMIT 1) AS c"
                 " LEFT JOIN LATERAL (SELECT coalesce(min(a.starts) FILTER (WHERE a.newest >= $1),"
                 "  max(a.starts)) AS starts FROM @.spans AS a) AS f ON true"
                 " LEFT JOIN LATERAL (SELECT max(a.newest) AS newest FROM @.spans AS a"
@@ -65,7 +67,7 @@ static const struct pg_layout hypertable = {
     .correlation = "m.correlation",
     .cardinal_hash = "m.cardinal_hash",
     .size = WEIR_PG_SIZE,
-    .counters = "@.counters",
+    .counters = WEIR_PG_COUNTERS,
     .set_chunk_interval = "SELECT @.set_chunk_interval($1)",
 };
 

@@ -184,7 +184,7 @@ START_TEST(a_read_whose_window_never_holds_looks_everywhere)
         " CREATE SEQUENCE %1$s.changes; ALTER TABLE %1$s.counters RENAME TO kept;"
         " CREATE VIEW %1$s.counters AS SELECT head, last_write, message_count, stream_count,"
         " largest, clears, last_cleared, nextval('%1$s.changes') AS spans_version, span_width,"
-        " span_end, xmin FROM %1$s.kept; END $$",
+        " span_end, era, xmin FROM %1$s.kept; END $$",
         ns.schema, WEEKS + 2);
     PQclear(ts_run(text));
     ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 2);
@@ -366,7 +366,8 @@ START_TEST(a_namespace_without_spans_gets_them)
                    " DROP FUNCTION %1$s.enter_span; DROP FUNCTION %1$s.set_chunk_interval;"
                    " DROP FUNCTION %1$s.is_over;"
                    " ALTER TABLE %1$s.counters DROP COLUMN spans_version, DROP COLUMN span_width,"
-                   " DROP COLUMN span_end; UPDATE weir_registry.namespaces SET schema_version = 2"
+                   " DROP COLUMN span_end, DROP COLUMN era; UPDATE weir_registry.namespaces SET "
+                   "schema_version = 2"
                    " WHERE id = 'test'; END $$",
                    ns.schema);
     PQclear(ts_run(text));
