@@ -14,6 +14,7 @@ struct lines {
     bool must_be_gzip;
     bool is_gzip;
     bool is_in_member;  // of gzip, which may have several
+    bool has_ended;     // the input: asked again, a terminal would wait for more
     bool is_at_end;
     z_stream z;  // its input is what has been read and not been used, gzip or not
     char *buffer;
@@ -53,6 +54,7 @@ static bool read_first(struct lines *lines)
         }
         n += got;
     } while (n < 2 && got > 0);
+    lines->has_ended = got == 0;
     lines->is_gzip = n >= 2 && lines->input[0] == 0x1F && lines->input[1] == 0x8B;
     lines->z.next_in = lines->input;
     lines->z.avail_in = (uInt)n;
@@ -139,6 +141,10 @@ static bool make_room(struct lines *lines)
 static weir_status read_text(struct lines *lines, uint8_t *to, size_t room, size_t *n)
 {
     z_stream *z = &lines->z;
+    if (z->avail_in == 0 && lines->has_ended) {
+        *n = 0;
+        return WEIR_OK;
+    }
     if (z->avail_in == 0) {
         return read_bytes(lines->fd, to, room, n) ? WEIR_OK : fail(lines, strerror(errno));
     }

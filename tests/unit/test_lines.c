@@ -1,7 +1,11 @@
+/* posix_openpt is one of the X/Open functions for glibc. */
+#define _XOPEN_SOURCE 700
+
 /* Lines of plain and of gzip input. */
 #include "client/lines.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +166,24 @@ START_TEST(damaged_gzip_is_refused)
 }
 END_TEST
 
+/* Its end is a key that is pressed once: read again, it would wait for more. */
+START_TEST(a_terminal_without_a_line_ends_at_once)
+{
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(terminal, 0);
+    ck_assert_int_eq(grantpt(terminal), 0);
+    ck_assert_int_eq(unlockpt(terminal), 0);
+    ck_assert_int_eq(write(terminal, "\4", 1), 1);
+    struct lines *lines = NULL;
+    struct weir_slice line;
+    ck_assert_int_eq(lines_open(ptsname(terminal), false, &lines, &err), WEIR_OK);
+    ck_assert_int_eq(lines_next(lines, &line, &err), WEIR_OK);
+    ck_assert_ptr_null(line.p);
+    lines_close(lines);
+    (void)close(terminal);
+}
+END_TEST
+
 START_TEST(a_missing_file_is_named)
 {
     struct lines *lines = NULL;
@@ -180,6 +202,7 @@ int main(void)
     tcase_add_loop_test(lines, gzip_is_recognised, 0, 2);
     tcase_add_test(lines, gzip_that_ends_too_early_is_refused);
     tcase_add_loop_test(lines, damaged_gzip_is_refused, 0, 2);
+    tcase_add_test(lines, a_terminal_without_a_line_ends_at_once);
     tcase_add_test(lines, a_missing_file_is_named);
     suite_add_tcase(suite, lines);
     SRunner *runner = srunner_create(suite);
