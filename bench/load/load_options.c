@@ -6,9 +6,12 @@
 #include "weir/rules/limits.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TOKEN_FILE_MAX = 4096, SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
 
@@ -274,6 +277,37 @@ static void check_together(const struct parsing *parsing, const struct profile *
     }
 }
 
+/* ---- files ---- */
+
+/* Before the load, and not when there is a result to be written. Nothing is made. */
+static void check_output(const char *name, const char *path, struct argp_state *state)
+{
+    if (path == NULL || strcmp(path, "-") == 0 || access(path, W_OK) == 0) {
+        return;
+    }
+    int fault = errno;
+    char *copy = strdup(path);
+    if (fault == ENOENT && copy != NULL) {
+        fault = access(dirname(copy), W_OK) == 0 ? 0 : errno;
+    }
+    free(copy);
+    if (fault != 0) {
+        argp_error(state, "--%s: %s: %s", name, path, strerror(fault));
+    }
+}
+
+/* Of what cannot be looked at nothing would be shown, in silence. */
+static void check_observed(const struct parsing *parsing, struct argp_state *state)
+{
+    const struct load_options *o = parsing->options;
+    if (is_given(parsing, "server-pid") && kill((pid_t)o->server_pid, 0) != 0 && errno == ESRCH) {
+        argp_error(state, "--server-pid: there is no process %lld", (long long)o->server_pid);
+    }
+    if (o->counts_file != NULL && access(o->counts_file, R_OK) != 0) {
+        argp_error(state, "--counts: %s: %s", o->counts_file, strerror(errno));
+    }
+}
+
 /* ---- tokens ---- */
 
 /* The first line of a file, to be freed; NULL where it cannot be read. */
@@ -338,6 +372,9 @@ static void finish(struct parsing *parsing, struct argp_state *state)
     set_defaults(parsing, profile);
     check_used(parsing, profile, state);
     check_together(parsing, profile, state);
+    check_output("json", parsing->options->json_file, state);
+    check_output("plot", parsing->options->plot_file, state);
+    check_observed(parsing, state);
     take_tokens(parsing, state);
     if ((profile->uses & PROFILE_USES_NAMESPACES) != 0 && parsing->options->admin_token == NULL &&
         !parsing->options->is_against_echo) {

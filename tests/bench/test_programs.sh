@@ -104,7 +104,8 @@ env WEIR_SERVER= "$load" --profile empty --seconds 0.1 --timeout 200 >out 2>err
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
     '--profile read-stream --batch 100 --messages 99' '--on-error perhaps' \
-    '--server foo' '--server tcp://127.0.0.1'; do
+    '--server foo' '--server tcp://127.0.0.1' '--json no-such-directory/file' '--plot no-such-directory/file' \
+    '--server-pid 4194304' '--counts no-such-file'; do
     run 2 "$load" $wrong
     err_has '^weir-load: '
 done
