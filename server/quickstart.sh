@@ -23,9 +23,16 @@ say() {
     printf '\n[%d/%d] %s\n' "$step" "$steps" "$1"
 }
 
-# Shows a command as it would be typed, then runs it.
+# Shows a command as it would be typed, then runs it. No word has a quote of the kind that it may need around it.
 show() {
-    printf '  $ %s\n' "$*"
+    line=
+    for word; do
+        case $word in
+        *[!A-Za-z0-9_./:=-]*) line="$line '$word'" ;;
+        *) line="$line $word" ;;
+        esac
+    done
+    printf '  $%s\n' "$line"
     "$@" >"$work/output" 2>&1 || {
         sed 's/^/    /' "$work/output"
         echo "quickstart: that should have worked" >&2
