@@ -46,6 +46,12 @@ weir_status weir_message_is_same(const struct weir_new_message *message, const s
 
 /* ---- refusals ---- */
 
+void weir_fail_not_started(struct weir_error *err)
+{
+    (void)weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                    "the deadline passed before the write was started");
+}
+
 static int shown(struct weir_slice name)
 {
     return name.n > NAME_SHOWN_BYTES ? (int)weir_utf8_whole((const char *)name.p, NAME_SHOWN_BYTES)

@@ -13,6 +13,9 @@ bool weir_expectation_is_met(const struct weir_expectation *expectation, int64_t
 weir_status weir_message_is_same(const struct weir_new_message *message, const struct weir_row *row,
                                  bool *is_same, struct weir_error *err);
 
+/* DEADLINE_EXCEEDED, of which the client may rely on it that nothing was done. */
+void weir_fail_not_started(struct weir_error *err);
+
 /* MESSAGE_ID_CONFLICT, with where the id is. */
 void weir_fail_id(struct weir_error *err, const struct weir_uuid *id, const struct weir_row *row);
 

@@ -1,6 +1,7 @@
 /* Namespace handles: a table of those in use, their lives, and their lanes' groups. */
 #include "store/store.h"
 
+#include "store/append_judge.h"
 #include "store/store_int.h"
 
 #include "weir/base/monotonic.h"
@@ -334,8 +335,7 @@ static struct weir_write *finish_expired(struct weir_write *group)
         struct weir_write *next = group->next;
         group->next = NULL;
         if (group->deadline_us <= now_us) {
-            (void)weir_fail(group->err, WEIR_DEADLINE_EXCEEDED,
-                            "the deadline passed before the write was started");
+            weir_fail_not_started(group->err);
             group->done(group);
         } else {
             *end = group;

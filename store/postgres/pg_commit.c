@@ -44,10 +44,12 @@ static void end_late(struct pg_run *run)
         }
         *at = w->next;
         w->next = NULL;
-        (void)weir_fail(w->err, WEIR_DEADLINE_EXCEEDED,
-                        run->is_in_doubt
-                            ? "the deadline passed; whether the write was done is not known"
-                            : "the deadline passed before the write was started");
+        if (run->is_in_doubt) {
+            (void)weir_fail(w->err, WEIR_DEADLINE_EXCEEDED,
+                            "the deadline passed; whether the write was done is not known");
+        } else {
+            weir_fail_not_started(w->err);
+        }
         weir_group_finish(w);
     }
 }

@@ -1,13 +1,13 @@
 /* The transaction of a group. */
 #include "store/sqlite/sqlite_write.h"
 
+#include "store/append_judge.h"
+
 #include "weir/rules/time_text.h"
 
 enum {
-    WAIT_MAX_US = 300,              // more writes are not waited for longer than this
-    BUSY_MAX_US = 5 * 1000 * 1000,  // another process's lock is waited for so long
-    BUSY_TURN_US = 100 * 1000,      // meanwhile, whose deadline has passed is told so often
-    READERS_WAIT_US = 1000 * 1000   // the readers that keep the WAL from beginning anew
+    WAIT_MAX_US = 300,         // more writes are not waited for longer than this
+    BUSY_TURN_US = 100 * 1000  // while another process has the lock, who is late is told so often
 };
 
 /* ---- which writes of the group are still to be done ---- */
@@ -30,8 +30,7 @@ static bool refuse_if_late(struct weir_write *write, int64_t now_us)
     if (write->deadline_us > now_us) {
         return false;
     }
-    (void)weir_fail(write->err, WEIR_DEADLINE_EXCEEDED,
-                    "the deadline passed before the write was started");
+    weir_fail_not_started(write->err);
     return true;
 }
 
@@ -100,7 +99,7 @@ static int64_t end_of_turn(const struct weir_write *group, int64_t until_us)
 /* Waits for the write lock no longer than each write may. SQLITE_BUSY where it is not got. */
 static int begin(struct sqlite_session *session, struct weir_write **group)
 {
-    const int64_t until_us = weir_monotonic_us() + BUSY_MAX_US;
+    const int64_t until_us = weir_monotonic_us() + WEIR_SQLITE_BUSY_US;
     int rc = SQLITE_BUSY;
     refuse_late(*group);
     while (is_any_open(*group)) {
@@ -208,7 +207,7 @@ static void begin_checkpoint(struct sqlite_session *session)
         weir_sqlite_checkpointer_ask(session->backend->checkpointer, session->name);
         return;
     }
-    session->busy_until_us = weir_monotonic_us() + READERS_WAIT_US;
+    session->busy_until_us = weir_monotonic_us() + WEIR_SQLITE_READERS_WAIT_US;
     checkpoint_now(session, SQLITE_CHECKPOINT_RESTART);
 }
 

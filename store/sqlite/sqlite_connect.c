@@ -10,8 +10,6 @@
 /* Of SQLite's file format: big-endian integers in the first page. */
 enum { HEADER_BYTES = 100, USER_VERSION_AT = 60, APPLICATION_ID_AT = 68 };
 
-enum { BUSY_MS = 5000 };
-
 /* ---- recognising ---- */
 
 enum recognised { OURS, MISSING, FOREIGN, NEWER, UNREADABLE };
@@ -64,7 +62,7 @@ static int open_flags(int flags)
 
 static int set_up(const struct sqlite_backend *backend, sqlite3 *db)
 {
-    (void)sqlite3_busy_timeout(db, BUSY_MS);
+    (void)sqlite3_busy_timeout(db, WEIR_SQLITE_BUSY_US / 1000);
     /* A file that somebody has tampered with runs nothing and cannot reach outside. */
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

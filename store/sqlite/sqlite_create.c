@@ -91,7 +91,7 @@ static bool is_draft(const char *name)
     const size_t n = strlen(name);
     const size_t suffix_n = sizeof draft_suffix - 1;
     return n > suffix_n && n < DRAFT_NAME_BYTES && strcmp(name + n - suffix_n, draft_suffix) == 0 &&
-           (strncmp(name, "ns-", 3) == 0 ||
+           (weir_sqlite_is_database_name(name) ||
             strncmp(name, weir_sqlite_registry_name, strlen(weir_sqlite_registry_name)) == 0);
 }
 

@@ -19,8 +19,10 @@
 /* ---- the backend ---- */
 
 enum {
-    WEIR_SQLITE_NAME_BYTES = 80,      // of a database within the store, with its NUL
-    WEIR_SQLITE_SESSION_LISTS = 1024  // about as many as there are databases in use
+    WEIR_SQLITE_NAME_BYTES = 80,               // of a database within the store, with its NUL
+    WEIR_SQLITE_SESSION_LISTS = 1024,          // about as many as there are databases in use
+    WEIR_SQLITE_BUSY_US = 5 * 1000 * 1000,     // another process's lock is waited for so long
+    WEIR_SQLITE_READERS_WAIT_US = 1000 * 1000  // and readers that are in the way of a checkpoint
 };
 
 /* One connection to the registry, used by one thread at a time. */
@@ -77,6 +79,9 @@ void weir_sqlite_cache_give_back(struct sqlite_backend *backend, size_t kib);
 
 /* The name of a namespace's database: injective, and safe whatever the id holds. */
 void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES]);
+
+/* Whether a file's name begins as those do. */
+bool weir_sqlite_is_database_name(const char *name);
 
 /* ---- files (sqlite_files.c) ---- */
 

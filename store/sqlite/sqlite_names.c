@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { READERS_WAIT_US = 1000 * 1000 };
-
 /* The number alone is asked for: after somebody has looked at a file's times Linux (from 6.13 on)
  * gives the next write a time of its own, and each commit then writes the inode as well. */
 bool weir_sqlite_mark(const char *path, struct sqlite_mark *mark)
@@ -159,7 +157,7 @@ static void report_file(const struct sqlite_session *session)
 /* What it holds is brought into the database while it is open; readers are waited for. */
 static void rescue_wal(struct sqlite_session *session)
 {
-    session->busy_until_us = weir_monotonic_us() + READERS_WAIT_US;
+    session->busy_until_us = weir_monotonic_us() + WEIR_SQLITE_READERS_WAIT_US;
     (void)weir_sqlite_checkpoint(session->backend, session->name, session->db,
                                  SQLITE_CHECKPOINT_FULL, NULL);
     weir_backend_report(&session->backend->base,

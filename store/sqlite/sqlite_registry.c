@@ -130,8 +130,10 @@ weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
 static bool is_orphan(const char *name)
 {
     const size_t n = strlen(name);
-    const bool is_namespace = strncmp(name, "ns-", 3) == 0 && strcmp(name + n - 3, ".db") == 0;
-    return is_namespace || strcmp(name, "registry.db-wal") == 0;
+    const size_t registry_n = strlen(weir_sqlite_registry_name);
+    return (weir_sqlite_is_database_name(name) && strcmp(name + n - 3, ".db") == 0) ||
+           (strncmp(name, weir_sqlite_registry_name, registry_n) == 0 &&
+            strcmp(name + registry_n, "-wal") == 0);
 }
 
 static bool has_orphans(const struct sqlite_backend *backend)

@@ -16,7 +16,6 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
 enum {
     PROGRESS_STEPS = 2000,  // of SQLite's machine between two looks at the clock: some 50 µs
-    BUSY_WAIT_US = 5 * 1000 * 1000,
     BUSY_NAP_MAX_US = 5000
 };
 
@@ -104,7 +103,7 @@ static int on_busy(void *context, int tries)
     struct sqlite_session *session = context;
     const int64_t now_us = weir_monotonic_us();
     if (tries == 0 && !session->is_committing) {  // a commit has set it for itself
-        const int64_t until_us = now_us + BUSY_WAIT_US;
+        const int64_t until_us = now_us + WEIR_SQLITE_BUSY_US;
         const int64_t deadline_us = session->base.deadline_us;
         session->busy_until_us = deadline_us < until_us ? deadline_us : until_us;
     }

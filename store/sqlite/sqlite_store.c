@@ -36,6 +36,13 @@ void weir_sqlite_cache_give_back(struct sqlite_backend *backend, size_t kib)
     atomic_fetch_sub_explicit(&backend->cache_taken_kib, kib, memory_order_relaxed);
 }
 
+static const char database_prefix[] = "ns-";
+
+bool weir_sqlite_is_database_name(const char *name)
+{
+    return strncmp(name, database_prefix, sizeof database_prefix - 1) == 0;
+}
+
 /* 64 hexadecimal digits are a file name everywhere. */
 void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES])
 {
@@ -43,7 +50,7 @@ void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_
     weir_digest_sha256(id, digest);
     char hex[2 * sizeof digest + 1];
     *weir_hex_write(hex, digest, sizeof digest) = '\0';
-    (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "ns-%s.db", hex);
+    (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "%s%s.db", database_prefix, hex);
 }
 
 /* Settings of the whole process, before SQLite is first used. Where something else has used it
