@@ -325,7 +325,7 @@ static void serve(struct weir_job *job)
     weir_dispatch_go_on(call, st);
 }
 
-/* A call that has waited too long is answered while it still waits. When that is is found out by
+/* A call that has waited too long is answered while it still waits. When that is, is found out by
  * the first look, where it is not known. */
 static bool end_if_late(struct weir_job *job)
 {

@@ -1,5 +1,6 @@
 #include "server/log.h"
 
+#include "weir/base/status.h"
 #include "weir/rules/time_text.h"
 
 #include <stdarg.h>
@@ -43,13 +44,9 @@ static void put_escape(struct line *line, uint8_t byte)
 /* The inside of a string as JSON writes it; the text form uses the same. */
 static void put_escaped(struct line *line, struct weir_slice value)
 {
-    size_t n = value.n;
-    if (n > VALUE_BYTES_MAX) {
-        n = VALUE_BYTES_MAX;
-        while (n > 0 && (value.p[n] & 0xc0) == 0x80) {
-            n--;
-        }
-    }
+    const size_t n = value.n > VALUE_BYTES_MAX
+                         ? weir_utf8_whole((const char *)value.p, VALUE_BYTES_MAX)
+                         : value.n;
     for (size_t i = 0; i < n; i++) {
         const uint8_t byte = value.p[i];
         if (byte == '"' || byte == '\\') {
