@@ -8,6 +8,9 @@
 #include "client/cli_options.h"
 #include "client/weir.h"
 
+/* Progress is shown no more often than this. */
+enum { CLI_PROGRESS_EVERY_US = 200 * 1000 };
+
 struct context;
 struct contexts;
 

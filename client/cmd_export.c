@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Progress is shown no more often than this. */
-#define PROGRESS_EVERY_US ((int64_t)200000)
-
 /* One category being read, or the whole namespace. */
 struct source {
     struct weir_reader *reader;
@@ -150,7 +147,7 @@ static int fail_write(const struct export *ex)
 static void show_progress(struct export *ex, const Weir__V1__Message *message)
 {
     const int64_t now = weir_monotonic_us();
-    if (!ex->shows_progress || now - ex->shown_us < PROGRESS_EVERY_US) {
+    if (!ex->shows_progress || now - ex->shown_us < CLI_PROGRESS_EVERY_US) {
         return;
     }
     ex->shown_us = now;

@@ -12,9 +12,6 @@
 
 enum { BATCH_RECORDS = 1000, BATCH_BYTES = 16 << 20 };
 
-/* Progress is shown no more often than this. */
-#define PROGRESS_EVERY_US ((int64_t)200000)
-
 struct import {
     struct cli *cli;
     struct lines *lines;
@@ -44,7 +41,7 @@ static double seconds_since(int64_t start_us)
 static void show_progress(struct import *im, bool is_last)
 {
     const int64_t now = weir_monotonic_us();
-    if (!im->shows_progress || (!is_last && now - im->shown_us < PROGRESS_EVERY_US)) {
+    if (!im->shows_progress || (!is_last && now - im->shown_us < CLI_PROGRESS_EVERY_US)) {
         return;
     }
     im->shown_us = now;
@@ -134,16 +131,6 @@ static int fail_record(struct import *im)
     return say_stored(im, CLI_REFUSED);
 }
 
-static bool is_blank(struct weir_slice line)
-{
-    for (size_t i = 0; i < line.n; i++) {
-        if (line.p[i] != ' ' && line.p[i] != '\t') {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The line's bytes are the reader's, the batch's are the arena's. */
 static int add_record(struct import *im, struct weir_slice line)
 {
@@ -170,7 +157,7 @@ static int import_lines(struct import *im)
         if (line.p == NULL) {
             return send_batch(im);
         }
-        const int status = is_blank(line) ? CLI_DONE : add_record(im, line);
+        const int status = line_is_blank(line) ? CLI_DONE : add_record(im, line);
         if (status != CLI_DONE) {
             return status;
         }

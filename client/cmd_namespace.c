@@ -1,12 +1,13 @@
 /* weir namespace …, streams, categories. */
 #include "client/cli.h"
 #include "client/output.h"
+#include "weir/rules/limits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAGE = 1000 };
+enum { PAGE = WEIR_LIST_LIMIT_MAX };
 
 static char *borrowed(const char *text)
 {

@@ -138,16 +138,6 @@ static bool is_json(struct weir_slice text)
     return weir_json_check(text, "data", NULL, &fault) == WEIR_OK;
 }
 
-static bool is_blank(struct weir_slice line)
-{
-    for (size_t i = 0; i < line.n; i++) {
-        if (line.p[i] != ' ' && line.p[i] != '\t') {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int append_text(struct input *in, struct weir_slice line)
 {
     if (in->text_n > LINE_BYTES_MAX) {
@@ -169,7 +159,7 @@ static int take_line(struct input *in, struct weir_slice line)
     if (in->is_one_text) {
         return append_text(in, line);
     }
-    if (is_blank(line)) {
+    if (line_is_blank(line)) {
         return CLI_DONE;
     }
     if (!is_json(line)) {

@@ -3,6 +3,7 @@
 #define WEIR_CLIENT_CONSUMER_STREAMS_H
 
 #include "client/weir.h"
+#include "weir/rules/limits.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -55,8 +56,8 @@ weir_status consumer_park(struct consumer_streams *streams, const Weir__V1__Mess
 
 /* One message that is parked. */
 struct consumer_parked {
-    int64_t parked_position;  // in the parked stream
-    char stream[1025];        // where the message itself is
+    int64_t parked_position;                      // in the parked stream
+    char stream[WEIR_STREAM_NAME_BYTES_MAX + 1];  // where the message itself is
     int64_t position;
     uint32_t attempts;
 };

@@ -245,6 +245,16 @@ weir_status lines_next(struct lines *lines, struct weir_slice *line, struct weir
     return lines->failure;
 }
 
+bool line_is_blank(struct weir_slice line)
+{
+    for (size_t i = 0; i < line.n; i++) {
+        if (line.p[i] != ' ' && line.p[i] != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
 long long lines_number(const struct lines *lines)
 {
     return lines->number;

@@ -24,6 +24,9 @@ weir_status lines_open(const char *path, bool must_be_gzip, struct lines **lines
  * failed it fails again. */
 weir_status lines_next(struct lines *lines, struct weir_slice *line, struct weir_error *err);
 
+/* Whether a line has nothing but blanks. */
+bool line_is_blank(struct weir_slice line);
+
 /* The number of the line last returned, from 1. */
 long long lines_number(const struct lines *lines);
 

@@ -1,12 +1,13 @@
 #include "client/client.h"
 #include "client/page.h"
 #include "client/request_copy.h"
+#include "weir/rules/limits.h"
 
 #include <stdlib.h>
 
 /* Messages of one page, or fewer where the server allows fewer. Memory is bounded by it and by the
  * server's reply size. */
-enum { PAGE_MESSAGES = 1000, BATCH_DEFAULT = 1000 };
+enum { PAGE_MESSAGES = 1000 };
 
 #define UNLIMITED INT64_MAX
 
@@ -72,7 +73,7 @@ weir_status weir_reader_open_stream(struct weir_client *client,
         request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
     struct weir_reader *reader =
         reader_new(client, READ_STREAM,
-                   request->has_batch_size ? request->batch_size : BATCH_DEFAULT, is_backward);
+                   request->has_batch_size ? request->batch_size : WEIR_BATCH_DEFAULT, is_backward);
     const bool is_copied =
         reader != NULL && copy_stream_request(&reader->arena, request, &reader->request.stream);
     return finish_open(reader, is_copied, options, reader_out, err);
@@ -87,7 +88,7 @@ weir_status weir_reader_open_category(struct weir_client *client,
         request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD;
     struct weir_reader *reader =
         reader_new(client, READ_CATEGORY,
-                   request->has_batch_size ? request->batch_size : BATCH_DEFAULT, is_backward);
+                   request->has_batch_size ? request->batch_size : WEIR_BATCH_DEFAULT, is_backward);
     const bool is_copied =
         reader != NULL && copy_category_request(&reader->arena, request, &reader->request.category);
     return finish_open(reader, is_copied, options, reader_out, err);
