@@ -144,9 +144,7 @@ void weir_dispatch_finish(struct weir_call *call, weir_status st)
     }
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&server->calls, call);
-    if (!has_waited) {
-        weir_intake_answers(server);
-    }
+    weir_intake_answers(server, has_waited);
     if (has_reply) {
         weir_exchange_send(exchange);
     } else {
@@ -311,9 +309,7 @@ static void serve(struct weir_job *job)
         struct weir_error err;
         weir_error_init(&err);
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "the server is out of memory");
-        if (!has_waited) {
-            weir_intake_answers(server);
-        }
+        weir_intake_answers(server, has_waited);
         weir_intake_refuse(exchange, &err);
         count_out(server, has_waited, request_n);
         return;

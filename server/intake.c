@@ -118,7 +118,7 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
     }
     if (atomic_load(&server->is_stopping)) {
         weir_metrics_refused(&server->metrics, WEIR_SHUTTING_DOWN);
-        weir_intake_answers(server);
+        weir_intake_answers(server, false);
         weir_intake_refuse_stopping(exchange);
         weir_intake_finished(server, bytes);
         return;
@@ -126,9 +126,10 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
     weir_dispatch_arrived(server, exchange);
 }
 
-void weir_intake_answers(struct weir_server *server)
+void weir_intake_answers(struct weir_server *server, bool has_waited)
 {
-    atomic_fetch_sub_explicit(&server->unanswered, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(has_waited ? &server->waiting_unanswered : &server->unanswered, 1,
+                              memory_order_relaxed);
 }
 
 void weir_intake_finished(struct weir_server *server, size_t bytes)

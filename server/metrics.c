@@ -230,7 +230,7 @@ static void show_gauges(const struct visit *v)
     show(v, "weir_calls_in_flight", "Calls admitted and not answered, waiting reads not counted.",
          WEIR_METRIC_GAUGE, (double)atomic_load(&server->unanswered));
     show(v, "weir_reads_waiting", "Reads that wait for something to read.", WEIR_METRIC_GAUGE,
-         (double)atomic_load(&server->waiting));
+         (double)atomic_load(&server->waiting_unanswered));
     show(v, "weir_connections", "Client connections.", WEIR_METRIC_GAUGE,
          (double)weir_transport_connections(server->transport));
     show(v, "weir_namespaces_open", "Namespaces that are held open.", WEIR_METRIC_GAUGE,

@@ -37,11 +37,12 @@ struct weir_server {
     int64_t started_time_us;  // since the epoch
 
     /* Admission; see intake.h. */
-    atomic_size_t unanswered;        // calls admitted and not answered: what is bounded
-    atomic_size_t in_flight;         // calls admitted and not finished
-    atomic_size_t in_flight_bytes;   // of their requests
-    atomic_size_t waiting;           // reads that have begun to wait and are not answered
-    _Atomic int64_t finished_at_us;  // when a call was finished last, monotonic
+    atomic_size_t unanswered;          // calls admitted and not answered: what is bounded
+    atomic_size_t in_flight;           // calls admitted and not finished
+    atomic_size_t in_flight_bytes;     // of their requests
+    atomic_size_t waiting;             // reads that have begun to wait and are not finished
+    atomic_size_t waiting_unanswered;  // of these, not answered: what is bounded
+    _Atomic int64_t finished_at_us;    // when a call was finished last, monotonic
     atomic_bool is_stopping;
 
     _Atomic int64_t looked_at_us;  // when the queue was looked through last, monotonic

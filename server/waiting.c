@@ -67,7 +67,7 @@ weir_status weir_waiting_watch(struct weir_call *call, struct weir_query *query,
     if (request_n > KEPT_REQUEST_BYTES) {
         return weir_fail_limit(err, "size of a request that waits", KEPT_REQUEST_BYTES, request_n);
     }
-    const size_t waiting = atomic_load_explicit(&server->waiting, memory_order_relaxed);
+    const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
     if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
         return weir_fail_full(err, "reads that wait",
                               (unsigned long long)server->config->max_waiting, waiting);
@@ -104,7 +104,8 @@ void weir_waiting_park(struct weir_call *call)
     waiter->is_resumed = true;
     if (is_first) {
         atomic_fetch_add(&server->waiting, 1);
-        weir_intake_answers(server);
+        atomic_fetch_add_explicit(&server->waiting_unanswered, 1, memory_order_relaxed);
+        weir_intake_answers(server, false);
         weir_exchange_make_way(exchange);
     }
     const bool *is_gone = NULL;
@@ -134,6 +135,9 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
     struct weir_exchange *exchange = weir_exchange_of_waiter(waiter);
     const size_t method = waiter->method;
     weir_status st = WEIR_OK;
+    if (reason != WEIR_WAKE_CHANGE) {
+        weir_intake_answers(server, true);
+    }
     switch (reason) {
     case WEIR_WAKE_CHANGE:
         weir_dispatch_woken(server, exchange);

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { MANY = POLLS_MAX, CALLS_MAX = 64 };
+enum { MANY = POLLS_MAX, CALLS_MAX = 64, ONE_AFTER_ANOTHER = 1500 };
 
 static struct rpc_reply reply;
 
@@ -270,6 +270,18 @@ START_TEST(one_wait_too_many_is_refused)
 }
 END_TEST
 
+/* A client that has its answer does not wait any more, though the server may still be busy with
+ * what comes after an answer. */
+START_TEST(as_many_waits_as_there_may_be_are_never_refused)
+{
+    rpc.config.max_waiting = 1;
+    for (size_t i = 0; i < ONE_AFTER_ANOTHER; i++) {
+        begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = 1});
+        end_with(0, 0, 0);
+    }
+}
+END_TEST
+
 /* Chained polls beside a writer: a commit between a read and its wait must not be slept through. */
 static atomic_bool is_writer_done;
 
@@ -482,6 +494,7 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, thousands_wait_and_hold_up_nobody);
     tcase_add_test(tcase, one_write_wakes_thousands);
     tcase_add_test(tcase, one_wait_too_many_is_refused);
+    tcase_add_test(tcase, as_many_waits_as_there_may_be_are_never_refused);
     tcase_add_test(tcase, chained_polls_miss_nothing_and_never_oversleep);
     tcase_add_test(tcase, deletion_ends_the_wait);
     tcase_add_test(tcase, rotation_ends_the_wait);
