@@ -54,11 +54,11 @@ weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
     return WEIR_OK;
 }
 
-weir_status weir_call_read(struct weir_call *call,
+weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
                            weir_status (*was_read)(struct weir_call *call, struct weir_error *err))
 {
     call->was_read = was_read;
-    call->step = WEIR_CALL_READS;
+    call->step = step;
     return WEIR_OK;
 }
 

@@ -28,6 +28,7 @@ enum weir_call_step {
     WEIR_CALL_IS_ANSWERED,  // the reply stands in its room (weir_call_reply)
     WEIR_CALL_WRITES,       // `write` goes to the lane, then `written` makes the reply
     WEIR_CALL_READS,        // `read` goes to the lane of reads, then `was_read` says what is next
+    WEIR_CALL_READS_LONG,   // the same, with those that may look at much (long_reads.h)
     WEIR_CALL_WAITS         // for something to read; see waiting.h
 };
 
@@ -77,8 +78,8 @@ weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *mess
 weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
                             weir_status (*written)(struct weir_call *call, struct weir_error *err));
 
-/* Makes a handler's outcome: the call's read, whose query is set, goes to the lane. */
-weir_status weir_call_read(struct weir_call *call,
+/* Makes a handler's outcome: the call's read, whose query is set, is done as `step` says. */
+weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
                            weir_status (*was_read)(struct weir_call *call, struct weir_error *err));
 
 /* A terminated copy for a protobuf string; NULL past the arena's cap. An absent slice gives "". */

@@ -281,6 +281,8 @@ void weir_dispatch_go_on(struct weir_call *call, weir_status st)
         weir_writing_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_READS) {
         weir_reading_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_READS_LONG) {
+        weir_long_reads_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
         weir_waiting_park(call);
     } else {

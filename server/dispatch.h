@@ -12,6 +12,8 @@
  *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
  *   is begun anew by a worker. So is what is not small.
  *
+ * Reads that may look at much have only some of the workers at a time (long_reads.h).
+ *
  * Where all workers are held up, because another machine does not answer, those who wait for it see
  * to it that a call ends at its deadline though nobody has begun it (weir_queue_look).
  *

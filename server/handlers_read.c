@@ -73,9 +73,9 @@ static weir_status answer_read(struct weir_call *call, struct weir_query *query,
     if (st != WEIR_OK) {
         return st;
     }
-    if (is_for_lane) {
+    if (is_for_lane || weir_query_is_long(query)) {
         call->read.query = *query;
-        return weir_call_read(call, was_read);
+        return weir_call_read(call, is_for_lane ? WEIR_CALL_READS : WEIR_CALL_READS_LONG, was_read);
     }
     struct weir_rows rows;
     st = read_rows(call, query, &rows, err);

@@ -34,10 +34,15 @@ static size_t at_most(size_t n, size_t most)
     return n < most ? n : most;
 }
 
-static size_t threads_wanted(const struct weir_config *config)
+static size_t count_processors(void)
 {
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    const size_t processors = online < 1 ? 1 : (size_t)online;
+    return online < 1 ? 1 : (size_t)online;
+}
+
+static size_t threads_wanted(const struct weir_config *config)
+{
+    const size_t processors = count_processors();
     return at_most(2 * processors, NNG_TASK_THREADS_MAX) +
            at_most(processors, NNG_TIME_THREADS_MAX) + NNG_OTHER_THREADS + (size_t)config->workers +
            OWN_THREADS + SPARE_THREADS;
@@ -127,6 +132,16 @@ size_t weir_resources_sessions(const struct weir_config *config)
     }
     const rlim_t n = files_max() / 2 / FILES_OF_SESSION;
     return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : (size_t)n;
+}
+
+/* A quarter of the workers, or of the connections where these are fewer, is for others. What reads
+ * a file of this machine takes its processors besides. */
+size_t weir_resources_long_reads(const struct weir_config *config)
+{
+    const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));
+    const size_t others = most / 4 > 0 ? most / 4 : 1;
+    const size_t turns = most > others ? most - others : 1;
+    return is_sqlite(config) ? at_most(turns, 2 * count_processors()) : turns;
 }
 
 weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err)

@@ -38,9 +38,10 @@ static void while_waiting(void *context)
     const int64_t now_us = weir_monotonic_us();
     int64_t before_us = atomic_load_explicit(&server->looked_at_us, memory_order_relaxed);
     weir_reading_end_late();
-    if (weir_queue_length(&server->queue) > 0 && now_us - before_us >= LOOK_EVERY_US &&
+    if (now_us - before_us >= LOOK_EVERY_US &&
         atomic_compare_exchange_strong(&server->looked_at_us, &before_us, now_us)) {
         weir_queue_look(&server->queue);
+        weir_long_reads_end_late(server);
     }
 }
 
@@ -77,6 +78,7 @@ static struct weir_server *make(const struct weir_config *config)
                                     .format = (enum weir_log_format)config->log_format};
     server->handlers = &weir_all_handlers;
     server->workers.queue = &server->queue;
+    weir_long_reads_init(&server->long_reads, weir_resources_long_reads(config));
     server->started_at_us = weir_monotonic_us();
     server->started_time_us = weir_now_us();
     (void)weir_random_bytes(&server->reference_salt, sizeof server->reference_salt);
@@ -151,6 +153,7 @@ static void destroy(struct weir_server *server)
     }
     weir_calls_fini(&server->calls);
     weir_queue_fini(&server->queue);
+    weir_long_reads_fini(&server->long_reads);
     free(server);
 }
 

@@ -8,6 +8,7 @@
 #include "server/call.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/long_reads.h"
 #include "server/metrics.h"
 #include "server/tenants.h"
 #include "server/transport.h"
@@ -30,6 +31,7 @@ struct weir_server {
     struct weir_wake *wake;
     struct weir_queue queue;
     struct weir_workers workers;
+    struct weir_long_reads long_reads;
     struct weir_transport *transport;
     struct weir_http *http;  // NULL: none
     struct weir_metrics metrics;
