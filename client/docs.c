@@ -279,12 +279,27 @@ static void put_all_valued(FILE *out)
     (void)fputs(") continue ;; esac\n", out);
 }
 
-/* What stands behind an option: a file, or one of some words. */
-static void put_option_values(FILE *out, const struct cli_option *options)
+/* Whether a command before this one has an option of that name. */
+static bool is_known(const struct cli_command *command, const char *name)
+{
+    for (const struct cli_command *c = cli_commands; c < command; c++) {
+        for (const struct cli_option *o = c->options; o != NULL && o->name != NULL; o++) {
+            if (strcmp(o->name, name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What stands behind an option: a file, or one of some words. `command` is NULL for those of all
+ * commands. */
+static void put_option_values(FILE *out, const struct cli_option *options,
+                              const struct cli_command *command)
 {
     for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
         const bool is_file = o->arg != NULL && strcmp(o->arg, "FILE") == 0;
-        if (!is_file && o->words == NULL) {
+        if ((!is_file && o->words == NULL) || (command != NULL && is_known(command, o->name))) {
             continue;
         }
         (void)fputs("        ", out);
@@ -320,11 +335,9 @@ static void put_completion(FILE *out)
                 "    done\n"
                 "    case $previous in\n",
                 out);
-    put_option_values(out, cli_common_options);
+    put_option_values(out, cli_common_options, NULL);
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
-        if (strcmp(c->name, "export") == 0 || strcmp(c->name, "namespace create") == 0) {
-            put_option_values(out, c->options);
-        }
+        put_option_values(out, c->options, c);
     }
     (void)fputs("    esac\n    case $first in\n        '') words=\"", out);
     put_first_words(out);
