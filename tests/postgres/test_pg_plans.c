@@ -44,13 +44,18 @@ static void fill(void)
     ck_assert_msg(weir_pg_script(conn, text, &fx.err) == WEIR_OK, "%s", fx.report);
 }
 
-static PGresult *must_query(const char *text)
+static PGresult *query_on(struct pg_conn *on, const char *text)
 {
     struct pg_params none;
     weir_pg_params_init(&none, NULL);
     PGresult *result = NULL;
-    ck_assert_msg(weir_pg_query(conn, text, &none, &result, &fx.err) == WEIR_OK, "%s", fx.report);
+    ck_assert_msg(weir_pg_query(on, text, &none, &result, &fx.err) == WEIR_OK, "%s", fx.report);
     return result;
+}
+
+static PGresult *must_query(const char *text)
+{
+    return query_on(conn, text);
 }
 
 static void explain(const struct pg_shape *shape, char plan[PLAN_BYTES])
@@ -216,6 +221,27 @@ START_TEST(the_era_is_that_of_the_head)
 }
 END_TEST
 
+/* Without these each write looks at all ids there are. */
+START_TEST(what_a_role_says_of_planning_does_not_count)
+{
+    struct pg_conn *fresh = NULL;
+    int64_t on = 0;
+    sql("ALTER ROLE postgres SET enable_nestloop = off; ALTER ROLE postgres SET enable_indexscan ="
+        " off; ALTER ROLE postgres SET enable_indexonlyscan = off");
+    const weir_status status = weir_pg_conn_open(backend, INT64_MAX, &fresh, &fx.err);
+    sql("ALTER ROLE postgres RESET ALL");
+    ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
+    weir_pg_conn_limit(fresh, INT64_MAX);
+    PGresult *result =
+        query_on(fresh, "SELECT count(*) FROM pg_settings WHERE setting = 'on' AND name IN"
+                        " ('enable_nestloop', 'enable_indexscan', 'enable_indexonlyscan')");
+    ck_assert(weir_pg_int8(result, 0, 0, &on));
+    ck_assert_int_eq(on, 3);
+    PQclear(result);
+    weir_pg_conn_close(fresh);
+}
+END_TEST
+
 START_TEST(there_are_no_chunks)
 {
     const struct weir_chunk_query query = {.deadline_us = INT64_MAX};
@@ -235,6 +261,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, writes_find_the_counters_by_their_era);
     tcase_add_test(tcase, an_import_looks_at_its_own_streams);
     tcase_add_test(tcase, the_era_is_that_of_the_head);
+    tcase_add_test(tcase, what_a_role_says_of_planning_does_not_count);
     tcase_add_test(tcase, there_are_no_chunks);
     suite_add_tcase(suite, tcase);
     return suite;
