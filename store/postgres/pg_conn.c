@@ -77,10 +77,18 @@ static weir_status fail_late(struct pg_conn *conn, struct weir_error *err)
                      "the deadline passed while the database was working");
 }
 
+/* A text that is too long ends with a whole character. */
 static void copy_field(char *to, size_t size, const PGresult *result, int field)
 {
     const char *value = PQresultErrorField(result, field);
-    (void)snprintf(to, size, "%s", value == NULL ? "" : value);
+    size_t n = value == NULL ? 0 : strlen(value);
+    if (n >= size) {
+        n = weir_utf8_whole(value, size - 1);
+    }
+    if (n > 0) {
+        memcpy(to, value, n);
+    }
+    to[n] = '\0';
 }
 
 /* The text is for clients, so it quotes neither SQL nor values; the operator gets PostgreSQL's own.

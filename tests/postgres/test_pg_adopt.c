@@ -6,6 +6,7 @@
 
 #include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
+#include "weir/rules/utf8.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -101,6 +102,21 @@ START_TEST(a_record_that_is_refused_is_not_told_what_a_later_one_got)
     struct weir_import outcome;
     ck_assert_int_eq(import(fx.ns, &first, 1, &outcome), WEIR_OK);
     ck_assert_int_eq(import(fx.ns, batch, 2, &outcome), WEIR_MESSAGE_ID_CONFLICT);
+}
+END_TEST
+
+/* Names may be longer there. Of the two one would be cut inside of a character. */
+START_TEST(a_name_that_is_too_long_to_be_told_is_cut_between_characters)
+{
+    sql(MESSAGE_DB "SELECT write_message('%s', '%s-' || repeat('é', 800), 'T', '{}')",
+        "00000000-0000-0000-0000-000000000015", _i == 0 ? "u" : "uu");
+    const int64_t taken = must_head(fx.ns);
+    struct weir_import_record record = record_of(21, "d-1", 0, taken + 1);
+    record.message.id = (struct weir_uuid){.bytes = {[15] = 0x15}};
+    struct weir_import outcome;
+    ck_assert_int_eq(import(fx.ns, &record, 1, &outcome), WEIR_MESSAGE_ID_CONFLICT);
+    const char *name = weir_error_get_detail(&fx.err, "stream");
+    ck_assert(name != NULL && weir_utf8_is_valid(weir_slice_of(name)));
 }
 END_TEST
 
@@ -528,6 +544,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_message_db_has_written_is_read);
     tcase_add_test(tcase, both_write_one_stream);
     tcase_add_test(tcase, a_record_that_is_refused_is_not_told_what_a_later_one_got);
+    tcase_add_loop_test(tcase, a_name_that_is_too_long_to_be_told_is_cut_between_characters, 0, 2);
     tcase_add_test(tcase, an_import_that_is_refused_does_not_move_the_head);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
     tcase_add_test(tcase, zeros_of_any_form_are_taken);
