@@ -5,6 +5,7 @@
 #include "server/http.h"
 #include "server/nng_sockets.h"
 #include "server/notify.h"
+#include "server/resources.h"
 #include "server/scheduling.h"
 #include "server/server.h"
 #include "weir/base/standard_streams.h"
@@ -162,6 +163,7 @@ int main(int argc, char **argv)
         return complain(&err, EXIT_UNAVAILABLE);
     }
     weir_nng_sockets_refuse_above(weir_transport_message_max(&config));
+    weir_nng_sockets_take_below(weir_resources_connections_below());
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);

@@ -123,11 +123,23 @@ static void tell_of(int fault)
     errno = fault;
 }
 
+static int bound;  // of descriptors for connections
+
+void weir_nng_sockets_take_below(int descriptor)
+{
+    bound = descriptor;
+}
+
 int accept(int listener, struct sockaddr *address, socklen_t *address_n)
 {
     const int fd = accept4(listener, address, address_n, 0);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
         tell_of(errno);
+    }
+    if (bound > 0 && fd >= bound) {
+        (void)close(fd);
+        tell_of(EMFILE);
+        return -1;
     }
     if (fd >= 0 && fd < WEIR_DESCRIPTORS_MAX) {
         uint8_t *ahead = connections[fd].ahead;

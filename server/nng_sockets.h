@@ -8,6 +8,10 @@
  * descriptors; `fault` is an errno. On a thread of nng; NULL ends it. */
 void weir_nng_sockets_report(void (*report)(void *context, int fault), void *context);
 
+/* A connection whose descriptor is this one or a higher one is closed at once and reported, so that
+ * there are descriptors left for files. Before the first connection; 0, as at first: none is. */
+void weir_nng_sockets_take_below(int descriptor);
+
 /* Messages longer than that are the end of their connection, as nng has been told to have it
  * (NNG_OPT_RECVMAXSZ). Before the first connection; 0, as at first: there are none. */
 void weir_nng_sockets_refuse_above(size_t message_max);

@@ -1,5 +1,6 @@
 #include "server/resources.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -123,6 +124,14 @@ static weir_status check_files(const struct weir_config *config, struct weir_err
                            "the process may open %llu files, the server needs %zu: raise its limit "
                            "(ulimit -n, LimitNOFILE=)",
                            (unsigned long long)most, wanted);
+}
+
+/* Clients must not have all of them. An eighth: with half of them for sessions of SQLite that
+ * leaves more than a third for connections. */
+int weir_resources_connections_below(void)
+{
+    const rlim_t most = files_max();
+    return most > INT_MAX ? INT_MAX : (int)(most - most / 8);
 }
 
 size_t weir_resources_sessions(const struct weir_config *config)

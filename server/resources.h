@@ -12,6 +12,9 @@ weir_status weir_resources_check(const struct weir_config *config, struct weir_e
 /* How many sessions the store may open. With SQLite they are files of this process. */
 size_t weir_resources_sessions(const struct weir_config *config);
 
+/* The lowest descriptor that no connection is to have: those from there on are for the store. */
+int weir_resources_connections_below(void);
+
 /* How many reads that may look at much there are to be at a time; long_reads.h. */
 size_t weir_resources_long_reads(const struct weir_config *config);
 

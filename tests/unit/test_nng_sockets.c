@@ -205,6 +205,29 @@ START_TEST(a_connection_does_not_wait_for_its_predecessors_replies)
 }
 END_TEST
 
+/* ---- accepting ---- */
+
+/* Whoever connects meets the end at once. */
+START_TEST(descriptors_above_the_bound_are_left_to_others)
+{
+    struct sockaddr_in address;
+    socklen_t address_n = sizeof address;
+    char byte = 0;
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &address_n), 0);
+    const int other = socket(AF_INET, SOCK_STREAM, 0);
+    weir_nng_sockets_take_below(other + 1);
+    ck_assert_int_eq(connect(other, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_lt(accept(listener, NULL, NULL), 0);
+    ck_assert_int_eq(errno, EMFILE);
+    ck_assert_int_eq(recv(other, &byte, 1, 0), 0);
+    (void)close(other);
+    weir_nng_sockets_take_below(server + 1);
+    close_connection();
+    open_connection();
+    weir_nng_sockets_take_below(0);
+}
+END_TEST
+
 /* ---- receiving ---- */
 
 static void assert_reads(const char *bytes, size_t n)
@@ -660,6 +683,7 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, who_waits_for_events_holds_nothing_back);
     tcase_add_test(tcase, what_is_withdrawn_is_not_waited_for);
     tcase_add_test(tcase, a_connection_does_not_wait_for_its_predecessors_replies);
+    tcase_add_test(tcase, descriptors_above_the_bound_are_left_to_others);
     tcase_add_test(tcase, each_byte_is_read_once_in_order);
     tcase_add_test(tcase, what_came_before_the_end_is_read);
     tcase_add_test(tcase, the_end_is_told_behind_the_last_reply);
