@@ -32,11 +32,10 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
     return call;
 }
 
-/* Where the socket has been closed its contexts have gone with it. */
 static void call_drop_ctx(struct call *call)
 {
     if (call->link_number != 0) {
-        (void)nng_ctx_close(call->ctx);
+        links_close_ctx(&call->client->links, call->ctx, call->link_number);
         call->link_number = 0;
     }
 }

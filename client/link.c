@@ -293,6 +293,19 @@ int links_open_ctx(struct links *links, nng_ctx *ctx, uint64_t *number)
     return rv;
 }
 
+void links_close_ctx(struct links *links, nng_ctx ctx, uint64_t number)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    const struct link *link = links->newest;
+    while (link != NULL && link->number != number) {
+        link = link->older;
+    }
+    if (link != NULL && !link->has_closer) {
+        (void)nng_ctx_close(ctx);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
 static void note_progress(struct links *links)
 {
     if (atomic_load(&links->waiting_since_us) != 0) {

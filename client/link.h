@@ -75,6 +75,11 @@ void links_note_request(struct links *links);
  * nng's. */
 int links_open_ctx(struct links *links, nng_ctx *ctx, uint64_t *number);
 
+/* Closes a context of the socket of that number, on which nothing is under way. Those of a socket
+ * that is closed, or just being closed, go with it: nng does not survive that both are closed at
+ * the same time. */
+void links_close_ctx(struct links *links, nng_ctx ctx, uint64_t number);
+
 /* What was handed to a connection: a request of so many bytes, and the number of its socket. */
 struct links_sent {
     uint64_t number;

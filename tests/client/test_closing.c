@@ -15,6 +15,8 @@ enum { PATIENCE_MS = 20000 };
 
 void __real_nng_ctx_send(nng_ctx ctx, nng_aio *aio);
 void __wrap_nng_ctx_send(nng_ctx ctx, nng_aio *aio);
+int __real_nng_ctx_close(nng_ctx ctx);
+int __wrap_nng_ctx_close(nng_ctx ctx);
 int __real_pthread_join(pthread_t thread, void **result);
 int __wrap_pthread_join(pthread_t thread, void **result);
 
@@ -145,6 +147,49 @@ START_TEST(sockets_that_were_replaced_leave_nothing_behind)
 }
 END_TEST
 
+/* ---- contexts ---- */
+
+static size_t closed_n;
+
+int __wrap_nng_ctx_close(nng_ctx ctx)
+{
+    closed_n++;
+    return __real_nng_ctx_close(ctx);
+}
+
+static void use_numbers_up(struct links *links)
+{
+    atomic_store(&links->numbers_left, 0);
+    links_note_request(links);
+}
+
+/* By another thread, which may be at it. */
+START_TEST(a_context_is_not_closed_beside_its_socket)
+{
+    struct links links = {
+        .url = "inproc://weir-closing-contexts", .connections = 1, .max_reply_bytes = 1000};
+    struct weir_error err;
+    nng_ctx contexts[3];
+    weir_error_init(&err);
+    ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
+    for (size_t i = 0; i < WEIR_COUNTOF(contexts); i++) {
+        uint64_t number = 0;
+        ck_assert_int_eq(links_open_ctx(&links, &contexts[i], &number), 0);
+        ck_assert_uint_eq(number, i + 1);
+        if (i + 1 < WEIR_COUNTOF(contexts)) {
+            use_numbers_up(&links);
+        }
+    }
+    closed_n = 0;
+    links_close_ctx(&links, contexts[0], 1);
+    ck_assert_uint_eq(closed_n, 0);
+    links_close_ctx(&links, contexts[1], 2);
+    links_close_ctx(&links, contexts[2], 3);
+    ck_assert_uint_eq(closed_n, 2);
+    links_close(&links);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("closing");
@@ -152,6 +197,7 @@ int main(void)
     tcase_set_timeout(closing, 60);
     tcase_add_test(closing, a_call_is_not_freed_under_the_thread_that_starts_it);
     tcase_add_test(closing, sockets_that_were_replaced_leave_nothing_behind);
+    tcase_add_test(closing, a_context_is_not_closed_beside_its_socket);
     suite_add_tcase(suite, closing);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
