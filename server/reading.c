@@ -13,7 +13,9 @@ enum {
     AVERAGE_OF = 16,  // groups, about
     HANGS_AFTER_US = 20 * 1000,
     /* A leader lets other work pass after so long. */
-    LEAD_US = 2000
+    LEAD_US = 2000,
+    /* nng releases no connection while one whose request is read on the spot has gone. */
+    SPOT_US = 1000 * 1000
 };
 
 void weir_read_lane_init(struct weir_read_lane *lane)
@@ -67,6 +69,19 @@ static struct weir_read *take_first_locked(struct weir_read_lane *lane)
         read->next = NULL;
     }
     return read;
+}
+
+/* Whether whoever brought it is to lead, beginning with it; otherwise it is with those who do, and
+ * is gone once the lock is. */
+static bool enter_locked(struct weir_read_lane *lane, struct weir_read *read)
+{
+    const bool leads = may_be_led_locked(lane);
+    if (leads) {
+        lane->leaders++;
+    } else {
+        append_locked(lane, read);
+    }
+    return leads;
 }
 
 /* Links what may go with `read` behind it. Returns how many they are together. */
@@ -137,6 +152,18 @@ void weir_reading_end_late(void)
 
 /* ---- leading ---- */
 
+static void limit_on_the_spot(struct weir_read *group, int64_t now_us)
+{
+    if (!weir_dispatch_is_on_the_spot()) {
+        return;
+    }
+    for (struct weir_read *read = group; read != NULL; read = read->next) {
+        if (read->query.deadline_us > now_us + SPOT_US) {
+            read->query.deadline_us = now_us + SPOT_US;
+        }
+    }
+}
+
 static void read_group(struct weir_tenant *tenant, struct weir_read *first)
 {
     struct weir_read_lane *lane = &tenant->reads;
@@ -145,6 +172,7 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     const size_t n = join_locked(lane, first);
     lane->moved_us = start_us;
     (void)pthread_mutex_unlock(&lane->lock);
+    limit_on_the_spot(first, start_us);
     own_lane = lane;
     weir_read_group(weir_tenant_ns(tenant), first);
     own_lane = NULL;
@@ -156,10 +184,35 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     (void)pthread_mutex_unlock(&lane->lock);
 }
 
+static bool was_cut_short(const struct weir_call *call)
+{
+    return call->err.status == WEIR_DEADLINE_EXCEEDED &&
+           call->read.query.deadline_us < call->deadline_us;
+}
+
+/* What took too long for the spot has time yet, and a worker can wait. */
+static void begin_again(struct weir_call *call)
+{
+    struct weir_read_lane *lane = &call->tenant->reads;
+    call->read.query.deadline_us = call->deadline_us;
+    call->read.next = NULL;
+    weir_error_init(&call->err);
+    (void)pthread_mutex_lock(&lane->lock);
+    const bool leads = enter_locked(lane, &call->read);
+    (void)pthread_mutex_unlock(&lane->lock);
+    if (leads) {
+        weir_queue_push(&call->server->queue, &call->job);
+    }
+}
+
 static void done(struct weir_read *read)
 {
     struct weir_call *call = read->context;
-    weir_dispatch_go_on(call, call->was_read(call, &call->err));
+    if (was_cut_short(call)) {
+        begin_again(call);
+    } else {
+        weir_dispatch_go_on(call, call->was_read(call, &call->err));
+    }
 }
 
 /* What the leader goes on with; NULL where he has ceased to lead. */
@@ -238,13 +291,8 @@ void weir_reading_start(struct weir_call *call)
     call->read.next = NULL;
     call->job = (struct weir_job){.run = lead_by_job, .look = end_if_late};
     (void)pthread_mutex_lock(&lane->lock);
-    const bool leads = may_be_led_locked(lane);
     const bool is_quick = is_quick_locked(lane);
-    if (leads) {
-        lane->leaders++;
-    } else {
-        append_locked(lane, &call->read);  // and is gone, once the lock is
-    }
+    const bool leads = enter_locked(lane, &call->read);
     (void)pthread_mutex_unlock(&lane->lock);
     if (leads && is_on_worker) {
         lead(call);

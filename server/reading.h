@@ -6,7 +6,8 @@
  *
  * Leaders are workers. Where the store has been quick and nothing else is queued, the thread of the
  * transport that a read came by leads itself, on the spot (dispatch.h), which spares it the way to
- * a worker.
+ * a worker. Should the store hang then, the reads are a worker's after a second, all from the
+ * beginning.
  *
  * No thread waits for another: whoever does not lead leaves his read to those who do. Where the
  * store is slow (its pages come from a disk), waiting side by side is worth more than going

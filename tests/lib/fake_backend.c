@@ -45,23 +45,27 @@ struct weir_store *fake_store_open(size_t max_sessions)
 
 /* ---- the gate ---- */
 
-static void pass_gate_locked(void)
+/* False where the deadline has passed before. */
+static bool pass_gate_locked(int64_t deadline_us)
 {
+    bool is_late = false;
     fake.at_gate++;
     (void)pthread_cond_broadcast(&fake.changed);
-    while (fake.is_gate_shut && fake.let_through == 0) {
+    while (fake.is_gate_shut && fake.let_through == 0 && !is_late) {
         unlock();
         weir_backend_waits(&fake.base);
         lock();
-        if (fake.is_gate_shut && fake.let_through == 0) {
+        is_late = weir_monotonic_us() >= deadline_us;
+        if (!is_late && fake.is_gate_shut && fake.let_through == 0) {
             (void)weir_cond_wait_until(&fake.changed, &fake.mutex, weir_monotonic_us() + WAIT_US);
         }
     }
-    if (fake.is_gate_shut) {
+    if (fake.is_gate_shut && !is_late) {
         fake.let_through--;
         (void)pthread_cond_broadcast(&fake.changed);
     }
     fake.at_gate--;
+    return !is_late;
 }
 
 void fake_calls_fail(weir_status status)
@@ -118,15 +122,21 @@ static void session_close(struct weir_session *session)
 }
 
 /* What every call of a session does: waits, fails, breaks. */
-static weir_status answer(struct weir_session *session, struct weir_error *err)
+static weir_status answer_within(struct weir_session *session, int64_t deadline_us,
+                                 struct weir_error *err)
 {
     lock();
-    pass_gate_locked();
-    const weir_status status = fake.call_fails;
+    const bool is_late = !pass_gate_locked(deadline_us);
+    const weir_status status = is_late ? WEIR_DEADLINE_EXCEEDED : fake.call_fails;
     session->is_broken = fake.breaks;
     fake.breaks = false;
     unlock();
     return status == WEIR_OK ? WEIR_OK : weir_fail(err, status, "as the test wants it");
+}
+
+static weir_status answer(struct weir_session *session, struct weir_error *err)
+{
+    return answer_within(session, INT64_MAX, err);
 }
 
 static void session_commit(struct weir_session *session, struct weir_write **first)
@@ -156,7 +166,7 @@ static weir_status session_read(struct weir_session *session, const struct weir_
 {
     (void)arena;
     *rows = (struct weir_rows){.next_position = query->from};
-    return answer(session, err);
+    return answer_within(session, query->deadline_us, err);
 }
 
 static void session_read_group(struct weir_session *session, struct weir_read *group)

@@ -252,6 +252,35 @@ START_TEST(a_read_of_a_quick_store_is_led_on_the_spot)
 }
 END_TEST
 
+/* The transport would wait for it to release a connection. */
+START_TEST(what_hangs_on_the_spot_becomes_a_workers)
+{
+    for (int i = 0; i < 100; i++) {
+        warm_up();
+    }
+    fake_gate_shut();
+    begin_reads(0, 1);
+    fake_gate_wait(1);
+    ck_assert(rpc_is_spot_taken());
+    wait_for_spot();
+    fake_gate_wait(1);
+    fake_gate_open();
+    rpc_end_all(pending, 1, WEIR_OK);
+}
+END_TEST
+
+/* Its own deadline stands. */
+START_TEST(what_hangs_on_the_spot_ends_at_its_deadline)
+{
+    for (int i = 0; i < 100; i++) {
+        warm_up();
+    }
+    fake_gate_shut();
+    rpc_begin(&pending[0], category_request_within(10, SHORT_MS));
+    rpc_end_all(pending, 1, WEIR_DEADLINE_EXCEEDED);
+}
+END_TEST
+
 /* Whoever waits for the namespace is to look again. */
 static void rotate_token(void)
 {
@@ -342,6 +371,8 @@ int main(void)
     tcase_add_test(tcase, a_read_does_not_wait_for_those_that_hang);
     tcase_add_test(tcase, reads_end_at_their_deadline_though_all_leaders_hang);
     tcase_add_test(tcase, a_read_of_a_quick_store_is_led_on_the_spot);
+    tcase_add_test(tcase, what_hangs_on_the_spot_becomes_a_workers);
+    tcase_add_test(tcase, what_hangs_on_the_spot_ends_at_its_deadline);
     tcase_add_test(tcase, a_read_that_is_woken_on_the_spot_is_the_workers);
     tcase_add_test(tcase, the_first_read_is_a_workers);
     tcase_add_test(tcase, reads_of_a_slow_store_are_the_workers);
