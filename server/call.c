@@ -54,6 +54,23 @@ weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
     return WEIR_OK;
 }
 
+void weir_call_limit_read(struct weir_call *call, int64_t until_us)
+{
+    struct weir_query *query = &call->read.query;
+    query->deadline_us = until_us < query->deadline_us ? until_us : query->deadline_us;
+}
+
+bool weir_call_renew_read(struct weir_call *call)
+{
+    const bool was_limited = call->err.status == WEIR_DEADLINE_EXCEEDED &&
+                             call->read.query.deadline_us < call->deadline_us;
+    if (was_limited) {
+        call->read.query.deadline_us = call->deadline_us;
+        weir_error_init(&call->err);
+    }
+    return was_limited;
+}
+
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
                            weir_status (*was_read)(struct weir_call *call, struct weir_error *err))
 {

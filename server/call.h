@@ -82,6 +82,13 @@ weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
                            weir_status (*was_read)(struct weir_call *call, struct weir_error *err));
 
+/* Has the call's read end by then, whatever time the call itself has. */
+void weir_call_limit_read(struct weir_call *call, int64_t until_us);
+
+/* Whether it was that which ended the read. Then it is as new, and has the time that the call has.
+ */
+bool weir_call_renew_read(struct weir_call *call);
+
 /* A terminated copy for a protobuf string; NULL past the arena's cap. An absent slice gives "". */
 char *weir_call_text(struct weir_call *call, struct weir_slice text);
 

@@ -4,6 +4,10 @@
 #include "server/intake.h"
 #include "weir/rules/time_text.h"
 
+/* What takes longer is for a worker: the transport's thread is to go on, and nng releases no
+ * connection while one whose request is read on the spot has gone. */
+enum { SPOT_US = 20 * 1000 };
+
 void weir_long_reads_init(struct weir_long_reads *reads, size_t turns)
 {
     *reads = (struct weir_long_reads){.turns = turns};
@@ -112,15 +116,23 @@ static bool end_if_late(struct weir_job *job)
     return false;
 }
 
+static void read_on_the_spot(struct weir_call *call)
+{
+    weir_call_limit_read(call, weir_monotonic_us() + SPOT_US);
+    read_now(call);
+    if (!weir_call_renew_read(call)) {
+        go_on(call);
+    } else if (take_turn(&call->server->long_reads, &call->job)) {
+        weir_queue_push(&call->server->queue, &call->job);
+    }
+}
+
 void weir_long_reads_start(struct weir_call *call)
 {
-    if (weir_dispatch_is_on_the_spot()) {
-        read_now(call);
-        go_on(call);
-        return;
-    }
     call->job = (struct weir_job){.run = read_in_turn, .look = end_if_late};
-    if (take_turn(&call->server->long_reads, &call->job)) {
+    if (weir_dispatch_is_on_the_spot()) {
+        read_on_the_spot(call);
+    } else if (take_turn(&call->server->long_reads, &call->job)) {
         read_in_turn(&call->job);
     }
 }

@@ -158,9 +158,7 @@ static void limit_on_the_spot(struct weir_read *group, int64_t now_us)
         return;
     }
     for (struct weir_read *read = group; read != NULL; read = read->next) {
-        if (read->query.deadline_us > now_us + SPOT_US) {
-            read->query.deadline_us = now_us + SPOT_US;
-        }
+        weir_call_limit_read(read->context, now_us + SPOT_US);
     }
 }
 
@@ -184,19 +182,11 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     (void)pthread_mutex_unlock(&lane->lock);
 }
 
-static bool was_cut_short(const struct weir_call *call)
-{
-    return call->err.status == WEIR_DEADLINE_EXCEEDED &&
-           call->read.query.deadline_us < call->deadline_us;
-}
-
 /* What took too long for the spot has time yet, and a worker can wait. */
 static void begin_again(struct weir_call *call)
 {
     struct weir_read_lane *lane = &call->tenant->reads;
-    call->read.query.deadline_us = call->deadline_us;
     call->read.next = NULL;
-    weir_error_init(&call->err);
     (void)pthread_mutex_lock(&lane->lock);
     const bool leads = enter_locked(lane, &call->read);
     (void)pthread_mutex_unlock(&lane->lock);
@@ -208,7 +198,7 @@ static void begin_again(struct weir_call *call)
 static void done(struct weir_read *read)
 {
     struct weir_call *call = read->context;
-    if (was_cut_short(call)) {
+    if (weir_call_renew_read(call)) {
         begin_again(call);
     } else {
         weir_dispatch_go_on(call, call->was_read(call, &call->err));

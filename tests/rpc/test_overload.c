@@ -430,6 +430,20 @@ START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
 }
 END_TEST
 
+START_TEST(a_long_read_leaves_the_spot)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], long_request(0));
+    fake_gate_wait(1);
+    while (rpc_is_spot_taken()) {
+        (void)poll(NULL, 0, 1);
+    }
+    fake_gate_wait(1);  // a worker has it now
+    fake_gate_open();
+    rpc_end_all(pending, 1, WEIR_OK);
+}
+END_TEST
+
 START_TEST(workers_serve_while_the_spot_is_blocked)
 {
     fake_gate_shut();
@@ -529,6 +543,7 @@ static Suite *overload_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up_local, tear_down_local);
     tcase_add_test(tcase, one_call_at_a_time_blocks_a_thread_of_the_transport);
+    tcase_add_test(tcase, a_long_read_leaves_the_spot);
     tcase_add_test(tcase, workers_serve_while_the_spot_is_blocked);
     tcase_add_test(tcase, a_leader_on_the_spot_hands_on_what_has_queued_up);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
