@@ -295,11 +295,7 @@ static bool after_send(struct call *call, int rv)
     }
     drop_message(call);
     if (rv == NNG_ETIMEDOUT) {
-        links_note_wait(&call->client->links);
-        return begin_attempt(call);
-    }
-    if (rv == NNG_ECLOSED) {
-        /* The socket was replaced while the request waited for a connection. */
+        call_note_wait(call);
         return begin_attempt(call);
     }
     call->attempts_n++;

@@ -69,6 +69,9 @@ int call_take_ctx(struct call *call);
 /* The request that the call waits for an answer to. */
 struct links_sent call_sent(const struct call *call);
 
+/* No connection came in time: replaces the socket where it is time to. */
+void call_note_wait(struct call *call);
+
 /* No answer came in time: replaces the socket where it is the socket's silence. */
 void call_note_silence(struct call *call);
 

@@ -72,6 +72,14 @@ static uint64_t oldest_in_use(struct weir_client *client)
     return oldest;
 }
 
+void call_note_wait(struct call *call)
+{
+    struct links *links = &call->client->links;
+    if (links_has_waited(links)) {
+        links_replace_lost(links, oldest_in_use(call->client));
+    }
+}
+
 void call_note_silence(struct call *call)
 {
     struct links *links = &call->client->links;

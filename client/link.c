@@ -413,22 +413,36 @@ void links_note_request(struct links *links)
     }
 }
 
-void links_note_wait(struct links *links)
+/* Not the one that was just replaced: answers may be coming in there (link.h). */
+static void close_unused_locked(struct links *links, uint64_t oldest)
+{
+    struct link *link = links->newest->older->older;
+    while (link != NULL && link->number >= oldest) {
+        link = link->older;
+    }
+    close_from(link);
+}
+
+bool links_has_waited(struct links *links)
 {
     const int64_t now = weir_monotonic_us();
     int_least64_t since = 0;
-    if (atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) ||
-        now - since < patience_us(links, REPLACE_AFTER_US)) {
-        return;
-    }
+    return !atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
+           now - since >= patience_us(links, REPLACE_AFTER_US);
+}
+
+void links_replace_lost(struct links *links, uint64_t oldest)
+{
+    const int64_t now = weir_monotonic_us();
     (void)pthread_mutex_lock(&links->mutex);
-    const bool was_connected = atomic_load(&links->newest->was_connected);
+    int_least64_t since = atomic_load(&links->waiting_since_us);
+    const int64_t patience =
+        atomic_load(&links->newest->was_connected) ? REPLACE_AFTER_US : CONNECT_US;
     /* Whoever comes first replaces it, and the time begins anew. */
-    if ((was_connected || now - since >= CONNECT_US) &&
+    if (since != 0 && now - since >= patience_us(links, patience) &&
         atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
         replace_locked(links)) {
-        /* A connection that never was says nothing of those on the sockets before. */
-        (was_connected ? close_from : start_closing)(links->newest->older);
+        close_unused_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);
 }
@@ -438,16 +452,6 @@ bool links_is_silent(struct links *links, struct links_sent sent)
     const int64_t since = atomic_load(&links->silent_since_us);
     return since != 0 && is_current(links, sent) &&
            weir_monotonic_us() - since >= patience_us(links, atomic_load(&links->silence_us));
-}
-
-/* Not the one that was just replaced: answers may be coming in there (link.h). */
-static void close_unused_locked(struct links *links, uint64_t oldest)
-{
-    struct link *link = links->newest->older->older;
-    while (link != NULL && link->number >= oldest) {
-        link = link->older;
-    }
-    close_from(link);
 }
 
 void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest)

@@ -22,7 +22,12 @@
  * hour, until TCP gives up. Where a call has run into its deadline and nothing has come from the
  * server for a while either, those to come go over new connections. That the server, not the
  * connection, is slow can look the same; so those in flight go on waiting where they are, and each
- * socket in a row that says nothing is given twice the time of the one before. */
+ * socket in a row that says nothing is given twice the time of the one before.
+ *
+ * No socket is closed while a call is on it, and none when it is replaced, but at a later
+ * replacement: nng's thread for time-outs does not see that a context has gone whose operation it
+ * is about to cancel, and ends the process. Calls that time out together, as they do where a server
+ * goes, keep it at work for a while. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 
@@ -98,9 +103,12 @@ bool links_is_silent(struct links *links, struct links_sent sent);
  * the least that a call in flight has. */
 void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest);
 
-/* A send has waited in vain for a connection. Replaces the socket where it is time to; calls that
- * are still on the old one end with NNG_ECLOSED. */
-void links_note_wait(struct links *links);
+/* A send has waited in vain for a connection. Whether it is time to look at the socket. */
+bool links_has_waited(struct links *links);
+
+/* Then replaces it, if it had a connection once or should have one by now. Those that wait on the
+ * old one go on to the new one by themselves. `oldest` as above. */
+void links_replace_lost(struct links *links, uint64_t oldest);
 
 /* Closes all sockets. None has a call in flight. Waits a moment for nng, not for ever. */
 void links_close(struct links *links);

@@ -123,7 +123,9 @@ static void wait_for_replacement(struct links *links, uint64_t number)
     atomic_store(&links->waiting_since_us, 0);
     while (atomic_load(&links->number) == number) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
-        links_note_wait(links);
+        if (links_has_waited(links)) {
+            links_replace_lost(links, UINT64_MAX);
+        }
         (void)poll(NULL, 0, 10);
     }
 }
@@ -136,14 +138,55 @@ START_TEST(sockets_that_were_replaced_leave_nothing_behind)
     weir_error_init(&err);
     joined_n = 0;
     ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
-    for (uint64_t number = 1; number <= 3; number++) {
+    for (uint64_t number = 1; number <= 4; number++) {
         connect_once(&links);
         wait_for_replacement(&links, number);
     }
     /* The last that has gone has its thread still. */
     ck_assert_uint_ge(joined_n, 2);
     links_close(&links);
-    ck_assert_uint_eq(joined_n, 4);
+    ck_assert_uint_eq(joined_n, 5);
+}
+END_TEST
+
+static void replace_lost(struct links *links, uint64_t oldest)
+{
+    const uint64_t number = atomic_load(&links->number);
+    atomic_store(&links->waiting_since_us, weir_monotonic_us() - 60000000);
+    links_replace_lost(links, oldest);
+    ck_assert_uint_eq(atomic_load(&links->number), number + 1);
+}
+
+/* What a call is doing there could time out in the same moment. */
+START_TEST(a_socket_is_not_closed_while_a_call_is_on_it)
+{
+    struct links links = {
+        .url = "inproc://weir-closing-in-use", .connections = 1, .max_reply_bytes = 1000};
+    struct weir_error err;
+    nng_ctx ctx;
+    uint64_t number = 0;
+    nng_aio *aio = NULL;
+    nng_msg *msg = NULL;
+    weir_error_init(&err);
+    ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
+    ck_assert_int_eq(links_open_ctx(&links, &ctx, &number), 0);
+    ck_assert_int_eq(nng_aio_alloc(&aio, NULL, NULL), 0);
+    ck_assert_int_eq(nng_msg_alloc(&msg, 1), 0);
+    nng_aio_set_msg(aio, msg);
+    nng_ctx_send(ctx, aio);
+    replace_lost(&links, UINT64_MAX);  // not at once either
+    replace_lost(&links, number);
+    (void)poll(NULL, 0, 200);
+    nng_aio_cancel(aio);
+    nng_aio_wait(aio);
+    ck_assert_int_eq(nng_aio_result(aio), NNG_ECANCELED);
+    nng_ctx_send(ctx, aio);
+    replace_lost(&links, number + 1);
+    nng_aio_wait(aio);
+    ck_assert_int_eq(nng_aio_result(aio), NNG_ECLOSED);
+    nng_msg_free(nng_aio_get_msg(aio));
+    nng_aio_free(aio);
+    links_close(&links);
 }
 END_TEST
 
@@ -197,6 +240,7 @@ int main(void)
     tcase_set_timeout(closing, 60);
     tcase_add_test(closing, a_call_is_not_freed_under_the_thread_that_starts_it);
     tcase_add_test(closing, sockets_that_were_replaced_leave_nothing_behind);
+    tcase_add_test(closing, a_socket_is_not_closed_while_a_call_is_on_it);
     tcase_add_test(closing, a_context_is_not_closed_beside_its_socket);
     suite_add_tcase(suite, closing);
     SRunner *runner = srunner_create(suite);
