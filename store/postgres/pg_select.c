@@ -162,17 +162,14 @@ static void add_filters(struct text *text, const struct pg_layout *layout,
 }
 
 /* The batch, or as many as fit into $4 bytes even if each is as large as the largest. */
-static void add_limit(struct text *text, const struct pg_layout *layout,
-                      const struct pg_shape *shape)
+static void add_limit(struct text *text, const struct pg_shape *shape)
 {
     if (shape->is_measured || shape->is_headers_only) {
         add(text, shape->is_measured ? " LIMIT $3::int8" : " LIMIT least($3::int8, $4::int8)");
         return;
     }
-    add(text,
-        " LIMIT (SELECT least($3::int8, greatest($4::int8 / greatest(c.largest, 1), 1)) FROM ");
-    add(text, layout->counters);
-    add(text, " AS c)");
+    add(text, " LIMIT (SELECT least($3::int8, greatest($4::int8 / greatest(c.largest, 1), 1))"
+              " FROM " WEIR_PG_COUNTERS_ROW ")");
 }
 
 static void add_messages(struct text *text, const struct pg_layout *layout,
@@ -186,7 +183,7 @@ static void add_messages(struct text *text, const struct pg_layout *layout,
     add_scope(text, layout, shape);
     add_filters(text, layout, shape);
     add_order(text, layout, shape);
-    add_limit(text, layout, shape);
+    add_limit(text, shape);
 }
 
 /* Sums the sizes up without fetching the large values, and ends with the row that crosses $4. */
