@@ -112,10 +112,10 @@ static void connect_once(struct links *links)
     nng_aio_wait(aio);
     ck_assert_int_eq(nng_aio_result(aio), 0);
     nng_aio_free(aio);
-    (void)nng_ctx_close(ctx);
-    /* What a socket still holds when it is closed ThreadSanitizer takes for freed too early. */
+    /* Before anything is closed: ThreadSanitizer does not see nng count who has a message. */
     ck_assert_int_eq(nng_recvmsg(server, &msg, 0), 0);
     nng_msg_free(msg);
+    (void)nng_ctx_close(ctx);
     (void)nng_close(server);
 }
 
