@@ -3,6 +3,7 @@
 #include "weir/rules/utf8.h"
 
 #include "tests/lib/check_main.h"
+#include "tests/unit/text_row.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -26,16 +27,6 @@ void *__wrap_malloc(size_t n)
 {
     return ++allocations == fail_at ? NULL : __real_malloc(n);
 }
-
-struct text_row {
-    const char *bytes;
-    size_t n;
-};
-
-#define TEXT(literal)                \
-    {                                \
-        literal, sizeof(literal) - 1 \
-    }
 
 static const struct text_row accepted[] = {
     TEXT("{}"),

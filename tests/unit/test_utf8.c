@@ -2,18 +2,9 @@
 #include "weir/rules/utf8.h"
 
 #include "tests/lib/check_main.h"
+#include "tests/unit/text_row.h"
 
 #include <stdlib.h>
-
-struct text_row {
-    const char *bytes;
-    size_t n;
-};
-
-#define TEXT(literal)                \
-    {                                \
-        literal, sizeof(literal) - 1 \
-    }
 
 static const struct text_row good_utf8[] = {
     TEXT(""),
