@@ -1,4 +1,6 @@
--- The lock as it was, but for the row of the counters, which is found by its era.
+-- A vacuum that PostgreSQL has begun by itself gives way to who has waited for deadlock_timeout. Writers
+-- here wait for it so long, before they have a lock that Message DB's writers could want: so these go on
+-- meanwhile, and no vacuum begins before the transaction has ended.
 CREATE OR REPLACE FUNCTION @.lock(p_lock_ms int4, p_names text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
