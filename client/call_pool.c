@@ -40,10 +40,25 @@ static void call_drop_ctx(struct call *call)
     }
 }
 
+/* The least number of a socket that a call in flight has a context of. */
+static uint64_t oldest_in_use(struct weir_client *client)
+{
+    uint64_t oldest = UINT64_MAX;
+    (void)pthread_mutex_lock(&client->mutex);
+    for (const struct call *call = client->in_flight; call != NULL; call = call->next) {
+        const uint64_t number = call->link_number;
+        oldest = number != 0 && number < oldest ? number : oldest;
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    return oldest;
+}
+
 int call_take_ctx(struct call *call)
 {
     struct links *links = &call->client->links;
-    links_note_request(links);
+    if (!links_take_number(links)) {
+        links_replace_used_up(links, oldest_in_use(call->client));
+    }
     if (call->link_number == atomic_load(&links->number)) {
         return 0;
     }
@@ -57,19 +72,6 @@ int call_take_ctx(struct call *call)
 struct links_sent call_sent(const struct call *call)
 {
     return (struct links_sent){.number = call->link_number, .bytes = call->sent_bytes};
-}
-
-/* The least number of a socket that a call in flight has a context of. */
-static uint64_t oldest_in_use(struct weir_client *client)
-{
-    uint64_t oldest = UINT64_MAX;
-    (void)pthread_mutex_lock(&client->mutex);
-    for (const struct call *call = client->in_flight; call != NULL; call = call->next) {
-        const uint64_t number = call->link_number;
-        oldest = number != 0 && number < oldest ? number : oldest;
-    }
-    (void)pthread_mutex_unlock(&client->mutex);
-    return oldest;
 }
 
 void call_note_wait(struct call *call)

@@ -375,8 +375,18 @@ static void drop_closed_locked(struct links *links)
     }
 }
 
+/* Not the one that was just replaced: answers may be coming in there (link.h). */
+static void close_unused_locked(struct links *links, uint64_t oldest)
+{
+    struct link *link = links->newest->older->older;
+    while (link != NULL && link->number >= oldest) {
+        link = link->older;
+    }
+    close_from(link);
+}
+
 /* Puts another socket in the place of the current one. False where none can be had. */
-static bool replace_locked(struct links *links)
+static bool replace_locked(struct links *links, uint64_t oldest)
 {
     struct link *fresh = NULL;
     if (link_open(links, &fresh) != 0) {
@@ -389,38 +399,23 @@ static bool replace_locked(struct links *links)
     atomic_store(&links->silent_since_us, 0);
     atomic_store(&links->numbers_left, fresh->numbers);
     atomic_store(&links->number, fresh->number);
+    close_unused_locked(links, oldest);
     return true;
 }
 
 /* Calls that come meanwhile have some of the spare numbers. */
-static void replace_used_up(struct links *links)
+void links_replace_used_up(struct links *links, uint64_t oldest)
 {
     (void)pthread_mutex_lock(&links->mutex);
-    if (atomic_load(&links->numbers_left) <= 0) {
-        if (replace_locked(links)) {
-            close_from(links->newest->older->older);
-        } else {
-            atomic_store(&links->numbers_left, NUMBERS_BETWEEN_TRIES);
-        }
+    if (atomic_load(&links->numbers_left) <= 0 && !replace_locked(links, oldest)) {
+        atomic_store(&links->numbers_left, NUMBERS_BETWEEN_TRIES);
     }
     (void)pthread_mutex_unlock(&links->mutex);
 }
 
-void links_note_request(struct links *links)
+bool links_take_number(struct links *links)
 {
-    if (atomic_fetch_sub_explicit(&links->numbers_left, 1, memory_order_relaxed) <= 0) {
-        replace_used_up(links);
-    }
-}
-
-/* Not the one that was just replaced: answers may be coming in there (link.h). */
-static void close_unused_locked(struct links *links, uint64_t oldest)
-{
-    struct link *link = links->newest->older->older;
-    while (link != NULL && link->number >= oldest) {
-        link = link->older;
-    }
-    close_from(link);
+    return atomic_fetch_sub_explicit(&links->numbers_left, 1, memory_order_relaxed) > 0;
 }
 
 bool links_has_waited(struct links *links)
@@ -440,9 +435,8 @@ void links_replace_lost(struct links *links, uint64_t oldest)
         atomic_load(&links->newest->was_connected) ? REPLACE_AFTER_US : CONNECT_US;
     /* Whoever comes first replaces it, and the time begins anew. */
     if (since != 0 && now - since >= patience_us(links, patience) &&
-        atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
-        replace_locked(links)) {
-        close_unused_locked(links, oldest);
+        atomic_compare_exchange_strong(&links->waiting_since_us, &since, now)) {
+        (void)replace_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);
 }
@@ -458,10 +452,9 @@ void links_replace_silent(struct links *links, struct links_sent sent, uint64_t 
 {
     (void)pthread_mutex_lock(&links->mutex);
     /* Whoever comes first replaces it, and the time begins anew. */
-    if (links_is_silent(links, sent) && replace_locked(links)) {
+    if (links_is_silent(links, sent) && replace_locked(links, oldest)) {
         const int64_t longer_us = atomic_load(&links->silence_us) * 2;
         atomic_store(&links->silence_us, longer_us < SILENCE_US_MAX ? longer_us : SILENCE_US_MAX);
-        close_unused_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);
 }

@@ -73,8 +73,12 @@ struct links {
  * without memory. links_close is to be called in either case. */
 weir_status links_open(struct links *links, struct weir_error *err);
 
-/* Before each request: replaces the socket that is not to be given another. */
-void links_note_request(struct links *links);
+/* Before each request. False where the socket is not to be given another. */
+bool links_take_number(struct links *links);
+
+/* Then replaces it. Sockets before it are closed where their numbers are below `oldest`, which is
+ * the least that a call in flight has. */
+void links_replace_used_up(struct links *links, uint64_t oldest);
 
 /* A context of the current socket, whose number goes to *number on success. An error number of
  * nng's. */
@@ -99,8 +103,7 @@ void links_note_ended(struct links *links, struct links_sent sent, bool is_answe
  * to replace its socket: it is the current one and has been silent for long enough. */
 bool links_is_silent(struct links *links, struct links_sent sent);
 
-/* Then replaces it. Sockets before it are closed where their numbers are below `oldest`, which is
- * the least that a call in flight has. */
+/* Then replaces it. `oldest` as above. */
 void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest);
 
 /* A send has waited in vain for a connection. Whether it is time to look at the socket. */

@@ -206,7 +206,8 @@ int __wrap_nng_ctx_close(nng_ctx ctx)
 static void use_numbers_up(struct links *links)
 {
     atomic_store(&links->numbers_left, 0);
-    links_note_request(links);
+    ck_assert(!links_take_number(links));
+    links_replace_used_up(links, UINT64_MAX);
 }
 
 /* By another thread, which may be at it. */
