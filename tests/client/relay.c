@@ -1,5 +1,7 @@
 #include "tests/client/relay.h"
 
+#include "tests/lib/socket_pairs.h"
+
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
@@ -12,15 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PAIRS_MAX = 64, CHUNK_BYTES = 65536 };
-
-/* A connection and its other half. */
-struct pair {
-    int client;  // -1: free
-    int server;
-    bool is_silent;
-};
-
 struct relay {
     pthread_t thread;
     struct sockaddr_in server;
@@ -30,7 +23,8 @@ struct relay {
 
     pthread_mutex_t mutex;  // guards what follows; not held while the thread waits
     int listener;           // -1: closed
-    struct pair pairs[PAIRS_MAX];
+    struct socket_pair pairs[SOCKET_PAIRS_MAX];
+    bool is_silent[SOCKET_PAIRS_MAX];
     size_t connections;
     bool is_stopping;
     unsigned changes_n;  // by the test
@@ -38,52 +32,23 @@ struct relay {
 
 /* ---- the thread ---- */
 
-static void cut(struct pair *pair)
-{
-    if (pair->client >= 0) {
-        (void)close(pair->client);
-        (void)close(pair->server);
-        pair->client = -1;
-    }
-}
-
 static void take_in_locked(struct relay *relay)
 {
-    const int client = accept(relay->listener, NULL, NULL);
-    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct pair *pair = NULL;
-    for (size_t p = 0; p < PAIRS_MAX && pair == NULL; p++) {
-        pair = relay->pairs[p].client < 0 ? &relay->pairs[p] : NULL;
+    const struct socket_pair *pair =
+        socket_pairs_take_in(relay->pairs, relay->listener, (const struct sockaddr *)&relay->server,
+                             sizeof relay->server);
+    if (pair != NULL) {
+        relay->is_silent[pair - relay->pairs] = false;
+        relay->connections++;
     }
-    if (client < 0 || pair == NULL ||
-        connect(server, (const struct sockaddr *)&relay->server, sizeof relay->server) != 0) {
-        (void)close(client);
-        (void)close(server);
-        return;
-    }
-    *pair = (struct pair){.client = client, .server = server};
-    relay->connections++;
 }
 
-static bool send_all(int to, const char *bytes, size_t n)
+static void move(struct socket_pair *pair, int from, int to)
 {
-    while (n > 0) {
-        const ssize_t sent = send(to, bytes, n, MSG_NOSIGNAL);
-        if (sent <= 0) {
-            return false;
-        }
-        bytes += sent;
-        n -= (size_t)sent;
-    }
-    return true;
-}
-
-static void move(struct pair *pair, int from, int to)
-{
-    char bytes[CHUNK_BYTES];
+    char bytes[SOCKET_PAIRS_CHUNK_BYTES];
     const ssize_t n = recv(from, bytes, sizeof bytes, 0);
-    if (n <= 0 || !send_all(to, bytes, (size_t)n)) {
-        cut(pair);
+    if (n <= 0 || !socket_pair_send(to, bytes, (size_t)n)) {
+        socket_pair_cut(pair);
     }
 }
 
@@ -92,9 +57,9 @@ static size_t watch_locked(const struct relay *relay, struct pollfd *fds)
     fds[0] = (struct pollfd){.fd = relay->wake[0], .events = POLLIN};
     fds[1] = (struct pollfd){.fd = relay->listener, .events = POLLIN};
     size_t n = 2;
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        const struct pair *pair = &relay->pairs[p];
-        const bool is_on = pair->client >= 0 && !pair->is_silent;
+    for (size_t p = 0; p < SOCKET_PAIRS_MAX; p++) {
+        const struct socket_pair *pair = &relay->pairs[p];
+        const bool is_on = pair->client >= 0 && !relay->is_silent[p];
         fds[n++] = (struct pollfd){.fd = is_on ? pair->client : -1, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = is_on ? pair->server : -1, .events = POLLIN};
     }
@@ -103,8 +68,8 @@ static size_t watch_locked(const struct relay *relay, struct pollfd *fds)
 
 static void serve_locked(struct relay *relay, const struct pollfd *fds)
 {
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        struct pair *pair = &relay->pairs[p];
+    for (size_t p = 0; p < SOCKET_PAIRS_MAX; p++) {
+        struct socket_pair *pair = &relay->pairs[p];
         if (pair->client >= 0 && fds[2 + 2 * p].revents != 0) {
             move(pair, pair->client, pair->server);
         }
@@ -120,7 +85,7 @@ static void serve_locked(struct relay *relay, const struct pollfd *fds)
 static void *run(void *context)
 {
     struct relay *relay = context;
-    struct pollfd fds[2 + 2 * PAIRS_MAX];
+    struct pollfd fds[2 + 2 * SOCKET_PAIRS_MAX];
     (void)pthread_mutex_lock(&relay->mutex);
     while (!relay->is_stopping) {
         const size_t n = watch_locked(relay, fds);
@@ -151,7 +116,7 @@ static int open_listener(struct relay *relay)
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
     ck_assert_int_eq(bind(fd, (const struct sockaddr *)&relay->own, n), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&relay->own, &n), 0);
-    ck_assert_int_eq(listen(fd, PAIRS_MAX), 0);
+    ck_assert_int_eq(listen(fd, SOCKET_PAIRS_MAX), 0);
     return fd;
 }
 
@@ -165,9 +130,7 @@ struct relay *relay_start(const char *server_url)
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     relay->server = relay->own;
     relay->server.sin_port = htons((uint16_t)port);
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        relay->pairs[p].client = -1;
-    }
+    socket_pairs_init(relay->pairs);
     relay->listener = open_listener(relay);
     (void)snprintf(relay->url, sizeof relay->url, "tcp://127.0.0.1:%d", ntohs(relay->own.sin_port));
     ck_assert_int_eq(pipe(relay->wake), 0);
@@ -197,8 +160,8 @@ static void end_change(struct relay *relay)
 static void set_silent(struct relay *relay, bool is_silent)
 {
     begin_change(relay);
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        relay->pairs[p].is_silent = is_silent;
+    for (size_t p = 0; p < SOCKET_PAIRS_MAX; p++) {
+        relay->is_silent[p] = is_silent;
     }
     end_change(relay);
 }
@@ -216,9 +179,7 @@ void relay_resume(struct relay *relay)
 void relay_close(struct relay *relay)
 {
     begin_change(relay);
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        cut(&relay->pairs[p]);
-    }
+    socket_pairs_cut_all(relay->pairs);
     (void)close(relay->listener);
     relay->listener = -1;
     end_change(relay);
@@ -245,9 +206,7 @@ void relay_stop(struct relay *relay)
     relay->is_stopping = true;
     end_change(relay);
     (void)pthread_join(relay->thread, NULL);
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        cut(&relay->pairs[p]);
-    }
+    socket_pairs_cut_all(relay->pairs);
     if (relay->listener >= 0) {
         (void)close(relay->listener);
     }

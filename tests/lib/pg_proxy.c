@@ -1,5 +1,7 @@
 #include "tests/lib/pg_proxy.h"
 
+#include "tests/lib/socket_pairs.h"
+
 #include <check.h>
 #include <errno.h>
 #include <poll.h>
@@ -11,14 +13,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-enum { PAIRS_MAX = 64, CHUNK_BYTES = 65536 };
-
-/* A connection and its other half. */
-struct pair {
-    int client;  // -1: free
-    int server;
-};
 
 struct pg_proxy {
     pthread_t thread;
@@ -35,7 +29,7 @@ struct pg_proxy {
     size_t connections;
 
     /* The thread's own. */
-    struct pair pairs[PAIRS_MAX];
+    struct socket_pair pairs[SOCKET_PAIRS_MAX];
 };
 
 static void address(struct sockaddr_un *at, const char *dir)
@@ -47,30 +41,15 @@ static void address(struct sockaddr_un *at, const char *dir)
 
 /* ---- the thread ---- */
 
-static void cut(struct pair *pair)
-{
-    (void)close(pair->client);
-    (void)close(pair->server);
-    pair->client = -1;
-}
-
 static void take_in(struct pg_proxy *proxy)
 {
-    const int client = accept(proxy->listener, NULL, NULL);
-    struct pair *pair = NULL;
-    for (size_t p = 0; p < PAIRS_MAX && pair == NULL; p++) {
-        pair = proxy->pairs[p].client < 0 ? &proxy->pairs[p] : NULL;
+    if (proxy->mode == PROXY_REFUSES) {
+        (void)close(accept(proxy->listener, NULL, NULL));
+    } else if (socket_pairs_take_in(proxy->pairs, proxy->listener,
+                                    (const struct sockaddr *)&proxy->server,
+                                    sizeof proxy->server) != NULL) {
+        proxy->connections++;
     }
-    const int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool is_refused = proxy->mode == PROXY_REFUSES;
-    if (client < 0 || pair == NULL || is_refused ||
-        connect(server, (const struct sockaddr *)&proxy->server, sizeof proxy->server) != 0) {
-        (void)close(client);
-        (void)close(server);
-        return;
-    }
-    *pair = (struct pair){client, server};
-    proxy->connections++;
 }
 
 /* What is to be done with bytes that have come: pass them, or cut the connection instead. */
@@ -87,26 +66,13 @@ static bool is_to_pass(struct pg_proxy *proxy, bool is_request)
     return false;
 }
 
-static bool send_all(int to, const char *bytes, size_t n)
+static void move(struct pg_proxy *proxy, struct socket_pair *pair, bool is_request)
 {
-    while (n > 0) {
-        const ssize_t sent = send(to, bytes, n, MSG_NOSIGNAL);
-        if (sent <= 0) {
-            return false;
-        }
-        bytes += sent;
-        n -= (size_t)sent;
-    }
-    return true;
-}
-
-static void move(struct pg_proxy *proxy, struct pair *pair, bool is_request)
-{
-    char bytes[CHUNK_BYTES];
+    char bytes[SOCKET_PAIRS_CHUNK_BYTES];
     const ssize_t n = recv(is_request ? pair->client : pair->server, bytes, sizeof bytes, 0);
     if (n <= 0 || !is_to_pass(proxy, is_request) ||
-        !send_all(is_request ? pair->server : pair->client, bytes, (size_t)n)) {
-        cut(pair);
+        !socket_pair_send(is_request ? pair->server : pair->client, bytes, (size_t)n)) {
+        socket_pair_cut(pair);
     }
 }
 
@@ -116,8 +82,8 @@ static size_t watch(struct pg_proxy *proxy, struct pollfd *fds)
     fds[0] = (struct pollfd){.fd = proxy->wake[0], .events = POLLIN};
     fds[1] = (struct pollfd){.fd = holds ? -1 : proxy->listener, .events = POLLIN};
     size_t n = 2;
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        const struct pair *pair = &proxy->pairs[p];
+    for (size_t p = 0; p < SOCKET_PAIRS_MAX; p++) {
+        const struct socket_pair *pair = &proxy->pairs[p];
         const bool is_on = pair->client >= 0 && !holds;
         fds[n++] = (struct pollfd){.fd = is_on ? pair->client : -1, .events = POLLIN};
         fds[n++] = (struct pollfd){.fd = is_on ? pair->server : -1, .events = POLLIN};
@@ -127,10 +93,10 @@ static size_t watch(struct pg_proxy *proxy, struct pollfd *fds)
 
 static void serve_locked(struct pg_proxy *proxy, const struct pollfd *fds)
 {
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        struct pair *pair = &proxy->pairs[p];
-        if (pair->client >= 0 && proxy->mode == PROXY_REFUSES) {
-            cut(pair);
+    for (size_t p = 0; p < SOCKET_PAIRS_MAX; p++) {
+        struct socket_pair *pair = &proxy->pairs[p];
+        if (proxy->mode == PROXY_REFUSES) {
+            socket_pair_cut(pair);
         }
         if (pair->client >= 0 && fds[2 + 2 * p].revents != 0) {
             move(proxy, pair, true);
@@ -147,7 +113,7 @@ static void serve_locked(struct pg_proxy *proxy, const struct pollfd *fds)
 static void *run(void *context)
 {
     struct pg_proxy *proxy = context;
-    struct pollfd fds[2 + 2 * PAIRS_MAX];
+    struct pollfd fds[2 + 2 * SOCKET_PAIRS_MAX];
     (void)pthread_mutex_lock(&proxy->mutex);
     while (!proxy->is_stopping) {
         const size_t n = watch(proxy, fds);
@@ -175,12 +141,10 @@ struct pg_proxy *pg_proxy_start(const char *server_dir, const char *dir)
     address(&proxy->server, server_dir);
     address(&own, dir);
     memcpy(proxy->path, own.sun_path, sizeof own.sun_path);
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        proxy->pairs[p].client = -1;
-    }
+    socket_pairs_init(proxy->pairs);
     proxy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(proxy->listener, (const struct sockaddr *)&own, sizeof own), 0);
-    ck_assert_int_eq(listen(proxy->listener, PAIRS_MAX), 0);
+    ck_assert_int_eq(listen(proxy->listener, SOCKET_PAIRS_MAX), 0);
     ck_assert_int_eq(pipe(proxy->wake), 0);
     (void)pthread_mutex_init(&proxy->mutex, NULL);
     ck_assert_int_eq(pthread_create(&proxy->thread, NULL, run, proxy), 0);
@@ -224,11 +188,7 @@ void pg_proxy_stop(struct pg_proxy *proxy)
     (void)pthread_mutex_unlock(&proxy->mutex);
     wake(proxy);
     (void)pthread_join(proxy->thread, NULL);
-    for (size_t p = 0; p < PAIRS_MAX; p++) {
-        if (proxy->pairs[p].client >= 0) {
-            cut(&proxy->pairs[p]);
-        }
-    }
+    socket_pairs_cut_all(proxy->pairs);
     (void)close(proxy->listener);
     (void)close(proxy->wake[0]);
     (void)close(proxy->wake[1]);
