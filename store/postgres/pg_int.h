@@ -127,6 +127,12 @@ struct pg_work {
 weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                         const struct pg_work *work, struct weir_error *err);
 
+/* ---- poolers (pg_pooler.c) ---- */
+
+/* Refuses a pooler that does not keep the connection's session, where that can be seen by a second
+ * connection, which is closed again. PRECONDITION. */
+weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err);
+
 /* ---- the schemas (pg_schema.c) ---- */
 
 extern const char weir_pg_sql_registry_001[];

@@ -147,6 +147,9 @@ static weir_status start(struct pg_backend *backend, struct weir_error *err)
     weir_status status = weir_pg_conn_open(backend, INT64_MAX, &conn, err);
     if (status == WEIR_OK) {
         weir_pg_conn_limit(conn, INT64_MAX);
+        status = weir_pg_check_pooler(conn, err);
+    }
+    if (status == WEIR_OK) {
         status = weir_pg_check_extension(conn, err);
     }
     if (status == WEIR_OK) {

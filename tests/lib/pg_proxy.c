@@ -30,6 +30,8 @@ struct pg_proxy {
 
     /* The thread's own. */
     struct socket_pair pairs[SOCKET_PAIRS_MAX];
+    bool is_greeted[SOCKET_PAIRS_MAX];
+    struct socket_pair *asker;  // whose transaction the shared session is in
 };
 
 static void address(struct sockaddr_un *at, const char *dir)
@@ -45,10 +47,14 @@ static void take_in(struct pg_proxy *proxy)
 {
     if (proxy->mode == PROXY_REFUSES) {
         (void)close(accept(proxy->listener, NULL, NULL));
-    } else if (socket_pairs_take_in(proxy->pairs, proxy->listener,
-                                    (const struct sockaddr *)&proxy->server,
-                                    sizeof proxy->server) != NULL) {
+        return;
+    }
+    const struct socket_pair *pair =
+        socket_pairs_take_in(proxy->pairs, proxy->listener, (const struct sockaddr *)&proxy->server,
+                             sizeof proxy->server);
+    if (pair != NULL) {
         proxy->connections++;
+        proxy->is_greeted[pair - proxy->pairs] = false;
     }
 }
 
@@ -66,12 +72,54 @@ static bool is_to_pass(struct pg_proxy *proxy, bool is_request)
     return false;
 }
 
+/* The greeting ends with the number of the process, in a message "K" of twelve bytes. */
+static void greet(struct pg_proxy *proxy, const struct socket_pair *pair, char *bytes, size_t n)
+{
+    static const char key[] = {'K', 0, 0, 0, 12};
+    char *at = memmem(bytes, n, key, sizeof key);
+    if (at != NULL) {
+        at[sizeof key] = (char)(at[sizeof key] ^ 1);
+        proxy->is_greeted[pair - proxy->pairs] = true;
+    }
+}
+
+static struct socket_pair *first_of(struct pg_proxy *proxy)
+{
+    struct socket_pair *pair = proxy->pairs;
+    while (pair->client < 0) {
+        pair++;
+    }
+    return pair;
+}
+
+/* Where bytes go to: a session is shared by those who have been greeted. "X" ends a connection. */
+static int target(struct pg_proxy *proxy, struct socket_pair *pair, bool is_request, char *bytes,
+                  size_t n)
+{
+    if (proxy->mode < PROXY_POOLS_TRANSACTIONS) {
+        return is_request ? pair->server : pair->client;
+    }
+    const bool is_greeted = proxy->is_greeted[pair - proxy->pairs];
+    const bool is_shared = is_greeted && proxy->mode == PROXY_POOLS_TRANSACTIONS;
+    if (!is_request && !is_greeted) {
+        greet(proxy, pair, bytes, n);
+    }
+    if (is_request && is_shared && bytes[0] != 'X') {
+        proxy->asker = pair;
+        return first_of(proxy)->server;
+    }
+    if (!is_request && is_shared && pair == first_of(proxy)) {
+        return proxy->asker->client;
+    }
+    return is_request ? pair->server : pair->client;
+}
+
 static void move(struct pg_proxy *proxy, struct socket_pair *pair, bool is_request)
 {
     char bytes[SOCKET_PAIRS_CHUNK_BYTES];
     const ssize_t n = recv(is_request ? pair->client : pair->server, bytes, sizeof bytes, 0);
     if (n <= 0 || !is_to_pass(proxy, is_request) ||
-        !socket_pair_send(is_request ? pair->server : pair->client, bytes, (size_t)n)) {
+        !socket_pair_send(target(proxy, pair, is_request, bytes, (size_t)n), bytes, (size_t)n)) {
         socket_pair_cut(pair);
     }
 }

@@ -12,7 +12,11 @@ enum pg_proxy_mode {
     PROXY_LOSES_REPLY,    // once: an answer is dropped and its connection cut; then it passes
     PROXY_LOSES_REQUEST,  // once: a request is dropped and its connection cut; then it passes
     PROXY_HOLDS,          // nothing goes through, nothing is cut
-    PROXY_REFUSES         // open connections are cut, new ones too
+    PROXY_REFUSES,        // open connections are cut, new ones too
+    /* As a pooler: the greeting names another process than the one that serves. Requests go
+     * to the session of the first connection, or to the connection's own. */
+    PROXY_POOLS_TRANSACTIONS,
+    PROXY_POOLS_SESSIONS
 };
 
 struct pg_proxy;

@@ -69,6 +69,25 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
 }
 END_TEST
 
+/* One that keeps sessions is as good as none. With one connection nobody can tell. */
+START_TEST(a_pooler_that_does_not_keep_sessions_is_refused)
+{
+    char dir[64];
+    char url[256];
+    make_dir(dir);
+    struct pg_proxy *pooler = pg_proxy_start(server_dir(), dir);
+    (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", dir);
+    pg_proxy_set(pooler, PROXY_POOLS_TRANSACTIONS, 0);
+    assert_refused(url, WEIR_PRECONDITION, "pool_mode = session");
+    ck_assert_str_eq(sql("SELECT to_regnamespace('weir_registry')"), "");
+    weir_store_close(open_store(url, 1));
+    pg_proxy_set(pooler, PROXY_POOLS_SESSIONS, 0);
+    weir_store_close(open_store(url, 4));
+    pg_proxy_stop(pooler);
+    remove_tree(dir);
+}
+END_TEST
+
 START_TEST(wrong_credentials_are_said_so)
 {
     char url[256];
@@ -271,6 +290,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_test(tcase, a_server_that_is_not_there_is_named);
     tcase_add_test(tcase, a_server_that_does_not_answer_is_given_up);
+    tcase_add_test(tcase, a_pooler_that_does_not_keep_sessions_is_refused);
     tcase_add_test(tcase, wrong_credentials_are_said_so);
     tcase_add_test(tcase, a_url_that_is_none_is_refused);
     tcase_add_test(tcase, another_encoding_is_refused);

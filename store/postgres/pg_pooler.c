@@ -1,0 +1,81 @@
+/* A pooler between the store and PostgreSQL: whether a connection keeps its session. */
+#include "store/postgres/pg_int.h"
+
+#include "weir/rules/time_text.h"
+
+enum {
+    LOOKS = 4,  // others at the same pooler may take what it would have given us
+    LOOK_US = 2 * 1000 * 1000
+};
+
+static weir_status read_pid(struct pg_conn *conn, int32_t *pid, struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    weir_status status = weir_pg_query(conn, "SELECT pg_backend_pid()", &none, &result, err);
+    if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int4(result, 0, 0, pid))) {
+        status = weir_fail(err, WEIR_BACKEND_ERROR, "pg_backend_pid() gives something else");
+    }
+    PQclear(result);
+    return status;
+}
+
+/* PostgreSQL says in its greeting who it is. Who passes on the words of another has a greeting of
+ * his own, or none. */
+static bool is_own_greeting(const struct pg_conn *conn, int32_t pid)
+{
+    const int greeted = PQbackendPID(conn->pq);
+    return greeted == 0 || greeted == pid;
+}
+
+static weir_status fail_shared(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_PRECONDITION,
+                     "a pooler gives the connections of weir other sessions of PostgreSQL from one "
+                     "transaction to the next: have it keep one for each connection (PgBouncer: "
+                     "pool_mode = session), or name PostgreSQL itself in the store's URL");
+}
+
+/* What is free between two transactions is what the other connection gets. */
+static weir_status compare(struct pg_conn *conn, int32_t pid, struct pg_conn *other,
+                           struct weir_error *err)
+{
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    for (int look = 0; look < LOOKS; look++) {
+        int32_t other_pid = 0;
+        int32_t now_pid = 0;
+        if (read_pid(other, &other_pid, &ignored) != WEIR_OK) {
+            return WEIR_OK;
+        }
+        const weir_status status = read_pid(conn, &now_pid, err);
+        if (status != WEIR_OK) {
+            return status;
+        }
+        if (now_pid != pid || other_pid == pid) {
+            return fail_shared(err);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* A pooler that has no second session to give has none to exchange either. */
+weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err)
+{
+    int32_t pid = 0;
+    weir_status status = read_pid(conn, &pid, err);
+    if (status != WEIR_OK || is_own_greeting(conn, pid) || conn->backend->pool.max == 1) {
+        return status;
+    }
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    const int64_t until_us = weir_monotonic_us() + LOOK_US;
+    struct pg_conn *other = NULL;
+    if (weir_pg_conn_open(conn->backend, until_us, &other, &ignored) == WEIR_OK) {
+        weir_pg_conn_limit(other, until_us);
+        status = compare(conn, pid, other, err);
+    }
+    weir_pg_conn_close(other);
+    return status;
+}
