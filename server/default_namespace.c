@@ -1,16 +1,25 @@
 #include "server/default_namespace.h"
 
+#include "weir/rules/time_text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static const char file_name[] = "default.token";
 static const char next_suffix[] = ".next";  // of the file with the token after a deletion
 
-enum { TOKEN_ROOM = WEIR_TOKEN_MAX_BYTES + 1 };
+enum {
+    TOKEN_ROOM = WEIR_TOKEN_MAX_BYTES + 1,
+    LOCK_US = 5 * 1000 * 1000,  // another process that is stopped is not waited for any longer
+    LOCK_PAUSE_MS = 5
+};
 
 static weir_status file_failed(struct weir_error *err, const char *path, const char *what)
 {
@@ -22,6 +31,34 @@ static bool path_of(const char *directory, const char *suffix, char path[PATH_MA
 {
     const int n = snprintf(path, PATH_MAX, "%s/%s%s", directory, file_name, suffix);
     return n > 0 && n < PATH_MAX;
+}
+
+/* ---- one at a time ---- */
+
+/* Who changes the file, or makes the namespace from it, looks at the namespace as well, and nobody
+ * else does either in between: threads by the mutex, other processes by a lock on the directory,
+ * which some file systems do not have. */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+/* The directory; -1 where there is none. */
+static int begin_turn(const char *directory)
+{
+    (void)pthread_mutex_lock(&turn);
+    const int fd = directory == NULL ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int64_t until_us = weir_monotonic_us() + LOCK_US;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
+           weir_monotonic_us() < until_us) {
+        (void)poll(NULL, 0, LOCK_PAUSE_MS);
+    }
+    return fd;
+}
+
+static void end_turn(int fd)
+{
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    (void)pthread_mutex_unlock(&turn);
 }
 
 /* ---- the file ---- */
@@ -223,16 +260,16 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_log *log, struct weir_error *err)
 {
     struct weir_namespace_record record;
+    const int fd = begin_turn(weir_config_directory(config));
     weir_status st = find(store, &record, err);
-    if (st == WEIR_NAMESPACE_NOT_FOUND) {
-        st = create(store, config, log, err);
-        if (st == WEIR_OK) {
-            return st;
-        }
-        if (st == WEIR_NAMESPACE_EXISTS) {
-            /* Another server that starts at the same time was faster. */
-            st = find(store, &record, err);
-        }
+    const bool is_missing = st == WEIR_NAMESPACE_NOT_FOUND;
+    st = is_missing ? create(store, config, log, err) : st;
+    end_turn(fd);
+    if (is_missing && st == WEIR_NAMESPACE_EXISTS) {
+        /* Another server that starts at the same time was faster. */
+        st = find(store, &record, err);
+    } else if (is_missing) {
+        return st;
     }
     return st == WEIR_OK ? check_token(config, &record, err) : st;
 }
@@ -246,11 +283,32 @@ static const char *directory_with_file(const struct weir_config *config)
                                                                                         : NULL;
 }
 
-weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
+/* Another one may have come since; then that is, or will be, in the file. */
+static bool has_token(struct weir_store *store, const char *token)
+{
+    struct weir_namespace_record record;
+    struct weir_token_hash hash;
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    weir_token_hash(weir_slice_of(token), &hash);
+    const weir_status st = find(store, &record, &ignored);
+    return st == WEIR_OK ? weir_token_hash_equal(&hash, &record.token_hash)
+                         : st != WEIR_NAMESPACE_NOT_FOUND;
+}
+
+weir_status weir_default_namespace_keep_token(const struct weir_config *config,
+                                              struct weir_store *store, const char *token,
                                               struct weir_error *err)
 {
     const char *directory = directory_with_file(config);
-    return directory == NULL ? WEIR_OK : write_file(directory, "", token, true, err);
+    if (directory == NULL) {
+        return WEIR_OK;
+    }
+    const int fd = begin_turn(directory);
+    const weir_status st =
+        has_token(store, token) ? write_file(directory, "", token, true, err) : WEIR_OK;
+    end_turn(fd);
+    return st;
 }
 
 weir_status weir_default_namespace_prepare_token(const struct weir_config *config,
@@ -261,13 +319,30 @@ weir_status weir_default_namespace_prepare_token(const struct weir_config *confi
     if (directory == NULL) {
         return WEIR_OK;
     }
-    const weir_status st = make_token(token, err);
-    return st == WEIR_OK ? write_file(directory, next_suffix, token, true, err) : st;
+    const int fd = begin_turn(directory);
+    weir_status st = make_token(token, err);
+    if (st == WEIR_OK) {
+        st = write_file(directory, next_suffix, token, true, err);
+    }
+    end_turn(fd);
+    return st;
 }
 
 weir_status weir_default_namespace_take_prepared_token(const struct weir_config *config,
+                                                       struct weir_store *store,
                                                        struct weir_error *err)
 {
     const char *directory = directory_with_file(config);
-    return directory == NULL ? WEIR_OK : take_prepared(directory, err);
+    struct weir_namespace_record record;
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    if (directory == NULL) {
+        return WEIR_OK;
+    }
+    const int fd = begin_turn(directory);
+    const weir_status st = find(store, &record, &ignored) == WEIR_OK
+                               ? WEIR_OK  // made anew meanwhile, with a token of its own
+                               : take_prepared(directory, err);
+    end_turn(fd);
+    return st;
 }

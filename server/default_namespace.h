@@ -21,18 +21,21 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_config *config,
                                           const struct weir_log *log, struct weir_error *err);
 
-/* Its token has changed: rewrites DIRECTORY/default.token where there is one. */
-weir_status weir_default_namespace_keep_token(const struct weir_config *config, const char *token,
+/* Its token has changed: rewrites DIRECTORY/default.token where there is one, unless it has changed
+ * again since. */
+weir_status weir_default_namespace_keep_token(const struct weir_config *config,
+                                              struct weir_store *store, const char *token,
                                               struct weir_error *err);
 
 /* A token that dies with the namespace must not come to life again with the one that the next start
  * makes. So before a deletion another one is written to DIRECTORY/default.token.next, where there
- * is a default.token, and after it takes that one's place: by the second call, or, if a crash comes
- * first, by the start that finds the namespace missing. One that was not needed is of no meaning.
- */
+ * is a default.token, and after it takes that one's place: by the second call, unless the namespace
+ * has been made anew by then, or, if a crash comes first, by the start that finds the namespace
+ * missing. One that was not needed is of no meaning. */
 weir_status weir_default_namespace_prepare_token(const struct weir_config *config,
                                                  struct weir_error *err);
 weir_status weir_default_namespace_take_prepared_token(const struct weir_config *config,
+                                                       struct weir_store *store,
                                                        struct weir_error *err);
 
 #endif

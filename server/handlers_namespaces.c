@@ -34,7 +34,8 @@ static void keep_default_token(const struct weir_call *call, struct weir_slice i
     }
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_default_namespace_keep_token(call->server->config, token, &err) != WEIR_OK) {
+    if (weir_default_namespace_keep_token(call->server->config, call->server->store, token, &err) !=
+        WEIR_OK) {
         weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
     }
 }
@@ -57,7 +58,8 @@ static void take_prepared_token(const struct weir_call *call, struct weir_slice 
     struct weir_error err;
     weir_error_init(&err);
     if (weir_namespace_is_default(id) &&
-        weir_default_namespace_take_prepared_token(call->server->config, &err) != WEIR_OK) {
+        weir_default_namespace_take_prepared_token(call->server->config, call->server->store,
+                                                   &err) != WEIR_OK) {
         weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
     }
 }

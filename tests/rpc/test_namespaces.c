@@ -393,6 +393,14 @@ static void delete_default(void)
     rpc_free(&reply);
 }
 
+static void assert_default_token(const char *token)
+{
+    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    must_call(token, "weir.v1.Namespaces/GetNamespace", &in.base);
+    rpc_free(&reply);
+}
+
 START_TEST(rotating_the_default_token_rewrites_its_file)
 {
     char first[TOKEN_ROOM];
@@ -408,6 +416,56 @@ START_TEST(rotating_the_default_token_rewrites_its_file)
 }
 END_TEST
 
+/* Whoever of several is last in the store is last in the file. */
+START_TEST(rotations_at_once_leave_the_token_that_counts)
+{
+    enum { ROUNDS = 30, AT_ONCE = 8 };
+    char first[TOKEN_ROOM];
+    uint8_t room[1024];
+    start_with_first_token(first);
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "default";
+    const struct rpc_request request = {
+        .method = "weir.v1.Namespaces/RotateToken", .token = ADMIN_TOKEN, .message = &in.base};
+    const struct weir_slice packed = rpc_pack(&request, room, sizeof room);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct rpc_pending pending[AT_ONCE];
+        for (size_t p = 0; p < AT_ONCE; p++) {
+            rpc_begin(&pending[p], packed);
+        }
+        rpc_end_all(pending, AT_ONCE, WEIR_OK);
+        assert_default_token(read_token_file());
+    }
+    rpc_stop();
+}
+END_TEST
+
+/* What comes late to the file is of no meaning there. */
+START_TEST(a_token_that_has_been_replaced_does_not_come_to_the_file)
+{
+    char first[TOKEN_ROOM];
+    struct weir_error err;
+    start_with_first_token(first);
+    weir_error_init(&err);
+    ck_assert_int_eq(
+        weir_default_namespace_keep_token(&rpc.config, rpc.server->store, DEFAULT_TOKEN, &err),
+        WEIR_OK);
+    ck_assert_str_eq(first, read_token_file());
+    ck_assert_int_eq(weir_default_namespace_prepare_token(&rpc.config, &err), WEIR_OK);
+    ck_assert_int_eq(
+        weir_default_namespace_take_prepared_token(&rpc.config, rpc.server->store, &err), WEIR_OK);
+    ck_assert_str_eq(first, read_token_file());
+    delete_default();
+    ck_assert_str_ne(first, read_token_file());
+    (void)snprintf(first, sizeof first, "%s", read_token_file());
+    ck_assert_int_eq(
+        weir_default_namespace_keep_token(&rpc.config, rpc.server->store, DEFAULT_TOKEN, &err),
+        WEIR_OK);
+    ck_assert_str_eq(first, read_token_file());
+    rpc_stop();
+}
+END_TEST
+
 /* As does making the namespace anew. */
 START_TEST(another_default_namespace_rewrites_the_file)
 {
@@ -416,11 +474,7 @@ START_TEST(another_default_namespace_rewrites_the_file)
     delete_default();
     create_with("default", "{}");
     ck_assert_str_ne(first, read_token_file());
-    (void)snprintf(first, sizeof first, "%s", read_token_file());
-    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "default";
-    must_call(first, "weir.v1.Namespaces/GetNamespace", &in.base);
-    rpc_free(&reply);
+    assert_default_token(read_token_file());
     rpc_stop();
 }
 END_TEST
@@ -471,10 +525,7 @@ START_TEST(the_next_token_is_there_before_the_default_namespace_goes)
     ck_assert_int_eq(call_delete_default(), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_null(strstr(reply.err.text, directory));
     rpc_free(&reply);
-    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
-    in.namespace_ = (char *)(uintptr_t) "default";
-    must_call(first, "weir.v1.Namespaces/GetNamespace", &in.base);
-    rpc_free(&reply);
+    assert_default_token(first);
     ck_assert_int_eq(rmdir(next), 0);
     delete_default();
     ck_assert_int_ne(access(next, F_OK), 0);
@@ -594,6 +645,8 @@ static Suite *namespaces_suite(void)
     tcase_add_test(tcase, a_token_that_is_not_the_namespaces_own_stops_the_start);
     tcase_add_test(tcase, a_token_that_was_written_but_not_used_is_used);
     tcase_add_test(tcase, rotating_the_default_token_rewrites_its_file);
+    tcase_add_test(tcase, rotations_at_once_leave_the_token_that_counts);
+    tcase_add_test(tcase, a_token_that_has_been_replaced_does_not_come_to_the_file);
     tcase_add_test(tcase, another_default_namespace_rewrites_the_file);
     tcase_add_test(tcase, a_token_that_died_with_the_default_namespace_stays_dead);
     tcase_add_test(tcase, a_crash_does_not_bring_the_token_of_a_deleted_default_back);
