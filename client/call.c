@@ -5,6 +5,7 @@
 #include "weir/rules/limits.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 enum {
     /* An attempt that has waited so long for a connection is packed again, so that the server is
@@ -222,6 +223,21 @@ static bool is_cancelled(struct call *call)
     return cancelled;
 }
 
+/* A server says nothing to a request that is larger than it reads. */
+static void fail_lost(struct call *call)
+{
+    char hint[160] = "";
+    if (call->was_sent && call->sent_bytes > WEIR_REQUEST_BYTES_MIN) {
+        (void)snprintf(hint, sizeof hint,
+                       "; that is also how a server refuses a request that is larger than its "
+                       "--max-request-bytes: this one has %zu bytes",
+                       call->sent_bytes);
+    }
+    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                    "the connection to %s was lost before the reply came%s", call->client->url,
+                    hint);
+}
+
 static bool fail_transport(struct call *call, int rv)
 {
     if (is_cancelled(call)) {
@@ -229,8 +245,7 @@ static bool fail_transport(struct call *call, int rv)
     } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE || rv == NNG_ECLOSED) {
         /* ESTATE: lost between the end of the send and the receive. ECLOSED: the socket has been
          * replaced. */
-        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                        "the connection to %s was lost before the reply came", call->client->url);
+        fail_lost(call);
     } else {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
                         nng_strerror(rv));

@@ -137,7 +137,8 @@ const struct cli_command cli_commands[] = {
      "DATA is JSON; without it the message has no data. DATA - reads standard input: one JSON "
      "text, "
      "or one on each line, of which each becomes a message. Up to 1000 lines are written at once, "
-     "all or none.\n\n"
+     "all or none, fewer where they are larger than 16 MiB or than a request to the server may "
+     "be.\n\n"
      "Prints each message written, with its position. A write that is repeated with the same --id "
      "is "
      "stored once and printed with \"duplicate\":true.\n\n"
@@ -214,7 +215,8 @@ const struct cli_command cli_commands[] = {
     {"import", "[FILE]", "Store messages that already have positions",
      "Reads lines as 'weir read' prints them, from FILE or standard input, plain or gzip, and "
      "stores "
-     "them in batches of at most 1000, each all or none. What is stored already, equal in every "
+     "them in batches of at most 1000, each all or none. A batch has fewer where they are larger "
+     "than 16 MiB or than a request to the server may be. What is stored already, equal in every "
      "member, is "
      "skipped, so an import that was interrupted can be run again. A line that cannot be used is "
      "named, nothing of its batch is stored, and what was stored before is said.",

@@ -3,6 +3,7 @@
 #include "client/client.h"
 #include "client/lines.h"
 #include "client/record.h"
+#include "client/request_size.h"
 #include "weir/base/arena.h"
 
 #include <inttypes.h>
@@ -65,11 +66,13 @@ static int say_stored(const struct import *im, int status)
     return status;
 }
 
-/* The server counts records from 1 within the call, which began with `first` of the batch. */
-static int fail_records(struct import *im, size_t first)
+/* The server counts records from 1 within the call, which had `n` of the batch from `first` on. One
+ * that is too large to be sent is alone in its call. */
+static int fail_records(struct import *im, size_t first, size_t n)
 {
     const char *detail = weir_error_get_detail(&im->cli->err, "record");
-    const long record = detail == NULL ? 0 : strtol(detail, NULL, 10);
+    const bool is_alone = n == 1 && im->cli->err.status == WEIR_LIMIT_EXCEEDED;
+    const long record = detail == NULL ? is_alone : strtol(detail, NULL, 10);
     const int status = cli_failed(im->cli);
     if (record >= 1 && (size_t)record <= im->batch_n - first) {
         const size_t at = first + (size_t)record - 1;
@@ -90,13 +93,16 @@ static weir_status send_records(struct import *im, size_t first, size_t *n)
     do {
         const size_t left = im->batch_n - first;
         request.n_messages = left > (size_t)im->call_max ? (size_t)im->call_max : left;
-        st = weir_message_store_import_messages(cli->client, &request, &cli->call, &response,
-                                                &cli->err);
+        st = request_size_cut(cli, &request.base, &request.n_messages);
+        if (st == WEIR_OK) {
+            st = weir_message_store_import_messages(cli->client, &request, &cli->call, &response,
+                                                    &cli->err);
+        }
     } while (st != WEIR_OK && client_halve_refused(&cli->err, "messages", 1, &im->call_max));
+    *n = request.n_messages;
     if (st != WEIR_OK) {
         return st;
     }
-    *n = request.n_messages;
     im->imported += response->imported;
     im->skipped += response->skipped_identical;
     if (response->max_global_position > im->max_global_position) {
@@ -112,7 +118,7 @@ static int send_batch(struct import *im)
     while (sent < im->batch_n) {
         size_t n = 0;
         if (send_records(im, sent, &n) != WEIR_OK) {
-            return fail_records(im, sent);
+            return fail_records(im, sent, n);
         }
         sent += n;
     }

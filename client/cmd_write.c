@@ -2,10 +2,12 @@
 #include "client/cli.h"
 #include "client/lines.h"
 #include "client/record.h"
+#include "client/request_size.h"
 #include "weir/base/arena.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH_BYTES = 16 << 20 };
@@ -21,6 +23,7 @@ struct writing {
     struct weir_arena arena;  // data of the batch
     Weir__V1__NewMessage messages[WEIR_WRITE_MESSAGES_MAX];
     Weir__V1__NewMessage *pointers[WEIR_WRITE_MESSAGES_MAX];
+    long long line_numbers[WEIR_WRITE_MESSAGES_MAX];  // 0: not a line of its own
     size_t batch_n;
 };
 
@@ -66,37 +69,70 @@ static void expect_next(struct writing *w, const Weir__V1__WriteMessagesResponse
     }
 }
 
-static int send_batch(struct writing *w)
+/* The call had `n` messages of the batch, from `first` on. */
+static int fail_messages(const struct writing *w, size_t first, size_t n)
 {
-    if (w->batch_n == 0) {
-        return CLI_DONE;
+    const int status = cli_failed(w->cli);
+    const long long *lines = w->line_numbers + first;
+    if (n > 1) {
+        (void)fprintf(stderr, "  that was about lines %lld to %lld of standard input\n", lines[0],
+                      lines[n - 1]);
+    } else if (n == 1 && lines[0] != 0) {
+        (void)fprintf(stderr, "  that was about line %lld of standard input\n", lines[0]);
     }
-    struct cli *cli = w->cli;
-    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    request.stream_name = (char *)(uintptr_t)w->stream;
-    request.messages = w->pointers;
-    request.n_messages = w->batch_n;
-    request.expectation = w->has_expectation ? &w->expectation : NULL;
-    Weir__V1__WriteMessagesResponse *response = NULL;
-    if (weir_message_store_write_messages(cli->client, &request, &cli->call, &response,
-                                          &cli->err) != WEIR_OK) {
-        return cli_failed(cli);
-    }
+    return status;
+}
+
+static int put_written(struct writing *w, const Weir__V1__WriteMessagesResponse *response)
+{
     weir_status st = WEIR_OK;
     for (size_t i = 0; i < response->n_written && st == WEIR_OK; i++) {
         const struct record_written written = {w->stream, w->type, response->written[i],
                                                response->duplicate};
-        st = record_write_written(stdout, &written, &cli->err);
+        st = record_write_written(stdout, &written, &w->cli->err);
     }
-    expect_next(w, response);
-    weir_response_free(response);
-    w->batch_n = 0;
-    weir_arena_reset(&w->arena);
-    return st == WEIR_OK ? cli_flush(cli) : cli_failed(cli);
+    return st == WEIR_OK ? cli_flush(w->cli) : cli_failed(w->cli);
 }
 
-/* `data` absent: a message without. */
-static int add_message(struct writing *w, struct weir_slice data)
+/* Sends as many messages of the batch, from `first` on, as one call may hold; *n tells how many. */
+static int send_messages(struct writing *w, size_t first, size_t *n)
+{
+    struct cli *cli = w->cli;
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    request.stream_name = (char *)(uintptr_t)w->stream;
+    request.messages = w->pointers + first;
+    request.n_messages = w->batch_n - first;
+    request.expectation = w->has_expectation ? &w->expectation : NULL;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    weir_status st = request_size_cut(cli, &request.base, &request.n_messages);
+    if (st == WEIR_OK) {
+        st = weir_message_store_write_messages(cli->client, &request, &cli->call, &response,
+                                               &cli->err);
+    }
+    *n = request.n_messages;
+    if (st != WEIR_OK) {
+        return fail_messages(w, first, *n);
+    }
+    const int status = put_written(w, response);
+    expect_next(w, response);
+    weir_response_free(response);
+    return status;
+}
+
+static int send_batch(struct writing *w)
+{
+    int status = CLI_DONE;
+    size_t n = 0;
+    for (size_t sent = 0; status == CLI_DONE && sent < w->batch_n; sent += n) {
+        status = send_messages(w, sent, &n);
+    }
+    w->batch_n = 0;
+    weir_arena_reset(&w->arena);
+    return status;
+}
+
+/* `data` absent: a message without. `line` is its number on standard input, 0 if it has none. */
+static int add_message(struct writing *w, struct weir_slice data, long long line)
 {
     struct weir_slice kept;
     if (!weir_arena_copy(&w->arena, data, &kept)) {
@@ -111,6 +147,7 @@ static int add_message(struct writing *w, struct weir_slice data)
     message->has_metadata = w->has_metadata;
     message->metadata = w->metadata;
     w->pointers[w->batch_n] = message;
+    w->line_numbers[w->batch_n] = line;
     w->batch_n++;
     /* Each message carries the metadata. */
     const size_t bytes = w->arena.used_bytes + w->batch_n * w->metadata.len;
@@ -173,7 +210,7 @@ static int take_line(struct input *in, struct weir_slice line)
     if (++in->messages_n > 1 && cli_text(in->w->cli, CLI_ID) != NULL) {
         return cli_usage(in->w->cli, "--id is for one message, and standard input holds several");
     }
-    return add_message(in->w, line);
+    return add_message(in->w, line, lines_number(in->lines));
 }
 
 static int add_text(struct input *in)
@@ -182,7 +219,7 @@ static int add_text(struct input *in)
     while (n > 0 && memchr(" \t\r\n", in->text[n - 1], 4) != NULL) {
         n--;
     }
-    return add_message(in->w, weir_slice(in->text, n));
+    return add_message(in->w, weir_slice(in->text, n), 0);
 }
 
 static int take_lines(struct input *in)
@@ -223,7 +260,7 @@ static int write_messages(struct writing *w)
         status = add_standard_input(w);
     } else {
         const char *data = values->args_n == 3 ? values->args[2] : NULL;
-        status = add_message(w, weir_slice_of(data));
+        status = add_message(w, weir_slice_of(data), 0);
     }
     return status == CLI_DONE ? send_batch(w) : status;
 }

@@ -96,14 +96,15 @@ struct weir_retry_policy {
 
 /* 0 and NULL stand for the default. All is copied. */
 struct weir_client_options {
-    const char *url;           // any nng URL; default WEIR_DEFAULT_URL
-    const char *token;         // a namespace's or the admin token; default none
-    uint32_t connections;      // 1..64, shared by all calls; default 1
-    uint32_t timeout_ms;       // of calls that give none; default 30000
-    uint32_t max_in_flight;    // calls at once, more are LIMIT_EXCEEDED; default 16384
-    size_t max_request_bytes;  // larger requests are LIMIT_EXCEEDED, unsent; default 64 MiB, as the
-                               // server's
-    size_t max_reply_bytes;    // a connection with a larger reply is closed; default 64 MiB
+    const char *url;         // any nng URL; default WEIR_DEFAULT_URL
+    const char *token;       // a namespace's or the admin token; default none
+    uint32_t connections;    // 1..64, shared by all calls; default 1
+    uint32_t timeout_ms;     // of calls that give none; default 30000
+    uint32_t max_in_flight;  // calls at once, more are LIMIT_EXCEEDED; default 16384
+    /* Larger requests are LIMIT_EXCEEDED, unsent; default 64 MiB, as the server's. One that is
+     * larger than the server's, which GetServerInfo tells, costs the connection. */
+    size_t max_request_bytes;
+    size_t max_reply_bytes;  // a connection with a larger reply is closed; default 64 MiB
     struct weir_retry_policy retry;
     /* For tls+tcp:// (and wss://): PEM files. The server's certificate must be signed by the CA and
      * name the URL's host. */

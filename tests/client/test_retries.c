@@ -67,6 +67,31 @@ START_TEST(a_namespace_is_created_with_the_same_token_again)
 }
 END_TEST
 
+static weir_status write_once(size_t stream_n)
+{
+    static char stream[70000];
+    memset(stream, 's', stream_n);
+    stream[stream_n] = '\0';
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    request.stream_name = stream;
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.max_attempts = 1;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    return weir_message_store_write_messages(scripted.client, &request, &options, &response,
+                                             &scripted.err);
+}
+
+/* Which a server closes the connection on, without a word. */
+START_TEST(a_connection_lost_on_a_large_request_may_have_been_lost_by_it)
+{
+    scripted_start(&disconnect, 1);
+    ck_assert_int_eq(write_once(60000), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(scripted.err.text, "--max-request-bytes"));
+    ck_assert_int_eq(write_once(66000), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, "--max-request-bytes: this one has 660"));
+}
+END_TEST
+
 static weir_status delete_namespace(void)
 {
     char name[] = "tenant";
@@ -221,6 +246,7 @@ static Suite *retries_suite(void)
     tcase_add_checked_fixture(retries, scripted_setup, scripted_teardown);
     tcase_add_test(retries, a_write_is_repeated_with_the_same_ids);
     tcase_add_test(retries, a_namespace_is_created_with_the_same_token_again);
+    tcase_add_test(retries, a_connection_lost_on_a_large_request_may_have_been_lost_by_it);
     tcase_add_test(retries, a_deletion_is_never_repeated);
     tcase_add_test(retries, the_number_of_attempts_can_be_limited);
     tcase_add_test(retries, attempts_end_at_the_deadline);
