@@ -190,7 +190,9 @@ static weir_status read_gzip(struct lines *lines, uint8_t *to, size_t room, size
 static weir_status read_more(struct lines *lines)
 {
     if (lines->must_be_gzip && !lines->is_gzip) {
-        return fail(lines, "the input is not gzip");
+        const bool is_empty = lines->has_ended && lines->z.avail_in == 0;
+        return fail(lines,
+                    is_empty ? "the input is empty, which gzip never is" : "the input is not gzip");
     }
     if (lines->end - lines->begin > LINE_BYTES_MAX) {
         return fail(lines, "the line is too long");

@@ -13,8 +13,8 @@ enum {
 struct lines;
 
 /* Opens `path`, or standard input for NULL or "-". gzip is recognised by itself; `must_be_gzip`
- * refuses everything else. INVALID_REQUEST with name and reason where it cannot be opened or
- * nothing be read of it. */
+ * refuses everything else, as gzip -d does, a file that is empty included. INVALID_REQUEST with
+ * name and reason where it cannot be opened or nothing be read of it. */
 weir_status lines_open(const char *path, bool must_be_gzip, struct lines **lines,
                        struct weir_error *err);
 

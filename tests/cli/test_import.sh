@@ -24,6 +24,15 @@ run 1 "$weir" import --gzip more
 err_has 'not gzip'
 run 0 "$weir" import more.gz
 out_has '^{"imported":2500,'
+run 1 "$weir" import --gzip empty
+err_has 'the input is empty, which gzip never is$'
+run 1 "$weir" import --gzip - </dev/null
+gzip -k empty
+run 0 "$weir" import --gzip empty.gz
+out_has '^{"imported":0,"skipped_identical":0,'
+"$weir" export --category none --gzip >none.gz
+run 0 "$weir" import --gzip - <none.gz
+out_has '^{"imported":0,"skipped_identical":0,'
 run 0 "$weir" import --gzip more.gz
 out_has '"skipped_identical":2500,'
 for i in $(seq 5001 9000); do record "$i"; done >rest
