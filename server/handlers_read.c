@@ -6,38 +6,13 @@
 #include "server/tenants.h"
 #include "server/waiting.h"
 
-/* No message is wanted, but where to go on must be told, and a start that is no position of what is
- * read (a global position in a stream, the newest) has to be looked up: it is where the first
- * message would have come from. */
-static weir_status find_start(struct weir_call *call, const struct weir_query *query,
-                              struct weir_rows *rows, struct weir_error *err)
-{
-    struct weir_query first = *query;
-    first.max_messages = 1;
-    first.is_headers_only = true;
-    const weir_status st = weir_read(weir_tenant_ns(call->tenant), &first, &call->arena, rows, err);
-    if (st == WEIR_OK && rows->n > 0) {
-        const struct weir_row *row = &rows->rows[0];
-        rows->next_position =
-            query->selector == WEIR_SELECT_STREAM ? row->position : row->global_position;
-        rows->n = 0;
-    }
-    return st;
-}
-
-static weir_status read_rows(struct weir_call *call, const struct weir_query *query,
-                             struct weir_rows *rows, struct weir_error *err)
-{
-    const bool is_from_elsewhere = query->is_from_global || query->is_from_newest;
-    return query->max_messages == 0 && is_from_elsewhere
-               ? find_start(call, query, rows, err)
-               : weir_read(weir_tenant_ns(call->tenant), query, &call->arena, rows, err);
-}
+/* ---- with what was read ---- */
 
 /* Replies with the rows or, where there are none and the call watches, waits. */
-static weir_status answer_rows(struct weir_call *call, weir_status st, const struct weir_rows *rows,
-                               struct weir_error *err)
+static weir_status was_read(struct weir_call *call, struct weir_error *err)
 {
+    const struct weir_rows *rows = &call->read.rows;
+    const weir_status st = err->status;
     if (st == WEIR_OK && call->watches && rows->n == 0) {
         return weir_waiting_wait(call, rows->next_position);
     }
@@ -51,9 +26,49 @@ static weir_status answer_rows(struct weir_call *call, weir_status st, const str
     return weir_reply_rows(call, rows, err);
 }
 
-static weir_status was_read(struct weir_call *call, struct weir_error *err)
+/* The start is where the first message would have come from. */
+static weir_status start_was_read(struct weir_call *call, struct weir_error *err)
 {
-    return answer_rows(call, err->status, &call->read.rows, err);
+    struct weir_rows *rows = &call->read.rows;
+    if (err->status == WEIR_OK && rows->n > 0) {
+        const struct weir_row *row = &rows->rows[0];
+        rows->next_position =
+            call->read.query.selector == WEIR_SELECT_STREAM ? row->position : row->global_position;
+        rows->n = 0;
+    }
+    return was_read(call, err);
+}
+
+static weir_status last_was_read(struct weir_call *call, struct weir_error *err)
+{
+    const struct weir_rows *rows = &call->read.rows;
+    if (err->status != WEIR_OK) {
+        return err->status;
+    }
+    weir_metrics_read(&call->server->metrics, rows->n);
+    return weir_reply_last(call, rows->n > 0 ? &rows->rows[0] : NULL, err);
+}
+
+/* ---- reading ---- */
+
+/* Does the call's read, whose query is set, now, or with those that may look at much. */
+static weir_status read_rows(struct weir_call *call,
+                             weir_status (*then)(struct weir_call *call, struct weir_error *err),
+                             struct weir_error *err)
+{
+    if (weir_query_is_long(&call->read.query)) {
+        return weir_call_read(call, WEIR_CALL_READS_LONG, then);
+    }
+    (void)weir_read(weir_tenant_ns(call->tenant), &call->read.query, &call->arena, &call->read.rows,
+                    err);
+    return then(call, err);
+}
+
+/* No message is wanted, but where to go on must be told, and a start that is no position of what is
+ * read (a global position in a stream, the newest) has to be looked up. */
+static bool wants_start(const struct weir_query *query)
+{
+    return query->max_messages == 0 && (query->is_from_global || query->is_from_newest);
 }
 
 static bool is_for_the_lane(const struct weir_call *call, const struct weir_query *query)
@@ -65,22 +80,26 @@ static bool is_for_the_lane(const struct weir_call *call, const struct weir_quer
 static weir_status answer_read(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
                                struct weir_error *err)
 {
+    const bool is_start = wants_start(query);
+    if (is_start) {
+        query->max_messages = 1;
+        query->is_headers_only = true;
+        wait_ms = 0;
+    }
     const bool is_for_lane = is_for_the_lane(call, query);
     if (call->must_not_block && !is_for_lane) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the store must be asked");
     }
-    weir_status st = weir_waiting_watch(call, query, wait_ms, &call->watches, err);
+    const weir_status st = weir_waiting_watch(call, query, wait_ms, &call->watches, err);
     if (st != WEIR_OK) {
         return st;
     }
-    if (is_for_lane || weir_query_is_long(query)) {
-        call->read.query = *query;
-        return weir_call_read(call, is_for_lane ? WEIR_CALL_READS : WEIR_CALL_READS_LONG, was_read);
-    }
-    struct weir_rows rows;
-    st = read_rows(call, query, &rows, err);
-    return answer_rows(call, st, &rows, err);
+    call->read.query = *query;
+    return is_for_lane ? weir_call_read(call, WEIR_CALL_READS, is_start ? start_was_read : was_read)
+                       : read_rows(call, is_start ? start_was_read : was_read, err);
 }
+
+/* ---- handlers ---- */
 
 WEIR_HANDLER(weir_handle_get_stream_messages, Weir__V1__GetStreamMessagesRequest)
 {
@@ -101,17 +120,12 @@ WEIR_HANDLER(weir_handle_get_category_messages, Weir__V1__GetCategoryMessagesReq
 WEIR_HANDLER(weir_handle_get_last_stream_message, Weir__V1__GetLastStreamMessageRequest)
 {
     struct weir_query query;
-    weir_status st = weir_check_last_read(call, request, &query, err);
+    const weir_status st = weir_check_last_read(call, request, &query, err);
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_rows rows;
-    st = weir_read_last(weir_tenant_ns(call->tenant), &query, &call->arena, &rows, err);
-    if (st != WEIR_OK) {
-        return st;
-    }
-    weir_metrics_read(&call->server->metrics, rows.n);
-    return weir_reply_last(call, rows.n > 0 ? &rows.rows[0] : NULL, err);
+    call->read.query = weir_query_of_last(&query);
+    return read_rows(call, last_was_read, err);
 }
 
 WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest)

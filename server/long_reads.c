@@ -23,8 +23,8 @@ void weir_long_reads_fini(struct weir_long_reads *reads)
 
 bool weir_query_is_long(const struct weir_query *query)
 {
-    return query->max_messages > 0 &&
-           (query->types_n > 0 || query->correlation.p != NULL || query->group_size > 0);
+    return query->max_messages > 0 && (query->types_n > 0 || query->correlation.p != NULL ||
+                                       query->group_size > 0 || query->is_from_global);
 }
 
 /* ---- turns ---- */

@@ -1,4 +1,5 @@
-/* Reads that may look at much to find little: those with a filter.
+/* Reads that may look at much to find little: those with a filter, be it for the last message of a
+ * type, and those of a stream that start at a global position, as no index leads there.
  *
  * They take as long as what they look at is large, and where many come together all of them end
  * late. So only some of the workers do them at a time; the others are there for whatever else

@@ -226,8 +226,7 @@ void weir_read_group(struct weir_namespace *ns, struct weir_read *group)
     (void)give_back(ns, session, WEIR_OK);
 }
 
-weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
-                           struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
+struct weir_query weir_query_of_last(const struct weir_query *query)
 {
     assert(query->types_n <= 1);
     struct weir_query last = *query;
@@ -241,6 +240,13 @@ weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *q
     if (last.types_n == 1 && last.types[0].n == 0) {  // the empty type is no filter
         last.types_n = 0;
     }
+    return last;
+}
+
+weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
+                           struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
+{
+    const struct weir_query last = weir_query_of_last(query);
     return weir_read(ns, &last, arena, rows, err);
 }
 

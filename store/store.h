@@ -354,6 +354,9 @@ weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *q
                            struct weir_arena *arena, struct weir_rows *rows,
                            struct weir_error *err);
 
+/* What weir_read_last has weir_read look for: for who reads by other ways than these two. */
+struct weir_query weir_query_of_last(const struct weir_query *query);
+
 /* -1 where the stream does not exist. */
 weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice stream,
                                 int64_t deadline_us, int64_t *version, struct weir_error *err);

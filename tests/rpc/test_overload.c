@@ -332,55 +332,6 @@ START_TEST(writes_that_wait_become_one_group)
 }
 END_TEST
 
-/* ---- reads that may look at much ---- */
-
-static struct weir_slice long_request(uint32_t timeout_ms)
-{
-    static uint8_t room[1024];
-    char *types[] = {(char *)(uintptr_t) "T"};
-    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
-    in.types = types;
-    in.n_types = WEIR_COUNTOF(types);
-    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetCategoryMessages",
-                                        .token = ADMIN_TOKEN,
-                                        .namespace_id = "default",
-                                        .timeout_ms = timeout_ms,
-                                        .message = &in.base};
-    return rpc_pack(&request, room, sizeof room);
-}
-
-/* One has its turn, and two wait. */
-static void begin_long_reads(uint32_t last_timeout_ms)
-{
-    fake_gate_shut();
-    for (size_t i = 0; i < 3; i++) {
-        rpc_begin(&pending[i], long_request(i == 2 ? last_timeout_ms : 0));
-    }
-    fake_gate_wait(1);
-    rpc_wait_in_flight(3);
-}
-
-START_TEST(long_reads_leave_a_worker_for_others)
-{
-    begin_long_reads(0);
-    rpc_assert_alive();
-    fake_gate_open();
-    rpc_end_all(pending, 3, WEIR_OK);
-}
-END_TEST
-
-START_TEST(a_long_read_ends_at_its_deadline_though_it_has_no_turn)
-{
-    begin_long_reads(SHORT_MS);
-    rpc_end_all(&pending[2], 1, WEIR_DEADLINE_EXCEEDED);
-    fake_gate_open();
-    rpc_end_all(pending, 2, WEIR_OK);
-    rpc_exchange(long_request(0), &reply);  // its turn is not lost
-    rpc_assert_status(&reply, WEIR_OK);
-    rpc_free(&reply);
-}
-END_TEST
-
 /* ---- on the spot ---- */
 
 static void set_up_local(void)
@@ -427,20 +378,6 @@ START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
     ck_assert_uint_eq(count_at_gate(), 3);
     fake_gate_open();
     rpc_end_all(pending, 4, WEIR_OK);
-}
-END_TEST
-
-START_TEST(a_long_read_leaves_the_spot)
-{
-    fake_gate_shut();
-    rpc_begin(&pending[0], long_request(0));
-    fake_gate_wait(1);
-    while (rpc_is_spot_taken()) {
-        (void)poll(NULL, 0, 1);
-    }
-    fake_gate_wait(1);  // a worker has it now
-    fake_gate_open();
-    rpc_end_all(pending, 1, WEIR_OK);
 }
 END_TEST
 
@@ -534,8 +471,6 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, a_registry_that_fails_says_nothing_about_a_token);
     tcase_add_test(tcase, health_says_not_serving_and_succeeds);
     tcase_add_test(tcase, writes_that_wait_become_one_group);
-    tcase_add_test(tcase, long_reads_leave_a_worker_for_others);
-    tcase_add_test(tcase, a_long_read_ends_at_its_deadline_though_it_has_no_turn);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     tcase_add_test(tcase, stopping_gives_up_on_a_store_that_hangs);
     suite_add_tcase(suite, tcase);
@@ -543,7 +478,6 @@ static Suite *overload_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up_local, tear_down_local);
     tcase_add_test(tcase, one_call_at_a_time_blocks_a_thread_of_the_transport);
-    tcase_add_test(tcase, a_long_read_leaves_the_spot);
     tcase_add_test(tcase, workers_serve_while_the_spot_is_blocked);
     tcase_add_test(tcase, a_leader_on_the_spot_hands_on_what_has_queued_up);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);

@@ -1,0 +1,170 @@
+/* Reads that may look at much to find little, over a store that takes its time. */
+#include "tests/rpc/rpc_fixture.h"
+
+#include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
+
+#include <poll.h>
+
+enum { PENDING_MAX = 3, SESSIONS = 4, SHORT_MS = 50 };
+
+static struct rpc_reply reply;
+static struct rpc_pending pending[PENDING_MAX];
+
+static char *a_type[] = {(char *)(uintptr_t) "T"};
+
+static struct weir_slice pack(const char *method, const ProtobufCMessage *message,
+                              uint32_t timeout_ms)
+{
+    static uint8_t room[1024];
+    const struct rpc_request request = {.method = method,
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .timeout_ms = timeout_ms,
+                                        .message = message};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* ---- the reads ---- */
+
+static struct weir_slice of_types(uint32_t timeout_ms)
+{
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    in.types = a_type;
+    in.n_types = 1;
+    return pack("weir.v1.MessageStore/GetCategoryMessages", &in.base, timeout_ms);
+}
+
+/* It wants no message, but the position of the newest of the type. */
+static struct weir_slice of_a_start(uint32_t timeout_ms)
+{
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    in.types = a_type;
+    in.n_types = 1;
+    in.has_batch_size = true;
+    in.batch_size = 0;
+    in.has_direction = true;
+    in.direction = WEIR__V1__DIRECTION__BACKWARD;
+    return pack("weir.v1.MessageStore/GetCategoryMessages", &in.base, timeout_ms);
+}
+
+static struct weir_slice of_the_last(uint32_t timeout_ms)
+{
+    Weir__V1__GetLastStreamMessageRequest in = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.type = a_type[0];
+    return pack("weir.v1.MessageStore/GetLastStreamMessage", &in.base, timeout_ms);
+}
+
+static struct weir_slice from_a_global_position(uint32_t timeout_ms)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.has_global_position = true;
+    in.global_position = 7;
+    return pack("weir.v1.MessageStore/GetStreamMessages", &in.base, timeout_ms);
+}
+
+static struct weir_slice (*const long_reads[])(uint32_t timeout_ms) = {
+    of_types, of_a_start, of_the_last, from_a_global_position};
+
+/* ---- turns ---- */
+
+static void set_up_with(bool is_local)
+{
+    static const char *const arguments[] = {"--workers", "2", "--log-level", "error", NULL};
+    fake_backend_reset();
+    fake.base.is_local = is_local;
+    rpc_start_on(fake_store_open(SESSIONS), arguments);
+}
+
+static void set_up(void)
+{
+    set_up_with(false);
+}
+
+static void tear_down(void)
+{
+    fake_gate_open();
+    rpc_stop();
+    fake.base.is_local = false;
+}
+
+/* One has its turn, and two wait. */
+static void begin_three(int i, uint32_t last_timeout_ms)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], long_reads[i](0));
+    rpc_begin(&pending[1], long_reads[i](0));
+    rpc_begin(&pending[2], long_reads[i](last_timeout_ms));
+    fake_gate_wait(1);
+    rpc_wait_in_flight(3);
+}
+
+START_TEST(long_reads_leave_a_worker_for_others)
+{
+    begin_three(_i, 0);
+    rpc_assert_alive();
+    fake_gate_open();
+    rpc_end_all(pending, 3, WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_long_read_ends_at_its_deadline_though_it_has_no_turn)
+{
+    begin_three(_i, SHORT_MS);
+    rpc_end_all(&pending[2], 1, WEIR_DEADLINE_EXCEEDED);
+    fake_gate_open();
+    rpc_end_all(pending, 2, WEIR_OK);
+    rpc_exchange(long_reads[_i](0), &reply);  // its turn is not lost
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+}
+END_TEST
+
+/* ---- on the spot ---- */
+
+/* The first call looks the token up and opens the namespace. Its reply leaves before its thread is
+ * free. */
+static void set_up_local(void)
+{
+    set_up_with(true);
+    rpc_exchange(of_types(0), &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    while (rpc_is_spot_taken() || atomic_load(&rpc.server->in_flight) > 0) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+START_TEST(a_long_read_leaves_the_spot)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], long_reads[_i](0));
+    fake_gate_wait(1);
+    while (rpc_is_spot_taken()) {
+        (void)poll(NULL, 0, 1);
+    }
+    fake_gate_wait(1);  // a worker has it now
+    fake_gate_open();
+    rpc_end_all(pending, 1, WEIR_OK);
+}
+END_TEST
+
+int main(void)
+{
+    const int n = WEIR_COUNTOF(long_reads);
+    Suite *suite = suite_create("rpc_long_reads");
+    TCase *tcase = tcase_create("turns");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, long_reads_leave_a_worker_for_others, 0, n);
+    tcase_add_loop_test(tcase, a_long_read_ends_at_its_deadline_though_it_has_no_turn, 0, n);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("spot");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_local, tear_down);
+    tcase_add_loop_test(tcase, a_long_read_leaves_the_spot, 0, n);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
