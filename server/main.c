@@ -2,6 +2,7 @@
  *
  * Exit status: 0 stopped in good order, 1 the store, a listener or what the system gives cannot be
  * had, 2 wrong usage. */
+#include "server/half_messages.h"
 #include "server/http.h"
 #include "server/nng_sockets.h"
 #include "server/notify.h"
@@ -30,7 +31,10 @@ enum {
     PATIENCE_MS = 4000,
     LAST_MS = 4800,
     START_MS = 800,
-    LARGE_BYTES = 4 * 1024 * 1024
+    /* Messages of full size may be arriving at a time, whatever comes of them; and what there is of
+     * one may wait for the next byte. */
+    HALF_MESSAGES_OF_FULL_SIZE = 8,
+    SILENCE_US = 60 * 1000 * 1000
 };
 
 static int complain(const struct weir_error *err, int status)
@@ -61,8 +65,8 @@ static void block_signals(sigset_t *ends)
  * smaller it keeps, as it would by itself. */
 static void return_large_blocks(void)
 {
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-    (void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, WEIR_LARGE_BLOCK_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * WEIR_LARGE_BLOCK_BYTES);
 }
 
 static void announce(const struct weir_server *server)
@@ -163,6 +167,8 @@ int main(int argc, char **argv)
         return complain(&err, EXIT_UNAVAILABLE);
     }
     weir_nng_sockets_refuse_above(weir_transport_message_max(&config));
+    weir_half_messages_limit(HALF_MESSAGES_OF_FULL_SIZE * weir_transport_message_max(&config),
+                             SILENCE_US);
     weir_nng_sockets_take_below(weir_resources_connections_below());
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {

@@ -28,6 +28,9 @@
  * accept. After ECONNRESET nng accepts again at once; after EPIPE it never did on ipc:// (nng issue
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
  *
+ * What a connection holds of a message that is not whole is told of part by part, so that all of it
+ * together is bounded (half_messages.h). Under TLS and WebSocket it is nng alone that knows of it.
+ *
  * Besides, two calls of the system are saved for each small request, which is received with its
  * length before nng asks for it; and replies that are ready together leave together, when nng has
  * let go of its lock (announced.h).
@@ -36,6 +39,7 @@
 #include "server/nng_sockets.h"
 
 #include "server/announced.h"
+#include "server/half_messages.h"
 #include "weir/rules/time_text.h"
 
 #include <errno.h>
@@ -82,6 +86,7 @@ static struct connection {
     size_t wanted;         // all of it
     size_t received;       // of it
     bool is_refused;       // what has been received
+    bool is_half;          // the message, as half_messages.h has been told
     /* What has been received and nng has not asked for yet. */
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
@@ -146,6 +151,7 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
         connections[fd] = (struct connection){.is_accepted = true,
                                               .ahead = ahead != NULL ? ahead : malloc(AHEAD_BYTES)};
         weir_announced_opened(fd);
+        weir_half_messages_opened(fd);
     }
     return fd;
 }
@@ -419,6 +425,18 @@ static ssize_t receive_any(int fd, struct connection *connection, const struct i
                : receive(fd, connection, parts, parts_n);
 }
 
+/* A message that has come with its length is never half. */
+static void watch_half(int fd, struct connection *connection, size_t received)
+{
+    if (connection->part == PART_MESSAGE) {
+        connection->is_half = true;
+        weir_half_messages_add(fd, received, connection->wanted, weir_monotonic_us());
+    } else if (connection->is_half) {
+        connection->is_half = false;
+        weir_half_messages_whole(fd);
+    }
+}
+
 /* False at the end. */
 static bool receive_part(int fd, struct connection *connection, const struct iovec *parts,
                          int parts_n, ssize_t *n)
@@ -427,12 +445,19 @@ static bool receive_part(int fd, struct connection *connection, const struct iov
         return false;
     }
     const bool is_watched = connection->is_plain && parts_n > 0;
+    const bool is_message = is_watched && connection->part == PART_MESSAGE;
     if (is_watched) {
         begin_part(connection, &parts[0]);
     }
     *n = receive_any(fd, connection, parts, parts_n);
     connection->is_refused = is_watched && *n > 0 && !is_welcome(connection, (size_t)*n);
-    return !connection->is_refused && !is_end(*n);
+    if (connection->is_refused || is_end(*n)) {
+        return false;
+    }
+    if (is_message) {
+        watch_half(fd, connection, *n > 0 ? (size_t)*n : 0);
+    }
+    return true;
 }
 
 ssize_t readv(int fd, const struct iovec *parts, int parts_n)
@@ -447,6 +472,13 @@ ssize_t readv(int fd, const struct iovec *parts, int parts_n)
     }
     errno = may_tell_end(fd, connection) ? ECONNRESET : EAGAIN;
     return -1;
+}
+
+/* nng shuts a connection down before it closes it, always. */
+int shutdown(int fd, int how)
+{
+    weir_half_messages_closed(fd);
+    return (int)syscall(SYS_shutdown, fd, how);
 }
 
 /* ---- events ---- */
@@ -480,10 +512,22 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
     return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
+/* nng waits without end. In between half messages are looked at. */
+static int wait_for_events(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
+{
+    int n = 0;
+    do {
+        const int wait_ms = timeout_ms < 0 ? weir_half_messages_look_in_ms() : timeout_ms;
+        n = epoll_pwait(epoll, events, events_max, wait_ms, NULL);
+        weir_half_messages_look(weir_monotonic_us());
+    } while (n == 0 && timeout_ms < 0);
+    return n;
+}
+
 int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
 {
     is_poller = true;
-    const int n = epoll_pwait(epoll, events, events_max, timeout_ms, NULL);
+    const int n = wait_for_events(epoll, events, events_max, timeout_ms);
     TELL_GOT();
     for (int i = 0; i < n; i++) {
         if ((events[i].events & (EPOLLERR | EPOLLHUP)) != 0) {

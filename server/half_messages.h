@@ -1,0 +1,51 @@
+/* What has been received of messages that are not whole yet.
+ *
+ * Whoever can connect, with a token or without, may send most of a message and then nothing. nng
+ * keeps what it has for as long as the connection lives. So what all connections together hold that
+ * way is bounded, and where it would be more, connections are ended: first the one whose message is
+ * the furthest behind a modest pace. One that arrives keeps up with it, however slow the line; one
+ * that has stopped, or of which a byte comes now and then, does not. Those that hold next to
+ * nothing are spared, as ending them would make no room. And of a message of which nothing comes
+ * for long the connection is ended as well, whatever the others hold.
+ *
+ * To end a connection its socket is shut down, which may be done from any other connection's calls:
+ * nng learns of it as if the other end had gone. Should the descriptor be another's by then, that
+ * one would be shut down; so nng's own shutdown(), which comes before each of its close(), is told
+ * of here, and from then on the descriptor is left alone.
+ *
+ * Process-wide, by descriptor, as descriptors are. Thread-safe; nothing blocks or fails. */
+#ifndef WEIR_SERVER_HALF_MESSAGES_H
+#define WEIR_SERVER_HALF_MESSAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A block of memory from this size on is the system's own, and takes room only where it has been
+ * written to; of a smaller one all may be in use from the first (main.c, for malloc). */
+enum { WEIR_LARGE_BLOCK_BYTES = 4 * 1024 * 1024 };
+
+/* Half messages may hold so many bytes together, and nothing may come of one for so long. Before
+ * the first connection; 0, as at first: there is no limit. */
+void weir_half_messages_limit(size_t bytes_max, int64_t silence_us);
+
+/* A connection has the descriptor from now on; it has it no longer. */
+void weir_half_messages_opened(int descriptor);
+void weir_half_messages_closed(int descriptor);
+
+/* So much more has been received of a message of `length` bytes, perhaps nothing, and it is not
+ * all. Connections may be ended, this one among them. */
+void weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us);
+
+/* The message is whole. */
+void weir_half_messages_whole(int descriptor);
+
+/* Ends those that are silent, if it is time to look for them. */
+void weir_half_messages_look(int64_t now_us);
+
+/* When to look again, in milliseconds; -1 while there is no connection or no limit. */
+int weir_half_messages_look_in_ms(void);
+
+/* What all of them hold. */
+size_t weir_half_messages_bytes(void);
+
+#endif

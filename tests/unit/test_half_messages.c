@@ -1,0 +1,445 @@
+/* Which connections are ended for what they hold of messages that are not whole (half_messages.c),
+ * by a clock of the test's; and what nng's calls tell of them (nng_sockets.c). */
+#include "server/half_messages.h"
+
+#include "server/announced.h"
+#include "tests/lib/check_main.h"
+#include "weir/rules/time_text.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    MIB = 1024 * 1024,
+    BYTES_MAX = 100 * MIB,
+    LENGTH = 64 * MIB,
+    PAIRS = 8,
+    MS = 1000,
+    SECOND = 1000 * MS,
+    SILENCE = 60 * SECOND
+};
+
+static struct pair {
+    int server;
+    int client;
+} pairs[PAIRS];
+
+static void open_pair(struct pair *pair)
+{
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    *pair = (struct pair){.server = ends[0], .client = ends[1]};
+    weir_half_messages_opened(pair->server);
+}
+
+/* As nng does. */
+static void close_pair(const struct pair *pair)
+{
+    (void)shutdown(pair->server, SHUT_RDWR);
+    (void)close(pair->server);
+    (void)close(pair->client);
+}
+
+static void open_pairs(void)
+{
+    for (size_t i = 0; i < PAIRS; i++) {
+        open_pair(&pairs[i]);
+    }
+    weir_half_messages_limit(BYTES_MAX, SILENCE);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+}
+
+static void close_pairs(void)
+{
+    for (size_t i = 0; i < PAIRS; i++) {
+        close_pair(&pairs[i]);
+    }
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    weir_half_messages_limit(0, 0);
+}
+
+static bool is_ended(size_t i)
+{
+    char byte = 0;
+    const ssize_t n = recv(pairs[i].client, &byte, 1, MSG_DONTWAIT);
+    ck_assert(n == 0 || (n < 0 && errno == EAGAIN));
+    return n == 0;
+}
+
+static size_t count_ended(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < PAIRS; i++) {
+        n += is_ended(i);
+    }
+    return n;
+}
+
+static void add(size_t i, size_t bytes, int64_t now_us)
+{
+    weir_half_messages_add(pairs[i].server, bytes, LENGTH, now_us);
+}
+
+/* ---- what they hold ---- */
+
+START_TEST(what_is_received_counts_until_the_message_is_whole)
+{
+    add(0, 0, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    add(0, 7 * MIB, 0);
+    add(1, 2 * MIB, 0);
+    add(0, 1, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 9 * MIB + 1);
+    weir_half_messages_whole(pairs[0].server);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 2 * MIB);
+    add(0, 5, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 2 * MIB + 5);
+    weir_half_messages_closed(pairs[0].server);
+    weir_half_messages_closed(pairs[1].server);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+}
+END_TEST
+
+/* All of the memory for it may be in use. */
+START_TEST(of_a_small_message_all_counts_from_the_first)
+{
+    weir_half_messages_add(pairs[0].server, 0, WEIR_LARGE_BLOCK_BYTES - 1, 0);
+    weir_half_messages_add(pairs[1].server, 7, WEIR_LARGE_BLOCK_BYTES, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), WEIR_LARGE_BLOCK_BYTES - 1 + 7);
+    weir_half_messages_add(pairs[0].server, 100, WEIR_LARGE_BLOCK_BYTES - 1, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), WEIR_LARGE_BLOCK_BYTES - 1 + 7);
+}
+END_TEST
+
+/* ---- who is ended ---- */
+
+START_TEST(up_to_the_bound_nobody_is_ended)
+{
+    add(0, BYTES_MAX / 2, 0);
+    add(1, BYTES_MAX / 2, 3600 * (int64_t)SECOND);
+    ck_assert_uint_eq(count_ended(), 0);
+}
+END_TEST
+
+START_TEST(beyond_the_bound_who_has_stopped_first_is_ended)
+{
+    add(0, 40 * MIB, 0);
+    add(1, 10 * MIB, 0);
+    add(1, 30 * MIB, 2 * MS);
+    add(0, 1024, 3 * MS);
+    add(2, 40 * MIB, 4 * MS);
+    ck_assert(is_ended(1));
+    ck_assert_uint_eq(count_ended(), 1);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 80 * MIB + 1024);
+}
+END_TEST
+
+/* What comes fast is not ended for those that were there before, nor all of these for it. */
+START_TEST(as_many_are_ended_as_make_room)
+{
+    for (size_t i = 0; i < 5; i++) {
+        add(i, 20 * MIB, (int64_t)i * MS);
+    }
+    add(5, 50 * MIB, 9 * MS);
+    ck_assert(is_ended(0) && is_ended(1) && is_ended(2));
+    ck_assert_uint_eq(count_ended(), 3);
+}
+END_TEST
+
+/* 60 MiB in a quarter of an hour, while two others a second come, send much at once and stop. */
+START_TEST(who_goes_on_slowly_outlasts_who_stops)
+{
+    int64_t now_us = 0;
+    for (size_t second = 0; second < 960; second++) {
+        add(0, 64 * 1024, now_us);
+        for (size_t i = 0; i < 2; i++) {
+            const size_t attacker = 1 + (2 * second + i) % (PAIRS - 1);
+            close_pair(&pairs[attacker]);
+            open_pair(&pairs[attacker]);
+            add(attacker, 15 * MIB, now_us + 400 * MS + (int64_t)i * 100 * MS);
+        }
+        now_us += SECOND;
+        ck_assert(!is_ended(0));
+    }
+    ck_assert_uint_gt(count_ended(), 0);
+}
+END_TEST
+
+START_TEST(bytes_now_and_then_are_no_progress)
+{
+    add(0, 60 * MIB, 0);
+    for (int64_t now_us = 0; now_us < 10 * SECOND; now_us += 10 * MS) {
+        add(0, 1, now_us);
+    }
+    add(1, 32 * 1024, 7 * SECOND);
+    add(1, 32 * 1024, 9 * SECOND);
+    add(2, 60 * MIB, 10 * SECOND);
+    ck_assert(is_ended(0));
+    ck_assert_uint_eq(count_ended(), 1);
+}
+END_TEST
+
+/* A pause is made up for by what comes after it. */
+START_TEST(what_comes_fast_makes_up_for_a_pause_and_for_none_to_come)
+{
+    add(0, 10 * MIB, 0);
+    add(1, 40 * MIB, 5 * SECOND);
+    add(0, 30 * MIB, 6 * SECOND);
+    add(2, 40 * MIB, 7 * SECOND);
+    ck_assert(!is_ended(0) && is_ended(1));
+    add(2, 16 * 1024, 20 * SECOND);
+    add(3, 40 * MIB, 20 * SECOND);
+    ck_assert(is_ended(0) && !is_ended(2));
+}
+END_TEST
+
+START_TEST(who_holds_next_to_nothing_is_spared)
+{
+    weir_half_messages_add(pairs[0].server, 0, BYTES_MAX / WEIR_DESCRIPTORS_MAX, 0);
+    add(1, 60 * MIB, SECOND);
+    add(2, 60 * MIB, 2 * SECOND);
+    ck_assert(is_ended(1));
+    ck_assert_uint_eq(count_ended(), 1);
+}
+END_TEST
+
+START_TEST(one_alone_may_be_the_one_too_many)
+{
+    add(0, BYTES_MAX + 1, 0);
+    ck_assert(is_ended(0));
+    add(0, 1, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+}
+END_TEST
+
+/* Of a connection that nng has shut down, which may be somebody else's from then on. */
+START_TEST(a_descriptor_is_left_alone_when_it_has_been_given_up)
+{
+    add(0, 60 * MIB, 0);
+    (void)shutdown(pairs[0].server, SHUT_RDWR);
+    add(0, 60 * MIB, 0);
+    int other[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+    ck_assert_int_eq(dup2(other[0], pairs[0].server), pairs[0].server);
+    (void)close(pairs[0].client);
+    (void)close(other[0]);
+    pairs[0].client = other[1];
+    add(1, 60 * MIB, SECOND);
+    add(2, 60 * MIB, 2 * SECOND);
+    weir_half_messages_look(2 * SILENCE);
+    ck_assert(!is_ended(0));
+    ck_assert(is_ended(1) && is_ended(2));
+}
+END_TEST
+
+/* ---- silence ---- */
+
+START_TEST(who_is_silent_for_long_is_ended)
+{
+    add(0, 0, 0);
+    add(1, 1, 0);
+    add(2, 1, 0);
+    add(1, 1, SECOND);
+    add(2, 0, SECOND);
+    weir_half_messages_whole(pairs[3].server);
+    weir_half_messages_look(SILENCE - 1);
+    ck_assert_uint_eq(count_ended(), 0);
+    weir_half_messages_look(SILENCE + SECOND - 1);
+    ck_assert_uint_eq(count_ended(), 0);
+    weir_half_messages_look(SILENCE + SILENCE / 2);
+    ck_assert(is_ended(0) && is_ended(1) && is_ended(2));
+    ck_assert_uint_eq(count_ended(), 3);
+}
+END_TEST
+
+START_TEST(without_connections_or_limits_nobody_looks)
+{
+    ck_assert_int_gt(weir_half_messages_look_in_ms(), 0);
+    ck_assert_int_lt(weir_half_messages_look_in_ms(), SILENCE / MS);
+    weir_half_messages_limit(BYTES_MAX, 0);
+    ck_assert_int_eq(weir_half_messages_look_in_ms(), -1);
+    weir_half_messages_limit(0, SILENCE);
+    for (size_t i = 0; i < PAIRS; i++) {
+        ck_assert_int_gt(weir_half_messages_look_in_ms(), 0);
+        weir_half_messages_closed(pairs[i].server);
+    }
+    ck_assert_int_eq(weir_half_messages_look_in_ms(), -1);
+}
+END_TEST
+
+/* ---- by nng's calls ---- */
+
+static struct pair tcp;
+
+static void open_tcp(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t address_n = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &address_n), 0);
+    tcp.client = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(tcp.client, (struct sockaddr *)&address, sizeof address), 0);
+    tcp.server = accept(listener, NULL, NULL);
+    ck_assert_int_ge(tcp.server, 0);
+    (void)close(listener);
+}
+
+/* Receives at least so much of `n` bytes, from `done` on. nng asks for all that is missing. False
+ * at the end. */
+static bool receive_part(uint8_t *to, size_t n, size_t done, size_t least)
+{
+    while (done < least) {
+        const struct iovec part = {.iov_base = to + done, .iov_len = n - done};
+        const ssize_t got = readv(tcp.server, &part, 1);
+        if (got <= 0) {
+            ck_assert_int_eq(got, -1);
+            ck_assert_int_eq(errno, ECONNRESET);
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool receive(uint8_t *to, size_t n)
+{
+    return receive_part(to, n, 0, n);
+}
+
+static void greet(void)
+{
+    uint8_t greeting[] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+    struct iovec part = {.iov_base = greeting, .iov_len = sizeof greeting};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ck_assert_int_eq(sendmsg(tcp.server, &message, MSG_NOSIGNAL), sizeof greeting);
+    ck_assert_int_eq(send(tcp.client, "\0SP\0\0\x30\0\0", 8, 0), 8);
+    ck_assert(receive(greeting, sizeof greeting));
+    ck_assert_int_eq(recv(tcp.client, greeting, sizeof greeting, MSG_WAITALL), sizeof greeting);
+}
+
+enum { MESSAGE = 10000, PIECE = 5000 };
+static uint8_t bytes[8 + MESSAGE] = {0, 0, 0, 0, 0, 0, MESSAGE >> 8, MESSAGE & 0xff, 0x80};
+static uint8_t received[MESSAGE];
+
+static bool receive_rest(void)
+{
+    return receive_part(received, MESSAGE, PIECE, MESSAGE);
+}
+
+static void receive_piece(void)
+{
+    open_tcp();
+    greet();
+    ck_assert_int_eq(send(tcp.client, bytes, 8 + PIECE, 0), 8 + PIECE);
+    ck_assert(receive(received, 8));
+    ck_assert(receive_part(received, MESSAGE, 0, PIECE));
+}
+
+static bool is_tcp_ended(void)
+{
+    char byte = 0;
+    return recv(tcp.client, &byte, 1, 0) == 0;
+}
+
+START_TEST(a_message_that_is_not_whole_is_counted)
+{
+    receive_piece();
+    ck_assert_uint_eq(weir_half_messages_bytes(), MESSAGE);
+    ck_assert_int_eq(send(tcp.client, bytes + 8 + PIECE, MESSAGE - PIECE, 0), MESSAGE - PIECE);
+    ck_assert(receive_rest());
+    ck_assert_mem_eq(received, bytes + 8, MESSAGE);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    close_pair(&tcp);
+}
+END_TEST
+
+START_TEST(a_message_of_which_nothing_has_come_is_counted)
+{
+    open_tcp();
+    greet();
+    ck_assert_int_eq(ioctl(tcp.server, FIONBIO, &(int){1}), 0);
+    ck_assert_int_eq(send(tcp.client, bytes, 8, 0), 8);
+    ck_assert(receive(received, 8));
+    const struct iovec part = {.iov_base = received, .iov_len = MESSAGE};
+    ck_assert_int_eq(readv(tcp.server, &part, 1), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_uint_eq(weir_half_messages_bytes(), MESSAGE);
+    close_pair(&tcp);
+}
+END_TEST
+
+START_TEST(nng_is_told_the_end_of_what_is_ended)
+{
+    receive_piece();
+    add(0, BYTES_MAX, weir_monotonic_us() + SECOND);
+    ck_assert(is_tcp_ended());
+    ck_assert(!receive_rest());
+    close_pair(&tcp);
+}
+END_TEST
+
+START_TEST(what_has_ended_by_itself_is_not_counted)
+{
+    receive_piece();
+    (void)close(tcp.client);
+    ck_assert(!receive_rest());
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    (void)close(tcp.server);
+}
+END_TEST
+
+START_TEST(who_waits_for_events_ends_the_silent)
+{
+    receive_piece();
+    weir_half_messages_limit(0, 20 * MS);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT};
+    const int epoll = epoll_create1(0);
+    ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, tcp.server, &event), 0);
+    ck_assert_int_eq(epoll_wait(epoll, &event, 1, -1), 1);
+    ck_assert(is_tcp_ended());
+    ck_assert(!receive_rest());
+    (void)close(epoll);
+    close_pair(&tcp);
+}
+END_TEST
+
+static Suite *half_messages_suite(void)
+{
+    Suite *suite = suite_create("half_messages");
+    TCase *tcase = tcase_create("connections");
+    tcase_add_checked_fixture(tcase, open_pairs, close_pairs);
+    tcase_add_test(tcase, what_is_received_counts_until_the_message_is_whole);
+    tcase_add_test(tcase, of_a_small_message_all_counts_from_the_first);
+    tcase_add_test(tcase, up_to_the_bound_nobody_is_ended);
+    tcase_add_test(tcase, beyond_the_bound_who_has_stopped_first_is_ended);
+    tcase_add_test(tcase, as_many_are_ended_as_make_room);
+    tcase_add_test(tcase, who_goes_on_slowly_outlasts_who_stops);
+    tcase_add_test(tcase, bytes_now_and_then_are_no_progress);
+    tcase_add_test(tcase, what_comes_fast_makes_up_for_a_pause_and_for_none_to_come);
+    tcase_add_test(tcase, who_holds_next_to_nothing_is_spared);
+    tcase_add_test(tcase, one_alone_may_be_the_one_too_many);
+    tcase_add_test(tcase, a_descriptor_is_left_alone_when_it_has_been_given_up);
+    tcase_add_test(tcase, who_is_silent_for_long_is_ended);
+    tcase_add_test(tcase, without_connections_or_limits_nobody_looks);
+    tcase_add_test(tcase, a_message_that_is_not_whole_is_counted);
+    tcase_add_test(tcase, a_message_of_which_nothing_has_come_is_counted);
+    tcase_add_test(tcase, nng_is_told_the_end_of_what_is_ended);
+    tcase_add_test(tcase, what_has_ended_by_itself_is_not_counted);
+    tcase_add_test(tcase, who_waits_for_events_ends_the_silent);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(half_messages_suite());
+}
