@@ -187,6 +187,9 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
     const struct weir_transport_user user = {
         .context = server, .arrived = weir_intake_arrived, .gone = weir_waiting_peer_gone};
     st = weir_transport_open(server->config, &server->log, &user, &server->transport, err);
+    if (st == WEIR_OK) {
+        st = weir_transport_listen(server->transport, server->config, err);
+    }
     if (st == WEIR_OK && server->config->http != NULL) {
         st = weir_http_start(server, server->config->http, &server->http, err);
     }

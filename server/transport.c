@@ -396,8 +396,8 @@ static weir_status start_listener(const struct weir_listen_url *url,
     return WEIR_OK;
 }
 
-static weir_status start_listeners(struct weir_transport *t, const struct weir_config *config,
-                                   struct weir_error *err)
+weir_status weir_transport_listen(struct weir_transport *t, const struct weir_config *config,
+                                  struct weir_error *err)
 {
     for (size_t i = 0; i < config->listen_n; i++) {
         struct weir_listen_url url;
@@ -455,20 +455,16 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     t->log = log;
     t->user = *user;
     t->base = (size_t)config->max_calls + RESERVE;
-    *transport = t;
     weir_status st = open_socket(t, config, err);
     if (st == WEIR_OK && !grow(t, t->base)) {
         st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for %lld calls",
                        (long long)config->max_calls);
     }
-    if (st == WEIR_OK) {
-        st = start_listeners(t, config, err);
-    }
     if (st != WEIR_OK) {
         weir_transport_close(t);
-        *transport = NULL;
         return st;
     }
+    *transport = t;
     return WEIR_OK;
 }
 

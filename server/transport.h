@@ -25,12 +25,16 @@ struct weir_transport_user {
  * socket is to be. INVALID_REQUEST with a text that says what is wrong. */
 weir_status weir_transport_check(const struct weir_config *config, struct weir_error *err);
 
-/* Opens the socket, its exchanges and every listener of the configuration. INVALID_REQUEST (a URL,
- * a certificate) or BACKEND_UNAVAILABLE (an address in use, no resources) with a text that says
- * which. Requests may arrive before it returns. */
+/* Opens the socket and its exchanges; nobody can come yet. BACKEND_UNAVAILABLE (no resources). */
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
                                 const struct weir_transport_user *user,
                                 struct weir_transport **transport, struct weir_error *err);
+
+/* Starts every listener of the configuration. INVALID_REQUEST (a URL, a certificate) or
+ * BACKEND_UNAVAILABLE (an address in use) with a text that says which. Requests arrive as soon as
+ * the first one has been started, so also where another fails. */
+weir_status weir_transport_listen(struct weir_transport *transport,
+                                  const struct weir_config *config, struct weir_error *err);
 
 /* The longest message that is received, its header included. */
 size_t weir_transport_message_max(const struct weir_config *config);

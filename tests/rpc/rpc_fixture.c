@@ -35,6 +35,11 @@ static void parse(const char *const *arguments, const char *default_token)
     ck_assert_msg(weir_config_parse(&rpc.config, argc, argv, &err) == WEIR_OK, "%s", err.text);
 }
 
+void rpc_configure(const char *const *arguments)
+{
+    parse(arguments, DEFAULT_TOKEN);
+}
+
 static void connect_client(void)
 {
     rpc.url = weir_transport_url(rpc.server->transport, 0);
@@ -59,7 +64,7 @@ void rpc_start_on(struct weir_store *store, const char *const *arguments)
 {
     struct weir_error err;
     weir_error_init(&err);
-    parse(arguments, DEFAULT_TOKEN);
+    rpc_configure(arguments);
     ck_assert_msg(weir_server_start_on(&rpc.config, store, &rpc.server, &err) == WEIR_OK, "%s",
                   err.text);
     connect_client();

@@ -27,6 +27,9 @@ struct rpc {
 
 extern struct rpc rpc;
 
+/* Sets rpc.config as a server with these further arguments would have it. */
+void rpc_configure(const char *const *arguments);
+
 /* Starts a server with these further arguments (NULL-terminated); on sqlite::memory: and inproc
  * unless they say otherwise, with both tokens set. */
 void rpc_start(const char *const *arguments);
