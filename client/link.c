@@ -9,6 +9,8 @@
 enum {
     RECONNECT_MIN_MS = 25,
     RECONNECT_MAX_MS = 500,
+    /* nng waits for a random part of it, and computes its double. */
+    RECONNECT_NEVER_MS = INT32_MAX / 2,
     /* nng counts the SP header of a reply as part of its size. */
     SP_HEADER_BYTES = 4,
     /* How long a closing socket is waited for, in all. */
@@ -46,6 +48,7 @@ struct link {
     pthread_mutex_t mutex;  // guards is_closed
     pthread_cond_t changed;
     bool is_closed;
+    nng_dialer dialers[];  // one for each of the client's connections
 };
 
 /* ---- one socket ---- */
@@ -79,19 +82,28 @@ static int set_up_socket(const struct links *links, struct link *link)
     return rv;
 }
 
-static int add_connection(const struct links *links, struct link *link)
+static int add_connection(const struct links *links, struct link *link, nng_dialer *dialer)
 {
-    nng_dialer dialer;
-    int rv = nng_dialer_create(&dialer, link->socket, links->url);
+    int rv = nng_dialer_create(dialer, link->socket, links->url);
     if (rv == 0 && links->tls != NULL) {
-        rv = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, links->tls);
+        rv = nng_dialer_set_ptr(*dialer, NNG_OPT_TLS_CONFIG, links->tls);
     }
     if (rv != 0) {
         return rv;
     }
     /* Notices a host that has gone without a word. Not every transport has it. */
-    (void)nng_dialer_set_bool(dialer, NNG_OPT_TCP_KEEPALIVE, true);
-    return nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+    (void)nng_dialer_set_bool(*dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    return nng_dialer_start(*dialer, NNG_FLAG_NONBLOCK);
+}
+
+/* It would stand idle at a server that has come back. What the socket has, or is just trying to
+ * make, is left to it; closing a dialer waits for nng's threads, on which this may run. */
+static void make_no_more_connections(const struct links *links, struct link *link)
+{
+    for (uint32_t i = 0; i < links->connections; i++) {
+        (void)nng_dialer_set_ms(link->dialers[i], NNG_OPT_RECONNMINT, RECONNECT_NEVER_MS);
+        (void)nng_dialer_set_ms(link->dialers[i], NNG_OPT_RECONNMAXT, RECONNECT_NEVER_MS);
+    }
 }
 
 /* The number of a request comes back with its message, where that ends because its context is
@@ -160,9 +172,9 @@ static int open_socket(const struct links *links, struct link *link)
     return rv;
 }
 
-static struct link *link_new(void)
+static struct link *link_new(uint32_t connections)
 {
-    struct link *link = calloc(1, sizeof *link);
+    struct link *link = calloc(1, sizeof *link + connections * sizeof link->dialers[0]);
     if (link == NULL) {
         return NULL;
     }
@@ -180,7 +192,7 @@ static void link_free(struct link *link)
 
 static int link_open(const struct links *links, struct link **out)
 {
-    struct link *link = link_new();
+    struct link *link = link_new(links->connections);
     if (link == NULL) {
         return NNG_ENOMEM;
     }
@@ -190,7 +202,7 @@ static int link_open(const struct links *links, struct link **out)
         return rv;
     }
     for (uint32_t i = 0; rv == 0 && i < links->connections; i++) {
-        rv = add_connection(links, link);
+        rv = add_connection(links, link, &link->dialers[i]);
     }
     if (rv != 0) {
         (void)nng_close(link->socket);
@@ -392,6 +404,7 @@ static bool replace_locked(struct links *links, uint64_t oldest)
     if (link_open(links, &fresh) != 0) {
         return false;
     }
+    make_no_more_connections(links, links->newest);
     drop_closed_locked(links);
     fresh->number = links->newest->number + 1;
     fresh->older = links->newest;

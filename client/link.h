@@ -27,7 +27,8 @@
  * No socket is closed while a call is on it, and none when it is replaced, but at a later
  * replacement: nng's thread for time-outs does not see that a context has gone whose operation it
  * is about to cancel, and ends the process. Calls that time out together, as they do where a server
- * goes, keep it at work for a while. */
+ * goes, keep it at work for a while. Until then a socket that was replaced keeps what connections
+ * it has, and makes no others. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 

@@ -17,6 +17,8 @@ void __real_nng_ctx_send(nng_ctx ctx, nng_aio *aio);
 void __wrap_nng_ctx_send(nng_ctx ctx, nng_aio *aio);
 int __real_nng_ctx_close(nng_ctx ctx);
 int __wrap_nng_ctx_close(nng_ctx ctx);
+int __real_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
+int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
 int __real_pthread_join(pthread_t thread, void **result);
 int __wrap_pthread_join(pthread_t thread, void **result);
 
@@ -160,6 +162,38 @@ static void replace_lost(struct links *links, uint64_t oldest)
     ck_assert_uint_eq(atomic_load(&links->number), number + 1);
 }
 
+/* ---- connections of sockets that were replaced ---- */
+
+enum { DAY_MS = 86400000 };
+static size_t never_n[2];  // dialers whose least, and greatest, pause is longer than that
+
+int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms)
+{
+    const size_t which = strcmp(option, NNG_OPT_RECONNMAXT) == 0;
+    ck_assert(which == 1 || strcmp(option, NNG_OPT_RECONNMINT) == 0);
+    const int rv = __real_nng_dialer_set_ms(dialer, option, ms);
+    nng_duration is_ms = 0;
+    ck_assert_int_eq(nng_dialer_get_ms(dialer, option, &is_ms), 0);
+    never_n[which] += is_ms > DAY_MS;
+    return rv;
+}
+
+START_TEST(a_socket_that_was_replaced_makes_no_more_connections)
+{
+    struct links links = {
+        .url = "inproc://weir-closing-dialers", .connections = 3, .max_reply_bytes = 1000};
+    struct weir_error err;
+    weir_error_init(&err);
+    memset(never_n, 0, sizeof never_n);
+    ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
+    ck_assert_uint_eq(never_n[0] + never_n[1], 0);
+    replace_lost(&links, UINT64_MAX);
+    ck_assert_uint_eq(never_n[0], 3);
+    ck_assert_uint_eq(never_n[1], 3);
+    links_close(&links);
+}
+END_TEST
+
 /* What a call is doing there could time out in the same moment. */
 START_TEST(a_socket_is_not_closed_while_a_call_is_on_it)
 {
@@ -244,6 +278,7 @@ int main(void)
     tcase_set_timeout(closing, 60);
     tcase_add_test(closing, a_call_is_not_freed_under_the_thread_that_starts_it);
     tcase_add_test(closing, sockets_that_were_replaced_leave_nothing_behind);
+    tcase_add_test(closing, a_socket_that_was_replaced_makes_no_more_connections);
     tcase_add_test(closing, a_socket_is_not_closed_while_a_call_is_on_it);
     tcase_add_test(closing, a_context_is_not_closed_beside_its_socket);
     suite_add_tcase(suite, closing);
