@@ -141,6 +141,7 @@ extern const char weir_pg_sql_adopted_003[];
 extern const char weir_pg_sql_adopted_008[];
 extern const char weir_pg_sql_adopted_009[];
 extern const char weir_pg_sql_adopted_012[];
+extern const char weir_pg_sql_adopted_013[];
 extern const char weir_pg_sql_rows_001[];
 
 /* Refuses a database that lacks the extension of the dialect. PRECONDITION. */

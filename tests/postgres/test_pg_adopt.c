@@ -363,6 +363,25 @@ START_TEST(a_read_that_finds_nothing_ends_where_all_is_settled)
 }
 END_TEST
 
+/* A scan of the table goes through all versions of its row that a snapshot still holds. */
+START_TEST(a_reader_of_everything_finds_the_counters_by_their_era)
+{
+    char text[256];
+    PGconn *conn = sql_connect();
+    sql_on(conn, "SET enable_seqscan = off; BEGIN");
+    (void)snprintf(text, sizeof text,
+                   "SELECT s.settled, pg_stat_get_xact_numscans('%s.counters'::regclass)"
+                   " FROM %s.settle(500) AS s (settled)",
+                   schema_of("adopted"), schema_of("adopted"));
+    PGresult *result = PQexec(conn, text);
+    ck_assert_msg(PQntuples(result) == 1, "%s", PQerrorMessage(conn));
+    ck_assert_str_eq(PQgetvalue(result, 0, 0), "2");
+    ck_assert_str_eq(PQgetvalue(result, 0, 1), "0");
+    PQclear(result);
+    PQfinish(conn);
+}
+END_TEST
+
 static void *commit_later(void *context)
 {
     const struct timespec pause = {.tv_sec = 2, .tv_nsec = 500 * 1000 * 1000};
@@ -557,6 +576,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, what_is_in_flight_for_long_is_waited_for);
     tcase_add_test(tcase, a_read_that_finds_nothing_ends_where_all_is_settled);
+    tcase_add_test(tcase, a_reader_of_everything_finds_the_counters_by_their_era);
     tcase_add_test(tcase, a_reader_of_everything_does_not_wait_for_a_vacuum);
     tcase_add_test(tcase, a_vacuum_gives_way_to_a_writer);
     tcase_add_test(tcase, the_head_moves_with_every_write);
