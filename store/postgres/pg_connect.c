@@ -27,6 +27,7 @@ static const char settings[] =
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"
     /* Whatever the role or the database says. */
     "SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_nestloop = on;"
+    "SET enable_tidscan = on;"
     "SET jit = off; SET max_parallel_workers_per_gather = 0;"
     "SELECT set_config('search_path', concat_ws(', ', 'pg_catalog',"
     "  (SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension AS e"

@@ -112,6 +112,8 @@ extern const char weir_pg_sql_functions_005[];
 extern const char weir_pg_sql_functions_006[];
 extern const char weir_pg_sql_counters_010[];
 extern const char weir_pg_sql_functions_011[];
+extern const char weir_pg_sql_categories_014[];
+extern const char weir_pg_sql_functions_015[];
 
 /* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
 extern const char weir_pg_sql_list_streams[];

@@ -1,9 +1,10 @@
 /* Namespaces as one table with its indexes: the layout of plain PostgreSQL. */
 #include "store/postgres/pg_int.h"
 
-static const char *const steps[] = {weir_pg_sql_rows_001,      weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005, weir_pg_sql_functions_006,
-                                    weir_pg_sql_counters_010,  weir_pg_sql_functions_011};
+static const char *const steps[] = {weir_pg_sql_rows_001,       weir_pg_sql_functions_002,
+                                    weir_pg_sql_functions_005,  weir_pg_sql_functions_006,
+                                    weir_pg_sql_counters_010,   weir_pg_sql_functions_011,
+                                    weir_pg_sql_categories_014, weir_pg_sql_functions_015};
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
  * comes twice: as the first text that can have it, and as bytes. */

@@ -145,34 +145,40 @@ static int64_t scans_of_counters(void)
     return scans;
 }
 
+#define ONE_APPEND                                                                            \
+    "append(500, 100, 0, 'epoch', '0', '{a-1}', '{1}', '{NULL}', '{1}', '{1}', '{a}', '{1}'," \
+    " '{1}', '{0}', '{-1}', '{0}', '{1}', '{1}', '{1}', ARRAY[gen_random_uuid()], '{T}',"     \
+    " '{NULL}', '{1}', '{NULL}')"
+
+static void call_function(const char *call)
+{
+    char text[TEXT_BYTES];
+    (void)snprintf(text, sizeof text, "SELECT FROM %s.%s", ns.schema, call);
+    PQclear(must_query(text));
+}
+
 /* A scan of the table goes through all versions of its row that a snapshot still holds. */
 START_TEST(writes_find_the_counters_by_their_era)
 {
-    static const char *const calls[] = {
-        "append(500, 100, 0, 'epoch', '0', '{a-1}', '{1}', '{NULL}', '{1}', '{1}', '{a}', '{1}',"
-        " '{1}', '{0}', '{-1}', '{0}', '{1}', '{1}', '{1}', ARRAY[gen_random_uuid()], '{T}',"
-        " '{NULL}', '{1}', '{NULL}')",
-        "import(500, 100, '{2}', '{1}', '{2000-01-01}', '{1}', ARRAY[gen_random_uuid()], '{a-1}',"
-        " '{T}', '{NULL}', '{1}', '{NULL}')"};
-    char text[TEXT_BYTES];
     ck_assert_int_eq(weir_pg_script(conn, "BEGIN", &fx.err), WEIR_OK);
     const int64_t before = scans_of_counters();
-    for (size_t c = 0; c < WEIR_COUNTOF(calls); c++) {
-        (void)snprintf(text, sizeof text, "SELECT FROM %s.%s", ns.schema, calls[c]);
-        PQclear(must_query(text));
-    }
+    call_function(ONE_APPEND);
+    call_function("import(500, 100, '{2}', '{1}', '{2000-01-01}', '{1}', ARRAY[gen_random_uuid()],"
+                  " '{a-1}', '{T}', '{NULL}', '{1}', '{NULL}')");
     ck_assert_int_eq(scans_of_counters(), before);
     ck_assert_int_eq(weir_pg_script(conn, "ROLLBACK", &fx.err), WEIR_OK);
 }
 END_TEST
 
-static int64_t stream_entries_read(void)
+/* Of a table's indexes. */
+static int64_t entries_read(const char *table)
 {
     char text[TEXT_BYTES];
     int64_t entries = -1;
     (void)snprintf(text, sizeof text,
-                   "SELECT pg_stat_get_xact_tuples_returned('%s.stored_by_stream'::regclass)",
-                   ns.schema);
+                   "SELECT sum(pg_stat_get_xact_tuples_returned(indexrelid))::int8 FROM pg_index"
+                   " WHERE indrelid = '%s.%s'::regclass",
+                   ns.schema, table);
     PGresult *result = must_query(text);
     ck_assert(weir_pg_int8(result, 0, 0, &entries));
     PQclear(result);
@@ -199,9 +205,9 @@ START_TEST(an_import_looks_at_its_own_streams)
                    " FROM generate_series(1, 5000) AS g",
                    ns.schema);
     ck_assert_msg(weir_pg_script(conn, text, &fx.err) == WEIR_OK, "%s", fx.report);
-    const int64_t before = stream_entries_read();
+    const int64_t before = entries_read("stored");
     import_one(30001);
-    ck_assert_int_lt(stream_entries_read() - before, 100);
+    ck_assert_int_lt(entries_read("stored") - before, 100);
 }
 END_TEST
 
@@ -221,22 +227,46 @@ START_TEST(the_era_is_that_of_the_head)
 }
 END_TEST
 
+/* Of versions that a snapshot still holds each page has an entry in the index. */
+START_TEST(an_append_looks_at_the_last_era_of_a_category)
+{
+    PGconn *holder = sql_connect();
+    sql_on(holder, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    for (int n = 0; n < 2100; n++) {
+        must_put(fx.ns, "a-2", 1);
+    }
+    ck_assert_int_eq(weir_pg_script(conn, "BEGIN", &fx.err), WEIR_OK);
+    const int64_t before = entries_read("categories");
+    call_function(ONE_APPEND);
+    const int64_t read = entries_read("categories") - before;
+    ck_assert_int_eq(weir_pg_script(conn, "COMMIT", &fx.err), WEIR_OK);
+    PQfinish(holder);
+    ck_assert_int_lt(read, 5);
+    ck_assert_str_eq(
+        sql("SELECT era || ' ' || stream_count || ' ' || message_count FROM %s.categories",
+            ns.schema),
+        "2 2 2101");
+}
+END_TEST
+
 /* Without these each write looks at all ids there are. */
 START_TEST(what_a_role_says_of_planning_does_not_count)
 {
     struct pg_conn *fresh = NULL;
     int64_t on = 0;
     sql("ALTER ROLE postgres SET enable_nestloop = off; ALTER ROLE postgres SET enable_indexscan ="
-        " off; ALTER ROLE postgres SET enable_indexonlyscan = off");
+        " off; ALTER ROLE postgres SET enable_indexonlyscan = off; ALTER ROLE postgres SET"
+        " enable_tidscan = off");
     const weir_status status = weir_pg_conn_open(backend, INT64_MAX, &fresh, &fx.err);
     sql("ALTER ROLE postgres RESET ALL");
     ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
     weir_pg_conn_limit(fresh, INT64_MAX);
     PGresult *result =
         query_on(fresh, "SELECT count(*) FROM pg_settings WHERE setting = 'on' AND name IN"
-                        " ('enable_nestloop', 'enable_indexscan', 'enable_indexonlyscan')");
+                        " ('enable_nestloop', 'enable_indexscan', 'enable_indexonlyscan',"
+                        " 'enable_tidscan')");
     ck_assert(weir_pg_int8(result, 0, 0, &on));
-    ck_assert_int_eq(on, 3);
+    ck_assert_int_eq(on, 4);
     PQclear(result);
     weir_pg_conn_close(fresh);
 }
@@ -261,6 +291,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, writes_find_the_counters_by_their_era);
     tcase_add_test(tcase, an_import_looks_at_its_own_streams);
     tcase_add_test(tcase, the_era_is_that_of_the_head);
+    tcase_add_test(tcase, an_append_looks_at_the_last_era_of_a_category);
     tcase_add_test(tcase, what_a_role_says_of_planning_does_not_count);
     tcase_add_test(tcase, there_are_no_chunks);
     suite_add_tcase(suite, tcase);
