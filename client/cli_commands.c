@@ -138,7 +138,7 @@ const struct cli_command cli_commands[] = {
      "text, "
      "or one on each line, of which each becomes a message. Up to 1000 lines are written at once, "
      "all or none, fewer where they are larger than 16 MiB or than a request to the server may "
-     "be.\n\n"
+     "be. DATA that begins with - goes behind --, as in 'weir write gauge-1 Read -- -5'.\n\n"
      "Prints each message written, with its position. A write that is repeated with the same --id "
      "is "
      "stored once and printed with \"duplicate\":true.\n\n"

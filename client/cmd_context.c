@@ -26,6 +26,19 @@ static int save(const struct cli *cli, const struct contexts *contexts)
     return CLI_DONE;
 }
 
+/* What a client cannot be made of would be found out only later, and nowhere near here. */
+static int check_settings(struct cli *cli, const char *const settings[CONTEXT_SETTINGS])
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = settings[CONTEXT_SERVER];
+    options.tls_ca_file = settings[CONTEXT_TLS_CA];
+    options.tls_cert_file = settings[CONTEXT_TLS_CERT];
+    options.tls_key_file = settings[CONTEXT_TLS_KEY];
+    return weir_client_open(&options, &cli->client, &cli->err) == WEIR_OK
+               ? CLI_DONE
+               : cli_usage(cli, "%s", cli->err.text);
+}
+
 int cmd_context_add(struct cli *cli)
 {
     struct contexts contexts;
@@ -43,11 +56,16 @@ int cmd_context_add(struct cli *cli)
         [CONTEXT_TLS_CERT] = cli_given(v, CLI_TLS_CERT),
         [CONTEXT_TLS_KEY] = cli_given(v, CLI_TLS_KEY),
     };
-    if (settings[CONTEXT_SERVER] == NULL) {
+    if (v->args[0][0] == '\0') {
+        status = cli_usage(cli, "NAME is empty");
+    } else if (settings[CONTEXT_SERVER] == NULL) {
         status = cli_usage(cli, "it takes --server");
     } else if (contexts_put(&contexts, v->args[0], settings, &cli->err) != WEIR_OK) {
         status = cli_usage(cli, "%s", cli->err.text);
     } else {
+        status = check_settings(cli, settings);
+    }
+    if (status == CLI_DONE) {
         status = save(cli, &contexts);
     }
     contexts_free(&contexts);

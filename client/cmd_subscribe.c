@@ -3,9 +3,11 @@
 #include "client/cli.h"
 #include "client/consumer_streams.h"
 #include "client/ending_signals.h"
+#include "client/json_out.h"
 #include "client/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -206,6 +208,14 @@ static bool on_message(void *context, const Weir__V1__Message *message)
     return !is_enough(f);
 }
 
+static void say_parked(const Weir__V1__Message *message, uint32_t attempts)
+{
+    (void)fprintf(stderr, "weir: parking the message at position %" PRId64 " of stream '",
+                  message->position);
+    json_put_plain(stderr, weir_slice_of(message->stream_name));
+    (void)fprintf(stderr, "' after %" PRIu32 " attempt%s\n", attempts, attempts == 1 ? "" : "s");
+}
+
 static enum weir_handled on_consumed(void *context, const Weir__V1__Message *message,
                                      uint32_t attempt)
 {
@@ -214,6 +224,9 @@ static enum weir_handled on_consumed(void *context, const Weir__V1__Message *mes
     f->status = handled == WEIR_STOP ? CLI_REFUSED : CLI_DONE;
     if (handled == WEIR_STOP || (handled == WEIR_FAILED && attempt < f->attempts)) {
         return handled;
+    }
+    if (handled != WEIR_HANDLED) {
+        say_parked(message, attempt);
     }
     /* What is parked is done with, too. It is so before the consumer ends. */
     f->done_n++;

@@ -235,7 +235,8 @@ static int take_lines(struct input *in)
             return status;
         }
     }
-    return cli_broken(cli, "", "standard input: %s", cli->err.text);
+    return cli_broken(cli, "", "standard input, after line %lld: %s", lines_number(in->lines),
+                      cli->err.text);
 }
 
 static int add_standard_input(struct writing *w)

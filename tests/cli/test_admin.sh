@@ -158,6 +158,15 @@ is_equal $? 2
 err_has 'not UTF-8'
 run 0 "$weir" context list
 out_lines 1
+run 2 "$weir" context add '' --server "$WEIR_SERVER"
+run 2 "$weir" context add here --server nonsense
+err_has "'nonsense' is no URL"
+run 2 "$weir" context add here --server tcp://127.0.0.1
+err_has 'has no port'
+run 2 "$weir" context add here --server tls+tcp://localhost:1 --tls-ca no-such-file
+err_has 'no-such-file'
+run 0 "$weir" context list
+out_has "\"name\":\"here\",.*\"server\":\"$WEIR_SERVER\""
 run 2 "$weir" context add odd --server "$WEIR_SERVER" --token-file no-such-file
 err_has "'no-such-file': No such file or directory"
 echo '{"broken"' >config/weir/contexts.json

@@ -177,6 +177,9 @@ run 1 sh -c "timeout 60 '$weir' version account-1 >&-"
 err_has 'standard output: Bad file descriptor'
 run 1 sh -c "timeout 60 '$weir' write account-9 T - <&-"
 err_has "'standard input': Bad file descriptor"
+seq 3 | gzip | head -c -4 >short.gz
+run 1 sh -c "'$weir' write account-9 T - <short.gz"
+err_has '^weir: standard input, after line 3: the gzip stream ends too early'
 run 1 sh -c "timeout 60 '$weir' version account-1 <&- >&- 2>&-"
 run 0 sh -c "timeout 60 '$weir' version account-1 <&- 2>&-"
 finish

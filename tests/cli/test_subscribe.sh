@@ -53,6 +53,7 @@ err_has '^weir: PRECONDITION'
 # What goes on failing is parked, listed and tried again. It counts as a message that is done with.
 run 0 timeout 60 "$weir" subscribe --category account --durable failing --limit 2 --attempts 1 --exec 'cat; exit 1'
 out_lines 2
+err_has "^weir: parking the message at position 0 of stream 'account-1' after 1 attempt\$"
 run 0 timeout 60 "$weir" subscribe --category account --durable failing --limit 1 --exec 'echo "$WEIR_ATTEMPT"; exit 1'
 out_is '1
 2
