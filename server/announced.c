@@ -98,14 +98,18 @@ bool weir_announced_is_over(weir_connection_key key)
                            generation_of(key);
 }
 
+int weir_announced_descriptor(weir_connection_key key)
+{
+    return key == 0 || weir_announced_is_over(key) ? -1 : (int)(uint32_t)key;
+}
+
 /* Should the descriptor be another's by now, it is the number of one that is closed that is wrong.
  */
 int weir_announced_untaken(weir_connection_key key)
 {
     int n = 0;
-    const bool is_known =
-        key != 0 && !weir_announced_is_over(key) && ioctl((int)(uint32_t)key, SIOCOUTQ, &n) == 0;
-    return is_known ? n : -1;
+    const int descriptor = weir_announced_descriptor(key);
+    return descriptor >= 0 && ioctl(descriptor, SIOCOUTQ, &n) == 0 ? n : -1;
 }
 
 /* ---- for who sends ---- */

@@ -51,6 +51,9 @@ void weir_announced_withdraw(uint64_t announced);
 /* The connection has ended: nothing may be sent any more. */
 bool weir_announced_is_over(weir_connection_key key);
 
+/* Which descriptor it has; -1 where that is not known or the connection has ended. */
+int weir_announced_descriptor(weir_connection_key key);
+
 /* Bytes that the system has been given for a connection and its other end has not taken; -1 where
  * that is not known. */
 int weir_announced_untaken(weir_connection_key key);

@@ -23,6 +23,7 @@ enum state { STATE_UNKNOWN, STATE_OPEN, STATE_HALF, STATE_ENDED };
 
 struct connection {
     enum state state;
+    bool is_followed;
     struct weir_link link;  // while a message is half
     size_t received;        // of the message
     size_t held;            // for it
@@ -111,7 +112,17 @@ void weir_half_messages_opened(int descriptor)
         (void)pthread_mutex_lock(&all.lock);
         leave_alone(connection);
         connection->state = STATE_OPEN;
+        connection->is_followed = false;
         (void)atomic_fetch_add(&open_n, 1);
+        (void)pthread_mutex_unlock(&all.lock);
+    }
+}
+
+void weir_half_messages_follow(int descriptor)
+{
+    if (is_known(descriptor)) {
+        (void)pthread_mutex_lock(&all.lock);
+        connections[descriptor].is_followed = true;
         (void)pthread_mutex_unlock(&all.lock);
     }
 }
@@ -222,10 +233,8 @@ static void hold(struct connection *connection, size_t received, size_t length)
     connection->held = held;
 }
 
-void weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us)
+static void add(struct connection *connection, size_t received, size_t length, int64_t now_us)
 {
-    struct connection *connection = &connections[descriptor];
-    (void)pthread_mutex_lock(&all.lock);
     if (connection->state == STATE_OPEN) {
         begin(connection, now_us);
     }
@@ -233,6 +242,22 @@ void weir_half_messages_add(int descriptor, size_t received, size_t length, int6
         keep_up(connection, received, now_us);
         hold(connection, received, length);
         make_room();
+    }
+}
+
+void weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us)
+{
+    (void)pthread_mutex_lock(&all.lock);
+    add(&connections[descriptor], received, length, now_us);
+    (void)pthread_mutex_unlock(&all.lock);
+}
+
+void weir_half_messages_came(int descriptor, size_t received, int64_t now_us)
+{
+    struct connection *connection = &connections[descriptor];
+    (void)pthread_mutex_lock(&all.lock);
+    if (connection->is_followed) {
+        add(connection, received, SIZE_MAX, now_us);
     }
     (void)pthread_mutex_unlock(&all.lock);
 }

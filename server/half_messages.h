@@ -39,6 +39,14 @@ void weir_half_messages_add(int descriptor, size_t received, size_t length, int6
 /* The message is whole. */
 void weir_half_messages_whole(int descriptor);
 
+/* Under TLS and WebSocket nng alone knows where a message begins. All that comes by such a
+ * connection from now on is taken for a part of one, until one is whole; of the next, what nng has
+ * received by then is not counted. */
+void weir_half_messages_follow(int descriptor);
+
+/* So many bytes have been received, of whatever. Counts if the connection is followed. */
+void weir_half_messages_came(int descriptor, size_t received, int64_t now_us);
+
 /* Ends those that are silent, if it is time to look for them. */
 void weir_half_messages_look(int64_t now_us);
 

@@ -29,7 +29,7 @@
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
  *
  * What a connection holds of a message that is not whole is told of part by part, so that all of it
- * together is bounded (half_messages.h). Under TLS and WebSocket it is nng alone that knows of it.
+ * together is bounded (half_messages.h).
  *
  * Besides, two calls of the system are saved for each small request, which is received with its
  * length before nng asks for it; and replies that are ready together leave together, when nng has
@@ -58,6 +58,7 @@ enum {
     PARTS_MAX = 16,      // of a message, as nng passes it
     AHEAD_BYTES = 2048,  // a few small requests
     GREETING_BYTES = 8,
+    OWN_FRAME_BYTES = 125,
     REPORT_EVERY_US = 60 * 1000 * 1000,
     TLS_HANDSHAKE = 22,  // the first byte that a server sends
     LAST_REPLIES_US = 1000 * 1000,
@@ -437,6 +438,15 @@ static void watch_half(int fd, struct connection *connection, size_t received)
     }
 }
 
+/* By TLS or WebSocket. A frame that WebSocket has for itself has 125 bytes at most and is asked for
+ * as such; it is part of no message. */
+static void watch_opaque(int fd, size_t asked, ssize_t n)
+{
+    if (asked > OWN_FRAME_BYTES && n > 0) {
+        weir_half_messages_came(fd, (size_t)n, weir_monotonic_us());
+    }
+}
+
 /* False at the end. */
 static bool receive_part(int fd, struct connection *connection, const struct iovec *parts,
                          int parts_n, ssize_t *n)
@@ -456,6 +466,9 @@ static bool receive_part(int fd, struct connection *connection, const struct iov
     }
     if (is_message) {
         watch_half(fd, connection, *n > 0 ? (size_t)*n : 0);
+    }
+    if (!connection->is_plain && parts_n > 0) {
+        watch_opaque(fd, parts[0].iov_len, *n);
     }
     return true;
 }

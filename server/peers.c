@@ -1,5 +1,6 @@
 #include "server/peers.h"
 
+#include "server/half_messages.h"
 #include "weir/rules/time_text.h"
 
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static struct weir_peer **bucket_of(struct weir_peers *peers, uint32_t pipe_id)
 }
 
 bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_key key,
-                    const struct weir_remote *remote)
+                    bool is_opaque, const struct weir_remote *remote)
 {
     struct weir_peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) {
@@ -40,6 +41,7 @@ bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_
     }
     peer->pipe_id = pipe_id;
     peer->key = key;
+    peer->is_opaque = is_opaque;
     peer->remote = *remote;
     atomic_init(&peer->refs, 1);
     weir_link_init(&peer->waiting);
@@ -114,8 +116,12 @@ void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us)
 
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
 {
-    if (peer != NULL) {
-        atomic_store_explicit(&peer->arrived_at_us, now_us, memory_order_relaxed);
+    if (peer == NULL) {
+        return;
+    }
+    atomic_store_explicit(&peer->arrived_at_us, now_us, memory_order_relaxed);
+    if (peer->is_opaque) {
+        weir_half_messages_whole(weir_announced_descriptor(peer->key));
     }
 }
 

@@ -23,6 +23,7 @@ enum { WEIR_PEERS_BUCKETS = 4096 };
 struct weir_peer {
     uint32_t pipe_id;
     weir_connection_key key;
+    bool is_opaque;                 // TLS or WebSocket is around what it speaks
     atomic_size_t refs;             // the table's and those of exchanges
     atomic_size_t sending;          // replies handed to nng and not yet taken
     atomic_size_t sending_bytes;    // of them
@@ -51,7 +52,7 @@ void weir_peers_fini(struct weir_peers *peers);
 
 /* A connection came; false without memory: it then works uncounted. */
 bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_key key,
-                    const struct weir_remote *remote);
+                    bool is_opaque, const struct weir_remote *remote);
 void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
 
 /* Counted; NULL if there is none. */

@@ -1,6 +1,7 @@
 #include "server/transport_int.h"
 
 #include "server/announced.h"
+#include "server/half_messages.h"
 #include "server/tls_config.h"
 #include "weir/rules/time_text.h"
 
@@ -118,11 +119,23 @@ static weir_connection_key key_of(nng_pipe pipe)
     return weir_announced_asked();
 }
 
+/* No other kind has such an option. */
+static bool is_by_websocket(nng_pipe pipe)
+{
+    bool is_text = false;
+    return nng_pipe_get_bool(pipe, NNG_OPT_WS_RECV_TEXT, &is_text) == 0;
+}
+
 static void begin_peer(struct weir_transport *t, nng_pipe pipe)
 {
     const struct weir_remote remote = weir_remote_of(pipe);
-    if (weir_peers_add(&t->peers, pipe.id, key_of(pipe), &remote) &&
-        remote.family != NNG_AF_UNSPEC) {
+    const bool is_tls = remote.family != NNG_AF_UNSPEC;
+    const bool is_opaque = is_tls || is_by_websocket(pipe);
+    const weir_connection_key key = key_of(pipe);
+    if (is_opaque) {
+        weir_half_messages_follow(weir_announced_descriptor(key));
+    }
+    if (weir_peers_add(&t->peers, pipe.id, key, is_opaque, &remote) && is_tls) {
         atomic_fetch_add(&t->tls_n, 1);
         search_soon(t);
     }

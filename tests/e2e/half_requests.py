@@ -1,10 +1,14 @@
-"""Many connections that send most of a message and then nothing: some are ended, so that what the server holds for them
+"""Many connections that send most of a request and then nothing: some are ended, so that what the server holds for them
 is bounded; a client that sends a large write slowly meanwhile is served; and the memory is the system's again afterwards.
 
-Speaks the transport's own bytes. With --measure the server's memory is looked at, which sanitizers keep for themselves.
+On tcp://, ws:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
+is looked at, which sanitizers keep for themselves.
 """
+import base64
 import os
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -22,14 +26,6 @@ OK = b"\x0a\x02\x08\x00"  # a reply's status
 ROOM = 40 << 20  # for all else that the server does meanwhile
 
 
-def varint(number):
-    out = b""
-    while number >= 128:
-        out += bytes([number & 127 | 128])
-        number >>= 7
-    return out + bytes([number])
-
-
 def receive(connection, length):
     received = b""
     while len(received) < length:
@@ -39,24 +35,80 @@ def receive(connection, length):
     return received
 
 
-def greet(host, port):
-    connection = socket.create_connection((host, int(port)), timeout=60)
-    connection.sendall(GREETING)
-    assert receive(connection, len(GREETING)) == b"\0SP\0\0\x31\0\0"
-    return connection
+class Tcp:
+    def __init__(self, url):
+        host, port = url.split("://")[1].rstrip("/").rsplit(":", 1)
+        self.address = host, int(port)
+
+    def open(self):
+        return socket.create_connection(self.address, timeout=60)
+
+    def connect(self):
+        connection = self.open()
+        connection.sendall(GREETING)
+        assert receive(connection, len(GREETING)) == b"\0SP\0\0\x31\0\0"
+        return connection
+
+    @staticmethod
+    def head(length):
+        return struct.pack(">Q", length)
+
+    @staticmethod
+    def receive_reply(connection):
+        return receive(connection, struct.unpack(">Q", receive(connection, 8))[0])
 
 
-def large_write(token):
+class Tls(Tcp):
+    def open(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context.wrap_socket(super().open())
+
+
+class WebSocket(Tcp):
+    def connect(self):
+        connection = self.open()
+        host, port = self.address
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n".encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += receive(connection, 1)
+        assert answer.startswith(b"HTTP/1.1 101"), answer
+        return connection
+
+    @staticmethod
+    def head(length):
+        """Masked, as it must be, with zeros."""
+        return b"\x82\xff" + struct.pack(">Q", length) + bytes(4)
+
+    @staticmethod
+    def receive_reply(connection):
+        length = receive(connection, 2)[1]
+        return receive(connection, struct.unpack(">H", receive(connection, 2))[0] if length == 126 else length)
+
+
+def varint(number):
+    out = b""
+    while number >= 128:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def large_write(transport, token):
     """A field that the server does not know makes it large."""
     request = WRITE + b"\x12" + varint(len(token)) + token + MESSAGE_FOR_A_STREAM
     request += varint(15 << 3 | 2) + varint(SENT) + b"x" * SENT
     body = struct.pack(">I", 0x80000001) + request
-    return struct.pack(">Q", len(body)) + body
+    return transport.head(len(body)) + body
 
 
-def attack(host, port):
-    connection = greet(host, port)
-    connection.sendall(struct.pack(">Q", REQUEST_BYTES) + b"\x80" + b"x" * SENT)
+def attack(transport):
+    connection = transport.connect()
+    connection.sendall(transport.head(REQUEST_BYTES) + b"\x80" + b"x" * SENT)
     return connection
 
 
@@ -64,9 +116,9 @@ def is_ended(connection):
     connection.setblocking(False)
     try:
         return connection.recv(1) == b""
-    except BlockingIOError:
+    except (BlockingIOError, ssl.SSLWantReadError):
         return False
-    except ConnectionResetError:
+    except OSError:
         return True
 
 
@@ -82,40 +134,65 @@ def wait_until(what, is_so):
         time.sleep(0.01)
 
 
-def check(pid, url, token, measures):
-    host, port = url.removeprefix("tcp://").rsplit(":", 1)
-    memory = resident if measures else lambda pid: 0
-    before = memory(pid)
-    with greet(host, port) as honest:
-        write = large_write(token)
+def check_served(transport, connection):
+    reply = transport.receive_reply(connection)
+    assert reply[4:8] == OK, f"the write was not served: {reply}"
+
+
+def write_much(transport, write):
+    """Whole ones do not count, though many come by one connection."""
+    with transport.connect() as connection:
+        for _ in range(AT_A_TIME + 2):
+            connection.sendall(write)
+            check_served(transport, connection)
+
+
+def check(transport, token, memory):
+    write = large_write(transport, token)
+    write_much(transport, write)
+    before = memory()
+    with transport.connect() as honest:
         piece = len(write) // ATTACKERS + 1
         attackers = []
         for i in range(ATTACKERS):
             honest.sendall(write[i * piece:(i + 1) * piece])
-            attackers.append(attack(host, port))
+            attackers.append(attack(transport))
         wait_until("the attackers are left alone", lambda: sum(map(is_ended, attackers)) >= ATTACKERS - 9)
-        held = memory(pid) - before
-        assert held < AT_A_TIME * REQUEST_BYTES + ROOM, f"{held >> 20} MiB are held"
-        reply = receive(honest, struct.unpack(">Q", receive(honest, 8))[0])
-        assert reply[4:8] == OK, f"the write was not served: {reply}"
+        wait_until("too much is held", lambda: memory() - before < AT_A_TIME * REQUEST_BYTES + ROOM)
+        held = memory() - before
+        check_served(transport, honest)
     ended = sum(map(is_ended, attackers))
     for attacker in attackers:
         attacker.close()
-    wait_until("the memory is kept", lambda: memory(pid) - before < ROOM)
-    print(f"{ended} of {ATTACKERS} were ended; {held >> 20} MiB were held, {memory(pid) - before >> 20} MiB afterwards")
+    wait_until("the memory is kept", lambda: memory() - before < ROOM)
+    print(f"{type(transport).__name__}: {ended} of {ATTACKERS} were ended; {held >> 20} MiB were held, "
+          f"{memory() - before >> 20} MiB afterwards")
+
+
+def certificate(directory):
+    if shutil.which("openssl") is None:
+        print("no openssl: tls+tcp:// is left out")
+        return []
+    key, certificate_path = directory + "/key.pem", directory + "/certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
+                    "-out", certificate_path], stderr=subprocess.DEVNULL, check=True)
+    return ["--listen", "tls+tcp://127.0.0.1:0", "--tls-cert", certificate_path, "--tls-key", key]
 
 
 def main():
     with tempfile.TemporaryDirectory() as directory:
         data = directory + "/data"
-        server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + data,
-                                   "--max-request-bytes", str(REQUEST_BYTES), "--listen", "tcp://127.0.0.1:0"],
-                                  stdout=subprocess.PIPE, text=True)
+        tls = certificate(directory)
+        server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + data, "--max-request-bytes",
+                                   str(REQUEST_BYTES), "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/",
+                                   *tls], stdout=subprocess.PIPE, text=True)
         try:
-            url = server.stdout.readline().removeprefix("listening on ").strip()
+            kinds = [Tcp, WebSocket, Tls] if tls else [Tcp, WebSocket]
+            transports = [kind(server.stdout.readline().removeprefix("listening on ").strip()) for kind in kinds]
             with open(data + "/default.token", "rb") as file:
                 token = file.readline().strip()
-            check(server.pid, url, token, "--measure" in sys.argv)
+            for transport in transports:
+                check(transport, token, lambda: resident(server.pid) if "--measure" in sys.argv else 0)
             server.terminate()
             assert server.wait(20) == 0
         finally:

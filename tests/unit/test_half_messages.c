@@ -117,6 +117,26 @@ START_TEST(of_a_small_message_all_counts_from_the_first)
 }
 END_TEST
 
+/* Of a connection of which nobody here knows where a message begins. */
+START_TEST(all_that_comes_by_a_connection_that_is_followed_counts)
+{
+    weir_half_messages_came(pairs[0].server, 3 * MIB, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    weir_half_messages_follow(pairs[0].server);
+    weir_half_messages_came(pairs[0].server, 3 * MIB, 0);
+    weir_half_messages_came(pairs[0].server, 100, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 3 * MIB + 100);
+    weir_half_messages_whole(pairs[0].server);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    weir_half_messages_came(pairs[0].server, 7, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 7);
+    close_pair(&pairs[0]);
+    open_pair(&pairs[0]);
+    weir_half_messages_came(pairs[0].server, 3 * MIB, 0);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+}
+END_TEST
+
 /* ---- who is ended ---- */
 
 START_TEST(up_to_the_bound_nobody_is_ended)
@@ -315,12 +335,17 @@ static bool receive(uint8_t *to, size_t n)
     return receive_part(to, n, 0, n);
 }
 
+static void send_first(const void *first, size_t n)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)first, .iov_len = n};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ck_assert_int_eq(sendmsg(tcp.server, &message, MSG_NOSIGNAL), (ssize_t)n);
+}
+
 static void greet(void)
 {
     uint8_t greeting[] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
-    struct iovec part = {.iov_base = greeting, .iov_len = sizeof greeting};
-    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ck_assert_int_eq(sendmsg(tcp.server, &message, MSG_NOSIGNAL), sizeof greeting);
+    send_first(greeting, sizeof greeting);
     ck_assert_int_eq(send(tcp.client, "\0SP\0\0\x30\0\0", 8, 0), 8);
     ck_assert(receive(greeting, sizeof greeting));
     ck_assert_int_eq(recv(tcp.client, greeting, sizeof greeting, MSG_WAITALL), sizeof greeting);
@@ -377,6 +402,22 @@ START_TEST(a_message_of_which_nothing_has_come_is_counted)
 }
 END_TEST
 
+/* A frame's head, what WebSocket asks of its other end, and what may be part of a message. */
+START_TEST(by_websocket_what_may_be_part_of_a_message_counts)
+{
+    open_tcp();
+    send_first("HTTP/1.1", 8);
+    weir_half_messages_follow(tcp.server);
+    ck_assert_int_eq(send(tcp.client, bytes, 2 + 125 + 126, 0), 2 + 125 + 126);
+    ck_assert(receive(received, 2));
+    ck_assert(receive(received, 125));
+    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert(receive(received, 126));
+    ck_assert_uint_eq(weir_half_messages_bytes(), 126);
+    close_pair(&tcp);
+}
+END_TEST
+
 START_TEST(nng_is_told_the_end_of_what_is_ended)
 {
     receive_piece();
@@ -419,6 +460,7 @@ static Suite *half_messages_suite(void)
     tcase_add_checked_fixture(tcase, open_pairs, close_pairs);
     tcase_add_test(tcase, what_is_received_counts_until_the_message_is_whole);
     tcase_add_test(tcase, of_a_small_message_all_counts_from_the_first);
+    tcase_add_test(tcase, all_that_comes_by_a_connection_that_is_followed_counts);
     tcase_add_test(tcase, up_to_the_bound_nobody_is_ended);
     tcase_add_test(tcase, beyond_the_bound_who_has_stopped_first_is_ended);
     tcase_add_test(tcase, as_many_are_ended_as_make_room);
@@ -432,6 +474,7 @@ static Suite *half_messages_suite(void)
     tcase_add_test(tcase, without_connections_or_limits_nobody_looks);
     tcase_add_test(tcase, a_message_that_is_not_whole_is_counted);
     tcase_add_test(tcase, a_message_of_which_nothing_has_come_is_counted);
+    tcase_add_test(tcase, by_websocket_what_may_be_part_of_a_message_counts);
     tcase_add_test(tcase, nng_is_told_the_end_of_what_is_ended);
     tcase_add_test(tcase, what_has_ended_by_itself_is_not_counted);
     tcase_add_test(tcase, who_waits_for_events_ends_the_silent);

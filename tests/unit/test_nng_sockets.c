@@ -646,7 +646,7 @@ START_TEST(who_reads_slowly_is_not_stuck)
     const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
     learn_key();
     ck_assert(weir_peers_init(&peers));
-    ck_assert(weir_peers_add(&peers, 1, key, &remote));
+    ck_assert(weir_peers_add(&peers, 1, key, false, &remote));
     struct weir_peer *peer = weir_peers_find(&peers, 1);
     weir_peer_sends(peer, 1, 0);
     fill_connection();
