@@ -65,6 +65,13 @@ static struct weir_slice from_a_global_position(uint32_t timeout_ms)
     return pack("weir.v1.MessageStore/GetStreamMessages", &in.base, timeout_ms);
 }
 
+/* It looks at little, and waits for a worker as anything does. */
+static struct weir_slice of_all(uint32_t timeout_ms)
+{
+    Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    return pack("weir.v1.MessageStore/GetCategoryMessages", &in.base, timeout_ms);
+}
+
 static struct weir_slice (*const long_reads[])(uint32_t timeout_ms) = {
     of_types, of_a_start, of_the_last, from_a_global_position};
 
@@ -137,10 +144,11 @@ static void set_up_local(void)
     }
 }
 
-START_TEST(a_long_read_leaves_the_spot)
+/* Which takes a turn. */
+static void leave_the_spot(int i)
 {
     fake_gate_shut();
-    rpc_begin(&pending[0], long_reads[_i](0));
+    rpc_begin(&pending[0], long_reads[i](0));
     fake_gate_wait(1);
     while (rpc_is_spot_taken()) {
         (void)poll(NULL, 0, 1);
@@ -148,6 +156,39 @@ START_TEST(a_long_read_leaves_the_spot)
     fake_gate_wait(1);  // a worker has it now
     fake_gate_open();
     rpc_end_all(pending, 1, WEIR_OK);
+}
+
+START_TEST(a_long_read_leaves_the_spot)
+{
+    leave_the_spot(_i);
+}
+END_TEST
+
+/* The first is on the spot until its deadline, the others hold both workers. */
+static void take_all_workers(void)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], of_all(SHORT_MS));
+    fake_gate_wait(1);
+    rpc_begin(&pending[1], of_all(0));
+    rpc_begin(&pending[2], of_all(0));
+    rpc_end_all(pending, 1, WEIR_DEADLINE_EXCEEDED);
+    fake_gate_wait(2);
+    while (rpc_is_spot_taken()) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+/* It has left the spot with a turn, and waits for a worker. */
+START_TEST(a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free)
+{
+    take_all_workers();
+    rpc_exchange(long_reads[_i](SHORT_MS), &reply);
+    rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
+    rpc_free(&reply);
+    fake_gate_open();
+    rpc_end_all(&pending[1], 2, WEIR_OK);
+    leave_the_spot(_i);  // its turn is not lost
 }
 END_TEST
 
@@ -165,6 +206,8 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up_local, tear_down);
     tcase_add_loop_test(tcase, a_long_read_leaves_the_spot, 0, n);
+    tcase_add_loop_test(
+        tcase, a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free, 0, n);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
