@@ -1,5 +1,6 @@
 #include "client/client.h"
 #include "client/consumer_streams.h"
+#include "client/page.h"
 #include "client/request_copy.h"
 #include "weir/base/monotonic.h"
 
@@ -354,7 +355,12 @@ static weir_status replay_one(struct run *run, const struct consumer_parked *par
     Weir__V1__GetStreamMessagesResponse *response = NULL;
     weir_status st =
         weir_message_store_get_stream_messages(s->client, &request, s->call, &response, run->err);
+    const struct page page = page_of_stream(response);
+    if (st == WEIR_OK) {
+        st = page_check_messages(&page, PAGE_POSITION, false, run->err);
+    }
     if (st != WEIR_OK) {
+        weir_response_free(response);
         return st;
     }
     enum weir_handled outcome = WEIR_FAILED;

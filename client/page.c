@@ -33,13 +33,24 @@ static int64_t position_of(const Weir__V1__Message *message, enum page_position 
     return counted == PAGE_POSITION ? message->position : message->global_position;
 }
 
-weir_status page_check_order(const struct page *page, enum page_position counted, bool is_backward,
-                             struct weir_error *err)
+static bool has_names(const Weir__V1__Message *message)
+{
+    return message->id != NULL && message->stream_name != NULL && message->type != NULL;
+}
+
+weir_status page_check_messages(const struct page *page, enum page_position counted,
+                                bool is_backward, struct weir_error *err)
 {
     for (size_t i = 0; i < page->n; i++) {
         const int64_t at = position_of(page->messages[i], counted);
         const int64_t behind =
             i + 1 < page->n ? position_of(page->messages[i + 1], counted) : page->next_position;
+        if (!has_names(page->messages[i])) {
+            return weir_fail(err, WEIR_BACKEND_ERROR,
+                             "the reply to a read has a message at position %" PRId64
+                             " without its id, stream or type",
+                             at);
+        }
         if (is_backward ? behind >= at : behind <= at) {
             return weir_fail(err, WEIR_BACKEND_ERROR,
                              "the reply to a read has a message at position %" PRId64

@@ -24,9 +24,10 @@ weir_status page_check_advance(const struct page *page, int64_t asked, bool is_b
 /* What messages are counted by. */
 enum page_position { PAGE_POSITION, PAGE_GLOBAL_POSITION };
 
-/* Positions are reckoned with, so that a false one is not passed on: BACKEND_ERROR unless those of
- * the messages ascend, or descend, and lie before where the page says to go on. */
-weir_status page_check_order(const struct page *page, enum page_position counted, bool is_backward,
-                             struct weir_error *err);
+/* BACKEND_ERROR unless each message says its id, stream and type, which whoever gets it takes for
+ * given, and the positions ascend, or descend, and lie before where the page says to go on: they
+ * are reckoned with, so that a false one is not passed on. */
+weir_status page_check_messages(const struct page *page, enum page_position counted,
+                                bool is_backward, struct weir_error *err);
 
 #endif

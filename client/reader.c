@@ -194,8 +194,9 @@ static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
         return st;
     }
     const bool has_more = goes_on(reader, &page, batch);
-    st = page_check_order(&page, reader->kind == READ_STREAM ? PAGE_POSITION : PAGE_GLOBAL_POSITION,
-                          reader->is_backward, err);
+    st = page_check_messages(&page,
+                             reader->kind == READ_STREAM ? PAGE_POSITION : PAGE_GLOBAL_POSITION,
+                             reader->is_backward, err);
     if (st == WEIR_OK && has_more) {
         st = check_advance(reader, &page, err);
     }

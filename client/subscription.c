@@ -281,8 +281,8 @@ static weir_status check_page(const struct weir_subscription *sub, const struct 
     if (page->n == 0 && page->next_position == asked) {
         return WEIR_OK;
     }
-    const weir_status st =
-        page_check_order(page, sub->is_stream ? PAGE_POSITION : PAGE_GLOBAL_POSITION, false, err);
+    const weir_status st = page_check_messages(
+        page, sub->is_stream ? PAGE_POSITION : PAGE_GLOBAL_POSITION, false, err);
     return st == WEIR_OK ? page_check_advance(page, asked, false, err) : st;
 }
 

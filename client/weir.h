@@ -46,8 +46,8 @@
  * WriteStreams with very many conflicts give it more room with weir_error_enlarge before the call.
  *
  * A reply that is not what its .proto says is BACKEND_ERROR: so the response to a write that is OK
- * tells of each message that was written, and readers and subscriptions hand messages over in the
- * order of their positions.
+ * tells of each message that was written, and readers and subscriptions hand messages over that say
+ * their id, stream and type, in the order of their positions.
  *
  * LIMIT_EXCEEDED with a detail `queue` is about the load of the server or the client, not about the
  * call: there were too many calls at once. The call may be made again later; the library leaves

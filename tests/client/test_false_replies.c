@@ -69,6 +69,27 @@ START_TEST(a_list_with_too_many_rows_ends)
 }
 END_TEST
 
+/* A command would be told neither the stream nor the type. */
+START_TEST(a_message_without_its_names_is_handed_to_no_command)
+{
+    Weir__V1__GetServerInfoResponse info = WEIR__V1__GET_SERVER_INFO_RESPONSE__INIT;
+    Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
+    Weir__V1__Message *messages[] = {&message};
+    Weir__V1__GetStreamMessagesResponse page = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
+    message.id = (char *)(uintptr_t) "00000000-0000-4000-8000-000000000001";
+    page.messages = messages;
+    page.n_messages = 1;
+    page.has_next_position = true;
+    page.next_position = 1;
+    const struct fake_action script[] = {{FAKE_ANSWER, &info.base, NULL},
+                                         {FAKE_ANSWER, &page.base, NULL}};
+    server = fake_server_start(script, WEIR_COUNTOF(script));
+    ck_assert_int_eq(run_weir("subscribe --stream s-1 --exec 'echo run' --limit 1"), 1);
+    ck_assert_ptr_nonnull(strstr(output, "weir: BACKEND_ERROR: "));
+    ck_assert_ptr_null(strstr(output, "run"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("false replies");
@@ -76,6 +97,7 @@ int main(void)
     tcase_add_checked_fixture(replies, NULL, teardown);
     tcase_add_loop_test(replies, a_list_whose_pages_lead_nowhere_ends, 0, 2);
     tcase_add_test(replies, a_list_with_too_many_rows_ends);
+    tcase_add_test(replies, a_message_without_its_names_is_handed_to_no_command);
     suite_add_tcase(suite, replies);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

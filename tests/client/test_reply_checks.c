@@ -4,6 +4,13 @@
 #include "tests/lib/check_main.h"
 #include "weir/v1/envelope.pb-c.h"
 
+static void name(Weir__V1__Message *message)
+{
+    message->id = (char *)(uintptr_t) "00000000-0000-4000-8000-000000000001";
+    message->stream_name = (char *)(uintptr_t) "account-1";
+    message->type = (char *)(uintptr_t) "Opened";
+}
+
 START_TEST(a_reply_that_is_no_reply_is_an_error)
 {
     Weir__V1__Request other = WEIR__V1__REQUEST__INIT;
@@ -86,6 +93,7 @@ START_TEST(a_subscription_whose_replies_lead_nowhere_ends)
 {
     static Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
     static Weir__V1__Message *messages[] = {&message};
+    name(&message);
     Weir__V1__GetCategoryMessagesResponse pages[3];
     struct fake_action script[3];
     const int64_t next[3] = {9, 9, _i == 0 ? 9 : 8};
@@ -149,6 +157,7 @@ static void start_page(const struct order *order)
     static struct fake_action script;
     weir__v1__get_category_messages_response__init(&page);
     for (size_t i = 0; i < 2; i++) {
+        name(&message[i]);
         message[i].has_global_position = true;
         message[i].global_position = order->at[i];
     }
@@ -199,6 +208,32 @@ START_TEST(so_are_those_of_a_subscription)
 }
 END_TEST
 
+/* Without its id, its stream or its type. */
+START_TEST(a_message_that_does_not_say_what_it_is_is_an_error)
+{
+    Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
+    Weir__V1__Message *messages[] = {&message};
+    Weir__V1__GetStreamMessagesResponse page = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
+    name(&message);
+    *(_i == 0 ? &message.id : _i == 1 ? &message.stream_name : &message.type) = NULL;
+    page.messages = messages;
+    page.n_messages = 1;
+    page.has_next_position = true;
+    page.next_position = 1;
+    const struct fake_action answer = {FAKE_ANSWER, &page.base, NULL};
+    scripted_start(&answer, 1);
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = (char *)(uintptr_t) "account-1";
+    struct weir_reader *reader = NULL;
+    const Weir__V1__Message *given = NULL;
+    ck_assert_int_eq(
+        weir_reader_open_stream(scripted.client, &request, NULL, &reader, &scripted.err), WEIR_OK);
+    ck_assert_int_eq(weir_reader_next(reader, &given, &scripted.err), WEIR_BACKEND_ERROR);
+    ck_assert_ptr_null(given);
+    weir_reader_close(reader);
+}
+END_TEST
+
 /* Of a stream and of everything. */
 START_TEST(an_end_without_a_position_behind_it_is_an_error)
 {
@@ -235,6 +270,7 @@ static Suite *reply_checks_suite(void)
     tcase_add_loop_test(checks, messages_of_a_read_that_are_not_in_order_are_an_error, 0,
                         WEIR_COUNTOF(orders));
     tcase_add_loop_test(checks, so_are_those_of_a_subscription, 0, WEIR_COUNTOF(orders));
+    tcase_add_loop_test(checks, a_message_that_does_not_say_what_it_is_is_an_error, 0, 3);
     tcase_add_loop_test(checks, an_end_without_a_position_behind_it_is_an_error, 0, 2);
     suite_add_tcase(suite, checks);
     return suite;
