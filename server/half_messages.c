@@ -4,6 +4,7 @@
 #include "server/announced.h"
 #include "server/list.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -152,11 +153,14 @@ static struct connection *of_link(struct weir_link *link)
     return WEIR_LINKED(link, struct connection, link);
 }
 
-/* By the system's own name: shutdown() is nng's, and tells us of it. */
+/* By the system's own name: shutdown() is nng's, and tells us of it. It fails where the other end
+ * has gone, which is nothing to the call that we are in the middle of. */
 static void end(struct connection *connection)
 {
+    const int fault = errno;
     leave_alone(connection);
     (void)syscall(SYS_shutdown, (int)(connection - connections), SHUT_RDWR);
+    errno = fault;
 }
 
 /* Those that are spared would all together not hold too much. */

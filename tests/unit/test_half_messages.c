@@ -238,6 +238,21 @@ START_TEST(one_alone_may_be_the_one_too_many)
 }
 END_TEST
 
+/* Ending one whose other end has gone fails. */
+START_TEST(who_is_ended_leaves_no_fault_in_anothers_call)
+{
+    const int gone = socket(AF_INET, SOCK_STREAM, 0);
+    weir_half_messages_opened(gone);
+    weir_half_messages_add(gone, 60 * MIB, LENGTH, 0);
+    errno = EAGAIN;
+    add(0, 60 * MIB, SECOND);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_uint_eq(weir_half_messages_bytes(), 60 * MIB);
+    (void)shutdown(gone, SHUT_RDWR);
+    (void)close(gone);
+}
+END_TEST
+
 /* Of a connection that nng has shut down, which may be somebody else's from then on. */
 START_TEST(a_descriptor_is_left_alone_when_it_has_been_given_up)
 {
@@ -469,6 +484,7 @@ static Suite *half_messages_suite(void)
     tcase_add_test(tcase, what_comes_fast_makes_up_for_a_pause_and_for_none_to_come);
     tcase_add_test(tcase, who_holds_next_to_nothing_is_spared);
     tcase_add_test(tcase, one_alone_may_be_the_one_too_many);
+    tcase_add_test(tcase, who_is_ended_leaves_no_fault_in_anothers_call);
     tcase_add_test(tcase, a_descriptor_is_left_alone_when_it_has_been_given_up);
     tcase_add_test(tcase, who_is_silent_for_long_is_ended);
     tcase_add_test(tcase, without_connections_or_limits_nobody_looks);
