@@ -8,7 +8,7 @@ static void skip_blanks(struct weir_slice text, size_t *at)
     }
 }
 
-/* Past the string that begins at *at. */
+/* Past the string that begins at *at; one that has no end ends with the text. */
 static bool skip_string(struct weir_slice text, size_t *at)
 {
     if (*at >= text.n || text.p[*at] != '"') {
@@ -22,6 +22,7 @@ static bool skip_string(struct weir_slice text, size_t *at)
             return true;
         }
     }
+    *at = text.n;
     return false;
 }
 
@@ -71,23 +72,29 @@ static bool skip_value(struct weir_slice text, size_t *at)
     return *at > start;
 }
 
+/* A text that has been cut short shows the same faults as one that is wrong there. */
+static const char *fault_at(struct weir_slice text, size_t at, const char *fault)
+{
+    return at >= text.n ? "the text ends too early" : fault;
+}
+
 static const char *take_member(struct weir_slice text, size_t *at, struct weir_slice *key,
                                struct weir_slice *value)
 {
     const size_t key_at = *at;
     if (!skip_string(text, at)) {
-        return "a member has no name";
+        return fault_at(text, *at, "a member has no name");
     }
     *key = weir_slice(text.p + key_at, *at - key_at);
     skip_blanks(text, at);
     if (*at >= text.n || text.p[*at] != ':') {
-        return "a member has no ':'";
+        return fault_at(text, *at, "a member has no ':'");
     }
     (*at)++;
     skip_blanks(text, at);
     const size_t value_at = *at;
     if (!skip_value(text, at)) {
-        return "a member has no value";
+        return fault_at(text, *at, "a member has no value");
     }
     *value = weir_slice(text.p + value_at, *at - value_at);
     return NULL;
@@ -123,7 +130,7 @@ static bool next_begins(struct weir_slice text, size_t *at, const char brackets[
         return false;
     }
     if (!is_first && c != ',') {
-        *fault = "a member is not followed by ',' or a closing bracket";
+        *fault = fault_at(text, *at, "a member is not followed by ',' or a closing bracket");
         return false;
     }
     (*at)++;
@@ -149,7 +156,7 @@ bool json_next_element(struct weir_slice text, size_t *at, struct weir_slice *va
     }
     const size_t begin = *at;
     if (!skip_value(text, at)) {
-        *fault = "an element has no value";
+        *fault = fault_at(text, *at, "an element has no value");
         return false;
     }
     *value = weir_slice(text.p + begin, *at - begin);
