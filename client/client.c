@@ -31,7 +31,23 @@ static uint32_t or_default(uint32_t value, uint32_t standard)
     return value == 0 ? standard : value;
 }
 
-/* nng takes a URL without a port for port 0, which connects to nothing. */
+enum port { PORT_NONE, PORT_OUT_OF_RANGE, PORT_POSSIBLE };
+
+/* A name is looked up by the system. */
+static enum port port_of(const nng_url *url)
+{
+    const char *text = url->u_port;
+    if (text == NULL || text[0] == '\0' || strcmp(text, "0") == 0) {
+        return PORT_NONE;
+    }
+    const bool is_number = text[strspn(text, "0123456789")] == '\0';
+    return is_number && (strlen(text) > 5 || strtol(text, NULL, 10) > UINT16_MAX)
+               ? PORT_OUT_OF_RANGE
+               : PORT_POSSIBLE;
+}
+
+/* nng takes a URL without a port for port 0, and one with a port that there cannot be as well: both
+ * connect to nothing. */
 static weir_status check_url(const char *text, struct weir_error *err)
 {
     nng_url *url = NULL;
@@ -40,13 +56,14 @@ static weir_status check_url(const char *text, struct weir_error *err)
         return weir_fail_field(err, "url", "'%s' is no URL: %s", text, nng_strerror(rv));
     }
     const bool needs_port = strstr(url->u_scheme, "tcp") != NULL;
-    const bool has_port =
-        url->u_port != NULL && url->u_port[0] != '\0' && strcmp(url->u_port, "0") != 0;
+    const enum port port = port_of(url);
     nng_url_free(url);
-    if (needs_port && !has_port) {
+    if (needs_port && port == PORT_NONE) {
         return weir_fail_field(err, "url", "'%s' has no port", text);
     }
-    return WEIR_OK;
+    return port == PORT_OUT_OF_RANGE
+               ? weir_fail_field(err, "url", "the port of '%s' is not within 1..65535", text)
+               : WEIR_OK;
 }
 
 static weir_status check_options(const struct weir_client_options *options, struct weir_error *err)

@@ -11,8 +11,8 @@
  * Calls. Every rpc of the .proto files has two functions in weir/v1/stubs.h: weir_<service>_<rpc>,
  * which waits, and weir_<service>_<rpc>_async, which calls back. Requests and responses are the
  * structs that protobuf-c makes of the .proto files; a pointer that is NULL, or a `has_…` that is
- * false, is an absent field. Requests are borrowed and never changed. A response is yours and one
- * block of memory: give it to weir_response_free, whatever its type.
+ * false, is an absent field; a list holds no NULL. Requests are borrowed and never changed. A
+ * response is yours and one block of memory: give it to weir_response_free, whatever its type.
  *
  * Threads. A client may be used by any number of threads at once and has any number of calls in
  * flight on few connections. A callback runs on a thread of the library: it must not block, make a
@@ -96,11 +96,13 @@ struct weir_retry_policy {
 
 /* 0 and NULL stand for the default. All is copied. */
 struct weir_client_options {
-    const char *url;         // any nng URL; default WEIR_DEFAULT_URL
-    const char *token;       // a namespace's or the admin token; default none
-    uint32_t connections;    // 1..64, shared by all calls; default 1
-    uint32_t timeout_ms;     // of calls that give none; default 30000
-    uint32_t max_in_flight;  // calls at once, more are LIMIT_EXCEEDED; default 16384
+    const char *url;       // any nng URL; default WEIR_DEFAULT_URL
+    const char *token;     // a namespace's or the admin token; default none
+    uint32_t connections;  // 1..64, shared by all calls; default 1
+    uint32_t timeout_ms;   // of calls that give none; default 30000
+    /* Calls at once, more are LIMIT_EXCEEDED; default 16384. A subscription nearly always has one,
+     * its poll, and a consumer another to keep its position. */
+    uint32_t max_in_flight;
     /* Larger requests are LIMIT_EXCEEDED, unsent; default 64 MiB, as the server's. One that is
      * larger than the server's, which GetServerInfo tells, costs the connection. */
     size_t max_request_bytes;

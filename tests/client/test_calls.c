@@ -171,8 +171,13 @@ START_TEST(a_long_poll_may_take_its_wait_and_the_usual_time)
 
 START_TEST(options_that_cannot_be_used_are_refused)
 {
-    static const char *const urls[] = {"nonsense", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
-                                       "gopher://127.0.0.1:70", "tls+tcp://localhost"};
+    static const char *const urls[] = {"nonsense",
+                                       "tcp://127.0.0.1",
+                                       "tcp://127.0.0.1:0",
+                                       "tcp://127.0.0.1:65536",
+                                       "ws://localhost:184467440737",
+                                       "gopher://127.0.0.1:70",
+                                       "tls+tcp://localhost"};
     for (size_t i = 0; i < WEIR_COUNTOF(urls); i++) {
         struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
         options.url = urls[i];
