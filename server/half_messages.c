@@ -182,34 +182,41 @@ static struct connection *find_slowest(void)
     return slowest;
 }
 
-static void make_room(void)
+static bool make_room(void)
 {
+    bool is_any = false;
     while (all.bytes_max > 0 && all.bytes > all.bytes_max) {
         end(find_slowest());
+        is_any = true;
     }
+    return is_any;
 }
 
-static void end_silent(int64_t now_us)
+static bool end_silent(int64_t now_us)
 {
+    bool is_any = false;
     struct weir_link *next = NULL;
     for (struct weir_link *at = all.half.next; at != &all.half; at = next) {
         next = at->next;
         if (now_us - of_link(at)->heard_at_us >= all.silence_us) {
             end(of_link(at));
+            is_any = true;
         }
     }
+    return is_any;
 }
 
-void weir_half_messages_look(int64_t now_us)
+bool weir_half_messages_look(int64_t now_us)
 {
     const int64_t every_us = atomic_load_explicit(&look_every_us, memory_order_relaxed);
     if (every_us == 0 || now_us < atomic_load_explicit(&look_at_us, memory_order_relaxed)) {
-        return;
+        return false;
     }
     atomic_store_explicit(&look_at_us, now_us + every_us, memory_order_relaxed);
     (void)pthread_mutex_lock(&all.lock);
-    end_silent(now_us);
+    const bool is_any = end_silent(now_us);
     (void)pthread_mutex_unlock(&all.lock);
+    return is_any;
 }
 
 int weir_half_messages_look_in_ms(void)
@@ -237,31 +244,32 @@ static void hold(struct connection *connection, size_t received, size_t length)
     connection->held = held;
 }
 
-static void add(struct connection *connection, size_t received, size_t length, int64_t now_us)
+static bool add(struct connection *connection, size_t received, size_t length, int64_t now_us)
 {
     if (connection->state == STATE_OPEN) {
         begin(connection, now_us);
     }
-    if (connection->state == STATE_HALF) {
-        keep_up(connection, received, now_us);
-        hold(connection, received, length);
-        make_room();
+    if (connection->state != STATE_HALF) {
+        return false;
     }
+    keep_up(connection, received, now_us);
+    hold(connection, received, length);
+    return make_room();
 }
 
-void weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us)
+bool weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us)
 {
     (void)pthread_mutex_lock(&all.lock);
-    add(&connections[descriptor], received, length, now_us);
+    const bool is_any = add(&connections[descriptor], received, length, now_us);
     (void)pthread_mutex_unlock(&all.lock);
+    return is_any;
 }
 
-void weir_half_messages_came(int descriptor, size_t received, int64_t now_us)
+bool weir_half_messages_came(int descriptor, size_t received, int64_t now_us)
 {
     struct connection *connection = &connections[descriptor];
     (void)pthread_mutex_lock(&all.lock);
-    if (connection->is_followed) {
-        add(connection, received, SIZE_MAX, now_us);
-    }
+    const bool is_any = connection->is_followed && add(connection, received, SIZE_MAX, now_us);
     (void)pthread_mutex_unlock(&all.lock);
+    return is_any;
 }

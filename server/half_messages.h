@@ -3,10 +3,10 @@
  * Whoever can connect, with a token or without, may send most of a message and then nothing. nng
  * keeps what it has for as long as the connection lives. So what all connections together hold that
  * way is bounded, and where it would be more, connections are ended: first the one whose message is
- * the furthest behind a modest pace. One that arrives keeps up with it, however slow the line; one
- * that has stopped, or of which a byte comes now and then, does not. Those that hold next to
- * nothing are spared, as ending them would make no room. And of a message of which nothing comes
- * for long the connection is ended as well, whatever the others hold.
+ * the furthest behind a modest pace. One that arrives keeps up with it, by a slow line too; one that
+ * has stopped, or of which a byte comes now and then, does not. Those that hold next to nothing are
+ * spared, as ending them would make no room. And of a message of which nothing comes for long the
+ * connection is ended as well, whatever the others hold.
  *
  * To end a connection its socket is shut down, which may be done from any other connection's calls:
  * nng learns of it as if the other end had gone. Should the descriptor be another's by then, that
@@ -17,6 +17,7 @@
 #ifndef WEIR_SERVER_HALF_MESSAGES_H
 #define WEIR_SERVER_HALF_MESSAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,8 +34,8 @@ void weir_half_messages_opened(int descriptor);
 void weir_half_messages_closed(int descriptor);
 
 /* So much more has been received of a message of `length` bytes, perhaps nothing, and it is not
- * all. Connections may be ended, this one among them. */
-void weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us);
+ * all. Returns whether connections have been ended, this one perhaps among them. */
+bool weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us);
 
 /* The message is whole. */
 void weir_half_messages_whole(int descriptor);
@@ -44,11 +45,12 @@ void weir_half_messages_whole(int descriptor);
  * received by then is not counted. */
 void weir_half_messages_follow(int descriptor);
 
-/* So many bytes have been received, of whatever. Counts if the connection is followed. */
-void weir_half_messages_came(int descriptor, size_t received, int64_t now_us);
+/* So many bytes have been received of whatever, which counts if the connection is followed. Returns
+ * whether connections have been ended. */
+bool weir_half_messages_came(int descriptor, size_t received, int64_t now_us);
 
-/* Ends those that are silent, if it is time to look for them. */
-void weir_half_messages_look(int64_t now_us);
+/* Ends those that are silent, if it is time to look for them. Returns whether there were any. */
+bool weir_half_messages_look(int64_t now_us);
 
 /* When to look again, in milliseconds; -1 while there is no connection or no limit. */
 int weir_half_messages_look_in_ms(void);

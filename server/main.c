@@ -133,14 +133,22 @@ static void wait_for_end(struct ending *ending)
     }
 }
 
-static void tell_of_no_room(void *context, int fault)
+static void tell_of_connections(void *context, enum weir_nng_sockets_event event, int fault)
 {
     const struct weir_server *server = context;
-    weir_log_say(
-        &server->log, WEIR_LOG_ERROR,
-        "no connection can be taken: %s; raise the limit of open files or see who holds so "
-        "many connections",
-        strerror(fault));
+    switch (event) {
+    case WEIR_NNG_SOCKETS_FULL:
+        weir_log_say(
+            &server->log, WEIR_LOG_ERROR,
+            "no connection can be taken: %s; raise the limit of open files or see who holds so "
+            "many connections",
+            strerror(fault));
+        return;
+    case WEIR_NNG_SOCKETS_ENDED:
+        weir_log_say(&server->log, WEIR_LOG_WARN,
+                     "closing connections that have stopped in the middle of a request");
+        return;
+    }
 }
 
 int main(int argc, char **argv)
@@ -175,7 +183,7 @@ int main(int argc, char **argv)
         return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
     }
     atomic_store(&ending.is_started, true);
-    weir_nng_sockets_report(tell_of_no_room, server);
+    weir_nng_sockets_report(tell_of_connections, server);
     announce(server);
     (void)weir_notify(WEIR_NOTIFY_READY);
     wait_for_end(&ending);

@@ -104,12 +104,14 @@ static struct connection *connection_of(int fd)
 
 static struct {
     pthread_mutex_t lock;  // guards all; held while `call` runs, so that it ends in time
-    void (*call)(void *context, int fault);
+    void (*call)(void *context, enum weir_nng_sockets_event event, int fault);
     void *context;
-    int64_t not_before_us;
+    int64_t not_before_us[WEIR_NNG_SOCKETS_ENDED + 1];
 } report = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void weir_nng_sockets_report(void (*call)(void *context, int fault), void *context)
+void weir_nng_sockets_report(void (*call)(void *context, enum weir_nng_sockets_event event,
+                                          int fault),
+                             void *context)
 {
     (void)pthread_mutex_lock(&report.lock);
     report.call = call;
@@ -118,15 +120,23 @@ void weir_nng_sockets_report(void (*call)(void *context, int fault), void *conte
 }
 
 /* nng tries again and again, and says nothing. */
-static void tell_of(int fault)
+static void tell_of(enum weir_nng_sockets_event event)
 {
+    const int fault = errno;
     (void)pthread_mutex_lock(&report.lock);
-    if (report.call != NULL && weir_monotonic_us() >= report.not_before_us) {
-        report.not_before_us = weir_monotonic_us() + REPORT_EVERY_US;
-        report.call(report.context, fault);
+    if (report.call != NULL && weir_monotonic_us() >= report.not_before_us[event]) {
+        report.not_before_us[event] = weir_monotonic_us() + REPORT_EVERY_US;
+        report.call(report.context, event, fault);
     }
     (void)pthread_mutex_unlock(&report.lock);
     errno = fault;
+}
+
+static void tell_if_ended(bool is_any)
+{
+    if (is_any) {
+        tell_of(WEIR_NNG_SOCKETS_ENDED);
+    }
 }
 
 static int bound;  // of descriptors for connections
@@ -140,11 +150,12 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
 {
     const int fd = accept4(listener, address, address_n, 0);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-        tell_of(errno);
+        tell_of(WEIR_NNG_SOCKETS_FULL);
     }
     if (bound > 0 && fd >= bound) {
         (void)close(fd);
-        tell_of(EMFILE);
+        errno = EMFILE;
+        tell_of(WEIR_NNG_SOCKETS_FULL);
         return -1;
     }
     if (fd >= 0 && fd < WEIR_DESCRIPTORS_MAX) {
@@ -431,7 +442,8 @@ static void watch_half(int fd, struct connection *connection, size_t received)
 {
     if (connection->part == PART_MESSAGE) {
         connection->is_half = true;
-        weir_half_messages_add(fd, received, connection->wanted, weir_monotonic_us());
+        tell_if_ended(
+            weir_half_messages_add(fd, received, connection->wanted, weir_monotonic_us()));
     } else if (connection->is_half) {
         connection->is_half = false;
         weir_half_messages_whole(fd);
@@ -443,7 +455,7 @@ static void watch_half(int fd, struct connection *connection, size_t received)
 static void watch_opaque(int fd, size_t asked, ssize_t n)
 {
     if (asked > OWN_FRAME_BYTES && n > 0) {
-        weir_half_messages_came(fd, (size_t)n, weir_monotonic_us());
+        tell_if_ended(weir_half_messages_came(fd, (size_t)n, weir_monotonic_us()));
     }
 }
 
@@ -532,7 +544,7 @@ static int wait_for_events(int epoll, struct epoll_event *events, int events_max
     do {
         const int wait_ms = timeout_ms < 0 ? weir_half_messages_look_in_ms() : timeout_ms;
         n = epoll_pwait(epoll, events, events_max, wait_ms, NULL);
-        weir_half_messages_look(weir_monotonic_us());
+        tell_if_ended(weir_half_messages_look(weir_monotonic_us()));
     } while (n == 0 && timeout_ms < 0);
     return n;
 }

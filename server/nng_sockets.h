@@ -4,9 +4,16 @@
 
 #include <stddef.h>
 
-/* Has `report` called, at most once a minute, when a connection cannot be taken for want of
- * descriptors; `fault` is an errno. On a thread of nng; NULL ends it. */
-void weir_nng_sockets_report(void (*report)(void *context, int fault), void *context);
+enum weir_nng_sockets_event {
+    WEIR_NNG_SOCKETS_FULL,  // a connection cannot be taken for want of descriptors: an errno
+    WEIR_NNG_SOCKETS_ENDED  // one was ended for what it held of a message; half_messages.h
+};
+
+/* Has `report` called, for each of these at most once a minute. On a thread of nng; NULL ends it.
+ */
+void weir_nng_sockets_report(void (*report)(void *context, enum weir_nng_sockets_event event,
+                                            int fault),
+                             void *context);
 
 /* A connection whose descriptor is this one or a higher one is closed at once and reported, so that
  * there are descriptors left for files. Before the first connection; 0, as at first: none is. */

@@ -1,5 +1,6 @@
 """Many connections that send most of a request and then nothing: some are ended, so that what the server holds for them
 is bounded; a client that sends a large write slowly meanwhile is served; and the memory is the system's again afterwards.
+The server says that it closes them, seldom.
 
 On tcp://, ws:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
 is looked at, which sanitizers keep for themselves.
@@ -180,12 +181,12 @@ def certificate(directory):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, open(directory + "/log", "w+", encoding="utf-8") as log:
         data = directory + "/data"
         tls = certificate(directory)
         server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + data, "--max-request-bytes",
                                    str(REQUEST_BYTES), "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/",
-                                   *tls], stdout=subprocess.PIPE, text=True)
+                                   *tls], stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             kinds = [Tcp, WebSocket, Tls] if tls else [Tcp, WebSocket]
             transports = [kind(server.stdout.readline().removeprefix("listening on ").strip()) for kind in kinds]
@@ -195,6 +196,9 @@ def main():
                 check(transport, token, lambda: resident(server.pid) if "--measure" in sys.argv else 0)
             server.terminate()
             assert server.wait(20) == 0
+            log.seek(0)
+            said = log.read()
+            assert 1 <= said.count("have stopped in the middle of a request") <= 3, said
         finally:
             server.kill()
 

@@ -81,9 +81,9 @@ static size_t count_ended(void)
     return n;
 }
 
-static void add(size_t i, size_t bytes, int64_t now_us)
+static bool add(size_t i, size_t bytes, int64_t now_us)
 {
-    weir_half_messages_add(pairs[i].server, bytes, LENGTH, now_us);
+    return weir_half_messages_add(pairs[i].server, bytes, LENGTH, now_us);
 }
 
 /* ---- what they hold ---- */
@@ -152,8 +152,8 @@ START_TEST(beyond_the_bound_who_has_stopped_first_is_ended)
     add(0, 40 * MIB, 0);
     add(1, 10 * MIB, 0);
     add(1, 30 * MIB, 2 * MS);
-    add(0, 1024, 3 * MS);
-    add(2, 40 * MIB, 4 * MS);
+    ck_assert(!add(0, 1024, 3 * MS));
+    ck_assert(add(2, 40 * MIB, 4 * MS));
     ck_assert(is_ended(1));
     ck_assert_uint_eq(count_ended(), 1);
     ck_assert_uint_eq(weir_half_messages_bytes(), 80 * MIB + 1024);
@@ -283,11 +283,11 @@ START_TEST(who_is_silent_for_long_is_ended)
     add(1, 1, SECOND);
     add(2, 0, SECOND);
     weir_half_messages_whole(pairs[3].server);
-    weir_half_messages_look(SILENCE - 1);
+    ck_assert(!weir_half_messages_look(SILENCE - 1));
     ck_assert_uint_eq(count_ended(), 0);
     weir_half_messages_look(SILENCE + SECOND - 1);
     ck_assert_uint_eq(count_ended(), 0);
-    weir_half_messages_look(SILENCE + SILENCE / 2);
+    ck_assert(weir_half_messages_look(SILENCE + SILENCE / 2));
     ck_assert(is_ended(0) && is_ended(1) && is_ended(2));
     ck_assert_uint_eq(count_ended(), 3);
 }
