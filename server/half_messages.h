@@ -3,10 +3,10 @@
  * Whoever can connect, with a token or without, may send most of a message and then nothing. nng
  * keeps what it has for as long as the connection lives. So what all connections together hold that
  * way is bounded, and where it would be more, connections are ended: first the one whose message is
- * the furthest behind a modest pace. One that arrives keeps up with it, by a slow line too; one that
- * has stopped, or of which a byte comes now and then, does not. Those that hold next to nothing are
- * spared, as ending them would make no room. And of a message of which nothing comes for long the
- * connection is ended as well, whatever the others hold.
+ * the furthest behind a modest pace. One that arrives keeps up with it, by a slow line too; one
+ * that has stopped, or of which a byte comes now and then, does not. Those that hold next to
+ * nothing are spared, as ending them would make no room. And of a message of which nothing comes
+ * for long the connection is ended as well, whatever the others hold.
  *
  * To end a connection its socket is shut down, which may be done from any other connection's calls:
  * nng learns of it as if the other end had gone. Should the descriptor be another's by then, that
