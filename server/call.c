@@ -71,6 +71,12 @@ bool weir_call_renew_read(struct weir_call *call)
     return was_limited;
 }
 
+void weir_call_fail_late_read(struct weir_call *call)
+{
+    (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED,
+                    "the deadline passed before the read was begun");
+}
+
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
                            weir_status (*was_read)(struct weir_call *call, struct weir_error *err))
 {

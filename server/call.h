@@ -89,6 +89,9 @@ void weir_call_limit_read(struct weir_call *call, int64_t until_us);
  */
 bool weir_call_renew_read(struct weir_call *call);
 
+/* DEADLINE_EXCEEDED: the time of the call's read was over before that was begun. */
+void weir_call_fail_late_read(struct weir_call *call);
+
 /* A terminated copy for a protobuf string; NULL past the arena's cap. An absent slice gives "". */
 char *weir_call_text(struct weir_call *call, struct weir_slice text);
 

@@ -25,6 +25,9 @@
 
 #include "server/server.h"
 
+/* A leader of a lane, of writes or of reads, lets other work pass after so long. */
+enum { WEIR_LEAD_US = 2000 };
+
 /* Takes an admitted exchange, on a thread of the transport. */
 void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exchange);
 

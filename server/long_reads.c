@@ -99,8 +99,7 @@ static bool is_late(const struct weir_call *call, int64_t now_us)
 
 static void end(struct weir_call *call)
 {
-    (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED,
-                    "the deadline passed before the read was begun");
+    weir_call_fail_late_read(call);
     go_on(call);
 }
 

@@ -12,8 +12,6 @@ enum {
     SLOW_US = 1000,
     AVERAGE_OF = 16,  // groups, about
     HANGS_AFTER_US = 20 * 1000,
-    /* A leader lets other work pass after so long. */
-    LEAD_US = 2000,
     /* nng releases no connection while one whose request is read on the spot has gone. */
     SPOT_US = 1000 * 1000
 };
@@ -134,8 +132,7 @@ static void end_late(struct weir_read *late)
     for (struct weir_read *next = NULL; late != NULL; late = next) {
         next = late->next;
         late->next = NULL;
-        (void)weir_fail(late->err, WEIR_DEADLINE_EXCEEDED,
-                        "the deadline passed before the read was begun");
+        weir_call_fail_late_read(late->context);
         done(late);
     }
 }
@@ -228,7 +225,7 @@ static void lead(struct weir_call *call)
     struct weir_server *server = call->server;
     struct weir_tenant *tenant = call->tenant;
     weir_tenant_hold(tenant);
-    const int64_t until_us = weir_monotonic_us() + LEAD_US;
+    const int64_t until_us = weir_monotonic_us() + WEIR_LEAD_US;
     while (call != NULL) {
         if (must_hand_on(server, until_us)) {
             weir_queue_push(&server->queue, &call->job);

@@ -5,9 +5,6 @@
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
 
-/* A leader lets other work pass after so long. */
-enum { LEAD_US = 2000 };
-
 static void written(struct weir_write *write)
 {
     struct weir_call *call = write->context;
@@ -60,7 +57,7 @@ static bool commit(struct weir_tenant *tenant, struct weir_write **group)
 static void lead(struct weir_server *server, struct weir_tenant *tenant)
 {
     struct weir_write *group = NULL;
-    const int64_t until_us = weir_monotonic_us() + LEAD_US;
+    const int64_t until_us = weir_monotonic_us() + WEIR_LEAD_US;
     while (commit(tenant, &group)) {
         if (must_hand_on(server, until_us)) {
             weir_queue_push(&server->queue, &tenant->lane_job);
