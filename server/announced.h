@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Connections with descriptors beyond are as nng has them. */
+/* Connections whose descriptor is not below it are left as nng handles them. */
 enum { WEIR_DESCRIPTORS_MAX = 65536 };
 
 /* Which descriptor a connection has, and which of all that had it it is. 0: not known. */

@@ -19,8 +19,9 @@ void weir_intake_arrived(void *server, struct weir_exchange *exchange);
 weir_status weir_intake_check_unread(const struct weir_server *server,
                                      const struct weir_exchange *exchange, struct weir_error *err);
 
-/* A call is about to be answered, or to wait. Before the reply is given away: whoever has it may
- * send the next request, which is not one too many. */
+/* A call is about to be answered, or to wait: it no longer counts against the bound on calls. To be
+ * called before the reply is given away, because the client may send its next request as soon as it
+ * has the reply, and that must not be refused as one too many. */
 void weir_intake_answers(struct weir_server *server, bool has_waited);
 
 /* An admitted call, whose request had `bytes`, is finished and its reply given to the transport.

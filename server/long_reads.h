@@ -26,8 +26,9 @@ void weir_long_reads_fini(struct weir_long_reads *reads);
 
 bool weir_query_is_long(const struct weir_query *query);
 
-/* For dispatch: does the call's read, in its turn. On the spot, which one call has at a time, that
- * is at once, as far as it is quickly done. */
+/* For dispatch: does the call's read, in its turn. On the spot, which one call has at a time, it is
+ * begun at once and without a turn; one that is not done soon is begun again by a worker, in its
+ * turn. */
 void weir_long_reads_start(struct weir_call *call);
 
 /* Ends the reads that wait for a turn and whose deadline has passed. Called now and then, also

@@ -67,9 +67,9 @@ void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us);
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
 
 /* Writes the ids of connections that have taken nothing of a reply since `since_us` although some
- * wait, and have sent nothing since `quiet_since_us`, and returns their number, at most `max`. That
- * a part of a reply has been taken is found out by looking: at intervals much shorter than since
- * `since_us`. */
+ * wait, and have sent nothing since `quiet_since_us`, and returns their number, at most `max`. It
+ * sees that a part of a reply has been taken only by comparing with what it saw the last time, so
+ * it is to be called much more often than once in the time from `since_us` until now. */
 size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
                         uint32_t *pipe_ids, size_t max);
 

@@ -58,8 +58,8 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
 bool weir_taker_init(struct weir_taker *taker);
 void weir_taker_fini(struct weir_taker *taker);
 
-/* Has each job that is due looked at; those of which something is left keep their places. For a
- * thread that has nothing better to do: meanwhile the workers see what is new only. */
+/* Calls `look` for each job that is due; those of which something is left keep their places. For a
+ * thread that has nothing better to do: until it is done the workers see only jobs that are new. */
 void weir_queue_look(struct weir_queue *queue);
 
 /* Waits for a job. NULL once the queue is closed and empty. */

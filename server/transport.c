@@ -27,8 +27,9 @@ enum {
     SEARCH_MS = 3000,
     LOST_AT_ONCE = 4096,
     RELIEF_MS = 20,
-    /* For so many looks it is one that leaves many replies unread who is to make room, then
-     * whoever leaves the most; from the first time on that there was room for so long. */
+    /* The first so many looks that find no exchange left close only a connection that leaves many
+     * replies unread, further ones whichever leaves the most. They are counted anew where there has
+     * been room for CALM_US. */
     PATIENT_LOOKS = 25,
     CALM_US = 10 * 1000 * 1000
 };

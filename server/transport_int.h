@@ -26,7 +26,7 @@ struct weir_transport {
     atomic_size_t opened;         // exchanges in all
     atomic_size_t parked;         // of them, those that wait for something to read
     atomic_size_t sending_bytes;  // replies handed to nng and not yet taken
-    size_t base;                  // how many there must be beside these
+    size_t base;                  // exchanges there are to be beside those that are parked
     pthread_mutex_t idle_lock;    // guards idle and changes of receiving; a leaf
     struct weir_exchange *idle;   // the one that was used last comes first
     atomic_size_t receiving;      // of them, those that wait for a request
@@ -52,7 +52,8 @@ void weir_transport_keep_room(struct weir_transport *transport);
  * is made a moment later at the expense of the connection that has the most replies waiting. */
 void weir_transport_relieve(struct weir_transport *transport);
 
-/* Called when a reply is given to nng: whether it is taken is watched until none is left. */
+/* Called when a reply is given to nng. As long as there are replies that nng has not sent yet,
+ * their connections are looked after, and one that takes nothing of them for too long is closed. */
 void weir_transport_watch(struct weir_transport *transport);
 
 #endif

@@ -17,8 +17,8 @@ enum {
     /* A namespace in which this process is committing is looked at again a moment later. */
     LOOKS = 20,
     LOOK_PAUSE_NS = 100 * 1000,
-    /* And for so long at most it is left open whether others have written; for so long where the
-     * store is late. */
+    /* It is left open for so long at most whether others have written there: then the waiters are
+     * told to look. The second is for a store that has not answered in time. */
     UNDECIDED_US = 500 * 1000,
     UNDECIDED_LATE_US = 2000 * 1000,
     /* A token or namespace that another process has changed is noticed within it. */

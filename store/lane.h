@@ -20,9 +20,9 @@ enum {
     WEIR_GROUP_BYTES_MAX = 8 * 1024 * 1024
 };
 
-/* Where fewer writes than the first are on their way at once, a leader does not wait for more: each
- * then comes later than a commit takes. From there on it waits until its group has a third of them,
- * from the second on half. */
+/* With fewer writes than WAITS_FROM on their way at once a leader does not wait for more, as each
+ * would come later than a commit takes. From WAITS_FROM on it waits until its group has a third of
+ * them, from MANY on until it has half. */
 enum { WEIR_LANE_WAITS_FROM = 8, WEIR_LANE_MANY = 32 };
 
 /* How big a group is. */
