@@ -197,6 +197,35 @@ void rpc_call(const struct rpc_request *request, struct rpc_reply *reply)
     free(room);
 }
 
+weir_status rpc_call_as(struct rpc_reply *reply, const char *token, const char *method,
+                        const ProtobufCMessage *message)
+{
+    const struct rpc_request request = {.method = method, .token = token, .message = message};
+    rpc_call(&request, reply);
+    return reply->status;
+}
+
+void rpc_must_call(struct rpc_reply *reply, const char *token, const char *method,
+                   const ProtobufCMessage *message)
+{
+    ck_assert_msg(rpc_call_as(reply, token, method, message) == WEIR_OK, "%s: %s", method,
+                  reply->err.text);
+}
+
+void *rpc_unpack(struct rpc_reply *reply, const ProtobufCMessageDescriptor *type)
+{
+    ProtobufCMessage *out =
+        protobuf_c_message_unpack(type, NULL, reply->payload.n, reply->payload.p);
+    ck_assert_ptr_nonnull(out);
+    rpc_free(reply);
+    return out;
+}
+
+void rpc_free_message(void *message)
+{
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
 void rpc_assert_alive(void)
 {
     static struct rpc_reply reply;

@@ -96,6 +96,18 @@ struct weir_slice rpc_pack(const struct rpc_request *request, uint8_t *room, siz
 /* Packs, sends, waits. */
 void rpc_call(const struct rpc_request *request, struct rpc_reply *reply);
 
+/* The same for a message, on behalf of who has the token; returns the outcome. */
+weir_status rpc_call_as(struct rpc_reply *reply, const char *token, const char *method,
+                        const ProtobufCMessage *message);
+
+/* The same; aborts the test unless it is OK. */
+void rpc_must_call(struct rpc_reply *reply, const char *token, const char *method,
+                   const ProtobufCMessage *message);
+
+/* The response in a reply, which it frees; to be freed by rpc_free_message. */
+void *rpc_unpack(struct rpc_reply *reply, const ProtobufCMessageDescriptor *type);
+void rpc_free_message(void *message);
+
 #define rpc_assert_status(reply, want)                                                   \
     ck_assert_msg((reply)->status == (want), "%s (%s), want %s",                         \
                   (reply)->status == WEIR_OK ? "OK" : weir_status_name((reply)->status), \
