@@ -15,6 +15,7 @@ static const struct entry entries[] = {
     {"23505", {WEIR_BACKEND_ERROR, PG_REMEDY_UNIQUE}},           // unique violation
     {"25006", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_RECONNECT}},  // read-only: this is a standby
     {"25P03", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_RECONNECT}},  // idle in transaction time-out
+    {"25P04", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_RECONNECT}},  // transaction time-out
     {"26000", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_RECONNECT}},  // prepared statement is gone
     {"3D000", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_NONE}},       // the database does not exist
     {"3F000", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // invalid schema name
