@@ -52,11 +52,12 @@ static const char checks_client[] = "SET client_connection_check_interval = '1s'
 /* ---- one host ---- */
 
 /* Whether it may say that no standby has confirmed a commit. What comes from functions of another
- * program, and that transaction numbers run short, comes with commits that are as good as any; to
- * repeat them would use up the numbers all the faster. */
+ * program, the plans that auto_explain tells, and that transaction numbers run short, comes with
+ * commits that are as good as any; to repeat them would use up the numbers all the faster. */
 static bool is_doubt(const PGresult *notice)
 {
-    static const char *const others[] = {"exec_stmt_raise", "GetNewTransactionId"};
+    static const char *const others[] = {"exec_stmt_raise", "explain_ExecutorEnd",
+                                         "GetNewTransactionId"};
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
     bool is_other = severity == NULL || strcmp(severity, "WARNING") != 0;

@@ -120,7 +120,7 @@ static void begin(void)
 static void end(void)
 {
     want_no_standby();
-    sql("ALTER ROLE postgres RESET client_min_messages");
+    sql("ALTER ROLE postgres RESET ALL");
     fixture_end();
 }
 
@@ -223,6 +223,21 @@ START_TEST(what_else_is_warned_of_is_no_doubt_about_the_commit)
 }
 END_TEST
 
+/* PostgreSQL's own module has something to say of each statement. */
+START_TEST(plans_that_are_told_are_no_doubt_about_the_commit)
+{
+    struct one_write one;
+    sql("ALTER ROLE postgres RESET client_min_messages;"
+        "ALTER ROLE postgres SET session_preload_libraries = 'auto_explain';"
+        "ALTER ROLE postgres SET auto_explain.log_min_duration = 0;"
+        "ALTER ROLE postgres SET auto_explain.log_level = 'warning'");
+    reopen();
+    set_up(&one, _i);
+    one.write.deadline_us = weir_monotonic_us() + INT64_C(3) * 1000000;
+    ck_assert_msg(commit_write(fx.ns, &one.write) == WEIR_OK, "%s", fx.err.text);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("pg_warnings");
@@ -233,6 +248,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(
         tcase, a_change_of_the_list_that_no_standby_has_confirmed_is_not_acknowledged, 0, CHANGES);
     tcase_add_loop_test(tcase, what_else_is_warned_of_is_no_doubt_about_the_commit, 0, KINDS);
+    tcase_add_loop_test(tcase, plans_that_are_told_are_no_doubt_about_the_commit, 0, KINDS);
     suite_add_tcase(suite, tcase);
     return suite;
 }
