@@ -34,6 +34,10 @@ static const char settings[] =
     "   JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace"
     "   WHERE e.extname = 'timescaledb')), false);"
     "SET default_transaction_isolation = 'read committed';"
+    /* The views and tables of an adopted namespace are kept by triggers. Not every role may set
+     * this, and then it is not connected. */
+    "SELECT set_config('session_replication_role', 'origin', false)"
+    " WHERE current_setting('session_replication_role') = 'replica';"
     /* Whether a standby has confirmed a commit is said by a warning. */
     "SET client_min_messages = warning;"
     "SET statement_timeout = '60s'; SET lock_timeout = '5s';"

@@ -305,6 +305,22 @@ START_TEST(another_version_is_not_adopted)
 }
 END_TEST
 
+/* What is written goes through triggers, which this setting switches off. */
+START_TEST(triggers_work_whatever_the_role_says)
+{
+    sql("ALTER ROLE postgres SET session_replication_role = 'replica'");
+    struct weir_store *other = open_store(fx.url, 1);
+    sql("ALTER ROLE postgres RESET session_replication_role");
+    struct weir_namespace *ns = must_open(other, "adopted");
+    must_put(ns, "c-1", 1);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"), 3);
+    ck_assert_int_eq(sql_int("SELECT last_value FROM message_store.messages_global_position_seq"),
+                     3);
+    weir_namespace_release(ns);
+    weir_store_close(other);
+}
+END_TEST
+
 /* How names are written is up to the role; the types are the same. */
 START_TEST(it_is_known_however_names_are_written)
 {
@@ -572,6 +588,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
     tcase_add_test(tcase, another_version_is_not_adopted);
+    tcase_add_test(tcase, triggers_work_whatever_the_role_says);
     tcase_add_test(tcase, it_is_known_however_names_are_written);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, what_is_in_flight_for_long_is_waited_for);
