@@ -257,6 +257,18 @@ START_TEST(a_damaged_schema_is_unavailable_and_can_be_deleted)
 }
 END_TEST
 
+/* As where another database has been restored in the place of this one. */
+START_TEST(a_database_without_the_list_of_namespaces_does_not_serve)
+{
+    sql("ALTER SCHEMA weir_registry RENAME TO elsewhere");
+    const weir_status status = weir_store_ping(fx.store, INT64_MAX, &fx.err);
+    sql("ALTER SCHEMA elsewhere RENAME TO weir_registry");
+    ck_assert_int_eq(status, WEIR_BACKEND_ERROR);
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(weir_store_ping(fx.store, INT64_MAX, &fx.err), WEIR_OK);
+}
+END_TEST
+
 START_TEST(what_another_server_deletes_is_gone_here)
 {
     struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
@@ -300,6 +312,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
     tcase_add_test(tcase, positions_that_run_out_are_said_so);
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
+    tcase_add_test(tcase, a_database_without_the_list_of_namespaces_does_not_serve);
     tcase_add_test(tcase, what_another_server_deletes_is_gone_here);
     tcase = add_case(suite, "one connection", begin_with_one_connection);
     tcase_add_test(tcase, a_slow_namespace_does_not_delay_another_for_long);
