@@ -42,11 +42,16 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 echo "installing$missing"
 # A PostgreSQL installed here is for the tests, which start their own: no cluster of the system's.
-if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-    $as_root mkdir -p /etc/postgresql-common
-    echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
-fi
-if ! { $as_root apt-get update -q && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -q -y \
+case "$missing " in
+*" postgresql "*)
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        $as_root mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    ;;
+esac
+# sudo passes no variable on that stands before it.
+if ! { $as_root apt-get update -q && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
     --no-install-recommends $missing; } >"$log" 2>&1; then
     cat "$log" >&2
     echo "packages.sh: apt-get could not install them; what it said stands above" >&2

@@ -6,7 +6,6 @@
 #include "tests/unit/text_row.h"
 
 #include <locale.h>
-#include <stdio.h>
 
 enum { NAME_BYTES = 16 };
 

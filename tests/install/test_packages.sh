@@ -1,0 +1,20 @@
+#!/bin/sh
+# server/packages.sh asks nothing, also through a sudo that keeps the environment to itself, and decides about the
+# system's PostgreSQL only where it is the one that installs it. Neither the system nor its packages are touched here.
+. "$(dirname "$0")/lib.sh"
+
+mkdir stubs
+printf '#!/bin/sh\nexit 1\n' >stubs/dpkg-query
+printf '#!/bin/sh\necho "$1 $DEBIAN_FRONTEND" >>%s\n' "$work/calls" >stubs/apt-get
+printf '#!/bin/sh\necho 1000\n' >stubs/id
+printf '#!/bin/sh\nexec env -i PATH="$PATH" "$@"\n' >stubs/sudo
+chmod +x stubs/*
+sed "s#/etc/postgresql-common#$work/postgresql#" "$(dirname "$0")/../../server/packages.sh" >packages.sh
+PATH=$work/stubs:$PATH
+
+run 0 sh packages.sh build
+run 0 grep -x 'install noninteractive' calls
+is_no_file "$work/postgresql"
+run 0 sh packages.sh test
+run 0 grep -x 'create_main_cluster = false' "$work/postgresql/createcluster.conf"
+finish
