@@ -17,7 +17,8 @@ enum {
     REPLIES_WAIT_MS = 250
 };
 
-#define REPLY_BYTES_DEFAULT ((size_t)64 << 20)
+/* Any server's replies: the messages of one are counted about as they are packed. */
+#define REPLY_BYTES_DEFAULT ((size_t)WEIR_REPLY_BYTES_MAX + ((size_t)32 << 20))
 
 static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;
 

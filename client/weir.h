@@ -106,7 +106,9 @@ struct weir_client_options {
     /* Larger requests are LIMIT_EXCEEDED, unsent; default 64 MiB, as the server's. One that is
      * larger than the server's, which GetServerInfo tells, costs the connection. */
     size_t max_request_bytes;
-    size_t max_reply_bytes;  // a connection with a larger reply is closed; default 64 MiB
+    /* A connection with a larger reply is closed, so it has to be more than the server's
+     * --max-reply-bytes; default 288 MiB, which is more than that can be set to. */
+    size_t max_reply_bytes;
     struct weir_retry_policy retry;
     /* For tls+tcp:// (and wss://): PEM files. The server's certificate must be signed by the CA and
      * name the URL's host. */

@@ -4,6 +4,7 @@
 #include "weir/v1/envelope.pb-c.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 START_TEST(a_call_carries_method_token_time_and_namespace)
 {
@@ -169,6 +170,30 @@ START_TEST(a_long_poll_may_take_its_wait_and_the_usual_time)
     ck_assert_uint_le(fake_server_request(scripted.server, 0)->timeout_ms, 60000);
 }
 
+/* A server may be told to answer with more than it does by itself. */
+START_TEST(a_large_reply_is_taken)
+{
+    enum { N = 65 << 20 };
+    Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
+    Weir__V1__Message *messages[] = {&message};
+    Weir__V1__GetStreamMessagesResponse response = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
+    const struct fake_action answer = {FAKE_ANSWER, &response.base, NULL};
+    message.has_data = true;
+    message.data = (ProtobufCBinaryData){.data = calloc(1, N), .len = N};
+    response.n_messages = 1;
+    response.messages = messages;
+    scripted_start(&answer, 1);
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    Weir__V1__GetStreamMessagesResponse *got = NULL;
+    ck_assert_int_eq(weir_message_store_get_stream_messages(scripted.client, &request, NULL, &got,
+                                                            &scripted.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(got->messages[0]->data.len, N);
+    weir_response_free(got);
+    free(message.data.data);
+}
+END_TEST
+
 START_TEST(options_that_cannot_be_used_are_refused)
 {
     static const char *const urls[] = {"nonsense",
@@ -214,6 +239,7 @@ static Suite *calls_suite(void)
     tcase_add_test(calls, a_request_may_be_as_large_as_the_limit);
     tcase_add_test(calls, the_longest_time_is_bounded);
     tcase_add_test(calls, a_long_poll_may_take_its_wait_and_the_usual_time);
+    tcase_add_test(calls, a_large_reply_is_taken);
     tcase_add_test(calls, options_that_cannot_be_used_are_refused);
     suite_add_tcase(suite, calls);
     return suite;

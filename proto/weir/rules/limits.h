@@ -15,6 +15,7 @@ enum {
     WEIR_BATCH_DEFAULT = 1000,
     WEIR_METADATA_ENTRIES_MAX = 64,  // entries of Request.metadata; fixed
     WEIR_REQUEST_BYTES_MIN = 65536,  // the lowest that can be set: any server reads such a request
+    WEIR_REPLY_BYTES_MAX = 256 << 20,  // the highest that can be set
     /* The highest that can be set. What was written while more was allowed is still found by its
      * name, so these are what a name to look for is held against. */
     WEIR_STREAM_NAME_BYTES_MAX = 1024,
@@ -38,7 +39,8 @@ enum {
       "data plus metadata of a message")                                                      \
     X(request_bytes, "max-request-bytes", 67108864, WEIR_REQUEST_BYTES_MIN, 1073741824,       \
       "size of a request frame")                                                              \
-    X(reply_bytes, "max-reply-bytes", 16777216, 65536, 268435456, "messages in one reply")    \
+    X(reply_bytes, "max-reply-bytes", 16777216, 65536, WEIR_REPLY_BYTES_MAX,                  \
+      "messages in one reply")                                                                \
     X(batch_size, "max-batch-size", 10000, 1, 100000, "batch_size of a read")                 \
     X(import_records, "max-import-records", 10000, 1, 10000, "records of one ImportMessages") \
     X(wait_ms, "max-wait-ms", 60000, 0, 600000, "wait_ms of a read")
