@@ -5,7 +5,7 @@
 
 #include "bench/lib/payload.h"
 #include "bench/lib/scratch.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite_packed.h"
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
@@ -17,9 +17,8 @@ enum { CATEGORY = 1, CHECKPOINT_PAGES = 4000, STREAM_NAME_BYTES = 32 };
 
 static const char *const texts[] = {
     "BEGIN IMMEDIATE",
-    "INSERT INTO messages (global_position, stream_id, position, category_id, id, time_us, type, "
-    "stream_name, correlation, data, metadata) "
-    "VALUES (?1, ?2, ?3, 1, ?4, ?5, 'Deposited', ?7, NULL, ?6, NULL)",
+    "INSERT INTO messages (global_position, stream_id, position, category_id, packed, large) "
+    "VALUES (?1, ?2, ?3, 1, ?4, ?5)",
     "UPDATE streams SET version = ?2, message_count = message_count + ?3, last_time_us = ?4 "
     "WHERE stream_id = ?1",
     "UPDATE categories SET message_count = message_count + ?1 WHERE category_id = 1",
@@ -58,20 +57,23 @@ static int add_message(struct alone *alone, size_t stream, int64_t now_us, uint6
 {
     sqlite3_stmt *statement = alone->statements[ADD_MESSAGE];
     const size_t data_bytes = (size_t)alone->options->data_bytes;
-    struct weir_uuid id;
-    if (!weir_uuid_make_v7(&id)) {
+    struct sqlite_packed packed;
+    struct weir_row row = {.time_us = now_us,
+                           .stream = weir_slice_of(alone->streams[stream].name),
+                           .type = weir_slice_of("Deposited"),
+                           .data = weir_slice(alone->data, data_bytes)};
+    payload_make(seed, alone->data, data_bytes);
+    if (!weir_uuid_make_v7(&row.id) || !weir_sqlite_pack(&row, &packed)) {
         return SQLITE_ERROR;
     }
-    payload_make(seed, alone->data, data_bytes);
     alone->streams[stream].version++;
     alone->streams[stream].added++;
     (void)sqlite3_bind_int64(statement, 1, alone->global_position++);
     (void)sqlite3_bind_int64(statement, 2, (int64_t)stream + 1);
     (void)sqlite3_bind_int64(statement, 3, alone->streams[stream].version);
-    (void)sqlite3_bind_blob(statement, 4, id.bytes, sizeof id.bytes, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(statement, 5, now_us);
-    (void)sqlite3_bind_text(statement, 6, alone->data, (int)data_bytes, SQLITE_STATIC);
-    (void)sqlite3_bind_text(statement, 7, alone->streams[stream].name, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(statement, 4, packed.bytes, (int)packed.n, SQLITE_STATIC);
+    (void)sqlite3_bind_blob(statement, 5, packed.is_large ? alone->data : NULL, (int)data_bytes,
+                            SQLITE_STATIC);
     return run(statement);
 }
 

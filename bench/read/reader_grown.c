@@ -1,73 +1,71 @@
 #include "bench/read/grown.h"
 #include "bench/read/reader.h"
 
+#include "store/sqlite/sqlite_packed.h"
+
 static weir_status read_grown(struct reader *reader, const struct read_plan *plan, size_t start,
                               struct read_reply *reply, struct weir_error *err);
 
 const struct reader grown_reader = {"grown", read_grown};
 
-static char *column_text(sqlite3_stmt *statement, int column)
+static struct weir_slice column_bytes(sqlite3_stmt *statement, int column)
 {
     const void *bytes = sqlite3_column_blob(statement, column);
-    return grown_text(bytes, (size_t)sqlite3_column_bytes(statement, column));
+    return weir_slice(bytes, (size_t)sqlite3_column_bytes(statement, column));
 }
 
-static bool column_data(sqlite3_stmt *statement, int column, protobuf_c_boolean *is_there,
-                        ProtobufCBinaryData *data)
+/* What the columns hold, where it lies. */
+static bool look_at(const struct read_plan *plan, sqlite3_stmt *statement, struct weir_row *row)
 {
-    const void *bytes = sqlite3_column_blob(statement, column);
-    return bytes == NULL ||
-           grown_data(bytes, (size_t)sqlite3_column_bytes(statement, column), is_there, data);
-}
-
-static bool take_column(sqlite3_stmt *statement, int column, enum read_column what,
-                        Weir__V1__Message *message)
-{
-    switch (what) {
-    case READ_COLUMN_ID:
-        message->id = grown_id(sqlite3_column_blob(statement, column));
-        return message->id != NULL;
-    case READ_COLUMN_STREAM:
-        message->stream_name = column_text(statement, column);
-        return message->stream_name != NULL;
-    case READ_COLUMN_TYPE:
-        message->type = column_text(statement, column);
-        return message->type != NULL;
-    case READ_COLUMN_DATA:
-        return column_data(statement, column, &message->has_data, &message->data);
-    case READ_COLUMN_METADATA:
-        return column_data(statement, column, &message->has_metadata, &message->metadata);
-    case READ_COLUMN_POSITION:
-        message->has_position = true;
-        message->position = sqlite3_column_int64(statement, column);
-        return true;
-    case READ_COLUMN_GLOBAL_POSITION:
-        message->has_global_position = true;
-        message->global_position = sqlite3_column_int64(statement, column);
-        return true;
-    case READ_COLUMN_TIME:
-        message->has_time_us = true;
-        message->time_us = sqlite3_column_int64(statement, column);
-        return true;
-    case READ_COLUMN_OTHER:
-        return true;
+    struct weir_slice packed = weir_slice(NULL, 0);
+    struct weir_slice large = weir_slice(NULL, 0);
+    for (int c = 0; c < plan->columns_n; c++) {
+        switch (plan->columns[c]) {
+        case READ_COLUMN_GLOBAL_POSITION:
+            row->global_position = sqlite3_column_int64(statement, c);
+            break;
+        case READ_COLUMN_POSITION:
+            row->position = sqlite3_column_int64(statement, c);
+            break;
+        case READ_COLUMN_PACKED:
+            packed = column_bytes(statement, c);
+            break;
+        case READ_COLUMN_LARGE:
+            large = column_bytes(statement, c);
+            break;
+        case READ_COLUMN_OTHER:
+            break;
+        }
     }
-    return true;
+    return weir_sqlite_unpack(packed, large, row);
+}
+
+static bool copy_texts(const struct weir_row *row, Weir__V1__Message *message)
+{
+    message->id = grown_id(row->id.bytes);
+    message->stream_name = grown_text(row->stream.p, row->stream.n);
+    message->type = grown_text(row->type.p, row->type.n);
+    return message->id != NULL && message->stream_name != NULL && message->type != NULL &&
+           (row->data.p == NULL ||
+            grown_data(row->data.p, row->data.n, &message->has_data, &message->data)) &&
+           (row->metadata.p == NULL || grown_data(row->metadata.p, row->metadata.n,
+                                                  &message->has_metadata, &message->metadata));
 }
 
 static bool take_row(const struct read_plan *plan, sqlite3_stmt *statement, struct grown *grown)
 {
+    struct weir_row row = {.position = 0};
     Weir__V1__Message *message = grown_add(grown);
-    bool is_ok = message != NULL;
-    for (int c = 0; is_ok && c < plan->columns_n; c++) {
-        is_ok = take_column(statement, c, plan->columns[c], message);
+    if (message == NULL || !look_at(plan, statement, &row) || !copy_texts(&row, message)) {
+        return false;
     }
-    /* A read of one stream does not select its name. */
-    if (is_ok && message->stream_name == NULL) {
-        message->stream_name = grown_text(plan->selection->name.p, plan->selection->name.n);
-        is_ok = message->stream_name != NULL;
-    }
-    return is_ok;
+    message->has_position = true;
+    message->position = row.position;
+    message->has_global_position = true;
+    message->global_position = row.global_position;
+    message->has_time_us = true;
+    message->time_us = row.time_us;
+    return true;
 }
 
 static weir_status take_rows(const struct read_plan *plan, sqlite3_stmt *statement,
@@ -76,7 +74,7 @@ static weir_status take_rows(const struct read_plan *plan, sqlite3_stmt *stateme
     int rc = SQLITE_ROW;
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
         if (!take_row(plan, statement, grown)) {
-            return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+            return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory, or no message");
         }
     }
     return rc == SQLITE_DONE ? WEIR_OK

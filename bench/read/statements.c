@@ -147,14 +147,10 @@ static enum read_column column_of(const char *name)
         const char *name;
         enum read_column column;
     } columns[] = {
-        {"id", READ_COLUMN_ID},
-        {"stream_name", READ_COLUMN_STREAM},
-        {"type", READ_COLUMN_TYPE},
-        {"data", READ_COLUMN_DATA},
-        {"metadata", READ_COLUMN_METADATA},
-        {"position", READ_COLUMN_POSITION},
         {"global_position", READ_COLUMN_GLOBAL_POSITION},
-        {"time_us", READ_COLUMN_TIME},
+        {"position", READ_COLUMN_POSITION},
+        {"packed", READ_COLUMN_PACKED},
+        {"large", READ_COLUMN_LARGE},
     };
     for (size_t i = 0; i < WEIR_COUNTOF(columns); i++) {
         if (strcmp(columns[i].name, name) == 0) {

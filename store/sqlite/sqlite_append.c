@@ -1,10 +1,12 @@
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_judge.h"
+#include "store/sqlite/sqlite_packed.h"
 
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 static int find_streams(struct sqlite_session *session, const struct weir_append *append,
                         struct append_streams *known)
@@ -38,34 +40,48 @@ static bool may_append(const struct sqlite_group *group, const struct weir_appen
     return is_room(group->next_global_position, messages);
 }
 
+/* Where there is but one of the two it is there already; otherwise both are copied. */
+static int bind_large(sqlite3_stmt *statement, int at, const struct weir_row *row)
+{
+    const size_t n = row->data.n + row->metadata.n;
+    if (row->data.n == 0 || row->metadata.n == 0) {
+        const struct weir_slice *only = row->data.n > 0 ? &row->data : &row->metadata;
+        return sqlite3_bind_blob64(statement, at, only->p, n, SQLITE_STATIC);
+    }
+    uint8_t *bytes = malloc(n);
+    if (bytes == NULL) {
+        return SQLITE_NOMEM;
+    }
+    weir_sqlite_pack_large(row, bytes);
+    return sqlite3_bind_blob64(statement, at, bytes, n, free);
+}
+
 int weir_sqlite_insert(struct sqlite_session *session, const struct group_stream *stream,
                        const struct weir_new_message *message, const struct weir_written *written)
 {
+    const struct weir_row row = {.id = message->id,
+                                 .time_us = written->time_us,
+                                 .stream = stream->name,
+                                 .type = message->type,
+                                 .data = message->data,
+                                 .metadata = message->metadata};
+    struct sqlite_packed packed;
     sqlite3_stmt *statement = NULL;
     int rc = weir_sqlite_statement(session, STATEMENT_MESSAGE_ADD, &statement);
     if (rc != SQLITE_OK) {
         return rc;
     }
+    if (!weir_sqlite_pack(&row, &packed)) {
+        return SQLITE_TOOBIG;
+    }
     (void)sqlite3_bind_int64(statement, 1, written->global_position);
     (void)sqlite3_bind_int64(statement, 2, stream->stream_id);
     (void)sqlite3_bind_int64(statement, 3, written->position);
     (void)sqlite3_bind_int64(statement, 4, stream->category_id);
-    (void)sqlite3_bind_blob(statement, 5, message->id.bytes, sizeof message->id.bytes,
-                            SQLITE_STATIC);
-    (void)sqlite3_bind_int64(statement, 6, written->time_us);
-    /* These can fail: a text may be too long for SQLite. */
-    rc = weir_sqlite_bind_text(statement, 7, message->type);
+    rc = weir_sqlite_bind_text(statement, 5, message->correlation);
     if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 8, stream->name);
-    }
-    if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 9, message->correlation);
-    }
-    if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 10, message->data);
-    }
-    if (rc == SQLITE_OK) {
-        rc = weir_sqlite_bind_text(statement, 11, message->metadata);
+        (void)sqlite3_bind_blob(statement, 6, packed.bytes, (int)packed.n, SQLITE_STATIC);
+        rc = packed.is_large ? bind_large(statement, 7, &row) : sqlite3_bind_null(statement, 7);
     }
     return rc != SQLITE_OK ? rc : weir_sqlite_run(statement);
 }

@@ -322,16 +322,14 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
       "?3 WHERE category_id = ?1")                                                                 \
     X(CATEGORY_LAST_ID, "SELECT max(category_id) FROM categories")                                 \
     X(MESSAGE_ADD,                                                                                 \
-      "INSERT INTO messages (global_position, stream_id, position, category_id, id, time_us, "     \
-      "type, stream_name, correlation, data, metadata) "                                           \
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                                     \
+      "INSERT INTO messages (global_position, stream_id, position, category_id, correlation, "     \
+      "packed, large) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                        \
     X(MESSAGES_UNDO, "DELETE FROM messages WHERE global_position >= ?1")                           \
-    X(MESSAGE_BY_ID,                                                                               \
-      "SELECT m.global_position, m.position, m.id, m.time_us, m.type, m.data, m.metadata, "        \
-      "m.stream_name FROM messages AS m INDEXED BY messages_by_id WHERE m.id = ?1")                \
+    X(MESSAGE_BY_ID, "SELECT m.global_position, m.position, m.packed, m.large FROM messages AS m " \
+                     "INDEXED BY messages_by_id WHERE substr(m.packed, 1, 16) = ?1")               \
     X(MESSAGE_BY_GLOBAL,                                                                           \
-      "SELECT m.global_position, m.position, m.id, m.time_us, m.type, m.data, m.metadata, "        \
-      "m.stream_name FROM messages AS m WHERE m.global_position = ?1")                             \
+      "SELECT m.global_position, m.position, m.packed, m.large FROM messages AS m "                \
+      "WHERE m.global_position = ?1")                                                              \
     X(MESSAGE_IS_AT, "SELECT 1 FROM messages WHERE stream_id = ?1 AND position = ?2")              \
     X(SAVEPOINT, "SAVEPOINT import")                                                               \
     X(SAVEPOINT_UNDO, "ROLLBACK TO import")                                                        \
@@ -346,7 +344,7 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
       "FROM counters AS c LEFT JOIN categories AS k ON k.name = ?1 WHERE c.one = 1")               \
     X(SCOPE_ALL,                                                                                   \
       "SELECT next_global_position - 1, message_count, stream_count FROM counters WHERE one = 1")  \
-    X(NEWEST_TIME, "SELECT time_us FROM messages ORDER BY global_position DESC LIMIT 1")           \
+    X(NEWEST, "SELECT packed FROM messages ORDER BY global_position DESC LIMIT 1")                 \
     X(LIST_STREAMS,                                                                                \
       "SELECT name, version, last_time_us FROM streams WHERE name >= ?1 AND name <> ?2 "           \
       "ORDER BY name LIMIT ?3")                                                                    \
@@ -428,18 +426,17 @@ weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struc
 enum {
     COLUMN_GLOBAL_POSITION,
     COLUMN_POSITION,
-    COLUMN_ID,
-    COLUMN_TIME,
-    COLUMN_TYPE,
-    COLUMN_DATA,
-    COLUMN_METADATA,
-    COLUMN_STREAM,  // NULL where one stream is read
+    COLUMN_PACKED,
+    COLUMN_LARGE,  // NULL where headers are read
     COLUMNS
 };
 
 /* The SQL function that every SELECT of a read hands its rows to, with these columns as arguments.
  * It is true for the row that ends the read. */
 #define WEIR_SQLITE_TAKE "weir_take"
+
+/* The one that a SELECT with types asks before, with the packed message as its argument. */
+#define WEIR_SQLITE_HAS_TYPE "weir_has_type"
 
 /* What a SELECT depends on. */
 struct sqlite_shape {
@@ -449,24 +446,19 @@ struct sqlite_shape {
     bool is_headers_only;
     bool has_correlation;
     bool has_group;
-    size_t types_n;
+    bool has_types;
 };
 
-/* The parameters of every SELECT; those of the types follow. */
+/* The parameters of every SELECT. */
 enum {
     PARAMETER_SCOPE = 1,  // stream_id or category_id
     PARAMETER_FROM,
     PARAMETER_CORRELATION,
     PARAMETER_GROUP_SIZE,
-    PARAMETER_GROUP_MEMBER,
-    PARAMETER_TYPES
+    PARAMETER_GROUP_MEMBER
 };
 
-enum { WEIR_SQLITE_SELECT_BYTES = 2048 };
-
-/* The number of type parameters a SELECT has for so many types: few different numbers make few
- * statements. 0 for 0. */
-size_t weir_sqlite_type_places(size_t types_n);
+enum { WEIR_SQLITE_SELECT_BYTES = 512 };
 
 void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES]);
 
@@ -474,14 +466,10 @@ void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQ
 int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape *shape,
                        sqlite3_stmt **statement);
 
-/* The bytes of a value, valid as long as it is; absent for NULL, false for another type than text.
- */
-bool weir_sqlite_value_text(sqlite3_value *value, struct weir_slice *text);
-
 /* A row as it stands in its values, of which there are COLUMNS: the slices are valid as long as
- * they are. False where a value is of a wrong type or out of range; only global_position is set
- * then. */
-bool weir_sqlite_row(sqlite3_value *const *values, struct weir_row *row);
+ * they are. False where a value is of a wrong type or out of range; of the row only global_position
+ * means something then. */
+bool weir_sqlite_row(sqlite3_value *const *values, bool is_headers_only, struct weir_row *row);
 
 /* The same of a statement's current row; the slices are valid until the next step.
  *
@@ -490,7 +478,7 @@ bool weir_sqlite_row(sqlite3_value *const *values, struct weir_row *row);
  * by one thread at a time. */
 bool weir_sqlite_current_row(sqlite3_stmt *statement, struct weir_row *row);
 
-/* Makes WEIR_SQLITE_TAKE known to the session's connection. */
+/* Makes WEIR_SQLITE_TAKE and WEIR_SQLITE_HAS_TYPE known to the session's connection. */
 int weir_sqlite_read_prepare(struct sqlite_session *session);
 
 weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query *query,

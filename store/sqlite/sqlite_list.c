@@ -1,17 +1,25 @@
 /* Listings and totals: from the kept tables, never by scanning messages. */
 #include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_value.h"
 
 /* ---- totals ---- */
 
 static int newest_time(struct sqlite_session *session, int64_t *time_us)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = weir_sqlite_statement(session, STATEMENT_NEWEST_TIME, &statement);
+    struct weir_slice packed;
+    struct weir_row row = {.time_us = 0};
+    int rc = weir_sqlite_statement(session, STATEMENT_NEWEST, &statement);
     if (rc != SQLITE_OK) {
         return rc;
     }
     rc = sqlite3_step(statement);
-    *time_us = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    if (rc == SQLITE_ROW && (!weir_sqlite_value_blob(sqlite3_column_value(statement, 0), &packed) ||
+                             !weir_sqlite_unpack_head(packed, &row))) {
+        rc = SQLITE_CORRUPT;
+    }
+    *time_us = row.time_us;
     (void)sqlite3_reset(statement);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

@@ -1,5 +1,7 @@
 #include "store/read_rules.h"
 #include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_value.h"
 
 /* ---- where to read ---- */
 
@@ -169,7 +171,7 @@ static bool is_sound(const struct sqlite_reading *r, struct weir_row *row)
     if (r->query->selector == WEIR_SELECT_STREAM) {
         row->stream = r->stream;
     }
-    return row->stream.p != NULL && is_in_order(r, row);
+    return is_in_order(r, row);
 }
 
 /* Whether there is to be another row. */
@@ -180,7 +182,7 @@ static bool take_row(struct sqlite_reading *r, sqlite3_value *const *values)
     if (r->is_cut) {
         return false;
     }
-    if (!weir_sqlite_row(values, &row) || !is_sound(r, &row)) {
+    if (!weir_sqlite_row(values, r->query->is_headers_only, &row) || !is_sound(r, &row)) {
         r->status = fail_corrupt(r, row.global_position);
         return false;
     }
@@ -203,18 +205,41 @@ static void take(sqlite3_context *context, int values_n, sqlite3_value **values)
     sqlite3_result_int(context, !take_row(session->reading, values));
 }
 
+static bool is_of_types(const struct weir_query *query, struct weir_slice type)
+{
+    size_t t = 0;
+    while (t < query->types_n && !weir_slice_equal(query->types[t], type)) {
+        t++;
+    }
+    return t < query->types_n;
+}
+
+/* What is damaged has every type, so that it is taken, and named. */
+static void has_type(sqlite3_context *context, int values_n, sqlite3_value **values)
+{
+    (void)values_n;
+    const struct sqlite_session *session = sqlite3_user_data(context);
+    struct weir_slice packed;
+    struct weir_row row;
+    sqlite3_result_int(context, !weir_sqlite_value_blob(values[0], &packed) ||
+                                    !weir_sqlite_unpack_head(packed, &row) ||
+                                    is_of_types(session->reading->query, row.type));
+}
+
 int weir_sqlite_read_prepare(struct sqlite_session *session)
 {
-    /* What stands in the file cannot call it. */
-    return sqlite3_create_function_v2(session->db, WEIR_SQLITE_TAKE, COLUMNS,
-                                      SQLITE_UTF8 | SQLITE_DIRECTONLY, session, take, NULL, NULL,
-                                      NULL);
+    /* What stands in the file cannot call them. */
+    const int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+    const int rc = sqlite3_create_function_v2(session->db, WEIR_SQLITE_TAKE, COLUMNS, flags,
+                                              session, take, NULL, NULL, NULL);
+    return rc != SQLITE_OK ? rc
+                           : sqlite3_create_function_v2(session->db, WEIR_SQLITE_HAS_TYPE, 1, flags,
+                                                        session, has_type, NULL, NULL, NULL);
 }
 
 static int bind(const struct sqlite_reading *r, sqlite3_stmt *statement)
 {
     const struct weir_query *query = r->query;
-    const size_t places = weir_sqlite_type_places(query->types_n);
     (void)sqlite3_bind_int64(statement, PARAMETER_SCOPE, r->scope.is_all ? 0 : r->scope.id);
     (void)sqlite3_bind_int64(statement, PARAMETER_FROM, r->from);
     int rc = SQLITE_OK;
@@ -224,10 +249,6 @@ static int bind(const struct sqlite_reading *r, sqlite3_stmt *statement)
     if (query->group_size > 0) {
         (void)sqlite3_bind_int64(statement, PARAMETER_GROUP_SIZE, query->group_size);
         (void)sqlite3_bind_int64(statement, PARAMETER_GROUP_MEMBER, query->group_member);
-    }
-    for (size_t t = 0; rc == SQLITE_OK && t < places; t++) {
-        const struct weir_slice type = query->types[t < query->types_n ? t : 0];
-        rc = weir_sqlite_bind_text(statement, PARAMETER_TYPES + (int)t, type);
     }
     return rc;
 }
@@ -267,7 +288,7 @@ static weir_status select_rows(struct sqlite_reading *r)
                                        .is_headers_only = query->is_headers_only,
                                        .has_correlation = query->correlation.p != NULL,
                                        .has_group = query->group_size > 0,
-                                       .types_n = query->types_n};
+                                       .has_types = query->types_n > 0};
     sqlite3_stmt *statement = NULL;
     int rc = weir_sqlite_select(r->session, &shape, &statement);
     if (rc == SQLITE_OK) {

@@ -1,23 +1,8 @@
 /* A message in the values that SQLite holds. */
 #include "store/sqlite/sqlite_int.h"
 
-/* sqlite3_value_blob gives the bytes of text as they are stored, without a look at their encoding;
- * for empty text it gives NULL, which is not absent. */
-bool weir_sqlite_value_text(sqlite3_value *value, struct weir_slice *text)
-{
-    const int type = sqlite3_value_type(value);
-    if (type == SQLITE_NULL) {
-        *text = weir_slice(NULL, 0);
-        return true;
-    }
-    if (type != SQLITE_TEXT) {
-        return false;
-    }
-    const void *bytes = sqlite3_value_blob(value);
-    const int n = sqlite3_value_bytes(value);
-    *text = n == 0 ? weir_slice("", 0) : weir_slice(bytes, (size_t)n);
-    return text->p != NULL;
-}
+#include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_value.h"
 
 static bool take_integer(sqlite3_value *value, int64_t *number)
 {
@@ -32,26 +17,19 @@ static bool are_positions(const struct weir_row *row)
            row->position < INT64_MAX;
 }
 
-static bool take_id(sqlite3_value *value, struct weir_uuid *id)
+bool weir_sqlite_row(sqlite3_value *const *values, bool is_headers_only, struct weir_row *row)
 {
-    if (sqlite3_value_type(value) != SQLITE_BLOB || sqlite3_value_bytes(value) != WEIR_UUID_BYTES) {
+    struct weir_slice packed;
+    struct weir_slice large;
+    row->global_position = sqlite3_value_int64(values[COLUMN_GLOBAL_POSITION]);
+    row->packed_n = 0;
+    if (!take_integer(values[COLUMN_POSITION], &row->position) || !are_positions(row) ||
+        !weir_sqlite_value_blob(values[COLUMN_PACKED], &packed) ||
+        !weir_sqlite_value_blob(values[COLUMN_LARGE], &large)) {
         return false;
     }
-    memcpy(id->bytes, sqlite3_value_blob(value), WEIR_UUID_BYTES);
-    return true;
-}
-
-bool weir_sqlite_row(sqlite3_value *const *values, struct weir_row *row)
-{
-    *row =
-        (struct weir_row){.global_position = sqlite3_value_int64(values[COLUMN_GLOBAL_POSITION])};
-    return take_id(values[COLUMN_ID], &row->id) &&
-           take_integer(values[COLUMN_POSITION], &row->position) && are_positions(row) &&
-           take_integer(values[COLUMN_TIME], &row->time_us) &&
-           weir_sqlite_value_text(values[COLUMN_TYPE], &row->type) && row->type.p != NULL &&
-           weir_sqlite_value_text(values[COLUMN_DATA], &row->data) &&
-           weir_sqlite_value_text(values[COLUMN_METADATA], &row->metadata) &&
-           weir_sqlite_value_text(values[COLUMN_STREAM], &row->stream);
+    return is_headers_only ? weir_sqlite_unpack_head(packed, row)
+                           : weir_sqlite_unpack(packed, large, row);
 }
 
 bool weir_sqlite_current_row(sqlite3_stmt *statement, struct weir_row *row)
@@ -60,5 +38,5 @@ bool weir_sqlite_current_row(sqlite3_stmt *statement, struct weir_row *row)
     for (int c = 0; c < COLUMNS; c++) {
         values[c] = sqlite3_column_value(statement, c);
     }
-    return weir_sqlite_row(values, row) && row->stream.p != NULL;
+    return weir_sqlite_row(values, false, row);
 }

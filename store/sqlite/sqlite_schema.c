@@ -1,11 +1,12 @@
 #include "store/sqlite/sqlite_schema.h"
 
+#include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_status.h"
 
 #include <stdio.h>
 
-static const char *const namespace_steps[] = {weir_sqlite_sql_namespace_001,
-                                              weir_sqlite_sql_namespace_002};
+static const char *const namespace_steps[] = {
+    weir_sqlite_sql_namespace_001, weir_sqlite_sql_namespace_002, weir_sqlite_sql_namespace_003};
 static const char *const registry_steps[] = {weir_sqlite_sql_registry_001};
 
 const struct sqlite_schema weir_sqlite_namespace_schema = {
@@ -32,7 +33,7 @@ static int read_version(sqlite3 *db, int *version)
 
 static int apply_steps(sqlite3 *db, const struct sqlite_schema *schema, int version)
 {
-    int rc = SQLITE_OK;
+    int rc = weir_sqlite_packed_prepare(db);
     for (int step = version; rc == SQLITE_OK && step < schema->version; step++) {
         rc = sqlite3_exec(db, schema->steps[step], NULL, NULL, NULL);
     }

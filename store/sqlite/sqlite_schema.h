@@ -27,6 +27,7 @@ extern const struct sqlite_schema weir_sqlite_doomed_schema;
 /* Texts of the numbered files, embedded by the build. */
 extern const char weir_sqlite_sql_namespace_001[];
 extern const char weir_sqlite_sql_namespace_002[];
+extern const char weir_sqlite_sql_namespace_003[];
 extern const char weir_sqlite_sql_registry_001[];
 
 /* Applies the steps that the database lacks, in one transaction behind the write lock, so that of

@@ -1,10 +1,7 @@
 /* The SELECTs of reads, composed of constant pieces. */
 #include "store/sqlite/sqlite_int.h"
 
-#include "weir/rules/limits.h"
-
 #include <assert.h>
-#include <stdio.h>
 
 /* ---- the text ---- */
 
@@ -20,27 +17,6 @@ static void add(struct text *text, const char *piece)
     memcpy(text->at, piece, n + 1);
     text->at += n;
     text->left -= n;
-}
-
-size_t weir_sqlite_type_places(size_t types_n)
-{
-    size_t places = types_n > 0;
-    while (places < types_n) {
-        places *= 2;
-    }
-    return places;
-}
-
-/* Comparisons in a row and not IN (…), for which SQLite would build a temporary table each time. */
-static void add_types(struct text *text, size_t places)
-{
-    char piece[32];
-    for (size_t t = 0; t < places; t++) {
-        (void)snprintf(piece, sizeof piece, "%s m.type = ?%zu", t == 0 ? " AND (" : " OR",
-                       PARAMETER_TYPES + t);
-        add(text, piece);
-    }
-    add(text, places > 0 ? ")" : "");
 }
 
 /* The index whose order is the order of the rows, so that nothing is sorted and the first row that
@@ -89,14 +65,13 @@ static void add_filters(struct text *text, const struct sqlite_shape *shape)
         add(text, " AND m.category_id = ?1");
     }
     add(text, shape->has_group ? " AND abs(s.cardinal_hash % ?4) = ?5" : "");
-    add_types(text, weir_sqlite_type_places(shape->types_n));
+    add(text, shape->has_types ? " AND " WEIR_SQLITE_HAS_TYPE "(m.packed)" : "");
 }
 
 static void add_take(struct text *text, const struct sqlite_shape *shape)
 {
-    add(text, " " WEIR_SQLITE_TAKE "(m.global_position, m.position, m.id, m.time_us, m.type, ");
-    add(text, shape->is_headers_only ? "NULL, NULL, " : "m.data, m.metadata, ");
-    add(text, shape->selector == WEIR_SELECT_STREAM ? "NULL)" : "m.stream_name)");
+    add(text, " " WEIR_SQLITE_TAKE "(m.global_position, m.position, m.packed, ");
+    add(text, shape->is_headers_only ? "NULL)" : "m.large)");
 }
 
 /* A row is taken by a condition of the search, so that SQLite does not stop at each: that, and
@@ -128,13 +103,12 @@ void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQ
 
 static uint32_t key_of(const struct sqlite_shape *shape)
 {
-    const uint32_t flags = (uint32_t)shape->is_backward << 0 |
-                           (uint32_t)shape->is_from_global << 1 |
-                           (uint32_t)shape->is_headers_only << 2 |
-                           (uint32_t)shape->has_correlation << 3 | (uint32_t)shape->has_group << 4;
+    const uint32_t flags =
+        (uint32_t)shape->is_backward << 0 | (uint32_t)shape->is_from_global << 1 |
+        (uint32_t)shape->is_headers_only << 2 | (uint32_t)shape->has_correlation << 3 |
+        (uint32_t)shape->has_group << 4 | (uint32_t)shape->has_types << 5;
     /* The highest bit: no key is 0. */
-    return UINT32_C(1) << 31 | (uint32_t)weir_sqlite_type_places(shape->types_n) << 16 |
-           (uint32_t)shape->selector << 8 | flags;
+    return UINT32_C(1) << 31 | (uint32_t)shape->selector << 8 | flags;
 }
 
 int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape *shape,

@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_int.h"
 
 #include "store/sqlite/sqlite_group.h"
+#include "store/sqlite/sqlite_value.h"
 
 #include "weir/rules/time_text.h"
 
