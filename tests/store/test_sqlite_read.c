@@ -246,6 +246,46 @@ START_TEST(headers_leave_data_and_metadata_out)
 }
 END_TEST
 
+/* Short ones stand in the row with all else, long ones apart; longer ones are on pages of their
+ * own. A retry is compared with what was read. */
+START_TEST(data_and_metadata_of_any_length_come_back)
+{
+    static const size_t lengths[] = {0, 3, 1500, 5000};
+    enum { LENGTHS = WEIR_COUNTOF(lengths), MESSAGES = LENGTHS * LENGTHS };
+    static char data[5000];
+    static char metadata[5000];
+    struct weir_new_message messages[MESSAGES];
+    struct weir_written written;
+    memset(data, '1', sizeof data);
+    memset(metadata, '2', sizeof metadata);
+    for (size_t m = 0; m < MESSAGES; m++) {
+        const size_t data_n = lengths[m / LENGTHS];
+        const size_t metadata_n = lengths[m % LENGTHS];
+        messages[m] = message_of(m + 1, NULL);
+        messages[m].data = weir_slice(data_n == 0 ? NULL : data, data_n);
+        messages[m].metadata = weir_slice(metadata_n == 0 ? NULL : metadata, metadata_n);
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &messages[m], 1, &written), WEIR_OK);
+    }
+    struct weir_query query = _i == 0 ? query_category("a") : query_stream("a-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, MESSAGES);
+    for (size_t m = 0; m < MESSAGES; m++) {
+        ck_assert(weir_slice_equal(fx.rows.rows[m].data, messages[m].data));
+        ck_assert(weir_slice_equal(fx.rows.rows[m].metadata, messages[m].metadata));
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &messages[m], 1, &written), WEIR_OK);
+        ck_assert_int_eq(written.position, (int64_t)m);
+    }
+    query.is_headers_only = true;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, MESSAGES);
+    for (size_t m = 0; m < MESSAGES; m++) {
+        ck_assert_ptr_null(fx.rows.rows[m].data.p);
+        ck_assert_ptr_null(fx.rows.rows[m].metadata.p);
+        ck_assert(weir_slice_is(fx.rows.rows[m].stream, "a-1"));
+    }
+}
+END_TEST
+
 /* ---- consumer groups ---- */
 
 START_TEST(group_members_share_the_streams_with_ids)
@@ -520,6 +560,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tcase, a_category_is_itself_also_when_it_is_no_longer_all);
     tcase_add_loop_test(tcase, many_types_are_one_filter, 1, WEIR_READ_TYPES_MAX + 1);
     tcase_add_test(tcase, headers_leave_data_and_metadata_out);
+    tcase_add_loop_test(tcase, data_and_metadata_of_any_length_come_back, 0, 2);
     tcase_add_loop_test(tcase, group_members_share_the_streams_with_ids, 0, 6);
     tcase_add_test(tcase, a_group_is_filtered_before_the_batch_is_full);
     tcase_add_test(tcase, a_reply_is_cut_at_its_bytes_but_never_empty);
