@@ -31,6 +31,13 @@ static int read_version(sqlite3 *db, int *version)
     return rc != SQLITE_OK ? rc : end_rc;
 }
 
+bool weir_sqlite_is_outdated(sqlite3 *db, const struct sqlite_schema *schema)
+{
+    int version = 0;
+    return schema->steps != NULL && read_version(db, &version) == SQLITE_OK && version > 0 &&
+           version < schema->version;
+}
+
 static int apply_steps(sqlite3 *db, const struct sqlite_schema *schema, int version)
 {
     int rc = weir_sqlite_packed_prepare(db);

@@ -30,6 +30,10 @@ extern const char weir_sqlite_sql_namespace_002[];
 extern const char weir_sqlite_sql_namespace_003[];
 extern const char weir_sqlite_sql_registry_001[];
 
+/* Whether the database is of an older version, so that bringing it up to date takes as long as it
+ * is large. */
+bool weir_sqlite_is_outdated(sqlite3 *db, const struct sqlite_schema *schema);
+
 /* Applies the steps that the database lacks, in one transaction behind the write lock, so that of
  * two processes one does it and the other finds it done. PRECONDITION where the schema is newer
  * than this program's; the database is then unchanged. */
