@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 /* All is in the file itself before anybody sees it. */
-static int write_image(const char *path, const struct sqlite_image *image)
+static weir_status write_image(const char *path, const struct sqlite_image *image,
+                               struct weir_error *err)
 {
     struct sqlite_raw_file raw;
     int rc = weir_sqlite_raw_open(&raw, path, SQLITE_OPEN_READWRITE);
@@ -25,20 +26,24 @@ static int write_image(const char *path, const struct sqlite_image *image)
         rc = raw.file->pMethods->xSync(raw.file, SQLITE_SYNC_NORMAL);
     }
     weir_sqlite_raw_close(&raw);
-    return rc;
+    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "make a database");
 }
 
-static weir_status write_database(const char *path, const struct sqlite_schema *schema,
-                                  struct weir_error *err)
+static weir_status write_database(struct sqlite_backend *backend, const char *path,
+                                  const struct sqlite_schema *schema, struct weir_error *err)
 {
-    struct sqlite_image image;
-    const weir_status status = weir_sqlite_image_make(schema, &image, err);
-    if (status != WEIR_OK) {
-        return status;
+    if (schema == &weir_sqlite_namespace_schema) {
+        const struct sqlite_image *image = NULL;
+        const weir_status status = weir_sqlite_image_of_namespace(backend, &image, err);
+        return status == WEIR_OK ? write_image(path, image, err) : status;
     }
-    const int rc = write_image(path, &image);
-    weir_sqlite_image_free(&image);
-    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "make a database");
+    struct sqlite_image image;
+    weir_status status = weir_sqlite_image_make(schema, &image, err);
+    if (status == WEIR_OK) {
+        status = write_image(path, &image, err);
+        weir_sqlite_image_free(&image);
+    }
+    return status;
 }
 
 /* Gives the finished file its name, unless there is one of that name. */
@@ -138,7 +143,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
                            backend->dir, strerror(errno));
     } else {
-        status = write_database(from, schema, err);
+        status = write_database(backend, from, schema, err);
     }
     if (status == WEIR_OK) {
         status = publish(backend, from, to, is_there, err);

@@ -14,6 +14,11 @@ static weir_status make(sqlite3 *db, const struct sqlite_schema *schema, struct 
     if (status != WEIR_OK) {
         return status;
     }
+    /* Without the pages of what earlier steps made and later ones dropped. */
+    const int rc = sqlite3_exec(db, "VACUUM", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        return weir_sqlite_fail(err, rc, "make a database");
+    }
     sqlite3_int64 n = 0;
     image->bytes = sqlite3_serialize(db, "main", &n, 0);
     if (image->bytes == NULL) {
@@ -43,4 +48,18 @@ weir_status weir_sqlite_image_make(const struct sqlite_schema *schema, struct sq
 void weir_sqlite_image_free(struct sqlite_image *image)
 {
     sqlite3_free(image->bytes);
+}
+
+weir_status weir_sqlite_image_of_namespace(struct sqlite_backend *backend,
+                                           const struct sqlite_image **image,
+                                           struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    (void)pthread_mutex_lock(&backend->image_mutex);
+    if (backend->image.bytes == NULL) {
+        status = weir_sqlite_image_make(&weir_sqlite_namespace_schema, &backend->image, err);
+    }
+    (void)pthread_mutex_unlock(&backend->image_mutex);
+    *image = &backend->image;
+    return status;
 }

@@ -49,6 +49,12 @@ struct sqlite_place {
 struct sqlite_memory;
 struct sqlite_checkpointer;
 
+/* An empty database, as the bytes of its file (sqlite_image.c). */
+struct sqlite_image {
+    unsigned char *bytes;  // NULL: none
+    size_t n;
+};
+
 struct sqlite_backend {
     struct weir_backend base;
     char *dir;  // NULL in memory
@@ -68,6 +74,9 @@ struct sqlite_backend {
 
     pthread_mutex_t memory_mutex;  // guards the list
     struct sqlite_memory *memory;  // databases in memory
+
+    pthread_mutex_t image_mutex;  // guards the image, which stays once it has been made
+    struct sqlite_image image;    // of a namespace
 
     struct sqlite_checkpointer *checkpointer;  // NULL in memory
 };
@@ -189,15 +198,16 @@ weir_status weir_sqlite_names_check(struct sqlite_session *session, struct weir_
 
 /* ---- the file of an empty database (sqlite_image.c) ---- */
 
-struct sqlite_image {
-    unsigned char *bytes;
-    size_t n;
-};
-
 /* To be freed where it is OK. */
 weir_status weir_sqlite_image_make(const struct sqlite_schema *schema, struct sqlite_image *image,
                                    struct weir_error *err);
 void weir_sqlite_image_free(struct sqlite_image *image);
+
+/* That of a namespace, made once: the schema's steps take longer than all else about a new file.
+ * *image is the backend's. */
+weir_status weir_sqlite_image_of_namespace(struct sqlite_backend *backend,
+                                           const struct sqlite_image **image,
+                                           struct weir_error *err);
 
 /* ---- in memory (sqlite_memory.c) ---- */
 

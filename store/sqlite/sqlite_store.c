@@ -86,8 +86,10 @@ static void backend_free(struct sqlite_backend *backend)
     }
     (void)pthread_mutex_destroy(&backend->sessions_mutex);
     (void)pthread_mutex_destroy(&backend->memory_mutex);
+    (void)pthread_mutex_destroy(&backend->image_mutex);
     (void)pthread_mutex_destroy(&backend->changes.mutex);
     (void)pthread_mutex_destroy(&backend->reads.mutex);
+    weir_sqlite_image_free(&backend->image);
     free(backend->place.path);
     free(backend->dir);
     free(backend);
@@ -107,6 +109,7 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
     (void)pthread_mutex_init(&backend->sessions_mutex, NULL);
     (void)pthread_mutex_init(&backend->memory_mutex, NULL);
+    (void)pthread_mutex_init(&backend->image_mutex, NULL);
     (void)pthread_mutex_init(&backend->changes.mutex, NULL);
     (void)pthread_mutex_init(&backend->reads.mutex, NULL);
     const char *where = options->url + strlen("sqlite:");

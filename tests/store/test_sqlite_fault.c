@@ -17,7 +17,7 @@ enum injector { ALLOCATION, FILE_ONCE, FILE_LASTING };
 
 /* Only opening and making stores allocate more often than EACH_UP_TO: SQLite does, which parses
  * the schema. */
-enum { RUNS_MAX = 6000, EACH_UP_TO = 600, THEN_EACH = 13 };
+enum { RUNS_MAX = 10000, EACH_UP_TO = 600, THEN_EACH = 13 };
 
 /* ---- the calls ---- */
 
