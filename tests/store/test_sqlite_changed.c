@@ -110,16 +110,19 @@ START_TEST(the_lowest_hash_has_a_member)
 }
 END_TEST
 
+/* As in a file that has lost its types. */
+#define WITHOUT_TYPES                                                \
+    "PRAGMA writable_schema = ON; "                                  \
+    "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); " \
+    "PRAGMA writable_schema = RESET; "
+
 static const char *const damaged_messages[] = {
     "UPDATE messages SET packed = x'00' WHERE global_position = 2",
     "UPDATE messages SET packed = x'' WHERE global_position = 2",
     "UPDATE messages SET packed = CAST(packed || 'x' AS BLOB) WHERE global_position = 2",
     "UPDATE messages SET large = x'41' WHERE global_position = 2",
-    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
-    "PRAGMA writable_schema = RESET; "
-    "UPDATE messages SET packed = CAST(packed AS TEXT) WHERE global_position = 2",
-    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); "
-    "PRAGMA writable_schema = RESET; UPDATE messages SET large = 'x' WHERE global_position = 2",
+    WITHOUT_TYPES "UPDATE messages SET packed = CAST(packed AS TEXT) WHERE global_position = 2",
+    WITHOUT_TYPES "UPDATE messages SET large = 'x' WHERE global_position = 2",
 };
 
 START_TEST(a_damaged_message_is_named)
