@@ -236,6 +236,9 @@ static void fail_lost(struct call *call)
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
                     "the connection to %s was lost before the reply came%s", call->client->url,
                     hint);
+    if (call->was_sent) {
+        weir_error_detail(&call->err, "request_bytes", "%zu", call->sent_bytes);
+    }
 }
 
 static bool fail_transport(struct call *call, int rv)

@@ -23,7 +23,6 @@ struct cli {
     struct contexts *contexts;      // after cli_connect; NULL if none were needed
     const struct context *context;  // the one in force, NULL if none
     bool is_context_named;          // by --context or WEIR_CONTEXT: it is not just the current one
-    bool knows_request_size;        // the server has been asked for its limit (request_size.h)
 };
 
 /* ---- options, with their types ---- */

@@ -137,8 +137,8 @@ const struct cli_command cli_commands[] = {
      "DATA is JSON; without it the message has no data. DATA - reads standard input: one JSON "
      "text, "
      "or one on each line, of which each becomes a message. Up to 1000 lines are written at once, "
-     "all or none, fewer where they are larger than 16 MiB or than a request to the server may "
-     "be. DATA that begins with - goes behind --, as in 'weir write gauge-1 Read -- -5'.\n\n"
+     "all or none, fewer where they are larger than 16 MiB. DATA that begins with - goes behind "
+     "--, as in 'weir write gauge-1 Read -- -5'.\n\n"
      "Prints each message written, with its position. A write that is repeated with the same --id "
      "is "
      "stored once and printed with \"duplicate\":true.\n\n"
@@ -216,15 +216,16 @@ const struct cli_command cli_commands[] = {
      "Reads lines as 'weir read' prints them, from FILE or standard input, plain or gzip, and "
      "stores "
      "them in batches of at most 1000, each all or none. A batch has fewer where they are larger "
-     "than 16 MiB or than a request to the server may be. What is stored already, equal in every "
+     "than 16 MiB, or than 64 KiB where the server seems to refuse larger ones. What is stored "
+     "already, equal in every "
      "member, is "
      "skipped, so an import that was interrupted can be run again. A line that cannot be used is "
      "named, nothing of its batch is stored, and what was stored before is said.",
      cmd_import, import_options, 0, 1},
     {"health", "", "Ask whether the server can serve",
      "Exit status 1 where its store does not answer.", cmd_health, NULL, 0, 0},
-    {"info", "", "Show the server's versions, backend and largest request", "It takes no token.",
-     cmd_info, NULL, 0, 0},
+    {"info", "", "Show the server's versions and backend", "It takes no token.", cmd_info, NULL, 0,
+     0},
     {"stats", "", "Show the server's counters and latencies",
      "The numbers of its /metrics. Needs the admin token.", cmd_stats, NULL, 0, 0},
     {"chunks list", "", "List the chunks of a TimescaleDB store",

@@ -3,7 +3,6 @@
 #include "client/lines.h"
 #include "client/message_json.h"
 #include "client/output.h"
-#include "client/request_size.h"
 #include "weir/wire/invoke.h"
 #include "weir/wire/method.h"
 
@@ -235,9 +234,8 @@ static int call_method(struct cli *cli, size_t index, struct weir_slice json,
     if (status != CLI_DONE) {
         return status;
     }
-    if (request_size_ask(cli, request) != WEIR_OK ||
-        weir_client_call(cli->client, index, request, &cli->call, &response, &cli->err) !=
-            WEIR_OK) {
+    if (weir_client_call(cli->client, index, request, &cli->call, &response, &cli->err) !=
+        WEIR_OK) {
         return cli_failed(cli);
     }
     message_to_json(stdout, response);

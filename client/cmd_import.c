@@ -27,6 +27,7 @@ struct import {
     long long line_numbers[BATCH_RECORDS];
     size_t batch_n;
     int64_t call_max;  // records of one call; fewer than a batch where the server allows fewer
+    struct request_size size;
     /* Sums over the batches stored. */
     int64_t records;  // read, stored or not
     int64_t imported;
@@ -53,12 +54,17 @@ static void show_progress(struct import *im, bool is_last)
                   is_last ? "\n" : "    ");
 }
 
-/* What has been stored although the import failed. */
-static int say_stored(const struct import *im, int status)
+static void end_progress(const struct import *im)
 {
     if (im->shows_progress && im->shown_us != 0) {
         (void)fputc('\n', stderr);
     }
+}
+
+/* What has been stored although the import failed. */
+static int say_stored(const struct import *im, int status)
+{
+    end_progress(im);
     (void)fprintf(stderr,
                   "weir: stopped; stored before: %" PRId64 " records imported, %" PRId64
                   " skipped as identical, last gpos %" PRId64 "\n",
@@ -67,12 +73,13 @@ static int say_stored(const struct import *im, int status)
 }
 
 /* The server counts records from 1 within the call, which had `n` of the batch from `first` on. One
- * that is too large to be sent is alone in its call. */
+ * that is too large by itself is alone in its call. */
 static int fail_records(struct import *im, size_t first, size_t n)
 {
     const char *detail = weir_error_get_detail(&im->cli->err, "record");
-    const bool is_alone = n == 1 && im->cli->err.status == WEIR_LIMIT_EXCEEDED;
-    const long record = detail == NULL ? is_alone : strtol(detail, NULL, 10);
+    const bool is_too_large = n == 1 && (im->cli->err.status == WEIR_LIMIT_EXCEEDED ||
+                                         request_size_is_lost(&im->cli->err));
+    const long record = detail == NULL ? is_too_large : strtol(detail, NULL, 10);
     const int status = cli_failed(im->cli);
     if (record >= 1 && (size_t)record <= im->batch_n - first) {
         const size_t at = first + (size_t)record - 1;
@@ -80,6 +87,20 @@ static int fail_records(struct import *im, size_t first, size_t n)
                       im->line_numbers[at], im->records - (int64_t)(im->batch_n - at) + 1);
     }
     return say_stored(im, status);
+}
+
+/* After a call; what is stored of it in spite of a failure is skipped the next time. */
+static bool is_to_be_sent_again(struct import *im, const Weir__V1__ImportMessagesRequest *request)
+{
+    const struct weir_error *err = &im->cli->err;
+    const enum request_again again =
+        request_size_learn(&im->size, &request->base, request->n_messages, err);
+    if (again == REQUEST_AGAIN_SMALLER) {
+        end_progress(im);
+        (void)fprintf(stderr, "weir: %s; going on with smaller ones\n", err->text);
+    }
+    return again != REQUEST_NOT_AGAIN ||
+           (err->status != WEIR_OK && client_halve_refused(err, "messages", 1, &im->call_max));
 }
 
 /* Sends as many records of the batch, from `first` on, as one call may hold; *n tells how many. */
@@ -93,12 +114,12 @@ static weir_status send_records(struct import *im, size_t first, size_t *n)
     do {
         const size_t left = im->batch_n - first;
         request.n_messages = left > (size_t)im->call_max ? (size_t)im->call_max : left;
-        st = request_size_cut(cli, &request.base, &request.n_messages);
-        if (st == WEIR_OK) {
-            st = weir_message_store_import_messages(cli->client, &request, &cli->call, &response,
-                                                    &cli->err);
-        }
-    } while (st != WEIR_OK && client_halve_refused(&cli->err, "messages", 1, &im->call_max));
+        request_size_cut(&im->size, &request.base, &request.n_messages);
+        struct weir_call_options options = cli->call;
+        options.max_attempts = request_size_attempts(&im->size, &request.base);
+        st = weir_message_store_import_messages(cli->client, &request, &options, &response,
+                                                &cli->err);
+    } while (is_to_be_sent_again(im, &request));
     *n = request.n_messages;
     if (st != WEIR_OK) {
         return st;
@@ -202,6 +223,7 @@ int cmd_import(struct cli *cli)
     im->is_eventodb = cli_flag(cli, CLI_EVENTODB);
     im->shows_progress = isatty(STDERR_FILENO) != 0;
     im->call_max = BATCH_RECORDS;
+    request_size_begin(&im->size, cli->client->max_request_bytes);
     im->started_us = weir_monotonic_us();
     weir_arena_init(&im->arena, SIZE_MAX, 2 * (size_t)BATCH_BYTES);
     const char *path = cli->values.args_n == 0 ? NULL : cli->values.args[0];

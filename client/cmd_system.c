@@ -19,9 +19,8 @@ int cmd_info(struct cli *cli)
         WEIR_OK) {
         return cli_failed(cli);
     }
-    static const char *const columns[] = {"server_version",    "protocol_version",
-                                          "message_db_compat", "backend",
-                                          "schema_version",    "max_request_bytes"};
+    static const char *const columns[] = {"server_version", "protocol_version", "message_db_compat",
+                                          "backend", "schema_version"};
     struct output out;
     output_begin_single(&out, stdout, cli_is_for_people(cli), columns, WEIR_COUNTOF(columns));
     output_text(&out, response->server_version);
@@ -29,7 +28,6 @@ int cmd_info(struct cli *cli)
     output_text(&out, response->message_db_compat);
     output_text(&out, response->backend);
     output_number(&out, response->schema_version);
-    output_number(&out, response->max_request_bytes);
     output_end_row(&out);
     output_end(&out);
     weir_response_free(response);

@@ -2,7 +2,6 @@
 #include "client/cli.h"
 #include "client/lines.h"
 #include "client/record.h"
-#include "client/request_size.h"
 #include "weir/base/arena.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
@@ -69,15 +68,15 @@ static void expect_next(struct writing *w, const Weir__V1__WriteMessagesResponse
     }
 }
 
-/* The call had `n` messages of the batch, from `first` on. */
-static int fail_messages(const struct writing *w, size_t first, size_t n)
+static int fail_batch(const struct writing *w)
 {
     const int status = cli_failed(w->cli);
-    const long long *lines = w->line_numbers + first;
+    const long long *lines = w->line_numbers;
+    const size_t n = w->batch_n;
     if (n > 1) {
         (void)fprintf(stderr, "  that was about lines %lld to %lld of standard input\n", lines[0],
                       lines[n - 1]);
-    } else if (n == 1 && lines[0] != 0) {
+    } else if (lines[0] != 0) {
         (void)fprintf(stderr, "  that was about line %lld of standard input\n", lines[0]);
     }
     return status;
@@ -94,38 +93,26 @@ static int put_written(struct writing *w, const Weir__V1__WriteMessagesResponse 
     return st == WEIR_OK ? cli_flush(w->cli) : cli_failed(w->cli);
 }
 
-/* Sends as many messages of the batch, from `first` on, as one call may hold; *n tells how many. */
-static int send_messages(struct writing *w, size_t first, size_t *n)
+/* All or none, so a batch is never cut. */
+static int send_batch(struct writing *w)
 {
+    if (w->batch_n == 0) {
+        return CLI_DONE;
+    }
     struct cli *cli = w->cli;
     Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
     request.stream_name = (char *)(uintptr_t)w->stream;
-    request.messages = w->pointers + first;
-    request.n_messages = w->batch_n - first;
+    request.messages = w->pointers;
+    request.n_messages = w->batch_n;
     request.expectation = w->has_expectation ? &w->expectation : NULL;
     Weir__V1__WriteMessagesResponse *response = NULL;
-    weir_status st = request_size_cut(cli, &request.base, &request.n_messages);
-    if (st == WEIR_OK) {
-        st = weir_message_store_write_messages(cli->client, &request, &cli->call, &response,
-                                               &cli->err);
-    }
-    *n = request.n_messages;
-    if (st != WEIR_OK) {
-        return fail_messages(w, first, *n);
+    if (weir_message_store_write_messages(cli->client, &request, &cli->call, &response,
+                                          &cli->err) != WEIR_OK) {
+        return fail_batch(w);
     }
     const int status = put_written(w, response);
     expect_next(w, response);
     weir_response_free(response);
-    return status;
-}
-
-static int send_batch(struct writing *w)
-{
-    int status = CLI_DONE;
-    size_t n = 0;
-    for (size_t sent = 0; status == CLI_DONE && sent < w->batch_n; sent += n) {
-        status = send_messages(w, sent, &n);
-    }
     w->batch_n = 0;
     weir_arena_reset(&w->arena);
     return status;

@@ -1,54 +1,66 @@
 #include "client/request_size.h"
 
-#include "client/client.h"
 #include "weir/rules/limits.h"
 
+#include <stdlib.h>
+
 enum {
-    /* What is around the payload: method, token, namespace. */
-    ENVELOPE_BYTES = 4096,
-    /* An id that the library gives to a message, with its tag and length. */
-    ID_BYTES = 40
+    /* More than what is around the payload: method, token, namespace. */
+    ENVELOPE_BYTES = 4096
 };
 
-static size_t frame_bytes(const ProtobufCMessage *request, size_t messages_n)
+void request_size_begin(struct request_size *size, size_t frame_bytes)
 {
-    return protobuf_c_message_get_packed_size(request) + messages_n * ID_BYTES + ENVELOPE_BYTES;
+    size->read_bytes = WEIR_REQUEST_BYTES_MIN - ENVELOPE_BYTES;
+    size->max_bytes = frame_bytes - ENVELOPE_BYTES;
 }
 
-static weir_status ask(struct cli *cli)
+void request_size_cut(const struct request_size *size, const ProtobufCMessage *request,
+                      size_t *messages_n)
 {
-    const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
-    Weir__V1__GetServerInfoResponse *response = NULL;
-    const weir_status st =
-        weir_system_get_server_info(cli->client, &request, &cli->call, &response, &cli->err);
-    if (st != WEIR_OK) {
-        return st;
-    }
-    size_t *most = &cli->client->max_request_bytes;
-    if (response->max_request_bytes > 0 && (uint64_t)response->max_request_bytes < *most) {
-        *most = (size_t)response->max_request_bytes;
-    }
-    weir_response_free(response);
-    cli->knows_request_size = true;
-    return WEIR_OK;
-}
-
-static weir_status ask_for(struct cli *cli, size_t bytes)
-{
-    return cli->knows_request_size || bytes <= WEIR_REQUEST_BYTES_MIN ? WEIR_OK : ask(cli);
-}
-
-weir_status request_size_ask(struct cli *cli, const ProtobufCMessage *request)
-{
-    return ask_for(cli, frame_bytes(request, WEIR_WRITE_MESSAGES_MAX));
-}
-
-weir_status request_size_cut(struct cli *cli, const ProtobufCMessage *request, size_t *messages_n)
-{
-    const weir_status st = ask_for(cli, frame_bytes(request, *messages_n));
-    while (st == WEIR_OK && *messages_n > 1 &&
-           frame_bytes(request, *messages_n) > cli->client->max_request_bytes) {
+    while (*messages_n > 1 && protobuf_c_message_get_packed_size(request) > size->max_bytes) {
         *messages_n /= 2;
     }
-    return st;
+}
+
+uint32_t request_size_attempts(const struct request_size *size, const ProtobufCMessage *request)
+{
+    return protobuf_c_message_get_packed_size(request) > size->read_bytes ? 1 : 0;
+}
+
+/* The size of the request that a connection was lost on; 0 where none was lost. */
+static unsigned long long lost_bytes(const struct weir_error *err)
+{
+    const char *text = weir_error_get_detail(err, "request_bytes");
+    return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+bool request_size_is_lost(const struct weir_error *err)
+{
+    return lost_bytes(err) > WEIR_REQUEST_BYTES_MIN;
+}
+
+/* After a call that is not lost on a large request: whether the server answered it, which names no
+ * URL then, or would read it. */
+static bool is_read(const struct weir_error *err)
+{
+    return weir_error_get_detail(err, "url") == NULL || lost_bytes(err) > 0;
+}
+
+enum request_again request_size_learn(struct request_size *size, const ProtobufCMessage *request,
+                                      size_t messages_n, const struct weir_error *err)
+{
+    const size_t bytes = protobuf_c_message_get_packed_size(request);
+    if (bytes <= size->read_bytes) {
+        return REQUEST_NOT_AGAIN;
+    }
+    if (request_size_is_lost(err)) {
+        size->max_bytes = size->read_bytes;
+        return messages_n > 1 ? REQUEST_AGAIN_SMALLER : REQUEST_NOT_AGAIN;
+    }
+    if (!is_read(err)) {
+        return REQUEST_NOT_AGAIN;
+    }
+    size->read_bytes = bytes;
+    return weir_status_retryable(err->status) ? REQUEST_AGAIN : REQUEST_NOT_AGAIN;
 }

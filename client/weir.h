@@ -104,7 +104,7 @@ struct weir_client_options {
      * its poll, and a consumer another to keep its position. */
     uint32_t max_in_flight;
     /* Larger requests are LIMIT_EXCEEDED, unsent; default 64 MiB, as the server's. One that is
-     * larger than the server's, which GetServerInfo tells, costs the connection. */
+     * larger than the server's costs the connection; any server reads 64 KiB. */
     size_t max_request_bytes;
     /* A connection with a larger reply is closed, so it has to be more than the server's
      * --max-reply-bytes; default 288 MiB, which is more than that can be set to. */

@@ -17,8 +17,6 @@ WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest)
     response.backend = (char *)(uintptr_t)weir_store_backend_name(store);
     response.has_schema_version = true;
     response.schema_version = weir_store_schema_version(store);
-    response.has_max_request_bytes = true;
-    response.max_request_bytes = weir_call_limits(call)->request_bytes;
     return weir_call_reply(call, &response.base, err);
 }
 

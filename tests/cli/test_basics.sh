@@ -41,6 +41,10 @@ run 0 "$weir" health
 out_has '"status":"SERVING"'
 run 0 "$weir" info
 out_has '"message_db_compat":"1.3.0"'
+info='{"server_version","protocol_version","message_db_compat","backend","schema_version"}'
+is_equal "$(sed 's/:[^,}]*//g' out)" "$info"
+run 0 "$weir" call GetServerInfo
+is_equal "$(sed 's/:[^,}]*//g' out)" "$info"
 run 0 "$weir" info -o text
 out_has '^backend  *sqlite'
 

@@ -32,46 +32,52 @@ is_equal "$(cksum <out)" "$(cksum <records)"
 run 1 "$weir" call GetStreamMessages '{"stream_name": "a-1", "batch_size": 101}'
 err_has 'field: batch_size'
 
-# A server that reads smaller requests than weir would make, and says nothing to larger ones.
+# A server that reads smaller requests than weir would make, and says nothing to larger ones. Repeated in vain, those
+# would take as long as a command may.
 stop_server
 start_server --max-request-bytes 65536 --max-message-bytes 65536
-run 0 "$weir" info
-out_has '"max_request_bytes":65536'
+export WEIR_TIMEOUT=86400
 text() { head -c "$1" /dev/zero | tr '\0' x; }
 large() { printf '{"id":"00000000-0000-4000-8000-%012d","stream":"%s","type":"T","pos":%d,"gpos":%d,"data":"%s","time":"2024-01-01T00:00:00.000000Z"}\n' "$2" "$1" "$2" "$2" "$(text "$3")"; }
-{ for i in $(seq 1000 1040); do large b-1 "$i" 9000; done; for i in $(seq 1041 1900); do large b-1 "$i" 40; done; } >records
+{ for i in $(seq 1000 1040); do large b-1 "$i" 9000; done; for i in $(seq 1041 2400); do large b-1 "$i" 40; done; for i in $(seq 2401 2420); do large b-1 "$i" 9000; done; } >records
 run 0 "$weir" import records
-out_has '^{"imported":901,"skipped_identical":0,"max_gpos":1900,'
+out_has '^{"imported":1421,"skipped_identical":0,"max_gpos":2420,'
+is_equal "$(grep -c 'was lost.* larger than its --max-request-bytes: this one has [0-9]* bytes; going on with smaller ones$' err)" 1
+is_equal "$(wc -l <err)" 1
 run 0 "$weir" import records
-out_has '^{"imported":0,"skipped_identical":901,'
-run 0 "$weir" read b-1
+out_has '^{"imported":0,"skipped_identical":1421,'
+run 0 "$weir" read b-1 --limit all
 is_equal "$(cksum <out)" "$(cksum <records)"
 
-{ large c-1 2000 60000; echo; large c-1 2001 65400; large c-1 2002 1; } >records
-run 1 "$weir" import records
-err_has '^weir: LIMIT_EXCEEDED: the size of the request in bytes is 65[0-9]*, the limit is 65536$'
+{ large c-1 3000 60000; echo; large c-1 3001 65400; large c-1 3002 1; } >records
+run 3 "$weir" import records
+err_has 'going on with smaller ones$'
+err_has '^weir: BACKEND_UNAVAILABLE: .*larger than its --max-request-bytes: this one has 65[0-9]* bytes$'
 err_has 'line 3, record 2 of the input'
 err_has 'stored before: 1 records imported'
-{ for i in $(seq 2100 2120); do large c-2 "$i" 9000; done; large c-2 2115 1; } >records
+{ for i in $(seq 3100 3120); do large c-2 "$i" 9000; done; large c-2 3115 1; } >records
 run 1 "$weir" import records
 err_has 'line 22, record 22 of the input'
+text 65536 | sed 's/.*/{"namespace":"&"}/' >request
+run 3 "$weir" call DeleteNamespace - <request
+err_has '^weir: BACKEND_UNAVAILABLE: .*larger than its --max-request-bytes: this one has 65[0-9]* bytes$'
 
-# Each line is written once, behind the one before it.
-for i in $(seq 1 2300); do printf '{"n":%d,"x":"%s"}\n' "$i" "$(text $((i % 40 * 20)))"; done >lines
+# What is written at once is written at once or not at all. It is repeated as long as it may be.
+for i in $(seq 1 2300); do printf '{"n":%d}\n' "$i"; done >lines
 run 0 "$weir" write d-1 T - --expect no-stream <lines
 out_lines 2300
-run 0 "$weir" read d-1
+run 0 "$weir" read d-1 --limit all
 sed 's/.*"data":\(.*\),"time".*/\1/' out >data
 is_equal "$(cksum <data)" "$(cksum <lines)"
-{ head -99 lines; echo; printf '"%s"\n' "$(text 65500)"; } >too-large
-run 1 "$weir" write d-2 T - <too-large
-err_has '^weir: LIMIT_EXCEEDED: the size of the request in bytes is 65[0-9]*, the limit is 65536$'
-err_has 'about line 101 of standard input'
-out_lines 99
+{ echo; head -99 lines; printf '"%s"\n' "$(text 65500)"; } >too-large
+run 3 "$weir" write d-2 T - --timeout 1 <too-large
+err_has 'about lines 2 to 101 of standard input'
+{ echo; printf '"%s"\n' "$(text 65500)"; } >too-large
+run 3 "$weir" write d-2 T - --timeout 1 <too-large
+err_has 'about line 2 of standard input'
+run 0 "$weir" last d-2
+out_is ''
 run 1 "$weir" write d-1 T - --expect 7 <lines
 err_has 'STREAM_VERSION_CONFLICT'
-err_has 'about lines 1 to [0-9]* of standard input'
-text 65536 | sed 's/.*/{"stream_name":"e-1","messages":[{"type":"T","data":"&"}]}/' >request
-run 1 "$weir" call WriteMessages - <request
-err_has '^weir: LIMIT_EXCEEDED: the size of the request'
+err_has 'about lines 1 to 1000 of standard input'
 finish

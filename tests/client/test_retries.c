@@ -87,8 +87,12 @@ START_TEST(a_connection_lost_on_a_large_request_may_have_been_lost_by_it)
     scripted_start(&disconnect, 1);
     ck_assert_int_eq(write_once(60000), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_null(strstr(scripted.err.text, "--max-request-bytes"));
+    const char *bytes = weir_error_get_detail(&scripted.err, "request_bytes");
+    ck_assert(bytes != NULL && strncmp(bytes, "600", 3) == 0);
     ck_assert_int_eq(write_once(66000), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(scripted.err.text, "--max-request-bytes: this one has 660"));
+    bytes = weir_error_get_detail(&scripted.err, "request_bytes");
+    ck_assert(bytes != NULL && strncmp(bytes, "660", 3) == 0);
 }
 END_TEST
 
