@@ -146,7 +146,9 @@ import glob, sqlite3
 for path in glob.glob("weir-data/*.db"):
     with sqlite3.connect(path) as db:
         if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'messages'").fetchone():
-            db.execute("UPDATE messages SET time_us = 9223372036854775807 WHERE global_position = 1500")
+            (packed,) = db.execute("SELECT packed FROM messages WHERE global_position = 1500").fetchone()
+            changed = packed[:16] + (2**63 - 1).to_bytes(8, "big") + packed[24:]
+            db.execute("UPDATE messages SET packed = ? WHERE global_position = 1500", (changed,))
 EOF
 start_server
 echo before >kept
