@@ -139,25 +139,6 @@ static weir_status fail_open(const struct sqlite_backend *backend, const char *p
     return weir_fail(err, status, "%s cannot be opened: %s", path, sqlite3_errstr(rc));
 }
 
-/* The operator is told, as calls wait meanwhile. */
-static weir_status bring_up_to_date(const struct sqlite_backend *backend, const char *path,
-                                    sqlite3 *db, const struct sqlite_schema *schema,
-                                    struct weir_error *err)
-{
-    const bool is_outdated = weir_sqlite_is_outdated(db, schema);
-    if (is_outdated) {
-        weir_backend_report(&backend->base,
-                            "%s is being brought to schema version %d; its namespace waits", path,
-                            schema->version);
-    }
-    const weir_status status = weir_sqlite_migrate(db, schema, err);
-    if (is_outdated && status == WEIR_OK) {
-        weir_backend_report(&backend->base, "%s is of schema version %d now", path,
-                            schema->version);
-    }
-    return status;
-}
-
 static weir_status connect_path(struct sqlite_backend *backend, const char *path,
                                 const struct sqlite_schema *schema, sqlite3 **db,
                                 struct weir_error *err)
@@ -167,7 +148,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
-    weir_status status = bring_up_to_date(backend, path, opened, schema, err);
+    weir_status status = weir_sqlite_migrate(opened, schema, &backend->base, path, err);
     if (status == WEIR_OK && weir_sqlite_has_moved(opened)) {
         /* SQLite has opened the WAL by its name, and it may be that of the file there now. */
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,

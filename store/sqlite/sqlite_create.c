@@ -167,7 +167,7 @@ static weir_status create_in_memory(struct sqlite_backend *backend, const char *
     if (rc != SQLITE_OK) {
         return weir_sqlite_fail(err, rc, "make a database");
     }
-    const weir_status status = weir_sqlite_migrate(db, schema, err);
+    const weir_status status = weir_sqlite_migrate(db, schema, NULL, NULL, err);
     if (status != WEIR_OK) {
         (void)sqlite3_close(db);
         return status;

@@ -10,7 +10,7 @@ enum { WRITE_VERSION_AT = 18, READ_VERSION_AT = 19, IS_WAL = 2 };
 static weir_status make(sqlite3 *db, const struct sqlite_schema *schema, struct sqlite_image *image,
                         struct weir_error *err)
 {
-    const weir_status status = weir_sqlite_migrate(db, schema, err);
+    const weir_status status = weir_sqlite_migrate(db, schema, NULL, NULL, err);
     if (status != WEIR_OK) {
         return status;
     }

@@ -2,6 +2,7 @@
 
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_status.h"
+#include "store/store_backend.h"
 
 #include <stdio.h>
 
@@ -29,13 +30,6 @@ static int read_version(sqlite3 *db, int *version)
     }
     const int end_rc = sqlite3_finalize(statement);
     return rc != SQLITE_OK ? rc : end_rc;
-}
-
-bool weir_sqlite_is_outdated(sqlite3 *db, const struct sqlite_schema *schema)
-{
-    int version = 0;
-    return schema->steps != NULL && read_version(db, &version) == SQLITE_OK && version > 0 &&
-           version < schema->version;
 }
 
 static int apply_steps(sqlite3 *db, const struct sqlite_schema *schema, int version)
@@ -74,20 +68,40 @@ static int migrate_locked(sqlite3 *db, const struct sqlite_schema *schema, int *
     return rc;
 }
 
+static int migrate(sqlite3 *db, const struct sqlite_schema *schema, int *version)
+{
+    int rc = begin(db, *version);
+    if (rc == SQLITE_OK) {
+        rc = migrate_locked(db, schema, version);
+        rc = rc != SQLITE_OK ? rc : commit(db);
+    }
+    if (rc != SQLITE_OK && sqlite3_get_autocommit(db) == 0) {
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
+static int migrate_old(sqlite3 *db, const struct sqlite_schema *schema,
+                       const struct weir_backend *backend, const char *path, int *version)
+{
+    weir_backend_report(backend, "%s is being brought to schema version %d; its namespace waits",
+                        path, schema->version);
+    const int rc = migrate(db, schema, version);
+    if (rc == SQLITE_OK) {
+        weir_backend_report(backend, "%s is of schema version %d now", path, schema->version);
+    }
+    return rc;
+}
+
 weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
+                                const struct weir_backend *backend, const char *path,
                                 struct weir_error *err)
 {
     int version = 0;
     int rc = read_version(db, &version);
     if (rc == SQLITE_OK && version < schema->version && schema->steps != NULL) {
-        rc = begin(db, version);
-        if (rc == SQLITE_OK) {
-            rc = migrate_locked(db, schema, &version);
-            rc = rc != SQLITE_OK ? rc : commit(db);
-        }
-        if (rc != SQLITE_OK && sqlite3_get_autocommit(db) == 0) {
-            (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-        }
+        rc = version == 0 ? migrate(db, schema, &version)
+                          : migrate_old(db, schema, backend, path, &version);
     }
     if (rc != SQLITE_OK) {
         return weir_sqlite_fail(err, rc, "bring the schema up to date");

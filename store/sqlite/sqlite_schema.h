@@ -10,6 +10,8 @@
  * taken for one. */
 enum { WEIR_SQLITE_NAMESPACE_FILE = 0x77656972, WEIR_SQLITE_REGISTRY_FILE = 0x77656952 };
 
+struct weir_backend;
+
 struct sqlite_schema {
     int application_id;
     int version;  // of the newest step
@@ -30,14 +32,14 @@ extern const char weir_sqlite_sql_namespace_002[];
 extern const char weir_sqlite_sql_namespace_003[];
 extern const char weir_sqlite_sql_registry_001[];
 
-/* Whether the database is of an older version, so that bringing it up to date takes as long as it
- * is large. */
-bool weir_sqlite_is_outdated(sqlite3 *db, const struct sqlite_schema *schema);
-
 /* Applies the steps that the database lacks, in one transaction behind the write lock, so that of
  * two processes one does it and the other finds it done. PRECONDITION where the schema is newer
- * than this program's; the database is then unchanged. */
+ * than this program's; the database is then unchanged.
+ *
+ * With an older database that takes as long as it is large, and calls wait: the operator is told,
+ * by `backend`, with the `path`. NULL both for a database that is being made. */
 weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
+                                const struct weir_backend *backend, const char *path,
                                 struct weir_error *err);
 
 #endif
