@@ -243,13 +243,6 @@ struct weir_query weir_query_of_last(const struct weir_query *query)
     return last;
 }
 
-weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
-                           struct weir_arena *arena, struct weir_rows *rows, struct weir_error *err)
-{
-    const struct weir_query last = weir_query_of_last(query);
-    return weir_read(ns, &last, arena, rows, err);
-}
-
 weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice stream,
                                 int64_t deadline_us, int64_t *version, struct weir_error *err)
 {

@@ -347,14 +347,9 @@ struct weir_read {
  * each has its own deadline. All are done when it returns. Blocks on the backend. */
 void weir_read_group(struct weir_namespace *ns, struct weir_read *group);
 
-/* The message with the highest position of the stream `query->name`, or the highest among one type:
- * query->types has one at most, and an empty one is any. Of the query also is_headers_only and
- * deadline_us count. One row or none; outcomes as of weir_read. */
-weir_status weir_read_last(struct weir_namespace *ns, const struct weir_query *query,
-                           struct weir_arena *arena, struct weir_rows *rows,
-                           struct weir_error *err);
-
-/* What weir_read_last has weir_read look for: for who reads by other ways than these two. */
+/* The read of the message with the highest position of the stream `query->name`, or the highest
+ * among one type: query->types has one at most, and an empty one is any. Of the query also
+ * is_headers_only and deadline_us count. It gives one row or none. */
 struct weir_query weir_query_of_last(const struct weir_query *query);
 
 /* -1 where the stream does not exist. */

@@ -529,7 +529,8 @@ static void read_last(void)
                                .deadline_us = INT64_MAX};
     struct weir_rows rows;
     weir_arena_reset(&arenas[0]);
-    const weir_status status = weir_read_last(any_server(), &query, &arenas[0], &rows, &fx.err);
+    const struct weir_query last = weir_query_of_last(&query);
+    const weir_status status = weir_read(any_server(), &last, &arenas[0], &rows, &fx.err);
     ck_assert_msg(status == WEIR_OK, "step %zu: %s", step, fx.err.text);
     query.is_backward = true;
     query.is_from_newest = true;
