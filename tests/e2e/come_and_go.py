@@ -6,7 +6,6 @@ files than before.
 """
 import os
 import resource
-import shutil
 import socket
 import ssl
 import struct
@@ -15,6 +14,7 @@ import tempfile
 import time
 
 from connections import check_closed, sockets
+from tls_listener import tls_options
 
 # Fewer than a backlog holds: after most failed greetings nng accepts nobody for 100 ms.
 TIMES = 60
@@ -133,19 +133,9 @@ def check_served(url, directory):
     assert status == 0, f"nobody is served any more on {url}"
 
 
-def certificate(directory):
-    if shutil.which("openssl") is None:
-        print("no openssl: tls+tcp:// is left out")
-        return []
-    key, certificate = directory + "/key.pem", directory + "/certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
-                    "-out", certificate], stderr=subprocess.DEVNULL, check=True)
-    return ["--listen", "tls+tcp://127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key]
-
-
 def main():
     with tempfile.TemporaryDirectory() as directory:
-        tls = certificate(directory)
+        tls = tls_options(directory)
         server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + directory + "/data",
                                    "--listen", "tcp://127.0.0.1:0", "--listen", f"ipc://{directory}/socket", *tls],
                                   stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""How many connections a server holds."""
+"""How many connections a server holds, and what comes by one."""
 import os
 import time
 
@@ -20,3 +20,12 @@ def check_closed(server, before):
     while sockets(server.pid) > before and time.monotonic() < until:
         time.sleep(0.05)
     assert sockets(server.pid) <= before, f"{sockets(server.pid)} connections are open, {before} were before"
+
+
+def receive(connection, length):
+    received = b""
+    while len(received) < length:
+        part = connection.recv(length - len(received))
+        assert part, "the server has closed the connection"
+        received += part
+    return received

@@ -7,7 +7,6 @@ is looked at, which sanitizers keep for themselves.
 """
 import base64
 import os
-import shutil
 import socket
 import ssl
 import struct
@@ -15,6 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from connections import receive
+from tls_listener import tls_options
 
 GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 REQUEST_BYTES = 8 << 20  # at most
@@ -25,15 +27,6 @@ WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
 MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # the payload, of type T for stream s
 OK = b"\x0a\x02\x08\x00"  # a reply's status
 ROOM = 40 << 20  # for all else that the server does meanwhile
-
-
-def receive(connection, length):
-    received = b""
-    while len(received) < length:
-        part = connection.recv(length - len(received))
-        assert part, "the server has closed the connection"
-        received += part
-    return received
 
 
 class Tcp:
@@ -170,20 +163,10 @@ def check(transport, token, memory):
           f"{memory() - before >> 20} MiB afterwards")
 
 
-def certificate(directory):
-    if shutil.which("openssl") is None:
-        print("no openssl: tls+tcp:// is left out")
-        return []
-    key, certificate_path = directory + "/key.pem", directory + "/certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
-                    "-out", certificate_path], stderr=subprocess.DEVNULL, check=True)
-    return ["--listen", "tls+tcp://127.0.0.1:0", "--tls-cert", certificate_path, "--tls-key", key]
-
-
 def main():
     with tempfile.TemporaryDirectory() as directory, open(directory + "/log", "w+", encoding="utf-8") as log:
         data = directory + "/data"
-        tls = certificate(directory)
+        tls = tls_options(directory)
         server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + data, "--max-request-bytes",
                                    str(REQUEST_BYTES), "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/",
                                    *tls], stdout=subprocess.PIPE, stderr=log, text=True)

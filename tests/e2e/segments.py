@@ -13,6 +13,8 @@ import subprocess
 import tempfile
 import time
 
+from connections import receive
+
 GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 METHOD = b"\x0a\x1cweir.v1.System/GetServerInfo"
 WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
@@ -57,15 +59,6 @@ def connect(url):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.settimeout(60)
     return connection
-
-
-def receive(connection, length):
-    received = b""
-    while len(received) < length:
-        part = connection.recv(length - len(received))
-        assert part, "the server has closed the connection"
-        received += part
-    return received
 
 
 def receive_message(connection, prefix_bytes):

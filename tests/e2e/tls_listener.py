@@ -1,0 +1,13 @@
+"""The options of a server that listens on tls+tcp:// as well, with a certificate of its own; none without openssl."""
+import shutil
+import subprocess
+
+
+def tls_options(directory):
+    if shutil.which("openssl") is None:
+        print("no openssl: tls+tcp:// is left out")
+        return []
+    key, certificate_path = directory + "/key.pem", directory + "/certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key,
+                    "-out", certificate_path], stderr=subprocess.DEVNULL, check=True)
+    return ["--listen", "tls+tcp://127.0.0.1:0", "--tls-cert", certificate_path, "--tls-key", key]
