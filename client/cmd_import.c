@@ -90,11 +90,10 @@ static int fail_records(struct import *im, size_t first, size_t n)
 }
 
 /* After a call; what is stored of it in spite of a failure is skipped the next time. */
-static bool is_to_be_sent_again(struct import *im, const Weir__V1__ImportMessagesRequest *request)
+static bool is_to_be_sent_again(struct import *im, size_t bytes, size_t messages_n)
 {
     const struct weir_error *err = &im->cli->err;
-    const enum request_again again =
-        request_size_learn(&im->size, &request->base, request->n_messages, err);
+    const enum request_again again = request_size_learn(&im->size, bytes, messages_n, err);
     if (again == REQUEST_AGAIN_SMALLER) {
         end_progress(im);
         (void)fprintf(stderr, "weir: %s; going on with smaller ones\n", err->text);
@@ -111,15 +110,16 @@ static weir_status send_records(struct import *im, size_t first, size_t *n)
     request.messages = im->pointers + first;
     Weir__V1__ImportMessagesResponse *response = NULL;
     weir_status st = WEIR_OK;
+    size_t bytes = 0;
     do {
         const size_t left = im->batch_n - first;
         request.n_messages = left > (size_t)im->call_max ? (size_t)im->call_max : left;
-        request_size_cut(&im->size, &request.base, &request.n_messages);
+        bytes = request_size_cut(&im->size, &request.base, &request.n_messages);
         struct weir_call_options options = cli->call;
-        options.max_attempts = request_size_attempts(&im->size, &request.base);
+        options.max_attempts = request_size_attempts(&im->size, bytes);
         st = weir_message_store_import_messages(cli->client, &request, &options, &response,
                                                 &cli->err);
-    } while (is_to_be_sent_again(im, &request));
+    } while (is_to_be_sent_again(im, bytes, request.n_messages));
     *n = request.n_messages;
     if (st != WEIR_OK) {
         return st;

@@ -15,17 +15,20 @@ void request_size_begin(struct request_size *size, size_t frame_bytes)
     size->max_bytes = frame_bytes - ENVELOPE_BYTES;
 }
 
-void request_size_cut(const struct request_size *size, const ProtobufCMessage *request,
-                      size_t *messages_n)
+size_t request_size_cut(const struct request_size *size, const ProtobufCMessage *request,
+                        size_t *messages_n)
 {
-    while (*messages_n > 1 && protobuf_c_message_get_packed_size(request) > size->max_bytes) {
+    size_t bytes = protobuf_c_message_get_packed_size(request);
+    while (*messages_n > 1 && bytes > size->max_bytes) {
         *messages_n /= 2;
+        bytes = protobuf_c_message_get_packed_size(request);
     }
+    return bytes;
 }
 
-uint32_t request_size_attempts(const struct request_size *size, const ProtobufCMessage *request)
+uint32_t request_size_attempts(const struct request_size *size, size_t bytes)
 {
-    return protobuf_c_message_get_packed_size(request) > size->read_bytes ? 1 : 0;
+    return bytes > size->read_bytes ? 1 : 0;
 }
 
 /* The size of the request that a connection was lost on; 0 where none was lost. */
@@ -47,10 +50,9 @@ static bool is_read(const struct weir_error *err)
     return weir_error_get_detail(err, "url") == NULL || lost_bytes(err) > 0;
 }
 
-enum request_again request_size_learn(struct request_size *size, const ProtobufCMessage *request,
-                                      size_t messages_n, const struct weir_error *err)
+enum request_again request_size_learn(struct request_size *size, size_t bytes, size_t messages_n,
+                                      const struct weir_error *err)
 {
-    const size_t bytes = protobuf_c_message_get_packed_size(request);
     if (bytes <= size->read_bytes) {
         return REQUEST_NOT_AGAIN;
     }

@@ -16,22 +16,22 @@ struct request_size {
 void request_size_begin(struct request_size *size, size_t frame_bytes);
 
 /* Halves *messages_n, the number of messages that `request` is about to be made with, until it is
- * small enough or holds only one. */
-void request_size_cut(const struct request_size *size, const ProtobufCMessage *request,
-                      size_t *messages_n);
+ * small enough or holds only one. Returns its bytes. */
+size_t request_size_cut(const struct request_size *size, const ProtobufCMessage *request,
+                        size_t *messages_n);
 
-/* For weir_call_options: 1 where the server may not read the request, which it would be in vain to
- * repeat then; else 0. */
-uint32_t request_size_attempts(const struct request_size *size, const ProtobufCMessage *request);
+/* For weir_call_options: 1 where the server may not read a request of so many bytes, which it would
+ * be in vain to repeat then; else 0. */
+uint32_t request_size_attempts(const struct request_size *size, size_t bytes);
 
 /* Whether a connection was lost on a request that not every server reads. */
 bool request_size_is_lost(const struct weir_error *err);
 
 enum request_again { REQUEST_NOT_AGAIN, REQUEST_AGAIN, REQUEST_AGAIN_SMALLER };
 
-/* Learns from how the call of `request` with `messages_n` messages has ended, and tells whether to
- * make it again: cut anew, or as it is because it had no more than the one attempt. */
-enum request_again request_size_learn(struct request_size *size, const ProtobufCMessage *request,
-                                      size_t messages_n, const struct weir_error *err);
+/* Learns from how the call of a request of so many bytes and messages has ended, and tells whether
+ * to make it again: cut anew, or as it is because it had no more than the one attempt. */
+enum request_again request_size_learn(struct request_size *size, size_t bytes, size_t messages_n,
+                                      const struct weir_error *err);
 
 #endif

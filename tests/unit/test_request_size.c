@@ -29,20 +29,22 @@ static void setup(void)
 static size_t cut(size_t n)
 {
     request.n_messages = n;
-    request_size_cut(&size, &request.base, &request.n_messages);
+    const size_t bytes = request_size_cut(&size, &request.base, &request.n_messages);
+    ck_assert_uint_eq(bytes, protobuf_c_message_get_packed_size(&request.base));
     return request.n_messages;
 }
 
 static uint32_t attempts(size_t n)
 {
     request.n_messages = n;
-    return request_size_attempts(&size, &request.base);
+    return request_size_attempts(&size, protobuf_c_message_get_packed_size(&request.base));
 }
 
 static enum request_again learn(size_t n)
 {
     request.n_messages = n;
-    const enum request_again again = request_size_learn(&size, &request.base, n, &err);
+    const enum request_again again =
+        request_size_learn(&size, protobuf_c_message_get_packed_size(&request.base), n, &err);
     weir_error_init(&err);
     return again;
 }
