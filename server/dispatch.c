@@ -2,6 +2,7 @@
 
 #include "server/auth.h"
 #include "server/intake.h"
+#include "server/put_off.h"
 #include "server/reading.h"
 #include "server/request_check.h"
 #include "server/waiting.h"
@@ -385,21 +386,30 @@ void weir_dispatch_leave_spot(struct weir_server *server)
     atomic_store_explicit(&server->is_spot_taken, false, memory_order_release);
 }
 
+static void give_up(struct weir_call *call)
+{
+    weir_tenant_release(call->tenant);
+    weir_calls_give_back(&call->server->calls, call);
+}
+
 static void leave_to_workers(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
     const int64_t deadline_us = call->deadline_us;
-    weir_tenant_release(call->tenant);
-    weir_calls_give_back(&server->calls, call);
+    give_up(call);
     queue(server, exchange, deadline_us);
 }
 
-static bool is_read_for_a_group(const struct weir_call *call)
+static bool is_read(const struct weir_call *call)
 {
-    return (call->method == WEIR_METHOD_MESSAGE_STORE_GET_STREAM_MESSAGES ||
-            call->method == WEIR_METHOD_MESSAGE_STORE_GET_CATEGORY_MESSAGES) &&
-           weir_store_groups_reads(call->server->store);
+    return call->method == WEIR_METHOD_MESSAGE_STORE_GET_STREAM_MESSAGES ||
+           call->method == WEIR_METHOD_MESSAGE_STORE_GET_CATEGORY_MESSAGES;
+}
+
+static bool is_for_a_lane(const struct weir_call *call)
+{
+    return is_write(call) || (is_read(call) && weir_store_groups_reads(call->server->store));
 }
 
 static bool is_for_the_spot(const struct weir_call *call)
@@ -409,13 +419,56 @@ static bool is_for_the_spot(const struct weir_call *call)
            (access == WEIR_ACCESS_NAMESPACE || access == WEIR_ACCESS_PUBLIC);
 }
 
-/* A failure is found again by a worker, which may log it. */
+static void serve_on_the_spot(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    weir_dispatch_go_on(call, work(call, &call->err));
+    weir_dispatch_leave_spot(server);
+}
+
+static void begin_anew(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct weir_exchange *exchange = call->exchange;
+    if (is_for_the_spot(call) && weir_dispatch_take_spot(server)) {
+        give_up(call);
+        serve(weir_exchange_job(exchange));
+        weir_dispatch_leave_spot(server);
+    } else {
+        leave_to_workers(call);
+    }
+}
+
+/* A failure is found again by who may block, and log it. */
 static void put_into_lane(struct weir_call *call)
 {
     call->must_not_block = true;
     const weir_status st = work(call, &call->err);
     if (st == WEIR_OK && (call->step == WEIR_CALL_WRITES || call->step == WEIR_CALL_READS)) {
         weir_dispatch_go_on(call, st);
+    } else {
+        begin_anew(call);
+    }
+}
+
+/* Writes and reads are brief, so that what the thread has put off has time yet. A read that is not
+ * sees to that itself. */
+static void catch_up(const struct weir_call *call)
+{
+    if (is_write(call) || is_read(call)) {
+        weir_put_off_catch_up_late(call->arrived_us);
+    } else {
+        weir_put_off_catch_up();
+    }
+}
+
+static void find_way(struct weir_call *call)
+{
+    catch_up(call);
+    if (is_for_a_lane(call)) {
+        put_into_lane(call);
+    } else if (is_for_the_spot(call) && weir_dispatch_take_spot(call->server)) {
+        serve_on_the_spot(call);
     } else {
         leave_to_workers(call);
     }
@@ -431,13 +484,8 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         queue(server, exchange, 0);
     } else if (enter(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);
-    } else if (is_for_the_spot(call) && weir_dispatch_take_spot(server)) {
-        weir_dispatch_go_on(call, work(call, &call->err));
-        weir_dispatch_leave_spot(server);
-    } else if (is_write(call) || is_read_for_a_group(call)) {
-        put_into_lane(call);
     } else {
-        leave_to_workers(call);
+        find_way(call);
     }
 }
 

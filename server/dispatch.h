@@ -4,13 +4,15 @@
  * Calls are served by the workers, where they may block on the store. Two things spare a call the
  * way to a worker, because waking a thread costs more than most calls:
  *
- * - The spot. One thread of the transport at a time serves a call itself, if nothing is queued and
- *   the store is local, or has answered the namespace's reads quickly of late. It may block as a
- *   worker may. The transport has two threads for each core, so the others carry on meanwhile.
+ * - The spot. One thread of the transport at a time serves a call itself, or leads what is written,
+ *   if nothing is queued and the store is local, or has answered the namespace's reads quickly of
+ *   late. It may block as a worker may. The transport has two threads for each core, so the others
+ *   carry on meanwhile.
  * - Small writes, and reads for a store that answers them in groups, are parsed, checked and put
  *   into their lane on the thread that they came by. That is computing in time bounded by the
  *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
- *   is begun anew by a worker. So is what is not small.
+ *   is begun anew on the spot or by a worker. So is what is not small. Who leads the lane then, and
+ *   when: writing.h, reading.h.
  *
  * Reads that may look at much have only some of the workers at a time (long_reads.h).
  *

@@ -2,6 +2,7 @@
 
 #include "server/dispatch.h"
 #include "server/intake.h"
+#include "server/put_off.h"
 #include "weir/rules/time_text.h"
 
 /* What takes longer is for a worker: the transport's thread is to go on, and nng releases no
@@ -117,6 +118,7 @@ static bool end_if_late(struct weir_job *job)
 
 static void read_on_the_spot(struct weir_call *call)
 {
+    weir_put_off_catch_up();
     weir_call_limit_read(call, weir_monotonic_us() + SPOT_US);
     read_now(call);
     if (!weir_call_renew_read(call)) {

@@ -72,8 +72,49 @@ static int wake_another(pthread_cond_t *condition)
     return signal_one(condition);
 }
 
+/* ---- what is put off ---- */
+
+static _Thread_local struct {
+    bool is_for_tasks;  // this thread
+    void (*run)(void *context);
+    void *context;
+} put_off;
+
+bool weir_nng_tasks_put_off(void (*run)(void *context), void *context)
+{
+    if (!put_off.is_for_tasks || put_off.run != NULL) {
+        return false;
+    }
+    put_off.run = run;
+    put_off.context = context;
+    return true;
+}
+
+void weir_nng_tasks_put_off_no_more(void)
+{
+    put_off.run = NULL;
+}
+
+static void do_what_was_put_off(pthread_mutex_t *lock)
+{
+    void (*run)(void *context) = put_off.run;
+    put_off.run = NULL;
+    (void)pthread_mutex_unlock(lock);
+    run(put_off.context);
+    (void)pthread_mutex_lock(lock);
+}
+
+/* ---- waiting ---- */
+
+/* nng looks for tasks whenever this returns, and so for those that have come while something else
+ * was done. */
 static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
+    put_off.is_for_tasks = true;
+    if (put_off.run != NULL) {
+        do_what_was_put_off(lock);
+        return 0;
+    }
     asleep++;
     const int result = wait_for(condition, lock);
     asleep--;

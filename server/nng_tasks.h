@@ -22,6 +22,7 @@
 
 #include <nng/nng.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 /* How long one that has been woken is relied on: a core may be busy with something else, and the C
  * library may have lost the signal (glibc bug 25847, to 2.40). */
@@ -35,6 +36,16 @@ void weir_nng_tasks_burst_end(void);
 
 /* nng_ctx_send(), in a burst or not. */
 void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio);
+
+/* ---- for who may put something off ---- */
+
+/* On one of nng's threads for tasks: `run` is called by this thread once it finds no task left,
+ * whenever that is. False where something is put off already, on any other thread, and where nng is
+ * not bound to nng_wakes.c. */
+bool weir_nng_tasks_put_off(void (*run)(void *context), void *context);
+
+/* What this thread has put off is not called any more: the caller does it. */
+void weir_nng_tasks_put_off_no_more(void);
 
 /* ---- for nng_wakes.c: as pthread_cond_signal() and pthread_cond_wait() ---- */
 

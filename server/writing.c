@@ -2,6 +2,7 @@
 
 #include "server/dispatch.h"
 #include "server/nng_tasks.h"
+#include "server/put_off.h"
 #include "server/wake.h"
 #include "weir/rules/time_text.h"
 
@@ -83,11 +84,23 @@ static bool end_late(struct weir_job *job)
     return true;
 }
 
+static void lead_on_the_spot(void *context)
+{
+    struct weir_tenant *tenant = context;
+    struct weir_server *server = tenant->lane_server;
+    if (weir_dispatch_take_spot(server)) {
+        lead(server, tenant);
+        weir_dispatch_leave_spot(server);
+    } else {
+        weir_queue_push(&server->queue, &tenant->lane_job);
+    }
+}
+
 void weir_writing_start(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_tenant *tenant = call->tenant;
-    const bool may_lead = !call->must_not_block;
+    const bool is_by_worker = !call->must_not_block;
     call->write.done = written;
     call->write.context = call;
     /* It may be finished, by another leader, before this returns; where nobody leads, it is not. */
@@ -97,9 +110,11 @@ void weir_writing_start(struct weir_call *call)
     weir_tenant_hold(tenant);
     tenant->lane_server = server;
     tenant->lane_job = (struct weir_job){.run = lead_by_job, .look = end_late};
-    if (may_lead) {
+    if (is_by_worker) {
         lead(server, tenant);
-    } else {
+    } else if (!weir_store_is_local(server->store)) {
         weir_queue_push(&server->queue, &tenant->lane_job);
+    } else if (!weir_put_off(lead_on_the_spot, tenant)) {
+        lead_on_the_spot(tenant);
     }
 }

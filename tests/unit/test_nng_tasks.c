@@ -26,6 +26,29 @@ static int done;
 static int sleeping;
 static int arrivals;  // of threads that have been woken
 static bool is_over;
+static bool puts_off;  // each task that may
+static int put_off;
+static int run;       // of those
+static int done_run;  // tasks done when the last of them was run
+static bool is_called_off;
+
+static void run_later(void *context)
+{
+    (void)context;
+    (void)pthread_mutex_lock(&lock);
+    run++;
+    done_run = done;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static bool put_something_off(void)
+{
+    const bool is_put_off = weir_nng_tasks_put_off(run_later, NULL);
+    if (is_put_off && is_called_off) {
+        weir_nng_tasks_put_off_no_more();
+    }
+    return is_put_off;
+}
 
 static void *do_tasks(void *context)
 {
@@ -36,7 +59,9 @@ static void *do_tasks(void *context)
         if (tasks > 0) {
             tasks--;
             (void)pthread_mutex_unlock(&lock);
+            const bool is_put_off = puts_off && put_something_off();
             (void)pthread_mutex_lock(&lock);
+            put_off += is_put_off;
             done++;
             continue;
         }
@@ -80,6 +105,11 @@ static void start_threads(void)
     ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
     arrivals = 0;
     done = 0;
+    puts_off = false;
+    put_off = 0;
+    run = 0;
+    done_run = 0;
+    is_called_off = false;
 }
 
 static void end_threads(void)
@@ -187,6 +217,34 @@ START_TEST(who_waits_for_something_else_is_woken_by_each_signal)
 }
 END_TEST
 
+START_TEST(what_is_put_off_comes_behind_the_tasks)
+{
+    puts_off = true;
+    give(1);
+    ck_assert_int_eq(await(&run, 1), 1);
+    ck_assert_int_eq(await(&done_run, 1), 1);
+    ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
+    ck_assert_int_eq(await(&put_off, 1), 1);
+}
+END_TEST
+
+START_TEST(what_is_called_off_does_not_come)
+{
+    puts_off = true;
+    is_called_off = true;
+    give(1);
+    ck_assert_int_eq(await(&put_off, 1), 1);
+    ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
+    ck_assert_int_eq(await(&run, 0), 0);
+}
+END_TEST
+
+START_TEST(who_does_no_tasks_puts_nothing_off)
+{
+    ck_assert(!weir_nng_tasks_put_off(run_later, NULL));
+}
+END_TEST
+
 static void *give_many(void *context)
 {
     (void)context;
@@ -199,9 +257,10 @@ static void *give_many(void *context)
     return NULL;
 }
 
-START_TEST(no_task_is_forgotten)
+START_TEST(no_task_is_forgotten_and_nothing_put_off)
 {
     enum { ALL = GIVERS * (TASKS_EACH * 2 - 1) };
+    puts_off = true;
     pthread_t givers[GIVERS];
     for (int i = 0; i < GIVERS; i++) {
         ck_assert_int_eq(pthread_create(&givers[i], NULL, give_many, NULL), 0);
@@ -212,6 +271,8 @@ START_TEST(no_task_is_forgotten)
     ck_assert_int_eq(await(&tasks, 0), 0);
     ck_assert_int_eq(await(&sleeping, THREADS), THREADS);
     ck_assert_int_eq(await(&done, ALL), ALL);
+    ck_assert_int_gt(put_off, 0);
+    ck_assert_int_eq(await(&run, put_off), put_off);
 }
 END_TEST
 
@@ -224,7 +285,10 @@ static Suite *nng_tasks_suite(void)
     tcase_add_test(tcase, tasks_that_come_together_wake_one_and_one_behind_it);
     tcase_add_test(tcase, one_that_does_not_come_is_not_relied_on);
     tcase_add_test(tcase, who_waits_for_something_else_is_woken_by_each_signal);
-    tcase_add_test(tcase, no_task_is_forgotten);
+    tcase_add_test(tcase, what_is_put_off_comes_behind_the_tasks);
+    tcase_add_test(tcase, what_is_called_off_does_not_come);
+    tcase_add_test(tcase, who_does_no_tasks_puts_nothing_off);
+    tcase_add_test(tcase, no_task_is_forgotten_and_nothing_put_off);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,24 @@
+/* What a thread of the transport is to do, and puts off until nng has no task left for it
+ * (nng_tasks.h): by then it, or another, may have received more that can be done together.
+ *
+ * It is one thing at a time. It is done sooner where the thread is to begin something that is not
+ * brief, and where it has been put off for WEIR_PUT_OFF_US, which whoever begins anything looks
+ * for. Each thread has its own; nothing here blocks, but for what `run` does. */
+#ifndef WEIR_SERVER_PUT_OFF_H
+#define WEIR_SERVER_PUT_OFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { WEIR_PUT_OFF_US = 200 };
+
+/* False where it is to be done now: this thread has put something off already, or cannot. */
+bool weir_put_off(void (*run)(void *context), void *context);
+
+/* What has been put off is done now. */
+void weir_put_off_catch_up(void);
+
+/* The same, where it has been put off for long. */
+void weir_put_off_catch_up_late(int64_t now_us);
+
+#endif
