@@ -116,22 +116,21 @@ static bool open_pipe(int ends[2])
     return true;
 }
 
-/* The message as a line, freed by the caller. NULL, after saying why, where there is none. */
-static char *line_of(const Weir__V1__Message *message, size_t *n)
+/* The message as a line, to be freed; what else but CHILD_DONE is returned has been said. */
+static enum child_outcome make_line(const Weir__V1__Message *message, char **line, size_t *n)
 {
-    char *line = NULL;
     struct weir_error err;
     weir_error_init(&err);
-    FILE *out = open_memstream(&line, n);
+    FILE *out = open_memstream(line, n);
     bool is_whole = out != NULL && record_write(out, message, &err) == WEIR_OK;
     is_whole = out != NULL && fclose(out) == 0 && is_whole;
-    if (!is_whole) {
-        (void)fprintf(stderr, "weir: no input for the command: %s\n",
-                      err.status == WEIR_OK ? "out of memory" : err.text);
-        free(line);
-        return NULL;
+    if (is_whole) {
+        return CHILD_DONE;
     }
-    return line;
+    const bool has_no_text = err.status != WEIR_OK;
+    (void)fprintf(stderr, "weir: no input for the command: %s\n",
+                  has_no_text ? err.text : "out of memory");
+    return has_no_text ? CHILD_FAILED : CHILD_NOT_RUN;
 }
 
 /* A command that does not read its input is no failure. */
@@ -146,58 +145,64 @@ static void feed(int fd, const char *line, size_t n)
     (void)fclose(out);
 }
 
-static bool wait_child(pid_t pid)
+/* A shell says by a status above 128 that a signal has ended what it ran. */
+static enum child_outcome wait_child(pid_t pid)
 {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR) {
             (void)fprintf(stderr, "weir: the command is lost: %s\n", strerror(errno));
-            return false;
+            return CHILD_NOT_RUN;
         }
     }
     if (WIFSIGNALED(status)) {
         (void)fprintf(stderr, "weir: the command was ended by signal %d\n", WTERMSIG(status));
-    } else if (WEXITSTATUS(status) != 0) {
-        (void)fprintf(stderr, "weir: the command failed with status %d\n", WEXITSTATUS(status));
+        return CHILD_KILLED;
     }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (WEXITSTATUS(status) != 0) {
+        (void)fprintf(stderr, "weir: the command failed with status %d\n", WEXITSTATUS(status));
+        return WEXITSTATUS(status) > 128 ? CHILD_KILLED : CHILD_FAILED;
+    }
+    return CHILD_DONE;
 }
 
-/* Runs it with the line as its input. */
-static bool run(const char *command, char **environment, const char *line, size_t n)
+/* Runs it with the line as its input. What is too much for a new program may be the message's own
+ * names; all else that keeps one from being started has nothing to do with it. */
+static enum child_outcome run(const char *command, char **environment, const char *line, size_t n)
 {
     int ends[2];
     pid_t pid = 0;
     if (!open_pipe(ends)) {
         (void)fprintf(stderr, "weir: no pipe for the command: %s\n", strerror(errno));
-        return false;
+        return CHILD_NOT_RUN;
     }
     const int rv = spawn_shell(command, environment, ends[0], &pid);
     (void)close(ends[0]);
     if (rv != 0) {
         (void)close(ends[1]);
         (void)fprintf(stderr, "weir: the command cannot be run: %s\n", strerror(rv));
-        return false;
+        return rv == E2BIG ? CHILD_FAILED : CHILD_NOT_RUN;
     }
     feed(ends[1], line, n);
     return wait_child(pid);
 }
 
-bool child_run(const char *command, const Weir__V1__Message *message, uint32_t attempt)
+enum child_outcome child_run(const char *command, const Weir__V1__Message *message,
+                             uint32_t attempt)
 {
+    char *line = NULL;
     size_t n = 0;
-    char *line = line_of(message, &n);
-    if (line == NULL) {
-        return false;
-    }
+    enum child_outcome outcome = make_line(message, &line, &n);
     struct weir_arena arena;
     weir_arena_init(&arena, SIZE_MAX, 0);
-    char **environment = make_environment(&arena, message, attempt);
-    if (environment == NULL) {
+    char **environment = outcome == CHILD_DONE ? make_environment(&arena, message, attempt) : NULL;
+    if (environment != NULL) {
+        outcome = run(command, environment, line, n);
+    } else if (outcome == CHILD_DONE) {
         (void)fprintf(stderr, "weir: no environment for the command: out of memory\n");
+        outcome = CHILD_NOT_RUN;
     }
-    const bool is_done = environment != NULL && run(command, environment, line, n);
     weir_arena_fini(&arena);
     free(line);
-    return is_done;
+    return outcome;
 }

@@ -13,6 +13,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* How long a signal that has ended a command is awaited here as well, in steps. */
+enum { SIGNAL_STEPS = 50, SIGNAL_STEP_NS = 10 * 1000 * 1000 };
 
 struct following {
     struct cli *cli;
@@ -79,6 +83,8 @@ static void block_signals(void)
     /* A command that does not read its input, and a closed standard output, are told by errno. */
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    /* Where whoever started this has it ignore that its children end nobody could wait for them. */
+    (void)signal(SIGCHLD, SIG_DFL);
 }
 
 static int start_thread(struct following *f)
@@ -177,19 +183,54 @@ static int take_options(struct following *f)
 
 /* ---- messages ---- */
 
+/* The signals that end this program come to its command as well, from a terminal or a service
+ * manager, and not to both at once. */
+static bool is_ended_with_command(struct following *f)
+{
+    const struct timespec step = {.tv_nsec = SIGNAL_STEP_NS};
+    for (int i = 0; i < SIGNAL_STEPS && !atomic_load(&f->is_ended); i++) {
+        (void)nanosleep(&step, NULL);
+    }
+    return atomic_load(&f->is_ended);
+}
+
+/* A command that fails while this program is being ended has been ended with it: another attempt,
+ * be it the last one, says nothing of the message. */
+static enum weir_handled run_command(struct following *f, const Weir__V1__Message *message,
+                                     uint32_t attempt)
+{
+    switch (child_run(f->command, message, attempt)) {
+    case CHILD_DONE:
+        return WEIR_HANDLED;
+    case CHILD_FAILED:
+        return atomic_load(&f->is_ended) ? WEIR_STOP : WEIR_FAILED;
+    case CHILD_KILLED:
+        return is_ended_with_command(f) ? WEIR_STOP : WEIR_FAILED;
+    case CHILD_NOT_RUN:
+        break;
+    }
+    return WEIR_STOP;
+}
+
 /* Prints it or runs the command. A message that cannot be printed is parked: no attempt more would
- * help it. Where nothing can be printed that is not the message's fault. */
+ * help it. Where nothing can be printed, or no command be run, that is not the message's fault. */
 static enum weir_handled handle(struct following *f, const Weir__V1__Message *message,
                                 uint32_t attempt)
 {
     if (f->command != NULL) {
-        return child_run(f->command, message, attempt) ? WEIR_HANDLED : WEIR_FAILED;
+        return run_command(f, message, attempt);
     }
     if (record_write(stdout, message, &f->cli->err) != WEIR_OK) {
         (void)cli_failed(f->cli);
         return WEIR_PARK;
     }
     return fflush(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
+}
+
+/* What a message that stops all makes of the exit status: an end by a signal is a good one. */
+static int status_of_stop(const struct following *f)
+{
+    return atomic_load(&f->is_ended) ? CLI_DONE : CLI_REFUSED;
 }
 
 static bool is_enough(const struct following *f)
@@ -200,8 +241,9 @@ static bool is_enough(const struct following *f)
 static bool on_message(void *context, const Weir__V1__Message *message)
 {
     struct following *f = context;
-    if (handle(f, message, 1) != WEIR_HANDLED) {
-        f->status = CLI_REFUSED;
+    const enum weir_handled handled = handle(f, message, 1);
+    if (handled != WEIR_HANDLED) {
+        f->status = handled == WEIR_STOP ? status_of_stop(f) : CLI_REFUSED;
         return false;
     }
     f->done_n++;
@@ -221,7 +263,7 @@ static enum weir_handled on_consumed(void *context, const Weir__V1__Message *mes
 {
     struct following *f = context;
     const enum weir_handled handled = handle(f, message, attempt);
-    f->status = handled == WEIR_STOP ? CLI_REFUSED : CLI_DONE;
+    f->status = handled == WEIR_STOP ? status_of_stop(f) : CLI_DONE;
     if (handled == WEIR_STOP || (handled == WEIR_FAILED && attempt < f->attempts)) {
         return handled;
     }
@@ -245,7 +287,12 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
     if (atomic_load(&f->is_ended) || is_enough(f)) {
         return WEIR_STOP;
     }
-    const bool is_handled = handle(f, message, attempt) == WEIR_HANDLED;
+    const enum weir_handled handled = handle(f, message, attempt);
+    if (handled == WEIR_STOP) {
+        f->status = status_of_stop(f) == CLI_DONE ? f->status : CLI_REFUSED;
+        return WEIR_STOP;
+    }
+    const bool is_handled = handled == WEIR_HANDLED;
     if (!is_handled && (f->command == NULL || cli_flag(f->cli, CLI_REPLAY))) {
         f->status = CLI_REFUSED;
     }
@@ -255,7 +302,7 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
 
 /* ---- the two ways to follow ---- */
 
-/* An end by a signal or by --limit is a good one. */
+/* An end by --limit is a good one, too. */
 static int finish(struct following *f, weir_status st)
 {
     if (st == WEIR_OK || st == WEIR_CANCELLED) {

@@ -101,6 +101,27 @@ is_equal $? 0
 run 0 "$weir" subscribe --category account --durable ended --limit 1
 out_has '"stream":"account-4"'
 
+# One that ends the command with it, before it or after, at the last attempt too: the message comes again.
+for killing in 'kill -TERM $PPID $$' '(sleep 0.05; kill -TERM $PPID) & kill -TERM $$'; do
+    run 0 timeout 60 "$weir" subscribe --category account --durable "together-${#killing}" --limit 1 --attempts 1 \
+        --exec "$killing"
+    run 0 "$weir" subscribe --category account --durable "together-${#killing}" --parked
+    out_is ''
+    run 0 "$weir" subscribe --category account --durable "together-${#killing}" --limit 1
+    out_has '"stream":"account-1"'
+    run 0 timeout 60 "$weir" subscribe --category account --exec "$killing"
+done
+# One that is for the command alone is a failure of it.
+run 0 timeout 60 "$weir" subscribe --category account --durable alone --limit 1 --attempts 1 --exec 'kill -TERM $$'
+err_has '^weir: parking the message at position 0 '
+
+# Whoever started it may have it ignore that children end.
+run 0 python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$weir" subscribe --category account --durable deserted --limit 1 --attempts 1 \
+    --exec true
+is_equal "$(cat err)" ''
+
 # Any other signal does what it does to any program, rather than take the ear for those that end it.
 "$weir" subscribe --category account --from begin >deaf 2>deaf.err &
 follower=$!
