@@ -122,7 +122,7 @@ static enum child_outcome make_line(const Weir__V1__Message *message, char **lin
     struct weir_error err;
     weir_error_init(&err);
     FILE *out = open_memstream(line, n);
-    bool is_whole = out != NULL && record_write(out, message, &err) == WEIR_OK;
+    bool is_whole = out != NULL && record_write(out, message, &err) == WEIR_OK && ferror(out) == 0;
     is_whole = out != NULL && fclose(out) == 0 && is_whole;
     if (is_whole) {
         return CHILD_DONE;

@@ -167,8 +167,8 @@ static int export_message(struct export *ex, const Weir__V1__Message *message)
         return cli_failed(ex->cli);
     }
     const off_t n = ftello(ex->line);
-    if (fflush(ex->line) != 0 || n < 0) {
-        return fail_write(ex);
+    if (fflush(ex->line) != 0 || ferror(ex->line) != 0 || n < 0) {
+        return cli_broken(ex->cli, "", "out of memory");
     }
     if (!export_file_write(ex->file, ex->line_text, (size_t)n)) {
         return fail_write(ex);

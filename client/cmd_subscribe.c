@@ -224,7 +224,8 @@ static enum weir_handled handle(struct following *f, const Weir__V1__Message *me
         (void)cli_failed(f->cli);
         return WEIR_PARK;
     }
-    return fflush(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
+    /* What failed before the last part of the line may leave nothing to be flushed. */
+    return fflush(stdout) == 0 && ferror(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
 }
 
 /* What a message that stops all makes of the exit status: an end by a signal is a good one. */

@@ -50,6 +50,12 @@ out_has '"stream":"account-3"'
 run 1 "$weir" subscribe --category other --durable worker --limit 1
 err_has '^weir: PRECONDITION'
 
+# A message whose line could not be written is not done with, also where nothing is left to be flushed.
+run 1 env ASAN_OPTIONS=verify_asan_link_order=0 stdbuf -o0 sh -c \
+    "exec '$weir' subscribe --category account --durable unprinted --limit 1 >/dev/full"
+run 0 "$weir" subscribe --category account --durable unprinted --limit 1
+out_has '"stream":"account-1"'
+
 # What goes on failing is parked, listed and tried again. It counts as a message that is done with.
 run 0 timeout 60 "$weir" subscribe --category account --durable failing --limit 2 --attempts 1 --exec 'cat; exit 1'
 out_lines 2
