@@ -96,6 +96,9 @@ const char *write_request_check(const struct write_request *write,
         return "a new write was taken for one that had been stored before";
     }
     const int64_t first = response->written[0]->position;
+    if (write->request.expectation != NULL && first != write->expectation.exact + 1) {
+        return "a write that expected a version was stored behind another one";
+    }
     if (first < least) {
         return "a write was given a position that another one has";
     }

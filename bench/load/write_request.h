@@ -29,7 +29,7 @@ bool write_request_fill(struct write_request *write, size_t n, uint64_t seed);
 void write_request_expect(struct write_request *write, int64_t version);
 
 /* What is wrong with the response, in constant text; NULL for nothing. The write's own positions
- * follow each other and begin at `least` or later. */
+ * follow each other and begin at `least` or later, or right behind the version that it expected. */
 const char *write_request_check(const struct write_request *write,
                                 const Weir__V1__WriteMessagesResponse *response, int64_t least);
 
