@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* A quarter of what a server reads at once. */
+enum { ROUND_BYTES = 16 << 20 };
+
 /* The memory of one WriteStreams: some messages for each of some streams. */
 struct round {
     struct write_request *parts;
@@ -29,8 +32,11 @@ static void round_fini(struct round *round)
 
 static bool round_init(struct round *round, size_t streams_n, size_t data_bytes)
 {
-    const size_t parts = streams_n < WEIR_WRITE_STREAMS_MAX ? streams_n : WEIR_WRITE_STREAMS_MAX;
-    *round = (struct round){.parts_n = parts, .each = WEIR_WRITE_MESSAGES_MAX / parts};
+    const size_t fit = ROUND_BYTES / (data_bytes + MESSAGE_BESIDE_DATA_BYTES);
+    const size_t messages = fit < WEIR_WRITE_MESSAGES_MAX ? fit : WEIR_WRITE_MESSAGES_MAX;
+    const size_t most = messages < WEIR_WRITE_STREAMS_MAX ? messages : WEIR_WRITE_STREAMS_MAX;
+    const size_t parts = streams_n < most ? streams_n : most;
+    *round = (struct round){.parts_n = parts, .each = messages / parts};
     round->parts = calloc(parts, sizeof *round->parts);
     round->streams = calloc(parts, sizeof *round->streams);
     round->writes = calloc(parts, sizeof *round->writes);

@@ -11,7 +11,8 @@ struct filling {
     size_t n;
 };
 
-/* Writes `n` messages, evenly over the streams and interleaved, a thousand at a time. Waits. */
+/* Writes `n` messages, evenly over the streams and interleaved, a thousand at a time or as many as
+ * make 16 MiB. Waits. */
 weir_status filling_make(struct filling *filling, const struct profile_run *run, size_t n,
                          struct weir_error *err);
 void filling_fini(struct filling *filling);

@@ -1,7 +1,7 @@
 #include "bench/load/load_options.h"
 
 #include "bench/lib/payload.h"
-#include "bench/load/profile.h"
+#include "bench/load/write_request.h"
 #include "weir/base/command_line.h"
 #include "weir/rules/limits.h"
 
@@ -238,6 +238,23 @@ static void check_used(const struct parsing *parsing, const struct profile *prof
     }
 }
 
+/* The library sends no request that a server would not read, and by chance a batch may be as large
+ * as it gets. */
+static void check_request(const struct load_options *o, const struct profile *profile,
+                          struct argp_state *state)
+{
+    static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;
+    const int64_t messages = o->batch > 0 ? o->batch : profile->batch_max;
+    const int64_t bytes = messages * (o->data_bytes + MESSAGE_BESIDE_DATA_BYTES);
+    if ((profile->uses & PROFILE_WRITES_BATCH) != 0 && bytes > limits.request_bytes) {
+        argp_error(
+            state,
+            "--batch times --data-bytes: a write of %lld messages of %lld bytes is more than "
+            "a server reads, %lld bytes",
+            (long long)messages, (long long)o->data_bytes, (long long)limits.request_bytes);
+    }
+}
+
 static void check_together(const struct parsing *parsing, const struct profile *profile,
                            struct argp_state *state)
 {
@@ -257,6 +274,7 @@ static void check_together(const struct parsing *parsing, const struct profile *
         argp_error(state, "--batch: the profile %s takes at most %lld", profile->name,
                    (long long)profile->batch_max);
     }
+    check_request(o, profile, state);
     if ((profile->uses & PROFILE_USES_MESSAGES) != 0 && o->batch > o->messages) {
         argp_error(state, "--batch: %lld of %lld messages", (long long)o->batch,
                    (long long)o->messages);

@@ -127,13 +127,12 @@ static void on_read(void *context, weir_status status,
         profile_fail(operation->slot, LOAD_READ, err);
         return;
     }
-    const size_t n = response->n_messages;
-    const char *wrong = is_checked(operation)
-                            ? read_check_stream(response->messages, n, operation->read_stream,
-                                                operation->from, operation->least)
-                            : read_check_contents(response->messages, n);
+    const struct read_reply reply = READ_REPLY(response);
+    const char *wrong = is_checked(operation) ? read_check_stream(&reply, operation->read_stream,
+                                                                  operation->from, operation->least)
+                                              : read_check_contents(&reply);
     weir_response_free(response);
-    finish(operation, LOAD_READ, n, wrong);
+    finish(operation, LOAD_READ, reply.n, wrong);
 }
 
 void operation_read(struct operation *operation, size_t batch)

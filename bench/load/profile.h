@@ -16,7 +16,8 @@ enum {
     PROFILE_USES_GROUP = 1 << 5,
     PROFILE_USES_SUBSCRIBERS = 1 << 6,
     PROFILE_USES_NAMESPACES = 1 << 7,
-    PROFILE_USES_CATEGORY = 1 << 8  // may be one that holds other messages
+    PROFILE_USES_CATEGORY = 1 << 8,  // may be one that holds other messages
+    PROFILE_WRITES_BATCH = 1 << 9  // no option: the batch is of a write, and goes into one request
 };
 
 enum { PROFILE_NAME_MAX = 64 };

@@ -96,13 +96,12 @@ static void on_stream(void *context, weir_status status,
         profile_fail(r->slot, LOAD_READ, err);
         return;
     }
-    const size_t n = response->n_messages;
-    const char *wrong =
-        r->reading->run->options->is_against_echo
-            ? read_check_contents(response->messages, n)
-            : read_check_stream(response->messages, n, r->stream, r->from, r->expected);
+    const struct read_reply reply = READ_REPLY(response);
+    const char *wrong = r->reading->run->options->is_against_echo
+                            ? read_check_contents(&reply)
+                            : read_check_stream(&reply, r->stream, r->from, r->expected);
     weir_response_free(response);
-    finish(r, n, wrong);
+    finish(r, reply.n, wrong);
 }
 
 static void start_stream(void *context, struct load_slot *slot)
@@ -144,15 +143,15 @@ static void on_category(void *context, weir_status status,
         profile_fail(r->slot, LOAD_READ, err);
         return;
     }
-    const size_t n = response->n_messages;
+    const struct read_reply reply = READ_REPLY(response);
     const struct reading *reading = r->reading;
     const char *wrong =
         reading->run->options->is_against_echo
-            ? read_check_contents(response->messages, n)
-            : read_check_positions(response->messages, n, reading->run->category,
+            ? read_check_contents(&reply)
+            : read_check_positions(&reply, reading->run->category,
                                    reading->filling.positions + r->first, r->expected);
     weir_response_free(response);
-    finish(r, n, wrong);
+    finish(r, reply.n, wrong);
 }
 
 static void start_category(void *context, struct load_slot *slot)
@@ -201,7 +200,7 @@ static const char *move_on(struct reading_slot *r,
     const char *wrong = NULL;
     r->passed += response->n_messages;
     r->from = response->next_position;
-    if ((int64_t)response->n_messages < r->reading->run->options->batch) {
+    if ((int64_t)response->n_messages < r->reading->run->options->batch && !response->truncated) {
         wrong = r->passed == messages_of_member(r)
                     ? NULL
                     : "a group member was not given all of its messages";
@@ -220,18 +219,18 @@ static void on_group(void *context, weir_status status,
         return;
     }
     const struct load_options *options = r->reading->run->options;
-    const size_t n = response->n_messages;
+    const struct read_reply reply = READ_REPLY(response);
     const char *wrong = NULL;
     if (options->is_against_echo) {
-        wrong = read_check_contents(response->messages, n);
+        wrong = read_check_contents(&reply);
     } else {
         const struct read_check_category expected = {r->reading->run->category, r->from, r->member,
                                                      options->group_size};
-        wrong = read_check_category(response->messages, n, &expected);
+        wrong = read_check_category(&reply, &expected);
         wrong = wrong == NULL ? move_on(r, response) : wrong;
     }
     weir_response_free(response);
-    finish(r, n, wrong);
+    finish(r, reply.n, wrong);
 }
 
 static void start_group(void *context, struct load_slot *slot)

@@ -117,7 +117,8 @@ const struct profile profile_mixed = {
 const struct profile profile_write = {
     .name = "write",
     .doc = "one message written to a stream (--batch for more)",
-    .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH,
+    .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
+            PROFILE_WRITES_BATCH,
     .batch = 1,
     .batch_max = BATCH_MAX,
     .prepare = prepare_write,
@@ -142,7 +143,8 @@ const struct profile profile_batch = {
     .name = "batch",
     .doc =
         "1 to 1,000 messages written at once, as many as chance will (--batch for a fixed number)",
-    .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH,
+    .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
+            PROFILE_WRITES_BATCH,
     .batch = 0,
     .batch_max = BATCH_MAX,
     .prepare = prepare_write,

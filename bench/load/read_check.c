@@ -14,28 +14,34 @@ const char *read_check_message(const Weir__V1__Message *message, uint64_t *seed)
     return NULL;
 }
 
-const char *read_check_contents(Weir__V1__Message *const *messages, size_t n)
+const char *read_check_contents(const struct read_reply *reply)
 {
     const char *wrong = NULL;
-    for (size_t m = 0; wrong == NULL && m < n; m++) {
-        wrong = read_check_message(messages[m], NULL);
+    for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
+        wrong = read_check_message(reply->messages[m], NULL);
     }
     return wrong;
 }
 
-const char *read_check_stream(Weir__V1__Message *const *messages, size_t n, const char *stream,
-                              int64_t from, size_t least)
+static bool is_too_short(const struct read_reply *reply, size_t least)
 {
-    if (n < least) {
+    return reply->n < (reply->is_truncated ? 1 : least);
+}
+
+const char *read_check_stream(const struct read_reply *reply, const char *stream, int64_t from,
+                              size_t least)
+{
+    if (is_too_short(reply, least)) {
         return "a read gave fewer messages than there are";
     }
     const char *wrong = NULL;
-    for (size_t m = 0; wrong == NULL && m < n; m++) {
-        wrong = read_check_message(messages[m], NULL);
-        if (wrong == NULL && strcmp(messages[m]->stream_name, stream) != 0) {
+    for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
+        const Weir__V1__Message *message = reply->messages[m];
+        wrong = read_check_message(message, NULL);
+        if (wrong == NULL && strcmp(message->stream_name, stream) != 0) {
             wrong = "a read gave another stream's message";
         }
-        if (wrong == NULL && messages[m]->position != from + (int64_t)m) {
+        if (wrong == NULL && message->position != from + (int64_t)m) {
             wrong = "a read left a position out";
         }
     }
@@ -47,32 +53,33 @@ static bool is_of_category(const Weir__V1__Message *message, const char *categor
     return weir_slice_is(weir_name_category(weir_slice_of(message->stream_name)), category);
 }
 
-const char *read_check_positions(Weir__V1__Message *const *messages, size_t n, const char *category,
+const char *read_check_positions(const struct read_reply *reply, const char *category,
                                  const int64_t *positions, size_t positions_n)
 {
-    if (n != positions_n) {
+    if (is_too_short(reply, positions_n) || reply->n > positions_n) {
         return "a read gave another number of messages than was asked for";
     }
     const char *wrong = NULL;
-    for (size_t m = 0; wrong == NULL && m < n; m++) {
-        wrong = read_check_message(messages[m], NULL);
-        if (wrong == NULL && messages[m]->global_position != positions[m]) {
+    for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
+        const Weir__V1__Message *message = reply->messages[m];
+        wrong = read_check_message(message, NULL);
+        if (wrong == NULL && message->global_position != positions[m]) {
             wrong = "a read gave another message than was asked for";
         }
-        if (wrong == NULL && !is_of_category(messages[m], category)) {
+        if (wrong == NULL && !is_of_category(message, category)) {
             wrong = "a read gave another category's message";
         }
     }
     return wrong;
 }
 
-const char *read_check_category(Weir__V1__Message *const *messages, size_t n,
+const char *read_check_category(const struct read_reply *reply,
                                 const struct read_check_category *expected)
 {
     int64_t least = expected->from;
     const char *wrong = NULL;
-    for (size_t m = 0; wrong == NULL && m < n; m++) {
-        const Weir__V1__Message *message = messages[m];
+    for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
+        const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);
         if (wrong == NULL && message->global_position < least) {
             wrong = "a read is not in global order";

@@ -31,7 +31,8 @@ static const char *take_messages(struct subscriber *subscriber,
 {
     const struct read_check_category expected = {.category = subscriber->all->category,
                                                  .from = subscriber->from};
-    const char *wrong = read_check_category(response->messages, response->n_messages, &expected);
+    const struct read_reply reply = READ_REPLY(response);
+    const char *wrong = read_check_category(&reply, &expected);
     for (size_t m = 0; wrong == NULL && m < response->n_messages; m++) {
         uint64_t began_ns = 0;
         wrong = read_check_message(response->messages[m], &began_ns);

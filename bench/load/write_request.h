@@ -5,6 +5,10 @@
 
 #include "bench/load/streams.h"
 
+/* What a message takes of a request beside its data, at most: its id, type and stream, and of an
+ * import its positions. */
+enum { MESSAGE_BESIDE_DATA_BYTES = 256 };
+
 struct write_request {
     Weir__V1__WriteMessagesRequest request;
     Weir__V1__Expectation expectation;

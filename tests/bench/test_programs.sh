@@ -61,6 +61,15 @@ holds mixed.json '{"read", "write"} == j["by_operation"].keys()'
 holds conditional-write.json 'j["conflicts"] >= 0 and "version" in j["by_operation"]'
 holds tail.json 'j["by_operation"]["delivery"]["operations"] > 0'
 
+# Replies that a server cuts off, and what is to be read in as many requests as it takes.
+for profile in read-stream read-category group; do
+    run 0 "$load" --profile $profile --batch 1000 --data-bytes 20000 --messages 2000 --streams 2 --workers 2 \
+        --seconds 1 --json large.json
+    is_sound large.json
+done
+run 0 "$load" --profile read-category --data-bytes 1000000 --messages 100 --seconds 0.2
+run 0 "$load" --profile write --data-bytes 1000000 --batch 67 --workers 1 --seconds 0.2 --timeout 60000
+
 # Open loop; the picture; quiet; readers that wait.
 run 0 "$load" --rate 200 --arrivals random --seconds 0.5 --plot plot.svg --json - --quiet --waiting 5
 cp out open.json
@@ -103,7 +112,8 @@ env WEIR_SERVER= "$load" --profile empty --seconds 0.1 --timeout 200 >out 2>err
 # What makes no sense is refused, and named.
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
-    '--profile read-stream --batch 100 --messages 99' '--on-error perhaps' \
+    '--profile write --data-bytes 1000000 --batch 68' '--profile batch --data-bytes 100000' \
+    '--profile import --data-bytes 100000' '--profile read-stream --batch 100 --messages 99' '--on-error perhaps' \
     '--server foo' '--server tcp://127.0.0.1' '--json no-such-directory/file' '--plot no-such-directory/file' \
     '--server-pid 4194304' '--counts no-such-file'; do
     run 2 "$load" $wrong
