@@ -318,12 +318,15 @@ static void cut_window(struct load *load)
     }
 }
 
+/* Nothing new starts any more, so a signal that comes now is for what is waited for here. */
 static void drain(struct load *load)
 {
     const int64_t until_ns = clock_ns() + (int64_t)(load->settings->drain_s * 1e9);
-    while (atomic_load(&load->in_flight) > 0 && clock_ns() < until_ns) {
-        if (end_signals_come(TICK_NS / 4) && load->is_interrupted) {
-            break;  // asked for a second time
+    bool goes_on = true;
+    while (goes_on && atomic_load(&load->in_flight) > 0 && clock_ns() < until_ns) {
+        if (end_signals_come(TICK_NS / 4)) {
+            load->is_interrupted = true;
+            goes_on = false;
         }
     }
 }

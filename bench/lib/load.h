@@ -142,7 +142,8 @@ weir_status load_init(struct load *load, const struct load_settings *settings,
 void load_fini(struct load *load);
 
 /* Runs it: warm-up, measured time, and the end of what is then in flight. Ends early on SIGINT or
- * SIGTERM, which must be blocked (end_signals.h), and after an error where that is wanted. `window`
+ * SIGTERM, which must be blocked (end_signals.h), and after an error where that is wanted; a signal
+ * at the end leaves in flight what is. `window`
  * (NULL for none) is called when the measured time begins and when it ends. */
 struct load_window {
     void *context;

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <sys/prctl.h>
 
+/* How long the end of a load is not looked for. */
+enum { SLEEP_NS = 20 * 1000 * 1000 };
+
 /* ---- times ---- */
 
 /* Evenly, or by chance with the same mean. */
@@ -50,6 +53,13 @@ void load_arrivals_next(struct load_slot *slot, int64_t now_ns, bool has_failed)
     }
 }
 
+static void sleep_towards(int64_t until_ns)
+{
+    const int64_t soon_ns = clock_ns() + SLEEP_NS;
+    const struct timespec until = clock_timespec(until_ns < soon_ns ? until_ns : soon_ns);
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 /* Waits for a free slot and for the next arrival's time; NULL at the end of the load. */
 static struct load_slot *next_start(struct load *load, int64_t *intended_ns)
 {
@@ -63,9 +73,9 @@ static struct load_slot *next_start(struct load *load, int64_t *intended_ns)
             load->free = slot->next;
             (void)atomic_fetch_add(&load->in_flight, 1);
         } else {
-            const struct timespec until = clock_timespec((int64_t)load->next_ns);
+            const int64_t until_ns = (int64_t)load->next_ns;
             (void)pthread_mutex_unlock(&load->mutex);
-            (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+            sleep_towards(until_ns);
             (void)pthread_mutex_lock(&load->mutex);
         }
     }

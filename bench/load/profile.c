@@ -2,6 +2,8 @@
 
 #include "bench/lib/end_signals.h"
 
+#include <stdio.h>
+
 const struct profile *const profiles[] = {
     &profile_mixed,  &profile_write,       &profile_conditional_write,
     &profile_batch,  &profile_read_stream, &profile_read_category,
@@ -23,6 +25,27 @@ const struct profile *profile_find(const char *name)
 weir_status profile_go_on(struct weir_error *err)
 {
     return end_signals_come(0) ? weir_fail(err, WEIR_CANCELLED, "ended by a signal") : WEIR_OK;
+}
+
+const char *profile_uncertainty(const struct profile_run *run)
+{
+    if (run->options->is_against_echo) {
+        return "an echo stores nothing";
+    }
+    if (run->options->category != NULL) {
+        return "the category may hold other messages";
+    }
+    if (run->load->errors_n > 0) {
+        return "an error leaves open whether a message was stored";
+    }
+    return atomic_load(&run->load->in_flight) > 0 ? "some requests were not answered" : NULL;
+}
+
+void profile_tell_unverified(const struct profile_run *run, const char *why)
+{
+    if (!run->options->is_quiet) {
+        (void)fprintf(stderr, "weir-load: what was acknowledged was not counted: %s\n", why);
+    }
 }
 
 struct weir_client *profile_client(const struct profile_run *run, const struct load_slot *slot)

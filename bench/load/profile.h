@@ -61,6 +61,13 @@ const struct profile *profile_find(const char *name);
 /* CANCELLED where a signal has come that ends the program. */
 weir_status profile_go_on(struct weir_error *err);
 
+/* Why it cannot be told after the load what the server must hold now, in constant text; NULL where
+ * it must hold all that was acknowledged and nothing else. */
+const char *profile_uncertainty(const struct profile_run *run);
+
+/* Tells that what was acknowledged was not held against what there is. */
+void profile_tell_unverified(const struct profile_run *run, const char *why);
+
 /* The client that a slot uses. */
 struct weir_client *profile_client(const struct profile_run *run, const struct load_slot *slot);
 

@@ -56,9 +56,12 @@ static uint64_t written(const struct streams *streams)
 static void end(struct profile_run *run)
 {
     struct tail *tail = run->own;
-    /* A write that ended in an error may have been stored or not. */
-    if (run->load->errors_n == 0 && atomic_load(&run->load->in_flight) == 0) {
-        subscribers_wait(&tail->subscribers, written(&tail->streams), CATCH_UP_S);
+    const char *why = profile_uncertainty(run);
+    if (why == NULL) {
+        why = subscribers_wait(&tail->subscribers, written(&tail->streams), CATCH_UP_S);
+    }
+    if (why != NULL) {
+        profile_tell_unverified(run, why);
     }
     subscribers_end(&tail->subscribers);
 }

@@ -1,6 +1,5 @@
 /* Many namespaces, some much busier than others: the busiest gets as much as the next two together,
  * and so on (Zipf's law with exponent 1). */
-#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "bench/load/operations.h"
 
@@ -196,16 +195,25 @@ static void start(void *context, struct load_slot *slot)
 }
 
 /* All that was acknowledged in a namespace must be there, and nothing of another one's. */
+static const char *verify(struct profile_run *run, const struct tenants *tenants)
+{
+    const char *why = profile_uncertainty(run);
+    if (why == NULL && tenants->n * (size_t)run->options->streams > VERIFY_STREAMS_MAX) {
+        why = "there are more than 20,000 streams in all";
+    }
+    for (size_t t = 0; why == NULL && t < tenants->n; t++) {
+        const struct tenant *tenant = &tenants->all[t];
+        why = streams_verify(&tenant->streams, run->clients[0], tenant->token, run->load);
+    }
+    return why;
+}
+
 static void end(struct profile_run *run)
 {
     struct tenants *tenants = run->own;
-    const size_t streams_n = tenants->n * (size_t)run->options->streams;
-    if (run->load->errors_n == 0 && atomic_load(&run->load->in_flight) == 0 &&
-        !run->options->is_against_echo && streams_n <= VERIFY_STREAMS_MAX) {
-        for (size_t t = 0; t < tenants->n; t++) {
-            streams_verify(&tenants->all[t].streams, run->clients[0], tenants->all[t].token,
-                           run->load);
-        }
+    const char *why = verify(run, tenants);
+    if (why != NULL) {
+        profile_tell_unverified(run, why);
     }
     delete_all(run, tenants);
 }

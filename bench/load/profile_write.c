@@ -40,16 +40,10 @@ static struct operation *next(struct profile_run *run, struct load_slot *slot)
     return operations_of(&writing->operations, slot, &writing->streams, NULL);
 }
 
-/* What was acknowledged must be there, all of it and nothing else. An error leaves open whether a
- * write was stored, and a category of the user's may hold more. */
 static void verify(struct profile_run *run)
 {
     const struct writing *writing = run->own;
-    const struct load *load = run->load;
-    if (!run->options->is_against_echo && run->options->category == NULL && load->errors_n == 0 &&
-        atomic_load(&load->in_flight) == 0) {
-        streams_verify(&writing->streams, run->clients[0], NULL, run->load);
-    }
+    streams_verify_run(&writing->streams, run);
 }
 
 static void free_writing(struct profile_run *run)

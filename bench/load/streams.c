@@ -61,8 +61,8 @@ static void verify_stream(const struct streams *streams, size_t stream,
     load_error(load, &outcome);
 }
 
-void streams_verify(const struct streams *streams, struct weir_client *client, const char *token,
-                    struct load *load)
+const char *streams_verify(const struct streams *streams, struct weir_client *client,
+                           const char *token, struct load *load)
 {
     struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
     options.token = token;
@@ -72,15 +72,30 @@ void streams_verify(const struct streams *streams, struct weir_client *client, c
         Weir__V1__GetStreamVersionResponse *response = NULL;
         struct weir_error err;
         weir_error_init(&err);
+        if (profile_go_on(&err) != WEIR_OK) {
+            return "ended by a signal";
+        }
         streams_name(streams, s, name);
         request.stream_name = name;
         if (weir_message_store_get_stream_version(client, &request, &options, &response, &err) !=
             WEIR_OK) {
             const struct load_outcome outcome = load_failure(LOAD_VERSION, &err);
             load_error(load, &outcome);
-            return;
+            return "a stream cannot be asked for";
         }
         verify_stream(streams, s, response, load);
         weir_response_free(response);
+    }
+    return NULL;
+}
+
+void streams_verify_run(const struct streams *streams, struct profile_run *run)
+{
+    const char *why = profile_uncertainty(run);
+    if (why == NULL) {
+        why = streams_verify(streams, run->clients[0], NULL, run->load);
+    }
+    if (why != NULL) {
+        profile_tell_unverified(run, why);
     }
 }

@@ -29,8 +29,12 @@ int64_t streams_version(const struct streams *streams, size_t stream);
 void streams_wrote(struct streams *streams, size_t stream, int64_t position, int64_t n);
 
 /* Asks the server for the version of every stream: each must hold exactly what was acknowledged.
- * Only for streams that nobody else writes to, and where no write ended in uncertainty. Waits. */
-void streams_verify(const struct streams *streams, struct weir_client *client, const char *token,
-                    struct load *load);
+ * Only for streams that nobody else writes to, and where no write ended in uncertainty. Waits.
+ * NULL, or why it did not come to the end, in constant text. */
+const char *streams_verify(const struct streams *streams, struct weir_client *client,
+                           const char *token, struct load *load);
+
+/* The same after the load of a run in its own namespace, where it can be told. */
+void streams_verify_run(const struct streams *streams, struct profile_run *run);
 
 #endif

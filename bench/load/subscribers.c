@@ -1,6 +1,7 @@
 #include "bench/load/subscribers.h"
 
 #include "bench/lib/clock.h"
+#include "bench/lib/end_signals.h"
 #include "bench/load/read_check.h"
 
 #include <inttypes.h>
@@ -123,16 +124,15 @@ bool subscribers_begin(struct subscribers *subscribers, struct profile_run *run,
     return subscribers->all != NULL;
 }
 
-void subscribers_wait(struct subscribers *subscribers, uint64_t messages, double seconds)
+const char *subscribers_wait(struct subscribers *subscribers, uint64_t messages, double seconds)
 {
     const int64_t until_ns = clock_ns() + (int64_t)(seconds * 1e9);
-    const struct timespec pause = clock_timespec(LOOK_NS);
     size_t s = 0;
     while (s < subscribers->n && clock_ns() < until_ns) {
         if (atomic_load(&subscribers->all[s].received) >= messages) {
             s++;
-        } else {
-            (void)nanosleep(&pause, NULL);
+        } else if (end_signals_come(LOOK_NS)) {
+            return "ended by a signal";
         }
     }
     for (s = 0; s < subscribers->n; s++) {
@@ -146,6 +146,7 @@ void subscribers_wait(struct subscribers *subscribers, uint64_t messages, double
             load_error(subscribers->run->load, &outcome);
         }
     }
+    return NULL;
 }
 
 void subscribers_end(struct subscribers *subscribers)

@@ -21,8 +21,8 @@ bool subscribers_begin(struct subscribers *subscribers, struct profile_run *run,
                        const char *category, size_t n);
 
 /* Waits until each has been given `messages`, for at most `seconds`; who has not is an error of the
- * load. */
-void subscribers_wait(struct subscribers *subscribers, uint64_t messages, double seconds);
+ * load. NULL, or why that was not waited for, in constant text. */
+const char *subscribers_wait(struct subscribers *subscribers, uint64_t messages, double seconds);
 
 /* They ask for nothing any more. What they wait for ends with their clients. */
 void subscribers_end(struct subscribers *subscribers);

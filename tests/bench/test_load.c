@@ -1,9 +1,11 @@
 /* The engine of a load, with work that does nothing, fails, or takes its time. */
 #include "bench/lib/clock.h"
+#include "bench/lib/end_signals.h"
 #include "bench/lib/load.h"
 
 #include "tests/lib/check_main.h"
 
+#include <signal.h>
 #include <string.h>
 
 /* Ends operations on a thread of its own, as nng does. */
@@ -132,6 +134,17 @@ START_TEST(an_open_loop_keeps_its_rate)
 }
 END_TEST
 
+/* Also where the next arrival is long after it. */
+START_TEST(an_open_loop_ends_when_its_time_is_over)
+{
+    settings.rate = 0.05;
+    const int64_t began_ns = clock_ns();
+    run();
+    ck_assert_int_lt(clock_ns() - began_ns, INT64_C(5000000000));
+    ck_assert_uint_eq(due(), 0);
+}
+END_TEST
+
 START_TEST(arrivals_by_chance_have_the_same_mean)
 {
     settings.rate = 2000;
@@ -223,6 +236,34 @@ START_TEST(the_warm_up_is_not_measured)
 }
 END_TEST
 
+static void ignore(void *context)
+{
+    (void)context;
+}
+
+static void interrupt(void *context)
+{
+    (void)context;
+    (void)raise(SIGINT);
+}
+
+/* What is in flight then is not waited for any longer. */
+START_TEST(one_signal_ends_the_wait_at_the_end)
+{
+    const struct load_window window = {NULL, ignore, interrupt};
+    struct weir_error err;
+    weir_error_init(&err);
+    end_signals_block();
+    settings.drain_s = 30;
+    server.stall_from_ns = clock_ns() + 100000000;
+    server.stall_to_ns = server.stall_from_ns + INT64_C(3000000000);
+    ck_assert_int_eq(load_init(&load, &settings, &work, &err), WEIR_OK);
+    load_run(&load, &window);
+    ck_assert_int_lt(clock_ns(), server.stall_to_ns);
+    ck_assert(load.is_interrupted);
+}
+END_TEST
+
 static struct load_outcome do_it_here(void *context, struct load_slot *slot)
 {
     (void)context;
@@ -246,6 +287,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_closed_loop_counts_every_operation);
     tcase_add_test(tests, an_open_loop_keeps_its_rate);
+    tcase_add_test(tests, an_open_loop_ends_when_its_time_is_over);
     tcase_add_test(tests, arrivals_by_chance_have_the_same_mean);
     tcase_add_test(tests, a_stall_is_seen_by_all_that_should_have_started);
     tcase_add_test(tests, what_was_never_started_is_counted);
@@ -253,6 +295,7 @@ int main(void)
     tcase_add_test(tests, an_error_ends_the_load_where_that_is_wanted);
     tcase_add_test(tests, an_outage_has_a_beginning_and_an_end);
     tcase_add_test(tests, the_warm_up_is_not_measured);
+    tcase_add_test(tests, one_signal_ends_the_wait_at_the_end);
     tcase_add_test(tests, operations_that_block_have_threads);
     suite_add_tcase(suite, tests);
     return check_main(suite);

@@ -1,12 +1,15 @@
 /* What weir-load takes for a wrong reply: every check, by a reply that is right but for one thing.
  */
+#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "bench/load/read_check.h"
+#include "bench/load/subscribers.h"
 #include "bench/load/write_request.h"
 
 #include "tests/client/fake_server.h"
 #include "tests/lib/check_main.h"
 
+#include <signal.h>
 #include <string.h>
 
 enum { DATA_BYTES = 64, MESSAGES = 3 };
@@ -300,6 +303,7 @@ static Weir__V1__GetStreamVersionResponse version_response;
 static const struct fake_action answer = {FAKE_ANSWER, &version_response.base, NULL};
 static struct weir_error refused;
 static const struct fake_action refuse = {FAKE_FAIL, NULL, &refused};
+static const struct fake_action keep_silent = {FAKE_SILENCE, NULL, NULL};
 static struct fake_server *server;
 static struct weir_client *client;
 static struct load load;
@@ -333,7 +337,7 @@ static void verify_teardown(void)
     load_fini(&load);
 }
 
-static void verify(const struct fake_action *script)
+static const char *verify(const struct fake_action *script)
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
     struct weir_error err;
@@ -341,7 +345,7 @@ static void verify(const struct fake_action *script)
     server = fake_server_start(script, 1);
     options.url = fake_server_url(server);
     ck_assert_int_eq(weir_client_open(&options, &client, &err), WEIR_OK);
-    streams_verify(&streams, client, NULL, &load);
+    return streams_verify(&streams, client, NULL, &load);
 }
 
 static void error_is(const char *reason, uint64_t n)
@@ -353,7 +357,7 @@ static void error_is(const char *reason, uint64_t n)
 
 START_TEST(streams_that_hold_what_was_acknowledged_are_right)
 {
-    verify(&answer);
+    ck_assert_ptr_null(verify(&answer));
     ck_assert_uint_eq(load.errors_n, 0);
     ck_assert_uint_eq(fake_server_requests(server), 2);
 }
@@ -363,7 +367,7 @@ END_TEST
 START_TEST(a_stream_of_another_length_is_seen)
 {
     version_response.version += _i == 0 ? -1 : 1;
-    verify(&answer);
+    ck_assert_ptr_null(verify(&answer));
     error_is("WRONG_COUNT", 2);
 }
 END_TEST
@@ -371,15 +375,50 @@ END_TEST
 START_TEST(a_message_that_was_acknowledged_and_not_counted_is_seen)
 {
     streams_wrote(&streams, 1, 1, 1);
-    verify(&answer);
+    ck_assert_ptr_null(verify(&answer));
     error_is("WRONG_COUNT", 1);
 }
 END_TEST
 
 START_TEST(a_stream_that_cannot_be_asked_for_is_an_error)
 {
-    verify(&refuse);
+    ck_assert_ptr_nonnull(verify(&refuse));
     error_is("BACKEND_ERROR", 1);
+}
+END_TEST
+
+START_TEST(a_signal_ends_what_is_asked_for_at_the_end)
+{
+    end_signals_block();
+    (void)raise(SIGINT);
+    ck_assert_ptr_nonnull(verify(&answer));
+    ck_assert_uint_eq(load.errors_n, 0);
+    ck_assert_uint_eq(fake_server_requests(server), 0);
+}
+END_TEST
+
+/* Deliveries to two subscribers that are never answered. */
+START_TEST(a_signal_ends_the_wait_for_subscribers)
+{
+    struct subscribers subscribers;
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    struct weir_error err;
+    weir_error_init(&err);
+    end_signals_block();
+    server = fake_server_start(&keep_silent, 1);
+    options.url = fake_server_url(server);
+    ck_assert_int_eq(weir_client_open(&options, &client, &err), WEIR_OK);
+    struct profile_run run = {.load = &load, .clients = &client, .clients_n = 1};
+    ck_assert(subscribers_begin(&subscribers, &run, "load", 2));
+    (void)raise(SIGINT);
+    ck_assert_ptr_nonnull(subscribers_wait(&subscribers, 1, 60));
+    ck_assert_uint_eq(load.errors_n, 0);
+    ck_assert_ptr_null(subscribers_wait(&subscribers, 1, 0.1));
+    error_is("WRONG_COUNT", 2);
+    subscribers_end(&subscribers);
+    weir_client_close(client);
+    client = NULL;
+    subscribers_free(&subscribers);
 }
 END_TEST
 
@@ -412,6 +451,8 @@ int main(void)
     tcase_add_loop_test(ends, a_stream_of_another_length_is_seen, 0, 2);
     tcase_add_test(ends, a_message_that_was_acknowledged_and_not_counted_is_seen);
     tcase_add_test(ends, a_stream_that_cannot_be_asked_for_is_an_error);
+    tcase_add_test(ends, a_signal_ends_what_is_asked_for_at_the_end);
+    tcase_add_test(ends, a_signal_ends_the_wait_for_subscribers);
     suite_add_tcase(suite, ends);
     return check_main(suite);
 }
