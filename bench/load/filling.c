@@ -161,7 +161,10 @@ weir_status filling_make(struct filling *filling, const struct profile_run *run,
         !streams_init(&filling->streams, run->category, (size_t)run->options->streams)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    const weir_status status = write_all(filling, run, n, err);
+    weir_status status = streams_learn(&filling->streams, run, err);
+    if (status == WEIR_OK) {
+        status = write_all(filling, run, n, err);
+    }
     if (status == WEIR_OK) {
         qsort(filling->positions, n, sizeof *filling->positions, compare_positions);
     }

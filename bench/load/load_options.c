@@ -97,8 +97,10 @@ static const struct setting settings[] = {
     FLAG("against-echo", is_against_echo, 0,
          "The server is weir-floor's echo: nothing is prepared, and of the messages read only the "
          "contents are checked"),
-    TEXT("category", "NAME", category, PROFILE_USES_CATEGORY,
-         "Category of what is written [a new one each time]"),
+    TEXT(
+        "category", "NAME", category, PROFILE_USES_CATEGORY,
+        "Category of what is written [a new one each time]; may hold messages, but nobody else may "
+        "write to it meanwhile"),
     NUMBER("streams", streams, 1, 1000000, PROFILE_USES_STREAMS,
            "Streams that are written or read [100]"),
     NUMBER("data-bytes", data_bytes, PAYLOAD_MIN_BYTES, 1000000, PROFILE_USES_DATA,

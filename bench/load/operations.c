@@ -137,10 +137,11 @@ static void on_read(void *context, weir_status status,
 
 void operation_read(struct operation *operation, size_t batch)
 {
-    const int64_t there = streams_version(operation->streams, operation->stream) + 1;
+    const int64_t first = streams_first(operation->streams, operation->stream);
+    const int64_t end = streams_version(operation->streams, operation->stream) + 1;
     const uint64_t chance = payload_random(&operation->slot->random);
-    operation->from = there > 0 ? (int64_t)(chance % (uint64_t)there) : 0;
-    const size_t left = (size_t)(there - operation->from);
+    operation->from = end > first ? first + (int64_t)(chance % (uint64_t)(end - first)) : first;
+    const size_t left = (size_t)(end - operation->from);
     operation->least = left < batch ? left : batch;
 
     struct weir_error err;

@@ -40,7 +40,8 @@ struct operation *operations_of(struct operations *operations, struct load_slot 
 /* Writes `n` messages, the first of which carries the seed; no expectation. */
 void operation_write(struct operation *operation, size_t n, uint64_t seed);
 
-/* Reads up to `batch` messages from a position chosen by chance of those that hold one. */
+/* Reads up to `batch` messages from a position chosen by chance of those that hold one of the
+ * run's. */
 void operation_read(struct operation *operation, size_t batch);
 
 /* Asks for the version, then writes one message with it as the expectation; a conflict is counted.

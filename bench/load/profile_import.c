@@ -5,7 +5,6 @@
 #include "bench/load/profile.h"
 #include "bench/load/streams.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH = 1000, BATCH_MAX = 10000, ID_BYTES = WEIR_UUID_TEXT + 1 };
@@ -27,6 +26,7 @@ struct import_slot {
 
 struct importing {
     struct profile_run *run;
+    struct streams streams;  // one for each slot
     struct import_slot *slots;
     atomic_int_fast64_t global_position;  // the next one that is free
 };
@@ -81,6 +81,22 @@ static weir_status find_head(struct profile_run *run, int64_t *head, struct weir
     return status;
 }
 
+/* From where each slot and the imports in all go on. */
+static weir_status find_positions(struct profile_run *run, struct importing *importing,
+                                  struct weir_error *err)
+{
+    int64_t head = 0;
+    weir_status status = streams_learn(&importing->streams, run, err);
+    if (status == WEIR_OK && !run->options->is_against_echo) {
+        status = find_head(run, &head, err);
+    }
+    for (size_t s = 0; s < run->slots_n; s++) {
+        importing->slots[s].position = streams_first(&importing->streams, s);
+    }
+    atomic_init(&importing->global_position, head + 1);
+    return status;
+}
+
 static weir_status prepare(struct profile_run *run, struct weir_error *err)
 {
     struct importing *importing = calloc(1, sizeof *importing);
@@ -89,19 +105,15 @@ static weir_status prepare(struct profile_run *run, struct weir_error *err)
         importing->run = run;
         importing->slots = calloc(run->slots_n, sizeof *importing->slots);
     }
-    bool is_ok = importing != NULL && importing->slots != NULL;
+    bool is_ok = importing != NULL && importing->slots != NULL &&
+                 streams_init(&importing->streams, run->category, run->slots_n);
     for (size_t s = 0; is_ok && s < run->slots_n; s++) {
         importing->slots[s].importing = importing;
         is_ok = make_slot(&importing->slots[s], run);
-        (void)snprintf(importing->slots[s].stream, STREAM_NAME_MAX, "%s-%06zu", run->category, s);
+        streams_name(&importing->streams, s, importing->slots[s].stream);
     }
-    if (!is_ok) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    int64_t head = 0;
-    const weir_status status = run->options->is_against_echo ? WEIR_OK : find_head(run, &head, err);
-    atomic_init(&importing->global_position, head + 1);
-    return status;
+    return is_ok ? find_positions(run, importing, err)
+                 : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
 }
 
 static const char *check(const struct import_slot *s,
@@ -125,6 +137,10 @@ static void on_imported(void *context, weir_status status,
     }
     const char *wrong = s->importing->run->options->is_against_echo ? NULL : check(s, response);
     weir_response_free(response);
+    if (wrong == NULL) {
+        streams_wrote(&s->importing->streams, s->slot->number, s->position - 1,
+                      (int64_t)s->request.n_messages);
+    }
     const struct load_outcome outcome =
         wrong == NULL ? (struct load_outcome){.op = LOAD_IMPORT, .messages = s->request.n_messages}
                       : profile_wrong_reply(LOAD_IMPORT, wrong);
@@ -173,6 +189,12 @@ static void start(void *context, struct load_slot *slot)
     }
 }
 
+static void verify(struct profile_run *run)
+{
+    const struct importing *importing = run->own;
+    streams_verify_run(&importing->streams, run);
+}
+
 static void free_importing(struct profile_run *run)
 {
     struct importing *importing = run->own;
@@ -186,6 +208,7 @@ static void free_importing(struct profile_run *run)
         free(importing->slots[s].data);
     }
     free(importing->slots);
+    streams_fini(&importing->streams);
     free(importing);
 }
 
@@ -197,5 +220,6 @@ const struct profile profile_import = {
     .batch_max = BATCH_MAX,
     .prepare = prepare,
     .start = start,
+    .end = verify,
     .free = free_importing,
 };

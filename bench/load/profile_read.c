@@ -116,9 +116,10 @@ static void start_stream(void *context, struct load_slot *slot)
     (void)snprintf(r->stream, sizeof r->stream, "%s-000000", run->category);
     if (streams->n > 0) {
         const size_t stream = payload_random(&slot->random) % streams->n;
-        const size_t there = (size_t)(streams_version(streams, stream) + 1);
+        const int64_t first = streams_first(streams, stream);
+        const size_t there = (size_t)(streams_version(streams, stream) + 1 - first);
         streams_name(streams, stream, r->stream);
-        r->from = (int64_t)choose_first(r, there);
+        r->from = first + (int64_t)choose_first(r, there);
         r->expected = there < batch ? there : batch;
     }
     request.stream_name = r->stream;

@@ -20,7 +20,8 @@ static weir_status prepare_room(struct profile_run *run, size_t room, struct wei
         !streams_init(&writing->streams, run->category, (size_t)run->options->streams)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    return operations_init(&writing->operations, run, room, err);
+    const weir_status status = streams_learn(&writing->streams, run, err);
+    return status == WEIR_OK ? operations_init(&writing->operations, run, room, err) : status;
 }
 
 static weir_status prepare_write(struct profile_run *run, struct weir_error *err)

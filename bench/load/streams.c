@@ -17,6 +17,43 @@ bool streams_init(struct streams *streams, const char *category, size_t n)
     return true;
 }
 
+static weir_status ask_version(const struct streams *streams, size_t stream,
+                               struct weir_client *client, const char *token, int64_t *version,
+                               struct weir_error *err)
+{
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    Weir__V1__GetStreamVersionResponse *response = NULL;
+    char name[STREAM_NAME_MAX];
+    streams_name(streams, stream, name);
+    options.token = token;
+    request.stream_name = name;
+    const weir_status status =
+        weir_message_store_get_stream_version(client, &request, &options, &response, err);
+    if (status == WEIR_OK) {
+        *version = response->version;
+        weir_response_free(response);
+    }
+    return status;
+}
+
+weir_status streams_learn(struct streams *streams, const struct profile_run *run,
+                          struct weir_error *err)
+{
+    weir_status status = WEIR_OK;
+    const bool is_new = run->options->category == NULL || run->options->is_against_echo;
+    for (size_t s = 0; !is_new && status == WEIR_OK && s < streams->n; s++) {
+        int64_t version = -1;
+        status = profile_go_on(err);
+        if (status == WEIR_OK) {
+            status = ask_version(streams, s, run->clients[0], NULL, &version, err);
+        }
+        streams->known[s].first = version + 1;
+        atomic_store(&streams->known[s].version, version);
+    }
+    return status;
+}
+
 void streams_fini(struct streams *streams)
 {
     free(streams->known);
@@ -33,6 +70,11 @@ int64_t streams_version(const struct streams *streams, size_t stream)
     return atomic_load_explicit(&streams->known[stream].version, memory_order_acquire);
 }
 
+int64_t streams_first(const struct streams *streams, size_t stream)
+{
+    return streams->known[stream].first;
+}
+
 void streams_wrote(struct streams *streams, size_t stream, int64_t position, int64_t n)
 {
     struct stream_known *known = &streams->known[stream];
@@ -44,19 +86,19 @@ void streams_wrote(struct streams *streams, size_t stream, int64_t position, int
     (void)atomic_fetch_add_explicit(&known->written, n, memory_order_relaxed);
 }
 
-static void verify_stream(const struct streams *streams, size_t stream,
-                          const Weir__V1__GetStreamVersionResponse *response, struct load *load)
+static void verify_stream(const struct streams *streams, size_t stream, int64_t there,
+                          struct load *load)
 {
     const int64_t written = streams->known[stream].written;
     const int64_t version = streams_version(streams, stream);
-    if (response->version == version && version + 1 == written) {
+    if (there == version && version + 1 == written) {
         return;
     }
     char text[LOAD_TEXT_MAX];
     (void)snprintf(text, sizeof text,
                    "stream %zu: version %" PRId64 ", but %" PRId64
                    " messages were acknowledged, the last at %" PRId64,
-                   stream, response->version, written, version);
+                   stream, there, written, version);
     const struct load_outcome outcome = {.reason = "WRONG_COUNT", .text = text};
     load_error(load, &outcome);
 }
@@ -64,27 +106,19 @@ static void verify_stream(const struct streams *streams, size_t stream,
 const char *streams_verify(const struct streams *streams, struct weir_client *client,
                            const char *token, struct load *load)
 {
-    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
-    options.token = token;
     for (size_t s = 0; s < streams->n; s++) {
-        char name[STREAM_NAME_MAX];
-        Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
-        Weir__V1__GetStreamVersionResponse *response = NULL;
+        int64_t version = -1;
         struct weir_error err;
         weir_error_init(&err);
         if (profile_go_on(&err) != WEIR_OK) {
             return "ended by a signal";
         }
-        streams_name(streams, s, name);
-        request.stream_name = name;
-        if (weir_message_store_get_stream_version(client, &request, &options, &response, &err) !=
-            WEIR_OK) {
+        if (ask_version(streams, s, client, token, &version, &err) != WEIR_OK) {
             const struct load_outcome outcome = load_failure(LOAD_VERSION, &err);
             load_error(load, &outcome);
             return "a stream cannot be asked for";
         }
-        verify_stream(streams, s, response, load);
-        weir_response_free(response);
+        verify_stream(streams, s, version, load);
     }
     return NULL;
 }

@@ -8,7 +8,8 @@
 enum { STREAM_NAME_MAX = PROFILE_NAME_MAX + 24 };
 
 struct stream_known {
-    atomic_int_fast64_t version;  // the highest position that was acknowledged; -1 if none
+    int64_t first;                // the first position that this run may write
+    atomic_int_fast64_t version;  // the highest position that was acknowledged, or was there
     atomic_int_fast64_t written;  // messages that were acknowledged
 };
 
@@ -18,12 +19,20 @@ struct streams {
     struct stream_known *known;
 };
 
+/* Streams that hold nothing yet. */
 bool streams_init(struct streams *streams, const char *category, size_t n);
 void streams_fini(struct streams *streams);
+
+/* Asks for their versions, where the run's category is the user's and may hold messages. Waits. */
+weir_status streams_learn(struct streams *streams, const struct profile_run *run,
+                          struct weir_error *err);
 
 void streams_name(const struct streams *streams, size_t stream, char name[STREAM_NAME_MAX]);
 
 int64_t streams_version(const struct streams *streams, size_t stream);
+
+/* Positions that hold messages of this run are those from `first` up to the version. */
+int64_t streams_first(const struct streams *streams, size_t stream);
 
 /* Messages up to this position were acknowledged. */
 void streams_wrote(struct streams *streams, size_t stream, int64_t position, int64_t n);

@@ -50,6 +50,7 @@ for profile in mixed write conditional-write batch read-stream read-category gro
     out_has "^weir-load $profile: "
     is_sound $profile.json
     holds $profile.json 'j["server"]["resident_kib"] > 0'
+    is_equal "$(cat err)" ''
 done
 run 0 "$load" --profile tenants --namespaces 3 --streams 5 --seconds 0.5 --json tenants.json
 is_sound tenants.json
@@ -69,6 +70,21 @@ for profile in read-stream read-category group; do
 done
 run 0 "$load" --profile read-category --data-bytes 1000000 --messages 100 --seconds 0.2
 run 0 "$load" --profile write --data-bytes 1000000 --batch 67 --workers 1 --seconds 0.2 --timeout 60000
+
+# A category that holds messages already, other ones and those of the load before.
+for stream in 000000 000001 000002; do
+    run 0 "$weir" write "shared-$stream" Other '"of somebody else"'
+done
+for profile in mixed write conditional-write batch read-stream read-category import; do
+    streams='--streams 3'
+    [ $profile != import ] || streams=
+    run 0 "$load" --profile $profile --category shared $streams --workers 3 --seconds 0.2 --json shared.json
+    is_sound shared.json
+    case $profile in
+    read-*) is_equal "$(cat err)" '' ;;
+    *) err_has 'what was acknowledged was not counted: the category may hold other messages' ;;
+    esac
+done
 
 # Open loop; the picture; quiet; readers that wait.
 run 0 "$load" --rate 200 --arrivals random --seconds 0.5 --plot plot.svg --json - --quiet --waiting 5
