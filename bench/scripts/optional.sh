@@ -5,6 +5,13 @@ optional_notes=
 redis_pid=
 grpc_pid=
 
+# All that scripts/postgres.sh measures.
+postgres_names='postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10
+    postgres_read_10_by_10 postgres_read_1000 postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10
+    pgbench_insert_64 mdb_write_64 mdb_read_10 mdb_read_10_by_10 mdb_read_1000 counted_postgres_empty
+    counted_postgres_write counted_postgres_read_10 counted_postgres_read_100 counted_postgres_read_1000
+    weir-bench-postgres'
+
 note() {
     optional_notes="$optional_notes- $1
 "
@@ -32,7 +39,7 @@ prepare_optional() {
     if is_any grpc_10 grpc_64 && ! { can_install g++ libgrpc++-dev protobuf-compiler-grpc && build_grpc; }; then
         note "gRPC was not measured: its packages could not be installed, or its echo not be built."
     fi
-    if is_any 'postgres_write_64' 'pgbench_insert_64' && ! can_install postgresql postgresql-contrib; then
+    if is_any $postgres_names && ! can_install postgresql postgresql-contrib; then
         note "PostgreSQL was not measured: it is not installed."
     fi
 }
@@ -163,9 +170,7 @@ run_postgres() {
 # All that is measured on PostgreSQL, on one of its own, which is given Message DB as well where that can be had; the
 # script runs inside of with_postgres.sh.
 measure_postgres() {
-    is_any postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10 postgres_read_1000 \
-        postgres_read_10_by_10 postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10 \
-        pgbench_insert_64 counted_postgres_read_10 weir-bench-postgres || return 0
+    is_any $postgres_names || return 0
     export WEIR_BENCH_BIN="$bin"
     export build results round seconds warmup only except output work size
     with_message_db='sh tests/lib/with_message_db.sh'
