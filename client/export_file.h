@@ -16,7 +16,8 @@ struct export_file *export_file_open(const char *path, bool is_gzip);
 bool export_file_write(struct export_file *file, const void *bytes, size_t n);
 
 /* Ends gzip, writes all to disk and gives the file its name. False with the reason in errno; then
- * there is no file. Frees `file`. */
+ * what was there before is still there, unless it is only the directory that could not be written
+ * to disk: then the whole file is there, and a power loss may take its name. Frees `file`. */
 bool export_file_finish(struct export_file *file);
 
 /* Removes what has been written. Frees `file`; NULL is allowed. */

@@ -24,6 +24,7 @@ static const char text[] = "{\"n\":1}\n";
 static char done[8];
 static off_t synced_bytes;
 static char failing;  // the step that fails, 0: none
+static int failure;   // of that step
 
 static int note(char step)
 {
@@ -32,7 +33,7 @@ static int note(char step)
     done[n] = step;
     done[n + 1] = '\0';
     if (step == failing) {
-        errno = EIO;
+        errno = failure;
         return -1;
     }
     return 0;
@@ -58,6 +59,7 @@ static void setup(void)
 {
     done[0] = '\0';
     failing = '\0';
+    failure = EIO;
     synced_bytes = -1;
     (void)snprintf(directory, sizeof directory, "/tmp/weir-export-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
@@ -146,6 +148,35 @@ START_TEST(a_disk_that_fails_is_told_and_leaves_nothing_beside_the_file)
 }
 END_TEST
 
+START_TEST(a_file_system_that_syncs_no_directory_is_no_fault)
+{
+    struct export_file *file = open_and_write(false);
+    failing = 'd';
+    failure = EINVAL;
+    ck_assert(export_file_finish(file));
+    ck_assert_str_eq(done, "frd");
+    ck_assert(holds(text));
+}
+END_TEST
+
+/* One may write there, but not look. Root may do all, so this is somebody else. */
+START_TEST(a_directory_that_cannot_be_read_is_no_fault)
+{
+    const uid_t own = geteuid();
+    const uid_t other = own == 0 ? 65534 : own;
+    ck_assert_int_eq(chown(directory, other, (gid_t)-1), 0);
+    ck_assert_int_eq(chmod(directory, 0300), 0);
+    ck_assert_int_eq(seteuid(other), 0);
+    const bool is_done = export_file_finish(open_and_write(false));
+    ck_assert_int_eq(seteuid(own), 0);
+    ck_assert_int_eq(chmod(directory, 0700), 0);
+    ck_assert(is_done);
+    ck_assert_str_eq(done, "fr");
+    ck_assert(holds(text));
+    ck_assert_uint_eq(files_n(), 1);
+}
+END_TEST
+
 START_TEST(an_export_given_up_leaves_what_was_there)
 {
     put_file("before");
@@ -221,6 +252,8 @@ int main(void)
                         2);
     tcase_add_loop_test(files, a_disk_that_fails_is_told_and_leaves_nothing_beside_the_file, 0,
                         (int)(sizeof failures / sizeof failures[0]));
+    tcase_add_test(files, a_file_system_that_syncs_no_directory_is_no_fault);
+    tcase_add_test(files, a_directory_that_cannot_be_read_is_no_fault);
     tcase_add_test(files, an_export_given_up_leaves_what_was_there);
     tcase_add_loop_test(files, links_stay_and_the_file_is_made_where_they_lead, 0, 4);
     tcase_add_loop_test(files, links_that_lead_nowhere_are_told, 0, 2);
