@@ -1,12 +1,17 @@
 #include "client/json_out.h"
 
-enum put_mode { PUT_STRING, PUT_PLAIN, PUT_TEXT };
+#include <unistd.h>
+
+enum put_mode { PUT_STRING, PUT_PLAIN, PUT_TEXT, PUT_PLAIN_TEXT };
 
 /* How many bytes at `i` cannot be written as they are: 1 or 2, 0 if they can. U+0080..U+009F are
  * C2 80 .. C2 9F in UTF-8. */
 static size_t special_bytes(struct weir_slice text, size_t i, enum put_mode mode)
 {
     const uint8_t c = text.p[i];
+    if (mode == PUT_TEXT) {
+        return c < 0x20 ? 1 : 0;
+    }
     if (c < 0x20 || c == 0x7F || (mode == PUT_STRING && (c == '"' || c == '\\'))) {
         return 1;
     }
@@ -39,7 +44,7 @@ static const char *short_escape(uint8_t c)
 static void put_special(FILE *out, uint8_t c, enum put_mode mode)
 {
     const char *escape = short_escape(c);
-    if (mode == PUT_TEXT && (c == '\n' || c == '\r' || c == '\t')) {
+    if ((mode == PUT_TEXT || mode == PUT_PLAIN_TEXT) && (c == '\n' || c == '\r' || c == '\t')) {
         (void)fputc(' ', out);
     } else if (escape != NULL) {
         (void)fputs(escape, out);
@@ -80,7 +85,18 @@ void json_put_plain(FILE *out, struct weir_slice text)
     put(out, text, PUT_PLAIN);
 }
 
+static bool is_terminal(FILE *out)
+{
+    const int fd = fileno(out);
+    return fd >= 0 && isatty(fd) == 1;
+}
+
 void json_put_text(FILE *out, struct weir_slice json)
 {
-    put(out, json, PUT_TEXT);
+    put(out, json, is_terminal(out) ? PUT_PLAIN_TEXT : PUT_TEXT);
+}
+
+void json_put_plain_text(FILE *out, struct weir_slice json)
+{
+    put(out, json, PUT_PLAIN_TEXT);
 }

@@ -14,7 +14,11 @@ void json_put_string(FILE *out, struct weir_slice text);
 void json_put_plain(FILE *out, struct weir_slice text);
 
 /* A JSON text, as it is but for line ends between its tokens, which become blanks: one line. Other
- * control characters stand in no JSON text; U+007F..U+009F in its strings are escaped. */
+ * control characters stand in no JSON text but U+007F..U+009F, in its strings: to a terminal, which
+ * they could steer, they are escaped. */
 void json_put_text(FILE *out, struct weir_slice json);
+
+/* The same, escaped wherever it goes. For people. */
+void json_put_plain_text(FILE *out, struct weir_slice json);
 
 #endif

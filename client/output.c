@@ -122,7 +122,7 @@ void output_json(struct output *o, struct weir_slice json)
         size_t n = 0;
         FILE *out = json.p == NULL ? NULL : open_memstream(&cell, &n);
         if (out != NULL) {
-            json_put_text(out, json);
+            json_put_plain_text(out, json);
             (void)fclose(out);
         }
         add_cell_take(o, cell);

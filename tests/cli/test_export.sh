@@ -98,6 +98,19 @@ run 0 "$weir" --token-file admin.token --namespace copy import copy.gz
 run 0 "$weir" --token-file admin.token --namespace copy export
 is_equal "$(cksum <out)" "$(cksum <all)"
 
+# Data stay as long as they are: of characters that would be escaped for a terminal a megabyte.
+run 0 "$weir" --token-file admin.token namespace create odd
+python3 -c 'print("\"" + "\u0085\u007f" * 349000 + "\"")' >odd-data
+"$weir" --token-file admin.token --namespace odd write odd-1 T - <odd-data >/dev/null || fail 'odd data are not taken'
+run 0 "$weir" --token-file admin.token --namespace odd export --output odd-export
+run 0 "$weir" --token-file admin.token namespace create even
+run 0 "$weir" --token-file admin.token --namespace even import odd-export
+run 0 "$weir" --token-file admin.token --namespace even export
+is_equal "$(cksum <out)" "$(cksum <odd-export)"
+for name in odd even; do
+    run 0 "$weir" --token-file admin.token namespace delete $name
+done
+
 # What is written while an export runs is not in it: one that has come half way waits for its reader meanwhile.
 run 0 "$weir" --token-file admin.token namespace create large
 pad=$(printf '%01000d' 0 | tr 0 x)

@@ -3,8 +3,10 @@
 #include "weir/rules/limits.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct weir_arena arena;
 static struct weir_error err;
@@ -197,7 +199,7 @@ static Weir__V1__Message sample(void)
 START_TEST(a_message_is_one_line_that_can_be_read_again)
 {
     Weir__V1__Message m = sample();
-    uint8_t data[] = "{\r\n\t\"n\": \"\xc2\x85\" }";
+    uint8_t data[] = "{\r\n\t\"n\": \"\x7f\xc2\x85\" }";
     m.has_data = true;
     m.data.data = data;
     m.data.len = sizeof data - 1;
@@ -205,12 +207,36 @@ START_TEST(a_message_is_one_line_that_can_be_read_again)
     ck_assert_str_eq(line,
                      "{\"id\":\"a5eb2a97-84d9-4ccf-8a56-7160338b11e2\","
                      "\"stream\":\"a-\\\"\\\\\\n\\u001b\\u007f\\u009bé\",\"type\":\"T\",\"pos\":3,"
-                     "\"gpos\":9,\"data\":{   \"n\": \"\\u0085\" },"
+                     "\"gpos\":9,\"data\":{   \"n\": \"\x7f\xc2\x85\" },"
                      "\"time\":\"2025-01-15T10:00:00.123456Z\"}\n");
     line[strlen(line) - 1] = '\0';
     ck_assert_int_eq(parse(line), WEIR_OK);
     ck_assert_str_eq(message.stream_name, m.stream_name);
     ck_assert_int_eq(message.time_us, m.time_us);
+}
+END_TEST
+
+/* Where it would be obeyed. */
+START_TEST(nothing_in_the_data_steers_a_terminal)
+{
+    Weir__V1__Message m = sample();
+    uint8_t data[] = "\"\x7f\xc2\x9bé\"";
+    m.has_data = true;
+    m.data.data = data;
+    m.data.len = sizeof data - 1;
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    FILE *terminal = fopen(ptsname(master), "w");
+    ck_assert_ptr_nonnull(terminal);
+    ck_assert_int_eq(record_write(terminal, &m, &err), WEIR_OK);
+    ck_assert_int_eq(fflush(terminal), 0);
+    char text[1024];
+    const ssize_t n = read(master, text, sizeof text - 1);
+    ck_assert_int_gt(n, 0);
+    text[n] = '\0';
+    ck_assert_msg(strstr(text, "\"data\":\"\\u007f\\u009bé\"") != NULL, "%s", text);
+    ck_assert_int_eq(fclose(terminal), 0);
+    ck_assert_int_eq(close(master), 0);
 }
 END_TEST
 
@@ -260,6 +286,7 @@ int main(void)
     tcase_add_loop_test(record, data_may_be_nested_as_deeply_as_in_a_write, 0, 2);
     tcase_add_test(record, escapes_and_unknown_members_are_understood);
     tcase_add_test(record, a_message_is_one_line_that_can_be_read_again);
+    tcase_add_test(record, nothing_in_the_data_steers_a_terminal);
     tcase_add_loop_test(record, a_time_without_a_text_is_no_record, 0, 4);
     tcase_add_test(record, empty_bytes_are_no_absent_ones);
     suite_add_tcase(suite, record);
