@@ -336,9 +336,18 @@ static void put_details(const struct weir_error *err)
     }
 }
 
+/* Behind the line that shows progress nobody would see it. */
+static void begin_line(const struct cli *cli)
+{
+    if (cli->progress != NULL) {
+        progress_end_line(cli->progress);
+    }
+}
+
 int cli_failed(const struct cli *cli)
 {
     const struct weir_error *err = &cli->err;
+    begin_line(cli);
     (void)fprintf(stderr, "weir: %s: ", weir_status_name(err->status));
     json_put_plain(stderr, weir_slice_of(err->text));
     (void)fputc('\n', stderr);
@@ -349,7 +358,7 @@ int cli_failed(const struct cli *cli)
 
 int cli_broken(const struct cli *cli, const char *reason, const char *format, ...)
 {
-    (void)cli;
+    begin_line(cli);
     (void)fprintf(stderr, "weir: %s%s", reason, reason[0] == '\0' ? "" : ": ");
     va_list args;
     va_start(args, format);

@@ -6,10 +6,8 @@
 #define WEIR_CLIENT_CLI_H
 
 #include "client/cli_options.h"
+#include "client/progress.h"
 #include "client/weir.h"
-
-/* Progress is shown no more often than this. */
-enum { CLI_PROGRESS_EVERY_US = 200 * 1000 };
 
 struct context;
 struct contexts;
@@ -23,6 +21,7 @@ struct cli {
     struct contexts *contexts;      // after cli_connect; NULL if none were needed
     const struct context *context;  // the one in force, NULL if none
     bool is_context_named;          // by --context or WEIR_CONTEXT: it is not just the current one
+    struct progress *progress;      // the command's, NULL if it has none
 };
 
 /* ---- options, with their types ---- */

@@ -28,9 +28,8 @@ struct export
     char *line_text;
     size_t line_n;
     int64_t exported;
+    struct progress progress;
     bool shows_progress;
-    int64_t started_us;
-    int64_t shown_us;
 };
 
 static int take_time(const struct cli *cli, int key, const char *name, int64_t *time_us)
@@ -146,15 +145,11 @@ static int fail_write(const struct export *ex)
 
 static void show_progress(struct export *ex, const Weir__V1__Message *message)
 {
-    const int64_t now = weir_monotonic_us();
-    if (!ex->shows_progress || now - ex->shown_us < CLI_PROGRESS_EVERY_US) {
-        return;
+    if (ex->shows_progress && progress_is_due(&ex->progress)) {
+        progress_show(&ex->progress, "%" PRId64 " records, %.0f/s, gpos %" PRId64 " of %" PRId64,
+                      ex->exported, progress_rate(&ex->progress, ex->exported),
+                      message->global_position, ex->mark);
     }
-    ex->shown_us = now;
-    const double seconds = (double)(now - ex->started_us) / 1e6;
-    (void)fprintf(stderr, "\r%" PRId64 " records, %.0f/s, gpos %" PRId64 " of %" PRId64 "    ",
-                  ex->exported, seconds > 0 ? (double)ex->exported / seconds : 0.0,
-                  message->global_position, ex->mark);
 }
 
 static int export_message(struct export *ex, const Weir__V1__Message *message)
@@ -197,15 +192,13 @@ static int export_all(struct export *ex)
     return status;
 }
 
-static void put_summary(const struct export *ex)
+static void put_summary(struct export *ex)
 {
-    if (ex->shows_progress && ex->shown_us != 0) {
-        (void)fputc('\n', stderr);
-    }
+    progress_end_line(&ex->progress);
     if (cli_text(ex->cli, CLI_OUTPUT_FILE) == NULL) {
         return;
     }
-    const double seconds = (double)(weir_monotonic_us() - ex->started_us) / 1e6;
+    const double seconds = progress_seconds(&ex->progress);
     if (cli_is_for_people(ex->cli)) {
         (void)printf("exported %" PRId64 " records up to gpos %" PRId64 ", in %.1f s\n",
                      ex->exported, ex->mark, seconds);
@@ -254,10 +247,12 @@ int cmd_export(struct cli *cli)
     if (status != CLI_DONE) {
         return status;
     }
-    ex.shows_progress = isatty(STDERR_FILENO) != 0 &&
+    progress_begin(&ex.progress);
+    ex.shows_progress = ex.progress.is_terminal &&
                         (isatty(STDOUT_FILENO) == 0 || cli_text(cli, CLI_OUTPUT_FILE) != NULL);
-    ex.started_us = weir_monotonic_us();
+    cli->progress = &ex.progress;
     status = run_export(&ex);
+    cli->progress = NULL;
     if (status == CLI_DONE) {
         put_summary(&ex);
     }

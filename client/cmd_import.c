@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { BATCH_RECORDS = 1000, BATCH_BYTES = 16 << 20 };
 
@@ -17,9 +16,7 @@ struct import {
     struct cli *cli;
     struct lines *lines;
     bool is_eventodb;
-    bool shows_progress;
-    int64_t started_us;
-    int64_t shown_us;
+    struct progress progress;
     /* The batch being filled. Texts are in `arena`. */
     struct weir_arena arena;
     Weir__V1__ImportedMessage messages[BATCH_RECORDS];
@@ -35,36 +32,16 @@ struct import {
     int64_t max_global_position;
 };
 
-static double seconds_since(int64_t start_us)
+static void show_progress(struct import *im)
 {
-    return (double)(weir_monotonic_us() - start_us) / 1e6;
-}
-
-static void show_progress(struct import *im, bool is_last)
-{
-    const int64_t now = weir_monotonic_us();
-    if (!im->shows_progress || (!is_last && now - im->shown_us < CLI_PROGRESS_EVERY_US)) {
-        return;
-    }
-    im->shown_us = now;
-    const double seconds = seconds_since(im->started_us);
     const int64_t done = im->imported + im->skipped;
-    (void)fprintf(stderr, "\r%" PRId64 " records, %.0f/s, gpos %" PRId64 "%s", done,
-                  seconds > 0 ? (double)done / seconds : 0.0, im->max_global_position,
-                  is_last ? "\n" : "    ");
-}
-
-static void end_progress(const struct import *im)
-{
-    if (im->shows_progress && im->shown_us != 0) {
-        (void)fputc('\n', stderr);
-    }
+    progress_show(&im->progress, "%" PRId64 " records, %.0f/s, gpos %" PRId64, done,
+                  progress_rate(&im->progress, done), im->max_global_position);
 }
 
 /* What has been stored although the import failed. */
 static int say_stored(const struct import *im, int status)
 {
-    end_progress(im);
     (void)fprintf(stderr,
                   "weir: stopped; stored before: %" PRId64 " records imported, %" PRId64
                   " skipped as identical, last gpos %" PRId64 "\n",
@@ -95,7 +72,7 @@ static bool is_to_be_sent_again(struct import *im, size_t bytes, size_t messages
     const struct weir_error *err = &im->cli->err;
     const enum request_again again = request_size_learn(&im->size, bytes, messages_n, err);
     if (again == REQUEST_AGAIN_SMALLER) {
-        end_progress(im);
+        progress_end_line(&im->progress);
         (void)fprintf(stderr, "weir: %s; going on with smaller ones\n", err->text);
     }
     return again != REQUEST_NOT_AGAIN ||
@@ -145,13 +122,16 @@ static int send_batch(struct import *im)
     }
     im->batch_n = 0;
     weir_arena_reset(&im->arena);
-    show_progress(im, false);
+    if (progress_is_due(&im->progress)) {
+        show_progress(im);
+    }
     return CLI_DONE;
 }
 
 static int fail_record(struct import *im)
 {
     const struct weir_error *err = &im->cli->err;
+    progress_end_line(&im->progress);
     (void)fprintf(stderr, "weir: %s: line %lld, record %" PRId64 ": %s\n",
                   weir_status_name(err->status), lines_number(im->lines), im->records + 1,
                   err->text);
@@ -189,6 +169,7 @@ static int import_lines(struct import *im)
             return status;
         }
     }
+    progress_end_line(&im->progress);
     (void)fprintf(stderr, "weir: %s: after line %lld: %s\n", weir_status_name(im->cli->err.status),
                   lines_number(im->lines), im->cli->err.text);
     return say_stored(im, CLI_REFUSED);
@@ -196,8 +177,11 @@ static int import_lines(struct import *im)
 
 static void put_summary(struct import *im)
 {
-    show_progress(im, true);
-    const double seconds = seconds_since(im->started_us);
+    if (im->progress.is_terminal) {
+        show_progress(im);
+        progress_end_line(&im->progress);
+    }
+    const double seconds = progress_seconds(&im->progress);
     if (cli_is_for_people(im->cli)) {
         (void)printf("imported %" PRId64 " records, skipped %" PRId64
                      " identical ones, last gpos %" PRId64 ", in %.1f s\n",
@@ -221,10 +205,10 @@ int cmd_import(struct cli *cli)
     }
     im->cli = cli;
     im->is_eventodb = cli_flag(cli, CLI_EVENTODB);
-    im->shows_progress = isatty(STDERR_FILENO) != 0;
     im->call_max = BATCH_RECORDS;
     request_size_begin(&im->size, cli->client->max_request_bytes);
-    im->started_us = weir_monotonic_us();
+    progress_begin(&im->progress);
+    cli->progress = &im->progress;
     weir_arena_init(&im->arena, SIZE_MAX, 2 * (size_t)BATCH_BYTES);
     const char *path = cli->values.args_n == 0 ? NULL : cli->values.args[0];
     if (lines_open(path, cli_flag(cli, CLI_GZIP), &im->lines, &cli->err) == WEIR_OK) {
@@ -235,6 +219,7 @@ int cmd_import(struct cli *cli)
     if (status == CLI_DONE) {
         put_summary(im);
     }
+    cli->progress = NULL;
     lines_close(im->lines);
     weir_arena_fini(&im->arena);
     free(im);

@@ -168,6 +168,8 @@ echo before >kept
 run 1 "$weir" export --output kept
 err_has '^weir: DATA_CORRUPT: .* global position 1500 '
 is_equal "$(cat kept)" before
+run 1 script -qec "'$weir' export --output kept" /dev/null
+out_has '^weir: DATA_CORRUPT: '
 run 0 "$weir" export --category b
 run 0 "$weir" export --until 2024-01-03
 run 1 "$weir" read a-500

@@ -17,6 +17,20 @@ is_equal "$(cksum <out)" "$(cksum <records)"
 run 0 "$weir" import - <records
 out_has '^{"imported":0,"skipped_identical":2500,'
 
+# What takes a while tells how far it is, in lines where nobody looks on; at a terminal what goes wrong has its own line.
+mkfifo slowly
+{ head -n 1000 records; sleep 1.2; tail -n +1001 records; } >slowly &
+run 0 "$weir" import - <slowly
+wait $!
+err_has '^weir: 2000 records, [0-9]*/s, gpos 2000$'
+{ head -n 1500 records; echo '{"id":"nonsense"}'; } >late
+run 1 script -qec "'$weir' import late" /dev/null
+out_has '1000 records, [0-9]*/s, gpos 1000 '
+out_has '^weir: INVALID_RECORD: line 1501, '
+{ head -n 1500 records; record 1 | sed 's/"n":1/"n":0/'; } >late
+run 1 script -qec "'$weir' import late" /dev/null
+out_has '^weir: POSITION_EXISTS: '
+
 # gzip, recognised and demanded; cut short and damaged.
 for i in $(seq 2501 5000); do record "$i"; done >more
 gzip -k more
