@@ -1,5 +1,5 @@
 #!/bin/sh
-# streams, categories, namespace …, stats, context …, list, describe, call.
+# streams, categories, namespace …, stats, context …, list, describe, call; chunks, where a store has none.
 . "$(dirname "$0")/lib.sh"
 start_server
 printf '%s\n' "$admin_token" >admin.token
@@ -67,6 +67,27 @@ run 1 "$weir" --token-file tenant.token version account-1
 run 0 "$weir" --token-file new.token version account-1
 run 0 "$weir" --token-file new.token namespace rotate-token --new-token-file tenant.token
 run 0 "$weir" --token-file tenant.token version account-1
+# A token that was chosen beforehand names its namespace; another one is refused.
+printf 'ns_Y2hvc2Vu_%064d\n' 7 >chosen.token
+admin 0 namespace create chosen --new-token-file chosen.token
+out_has "\"token\":\"$(cat chosen.token)\""
+run 0 "$weir" --token-file chosen.token version account-1
+out_is -1
+admin 1 namespace create other --new-token-file chosen.token
+err_has '^weir: INVALID_REQUEST'
+admin 2 namespace create other --new-token-file no-such-file
+err_has 'no-such-file'
+# The namespace that an admin acts in comes from the environment, too; the option goes before it.
+run 0 env WEIR_NAMESPACE=chosen "$weir" --token-file admin.token write account-1 T
+run 0 env WEIR_NAMESPACE=chosen "$weir" --token-file admin.token version account-1
+out_is 0
+run 0 env WEIR_NAMESPACE=tenant "$weir" --token-file admin.token --namespace chosen version account-2
+out_is -1
+run 0 env WEIR_NAMESPACE=chosen "$weir" --token-file admin.token namespace show
+out_has '^{"namespace":"chosen",'
+run 1 env WEIR_NAMESPACE=nowhere "$weir" --token-file admin.token version account-1
+err_has '^weir: NAMESPACE_NOT_FOUND'
+admin 0 namespace delete chosen
 run 0 "$weir" namespace clear --help
 out_has '--confirm NAME\.'
 run 1 "$weir" --token-file tenant.token namespace clear tenant
@@ -78,6 +99,36 @@ admin 1 namespace delete tenant
 err_has '^weir: NAMESPACE_NOT_FOUND'
 admin 1 namespace delete default
 err_has '^weir: PRECONDITION'
+
+# The server's counters, which are those of its metrics.
+run 1 "$weir" stats
+err_has '^weir: AUTH_UNAUTHORIZED'
+admin 0 stats
+out_has '^{"name":"weir_build_info","labels":{.*"backend":"sqlite".*},"value":1}$'
+out_has '^{"name":"weir_messages_written_total","labels":{},"value":[1-9][0-9]*}$'
+out_has '^{"name":"weir_requests_total","labels":{.*GetStreamVersion.*},"value":[1-9][0-9]*}$'
+out_has '^{"name":"weir_request_duration_seconds","labels":{.*},"histogram":{"count":[1-9].*"cumulative_counts":\['
+cp out stats
+run 0 python3 -c 'import json, sys
+for line in open(sys.argv[1]):
+    metric = json.loads(line)
+    h = metric.get("histogram")
+    assert ("value" in metric) != (h is not None), metric
+    if h:
+        assert len(h["bounds"]) <= len(h["cumulative_counts"]), metric
+        assert h["cumulative_counts"] == sorted(h["cumulative_counts"]), metric
+        assert h["cumulative_counts"][-1] <= h["count"], metric' stats
+admin 0 stats -o text
+out_has '^NAME  *LABELS  *VALUE$'
+out_has '^weir_messages_written_total  *-  *[1-9][0-9]*$'
+out_has '^weir_request_duration_seconds  *{.*}  *[1-9][0-9]* samples, mean .*, p50 <= .*, p99 <= '
+
+# Chunks are TimescaleDB's.
+for asked in 'chunks list' 'chunks compress 90d' 'chunks drop 90d --confirm default'; do
+    admin 1 --namespace default $asked
+    err_has '^weir: FEATURE_UNSUPPORTED'
+done
+run 2 "$weir" chunks compress
 
 # The interface, from the descriptors alone.
 run 0 "$weir" list
