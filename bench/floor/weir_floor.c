@@ -2,7 +2,7 @@
 #include "bench/floor/floor.h"
 
 #include "bench/lib/end_signals.h"
-#include "bench/lib/load_report.h"
+#include "bench/lib/load_output.h"
 #include "bench/lib/payload.h"
 #include "weir/base/command_line.h"
 #include "weir/base/slice.h"
@@ -59,28 +59,14 @@ static json_t *settings_json(const struct floor_options *o)
                      o->is_durability_normal);
 }
 
-static bool write_json(const char *path, const struct load_report *report)
-{
-    json_t *json = load_report_json(report);
-    const bool is_stdout = strcmp(path, "-") == 0;
-    FILE *out = is_stdout ? stdout : fopen(path, "w");
-    bool is_written = out != NULL && json != NULL &&
-                      json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0 &&
-                      fputc('\n', out) != EOF && fflush(out) == 0;
-    if (out != NULL && !is_stdout) {
-        is_written = fclose(out) == 0 && is_written;
-    }
-    json_decref(json);
-    return is_written;
-}
-
 int floor_measure(struct floor_run *run)
 {
     struct load load;
     struct weir_error err;
     struct load_report report = {.program = "weir-floor", .profile = run->profile, .load = &load};
     const struct load_window window = {&report, window_begins, window_ends};
-    const char *json_file = run->options->json_file;
+    const struct load_output output = {.is_quiet = run->options->is_quiet,
+                                       .json_file = run->options->json_file};
     weir_error_init(&err);
     if (load_init(&load, &run->settings, &run->work, &err) != WEIR_OK) {
         return floor_fail("%s", err.text);
@@ -90,17 +76,7 @@ int floor_measure(struct floor_run *run)
         run->end(run->work.context);
     }
     report.settings = settings_json(run->options);
-    if (!run->options->is_quiet && (json_file == NULL || strcmp(json_file, "-") != 0)) {
-        load_report_text(stdout, &report);
-    }
-    if (run->options->is_quiet && load_report_errors(&load) > 0) {
-        load_report_put_errors(stderr, &load);
-    }
-    const bool is_written = json_file == NULL || write_json(json_file, &report);
-    const bool is_well = is_written && load_report_errors(&load) == 0;
-    if (!is_written) {
-        (void)floor_fail("%s could not be written", json_file);
-    }
+    const bool is_well = load_output_write(&output, &report) && load_report_errors(&load) == 0;
     json_decref(report.settings);
     load_fini(&load);
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;

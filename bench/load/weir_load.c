@@ -1,6 +1,6 @@
 /* weir-load: puts load on a weir-server and tells what came of it. */
 #include "bench/lib/end_signals.h"
-#include "bench/lib/load_report.h"
+#include "bench/lib/load_output.h"
 #include "bench/load/load_options.h"
 #include "bench/load/profile.h"
 #include "bench/load/subscribers.h"
@@ -139,53 +139,17 @@ static void measure(struct run *run)
 
 /* ---- what is shown ---- */
 
-static bool write_file(const char *path, const struct load_report *report,
-                       bool (*write)(FILE *, const struct load_report *))
-{
-    const bool is_stdout = strcmp(path, "-") == 0;
-    FILE *out = is_stdout ? stdout : fopen(path, "w");
-    bool is_written = out != NULL && write(out, report) && fflush(out) == 0;
-    if (out != NULL && !is_stdout) {
-        is_written = fclose(out) == 0 && is_written;
-    }
-    if (!is_written) {
-        (void)fprintf(stderr, "weir-load: %s could not be written\n", path);
-    }
-    return is_written;
-}
-
-static bool write_json(FILE *out, const struct load_report *report)
-{
-    json_t *json = load_report_json(report);
-    const bool is_written = json != NULL &&
-                            json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0 &&
-                            fputc('\n', out) != EOF;
-    json_decref(json);
-    return is_written;
-}
-
 static int show(struct run *run)
 {
     const struct load_options *options = run->options;
-    bool is_written = true;
+    const struct load_output output = {.is_quiet = options->is_quiet,
+                                       .json_file = options->json_file,
+                                       .plot_file = options->plot_file};
     run->report.program = "weir-load";
     run->report.profile = run->profile->name;
     run->report.load = &run->load;
     run->report.settings = settings_json(options, &run->profile_run);
-    if (!options->is_quiet &&
-        (options->json_file == NULL || strcmp(options->json_file, "-") != 0)) {
-        load_report_text(stdout, &run->report);
-        is_written = fflush(stdout) == 0;
-    }
-    if (options->is_quiet && load_report_errors(&run->load) > 0) {
-        load_report_put_errors(stderr, &run->load);
-    }
-    if (options->json_file != NULL) {
-        is_written = write_file(options->json_file, &run->report, write_json) && is_written;
-    }
-    if (options->plot_file != NULL) {
-        is_written = write_file(options->plot_file, &run->report, load_report_plot) && is_written;
-    }
+    const bool is_written = load_output_write(&output, &run->report);
     json_decref(run->report.settings);
     return is_written && load_report_errors(&run->load) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
