@@ -4,6 +4,7 @@
  *     weir-docs man DIRECTORY    weir.1 and weir-COMMAND.1 for each command
  *     weir-docs bash FILE        bash-completion's file */
 #include "client/cli_options.h"
+#include "weir/base/roff.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,26 +15,9 @@ enum { PATH_BYTES = 4096 };
 
 /* ---- man pages ---- */
 
-/* Text as troff has it: no line begins with a request, and a hyphen that may be typed is one. */
-static void put_roff(FILE *out, const char *text, size_t n)
-{
-    if (n > 0 && (text[0] == '.' || text[0] == '\'')) {
-        (void)fputs("\\&", out);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '\\') {
-            (void)fputs("\\e", out);
-        } else if (text[i] == '-') {
-            (void)fputs("\\-", out);
-        } else {
-            (void)fputc(text[i], out);
-        }
-    }
-}
-
 static void put_line(FILE *out, const char *text)
 {
-    put_roff(out, text, strlen(text));
+    weir_roff_put(out, text, strlen(text));
     (void)fputc('\n', out);
 }
 
@@ -46,10 +30,10 @@ static void put_text(FILE *out, const char *text)
             (void)fputs(".PP\n", out);
         } else if (text[0] == ' ') {
             (void)fputs(".RS 4\n.nf\n", out);
-            put_roff(out, text + strspn(text, " "), n - strspn(text, " "));
+            weir_roff_put(out, text + strspn(text, " "), n - strspn(text, " "));
             (void)fputs("\n.fi\n.RE\n", out);
         } else {
-            put_roff(out, text, n);
+            weir_roff_put(out, text, n);
             (void)fputc('\n', out);
         }
         text += n + (text[n] == '\n' ? 1 : 0);
@@ -64,15 +48,15 @@ static void put_options(FILE *out, const struct cli_option *options)
             (void)fprintf(out, "\\fB\\-%c\\fR, ", o->key);
         }
         (void)fputs("\\fB\\-\\-", out);
-        put_roff(out, o->name, strlen(o->name));
+        weir_roff_put(out, o->name, strlen(o->name));
         (void)fputs("\\fR", out);
         if (o->arg != NULL) {
             (void)fputs("=\\fI", out);
-            put_roff(out, o->arg, strlen(o->arg));
+            weir_roff_put(out, o->arg, strlen(o->arg));
             (void)fputs("\\fR", out);
         }
         (void)fputc('\n', out);
-        put_roff(out, o->doc, strlen(o->doc));
+        weir_roff_put(out, o->doc, strlen(o->doc));
         (void)fputs(".\n", out);
     }
 }
@@ -80,9 +64,9 @@ static void put_options(FILE *out, const struct cli_option *options)
 static void put_head(FILE *out, const char *page, const char *summary)
 {
     (void)fputs(".TH \"", out);
-    put_roff(out, page, strlen(page));
+    weir_roff_put(out, page, strlen(page));
     (void)fputs("\" 1 \"\" \"weir " WEIR_VERSION "\" \"weir\"\n.SH NAME\n", out);
-    put_roff(out, page, strlen(page));
+    weir_roff_put(out, page, strlen(page));
     (void)fputs(" \\- ", out);
     put_line(out, summary);
 }
@@ -126,7 +110,7 @@ static void put_environment(FILE *out)
     for (const struct cli_option *o = cli_common_options; o->name != NULL; o++) {
         if (o->env != NULL) {
             (void)fprintf(out, ".TP\n\\fB%s\\fR\nAs \\fB\\-\\-", o->env);
-            put_roff(out, o->name, strlen(o->name));
+            weir_roff_put(out, o->name, strlen(o->name));
             (void)fputs("\\fR.\n", out);
         }
     }
@@ -144,7 +128,7 @@ static void put_main_page(FILE *out)
         (void)fprintf(out, "%s. See \\fB", c->summary);
         char page[128];
         page_name(c, page, sizeof page);
-        put_roff(out, page, strlen(page));
+        weir_roff_put(out, page, strlen(page));
         (void)fputs("\\fR(1).\n", out);
     }
     (void)fputs(".SH OPTIONS\nThey may be given before or after the command.\n", out);

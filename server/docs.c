@@ -5,6 +5,7 @@
  *
  * A line of the template that is "@NAME@" is replaced by what the part of that name writes. */
 #include "server/config.h"
+#include "weir/base/roff.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,15 +17,7 @@ enum { LINE_BYTES = 4096 };
 
 static void put_roff(FILE *out, const char *text)
 {
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '\\') {
-            (void)fputs("\\e", out);
-        } else if (*c == '-') {
-            (void)fputs("\\-", out);
-        } else {
-            (void)fputc(*c, out);
-        }
-    }
+    weir_roff_put(out, text, strlen(text));
 }
 
 static void put_man_title(FILE *out)
@@ -45,8 +38,7 @@ static void put_man_options(FILE *out)
             put_roff(out, option.value);
             (void)fputs("\\fR", out);
         }
-        /* A line that begins with '.' or "'" would be a request. */
-        (void)fputs("\n\\&", out);
+        (void)fputc('\n', out);
         put_roff(out, option.help);
         (void)fputs(option.help[strlen(option.help) - 1] == '.' ? "\n" : ".\n", out);
         if (option.standard != NULL) {
