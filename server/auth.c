@@ -1,6 +1,7 @@
 #include "server/auth.h"
 
 #include "server/default_namespace.h"
+#include "server/dispatch.h"
 #include "server/server.h"
 
 #include <assert.h>
@@ -173,7 +174,8 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
 
 static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
 {
-    if (call->must_not_block && weir_tenant_ns(call->tenant) == NULL) {
+    const bool must_not_open = call->must_not_block || weir_dispatch_is_on_the_spot();
+    if (must_not_open && weir_tenant_ns(call->tenant) == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace must be opened");
     }
     return weir_tenant_open(call->tenant, call->deadline_us, err);

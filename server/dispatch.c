@@ -291,6 +291,24 @@ void weir_dispatch_go_on(struct weir_call *call, weir_status st)
     }
 }
 
+/* Of a thread of the transport. */
+static _Thread_local struct {
+    bool is_own;
+    struct weir_exchange *woken;  // what the thread is to do before it leaves the spot
+} spot;
+
+static void work_and_go_on(struct weir_call *call)
+{
+    const weir_status st = work(call, &call->err);
+    const bool must_be_opened = st == WEIR_BACKEND_UNAVAILABLE && call->tenant != NULL &&
+                                weir_tenant_ns(call->tenant) == NULL;
+    if (spot.is_own && must_be_opened) {
+        leave_to_workers(call);
+    } else {
+        weir_dispatch_go_on(call, st);
+    }
+}
+
 static struct weir_call *begin(struct weir_server *server, struct weir_exchange *exchange)
 {
     struct weir_call *call = weir_calls_take(&server->calls);
@@ -317,11 +335,12 @@ static void serve(struct weir_job *job)
         count_out(server, has_waited, request_n);
         return;
     }
-    weir_status st = enter(call, &call->err);
+    const weir_status st = enter(call, &call->err);
     if (st == WEIR_OK) {
-        st = work(call, &call->err);
+        work_and_go_on(call);
+    } else {
+        weir_dispatch_finish(call, st);
     }
-    weir_dispatch_go_on(call, st);
 }
 
 /* A call that has waited too long is answered while it still waits. When that is, is found out by
@@ -355,11 +374,6 @@ static void queue(struct weir_server *server, struct weir_exchange *exchange, in
 }
 
 /* ---- on the transport's threads ---- */
-
-static _Thread_local struct {
-    bool is_own;
-    struct weir_exchange *woken;  // what the thread is to do before it leaves the spot
-} spot;
 
 bool weir_dispatch_is_on_the_spot(void)
 {
@@ -422,7 +436,7 @@ static bool is_for_the_spot(const struct weir_call *call)
 static void serve_on_the_spot(struct weir_call *call)
 {
     struct weir_server *server = call->server;
-    weir_dispatch_go_on(call, work(call, &call->err));
+    work_and_go_on(call);
     weir_dispatch_leave_spot(server);
 }
 

@@ -6,8 +6,8 @@
  *
  * - The spot. One thread of the transport at a time serves a call itself, or leads what is written,
  *   if nothing is queued and the store is local, or has answered the namespace's reads quickly of
- *   late. It may block as a worker may. The transport has two threads for each core, so the others
- *   carry on meanwhile.
+ *   late. It may block as a worker may, but opens no namespace, which may take long: that is a
+ *   worker's. The transport has two threads for each core, so the others carry on meanwhile.
  * - Small writes, and reads for a store that answers them in groups, are parsed, checked and put
  *   into their lane on the thread that they came by. That is computing in time bounded by the
  *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there

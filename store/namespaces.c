@@ -13,13 +13,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* So long an ordinary opening takes at most. One that takes longer may take very long, since it
+ * rebuilds a file of an older version or waits for another process. */
+enum { OPENING_WAIT_US = 500 * 1000 };
+
 bool weir_namespaces_init(struct weir_store *store)
 {
     if (!weir_random_bytes(&store->hash_seed, sizeof store->hash_seed) ||
         pthread_mutex_init(&store->mutex, NULL) != 0) {
         return false;
     }
-    if (!weir_cond_init(&store->deleted)) {
+    if (!weir_cond_init(&store->changed)) {
         (void)pthread_mutex_destroy(&store->mutex);
         return false;
     }
@@ -44,7 +48,7 @@ void weir_namespaces_fini(struct weir_store *store)
             free_namespace(ns);
         }
     }
-    (void)pthread_cond_destroy(&store->deleted);
+    (void)pthread_cond_destroy(&store->changed);
     (void)pthread_mutex_destroy(&store->mutex);
 }
 
@@ -119,47 +123,89 @@ static void sweep_locked(struct weir_store *store)
 
 /* ---- handles ---- */
 
-enum found { FOUND, NOT_OPEN, BEING_DELETED };
+enum found { FOUND, NOT_OPEN, BEING_OPENED, BEING_DELETED };
 
-static enum found take_open(struct weir_store *store, struct weir_slice id,
+/* What the table has of an id; for FOUND *ns, counted. Who comes while the first session is being
+ * opened waits for it, but not for longer than that usually takes: a thread that waits serves
+ * nobody. */
+static enum found take_open_locked(struct weir_store *store, struct weir_slice id,
+                                   int64_t deadline_us, struct weir_namespace **ns)
+{
+    int64_t until_us = deadline_us;
+    bool is_in_time = true;
+    while ((*ns = find_locked(store, id)) != NULL && !(*ns)->is_deleting && (*ns)->is_opening) {
+        if (!is_in_time) {
+            return BEING_OPENED;
+        }
+        const int64_t usual_us = (*ns)->opening_since_us + OPENING_WAIT_US;
+        until_us = usual_us < until_us ? usual_us : until_us;
+        is_in_time = weir_cond_wait_until(&store->changed, &store->mutex, until_us);
+    }
+    if (*ns == NULL) {
+        return NOT_OPEN;
+    }
+    if ((*ns)->is_deleting) {
+        return BEING_DELETED;
+    }
+    (*ns)->references++;
+    return FOUND;
+}
+
+static enum found take_open(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                             struct weir_namespace **ns)
 {
-    enum found found = FOUND;
     (void)pthread_mutex_lock(&store->mutex);
-    *ns = find_locked(store, id);
-    if (*ns == NULL) {
-        found = NOT_OPEN;
-    } else if ((*ns)->is_deleting) {
-        found = BEING_DELETED;
-    } else {
-        (*ns)->references++;
-    }
+    const enum found found = take_open_locked(store, id, deadline_us, ns);
     (void)pthread_mutex_unlock(&store->mutex);
     return found;
 }
 
-/* Puts `fresh` in the table; where another thread was faster its entry is *ns. */
-static enum found enlist(struct weir_store *store, struct weir_namespace *fresh,
-                         struct weir_namespace **ns)
+/* Puts `fresh` in the table, to be opened, unless another thread was faster: then `fresh` is gone
+ * and the outcome is that of take_open. */
+static enum found begin_open(struct weir_store *store, struct weir_namespace *fresh,
+                             int64_t deadline_us, struct weir_namespace **ns)
 {
-    enum found found = FOUND;
     (void)pthread_mutex_lock(&store->mutex);
     sweep_locked(store);
-    *ns = find_locked(store, fresh->shelf.id);
-    if (*ns == NULL) {
+    const enum found found = take_open_locked(store, fresh->shelf.id, deadline_us, ns);
+    if (found == NOT_OPEN) {
         enlist_locked(fresh);
+        fresh->references++;
+        fresh->is_opening = true;
+        fresh->opening_since_us = weir_monotonic_us();
         *ns = fresh;
     }
-    if ((*ns)->is_deleting) {
-        found = BEING_DELETED;
-    } else {
-        (*ns)->references++;
-    }
     (void)pthread_mutex_unlock(&store->mutex);
-    if (*ns != fresh) {
+    if (found != NOT_OPEN) {
         free_namespace(fresh);
     }
     return found;
+}
+
+/* Drops one reference. The entry stays for its open sessions; a deleted one has none and goes:
+ * then it is given back, to be freed without the lock. */
+static struct weir_namespace *drop_locked(struct weir_namespace *ns)
+{
+    assert(ns->references > 0);
+    ns->references--;
+    const bool is_last = ns->references == 0 && !ns->is_deleting &&
+                         weir_shelf_is_empty(&ns->store->pool, &ns->shelf);
+    if (is_last && ns->is_listed) {
+        delist_locked(ns);
+    }
+    return is_last ? ns : NULL;
+}
+
+/* What could not be opened is not there any more for those who come now. */
+static void end_open(struct weir_namespace *ns, bool is_open)
+{
+    struct weir_store *store = ns->store;
+    (void)pthread_mutex_lock(&store->mutex);
+    ns->is_opening = false;
+    struct weir_namespace *last = is_open ? NULL : drop_locked(ns);
+    (void)pthread_cond_broadcast(&store->changed);
+    (void)pthread_mutex_unlock(&store->mutex);
+    free_namespace(last);
 }
 
 /* A session is opened now, so that a storage that cannot be used is seen here. */
@@ -172,6 +218,7 @@ static weir_status open_first_session(struct weir_namespace *ns, int64_t deadlin
     if (status == WEIR_OK) {
         weir_session_return(&ns->store->pool, session);
     }
+    end_open(ns, status == WEIR_OK);
     return status;
 }
 
@@ -179,31 +226,32 @@ weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, 
                                 struct weir_namespace **ns, struct weir_error *err)
 {
     struct weir_namespace *opened = NULL;
-    enum found found = take_open(store, id, &opened);
-    if (found == FOUND) {
+    enum found found = take_open(store, id, deadline_us, &opened);
+    if (found == NOT_OPEN) {
+        struct weir_namespace *fresh = new_namespace(store, id, err);
+        if (fresh == NULL) {
+            return err->status;
+        }
+        found = begin_open(store, fresh, deadline_us, &opened);
+    }
+    weir_status status = WEIR_OK;
+    switch (found) {
+    case FOUND:
+        break;
+    case NOT_OPEN:
+        status = open_first_session(opened, deadline_us, err);
+        break;
+    case BEING_OPENED:
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace is still being opened");
+    case BEING_DELETED:
+        return weir_fail_no_namespace(err, id);
+    }
+    if (status == WEIR_OK) {
         *ns = opened;
-        return WEIR_OK;
     }
-    if (found == BEING_DELETED) {
-        return weir_fail_no_namespace(err, id);
-    }
-    struct weir_namespace *fresh = new_namespace(store, id, err);
-    if (fresh == NULL) {
-        return err->status;
-    }
-    if (enlist(store, fresh, &opened) == BEING_DELETED) {
-        return weir_fail_no_namespace(err, id);
-    }
-    const weir_status status = open_first_session(opened, deadline_us, err);
-    if (status != WEIR_OK) {
-        weir_namespace_release(opened);
-        return status;
-    }
-    *ns = opened;
-    return WEIR_OK;
+    return status;
 }
 
-/* Keeps the entry for its open sessions; a deleted one has none and goes. */
 void weir_namespace_release(struct weir_namespace *ns)
 {
     if (ns == NULL) {
@@ -211,17 +259,9 @@ void weir_namespace_release(struct weir_namespace *ns)
     }
     struct weir_store *store = ns->store;
     (void)pthread_mutex_lock(&store->mutex);
-    assert(ns->references > 0);
-    ns->references--;
-    const bool is_last =
-        ns->references == 0 && !ns->is_deleting && weir_shelf_is_empty(&store->pool, &ns->shelf);
-    if (is_last && ns->is_listed) {
-        delist_locked(ns);
-    }
+    struct weir_namespace *last = drop_locked(ns);
     (void)pthread_mutex_unlock(&store->mutex);
-    if (is_last) {
-        free_namespace(ns);
-    }
+    free_namespace(last);
 }
 
 /* ---- creating and deleting ---- */
@@ -235,7 +275,7 @@ weir_status weir_namespace_create(struct weir_store *store, struct weir_namespac
     const struct weir_namespace *ns = NULL;
     bool is_in_time = true;
     while (is_in_time && (ns = find_locked(store, record->id)) != NULL && ns->is_deleting) {
-        is_in_time = weir_cond_wait_until(&store->deleted, &store->mutex, deadline_us);
+        is_in_time = weir_cond_wait_until(&store->changed, &store->mutex, deadline_us);
     }
     (void)pthread_mutex_unlock(&store->mutex);
     if (!is_in_time) {
@@ -253,18 +293,24 @@ static weir_status begin_delete(struct weir_store *store, struct weir_slice id,
     if (fresh == NULL) {
         return err->status;
     }
-    if (enlist(store, fresh, ns) == BEING_DELETED) {
-        return weir_fail_no_namespace(err, id);
-    }
     (void)pthread_mutex_lock(&store->mutex);
-    const bool is_first = !(*ns)->is_deleting;
-    (*ns)->is_deleting = true;
-    (void)pthread_mutex_unlock(&store->mutex);
-    if (!is_first) {
-        weir_namespace_release(*ns);
-        return weir_fail_no_namespace(err, id);
+    sweep_locked(store);
+    *ns = find_locked(store, id);
+    if (*ns == NULL) {
+        enlist_locked(fresh);
+        *ns = fresh;
     }
-    return WEIR_OK;
+    const bool is_first = !(*ns)->is_deleting;
+    if (is_first) {
+        (*ns)->is_deleting = true;
+        (*ns)->references++;
+    }
+    const bool is_unused = *ns != fresh;
+    (void)pthread_mutex_unlock(&store->mutex);
+    if (is_unused) {
+        free_namespace(fresh);
+    }
+    return is_first ? WEIR_OK : weir_fail_no_namespace(err, id);
 }
 
 static void end_delete(struct weir_namespace *ns, bool is_deleted)
@@ -277,7 +323,7 @@ static void end_delete(struct weir_namespace *ns, bool is_deleted)
     } else {
         weir_shelf_reopen(&store->pool, &ns->shelf);
     }
-    (void)pthread_cond_broadcast(&store->deleted);
+    (void)pthread_cond_broadcast(&store->changed);
     (void)pthread_mutex_unlock(&store->mutex);
     weir_namespace_release(ns);
 }

@@ -129,7 +129,9 @@ weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id
                                   int64_t deadline_us, int64_t *messages_deleted,
                                   struct weir_error *err);
 
-/* A handle, counted: cheap where the namespace is open already. NAMESPACE_NOT_FOUND;
+/* A handle, counted: cheap where the namespace is open already. The first to open it may have to
+ * bring an old file up to date, whatever his deadline; who comes meanwhile is told
+ * BACKEND_UNAVAILABLE after half a second of it at the latest. NAMESPACE_NOT_FOUND;
  * BACKEND_UNAVAILABLE or DATA_CORRUPT where this namespace's storage cannot be used (others are not
  * affected). */
 weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, int64_t deadline_us,

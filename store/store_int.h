@@ -11,9 +11,11 @@
 /* A namespace in use, or kept for its open sessions. */
 struct weir_namespace {
     struct weir_store *store;
-    size_t references;  // handles given out; guarded by the store's mutex
-    bool is_deleting;   // nobody opens it; guarded by the store's mutex
-    bool is_listed;     // in the store's list; guarded by the store's mutex
+    size_t references;         // handles given out; guarded by the store's mutex
+    bool is_deleting;          // nobody opens it; guarded by the store's mutex
+    bool is_opening;           // its first session is being opened; guarded by the store's mutex
+    int64_t opening_since_us;  // monotonic
+    bool is_listed;            // in the store's list; guarded by the store's mutex
     struct weir_namespace *next;
     struct weir_lane lane;
     struct weir_shelf shelf;
@@ -28,7 +30,7 @@ struct weir_store {
     struct weir_session_pool pool;
 
     pthread_mutex_t mutex;   // guards the table and the fields said above
-    pthread_cond_t deleted;  // a deletion has ended
+    pthread_cond_t changed;  // a deletion or an opening has ended
     uint64_t hash_seed;
     struct weir_namespace *buckets[WEIR_NAMESPACE_BUCKETS];
 };

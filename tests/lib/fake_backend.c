@@ -385,6 +385,9 @@ static weir_status backend_session_open(struct weir_backend *backend, struct wei
     ck_assert_ptr_nonnull(opened);
     opened->base.ops = &session_ops;
     lock();
+    if (fake.opens_wait) {
+        (void)pass_gate_locked(INT64_MAX);
+    }
     fake.opened++;
     fake.open++;
     fake.open_most = fake.open > fake.open_most ? fake.open : fake.open_most;

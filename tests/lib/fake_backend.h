@@ -37,6 +37,7 @@ struct fake_backend {
     size_t at_gate;      // so many do
     size_t let_through;  // so many need not, though it is shut
     bool heads_pass;     // whoever asks for the head need not
+    bool opens_wait;     // session_open waits as well
 
     size_t read_groups;                        // reads that came together
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each

@@ -27,17 +27,22 @@ static void tear_down(void)
     rpc_stop();
 }
 
-static struct weir_slice version_request(uint32_t timeout_ms)
+static struct weir_slice version_request_in(const char *namespace_id, uint32_t timeout_ms)
 {
     static uint8_t room[1024];
     Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
     in.stream_name = (char *)(uintptr_t) "s-1";
     const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamVersion",
                                         .token = ADMIN_TOKEN,
-                                        .namespace_id = "default",
+                                        .namespace_id = namespace_id,
                                         .timeout_ms = timeout_ms,
                                         .message = &in.base};
     return rpc_pack(&request, room, sizeof room);
+}
+
+static struct weir_slice version_request(uint32_t timeout_ms)
+{
+    return version_request_in("default", timeout_ms);
 }
 
 static void begin_reads(size_t from, size_t to)
@@ -381,6 +386,29 @@ START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
 }
 END_TEST
 
+/* An old file that is brought up to date, say: its namespace waits and no other does. */
+START_TEST(a_namespace_that_is_opened_for_long_holds_one_worker)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.opens_wait = true;
+    (void)pthread_mutex_unlock(&fake.mutex);
+    fake_gate_shut();
+    rpc_begin(&pending[0], version_request_in("test", 0));
+    fake_gate_wait(1);
+    while (rpc_is_spot_taken()) {
+        (void)poll(NULL, 0, 1);
+    }
+    rpc_begin(&pending[1], version_request_in("test", 0));
+    rpc_begin(&pending[2], version_request_in("test", 0));
+    rpc_end_all(&pending[1], 2, WEIR_BACKEND_UNAVAILABLE);
+    rpc_begin(&pending[1], version_request(0));
+    rpc_begin(&pending[2], version_request(0));
+    fake_gate_wait(3);  // on the spot, and by the other worker
+    fake_gate_open();
+    rpc_end_all(pending, 3, WEIR_OK);
+}
+END_TEST
+
 START_TEST(workers_serve_while_the_spot_is_blocked)
 {
     fake_gate_shut();
@@ -478,6 +506,7 @@ static Suite *overload_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up_local, tear_down_local);
     tcase_add_test(tcase, one_call_at_a_time_blocks_a_thread_of_the_transport);
+    tcase_add_test(tcase, a_namespace_that_is_opened_for_long_holds_one_worker);
     tcase_add_test(tcase, workers_serve_while_the_spot_is_blocked);
     tcase_add_test(tcase, a_leader_on_the_spot_hands_on_what_has_queued_up);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);

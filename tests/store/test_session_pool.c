@@ -367,7 +367,7 @@ START_TEST(a_session_given_back_goes_to_one_who_waits)
 }
 END_TEST
 
-/* ---- deleting ---- */
+/* ---- opening ---- */
 
 static void *delete_in_thread(void *context)
 {
@@ -378,6 +378,106 @@ static void *delete_in_thread(void *context)
         weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &own);
     return NULL;
 }
+
+static void *open_in_thread(void *context)
+{
+    struct weir_namespace *opened = NULL;
+    struct weir_error own;
+    weir_error_init(&own);
+    *(weir_status *)context =
+        weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &opened, &own);
+    if (*(weir_status *)context == WEIR_OK) {
+        weir_namespace_release(opened);
+    }
+    return NULL;
+}
+
+/* Begins to open the namespace, which hangs. */
+static void begin_open(pthread_t *thread, weir_status *status)
+{
+    store = fake_store_open(8);
+    fake.opens_wait = true;
+    fake_gate_shut();
+    ck_assert_int_eq(pthread_create(thread, NULL, open_in_thread, status), 0);
+    fake_gate_wait(1);
+}
+
+static weir_status try_open(void)
+{
+    return weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &ns, &err);
+}
+
+/* Those who come have no session opened of their own, and do not wait either once it takes long. */
+START_TEST(who_comes_while_a_namespace_is_opened_for_long_is_refused)
+{
+    pthread_t thread;
+    weir_status status = WEIR_OK;
+    begin_open(&thread, &status);
+    ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
+    const int64_t before_us = weir_monotonic_us();
+    ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_lt(weir_monotonic_us() - before_us, 250 * 1000);
+    fake_gate_open();
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(status, WEIR_OK);
+    ck_assert_int_eq(try_open(), WEIR_OK);
+    ck_assert_uint_eq(fake.opened, 1);
+}
+END_TEST
+
+static void *open_gate_in_thread(void *context)
+{
+    (void)context;
+    (void)poll(NULL, 0, 20);
+    fake_gate_open();
+    return NULL;
+}
+
+START_TEST(who_comes_while_a_namespace_is_opened_waits_a_little)
+{
+    pthread_t threads[2];
+    weir_status status = WEIR_OK;
+    begin_open(&threads[0], &status);
+    ck_assert_int_eq(pthread_create(&threads[1], NULL, open_gate_in_thread, NULL), 0);
+    const weir_status own = try_open();
+    (void)pthread_join(threads[0], NULL);
+    (void)pthread_join(threads[1], NULL);
+    ck_assert_int_eq(status, WEIR_OK);
+    ck_assert_int_eq(own, WEIR_OK);
+    ck_assert_uint_eq(fake.opened, 1);
+}
+END_TEST
+
+START_TEST(a_namespace_that_could_not_be_opened_is_opened_by_the_next)
+{
+    store = fake_store_open(8);
+    fake.open_fails = WEIR_BACKEND_UNAVAILABLE;
+    ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
+    fake.open_fails = WEIR_OK;
+    ck_assert_int_eq(try_open(), WEIR_OK);
+}
+END_TEST
+
+START_TEST(a_deletion_waits_for_an_opening)
+{
+    pthread_t threads[2];
+    weir_status opened = WEIR_OK;
+    weir_status deleted = WEIR_BACKEND_ERROR;
+    begin_open(&threads[0], &opened);
+    ck_assert_int_eq(pthread_create(&threads[1], NULL, delete_in_thread, &deleted), 0);
+    while (try_open() != WEIR_NAMESPACE_NOT_FOUND) {
+    }
+    ck_assert_uint_eq(fake.deleted, 0);
+    fake_gate_open();
+    (void)pthread_join(threads[0], NULL);
+    (void)pthread_join(threads[1], NULL);
+    ck_assert(opened == WEIR_OK && deleted == WEIR_OK);
+    ck_assert_uint_eq(fake.deleted, 1);
+    ck_assert(!fake.is_deleted_while_open);
+}
+END_TEST
+
+/* ---- deleting ---- */
 
 /* Until calls are refused. */
 static void wait_until_deleting(void)
@@ -582,6 +682,10 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, a_call_waits_for_a_session_no_longer_than_its_deadline);
     tcase_add_test(tcase, a_group_loses_the_write_whose_time_is_up);
     tcase_add_test(tcase, a_session_given_back_goes_to_one_who_waits);
+    tcase_add_test(tcase, who_comes_while_a_namespace_is_opened_for_long_is_refused);
+    tcase_add_test(tcase, who_comes_while_a_namespace_is_opened_waits_a_little);
+    tcase_add_test(tcase, a_namespace_that_could_not_be_opened_is_opened_by_the_next);
+    tcase_add_test(tcase, a_deletion_waits_for_an_opening);
     tcase_add_test(tcase, a_deletion_waits_for_calls_and_refuses_later_ones);
     tcase_add_test(tcase, a_creation_waits_for_the_deletion_of_its_id);
     tcase_add_test(tcase, a_deletion_that_fails_leaves_the_namespace_in_use);
