@@ -25,9 +25,13 @@ static weir_status backend_failure(weir_status st, struct weir_error *err)
     return err->status;
 }
 
+/* A method of WEIR_ACCESS_OWNER may destroy what it names. The token that was in force a second ago
+ * may be that of another namespace, which another server has deleted, or one that it has rotated
+ * away because it leaked. */
 static struct weir_tenant_lookup lookup_for(const struct weir_call *call)
 {
-    return (struct weir_tenant_lookup){.max_age_us = WEIR_TENANT_TTL_US,
+    const bool is_owners = weir_methods[call->method].access == WEIR_ACCESS_OWNER;
+    return (struct weir_tenant_lookup){.max_age_us = is_owners ? 0 : WEIR_TENANT_TTL_US,
                                        .must_not_block = call->must_not_block,
                                        .deadline_us = call->deadline_us};
 }

@@ -2,9 +2,9 @@
  *
  * A tenant is the server's view of one namespace: the hash of its token and, once a call works in
  * it, the store's handle. Tenants are looked up by id and cached; what was read from the registry
- * counts for at most a second (WEIR_TENANT_TTL_US), which bounds how long another process's
- * rotation or deletion goes unnoticed. This process's own take effect at once through
- * weir_tenants_forget.
+ * counts for at most a second (WEIR_TENANT_TTL_US), and not at all for a method that may destroy a
+ * namespace. That bounds how long another process's rotation or deletion goes unnoticed. This
+ * process's own take effect at once through weir_tenants_forget.
  *
  * Thread-safe. Tenants are counted: whoever gets one releases it. Looking up may block on the
  * store. */

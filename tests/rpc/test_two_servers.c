@@ -189,6 +189,50 @@ START_TEST(another_server_deletes_the_namespace)
 }
 END_TEST
 
+static weir_status clear(void)
+{
+    Weir__V1__ClearNamespaceRequest in = WEIR__V1__CLEAR_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = in.confirm = (char *)(uintptr_t) "tenant";
+    return rpc_call_as(&reply, TENANT, "weir.v1.Namespaces/ClearNamespace", &in.base);
+}
+
+static weir_status erase(void)
+{
+    Weir__V1__DeleteNamespaceRequest in = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    return rpc_call_as(&reply, TENANT, "weir.v1.Namespaces/DeleteNamespace", &in.base);
+}
+
+static weir_status rotate(void)
+{
+    Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "tenant";
+    return rpc_call_as(&reply, TENANT, "weir.v1.Namespaces/RotateToken", &in.base);
+}
+
+/* A token that was remembered does not clear, delete or take over what another server has made
+ * anew, or given another token. */
+START_TEST(a_token_that_another_server_has_ended_destroys_nothing)
+{
+    static weir_status (*const destroy[])(void) = {clear, erase, rotate};
+    const bool is_made_anew = _i % 2 == 0;
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    if (is_made_anew) {
+        delete_tenant();
+        create_tenant();
+    }
+    rotate_tenant();
+    write_as(FRESH, "b-1", "T", NULL);
+    use_other(false);
+    const weir_status outcome = destroy[_i / 2]();
+    rpc_free(&reply);
+    ck_assert_int_eq(outcome, WEIR_AUTH_UNAUTHORIZED);
+    write_as(FRESH, "b-1", "T", NULL);
+}
+END_TEST
+
 static Suite *two_servers_suite(void)
 {
     Suite *suite = suite_create("two_servers");
@@ -202,6 +246,7 @@ static Suite *two_servers_suite(void)
     tcase_add_loop_test(tcase, what_another_server_makes_anew_is_found_at_once, 0, 3);
     tcase_add_test(tcase, another_server_makes_the_namespace_anew);
     tcase_add_test(tcase, another_server_deletes_the_namespace);
+    tcase_add_loop_test(tcase, a_token_that_another_server_has_ended_destroys_nothing, 0, 6);
     suite_add_tcase(suite, tcase);
     return suite;
 }
