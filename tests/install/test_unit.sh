@@ -10,6 +10,12 @@ run 0 systemd-analyze verify --man=yes "$unit"
 checks=$((checks + 1))
 [ ! -s err ] || fail "systemd has something to say about the unit"
 
+# A database that is away at boot is waited for, and the scheduling is what the server by itself would have.
+run 0 grep -x 'Restart=on-failure' "$unit"
+run 0 grep -x 'RestartSec=2s' "$unit"
+run 0 grep -x 'StartLimitIntervalSec=0' "$unit"
+run 0 grep -x 'CPUSchedulingPolicy=batch' "$unit"
+
 # In tenths; what remains is that it serves a network and is in no image of its own.
 run 0 systemd-analyze security --offline=true --no-pager --threshold=15 "$unit"
 
