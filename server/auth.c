@@ -50,7 +50,7 @@ static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
             return backend_failure(st, err);
         }
         const bool is_match =
-            weir_token_hash_equal(hash, st == WEIR_OK ? &lookup.token_hash : &none);
+            weir_token_hash_equal(hash, st == WEIR_OK ? &lookup.tenant->token_hash : &none);
         if (st == WEIR_OK && is_match) {
             call->tenant = lookup.tenant;
             return WEIR_OK;

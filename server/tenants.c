@@ -130,21 +130,14 @@ void weir_tenants_free(struct weir_tenants *tenants)
     free(tenants);
 }
 
-static struct weir_tenant *take_locked(struct weir_tenant *tenant, struct weir_token_hash *hash)
-{
-    tenant->refs++;
-    *hash = tenant->token_hash;
-    return tenant;
-}
-
 static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir_slice id,
-                                       int64_t max_age_us, struct weir_token_hash *hash)
+                                       int64_t max_age_us)
 {
     const int64_t since = weir_monotonic_us() - max_age_us;
     (void)pthread_mutex_lock(&tenants->lock);
     struct weir_tenant *tenant = *find_locked(tenants, id);
     if (tenant != NULL && tenant->read_at_us > since) {
-        tenant = take_locked(tenant, hash);
+        tenant->refs++;
     } else {
         tenant = NULL;
     }
@@ -163,6 +156,7 @@ static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice 
         memcpy(tenant->id, id.p, id.n);
         tenant->id_n = id.n;
         tenant->created_at_us = record->created_at_us;
+        tenant->token_hash = record->token_hash;
         weir_link_init(&tenant->waiters);
         weir_link_init(&tenant->at_wake);
     }
@@ -186,21 +180,20 @@ struct leftover {
     struct weir_tenant *unused;   // the fresh one, if it was not needed
 };
 
-/* Notes what the registry says. What was cached stays if it is the same namespace still, and not
- * one of that id that was deleted and created again. */
+/* Notes what the registry says; the tenant is counted. What was cached stays if it has the same
+ * token and is the same namespace still, and not one of that id that was deleted and created again.
+ */
 static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant *fresh,
-                                       const struct weir_namespace_record *record,
                                        struct leftover *left)
 {
     struct weir_tenant **at = find_locked(tenants, weir_tenant_id(fresh));
     struct weir_tenant *tenant = *at;
-    const bool is_another = tenant != NULL && tenant->created_at_us != record->created_at_us;
-    if (tenant != NULL &&
-        (is_another || !weir_token_hash_equal(&tenant->token_hash, &record->token_hash))) {
+    const bool is_another =
+        tenant != NULL && (tenant->created_at_us != fresh->created_at_us ||
+                           !weir_token_hash_equal(&tenant->token_hash, &fresh->token_hash));
+    if (is_another) {
         tenant->refs++;
         left->changed = tenant;
-    }
-    if (is_another) {
         (void)unlist_locked(tenants, at);
     }
     if (tenant == NULL || is_another) {
@@ -210,22 +203,21 @@ static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir
     } else {
         left->unused = fresh;
     }
-    tenant->token_hash = record->token_hash;
     tenant->read_at_us = weir_monotonic_us();
+    tenant->refs++;
     return tenant;
 }
 
 /* NULL where the registry has changed since it was read: then it must be read again. */
 static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant *fresh,
-                                const struct weir_namespace_record *record, uint64_t changes,
-                                struct weir_token_hash *hash)
+                                uint64_t changes)
 {
     struct leftover left = {.unused = fresh};
     struct weir_tenant *tenant = NULL;
     (void)pthread_mutex_lock(&tenants->lock);
     if (tenants->changes == changes) {
         left.unused = NULL;
-        tenant = take_locked(note_locked(tenants, fresh, record, &left), hash);
+        tenant = note_locked(tenants, fresh, &left);
     }
     (void)pthread_mutex_unlock(&tenants->lock);
     dispose(left.unused);
@@ -272,7 +264,7 @@ static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice
     if (fresh == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    lookup->tenant = note(tenants, fresh, &record, changes, &lookup->token_hash);
+    lookup->tenant = note(tenants, fresh, changes);
     return WEIR_OK;
 }
 
@@ -280,7 +272,7 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
                               struct weir_arena *arena, struct weir_tenant_lookup *lookup,
                               struct weir_error *err)
 {
-    lookup->tenant = find_cached(tenants, id, lookup->max_age_us, &lookup->token_hash);
+    lookup->tenant = find_cached(tenants, id, lookup->max_age_us);
     if (lookup->tenant == NULL && lookup->must_not_block) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the registry must be asked");
     }
@@ -311,6 +303,14 @@ weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
         weir_namespace_release(ns);
     }
     return WEIR_OK;
+}
+
+bool weir_tenant_is_current(struct weir_tenant *tenant)
+{
+    (void)pthread_mutex_lock(&tenant->owner->lock);
+    const bool is_current = tenant->is_listed;
+    (void)pthread_mutex_unlock(&tenant->owner->lock);
+    return is_current;
 }
 
 bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us)

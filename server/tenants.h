@@ -1,10 +1,10 @@
 /* The namespaces that are in use, with what authentication and calls need of them at hand.
  *
  * A tenant is the server's view of one namespace: the hash of its token and, once a call works in
- * it, the store's handle. Tenants are looked up by id and cached; what was read from the registry
- * counts for at most a second (WEIR_TENANT_TTL_US), and not at all for a method that may destroy a
- * namespace. That bounds how long another process's rotation or deletion goes unnoticed. This
- * process's own take effect at once through weir_tenants_forget.
+ * it, the store's handle. With another token it is another tenant. Tenants are looked up by id and
+ * cached; what was read from the registry counts for at most a second (WEIR_TENANT_TTL_US), and not
+ * at all for a method that may destroy a namespace. That bounds how long another process's rotation
+ * or deletion goes unnoticed. This process's own take effect at once through weir_tenants_forget.
  *
  * Thread-safe. Tenants are counted: whoever gets one releases it. Looking up may block on the
  * store. */
@@ -27,9 +27,9 @@ struct weir_tenant {
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n;
     int64_t created_at_us;
+    struct weir_token_hash token_hash;
 
     /* Guarded by the owner's lock. */
-    struct weir_token_hash token_hash;
     int64_t read_at_us;  // when the registry said so, monotonic
     size_t refs;
     bool is_listed;            // found by id; counts as one of refs
@@ -55,8 +55,8 @@ struct weir_tenant {
 
 struct weir_tenants *weir_tenants_new(struct weir_store *store);
 
-/* Sets who is told, on any thread and without locks, when a tenant's token has changed or the
- * tenant is no longer what its id names. Before the tenants are used. */
+/* Sets who is told, on any thread and without locks, when a tenant has ceased to be what its id
+ * names: the namespace has another token, is another, or is gone. Before the tenants are used. */
 void weir_tenants_on_change(struct weir_tenants *tenants,
                             void (*changed)(void *context, struct weir_tenant *tenant),
                             void *context);
@@ -65,12 +65,11 @@ void weir_tenants_on_change(struct weir_tenants *tenants,
 void weir_tenants_free(struct weir_tenants *tenants);
 
 struct weir_tenant_lookup {
-    int64_t max_age_us;                 // how old what the registry has said may be
-    bool must_not_block;                // the registry is not asked
-    int64_t deadline_us;                // of asking it; monotonic
-    struct weir_tenant *tenant;         // out: counted; NULL unless OK
-    struct weir_token_hash token_hash;  // out: of its token
-    bool is_fresh;                      // out: the registry was read now
+    int64_t max_age_us;          // how old what the registry has said may be
+    bool must_not_block;         // the registry is not asked
+    int64_t deadline_us;         // of asking it; monotonic
+    struct weir_tenant *tenant;  // out: counted; NULL unless OK
+    bool is_fresh;               // out: the registry was read now
 };
 
 /* Looks a tenant up by its id. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE and what else the store
@@ -84,6 +83,9 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
  * DEADLINE_EXCEEDED. */
 weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
                              struct weir_error *err);
+
+/* Whether nobody has been told yet that it has ceased to be what its id names. */
+bool weir_tenant_is_current(struct weir_tenant *tenant);
 
 /* Whether the registry has not been asked about it since then (monotonic). */
 bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us);

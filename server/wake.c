@@ -88,7 +88,6 @@ static void enlist_locked(struct weir_wake *wake, struct weir_waiter *waiter,
 {
     struct weir_tenant *tenant = waiter->tenant;
     waiter->watch = watch;
-    waiter->state = WEIR_WAITER_ARMED;
     weir_link_append(&watch->waiters, &waiter->at_watch);
     weir_link_append(&tenant->waiters, &waiter->at_tenant);
     if (atomic_fetch_add(&tenant->waiters_n, 1) == 0) {
@@ -136,6 +135,8 @@ bool weir_wake_arm(struct weir_wake *wake, struct weir_waiter *waiter, struct we
     }
     if (watch != NULL) {
         enlist_locked(wake, waiter, watch);
+        /* If its change was told before, nobody tells it again. */
+        waiter->state = weir_tenant_is_current(tenant) ? WEIR_WAITER_ARMED : WEIR_WAITER_MARKED;
     }
     (void)pthread_mutex_unlock(&wake->lock);
     if (watch == NULL) {

@@ -87,7 +87,8 @@ void weir_wake_join(struct weir_wake *wake);
 /* Nothing waits any more, and nobody will call. */
 void weir_wake_free(struct weir_wake *wake);
 
-/* Begins to watch. False without memory. */
+/* Begins to watch. Where the tenant has changed since it was looked up, the waiter is marked from
+ * the start. False without memory. */
 bool weir_wake_arm(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_tenant *tenant,
                    const struct weir_interest *interest);
 

@@ -123,6 +123,18 @@ START_TEST(a_commit_between_arming_and_parking_is_not_slept_through)
 }
 END_TEST
 
+/* Its token has been rotated, say, since it was let in; whoever told of that did not find it. */
+START_TEST(one_armed_after_its_tenant_has_changed_looks_again)
+{
+    weir_tenants_forget(tenants, weir_slice_of("test"));
+    arm(0, WEIR_SELECT_STREAM, "a-1");
+    ck_assert_uint_eq(count(), 0);
+    park(0);
+    ck_assert_uint_eq(count(), 1);
+    ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
+}
+END_TEST
+
 START_TEST(a_commit_wakes_by_stream_category_and_all)
 {
     let_poller_look();
@@ -450,6 +462,7 @@ static Suite *wake_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_commit_between_arming_and_parking_is_not_slept_through);
+    tcase_add_test(tcase, one_armed_after_its_tenant_has_changed_looks_again);
     tcase_add_test(tcase, a_commit_wakes_by_stream_category_and_all);
     tcase_add_test(tcase, a_commit_leaves_alone_whom_its_messages_do_not_concern);
     tcase_add_test(tcase, each_record_of_an_import_wakes);
