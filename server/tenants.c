@@ -146,7 +146,7 @@ static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir
 }
 
 static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice id,
-                                const struct weir_namespace_record *record)
+                                const struct weir_namespace_record *record, int64_t read_at_us)
 {
     struct weir_tenant *tenant = calloc(1, sizeof *tenant);
     if (tenant != NULL) {
@@ -157,6 +157,7 @@ static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice 
         tenant->id_n = id.n;
         tenant->created_at_us = record->created_at_us;
         tenant->token_hash = record->token_hash;
+        tenant->read_at_us = read_at_us;
         weir_link_init(&tenant->waiters);
         weir_link_init(&tenant->at_wake);
     }
@@ -180,17 +181,22 @@ struct leftover {
     struct weir_tenant *unused;   // the fresh one, if it was not needed
 };
 
-/* Notes what the registry says; the tenant is counted. What was cached stays if it has the same
- * token and is the same namespace still, and not one of that id that was deleted and created again.
- */
+/* Whether the registry says now that what was cached is not so any more: the namespace has another
+ * token, or was deleted and created again. An answer to what was asked before is no news. */
+static bool is_replaced_by(const struct weir_tenant *tenant, const struct weir_tenant *fresh)
+{
+    return fresh->read_at_us >= tenant->read_at_us &&
+           (tenant->created_at_us != fresh->created_at_us ||
+            !weir_token_hash_equal(&tenant->token_hash, &fresh->token_hash));
+}
+
+/* Notes what the registry says; the tenant is counted. */
 static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant *fresh,
                                        struct leftover *left)
 {
     struct weir_tenant **at = find_locked(tenants, weir_tenant_id(fresh));
     struct weir_tenant *tenant = *at;
-    const bool is_another =
-        tenant != NULL && (tenant->created_at_us != fresh->created_at_us ||
-                           !weir_token_hash_equal(&tenant->token_hash, &fresh->token_hash));
+    const bool is_another = tenant != NULL && is_replaced_by(tenant, fresh);
     if (is_another) {
         tenant->refs++;
         left->changed = tenant;
@@ -203,7 +209,9 @@ static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir
     } else {
         left->unused = fresh;
     }
-    tenant->read_at_us = weir_monotonic_us();
+    if (tenant->read_at_us < fresh->read_at_us) {
+        tenant->read_at_us = fresh->read_at_us;
+    }
     tenant->refs++;
     return tenant;
 }
@@ -252,6 +260,8 @@ static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice
     const uint64_t changes = tenants->changes;
     (void)pthread_mutex_unlock(&tenants->lock);
     struct weir_namespace_record record = {.id = id};
+    /* Of what may have changed as soon as it was asked for. */
+    const int64_t read_at_us = weir_monotonic_us();
     const weir_status st =
         weir_namespace_find(tenants->store, &record, lookup->deadline_us, arena, err);
     if (st == WEIR_NAMESPACE_NOT_FOUND) {
@@ -260,7 +270,7 @@ static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice
     if (st != WEIR_OK) {
         return st;
     }
-    struct weir_tenant *fresh = make(tenants, id, &record);
+    struct weir_tenant *fresh = make(tenants, id, &record, read_at_us);
     if (fresh == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }

@@ -30,7 +30,7 @@ struct weir_tenant {
     struct weir_token_hash token_hash;
 
     /* Guarded by the owner's lock. */
-    int64_t read_at_us;  // when the registry said so, monotonic
+    int64_t read_at_us;  // when the registry was asked that said so last, monotonic
     size_t refs;
     bool is_listed;            // found by id; counts as one of refs
     struct weir_tenant *next;  // in its bucket
@@ -87,7 +87,7 @@ weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
 /* Whether nobody has been told yet that it has ceased to be what its id names. */
 bool weir_tenant_is_current(struct weir_tenant *tenant);
 
-/* Whether the registry has not been asked about it since then (monotonic). */
+/* Whether the registry has not been asked about it, with an answer, since then (monotonic). */
 bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us);
 
 /* One more reference. */

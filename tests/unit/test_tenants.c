@@ -19,14 +19,32 @@ static size_t asked;
 static struct weir_token_hash its_hash;
 static int64_t its_created_at_us;
 static bool changes_now;
+static bool is_overtaken_now;
+static int64_t read_us;
 
-/* Knows every id. With changes_now the entry changes once it has been read. */
+static void wait_for_clock(void)
+{
+    const int64_t now_us = weir_monotonic_us();
+    while (weir_monotonic_us() == now_us) {
+    }
+}
+
+static void find_another_token(void);
+
+/* Knows every id. With changes_now the entry changes once it has been read; with is_overtaken_now
+ * another server changes it, and that is read before this is told. */
 static weir_status find_any(struct weir_namespace_record *record, struct weir_error *err)
 {
     (void)err;
     asked++;
+    wait_for_clock();
+    read_us = weir_monotonic_us();
     record->token_hash = its_hash;
     record->created_at_us = its_created_at_us;
+    if (is_overtaken_now) {
+        is_overtaken_now = false;
+        find_another_token();
+    }
     if (changes_now) {
         changes_now = false;
         its_hash.bytes[0]++;
@@ -64,7 +82,7 @@ static void set_up(void)
     asked = told = 0;
     its_hash = (struct weir_token_hash){{0}};
     its_created_at_us = 1;
-    changes_now = false;
+    changes_now = is_overtaken_now = false;
 }
 
 static void tear_down(void)
@@ -189,14 +207,41 @@ START_TEST(a_namespace_made_anew_is_another_tenant)
 }
 END_TEST
 
-/* ---- room ---- */
-
-static void wait_for_clock(void)
+/* Between the two it may have changed. */
+START_TEST(an_entry_is_as_old_as_the_question)
 {
-    const int64_t now_us = weir_monotonic_us();
-    while (weir_monotonic_us() == now_us) {
+    bool is_fresh = false;
+    struct weir_tenant *tenant = find("a", LONG_US, &is_fresh);
+    ck_assert(weir_tenant_is_from_before(tenant, read_us));
+    weir_tenant_release(find("a", 0, &is_fresh));
+    ck_assert(weir_tenant_is_from_before(tenant, read_us));
+    weir_tenant_release(tenant);
+}
+END_TEST
+
+static void find_another_token(void)
+{
+    bool is_fresh = false;
+    its_hash.bytes[31]++;
+    weir_tenant_release(find("a", 0, &is_fresh));
+}
+
+START_TEST(an_answer_that_comes_late_does_not_undo_a_newer_one)
+{
+    bool is_fresh = false;
+    for (size_t round = 0; round < 2; round++) {
+        told = 0;
+        is_overtaken_now = true;
+        struct weir_tenant *tenant = find("a", 0, &is_fresh);
+        ck_assert(is_fresh && weir_token_hash_equal(&tenant->token_hash, &its_hash));
+        ck_assert_uint_eq(told, round);
+        ck_assert(!must_be_asked_for("a"));
+        weir_tenant_release(tenant);
     }
 }
+END_TEST
+
+/* ---- room ---- */
 
 START_TEST(the_unused_one_that_was_read_longest_ago_makes_room)
 {
@@ -236,6 +281,8 @@ static Suite *tenants_suite(void)
     tcase_add_test(tcase, an_entry_that_changes_while_it_is_read_is_read_again);
     tcase_add_test(tcase, a_namespace_with_another_token_is_another_tenant);
     tcase_add_test(tcase, a_namespace_made_anew_is_another_tenant);
+    tcase_add_test(tcase, an_entry_is_as_old_as_the_question);
+    tcase_add_test(tcase, an_answer_that_comes_late_does_not_undo_a_newer_one);
     tcase_add_test(tcase, the_unused_one_that_was_read_longest_ago_makes_room);
     suite_add_tcase(suite, tcase);
     return suite;
