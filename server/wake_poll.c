@@ -7,11 +7,13 @@
 #include <time.h>
 
 enum {
-    /* A round may take one part in so many of the time, but what others write is to be seen within
-     * a second. A store that is late is left alone for longer. */
+    /* A round may take one part in so many of the time, but what others write, and what they change
+     * of a namespace or its token, is to be seen within a second: from one round to the next there
+     * is no more, as far as the round itself leaves it. A store that is late is left alone for
+     * longer. */
     ROUND_SHARE = 8,
     POLL_MIN_US = 150 * 1000,
-    POLL_MAX_US = 1000 * 1000,
+    SEEN_WITHIN_US = 1000 * 1000,
     LOOK_US = 500 * 1000,
     POLL_LATE_US = ROUND_SHARE * LOOK_US,
     /* A namespace in which this process is committing is looked at again a moment later. */
@@ -20,9 +22,7 @@ enum {
     /* It is left open for so long at most whether others have written there: then the waiters are
      * told to look. The second is for a store that has not answered in time. */
     UNDECIDED_US = 500 * 1000,
-    UNDECIDED_LATE_US = 2000 * 1000,
-    /* A token or namespace that another process has changed is noticed within it. */
-    REGISTRY_AGE_US = 600 * 1000
+    UNDECIDED_LATE_US = 2000 * 1000
 };
 
 enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED, LOOK_LATE };
@@ -112,9 +112,10 @@ static void look_often(struct weir_wake *wake, struct weir_tenant **tenants, siz
 }
 
 /* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
-static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, struct weir_arena *arena)
+static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, int64_t max_age_us,
+                    struct weir_arena *arena)
 {
-    struct weir_tenant_lookup lookup = {.max_age_us = REGISTRY_AGE_US,
+    struct weir_tenant_lookup lookup = {.max_age_us = max_age_us,
                                         .deadline_us = weir_monotonic_us() + LOOK_US};
     struct weir_error err;
     weir_error_init(&err);
@@ -140,15 +141,17 @@ static struct weir_tenant **list_watched(struct weir_wake *wake, size_t *n)
     return tenants;
 }
 
-/* *is_late: a look came to nothing within its time. */
-static void look_round(struct weir_wake *wake, bool *is_late)
+/* `period_us`: until the next one, by the last. *is_late: a look came to nothing within its time.
+ */
+static void look_round(struct weir_wake *wake, int64_t period_us, bool *is_late)
 {
+    const int64_t max_age_us = period_us < SEEN_WITHIN_US ? SEEN_WITHIN_US - period_us : 0;
     size_t n = 0;
     struct weir_tenant **tenants = list_watched(wake, &n);
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
     for (size_t i = 0; i < n; i++) {
-        refresh(wake, tenants[i], &arena);
+        refresh(wake, tenants[i], max_age_us, &arena);
     }
     weir_arena_fini(&arena);
     look_often(wake, tenants, n, is_late);
@@ -161,14 +164,16 @@ static void look_round(struct weir_wake *wake, bool *is_late)
 static int64_t pause_after(int64_t round_us, bool is_late)
 {
     const int64_t pause_us = round_us * ROUND_SHARE;
-    const int64_t most_us = is_late ? POLL_LATE_US : POLL_MAX_US;
-    return pause_us < POLL_MIN_US ? POLL_MIN_US : pause_us > most_us ? most_us : pause_us;
+    const int64_t most_us = is_late ? POLL_LATE_US : SEEN_WITHIN_US - round_us;
+    const int64_t wanted_us = pause_us < most_us ? pause_us : most_us;
+    return wanted_us > POLL_MIN_US ? wanted_us : POLL_MIN_US;
 }
 
 void *weir_wake_poll(void *context)
 {
     struct weir_wake *wake = context;
-    int64_t next_us = weir_monotonic_us() + POLL_MIN_US;
+    int64_t period_us = POLL_MIN_US;
+    int64_t next_us = weir_monotonic_us() + period_us;
     (void)pthread_mutex_lock(&wake->lock);
     while (!wake->is_stopping) {
         if (wake->watched_n == 0) {
@@ -182,9 +187,10 @@ void *weir_wake_poll(void *context)
         (void)pthread_mutex_unlock(&wake->lock);
         const int64_t before_us = weir_monotonic_us();
         bool is_late = false;
-        look_round(wake, &is_late);
-        const int64_t after_us = weir_monotonic_us();
-        next_us = after_us + pause_after(after_us - before_us, is_late);
+        look_round(wake, period_us, &is_late);
+        const int64_t round_us = weir_monotonic_us() - before_us;
+        period_us = round_us + pause_after(round_us, is_late);
+        next_us = before_us + period_us;
         (void)pthread_mutex_lock(&wake->lock);
     }
     (void)pthread_mutex_unlock(&wake->lock);

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { WAIT_US = 20 * 1000 };  // between two looks after those who wait for the caller
 
@@ -198,7 +199,9 @@ static weir_status session_head(struct weir_session *session, struct weir_head *
     lock();
     *head = fake.head;
     const bool passes = fake.heads_pass;
+    const struct timespec pause = {.tv_nsec = (long)fake.head_takes_us * 1000};
     unlock();
+    (void)nanosleep(&pause, NULL);
     return passes ? WEIR_OK : answer(session, err);
 }
 

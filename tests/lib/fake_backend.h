@@ -44,6 +44,7 @@ struct fake_backend {
     size_t groups;                             // commits
     size_t group_sizes[FAKE_GROUPS_MAX];       // writes of each
     struct weir_head head;                     // answer of `head`
+    int64_t head_takes_us;                     // so long it takes
 };
 
 extern struct fake_backend fake;
