@@ -2,6 +2,7 @@
 
 #include "client/context.h"
 #include "client/json_out.h"
+#include "weir/rules/token_text.h"
 
 #include <openssl/crypto.h>
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TIMEOUT_S_DEFAULT = 10, TIMEOUT_S_MAX = 86400, TOKEN_FILE_BYTES_MAX = 4096 };
+enum { TIMEOUT_S_DEFAULT = 10, TIMEOUT_S_MAX = 86400 };
 
 /* What a server on SQLite leaves in its default data directory. */
 static const char default_token_file[] = "./weir-data/default.token";
@@ -178,37 +179,21 @@ size_t cli_types(const struct cli *cli, const char *types[CLI_VALUES_MAX])
 
 /* ---- the token ---- */
 
-/* The first line of a file, without blanks at its end; freed by the caller. NULL with errno set, 0
- * where the file holds nothing. */
-static char *first_line(const char *path)
+/* Freed by the caller. NULL with errno set, 0 where the file holds nothing. */
+static char *read_token(const char *path)
 {
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return NULL;
-    }
-    char line[TOKEN_FILE_BYTES_MAX];
-    errno = 0;
-    char *got = fgets(line, sizeof line, file);
-    const int failure = errno;
-    (void)fclose(file);
-    if (got == NULL) {
-        errno = failure;
-        return NULL;
-    }
-    size_t n = strlen(line);
-    while (n > 0 && isspace((unsigned char)line[n - 1])) {
-        n--;
-    }
-    line[n] = '\0';
-    char *copy = n == 0 ? NULL : strdup(line);
-    OPENSSL_cleanse(line, sizeof line);
-    errno = 0;
+    char text[WEIR_TOKEN_TEXT_MAX_BYTES + 1];
+    const bool is_read = weir_token_read_file(path, text);
+    const int fault = errno;
+    char *copy = is_read ? strdup(text) : NULL;
+    OPENSSL_cleanse(text, sizeof text);
+    errno = fault;
     return copy;
 }
 
 int cli_read_token(const struct cli *cli, const char *path, char **token)
 {
-    *token = first_line(path);
+    *token = read_token(path);
     if (*token == NULL) {
         return cli_usage(cli, "no token in '%s': %s", path,
                          errno == 0 ? "it is empty" : strerror(errno));
@@ -236,7 +221,7 @@ static int find_token(struct cli *cli)
     if (path != NULL) {
         return cli_read_token(cli, path, &cli->token);
     }
-    cli->token = first_line(default_token_file);
+    cli->token = read_token(default_token_file);
     return CLI_DONE;
 }
 

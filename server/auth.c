@@ -3,10 +3,9 @@
 #include "server/default_namespace.h"
 #include "server/dispatch.h"
 #include "server/server.h"
+#include "weir/rules/token_text.h"
 
 #include <assert.h>
-
-enum { TOKEN_BYTES_MAX = 512 };  // no token is longer: what is, is not even hashed
 
 static const char namespace_key[] = "namespace";
 
@@ -151,7 +150,8 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     const struct weir_slice token = call->frame.token;
     const struct weir_config *config = call->server->config;
     struct weir_token_hash hash;
-    if (token.n > 0 && token.n <= TOKEN_BYTES_MAX) {
+    /* What is longer is not even hashed. */
+    if (token.n > 0 && token.n <= WEIR_TOKEN_TEXT_MAX_BYTES) {
         weir_token_hash(token, &hash);
         if (config->has_admin_token && weir_token_hash_equal(&hash, &config->admin_token_hash)) {
             call->is_admin = true;
@@ -166,7 +166,7 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     }
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
-    if (token.n > TOKEN_BYTES_MAX || !weir_token_parse(token, id, &id_n)) {
+    if (token.n > WEIR_TOKEN_TEXT_MAX_BYTES || !weir_token_parse(token, id, &id_n)) {
         return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
     }
     const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, err);

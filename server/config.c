@@ -4,6 +4,7 @@
 #include "server/log.h"
 #include "server/workers.h"
 #include "weir/base/command_line.h"
+#include "weir/rules/token_text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 enum {
     KEY_BASE = 0x100,
     NAME_BYTES_MAX = WEIR_VARIABLE_BYTES,
-    TOKEN_LINE_MAX = 512  // more than the longest token, so that a cut one is none
+    TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1
 };
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_FLAG, KIND_NUMBER, KIND_MODE, KIND_CHOICE };
@@ -335,40 +336,27 @@ static weir_status read_arguments(struct parse *parse, int argc, char **argv)
 
 /* ---- tokens ---- */
 
-/* The first line of a file, or the environment variable where no file is named; "" if neither is.
- */
-static weir_status read_token(const char *file, const char *variable, char token[TOKEN_LINE_MAX],
+/* What a file holds, or the environment variable where no file is named; "" if neither is. */
+static weir_status read_token(const char *file, const char *variable, char token[TOKEN_ROOM],
                               struct weir_error *err)
 {
-    token[0] = '\0';
-    if (file == NULL) {
-        const char *value = getenv(variable);
-        if (value != NULL && strlen(value) >= TOKEN_LINE_MAX) {
-            return weir_fail(err, WEIR_INVALID_REQUEST, "%s: too long for a token", variable);
-        }
-        (void)snprintf(token, TOKEN_LINE_MAX, "%s", value == NULL ? "" : value);
-        return WEIR_OK;
+    if (file != NULL) {
+        return weir_token_read_file(file, token)
+                   ? WEIR_OK
+                   : weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: %s", file,
+                               errno == 0 ? "its first line is empty" : strerror(errno));
     }
-    FILE *stream = fopen(file, "re");
-    if (stream == NULL) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: %s", file, strerror(errno));
+    const char *value = getenv(variable);
+    if (value != NULL && strlen(value) >= TOKEN_ROOM) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: too long for a token", variable);
     }
-    const bool is_read = fgets(token, TOKEN_LINE_MAX, stream) != NULL;
-    const int fault = is_read || ferror(stream) == 0 ? 0 : errno;
-    (void)fclose(stream);
-    if (fault != 0) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: %s", file, strerror(fault));
-    }
-    token[is_read ? strcspn(token, "\r\n") : 0] = '\0';
-    if (token[0] == '\0') {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: its first line is empty", file);
-    }
+    (void)snprintf(token, TOKEN_ROOM, "%s", value == NULL ? "" : value);
     return WEIR_OK;
 }
 
 static weir_status load_admin_token(struct weir_config *config, struct weir_error *err)
 {
-    char token[TOKEN_LINE_MAX];
+    char token[TOKEN_ROOM];
     const weir_status st = read_token(config->admin_token_file, "WEIR_ADMIN_TOKEN", token, err);
     if (st != WEIR_OK || token[0] == '\0') {
         return st;
@@ -386,7 +374,7 @@ static weir_status load_admin_token(struct weir_config *config, struct weir_erro
 
 static weir_status load_default_token(struct weir_config *config, struct weir_error *err)
 {
-    char token[TOKEN_LINE_MAX];
+    char token[TOKEN_ROOM];
     const weir_status st = read_token(config->default_token_file, "WEIR_DEFAULT_TOKEN", token, err);
     if (st != WEIR_OK || token[0] == '\0') {
         return st;

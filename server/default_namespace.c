@@ -1,6 +1,7 @@
 #include "server/default_namespace.h"
 
 #include "weir/rules/time_text.h"
+#include "weir/rules/token_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@ static const char file_name[] = "default.token";
 static const char next_suffix[] = ".next";  // of the file with the token after a deletion
 
 enum {
-    TOKEN_ROOM = WEIR_TOKEN_MAX_BYTES + 1,
+    TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1,
     LOCK_US = 5 * 1000 * 1000,  // another process that is stopped is not waited for any longer
     LOCK_PAUSE_MS = 5
 };
@@ -66,15 +67,9 @@ static void end_turn(int fd)
 /* OK with token "" where there is no file. */
 static weir_status read_file(const char *path, char token[TOKEN_ROOM], struct weir_error *err)
 {
-    token[0] = '\0';
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
+    if (!weir_token_read_file(path, token) && errno != 0) {
         return errno == ENOENT ? WEIR_OK : file_failed(err, path, "read it");
     }
-    if (fgets(token, TOKEN_ROOM, file) != NULL) {
-        token[strcspn(token, "\r\n")] = '\0';
-    }
-    (void)fclose(file);
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
     if (!weir_token_parse(weir_slice_of(token), id, &id_n) ||

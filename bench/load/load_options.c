@@ -4,6 +4,7 @@
 #include "bench/load/write_request.h"
 #include "weir/base/command_line.h"
 #include "weir/rules/limits.h"
+#include "weir/rules/token_text.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TOKEN_FILE_MAX = 4096, SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
+enum { SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
 
 static const char default_token_file[] = "./weir-data/default.token";
 
@@ -330,20 +331,11 @@ static void check_observed(const struct parsing *parsing, struct argp_state *sta
 
 /* ---- tokens ---- */
 
-/* The first line of a file, to be freed; NULL where it cannot be read. */
-static char *first_line(const char *path)
+/* To be freed; NULL where none can be read. */
+static char *read_token(const char *path)
 {
-    char line[TOKEN_FILE_MAX];
-    FILE *file = fopen(path, "r");
-    const bool is_read = file != NULL && fgets(line, sizeof line, file) != NULL;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    if (!is_read) {
-        return NULL;
-    }
-    line[strcspn(line, "\r\n")] = '\0';
-    return strdup(line);
+    char text[WEIR_TOKEN_TEXT_MAX_BYTES + 1];
+    return weir_token_read_file(path, text) ? strdup(text) : NULL;
 }
 
 /* A variable that is empty counts as not set. */
@@ -359,7 +351,7 @@ static char *token_of(const char *file, const char *variable, struct argp_state 
     if (file == NULL) {
         return text == NULL ? NULL : strdup(text);
     }
-    char *token = first_line(file);
+    char *token = read_token(file);
     if (token == NULL) {
         argp_error(state, "%s: no token can be read there", file);
     }
@@ -375,7 +367,7 @@ static void take_tokens(struct parsing *parsing, struct argp_state *state)
     }
     options->token = token_of(file, "WEIR_TOKEN", state);
     if (options->token == NULL) {
-        options->token = first_line(default_token_file);
+        options->token = read_token(default_token_file);
     }
     options->admin_token = token_of(parsing->admin_token_file, "WEIR_ADMIN_TOKEN", state);
 }

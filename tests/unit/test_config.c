@@ -174,7 +174,8 @@ START_TEST(an_admin_token_is_the_files_first_line)
     const char *const arguments[] = {"--admin-token-file", path, NULL};
     struct weir_token_hash hash;
     weir_token_hash(weir_slice_of(ADMIN), &hash);
-    static const char *const texts[] = {ADMIN "\n", ADMIN, ADMIN "\r\nmore\n", ADMIN "\n\n"};
+    static const char *const texts[] = {ADMIN "\n", ADMIN, ADMIN "\r\nmore\n", ADMIN "\n\n",
+                                        ADMIN " \t\n"};
     write_file(texts[_i]);
     ck_assert_int_eq(setenv("WEIR_ADMIN_TOKEN", "not the one of the file", 1), 0);
     ck_assert_int_eq(parse(arguments), WEIR_OK);
@@ -305,7 +306,7 @@ static Suite *config_suite(void)
     tcase_add_loop_test(tcase, a_wrong_value_is_named, 0, (int)WEIR_COUNTOF(wrong));
     tcase_add_test(tcase, a_wrong_variable_is_named);
     tcase_add_test(tcase, an_unknown_option_is_refused);
-    tcase_add_loop_test(tcase, an_admin_token_is_the_files_first_line, 0, 4);
+    tcase_add_loop_test(tcase, an_admin_token_is_the_files_first_line, 0, 5);
     tcase_add_loop_test(tcase, a_token_that_is_none_is_refused_and_not_repeated, 0, 4);
     tcase_add_test(tcase, the_default_token_names_its_namespace);
     tcase_add_loop_test(tcase, a_url_is_taken_apart_or_refused, 0, (int)WEIR_COUNTOF(urls));
