@@ -22,6 +22,9 @@ enum {
  * takes microseconds and one that takes minutes, and it is not to plan the same again each time.
  * Where another program shares the session (a single-session database), its statements go. */
 static const char settings[] =
+    /* First, so that what follows means PostgreSQL's own functions: in a schema of the path that
+     * came with the connection, another role may have one that fits better. */
+    "SET search_path = pg_catalog;"
     "DEALLOCATE ALL;"
     "SET plan_cache_mode = force_generic_plan;"
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"

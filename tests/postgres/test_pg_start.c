@@ -185,6 +185,23 @@ START_TEST(a_schema_that_nobody_lists_is_not_taken_over)
 }
 END_TEST
 
+/* One in the public schema that fits an argument's type exactly is preferred to PostgreSQL's own,
+ * where it is looked for there at all. */
+START_TEST(a_function_of_another_role_is_not_called)
+{
+    sql("CREATE TABLE public.caught (who text);"
+        "CREATE FUNCTION public.concat_ws(text, text, text) RETURNS text LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.caught VALUES (current_user); RETURN ''public''; END';"
+        "CREATE FUNCTION public.quote_ident(name) RETURNS text LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.caught VALUES (current_user); RETURN $1; END'");
+    weir_store_close(open_store(test_store(), 2));
+    const int64_t caught = sql_int("SELECT count(*) FROM public.caught");
+    sql("DROP TABLE public.caught; DROP FUNCTION public.concat_ws(text, text, text);"
+        " DROP FUNCTION public.quote_ident(name)");
+    ck_assert_int_eq(caught, 0);
+}
+END_TEST
+
 /* ---- together ---- */
 
 enum { TOGETHER = 6 };
@@ -299,6 +316,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_user_who_may_not_make_schemas_is_told);
     tcase_add_test(tcase, a_namespace_of_a_newer_schema_or_another_layout_is_unusable_alone);
     tcase_add_test(tcase, a_schema_that_nobody_lists_is_not_taken_over);
+    tcase_add_test(tcase, a_function_of_another_role_is_not_called);
     tcase_add_test(tcase, servers_may_start_together_on_an_empty_database);
     tcase_add_test(tcase, durability_is_what_was_asked_for);
     tcase_add_test(tcase, readers_of_message_db_find_its_shape);
