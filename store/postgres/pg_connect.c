@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum {
     /* For all hosts together. A connection serves others than the one who opens it, so it is not
@@ -231,9 +232,21 @@ weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
     return WEIR_OK;
 }
 
+/* What the other side has not taken of a statement that nobody waits for any more is thrown away.
+ * The system would go on sending it for minutes after the close, and it would be executed when the
+ * network is there again: behind what has been written, and acknowledged, by then. */
+static void drop_unsent(const struct pg_conn *conn)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(PQsocket(conn->pq), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void weir_pg_conn_close(struct pg_conn *conn)
 {
     if (conn != NULL) {
+        if (conn->remedy == PG_REMEDY_RECONNECT) {
+            drop_unsent(conn);
+        }
         PQfinish(conn->pq);
         free(conn);
     }

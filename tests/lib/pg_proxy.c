@@ -2,8 +2,10 @@
 
 #include "tests/lib/socket_pairs.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,10 +16,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { ROOM_BYTES = 4096 };  // for what has come and is not passed on yet
+
 struct pg_proxy {
     pthread_t thread;
     struct sockaddr_un server;
-    char path[108];  // of the socket listened on
+    char path[108];  // of the socket listened on; "" where it has none
     int listener;
     int wake[2];
 
@@ -181,21 +185,39 @@ static void *run(void *context)
 
 /* ---- for the test ---- */
 
-struct pg_proxy *pg_proxy_start(const char *server_dir, const char *dir)
+static struct pg_proxy *start(const char *server_dir, const struct sockaddr *own, socklen_t own_n)
 {
     struct pg_proxy *proxy = calloc(1, sizeof *proxy);
+    const int room = ROOM_BYTES;
     ck_assert_ptr_nonnull(proxy);
-    struct sockaddr_un own;
     address(&proxy->server, server_dir);
-    address(&own, dir);
-    memcpy(proxy->path, own.sun_path, sizeof own.sun_path);
     socket_pairs_init(proxy->pairs);
-    proxy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(proxy->listener, (const struct sockaddr *)&own, sizeof own), 0);
+    proxy->listener = socket(own->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(setsockopt(proxy->listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    ck_assert_int_eq(bind(proxy->listener, own, own_n), 0);
     ck_assert_int_eq(listen(proxy->listener, SOCKET_PAIRS_MAX), 0);
     ck_assert_int_eq(pipe(proxy->wake), 0);
     (void)pthread_mutex_init(&proxy->mutex, NULL);
     ck_assert_int_eq(pthread_create(&proxy->thread, NULL, run, proxy), 0);
+    return proxy;
+}
+
+struct pg_proxy *pg_proxy_start(const char *server_dir, const char *dir)
+{
+    struct sockaddr_un own;
+    address(&own, dir);
+    struct pg_proxy *proxy = start(server_dir, (const struct sockaddr *)&own, sizeof own);
+    memcpy(proxy->path, own.sun_path, sizeof own.sun_path);
+    return proxy;
+}
+
+struct pg_proxy *pg_proxy_start_on_port(const char *server_dir, int *port)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t own_n = sizeof own;
+    struct pg_proxy *proxy = start(server_dir, (const struct sockaddr *)&own, own_n);
+    ck_assert_int_eq(getsockname(proxy->listener, (struct sockaddr *)&own, &own_n), 0);
+    *port = ntohs(own.sin_port);
     return proxy;
 }
 
@@ -240,7 +262,9 @@ void pg_proxy_stop(struct pg_proxy *proxy)
     (void)close(proxy->listener);
     (void)close(proxy->wake[0]);
     (void)close(proxy->wake[1]);
-    (void)unlink(proxy->path);
+    if (proxy->path[0] != '\0') {
+        (void)unlink(proxy->path);
+    }
     (void)pthread_mutex_destroy(&proxy->mutex);
     free(proxy);
 }

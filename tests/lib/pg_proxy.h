@@ -1,6 +1,6 @@
 /* A wire between a store and PostgreSQL that can be cut at a chosen moment.
  *
- * It listens on a unix socket of its own, passes every connection on to the server's socket, and
+ * It listens on a socket of its own, passes every connection on to the server's socket, and
  * runs on one thread. Functions may be called from any other. */
 #ifndef WEIR_TESTS_LIB_PG_PROXY_H
 #define WEIR_TESTS_LIB_PG_PROXY_H
@@ -23,6 +23,8 @@ struct pg_proxy;
 
 /* `server_dir` and `dir` are the directories of the two sockets, as in a URL's host=. */
 struct pg_proxy *pg_proxy_start(const char *server_dir, const char *dir);
+/* Listens on a port of 127.0.0.1 instead, where little fits between it and the store. */
+struct pg_proxy *pg_proxy_start_on_port(const char *server_dir, int *port);
 void pg_proxy_stop(struct pg_proxy *proxy);
 
 /* `skip`: so many requests and their answers pass before one is lost. Takes effect before it

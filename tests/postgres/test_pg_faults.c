@@ -285,6 +285,51 @@ START_TEST(calls_end_at_their_deadline_though_nothing_comes)
 }
 END_TEST
 
+/* ---- what arrives late ---- */
+
+enum { BIG_BYTES = 200000 };
+
+static void wait_until_nobody_else(const char *condition)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    while (sql_int("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                   " AND pid <> pg_backend_pid() AND %s",
+                   condition) > 0) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+/* Most of it is on this side yet when the write is given up. */
+START_TEST(a_write_that_is_given_up_is_not_sent_on)
+{
+    static char data[BIG_BYTES + 1] = "\"";
+    char url[256];
+    int port = 0;
+    struct pg_proxy *network = pg_proxy_start_on_port(server_dir(), &port);
+    (void)snprintf(url, sizeof url, "postgresql://postgres@127.0.0.1:%d/weir?sslmode=disable",
+                   port);
+    close_all();
+    struct weir_store *store = open_store(url, 1);
+    struct weir_namespace *ns = must_open(store, "test");
+    must_put(ns, "warm-1", 1);
+    memset(data + 1, 'x', BIG_BYTES - 2);
+    data[BIG_BYTES - 1] = '"';
+    const struct weir_new_message message = message_of(7, data);
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    write.deadline_us = weir_monotonic_us() + 100000;
+    pg_proxy_set(network, PROXY_HOLDS, 0);
+    ck_assert_int_eq(commit_write(ns, &write), WEIR_DEADLINE_EXCEEDED);
+    pg_proxy_set(network, PROXY_PASSES, 0);
+    wait_until_nobody_else("true");
+    ck_assert_int_eq(stored("a-1"), 0);
+    weir_namespace_release(ns);
+    weir_store_close(store);
+    pg_proxy_stop(network);
+}
+END_TEST
+
 static void *let_pass_later(void *context)
 {
     (void)context;
@@ -341,6 +386,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, nothing_is_waited_for_while_the_database_is_gone);
     tcase_add_test(tcase, a_database_that_only_reads_is_asked_now_and_then);
     tcase_add_test(tcase, calls_end_at_their_deadline_though_nothing_comes);
+    tcase_add_test(tcase, a_write_that_is_given_up_is_not_sent_on);
     tcase_add_test(tcase, a_connection_that_comes_too_late_for_one_serves_the_next);
     suite_add_tcase(suite, tcase);
     return suite;
