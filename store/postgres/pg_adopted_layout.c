@@ -7,7 +7,7 @@ static const char *const steps[] = {
     weir_pg_sql_functions_005, weir_pg_sql_functions_006, weir_pg_sql_adopted_008,
     weir_pg_sql_adopted_009,   weir_pg_sql_counters_010,  weir_pg_sql_functions_011,
     weir_pg_sql_adopted_012,   weir_pg_sql_adopted_013,   weir_pg_sql_categories_014,
-    weir_pg_sql_functions_015};
+    weir_pg_sql_functions_015, weir_pg_sql_functions_016};
 
 /* Message DB keeps no count, and counting takes longer the more there is. What a look must not miss
  * below the highest position is a writer whose position is not the newest any more when it commits:

@@ -28,8 +28,16 @@ static weir_status confirm(struct pg_session *session, struct pg_conn *conn, str
     return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
 }
 
+/* Between the question and the lock there was another clear, which may be an earlier attempt. */
+static weir_status fail_overtaken(struct pg_conn *conn, struct weir_error *err)
+{
+    conn->remedy = PG_REMEDY_AGAIN;
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace was cleared by another call");
+}
+
 /* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
- * answer was lost, the count of clears tells whether it was done. */
+ * answer was lost, the count of clears tells whether it was done; and one that arrives when it has
+ * been given up does nothing where there was another since. */
 weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
     struct weir_clear *clear = &(*run->first)->of.clear;
@@ -39,18 +47,20 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
     if (status != WEIR_OK) {
         return status;
     }
-    if (run->clears >= 0 && now > run->clears) {
+    if (run->is_in_doubt && run->clears >= 0 && now > run->clears) {
         clear->messages_deleted = cleared;
         return confirm(run->session, conn, err);
     }
     run->clears = now;
     struct pg_params params;
-    weir_pg_params_init(&params, NULL);
-    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
+    weir_pg_params_begin(run->session, NULL, &params);
+    weir_pg_param_int8(&params, now);
     PGresult *result = NULL;
     status = weir_pg_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
     if (status == WEIR_OK && conn->has_warned) {
         status = weir_pg_fail_unconfirmed(conn, err);
+    } else if (status == WEIR_OK && PQgetisnull(result, 0, 0)) {
+        status = fail_overtaken(conn, err);
     } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &clear->messages_deleted)) {
         status = weir_fail(err, WEIR_BACKEND_ERROR, "the clear function gives something else");
     }

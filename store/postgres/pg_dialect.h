@@ -84,13 +84,13 @@ struct pg_dialect {
 #define WEIR_PG_COUNTERS     "(SELECT c.* FROM " WEIR_PG_COUNTERS_ROW ")"
 
 /* What layouts have in common. */
-#define WEIR_PG_FIXED_FUNCTIONS                                                                \
-    [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
-                        " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",   \
-    [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
-                        " $12)",                                                               \
-    [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1 + " WEIR_PG_DEADLOCK_MS ")",                  \
-    [PG_FIXED_CLEARS] = "SELECT c.clears, c.last_cleared FROM " WEIR_PG_COUNTERS " AS c",      \
+#define WEIR_PG_FIXED_FUNCTIONS                                                                   \
+    [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"    \
+                        " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)", \
+    [PG_FIXED_IMPORT] = "SELECT * FROM @.import($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"    \
+                        " $12, $13)",                                                             \
+    [PG_FIXED_CLEAR] = "SELECT * FROM @.clear($1 + " WEIR_PG_DEADLOCK_MS ", $2, $3)",             \
+    [PG_FIXED_CLEARS] = "SELECT c.clears, c.last_cleared FROM " WEIR_PG_COUNTERS " AS c",         \
     [PG_FIXED_CONFIRM] = "UPDATE @.counters SET clears = clears"
 #define WEIR_PG_FIXED_COUNTERS                                                         \
     [PG_FIXED_HEAD] = "SELECT c.head, c.message_count FROM " WEIR_PG_COUNTERS " AS c", \
@@ -114,6 +114,7 @@ extern const char weir_pg_sql_counters_010[];
 extern const char weir_pg_sql_functions_011[];
 extern const char weir_pg_sql_categories_014[];
 extern const char weir_pg_sql_functions_015[];
+extern const char weir_pg_sql_functions_016[];
 
 /* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
 extern const char weir_pg_sql_list_streams[];

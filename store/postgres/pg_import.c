@@ -93,7 +93,7 @@ static void bind_field(const struct weir_import *import, struct pg_params *param
     weir_pg_array_close(params, &array);
 }
 
-static void bind(const struct weir_import *import, struct weir_arena *arena,
+static void bind(const struct weir_import *import, struct pg_session *session,
                  struct pg_params *params)
 {
     size_t largest = 0;
@@ -102,8 +102,7 @@ static void bind(const struct weir_import *import, struct weir_arena *arena,
         const size_t size = weir_pg_message_size(&record->message, record->stream);
         largest = size > largest ? size : largest;
     }
-    weir_pg_params_init(params, arena);
-    weir_pg_param_int4(params, WEIR_PG_LOCK_SLICE_MS);
+    weir_pg_params_begin(session, &session->arena, params);
     weir_pg_param_int4(params, largest > INT32_MAX ? INT32_MAX : (int32_t)largest);
     for (int field = 0; field < FIELD_COUNT; field++) {
         bind_field(import, params, (enum field)field);
@@ -160,7 +159,7 @@ weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struc
     }
     weir_arena_reset(&session->arena);
     struct pg_params params;
-    bind(import, &session->arena, &params);
+    bind(import, session, &params);
     weir_status status = weir_pg_params_check(&params, err);
     PGresult *result = NULL;
     if (status == WEIR_OK) {

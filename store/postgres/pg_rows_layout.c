@@ -1,13 +1,14 @@
 /* Namespaces as one table with its indexes: the layout of plain PostgreSQL. */
 #include "store/postgres/pg_int.h"
 
-static const char *const steps[] = {weir_pg_sql_rows_001,       weir_pg_sql_functions_002,
-                                    weir_pg_sql_functions_005,  weir_pg_sql_functions_006,
-                                    weir_pg_sql_counters_010,   weir_pg_sql_functions_011,
-                                    weir_pg_sql_categories_014, weir_pg_sql_functions_015};
+static const char *const steps[] = {
+    weir_pg_sql_rows_001,       weir_pg_sql_functions_002, weir_pg_sql_functions_005,
+    weir_pg_sql_functions_006,  weir_pg_sql_counters_010,  weir_pg_sql_functions_011,
+    weir_pg_sql_categories_014, weir_pg_sql_functions_015, weir_pg_sql_functions_016};
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
- * comes twice: as the first text that can have it, and as bytes. */
+ * comes twice: as the first text that can have it, and as bytes. Where messages are dropped, a
+ * stream's version may be that of one that is gone. */
 const char weir_pg_sql_list_streams[] =
     "WITH RECURSIVE walk (name, seen) AS ("
     " (SELECT s.stream_name, 1 FROM @keys@ AS s"
@@ -19,7 +20,8 @@ const char weir_pg_sql_list_streams[] =
     "           ORDER BY s.stream_name, s.position LIMIT 1) AS n"
     " WHERE w.seen < $3::int8"
     "  AND substring(convert_to(n.stream_name, 'UTF8') FOR octet_length($4::bytea)) = $4)"
-    " SELECT w.name, l.position, l.time FROM walk AS w,"
+    " SELECT w.name, @plain{l.position}@@side{greatest(l.position,"
+    "  (SELECT d.version FROM @.dropped AS d WHERE d.name = w.name))}@, l.time FROM walk AS w,"
     "  LATERAL (SELECT s.position, s.time FROM @keys@ AS s WHERE s.stream_name = w.name"
     "           ORDER BY s.position DESC LIMIT 1) AS l"
     " WHERE substring(convert_to(w.name, 'UTF8') FOR octet_length($4)) = $4";

@@ -290,8 +290,7 @@ static void bind_texts(const struct pg_sending *s, struct pg_params *params, int
 /* In the order of the function's parameters. */
 void weir_pg_sending_bind(const struct pg_sending *s, struct pg_params *params)
 {
-    weir_pg_params_init(params, s->arena);
-    weir_pg_param_int4(params, WEIR_PG_LOCK_SLICE_MS);
+    weir_pg_params_begin(s->session, s->arena, params);
     weir_pg_param_int4(params, s->largest > INT32_MAX ? INT32_MAX : (int32_t)s->largest);
     bind_streams(s, params);
     bind_entry_field(s, params, ENTRY_WRITE);

@@ -12,7 +12,7 @@
 
 #include <libpq-fe.h>
 
-enum { WEIR_PG_PARAMS_MAX = 24, WEIR_PG_INLINE_BYTES = 128 };
+enum { WEIR_PG_PARAMS_MAX = 25, WEIR_PG_INLINE_BYTES = 128 };
 
 struct pg_params {
     struct weir_arena *arena;  // for arrays; NULL where there are none

@@ -6,6 +6,14 @@
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 
+void weir_pg_params_begin(const struct pg_session *session, struct weir_arena *arena,
+                          struct pg_params *params)
+{
+    weir_pg_params_init(params, arena);
+    weir_pg_param_int4(params, WEIR_PG_LOCK_SLICE_MS);
+    weir_pg_param_int8(params, weir_pg_time_to_binary(session->ns.created_at_us));
+}
+
 size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_slice stream)
 {
     return message->type.n + message->data.n + message->metadata.n + stream.n +

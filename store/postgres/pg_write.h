@@ -23,7 +23,7 @@ struct pg_run {
     int64_t begun_us;              // monotonic; before the first attempt
     int64_t until_us;              // then it is given up; monotonic
     int64_t pause_us;              // before the next attempt to reach the database
-    int64_t clears;                // counted before the first attempt of a clear; -1 before that
+    int64_t clears;                // counted before the last attempt of a clear; -1 before that
     int64_t head;      // known before the first attempt: what is at or below it no attempt stored
     bool is_second;    // an attempt has met an internal error of the database's
     bool is_in_doubt;  // an attempt has been sent and not been answered
@@ -40,6 +40,11 @@ weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *er
 /* One write that went beyond a limit of the database's: says of what it is known to have gone
  * beyond it, with the usual details. */
 void weir_pg_explain_limit(const struct pg_run *run, struct weir_error *err);
+
+/* Begins the parameters of a function that writes: how long it waits for the lock, and which
+ * namespace is meant, where there may be another one of its id by then. */
+void weir_pg_params_begin(const struct pg_session *session, struct weir_arena *arena,
+                          struct pg_params *params);
 
 /* Bytes of a message, about as packed. */
 size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_slice stream);

@@ -9,7 +9,7 @@ static const char *const steps[] = {
     weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002, weir_timescale_sql_hypertable_003,
     weir_pg_sql_functions_002,         weir_pg_sql_functions_005, weir_pg_sql_functions_006,
     weir_timescale_sql_hypertable_007, weir_pg_sql_counters_010,  weir_pg_sql_functions_011,
-    weir_pg_sql_categories_014,        weir_pg_sql_functions_015};
+    weir_pg_sql_categories_014,        weir_pg_sql_functions_015, weir_pg_sql_functions_016};
 
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \

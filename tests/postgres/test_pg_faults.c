@@ -330,6 +330,45 @@ START_TEST(a_write_that_is_given_up_is_not_sent_on)
 }
 END_TEST
 
+static void *hold_when_waited_for(void *context)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    (void)context;
+    while (sql_int("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+        (void)nanosleep(&pause, NULL);
+    }
+    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    return NULL;
+}
+
+/* It is given up while it waits for the lock, which the one has who clears in its place and writes.
+ */
+START_TEST(a_clear_that_was_given_up_does_nothing_later)
+{
+    char text[512];
+    pthread_t thread;
+    PGconn *other = sql_connect();
+    const char *schema = schema_of("test");
+    (void)snprintf(text, sizeof text, "BEGIN; SELECT %s.lock(5000, NULL)", schema);
+    sql_on(other, text);
+    ck_assert_int_eq(pthread_create(&thread, NULL, hold_when_waited_for, NULL), 0);
+    struct weir_write clear = {.kind = WEIR_WRITE_CLEAR,
+                               .deadline_us = weir_monotonic_us() + 100000};
+    ck_assert_int_eq(commit_write(fx.ns, &clear), WEIR_DEADLINE_EXCEEDED);
+    (void)pthread_join(thread, NULL);
+    (void)snprintf(text, sizeof text,
+                   "SELECT %1$s.clear(500); SELECT %1$s.append(500, 300, '{a-1}', '{1}', '{1}',"
+                   " '{1}', '{0}', '{-1}', '{1}', '{1}',"
+                   " '{00000000-0000-0000-0000-00000000aaaa}', '{T}', '{NULL}', '{NULL}',"
+                   " '{NULL}'); COMMIT",
+                   schema);
+    sql_on(other, text);
+    PQfinish(other);
+    wait_until_nobody_else("state = 'active'");
+    ck_assert_int_eq(stored("a-1"), 1);
+}
+END_TEST
+
 static void *let_pass_later(void *context)
 {
     (void)context;
@@ -387,6 +426,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_database_that_only_reads_is_asked_now_and_then);
     tcase_add_test(tcase, calls_end_at_their_deadline_though_nothing_comes);
     tcase_add_test(tcase, a_write_that_is_given_up_is_not_sent_on);
+    tcase_add_test(tcase, a_clear_that_was_given_up_does_nothing_later);
     tcase_add_test(tcase, a_connection_that_comes_too_late_for_one_serves_the_next);
     suite_add_tcase(suite, tcase);
     return suite;

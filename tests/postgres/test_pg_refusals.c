@@ -220,6 +220,36 @@ START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
 }
 END_TEST
 
+/* By another server; this one has not heard of it. What it sends is for the one that was. */
+START_TEST(nothing_lands_in_a_namespace_made_anew)
+{
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    const struct weir_new_message message = message_of(1, "1");
+    const struct weir_import_record record = record_of(2, "a-2", 0, 100);
+    struct weir_written written;
+    struct weir_stream_append part;
+    struct weir_write writes[] = {
+        write_of(&part, "a-1", ANY, &message, &written),
+        {.kind = WEIR_WRITE_IMPORT, .of.import = {.records = &record, .n = 1}},
+        {.kind = WEIR_WRITE_CLEAR},
+    };
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    must_create(other, "test");
+    struct weir_namespace *anew = must_open(other, "test");
+    must_put(anew, "b-1", 1);
+    ck_assert_int_eq(commit_write(fx.ns, &writes[_i]), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM %s.stored", schema_of("test")), 1);
+    ck_assert_int_eq(stored("b-1"), 1);
+    /* Now it has. */
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(commit_write(fx.ns, &writes[_i]), WEIR_OK);
+    weir_namespace_release(anew);
+    weir_store_close(other);
+}
+END_TEST
+
 START_TEST(positions_that_run_out_are_said_so)
 {
     const char *schema = schema_of("test");
@@ -310,6 +340,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_read_that_meets_an_internal_error_is_tried_again, 0, 2);
     tcase_add_loop_test(tcase, a_write_that_meets_an_internal_error_is_tried_again, 0, 2);
     tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
+    tcase_add_loop_test(tcase, nothing_lands_in_a_namespace_made_anew, 0, 3);
     tcase_add_test(tcase, positions_that_run_out_are_said_so);
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
     tcase_add_test(tcase, a_database_without_the_list_of_namespaces_does_not_serve);

@@ -2,6 +2,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/timescale/ts_fixture.h"
 
+#include "store/postgres/pg_int.h"
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
@@ -277,6 +278,122 @@ START_TEST(a_stream_that_is_dropped_whole_goes_on_where_it_was)
 }
 END_TEST
 
+static void assert_totals(int64_t streams, int64_t n)
+{
+    struct weir_namespace_totals totals;
+    struct weir_category_list categories = {.n = 0};
+    int64_t in_categories = 0;
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
+    ck_assert_int_eq(totals.stream_count, streams);
+    ck_assert_int_eq(totals.message_count, n);
+    ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &categories, &fx.err),
+                     WEIR_OK);
+    for (size_t c = 0; c < categories.n; c++) {
+        in_categories += categories.categories[c].stream_count;
+    }
+    ck_assert_int_eq(in_categories, streams);
+}
+
+/* Far enough ahead that the chunk that is written to now is dropped as well. */
+static void drop_all(void)
+{
+    must_do(WEIR_CHUNKS_DROP, weir_now_us() + 20 * DAY_US);
+}
+
+START_TEST(a_stream_that_comes_back_counts_again)
+{
+    must_put(fx.ns, "b-1", 2);
+    assert_totals(3, DAYS + 2);
+    drop_all();
+    assert_totals(0, 0);
+    must_put(fx.ns, "b-1", 1);
+    assert_totals(1, 1);
+    must_put(fx.ns, "b-1", 1);
+    must_put(fx.ns, "a-odd", 1);
+    assert_totals(2, 3);
+    struct weir_import_record record = record_of(1000, "a-even", 100, 500);
+    ck_assert_int_eq(import(fx.ns, &record, 1, NULL), WEIR_OK);
+    must_put(fx.ns, "a-even", 1);
+    assert_totals(3, 5);
+    drop_all();
+    assert_totals(0, 0);
+}
+END_TEST
+
+/* The session knows its version from a write that was refused beside one that was not. */
+START_TEST(a_stream_that_comes_back_counts_again_where_its_version_is_known)
+{
+    must_put(fx.ns, "b-1", 2);
+    drop_all();
+    const struct weir_new_message messages[2] = {message_of(900, "1"), message_of(901, "1")};
+    struct weir_stream_append parts[2];
+    struct weir_written written[2];
+    struct weir_error errors[2];
+    struct weir_write writes[2] = {write_of(&parts[0], "b-1", NO_STREAM, &messages[0], &written[0]),
+                                   write_of(&parts[1], "c-1", ANY, &messages[1], &written[1])};
+    commit_group(fx.ns, writes, errors, 2);
+    ck_assert_int_eq(errors[0].status, WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_int_eq(errors[1].status, WEIR_OK);
+    must_put(fx.ns, "b-1", 1);
+    ck_assert_int_eq(must_version(fx.ns, "b-1"), 2);
+    assert_totals(2, 2);
+}
+END_TEST
+
+static int64_t listed_version(const char *prefix)
+{
+    struct weir_stream_page page = {.n = 0};
+    const struct weir_page_query query = {
+        .prefix = weir_slice_of(prefix), .limit = 1, .deadline_us = INT64_MAX};
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, 1);
+    return page.streams[0].version;
+}
+
+/* An import may bring a later position with an earlier time: it is dropped, the other stays. */
+START_TEST(a_version_is_not_rewound_where_older_messages_are_left)
+{
+    struct weir_import_record records[2] = {record_of(800, "s-1", 0, 500),
+                                            record_of(801, "s-1", 1, 501)};
+    records[0].time_us = weir_now_us();
+    records[1].time_us = first_day_us;
+    ck_assert_int_eq(import(fx.ns, records, 2, NULL), WEIR_OK);
+    must_do(WEIR_CHUNKS_DROP, first_day_us + 8 * DAY_US);
+    ck_assert_int_eq(must_version(fx.ns, "s-1"), 1);
+    ck_assert_int_eq(listed_version("s-"), 1);
+    const struct weir_new_message message = message_of(900, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "s-1", EXACT(0), &message, 1, &written),
+                     WEIR_STREAM_VERSION_CONFLICT);
+    assert_detail("actual", "1");
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(append(fx.ns, "s-1", EXACT(1), &message, 1, &written), WEIR_OK);
+    ck_assert_int_eq(written.position, 2);
+    ck_assert_int_eq(listed_version("s-"), 2);
+}
+END_TEST
+
+/* As the step before left them. */
+START_TEST(counts_of_an_older_version_are_put_right)
+{
+    char text[512];
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    must_do(WEIR_CHUNKS_DROP, first_day_us + 8 * DAY_US);
+    const int64_t left = (int64_t)messages();
+    (void)snprintf(text, sizeof text,
+                   "DO $$ BEGIN ALTER TABLE %1$s.counters DROP COLUMN born;"
+                   " UPDATE %1$s.counters SET stream_count = -1;"
+                   " UPDATE %1$s.categories SET stream_count = -1;"
+                   " UPDATE weir_registry.namespaces SET schema_version = schema_version - 1"
+                   " WHERE id = 'test'; END $$",
+                   ns.schema);
+    PQclear(ts_run(text));
+    reopen();
+    assert_totals(2, left);
+}
+END_TEST
+
 /* ---- how wide chunks are ---- */
 
 static weir_status create_with(const char *id, const char *metadata)
@@ -343,6 +460,10 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, imports_into_compressed_chunks_are_found);
     tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
     tcase_add_test(tcase, a_stream_that_is_dropped_whole_goes_on_where_it_was);
+    tcase_add_test(tcase, a_stream_that_comes_back_counts_again);
+    tcase_add_test(tcase, a_stream_that_comes_back_counts_again_where_its_version_is_known);
+    tcase_add_test(tcase, a_version_is_not_rewound_where_older_messages_are_left);
+    tcase_add_test(tcase, counts_of_an_older_version_are_put_right);
     tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);
     tcase_add_test(tcase, an_interval_that_is_none_is_refused);
     suite_add_tcase(suite, tcase);

@@ -366,7 +366,7 @@ START_TEST(a_namespace_without_spans_gets_them)
                    " DROP FUNCTION %1$s.enter_span; DROP FUNCTION %1$s.set_chunk_interval;"
                    " DROP FUNCTION %1$s.is_over;"
                    " ALTER TABLE %1$s.counters DROP COLUMN spans_version, DROP COLUMN span_width,"
-                   " DROP COLUMN span_end, DROP COLUMN era;"
+                   " DROP COLUMN span_end, DROP COLUMN era, DROP COLUMN born;"
                    " ALTER TABLE %1$s.categories DROP COLUMN era;"
                    " UPDATE weir_registry.namespaces SET schema_version = 2"
                    " WHERE id = 'test'; END $$",
