@@ -33,10 +33,6 @@ static const char settings[] =
     "SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_nestloop = on;"
     "SET enable_tidscan = on;"
     "SET jit = off; SET max_parallel_workers_per_gather = 0;"
-    "SELECT set_config('search_path', concat_ws(', ', 'pg_catalog',"
-    "  (SELECT quote_ident(n.nspname) FROM pg_catalog.pg_extension AS e"
-    "   JOIN pg_catalog.pg_namespace AS n ON n.oid = e.extnamespace"
-    "   WHERE e.extname = 'timescaledb')), false);"
     "SET default_transaction_isolation = 'read committed';"
     /* The views and tables of an adopted namespace are kept by triggers. Not every role may set
      * this, and then it is not connected. */
@@ -141,11 +137,34 @@ static weir_status check_server(struct pg_conn *conn, struct weir_error *err)
     return WEIR_OK;
 }
 
+/* An extension has its functions where the database's owner wanted them. */
+static weir_status add_extension(struct pg_conn *conn, struct weir_error *err)
+{
+    if (conn->backend->dialect->extension == NULL) {
+        return WEIR_OK;
+    }
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_slice(&params, weir_slice_of(conn->backend->dialect->extension));
+    PGresult *result = NULL;
+    const weir_status status = weir_pg_query(
+        conn,
+        "SELECT set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), false)"
+        " FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace"
+        " WHERE e.extname = $1",
+        &params, &result, err);
+    PQclear(result);
+    return status;
+}
+
 static weir_status set_up(struct pg_conn *conn, struct weir_error *err)
 {
     weir_status status = check_server(conn, err);
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, settings, err);
+    }
+    if (status == WEIR_OK) {
+        status = add_extension(conn, err);
     }
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, conn->backend->is_durability_normal ? fast : durable, err);

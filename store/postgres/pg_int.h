@@ -144,7 +144,8 @@ extern const char weir_pg_sql_adopted_012[];
 extern const char weir_pg_sql_adopted_013[];
 extern const char weir_pg_sql_rows_001[];
 
-/* Refuses a database that lacks the extension of the dialect. PRECONDITION. */
+/* Refuses a database that lacks the extension of the dialect. PRECONDITION. Where others may make
+ * functions in its schema, the operator is told. */
 weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err);
 
 /* Makes the registry where there is none. PRECONDITION where it is newer than this program. */

@@ -19,6 +19,39 @@ static const char *const registry_steps[] = {weir_pg_sql_registry_001};
 
 /* ---- the extension ---- */
 
+/* Whoever may make functions in the extension's schema, which is on the path, can have one that
+ * fits better be called in the place of another. The types are exact, so that it is none of these
+ * here.
+ */
+static weir_status report_strangers(struct pg_conn *conn, const struct pg_params *name,
+                                    struct weir_error *err)
+{
+    PGresult *result = NULL;
+    const weir_status status = weir_pg_query(
+        conn,
+        "SELECT pg_catalog.quote_ident(n.nspname::text), pg_catalog.string_agg(CASE WHEN a.grantee"
+        " = '0'::oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident("
+        "pg_catalog.pg_get_userbyid(a.grantee)::text) END, ', '::text)"
+        " FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace,"
+        " LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n'::\"char\","
+        " n.nspowner))) AS a WHERE e.extname = $1::name AND a.privilege_type = 'CREATE'::text"
+        " AND a.grantee NOT IN (n.nspowner, (SELECT r.oid FROM pg_roles AS r"
+        " WHERE r.rolname = current_user)) GROUP BY n.nspname",
+        name, &result, err);
+    if (status == WEIR_OK && PQntuples(result) > 0) {
+        const struct weir_slice schema = weir_pg_slice(result, 0, 0);
+        const struct weir_slice roles = weir_pg_slice(result, 0, 1);
+        weir_backend_report(&conn->backend->base,
+                            "others may make functions in %.*s, the schema of the extension %s, "
+                            "which would be called with the rights of weir's role: REVOKE CREATE "
+                            "ON SCHEMA %.*s FROM %.*s",
+                            WEIR_SLICE_ARG(schema), conn->backend->dialect->extension,
+                            WEIR_SLICE_ARG(schema), WEIR_SLICE_ARG(roles));
+    }
+    PQclear(result);
+    return status;
+}
+
 weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err)
 {
     const char *extension = conn->backend->dialect->extension;
@@ -38,7 +71,7 @@ weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err
                            extension, extension);
     }
     PQclear(result);
-    return status;
+    return status == WEIR_OK ? report_strangers(conn, &params, err) : status;
 }
 
 /* ---- the registry ---- */

@@ -394,6 +394,22 @@ START_TEST(counts_of_an_older_version_are_put_right)
 }
 END_TEST
 
+/* ---- the schema of the extension ---- */
+
+START_TEST(an_open_schema_of_the_extension_is_reported)
+{
+    PQclear(ts_run("GRANT CREATE ON SCHEMA public TO PUBLIC"));
+    fx.report[0] = '\0';
+    reopen();
+    ck_assert_msg(strstr(fx.report, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") != NULL, "%s",
+                  fx.report);
+    PQclear(ts_run("REVOKE CREATE ON SCHEMA public FROM PUBLIC"));
+    fx.report[0] = '\0';
+    reopen();
+    ck_assert_str_eq(fx.report, "");
+}
+END_TEST
+
 /* ---- how wide chunks are ---- */
 
 static weir_status create_with(const char *id, const char *metadata)
@@ -464,6 +480,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_stream_that_comes_back_counts_again_where_its_version_is_known);
     tcase_add_test(tcase, a_version_is_not_rewound_where_older_messages_are_left);
     tcase_add_test(tcase, counts_of_an_older_version_are_put_right);
+    tcase_add_test(tcase, an_open_schema_of_the_extension_is_reported);
     tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);
     tcase_add_test(tcase, an_interval_that_is_none_is_refused);
     suite_add_tcase(suite, tcase);
