@@ -1,4 +1,5 @@
-/* One connection to the database. No call of it waits longer than its deadline.
+/* One connection to the database. No call of it waits longer than its deadline, but for one thing:
+ * the name of a host is looked up by the system's resolver, in its own time.
  *
  * A connection belongs to one thread at a time. What went wrong last stands in `remedy`; a
  * connection whose remedy is RECONNECT is of no further use and is closed by the pool. Whoever gets
