@@ -40,7 +40,7 @@ static const char settings[] =
     " WHERE current_setting('session_replication_role') = 'replica';"
     /* Whether a standby has confirmed a commit is said by a warning. */
     "SET client_min_messages = warning;"
-    "SET statement_timeout = '60s'; SET lock_timeout = '5s';"
+    "SET statement_timeout = '60s'; SET lock_timeout = " WEIR_PG_LOCK_TIMEOUT ";"
     "SET idle_in_transaction_session_timeout = '10s'";
 
 static const char durable[] =

@@ -135,6 +135,9 @@ weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err);
 
 /* ---- the schemas (pg_schema.c) ---- */
 
+/* How long statements wait for locks, if nothing else is said. */
+#define WEIR_PG_LOCK_TIMEOUT "'5s'"
+
 extern const char weir_pg_sql_registry_001[];
 extern const char weir_pg_sql_adopted_001[];
 extern const char weir_pg_sql_adopted_003[];
@@ -151,7 +154,8 @@ weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err
 /* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
 weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);
 
-/* Waits for the lock of the namespace's writers, which is held until the transaction ends. */
+/* Waits for the lock of the namespace's writers, which is held until the transaction ends. The wait
+ * is short, as that of writers is: who waits holds a connection. */
 weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespace *ns,
                                    struct weir_error *err);
 

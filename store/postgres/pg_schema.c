@@ -246,11 +246,17 @@ weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespa
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
     weir_pg_param_int8(&params, ns->lock_key);
+    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
     PGresult *result = NULL;
     const weir_status status =
-        weir_pg_query(conn, "SELECT pg_advisory_xact_lock($1::int8)", &params, &result, err);
+        weir_pg_query(conn,
+                      "SELECT pg_advisory_xact_lock($1::int8)"
+                      " FROM set_config('lock_timeout', $2::int4::text, true)",
+                      &params, &result, err);
     PQclear(result);
-    return status;
+    return status == WEIR_OK
+               ? weir_pg_script(conn, "SET LOCAL lock_timeout = " WEIR_PG_LOCK_TIMEOUT, err)
+               : status;
 }
 
 /* Behind the namespace's own lock: of several servers one does it, the others find it done. */
