@@ -386,7 +386,7 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
 
 struct deletion {
     struct weir_slice id;
-    struct pg_namespace ns;
+    struct pg_namespace ns;  // layout: as the list says; NULL where it is unknown here
     int64_t messages;
     /* An earlier attempt may have been committed; it was about the namespace made at that time. */
     bool is_begun;
@@ -402,11 +402,15 @@ static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
     weir_pg_param_slice(&params, deletion->id);
     PGresult *result = NULL;
     weir_status status = weir_pg_query(
-        conn, "DELETE FROM weir_registry.namespaces WHERE id = $1 RETURNING created_at", &params,
-        &result, err);
+        conn, "DELETE FROM weir_registry.namespaces WHERE id = $1 RETURNING created_at, layout",
+        &params, &result, err);
     int64_t created_at_us = 0;
     deletion->is_found =
         status == WEIR_OK && PQntuples(result) == 1 && weir_pg_time(result, 0, 0, &created_at_us);
+    if (deletion->is_found) {
+        deletion->ns.layout =
+            weir_pg_find_layout(conn->backend->dialect, weir_pg_slice(result, 0, 1));
+    }
     PQclear(result);
     if (status != WEIR_OK) {
         return status;
@@ -421,9 +425,12 @@ static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
     return WEIR_OK;
 }
 
-/* A schema that is damaged is deleted as well. */
+/* A schema that is damaged is deleted as well. Adopted messages stay. */
 static weir_status count(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
 {
+    if (deletion->ns.layout != NULL && deletion->ns.layout->is_adopted) {
+        return WEIR_OK;
+    }
     char text[WEIR_PG_SCHEMA_BYTES + 64];
     (void)snprintf(text, sizeof text, "SELECT message_count FROM %s.counters", deletion->ns.schema);
     weir_status status = weir_pg_script(conn, "SAVEPOINT count", err);

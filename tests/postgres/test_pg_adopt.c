@@ -242,6 +242,7 @@ END_TEST
 
 START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
 {
+    must_put(fx.ns, "a-1", 1);
     ck_assert_int_eq(try_adopt(fx.store, "second", "{\"adopt\": \"message_store\"}"),
                      WEIR_PRECONDITION);
     ck_assert_int_eq(try_adopt(fx.store, "second", "{\"adopt\": \"public\"}"),
@@ -251,10 +252,11 @@ START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
     ck_assert_msg(weir_namespace_delete(fx.store, weir_slice_of("adopted"), INT64_MAX, &deleted,
                                         &fx.err) == WEIR_OK,
                   "%s", fx.err.text);
-    ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"), 2);
+    ck_assert_int_eq(deleted, 0);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM message_store.messages"), 3);
     ck_assert_int_eq(sql_int(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'a-1', 'T',"
                                         " '{}')"),
-                     1);
+                     2);
 }
 END_TEST
 
