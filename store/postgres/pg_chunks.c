@@ -14,7 +14,7 @@ enum { UNCOMPRESSED_IS_OFFERED, UNCOMPRESSED_NAME, UNCOMPRESSED_SQL };
 enum {
     /* How often others may be faster: each time there is one chunk less for them to be so with. */
     OVERTAKEN_MAX = 100,
-    BEGIN_BYTES = 256
+    LOCK_BYTES = 160
 };
 
 struct chunk_work {
@@ -53,17 +53,15 @@ static weir_status run(struct chunk_work *work, struct pg_conn *conn, enum pg_fi
     return status;
 }
 
-/* One chunk may take longer than other statements may. A lock is waited for until a vacuum that the
- * database has begun by itself gives way. */
+/* A lock is waited for until a vacuum that the database has begun by itself gives way. */
 static weir_status begin(struct pg_conn *conn, struct weir_error *err)
 {
-    char text[BEGIN_BYTES];
-    const int64_t left_ms = (conn->deadline_us - weir_monotonic_us()) / 1000;
+    char text[LOCK_BYTES];
     (void)snprintf(text, sizeof text,
-                   "BEGIN; SET LOCAL statement_timeout = %lld;"
-                   " SELECT set_config('lock_timeout', (%d + " WEIR_PG_DEADLOCK_MS ")::text, true)",
-                   left_ms < 1 ? 1LL : (long long)left_ms, WEIR_PG_LOCK_SLICE_MS);
-    return weir_pg_script(conn, text, err);
+                   "SELECT set_config('lock_timeout', (%d + " WEIR_PG_DEADLOCK_MS ")::text, true)",
+                   WEIR_PG_LOCK_SLICE_MS);
+    const weir_status status = weir_pg_begin_long(conn, err);
+    return status == WEIR_OK ? weir_pg_script(conn, text, err) : status;
 }
 
 /* The same in a transaction of its own. */

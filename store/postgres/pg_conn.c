@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { BINARY = 1, NAME_BYTES = 64 };
+enum { BINARY = 1, NAME_BYTES = 64, REASON_BYTES = 256 };
 
 /* ---- time ---- */
 
@@ -91,6 +91,20 @@ static void copy_field(char *to, size_t size, const PGresult *result, int field)
     to[n] = '\0';
 }
 
+/* PostgreSQL's hint says of what there is too little, where that is a setting. */
+static void report(const struct pg_conn *conn, const PGresult *result)
+{
+    char reason[REASON_BYTES];
+    char hint[REASON_BYTES];
+    copy_field(reason, sizeof reason, result, PG_DIAG_MESSAGE_PRIMARY);
+    copy_field(hint, sizeof hint, result, PG_DIAG_MESSAGE_HINT);
+    weir_pg_url_redact(&conn->backend->url, reason);
+    weir_pg_url_redact(&conn->backend->url, hint);
+    weir_backend_report(&conn->backend->base, "PostgreSQL: %s (SQLSTATE %s)%s%s", reason,
+                        conn->sqlstate[0] == '\0' ? "none" : conn->sqlstate,
+                        hint[0] == '\0' ? "" : ": ", hint);
+}
+
 /* The text is for clients, so it quotes neither SQL nor values; the operator gets PostgreSQL's own.
  */
 static weir_status fail_result(struct pg_conn *conn, const PGresult *result, struct weir_error *err)
@@ -116,11 +130,7 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
         return weir_fail(err, verdict.status,
                          "a time is none that the database has: 4713 BC to the year 294276");
     }
-    char reason[256];
-    copy_field(reason, sizeof reason, result, PG_DIAG_MESSAGE_PRIMARY);
-    weir_pg_url_redact(&conn->backend->url, reason);
-    weir_backend_report(&conn->backend->base, "PostgreSQL: %s (SQLSTATE %s)", reason,
-                        conn->sqlstate[0] == '\0' ? "none" : conn->sqlstate);
+    report(conn, result);
     if (verdict.remedy == PG_REMEDY_RECONNECT) {
         return weir_fail(err, verdict.status, "the connection to the database broke");
     }

@@ -117,6 +117,10 @@ int64_t weir_pg_call_deadline(int64_t deadline_us);
  * over waits a little longer rather than that. */
 void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t grace_us);
 
+/* Begins a transaction whose statements may take as long as the call may, and not only as long as
+ * others. */
+weir_status weir_pg_begin_long(struct pg_conn *conn, struct weir_error *err);
+
 struct pg_work {
     weir_status (*run)(struct pg_conn *conn, void *context, struct weir_error *err);
     void *context;

@@ -470,7 +470,7 @@ static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct 
 static weir_status erase(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct deletion *deletion = context;
-    weir_status status = weir_pg_script(conn, "BEGIN", err);
+    weir_status status = weir_pg_begin_long(conn, err);
     if (status == WEIR_OK) {
         status = weir_pg_namespace_lock(conn, &deletion->ns, err);
     }

@@ -2,9 +2,11 @@
 
 #include "weir/rules/time_text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
-enum { PASS_US = 250 * 1000 };
+enum { PASS_US = 250 * 1000, BEGIN_BYTES = 96 };
 
 int64_t weir_pg_call_deadline(int64_t deadline_us)
 {
@@ -15,6 +17,15 @@ void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t
 {
     const int64_t least_us = weir_monotonic_us() + grace_us;
     weir_pg_conn_limit(conn, deadline_us > least_us ? deadline_us : least_us);
+}
+
+weir_status weir_pg_begin_long(struct pg_conn *conn, struct weir_error *err)
+{
+    char text[BEGIN_BYTES];
+    const int64_t left_ms = (conn->deadline_us - weir_monotonic_us()) / 1000;
+    (void)snprintf(text, sizeof text, "BEGIN; SET LOCAL statement_timeout = %" PRId64,
+                   left_ms < 1 ? 1 : left_ms);
+    return weir_pg_script(conn, text, err);
 }
 
 static bool is_worth_another(enum pg_remedy remedy)

@@ -220,6 +220,43 @@ START_TEST(a_write_that_meets_an_internal_error_is_tried_again)
 }
 END_TEST
 
+/* To delete many tables may take longer than other statements may. */
+START_TEST(a_deletion_may_take_as_long_as_its_call)
+{
+    sql("CREATE TABLE public.seen (ms text);"
+        "CREATE FUNCTION public.see() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.seen SELECT setting FROM pg_settings"
+        "  WHERE name = ''statement_timeout''; END';"
+        "CREATE EVENT TRIGGER see ON ddl_command_start WHEN TAG IN ('DROP SCHEMA')"
+        " EXECUTE FUNCTION public.see()");
+    must_create(fx.store, "many");
+    int64_t deleted = 0;
+    const weir_status status = weir_namespace_delete(
+        fx.store, weir_slice_of("many"), weir_monotonic_us() + 300000000, &deleted, &fx.err);
+    sql("DROP EVENT TRIGGER see");
+    const int64_t seen_ms = sql_int("SELECT ms FROM public.seen");
+    sql("DROP TABLE public.seen; DROP FUNCTION public.see()");
+    ck_assert_int_eq(status, WEIR_OK);
+    ck_assert_int_gt(seen_ms, 200000);
+    ck_assert_int_le(seen_ms, 300000);
+}
+END_TEST
+
+START_TEST(a_hint_of_the_database_is_reported)
+{
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    const char *schema = schema_of("test");
+    sql("CREATE FUNCTION %s.is_fine() RETURNS bool LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE EXCEPTION ''out of shared memory'' USING ERRCODE = ''53200'', HINT ="
+        " ''You might need to increase max_locks_per_transaction.''; END'",
+        schema);
+    sql("ALTER TABLE %1$s.stored ADD CHECK (%1$s.is_fine()) NOT VALID", schema);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_msg(strstr(fx.report, "max_locks_per_transaction") != NULL, "%s", fx.report);
+}
+END_TEST
+
 /* What another server has made anew while a call was under way is not damaged. */
 START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
 {
@@ -360,6 +397,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_write_that_the_database_refuses_leaves_its_group_alone);
     tcase_add_loop_test(tcase, a_read_that_meets_an_internal_error_is_tried_again, 0, 2);
     tcase_add_loop_test(tcase, a_write_that_meets_an_internal_error_is_tried_again, 0, 2);
+    tcase_add_test(tcase, a_deletion_may_take_as_long_as_its_call);
+    tcase_add_test(tcase, a_hint_of_the_database_is_reported);
     tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
     tcase_add_loop_test(tcase, nothing_lands_in_a_namespace_made_anew, 0, 3);
     tcase_add_test(tcase, positions_that_run_out_are_said_so);
