@@ -14,6 +14,28 @@ static weir_status ask(struct pg_conn *conn, const char *text, bool *is_so, stru
     return status;
 }
 
+/* More than Message DB's own functions need: a writer locks the table, for which PostgreSQL asks
+ * for a right to change it, that to empty it among them, and moves the sequence. */
+static weir_status check_rights(struct pg_conn *conn, struct weir_error *err)
+{
+    bool is_allowed = false;
+    const weir_status status =
+        ask(conn,
+            "SELECT bool_and(has_table_privilege('message_store.messages', p.name)"
+            " AND has_sequence_privilege('message_store.messages_global_position_seq',"
+            " 'SELECT') AND has_sequence_privilege('message_store.messages_global_position_seq',"
+            " 'UPDATE'))::int4"
+            " FROM unnest(ARRAY['SELECT', 'INSERT', 'TRUNCATE']) AS p (name)",
+            &is_allowed, err);
+    if (status == WEIR_OK && !is_allowed) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "weir's role may not use Message DB's table: GRANT SELECT, INSERT, "
+                         "TRUNCATE ON message_store.messages, and GRANT SELECT, UPDATE ON SEQUENCE "
+                         "message_store.messages_global_position_seq");
+    }
+    return status;
+}
+
 weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
 {
     bool is_there = false;
@@ -46,5 +68,5 @@ weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
                          "the schema message_store is not that of Message DB 1.3.0: update it "
                          "first");
     }
-    return status;
+    return status == WEIR_OK ? check_rights(conn, err) : status;
 }

@@ -307,6 +307,45 @@ START_TEST(another_version_is_not_adopted)
 }
 END_TEST
 
+/* By a role that may read and write, and not lock. */
+START_TEST(a_role_without_the_rights_is_told)
+{
+    char url[256];
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(fx.store, weir_slice_of("adopted"), INT64_MAX, &deleted, &fx.err),
+        WEIR_OK);
+    PGconn *conn = sql_connect();
+    sql_on(conn, "GRANT CREATE ON DATABASE weir TO locked;"
+                 "GRANT USAGE ON SCHEMA message_store, weir_registry TO locked;"
+                 "GRANT SELECT, INSERT ON message_store.messages TO locked;"
+                 "GRANT ALL ON ALL TABLES IN SCHEMA weir_registry TO locked");
+    (void)snprintf(url, sizeof url, "postgresql://locked:open%%20sesame@/weir?host=%s",
+                   server_dir());
+    struct weir_store *store = open_store(url, 1);
+    ck_assert_int_eq(try_adopt(store, "mine", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "GRANT SELECT, INSERT, TRUNCATE"));
+    sql_on(conn, "GRANT TRUNCATE ON message_store.messages TO locked;"
+                 "GRANT SELECT, UPDATE ON SEQUENCE message_store.messages_global_position_seq"
+                 " TO locked");
+    ck_assert_msg(try_adopt(store, "mine", "{\"adopt\": \"message_store\"}") == WEIR_OK, "%s",
+                  fx.err.text);
+    struct weir_namespace *ns = must_open(store, "mine");
+    must_put(ns, "c-1", 1);
+    const struct weir_query query = query_all();
+    must_read(ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 3);
+    struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
+    ck_assert_msg(commit_write(ns, &clear) == WEIR_OK, "%s", fx.err.text);
+    weir_namespace_release(ns);
+    ck_assert_int_eq(
+        weir_namespace_delete(store, weir_slice_of("mine"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    weir_store_close(store);
+    sql_on(conn, "DROP OWNED BY locked");
+    PQfinish(conn);
+}
+END_TEST
+
 /* What is written goes through triggers, which this setting switches off. */
 START_TEST(triggers_work_whatever_the_role_says)
 {
@@ -590,6 +629,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
     tcase_add_test(tcase, another_version_is_not_adopted);
+    tcase_add_test(tcase, a_role_without_the_rights_is_told);
     tcase_add_test(tcase, triggers_work_whatever_the_role_says);
     tcase_add_test(tcase, it_is_known_however_names_are_written);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
