@@ -404,6 +404,42 @@ START_TEST(what_is_in_flight_is_waited_for)
 }
 END_TEST
 
+static void wait_until_asleep(const PGconn *conn)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    while (
+        sql_int("SELECT count(*) FROM pg_stat_activity WHERE pid = %d AND wait_event = 'PgSleep'",
+                PQbackendPID(conn)) == 0) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+/* Its lock keeps the name of the session that had it, which not all releases have done. */
+START_TEST(what_is_prepared_meanwhile_is_waited_for)
+{
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    char text[128];
+    PGconn *slow = sql_connect();
+    PGconn *reader = sql_connect();
+    sql_on(slow, "BEGIN");
+    sql_on(slow, MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'slow-1', 'T', '{}')");
+    (void)snprintf(text, sizeof text, "SELECT %s.settle(20000)", schema_of("adopted"));
+    ck_assert_int_eq(PQsendQuery(reader, text), 1);
+    wait_until_asleep(reader);
+    sql_on(slow, "PREPARE TRANSACTION 'slow'");
+    (void)nanosleep(&pause, NULL);
+    const bool is_waiting = PQconsumeInput(reader) == 1 && PQisBusy(reader) == 1;
+    sql_on(slow, "COMMIT PREPARED 'slow'");
+    PGresult *result = PQgetResult(reader);
+    ck_assert_msg(PQresultStatus(result) == PGRES_TUPLES_OK, "%s", PQerrorMessage(reader));
+    ck_assert_str_eq(PQgetvalue(result, 0, 0), "3");
+    PQclear(result);
+    PQfinish(reader);
+    PQfinish(slow);
+    ck_assert(is_waiting);
+}
+END_TEST
+
 /* What is committed behind it while the read is under way is read by the next one. */
 START_TEST(a_read_that_finds_nothing_ends_where_all_is_settled)
 {
@@ -634,6 +670,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, it_is_known_however_names_are_written);
     tcase_add_test(tcase, what_is_in_flight_is_waited_for);
     tcase_add_test(tcase, what_is_in_flight_for_long_is_waited_for);
+    tcase_add_test(tcase, what_is_prepared_meanwhile_is_waited_for);
     tcase_add_test(tcase, a_read_that_finds_nothing_ends_where_all_is_settled);
     tcase_add_test(tcase, a_reader_of_everything_finds_the_counters_by_their_era);
     tcase_add_test(tcase, a_reader_of_everything_does_not_wait_for_a_vacuum);
