@@ -23,6 +23,7 @@ struct chunk_work {
     struct weir_arena *arena;
     struct weir_chunk_list *list;  // what there is, or what has been done
     char sqlstate[6];              // of the statement that failed last
+    bool is_in_doubt;              // the last commit was sent and not answered
 };
 
 static bool has_failed_by(const struct chunk_work *work, const char *sqlstate)
@@ -70,12 +71,14 @@ static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, 
                                  struct weir_error *err)
 {
     work->sqlstate[0] = '\0';
+    work->is_in_doubt = false;
     weir_status status = begin(conn, err);
     if (status == WEIR_OK) {
         status = run(work, conn, which, params, result, err);
     }
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, "COMMIT", err);
+        work->is_in_doubt = status != WEIR_OK && conn->remedy == PG_REMEDY_RECONNECT;
     }
     if (status != WEIR_OK) {
         weir_pg_roll_back(conn);
@@ -100,10 +103,24 @@ static weir_status make_room(struct chunk_work *work, size_t n, struct weir_erro
     return WEIR_OK;
 }
 
+static bool is_listed(const struct weir_chunk_list *list, struct weir_slice name)
+{
+    bool is_found = false;
+    for (size_t c = 0; !is_found && c < list->n; c++) {
+        is_found = weir_slice_equal(list->chunks[c].name, name);
+    }
+    return is_found;
+}
+
+/* What an attempt without an answer may have done stays listed: what it has not done, the next one
+ * does, and brings the name again. */
 static weir_status add(struct chunk_work *work, struct weir_slice name, struct weir_error *err)
 {
     if (name.p == NULL) {
         return weir_fail(err, WEIR_DATA_CORRUPT, "the list of chunks is damaged");
+    }
+    if (is_listed(work->list, name)) {
+        return WEIR_OK;
     }
     struct weir_chunk *chunk = &work->list->chunks[work->list->n];
     if (!weir_arena_copy(work->arena, name, &chunk->name)) {
@@ -180,11 +197,11 @@ static weir_status compress_one(struct chunk_work *work, struct pg_conn *conn,
     weir_pg_params_init(&params, NULL);
     weir_pg_param_slice(&params, weir_pg_slice(found, row, UNCOMPRESSED_SQL));
     PGresult *result = NULL;
-    const weir_status status =
-        run_at_length(work, conn, PG_FIXED_COMPRESS_CHUNK, &params, &result, err);
+    weir_status status = run_at_length(work, conn, PG_FIXED_COMPRESS_CHUNK, &params, &result, err);
     PQclear(result);
-    if (status == WEIR_OK) {
-        return add(work, weir_pg_slice(found, row, UNCOMPRESSED_NAME), err);
+    if (status == WEIR_OK || work->is_in_doubt) {
+        const weir_status added = add(work, weir_pg_slice(found, row, UNCOMPRESSED_NAME), err);
+        status = added == WEIR_OK ? status : added;
     }
     return is_done_by_another(work) ? WEIR_OK : status;
 }
@@ -223,8 +240,9 @@ static weir_status drop(struct chunk_work *work, struct pg_conn *conn, struct we
     weir_pg_param_int8(&params, weir_pg_time_to_binary(work->query->before_us));
     PGresult *result = NULL;
     weir_status status = run_at_length(work, conn, PG_FIXED_DROP_CHUNKS, &params, &result, err);
-    if (status == WEIR_OK) {
-        status = add_all(work, result, err);
+    if (status == WEIR_OK || work->is_in_doubt) {
+        const weir_status added = add_all(work, result, err);
+        status = added == WEIR_OK ? status : added;
     }
     PQclear(result);
     return status;

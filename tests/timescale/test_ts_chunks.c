@@ -1,5 +1,6 @@
 /* Chunks of a TimescaleDB store: listed, compressed, dropped; what is unique and what survives. */
 #include "tests/lib/check_main.h"
+#include "tests/lib/pg_proxy.h"
 #include "tests/timescale/ts_fixture.h"
 
 #include "store/postgres/pg_int.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
@@ -394,6 +396,38 @@ START_TEST(counts_of_an_older_version_are_put_right)
 }
 END_TEST
 
+/* Whichever of its answers is lost: that of the commit as well. */
+START_TEST(what_is_done_over_a_broken_connection_is_listed)
+{
+    static const enum weir_chunk_action actions[] = {WEIR_CHUNKS_COMPRESS, WEIR_CHUNKS_DROP};
+    const char *server_dir = getenv("WEIR_TEST_PG_DIR");
+    if (server_dir == NULL) {
+        return;
+    }
+    char dir[] = "/tmp/weir-ts-test-XXXXXX";
+    char url[256];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)rows_listed();
+    const int64_t before_us = listed.chunks[1].range_end_us;
+    const int64_t left = DAYS - listed.chunks[0].row_count - listed.chunks[1].row_count;
+    struct pg_proxy *proxy = pg_proxy_start(server_dir, dir);
+    (void)snprintf(url, sizeof url, "timescaledb://postgres@/weir?host=%s", dir);
+    close_all();
+    fx.store = open_store(url, 1);
+    fx.ns = must_open(fx.store, "test");
+    must_do(actions[_i % 2], first_day_us - 100 * DAY_US);  // nothing, but prepared
+    pg_proxy_set(proxy, PROXY_LOSES_REPLY, (size_t)_i / 2);
+    must_do(actions[_i % 2], before_us);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    ck_assert_uint_eq(listed.n, 2);
+    ck_assert(!weir_slice_equal(listed.chunks[0].name, listed.chunks[1].name));
+    ck_assert_int_eq(rows_listed(), _i % 2 == 0 ? DAYS : left);
+    close_all();
+    pg_proxy_stop(proxy);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 /* ---- the schema of the extension ---- */
 
 START_TEST(an_open_schema_of_the_extension_is_reported)
@@ -480,6 +514,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_stream_that_comes_back_counts_again_where_its_version_is_known);
     tcase_add_test(tcase, a_version_is_not_rewound_where_older_messages_are_left);
     tcase_add_test(tcase, counts_of_an_older_version_are_put_right);
+    tcase_add_loop_test(tcase, what_is_done_over_a_broken_connection_is_listed, 0, 20);
     tcase_add_test(tcase, an_open_schema_of_the_extension_is_reported);
     tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);
     tcase_add_test(tcase, an_interval_that_is_none_is_refused);
