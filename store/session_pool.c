@@ -197,15 +197,6 @@ static weir_status open_session(struct weir_session_pool *pool, const struct wis
     return status;
 }
 
-static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
-{
-    if (weir_monotonic_us() >= deadline_us) {
-        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                         "the deadline passed while all connections were in use");
-    }
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
-}
-
 weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shelf *shelf,
                                 enum weir_session_kind kind, int64_t deadline_us,
                                 struct weir_session **session, struct weir_error *err)
@@ -235,7 +226,7 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
         status = open_session(pool, &wish, &found, err);
         break;
     case MUST_WAIT:
-        return fail_waiting(deadline_us, err);
+        return weir_fail_connections_in_use(deadline_us, err);
     case IS_CLOSED:
         return weir_fail_no_namespace(err, shelf->id);
     }

@@ -3,6 +3,7 @@
 #include "store/store_int.h"
 
 #include "weir/rules/limits.h"
+#include "weir/rules/time_text.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -300,6 +301,15 @@ void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), 
 {
     store->backend->waits = waits;
     store->backend->waits_context = context;
+}
+
+weir_status weir_fail_connections_in_use(int64_t deadline_us, struct weir_error *err)
+{
+    if (weir_monotonic_us() >= deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while all connections were in use");
+    }
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
 }
 
 void weir_backend_report(const struct weir_backend *backend, const char *format, ...)

@@ -106,6 +106,10 @@ struct weir_backend {
 void weir_backend_report(const struct weir_backend *backend, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Who has waited in vain for a connection or a session: DEADLINE_EXCEEDED or BACKEND_UNAVAILABLE.
+ */
+weir_status weir_fail_connections_in_use(int64_t deadline_us, struct weir_error *err);
+
 struct weir_shelf;
 
 struct weir_session {

@@ -42,8 +42,7 @@ static bool read_verdicts(const struct pg_sending *s, const PGresult *result,
     if (PQntuples(result) != 1 || !weir_pg_int8(result, 0, RESULT_HEAD, &verdicts->head)) {
         return false;
     }
-    const struct weir_slice is_current = weir_pg_slice(result, 0, RESULT_IS_CURRENT);
-    verdicts->is_current = is_current.n == 1 && is_current.p[0] != 0;
+    verdicts->is_current = weir_pg_bool(result, 0, RESULT_IS_CURRENT);
     const bool has_time = weir_pg_time(result, 0, RESULT_TIME, &verdicts->time_us);
     verdicts->begun_us = verdicts->time_us - taken_us;
     return has_time &&

@@ -31,12 +31,6 @@ static bool has_failed_by(const struct chunk_work *work, const char *sqlstate)
     return strcmp(work->sqlstate, sqlstate) == 0;
 }
 
-static bool read_bool(const PGresult *result, int row, int column)
-{
-    const struct weir_slice value = weir_pg_slice(result, row, column);
-    return value.n == 1 && value.p[0] != 0;
-}
-
 static weir_status fail_licence(struct weir_error *err)
 {
     return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
@@ -144,7 +138,7 @@ static weir_status add_all(struct chunk_work *work, const PGresult *result, stru
 
 static bool read_chunk(const PGresult *result, int row, struct weir_chunk *chunk)
 {
-    chunk->is_compressed = read_bool(result, row, CHUNK_COMPRESSED);
+    chunk->is_compressed = weir_pg_bool(result, row, CHUNK_COMPRESSED);
     return weir_pg_time(result, row, CHUNK_START, &chunk->range_start_us) &&
            weir_pg_time(result, row, CHUNK_END, &chunk->range_end_us) &&
            weir_pg_int8(result, row, CHUNK_BYTES, &chunk->size_bytes) &&
@@ -215,7 +209,7 @@ static weir_status compress(struct chunk_work *work, struct pg_conn *conn, struc
     weir_pg_param_int8(&params, weir_pg_time_to_binary(work->query->before_us));
     PGresult *found = NULL;
     weir_status status = run(work, conn, PG_FIXED_UNCOMPRESSED, &params, &found, err);
-    if (status == WEIR_OK && !read_bool(found, 0, UNCOMPRESSED_IS_OFFERED)) {
+    if (status == WEIR_OK && !weir_pg_bool(found, 0, UNCOMPRESSED_IS_OFFERED)) {
         status = fail_licence(err);
     }
     if (status == WEIR_OK) {

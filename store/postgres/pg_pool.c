@@ -175,15 +175,6 @@ static weir_status fail_connecting(struct pg_backend *backend, int64_t deadline_
                : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database cannot be reached");
 }
 
-static weir_status fail_waiting(int64_t deadline_us, struct weir_error *err)
-{
-    if (weir_monotonic_us() >= deadline_us) {
-        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                         "the deadline passed while all connections were in use");
-    }
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
-}
-
 /* In place of one that is of no further use. */
 static void begin_opening(struct pg_pool *pool)
 {
@@ -257,7 +248,7 @@ weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t 
     do {
         if (!wait_for_turn(pool, owner, deadline_us < longest_us ? deadline_us : longest_us,
                            &taken)) {
-            return fail_waiting(deadline_us, err);
+            return weir_fail_connections_in_use(deadline_us, err);
         }
         if (taken != NULL && !weir_pg_conn_is_alive(taken)) {
             begin_opening(pool);

@@ -42,12 +42,6 @@ static bool take_window(const PGresult *result, struct pg_window *window)
     return is_good;
 }
 
-static bool is_over(const PGresult *result)
-{
-    const struct weir_slice is_over = weir_pg_slice(result, 0, SINCE_IS_OVER);
-    return is_over.n == 1 && is_over.p[0] != 0;
-}
-
 static weir_status nap(const struct pg_conn *conn, struct weir_error *err)
 {
     const struct timespec pause = {.tv_nsec = NAP_US * 1000};
@@ -73,7 +67,7 @@ static weir_status ask(struct pg_session *session, struct pg_conn *conn, int64_t
     if (status == WEIR_OK && !take_window(result, &window)) {
         status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
     }
-    *is_good = status == WEIR_OK && is_over(result);
+    *is_good = status == WEIR_OK && weir_pg_bool(result, 0, SINCE_IS_OVER);
     if (*is_good) {
         session->window = window;
     }

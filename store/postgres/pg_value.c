@@ -249,6 +249,12 @@ bool weir_pg_uuid(const PGresult *result, int row, int column, struct weir_uuid 
     return at != NULL;
 }
 
+bool weir_pg_bool(const PGresult *result, int row, int column)
+{
+    const uint8_t *at = bytes_of(result, row, column, 1);
+    return at != NULL && *at != 0;
+}
+
 struct weir_slice weir_pg_slice(const PGresult *result, int row, int column)
 {
     if (PQgetisnull(result, row, column)) {

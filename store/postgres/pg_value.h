@@ -67,6 +67,9 @@ bool weir_pg_int8(const PGresult *result, int row, int column, int64_t *value);
 bool weir_pg_time(const PGresult *result, int row, int column, int64_t *time_us);
 bool weir_pg_uuid(const PGresult *result, int row, int column, struct weir_uuid *value);
 
+/* Whether the column is true; NULL is not. */
+bool weir_pg_bool(const PGresult *result, int row, int column);
+
 /* Text or bytes, valid as long as the result; absent for NULL. */
 struct weir_slice weir_pg_slice(const PGresult *result, int row, int column);
 
