@@ -110,6 +110,7 @@ static weir_status call_prepare(struct call *call, size_t method, const Protobuf
     call->method = &weir_methods[method];
     call->response = NULL;
     call->attempts_n = 0;
+    call->is_in_doubt = false;
     call->max_attempts =
         options->max_attempts != 0 ? options->max_attempts : call->client->retry.max_attempts;
     call->delay_ms = call->client->retry.first_delay_ms;
@@ -283,6 +284,47 @@ static bool retry(struct call *call)
     return start_operation(call, CALL_PAUSING, pause_ms);
 }
 
+/* What makes a repetition recognisable may be known to the call alone: a caller who is told that
+ * nothing was done, and calls again, has it done twice. */
+static bool leaves_doubt(const struct call *call)
+{
+    return weir_status_retryable(call->err.status) &&
+           (call->method->retry == WEIR_RETRY_BY_MESSAGE_ID ||
+            call->method->retry == WEIR_RETRY_BY_TOKEN);
+}
+
+/* A refusal that comes before the server looks whether it has the request already. */
+static bool says_nothing_of_others(const struct weir_error *err)
+{
+    return err->status == WEIR_AUTH_REQUIRED || err->status == WEIR_AUTH_INVALID_TOKEN ||
+           err->status == WEIR_AUTH_UNAUTHORIZED ||
+           (err->status == WEIR_LIMIT_EXCEEDED && weir_error_passes(err));
+}
+
+static void fail_in_doubt(struct call *call)
+{
+    const weir_status refusal = call->err.status;
+    char text[WEIR_ERROR_TEXT_BYTES];
+    memcpy(text, call->err.text, sizeof text);
+    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                    "what was sent to %s may have been carried out; sent again, it was refused: "
+                    "%s: %s",
+                    call->client->url, weir_status_name(refusal), text);
+    add_url(call);
+}
+
+/* After an attempt that was sent. A full queue is asked again only to clear up a doubt. */
+static bool after_failure(struct call *call)
+{
+    if (!call->is_in_doubt || !says_nothing_of_others(&call->err)) {
+        call->is_in_doubt = call->is_in_doubt || leaves_doubt(call);
+        return retry(call);
+    }
+    const bool passes = weir_error_passes(&call->err);
+    fail_in_doubt(call);
+    return passes && retry(call);
+}
+
 static bool begin_attempt(struct call *call)
 {
     const int64_t left_ms = remaining_ms(call);
@@ -364,7 +406,7 @@ static bool after_receive(struct call *call, int rv)
     links_note_ended(&call->client->links, call_sent(call), rv == 0);
     if (rv != 0) {
         (void)(rv == NNG_ETIMEDOUT ? fail_no_reply(call) : fail_transport(call, rv));
-        return retry(call);
+        return after_failure(call);
     }
     nng_msg *msg = nng_aio_get_msg(call->aio);
     nng_aio_set_msg(call->aio, NULL);
@@ -374,7 +416,7 @@ static bool after_receive(struct call *call, int rv)
         st = take_response(call, payload);
     }
     nng_msg_free(msg);
-    return st == WEIR_OK ? false : retry(call);
+    return st == WEIR_OK ? false : after_failure(call);
 }
 
 /* After each end of the call's nng_aio: true where the next operation has been started, false where

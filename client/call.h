@@ -44,6 +44,7 @@ struct call {
     uint32_t attempts_n;
     uint32_t delay_ms;  // before the next attempt, at most
     bool was_sent;      // in this attempt
+    bool is_in_doubt;   // an attempt may have been carried out, which a caller has to know
     bool has_ended;     // counts in the client's ended_n
     size_t sent_bytes;  // of this attempt's request
     ProtobufCMessage *response;

@@ -41,9 +41,13 @@
  * Errors. Functions return a weir_status, the server's own reason, unchanged; text and details are
  * in the error you pass, which you have initialised with weir_error_init. A failure that did not
  * come from the server (no connection, no reply in time) has a detail `url`. After
- * DEADLINE_EXCEEDED and BACKEND_UNAVAILABLE a write may or may not have happened; repeat it with
- * the same message ids. An error has room for about 2.5 KB of details; to see all details of a
- * WriteStreams with very many conflicts give it more room with weir_error_enlarge before the call.
+ * DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE, SHUTTING_DOWN, CANCELLED, BACKEND_ERROR and DATA_CORRUPT
+ * a write may or may not have happened; after any other failure it has not. In doubt repeat it with
+ * the same message ids, which you have only where you have given them (weir_uuid_make_v7). Where an
+ * attempt had no answer and a repetition is refused without a look at it (AUTH_…, a full queue),
+ * the call ends with BACKEND_UNAVAILABLE, whose text tells of the refusal. An error has room for
+ * about 2.5 KB of details; to see all details of a WriteStreams with very many conflicts give it
+ * more room with weir_error_enlarge before the call.
  *
  * A reply that is not what its .proto says is BACKEND_ERROR: so the response to a write that is OK
  * tells of each message that was written, and readers and subscriptions hand messages over that say
@@ -51,7 +55,8 @@
  *
  * LIMIT_EXCEEDED with a detail `queue` is about the load of the server or the client, not about the
  * call: there were too many calls at once. The call may be made again later; the library leaves
- * that to its caller, except in subscriptions and consumers, which do it themselves.
+ * that to its caller, except in subscriptions and consumers, which do it themselves, and where it
+ * clears up whether an earlier attempt of the call was carried out.
  *
  * Long replies. The server cuts a reply at its reply size and says so in `truncated`; the stubs
  * show that as it is. A weir_reader continues such reads for you.

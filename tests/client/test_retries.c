@@ -67,6 +67,95 @@ START_TEST(a_namespace_is_created_with_the_same_token_again)
 }
 END_TEST
 
+/* ---- refusals that say nothing of an attempt before ---- */
+
+static struct weir_error full;
+static struct weir_error unauthorized;
+static const struct fake_action fail_full = {FAKE_FAIL, NULL, &full};
+static const struct fake_action fail_unauthorized = {FAKE_FAIL, NULL, &unauthorized};
+
+static void start_refusing(const struct fake_action *script, size_t n)
+{
+    weir_error_init(&full);
+    weir_error_init(&unauthorized);
+    (void)weir_fail_full(&full, "the queue", 1, 2);
+    (void)weir_fail(&unauthorized, WEIR_AUTH_UNAUTHORIZED, "the token opens nothing");
+    scripted_start(script, n);
+}
+
+static void assert_in_doubt(const char *refusal)
+{
+    ck_assert_int_eq(scripted.err.status, WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, "may have been carried out"));
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, refusal));
+    ck_assert_str_eq(weir_error_get_detail(&scripted.err, "url"), fake_server_url(scripted.server));
+}
+
+START_TEST(a_write_in_doubt_is_repeated_past_a_full_queue)
+{
+    const struct fake_action script[] = {disconnect, fail_full, fail_full, answer_write};
+    start_refusing(script, 4);
+    ck_assert_int_eq(scripted_write_two(), WEIR_OK);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 4);
+    assert_same_payloads(4);
+}
+END_TEST
+
+START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
+{
+    const struct fake_action scripts[][2] = {{disconnect, fail_full},
+                                             {disconnect, fail_unauthorized},
+                                             {fail_unavailable, fail_unauthorized}};
+    start_refusing(scripts[_i], 2);
+    weir_client_close(scripted.client);
+    scripted_open_client(fake_server_url(scripted.server), 500);
+    ck_assert_int_eq(scripted_write_two(), WEIR_BACKEND_UNAVAILABLE);
+    assert_in_doubt(_i == 0 ? "LIMIT_EXCEEDED: the queue" : "AUTH_UNAUTHORIZED: the token opens");
+    const size_t n = fake_server_requests(scripted.server);
+    ck_assert(_i == 0 ? n > 2 : n == 2);
+}
+END_TEST
+
+/* Its own token is the old one as soon as the first attempt is done. */
+START_TEST(a_new_token_in_doubt_is_not_refused)
+{
+    const struct fake_action script[] = {disconnect, fail_unauthorized};
+    start_refusing(script, 2);
+    char name[] = "tenant";
+    Weir__V1__RotateTokenRequest request = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    request.namespace_ = name;
+    Weir__V1__RotateTokenResponse *response = NULL;
+    ck_assert_int_eq(
+        weir_namespaces_rotate_token(scripted.client, &request, NULL, &response, &scripted.err),
+        WEIR_BACKEND_UNAVAILABLE);
+    assert_in_doubt("AUTH_UNAUTHORIZED: the token opens");
+    assert_same_payloads(2);
+}
+END_TEST
+
+START_TEST(what_the_server_says_of_a_write_in_doubt_is_believed)
+{
+    const struct fake_action script[] = {disconnect, fail_conflict};
+    scripted_start(script, 2);
+    ck_assert_int_eq(scripted_write_two(), WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_str_eq(scripted.err.text, "stream is elsewhere");
+}
+END_TEST
+
+START_TEST(without_doubt_a_refusal_stands)
+{
+    const struct fake_action script[] = {fail_full, disconnect, fail_full, fail_unauthorized};
+    start_refusing(script, 4);
+    ck_assert_int_eq(scripted_write_two(), WEIR_LIMIT_EXCEEDED);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 1);
+    /* Of a read there is nothing to know. */
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_LIMIT_EXCEEDED);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 3);
+    ck_assert_int_eq(scripted_write_two(), WEIR_AUTH_UNAUTHORIZED);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 4);
+}
+END_TEST
+
 static weir_status write_once(size_t stream_n)
 {
     static char stream[70000];
@@ -254,6 +343,11 @@ static Suite *retries_suite(void)
     tcase_add_checked_fixture(retries, scripted_setup, scripted_teardown);
     tcase_add_test(retries, a_write_is_repeated_with_the_same_ids);
     tcase_add_test(retries, a_namespace_is_created_with_the_same_token_again);
+    tcase_add_test(retries, a_write_in_doubt_is_repeated_past_a_full_queue);
+    tcase_add_loop_test(retries, a_write_in_doubt_does_not_end_as_one_that_was_refused, 0, 3);
+    tcase_add_test(retries, a_new_token_in_doubt_is_not_refused);
+    tcase_add_test(retries, what_the_server_says_of_a_write_in_doubt_is_believed);
+    tcase_add_test(retries, without_doubt_a_refusal_stands);
     tcase_add_test(retries, a_connection_lost_on_a_large_request_may_have_been_lost_by_it);
     tcase_add_test(retries, a_deletion_is_never_repeated);
     tcase_add_test(retries, the_number_of_attempts_can_be_limited);
