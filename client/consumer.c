@@ -21,6 +21,7 @@ struct weir_consumer {
     uint32_t uncommitted_n;                // messages handled since the position was kept
     int64_t handled_position;              // behind the last message that was handled
     int64_t commit_at_us;                  // when the position is to be kept; if uncommitted_n > 0
+    bool is_commit_late;                   // the last try failed: none before commit_at_us
 
     pthread_mutex_t mutex;  // guards what follows
     pthread_cond_t changed;
@@ -170,30 +171,45 @@ static bool pause_ms(struct weir_consumer *c, uint32_t ms)
 
 /* ---- the position ---- */
 
-static weir_status commit(struct weir_consumer *c, struct weir_error *err)
+static weir_status commit(struct weir_consumer *c, const struct weir_call_options *call,
+                          struct weir_error *err)
 {
     if (c->uncommitted_n == 0) {
         return WEIR_OK;
     }
-    const weir_status st = consumer_keep_position(&c->streams, c->handled_position, err);
+    const weir_status st = consumer_keep_position(&c->streams, c->handled_position, call, err);
     if (st == WEIR_OK) {
         c->uncommitted_n = 0;
+        c->is_commit_late = false;
     }
     return st;
 }
 
+static bool is_commit_due(const struct weir_consumer *c, int64_t now)
+{
+    return c->uncommitted_n > 0 &&
+           (now >= c->commit_at_us ||
+            (c->uncommitted_n >= c->options.commit_messages && !c->is_commit_late));
+}
+
 /* While the server is away or has too much to do the position is kept later: what is lost is only
- * that messages are handed over again after a crash. */
+ * that messages are handed over again after a crash. They wait meanwhile, so that a try is one
+ * attempt, and the next one comes no sooner than this one took. */
 static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err)
 {
-    const bool is_due = c->uncommitted_n >= c->options.commit_messages ||
-                        (c->uncommitted_n > 0 && weir_monotonic_us() >= c->commit_at_us);
-    if (!is_due) {
+    const int64_t began_us = weir_monotonic_us();
+    if (!is_commit_due(c, began_us)) {
         return WEIR_OK;
     }
-    const weir_status st = commit(c, err);
+    struct weir_call_options once = *c->streams.call;
+    once.max_attempts = 1;
+    const weir_status st = commit(c, &once, err);
     if (st != WEIR_OK && weir_error_passes(err)) {
-        c->commit_at_us = weir_monotonic_us() + (int64_t)c->options.commit_ms * 1000;
+        const int64_t now = weir_monotonic_us();
+        const int64_t took_us = now - began_us;
+        const int64_t pause_us = (int64_t)c->options.commit_ms * 1000;
+        c->commit_at_us = now + (took_us > pause_us ? took_us : pause_us);
+        c->is_commit_late = true;
         return WEIR_OK;
     }
     return st;
@@ -321,7 +337,7 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     }
     if (weir_consumer_position(c) < 0) {
         /* Kept before anything is handled: a start at the end must not move with each restart. */
-        st = consumer_keep_position(&c->streams, c->handled_position, err);
+        st = consumer_keep_position(&c->streams, c->handled_position, c->streams.call, err);
     }
     struct run run = {c, handler, context, err};
     if (st == WEIR_OK) {
@@ -332,7 +348,7 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     /* What was handled is kept whatever ended the run; the first failure is the one to report. */
     struct weir_error later;
     weir_error_init(&later);
-    const weir_status kept = commit(c, &later);
+    const weir_status kept = commit(c, c->streams.call, &later);
     if ((st == WEIR_OK || st == WEIR_CANCELLED) && kept != WEIR_OK) {
         weir_error_copy(err, &later);
         st = kept;

@@ -81,7 +81,7 @@ weir_status consumer_append(struct consumer_streams *s, const struct consumer_en
     request.expectation = entry->expectation;
     Weir__V1__WriteMessagesResponse *response = NULL;
     const weir_status st =
-        weir_message_store_write_messages(s->client, &request, s->call, &response, err);
+        weir_message_store_write_messages(s->client, &request, entry->call, &response, err);
     if (st == WEIR_OK && entry->position != NULL) {
         *entry->position = response->written[0]->position;
     }

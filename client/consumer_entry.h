@@ -26,6 +26,7 @@ struct consumer_entry {
     const char *data;                    // JSON
     Weir__V1__Expectation *expectation;  // NULL: none
     int64_t *position;                   // where it stands afterwards; may be NULL
+    const struct weir_call_options *call;
 };
 
 weir_status consumer_append(struct consumer_streams *s, const struct consumer_entry *entry,

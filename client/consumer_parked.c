@@ -59,7 +59,7 @@ weir_status consumer_park(struct consumer_streams *s, const Weir__V1__Message *m
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     const struct consumer_entry entry = {
-        .stream = s->parked_stream, .type = parked_type, .id = id, .data = data};
+        .stream = s->parked_stream, .type = parked_type, .id = id, .data = data, .call = s->call};
     const weir_status st = consumer_append(s, &entry, err);
     free(data);
     /* Parked before, after another number of attempts. */
@@ -72,7 +72,7 @@ weir_status consumer_settle(struct consumer_streams *s, const struct consumer_pa
     char data[64];
     (void)snprintf(data, sizeof data, "{\"parked\":%" PRId64 "}", parked->parked_position);
     const struct consumer_entry entry = {
-        .stream = s->parked_stream, .type = replayed_type, .data = data};
+        .stream = s->parked_stream, .type = replayed_type, .data = data, .call = s->call};
     return consumer_append(s, &entry, err);
 }
 

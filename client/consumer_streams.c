@@ -124,14 +124,15 @@ static weir_status take_position(const struct consumer_streams *s, const Weir__V
 }
 
 /* *kept has the position -1 where there is none. */
-static weir_status load(struct consumer_streams *s, struct kept *kept, struct weir_error *err)
+static weir_status load(struct consumer_streams *s, const struct weir_call_options *call,
+                        struct kept *kept, struct weir_error *err)
 {
     *kept = (struct kept){.position = -1, .version = -1};
     Weir__V1__GetLastStreamMessageRequest request = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
     request.stream_name = s->position_stream;
     Weir__V1__GetLastStreamMessageResponse *response = NULL;
     weir_status st =
-        weir_message_store_get_last_stream_message(s->client, &request, s->call, &response, err);
+        weir_message_store_get_last_stream_message(s->client, &request, call, &response, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -145,7 +146,7 @@ static weir_status load(struct consumer_streams *s, struct kept *kept, struct we
 weir_status consumer_load_position(struct consumer_streams *s, struct weir_error *err)
 {
     struct kept kept;
-    const weir_status st = load(s, &kept, err);
+    const weir_status st = load(s, s->call, &kept, err);
     if (st == WEIR_OK) {
         atomic_store(&s->position, kept.position);
         s->position_version = kept.version;
@@ -153,8 +154,8 @@ weir_status consumer_load_position(struct consumer_streams *s, struct weir_error
     return st;
 }
 
-static weir_status write_position(struct consumer_streams *s, const char *data,
-                                  struct weir_error *err)
+static weir_status write_position(struct consumer_streams *s, const struct weir_call_options *call,
+                                  const char *data, struct weir_error *err)
 {
     Weir__V1__Expectation expectation = WEIR__V1__EXPECTATION__INIT;
     expectation.kind_case = WEIR__V1__EXPECTATION__KIND_EXACT;
@@ -163,15 +164,17 @@ static weir_status write_position(struct consumer_streams *s, const char *data,
                                          .type = position_type,
                                          .data = data,
                                          .expectation = &expectation,
-                                         .position = &s->position_version};
+                                         .position = &s->position_version,
+                                         .call = call};
     return consumer_append(s, &entry, err);
 }
 
 /* A position that was thought lost may have been kept after all. */
-static weir_status is_ours(struct consumer_streams *s, bool *is_ours, struct weir_error *err)
+static weir_status is_ours(struct consumer_streams *s, const struct weir_call_options *call,
+                           bool *is_ours, struct weir_error *err)
 {
     struct kept kept;
-    const weir_status st = load(s, &kept, err);
+    const weir_status st = load(s, call, &kept, err);
     *is_ours = st == WEIR_OK && strcmp(kept.instance, s->instance) == 0;
     if (*is_ours) {
         s->position_version = kept.version;
@@ -180,7 +183,7 @@ static weir_status is_ours(struct consumer_streams *s, bool *is_ours, struct wei
 }
 
 weir_status consumer_keep_position(struct consumer_streams *s, int64_t position,
-                                   struct weir_error *err)
+                                   const struct weir_call_options *call, struct weir_error *err)
 {
     const size_t size = strlen(s->selector) + 128;
     char *data = malloc(size);
@@ -189,14 +192,14 @@ weir_status consumer_keep_position(struct consumer_streams *s, int64_t position,
     }
     (void)snprintf(data, size, "{\"position\":%" PRId64 ",\"selector\":%s,\"instance\":\"%s\"}",
                    position, s->selector, s->instance);
-    weir_status st = write_position(s, data, err);
+    weir_status st = write_position(s, call, data, err);
     if (st == WEIR_STREAM_VERSION_CONFLICT) {
         struct weir_error conflict;
         weir_error_copy(&conflict, err);
         bool ours = false;
-        st = is_ours(s, &ours, err);
+        st = is_ours(s, call, &ours, err);
         if (ours) {
-            st = write_position(s, data, err);
+            st = write_position(s, call, data, err);
         } else if (st == WEIR_OK) {
             weir_error_copy(err, &conflict);
             st = conflict.status;

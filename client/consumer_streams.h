@@ -45,10 +45,11 @@ bool consumer_passes_over(const struct consumer_streams *streams,
  * selector, DATA_CORRUPT where the message is none of ours. */
 weir_status consumer_load_position(struct consumer_streams *streams, struct weir_error *err);
 
-/* Keeps a position. STREAM_VERSION_CONFLICT where another consumer has done so since. May be called
- * again after a failure that left open whether it has happened. */
+/* Keeps a position, by calls with the options `call`. STREAM_VERSION_CONFLICT where another
+ * consumer has done so since. May be called again after a failure that left open whether it has
+ * happened. */
 weir_status consumer_keep_position(struct consumer_streams *streams, int64_t position,
-                                   struct weir_error *err);
+                                   const struct weir_call_options *call, struct weir_error *err);
 
 /* Notes a message as parked; once, however often it is called for the message. */
 weir_status consumer_park(struct consumer_streams *streams, const Weir__V1__Message *message,

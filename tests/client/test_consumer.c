@@ -1,7 +1,9 @@
 /* Consumers against a real server: at least once, in order, resuming where they were, parking what
  * cannot be handled. */
 #include "tests/client/live.h"
+#include "weir/base/monotonic.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -481,6 +483,81 @@ START_TEST(a_first_position_that_could_not_be_kept_is_kept_by_the_next_run)
 }
 END_TEST
 
+/* ---- a store that can be read and not written ---- */
+
+weir_status __real_weir_message_store_write_messages(struct weir_client *client,
+                                                     const Weir__V1__WriteMessagesRequest *request,
+                                                     const struct weir_call_options *options,
+                                                     Weir__V1__WriteMessagesResponse **response,
+                                                     struct weir_error *err);
+weir_status __wrap_weir_message_store_write_messages(struct weir_client *client,
+                                                     const Weir__V1__WriteMessagesRequest *request,
+                                                     const struct weir_call_options *options,
+                                                     Weir__V1__WriteMessagesResponse **response,
+                                                     struct weir_error *err);
+
+static struct {
+    bool is_full;    // positions cannot be written
+    int refusal_ms;  // how long it takes to say so
+    int refusals_n;
+    int64_t said_us;  // the last time
+} disk;
+
+static weir_status refuse_position(const struct weir_call_options *options, struct weir_error *err)
+{
+    const int64_t pause_us = weir_monotonic_us() - disk.said_us;
+    ck_assert(disk.refusals_n == 0 || pause_us >= disk.refusal_ms * INT64_C(1000));
+    ck_assert_uint_eq(options->max_attempts, 1);
+    (void)poll(NULL, 0, disk.refusal_ms);
+    disk.refusals_n++;
+    disk.said_us = weir_monotonic_us();
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the disk is full");
+}
+
+weir_status __wrap_weir_message_store_write_messages(struct weir_client *client,
+                                                     const Weir__V1__WriteMessagesRequest *request,
+                                                     const struct weir_call_options *options,
+                                                     Weir__V1__WriteMessagesResponse **response,
+                                                     struct weir_error *err)
+{
+    if (disk.is_full && strcmp(request->stream_name, POSITION_STREAM) == 0) {
+        return refuse_position(options, err);
+    }
+    return __real_weir_message_store_write_messages(client, request, options, response, err);
+}
+
+/* The disk is full from the first message to the last but one, at which it stops. */
+static enum weir_handled fill_disk(void *context, const Weir__V1__Message *message,
+                                   uint32_t attempt)
+{
+    (void)attempt;
+    const int64_t *last = context;
+    disk.is_full = message->position < *last;
+    return disk.is_full ? WEIR_HANDLED : WEIR_STOP;
+}
+
+START_TEST(positions_that_cannot_be_kept_do_not_hold_messages_up)
+{
+    int64_t last = 50;
+    (void)live_write("account-1", (int)last + 1);
+    struct weir_consumer_options options = live_consumer_options("account");
+    options.commit_messages = 1;
+    options.commit_ms = _i == 0 ? 3600000 : 1;
+    disk.refusal_ms = _i == 0 ? 0 : 300;
+    struct weir_consumer *consumer = live_open_consumer(&options);
+    const int64_t began_us = weir_monotonic_us();
+    ck_assert_int_eq(weir_consumer_run(consumer, fill_disk, &last, &live.err), WEIR_OK);
+    const int64_t took_us = weir_monotonic_us() - began_us;
+    ck_assert_int_ge(disk.refusals_n, 1);
+    ck_assert_msg(_i == 0 ? disk.refusals_n == 1 : disk.refusals_n <= 1 + took_us / 600000,
+                  "%d refusals in %lld us", disk.refusals_n, (long long)took_us);
+    /* At the start, and at the end. */
+    ck_assert_int_eq(live_count(POSITION_STREAM), 2);
+    ck_assert_int_eq(weir_consumer_position(consumer), last + 1);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
 /* ---- through restarts ---- */
 
 enum { MESSAGES = 120 };
@@ -556,6 +633,7 @@ int main(void)
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
     tcase_add_loop_test(tests, what_a_busy_client_cannot_write_is_written_later, 0, 2);
     tcase_add_test(tests, a_first_position_that_could_not_be_kept_is_kept_by_the_next_run);
+    tcase_add_loop_test(tests, positions_that_cannot_be_kept_do_not_hold_messages_up, 0, 2);
     tcase_add_test(tests, nothing_is_missed_while_the_server_is_killed_and_restarted);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
