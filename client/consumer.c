@@ -10,7 +10,9 @@ enum {
     COMMIT_MESSAGES_DEFAULT = 100,
     COMMIT_MS_DEFAULT = 1000,
     FIRST_DELAY_MS_DEFAULT = 100,
-    MAX_DELAY_MS_DEFAULT = 10000
+    MAX_DELAY_MS_DEFAULT = 10000,
+    /* Who stops a consumer waits for its last position no longer than this. */
+    STOPPED_COMMIT_MS = 3000
 };
 
 struct weir_consumer {
@@ -215,6 +217,17 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
     return st;
 }
 
+/* What was handled is kept whatever has ended the run with `outcome`. */
+static weir_status commit_last(struct weir_consumer *c, weir_status outcome, struct weir_error *err)
+{
+    struct weir_call_options call = *c->streams.call;
+    if (outcome == WEIR_CANCELLED &&
+        (call.timeout_ms == 0 || call.timeout_ms > STOPPED_COMMIT_MS)) {
+        call.timeout_ms = STOPPED_COMMIT_MS;
+    }
+    return commit(c, &call, err);
+}
+
 static void note_handled(struct weir_consumer *c, int64_t position)
 {
     if (c->uncommitted_n == 0) {
@@ -345,10 +358,10 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     }
     set_subscription(c, NULL);
     weir_subscription_close(sub);
-    /* What was handled is kept whatever ended the run; the first failure is the one to report. */
     struct weir_error later;
     weir_error_init(&later);
-    const weir_status kept = commit(c, c->streams.call, &later);
+    const weir_status kept = commit_last(c, st, &later);
+    /* The first failure is the one to report. */
     if ((st == WEIR_OK || st == WEIR_CANCELLED) && kept != WEIR_OK) {
         weir_error_copy(err, &later);
         st = kept;

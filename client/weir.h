@@ -370,7 +370,8 @@ weir_status weir_consumer_open(struct weir_client *client,
                                struct weir_consumer **consumer, struct weir_error *err);
 
 /* Hands messages over until the handler says WEIR_STOP (OK), weir_consumer_stop is called
- * (CANCELLED), or something fails for good. Keeps the position at the end. May be called again. */
+ * (CANCELLED), or something fails for good. Keeps the position at the end; where only that fails,
+ * that is the outcome. May be called again. */
 weir_status weir_consumer_run(struct weir_consumer *consumer, weir_consumer_handler handler,
                               void *context, struct weir_error *err);
 
@@ -385,7 +386,9 @@ weir_status weir_consumer_replay(struct weir_consumer *consumer, weir_consumer_h
 int64_t weir_consumer_position(const struct weir_consumer *consumer);
 
 /* Ends a weir_consumer_run, after the handler that is running, and all further ones. From any
- * thread. */
+ * thread. The run keeps its position before it returns, which takes up to three seconds where the
+ * server does not answer; a call for a position or a parked message that it is just waiting for
+ * comes to its own end before that. */
 void weir_consumer_stop(struct weir_consumer *consumer);
 
 /* NULL is allowed. */
