@@ -189,8 +189,9 @@ const struct cli_command cli_commands[] = {
      "In bytewise order of their names, with how many streams and messages they have.",
      cmd_categories, NULL, 0, 0},
     {"namespace create", "NAME", "Create a namespace",
-     "Prints its token, which is told only now. Needs the admin token.", cmd_namespace_create,
-     namespace_create_options, 1, 1},
+     "Prints its token, which is told only now; where no answer comes, the one that it has if it "
+     "was created. Needs the admin token.",
+     cmd_namespace_create, namespace_create_options, 1, 1},
     {"namespace delete", "NAME", "Delete a namespace with everything in it",
      "Its token is dead at once.", cmd_namespace_delete, namespace_delete_options, 1, 1},
     {"namespace show", "[NAME]", "Describe a namespace",
@@ -198,8 +199,8 @@ const struct cli_command cli_commands[] = {
     {"namespace list", "", "List namespaces", "Needs the admin token.", cmd_namespace_list,
      namespace_list_options, 0, 0},
     {"namespace rotate-token", "[NAME]", "Replace a namespace's token",
-     "Prints the new one; the old one is dead at once. NAME is that of the token where it is not "
-     "given.",
+     "Prints the new one; the old one is dead at once. Where no answer comes, it prints the one "
+     "that is valid if the old one is dead. NAME is that of the token where it is not given.",
      cmd_namespace_rotate, namespace_rotate_options, 0, 1},
     {"namespace clear", "NAME", "Remove all messages of a namespace",
      "The namespace, its token and its counter of global positions stay. Needs --confirm NAME.",

@@ -42,13 +42,42 @@ static int connect_and_name(struct cli *cli, char name[WEIR_NAMESPACE_MAX_BYTES 
     return status == CLI_DONE ? take_name(cli, name) : status;
 }
 
-/* The token in the file that --new-token-file names; NULL, which leaves it to be made, without the
- * option. Freed by the caller. */
-static int take_new_token(struct cli *cli, char **token)
+/* The token that a namespace is to have. It is known before it is sent, because where no answer
+ * comes the namespace may have it all the same, and then nobody else knows it. */
+struct new_token {
+    char *given;  // by --new-token-file, NULL without the option
+    char made[WEIR_TOKEN_MAX_BYTES + 1];
+};
+
+static int read_new_token(struct cli *cli, struct new_token *token)
 {
     const char *path = cli_text(cli, CLI_NEW_TOKEN_FILE);
-    *token = NULL;
-    return path == NULL ? CLI_DONE : cli_read_token(cli, path, token);
+    *token = (struct new_token){.given = NULL};
+    return path == NULL ? CLI_DONE : cli_read_token(cli, path, &token->given);
+}
+
+/* The one that was given, else one that is made; NULL for a name that there can be no token for,
+ * which the server refuses. */
+static char *choose_token(struct new_token *token, const char *name)
+{
+    struct weir_error fault;
+    weir_error_init(&fault);
+    if (token->given != NULL) {
+        return token->given;
+    }
+    return weir_token_make(weir_slice_of(name), token->made, &fault) == WEIR_OK ? token->made
+                                                                                : NULL;
+}
+
+static int failed_with_token(const struct cli *cli, const struct new_token *token)
+{
+    const int status = cli_failed(cli);
+    const bool is_in_doubt =
+        weir_status_retryable(cli->err.status) || cli->err.status == WEIR_BACKEND_ERROR;
+    if (is_in_doubt && token->made[0] != '\0') {
+        (void)fprintf(stderr, "  if it was done all the same, the token is: %s\n", token->made);
+    }
+    return status;
 }
 
 static void put_token(const struct cli *cli, const char *name, const char *token,
@@ -69,19 +98,19 @@ static void put_token(const struct cli *cli, const char *name, const char *token
 
 int cmd_namespace_create(struct cli *cli)
 {
-    char *token = NULL;
-    int status = take_new_token(cli, &token);
+    struct new_token token;
+    int status = read_new_token(cli, &token);
     if (status == CLI_DONE) {
         status = cli_connect(cli);
     }
     if (status != CLI_DONE) {
-        free(token);
+        free(token.given);
         return status;
     }
     Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
     request.namespace_ = borrowed(cli->values.args[0]);
     request.description = borrowed(cli_text(cli, CLI_DESCRIPTION));
-    request.token = token;
+    request.token = choose_token(&token, request.namespace_);
     const char *metadata = cli_text(cli, CLI_METADATA);
     request.has_metadata = metadata != NULL;
     request.metadata.data = (uint8_t *)(uintptr_t)metadata;
@@ -90,37 +119,37 @@ int cmd_namespace_create(struct cli *cli)
     status = CLI_DONE;
     if (weir_namespaces_create_namespace(cli->client, &request, &cli->call, &response, &cli->err) !=
         WEIR_OK) {
-        status = cli_failed(cli);
+        status = failed_with_token(cli, &token);
     } else {
         put_token(cli, response->namespace_, response->token, &response->created_at_us);
     }
     weir_response_free(response);
-    free(token);
+    free(token.given);
     return status;
 }
 
 int cmd_namespace_rotate(struct cli *cli)
 {
     char name[WEIR_NAMESPACE_MAX_BYTES + 1];
-    char *token = NULL;
-    int status = take_new_token(cli, &token);
+    struct new_token token;
+    int status = read_new_token(cli, &token);
     if (status == CLI_DONE) {
         status = connect_and_name(cli, name);
     }
     if (status == CLI_DONE) {
         Weir__V1__RotateTokenRequest request = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
         request.namespace_ = name;
-        request.new_token = token;
+        request.new_token = choose_token(&token, name);
         Weir__V1__RotateTokenResponse *response = NULL;
         if (weir_namespaces_rotate_token(cli->client, &request, &cli->call, &response, &cli->err) !=
             WEIR_OK) {
-            status = cli_failed(cli);
+            status = failed_with_token(cli, &token);
         } else {
             put_token(cli, name, response->token, NULL);
         }
         weir_response_free(response);
     }
-    free(token);
+    free(token.given);
     return status;
 }
 

@@ -27,7 +27,9 @@
  * is lost, is sent again after a growing, random delay until the deadline, where the .proto says
  * that the method may be. What makes a repetition recognisable (ids of new messages, tokens to be
  * set) is filled in before the first attempt and kept, so that a repeated write is stored once.
- * DeleteNamespace, ClearNamespace and DropChunks are never repeated.
+ * DeleteNamespace, ClearNamespace and DropChunks are never repeated. Give CreateNamespace and
+ * RotateToken the token (weir_token_make): where such a call fails in doubt, nobody knows one that
+ * the library has made, and the old one may be dead.
  *
  * Connections. They are made, and made again where they are lost, without being asked for. A host
  * that vanishes without closing them (it has lost its power, or a firewall drops what is sent) is

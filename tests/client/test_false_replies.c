@@ -1,5 +1,5 @@
-/* The program weir against a server whose replies are not what they should be: it ends, and says
- * why. */
+/* The program weir against a server whose replies are not what they should be, or do not come: it
+ * ends, and says why. */
 #include "client/weir.h"
 #include "tests/client/fake_server.h"
 
@@ -90,6 +90,61 @@ START_TEST(a_message_without_its_names_is_handed_to_no_command)
 }
 END_TEST
 
+/* ---- tokens that may be in force ---- */
+
+static const char token_line[] = "if it was done all the same, the token is: ";
+
+/* Of the first request that came. */
+static void take_sent_token(char *token, size_t size)
+{
+    const struct fake_request *r = fake_server_request(server, 0);
+    if (strstr(r->method, "CreateNamespace") != NULL) {
+        Weir__V1__CreateNamespaceRequest *sent =
+            weir__v1__create_namespace_request__unpack(NULL, r->payload_n, r->payload);
+        (void)snprintf(token, size, "%s", sent->token);
+        weir__v1__create_namespace_request__free_unpacked(sent, NULL);
+    } else {
+        Weir__V1__RotateTokenRequest *sent =
+            weir__v1__rotate_token_request__unpack(NULL, r->payload_n, r->payload);
+        (void)snprintf(token, size, "%s", sent->new_token);
+        weir__v1__rotate_token_request__free_unpacked(sent, NULL);
+    }
+}
+
+/* As a namespace's own token is after its rotation, of which no answer came. */
+START_TEST(a_token_that_may_be_in_force_is_told)
+{
+    static const char *const commands[] = {"namespace create tenant",
+                                           "namespace rotate-token tenant"};
+    struct weir_error unauthorized;
+    weir_error_init(&unauthorized);
+    (void)weir_fail(&unauthorized, WEIR_AUTH_UNAUTHORIZED, "the token opens nothing");
+    const struct fake_action script[] = {{FAKE_DISCONNECT, NULL, NULL},
+                                         {FAKE_FAIL, NULL, &unauthorized}};
+    server = fake_server_start(script, WEIR_COUNTOF(script));
+    ck_assert_int_eq(run_weir(commands[_i]), 3);
+    char token[WEIR_TOKEN_MAX_BYTES + 1];
+    take_sent_token(token, sizeof token);
+    const char *told = strstr(output, token_line);
+    ck_assert_msg(told != NULL, "%s", output);
+    told += strlen(token_line);
+    ck_assert_uint_eq(strcspn(told, "\n"), strlen(token));
+    ck_assert_mem_eq(told, token, strlen(token));
+}
+END_TEST
+
+START_TEST(a_token_that_is_not_in_force_is_not_told)
+{
+    struct weir_error unauthorized;
+    weir_error_init(&unauthorized);
+    (void)weir_fail(&unauthorized, WEIR_AUTH_UNAUTHORIZED, "the token opens nothing");
+    const struct fake_action refuse = {FAKE_FAIL, NULL, &unauthorized};
+    server = fake_server_start(&refuse, 1);
+    ck_assert_int_eq(run_weir("namespace create tenant"), 1);
+    ck_assert_ptr_null(strstr(output, "ns_"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("false replies");
@@ -98,6 +153,8 @@ int main(void)
     tcase_add_loop_test(replies, a_list_whose_pages_lead_nowhere_ends, 0, 2);
     tcase_add_test(replies, a_list_with_too_many_rows_ends);
     tcase_add_test(replies, a_message_without_its_names_is_handed_to_no_command);
+    tcase_add_loop_test(replies, a_token_that_may_be_in_force_is_told, 0, 2);
+    tcase_add_test(replies, a_token_that_is_not_in_force_is_not_told);
     suite_add_tcase(suite, replies);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
