@@ -4,9 +4,6 @@
 #include "client/response.h"
 #include "weir/rules/limits.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum {
     /* An attempt that has waited so long for a connection is packed again, so that the server is
      * never told of more time than this too much. */
@@ -159,8 +156,6 @@ static void drop_message(struct call *call)
     nng_aio_set_msg(call->aio, NULL);
 }
 
-static bool fail_transport(struct call *call, int rv);
-
 /* Starts the attempt's send. False where that is impossible. */
 static bool send_attempt(struct call *call, int64_t left_ms)
 {
@@ -169,7 +164,8 @@ static bool send_attempt(struct call *call, int64_t left_ms)
     nng_msg *msg = NULL;
     const int rv = call_take_ctx(call);
     if (rv != 0) {
-        return fail_transport(call, rv);
+        call_fail_transport(call, rv);
+        return false;
     }
     if (nng_msg_alloc(&msg, size) != 0) {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
@@ -187,75 +183,6 @@ static bool send_attempt(struct call *call, int64_t left_ms)
         return false;
     }
     return true;
-}
-
-/* Marks a failure that the server did not send. */
-static void add_url(struct call *call)
-{
-    weir_error_detail(&call->err, "url", "%s", call->client->url);
-}
-
-/* nng does not say why there is none, and goes on trying. */
-static bool fail_no_connection(struct call *call)
-{
-    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "no connection to %s within %" PRIu32 " ms%s", call->client->url,
-                    call->timeout_ms,
-                    call->client->links.tls == NULL
-                        ? ""
-                        : "; with TLS it may be that a certificate is not accepted");
-    add_url(call);
-    return false;
-}
-
-static bool fail_no_reply(struct call *call)
-{
-    (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED, "no reply from %s within %" PRIu32 " ms",
-                    call->client->url, call->timeout_ms);
-    add_url(call);
-    return false;
-}
-
-static bool is_cancelled(struct call *call)
-{
-    (void)pthread_mutex_lock(&call->mutex);
-    const bool cancelled = call->is_cancelled;
-    (void)pthread_mutex_unlock(&call->mutex);
-    return cancelled;
-}
-
-/* A server says nothing to a request that is larger than it reads. */
-static void fail_lost(struct call *call)
-{
-    char hint[160] = "";
-    if (call->was_sent && call->sent_bytes > WEIR_REQUEST_BYTES_MIN) {
-        (void)snprintf(hint, sizeof hint,
-                       "; that is also how a server refuses a request that is larger than its "
-                       "--max-request-bytes: this one has %zu bytes",
-                       call->sent_bytes);
-    }
-    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "the connection to %s was lost before the reply came%s", call->client->url,
-                    hint);
-    if (call->was_sent) {
-        weir_error_detail(&call->err, "request_bytes", "%zu", call->sent_bytes);
-    }
-}
-
-static bool fail_transport(struct call *call, int rv)
-{
-    if (is_cancelled(call)) {
-        (void)call_fail_closing(&call->err);
-    } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE || rv == NNG_ECLOSED) {
-        /* ESTATE: lost between the end of the send and the receive. ECLOSED: the socket has been
-         * replaced. */
-        fail_lost(call);
-    } else {
-        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
-                        nng_strerror(rv));
-    }
-    add_url(call);
-    return false;
 }
 
 /* Whether the call's failure may be answered by sending it again: what was never sent was not
@@ -301,18 +228,6 @@ static bool says_nothing_of_others(const struct weir_error *err)
            (err->status == WEIR_LIMIT_EXCEEDED && weir_error_passes(err));
 }
 
-static void fail_in_doubt(struct call *call)
-{
-    const weir_status refusal = call->err.status;
-    char text[WEIR_ERROR_TEXT_BYTES];
-    memcpy(text, call->err.text, sizeof text);
-    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "what was sent to %s may have been carried out; sent again, it was refused: "
-                    "%s: %s",
-                    call->client->url, weir_status_name(refusal), text);
-    add_url(call);
-}
-
 /* After an attempt that was sent. A full queue is asked again only to clear up a doubt. */
 static bool after_failure(struct call *call)
 {
@@ -321,7 +236,7 @@ static bool after_failure(struct call *call)
         return retry(call);
     }
     const bool passes = weir_error_passes(&call->err);
-    fail_in_doubt(call);
+    call_fail_in_doubt(call);
     return passes && retry(call);
 }
 
@@ -329,7 +244,10 @@ static bool begin_attempt(struct call *call)
 {
     const int64_t left_ms = remaining_ms(call);
     if (left_ms <= 0) {
-        return call->err.status == WEIR_OK ? fail_no_connection(call) : false;
+        if (call->err.status == WEIR_OK) {
+            call_fail_no_connection(call);
+        }
+        return false;
     }
     return send_attempt(call, left_ms);
 }
@@ -359,7 +277,7 @@ static bool after_send(struct call *call, int rv)
         return begin_attempt(call);
     }
     call->attempts_n++;
-    (void)fail_transport(call, rv);
+    call_fail_transport(call, rv);
     return retry(call);
 }
 
@@ -405,7 +323,7 @@ static bool after_receive(struct call *call, int rv)
     }
     links_note_ended(&call->client->links, call_sent(call), rv == 0);
     if (rv != 0) {
-        (void)(rv == NNG_ETIMEDOUT ? fail_no_reply(call) : fail_transport(call, rv));
+        (rv == NNG_ETIMEDOUT ? call_fail_no_reply(call) : call_fail_transport(call, rv));
         return after_failure(call);
     }
     nng_msg *msg = nng_aio_get_msg(call->aio);
@@ -432,7 +350,11 @@ static bool step(struct call *call)
          * send is pending. */
         return after_receive(call, rv);
     case CALL_PAUSING:
-        return rv == 0 ? begin_attempt(call) : fail_transport(call, rv);
+        if (rv == 0) {
+            return begin_attempt(call);
+        }
+        call_fail_transport(call, rv);
+        return false;
     }
     return false;
 }

@@ -1,7 +1,7 @@
 /* One call, and the pool that calls come from and go back to.
  *
- * call.c runs a call's attempts; call_pool.c keeps its memory, nng_ctx and nng_aio for the next
- * one. */
+ * call.c runs a call's attempts; call_failure.c tells how it failed; call_pool.c keeps its memory,
+ * nng_ctx and nng_aio for the next one. */
 #ifndef WEIR_CLIENT_CALL_H
 #define WEIR_CLIENT_CALL_H
 
@@ -87,6 +87,14 @@ int call_alloc_aio(struct call *call, nng_aio **aio);
 void call_on_aio(void *arg);
 
 weir_status call_fail_closing(struct weir_error *err);
+
+/* These set call->err, with the detail `url`. No connection was there to send the request over; no
+ * reply came by the deadline; nng gave the error number; and what stands in call->err is a refusal
+ * that says nothing of an earlier attempt, which may have been carried out. */
+void call_fail_no_connection(struct call *call);
+void call_fail_no_reply(struct call *call);
+void call_fail_transport(struct call *call, int rv);
+void call_fail_in_doubt(struct call *call);
 
 /* Begins to end every call in flight: none starts anything any more. What they do is aborted
  * except, with `awaits_replies`, that those whose request is with the server go on waiting for its

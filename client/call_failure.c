@@ -1,0 +1,84 @@
+/* How a call fails where that is not what its server said. */
+#include "client/call.h"
+#include "weir/rules/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Marks a failure that the server did not send. */
+static void add_url(struct call *call)
+{
+    weir_error_detail(&call->err, "url", "%s", call->client->url);
+}
+
+/* nng does not say why there is none, and goes on trying. */
+void call_fail_no_connection(struct call *call)
+{
+    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                    "no connection to %s within %" PRIu32 " ms%s", call->client->url,
+                    call->timeout_ms,
+                    call->client->links.tls == NULL
+                        ? ""
+                        : "; with TLS it may be that a certificate is not accepted");
+    add_url(call);
+}
+
+void call_fail_no_reply(struct call *call)
+{
+    (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED, "no reply from %s within %" PRIu32 " ms",
+                    call->client->url, call->timeout_ms);
+    add_url(call);
+}
+
+static bool is_cancelled(struct call *call)
+{
+    (void)pthread_mutex_lock(&call->mutex);
+    const bool cancelled = call->is_cancelled;
+    (void)pthread_mutex_unlock(&call->mutex);
+    return cancelled;
+}
+
+/* A server says nothing to a request that is larger than it reads. */
+static void fail_lost(struct call *call)
+{
+    char hint[160] = "";
+    if (call->was_sent && call->sent_bytes > WEIR_REQUEST_BYTES_MIN) {
+        (void)snprintf(hint, sizeof hint,
+                       "; that is also how a server refuses a request that is larger than its "
+                       "--max-request-bytes: this one has %zu bytes",
+                       call->sent_bytes);
+    }
+    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                    "the connection to %s was lost before the reply came%s", call->client->url,
+                    hint);
+    if (call->was_sent) {
+        weir_error_detail(&call->err, "request_bytes", "%zu", call->sent_bytes);
+    }
+}
+
+void call_fail_transport(struct call *call, int rv)
+{
+    if (is_cancelled(call)) {
+        (void)call_fail_closing(&call->err);
+    } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE || rv == NNG_ECLOSED) {
+        /* ESTATE: lost between the end of the send and the receive. ECLOSED: the socket has been
+         * replaced. */
+        fail_lost(call);
+    } else {
+        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
+                        nng_strerror(rv));
+    }
+    add_url(call);
+}
+
+void call_fail_in_doubt(struct call *call)
+{
+    const weir_status refusal = call->err.status;
+    char text[WEIR_ERROR_TEXT_BYTES];
+    memcpy(text, call->err.text, sizeof text);
+    (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                    "what was sent to %s may have been carried out; sent again, it was refused: "
+                    "%s: %s",
+                    call->client->url, weir_status_name(refusal), text);
+    add_url(call);
+}
