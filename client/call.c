@@ -8,6 +8,8 @@ enum {
     /* An attempt that has waited so long for a connection is packed again, so that the server is
      * never told of more time than this too much. */
     SEND_WAIT_MS = 500,
+    /* nng counts whole milliseconds, so that its time-outs come a little before the deadline. */
+    EARLY_MS = 5,
     TIMEOUT_MS_MAX = INT32_MAX
 };
 
@@ -316,14 +318,26 @@ static weir_status take_response(struct call *call, struct weir_slice payload)
     return WEIR_OK;
 }
 
+/* nng's thread for time-outs may take a receive for an operation before it on the same aio, which
+ * came to its end just when its time was over. That is no silence of the server's. */
+static bool is_out_of_time(const struct call *call, int rv)
+{
+    return rv == NNG_ETIMEDOUT && remaining_ms(call) <= EARLY_MS;
+}
+
 static bool after_receive(struct call *call, int rv)
 {
-    if (rv == NNG_ETIMEDOUT) {
+    const bool has_timed_out = is_out_of_time(call, rv);
+    if (has_timed_out) {
         call_note_silence(call);
     }
     links_note_ended(&call->client->links, call_sent(call), rv == 0);
+    if (has_timed_out) {
+        call_fail_no_reply(call);
+        return after_failure(call);
+    }
     if (rv != 0) {
-        (rv == NNG_ETIMEDOUT ? call_fail_no_reply(call) : call_fail_transport(call, rv));
+        call_fail_transport(call, rv);
         return after_failure(call);
     }
     nng_msg *msg = nng_aio_get_msg(call->aio);

@@ -88,12 +88,17 @@ void call_on_aio(void *arg);
 
 weir_status call_fail_closing(struct weir_error *err);
 
-/* These set call->err, with the detail `url`. No connection was there to send the request over; no
- * reply came by the deadline; nng gave the error number; and what stands in call->err is a refusal
- * that says nothing of an earlier attempt, which may have been carried out. */
+/* These set call->err, with the detail `url`. No connection was there to send the request over. */
 void call_fail_no_connection(struct call *call);
+
+/* No reply came by the deadline. */
 void call_fail_no_reply(struct call *call);
+
+/* nng gave that error number; a time-out is one that came too soon. */
 void call_fail_transport(struct call *call, int rv);
+
+/* What stands in call->err is a refusal that says nothing of an earlier attempt, which may have
+ * been carried out. */
 void call_fail_in_doubt(struct call *call);
 
 /* Begins to end every call in flight: none starts anything any more. What they do is aborted

@@ -64,6 +64,9 @@ void call_fail_transport(struct call *call, int rv)
         /* ESTATE: lost between the end of the send and the receive. ECLOSED: the socket has been
          * replaced. */
         fail_lost(call);
+    } else if (rv == NNG_ETIMEDOUT) {
+        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
+                        "the reply from %s can be waited for no longer", call->client->url);
     } else {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
                         nng_strerror(rv));

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <nng/nng.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -335,6 +336,38 @@ START_TEST(each_call_has_attempts_of_its_own)
 }
 END_TEST
 
+/* ---- time-outs that are another operation's ---- */
+
+void __real_nng_ctx_recv(nng_ctx ctx, nng_aio *aio);
+void __wrap_nng_ctx_recv(nng_ctx ctx, nng_aio *aio);
+
+static bool ends_next_receive;
+
+void __wrap_nng_ctx_recv(nng_ctx ctx, nng_aio *aio)
+{
+    __real_nng_ctx_recv(ctx, aio);
+    if (ends_next_receive) {
+        ends_next_receive = false;
+        nng_aio_abort(aio, NNG_ETIMEDOUT);
+    }
+}
+
+START_TEST(a_time_out_that_comes_too_soon_is_no_deadline)
+{
+    const struct fake_action script[] = {keep_silent, keep_silent, answer_version};
+    scripted_start(script, 3);
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.max_attempts = 1;
+    ends_next_receive = true;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_null(strstr(scripted.err.text, "no reply"));
+    ck_assert_str_eq(weir_error_get_detail(&scripted.err, "url"), fake_server_url(scripted.server));
+    ends_next_receive = true;
+    ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_OK);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 3);
+}
+END_TEST
+
 static Suite *retries_suite(void)
 {
     Suite *suite = suite_create("retries");
@@ -358,6 +391,7 @@ static Suite *retries_suite(void)
     tcase_add_test(retries, no_connection_for_a_repeated_call_is_unavailable);
     tcase_add_loop_test(retries, a_port_without_a_server_is_unavailable_in_time, 0, 2);
     tcase_add_test(retries, each_call_has_attempts_of_its_own);
+    tcase_add_test(retries, a_time_out_that_comes_too_soon_is_no_deadline);
     suite_add_tcase(suite, retries);
     return suite;
 }
