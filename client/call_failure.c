@@ -11,15 +11,21 @@ static void add_url(struct call *call)
     weir_error_detail(&call->err, "url", "%s", call->client->url);
 }
 
-/* nng does not say why there is none, and goes on trying. */
+/* nng does not say why there is none, and goes on trying. One that there is carries one request
+ * after the other. */
 void call_fail_no_connection(struct call *call)
 {
+    struct links *links = &call->client->links;
+    const bool had_one = links_were_connected(links);
+    const char *reason = "";
+    if (had_one) {
+        reason = ": it is lost, or busy with other requests";
+    } else if (links->tls != NULL) {
+        reason = "; with TLS it may be that a certificate is not accepted";
+    }
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "no connection to %s within %" PRIu32 " ms%s", call->client->url,
-                    call->timeout_ms,
-                    call->client->links.tls == NULL
-                        ? ""
-                        : "; with TLS it may be that a certificate is not accepted");
+                    "no %sconnection to %s within %" PRIu32 " ms%s", had_one ? "free " : "",
+                    call->client->url, call->timeout_ms, reason);
     add_url(call);
 }
 

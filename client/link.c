@@ -454,6 +454,17 @@ void links_replace_lost(struct links *links, uint64_t oldest)
     (void)pthread_mutex_unlock(&links->mutex);
 }
 
+bool links_were_connected(struct links *links)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    const struct link *link = links->newest;
+    while (link != NULL && !atomic_load(&link->was_connected)) {
+        link = link->older;
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+    return link != NULL;
+}
+
 bool links_is_silent(struct links *links, struct links_sent sent)
 {
     const int64_t since = atomic_load(&links->silent_since_us);

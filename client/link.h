@@ -114,6 +114,9 @@ bool links_has_waited(struct links *links);
  * old one go on to the new one by themselves. `oldest` as above. */
 void links_replace_lost(struct links *links, uint64_t oldest);
 
+/* Whether one of the sockets that there are has had a connection. */
+bool links_were_connected(struct links *links);
+
 /* Closes all sockets. None has a call in flight. Waits a moment for nng, not for ever. */
 void links_close(struct links *links);
 

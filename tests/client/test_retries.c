@@ -289,6 +289,7 @@ START_TEST(no_connection_for_a_repeated_call_is_unavailable)
     options.timeout_ms = 300;
     ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_nonnull(weir_error_get_detail(&scripted.err, "url"));
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, "no free connection to "));
 }
 END_TEST
 
@@ -317,6 +318,8 @@ START_TEST(a_port_without_a_server_is_unavailable_in_time)
     ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_ge(weir_monotonic_us() - began, 290000);
     ck_assert_int_le(weir_monotonic_us() - began, 2000000);
+    ck_assert_ptr_nonnull(
+        strstr(scripted.err.text, _i == 1 ? "no free connection to " : "no connection to "));
     ck_assert_ptr_nonnull(strstr(scripted.err.text, url));
     (void)close(fd);
 }

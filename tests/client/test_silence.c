@@ -202,7 +202,7 @@ START_TEST(what_waits_for_a_connection_goes_on_waiting_on_another_socket)
     open_client_of_relay();
     relay_close(relay);
     while (scripted_get_version(&brief, NULL) != WEIR_BACKEND_UNAVAILABLE ||
-           strstr(scripted.err.text, "no connection") == NULL) {
+           strstr(scripted.err.text, "no free connection") == NULL) {
     }
     for (int i = 0; i < CALLS; i++) {
         start_call(&single);
