@@ -44,19 +44,26 @@ static bool is_cancelled(struct call *call)
     return cancelled;
 }
 
-/* A server says nothing to a request that is larger than it reads. */
+/* A server says nothing to a request that is larger than it reads, nor nng of a reply that is
+ * larger than it takes. */
 static void fail_lost(struct call *call)
 {
-    char hint[160] = "";
+    const size_t reply_bytes = call->client->links.max_reply_bytes;
+    char request_hint[160] = "";
+    char reply_hint[96] = "";
     if (call->was_sent && call->sent_bytes > WEIR_REQUEST_BYTES_MIN) {
-        (void)snprintf(hint, sizeof hint,
+        (void)snprintf(request_hint, sizeof request_hint,
                        "; that is also how a server refuses a request that is larger than its "
                        "--max-request-bytes: this one has %zu bytes",
                        call->sent_bytes);
     }
+    if (call->was_sent && reply_bytes < WEIR_REPLY_BYTES_MAX) {
+        (void)snprintf(reply_hint, sizeof reply_hint,
+                       "; so is one with a reply of more than max_reply_bytes, %zu", reply_bytes);
+    }
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "the connection to %s was lost before the reply came%s", call->client->url,
-                    hint);
+                    "the connection to %s was lost before the reply came%s%s", call->client->url,
+                    request_hint, reply_hint);
     if (call->was_sent) {
         weir_error_detail(&call->err, "request_bytes", "%zu", call->sent_bytes);
     }
