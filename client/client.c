@@ -5,6 +5,8 @@
 #include "weir/rules/limits.h"
 
 #include <nng/supplemental/util/platform.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -22,9 +24,23 @@ enum {
 
 static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;
 
-static weir_status no_memory(struct weir_error *err)
+weir_status client_fail_memory(struct weir_error *err)
 {
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+}
+
+weir_status client_fail_option(struct weir_error *err, int rv, const char *field,
+                               const char *format, ...)
+{
+    if (rv == NNG_ENOMEM) {
+        return client_fail_memory(err);
+    }
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return weir_fail_field(err, field, "%s: %s", what, nng_strerror(rv));
 }
 
 static uint32_t or_default(uint32_t value, uint32_t standard)
@@ -54,7 +70,7 @@ static weir_status check_url(const char *text, struct weir_error *err)
     nng_url *url = NULL;
     const int rv = nng_url_parse(&url, text);
     if (rv != 0) {
-        return weir_fail_field(err, "url", "'%s' is no URL: %s", text, nng_strerror(rv));
+        return client_fail_option(err, rv, "url", "'%s' is no URL", text);
     }
     const bool needs_port = strstr(url->u_scheme, "tcp") != NULL;
     const enum port port = port_of(url);
@@ -99,7 +115,7 @@ static weir_status take_options(struct weir_client *client,
         client->token = strdup(options->token);
     }
     if (client->url == NULL || (options->token != NULL && client->token == NULL)) {
-        return no_memory(err);
+        return client_fail_memory(err);
     }
     return WEIR_OK;
 }
@@ -128,7 +144,7 @@ weir_status weir_client_open(const struct weir_client_options *options,
     }
     struct weir_client *client = calloc(1, sizeof *client);
     if (client == NULL) {
-        return no_memory(err);
+        return client_fail_memory(err);
     }
     (void)pthread_mutex_init(&client->mutex, NULL);
     (void)weir_cond_init(&client->is_idle);

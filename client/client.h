@@ -50,8 +50,15 @@ bool client_halve_refused(const struct weir_error *err, const char *field, int64
 weir_status subscription_check(const struct weir_subscription_options *options,
                                struct weir_error *err);
 
+weir_status client_fail_memory(struct weir_error *err);
+
+/* nng's error number about an option, or about several, that the format names. Without memory it is
+ * not the option that is to blame: BACKEND_UNAVAILABLE, else INVALID_REQUEST on `field`. */
+weir_status client_fail_option(struct weir_error *err, int rv, const char *field,
+                               const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
- * naming the file that cannot be used. */
+ * naming the file that cannot be used; BACKEND_UNAVAILABLE without memory. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,
                             struct weir_error *err);
 

@@ -35,24 +35,28 @@ bool consumer_take_number(struct weir_slice json, const char *name, int64_t *num
 
 bool consumer_take_text(struct weir_slice json, const char *name, char *text, size_t size)
 {
+    /* Of no byte there is a longer form than \u0000. */
+    uint8_t unescaped[6 * WEIR_STREAM_NAME_BYTES_MAX + 2];
     const struct weir_slice value = consumer_find_member(json, name);
-    uint8_t *unescaped = value.n == 0 || value.p[0] != '"' ? NULL : malloc(value.n);
     size_t n = 0;
-    const bool is_taken = unescaped != NULL && weir_json_unescape(value, unescaped, &n) && n < size;
-    if (is_taken) {
-        memcpy(text, unescaped, n);
-        text[n] = '\0';
+    if (value.n > sizeof unescaped || !weir_json_unescape(value, unescaped, &n) || n >= size) {
+        return false;
     }
-    free(unescaped);
-    return is_taken;
+    memcpy(text, unescaped, n);
+    text[n] = '\0';
+    return true;
 }
 
-bool consumer_take_data(const Weir__V1__Message *message, struct weir_slice *data)
+weir_status consumer_take_data(const Weir__V1__Message *message, struct weir_slice *data,
+                               struct weir_error *err)
 {
-    struct weir_error fault;
-    weir_error_init(&fault);
     *data = weir_slice(message->data.data, message->data.len);
-    return message->has_data && weir_json_check(*data, "data", NULL, &fault) == WEIR_OK;
+    if (!message->has_data) {
+        return consumer_fail_corrupt(message, err);
+    }
+    const weir_status st = weir_json_check(*data, "data", NULL, err);
+    return st == WEIR_OK || st == WEIR_BACKEND_UNAVAILABLE ? st
+                                                           : consumer_fail_corrupt(message, err);
 }
 
 weir_status consumer_fail_corrupt(const Weir__V1__Message *message, struct weir_error *err)

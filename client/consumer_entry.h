@@ -4,14 +4,16 @@
 
 #include "client/consumer_streams.h"
 
-/* Its data, as checked JSON; false where it has none, or what is no JSON. */
-bool consumer_take_data(const Weir__V1__Message *message, struct weir_slice *data);
+/* Its data, as checked JSON. DATA_CORRUPT where it has none, or what is no JSON;
+ * BACKEND_UNAVAILABLE without memory. */
+weir_status consumer_take_data(const Weir__V1__Message *message, struct weir_slice *data,
+                               struct weir_error *err);
 
 /* A member of a checked object; absent if there is none. */
 struct weir_slice consumer_find_member(struct weir_slice json, const char *name);
 
-/* The member as a whole number, or as a string in `size` bytes with its NUL; false where it is
- * none or does not fit. */
+/* The member as a whole number, or as a string in `size` bytes with its NUL, which is no longer
+ * than a stream's name; false where it is none or does not fit. */
 bool consumer_take_number(struct weir_slice json, const char *name, int64_t *number);
 bool consumer_take_text(struct weir_slice json, const char *name, char *text, size_t size);
 

@@ -128,8 +128,11 @@ static weir_status collect_settled(struct consumer_walk *walk, struct weir_reade
     while (st == WEIR_OK && message != NULL) {
         struct weir_slice data;
         int64_t position = -1;
-        if (!consumer_take_data(message, &data) ||
-            !consumer_take_number(data, "parked", &position)) {
+        st = consumer_take_data(message, &data, err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+        if (!consumer_take_number(data, "parked", &position)) {
             return consumer_fail_corrupt(message, err);
         }
         if (!add_settled(walk, position)) {
@@ -178,8 +181,11 @@ static weir_status take_parked(const Weir__V1__Message *message, struct consumer
 {
     struct weir_slice data;
     int64_t attempts = 0;
-    if (!consumer_take_data(message, &data) ||
-        !consumer_take_text(data, "stream", parked->stream, sizeof parked->stream) ||
+    const weir_status st = consumer_take_data(message, &data, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (!consumer_take_text(data, "stream", parked->stream, sizeof parked->stream) ||
         !consumer_take_number(data, "pos", &parked->position) ||
         !consumer_take_number(data, "attempts", &attempts)) {
         return consumer_fail_corrupt(message, err);

@@ -106,15 +106,18 @@ static weir_status take_position(const struct consumer_streams *s, const Weir__V
                                  struct kept *kept, struct weir_error *err)
 {
     struct weir_slice data;
-    if (!consumer_take_data(message, &data) ||
-        !consumer_take_number(data, "position", &kept->position) || kept->position < 0 ||
+    weir_status st = consumer_take_data(message, &data, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (!consumer_take_number(data, "position", &kept->position) || kept->position < 0 ||
         !consumer_take_text(data, "instance", kept->instance, sizeof kept->instance)) {
         return consumer_fail_corrupt(message, err);
     }
     kept->version = message->position;
     bool is_same = false;
-    const weir_status st = weir_json_equal(consumer_find_member(data, "selector"),
-                                           weir_slice_of(s->selector), &is_same, err);
+    st = weir_json_equal(consumer_find_member(data, "selector"), weir_slice_of(s->selector),
+                         &is_same, err);
     if (st != WEIR_OK || is_same) {
         return st;
     }

@@ -20,12 +20,9 @@ static void *member_of_copy(ProtobufCMessage *message, unsigned offset)
     return (char *)message + offset;
 }
 
-static weir_status fail_full(struct completion *c)
+static weir_status fail_random(struct completion *c)
 {
-    (void)weir_fail(c->err, WEIR_LIMIT_EXCEEDED, "the request takes more than %zu bytes of memory",
-                    c->arena->cap_bytes);
-    weir_error_detail(c->err, "limit", "%zu", c->arena->cap_bytes);
-    return WEIR_LIMIT_EXCEEDED;
+    return weir_fail(c->err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
 }
 
 static ProtobufCMessage *shallow_copy(struct completion *c, const ProtobufCMessage *message)
@@ -48,11 +45,11 @@ static weir_status complete_new_message(struct completion *c, const ProtobufCMes
     ProtobufCMessage *copy = shallow_copy(c, message);
     char *text = weir_arena_alloc(c->arena, WEIR_UUID_TEXT + 1);
     if (copy == NULL || text == NULL) {
-        return fail_full(c);
+        return weir_arena_fail(c->arena, c->err);
     }
     struct weir_uuid id;
     if (!weir_uuid_make_v7(&id)) {
-        return weir_fail(c->err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
+        return fail_random(c);
     }
     weir_uuid_format(&id, text);
     ((Weir__V1__NewMessage *)copy)->id = text;
@@ -80,7 +77,7 @@ static weir_status complete_elements(struct completion *c, const ProtobufCMessag
         if (*changed == NULL) {
             *changed = weir_arena_array(c->arena, n, sizeof(void *));
             if (*changed == NULL) {
-                return fail_full(c);
+                return weir_arena_fail(c->arena, c->err);
             }
             memcpy(*changed, elements, n * sizeof(void *));
         }
@@ -109,7 +106,7 @@ static weir_status complete_field(struct completion *c, const ProtobufCFieldDesc
     if (*copy == NULL) {
         *copy = shallow_copy(c, message);
         if (*copy == NULL) {
-            return fail_full(c);
+            return weir_arena_fail(c->arena, c->err);
         }
     }
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
@@ -176,11 +173,11 @@ static weir_status complete_token(struct completion *c, const char *token_field,
     ProtobufCMessage *copy = shallow_copy(c, request);
     char *text = weir_arena_alloc(c->arena, WEIR_TOKEN_MAX_BYTES + 1);
     if (copy == NULL || text == NULL) {
-        return fail_full(c);
+        return weir_arena_fail(c->arena, c->err);
     }
     const weir_status st = weir_token_make(id, text, c->err);
     if (st != WEIR_OK) {
-        return st;
+        return fail_random(c);
     }
     *(char **)member_of_copy(copy, token->offset) = text;
     *out = copy;

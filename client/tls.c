@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* More than any chain of certificates takes. */
 enum { PEM_BYTES_MAX = 1 << 20 };
@@ -22,8 +23,13 @@ static char *read_pem(const char *field, const char *path, struct weir_error *er
         return NULL;
     }
     char *text = malloc(PEM_BYTES_MAX + 1);
-    const size_t n = text == NULL ? 0 : fread(text, 1, PEM_BYTES_MAX + 1, file);
-    const bool is_whole = text != NULL && ferror(file) == 0 && n <= PEM_BYTES_MAX;
+    if (text == NULL) {
+        (void)fclose(file);
+        (void)client_fail_memory(err);
+        return NULL;
+    }
+    const size_t n = fread(text, 1, PEM_BYTES_MAX + 1, file);
+    const bool is_whole = ferror(file) == 0 && n <= PEM_BYTES_MAX;
     (void)fclose(file);
     if (!is_whole) {
         free(text);
@@ -38,9 +44,7 @@ static char *read_pem(const char *field, const char *path, struct weir_error *er
 static weir_status set_ca(nng_tls_config *tls, const char *path, struct weir_error *err)
 {
     for (size_t i = 0; path == NULL && i < WEIR_COUNTOF(system_ca_files); i++) {
-        FILE *file = fopen(system_ca_files[i], "rb");
-        if (file != NULL) {
-            (void)fclose(file);
+        if (access(system_ca_files[i], R_OK) == 0) {
             path = system_ca_files[i];
         }
     }
@@ -50,7 +54,7 @@ static weir_status set_ca(nng_tls_config *tls, const char *path, struct weir_err
     }
     const int rv = nng_tls_config_ca_file(tls, path);
     if (rv != 0) {
-        return weir_fail_field(err, "tls_ca_file", "'%s': %s", path, nng_strerror(rv));
+        return client_fail_option(err, rv, "tls_ca_file", "'%s'", path);
     }
     return WEIR_OK;
 }
@@ -62,18 +66,17 @@ static weir_status set_own_certificate(nng_tls_config *tls,
     if (options->tls_cert_file == NULL) {
         return WEIR_OK;
     }
-    weir_status st = WEIR_INVALID_REQUEST;
     char *key = NULL;
     char *cert = read_pem("tls_cert_file", options->tls_cert_file, err);
     if (cert != NULL) {
         key = read_pem("tls_key_file", options->tls_key_file, err);
     }
+    weir_status st = err->status;
     if (key != NULL) {
         const int rv = nng_tls_config_own_cert(tls, cert, key, NULL);
-        st = rv == 0
-                 ? WEIR_OK
-                 : weir_fail_field(err, "tls_cert_file", "'%s' with key '%s': %s",
-                                   options->tls_cert_file, options->tls_key_file, nng_strerror(rv));
+        st = rv == 0 ? WEIR_OK
+                     : client_fail_option(err, rv, "tls_cert_file", "'%s' with key '%s'",
+                                          options->tls_cert_file, options->tls_key_file);
         OPENSSL_cleanse(key, strlen(key));
     }
     free(key);
@@ -93,7 +96,7 @@ static weir_status set_server_name(struct weir_client *client, const char *name,
     }
     const int rv = nng_tls_config_server_name(client->links.tls, name);
     if (rv != 0) {
-        return weir_fail_field(err, "tls_server_name", "'%s': %s", name, nng_strerror(rv));
+        return client_fail_option(err, rv, "tls_server_name", "'%s'", name);
     }
     return WEIR_OK;
 }
@@ -111,7 +114,7 @@ static weir_status configure(struct weir_client *client, const struct weir_clien
         rv = nng_tls_config_auth_mode(client->links.tls, NNG_TLS_AUTH_MODE_REQUIRED);
     }
     if (rv != 0) {
-        return weir_fail_field(err, "url", "no TLS for '%s': %s", client->url, nng_strerror(rv));
+        return client_fail_option(err, rv, "url", "no TLS for '%s'", client->url);
     }
     weir_status st = set_server_name(client, options->tls_server_name, url, err);
     if (st == WEIR_OK) {
@@ -129,7 +132,7 @@ weir_status client_tls_open(struct weir_client *client, const struct weir_client
     nng_url *url = NULL;
     const int rv = nng_url_parse(&url, client->url);
     if (rv != 0) {
-        return weir_fail_field(err, "url", "'%s': %s", client->url, nng_strerror(rv));
+        return client_fail_option(err, rv, "url", "'%s'", client->url);
     }
     const weir_status st = has_tls(url) ? configure(client, options, url, err) : WEIR_OK;
     nng_url_free(url);
