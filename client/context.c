@@ -9,7 +9,6 @@
 #include "weir/rules/utf8.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,10 +88,11 @@ static const char *take_text(struct contexts *contexts, struct weir_slice value)
     return (const char *)text;
 }
 
-static void take_context(struct contexts *contexts, struct weir_slice key, struct weir_slice json)
+/* False where there are more than CONTEXTS_MAX, which the next save would leave out. */
+static bool take_context(struct contexts *contexts, struct weir_slice key, struct weir_slice json)
 {
     if (contexts->n == CONTEXTS_MAX) {
-        return;
+        return false;
     }
     struct context *c = &contexts->all[contexts->n++];
     c->name = take_text(contexts, key);
@@ -108,32 +108,37 @@ static void take_context(struct contexts *contexts, struct weir_slice key, struc
             }
         }
     }
+    return true;
 }
 
-static void take_contexts(struct contexts *contexts, struct weir_slice json)
+static bool take_contexts(struct contexts *contexts, struct weir_slice json)
 {
     size_t at = 0;
     struct weir_slice name;
     struct weir_slice value;
     const char *fault = NULL;
-    while (json_next_member(json, &at, &name, &value, &fault)) {
-        take_context(contexts, name, value);
+    bool is_taken = true;
+    while (is_taken && json_next_member(json, &at, &name, &value, &fault)) {
+        is_taken = take_context(contexts, name, value);
     }
+    return is_taken;
 }
 
-static void take_file(struct contexts *contexts, struct weir_slice text)
+static bool take_file(struct contexts *contexts, struct weir_slice text)
 {
     size_t at = 0;
     struct weir_slice name;
     struct weir_slice value;
     const char *fault = NULL;
-    while (json_next_member(text, &at, &name, &value, &fault)) {
+    bool is_taken = true;
+    while (is_taken && json_next_member(text, &at, &name, &value, &fault)) {
         if (weir_slice_is(name, "\"current\"")) {
             contexts->current = take_text(contexts, value);
         } else if (weir_slice_is(name, "\"contexts\"")) {
-            take_contexts(contexts, value);
+            is_taken = take_contexts(contexts, value);
         }
     }
+    return is_taken;
 }
 
 weir_status contexts_load(struct contexts *contexts, struct weir_error *err)
@@ -152,14 +157,14 @@ weir_status contexts_load(struct contexts *contexts, struct weir_error *err)
         weir_json_check(text, "contexts", NULL, &fault) != WEIR_OK) {
         st = fail_file(err, path, fault.text);
     }
+    if (st == WEIR_OK && text.p != NULL && !take_file(contexts, text)) {
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "'%s': there are more than %d contexts", path,
+                       CONTEXTS_MAX);
+    }
     if (st != WEIR_OK) {
         contexts_free(contexts);
-        return st;
     }
-    if (text.p != NULL) {
-        take_file(contexts, text);
-    }
-    return WEIR_OK;
+    return st;
 }
 
 void contexts_free(struct contexts *contexts)
@@ -217,9 +222,10 @@ static bool make_directories(const char *path)
     return mkdir(part, 0700) == 0 || errno == EEXIST;
 }
 
-static bool write_file(const struct contexts *contexts, const char *temporary)
+/* Under a name of its own, `temporary`, because another program may be doing the same. */
+static bool write_file(const struct contexts *contexts, char *temporary)
 {
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int fd = mkstemp(temporary);
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
     if (out == NULL) {
         if (fd >= 0) {
@@ -240,7 +246,7 @@ weir_status contexts_save(const struct contexts *contexts, struct weir_error *er
         return weir_fail(err, WEIR_INVALID_REQUEST, "neither XDG_CONFIG_HOME nor HOME is set");
     }
     char temporary[PATH_MAX + 16];
-    (void)snprintf(temporary, sizeof temporary, "%s.new", path);
+    (void)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     if (!make_directories(directory)) {
         return fail_file(err, directory, strerror(errno));
     }

@@ -31,7 +31,8 @@ struct contexts {
     const char *current;  // NULL if none
 };
 
-/* No file is no contexts. INVALID_REQUEST naming the file where it cannot be read or is damaged. */
+/* No file is no contexts. INVALID_REQUEST naming the file where it cannot be read, is damaged or
+ * has more than CONTEXTS_MAX. */
 weir_status contexts_load(struct contexts *contexts, struct weir_error *err);
 
 /* Writes the file anew, whole or not at all. */

@@ -220,6 +220,20 @@ run 0 "$weir" context list
 out_has "\"name\":\"here\",.*\"server\":\"$WEIR_SERVER\""
 run 2 "$weir" context add odd --server "$WEIR_SERVER" --token-file no-such-file
 err_has "'no-such-file': No such file or directory"
+# Another may be writing it at the same time, under a name of its own.
+mkdir config/weir/contexts.json.new
+run 0 "$weir" context add second --server "$WEIR_SERVER"
+rmdir config/weir/contexts.json.new
+is_equal "$(ls -A config/weir)" contexts.json
+# More than there can be would be fewer after a change.
+{
+    printf '{"current":null,"contexts":{'
+    seq -f '"c%g":{"server":"tcp://127.0.0.1:9"},' 256 | tr -d '\n'
+    printf '"last":{"server":"tcp://127.0.0.1:9"}}}'
+} >config/weir/contexts.json
+run 1 "$weir" context use c1
+err_has 'more than 256 contexts'
+run 0 grep -q '"last"' config/weir/contexts.json
 echo '{"broken"' >config/weir/contexts.json
 run 1 env -u WEIR_SERVER "$weir" version account-1
 err_has 'contexts.json'
