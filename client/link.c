@@ -9,7 +9,9 @@
 enum {
     RECONNECT_MIN_MS = 25,
     RECONNECT_MAX_MS = 500,
-    /* nng waits for a random part of it, and computes its double. */
+    /* nng waits for a random part of it, and computes its double. Half of the time that part is
+     * negative and, since the system has been up for days, no wait: the dialer then tries once more
+     * at once. */
     RECONNECT_NEVER_MS = INT32_MAX / 2,
     /* nng counts the SP header of a reply as part of its size. */
     SP_HEADER_BYTES = 4,

@@ -28,7 +28,8 @@
  * replacement: nng's thread for time-outs does not see that a context has gone whose operation it
  * is about to cancel, and ends the process. Calls that time out together, as they do where a server
  * goes, keep it at work for a while. Until then a socket that was replaced keeps what connections
- * it has, and makes no others. */
+ * it has, and makes few others: nng is told to wait for days between its attempts, but half of the
+ * time it takes that for no wait. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 
