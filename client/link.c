@@ -4,6 +4,7 @@
 #include "weir/rules/time_text.h"
 
 #include <nng/protocol/reqrep0/req.h>
+#include <signal.h>
 #include <stdlib.h>
 
 enum {
@@ -228,10 +229,16 @@ static void *close_socket(void *arg)
     return NULL;
 }
 
-/* Without a thread it is not closed: better a leak than a hang. */
+/* The application's signals are not for that thread. Without one the socket is not closed: better a
+ * leak than a hang. */
 static void start_closing(struct link *link)
 {
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     link->has_closer = pthread_create(&link->closer, NULL, close_socket, link) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* This one and those before it. */

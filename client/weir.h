@@ -17,7 +17,9 @@
  * Threads. A client may be used by any number of threads at once and has any number of calls in
  * flight on few connections. A callback runs on a thread of the library: it must not block, make a
  * call that waits, or close the client; it may start asynchronous calls, one of them in the place
- * that its own call had among max_in_flight.
+ * that its own call had among max_in_flight. The library's threads take signals that are sent to
+ * the process, except SIGPIPE: a program that is to take one elsewhere blocks it before it opens
+ * its first client, and they leave it blocked.
  *
  * fork. A child that is forked from a process that has opened a client may not use the library,
  * clients of its own included: nng, which is below it, ends the child with SIGABRT. It may exec.

@@ -9,6 +9,7 @@
 #include <nng/protocol/reqrep0/rep.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 
 enum { PATIENCE_MS = 20000 };
@@ -19,6 +20,10 @@ int __real_nng_ctx_close(nng_ctx ctx);
 int __wrap_nng_ctx_close(nng_ctx ctx);
 int __real_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
 int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *arg);
 int __real_pthread_join(pthread_t thread, void **result);
 int __wrap_pthread_join(pthread_t thread, void **result);
 
@@ -88,6 +93,16 @@ END_TEST
 /* ---- sockets that were replaced ---- */
 
 static size_t joined_n;
+static bool has_blocked_signals;  // the last thread that was made, from its beginning
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *arg)
+{
+    sigset_t mask;
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
+    has_blocked_signals = sigismember(&mask, SIGTERM) == 1;
+    return __real_pthread_create(thread, attributes, run, arg);
+}
 
 int __wrap_pthread_join(pthread_t thread, void **result)
 {
@@ -151,6 +166,22 @@ START_TEST(sockets_that_were_replaced_leave_nothing_behind)
     ck_assert_uint_ge(joined_n, 2);
     links_close(&links);
     ck_assert_uint_eq(joined_n, 5);
+}
+END_TEST
+
+START_TEST(what_closes_a_socket_takes_no_signals)
+{
+    struct links links = {
+        .url = "inproc://weir-closing-signals", .connections = 1, .max_reply_bytes = 1000};
+    struct weir_error err;
+    sigset_t mask;
+    weir_error_init(&err);
+    has_blocked_signals = false;
+    ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
+    links_close(&links);
+    ck_assert(has_blocked_signals);
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
+    ck_assert_int_eq(sigismember(&mask, SIGTERM), 0);
 }
 END_TEST
 
@@ -278,6 +309,7 @@ int main(void)
     tcase_set_timeout(closing, 60);
     tcase_add_test(closing, a_call_is_not_freed_under_the_thread_that_starts_it);
     tcase_add_test(closing, sockets_that_were_replaced_leave_nothing_behind);
+    tcase_add_test(closing, what_closes_a_socket_takes_no_signals);
     tcase_add_test(closing, a_socket_that_was_replaced_makes_no_more_connections);
     tcase_add_test(closing, a_socket_is_not_closed_while_a_call_is_on_it);
     tcase_add_test(closing, a_context_is_not_closed_beside_its_socket);
