@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-enum { ARENA_KEEP_BYTES = 64 << 10 };
+/* A client keeps all calls that it has ever had at once, thousands of them perhaps. */
+enum { ARENA_KEEP_BYTES = 8 << 10 };
 
 nng_aio *call_current_aio(const struct call *call)
 {
