@@ -23,7 +23,7 @@ static struct weir_slice or_text(struct weir_slice given, const char *standard)
 static weir_status keep_text(struct call *call, struct weir_slice from, struct weir_slice *to)
 {
     if (!weir_arena_copy(&call->arena, from, to)) {
-        return weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(&call->err);
     }
     return WEIR_OK;
 }
@@ -40,7 +40,7 @@ static weir_status keep_metadata(struct call *call, const struct weir_call_optio
     }
     struct weir_metadata_entry *entries = weir_arena_array(&call->arena, n, sizeof *entries);
     if (entries == NULL) {
-        return weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(&call->err);
     }
     weir_status st = WEIR_OK;
     for (size_t i = 0; st == WEIR_OK && i < options->metadata_n; i++) {
@@ -77,7 +77,7 @@ static weir_status keep_payload(struct call *call, const ProtobufCMessage *reque
     }
     uint8_t *bytes = weir_arena_bytes(&call->arena, n);
     if (bytes == NULL) {
-        return weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(&call->err);
     }
     (void)protobuf_c_message_pack(complete, bytes);
     call->payload = weir_slice(bytes, n);
@@ -170,7 +170,7 @@ static bool send_attempt(struct call *call, int64_t left_ms)
         return false;
     }
     if (nng_msg_alloc(&msg, size) != 0) {
-        (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        (void)client_fail_memory(&call->err);
         return false;
     }
     uint8_t *tail = weir_request_frame_head(&call->frame, call->payload.n, nng_msg_body(msg));

@@ -167,7 +167,7 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
     }
     (void)pthread_mutex_lock(&client->mutex);
     if (call == NULL) {
-        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        st = client_fail_memory(err);
         client->in_flight_n--;
         (void)pthread_cond_signal(&client->is_idle);
     } else {

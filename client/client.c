@@ -43,7 +43,7 @@ weir_status client_fail_option(struct weir_error *err, int rv, const char *field
     return weir_fail_field(err, field, "%s: %s", what, nng_strerror(rv));
 }
 
-static uint32_t or_default(uint32_t value, uint32_t standard)
+uint32_t client_or_default(uint32_t value, uint32_t standard)
 {
     return value == 0 ? standard : value;
 }
@@ -102,14 +102,15 @@ static weir_status check_options(const struct weir_client_options *options, stru
 static weir_status take_options(struct weir_client *client,
                                 const struct weir_client_options *options, struct weir_error *err)
 {
-    client->timeout_ms = or_default(options->timeout_ms, TIMEOUT_MS_DEFAULT);
-    client->max_in_flight = or_default(options->max_in_flight, MAX_IN_FLIGHT_DEFAULT);
+    client->timeout_ms = client_or_default(options->timeout_ms, TIMEOUT_MS_DEFAULT);
+    client->max_in_flight = client_or_default(options->max_in_flight, MAX_IN_FLIGHT_DEFAULT);
     client->max_request_bytes =
         options->max_request_bytes == 0 ? (size_t)limits.request_bytes : options->max_request_bytes;
-    client->retry.max_attempts = or_default(options->retry.max_attempts, UINT32_MAX);
+    client->retry.max_attempts = client_or_default(options->retry.max_attempts, UINT32_MAX);
     client->retry.first_delay_ms =
-        or_default(options->retry.first_delay_ms, FIRST_DELAY_MS_DEFAULT);
-    client->retry.max_delay_ms = or_default(options->retry.max_delay_ms, MAX_DELAY_MS_DEFAULT);
+        client_or_default(options->retry.first_delay_ms, FIRST_DELAY_MS_DEFAULT);
+    client->retry.max_delay_ms =
+        client_or_default(options->retry.max_delay_ms, MAX_DELAY_MS_DEFAULT);
     client->url = strdup(options->url == NULL ? WEIR_DEFAULT_URL : options->url);
     if (options->token != NULL) {
         client->token = strdup(options->token);
@@ -124,7 +125,7 @@ static weir_status connect_client(struct weir_client *client,
                                   const struct weir_client_options *options, struct weir_error *err)
 {
     client->links.url = client->url;
-    client->links.connections = or_default(options->connections, 1);
+    client->links.connections = client_or_default(options->connections, 1);
     client->links.max_reply_bytes =
         options->max_reply_bytes == 0 ? REPLY_BYTES_DEFAULT : options->max_reply_bytes;
     client->has_links = true;

@@ -37,6 +37,9 @@ struct weir_client {
     atomic_size_t ended_n;
 };
 
+/* An option's value, where 0 stands for `standard`. */
+uint32_t client_or_default(uint32_t value, uint32_t standard);
+
 /* How long to pause before the next attempt, where that is *delay_ms at most; that grows. */
 uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 

@@ -33,11 +33,6 @@ struct weir_consumer {
 
 /* ---- opening ---- */
 
-static uint32_t or_default(uint32_t value, uint32_t standard)
-{
-    return value == 0 ? standard : value;
-}
-
 static bool copy_types(struct weir_arena *arena, struct weir_subscription_options *o)
 {
     if (o->types_n == 0) {
@@ -60,11 +55,11 @@ static bool copy_options(struct weir_consumer *c, const struct weir_consumer_opt
 {
     c->options = *options;
     struct weir_consumer_options *o = &c->options;
-    o->commit_messages = or_default(o->commit_messages, COMMIT_MESSAGES_DEFAULT);
-    o->commit_ms = or_default(o->commit_ms, COMMIT_MS_DEFAULT);
-    o->max_attempts = or_default(o->max_attempts, CONSUMER_ATTEMPTS_DEFAULT);
-    o->first_delay_ms = or_default(o->first_delay_ms, FIRST_DELAY_MS_DEFAULT);
-    o->max_delay_ms = or_default(o->max_delay_ms, MAX_DELAY_MS_DEFAULT);
+    o->commit_messages = client_or_default(o->commit_messages, COMMIT_MESSAGES_DEFAULT);
+    o->commit_ms = client_or_default(o->commit_ms, COMMIT_MS_DEFAULT);
+    o->max_attempts = client_or_default(o->max_attempts, CONSUMER_ATTEMPTS_DEFAULT);
+    o->first_delay_ms = client_or_default(o->first_delay_ms, FIRST_DELAY_MS_DEFAULT);
+    o->max_delay_ms = client_or_default(o->max_delay_ms, MAX_DELAY_MS_DEFAULT);
     struct weir_subscription_options *s = &o->subscription;
     return copy_text(&c->arena, o->name, &o->name) &&
            copy_text(&c->arena, s->stream_name, &s->stream_name) &&
@@ -103,7 +98,7 @@ weir_status weir_consumer_open(struct weir_client *client,
     }
     struct weir_consumer *c = consumer_new(client, options);
     if (c == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(err);
     }
     st = consumer_streams_init(&c->streams, &c->options, err);
     if (st == WEIR_OK) {

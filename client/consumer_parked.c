@@ -1,4 +1,5 @@
 /* What a consumer has parked. */
+#include "client/client.h"
 #include "client/consumer_entry.h"
 #include "client/json_out.h"
 #include "weir/rules/digest.h"
@@ -56,7 +57,7 @@ weir_status consumer_park(struct consumer_streams *s, const Weir__V1__Message *m
     make_parked_id(s, message, id);
     char *data = describe_parked(message, attempts);
     if (data == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(err);
     }
     const struct consumer_entry entry = {
         .stream = s->parked_stream, .type = parked_type, .id = id, .data = data, .call = s->call};
@@ -136,7 +137,7 @@ static weir_status collect_settled(struct consumer_walk *walk, struct weir_reade
             return consumer_fail_corrupt(message, err);
         }
         if (!add_settled(walk, position)) {
-            return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+            return client_fail_memory(err);
         }
         st = weir_reader_next(reader, &message, err);
     }
@@ -151,7 +152,7 @@ weir_status consumer_walk_open(struct consumer_streams *s, struct consumer_walk 
 {
     struct consumer_walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(err);
     }
     struct weir_reader *settled = NULL;
     weir_status st = open_reader(s, replayed_type, &settled, err);

@@ -1,5 +1,6 @@
 #include "client/consumer_entry.h"
 
+#include "client/client.h"
 #include "client/json_out.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/utf8.h"
@@ -8,11 +9,6 @@
 #include <stdlib.h>
 
 static char position_type[] = "PositionKept";
-
-static weir_status no_memory(struct weir_error *err)
-{
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-}
 
 /* ---- names ---- */
 
@@ -75,7 +71,7 @@ weir_status consumer_streams_init(struct consumer_streams *streams,
     streams->selector = describe_selector(o);
     atomic_store(&streams->position, -1);
     streams->position_version = -1;
-    return streams->selector == NULL ? no_memory(err) : WEIR_OK;
+    return streams->selector == NULL ? client_fail_memory(err) : WEIR_OK;
 }
 
 bool consumer_passes_over(const struct consumer_streams *streams,
@@ -191,7 +187,7 @@ weir_status consumer_keep_position(struct consumer_streams *s, int64_t position,
     const size_t size = strlen(s->selector) + 128;
     char *data = malloc(size);
     if (data == NULL) {
-        return no_memory(err);
+        return client_fail_memory(err);
     }
     (void)snprintf(data, size, "{\"position\":%" PRId64 ",\"selector\":%s,\"instance\":\"%s\"}",
                    position, s->selector, s->instance);

@@ -58,7 +58,7 @@ static weir_status finish_open(struct weir_reader *reader, bool is_copied,
 {
     if (!is_copied || !copy_call_options(&reader->arena, options, &reader->options)) {
         weir_reader_close(reader);
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(err);
     }
     *out = reader;
     return WEIR_OK;

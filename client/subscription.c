@@ -233,7 +233,7 @@ weir_status weir_subscription_open(struct weir_client *client,
     }
     struct weir_subscription *sub = subscription_new(client, options);
     if (sub == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return client_fail_memory(err);
     }
     int64_t position = 0;
     st = find_start(sub, options, &position, err);
