@@ -12,7 +12,9 @@ enum {
     FIRST_DELAY_MS_DEFAULT = 100,
     MAX_DELAY_MS_DEFAULT = 10000,
     /* Who stops a consumer waits for its last position no longer than this. */
-    STOPPED_COMMIT_MS = 3000
+    STOPPED_COMMIT_MS = 3000,
+    /* So many positions that were looked through in vain are worth a message that says so. */
+    PASSED_BY_MIN = 1000
 };
 
 struct weir_consumer {
@@ -212,15 +214,25 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
     return st;
 }
 
-/* What was handled is kept whatever has ended the run with `outcome`. */
-static weir_status commit_last(struct weir_consumer *c, weir_status outcome, struct weir_error *err)
+/* What was handled is kept whatever has ended the run with `outcome`. Behind it nothing is to be
+ * handled before `passed`; that is kept as well where it saves the next run much, and is no failure
+ * where it is not. */
+static weir_status commit_last(struct weir_consumer *c, weir_status outcome, int64_t passed,
+                               struct weir_error *err)
 {
     struct weir_call_options call = *c->streams.call;
     if (outcome == WEIR_CANCELLED &&
         (call.timeout_ms == 0 || call.timeout_ms > STOPPED_COMMIT_MS)) {
         call.timeout_ms = STOPPED_COMMIT_MS;
     }
-    return commit(c, &call, err);
+    const weir_status st = commit(c, &call, err);
+    if (st == WEIR_OK && passed - c->handled_position >= PASSED_BY_MIN) {
+        struct weir_error ignored;
+        weir_error_init(&ignored);
+        c->handled_position = passed;
+        (void)consumer_keep_position(&c->streams, passed, &call, &ignored);
+    }
+    return st;
 }
 
 static void note_handled(struct weir_consumer *c, int64_t position)
@@ -239,6 +251,7 @@ struct run {
     weir_consumer_handler handler;
     void *context;
     struct weir_error *err;
+    bool is_pending;  // a message was taken that is not handled
 };
 
 /* Parks until that has succeeded, because nothing passes a message that is neither handled nor
@@ -310,12 +323,14 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
             message != NULL &&
             !consumer_passes_over(&c->streams, &c->options.subscription, message->stream_name);
         if (st == WEIR_OK && is_handed_over) {
+            run->is_pending = true;
             st = hand_over(run, message, &goes_on);
         }
         if (st != WEIR_OK) {
             return st;
         }
         if (is_handed_over && goes_on) {
+            run->is_pending = false;
             note_handled(c, weir_subscription_position(sub));
         }
         st = commit_if_due(c, run->err);
@@ -347,15 +362,16 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
         /* Kept before anything is handled: a start at the end must not move with each restart. */
         st = consumer_keep_position(&c->streams, c->handled_position, c->streams.call, err);
     }
-    struct run run = {c, handler, context, err};
+    struct run run = {c, handler, context, err, false};
     if (st == WEIR_OK) {
         st = consume(&run, sub);
     }
+    const int64_t passed = run.is_pending ? c->handled_position : weir_subscription_position(sub);
     set_subscription(c, NULL);
     weir_subscription_close(sub);
     struct weir_error later;
     weir_error_init(&later);
-    const weir_status kept = commit_last(c, st, &later);
+    const weir_status kept = commit_last(c, st, passed, &later);
     /* The first failure is the one to report. */
     if ((st == WEIR_OK || st == WEIR_CANCELLED) && kept != WEIR_OK) {
         weir_error_copy(err, &later);
@@ -399,7 +415,7 @@ static weir_status replay_one(struct run *run, const struct consumer_parked *par
 weir_status weir_consumer_replay(struct weir_consumer *c, weir_consumer_handler handler,
                                  void *context, struct weir_error *err)
 {
-    struct run run = {c, handler, context, err};
+    struct run run = {c, handler, context, err, false};
     struct consumer_walk *walk = NULL;
     weir_status st = consumer_walk_open(&c->streams, &walk, err);
     bool goes_on = true;

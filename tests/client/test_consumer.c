@@ -484,6 +484,78 @@ START_TEST(a_first_position_that_could_not_be_kept_is_kept_by_the_next_run)
 }
 END_TEST
 
+/* ---- filters that let little through ---- */
+
+enum { MANY = 1000 };
+
+/* As many messages of another type, in one write. */
+static void write_others(void)
+{
+    static char stream[] = "account-1";
+    static char type[] = "Other";
+    static Weir__V1__NewMessage messages[MANY];
+    static Weir__V1__NewMessage *pointers[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        weir__v1__new_message__init(&messages[i]);
+        messages[i].type = type;
+        pointers[i] = &messages[i];
+    }
+    Weir__V1__WriteMessagesRequest request = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__WriteMessagesResponse *response = NULL;
+    request.stream_name = stream;
+    request.messages = pointers;
+    request.n_messages = MANY;
+    ck_assert_int_eq(
+        weir_message_store_write_messages(live.client, &request, NULL, &response, &live.err),
+        WEIR_OK);
+    weir_response_free(response);
+}
+
+/* Runs it for a moment; returns the position that is kept then. */
+static int64_t run_for_a_moment(const struct weir_consumer_options *options)
+{
+    struct weir_consumer *consumer = live_open_consumer(options);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_thread, consumer), 0);
+    (void)poll(NULL, 0, 100);
+    weir_consumer_stop(consumer);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    const int64_t position = weir_consumer_position(consumer);
+    weir_consumer_close(consumer);
+    return position;
+}
+
+START_TEST(what_was_looked_through_in_vain_is_not_looked_through_again)
+{
+    static const char *const types[] = {"T"};
+    struct weir_consumer_options options = live_consumer_options("account");
+    options.subscription.types = types;
+    options.subscription.types_n = 1;
+    options.subscription.wait_ms = 20;
+    (void)live_write("account-1", 1);
+    write_others();
+    (void)live_write("account-1", 1);
+    /* Nothing passes the message that it stops at. */
+    struct weir_consumer *consumer = live_open_consumer(&options);
+    struct log log = {.stop_after = 1, .failing = -1};
+    run(consumer, &log);
+    ck_assert_int_le(weir_consumer_position(consumer), MANY + 2);
+    weir_consumer_close(consumer);
+    while (run_for_a_moment(&options) < MANY + 3) {
+        continue;
+    }
+    write_others();
+    while (run_for_a_moment(&options) < 2 * MANY + 3) {
+        continue;
+    }
+    /* Once kept that is nothing to keep again. */
+    const int64_t n = live_count(POSITION_STREAM);
+    (void)run_for_a_moment(&options);
+    ck_assert_int_eq(live_count(POSITION_STREAM), n);
+    ck_assert_int_le(n, 5);
+}
+END_TEST
+
 /* ---- a store that can be read and not written ---- */
 
 weir_status __real_weir_message_store_write_messages(struct weir_client *client,
@@ -676,6 +748,7 @@ int main(void)
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
     tcase_add_loop_test(tests, what_a_busy_client_cannot_write_is_written_later, 0, 2);
     tcase_add_test(tests, a_first_position_that_could_not_be_kept_is_kept_by_the_next_run);
+    tcase_add_test(tests, what_was_looked_through_in_vain_is_not_looked_through_again);
     tcase_add_loop_test(tests, positions_that_cannot_be_kept_do_not_hold_messages_up, 0, 2);
     tcase_add_test(tests, nothing_is_missed_while_the_server_is_killed_and_restarted);
     tcase_add_test(tests, a_consumer_is_stopped_soon_although_the_server_is_away);
