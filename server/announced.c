@@ -12,6 +12,9 @@
  * gone is none to its successor. */
 static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
+/* Of each descriptor; see weir_announced_left. */
+static atomic_size_t left[WEIR_DESCRIPTORS_MAX];
+
 static _Thread_local bool is_asking;
 static _Thread_local weir_connection_key asked;
 static _Thread_local int held = -1;
@@ -103,13 +106,21 @@ int weir_announced_descriptor(weir_connection_key key)
     return key == 0 || weir_announced_is_over(key) ? -1 : (int)(uint32_t)key;
 }
 
-/* Should the descriptor be another's by now, it is the number of one that is closed that is wrong.
- */
-int weir_announced_untaken(weir_connection_key key)
+/* Should the descriptor be another's by now, it is the number of one that is closed that is wrong,
+ * here and in the next. */
+size_t weir_announced_left(weir_connection_key key)
+{
+    const int descriptor = weir_announced_descriptor(key);
+    return descriptor >= 0 ? atomic_load_explicit(&left[descriptor], memory_order_relaxed) : 0;
+}
+
+int64_t weir_announced_untaken(weir_connection_key key)
 {
     int n = 0;
     const int descriptor = weir_announced_descriptor(key);
-    return descriptor >= 0 && ioctl(descriptor, SIOCOUTQ, &n) == 0 ? n : -1;
+    return descriptor >= 0 && ioctl(descriptor, SIOCOUTQ, &n) == 0
+               ? n + (int64_t)weir_announced_left(key)
+               : -1;
 }
 
 /* ---- for who sends ---- */
@@ -119,6 +130,7 @@ void weir_announced_opened(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
     const uint64_t before = generation_of(atomic_load_explicit(state, memory_order_relaxed));
+    atomic_store_explicit(&left[descriptor], 0, memory_order_relaxed);
     atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
 }
 
@@ -143,8 +155,17 @@ bool weir_announced_begin(int descriptor)
     return announced_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed)) > 1;
 }
 
+/* Seldom anything is, and the descriptors' numbers stand close together. */
+void weir_announced_leave(int descriptor, size_t n)
+{
+    if (atomic_load_explicit(&left[descriptor], memory_order_relaxed) != n) {
+        atomic_store_explicit(&left[descriptor], n, memory_order_relaxed);
+    }
+}
+
 bool weir_announced_end(int descriptor)
 {
+    weir_announced_leave(descriptor, 0);
     _Atomic uint64_t *state = &states[descriptor];
     (void)count(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)), false);
     return announced_of(atomic_load_explicit(state, memory_order_relaxed)) > 0;

@@ -24,6 +24,7 @@
 #define WEIR_SERVER_ANNOUNCED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Connections whose descriptor is not below it are left as nng handles them. */
@@ -54,9 +55,13 @@ bool weir_announced_is_over(weir_connection_key key);
 /* Which descriptor it has; -1 where that is not known or the connection has ended. */
 int weir_announced_descriptor(weir_connection_key key);
 
-/* Bytes that the system has been given for a connection and its other end has not taken; -1 where
- * that is not known. */
-int weir_announced_untaken(weir_connection_key key);
+/* Bytes of the message being sent that the system has no room for: as long as there are any, nng
+ * has all of that message. 0 also where nothing is known. */
+size_t weir_announced_left(weir_connection_key key);
+
+/* These, and what the system has been given and the other end has not taken; -1 where that is not
+ * known. */
+int64_t weir_announced_untaken(weir_connection_key key);
 
 /* ---- for who sends and receives (nng_sockets.c) ---- */
 
@@ -73,6 +78,9 @@ void weir_announced_answer(int descriptor);
 
 /* Something is about to be sent; returns whether more will follow. */
 bool weir_announced_begin(int descriptor);
+
+/* So much of it is left for later. */
+void weir_announced_leave(int descriptor, size_t n);
 
 /* All of it has been. Returns whether anything else is announced. */
 bool weir_announced_end(int descriptor);

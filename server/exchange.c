@@ -109,7 +109,6 @@ static void sent(struct weir_exchange *x, int result)
         weir_announced_withdraw(x->announced);
     }
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
-    atomic_fetch_sub_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     if (result != 0) {
         nng_msg_free(nng_aio_get_msg(x->aio));
     }
@@ -211,9 +210,13 @@ struct weir_link *weir_exchange_peer(struct weir_exchange *x, const bool **is_go
 
 void weir_exchange_unread(const struct weir_exchange *x, size_t *own, size_t *all)
 {
-    *own =
-        x->peer == NULL ? 0 : atomic_load_explicit(&x->peer->sending_bytes, memory_order_relaxed);
-    *all = atomic_load_explicit(&x->transport->sending_bytes, memory_order_relaxed);
+    *own = weir_peer_unread(x->peer);
+    *all = atomic_load_explicit(&x->transport->peers.unread_bytes, memory_order_relaxed);
+}
+
+void weir_exchange_recount_unread(struct weir_exchange *x)
+{
+    weir_peers_recount(&x->transport->peers, weir_monotonic_us());
 }
 
 void weir_exchange_make_way(struct weir_exchange *x)
@@ -262,7 +265,6 @@ void weir_exchange_send(struct weir_exchange *x)
     x->reply = NULL;
     x->state = WEIR_EXCHANGE_SENDING;
     weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
-    atomic_fetch_add_explicit(&x->transport->sending_bytes, x->sending_bytes, memory_order_relaxed);
     weir_transport_watch(x->transport);
     weir_nng_tasks_send(x->ctx, x->aio);
     weir_announced_push();

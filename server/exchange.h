@@ -36,8 +36,10 @@ struct weir_exchange *weir_exchange_of_waiter(struct weir_waiter *waiter);
  * before. */
 struct weir_link *weir_exchange_peer(struct weir_exchange *exchange, const bool **is_gone);
 
-/* Bytes of replies that wait for their clients to read them: those of its connection, and all. */
+/* Bytes of replies that wait for their clients to read them: those of its connection, and all. What
+ * has been read lately may be among them, until they are counted anew. */
 void weir_exchange_unread(const struct weir_exchange *exchange, size_t *own, size_t *all);
+void weir_exchange_recount_unread(struct weir_exchange *exchange);
 
 /* It is going to wait, so the transport opens another one in its place if it can, which takes a
  * while: of the transport's threads only the one on the spot does so. */

@@ -68,19 +68,24 @@ void weir_intake_refuse_stopping(struct weir_exchange *exchange)
 }
 
 weir_status weir_intake_check_unread(const struct weir_server *server,
-                                     const struct weir_exchange *exchange, struct weir_error *err)
+                                     struct weir_exchange *exchange, struct weir_error *err)
 {
     const size_t reply_bytes = (size_t)server->config->limits.reply_bytes;
+    const size_t own_max = reply_bytes * REPLIES_OF_A_CONNECTION;
+    const size_t all_max = reply_bytes * REPLIES_IN_ALL;
     size_t own = 0;
     size_t all = 0;
     weir_exchange_unread(exchange, &own, &all);
-    if (own > reply_bytes * REPLIES_OF_A_CONNECTION) {
-        return weir_fail_full(err, "bytes of replies that this connection has not read",
-                              reply_bytes * REPLIES_OF_A_CONNECTION, own);
+    if (own > own_max || all > all_max) {
+        weir_exchange_recount_unread(exchange);
+        weir_exchange_unread(exchange, &own, &all);
     }
-    if (all > reply_bytes * REPLIES_IN_ALL) {
-        return weir_fail_full(err, "bytes of replies that clients have not read",
-                              reply_bytes * REPLIES_IN_ALL, all);
+    if (own > own_max) {
+        return weir_fail_full(err, "bytes of replies that this connection has not read", own_max,
+                              own);
+    }
+    if (all > all_max) {
+        return weir_fail_full(err, "bytes of replies that clients have not read", all_max, all);
     }
     return WEIR_OK;
 }

@@ -17,7 +17,7 @@ void weir_intake_arrived(void *server, struct weir_exchange *exchange);
 /* Whether there may be another reply of any size: its client, or all of them, may have left too
  * much unread. LIMIT_EXCEEDED. */
 weir_status weir_intake_check_unread(const struct weir_server *server,
-                                     const struct weir_exchange *exchange, struct weir_error *err);
+                                     struct weir_exchange *exchange, struct weir_error *err);
 
 /* A call is about to be answered, or to wait: it no longer counts against the bound on calls. To be
  * called before the reply is given away, because the client may send its next request as soon as it

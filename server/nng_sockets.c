@@ -284,11 +284,13 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     const int more = !is_last || is_held ? MSG_MORE : 0;
     const ssize_t n = send_from(fd, message, connection->sent, flags | more);
     if (n < 0 && must_tell(message)) {
+        weir_announced_leave(fd, bytes - connection->sent);
         return -1;
     }
     connection->sent += n < 0 ? bytes - connection->sent : (size_t)n;
     connection->bytes = bytes;
     if (connection->sent < bytes) {
+        weir_announced_leave(fd, bytes - connection->sent);
         errno = EAGAIN;
         return -1;
     }

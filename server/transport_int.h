@@ -23,13 +23,12 @@ struct weir_transport {
     struct weir_peers peers;
     pthread_mutex_t grow_lock;  // guards blocks; held while contexts are opened
     struct weir_exchange_block *blocks;
-    atomic_size_t opened;         // exchanges in all
-    atomic_size_t parked;         // of them, those that wait for something to read
-    atomic_size_t sending_bytes;  // replies handed to nng and not yet taken
-    size_t base;                  // exchanges there are to be beside those that are parked
-    pthread_mutex_t idle_lock;    // guards idle and changes of receiving; a leaf
-    struct weir_exchange *idle;   // the one that was used last comes first
-    atomic_size_t receiving;      // of them, those that wait for a request
+    atomic_size_t opened;        // exchanges in all
+    atomic_size_t parked;        // of them, those that wait for something to read
+    size_t base;                 // exchanges there are to be beside those that are parked
+    pthread_mutex_t idle_lock;   // guards idle and changes of receiving; a leaf
+    struct weir_exchange *idle;  // the one that was used last comes first
+    atomic_size_t receiving;     // of them, those that wait for a request
     atomic_bool is_closing;
     nng_aio *relief;  // makes room once no exchange is left
     atomic_bool is_relieving;

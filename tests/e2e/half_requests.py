@@ -5,20 +5,15 @@ The server says that it closes them, seldom.
 On tcp://, ws:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
 is looked at, which sanitizers keep for themselves.
 """
-import base64
 import os
-import socket
-import ssl
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 
-from connections import receive
+from bare_clients import Tcp, Tls, WebSocket, is_ended, resident, varint, wait_until
 from tls_listener import tls_options
 
-GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 REQUEST_BYTES = 8 << 20  # at most
 AT_A_TIME = 8  # as many whole ones may be arriving
 SENT = 7 << 20  # of an attacker's
@@ -27,69 +22,6 @@ WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
 MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # the payload, of type T for stream s
 OK = b"\x0a\x02\x08\x00"  # a reply's status
 ROOM = 40 << 20  # for all else that the server does meanwhile
-
-
-class Tcp:
-    def __init__(self, url):
-        host, port = url.split("://")[1].rstrip("/").rsplit(":", 1)
-        self.address = host, int(port)
-
-    def open(self):
-        return socket.create_connection(self.address, timeout=60)
-
-    def connect(self):
-        connection = self.open()
-        connection.sendall(GREETING)
-        assert receive(connection, len(GREETING)) == b"\0SP\0\0\x31\0\0"
-        return connection
-
-    @staticmethod
-    def head(length):
-        return struct.pack(">Q", length)
-
-    @staticmethod
-    def receive_reply(connection):
-        return receive(connection, struct.unpack(">Q", receive(connection, 8))[0])
-
-
-class Tls(Tcp):
-    def open(self):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context.wrap_socket(super().open())
-
-
-class WebSocket(Tcp):
-    def connect(self):
-        connection = self.open()
-        host, port = self.address
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                           f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
-                           "Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n".encode())
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += receive(connection, 1)
-        assert answer.startswith(b"HTTP/1.1 101"), answer
-        return connection
-
-    @staticmethod
-    def head(length):
-        """Masked, as it must be, with zeros."""
-        return b"\x82\xff" + struct.pack(">Q", length) + bytes(4)
-
-    @staticmethod
-    def receive_reply(connection):
-        length = receive(connection, 2)[1]
-        return receive(connection, struct.unpack(">H", receive(connection, 2))[0] if length == 126 else length)
-
-
-def varint(number):
-    out = b""
-    while number >= 128:
-        out += bytes([number & 127 | 128])
-        number >>= 7
-    return out + bytes([number])
 
 
 def large_write(transport, token):
@@ -104,28 +36,6 @@ def attack(transport):
     connection = transport.connect()
     connection.sendall(transport.head(REQUEST_BYTES) + b"\x80" + b"x" * SENT)
     return connection
-
-
-def is_ended(connection):
-    connection.setblocking(False)
-    try:
-        return connection.recv(1) == b""
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
-        return True
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def wait_until(what, is_so):
-    until = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < until, what
-        time.sleep(0.01)
 
 
 def check_served(transport, connection):

@@ -240,7 +240,7 @@ START_TEST(what_is_not_read_is_bounded)
 {
     enum { REQUESTS = 400, REPLY_BYTES = 65536, ROOM = 8 + 40 };
     const int fd = start_with_a_full_reply();
-    const atomic_size_t *held = &rpc.server->transport->sending_bytes;
+    const atomic_size_t *held = &rpc.server->transport->peers.unread_bytes;
     size_t most = 0;
     uint32_t sent = 0;
     const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
@@ -258,6 +258,50 @@ START_TEST(what_is_not_read_is_bounded)
         ck_assert_int_lt(weir_monotonic_us(), until_us);
         (void)poll(NULL, 0, 1);
     }
+    rpc_assert_alive();
+}
+END_TEST
+
+/* In turn, as many as clients there are; returns how many have been answered. */
+static size_t ask_once_each(int *fds, uint32_t clients)
+{
+    for (uint32_t c = 0; c < clients; c++) {
+        fds[c] = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+        send_bare(fds[c], 0, read_request());
+        while (!are_dealt_with(c + 1)) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    return atomic_load(&of_reads()->outcomes[WEIR_OK]);
+}
+
+/* One reply of each, which nng says is sent: together they would be more than the server is to
+ * hold. It is rid of them when their clients go, and after a while where they do not. */
+START_TEST(one_unread_reply_of_each_connection_is_too_much)
+{
+    enum { CLIENTS = 72, MESSAGES = 16, REPLIES_IN_ALL = 64, REPLY_BYTES = MESSAGES * DATA_BYTES };
+    static const char *const arguments[] = {
+        "--max-reply-bytes", "8388608",           "--log-level", "error",
+        "--listen",          "tcp://127.0.0.1:0", NULL};
+    int fds[CLIENTS];
+    rpc_start(arguments);
+    const atomic_size_t *held = &rpc.server->transport->peers.unread_bytes;
+    for (size_t i = 0; i < MESSAGES; i++) {
+        rpc_write("big-1", DATA_BYTES - 1024);
+    }
+    const size_t answered = ask_once_each(fds, CLIENTS);
+    ck_assert_uint_ge(answered, REPLIES_IN_ALL);
+    ck_assert_uint_le(answered, REPLIES_IN_ALL + 2);
+    ck_assert_uint_gt(atomic_load(held), (REPLIES_IN_ALL - 1) * (size_t)REPLY_BYTES);
+    for (size_t c = 0; c < CLIENTS / 2; c++) {
+        (void)close(fds[c]);
+    }
+    wait_for_connections(1 + CLIENTS - answered);
+    ck_assert_uint_lt(atomic_load(held), REPLY_BYTES);
+    for (size_t c = CLIENTS / 2; c < CLIENTS; c++) {
+        (void)close(fds[c]);
+    }
+    wait_for_connections(1);
     rpc_assert_alive();
 }
 END_TEST
@@ -325,6 +369,7 @@ static Suite *unread_suite(void)
     tcase_add_test(tcase, a_client_that_does_not_read_holds_up_nobody_and_is_closed);
     tcase_add_test(tcase, many_clients_that_do_not_read_hold_up_nobody);
     tcase_add_test(tcase, what_is_not_read_is_bounded);
+    tcase_add_test(tcase, one_unread_reply_of_each_connection_is_too_much);
     tcase_add_test(tcase, a_client_that_does_not_read_may_write);
     tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
     suite_add_tcase(suite, tcase);

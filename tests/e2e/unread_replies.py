@@ -1,0 +1,93 @@
+"""Many connections that each ask for one large reply and do not read it: what the server holds for them is bounded, it
+refuses the rest, closes them after a while, and has the memory back then.
+
+On tcp:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
+is looked at, which sanitizers keep for themselves.
+"""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+from bare_clients import Tcp, Tls, resident, varint, wait_until
+from connections import check_closed, sockets
+from tls_listener import tls_options
+
+REPLY_BYTES = 8 << 20  # more than the system takes for a connection
+REPLIES_AT_MOST = 64
+LARGE = 10000  # a refusal is shorter
+ATTACKERS = 100
+WINDOW = 4096
+ROOM = 100 << 20  # for all else that the server does meanwhile
+OK = b"\x0a\x02\x08\x00"  # a reply's status
+
+
+def field(number, value):
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def request(method, token, payload):
+    body = field(1, b"weir.v1.MessageStore/" + method) + field(2, token) + field(5, payload)
+    return struct.pack(">I", 0x80000001) + body
+
+
+def write_large_message(transport, token):
+    message = field(2, b"T") + field(3, b'"' + b"x" * (REPLY_BYTES - 1000) + b'"')
+    body = request(b"WriteMessages", token, field(1, b"s") + field(2, message))
+    with transport.connect() as connection:
+        connection.sendall(transport.head(len(body)) + body)
+        assert transport.receive_reply(connection)[4:8] == OK
+
+
+def ask(transport, token):
+    """The connection, and whether a large reply comes by it, of which nothing is read."""
+    connection = transport.connect()
+    body = request(b"GetStreamMessages", token, field(1, b"s"))
+    connection.sendall(transport.head(len(body)) + body)
+    return connection, transport.receive_length(connection) > LARGE
+
+
+def check_unread(transport, token, server, memory):
+    before, connections_before = memory(), sockets(server.pid)
+    attackers = [ask(transport, token) for _ in range(ATTACKERS)]
+    answered = sum(is_answered for _, is_answered in attackers)
+    held = memory() - before
+    for connection, is_answered in attackers:
+        if not is_answered:
+            connection.close()
+    assert held < REPLIES_AT_MOST * REPLY_BYTES + ROOM, f"{held >> 20} MiB are held"
+    assert REPLIES_AT_MOST <= answered <= REPLIES_AT_MOST + 2, f"{answered} are answered"
+    check_closed(server, connections_before)
+    wait_until("the memory is kept", lambda: memory() - before < ROOM)
+    print(f"{type(transport).__name__}: {answered} of {ATTACKERS} were answered; {held >> 20} MiB were held, "
+          f"{memory() - before >> 20} MiB afterwards")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory, open(directory + "/log", "w+", encoding="utf-8") as log:
+        data = directory + "/data"
+        tls = tls_options(directory)
+        server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + data, "--max-message-bytes",
+                                   str(REPLY_BYTES), "--max-reply-bytes", str(REPLY_BYTES), "--listen",
+                                   "tcp://127.0.0.1:0", *tls],
+                                  stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            kinds = [Tcp, Tls] if tls else [Tcp]
+            transports = [kind(server.stdout.readline().removeprefix("listening on ").strip()) for kind in kinds]
+            with open(data + "/default.token", "rb") as file:
+                token = file.readline().strip()
+            write_large_message(transports[0], token)
+            for transport in transports:
+                transport.window = WINDOW
+                memory = lambda: resident(server.pid) if "--measure" in sys.argv else 0
+                check_unread(transport, token, server, memory)
+            server.terminate()
+            assert server.wait(20) == 0
+            log.seek(0)
+            assert "it does not read its replies" in log.read()
+        finally:
+            server.kill()
+
+
+main()
