@@ -1,4 +1,4 @@
-/* Sending and receiving by TLS always ends.
+/* Sending and receiving by TLS always ends, and by WebSocket no reply is lost (ws_replies.h).
  *
  * nng 1.5.2 takes a message to pieces and closes a connection at any time, between two pieces as
  * well: the next one is not begun then, and nobody is told. Closing waits for its end, for ever,
@@ -14,6 +14,8 @@
  * under which they are begun is needed to cancel them and to hear of their end, so that no end is
  * told twice; and what waits for the whole message keeps all of it in place until then. */
 #define _GNU_SOURCE
+#include "server/ws_replies.h"
+
 #include <dlfcn.h>
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
@@ -48,9 +50,13 @@ static void end_if_not_begun(nng_stream *stream, nng_aio *aio)
     }
 }
 
+/* Of the transports only that by WebSocket has its stream send messages; the others, bytes. */
 void nng_stream_send(nng_stream *stream, nng_aio *aio)
 {
     static _Atomic(operation *) known;
+    if (nng_aio_get_msg(aio) != NULL) {
+        weir_ws_replies_begin(stream, aio);
+    }
     own(&known, "nng_stream_send")(stream, aio);
     end_if_not_begun(stream, aio);
 }

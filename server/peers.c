@@ -51,6 +51,7 @@ bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_
     peer->all = peers;
     peer->pipe_id = pipe_id;
     peer->key = key;
+    peer->descriptor = weir_announced_descriptor(key);
     peer->is_opaque = is_opaque;
     peer->remote = *remote;
     atomic_init(&peer->refs, 1);

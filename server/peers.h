@@ -34,6 +34,7 @@ struct weir_peer {
     struct weir_peers *all;
     uint32_t pipe_id;
     weir_connection_key key;
+    int descriptor;               // of the connection; -1 where it is not known
     bool is_opaque;               // TLS or WebSocket is around what it speaks
     atomic_size_t refs;           // the table's and those of exchanges
     atomic_size_t sending;        // replies handed to nng and not yet taken

@@ -3,6 +3,7 @@
 #include "server/announced.h"
 #include "server/half_messages.h"
 #include "server/tls_config.h"
+#include "server/ws_replies.h"
 #include "weir/rules/time_text.h"
 
 #include <nng/protocol/reqrep0/rep.h>
@@ -149,6 +150,7 @@ static void end_peer(struct weir_transport *t, uint32_t pipe_id)
         atomic_fetch_sub(&t->tls_n, peer->remote.family != NNG_AF_UNSPEC ? 1 : 0);
         weir_peers_remove(&t->peers, pipe_id);
         t->user.gone(t->user.context, &peer->waiting, &peer->is_gone);
+        weir_ws_replies_end(peer->descriptor);
         weir_peer_release(peer);
     }
 }

@@ -1,7 +1,8 @@
 """Many connections that each ask for one large reply and do not read it: what the server holds for them is bounded, it
-refuses the rest, closes them after a while, and has the memory back then.
+refuses the rest, closes them after a while, and has the memory back then. So it has where it closes a connection by
+WebSocket in the middle of a reply for what came by it.
 
-On tcp:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
+On tcp://, ws:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
 is looked at, which sanitizers keep for themselves.
 """
 import os
@@ -10,14 +11,15 @@ import subprocess
 import sys
 import tempfile
 
-from bare_clients import Tcp, Tls, resident, varint, wait_until
+from bare_clients import Tcp, Tls, WebSocket, resident, varint, wait_until
 from connections import check_closed, sockets
 from tls_listener import tls_options
 
 REPLY_BYTES = 8 << 20  # more than the system takes for a connection
 REPLIES_AT_MOST = 64
-LARGE = 10000  # a refusal is shorter
+LARGE = 10000  # a refusal is shorter, and a frame of WebSocket longer
 ATTACKERS = 100
+OFFENDERS = 30
 WINDOW = 4096
 ROOM = 100 << 20  # for all else that the server does meanwhile
 OK = b"\x0a\x02\x08\x00"  # a reply's status
@@ -64,16 +66,27 @@ def check_unread(transport, token, server, memory):
           f"{memory() - before >> 20} MiB afterwards")
 
 
+def check_offence(transport, token, server, memory):
+    before, connections_before = memory(), sockets(server.pid)
+    for _ in range(OFFENDERS):
+        connection, is_answered = ask(transport, token)
+        assert is_answered
+        connection.sendall(b"\xff" * 8)
+        connection.close()
+    check_closed(server, connections_before)
+    wait_until("the memory is kept", lambda: memory() - before < ROOM)
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory, open(directory + "/log", "w+", encoding="utf-8") as log:
         data = directory + "/data"
         tls = tls_options(directory)
         server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + data, "--max-message-bytes",
                                    str(REPLY_BYTES), "--max-reply-bytes", str(REPLY_BYTES), "--listen",
-                                   "tcp://127.0.0.1:0", *tls],
+                                   "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/", *tls],
                                   stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            kinds = [Tcp, Tls] if tls else [Tcp]
+            kinds = [Tcp, WebSocket, Tls] if tls else [Tcp, WebSocket]
             transports = [kind(server.stdout.readline().removeprefix("listening on ").strip()) for kind in kinds]
             with open(data + "/default.token", "rb") as file:
                 token = file.readline().strip()
@@ -82,6 +95,8 @@ def main():
                 transport.window = WINDOW
                 memory = lambda: resident(server.pid) if "--measure" in sys.argv else 0
                 check_unread(transport, token, server, memory)
+                if isinstance(transport, WebSocket):
+                    check_offence(transport, token, server, memory)
             server.terminate()
             assert server.wait(20) == 0
             log.seek(0)
