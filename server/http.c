@@ -1,7 +1,9 @@
+#define _GNU_SOURCE  // accept4()
 #include "server/http.h"
 
 #include "server/listen_url.h"
 #include "server/metrics.h"
+#include "server/resources.h"
 #include "server/server.h"
 #include "weir/rules/time_text.h"
 
@@ -17,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    PLACES = 16,
+    PLACES = 16,  // or fewer, where there are few descriptors
     HEAD_BYTES_MAX = 4096,
     LIFE_US = 5 * 1000 * 1000,  // of a connection
     /* What a probe finds out of the store holds for so long. */
@@ -49,6 +51,7 @@ struct weir_http {
     int64_t health_at_us;  // when the store was asked last; the thread's own, as all below
     bool is_healthy;
     int64_t accepts_at_us;  // not before: a connection that cannot be taken is there all the time
+    size_t places_n;
     struct connection connections[PLACES];
 };
 
@@ -360,11 +363,11 @@ static void advance(struct weir_http *http, struct connection *c)
     }
 }
 
-/* A free place, made by dropping the oldest connection if need be. */
+/* A free place, made by dropping the oldest connection if need be. The first places_n are used. */
 static struct connection *find_place(struct weir_http *http)
 {
     struct connection *oldest = &http->connections[0];
-    for (size_t i = 0; i < PLACES; i++) {
+    for (size_t i = 0; i < http->places_n; i++) {
         struct connection *c = &http->connections[i];
         if (c->fd < 0) {
             return c;
@@ -377,14 +380,15 @@ static struct connection *find_place(struct weir_http *http)
     return oldest;
 }
 
+/* accept() is nng's (nng_sockets.c), and gives no descriptor that is kept from clients. Those are
+ * for these connections too. */
 static void accept_one(struct weir_http *http)
 {
-    const int fd = accept(http->listener, NULL, NULL);
+    const int fd = accept4(http->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         http->accepts_at_us = weir_monotonic_us() + ACCEPT_PAUSE_US;
         return;
     }
-    set_flags(fd);
     struct connection *c = find_place(http);
     c->fd = fd;
     c->phase = READING;
@@ -468,6 +472,7 @@ static struct weir_http *make(struct weir_server *server)
         return NULL;
     }
     http->server = server;
+    http->places_n = weir_resources_http_connections(PLACES);
     http->listener = -1;
     http->stop_pipe[0] = http->stop_pipe[1] = -1;
     for (size_t i = 0; i < PLACES; i++) {

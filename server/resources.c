@@ -128,10 +128,22 @@ static weir_status check_files(const struct weir_config *config, struct weir_err
 
 /* Clients must not have all of them. An eighth: with half of them for sessions of SQLite that
  * leaves more than a third for connections. */
+static rlim_t files_not_for_clients(void)
+{
+    return files_max() / 8;
+}
+
 int weir_resources_connections_below(void)
 {
-    const rlim_t most = files_max();
-    return most > INT_MAX ? INT_MAX : (int)(most - most / 8);
+    const rlim_t below = files_max() - files_not_for_clients();
+    return below > INT_MAX ? INT_MAX : (int)below;
+}
+
+/* Half of them, as the store needs some too. */
+size_t weir_resources_http_connections(size_t wanted)
+{
+    const rlim_t most = files_not_for_clients() / 2;
+    return most >= wanted ? wanted : most > 0 ? (size_t)most : 1;
 }
 
 size_t weir_resources_sessions(const struct weir_config *config)

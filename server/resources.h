@@ -12,8 +12,12 @@ weir_status weir_resources_check(const struct weir_config *config, struct weir_e
 /* How many sessions the store may open. With SQLite they are files of this process. */
 size_t weir_resources_sessions(const struct weir_config *config);
 
-/* The lowest descriptor that no connection is to have: those from there on are for the store. */
+/* The lowest descriptor that no connection of a client is to have: those from there on are for the
+ * store, and for HTTP. */
 int weir_resources_connections_below(void);
+
+/* How many connections HTTP may have, of the `wanted` that it would like: at least one. */
+size_t weir_resources_http_connections(size_t wanted);
 
 /* How many reads that may look at much there are to be at a time; long_reads.h. */
 size_t weir_resources_long_reads(const struct weir_config *config);
