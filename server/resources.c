@@ -1,6 +1,7 @@
 #include "server/resources.h"
 
-#include <limits.h>
+#include "server/announced.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -127,7 +128,7 @@ static weir_status check_files(const struct weir_config *config, struct weir_err
 }
 
 /* Clients must not have all of them. An eighth: with half of them for sessions of SQLite that
- * leaves more than a third for connections. */
+ * leaves more than a third for connections. And a client has none about which nothing is known. */
 static rlim_t files_not_for_clients(void)
 {
     return files_max() / 8;
@@ -136,7 +137,7 @@ static rlim_t files_not_for_clients(void)
 int weir_resources_connections_below(void)
 {
     const rlim_t below = files_max() - files_not_for_clients();
-    return below > INT_MAX ? INT_MAX : (int)below;
+    return below > WEIR_DESCRIPTORS_MAX ? WEIR_DESCRIPTORS_MAX : (int)below;
 }
 
 /* Half of them, as the store needs some too. */

@@ -13,7 +13,7 @@ weir_status weir_resources_check(const struct weir_config *config, struct weir_e
 size_t weir_resources_sessions(const struct weir_config *config);
 
 /* The lowest descriptor that no connection of a client is to have: those from there on are for the
- * store, and for HTTP. */
+ * store, and for HTTP; and beyond WEIR_DESCRIPTORS_MAX nobody looks after connections. */
 int weir_resources_connections_below(void);
 
 /* How many connections HTTP may have, of the `wanted` that it would like: at least one. */
