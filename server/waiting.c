@@ -150,8 +150,10 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
         weir_intake_refuse_stopping(exchange);
         break;
     case WEIR_WAKE_GONE:
+        /* It may be that the connection is there and could not be counted when it came: then its
+         * client must not wait for an answer. */
         st = WEIR_CANCELLED;
-        weir_exchange_abandon(exchange, false);
+        weir_exchange_abandon(exchange, true);
         break;
     }
     weir_metrics_call(&server->metrics, method, st, -1);

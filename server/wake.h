@@ -72,7 +72,7 @@ enum weir_wake_reason {
     WEIR_WAKE_CHANGE,  // there may be something to read, or the namespace is another: look again
     WEIR_WAKE_TIME,    // the wait is over
     WEIR_WAKE_STOP,    // the server stops
-    WEIR_WAKE_GONE     // so has the client
+    WEIR_WAKE_GONE     // the client has gone, or has a connection whose end nobody would tell of
 };
 
 typedef void (*weir_woken)(void *context, struct weir_waiter *waiter, enum weir_wake_reason reason);

@@ -1,6 +1,7 @@
 /* Long polls: what wakes them and what does not, and that nothing stays behind. */
 #include "tests/rpc/polls.h"
 
+#include "server/peers.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
@@ -438,6 +439,7 @@ END_TEST
 /* ---- without memory ---- */
 
 static atomic_bool has_no_call;  // there is no memory for another one
+static atomic_bool has_no_peer;  // the same
 
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
@@ -445,6 +447,15 @@ void *__wrap_malloc(size_t n);
 void *__wrap_malloc(size_t n)
 {
     return n == sizeof(struct weir_call) && atomic_load(&has_no_call) ? NULL : __real_malloc(n);
+}
+
+void *__real_calloc(size_t n, size_t each);
+void *__wrap_calloc(size_t n, size_t each);
+
+void *__wrap_calloc(size_t n, size_t each)
+{
+    return each == sizeof(struct weir_peer) && atomic_load(&has_no_peer) ? NULL
+                                                                         : __real_calloc(n, each);
 }
 
 static void use_up_calls(struct weir_call **calls, size_t *n)
@@ -455,6 +466,23 @@ static void use_up_calls(struct weir_call **calls, size_t *n)
         ck_assert_uint_lt(*n, CALLS_MAX);
     }
 }
+
+/* Nobody would tell of the end of its connection, so it cannot wait there. */
+START_TEST(a_connection_that_came_without_memory_is_closed_when_it_is_to_wait)
+{
+    (void)nng_close(rpc.client);
+    atomic_store(&has_no_peer, true);
+    rpc.client = rpc_connect(rpc.url);
+    rpc_assert_alive();
+    begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    nng_aio_wait(pending[0].aio);
+    atomic_store(&has_no_peer, false);
+    ck_assert_int_eq(nng_aio_result(pending[0].aio), NNG_ECONNRESET);
+    nng_aio_free(pending[0].aio);
+    (void)nng_ctx_close(pending[0].ctx);
+    rpc_assert_alive();
+}
+END_TEST
 
 START_TEST(a_read_that_is_woken_without_memory_is_counted_once)
 {
@@ -501,6 +529,7 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, an_import_wakes);
     tcase_add_test(tcase, stopping_ends_the_wait);
     tcase_add_test(tcase, a_client_that_went_away_is_noticed);
+    tcase_add_test(tcase, a_connection_that_came_without_memory_is_closed_when_it_is_to_wait);
     tcase_add_test(tcase, a_read_that_is_woken_without_memory_is_counted_once);
     suite_add_tcase(suite, tcase);
     return suite;
