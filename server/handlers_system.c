@@ -24,21 +24,13 @@ WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest)
 {
     (void)request;
     struct weir_server *server = call->server;
-    const int64_t now_us = weir_monotonic_us();
-    const int64_t until_us = now_us + WEIR_HEALTH_PING_US;
-    struct weir_error ping;
-    weir_error_init(&ping);
-    const weir_status st = weir_store_ping(
-        server->store, until_us < call->deadline_us ? until_us : call->deadline_us, &ping);
-    if (st != WEIR_OK) {
-        weir_log_say(&server->log, WEIR_LOG_WARN, "not serving: %s", ping.text);
-    }
     Weir__V1__CheckHealthResponse response = WEIR__V1__CHECK_HEALTH_RESPONSE__INIT;
     response.has_status = true;
-    response.status = st == WEIR_OK ? WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__SERVING
-                                    : WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__NOT_SERVING;
+    response.status = weir_health_is_good(server)
+                          ? WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__SERVING
+                          : WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__NOT_SERVING;
     response.backend = (char *)(uintptr_t)weir_store_backend_name(server->store);
     response.has_uptime_us = true;
-    response.uptime_us = now_us - server->started_at_us;
+    response.uptime_us = weir_monotonic_us() - server->started_at_us;
     return weir_call_reply(call, &response.base, err);
 }

@@ -22,8 +22,6 @@ enum {
     PLACES = 16,  // or fewer, where there are few descriptors
     HEAD_BYTES_MAX = 4096,
     LIFE_US = 5 * 1000 * 1000,  // of a connection
-    /* What a probe finds out of the store holds for so long. */
-    HEALTH_AGE_US = 500 * 1000,
     /* Where a connection cannot be taken, as without free descriptors. */
     ACCEPT_PAUSE_US = 100 * 1000,
     BACKLOG = 64
@@ -48,9 +46,9 @@ struct weir_http {
     int stop_pipe[2];
     pthread_t thread;
     char url[WEIR_URL_BYTES_MAX];
-    int64_t health_at_us;  // when the store was asked last; the thread's own, as all below
-    bool is_healthy;
-    int64_t accepts_at_us;  // not before: a connection that cannot be taken is there all the time
+    /* Not before, as a connection that cannot be taken is there all the time; the thread's own, as
+     * what follows. */
+    int64_t accepts_at_us;
     size_t places_n;
     struct connection connections[PLACES];
 };
@@ -204,26 +202,12 @@ static void reply_metrics(struct weir_http *http, struct connection *c, bool has
     free(page.body);
 }
 
-/* Many probes ask the store no more often than one. */
-static bool is_healthy(struct weir_http *http)
-{
-    const int64_t now_us = weir_monotonic_us();
-    if (http->health_at_us == 0 || now_us - http->health_at_us > HEALTH_AGE_US) {
-        struct weir_error err;
-        weir_error_init(&err);
-        http->is_healthy =
-            !atomic_load(&http->server->is_stopping) &&
-            weir_store_ping(http->server->store, now_us + WEIR_HEALTH_PING_US, &err) == WEIR_OK;
-        http->health_at_us = weir_monotonic_us();
-    }
-    return http->is_healthy;
-}
-
 static void reply_health(struct weir_http *http, struct connection *c, bool has_body)
 {
     char serving[] = "SERVING\n";
     char not_serving[] = "NOT_SERVING\n";
-    const bool is_well = is_healthy(http);
+    const bool is_well =
+        !atomic_load(&http->server->is_stopping) && weir_health_is_good(http->server);
     const struct page page = {.status = is_well ? 200 : 503,
                               .reason = is_well ? "OK" : "Service Unavailable",
                               .body = is_well ? serving : not_serving,

@@ -7,6 +7,7 @@
 
 #include "server/call.h"
 #include "server/config.h"
+#include "server/health.h"
 #include "server/log.h"
 #include "server/long_reads.h"
 #include "server/metrics.h"
@@ -17,9 +18,6 @@
 struct weir_handlers;
 struct weir_http;
 struct weir_wake;
-
-/* A store that has not answered a health check by then is not serving. */
-enum { WEIR_HEALTH_PING_US = 1000 * 1000 };
 
 struct weir_server {
     const struct weir_config *config;
@@ -35,6 +33,7 @@ struct weir_server {
     struct weir_transport *transport;
     struct weir_http *http;  // NULL: none
     struct weir_metrics metrics;
+    struct weir_health health;
     int64_t started_at_us;    // monotonic
     int64_t started_time_us;  // since the epoch
 

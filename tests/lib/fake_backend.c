@@ -270,9 +270,12 @@ static weir_status backend_ping(struct weir_backend *backend, int64_t deadline_u
                                 struct weir_error *err)
 {
     (void)backend;
-    (void)deadline_us;
-    return fake.call_fails == WEIR_OK ? WEIR_OK
-                                      : weir_fail(err, fake.call_fails, "as the test wants it");
+    lock();
+    fake.pings++;
+    const bool is_late = !pass_gate_locked(deadline_us);
+    const weir_status fails = is_late ? WEIR_DEADLINE_EXCEEDED : fake.call_fails;
+    unlock();
+    return fails == WEIR_OK ? WEIR_OK : weir_fail(err, fails, "as the test wants it");
 }
 
 static const char **place_locked(const char *name, size_t n)

@@ -33,12 +33,13 @@ struct fake_backend {
     weir_status delete_fails;  // the same for namespace_delete
     bool breaks;               // sessions are broken after their next call
 
-    bool is_gate_shut;   // reads and commits wait
+    bool is_gate_shut;   // reads, commits and pings wait
     size_t at_gate;      // so many do
     size_t let_through;  // so many need not, though it is shut
     bool heads_pass;     // whoever asks for the head need not
     bool opens_wait;     // session_open waits as well
 
+    size_t pings;
     size_t read_groups;                        // reads that came together
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
     size_t groups;                             // commits

@@ -301,18 +301,58 @@ START_TEST(a_registry_that_fails_says_nothing_about_a_token)
 }
 END_TEST
 
+static struct weir_slice health_request(void)
+{
+    static uint8_t room[64];
+    const struct rpc_request request = {.method = "weir.v1.System/CheckHealth"};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* Whether a reply says so; it is freed. */
+static bool is_serving(void)
+{
+    rpc_assert_status(&reply, WEIR_OK);
+    Weir__V1__CheckHealthResponse *health =
+        rpc_unpack(&reply, &weir__v1__check_health_response__descriptor);
+    const bool is = health->status == WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__SERVING;
+    ck_assert(is || health->status == WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__NOT_SERVING);
+    rpc_free_message(health);
+    return is;
+}
+
 START_TEST(health_says_not_serving_and_succeeds)
 {
     fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
-    const struct rpc_request request = {.method = "weir.v1.System/CheckHealth"};
-    rpc_call(&request, &reply);
-    rpc_assert_status(&reply, WEIR_OK);
-    Weir__V1__CheckHealthResponse *health =
-        weir__v1__check_health_response__unpack(NULL, reply.payload.n, reply.payload.p);
-    ck_assert_ptr_nonnull(health);
-    ck_assert_int_eq(health->status, WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__NOT_SERVING);
-    weir__v1__check_health_response__free_unpacked(health, NULL);
-    rpc_free(&reply);
+    rpc_exchange(health_request(), &reply);
+    ck_assert(!is_serving());
+}
+END_TEST
+
+START_TEST(many_who_ask_for_health_are_one_to_the_store)
+{
+    enum { MANY = 200 };
+    const int64_t before_us = weir_monotonic_us();
+    for (size_t i = 0; i < MANY; i++) {
+        rpc_exchange(health_request(), &reply);
+        ck_assert(is_serving());
+    }
+    ck_assert_uint_le(fake.pings, 1 + (size_t)((weir_monotonic_us() - before_us) / 500000));
+}
+END_TEST
+
+/* There are two workers: one would be left for nobody. */
+START_TEST(a_store_that_hangs_holds_one_of_those_who_ask_for_health)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], health_request());
+    fake_gate_wait(1);
+    for (size_t i = 1; i < 4; i++) {
+        rpc_exchange(health_request(), &reply);
+        ck_assert(is_serving());  // as it was when it was opened
+    }
+    ck_assert_uint_eq(fake.pings, 1);
+    rpc_end(&pending[0], &reply);
+    ck_assert(!is_serving());
 }
 END_TEST
 
@@ -498,6 +538,8 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, the_stores_own_words_stay_in_the_log);
     tcase_add_test(tcase, a_registry_that_fails_says_nothing_about_a_token);
     tcase_add_test(tcase, health_says_not_serving_and_succeeds);
+    tcase_add_test(tcase, many_who_ask_for_health_are_one_to_the_store);
+    tcase_add_test(tcase, a_store_that_hangs_holds_one_of_those_who_ask_for_health);
     tcase_add_test(tcase, writes_that_wait_become_one_group);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     tcase_add_test(tcase, stopping_gives_up_on_a_store_that_hangs);
