@@ -330,6 +330,7 @@ static void serve(struct weir_job *job)
         struct weir_error err;
         weir_error_init(&err);
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "the server is out of memory");
+        weir_metrics_refused(&server->metrics, err.status);
         weir_intake_answers(server, has_waited);
         weir_intake_refuse(exchange, &err);
         count_out(server, has_waited, request_n);

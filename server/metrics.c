@@ -163,8 +163,8 @@ static void show_refused(const struct visit *v)
     for (size_t i = 0; i < WEIR_COUNTOF(reasons); i++) {
         const struct weir_sample sample = {
             .name = "weir_requests_refused_total",
-            .help = "Requests that were refused on arrival: too many calls in flight, a store that "
-                    "hangs, the server's stop.",
+            .help = "Requests that were refused without a look at them: too many calls in flight, "
+                    "a store that hangs, no memory for a call, the server's stop.",
             .kind = WEIR_METRIC_COUNTER,
             .labels_n = 1,
             .labels = {{"code", code_of(reasons[i])}},
@@ -185,7 +185,7 @@ static void show_store_errors(const struct visit *v)
         }
         const struct weir_sample sample = {
             .name = "weir_store_errors_total",
-            .help = "Calls that failed because of the store.",
+            .help = "Calls that failed because of the store, or for want of memory.",
             .kind = WEIR_METRIC_COUNTER,
             .labels_n = 1,
             .labels = {{"code", code_of(faults[i])}},

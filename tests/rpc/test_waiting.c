@@ -493,6 +493,7 @@ START_TEST(a_read_that_is_woken_without_memory_is_counted_once)
     use_up_calls(calls, &n);
     weir_tenants_forget(rpc.server->tenants, weir_slice_of("default"));  // it looks again
     end_failed(0, WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_uint_eq(atomic_load(&rpc.server->metrics.refused[WEIR_BACKEND_UNAVAILABLE]), 1);
     atomic_store(&has_no_call, false);
     while (n > 0) {
         weir_calls_give_back(&rpc.server->calls, calls[--n]);
