@@ -129,16 +129,18 @@ static void destroy(struct weir_server *server)
     if (server->http != NULL) {
         weir_http_stop(server->http);
     }
-    if (server->transport != NULL) {
-        /* Its threads may be at work in the store. */
-        weir_wake_stop(server->wake);
-        (void)drain(server, PATIENCE_MAX_MS);
-    }
-    weir_workers_stop(&server->workers);
     if (server->wake != NULL) {
         weir_wake_stop(server->wake);
+    }
+    if (server->transport != NULL) {
+        /* Its threads may be at work in the store. */
+        (void)drain(server, PATIENCE_MAX_MS);
+    }
+    /* Before the workers, one of whom its threads may be about to wake. */
+    if (server->wake != NULL) {
         weir_wake_join(server->wake);
     }
+    weir_workers_stop(&server->workers);
     if (server->tenants != NULL) {
         weir_tenants_free(server->tenants);
     }

@@ -81,7 +81,8 @@ typedef void (*weir_woken)(void *context, struct weir_waiter *waiter, enum weir_
 struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_log *log,
                                 weir_woken woken, void *context);
 
-/* Ends its threads: the store is not asked any more. After weir_wake_stop. */
+/* Ends its threads: the store is not asked any more, when what it was asked last has been answered.
+ * After weir_wake_stop. */
 void weir_wake_join(struct weir_wake *wake);
 
 /* Nothing waits any more, and nobody will call. */

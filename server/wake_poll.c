@@ -70,12 +70,21 @@ static void tell_uncertain(struct weir_wake *wake, struct weir_tenant *tenant, i
     }
 }
 
+/* Then nobody waits any more for what a look may find. */
+static bool is_stopping(struct weir_wake *wake)
+{
+    (void)pthread_mutex_lock(&wake->lock);
+    const bool is = wake->is_stopping;
+    (void)pthread_mutex_unlock(&wake->lock);
+    return is;
+}
+
 /* The undecided are moved to the front; returns how many they are. */
 static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
                           bool *is_late)
 {
     size_t undecided = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !is_stopping(wake); i++) {
         struct weir_tenant *tenant = tenants[i];
         switch (look_at(tenant)) {
         case LOOK_SAME:
@@ -150,7 +159,7 @@ static void look_round(struct weir_wake *wake, int64_t period_us, bool *is_late)
     struct weir_tenant **tenants = list_watched(wake, &n);
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !is_stopping(wake); i++) {
         refresh(wake, tenants[i], max_age_us, &arena);
     }
     weir_arena_fini(&arena);

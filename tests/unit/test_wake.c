@@ -502,6 +502,70 @@ START_TEST(a_slow_store_is_looked_at_every_second)
 }
 END_TEST
 
+/* ---- the end ---- */
+
+static atomic_size_t asked;
+
+static weir_status find_slowly(struct weir_namespace_record *record, struct weir_error *err)
+{
+    (void)record;
+    atomic_fetch_add(&asked, 1);
+    (void)poll(NULL, 0, 200);
+    return weir_fail(err, WEIR_DEADLINE_EXCEEDED, "as the test wants it");
+}
+
+enum { ALL = FAKE_NAMESPACES_MAX };
+
+static void open_all(struct weir_tenant **all)
+{
+    static const char *const names[ALL] = {"test", "b", "c", "d", "e", "f", "g", "h"};
+    struct weir_error err;
+    weir_error_init(&err);
+    for (size_t i = 0; i < ALL; i++) {
+        struct weir_tenant_lookup lookup = {.max_age_us = 0, .deadline_us = INT64_MAX};
+        fake.namespaces[i] = names[i];
+        ck_assert_int_eq(weir_tenants_find(tenants, weir_slice_of(names[i]), &arena, &lookup, &err),
+                         WEIR_OK);
+        all[i] = lookup.tenant;
+        ck_assert_int_eq(weir_tenant_open(all[i], INT64_MAX, &err), WEIR_OK);
+    }
+}
+
+static void wait_in_all(struct weir_tenant **all)
+{
+    const struct weir_interest interest = {.selector = WEIR_SELECT_ALL, .name = weir_slice_of("")};
+    for (size_t i = 0; i < ALL; i++) {
+        ck_assert(weir_wake_arm(wake, &waiters[i], all[i], &interest));
+        park(i);
+    }
+}
+
+/* However many namespaces there are to be looked at. They are looked up anew from time to time. */
+START_TEST(the_end_waits_for_no_more_than_one_answer_of_the_store)
+{
+    struct weir_tenant *all[ALL];
+    open_all(all);
+    wait_in_all(all);
+    while (count() < ALL) {
+        (void)poll(NULL, 0, 1);
+    }
+    woken_n = 0;
+    atomic_store(&asked, 0);
+    fake.find = find_slowly;
+    wait_in_all(all);
+    while (atomic_load(&asked) == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    weir_wake_stop(wake);
+    const size_t before = atomic_load(&asked);
+    weir_wake_join(wake);
+    ck_assert_uint_le(atomic_load(&asked), before + 1);
+    for (size_t i = 0; i < ALL; i++) {
+        weir_tenant_release(all[i]);
+    }
+}
+END_TEST
+
 static Suite *wake_suite(void)
 {
     Suite *suite = suite_create("wake");
@@ -528,6 +592,7 @@ static Suite *wake_suite(void)
     tcase_add_test(tcase, a_store_that_is_late_hides_nothing_for_ever);
     tcase_add_loop_test(tcase, a_slow_store_is_looked_at_every_second, 0,
                         WEIR_COUNTOF(slow_stores));
+    tcase_add_test(tcase, the_end_waits_for_no_more_than_one_answer_of_the_store);
     suite_add_tcase(suite, tcase);
     return suite;
 }
