@@ -454,12 +454,28 @@ bool weir_config_option(size_t i, struct weir_config_option *option)
     return true;
 }
 
-const char *weir_config_directory(const struct weir_config *config)
+/* NULL where it is another store. */
+static const char *place_of_sqlite(const struct weir_config *config)
 {
     static const char prefix[] = "sqlite:";
-    if (strncmp(config->store, prefix, sizeof prefix - 1) != 0) {
-        return NULL;
-    }
-    const char *path = config->store + sizeof prefix - 1;
-    return strcmp(path, ":memory:") == 0 || path[0] == '\0' ? NULL : path;
+    return strncmp(config->store, prefix, sizeof prefix - 1) == 0
+               ? config->store + sizeof prefix - 1
+               : NULL;
+}
+
+bool weir_config_is_sqlite(const struct weir_config *config)
+{
+    return place_of_sqlite(config) != NULL;
+}
+
+bool weir_config_is_in_memory(const struct weir_config *config)
+{
+    const char *place = place_of_sqlite(config);
+    return place != NULL && strcmp(place, ":memory:") == 0;
+}
+
+const char *weir_config_directory(const struct weir_config *config)
+{
+    const char *place = place_of_sqlite(config);
+    return place == NULL || place[0] == '\0' || weir_config_is_in_memory(config) ? NULL : place;
 }

@@ -62,6 +62,10 @@ struct weir_config_option {
 /* Option number `i`, from 0; false behind the last. */
 bool weir_config_option(size_t i, struct weir_config_option *option);
 
+/* What the store is, as far as its URL tells: of this machine, and kept nowhere. */
+bool weir_config_is_sqlite(const struct weir_config *config);
+bool weir_config_is_in_memory(const struct weir_config *config);
+
 /* The directory of a SQLite store; NULL where the store has none. */
 const char *weir_config_directory(const struct weir_config *config);
 

@@ -91,11 +91,6 @@ static weir_status check_threads(const struct weir_config *config, struct weir_e
                            made, wanted);
 }
 
-static bool is_sqlite(const struct weir_config *config)
-{
-    return strncmp(config->store, "sqlite:", 7) == 0;
-}
-
 /* As far as it goes: the soft limit is for programs that cannot work with many files. */
 static rlim_t files_max(void)
 {
@@ -111,7 +106,7 @@ static size_t files_wanted(const struct weir_config *config)
 {
     const size_t n = FILES_OF_PROCESS + config->listen_n +
                      (config->http == NULL ? 0 : FILES_OF_HTTP) + CONNECTIONS_MIN;
-    return is_sqlite(config) ? 2 * n : n + (size_t)config->store_connections;
+    return weir_config_is_sqlite(config) ? 2 * n : n + (size_t)config->store_connections;
 }
 
 /* With too few it would listen and could take no connection. */
@@ -149,7 +144,7 @@ size_t weir_resources_http_connections(size_t wanted)
 
 size_t weir_resources_sessions(const struct weir_config *config)
 {
-    if (!is_sqlite(config)) {
+    if (!weir_config_is_sqlite(config)) {
         return (size_t)config->store_connections;
     }
     const rlim_t n = files_max() / 2 / FILES_OF_SESSION;
@@ -163,7 +158,7 @@ size_t weir_resources_long_reads(const struct weir_config *config)
     const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));
     const size_t others = most / 4 > 0 ? most / 4 : 1;
     const size_t turns = most > others ? most - others : 1;
-    return is_sqlite(config) ? at_most(turns, 2 * count_processors()) : turns;
+    return weir_config_is_sqlite(config) ? at_most(turns, 2 * count_processors()) : turns;
 }
 
 weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err)

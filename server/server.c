@@ -216,7 +216,7 @@ static weir_status check_test_mode(const struct weir_config *config, struct weir
     if (!config->is_test_mode) {
         return WEIR_OK;
     }
-    if (strcmp(config->store, "sqlite::memory:") != 0) {
+    if (!weir_config_is_in_memory(config)) {
         return weir_fail(err, WEIR_INVALID_REQUEST, "--test-mode needs --store sqlite::memory:");
     }
     for (size_t i = 0; i < config->listen_n; i++) {
