@@ -40,6 +40,7 @@
 
 #include "server/announced.h"
 #include "server/half_messages.h"
+#include "server/sp_parts.h"
 #include "weir/rules/time_text.h"
 
 #include <errno.h>
@@ -57,19 +58,11 @@
 enum {
     PARTS_MAX = 16,      // of a message, as nng passes it
     AHEAD_BYTES = 2048,  // a few small requests
-    GREETING_BYTES = 8,
     OWN_FRAME_BYTES = 125,
     REPORT_EVERY_US = 60 * 1000 * 1000,
     TLS_HANDSHAKE = 22,  // the first byte that a server sends
-    LAST_REPLIES_US = 1000 * 1000,
-    LENGTH_BYTES = 8,
-    MESSAGE = 1,    // what stands before a length on ipc://
-    HOP_BYTES = 4,  // of the header of a request, one of them for each device that it has passed
-    HOPS_MAX = 8    // what has passed more, nng drops
+    LAST_REPLIES_US = 1000 * 1000
 };
-
-/* What nng receives: the first once, the others in turn. */
-enum part { PART_GREETING, PART_LENGTH, PART_MESSAGE };
 
 /* By descriptor. nng calls for one connection one at a time. Whatever else has a descriptor later
  * that was a connection's makes none of these calls. */
@@ -77,17 +70,14 @@ static struct connection {
     bool is_accepted;
     bool has_sent;
     bool is_tls;
-    bool is_plain;         // it speaks SP and nothing around it
-    bool has_ended;        // which nng will not be told
-    int64_t ended_at_us;   // which nng will be told; 0: it has not ended
-    size_t sent;           // of the message that is being sent
-    size_t bytes;          // all of it
-    enum part part;        // that is being received
-    const uint8_t *begin;  // of it, where nng has it put
-    size_t wanted;         // all of it
-    size_t received;       // of it
-    bool is_refused;       // what has been received
-    bool is_half;          // the message, as half_messages.h has been told
+    bool is_plain;                  // it speaks SP and nothing around it
+    bool has_ended;                 // which nng will not be told
+    int64_t ended_at_us;            // which nng will be told; 0: it has not ended
+    size_t sent;                    // of the message that is being sent
+    size_t bytes;                   // all of it
+    struct weir_sp_parts incoming;  // what nng receives
+    bool is_refused;                // what has been received
+    bool is_half;                   // the message, as half_messages.h has been told
     /* What has been received and nng has not asked for yet. */
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
@@ -198,15 +188,10 @@ static uint8_t first_byte_of(const struct msghdr *message)
     return *(const uint8_t *)message->msg_iov[i].iov_base;
 }
 
-static bool begins_greeting(const uint8_t *bytes)
-{
-    return memcmp(bytes, "\0SP\0", 4) == 0;
-}
-
 static bool is_greeting(const struct msghdr *message)
 {
-    return message->msg_iovlen == 1 && message->msg_iov[0].iov_len == GREETING_BYTES &&
-           begins_greeting(message->msg_iov[0].iov_base);
+    return message->msg_iovlen == 1 && message->msg_iov[0].iov_len == WEIR_SP_GREETING_BYTES &&
+           weir_sp_begins_greeting(message->msg_iov[0].iov_base);
 }
 
 /* Without the first `skip` bytes. */
@@ -340,71 +325,11 @@ static ssize_t receive(int fd, struct connection *connection, const struct iovec
     return (ssize_t)wanted;
 }
 
-/* ---- what nng would refuse ---- */
-
 static size_t message_max;
 
 void weir_nng_sockets_refuse_above(size_t max)
 {
     message_max = max;
-}
-
-/* Which protocol it names is looked at later. */
-static bool is_fit_greeting(const uint8_t *bytes, size_t n)
-{
-    return n == GREETING_BYTES && begins_greeting(bytes) && bytes[6] == 0 && bytes[7] == 0;
-}
-
-static bool is_fit_length(const uint8_t *bytes, size_t n)
-{
-    uint64_t length = 0;
-    for (size_t i = n - LENGTH_BYTES; i < n; i++) {
-        length = length << 8 | bytes[i];
-    }
-    return (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length >= HOP_BYTES &&
-           (message_max == 0 || length <= message_max);
-}
-
-/* The last hop is marked. */
-static bool is_request(const uint8_t *bytes, size_t n)
-{
-    bool is_last = false;
-    size_t at = 0;
-    while (!is_last && n - at >= HOP_BYTES && at < HOPS_MAX * HOP_BYTES) {
-        is_last = (bytes[at] & 0x80) != 0;
-        at += HOP_BYTES;
-    }
-    return is_last || at == HOPS_MAX * HOP_BYTES;
-}
-
-/* nng is about to receive. It asks for all that it has not got of a part. */
-static void begin_part(struct connection *connection, const struct iovec *to)
-{
-    if (connection->received == connection->wanted) {
-        connection->begin = to->iov_base;
-        connection->wanted = to->iov_len;
-        connection->received = 0;
-    }
-}
-
-/* It is about to get so much more. False where it would close the connection. */
-static bool is_welcome(struct connection *connection, size_t n)
-{
-    connection->received += n;
-    if (connection->received < connection->wanted) {
-        return true;
-    }
-    const enum part part = connection->part;
-    connection->part = part == PART_LENGTH ? PART_MESSAGE : PART_LENGTH;
-    switch (part) {
-    case PART_GREETING:
-        return is_fit_greeting(connection->begin, connection->wanted);
-    case PART_LENGTH:
-        return is_fit_length(connection->begin, connection->wanted);
-    case PART_MESSAGE:
-        break;
-    }
-    return is_request(connection->begin, connection->wanted);
 }
 
 /* ---- the end ---- */
@@ -442,10 +367,10 @@ static ssize_t receive_any(int fd, struct connection *connection, const struct i
 /* A message that has come with its length is never half. */
 static void watch_half(int fd, struct connection *connection, size_t received)
 {
-    if (connection->part == PART_MESSAGE) {
+    if (connection->incoming.part == WEIR_SP_MESSAGE) {
         connection->is_half = true;
         tell_if_ended(
-            weir_half_messages_add(fd, received, connection->wanted, weir_monotonic_us()));
+            weir_half_messages_add(fd, received, connection->incoming.wanted, weir_monotonic_us()));
     } else if (connection->is_half) {
         connection->is_half = false;
         weir_half_messages_whole(fd);
@@ -469,12 +394,13 @@ static bool receive_part(int fd, struct connection *connection, const struct iov
         return false;
     }
     const bool is_watched = connection->is_plain && parts_n > 0;
-    const bool is_message = is_watched && connection->part == PART_MESSAGE;
+    const bool is_message = is_watched && connection->incoming.part == WEIR_SP_MESSAGE;
     if (is_watched) {
-        begin_part(connection, &parts[0]);
+        weir_sp_parts_begin(&connection->incoming, parts[0].iov_base, parts[0].iov_len);
     }
     *n = receive_any(fd, connection, parts, parts_n);
-    connection->is_refused = is_watched && *n > 0 && !is_welcome(connection, (size_t)*n);
+    connection->is_refused =
+        is_watched && *n > 0 && !weir_sp_parts_add(&connection->incoming, (size_t)*n, message_max);
     if (connection->is_refused || is_end(*n)) {
         return false;
     }
