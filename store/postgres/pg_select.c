@@ -38,13 +38,37 @@ static void add_parameter(struct text *text, const char *before, const char *typ
     add(text, piece);
 }
 
+static bool is_filtered(const struct pg_shape *shape)
+{
+    return shape->has_types || shape->has_group || shape->has_correlation;
+}
+
+/* Message DB's functions do not move the head that is counted here: a reader of few among many
+ * would come back to all that they have written, each time. Of one category its newest message is
+ * an end as well, since they hold its lock until they have committed. The index is as in add_range.
+ */
+static void add_newest_of_category(struct text *text, const struct pg_layout *layout)
+{
+    add(text, "greatest(c.head, (SELECT m.global_position FROM ");
+    add(text, layout->table);
+    add(text, " WHERE (");
+    add(text, layout->category);
+    add(text, ", m.global_position) <= ($1::text, 9223372036854775807) AND ");
+    add(text, layout->category);
+    add(text, " >= $1::text ORDER BY ");
+    add(text, layout->category);
+    add(text, " DESC, m.global_position DESC LIMIT 1))");
+}
+
 /* What follows the messages' own end: of a stream its version, else the head. Chunks that were left
  * out are told of in any case. */
 static void add_head(struct text *text, const struct pg_layout *layout,
                      const struct pg_shape *shape)
 {
     add(text, " UNION ALL SELECT ");
-    if (shape->selector != WEIR_SELECT_STREAM) {
+    if (shape->selector == WEIR_SELECT_CATEGORY && layout->is_adopted && is_filtered(shape)) {
+        add_newest_of_category(text, layout);
+    } else if (shape->selector != WEIR_SELECT_STREAM) {
         add(text, "c.head");
     } else if (shape->has_types || shape->is_from_global) {
         add(text, "coalesce((SELECT m.position FROM ");

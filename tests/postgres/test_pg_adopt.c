@@ -597,6 +597,70 @@ START_TEST(the_head_costs_the_same_however_many_there_are)
 }
 END_TEST
 
+/* Otherwise the next read looks at all of it again. */
+START_TEST(a_reader_of_few_of_a_category_moves_on_while_others_write)
+{
+    const struct weir_slice type = weir_slice_of("None");
+    must_put(fx.ns, "a-1", 1);
+    sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'a-' || g, 'T', '{}')"
+                   " FROM generate_series(1, 100) AS g");
+    sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'b-1', 'T', '{}')");
+    struct weir_query query = query_category("a");
+    query.types = &type;
+    query.types_n = 1;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    ck_assert_int_eq(fx.rows.next_position, 104);
+    query = query_category("a");
+    query.group_size = 2;
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(fx.rows.next_position, 104);
+    must_put(fx.ns, "a-1", 1);
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(fx.rows.next_position, 106);
+    query = query_category("none");
+    query.group_size = 2;
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(fx.rows.next_position, 106);
+}
+END_TEST
+
+/* By the index of categories, whatever else there is. */
+START_TEST(the_end_of_a_category_costs_the_same_however_many_there_are)
+{
+    char pattern[WEIR_PG_SELECT_BYTES];
+    char *text = NULL;
+    struct pg_namespace ns;
+    const struct pg_shape shape = {.selector = WEIR_SELECT_CATEGORY, .has_types = true};
+    weir_pg_namespace_name(weir_slice_of("adopted"), &ns);
+    ns.layout = &weir_pg_adopted_layout;
+    sql("INSERT INTO message_store.messages (stream_name, type, position, data)"
+        " SELECT 'c-' || g, 'T', 0, '{}' FROM generate_series(1, 5000) AS g; ANALYZE");
+    weir_pg_select_text(&weir_pg_adopted_layout, &shape, pattern);
+    char *select = weir_pg_expand(&ns, pattern);
+    PGconn *conn = sql_connect();
+    sql_on(conn, "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"
+                 " SET plan_cache_mode = force_generic_plan");
+    ck_assert_int_gt(asprintf(&text, "PREPARE p AS %s", select), 0);
+    sql_on(conn, text);
+    PGresult *result =
+        PQexec(conn, "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE p('a', 1, 100, 1000000, '{T}')");
+    ck_assert_msg(PQntuples(result) == 1, "%s", PQerrorMessage(conn));
+    static const char rows[] = "Actual Rows\": ";
+    static const char removed[] = "Removed by Filter\": ";
+    for (const char *at = PQgetvalue(result, 0, 0); (at = strstr(at, rows)) != NULL; at++) {
+        ck_assert_int_le(atoi(at + sizeof rows - 1), 2);
+    }
+    for (const char *at = PQgetvalue(result, 0, 0); (at = strstr(at, removed)) != NULL; at++) {
+        ck_assert_int_le(atoi(at + sizeof removed - 1), 2);
+    }
+    PQclear(result);
+    PQfinish(conn);
+    free(select);
+    free(text);
+}
+END_TEST
+
 /* ---- writers of both kinds, and a reader of everything ---- */
 
 static void *write_by_functions(void *context)
@@ -678,6 +742,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, the_head_moves_with_every_write);
     tcase_add_test(tcase, the_head_tells_of_a_writer_who_is_overtaken);
     tcase_add_test(tcase, the_head_costs_the_same_however_many_there_are);
+    tcase_add_test(tcase, a_reader_of_few_of_a_category_moves_on_while_others_write);
+    tcase_add_test(tcase, the_end_of_a_category_costs_the_same_however_many_there_are);
     tcase_add_test(tcase, a_reader_of_everything_misses_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
