@@ -244,7 +244,7 @@ weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, 
     case BEING_OPENED:
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace is still being opened");
     case BEING_DELETED:
-        return weir_fail_no_namespace(err, id);
+        return weir_shelf_fail_closed(err);
     }
     if (status == WEIR_OK) {
         *ns = opened;
@@ -266,27 +266,36 @@ void weir_namespace_release(struct weir_namespace *ns)
 
 /* ---- creating and deleting ---- */
 
-/* A deletion of the same id under way in this process ends first, so that what is created can be
- * opened at once. */
+/* Waits until no deletion of the id is under way in this process. */
+static weir_status await_deletion_locked(struct weir_store *store, struct weir_slice id,
+                                         int64_t deadline_us, struct weir_error *err)
+{
+    const struct weir_namespace *ns = NULL;
+    while ((ns = find_locked(store, id)) != NULL && ns->is_deleting) {
+        if (!weir_cond_wait_until(&store->changed, &store->mutex, deadline_us)) {
+            return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                             "the deadline passed while a namespace of this id was being deleted");
+        }
+    }
+    return WEIR_OK;
+}
+
+/* Such a deletion ends first, so that what is created can be opened at once. */
 weir_status weir_namespace_create(struct weir_store *store, struct weir_namespace_record *record,
                                   int64_t deadline_us, bool *is_same, struct weir_error *err)
 {
     (void)pthread_mutex_lock(&store->mutex);
-    const struct weir_namespace *ns = NULL;
-    bool is_in_time = true;
-    while (is_in_time && (ns = find_locked(store, record->id)) != NULL && ns->is_deleting) {
-        is_in_time = weir_cond_wait_until(&store->changed, &store->mutex, deadline_us);
-    }
+    const weir_status status = await_deletion_locked(store, record->id, deadline_us, err);
     (void)pthread_mutex_unlock(&store->mutex);
-    if (!is_in_time) {
-        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                         "the deadline passed while a namespace of this id was being deleted");
+    if (status != WEIR_OK) {
+        return status;
     }
     return store->backend->ops->namespace_create(store->backend, record, deadline_us, is_same, err);
 }
 
-/* Marks the namespace as being deleted, with an entry of its own where it is not open. */
-static weir_status begin_delete(struct weir_store *store, struct weir_slice id,
+/* Marks the namespace as being deleted, with an entry of its own where it is not open. What another
+ * deletion of it comes to is waited for. */
+static weir_status begin_delete(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                                 struct weir_namespace **ns, struct weir_error *err)
 {
     struct weir_namespace *fresh = new_namespace(store, id, err);
@@ -294,23 +303,34 @@ static weir_status begin_delete(struct weir_store *store, struct weir_slice id,
         return err->status;
     }
     (void)pthread_mutex_lock(&store->mutex);
-    sweep_locked(store);
-    *ns = find_locked(store, id);
-    if (*ns == NULL) {
-        enlist_locked(fresh);
-        *ns = fresh;
-    }
-    const bool is_first = !(*ns)->is_deleting;
-    if (is_first) {
+    const weir_status status = await_deletion_locked(store, id, deadline_us, err);
+    if (status == WEIR_OK) {
+        sweep_locked(store);
+        *ns = find_locked(store, id);
+        if (*ns == NULL) {
+            enlist_locked(fresh);
+            *ns = fresh;
+        }
         (*ns)->is_deleting = true;
         (*ns)->references++;
     }
-    const bool is_unused = *ns != fresh;
     (void)pthread_mutex_unlock(&store->mutex);
-    if (is_unused) {
+    if (*ns != fresh) {
         free_namespace(fresh);
     }
-    return is_first ? WEIR_OK : weir_fail_no_namespace(err, id);
+    return status;
+}
+
+/* What is under way in it is done to the end; what comes later is told to try again. */
+static weir_status close_shelf(struct weir_namespace *ns, int64_t deadline_us,
+                               struct weir_error *err)
+{
+    if (weir_shelf_close(&ns->store->pool, &ns->shelf, deadline_us)) {
+        return WEIR_OK;
+    }
+    return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                     "the deadline passed while calls were under way in the namespace; it has not "
+                     "been deleted");
 }
 
 static void end_delete(struct weir_namespace *ns, bool is_deleted)
@@ -320,6 +340,7 @@ static void end_delete(struct weir_namespace *ns, bool is_deleted)
     ns->is_deleting = false;
     if (is_deleted) {
         delist_locked(ns);
+        weir_shelf_end(&store->pool, &ns->shelf);
     } else {
         weir_shelf_reopen(&store->pool, &ns->shelf);
     }
@@ -333,12 +354,14 @@ weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id
                                   struct weir_error *err)
 {
     struct weir_namespace *ns = NULL;
-    if (begin_delete(store, id, &ns, err) != WEIR_OK) {
+    if (begin_delete(store, id, deadline_us, &ns, err) != WEIR_OK) {
         return err->status;
     }
-    weir_shelf_close(&store->pool, &ns->shelf);
-    const weir_status status = store->backend->ops->namespace_delete(
-        store->backend, ns->shelf.id, deadline_us, messages_deleted, err);
+    weir_status status = close_shelf(ns, deadline_us, err);
+    if (status == WEIR_OK) {
+        status = store->backend->ops->namespace_delete(store->backend, ns->shelf.id, deadline_us,
+                                                       messages_deleted, err);
+    }
     /* An id that another process has deleted is as gone as one deleted here. */
     end_delete(ns, status == WEIR_OK || status == WEIR_NAMESPACE_NOT_FOUND);
     return status;

@@ -96,7 +96,7 @@ struct wish {
     int64_t deadline_us;
 };
 
-enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED };
+enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED, IS_GONE };
 
 /* It is closed as one that reads: whoever is lent the write session in its place keeps that when
  * this one is given back. */
@@ -132,7 +132,7 @@ static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf 
                               enum weir_session_kind kind, struct weir_session **session)
 {
     if (shelf->is_closed) {
-        return IS_CLOSED;
+        return shelf->is_gone ? IS_GONE : IS_CLOSED;
     }
     if (kind == WEIR_SESSION_WRITE && shelf->is_write_out) {
         return MUST_WAIT;
@@ -197,6 +197,11 @@ static weir_status open_session(struct weir_session_pool *pool, const struct wis
     return status;
 }
 
+weir_status weir_shelf_fail_closed(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace is being deleted");
+}
+
 weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shelf *shelf,
                                 enum weir_session_kind kind, int64_t deadline_us,
                                 struct weir_session **session, struct weir_error *err)
@@ -228,6 +233,8 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
     case MUST_WAIT:
         return weir_fail_connections_in_use(deadline_us, err);
     case IS_CLOSED:
+        return weir_shelf_fail_closed(err);
+    case IS_GONE:
         return weir_fail_no_namespace(err, shelf->id);
     }
     if (status == WEIR_OK) {
@@ -286,15 +293,18 @@ static size_t close_all(struct weir_session *taken)
     return n;
 }
 
-void weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf)
+bool weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf, int64_t deadline_us)
 {
     (void)pthread_mutex_lock(&pool->mutex);
     shelf->is_closed = true;
     wake_locked(pool);
-    while (shelf->borrowed > 0) {
-        (void)wait_locked(pool, weir_monotonic_us() + WEIR_SESSION_WAIT_MAX_US);
+    bool is_in_time = true;
+    while (shelf->borrowed > 0 && is_in_time) {
+        is_in_time = wait_locked(pool, deadline_us);
     }
-    struct weir_session *taken = take_idle_locked(pool, shelf);
+    const bool is_closed = shelf->borrowed == 0;
+    shelf->is_closed = is_closed;
+    struct weir_session *taken = is_closed ? take_idle_locked(pool, shelf) : NULL;
     (void)pthread_mutex_unlock(&pool->mutex);
 
     const size_t n = close_all(taken);
@@ -302,6 +312,14 @@ void weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf)
     (void)pthread_mutex_lock(&pool->mutex);
     pool->open -= n;
     wake_locked(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return is_closed;
+}
+
+void weir_shelf_end(struct weir_session_pool *pool, struct weir_shelf *shelf)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    shelf->is_gone = true;
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 

@@ -35,7 +35,8 @@ struct weir_shelf {
     size_t borrowed;
     struct weir_session *idle;  // linked by `beside`, the one returned last first
     bool is_write_out;          // the write session is lent, or being opened
-    bool is_closed;             // nothing is lent any more
+    bool is_closed;             // nothing is lent: the namespace is being deleted, or has been
+    bool is_gone;               // it has been
 };
 
 weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
@@ -45,8 +46,9 @@ weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_b
 void weir_session_pool_fini(struct weir_session_pool *pool);
 
 /* Lends a session until weir_session_return. Blocks until one is free, the deadline (then
- * DEADLINE_EXCEEDED) or WEIR_SESSION_WAIT_MAX_US (then BACKEND_UNAVAILABLE). NAMESPACE_NOT_FOUND
- * where the shelf is closed; what session_open returns otherwise. */
+ * DEADLINE_EXCEEDED) or WEIR_SESSION_WAIT_MAX_US (then BACKEND_UNAVAILABLE). BACKEND_UNAVAILABLE
+ * where the shelf is closed, NAMESPACE_NOT_FOUND once its namespace has been deleted; what
+ * session_open returns otherwise. */
 weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shelf *shelf,
                                 enum weir_session_kind kind, int64_t deadline_us,
                                 struct weir_session **session, struct weir_error *err);
@@ -54,11 +56,19 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
 /* Takes a session back; a broken or stale one is closed. */
 void weir_session_return(struct weir_session_pool *pool, struct weir_session *session);
 
-/* Lends nothing more from this shelf, waits until everything lent has come back, and closes it. */
-void weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf);
+/* Lends nothing more from this shelf, waits until everything lent has come back, and closes that.
+ * False where the deadline passes first: it lends again then. */
+bool weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf,
+                      int64_t deadline_us);
 
-/* Lends again. */
+/* The end of what it was closed for: the namespace has been deleted; or has not, and it lends
+ * again. */
+void weir_shelf_end(struct weir_session_pool *pool, struct weir_shelf *shelf);
 void weir_shelf_reopen(struct weir_session_pool *pool, struct weir_shelf *shelf);
+
+/* What is told of a namespace while it is being deleted: BACKEND_UNAVAILABLE, because that may
+ * fail, and then it is there as before. */
+weir_status weir_shelf_fail_closed(struct weir_error *err);
 
 /* True where no session of the shelf is open. */
 bool weir_shelf_is_empty(struct weir_session_pool *pool, struct weir_shelf *shelf);

@@ -123,17 +123,19 @@ weir_status weir_namespace_list(struct weir_store *store, const struct weir_regi
                                 struct weir_error *err);
 
 /* Removes a namespace and all its data. Calls inside it complete before or fail after with
- * NAMESPACE_NOT_FOUND; open handles stay valid until released. NAMESPACE_NOT_FOUND where there is
- * none; where another outcome is told it may be there as before. */
+ * NAMESPACE_NOT_FOUND; open handles stay valid until released. The calls that are under way are
+ * waited for, until the deadline; those that come meanwhile are BACKEND_UNAVAILABLE, since it may
+ * fail. NAMESPACE_NOT_FOUND where there is none; where another outcome is told it may be there as
+ * before. */
 weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id,
                                   int64_t deadline_us, int64_t *messages_deleted,
                                   struct weir_error *err);
 
 /* A handle, counted: cheap where the namespace is open already. The first to open it may have to
  * bring an old file up to date, whatever his deadline; who comes meanwhile is told
- * BACKEND_UNAVAILABLE after half a second of it at the latest. NAMESPACE_NOT_FOUND;
- * BACKEND_UNAVAILABLE or DATA_CORRUPT where this namespace's storage cannot be used (others are not
- * affected). */
+ * BACKEND_UNAVAILABLE after half a second of it at the latest, and who comes while it is being
+ * deleted at once. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE or DATA_CORRUPT where this namespace's
+ * storage cannot be used (others are not affected). */
 weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                                 struct weir_namespace **ns, struct weir_error *err);
 void weir_namespace_release(struct weir_namespace *ns);

@@ -12,7 +12,7 @@
 struct weir_namespace {
     struct weir_store *store;
     size_t references;         // handles given out; guarded by the store's mutex
-    bool is_deleting;          // nobody opens it; guarded by the store's mutex
+    bool is_deleting;          // nobody opens it for now; guarded by the store's mutex
     bool is_opening;           // its first session is being opened; guarded by the store's mutex
     int64_t opening_since_us;  // monotonic
     bool is_listed;            // in the store's list; guarded by the store's mutex

@@ -251,7 +251,9 @@ START_TEST(deletion_and_rotation_end_a_wait_with_an_error)
         rotate_it();
     }
     await(&call);
-    ck_assert(call.status == WEIR_AUTH_UNAUTHORIZED || call.status == WEIR_NAMESPACE_NOT_FOUND);
+    /* The last where it comes while the deletion is under way, which may fail. */
+    ck_assert(call.status == WEIR_AUTH_UNAUTHORIZED || call.status == WEIR_NAMESPACE_NOT_FOUND ||
+              (_i == 0 && call.status == WEIR_BACKEND_UNAVAILABLE));
     ck_assert_ptr_null(call.reply);
     finish(&call);
 }

@@ -465,8 +465,9 @@ START_TEST(a_deletion_waits_for_an_opening)
     weir_status deleted = WEIR_BACKEND_ERROR;
     begin_open(&threads[0], &opened);
     ck_assert_int_eq(pthread_create(&threads[1], NULL, delete_in_thread, &deleted), 0);
-    while (try_open() != WEIR_NAMESPACE_NOT_FOUND) {
-    }
+    do {
+        ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
+    } while (strstr(err.text, "being deleted") == NULL);
     ck_assert_uint_eq(fake.deleted, 0);
     fake_gate_open();
     (void)pthread_join(threads[0], NULL);
@@ -520,7 +521,8 @@ START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
 {
     struct deletion deletion;
     begin_deletion(&deletion);
-    ck_assert_int_eq(err.status, WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_int_eq(err.status, WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(call(INT64_MAX), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_uint_eq(fake.deleted, 0);
     end_deletion(&deletion);
     ck_assert(!fake.is_deleted_while_open);
@@ -573,6 +575,48 @@ START_TEST(a_creation_waits_for_the_deletion_of_its_id)
     (void)pthread_join(creator, NULL);
     ck_assert_int_eq(creation.status, WEIR_OK);
     weir_namespace_release(must_open("test"));
+}
+END_TEST
+
+static weir_status delete_test(int64_t deadline_us)
+{
+    int64_t deleted = 0;
+    return weir_namespace_delete(store, weir_slice_of("test"), deadline_us, &deleted, &err);
+}
+
+/* A call that goes on for long keeps neither the deletion nor the namespace. */
+START_TEST(a_deletion_waits_for_calls_no_longer_than_its_deadline)
+{
+    open_with(8);
+    weir_status called = WEIR_COUNTOF(fake.namespaces);
+    pthread_t caller;
+    fake_gate_shut();
+    ck_assert_int_eq(pthread_create(&caller, NULL, call_in_thread, &called), 0);
+    fake_gate_wait(1);
+    ck_assert_int_eq(delete_test(weir_monotonic_us() + 2000), WEIR_DEADLINE_EXCEEDED);
+    fake.heads_pass = true;
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    fake_gate_open();
+    (void)pthread_join(caller, NULL);
+    ck_assert_int_eq(called, WEIR_OK);
+    ck_assert_uint_eq(fake.deleted, 0);
+    ck_assert_int_eq(delete_test(INT64_MAX), WEIR_OK);
+}
+END_TEST
+
+/* Which of the two has deleted it is told to each. */
+START_TEST(a_second_deletion_waits_for_the_first)
+{
+    struct deletion deletion;
+    pthread_t thread;
+    weir_status status = WEIR_OK;
+    begin_deletion(&deletion);
+    ck_assert_int_eq(delete_test(weir_monotonic_us() + 2000), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(pthread_create(&thread, NULL, delete_in_thread, &status), 0);
+    end_deletion(&deletion);
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(status, WEIR_NAMESPACE_NOT_FOUND);
+    ck_assert_uint_eq(fake.deleted, 1);
 }
 END_TEST
 
@@ -688,6 +732,8 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, a_deletion_waits_for_an_opening);
     tcase_add_test(tcase, a_deletion_waits_for_calls_and_refuses_later_ones);
     tcase_add_test(tcase, a_creation_waits_for_the_deletion_of_its_id);
+    tcase_add_test(tcase, a_deletion_waits_for_calls_no_longer_than_its_deadline);
+    tcase_add_test(tcase, a_second_deletion_waits_for_the_first);
     tcase_add_test(tcase, a_deletion_that_fails_leaves_the_namespace_in_use);
     tcase_add_test(tcase, what_does_not_exist_cannot_be_deleted);
     tcase_add_loop_test(tcase, many_threads_on_few_sessions_stay_within_the_bound, 1, 4);
