@@ -8,12 +8,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static int find_streams(struct sqlite_session *session, const struct weir_append *append,
+static int find_streams(struct sqlite_session *session, struct weir_write *write,
                         struct append_streams *known)
 {
+    const struct weir_append *append = &write->of.append;
     int rc = SQLITE_OK;
+    bool is_damaged = false;
     for (size_t s = 0; rc == SQLITE_OK && s < append->n; s++) {
         rc = weir_sqlite_group_stream(session, append->streams[s].stream, &known->streams[s]);
+        is_damaged = is_damaged || (rc == SQLITE_OK && known->streams[s]->is_damaged);
+    }
+    if (rc == SQLITE_OK && is_damaged) {
+        weir_sqlite_refuse_damaged(session, write);
     }
     return rc;
 }
@@ -164,8 +170,8 @@ int weir_sqlite_append(struct sqlite_session *session, struct weir_write *write)
     assert(append->n >= 1 && append->n <= WEIR_WRITE_STREAMS_MAX);
     append->is_duplicate = false;
     struct append_streams known;
-    int rc = find_streams(session, append, &known);
-    if (rc != SQLITE_OK) {
+    int rc = find_streams(session, write, &known);
+    if (rc != SQLITE_OK || write->err->status != WEIR_OK) {
         return rc;
     }
     if (!may_append(session->group, append, &known)) {

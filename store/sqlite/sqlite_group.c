@@ -90,7 +90,7 @@ static int load_stream(struct sqlite_session *session, struct group_stream *stre
         stream->category_id = sqlite3_column_int64(statement, 1);
         stream->version = sqlite3_column_int64(statement, 2);
         stream->last_time_us = sqlite3_column_int64(statement, 3);
-        rc = stream->version >= 0 && stream->version < INT64_MAX ? SQLITE_ROW : SQLITE_CORRUPT;
+        stream->is_damaged = stream->version < 0 || stream->version == INT64_MAX;
     }
     (void)sqlite3_reset(statement);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;

@@ -30,6 +30,7 @@ struct group_stream {
     struct group_category *category;  // NULL while no stream_id is allotted
     int64_t category_id;              // of a stored stream
     bool is_stored;
+    bool is_damaged;         // its version cannot be, and is not to be calculated with
     int64_t version;         // -1: no messages
     int64_t messages_added;  // not yet in the table
     int64_t last_time_us;    // of the message at `version`

@@ -43,7 +43,7 @@ static int look_at_global_position(struct sqlite_session *session,
         (void)is_identical(record, &row, &identical, err);
         *meeting = identical ? MEETS_ITSELF : MEETS_ANOTHER;
     } else if (rc == SQLITE_ROW) {
-        rc = SQLITE_CORRUPT;
+        (void)weir_sqlite_session_damaged(session, row.global_position, err);
     }
     (void)sqlite3_reset(statement);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -70,11 +70,13 @@ static int look_at_id(struct sqlite_session *session, struct weir_write *write, 
     const struct weir_uuid *id = &write->of.import.records[at].message.id;
     sqlite3_stmt *statement = NULL;
     struct weir_row row;
-    bool is_found = false;
-    int rc = weir_sqlite_find_id(session, id, &statement, &row, &is_found);
-    if (rc == SQLITE_OK && is_found) {
+    enum sqlite_found found = FOUND_NOTHING;
+    int rc = weir_sqlite_find_id(session, id, &statement, &row, &found);
+    if (rc == SQLITE_OK && found == FOUND_ROW) {
         weir_fail_id(write->err, id, &row);
         weir_error_detail(write->err, "record", "%zu", at + 1);
+    } else if (rc == SQLITE_OK && found == FOUND_DAMAGED) {
+        (void)weir_sqlite_session_damaged(session, row.global_position, write->err);
     } else if (rc == SQLITE_OK) {
         rc = SQLITE_CORRUPT;  // the insert met something that is nowhere
     }
@@ -128,6 +130,10 @@ static int import_record(struct sqlite_session *session, struct weir_write *writ
     assert(record->global_position >= 1 && record->global_position <= WEIR_IMPORT_POSITION_MAX);
     struct group_stream *stream = NULL;
     int rc = weir_sqlite_group_stream(session, record->stream, &stream);
+    if (rc == SQLITE_OK && stream->is_damaged) {
+        weir_sqlite_refuse_damaged(session, write);
+        return SQLITE_OK;
+    }
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_group_name_ids(session, stream);
     }

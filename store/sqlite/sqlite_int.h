@@ -427,6 +427,10 @@ bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *te
 weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, const char *what,
                                      struct weir_error *err);
 
+/* A message whose row cannot be read: DATA_CORRUPT that names it; the operator is told as well. */
+weir_status weir_sqlite_session_damaged(const struct sqlite_session *session,
+                                        int64_t global_position, struct weir_error *err);
+
 /* Where the counters are missing: the namespace has been deleted by another process. */
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err);
 

@@ -128,14 +128,6 @@ static int64_t next_position(const struct sqlite_reading *r, bool is_all_examine
                                    is_all_examined);
 }
 
-static weir_status fail_corrupt(struct sqlite_reading *r, int64_t global_position)
-{
-    weir_backend_report(&r->session->backend->base,
-                        "%s: the message at global position %lld is damaged", r->session->name,
-                        (long long)global_position);
-    return weir_fail_damaged(r->err, global_position);
-}
-
 /* All bytes of a row come from one piece of the arena; the name of the one stream that is read is
  * there already. */
 static weir_status keep_row(struct sqlite_reading *r, struct weir_row *row)
@@ -183,7 +175,7 @@ static bool take_row(struct sqlite_reading *r, sqlite3_value *const *values)
         return false;
     }
     if (!weir_sqlite_row(values, r->query->is_headers_only, &row) || !is_sound(r, &row)) {
-        r->status = fail_corrupt(r, row.global_position);
+        r->status = weir_sqlite_session_damaged(r->session, row.global_position, r->err);
         return false;
     }
     const size_t bytes =

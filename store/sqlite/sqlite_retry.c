@@ -4,8 +4,9 @@
 #include "store/append_judge.h"
 
 int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *id,
-                        sqlite3_stmt **statement, struct weir_row *row, bool *is_found)
+                        sqlite3_stmt **statement, struct weir_row *row, enum sqlite_found *found)
 {
+    *found = FOUND_NOTHING;
     int rc = weir_sqlite_statement(session, STATEMENT_MESSAGE_BY_ID, statement);
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_blob(*statement, 1, id->bytes, sizeof id->bytes, SQLITE_STATIC);
@@ -13,14 +14,19 @@ int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(*statement);
     }
-    *is_found = rc == SQLITE_ROW;
-    if (rc == SQLITE_DONE) {
-        return SQLITE_OK;
+    if (rc == SQLITE_ROW) {
+        *found = weir_sqlite_current_row(*statement, row) ? FOUND_ROW : FOUND_DAMAGED;
     }
-    if (rc != SQLITE_ROW) {
-        return rc;
-    }
-    return weir_sqlite_current_row(*statement, row) ? SQLITE_OK : SQLITE_CORRUPT;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+void weir_sqlite_refuse_damaged(const struct sqlite_session *session, struct weir_write *write)
+{
+    weir_backend_report(&session->backend->base,
+                        "%s: a stream's version is damaged: it is not that of its newest message",
+                        session->name);
+    (void)weir_fail(write->err, WEIR_DATA_CORRUPT,
+                    "the version of a stream of this write is damaged");
 }
 
 static int look_up(struct sqlite_session *session, struct weir_write *write,
@@ -28,10 +34,12 @@ static int look_up(struct sqlite_session *session, struct weir_write *write,
 {
     sqlite3_stmt *statement = NULL;
     struct weir_row row;
-    bool is_found = false;
-    const int rc = weir_sqlite_find_id(session, &part->messages[m].id, &statement, &row, &is_found);
-    if (rc == SQLITE_OK) {
-        weir_retry_look(retry, write, part, m, is_found ? &row : NULL);
+    enum sqlite_found found = FOUND_NOTHING;
+    const int rc = weir_sqlite_find_id(session, &part->messages[m].id, &statement, &row, &found);
+    if (rc == SQLITE_OK && found == FOUND_DAMAGED) {
+        (void)weir_sqlite_session_damaged(session, row.global_position, write->err);
+    } else if (rc == SQLITE_OK) {
+        weir_retry_look(retry, write, part, m, found == FOUND_ROW ? &row : NULL);
     }
     (void)sqlite3_reset(statement);
     return rc;
@@ -45,7 +53,7 @@ static int look_up_all(struct sqlite_session *session, struct weir_write *write,
     int rc = weir_sqlite_group_flush(session);
     for (size_t s = 0; rc == SQLITE_OK && s < append->n; s++) {
         const struct weir_stream_append *part = &append->streams[s];
-        for (size_t m = 0; rc == SQLITE_OK && m < part->n; m++) {
+        for (size_t m = 0; rc == SQLITE_OK && write->err->status == WEIR_OK && m < part->n; m++) {
             rc = look_up(session, write, part, m, retry);
         }
     }
@@ -53,19 +61,19 @@ static int look_up_all(struct sqlite_session *session, struct weir_write *write,
 }
 
 /* None of the ids is there. */
-static int settle_new(struct weir_write *write, const int64_t *versions, bool is_taken)
+static void settle_new(const struct sqlite_session *session, struct weir_write *write,
+                       const int64_t *versions, bool is_taken)
 {
     if (weir_refuse_versions(write, versions)) {
-        return SQLITE_OK;
+        return;
     }
     if (!is_taken) {
         (void)weir_fail(write->err, WEIR_OUT_OF_POSITIONS, "there is no position left");
     } else if (weir_append_has_twin(&write->of.append)) {
         (void)weir_fail_field(write->err, "messages", "one id is given twice");
-    } else {
-        return SQLITE_CORRUPT;  // a position that the counters say is free is not
+    } else {  // a position that the version says is free is not
+        weir_sqlite_refuse_damaged(session, write);
     }
-    return SQLITE_OK;
 }
 
 static bool is_any_id_given(const struct weir_append *append)
@@ -90,13 +98,14 @@ int weir_sqlite_settle(struct sqlite_session *session, struct weir_write *write,
     weir_retry_begin(&retry);
     if (is_taken || is_any_id_given(&write->of.append)) {
         const int rc = look_up_all(session, write, &retry);
-        if (rc != SQLITE_OK) {
+        if (rc != SQLITE_OK || write->err->status != WEIR_OK) {
             return rc;
         }
     }
     if (retry.found == 0) {
-        return settle_new(write, versions, is_taken);
+        settle_new(session, write, versions, is_taken);
+    } else {
+        weir_retry_settle(&retry, write, versions);
     }
-    weir_retry_settle(&retry, write, versions);
     return SQLITE_OK;
 }

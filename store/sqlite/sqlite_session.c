@@ -1,5 +1,6 @@
 #include "store/sqlite/sqlite_int.h"
 
+#include "store/read_rules.h"
 #include "store/sqlite/sqlite_group.h"
 #include "store/sqlite/sqlite_value.h"
 
@@ -80,6 +81,15 @@ weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, con
                             sqlite3_errmsg(session->db), rc);
     }
     return status;
+}
+
+weir_status weir_sqlite_session_damaged(const struct sqlite_session *session,
+                                        int64_t global_position, struct weir_error *err)
+{
+    weir_backend_report(&session->backend->base,
+                        "%s: the message at global position %lld is damaged", session->name,
+                        (long long)global_position);
+    return weir_fail_damaged(err, global_position);
 }
 
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err)

@@ -28,9 +28,17 @@ int weir_sqlite_insert(struct sqlite_session *session, const struct group_stream
 int weir_sqlite_settle(struct sqlite_session *session, struct weir_write *write,
                        const struct append_streams *known, bool is_taken);
 
-/* The stored message of an id, with its stream's name: *is_found, and the row valid until the
- * statement that is handed out is reset. */
+/* Refuses a write to a stream whose version cannot be right. The others of the group have nothing
+ * to do with it. */
+void weir_sqlite_refuse_damaged(const struct sqlite_session *session, struct weir_write *write);
+
+/* What is stored where something is looked for. Of a damaged row only global_position means
+ * something. */
+enum sqlite_found { FOUND_NOTHING, FOUND_ROW, FOUND_DAMAGED };
+
+/* The stored message of an id, with its stream's name; the row is valid until the statement that is
+ * handed out is reset. */
 int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *id,
-                        sqlite3_stmt **statement, struct weir_row *row, bool *is_found);
+                        sqlite3_stmt **statement, struct weir_row *row, enum sqlite_found *found);
 
 #endif

@@ -79,6 +79,57 @@ START_TEST(damaged_counters_are_not_calculated_with)
 }
 END_TEST
 
+enum { ITS_RETRY, ITS_STREAM, ITS_POSITION, ITS_ID };
+
+/* The id stays where the index has it. */
+#define CUT_FIRST "UPDATE messages SET packed = substr(packed, 1, 20) WHERE global_position = 1"
+
+static const struct {
+    const char *damage;
+    int meets;
+} met_damages[] = {
+    {CUT_FIRST, ITS_RETRY},
+    {CUT_FIRST, ITS_POSITION},
+    {CUT_FIRST, ITS_ID},
+    {"UPDATE streams SET version = -2 WHERE name = 'a-1'", ITS_STREAM},
+    {"UPDATE streams SET version = 0 WHERE name = 'a-1'", ITS_STREAM},
+    {"UPDATE streams SET version = -2 WHERE name = 'a-1'", ITS_POSITION},
+};
+
+/* Of three writes that are one group the second meets the damage. */
+START_TEST(what_is_damaged_fails_nobody_else_of_the_group)
+{
+    const int meets = met_damages[_i].meets;
+    const struct weir_new_message stored[] = {message_of(1, "1"), message_of(2, "1")};
+    const struct weir_new_message fresh[] = {message_of(3, "1"), message_of(4, "1"),
+                                             message_of(5, "1")};
+    struct weir_written written[3];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, stored, 2, written), WEIR_OK);
+    tamper(met_damages[_i].damage);
+    const struct weir_import_record record =
+        record_of(meets == ITS_ID ? 1 : 6, "a-1", 7, meets == ITS_ID ? 9 : 1);
+    struct weir_stream_append parts[3];
+    struct weir_error errors[3];
+    struct weir_write writes[3];
+    for (size_t w = 0; w < 3; w++) {
+        writes[w] = write_of(&parts[w], w == 1 ? "a-1" : "b-1", ANY, &fresh[w], &written[w]);
+    }
+    if (meets == ITS_RETRY) {
+        parts[1].messages = &stored[0];
+    } else if (meets != ITS_STREAM) {
+        writes[1] = (struct weir_write){.kind = WEIR_WRITE_IMPORT,
+                                        .of.import = {.records = &record, .n = 1}};
+    }
+    commit_group(fx.ns, writes, errors, 3);
+    ck_assert_int_eq(errors[0].status, WEIR_OK);
+    ck_assert_int_eq(errors[1].status, WEIR_DATA_CORRUPT);
+    ck_assert_int_eq(errors[2].status, WEIR_OK);
+    ck_assert_ptr_nonnull(strstr(fx.report, "damaged"));
+    ck_assert_int_eq(written[2].global_position, 4);
+    ck_assert_int_eq(must_version(fx.ns, "b-1"), 1);
+}
+END_TEST
+
 START_TEST(a_counter_that_lies_is_not_believed)
 {
     must_put(fx.ns, "a-1", 3);
@@ -231,6 +282,8 @@ static Suite *sqlite_changed_suite(void)
     tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
     tcase_add_loop_test(tcase, damaged_counters_are_not_calculated_with, 0,
                         (int)WEIR_COUNTOF(wrong_counters));
+    tcase_add_loop_test(tcase, what_is_damaged_fails_nobody_else_of_the_group, 0,
+                        (int)WEIR_COUNTOF(met_damages));
     tcase_add_test(tcase, a_counter_that_lies_is_not_believed);
     tcase_add_test(tcase, the_lowest_hash_has_a_member);
     tcase_add_loop_test(tcase, a_damaged_message_is_named, 0, WEIR_COUNTOF(damaged_messages));
