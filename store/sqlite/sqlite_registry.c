@@ -26,15 +26,25 @@ static int on_wal(void *context, sqlite3 *db, const char *schema, int pages)
     return SQLITE_OK;
 }
 
+/* Durable whatever is said of messages: a token that a client, or the file of the default one, has
+ * kept must be here as well after a power loss. */
 static weir_status connect_registry(struct sqlite_backend *backend, sqlite3 **db, bool *is_missing,
                                     struct weir_error *err)
 {
+    sqlite3 *opened = NULL;
     const weir_status status = weir_sqlite_connect(
-        backend, weir_sqlite_registry_name, &weir_sqlite_registry_schema, db, is_missing, err);
-    if (status == WEIR_OK) {
-        (void)sqlite3_wal_hook(*db, on_wal, backend);
+        backend, weir_sqlite_registry_name, &weir_sqlite_registry_schema, &opened, is_missing, err);
+    if (status != WEIR_OK) {
+        return status;
     }
-    return status;
+    const int rc = sqlite3_exec(opened, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        (void)sqlite3_close(opened);
+        return weir_sqlite_fail(err, rc, "open a database");
+    }
+    (void)sqlite3_wal_hook(opened, on_wal, backend);
+    *db = opened;
+    return WEIR_OK;
 }
 
 static weir_status reconnect(struct sqlite_backend *backend,

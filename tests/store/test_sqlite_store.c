@@ -79,6 +79,29 @@ START_TEST(what_is_made_is_written_in_every_directory_above_it)
 }
 END_TEST
 
+static int64_t synchronous_of(const struct sqlite_registry_connection *connection)
+{
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_prepare_v2(connection->db, "PRAGMA synchronous", -1, &statement, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t level = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    return level;
+}
+
+/* The token of `default` is kept in a file that is synced. */
+START_TEST(the_list_of_namespaces_is_durable_whatever_messages_are)
+{
+    enum { FULL = 2 };
+    const struct weir_store_options options = {
+        .url = fx.url, .max_sessions = 1, .is_durability_normal = true};
+    ck_assert_int_eq(weir_store_open(&options, &fx.store, &fx.err), WEIR_OK);
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    ck_assert_int_eq(synchronous_of(&backend->changes), FULL);
+}
+END_TEST
+
 /* Before it is forgotten that they are to be removed. */
 START_TEST(the_files_of_a_deleted_namespace_stay_away)
 {
@@ -582,6 +605,7 @@ static void add_files(Suite *suite)
     tcase_add_test(fresh, a_missing_directory_is_made_for_its_owner_alone);
     tcase_add_test(fresh, names_that_a_uri_would_bend_are_plain_directories);
     tcase_add_test(fresh, what_is_made_is_written_in_every_directory_above_it);
+    tcase_add_test(fresh, the_list_of_namespaces_is_durable_whatever_messages_are);
     tcase_add_loop_test(fresh, an_unknown_url_is_refused, 0, WEIR_COUNTOF(bad_urls));
     tcase_add_loop_test(fresh, memory_as_a_path_is_told_its_name, 0, WEIR_COUNTOF(memory_urls));
     tcase_add_test(fresh, a_directory_may_be_called_as_memory_is);
