@@ -69,7 +69,8 @@ struct reader {
 static int begin_reading(const struct sqlite_backend *backend, const char *path,
                          struct reader *reader)
 {
-    int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, &reader->db);
+    int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, WEIR_SQLITE_BUSY_US / 1000,
+                              &reader->db);
     if (rc == SQLITE_OK) {
         rc = sqlite3_prepare_v2(reader->db, "SELECT 1 FROM sqlite_schema", -1, &reader->statement,
                                 NULL);
@@ -172,13 +173,13 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
     sqlite3 *db = NULL;
     struct weir_error err;
     weir_error_init(&err);
-    bool is_missing = false;
+    const struct sqlite_wanted wanted = {name, &weir_sqlite_namespace_schema, INT64_MAX};
+    enum sqlite_presence presence = WEIR_SQLITE_OURS;
     if (!weir_sqlite_names_may_open(backend, name)) {
         return false;
     }
-    if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, &is_missing, &err) !=
-        WEIR_OK) {
-        if (!is_missing) {
+    if (weir_sqlite_connect(backend, &wanted, &db, &presence, &err) != WEIR_OK) {
+        if (presence != WEIR_SQLITE_MISSING) {
             report_failure(backend, name, err.text);
         }
         return false;

@@ -2,6 +2,8 @@
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_wal_file.h"
 
+#include "weir/rules/time_text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +13,6 @@
 enum { HEADER_BYTES = 100, USER_VERSION_AT = 60, APPLICATION_ID_AT = 68 };
 
 /* ---- recognising ---- */
-
-enum recognised { OURS, MISSING, FOREIGN, NEWER, UNREADABLE };
 
 static int integer_at(const uint8_t *at)
 {
@@ -33,23 +33,24 @@ static int read_header(const char *path, uint8_t header[HEADER_BYTES])
 /* Looks at the header without a connection, which might change a file by looking (recovery, WAL).
  * The application id is written before a file gets its name, so it is never in the WAL alone; a
  * newer version may be, and is then seen when the schema is brought up to date. */
-static enum recognised recognise(const char *path, const struct sqlite_schema *schema)
+static enum sqlite_presence recognise(const char *path, const struct sqlite_schema *schema)
 {
     static const char magic[16] = "SQLite format 3";
     uint8_t header[HEADER_BYTES];
     if (access(path, R_OK) != 0) {
-        return errno == ENOENT || errno == ENOTDIR ? MISSING : UNREADABLE;
+        return errno == ENOENT || errno == ENOTDIR ? WEIR_SQLITE_MISSING : WEIR_SQLITE_UNREADABLE;
     }
     const int rc = read_header(path, header);
     if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
         errno = rc == SQLITE_NOMEM ? ENOMEM : EIO;
-        return UNREADABLE;
+        return WEIR_SQLITE_UNREADABLE;
     }
     if (rc != SQLITE_OK || memcmp(header, magic, sizeof magic) != 0 ||
         integer_at(header + APPLICATION_ID_AT) != schema->application_id) {
-        return FOREIGN;
+        return WEIR_SQLITE_FOREIGN;
     }
-    return integer_at(header + USER_VERSION_AT) > schema->version ? NEWER : OURS;
+    return integer_at(header + USER_VERSION_AT) > schema->version ? WEIR_SQLITE_NEWER
+                                                                  : WEIR_SQLITE_OURS;
 }
 
 /* ---- connecting ---- */
@@ -60,9 +61,9 @@ static int open_flags(int flags)
     return flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 }
 
-static int set_up(const struct sqlite_backend *backend, sqlite3 *db)
+static int set_up(const struct sqlite_backend *backend, int busy_ms, sqlite3 *db)
 {
-    (void)sqlite3_busy_timeout(db, WEIR_SQLITE_BUSY_US / 1000);
+    (void)sqlite3_busy_timeout(db, busy_ms);
     /* A file that somebody has tampered with runs nothing and cannot reach outside. */
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -84,14 +85,14 @@ static const char *vfs_of(const struct sqlite_backend *backend)
 }
 
 /* A connection that fails to open must be closed all the same. */
-int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags,
+int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags, int busy_ms,
                      sqlite3 **db)
 {
     sqlite3 *opened = NULL;
     int rc = sqlite3_open_v2(path, &opened, open_flags(flags), vfs_of(backend));
     if (rc == SQLITE_OK) {
         weir_sqlite_wal_watch(opened);
-        rc = set_up(backend, opened);
+        rc = set_up(backend, busy_ms, opened);
     }
     if (rc != SQLITE_OK) {
         (void)sqlite3_close(opened);
@@ -101,19 +102,19 @@ int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int
     return SQLITE_OK;
 }
 
-static weir_status fail_recognised(const struct sqlite_backend *backend, const char *name,
-                                   enum recognised recognised, struct weir_error *err)
+static weir_status fail_presence(const struct sqlite_backend *backend, const char *name,
+                                 enum sqlite_presence presence, struct weir_error *err)
 {
-    switch (recognised) {
-    case FOREIGN:
+    switch (presence) {
+    case WEIR_SQLITE_FOREIGN:
         return weir_fail(err, WEIR_PRECONDITION,
                          "%s/%s is not a file of weir's: move it away, or use another directory",
                          backend->dir, name);
-    case NEWER:
+    case WEIR_SQLITE_NEWER:
         return weir_fail(err, WEIR_PRECONDITION,
                          "%s/%s was written by a newer weir-server: use that, or another directory",
                          backend->dir, name);
-    case UNREADABLE:
+    case WEIR_SQLITE_UNREADABLE:
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s cannot be read: %s", backend->dir,
                          name, strerror(errno));
     default:
@@ -139,16 +140,26 @@ static weir_status fail_open(const struct sqlite_backend *backend, const char *p
     return weir_fail(err, status, "%s cannot be opened: %s", path, sqlite3_errstr(rc));
 }
 
+/* The milliseconds of what is left, the last one whole. */
+static int busy_ms(int64_t deadline_us)
+{
+    const int64_t left_us = deadline_us - weir_monotonic_us();
+    return left_us <= 0                    ? 0
+           : left_us < WEIR_SQLITE_BUSY_US ? (int)((left_us + 999) / 1000)
+                                           : WEIR_SQLITE_BUSY_US / 1000;
+}
+
 static weir_status connect_path(struct sqlite_backend *backend, const char *path,
-                                const struct sqlite_schema *schema, sqlite3 **db,
+                                const struct sqlite_wanted *wanted, sqlite3 **db,
                                 struct weir_error *err)
 {
     sqlite3 *opened = NULL;
-    const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, &opened);
+    const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE,
+                                    busy_ms(wanted->deadline_us), &opened);
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
-    weir_status status = weir_sqlite_migrate(opened, schema, &backend->base, path, err);
+    weir_status status = weir_sqlite_migrate(opened, wanted->schema, &backend->base, path, err);
     if (status == WEIR_OK && weir_sqlite_has_moved(opened)) {
         /* SQLite has opened the WAL by its name, and it may be that of the file there now. */
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
@@ -164,29 +175,30 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     return WEIR_OK;
 }
 
-weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name,
-                                const struct sqlite_schema *schema, sqlite3 **db, bool *is_missing,
+weir_status weir_sqlite_connect(struct sqlite_backend *backend, const struct sqlite_wanted *wanted,
+                                sqlite3 **db, enum sqlite_presence *presence,
                                 struct weir_error *err)
 {
-    char *path = weir_sqlite_path(backend, name);
+    char *path = weir_sqlite_path(backend, wanted->name);
     if (path == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     weir_status status = WEIR_OK;
-    enum recognised recognised = OURS;
+    enum sqlite_presence found = WEIR_SQLITE_OURS;
     if (backend->dir != NULL) {
-        recognised = recognise(path, schema);
-    } else if (schema != &weir_sqlite_registry_schema &&
-               weir_sqlite_memory_find(backend, name) == NULL) {
-        recognised = MISSING;
+        found = recognise(path, wanted->schema);
+    } else if (wanted->schema != &weir_sqlite_registry_schema &&
+               weir_sqlite_memory_find(backend, wanted->name) == NULL) {
+        found = WEIR_SQLITE_MISSING;
     }
-    if (recognised == OURS) {
-        status = connect_path(backend, path, schema, db, err);
+    if (found == WEIR_SQLITE_OURS) {
+        status = connect_path(backend, path, wanted, db, err);
+        found = status == WEIR_PRECONDITION ? WEIR_SQLITE_NEWER : found;
     } else {
-        status = fail_recognised(backend, name, recognised, err);
+        status = fail_presence(backend, wanted->name, found, err);
     }
-    if (is_missing != NULL) {
-        *is_missing = recognised == MISSING;
+    if (presence != NULL) {
+        *presence = found;
     }
     free(path);
     return status;

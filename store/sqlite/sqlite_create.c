@@ -162,7 +162,8 @@ static weir_status create_in_memory(struct sqlite_backend *backend, const char *
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     sqlite3 *db = NULL;
-    const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
+    const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                    WEIR_SQLITE_BUSY_US / 1000, &db);
     free(path);
     if (rc != SQLITE_OK) {
         return weir_sqlite_fail(err, rc, "make a database");

@@ -25,8 +25,9 @@ bool weir_sqlite_unlink(const struct sqlite_backend *backend, const char *name);
 /* Makes durable what has been added to a directory; -1 with errno. */
 int weir_sqlite_sync_dir(const char *dir);
 
-/* A connection that is set up, to whatever is there (sqlite_connect.c); a result code. */
-int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags,
+/* A connection that is set up, to whatever is there (sqlite_connect.c); a result code. It waits for
+ * another's lock for so long. */
+int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags, int busy_ms,
                      sqlite3 **db);
 
 #endif

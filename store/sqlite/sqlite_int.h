@@ -109,11 +109,26 @@ weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
 
 /* ---- databases (sqlite_connect.c, sqlite_create.c, sqlite_remove.c) ---- */
 
+/* A database that is to be opened. */
+struct sqlite_wanted {
+    const char *name;
+    const struct sqlite_schema *schema;
+    int64_t deadline_us;  // of waiting for another process, which is never longer than BUSY_US
+};
+
+/* What stands at its name. */
+enum sqlite_presence {
+    WEIR_SQLITE_OURS,
+    WEIR_SQLITE_MISSING,
+    WEIR_SQLITE_FOREIGN,
+    WEIR_SQLITE_NEWER,
+    WEIR_SQLITE_UNREADABLE
+};
+
 /* Opens a connection to a database that exists, sets it up, and brings its schema up to date. A
- * file that is not ours is not touched: PRECONDITION. `is_missing` (NULL to treat it as
- * unavailable) tells where there is no such database. */
-weir_status weir_sqlite_connect(struct sqlite_backend *backend, const char *name,
-                                const struct sqlite_schema *schema, sqlite3 **db, bool *is_missing,
+ * file that is foreign or newer is not touched: PRECONDITION. `presence` may be NULL. */
+weir_status weir_sqlite_connect(struct sqlite_backend *backend, const struct sqlite_wanted *wanted,
+                                sqlite3 **db, enum sqlite_presence *presence,
                                 struct weir_error *err);
 
 /* Makes a database and its schema; it is there whole or not at all. *is_there where another process
@@ -128,8 +143,8 @@ void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend);
 /* Takes the write lock of a namespace's database that is to be removed: *db, to be buried or let
  * go. NULL where there is nothing that anybody could have open: no file, or one that is not ours or
  * is damaged. It fails where the database can be in use all the same: BACKEND_UNAVAILABLE. */
-weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
-                              struct weir_error *err);
+weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
+                              sqlite3 **db, struct weir_error *err);
 void weir_sqlite_let_go(sqlite3 *db);
 
 /* Whether the file that is open has lost its name, to another one or to none. */

@@ -77,8 +77,8 @@ static bool is_leftover(struct sqlite_backend *backend, const char *name)
     sqlite3 *db = NULL;
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &err) !=
-        WEIR_OK) {
+    const struct sqlite_wanted wanted = {name, &weir_sqlite_namespace_schema, INT64_MAX};
+    if (weir_sqlite_connect(backend, &wanted, &db, NULL, &err) != WEIR_OK) {
         return false;
     }
     sqlite3_stmt *statement = NULL;
@@ -286,10 +286,15 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
     return rc;
 }
 
-static weir_status fail_seize(struct sqlite_backend *backend, const char *name,
+static weir_status fail_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
                               struct weir_error *err)
 {
     weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
+    if (weir_monotonic_us() >= deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while another process wrote to the namespace's "
+                         "storage; it has not been deleted");
+    }
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                      "the namespace cannot be deleted now, because another process writes to its "
                      "storage or because the disk fails");
@@ -318,10 +323,10 @@ static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slic
         if (weir_sqlite_check_listed(backend, id, deadline_us, &created_at_us, err) != WEIR_OK) {
             return err->status;
         }
-        const weir_status status = weir_sqlite_seize(backend, name, db, err);
+        const weir_status status = weir_sqlite_seize(backend, name, deadline_us, db, err);
         if ((status == WEIR_OK && !is_dead(*db)) ||
             !weir_sqlite_is_of_another(backend, id, deadline_us, created_at_us)) {
-            return status == WEIR_OK ? WEIR_OK : fail_seize(backend, name, err);
+            return status == WEIR_OK ? WEIR_OK : fail_seize(backend, name, deadline_us, err);
         }
         weir_sqlite_let_go(*db);
         weir_error_init(err);

@@ -28,12 +28,13 @@ static int on_wal(void *context, sqlite3 *db, const char *schema, int pages)
 
 /* Durable whatever is said of messages: a token that a client, or the file of the default one, has
  * kept must be here as well after a power loss. */
-static weir_status connect_registry(struct sqlite_backend *backend, sqlite3 **db, bool *is_missing,
-                                    struct weir_error *err)
+static weir_status connect_registry(struct sqlite_backend *backend, sqlite3 **db,
+                                    enum sqlite_presence *presence, struct weir_error *err)
 {
+    const struct sqlite_wanted wanted = {weir_sqlite_registry_name, &weir_sqlite_registry_schema,
+                                         INT64_MAX};
     sqlite3 *opened = NULL;
-    const weir_status status = weir_sqlite_connect(
-        backend, weir_sqlite_registry_name, &weir_sqlite_registry_schema, &opened, is_missing, err);
+    const weir_status status = weir_sqlite_connect(backend, &wanted, &opened, presence, err);
     if (status != WEIR_OK) {
         return status;
     }
@@ -171,12 +172,12 @@ static weir_status create_registry(struct sqlite_backend *backend, struct weir_e
         status = weir_sqlite_create(backend, weir_sqlite_registry_name,
                                     &weir_sqlite_registry_schema, &is_there, err);
     }
-    bool is_missing = false;
+    enum sqlite_presence presence = WEIR_SQLITE_OURS;
     if (status == WEIR_OK) {
-        status = connect_registry(backend, &backend->changes.db, &is_missing, err);
+        status = connect_registry(backend, &backend->changes.db, &presence, err);
     }
     /* Not so where another process has made the registry and all just now. */
-    if (is_odd && is_missing) {
+    if (is_odd && presence == WEIR_SQLITE_MISSING) {
         return weir_fail(err, WEIR_PRECONDITION,
                          "%s holds files of a store but no %s: put that back, or use another "
                          "directory",
@@ -187,12 +188,12 @@ static weir_status create_registry(struct sqlite_backend *backend, struct weir_e
 
 weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct weir_error *err)
 {
-    bool is_missing = backend->dir == NULL;
+    enum sqlite_presence presence = WEIR_SQLITE_MISSING;
     weir_status status = WEIR_OK;
-    if (!is_missing) {
-        status = connect_registry(backend, &backend->changes.db, &is_missing, err);
+    if (backend->dir != NULL) {
+        status = connect_registry(backend, &backend->changes.db, &presence, err);
     }
-    if (is_missing) {
+    if (presence == WEIR_SQLITE_MISSING) {
         weir_error_init(err);
         status = create_registry(backend, err);
     }

@@ -4,18 +4,18 @@
 #include <errno.h>
 
 /* What cannot be had now may be had later. All else is no database that anybody could use. */
-static bool may_be_in_use(weir_status status, bool is_missing)
+static bool may_be_in_use(weir_status status, enum sqlite_presence presence)
 {
-    return status == WEIR_BACKEND_UNAVAILABLE && !is_missing;
+    return status == WEIR_BACKEND_UNAVAILABLE && presence != WEIR_SQLITE_MISSING;
 }
 
-weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, sqlite3 **db,
-                              struct weir_error *err)
+weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
+                              sqlite3 **db, struct weir_error *err)
 {
-    bool is_missing = false;
+    const struct sqlite_wanted wanted = {name, &weir_sqlite_doomed_schema, deadline_us};
+    enum sqlite_presence presence = WEIR_SQLITE_OURS;
     *db = NULL;
-    weir_status status =
-        weir_sqlite_connect(backend, name, &weir_sqlite_doomed_schema, db, &is_missing, err);
+    weir_status status = weir_sqlite_connect(backend, &wanted, db, &presence, err);
     if (status == WEIR_OK) {
         const int rc = sqlite3_exec(*db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         status = rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "lock a namespace");
@@ -24,7 +24,7 @@ weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, 
         weir_sqlite_let_go(*db);
         *db = NULL;
     }
-    if (may_be_in_use(status, is_missing)) {
+    if (may_be_in_use(status, presence)) {
         return status;
     }
     weir_error_init(err);
@@ -81,7 +81,7 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
         weir_backend_report(&backend->base, "%s: the deleted namespace cannot be marked: %s", name,
                             sqlite3_errstr(rc));
     }
-    return !may_be_in_use(weir_sqlite_status(rc), false);
+    return !may_be_in_use(weir_sqlite_status(rc), WEIR_SQLITE_OURS);
 }
 
 bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name)
@@ -108,7 +108,7 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     int64_t messages = 0;
     struct weir_error err;
     weir_error_init(&err);
-    bool is_dead = weir_sqlite_seize(backend, name, &db, &err) == WEIR_OK;
+    bool is_dead = weir_sqlite_seize(backend, name, INT64_MAX, &db, &err) == WEIR_OK;
     if (!is_dead) {
         weir_backend_report(&backend->base, "%s: of a deleted namespace, cannot be removed: %s",
                             name, err.text);

@@ -177,15 +177,16 @@ static enum obstacle connect_files(struct sqlite_session *session, struct weir_e
     if (!weir_sqlite_names_may_open(session->backend, session->name)) {
         return OTHER_FILES;
     }
-    bool is_missing = false;
+    const struct sqlite_wanted wanted = {session->name, &weir_sqlite_namespace_schema,
+                                         session->base.deadline_us};
+    enum sqlite_presence presence = WEIR_SQLITE_OURS;
     session->memory = weir_sqlite_memory_find(session->backend, session->name);
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
     const weir_status status =
-        weir_sqlite_connect(session->backend, session->name, &weir_sqlite_namespace_schema,
-                            &session->db, &is_missing, err);
+        weir_sqlite_connect(session->backend, &wanted, &session->db, &presence, err);
     weir_sqlite_memory_end(session->memory);
     if (status != WEIR_OK) {
-        return is_missing ? NO_FILE : BAD_FILE;
+        return presence == WEIR_SQLITE_MISSING ? NO_FILE : BAD_FILE;
     }
     return session->memory == NULL && !weir_sqlite_names_enter(session) ? OTHER_FILES : NO_OBSTACLE;
 }
@@ -209,6 +210,11 @@ static weir_status fail_connect(const struct sqlite_session *session, enum obsta
         break;
     }
     weir_backend_report(backend, "%s", err->text);
+    if (err->status == WEIR_BACKEND_UNAVAILABLE &&
+        weir_monotonic_us() >= session->base.deadline_us) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while the namespace was being opened");
+    }
     return weir_fail(err, err->status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : err->status,
                      "the namespace's storage cannot be used");
 }
@@ -217,18 +223,19 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
                                    struct weir_error *err)
 {
     struct sqlite_backend *backend = session->backend;
+    const int64_t deadline_us = session->base.deadline_us;
     /* Not to read in another store of the same path. */
     if (weir_sqlite_place_check(backend, err) != WEIR_OK) {
         return err->status;
     }
     for (;;) {
-        if (weir_sqlite_check_listed(backend, id, INT64_MAX, &session->created_at_us, err) !=
+        if (weir_sqlite_check_listed(backend, id, deadline_us, &session->created_at_us, err) !=
             WEIR_OK) {
             return err->status;
         }
         const enum obstacle obstacle = connect_files(session, err);
         if (obstacle == NO_OBSTACLE ||
-            !weir_sqlite_is_of_another(backend, id, INT64_MAX, session->created_at_us)) {
+            !weir_sqlite_is_of_another(backend, id, deadline_us, session->created_at_us)) {
             return fail_connect(session, obstacle, err);
         }
         weir_sqlite_let_go(session->db);
@@ -252,13 +259,12 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
                                      int64_t deadline_us, struct weir_session **session,
                                      struct weir_error *err)
 {
-    (void)deadline_us;  // it waits for this machine's disk at most
     struct sqlite_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     opened->base.ops = &session_ops;
-    opened->base.deadline_us = INT64_MAX;
+    opened->base.deadline_us = deadline_us;
     opened->backend = (struct sqlite_backend *)base;
     weir_sqlite_database_name(id, opened->name);
     const weir_status status = connect_session(opened, id, err);

@@ -2,6 +2,8 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include "weir/rules/time_text.h"
+
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 struct outcome {
+    int64_t deadline_us;
     struct weir_error err;
     atomic_bool is_told;
 };
@@ -19,7 +22,7 @@ static void *delete_in_thread(void *context)
     struct outcome *outcome = context;
     int64_t deleted = 0;
     weir_error_init(&outcome->err);
-    (void)weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted,
+    (void)weir_namespace_delete(fx.store, weir_slice_of("test"), outcome->deadline_us, &deleted,
                                 &outcome->err);
     atomic_store(&outcome->is_told, true);
     return NULL;
@@ -28,7 +31,7 @@ static void *delete_in_thread(void *context)
 /* It waits for another process; the list of namespaces does not wait with it. */
 START_TEST(a_deletion_that_waits_delays_no_other_namespace)
 {
-    struct outcome outcome = {.is_told = false};
+    struct outcome outcome = {.deadline_us = INT64_MAX};
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     pthread_t thread;
     sqlite3 *other = NULL;
@@ -46,6 +49,28 @@ START_TEST(a_deletion_that_waits_delays_no_other_namespace)
     (void)pthread_join(thread, NULL);
     ck_assert_int_eq(outcome.err.status, WEIR_OK);
     must_create(fx.store, "test");
+}
+END_TEST
+
+/* It waits no longer than it may, and meanwhile the namespace is not said to be gone. */
+START_TEST(a_deletion_that_fails_leaves_the_namespace_in_use)
+{
+    struct outcome outcome = {.is_told = false};
+    const int64_t from_us = weir_monotonic_us();
+    struct weir_head head;
+    pthread_t thread;
+    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    outcome.deadline_us = from_us + 500 * 1000;
+    ck_assert_int_eq(pthread_create(&thread, NULL, delete_in_thread, &outcome), 0);
+    while (!atomic_load(&outcome.is_told)) {
+        const weir_status status = weir_head(fx.ns, INT64_MAX, &head, &fx.err);
+        ck_assert(status == WEIR_OK || status == WEIR_BACKEND_UNAVAILABLE);
+    }
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(outcome.err.status, WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(weir_monotonic_us() - from_us, 3 * 1000 * 1000);
+    end_program(other);
+    must_put(fx.ns, "a-1", 1);
 }
 END_TEST
 
@@ -263,6 +288,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_deletion_that_waits_delays_no_other_namespace);
+    tcase_add_test(tcase, a_deletion_that_fails_leaves_the_namespace_in_use);
     suite_add_tcase(suite, tcase);
     TCase *two = tcase_create("two");
     tcase_add_checked_fixture(two, on_disk_and_watched, end_watched);

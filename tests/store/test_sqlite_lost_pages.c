@@ -54,12 +54,11 @@ static int checkpoint(int *left)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)fx.store->backend;
     char name[WEIR_SQLITE_NAME_BYTES];
+    const struct sqlite_wanted wanted = {name, &weir_sqlite_namespace_schema, INT64_MAX};
     sqlite3 *db = NULL;
     struct sqlite_progress progress;
     weir_sqlite_database_name(weir_slice_of("test"), name);
-    ck_assert_int_eq(
-        weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &fx.err),
-        WEIR_OK);
+    ck_assert_int_eq(weir_sqlite_connect(backend, &wanted, &db, NULL, &fx.err), WEIR_OK);
     const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, &progress);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
     *left = progress.pages - progress.moved;

@@ -5,6 +5,7 @@
 #include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_value.h"
+#include "weir/rules/time_text.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -263,6 +264,24 @@ START_TEST(an_older_file_can_be_deleted)
 }
 END_TEST
 
+START_TEST(another_process_is_waited_for_no_longer_than_the_deadline)
+{
+    fill();
+    close_all();
+    put_back_to_version(_i);
+    fx.store = open_store(fx.url, 4);
+    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    const int64_t from_us = weir_monotonic_us();
+    ck_assert_int_eq(
+        weir_namespace_open(fx.store, weir_slice_of("test"), from_us + 100 * 1000, &fx.ns, &fx.err),
+        WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(weir_monotonic_us() - from_us, WEIR_SQLITE_BUSY_US / 2);
+    end_program(other);
+    fx.ns = must_open(fx.store, "test");
+    ck_assert_int_eq(must_head(fx.ns), 1000);
+}
+END_TEST
+
 /* ---- several at once ---- */
 
 static pthread_barrier_t start;
@@ -321,6 +340,7 @@ static Suite *sqlite_migrate_suite(void)
     tcase_add_loop_test(tcase, after_the_step_ids_are_known_and_writes_go_on, 1, end);
     tcase_add_loop_test(tcase, a_step_that_fails_leaves_the_file_as_it_was, 1, end);
     tcase_add_loop_test(tcase, an_older_file_can_be_deleted, 1, end);
+    tcase_add_loop_test(tcase, another_process_is_waited_for_no_longer_than_the_deadline, 1, end);
     tcase_add_loop_test(tcase, of_several_that_open_it_one_takes_the_step, 1, end);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -69,10 +69,9 @@ static void end_watched(void)
 
 static sqlite3 *connect(struct sqlite_backend *backend, const char *name)
 {
+    const struct sqlite_wanted wanted = {name, &weir_sqlite_namespace_schema, INT64_MAX};
     sqlite3 *db = NULL;
-    ck_assert_int_eq(
-        weir_sqlite_connect(backend, name, &weir_sqlite_namespace_schema, &db, NULL, &fx.err),
-        WEIR_OK);
+    ck_assert_int_eq(weir_sqlite_connect(backend, &wanted, &db, NULL, &fx.err), WEIR_OK);
     return db;
 }
 
