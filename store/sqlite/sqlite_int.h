@@ -142,7 +142,8 @@ void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend);
 
 /* Takes the write lock of a namespace's database that is to be removed: *db, to be buried or let
  * go. NULL where there is nothing that anybody could have open: no file, or one that is not ours or
- * is damaged. It fails where the database can be in use all the same: BACKEND_UNAVAILABLE. */
+ * is damaged. It fails where the database can be in use all the same: BACKEND_UNAVAILABLE, and
+ * PRECONDITION where it is for a newer server to remove it. */
 weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
                               sqlite3 **db, struct weir_error *err);
 void weir_sqlite_let_go(sqlite3 *db);

@@ -290,6 +290,11 @@ static weir_status fail_seize(struct sqlite_backend *backend, const char *name, 
                               struct weir_error *err)
 {
     weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
+    if (err->status == WEIR_PRECONDITION) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "the namespace's storage was written by a newer weir-server, which is to "
+                         "delete it");
+    }
     if (weir_monotonic_us() >= deadline_us) {
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
                          "the deadline passed while another process wrote to the namespace's "

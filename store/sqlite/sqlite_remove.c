@@ -3,10 +3,12 @@
 
 #include <errno.h>
 
-/* What cannot be had now may be had later. All else is no database that anybody could use. */
+/* What cannot be had now may be had later, and a newer server may have what this one cannot read.
+ * All else is no database that anybody could use. */
 static bool may_be_in_use(weir_status status, enum sqlite_presence presence)
 {
-    return status == WEIR_BACKEND_UNAVAILABLE && presence != WEIR_SQLITE_MISSING;
+    return presence == WEIR_SQLITE_NEWER ||
+           (status == WEIR_BACKEND_UNAVAILABLE && presence != WEIR_SQLITE_MISSING);
 }
 
 weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
