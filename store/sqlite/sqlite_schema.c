@@ -1,8 +1,8 @@
 #include "store/sqlite/sqlite_schema.h"
 
+#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_pacing.h"
 #include "store/sqlite/sqlite_packed.h"
-#include "store/sqlite/sqlite_status.h"
-#include "store/store_backend.h"
 
 #include <stdio.h>
 
@@ -81,20 +81,31 @@ static int migrate(sqlite3 *db, const struct sqlite_schema *schema, int *version
     return rc;
 }
 
+/* The WAL holds all of the file then, and whoever writes first would have to move it before his
+ * write is acknowledged. */
+static void move_wal(sqlite3 *db, struct weir_backend *backend, const char *path)
+{
+    weir_sqlite_pace_begin();
+    (void)weir_sqlite_checkpoint((struct sqlite_backend *)backend, path, db,
+                                 SQLITE_CHECKPOINT_PASSIVE, NULL);
+    weir_sqlite_pace_end();
+}
+
 static int migrate_old(sqlite3 *db, const struct sqlite_schema *schema,
-                       const struct weir_backend *backend, const char *path, int *version)
+                       struct weir_backend *backend, const char *path, int *version)
 {
     weir_backend_report(backend, "%s is being brought to schema version %d; its namespace waits",
                         path, schema->version);
     const int rc = migrate(db, schema, version);
     if (rc == SQLITE_OK) {
+        move_wal(db, backend, path);
         weir_backend_report(backend, "%s is of schema version %d now", path, schema->version);
     }
     return rc;
 }
 
 weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
-                                const struct weir_backend *backend, const char *path,
+                                struct weir_backend *backend, const char *path,
                                 struct weir_error *err)
 {
     int version = 0;

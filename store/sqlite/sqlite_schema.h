@@ -37,9 +37,10 @@ extern const char weir_sqlite_sql_registry_001[];
  * than this program's; the database is then unchanged.
  *
  * With an older database that takes as long as it is large, and calls wait: the operator is told,
- * by `backend`, with the `path`. NULL both for a database that is being made. */
+ * by `backend`, with the `path`. What it leaves in the WAL is moved. NULL both for a database that
+ * is being made. */
 weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
-                                const struct weir_backend *backend, const char *path,
+                                struct weir_backend *backend, const char *path,
                                 struct weir_error *err);
 
 #endif

@@ -20,11 +20,13 @@ static void run(sqlite3 *db, const char *sql)
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK, "%s: %s", sql, text);
 }
 
+/* Of a path, or of a URI. */
 static int64_t number_in(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL),
+                     SQLITE_OK);
     ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
     const int64_t number = sqlite3_column_int64(statement, 0);
@@ -231,6 +233,21 @@ static const char *const damages[] = {
     [2] = "UPDATE messages SET id = x'00' WHERE global_position = 3",
 };
 
+/* Else the first write would wait until it is. */
+START_TEST(what_the_step_has_written_is_moved_into_the_file)
+{
+    char uri[450];
+    fill();
+    close_all();
+    put_back_to_version(_i);
+    fx.store = open_store(fx.url, 4);
+    fx.ns = must_open(fx.store, "test");
+    (void)snprintf(uri, sizeof uri, "file:%s?immutable=1", namespace_path());  // without the WAL
+    ck_assert_int_eq(number_in(uri, "PRAGMA user_version"), weir_sqlite_namespace_schema.version);
+    ck_assert_int_eq(number_in(uri, "SELECT count(*) FROM messages"), 41);
+}
+END_TEST
+
 START_TEST(a_step_that_fails_leaves_the_file_as_it_was)
 {
     fill();
@@ -338,6 +355,7 @@ static Suite *sqlite_migrate_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, an_older_file_keeps_everything, 1, end);
     tcase_add_loop_test(tcase, after_the_step_ids_are_known_and_writes_go_on, 1, end);
+    tcase_add_loop_test(tcase, what_the_step_has_written_is_moved_into_the_file, 1, end);
     tcase_add_loop_test(tcase, a_step_that_fails_leaves_the_file_as_it_was, 1, end);
     tcase_add_loop_test(tcase, an_older_file_can_be_deleted, 1, end);
     tcase_add_loop_test(tcase, another_process_is_waited_for_no_longer_than_the_deadline, 1, end);
