@@ -87,32 +87,46 @@ static void end_reading(struct reader *reader)
     weir_sqlite_let_go(reader->db);
 }
 
-/* The other modes lock writers out before they look, if they can. */
-static int checkpoint_beside_reader(const struct sqlite_backend *backend, sqlite3 *db, int mode,
+static bool has_failed(int rc)
+{
+    return rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY;
+}
+
+static int checkpoint_in_mode(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                              int mode, struct sqlite_progress *progress)
+{
+    const int rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, &progress->pages, &progress->moved);
+    if (has_failed(rc)) {
+        fail_checkpoint(backend, name, db, sqlite3_errstr(rc));
+    }
+    return rc;
+}
+
+/* Where nobody can read nothing has been moved yet, and the disk has lost nothing. */
+static int checkpoint_beside_reader(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                                     struct sqlite_progress *progress)
 {
     struct reader reader = {.db = NULL};
-    int rc = SQLITE_OK;
-    if (mode == SQLITE_CHECKPOINT_PASSIVE) {
-        rc = begin_reading(backend, sqlite3_db_filename(db, "main"), &reader);
-    }
+    int rc = begin_reading(backend, sqlite3_db_filename(db, "main"), &reader);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, &progress->pages, &progress->moved);
+        rc = checkpoint_in_mode(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, progress);
+    } else if (has_failed(rc)) {
+        report_failure(backend, name, sqlite3_errstr(rc));
     }
     end_reading(&reader);
     return rc;
 }
 
+/* The other modes lock writers out before they look, if they can. */
 int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
                            struct sqlite_progress *progress)
 {
     struct sqlite_progress now = {.moved = 0};
-    const int rc = checkpoint_beside_reader(backend, db, mode, &now);
+    const int rc = mode == SQLITE_CHECKPOINT_PASSIVE
+                       ? checkpoint_beside_reader(backend, name, db, &now)
+                       : checkpoint_in_mode(backend, name, db, mode, &now);
     if (progress != NULL) {
         *progress = now;
-    }
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        fail_checkpoint(backend, name, db, sqlite3_errstr(rc));
     }
     return rc;
 }

@@ -297,7 +297,8 @@ struct sqlite_progress {
 };
 
 /* SQLite's checkpoint; how far it has come is in `progress`, unless that is NULL. Where it fails
- * the operator is told, and nothing counts as moved any more. BUSY is no failure. */
+ * the operator is told, and nothing counts as moved any more if it had begun. BUSY is no failure.
+ */
 int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
                            struct sqlite_progress *progress);
 

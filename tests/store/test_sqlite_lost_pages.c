@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,18 +51,32 @@ static void put_megabyte(uint64_t id)
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
 }
 
-static int checkpoint(int *left)
+static int checkpoint_of(sqlite3 *db, int *left)
+{
+    struct sqlite_backend *backend = (struct sqlite_backend *)fx.store->backend;
+    struct sqlite_progress progress;
+    const int rc =
+        weir_sqlite_checkpoint(backend, "test", db, SQLITE_CHECKPOINT_PASSIVE, &progress);
+    *left = progress.pages - progress.moved;
+    return rc;
+}
+
+static sqlite3 *connect(void)
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)fx.store->backend;
     char name[WEIR_SQLITE_NAME_BYTES];
     const struct sqlite_wanted wanted = {name, &weir_sqlite_namespace_schema, INT64_MAX};
     sqlite3 *db = NULL;
-    struct sqlite_progress progress;
     weir_sqlite_database_name(weir_slice_of("test"), name);
     ck_assert_int_eq(weir_sqlite_connect(backend, &wanted, &db, NULL, &fx.err), WEIR_OK);
-    const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, &progress);
+    return db;
+}
+
+static int checkpoint(int *left)
+{
+    sqlite3 *db = connect();
+    const int rc = checkpoint_of(db, left);
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-    *left = progress.pages - progress.moved;
     return rc;
 }
 
@@ -130,6 +145,44 @@ START_TEST(what_a_disk_has_lost_is_moved_out_of_the_wal_again)
 }
 END_TEST
 
+/* Pages of the WAL that count as moved, as the WAL's index has it. */
+static uint32_t moved(void)
+{
+    enum { MOVED_AT = 96 };
+    char path[400];
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    uint32_t pages = 0;
+    (void)snprintf(path, sizeof path, "%s-shm", namespace_path());
+    ck_assert(file_bytes(path, &bytes, &n));
+    ck_assert_uint_gt(n, MOVED_AT + sizeof pages);
+    memcpy(&pages, bytes + MOVED_AT, sizeof pages);
+    free(bytes);
+    return pages;
+}
+
+/* There is no file left to read beside it. */
+START_TEST(a_checkpoint_that_does_not_begin_takes_nothing_back)
+{
+    struct rlimit limit;
+    int left = 0;
+    size_t n = 0;
+    free(checkpoint_a_part(&n));
+    const uint32_t before = moved();
+    sqlite3 *db = connect();
+    ck_assert_uint_gt(before, 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const int rc = checkpoint_of(db, &left);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(rc & 0xff, SQLITE_CANTOPEN);
+    ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
+    ck_assert_uint_eq(moved(), before);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+END_TEST
+
 static int do_not_sleep(sqlite3_vfs *vfs, int us)
 {
     (void)vfs;
@@ -175,6 +228,7 @@ static Suite *lost_pages_suite(void)
     tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, what_a_disk_has_lost_is_moved_out_of_the_wal_again);
+    tcase_add_test(tcase, a_checkpoint_that_does_not_begin_takes_nothing_back);
     tcase_add_test(tcase, the_checkpoint_of_another_process_is_waited_for);
     suite_add_tcase(suite, tcase);
     return suite;
