@@ -148,6 +148,11 @@ static void session_close(struct weir_session *base)
         (void)sqlite3_finalize(session->selects[s].statement);
     }
     weir_sqlite_group_free(session->group);
+    /* At the names of a deleted namespace's files may be those of the next one: nothing is moved,
+     * and no WAL is removed by its name. */
+    if (atomic_load(&base->is_stale)) {
+        (void)sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
     const int rc = sqlite3_close(session->db);
     assert(rc == SQLITE_OK);
     (void)rc;

@@ -176,6 +176,18 @@ START_TEST(a_wal_that_is_removed_takes_no_writes_and_loses_nothing)
 }
 END_TEST
 
+/* SQLite looks whether the file is still there before it moves the WAL and not before it removes
+ * that by its name. */
+START_TEST(who_closes_a_stale_session_leaves_the_wal_alone)
+{
+    atomic_store(&fx.ns->shelf.idle->is_stale, true);
+    close_all();
+    ck_assert_int_eq(access(wal, F_OK), 0);
+    reopen();
+    ck_assert_int_eq(must_head(fx.ns), 3);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("sqlite_names");
@@ -188,6 +200,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_file_that_is_replaced_while_it_is_opened_is_not_used);
     tcase_add_test(tcase, a_namespace_that_is_made_anew_while_it_is_opened_is_opened);
     tcase_add_loop_test(tcase, a_wal_that_is_removed_takes_no_writes_and_loses_nothing, 0, 2);
+    tcase_add_test(tcase, who_closes_a_stale_session_leaves_the_wal_alone);
     suite_add_tcase(suite, tcase);
     return suite;
 }
