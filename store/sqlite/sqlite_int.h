@@ -38,10 +38,10 @@ struct sqlite_mark {
     ino_t inode;
 };
 
-/* Where the registry was when it was opened. */
+/* Where the registry and its WAL were when they were opened. */
 struct sqlite_place {
-    char *path;  // NULL in memory
-    struct sqlite_mark mark;
+    char *path, *wal_path;  // NULL in memory
+    struct sqlite_mark file, wal;
     atomic_int_fast64_t look_at_us;  // not before
     atomic_bool is_lost;             // for good
 };
@@ -174,14 +174,15 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);
 
 /* ---- the place of the store (sqlite_place.c) ---- */
 
-/* Remembers what is at the path of the registry, which is open; takes the path over. NULL stands
- * for one that there was no memory for. */
-weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, char *path,
-                                   struct weir_error *err);
+/* Remembers what is at the paths of the registry and its WAL, which are open. */
+weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, struct weir_error *err);
 
 /* BACKEND_UNAVAILABLE once something else is there, or nothing: the operator is told, and it stays
- * so. Looks twice a second at most, when it is called. */
+ * so. Looks twice a second at most, when it is called. The connection of reads is not locked. */
 weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_error *err);
+
+/* The same for a change that has been committed, and is acknowledged then: looks now. */
+weir_status weir_sqlite_place_confirm(struct sqlite_backend *backend, struct weir_error *err);
 
 /* ---- the names of a session's files (sqlite_names.c); nothing of it in memory ---- */
 

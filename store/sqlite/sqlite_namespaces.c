@@ -176,7 +176,7 @@ static weir_status create_listed(struct sqlite_backend *backend,
         /* On disk the file stays: the row may turn out to have been committed after all, and an
          * empty file is in nobody's way. */
     }
-    return rc == SQLITE_OK ? WEIR_OK
+    return rc == SQLITE_OK ? weir_sqlite_place_confirm(backend, err)
                            : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
 }
 
@@ -355,7 +355,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
                            "another process has changed the namespace meanwhile");
     } else {
         rc = rc == SQLITE_OK ? commit(backend->changes.db) : rc;
-        status = rc == SQLITE_OK ? WEIR_OK
+        status = rc == SQLITE_OK ? weir_sqlite_place_confirm(backend, err)
                                  : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     }
     if (status != WEIR_OK) {

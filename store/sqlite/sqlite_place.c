@@ -1,6 +1,7 @@
 /* Whether the store is still where it was opened. A directory that is removed or renamed under a
  * server takes its files along, and SQLite goes on writing to them: what is acknowledged then is
- * gone with the process, or known to nobody who looks for the store by its name. */
+ * gone with the process, or known to nobody who looks for the store by its name. So it is with the
+ * list of namespaces and its WAL. */
 #include "store/sqlite/sqlite_int.h"
 
 #include "weir/rules/time_text.h"
@@ -10,16 +11,17 @@
 
 enum { LOOK_EVERY_US = 500 * 1000 };
 
-weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, char *path,
-                                   struct weir_error *err)
+weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, struct weir_error *err)
 {
     struct sqlite_place *place = &backend->place;
-    place->path = path;
-    if (path == NULL) {
+    place->path = weir_sqlite_path(backend, weir_sqlite_registry_name);
+    place->wal_path = weir_sqlite_wal_path(backend, weir_sqlite_registry_name);
+    if (place->path == NULL || place->wal_path == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    if (!weir_sqlite_mark(path, &place->mark)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s", path,
+    if (!weir_sqlite_mark(place->path, &place->file) ||
+        !weir_sqlite_mark(place->wal_path, &place->wal)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s", place->path,
                          strerror(errno));
     }
     return WEIR_OK;
@@ -35,22 +37,62 @@ static bool is_time_to_look(struct sqlite_place *place)
                                        memory_order_relaxed, memory_order_relaxed);
 }
 
+/* What the WAL holds is brought into the registry while it is open. The connection of changes may
+ * be the caller's, so that of reads does it. */
+static void rescue_wal(struct sqlite_backend *backend)
+{
+    (void)pthread_mutex_lock(&backend->reads.mutex);
+    (void)weir_sqlite_checkpoint(backend, weir_sqlite_registry_name, backend->reads.db,
+                                 SQLITE_CHECKPOINT_FULL, NULL);
+    (void)pthread_mutex_unlock(&backend->reads.mutex);
+}
+
+static void look(struct sqlite_backend *backend)
+{
+    struct sqlite_place *place = &backend->place;
+    const bool has_file = weir_sqlite_is_marked(place->path, place->file);
+    if ((has_file && weir_sqlite_is_marked(place->wal_path, place->wal)) ||
+        atomic_exchange(&place->is_lost, true)) {
+        return;
+    }
+    if (has_file) {
+        rescue_wal(backend);
+    }
+    weir_backend_report(&backend->base,
+                        "%s has been removed, renamed or replaced while it is in use: nothing is "
+                        "written any more until the server is %s",
+                        has_file ? place->wal_path : place->path,
+                        has_file ? "stopped with SIGTERM, so that nothing is lost of what was in "
+                                   "it, and started again"
+                                 : "started again");
+}
+
+static weir_status answer(const struct sqlite_place *place, struct weir_error *err)
+{
+    return atomic_load_explicit(&place->is_lost, memory_order_relaxed)
+               ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "the store is not where it was opened: the server has to be started "
+                           "again")
+               : WEIR_OK;
+}
+
 weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_error *err)
 {
     struct sqlite_place *place = &backend->place;
     if (place->path == NULL) {
         return WEIR_OK;
     }
-    if (is_time_to_look(place) && !weir_sqlite_is_marked(place->path, place->mark) &&
-        !atomic_exchange(&place->is_lost, true)) {
-        weir_backend_report(&backend->base,
-                            "%s has been removed, renamed or replaced while it is in use: nothing "
-                            "is written any more until the server is started again",
-                            place->path);
+    if (is_time_to_look(place)) {
+        look(backend);
     }
-    return atomic_load_explicit(&place->is_lost, memory_order_relaxed)
-               ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "the store is not where it was opened: the server has to be started "
-                           "again")
-               : WEIR_OK;
+    return answer(place, err);
+}
+
+weir_status weir_sqlite_place_confirm(struct sqlite_backend *backend, struct weir_error *err)
+{
+    if (backend->place.path == NULL) {
+        return WEIR_OK;
+    }
+    look(backend);
+    return answer(&backend->place, err);
 }

@@ -201,8 +201,7 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
         status = connect_registry(backend, &backend->reads.db, NULL, err);
     }
     if (status == WEIR_OK && backend->dir != NULL) {
-        status = weir_sqlite_place_keep(backend,
-                                        weir_sqlite_path(backend, weir_sqlite_registry_name), err);
+        status = weir_sqlite_place_keep(backend, err);
     }
     if (status == WEIR_OK && backend->dir != NULL) {
         weir_sqlite_sweep_drafts(backend);
@@ -458,6 +457,8 @@ weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct we
         status = weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     } else if (sqlite3_changes(db) == 0) {
         status = weir_fail_no_namespace(err, id);
+    } else {
+        status = weir_sqlite_place_confirm(backend, err);
     }
     (void)sqlite3_finalize(statement);
     weir_sqlite_registry_unlock(&backend->changes);

@@ -91,6 +91,7 @@ static void backend_free(struct sqlite_backend *backend)
     (void)pthread_mutex_destroy(&backend->reads.mutex);
     weir_sqlite_image_free(&backend->image);
     free(backend->place.path);
+    free(backend->place.wal_path);
     free(backend->dir);
     free(backend);
 }

@@ -2,6 +2,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +60,61 @@ START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
 }
 END_TEST
 
+static weir_status create(const char *id)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of(id)};
+    bool is_same = false;
+    return weir_namespace_create(fx.store, &record, INT64_MAX, &is_same, &fx.err);
+}
+
+static weir_status set_token(const char *id)
+{
+    const struct weir_token_hash hash = {{1}};
+    return weir_namespace_set_token(fx.store, weir_slice_of(id), &hash, INT64_MAX, &fx.err);
+}
+
+static weir_status drop(const char *id)
+{
+    int64_t deleted = 0;
+    return weir_namespace_delete(fx.store, weir_slice_of(id), INT64_MAX, &deleted, &fx.err);
+}
+
+/* Namespaces that the registry itself lists, without its WAL. */
+static int64_t listed(void)
+{
+    char uri[450];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    (void)snprintf(uri, sizeof uri, "file:%s?immutable=1", path_in_dir("registry.db"));
+    ck_assert_int_eq(sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_prepare_v2(db, "SELECT count(*) FROM namespaces", -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t n = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    (void)sqlite3_close(db);
+    return n;
+}
+
+/* The change that meets it is refused, however short a while it is that it happened; what was
+ * acknowledged before is there also after a crash. */
+START_TEST(a_registry_whose_wal_is_removed_acknowledges_no_change)
+{
+    weir_status (*const changes[])(const char *id) = {create, set_token, drop};
+    must_create(fx.store, "other");
+    ck_assert_int_eq(unlink(path_in_dir("registry.db-wal")), 0);
+    ck_assert_int_eq(changes[_i](_i == 0 ? "new" : "other"), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.report, "SIGTERM"));
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    ck_assert_int_ge(listed(), _i == 2 ? 1 : 2);
+    ping_until_refused();
+    ck_assert_int_eq(create("another"), WEIR_BACKEND_UNAVAILABLE);
+    reopen();
+    must_create(fx.store, "another");
+}
+END_TEST
+
 static Suite *sqlite_place_suite(void)
 {
     Suite *suite = suite_create("sqlite_place");
@@ -66,6 +122,7 @@ static Suite *sqlite_place_suite(void)
     tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_store_that_is_not_where_it_was_takes_no_writes, 0, 2);
+    tcase_add_loop_test(tcase, a_registry_whose_wal_is_removed_acknowledges_no_change, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }
