@@ -14,8 +14,9 @@ enum {
     CACHE_KIB_TOTAL = 256 * 1024,
     CACHE_KIB_MIN = 128,
     CACHE_KIB_MAX = 2 * 1024,
-    CACHE_SHARES = 64,  // a session gets this part of what is left, so that later ones get some
-    PAGES_AT_ONCE = 32  // of a connection's page cache, allocated in one piece
+    CACHE_SHARES = 64,   // a session gets this part of what is left, so that later ones get some
+    PAGES_AT_ONCE = 32,  // of a connection's page cache, allocated in one piece
+    MEMORY_BYTES_MAX = 0x7ffff000  // of a database in memory: 2 GiB but for a page
 };
 
 size_t weir_sqlite_cache_take(struct sqlite_backend *backend)
@@ -65,6 +66,8 @@ static void configure_once(void)
     /* Not where every allocation is to be watched. */
     weir_sqlite_alloc_install();
 #endif
+    /* It is one block, and SQLite asks for no larger ones. By itself it stops at half of it. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMDB_MAXSIZE, (sqlite3_int64)MEMORY_BYTES_MAX);
     /* Pages of a read come from one allocation of the connection, not one each. */
     (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, PAGES_AT_ONCE);
     weir_sqlite_pacing_install();

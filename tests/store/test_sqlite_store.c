@@ -596,6 +596,17 @@ START_TEST(writers_and_readers_work_side_by_side)
 }
 END_TEST
 
+START_TEST(a_namespace_in_memory_may_have_two_gigabytes)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    sqlite3_int64 most = -1;
+    ck_assert_int_eq(
+        sqlite3_file_control(backend->memory->keeper, "main", SQLITE_FCNTL_SIZE_LIMIT, &most),
+        SQLITE_OK);
+    ck_assert_int_ge(most, 0x7ff00000);
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -632,21 +643,23 @@ static void add_files(Suite *suite)
     tcase_add_loop_test(disk, a_creation_that_was_cut_short_can_be_repeated, 0, 2);
 }
 
-static void add_shared(Suite *suite, const char *name, void (*setup)(void))
+static TCase *add_shared(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = add_case(suite, name, setup);
     tcase_add_test(tcase, a_namespace_keeps_its_record);
     tcase_add_test(tcase, namespaces_are_listed_bytewise_in_pages);
     tcase_add_test(tcase, a_deleted_namespace_is_gone_with_its_files);
     tcase_add_test(tcase, writers_and_readers_work_side_by_side);
+    return tcase;
 }
 
 static Suite *sqlite_store_suite(void)
 {
     Suite *suite = suite_create("sqlite_store");
     add_files(suite);
-    add_shared(suite, "on disk", fixture_on_disk);
-    add_shared(suite, "in memory", fixture_in_memory);
+    (void)add_shared(suite, "on disk", fixture_on_disk);
+    tcase_add_test(add_shared(suite, "in memory", fixture_in_memory),
+                   a_namespace_in_memory_may_have_two_gigabytes);
     return suite;
 }
 
