@@ -174,14 +174,50 @@ static void close_for_place(struct weir_session_pool *pool, struct weir_session 
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Closes the session that has been idle longest; false where none is. */
+static bool close_oldest(struct weir_session_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    struct weir_session *oldest = pool->oldest;
+    if (oldest != NULL) {
+        unshelve_locked(pool, oldest);
+        lend_locked(oldest->shelf, oldest->kind);
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    if (oldest == NULL) {
+        return false;
+    }
+    close_for_place(pool, oldest);
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->open--;
+    wake_locked(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return true;
+}
+
+/* Idle sessions must not keep files from one that is wanted. One of them may have few: those of a
+ * namespace that others have open as well. */
+static weir_status open_with_files(struct weir_session_pool *pool, const struct wish *wish,
+                                   struct weir_session **session, struct weir_error *err)
+{
+    struct weir_backend *backend = pool->backend;
+    for (;;) {
+        const weir_status status =
+            backend->ops->session_open(backend, wish->shelf->id, wish->deadline_us, session, err);
+        if (status == WEIR_OK || !atomic_exchange(&backend->is_short_of_files, false) ||
+            !close_oldest(pool)) {
+            return status;
+        }
+        weir_error_init(err);
+    }
+}
+
 /* For a borrower of what `ask_locked` has counted as lent for this kind. */
 static weir_status open_session(struct weir_session_pool *pool, const struct wish *wish,
                                 struct weir_session **session, struct weir_error *err)
 {
-    struct weir_backend *backend = pool->backend;
     struct weir_shelf *shelf = wish->shelf;
-    const weir_status status =
-        backend->ops->session_open(backend, shelf->id, wish->deadline_us, session, err);
+    const weir_status status = open_with_files(pool, wish, session, err);
     if (status == WEIR_OK) {
         (*session)->shelf = shelf;
         (*session)->kind = wish->kind;

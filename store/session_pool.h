@@ -4,8 +4,9 @@
  * writing one of a namespace. Idle sessions are kept for the next borrower, who gets the one last
  * used for the same, or, where there is none, one of the other use: a namespace with little to do
  * has one session. When the bound is reached, the one that has been idle longest, of whatever
- * namespace, is closed to make room; when none is idle, the borrower waits. A thread borrows one
- * session at a time, so a bound of 1 works.
+ * namespace, is closed to make room; when none is idle, the borrower waits. It is closed as well
+ * where the process has no file left for another. A thread borrows one session at a time, so a
+ * bound of 1 works.
  *
  * Thread-safe. The pool's mutex guards the pool and all shelves, is never held while a backend is
  * called, and is a leaf of the lock order. */

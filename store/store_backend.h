@@ -51,7 +51,8 @@ struct weir_store_ops {
                                     int64_t deadline_us, int64_t *messages_deleted,
                                     struct weir_error *err);
 
-    /* Connects to a registered namespace, applying pending schema steps, whatever their time. */
+    /* Connects to a registered namespace, applying pending schema steps, whatever their time. Where
+     * the process has no file left it sets is_short_of_files: then one that is idle makes room. */
     weir_status (*session_open)(struct weir_backend *backend, struct weir_slice id,
                                 int64_t deadline_us, struct weir_session **session,
                                 struct weir_error *err);
@@ -90,9 +91,10 @@ struct weir_session_ops {
 /* First member of every backend's own structs. */
 struct weir_backend {
     const struct weir_store_ops *ops;
-    size_t max_sessions;  // how many may be open at once; 0: what the options say
-    bool is_local;        // its calls wait for this machine's disk at most
-    bool groups_reads;    // a group of reads costs it less than one after the other
+    size_t max_sessions;            // how many may be open at once; 0: what the options say
+    bool is_local;                  // its calls wait for this machine's disk at most
+    bool groups_reads;              // a group of reads costs it less than one after the other
+    atomic_bool is_short_of_files;  // see session_open
     /* Of the options; see weir_backend_report. */
     void (*report)(void *context, const char *text);
     void *report_context;

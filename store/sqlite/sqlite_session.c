@@ -7,9 +7,12 @@
 #include "weir/rules/time_text.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STATEMENT_TEXT(name, text) [STATEMENT_##name] = text,
 static const char *const statement_texts[STATEMENT_COUNT] = {
@@ -18,7 +21,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
 enum {
     PROGRESS_STEPS = 2000,  // of SQLite's machine between two looks at the clock: some 50 µs
-    BUSY_NAP_MAX_US = 5000
+    BUSY_NAP_MAX_US = 5000,
+    FILES_OF_SESSION = 3  // the database, its WAL and the WAL's index
 };
 
 /* ---- statements ---- */
@@ -260,6 +264,22 @@ static void size_cache(struct sqlite_session *session)
     }
 }
 
+/* Whether the process has not as many files left as a session takes. */
+static bool is_short_of_files(const struct sqlite_backend *backend)
+{
+    int files[FILES_OF_SESSION];
+    size_t n = 0;
+    while (n < FILES_OF_SESSION &&
+           (files[n] = open(backend->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0) {
+        n++;
+    }
+    const bool is_short = n < FILES_OF_SESSION && (errno == EMFILE || errno == ENFILE);
+    for (size_t i = 0; i < n; i++) {
+        (void)close(files[i]);
+    }
+    return is_short;
+}
+
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
                                      int64_t deadline_us, struct weir_session **session,
                                      struct weir_error *err)
@@ -275,6 +295,10 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
     const weir_status status = connect_session(opened, id, err);
     if (status != WEIR_OK) {
         (void)sqlite3_close(opened->db);
+        if (status == WEIR_BACKEND_UNAVAILABLE && opened->backend->dir != NULL &&
+            is_short_of_files(opened->backend)) {
+            atomic_store(&base->is_short_of_files, true);
+        }
         free(opened);
         return status;
     }

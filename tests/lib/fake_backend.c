@@ -379,8 +379,15 @@ static weir_status backend_session_open(struct weir_backend *backend, struct wei
                                         int64_t deadline_us, struct weir_session **session,
                                         struct weir_error *err)
 {
-    (void)backend;
     (void)deadline_us;
+    lock();
+    const bool is_short = fake.opens_short > 0;
+    fake.opens_short -= is_short ? 1 : 0;
+    unlock();
+    if (is_short) {
+        atomic_store(&backend->is_short_of_files, true);
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "as the test wants it");
+    }
     if (fake.open_fails != WEIR_OK) {
         return weir_fail(err, fake.open_fails, "as the test wants it");
     }

@@ -28,6 +28,7 @@ struct fake_backend {
     size_t deleted;
     bool is_deleted_while_open;  // namespace_delete came while a session was open
 
+    size_t opens_short;        // so many times session_open finds no file left
     weir_status open_fails;    // what session_open fails with; WEIR_OK: it does not
     weir_status call_fails;    // the same for reads and commits
     weir_status delete_fails;  // the same for namespace_delete

@@ -154,6 +154,33 @@ START_TEST(the_session_idle_longest_makes_room_for_another_namespace)
 }
 END_TEST
 
+/* Two sessions are idle, and the first of them gives back too few. */
+START_TEST(idle_sessions_make_room_where_the_process_has_no_file_left)
+{
+    open_with(8);
+    must_create("b");
+    must_create("c");
+    struct weir_namespace *b = must_open("b");
+    fake.opens_short = 2;
+    struct weir_namespace *c = must_open("c");
+    ck_assert_uint_eq(fake.closed, 2);
+    ck_assert_uint_eq(fake.open, 1);
+    weir_namespace_release(b);
+
+    /* Where none is idle any more it is told. */
+    fake.breaks = true;
+    fake.opens_short = 1;
+    struct weir_head head;
+    ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_OK);
+    ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_OK);
+    weir_namespace_release(c);
+    for (int i = 0; i < 8; i++) {  // nor is a place lost
+        ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
+    }
+}
+END_TEST
+
 START_TEST(a_namespace_whose_session_made_room_can_be_deleted)
 {
     open_with(1);
@@ -717,6 +744,7 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, a_session_that_has_become_stale_is_closed_and_not_lent);
     tcase_add_test(tcase, a_session_that_cannot_be_opened_takes_no_place);
     tcase_add_test(tcase, the_session_idle_longest_makes_room_for_another_namespace);
+    tcase_add_test(tcase, idle_sessions_make_room_where_the_process_has_no_file_left);
     tcase_add_test(tcase, a_namespace_whose_session_made_room_can_be_deleted);
     tcase_add_test(tcase, an_unknown_namespace_is_not_opened_and_leaves_nothing);
     tcase_add_test(tcase, with_one_session_reads_and_writes_take_turns);

@@ -496,6 +496,34 @@ START_TEST(five_hundred_namespaces_live_with_few_files_open)
 }
 END_TEST
 
+/* Sessions keep more files than they have where a namespace had more of them before. */
+START_TEST(idle_sessions_give_way_where_no_file_is_left)
+{
+    enum { NAMESPACES = 20, FILES_LEFT = 24 };
+    struct weir_namespace *handles[NAMESPACES];
+    char ids[NAMESPACES][16];
+    struct rlimit limit;
+    fx.store = open_store(fx.url, 100);
+    for (size_t i = 0; i < NAMESPACES; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "n%zu", i);
+        must_create(fx.store, ids[i]);
+    }
+    const int next = dup(STDERR_FILENO);
+    ck_assert_int_eq(close(next), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit low = {.rlim_cur = (rlim_t)next + FILES_LEFT, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (size_t i = 0; i < NAMESPACES; i++) {
+        handles[i] = must_open(fx.store, ids[i]);
+    }
+    for (size_t i = 0; i < NAMESPACES; i++) {
+        ck_assert_int_eq(must_head(handles[i]), 0);
+        weir_namespace_release(handles[i]);
+    }
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+END_TEST
+
 /* ---- threads ---- */
 
 enum { WRITERS = 3, READERS = 2, WRITES_EACH = 60, BATCH = 3 };
@@ -632,6 +660,7 @@ static void add_files(Suite *suite)
     tcase_add_test(fresh, drafts_that_a_crash_has_left_are_removed_at_the_next_start);
     tcase_add_test(fresh, the_draft_of_another_process_of_this_number_is_left_alone);
     tcase_add_test(fresh, five_hundred_namespaces_live_with_few_files_open);
+    tcase_add_test(fresh, idle_sessions_give_way_where_no_file_is_left);
     TCase *disk = add_case(suite, "files", fixture_on_disk);
     tcase_add_test(disk, everything_is_there_after_closing);
     tcase_add_test(disk, a_new_namespace_is_a_whole_file_in_wal_mode);
