@@ -1,6 +1,4 @@
-/* Digests by libcrypto. A system whose libcrypto cannot give MD5 or
- * SHA-256 at all cannot run weir, and a made-up digest would send messages to the wrong reader: the
- * first use then ends the program. Thread-safe. */
+/* Digests by libcrypto: they allocate nothing and do not fail. Thread-safe. */
 #ifndef WEIR_RULES_DIGEST_H
 #define WEIR_RULES_DIGEST_H
 
