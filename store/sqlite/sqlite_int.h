@@ -449,6 +449,10 @@ weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, con
 weir_status weir_sqlite_session_damaged(const struct sqlite_session *session,
                                         int64_t global_position, struct weir_error *err);
 
+/* The same where the counters are what they cannot be. */
+weir_status weir_sqlite_session_miscounts(const struct sqlite_session *session,
+                                          struct weir_error *err);
+
 /* Where the counters are missing: the namespace has been deleted by another process. */
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err);
 

@@ -38,6 +38,9 @@ static weir_status read_totals(struct sqlite_session *session, sqlite3_stmt **st
     if (rc == SQLITE_ROW) {
         totals->message_count = sqlite3_column_int64(*statement, 1);
         totals->stream_count = sqlite3_column_int64(*statement, 2);
+        if (totals->message_count < 0 || totals->stream_count < 0) {
+            return weir_sqlite_session_miscounts(session, err);
+        }
         rc = newest_time(session, &totals->last_activity_us);
     }
     return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_session_fail(session, rc, "read", err);

@@ -41,12 +41,6 @@ static bool is_scope_sound(const struct scope *scope)
            scope->version < INT64_MAX;
 }
 
-static weir_status fail_scope(const struct sqlite_session *session, struct weir_error *err)
-{
-    weir_backend_report(&session->backend->base, "%s: the counters are damaged", session->name);
-    return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are damaged");
-}
-
 /* Leaves scope->statement on its row: a statement that is not reset keeps the read transaction
  * open, so that what is read next belongs to the same snapshot, without a BEGIN and a COMMIT. */
 static weir_status open_scope(struct sqlite_session *session, enum weir_selector selector,
@@ -67,7 +61,7 @@ static weir_status open_scope(struct sqlite_session *session, enum weir_selector
         return weir_sqlite_session_fail(session, rc, "read", err);
     }
     take_scope(scope->statement, selector, scope);
-    return is_scope_sound(scope) ? WEIR_OK : fail_scope(session, err);
+    return is_scope_sound(scope) ? WEIR_OK : weir_sqlite_session_miscounts(session, err);
 }
 
 /* ---- a read ---- */

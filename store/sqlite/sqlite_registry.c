@@ -96,7 +96,6 @@ static int bind_id(sqlite3_stmt *statement, struct weir_slice id)
                                SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* Prepares `text`, binds the id as its first parameter. Release in every case. */
 int weir_sqlite_registry_prepare(sqlite3 *db, const char *text, struct weir_slice id,
                                  sqlite3_stmt **statement)
 {
@@ -105,7 +104,6 @@ int weir_sqlite_registry_prepare(sqlite3 *db, const char *text, struct weir_slic
     return rc != SQLITE_OK ? rc : bind_id(*statement, id);
 }
 
-/* Runs a change of one statement whose only parameter is a name or an id. */
 int weir_sqlite_registry_run(sqlite3 *db, const char *text, struct weir_slice id)
 {
     sqlite3_stmt *statement = NULL;

@@ -96,6 +96,13 @@ weir_status weir_sqlite_session_damaged(const struct sqlite_session *session,
     return weir_fail_damaged(err, global_position);
 }
 
+weir_status weir_sqlite_session_miscounts(const struct sqlite_session *session,
+                                          struct weir_error *err)
+{
+    weir_backend_report(&session->backend->base, "%s: the counters are damaged", session->name);
+    return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are damaged");
+}
+
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err)
 {
     session->base.is_broken = true;

@@ -237,6 +237,19 @@ START_TEST(damaged_numbers_are_not_calculated_with)
 }
 END_TEST
 
+static const char *const wrong_totals[] = {"UPDATE counters SET message_count = -1",
+                                           "UPDATE counters SET stream_count = " LOWEST};
+
+START_TEST(damaged_totals_are_not_told)
+{
+    must_put(fx.ns, "a-1", 1);
+    tamper(wrong_totals[_i]);
+    struct weir_namespace_totals totals;
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_DATA_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(fx.report, "damaged"));
+}
+END_TEST
+
 START_TEST(more_streams_than_are_counted_are_not_listed)
 {
     must_put(fx.ns, "a-1", 1);
@@ -289,6 +302,7 @@ static Suite *sqlite_changed_suite(void)
     tcase_add_loop_test(tcase, a_damaged_message_is_named, 0, WEIR_COUNTOF(damaged_messages));
     tcase_add_loop_test(tcase, damaged_numbers_are_not_calculated_with, 0,
                         (int)WEIR_COUNTOF(wrong_numbers));
+    tcase_add_loop_test(tcase, damaged_totals_are_not_told, 0, (int)WEIR_COUNTOF(wrong_totals));
     tcase_add_test(tcase, more_streams_than_are_counted_are_not_listed);
     tcase_add_test(tcase, rows_out_of_order_are_not_given);
     suite_add_tcase(suite, tcase);
