@@ -385,11 +385,13 @@ void weir_group_finish(struct weir_write *group)
     }
 }
 
-static int64_t earliest_deadline(const struct weir_write *group)
+int64_t weir_group_deadline(const struct weir_write *group)
 {
     int64_t earliest_us = INT64_MAX;
     for (; group != NULL; group = group->next) {
-        earliest_us = group->deadline_us < earliest_us ? group->deadline_us : earliest_us;
+        if (group->err->status == WEIR_OK && group->deadline_us < earliest_us) {
+            earliest_us = group->deadline_us;
+        }
     }
     return earliest_us;
 }
@@ -454,7 +456,7 @@ static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *g
     weir_error_init(&err);
     struct weir_session *session = NULL;
     while (group != NULL &&
-           weir_session_borrow(pool, &ns->shelf, WEIR_SESSION_WRITE, earliest_deadline(group),
+           weir_session_borrow(pool, &ns->shelf, WEIR_SESSION_WRITE, weir_group_deadline(group),
                                &session, &err) == WEIR_DEADLINE_EXCEEDED) {
         group = finish_expired(group);
     }

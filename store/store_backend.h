@@ -134,6 +134,10 @@ struct weir_session {
  * once for a group; 0: it does not. A backend that sends its group as one need not use it. */
 struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us);
 
+/* The earliest deadline of those writes of a group that have not been refused; INT64_MAX if none.
+ */
+int64_t weir_group_deadline(const struct weir_write *group);
+
 /* For whatever waits for another machine or process, now and then: where this thread leads a lane,
  * ends the writes that are queued there and whose deadline has passed. Nothing has been begun for
  * them. And it does what the store's user wants done meanwhile. No lock may be held. */

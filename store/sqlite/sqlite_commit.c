@@ -44,17 +44,6 @@ static void refuse_late(struct weir_write *group)
     }
 }
 
-static int64_t earliest_deadline(const struct weir_write *group)
-{
-    int64_t earliest_us = INT64_MAX;
-    for (; group != NULL; group = group->next) {
-        if (is_open(group) && group->deadline_us < earliest_us) {
-            earliest_us = group->deadline_us;
-        }
-    }
-    return earliest_us;
-}
-
 /* What a write of the group was told is void when the group is not committed: a refusal or a
  * duplicate may rest on another write of the group. */
 static void fail_group(struct weir_write *group, const struct weir_error *err)
@@ -90,7 +79,7 @@ static void tell_late(struct sqlite_session *session, struct weir_write **group)
 
 static int64_t end_of_turn(const struct weir_write *group, int64_t until_us)
 {
-    const int64_t earliest_us = earliest_deadline(group);
+    const int64_t earliest_us = weir_group_deadline(group);
     const int64_t turn_us = weir_monotonic_us() + BUSY_TURN_US;
     const int64_t most_us = turn_us < until_us ? turn_us : until_us;
     return earliest_us < most_us ? earliest_us : most_us;
