@@ -8,7 +8,7 @@
 #ifndef WEIR_STORE_SQLITE_GROUP_H
 #define WEIR_STORE_SQLITE_GROUP_H
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_session.h"
 
 struct group_category {
     struct group_category *next_in_bucket;

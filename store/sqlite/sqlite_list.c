@@ -1,6 +1,6 @@
 /* Listings and totals: from the kept tables, never by scanning messages. */
-#include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_reading.h"
 #include "store/sqlite/sqlite_value.h"
 
 /* ---- totals ---- */

@@ -5,7 +5,7 @@
  *
  * So a commit is looked at once it is there and before it is acknowledged. Reads go on. */
 #define _GNU_SOURCE  // statx
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_session.h"
 
 #include "weir/rules/time_text.h"
 

@@ -1,6 +1,6 @@
 #include "store/read_rules.h"
-#include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_reading.h"
 #include "store/sqlite/sqlite_value.h"
 
 /* ---- where to read ---- */

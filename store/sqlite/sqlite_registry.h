@@ -3,7 +3,7 @@
 #ifndef WEIR_STORE_SQLITE_REGISTRY_H
 #define WEIR_STORE_SQLITE_REGISTRY_H
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_session.h"
 
 /* Locks a connection for one call; one on which something broke is opened anew first. Where that
  * fails, where changes would go to a store that is not where it was, or where the deadline has

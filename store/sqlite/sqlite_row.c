@@ -1,5 +1,5 @@
 /* A message in the values that SQLite holds. */
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_reading.h"
 
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_value.h"

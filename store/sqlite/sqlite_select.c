@@ -1,5 +1,5 @@
 /* The SELECTs of reads, composed of constant pieces. */
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_reading.h"
 
 #include <assert.h>
 

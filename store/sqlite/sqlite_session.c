@@ -1,8 +1,9 @@
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_session.h"
 
 #include "store/read_rules.h"
-#include "store/sqlite/sqlite_group.h"
+#include "store/sqlite/sqlite_reading.h"
 #include "store/sqlite/sqlite_value.h"
+#include "store/sqlite/sqlite_write.h"
 
 #include "weir/rules/time_text.h"
 

@@ -1,6 +1,6 @@
 #include "store/sqlite/sqlite_alloc.h"
-#include "store/sqlite/sqlite_int.h"
 #include "store/sqlite/sqlite_pacing.h"
+#include "store/sqlite/sqlite_session.h"
 
 #include "weir/rules/digest.h"
 #include "weir/rules/hex.h"

@@ -1,13 +1,18 @@
-/* The writes of a group, one at a time, inside its transaction.
+/* A group as one transaction, and the writes of it, one at a time, inside that.
  *
- * Each function returns a SQLite result code: SQLITE_OK where the write is done or refused (then
- * its err says why, and it has left no trace), anything else where the whole group has failed. */
+ * Each function but the first returns a SQLite result code: SQLITE_OK where the write is done or
+ * refused (then its err says why, and it has left no trace), anything else where the whole group
+ * has failed. */
 #ifndef WEIR_STORE_SQLITE_WRITE_H
 #define WEIR_STORE_SQLITE_WRITE_H
 
 #include "store/sqlite/sqlite_group.h"
+#include "store/sqlite/sqlite_reading.h"
 
 #include "weir/rules/limits.h"
+
+/* `commit` of the session. */
+void weir_sqlite_commit(struct weir_session *base, struct weir_write **first);
 
 /* What an append knows of its streams, in its order. */
 struct append_streams {

@@ -3,7 +3,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_reading.h"
 
 #include <stdio.h>
 
