@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 from bare_clients import Tcp, Tls, WebSocket, resident, varint, wait_until
 from connections import check_closed, sockets
@@ -21,6 +22,7 @@ LARGE = 10000  # a refusal is shorter, and a frame of WebSocket longer
 ATTACKERS = 100
 OFFENDERS = 30
 WINDOW = 4096
+PATIENCE_S = 9  # then the server begins to close those that were first, and has room again
 ROOM = 100 << 20  # for all else that the server does meanwhile
 OK = b"\x0a\x02\x08\x00"  # a reply's status
 
@@ -52,14 +54,17 @@ def ask(transport, token):
 
 def check_unread(transport, token, server, memory):
     before, connections_before = memory(), sockets(server.pid)
+    begun = time.monotonic()
     attackers = [ask(transport, token) for _ in range(ATTACKERS)]
+    is_in_time = time.monotonic() - begun < PATIENCE_S
     answered = sum(is_answered for _, is_answered in attackers)
     held = memory() - before
     for connection, is_answered in attackers:
         if not is_answered:
             connection.close()
     assert held < REPLIES_AT_MOST * REPLY_BYTES + ROOM, f"{held >> 20} MiB are held"
-    assert REPLIES_AT_MOST <= answered <= REPLIES_AT_MOST + 2, f"{answered} are answered"
+    assert REPLIES_AT_MOST <= answered, f"{answered} are answered"
+    assert answered <= REPLIES_AT_MOST + 2 or not is_in_time, f"{answered} are answered"
     check_closed(server, connections_before)
     wait_until("the memory is kept", lambda: memory() - before < ROOM)
     print(f"{type(transport).__name__}: {answered} of {ATTACKERS} were answered; {held >> 20} MiB were held, "
