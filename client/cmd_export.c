@@ -24,6 +24,7 @@ struct export
     int64_t since_us;
     int64_t last_us;
     struct export_file *file;
+    bool is_for_terminal;
     FILE *line;  // a record before it is written, in memory
     char *line_text;
     size_t line_n;
@@ -158,7 +159,10 @@ static int export_message(struct export *ex, const Weir__V1__Message *message)
         return CLI_DONE;
     }
     (void)fseeko(ex->line, 0, SEEK_SET);
-    if (record_write(ex->line, message, &ex->cli->err) != WEIR_OK) {
+    const weir_status st = ex->is_for_terminal
+                               ? record_write_plain(ex->line, message, &ex->cli->err)
+                               : record_write(ex->line, message, &ex->cli->err);
+    if (st != WEIR_OK) {
         return cli_failed(ex->cli);
     }
     const off_t n = ftello(ex->line);
@@ -216,6 +220,7 @@ static int run_export(struct export *ex)
     if (ex->file == NULL) {
         return path == NULL ? fail_write(ex) : cli_usage(cli, "%s: %s", path, strerror(errno));
     }
+    ex->is_for_terminal = export_file_is_terminal(ex->file);
     ex->line = open_memstream(&ex->line_text, &ex->line_n);
     int status = ex->line == NULL ? fail_write(ex) : take_mark(ex);
     if (status == CLI_DONE) {

@@ -178,6 +178,11 @@ struct export_file *export_file_open(const char *path, bool is_gzip)
     return file;
 }
 
+bool export_file_is_terminal(const struct export_file *file)
+{
+    return isatty(file->fd < 0 ? STDOUT_FILENO : file->fd) == 1;
+}
+
 /* zlib tells of a failed write by errno. */
 bool export_file_write(struct export_file *file, const void *bytes, size_t n)
 {

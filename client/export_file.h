@@ -12,6 +12,9 @@ struct export_file;
  * the reason in errno. One export file at a time: a signal that ends the program removes it. */
 struct export_file *export_file_open(const char *path, bool is_gzip);
 
+/* Whether it is a terminal, which may take bytes for orders. */
+bool export_file_is_terminal(const struct export_file *file);
+
 /* False with the reason in errno where it cannot be written. */
 bool export_file_write(struct export_file *file, const void *bytes, size_t n);
 

@@ -19,11 +19,14 @@ static void put_text_member(FILE *out, const char *name, const char *text)
     (void)fputc(',', out);
 }
 
-static void put_json_member(FILE *out, const char *name, bool is_present, ProtobufCBinaryData json)
+typedef void (*put_json)(FILE *out, struct weir_slice json);
+
+static void put_json_member(FILE *out, const char *name, bool is_present, ProtobufCBinaryData json,
+                            put_json put)
 {
     if (is_present) {
         (void)fprintf(out, "\"%s\":", name);
-        json_put_text(out, weir_slice(json.data, json.len));
+        put(out, weir_slice(json.data, json.len));
         (void)fputc(',', out);
     }
 }
@@ -55,7 +58,8 @@ static weir_status format_time(int64_t time_us, int64_t global_position,
     return WEIR_DATA_CORRUPT;
 }
 
-weir_status record_write(FILE *out, const Weir__V1__Message *message, struct weir_error *err)
+static weir_status write_message(FILE *out, const Weir__V1__Message *message, put_json put,
+                                 struct weir_error *err)
 {
     char time[WEIR_TIME_TEXT + 1];
     const weir_status st = format_time(message->time_us, message->global_position, time, err);
@@ -64,10 +68,20 @@ weir_status record_write(FILE *out, const Weir__V1__Message *message, struct wei
     }
     put_head(out, message->id, message->stream_name, message->type);
     put_positions(out, message->position, message->global_position);
-    put_json_member(out, "data", message->has_data, message->data);
-    put_json_member(out, "meta", message->has_metadata, message->metadata);
+    put_json_member(out, "data", message->has_data, message->data, put);
+    put_json_member(out, "meta", message->has_metadata, message->metadata, put);
     (void)fprintf(out, "\"time\":\"%s\"}\n", time);
     return WEIR_OK;
+}
+
+weir_status record_write(FILE *out, const Weir__V1__Message *message, struct weir_error *err)
+{
+    return write_message(out, message, json_put_text, err);
+}
+
+weir_status record_write_plain(FILE *out, const Weir__V1__Message *message, struct weir_error *err)
+{
+    return write_message(out, message, json_put_plain_text, err);
 }
 
 weir_status record_write_written(FILE *out, const struct record_written *written,

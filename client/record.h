@@ -19,6 +19,10 @@
  * is no text. Errors of the stream stay in it. */
 weir_status record_write(FILE *out, const Weir__V1__Message *message, struct weir_error *err);
 
+/* The same, with control characters in the data escaped wherever it goes (json_put_plain_text): for
+ * a line that comes to a terminal on a detour. */
+weir_status record_write_plain(FILE *out, const Weir__V1__Message *message, struct weir_error *err);
+
 /* A message that has just been written, as far as it is known. */
 struct record_written {
     const char *stream;

@@ -107,6 +107,11 @@ run 0 "$weir" --token-file admin.token namespace create even
 run 0 "$weir" --token-file admin.token --namespace even import odd-export
 run 0 "$weir" --token-file admin.token --namespace even export
 is_equal "$(cksum <out)" "$(cksum <odd-export)"
+# A terminal is not to obey them, whether it is standard output or a file that was named.
+for output in '' '--output /dev/tty'; do
+    run 0 script -qec "'$weir' --token-file admin.token --namespace even export $output" /dev/null
+    out_has '"data":"\\u0085\\u007f\\u0085'
+done
 for name in odd even; do
     run 0 "$weir" --token-file admin.token namespace delete $name
 done
