@@ -155,6 +155,14 @@ static void set_subscription(struct weir_consumer *c, struct weir_subscription *
     (void)pthread_mutex_unlock(&c->mutex);
 }
 
+static bool is_stopped(struct weir_consumer *c)
+{
+    (void)pthread_mutex_lock(&c->mutex);
+    const bool stopped = c->is_stopped;
+    (void)pthread_mutex_unlock(&c->mutex);
+    return stopped;
+}
+
 /* False if the consumer was stopped meanwhile. */
 static bool pause_ms(struct weir_consumer *c, uint32_t ms)
 {
@@ -214,15 +222,13 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
     return st;
 }
 
-/* What was handled is kept whatever has ended the run with `outcome`. Behind it nothing is to be
- * handled before `passed`; that is kept as well where it saves the next run much, and is no failure
- * where it is not. */
-static weir_status commit_last(struct weir_consumer *c, weir_status outcome, int64_t passed,
-                               struct weir_error *err)
+/* What was handled is kept whatever has ended the run. Behind it nothing is to be handled before
+ * `passed`; that is kept as well where it saves the next run much, and is no failure where it is
+ * not. */
+static weir_status commit_last(struct weir_consumer *c, int64_t passed, struct weir_error *err)
 {
     struct weir_call_options call = *c->streams.call;
-    if (outcome == WEIR_CANCELLED &&
-        (call.timeout_ms == 0 || call.timeout_ms > STOPPED_COMMIT_MS)) {
+    if (is_stopped(c) && (call.timeout_ms == 0 || call.timeout_ms > STOPPED_COMMIT_MS)) {
         call.timeout_ms = STOPPED_COMMIT_MS;
     }
     const weir_status st = commit(c, &call, err);
@@ -315,7 +321,7 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
 {
     struct weir_consumer *c = run->consumer;
     bool goes_on = true;
-    while (goes_on) {
+    for (;;) {
         const Weir__V1__Message *message = NULL;
         weir_status st = weir_subscription_next(sub, wait_ms(c), &message, run->err);
         /* What is passed over is no progress that must be kept either. */
@@ -326,10 +332,10 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
             run->is_pending = true;
             st = hand_over(run, message, &goes_on);
         }
-        if (st != WEIR_OK) {
+        if (st != WEIR_OK || !goes_on) {
             return st;
         }
-        if (is_handed_over && goes_on) {
+        if (is_handed_over) {
             run->is_pending = false;
             note_handled(c, weir_subscription_position(sub));
         }
@@ -338,7 +344,6 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
             return st;
         }
     }
-    return WEIR_OK;
 }
 
 weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler handler, void *context,
@@ -371,7 +376,7 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     weir_subscription_close(sub);
     struct weir_error later;
     weir_error_init(&later);
-    const weir_status kept = commit_last(c, st, passed, &later);
+    const weir_status kept = commit_last(c, passed, &later);
     /* The first failure is the one to report. */
     if ((st == WEIR_OK || st == WEIR_CANCELLED) && kept != WEIR_OK) {
         weir_error_copy(err, &later);
