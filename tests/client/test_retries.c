@@ -102,6 +102,15 @@ START_TEST(a_write_in_doubt_is_repeated_past_a_full_queue)
 }
 END_TEST
 
+static void open_client_of_attempts(uint32_t max_attempts)
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    options.url = fake_server_url(scripted.server);
+    options.retry.max_attempts = max_attempts;
+    ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
+}
+
+/* A full queue is asked again as often as may be. */
 START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
 {
     const struct fake_action scripts[][2] = {{disconnect, fail_full},
@@ -109,11 +118,10 @@ START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
                                              {fail_unavailable, fail_unauthorized}};
     start_refusing(scripts[_i], 2);
     weir_client_close(scripted.client);
-    scripted_open_client(fake_server_url(scripted.server), 500);
+    open_client_of_attempts(4);
     ck_assert_int_eq(scripted_write_two(), WEIR_BACKEND_UNAVAILABLE);
     assert_in_doubt(_i == 0 ? "LIMIT_EXCEEDED: the queue" : "AUTH_UNAUTHORIZED: the token opens");
-    const size_t n = fake_server_requests(scripted.server);
-    ck_assert(_i == 0 ? n > 2 : n == 2);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), _i == 0 ? 4 : 2);
 }
 END_TEST
 
@@ -312,8 +320,11 @@ START_TEST(no_connection_for_a_repeated_call_is_unavailable)
     fake_server_stop(scripted.server);
     scripted.server = NULL;
     options.timeout_ms = 300;
-    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_ptr_nonnull(weir_error_get_detail(&scripted.err, "url"));
+    /* The first may still go out on the connection that is just being lost. */
+    do {
+        ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
+        ck_assert_ptr_nonnull(weir_error_get_detail(&scripted.err, "url"));
+    } while (strstr(scripted.err.text, " was lost before ") != NULL);
     ck_assert_ptr_nonnull(strstr(scripted.err.text, "no free connection to "));
 }
 END_TEST
