@@ -82,12 +82,14 @@ static int migrate(sqlite3 *db, const struct sqlite_schema *schema, int *version
 }
 
 /* The WAL holds all of the file then, and whoever writes first would have to move it before his
- * write is acknowledged. */
+ * write is acknowledged. The namespace waits, so each piece is begun with and not waited for. */
 static void move_wal(sqlite3 *db, struct weir_backend *backend, const char *path)
 {
     weir_sqlite_pace_begin();
+    weir_sqlite_pace_waits(false);
     (void)weir_sqlite_checkpoint((struct sqlite_backend *)backend, path, db,
                                  SQLITE_CHECKPOINT_PASSIVE, NULL);
+    weir_sqlite_pace_waits(true);
     weir_sqlite_pace_end();
 }
 
