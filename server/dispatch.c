@@ -470,9 +470,7 @@ static void put_into_lane(struct weir_call *call)
  * sees to that itself. */
 static void catch_up(const struct weir_call *call)
 {
-    if (is_write(call) || is_read(call)) {
-        weir_put_off_catch_up_late(call->arrived_us);
-    } else {
+    if (!is_write(call) && !is_read(call)) {
         weir_put_off_catch_up();
     }
 }

@@ -1,6 +1,7 @@
 #include "server/intake.h"
 
 #include "server/dispatch.h"
+#include "server/put_off.h"
 #include "weir/rules/time_text.h"
 
 enum {
@@ -114,6 +115,8 @@ static bool admit(struct weir_server *server, size_t bytes)
 void weir_intake_arrived(void *context, struct weir_exchange *exchange)
 {
     struct weir_server *server = context;
+    /* Whatever comes of this request, and though requests come without end. */
+    weir_put_off_catch_up_late(weir_exchange_arrived_us(exchange));
     /* Counted first, so that whoever stops the server and finds nothing in flight has missed
      * nothing. */
     const size_t bytes = weir_exchange_request(exchange).n;

@@ -2,8 +2,9 @@
  * (nng_tasks.h): by then it, or another, may have received more that can be done together.
  *
  * It is one thing at a time. It is done sooner where the thread is to begin something that is not
- * brief, and where it has been put off for WEIR_PUT_OFF_US, which whoever begins anything looks
- * for. Each thread has its own; nothing here blocks, but for what `run` does. */
+ * brief, and where it has been put off for WEIR_PUT_OFF_US, which is looked for at each request
+ * that comes (intake.c), whatever becomes of it. Each thread has its own; nothing here blocks, but
+ * for what `run` does. */
 #ifndef WEIR_SERVER_PUT_OFF_H
 #define WEIR_SERVER_PUT_OFF_H
 

@@ -1,0 +1,172 @@
+/* What a request that is taken in does first, by a thread that has nng's name for those for tasks.
+ * What is around the intake is this test's own. */
+#include "server/intake.h"
+
+#include "server/dispatch.h"
+#include "server/nng_tasks.h"
+#include "server/put_off.h"
+#include "tests/lib/check_main.h"
+#include "weir/rules/time_text.h"
+
+#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+
+static struct weir_config config;
+static struct weir_server server;
+static int64_t arrived_us;
+static uint8_t room[1024];
+static int done;
+static int done_when_answered;
+
+/* ---- what is around the intake ---- */
+
+struct weir_slice weir_exchange_request(const struct weir_exchange *exchange)
+{
+    (void)exchange;
+    return weir_slice("", 0);
+}
+
+int64_t weir_exchange_arrived_us(const struct weir_exchange *exchange)
+{
+    (void)exchange;
+    return arrived_us;
+}
+
+uint8_t *weir_exchange_reply_room(struct weir_exchange *exchange, size_t n)
+{
+    (void)exchange;
+    ck_assert_uint_le(n, sizeof room);
+    return room;
+}
+
+void weir_exchange_send(struct weir_exchange *exchange)
+{
+    (void)exchange;
+    done_when_answered = done;
+}
+
+void weir_exchange_abandon(struct weir_exchange *exchange, bool is_fatal)
+{
+    (void)exchange;
+    (void)is_fatal;
+    ck_abort();
+}
+
+void weir_exchange_unread(const struct weir_exchange *exchange, size_t *own, size_t *all)
+{
+    (void)exchange;
+    *own = 0;
+    *all = 0;
+}
+
+void weir_exchange_recount_unread(struct weir_exchange *exchange)
+{
+    (void)exchange;
+}
+
+void weir_metrics_refused(struct weir_metrics *metrics, weir_status st)
+{
+    (void)metrics;
+    (void)st;
+}
+
+void weir_dispatch_arrived(struct weir_server *to, struct weir_exchange *exchange)
+{
+    (void)to;
+    weir_exchange_send(exchange);
+}
+
+/* ---- the thread ---- */
+
+static void do_it(void *context)
+{
+    (void)context;
+    done++;
+}
+
+static void *wake(void *context)
+{
+    (void)context;
+    (void)pthread_mutex_lock(&lock);
+    (void)weir_nng_tasks_signal(&condition);
+    (void)pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* The lock is held from here on by the one who waits, so that he is not woken before he does. */
+static void become_one_for_tasks(void)
+{
+    pthread_t waker;
+    (void)pthread_setname_np(pthread_self(), "nng:task");
+    (void)pthread_mutex_lock(&lock);
+    ck_assert_int_eq(pthread_create(&waker, NULL, wake, NULL), 0);
+    (void)weir_nng_tasks_wait(&condition, &lock);
+    (void)pthread_mutex_unlock(&lock);
+    (void)pthread_join(waker, NULL);
+}
+
+static void take_in(int64_t at_us, int want_done)
+{
+    done_when_answered = -1;
+    arrived_us = at_us;
+    weir_intake_arrived(&server, NULL);
+    ck_assert_int_eq(done_when_answered, want_done);
+}
+
+static void *take_requests_in(void *context)
+{
+    (void)context;
+    become_one_for_tasks();
+    ck_assert(weir_put_off(do_it, NULL));
+    const int64_t now_us = weir_monotonic_us();
+    take_in(now_us - 1, 0);
+    take_in(now_us + WEIR_PUT_OFF_US + 1, 1);
+    return NULL;
+}
+
+/* However many requests there are, and whatever becomes of them. */
+static void check(long long max_calls, bool is_stopping)
+{
+    pthread_t thread;
+    config.max_calls = max_calls;
+    server.config = &config;
+    atomic_store(&server.is_stopping, is_stopping);
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_requests_in, NULL), 0);
+    (void)pthread_join(thread, NULL);
+}
+
+START_TEST(who_refuses_requests_does_what_he_has_put_off)
+{
+    check(0, false);
+}
+END_TEST
+
+START_TEST(who_refuses_requests_at_the_end_does_so)
+{
+    check(9, true);
+}
+END_TEST
+
+START_TEST(who_takes_requests_does_so)
+{
+    check(9, false);
+}
+END_TEST
+
+static Suite *intake_suite(void)
+{
+    Suite *suite = suite_create("intake");
+    TCase *tcase = tcase_create("intake");
+    tcase_add_test(tcase, who_refuses_requests_does_what_he_has_put_off);
+    tcase_add_test(tcase, who_refuses_requests_at_the_end_does_so);
+    tcase_add_test(tcase, who_takes_requests_does_so);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(intake_suite());
+}
