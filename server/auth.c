@@ -180,6 +180,7 @@ static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
 {
     const bool must_not_open = call->must_not_block || weir_dispatch_is_on_the_spot();
     if (must_not_open && weir_tenant_ns(call->tenant) == NULL) {
+        call->is_for_worker = true;
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace must be opened");
     }
     return weir_tenant_open(call->tenant, call->deadline_us, err);

@@ -148,6 +148,7 @@ struct weir_call *weir_calls_take(struct weir_calls *calls)
         call->method = weir_methods_n;
         call->is_admin = false;
         call->must_not_block = false;
+        call->is_for_worker = false;
         call->tenant = NULL;
         call->step = WEIR_CALL_IS_ANSWERED;
         call->watches = false;

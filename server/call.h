@@ -42,6 +42,7 @@ struct weir_call {
     int64_t deadline_us;
     bool is_admin;
     bool must_not_block;         // what would have to, fails; see dispatch.h
+    bool is_for_worker;          // it has failed because its namespace must be opened first
     struct weir_tenant *tenant;  // the namespace it acts in, counted; NULL if none
 
     enum weir_call_step step;

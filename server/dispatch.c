@@ -300,9 +300,7 @@ static _Thread_local struct {
 static void work_and_go_on(struct weir_call *call)
 {
     const weir_status st = work(call, &call->err);
-    const bool must_be_opened = st == WEIR_BACKEND_UNAVAILABLE && call->tenant != NULL &&
-                                weir_tenant_ns(call->tenant) == NULL;
-    if (spot.is_own && must_be_opened) {
+    if (spot.is_own && call->is_for_worker) {
         leave_to_workers(call);
     } else {
         weir_dispatch_go_on(call, st);
