@@ -145,7 +145,13 @@ static void feed(int fd, const char *line, size_t n)
     (void)fclose(out);
 }
 
-/* A shell says by a status above 128 that a signal has ended what it ran. */
+/* A shell says by 128 and its number that a signal has ended what it ran. What is above, as the 255
+ * that some programs fail with, tells of none. */
+static bool tells_of_signal(int status)
+{
+    return status > 128 && status <= 128 + SIGRTMAX;
+}
+
 static enum child_outcome wait_child(pid_t pid)
 {
     int status = 0;
@@ -161,7 +167,7 @@ static enum child_outcome wait_child(pid_t pid)
     }
     if (WEXITSTATUS(status) != 0) {
         (void)fprintf(stderr, "weir: the command failed with status %d\n", WEXITSTATUS(status));
-        return WEXITSTATUS(status) > 128 ? CHILD_KILLED : CHILD_FAILED;
+        return tells_of_signal(WEXITSTATUS(status)) ? CHILD_KILLED : CHILD_FAILED;
     }
     return CHILD_DONE;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static char id[] = "00000000-0000-4000-8000-000000000001";
 static char stream[] = "account-1";
@@ -35,6 +36,7 @@ START_TEST(a_command_is_told_of_the_message)
         CHILD_DONE);
     ck_assert_int_eq(child_run("grep -q '\"pos\":7'", &message, 3), CHILD_DONE);
     ck_assert_int_eq(child_run("exit 3", &message, 3), CHILD_FAILED);
+    ck_assert_int_eq(child_run("exit 255", &message, 3), CHILD_FAILED);
 }
 END_TEST
 
@@ -92,11 +94,11 @@ START_TEST(a_command_that_is_lost_has_not_failed)
 }
 END_TEST
 
-/* Its names go into the environment, of which Linux takes 128 KiB an entry. */
+/* Its names go into the environment, of which Linux takes 32 pages an entry. */
 START_TEST(a_message_that_no_command_can_take_has_failed)
 {
     Weir__V1__Message message = message_at(7);
-    const size_t n = 200000;
+    const size_t n = 40 * (size_t)sysconf(_SC_PAGESIZE);
     message.type = malloc(n + 1);
     ck_assert_ptr_nonnull(message.type);
     memset(message.type, 'x', n);
