@@ -205,7 +205,8 @@ static bool is_commit_due(const struct weir_consumer *c, int64_t now)
 static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err)
 {
     const int64_t began_us = weir_monotonic_us();
-    if (!is_commit_due(c, began_us)) {
+    /* What is stopped keeps it at its end. */
+    if (!is_commit_due(c, began_us) || is_stopped(c)) {
         return WEIR_OK;
     }
     struct weir_call_options once = *c->streams.call;

@@ -726,32 +726,43 @@ START_TEST(a_consumer_is_stopped_soon_although_the_server_is_away)
 }
 END_TEST
 
-/* As a handler does whose work has been ended together with the consumer. */
+/* How a handler ends in which the consumer was stopped, and when the position was to be kept. */
+static const struct ending {
+    enum weir_handled outcome;
+    uint32_t commit_ms;
+} endings[] = {{WEIR_STOP, 3600000}, {WEIR_STOP, 1000}, {WEIR_FAILED, 1000}, {WEIR_HANDLED, 1000}};
+
+struct stopping {
+    struct weir_consumer *consumer;
+    enum weir_handled outcome;
+};
+
 static enum weir_handled stop_without_server(void *context, const Weir__V1__Message *message,
                                              uint32_t attempt)
 {
     (void)attempt;
+    const struct stopping *stopping = context;
     if (message->position == 0) {
         return WEIR_HANDLED;
     }
     (void)poll(NULL, 0, 1100);
     server_kill(&live.server);
-    weir_consumer_stop(context);
-    return WEIR_STOP;
+    weir_consumer_stop(stopping->consumer);
+    return stopping->outcome;
 }
 
-/* Whether or not the position was to be kept just then. */
 START_TEST(a_handler_stops_soon_although_the_server_is_away)
 {
     (void)live_write("account-1", 2);
     struct weir_consumer_options options = live_consumer_options("account");
-    options.commit_ms = _i == 0 ? 3600000 : 1000;
-    struct weir_consumer *consumer = live_open_consumer(&options);
+    options.commit_ms = endings[_i].commit_ms;
+    struct stopping stopping = {live_open_consumer(&options), endings[_i].outcome};
     const int64_t began_us = weir_monotonic_us();
-    ck_assert_int_eq(weir_consumer_run(consumer, stop_without_server, consumer, &live.err),
-                     WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(
+        weir_consumer_run(stopping.consumer, stop_without_server, &stopping, &live.err),
+        WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_le(weir_monotonic_us() - began_us, 15000000);
-    weir_consumer_close(consumer);
+    weir_consumer_close(stopping.consumer);
     server_start(&live.server);
 }
 END_TEST
@@ -782,7 +793,8 @@ int main(void)
     tcase_add_loop_test(tests, positions_that_cannot_be_kept_do_not_hold_messages_up, 0, 2);
     tcase_add_test(tests, nothing_is_missed_while_the_server_is_killed_and_restarted);
     tcase_add_test(tests, a_consumer_is_stopped_soon_although_the_server_is_away);
-    tcase_add_loop_test(tests, a_handler_stops_soon_although_the_server_is_away, 0, 2);
+    tcase_add_loop_test(tests, a_handler_stops_soon_although_the_server_is_away, 0,
+                        (int)WEIR_COUNTOF(endings));
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
