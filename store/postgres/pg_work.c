@@ -22,7 +22,8 @@ void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t
 weir_status weir_pg_begin_long(struct pg_conn *conn, struct weir_error *err)
 {
     char text[BEGIN_BYTES];
-    const int64_t left_ms = (conn->deadline_us - weir_monotonic_us()) / 1000;
+    int64_t left_ms = (conn->deadline_us - weir_monotonic_us()) / 1000;
+    left_ms = left_ms > INT32_MAX ? INT32_MAX : left_ms;  // PostgreSQL's own limit: 24 days
     (void)snprintf(text, sizeof text, "BEGIN; SET LOCAL statement_timeout = %" PRId64,
                    left_ms < 1 ? 1 : left_ms);
     return weir_pg_script(conn, text, err);

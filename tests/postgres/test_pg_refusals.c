@@ -242,6 +242,18 @@ START_TEST(a_deletion_may_take_as_long_as_its_call)
 }
 END_TEST
 
+/* More than PostgreSQL takes as a time-out. */
+START_TEST(a_deletion_may_have_all_the_time_there_is)
+{
+    int64_t deleted = 0;
+    must_create(fx.store, "late");
+    const weir_status status =
+        weir_namespace_delete(fx.store, weir_slice_of("late"),
+                              weir_monotonic_us() + INT64_C(1000) * UINT32_MAX, &deleted, &fx.err);
+    ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
+}
+END_TEST
+
 START_TEST(a_hint_of_the_database_is_reported)
 {
     const struct weir_new_message message = message_of(7, "1");
@@ -398,6 +410,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_read_that_meets_an_internal_error_is_tried_again, 0, 2);
     tcase_add_loop_test(tcase, a_write_that_meets_an_internal_error_is_tried_again, 0, 2);
     tcase_add_test(tcase, a_deletion_may_take_as_long_as_its_call);
+    tcase_add_test(tcase, a_deletion_may_have_all_the_time_there_is);
     tcase_add_test(tcase, a_hint_of_the_database_is_reported);
     tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
     tcase_add_loop_test(tcase, nothing_lands_in_a_namespace_made_anew, 0, 3);
