@@ -375,10 +375,11 @@ START_TEST(a_version_is_not_rewound_where_older_messages_are_left)
 }
 END_TEST
 
-/* As the step before left them. */
+/* As the step before left them. All keys are looked at, so that readers must not be locked out
+ * meanwhile. */
 START_TEST(counts_of_an_older_version_are_put_right)
 {
-    char text[512];
+    char text[2048];
     struct pg_namespace ns;
     weir_pg_namespace_name(weir_slice_of("test"), &ns);
     must_do(WEIR_CHUNKS_DROP, first_day_us + 8 * DAY_US);
@@ -387,12 +388,25 @@ START_TEST(counts_of_an_older_version_are_put_right)
                    "DO $$ BEGIN ALTER TABLE %1$s.counters DROP COLUMN born;"
                    " UPDATE %1$s.counters SET stream_count = -1;"
                    " UPDATE %1$s.categories SET stream_count = -1;"
+                   " CREATE TABLE %1$s.locks (n int8);"
+                   " CREATE FUNCTION %1$s.look() RETURNS trigger LANGUAGE plpgsql AS"
+                   " 'BEGIN INSERT INTO %1$s.locks SELECT count(*) FROM pg_locks WHERE mode ="
+                   "  ''AccessExclusiveLock'' AND relation = ''%1$s.counters''::regclass;"
+                   "  RETURN NEW; END';"
+                   " CREATE TRIGGER look BEFORE UPDATE ON %1$s.categories"
+                   " FOR EACH ROW EXECUTE FUNCTION %1$s.look();"
                    " UPDATE weir_registry.namespaces SET schema_version = schema_version - 1"
                    " WHERE id = 'test'; END $$",
                    ns.schema);
     PQclear(ts_run(text));
     reopen();
     assert_totals(2, left);
+    (void)snprintf(text, sizeof text, "SELECT max(n) FROM %s.locks", ns.schema);
+    int64_t locks = -1;
+    PGresult *result = ts_run(text);
+    ck_assert(weir_pg_int8(result, 0, 0, &locks));
+    PQclear(result);
+    ck_assert_int_eq(locks, 0);
 }
 END_TEST
 

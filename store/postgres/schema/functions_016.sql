@@ -8,19 +8,19 @@
 -- its version.
 --
 -- Marks are as in functions_002. Servers of the version before call the functions that were there.
-ALTER TABLE @.counters ADD COLUMN born timestamptz;
-UPDATE @.counters
-SET born = (SELECT n.created_at FROM weir_registry.namespaces AS n WHERE n.schema_name = '@name@');
-
-@side{-- Streams that had been dropped whole were not counted when they came back.
+@side{-- Streams that had been dropped whole were not counted when they came back. Before the counters are locked,
+-- because it looks at all keys, and who reads needs the counters.
 UPDATE @.categories AS c SET stream_count = s.n
-FROM (SELECT split_part(k.stream_name, '-', 1) AS name, count(DISTINCT k.stream_name) AS n
-      FROM @.keys AS k GROUP BY 1) AS s
+FROM (SELECT split_part(k.stream_name, '-', 1) AS name, count(*) AS n
+      FROM (SELECT DISTINCT stream_name FROM @.keys) AS k GROUP BY 1) AS s
 WHERE s.name = c.name AND EXISTS (SELECT FROM @.dropped);
-UPDATE @.counters
-SET stream_count = coalesce((SELECT sum(c.stream_count) FROM @.categories AS c), 0);
 
-}@-- Fails as what is not there any more does. For those who have the namespace's lock.
+}@ALTER TABLE @.counters ADD COLUMN born timestamptz;
+UPDATE @.counters
+SET @side{stream_count = coalesce((SELECT sum(c.stream_count) FROM @.categories AS c), 0),
+    }@born = (SELECT n.created_at FROM weir_registry.namespaces AS n WHERE n.schema_name = '@name@');
+
+-- Fails as what is not there any more does. For those who have the namespace's lock.
 CREATE OR REPLACE FUNCTION @.must_be(p_born timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF p_born IS DISTINCT FROM (SELECT c.born FROM @.counters AS c ORDER BY c.era DESC LIMIT 1) THEN
