@@ -103,6 +103,14 @@ static size_t tell(const struct pg_sending *s, struct verdicts *verdicts)
     return ids;
 }
 
+/* A stream may have a version and no messages, where these are dropped. The function is not told
+ * its version then, so that it sees the stream come back. */
+static bool has_messages(const struct pg_sending *s, const struct weir_stream_append *part,
+                         bool is_appended)
+{
+    return !s->session->ns.layout->has_side_tables || (is_appended && part->n > 0);
+}
+
 /* What is known from here on of the streams; verdicts->head is the highest global position by now.
  */
 static void keep_versions(const struct pg_sending *s, const struct verdicts *verdicts)
@@ -117,8 +125,10 @@ static void keep_versions(const struct pg_sending *s, const struct verdicts *ver
         const struct weir_stream_append *part = s->entries[e].part;
         const int64_t version = weir_pg_element_int8(verdicts->versions, e);
         const bool is_appended = outcome_of(verdicts, e) == OUTCOME_APPENDED;
-        weir_pg_versions_keep(s->session, part->stream,
-                              is_appended ? version + (int64_t)part->n : version);
+        if (has_messages(s, part, is_appended)) {
+            weir_pg_versions_keep(s->session, part->stream,
+                                  is_appended ? version + (int64_t)part->n : version);
+        }
     }
     s->session->versions.head = verdicts->head;
     s->session->versions.time_us = verdicts->time_us;

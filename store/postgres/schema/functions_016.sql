@@ -28,7 +28,8 @@ BEGIN
     END IF;
 END $$;
 
--- As in functions_015, of the one namespace.
+-- As in functions_015, of the one namespace. Where messages are dropped, p_versions has none of a stream without
+-- messages: of those whose version is known none comes back, and nothing is looked up to tell.
 CREATE OR REPLACE FUNCTION @.append(
     p_lock_ms int4, p_born timestamptz, p_largest int4, p_head int8, p_last_write timestamp, p_changed xid,
     p_names text[], p_hashes int8[], p_versions int8[], p_stream_category int4[], p_stream_count int4[],
@@ -150,14 +151,16 @@ BEGIN
         SELECT i.* FROM incoming AS i
     ), by_category AS (
         SELECT p_categories[n.category] AS name,
-               count(*) FILTER (WHERE n.old < 0@side{ OR
-                   (SELECT true FROM @.dropped AS d WHERE d.name = n.name)
-                   AND (SELECT true FROM @.keys AS k WHERE k.stream_name = n.name LIMIT 1) IS NULL}@) AS streams,
+               count(*) FILTER (WHERE n.old < 0@side{ OR CASE
+                   WHEN is_current AND n.known IS NOT NULL THEN false
+                   ELSE coalesce((SELECT true FROM @.dropped AS d WHERE d.name = n.name), false)
+                        AND (SELECT k.position FROM @.keys AS k WHERE k.stream_name = n.name
+                             ORDER BY k.position DESC LIMIT 1) IS NULL END}@) AS streams,
                sum(n.added) AS messages,
                (SELECT k.ctid FROM @.categories AS k WHERE k.name = p_categories[n.category]
                 ORDER BY k.era DESC LIMIT 1) AS place
-        FROM unnest(p_stream_category, old_versions, added@side{, p_names}@)
-            AS n (category, old, added@side{, name}@)
+        FROM unnest(p_stream_category, old_versions, added@side{, p_versions, p_names}@)
+            AS n (category, old, added@side{, known, name}@)
         WHERE n.added > 0
         GROUP BY n.category
     ), counted AS (
