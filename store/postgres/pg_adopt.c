@@ -14,6 +14,14 @@ static weir_status ask(struct pg_conn *conn, const char *text, bool *is_so, stru
     return status;
 }
 
+static weir_status fail_rights(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_PRECONDITION,
+                     "weir's role may not use Message DB's schema: GRANT USAGE ON SCHEMA "
+                     "message_store, GRANT SELECT, INSERT, TRUNCATE ON message_store.messages, and "
+                     "GRANT SELECT, UPDATE ON SEQUENCE message_store.messages_global_position_seq");
+}
+
 /* More than Message DB's own functions need: a writer locks the table, for which PostgreSQL asks
  * for a right to change it, that to empty it among them, and moves the sequence. */
 static weir_status check_rights(struct pg_conn *conn, struct weir_error *err)
@@ -27,16 +35,10 @@ static weir_status check_rights(struct pg_conn *conn, struct weir_error *err)
             " 'UPDATE'))::int4"
             " FROM unnest(ARRAY['SELECT', 'INSERT', 'TRUNCATE']) AS p (name)",
             &is_allowed, err);
-    if (status == WEIR_OK && !is_allowed) {
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "weir's role may not use Message DB's table: GRANT SELECT, INSERT, "
-                         "TRUNCATE ON message_store.messages, and GRANT SELECT, UPDATE ON SEQUENCE "
-                         "message_store.messages_global_position_seq");
-    }
-    return status;
+    return status == WEIR_OK && !is_allowed ? fail_rights(err) : status;
 }
 
-weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
+static weir_status check_schema(struct pg_conn *conn, struct weir_error *err)
 {
     bool is_there = false;
     bool is_alike = false;
@@ -68,5 +70,15 @@ weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
                          "the schema message_store is not that of Message DB 1.3.0: update it "
                          "first");
     }
-    return status == WEIR_OK ? check_rights(conn, err) : status;
+    return status;
+}
+
+/* What is in the schema cannot be asked for without a right to use it. */
+weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
+{
+    weir_status status = check_schema(conn, err);
+    if (status == WEIR_OK) {
+        status = check_rights(conn, err);
+    }
+    return status != WEIR_OK && strcmp(conn->sqlstate, "42501") == 0 ? fail_rights(err) : status;
 }

@@ -317,12 +317,15 @@ START_TEST(a_role_without_the_rights_is_told)
         WEIR_OK);
     PGconn *conn = sql_connect();
     sql_on(conn, "GRANT CREATE ON DATABASE weir TO locked;"
-                 "GRANT USAGE ON SCHEMA message_store, weir_registry TO locked;"
-                 "GRANT SELECT, INSERT ON message_store.messages TO locked;"
+                 "GRANT USAGE ON SCHEMA weir_registry TO locked;"
                  "GRANT ALL ON ALL TABLES IN SCHEMA weir_registry TO locked");
     (void)snprintf(url, sizeof url, "postgresql://locked:open%%20sesame@/weir?host=%s",
                    server_dir());
     struct weir_store *store = open_store(url, 1);
+    ck_assert_int_eq(try_adopt(store, "mine", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "GRANT USAGE ON SCHEMA"));
+    sql_on(conn, "GRANT USAGE ON SCHEMA message_store TO locked;"
+                 "GRANT SELECT, INSERT ON message_store.messages TO locked");
     ck_assert_int_eq(try_adopt(store, "mine", "{\"adopt\": \"message_store\"}"), WEIR_PRECONDITION);
     ck_assert_ptr_nonnull(strstr(fx.err.text, "GRANT SELECT, INSERT, TRUNCATE"));
     sql_on(conn, "GRANT TRUNCATE ON message_store.messages TO locked;"
