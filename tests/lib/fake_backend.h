@@ -41,6 +41,7 @@ struct fake_backend {
     bool opens_wait;     // session_open waits as well
 
     size_t pings;
+    bool is_ping_endless;                      // it waits at the gate beyond its deadline
     size_t read_groups;                        // reads that came together
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
     size_t groups;                             // commits

@@ -356,6 +356,24 @@ START_TEST(a_store_that_hangs_holds_one_of_those_who_ask_for_health)
 }
 END_TEST
 
+/* As a disk that hangs does, which no deadline ends. */
+START_TEST(a_store_that_never_answers_is_not_serving)
+{
+    enum { PING_MS = 1000 };
+    fake.is_ping_endless = true;
+    fake_gate_shut();
+    rpc_begin(&pending[0], health_request());
+    fake_gate_wait(1);
+    (void)poll(NULL, 0, PING_MS + 1);
+    rpc_exchange(health_request(), &reply);
+    ck_assert(!is_serving());
+    ck_assert_uint_eq(fake.pings, 1);
+    fake_gate_open();
+    rpc_end(&pending[0], &reply);
+    ck_assert(is_serving());
+}
+END_TEST
+
 START_TEST(writes_that_wait_become_one_group)
 {
     const struct weir_slice bytes = write_request(0);
@@ -540,6 +558,7 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, health_says_not_serving_and_succeeds);
     tcase_add_test(tcase, many_who_ask_for_health_are_one_to_the_store);
     tcase_add_test(tcase, a_store_that_hangs_holds_one_of_those_who_ask_for_health);
+    tcase_add_test(tcase, a_store_that_never_answers_is_not_serving);
     tcase_add_test(tcase, writes_that_wait_become_one_group);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     tcase_add_test(tcase, stopping_gives_up_on_a_store_that_hangs);
