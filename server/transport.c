@@ -134,6 +134,7 @@ static void begin_peer(struct weir_transport *t, nng_pipe pipe)
     const bool is_tls = remote.family != NNG_AF_UNSPEC;
     const bool is_opaque = is_tls || is_by_websocket(pipe);
     const weir_connection_key key = key_of(pipe);
+    weir_ws_replies_new(weir_announced_descriptor(key));
     if (is_opaque) {
         weir_half_messages_follow(weir_announced_descriptor(key));
     }

@@ -7,6 +7,13 @@
 /* The one that sends for a connection is always the same. */
 static _Atomic(nng_aio *) sending[WEIR_DESCRIPTORS_MAX];
 
+void weir_ws_replies_new(int descriptor)
+{
+    if (descriptor >= 0) {
+        atomic_store(&sending[descriptor], NULL);
+    }
+}
+
 void weir_ws_replies_begin(nng_stream *stream, nng_aio *aio)
 {
     bool has_no_delay = false;

@@ -10,6 +10,10 @@
 
 #include <nng/nng.h>
 
+/* A connection has got the descriptor. The end of the one that had it before may not have been
+ * told, where there was no memory to count that one. */
+void weir_ws_replies_new(int descriptor);
+
 /* nng is about to send what `aio` has, by a connection by WebSocket. */
 void weir_ws_replies_begin(nng_stream *stream, nng_aio *aio);
 
