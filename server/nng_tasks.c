@@ -74,34 +74,109 @@ static int wake_another(pthread_cond_t *condition)
 
 /* ---- what is put off ---- */
 
-static _Thread_local struct {
+static _Thread_local struct put_off {
     bool is_for_tasks;  // this thread
+    /* What is listed is this thread's to do; who takes it out of the list does it. */
     void (*run)(void *context);
+    void (*hand_on)(void *context);
     void *context;
+    int64_t since_us;
+    struct put_off *next;
 } put_off;
 
-bool weir_nng_tasks_put_off(void (*run)(void *context), void *context)
+static pthread_mutex_t put_offs_lock = PTHREAD_MUTEX_INITIALIZER;  // guards the list; a leaf
+static struct put_off *put_offs;
+static atomic_bool is_any_put_off;
+static int64_t next_look_us;  // for late ones; guarded by nng's lock on the tasks
+
+static struct put_off **find_put_off_locked(const struct put_off *which)
 {
-    if (!put_off.is_for_tasks || put_off.run != NULL) {
+    struct put_off **at = &put_offs;
+    while (*at != NULL && *at != which) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void unlist_locked(struct put_off **at)
+{
+    *at = (*at)->next;
+    atomic_store_explicit(&is_any_put_off, put_offs != NULL, memory_order_relaxed);
+}
+
+bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *context),
+                            void *context)
+{
+    if (!put_off.is_for_tasks) {
         return false;
     }
-    put_off.run = run;
-    put_off.context = context;
+    (void)pthread_mutex_lock(&put_offs_lock);
+    const bool is_free = *find_put_off_locked(&put_off) == NULL;
+    if (is_free) {
+        put_off.run = run;
+        put_off.hand_on = hand_on;
+        put_off.context = context;
+        put_off.since_us = weir_monotonic_us();
+        put_off.next = put_offs;
+        put_offs = &put_off;
+        atomic_store_explicit(&is_any_put_off, true, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&put_offs_lock);
+    return is_free;
+}
+
+bool weir_nng_tasks_put_off_no_more(void)
+{
+    (void)pthread_mutex_lock(&put_offs_lock);
+    struct put_off **at = find_put_off_locked(&put_off);
+    const bool is_own = *at != NULL;
+    if (is_own) {
+        unlist_locked(at);
+    }
+    (void)pthread_mutex_unlock(&put_offs_lock);
+    return is_own;
+}
+
+static bool do_what_was_put_off(pthread_mutex_t *lock)
+{
+    if (!atomic_load_explicit(&is_any_put_off, memory_order_relaxed) ||
+        !weir_nng_tasks_put_off_no_more()) {
+        return false;
+    }
+    (void)pthread_mutex_unlock(lock);
+    put_off.run(put_off.context);
+    (void)pthread_mutex_lock(lock);
     return true;
 }
 
-void weir_nng_tasks_put_off_no_more(void)
+static struct put_off **find_late_locked(int64_t since_us)
 {
-    put_off.run = NULL;
+    struct put_off **at = &put_offs;
+    while (*at != NULL && (*at)->since_us > since_us) {
+        at = &(*at)->next;
+    }
+    return at;
 }
 
-static void do_what_was_put_off(pthread_mutex_t *lock)
+/* As long as threads find tasks, there are others that tell of new ones. */
+static void hand_on_what_is_late(void)
 {
-    void (*run)(void *context) = put_off.run;
-    put_off.run = NULL;
-    (void)pthread_mutex_unlock(lock);
-    run(put_off.context);
-    (void)pthread_mutex_lock(lock);
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us < next_look_us) {
+        return;
+    }
+    next_look_us = now_us + WEIR_NNG_TASKS_LATE_US / 2;
+    (void)pthread_mutex_lock(&put_offs_lock);
+    struct put_off **at = find_late_locked(now_us - WEIR_NNG_TASKS_LATE_US);
+    struct put_off late = {.hand_on = NULL};
+    if (*at != NULL) {
+        late = **at;
+        unlist_locked(at);
+    }
+    (void)pthread_mutex_unlock(&put_offs_lock);
+    if (late.hand_on != NULL) {
+        late.hand_on(late.context);
+    }
 }
 
 /* ---- waiting ---- */
@@ -111,8 +186,7 @@ static void do_what_was_put_off(pthread_mutex_t *lock)
 static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
     put_off.is_for_tasks = true;
-    if (put_off.run != NULL) {
-        do_what_was_put_off(lock);
+    if (do_what_was_put_off(lock)) {
         return 0;
     }
     asleep++;
@@ -180,6 +254,9 @@ int weir_nng_tasks_signal(pthread_cond_t *condition)
 {
     if (!is_tasks(condition)) {
         return signal_one(condition);
+    }
+    if (atomic_load_explicit(&is_any_put_off, memory_order_relaxed)) {
+        hand_on_what_is_late();
     }
     return is_left_out() ? 0 : wake_another(condition);
 }

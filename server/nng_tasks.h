@@ -28,6 +28,9 @@
  * library may have lost the signal (glibc bug 25847, to 2.40). */
 enum { WEIR_NNG_TASKS_COMING_US = 1000 };
 
+/* How long what is put off may wait, where there is always a task. */
+enum { WEIR_NNG_TASKS_LATE_US = 2000 };
+
 /* ---- for who sends ---- */
 
 /* Between these two calls a thread sends replies and does not wait for anything. Not nested. */
@@ -39,13 +42,16 @@ void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio);
 
 /* ---- for who may put something off ---- */
 
-/* On one of nng's threads for tasks: `run` is called by this thread once it finds no task left,
- * whenever that is. False where something is put off already, on any other thread, and where nng is
- * not bound to nng_wakes.c. */
-bool weir_nng_tasks_put_off(void (*run)(void *context), void *context);
+/* On one of nng's threads for tasks: `run` is called by this thread once it finds no task left. If
+ * that is not within WEIR_NNG_TASKS_LATE_US, another one calls `hand_on` instead, when nng has it
+ * tell of a task: under nng's locks, so that does not block and calls nothing of nng. False where
+ * something is put off already, on any other thread, and where nng is not bound to nng_wakes.c. */
+bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *context),
+                            void *context);
 
-/* What this thread has put off is not called any more: the caller does it. */
-void weir_nng_tasks_put_off_no_more(void);
+/* What this thread has put off is not called any more: the caller does it. False where there is
+ * nothing, or it has been handed on. */
+bool weir_nng_tasks_put_off_no_more(void);
 
 /* ---- for nng_wakes.c: as pthread_cond_signal() and pthread_cond_wait() ---- */
 

@@ -6,22 +6,21 @@
 #include <stddef.h>
 
 static _Thread_local struct {
-    void (*run)(void *context);  // NULL if nothing is put off
+    void (*run)(void *context);  // NULL if nothing is put off, but for what was handed on
     void *context;
     int64_t until_us;
 } own;
 
-static void do_it(void *unused)
+static void do_it(void *context)
 {
-    (void)unused;
     void (*run)(void *context) = own.run;
     own.run = NULL;
-    run(own.context);
+    run(context);
 }
 
-bool weir_put_off(void (*run)(void *context), void *context)
+bool weir_put_off(void (*run)(void *context), void (*hand_on)(void *context), void *context)
 {
-    if (!weir_nng_tasks_put_off(do_it, NULL)) {
+    if (!weir_nng_tasks_put_off(do_it, hand_on, context)) {
         return false;
     }
     own.run = run;
@@ -32,15 +31,19 @@ bool weir_put_off(void (*run)(void *context), void *context)
 
 void weir_put_off_catch_up(void)
 {
-    if (own.run != NULL) {
-        weir_nng_tasks_put_off_no_more();
-        do_it(NULL);
+    if (own.run == NULL) {
+        return;
+    }
+    if (weir_nng_tasks_put_off_no_more()) {
+        do_it(own.context);
+    } else {
+        own.run = NULL;
     }
 }
 
 void weir_put_off_catch_up_late(int64_t now_us)
 {
-    if (now_us > own.until_us) {
+    if (own.run != NULL && now_us > own.until_us) {
         weir_put_off_catch_up();
     }
 }

@@ -13,8 +13,10 @@
 
 enum { WEIR_PUT_OFF_US = 200 };
 
-/* False where it is to be done now: this thread has put something off already, or cannot. */
-bool weir_put_off(void (*run)(void *context), void *context);
+/* False where it is to be done now: this thread has put something off already, or cannot. Where the
+ * thread does not come to it for long, another one calls `hand_on` instead, which has a worker do
+ * it: that must not block. */
+bool weir_put_off(void (*run)(void *context), void (*hand_on)(void *context), void *context);
 
 /* What has been put off is done now. */
 void weir_put_off_catch_up(void);

@@ -84,6 +84,12 @@ static bool end_late(struct weir_job *job)
     return true;
 }
 
+static void lead_by_worker(void *context)
+{
+    struct weir_tenant *tenant = context;
+    weir_queue_push(&tenant->lane_server->queue, &tenant->lane_job);
+}
+
 static void lead_on_the_spot(void *context)
 {
     struct weir_tenant *tenant = context;
@@ -92,7 +98,7 @@ static void lead_on_the_spot(void *context)
         lead(server, tenant);
         weir_dispatch_leave_spot(server);
     } else {
-        weir_queue_push(&server->queue, &tenant->lane_job);
+        lead_by_worker(tenant);
     }
 }
 
@@ -113,8 +119,8 @@ void weir_writing_start(struct weir_call *call)
     if (is_by_worker) {
         lead(server, tenant);
     } else if (!weir_store_is_local(server->store)) {
-        weir_queue_push(&server->queue, &tenant->lane_job);
-    } else if (!weir_put_off(lead_on_the_spot, tenant)) {
+        lead_by_worker(tenant);
+    } else if (!weir_put_off(lead_on_the_spot, lead_by_worker, tenant)) {
         lead_on_the_spot(tenant);
     }
 }

@@ -86,6 +86,11 @@ static void do_it(void *context)
     done++;
 }
 
+static void hand_on(void *context)
+{
+    (void)context;
+}
+
 static void *wake(void *context)
 {
     (void)context;
@@ -119,10 +124,10 @@ static void *take_requests_in(void *context)
 {
     (void)context;
     become_one_for_tasks();
-    ck_assert(weir_put_off(do_it, NULL));
-    const int64_t now_us = weir_monotonic_us();
-    take_in(now_us - 1, 0);
-    take_in(now_us + WEIR_PUT_OFF_US + 1, 1);
+    const int64_t before_us = weir_monotonic_us();
+    ck_assert(weir_put_off(do_it, hand_on, NULL));
+    take_in(before_us, 0);
+    take_in(weir_monotonic_us() + WEIR_PUT_OFF_US + 1, 1);
     return NULL;
 }
 
