@@ -2,12 +2,12 @@
  * reads all messages, and a correlation is looked for within its category. */
 #include "store/postgres/pg_int.h"
 
-static const char *const steps[] = {
-    weir_pg_sql_adopted_001,   weir_pg_sql_functions_002, weir_pg_sql_adopted_003,
-    weir_pg_sql_functions_005, weir_pg_sql_functions_006, weir_pg_sql_adopted_008,
-    weir_pg_sql_adopted_009,   weir_pg_sql_counters_010,  weir_pg_sql_functions_011,
-    weir_pg_sql_adopted_012,   weir_pg_sql_adopted_013,   weir_pg_sql_categories_014,
-    weir_pg_sql_functions_015, weir_pg_sql_functions_016};
+static const struct pg_step steps[] = {
+    {1, weir_pg_sql_adopted_001},  {3, weir_pg_sql_adopted_003},     {6, weir_pg_sql_adopted_008},
+    {8, weir_pg_sql_counters_010}, {12, weir_pg_sql_categories_014}, {14, weir_pg_sql_born_016},
+};
+static const char *const functions[] = {weir_pg_sql_adopted_functions, weir_pg_sql_functions,
+                                        weir_pg_sql_older_appends};
 
 /* Message DB keeps no count, and counting takes longer the more there is. What a look must not miss
  * below the highest position is a writer whose position is not the newest any more when it commits:
@@ -28,8 +28,11 @@ static const char list_streams[] =
 
 const struct pg_layout weir_pg_adopted_layout = {
     .name = "message_db",
-    .version = WEIR_COUNTOF(steps),
+    .version = 14,
     .steps = steps,
+    .steps_n = WEIR_COUNTOF(steps),
+    .functions = functions,
+    .functions_n = WEIR_COUNTOF(functions),
     .is_adopted = true,
     .fixed =
         {

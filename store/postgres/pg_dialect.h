@@ -38,14 +38,27 @@ enum pg_fixed {
     PG_FIXED_COUNT
 };
 
+/* What a schema's tables, indexes, data or types get in one version. */
+struct pg_step {
+    int version;
+    const char *text;
+};
+
 /* How the messages of a namespace are kept. The name stands in the registry and never changes its
- * meaning; a namespace keeps the layout it was made with. */
+ * meaning; a namespace keeps the layout it was made with.
+ *
+ * A schema of an older version gets the steps of those after it, and then all functions as they
+ * are now. Functions hold nothing, so their texts are edited in place, and `version` raised by one
+ * in each layout that has them; a change of anything else is a new step, of a new version too. */
 struct pg_layout {
     const char *name;
-    int version;               // of the newest step
-    const char *const *steps;  // [0] makes version 1 of an empty schema, [1] version 2 of that, …
-    bool has_side_tables;      // ids and positions are kept apart from the messages
-    bool is_adopted;           // somebody else writes the table too, with other locks
+    int version;                  // of a schema that is up to date
+    const struct pg_step *steps;  // of rising versions; the first, of 1, is for an empty schema
+    size_t steps_n;
+    const char *const *functions;  // their texts, in order; none twice in the same layout
+    size_t functions_n;
+    bool has_side_tables;  // ids and positions are kept apart from the messages
+    bool is_adopted;       // somebody else writes the table too, with other locks
     const char *fixed[PG_FIXED_COUNT];
 
     /* Pieces of the SELECTs of messages. */
@@ -106,15 +119,13 @@ struct pg_dialect {
     "octet_length(p.type) + octet_length(p.stream_name) + 72" \
     " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)"
 
-/* The functions that write, for a layout's steps. */
-extern const char weir_pg_sql_functions_002[];
-extern const char weir_pg_sql_functions_005[];
-extern const char weir_pg_sql_functions_006[];
+/* Steps that layouts have in common, and the functions that write. */
 extern const char weir_pg_sql_counters_010[];
-extern const char weir_pg_sql_functions_011[];
 extern const char weir_pg_sql_categories_014[];
-extern const char weir_pg_sql_functions_015[];
-extern const char weir_pg_sql_functions_016[];
+extern const char weir_pg_sql_born_016[];
+extern const char weir_pg_sql_functions[];
+extern const char weir_pg_sql_older_appends[];
+extern const char weir_pg_sql_own_functions[];
 
 /* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
 extern const char weir_pg_sql_list_streams[];

@@ -146,9 +146,8 @@ extern const char weir_pg_sql_registry_001[];
 extern const char weir_pg_sql_adopted_001[];
 extern const char weir_pg_sql_adopted_003[];
 extern const char weir_pg_sql_adopted_008[];
-extern const char weir_pg_sql_adopted_009[];
-extern const char weir_pg_sql_adopted_012[];
-extern const char weir_pg_sql_adopted_013[];
+extern const char weir_pg_sql_adopted_functions[];
+extern const char weir_pg_sql_drop_earlier_signatures[];
 extern const char weir_pg_sql_rows_001[];
 
 /* Refuses a database that lacks the extension of the dialect. PRECONDITION. Where others may make
@@ -163,11 +162,10 @@ weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *er
 weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespace *ns,
                                    struct weir_error *err);
 
-/* Applies the steps after `version` to the namespace's schema; inside a transaction of the
- * caller's.
- */
-weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace *ns, int version,
-                                struct weir_error *err);
+/* Brings the namespace's schema, which is of `version` (0: empty), up to date; inside a transaction
+ * of the caller's. */
+weir_status weir_pg_bring_up_to_date(struct pg_conn *conn, const struct pg_namespace *ns,
+                                     int version, struct weir_error *err);
 
 /* Finds a registered namespace and brings its schema up to date. NAMESPACE_NOT_FOUND;
  * BACKEND_UNAVAILABLE where this program cannot use it. What is known is not asked for again. */

@@ -307,7 +307,7 @@ static weir_status create_schema(struct pg_conn *conn, struct creation *creation
         return weir_fail(err, WEIR_PRECONDITION,
                          "there is storage of a namespace of this id already, which is not listed");
     }
-    return status == WEIR_OK ? weir_pg_apply_steps(conn, ns, 0, err) : status;
+    return status == WEIR_OK ? weir_pg_bring_up_to_date(conn, ns, 0, err) : status;
 }
 
 static weir_status set_chunk_interval(struct pg_conn *conn, const struct creation *creation,

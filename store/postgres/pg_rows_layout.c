@@ -1,10 +1,14 @@
 /* Namespaces as one table with its indexes: the layout of plain PostgreSQL. */
 #include "store/postgres/pg_int.h"
 
-static const char *const steps[] = {
-    weir_pg_sql_rows_001,       weir_pg_sql_functions_002, weir_pg_sql_functions_005,
-    weir_pg_sql_functions_006,  weir_pg_sql_counters_010,  weir_pg_sql_functions_011,
-    weir_pg_sql_categories_014, weir_pg_sql_functions_015, weir_pg_sql_functions_016};
+static const struct pg_step steps[] = {
+    {1, weir_pg_sql_rows_001},
+    {5, weir_pg_sql_counters_010},
+    {7, weir_pg_sql_categories_014},
+    {9, weir_pg_sql_born_016},
+};
+static const char *const functions[] = {weir_pg_sql_own_functions, weir_pg_sql_functions,
+                                        weir_pg_sql_older_appends};
 
 /* Walks from one stream to the next by the index, without touching the messages between. The prefix
  * comes twice: as the first text that can have it, and as bytes. Where messages are dropped, a
@@ -28,8 +32,11 @@ const char weir_pg_sql_list_streams[] =
 
 const struct pg_layout weir_pg_rows_layout = {
     .name = "rows",
-    .version = WEIR_COUNTOF(steps),
+    .version = 9,
     .steps = steps,
+    .steps_n = WEIR_COUNTOF(steps),
+    .functions = functions,
+    .functions_n = WEIR_COUNTOF(functions),
     .fixed =
         {
             WEIR_PG_FIXED_FUNCTIONS,

@@ -165,17 +165,34 @@ weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *er
 
 /* ---- namespaces ---- */
 
-weir_status weir_pg_apply_steps(struct pg_conn *conn, const struct pg_namespace *ns, int version,
-                                struct weir_error *err)
+static weir_status apply(struct pg_conn *conn, const struct pg_namespace *ns, const char *file,
+                         struct weir_error *err)
 {
-    weir_status status = WEIR_OK;
-    for (int step = version; status == WEIR_OK && step < ns->layout->version; step++) {
-        char *text = weir_pg_expand(ns, ns->layout->steps[step]);
-        status = text == NULL ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
-                              : weir_pg_script(conn, text, err);
-        free(text);
-    }
+    char *text = weir_pg_expand(ns, file);
+    const weir_status status = text == NULL
+                                   ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
+                                   : weir_pg_script(conn, text, err);
+    free(text);
     return status;
+}
+
+weir_status weir_pg_bring_up_to_date(struct pg_conn *conn, const struct pg_namespace *ns,
+                                     int version, struct weir_error *err)
+{
+    const struct pg_layout *layout = ns->layout;
+    weir_status status = WEIR_OK;
+    if (version == layout->version) {
+        return WEIR_OK;  // by another server
+    }
+    for (size_t s = 0; status == WEIR_OK && s < layout->steps_n; s++) {
+        if (layout->steps[s].version > version) {
+            status = apply(conn, ns, layout->steps[s].text, err);
+        }
+    }
+    for (size_t f = 0; status == WEIR_OK && f < layout->functions_n; f++) {
+        status = apply(conn, ns, layout->functions[f], err);
+    }
+    return status == WEIR_OK ? apply(conn, ns, weir_pg_sql_drop_earlier_signatures, err) : status;
 }
 
 /* What the registry says of a namespace. */
@@ -272,7 +289,7 @@ static weir_status migrate_locked(struct pg_conn *conn, struct place *place, str
         status = weir_pg_script(conn, "SET LOCAL statement_timeout = 0", err);
     }
     if (status == WEIR_OK) {
-        status = weir_pg_apply_steps(conn, place->ns, place->version, err);
+        status = weir_pg_bring_up_to_date(conn, place->ns, place->version, err);
     }
     if (status != WEIR_OK) {
         return status;

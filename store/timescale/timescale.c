@@ -4,12 +4,16 @@
 
 #include "store/postgres/pg_dialect.h"
 
-/* The functions are applied again, because those that write keep the spans of the third step. */
-static const char *const steps[] = {
-    weir_timescale_sql_hypertable_001, weir_pg_sql_functions_002, weir_timescale_sql_hypertable_003,
-    weir_pg_sql_functions_002,         weir_pg_sql_functions_005, weir_pg_sql_functions_006,
-    weir_timescale_sql_hypertable_007, weir_pg_sql_counters_010,  weir_pg_sql_functions_011,
-    weir_pg_sql_categories_014,        weir_pg_sql_functions_015, weir_pg_sql_functions_016};
+static const struct pg_step steps[] = {
+    {1, weir_timescale_sql_hypertable_001},
+    {3, weir_timescale_sql_hypertable_003},
+    {8, weir_pg_sql_counters_010},
+    {10, weir_pg_sql_categories_014},
+    {12, weir_pg_sql_born_016},
+};
+static const char *const functions[] = {weir_timescale_sql_hypertable_functions,
+                                        weir_pg_sql_own_functions, weir_pg_sql_functions,
+                                        weir_pg_sql_older_appends};
 
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
@@ -17,8 +21,11 @@ static const char *const steps[] = {
 
 static const struct pg_layout hypertable = {
     .name = "hypertable",
-    .version = WEIR_COUNTOF(steps),
+    .version = 12,
     .steps = steps,
+    .steps_n = WEIR_COUNTOF(steps),
+    .functions = functions,
+    .functions_n = WEIR_COUNTOF(functions),
     .has_side_tables = true,
     .fixed =
         {

@@ -290,6 +290,27 @@ START_TEST(a_namespace_that_comes_to_adopt_is_read_as_such)
 }
 END_TEST
 
+START_TEST(functions_of_message_db_stay_when_those_here_are_replaced)
+{
+    sql("CREATE FUNCTION message_store.append(int4) RETURNS int4 LANGUAGE sql AS 'SELECT 7'");
+    sql("CREATE FUNCTION %1$s.settle(text) RETURNS int4 LANGUAGE sql AS 'SELECT 1';"
+        " ALTER TABLE %1$s.counters DROP COLUMN born;"
+        " UPDATE weir_registry.namespaces SET schema_version = schema_version - 1"
+        "  WHERE id = 'adopted'",
+        schema_of("adopted"));
+    close_all();
+    fx.store = open_store(fx.url, 2);
+    fx.ns = must_open(fx.store, "adopted");
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(sql_int("SELECT message_store.append(1)"), 7);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM pg_proc WHERE pronamespace = '%s'::regnamespace"
+                             " AND proname = 'settle'",
+                             schema_of("adopted")),
+                     1);
+    sql("DROP FUNCTION message_store.append(int4)");
+}
+END_TEST
+
 START_TEST(another_version_is_not_adopted)
 {
     int64_t deleted = 0;
@@ -731,6 +752,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, zeros_of_any_form_can_be_read_as_message_db_would);
     tcase_add_test(tcase, one_namespace_adopts_and_deleting_it_harms_nothing);
     tcase_add_test(tcase, a_namespace_that_comes_to_adopt_is_read_as_such);
+    tcase_add_test(tcase, functions_of_message_db_stay_when_those_here_are_replaced);
     tcase_add_test(tcase, another_version_is_not_adopted);
     tcase_add_test(tcase, a_role_without_the_rights_is_told);
     tcase_add_test(tcase, triggers_work_whatever_the_role_says);

@@ -1,5 +1,7 @@
 /* The versions of streams that a session knows: used while nobody else has written, and never after
  * that. And namespaces whose append function does not know of them yet. */
+#include "store/postgres/pg_dialect.h"
+
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -175,6 +177,51 @@ START_TEST(a_namespace_with_the_older_append_gets_the_newer)
 }
 END_TEST
 
+/* One of an older version, with functions that were there then, or are another's, and with what an
+ * operator has said of those that are there still. */
+START_TEST(functions_of_an_older_version_are_replaced)
+{
+    const char *schema = schema_of("test");
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    sql("CREATE FUNCTION %1$s.append(int4) RETURNS int4 LANGUAGE sql AS 'SELECT 1';"
+        " CREATE FUNCTION %1$s.clear(int4, text) RETURNS int4 LANGUAGE sql AS 'SELECT 1';"
+        " CREATE FUNCTION %1$s.mine(int4) RETURNS int4 LANGUAGE sql AS 'SELECT 1';"
+        " CREATE OR REPLACE FUNCTION %1$s.must_be(p_born timestamptz) RETURNS void LANGUAGE plpgsql"
+        "  AS 'BEGIN RAISE EXCEPTION ''old''; END';"
+        " GRANT EXECUTE ON FUNCTION %1$s.must_be TO locked;"
+        " ALTER TABLE %1$s.counters DROP COLUMN born;"
+        " UPDATE weir_registry.namespaces SET schema_version = schema_version - 1"
+        "  WHERE id = 'test'",
+        schema);
+    reopen();
+    ck_assert_int_eq(put(fx.ns, "a-1"), 1);
+    struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
+    ck_assert_int_eq(commit_write(fx.ns, &clear), WEIR_OK);
+    ck_assert_int_eq(sql_int("SELECT %s.mine(1)", schema), 1);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM pg_proc WHERE pronamespace = '%s'::regnamespace"
+                             " AND (proname, pronargs) IN (('append', 1), ('clear', 2))",
+                             schema),
+                     0);
+    ck_assert_int_eq(sql_int("SELECT count(*) FROM pg_proc WHERE pronamespace = '%s'::regnamespace"
+                             " AND proname = 'must_be' AND array_to_string(proacl, ' ') ~ 'locked'",
+                             schema),
+                     1);
+}
+END_TEST
+
+/* A step beyond the version would be applied to new schemas and never to others. */
+START_TEST(the_steps_of_a_layout_rise_up_to_its_version)
+{
+    const struct pg_layout *const layouts[] = {&weir_pg_rows_layout, &weir_pg_adopted_layout};
+    const struct pg_layout *layout = layouts[_i];
+    ck_assert_int_eq(layout->steps[0].version, 1);
+    for (size_t s = 1; s < layout->steps_n; s++) {
+        ck_assert_int_gt(layout->steps[s].version, layout->steps[s - 1].version);
+    }
+    ck_assert_int_le(layout->steps[layout->steps_n - 1].version, layout->version);
+}
+END_TEST
+
 /* A server of the version before still writes: by the append that it knows. */
 START_TEST(the_older_append_may_write_meanwhile)
 {
@@ -205,6 +252,8 @@ static Suite *versions_suite(void)
     tcase_add_test(tcase, a_group_with_refusals_leaves_the_versions_that_are);
     tcase_add_test(tcase, long_names_and_more_streams_than_there_is_room_for_are_looked_up);
     tcase_add_test(tcase, a_namespace_with_the_older_append_gets_the_newer);
+    tcase_add_test(tcase, functions_of_an_older_version_are_replaced);
+    tcase_add_loop_test(tcase, the_steps_of_a_layout_rise_up_to_its_version, 0, 2);
     tcase_add_test(tcase, the_older_append_may_write_meanwhile);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -62,14 +62,3 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-
--- What is being written when this is called is written when it returns; the highest global position
--- then. Below it nothing appears later, which Message DB's own locks, one for each category, do not
--- ensure for readers of several categories. The wait is short, because writers wait behind it.
-CREATE FUNCTION @.settle(p_lock_ms int4) RETURNS int8 LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM set_config('lock_timeout', p_lock_ms::text, true);
-    LOCK TABLE message_store.messages IN SHARE MODE;
-    RETURN coalesce((SELECT max(m.global_position) FROM message_store.messages AS m),
-                    (SELECT c.head FROM @.counters AS c));
-END $$;

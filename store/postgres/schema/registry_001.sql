@@ -11,7 +11,7 @@ CREATE TABLE weir_registry.namespaces (
     id text COLLATE "C" PRIMARY KEY,
     -- Made from a digest of the id. Two ids can never share one: the second is refused.
     schema_name text COLLATE "C" NOT NULL UNIQUE,
-    -- How its messages are kept ("rows", "hypertable", ...), and up to which numbered file.
+    -- How its messages are kept ("rows", "hypertable", ...), and the version of its schema.
     layout text NOT NULL,
     schema_version int4 NOT NULL,
     token_hash bytea NOT NULL CHECK (octet_length(token_hash) = 32),

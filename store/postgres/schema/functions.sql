@@ -1,7 +1,54 @@
--- The append of functions_005 and the import of functions_006, which find the row of the counters by its
--- era and keep that; all else is as it was, and so are the marks.
+-- The functions that write, one text for every layout, as they are now: applied whenever a schema is made or
+-- brought up to date, after its numbered steps. A change of what stands here, or in another file of functions,
+-- takes a new version of each layout that has it (`version` of struct pg_layout).
+--
+-- Where messages are kept apart from their keys (ids and positions, which must be unique), @keys@ is the table of
+-- the keys, and what stands in braces behind "@side" is part of the text; elsewhere @keys@ is the table of the
+-- messages, and what stands in braces behind "@plain" is. Closing braces are marked as well.
+--
+-- The lock that is called here, and the clear that removes, are those of own_functions.sql or
+-- adopted_functions.sql.
+
+-- What writes is for the one namespace that is meant: a write that is under way while its namespace is
+-- deleted and made anew, by another server perhaps, does not land in the new one. Fails as what is not there
+-- any more does. For those who have the namespace's lock.
+CREATE OR REPLACE FUNCTION @.must_be(p_born timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_born IS DISTINCT FROM (SELECT c.born FROM @.counters AS c ORDER BY c.era DESC LIMIT 1) THEN
+        RAISE EXCEPTION 'the namespace was deleted and made anew' USING ERRCODE = 'undefined_table';
+    END IF;
+END $$;
+
+-- A group of appends: one call, one transaction, one commit. A group of which nothing is refused, as nearly
+-- all are, is judged by one statement instead of a loop.
+--
+-- An entry is the part of a write that belongs to one stream; entries of equal p_entry_write are one write, all
+-- or nothing. Streams are numbered by p_names, entries by the p_entry_... arrays, categories by p_categories.
+-- p_entry_offset are the messages of the entry's stream in the entries before it, p_message_number counts from 1
+-- within an entry. Kinds of expectation: 0 any, 1 exactly the version, 2 the stream exists.
+--
+-- Outcomes by entry: 0 appended, 1 an expectation did not hold, 2 an id is there already, which the caller looks
+-- at; no outcomes at all: everything was appended. versions are those before the entry. The messages of an
+-- appended entry have the positions that follow its version, and the global positions from head + 1 on, in their
+-- order.
+--
+-- p_versions are the versions that the caller left or found at the end of its last call, NULL where
+-- it knows none. They hold as long as nothing else has been written: whatever writes changes the row
+-- of the counters, so they do where that row is still of the transaction p_changed. The head and the
+-- time are compared too: after a failover that lost something, another transaction may have its number.
+-- is_current says whether they were used, changed is the transaction to name next time.
+--
+-- The row of the counters, and that of a category, is found by its era (counters_010, categories_014). Where a
+-- category's row is, is looked up once: who writes has the namespace's lock, so it stays there, and nobody else
+-- enters the same category.
+--
+-- Of layouts that drop messages: `dropped` has the version that a stream had reached in messages that are gone. It
+-- may have others left, newer ones or, since imports bring any time, older ones: so its version is the higher of
+-- the two; and it counts as a stream again when it comes to have messages again, whatever its version. p_versions has
+-- none of a stream without messages: of those whose version is known none comes back, and nothing is looked up to
+-- tell.
 CREATE OR REPLACE FUNCTION @.append(
-    p_lock_ms int4, p_largest int4, p_head int8, p_last_write timestamp, p_changed xid,
+    p_lock_ms int4, p_born timestamptz, p_largest int4, p_head int8, p_last_write timestamp, p_changed xid,
     p_names text[], p_hashes int8[], p_versions int8[], p_stream_category int4[], p_stream_count int4[],
     p_categories text[],
     p_entry_write int4[], p_entry_stream int4[], p_entry_expect int4[], p_entry_version int8[],
@@ -27,23 +74,27 @@ DECLARE
     outcome int4;
     s int4;
     now_era int8;
+    now_born timestamptz;
     @side{span_end timestamp;}@
 BEGIN
     PERFORM @.lock(p_lock_ms, p_names);
     SELECT c.head, greatest(clock_timestamp() AT TIME ZONE 'UTC', c.last_write),
-           c.is_same, c.era,
+           c.is_same, c.era, c.born,
            (SELECT array_agg(coalesce(CASE WHEN c.is_same THEN n.version END,
-                                      (SELECT k.position FROM @keys@ AS k WHERE k.stream_name = n.name
-                                       ORDER BY k.position DESC LIMIT 1),
-                                      @side{(SELECT d.version FROM @.dropped AS d WHERE d.name = n.name),}@
+                                      @side{greatest((SELECT d.version FROM @.dropped AS d WHERE d.name = n.name),
+                                               }@(SELECT k.position FROM @keys@ AS k WHERE k.stream_name = n.name
+                                       ORDER BY k.position DESC LIMIT 1)@side{)}@,
                                       -1))
             FROM unnest(p_names, p_versions) AS n (name, version)),
            (SELECT array_agg(i.entry) FROM unnest(p_ids, p_message_entry) AS i (id, entry)
             WHERE EXISTS (SELECT FROM @keys@ AS k WHERE k.id = i.id))@side{, c.span_end}@
-        INTO STRICT head, write_time, is_current, now_era, old_versions,
+        INTO STRICT head, write_time, is_current, now_era, now_born, old_versions,
             known@side{, span_end}@
         FROM (SELECT k.*, k.xmin = p_changed AND k.head = p_head AND k.last_write = p_last_write AS is_same
               FROM @.counters AS k ORDER BY k.era DESC LIMIT 1) AS c;
+    IF now_born IS DISTINCT FROM p_born THEN
+        PERFORM @.must_be(p_born);
+    END IF;
 
     SELECT array_agg(v.version),
            known IS NULL AND bool_and(CASE v.expect WHEN 0 THEN true WHEN 1 THEN v.version = v.expected
@@ -116,16 +167,27 @@ BEGIN
                               correlation, data, metadata)
         SELECT i.* FROM incoming AS i
     ), by_category AS (
-        SELECT n.category, count(*) FILTER (WHERE n.old < 0) AS streams, sum(n.added) AS messages
-        FROM unnest(p_stream_category, old_versions, added) AS n (category, old, added)
+        SELECT p_categories[n.category] AS name,
+               count(*) FILTER (WHERE n.old < 0@side{ OR CASE
+                   WHEN is_current AND n.known IS NOT NULL THEN false
+                   ELSE coalesce((SELECT true FROM @.dropped AS d WHERE d.name = n.name), false)
+                        AND (SELECT k.position FROM @.keys AS k WHERE k.stream_name = n.name
+                             ORDER BY k.position DESC LIMIT 1) IS NULL END}@) AS streams,
+               sum(n.added) AS messages,
+               (SELECT k.ctid FROM @.categories AS k WHERE k.name = p_categories[n.category]
+                ORDER BY k.era DESC LIMIT 1) AS place
+        FROM unnest(p_stream_category, old_versions, added@side{, p_versions, p_names}@)
+            AS n (category, old, added@side{, known, name}@)
         WHERE n.added > 0
-        GROUP BY 1
+        GROUP BY n.category
     ), counted AS (
-        INSERT INTO @.categories AS c (name, stream_count, message_count)
-        SELECT p_categories[b.category], b.streams, b.messages FROM by_category AS b
-        ON CONFLICT (name) DO UPDATE
-            SET stream_count = c.stream_count + EXCLUDED.stream_count,
-                message_count = c.message_count + EXCLUDED.message_count
+        UPDATE @.categories AS c
+        SET stream_count = c.stream_count + b.streams, message_count = c.message_count + b.messages,
+            era = (c.message_count + b.messages) >> 10
+        FROM by_category AS b WHERE c.ctid = b.place
+    ), entered AS (
+        INSERT INTO @.categories (name, stream_count, message_count, era)
+        SELECT b.name, b.streams, b.messages, b.messages >> 10 FROM by_category AS b WHERE b.place IS NULL
     )
     UPDATE @.counters AS c
     SET head = c.head + messages, era = (c.head + messages) >> 10, last_write = write_time,
@@ -136,6 +198,9 @@ BEGIN
     RETURNING c.xmin INTO STRICT changed;
 END $$;
 
+-- An import: all of its records or none. One that is stored already, alike in every field, is left out. The first
+-- that cannot be stored raises WR001 with, as its detail: what is in the way, the record's number and, for an id,
+-- where that is. It tells nothing of the records behind it.
 CREATE OR REPLACE FUNCTION @.import(
     p_lock_ms int4, p_largest int4, p_globals int8[], p_positions int8[], p_times timestamp[],
     p_hashes int8[], p_ids uuid[], p_streams text[], p_types text[], p_correlations text[],
@@ -251,4 +316,31 @@ BEGIN
             SELECT ' ' || k.position || ' ' || k.global_position || ' ' || k.stream_name
             FROM @keys@ AS k WHERE k.id = p_ids[refused])
     END;
+END $$;
+
+-- The same, of the one namespace.
+CREATE OR REPLACE FUNCTION @.import(
+    p_lock_ms int4, p_born timestamptz, p_largest int4, p_globals int8[], p_positions int8[],
+    p_times timestamp[], p_hashes int8[], p_ids uuid[], p_streams text[], p_types text[],
+    p_correlations text[], p_data text[], p_metadata text[],
+    OUT imported int8)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM @.lock(p_lock_ms, p_streams);
+    PERFORM @.must_be(p_born);
+    imported := @.import(p_lock_ms, p_largest, p_globals, p_positions, p_times, p_hashes, p_ids, p_streams,
+                         p_types, p_correlations, p_data, p_metadata);
+END $$;
+
+-- The clear, of the one namespace, and where the count of clears is still p_clears: one that arrives late does
+-- not remove what was written after the one that was sent in its place. NULL where the count is another.
+CREATE OR REPLACE FUNCTION @.clear(
+    p_lock_ms int4, p_born timestamptz, p_clears int8, OUT deleted int8)
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM @.lock(p_lock_ms, NULL);
+    PERFORM @.must_be(p_born);
+    IF p_clears = (SELECT c.clears FROM @.counters AS c ORDER BY c.era DESC LIMIT 1) THEN
+        deleted := @.clear(p_lock_ms);
+    END IF;
 END $$;
