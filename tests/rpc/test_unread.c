@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -366,41 +365,6 @@ START_TEST(a_client_that_does_not_read_may_write)
 }
 END_TEST
 
-static atomic_bool has_no_peer;
-
-void *__real_calloc(size_t n, size_t each);
-void *__wrap_calloc(size_t n, size_t each);
-
-void *__wrap_calloc(size_t n, size_t each)
-{
-    return each == sizeof(struct weir_peer) && atomic_load(&has_no_peer) ? NULL
-                                                                         : __real_calloc(n, each);
-}
-
-/* Each has the descriptor of the one before. */
-START_TEST(what_sent_by_websocket_without_memory_for_its_connection_is_nobodys_later)
-{
-    enum { ROUNDS = 20, CLOSING_MS = 20 };
-    static const char *const arguments[] = {
-        "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0", "--log-level", "error",
-        NULL};
-    rpc_start(arguments);
-    const nng_socket by_tcp = rpc.client;
-    for (int i = 0; i < ROUNDS; i++) {
-        atomic_store(&has_no_peer, true);
-        rpc.client = rpc_connect(weir_transport_url(rpc.server->transport, 1));
-        rpc_assert_alive();
-        atomic_store(&has_no_peer, false);
-        (void)nng_close(rpc.client);
-        (void)poll(NULL, 0, CLOSING_MS);
-        (void)close(connect_bare(atoi(strrchr(rpc.url, ':') + 1)));
-        wait_for_connections(1);
-    }
-    rpc.client = by_tcp;
-    rpc_assert_alive();
-}
-END_TEST
-
 static Suite *unread_suite(void)
 {
     Suite *suite = suite_create("unread");
@@ -413,8 +377,6 @@ static Suite *unread_suite(void)
     tcase_add_test(tcase, one_unread_reply_of_each_connection_is_too_much);
     tcase_add_test(tcase, a_client_that_does_not_read_may_write);
     tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
-    tcase_add_test(tcase,
-                   what_sent_by_websocket_without_memory_for_its_connection_is_nobodys_later);
     suite_add_tcase(suite, tcase);
     return suite;
 }
