@@ -77,9 +77,8 @@ static int wake_another(pthread_cond_t *condition)
 static _Thread_local struct put_off {
     bool is_for_tasks;  // this thread
     /* What is listed is this thread's to do; who takes it out of the list does it. */
-    void (*run)(void *context);
+    struct weir_nng_tasks_work work;
     void (*hand_on)(void *context);
-    void *context;
     int64_t since_us;
     struct put_off *next;
 } put_off;
@@ -113,9 +112,8 @@ bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *co
     (void)pthread_mutex_lock(&put_offs_lock);
     const bool is_free = *find_put_off_locked(&put_off) == NULL;
     if (is_free) {
-        put_off.run = run;
+        put_off.work = (struct weir_nng_tasks_work){run, context};
         put_off.hand_on = hand_on;
-        put_off.context = context;
         put_off.since_us = weir_monotonic_us();
         put_off.next = put_offs;
         put_offs = &put_off;
@@ -125,26 +123,30 @@ bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *co
     return is_free;
 }
 
-bool weir_nng_tasks_put_off_no_more(void)
+struct weir_nng_tasks_work weir_nng_tasks_put_off_no_more(void)
 {
+    struct weir_nng_tasks_work work = {.run = NULL};
+    if (!atomic_load_explicit(&is_any_put_off, memory_order_relaxed)) {
+        return work;
+    }
     (void)pthread_mutex_lock(&put_offs_lock);
     struct put_off **at = find_put_off_locked(&put_off);
-    const bool is_own = *at != NULL;
-    if (is_own) {
+    if (*at != NULL) {
+        work = put_off.work;
         unlist_locked(at);
     }
     (void)pthread_mutex_unlock(&put_offs_lock);
-    return is_own;
+    return work;
 }
 
 static bool do_what_was_put_off(pthread_mutex_t *lock)
 {
-    if (!atomic_load_explicit(&is_any_put_off, memory_order_relaxed) ||
-        !weir_nng_tasks_put_off_no_more()) {
+    const struct weir_nng_tasks_work work = weir_nng_tasks_put_off_no_more();
+    if (work.run == NULL) {
         return false;
     }
     (void)pthread_mutex_unlock(lock);
-    put_off.run(put_off.context);
+    work.run(work.context);
     (void)pthread_mutex_lock(lock);
     return true;
 }
@@ -175,7 +177,7 @@ static void hand_on_what_is_late(void)
     }
     (void)pthread_mutex_unlock(&put_offs_lock);
     if (late.hand_on != NULL) {
-        late.hand_on(late.context);
+        late.hand_on(late.work.context);
     }
 }
 

@@ -49,9 +49,14 @@ void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio);
 bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *context),
                             void *context);
 
-/* What this thread has put off is not called any more: the caller does it. False where there is
- * nothing, or it has been handed on. */
-bool weir_nng_tasks_put_off_no_more(void);
+struct weir_nng_tasks_work {
+    void (*run)(void *context);
+    void *context;
+};
+
+/* What this thread has put off, which is not called any more: the caller does it. `run` is NULL
+ * where there is nothing, or it has been handed on. */
+struct weir_nng_tasks_work weir_nng_tasks_put_off_no_more(void);
 
 /* ---- for nng_wakes.c: as pthread_cond_signal() and pthread_cond_wait() ---- */
 

@@ -5,45 +5,28 @@
 
 #include <stddef.h>
 
-static _Thread_local struct {
-    void (*run)(void *context);  // NULL if nothing is put off, but for what was handed on
-    void *context;
-    int64_t until_us;
-} own;
-
-static void do_it(void *context)
-{
-    void (*run)(void *context) = own.run;
-    own.run = NULL;
-    run(context);
-}
+static _Thread_local int64_t until_us;  // of what has been put off last
 
 bool weir_put_off(void (*run)(void *context), void (*hand_on)(void *context), void *context)
 {
-    if (!weir_nng_tasks_put_off(do_it, hand_on, context)) {
-        return false;
+    const bool is_put_off = weir_nng_tasks_put_off(run, hand_on, context);
+    if (is_put_off) {
+        until_us = weir_monotonic_us() + WEIR_PUT_OFF_US;
     }
-    own.run = run;
-    own.context = context;
-    own.until_us = weir_monotonic_us() + WEIR_PUT_OFF_US;
-    return true;
+    return is_put_off;
 }
 
 void weir_put_off_catch_up(void)
 {
-    if (own.run == NULL) {
-        return;
-    }
-    if (weir_nng_tasks_put_off_no_more()) {
-        do_it(own.context);
-    } else {
-        own.run = NULL;
+    const struct weir_nng_tasks_work work = weir_nng_tasks_put_off_no_more();
+    if (work.run != NULL) {
+        work.run(work.context);
     }
 }
 
 void weir_put_off_catch_up_late(int64_t now_us)
 {
-    if (own.run != NULL && now_us > own.until_us) {
+    if (now_us > until_us) {
         weir_put_off_catch_up();
     }
 }
