@@ -3,15 +3,12 @@
 #include "server/intake.h"
 
 #include "server/dispatch.h"
-#include "server/nng_tasks.h"
 #include "server/put_off.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/task_thread.h"
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 
 static struct weir_config config;
 static struct weir_server server;
@@ -91,27 +88,6 @@ static void hand_on(void *context)
     (void)context;
 }
 
-static void *wake(void *context)
-{
-    (void)context;
-    (void)pthread_mutex_lock(&lock);
-    (void)weir_nng_tasks_signal(&condition);
-    (void)pthread_mutex_unlock(&lock);
-    return NULL;
-}
-
-/* The lock is held from here on by the one who waits, so that he is not woken before he does. */
-static void become_one_for_tasks(void)
-{
-    pthread_t waker;
-    (void)pthread_setname_np(pthread_self(), "nng:task");
-    (void)pthread_mutex_lock(&lock);
-    ck_assert_int_eq(pthread_create(&waker, NULL, wake, NULL), 0);
-    (void)weir_nng_tasks_wait(&condition, &lock);
-    (void)pthread_mutex_unlock(&lock);
-    (void)pthread_join(waker, NULL);
-}
-
 static void take_in(int64_t at_us, int want_done)
 {
     done_when_answered = -1;
@@ -123,7 +99,7 @@ static void take_in(int64_t at_us, int want_done)
 static void *take_requests_in(void *context)
 {
     (void)context;
-    become_one_for_tasks();
+    task_thread_become();
     const int64_t before_us = weir_monotonic_us();
     ck_assert(weir_put_off(do_it, hand_on, NULL));
     take_in(before_us, 0);
@@ -135,6 +111,7 @@ static void *take_requests_in(void *context)
 static void check(long long max_calls, bool is_stopping)
 {
     pthread_t thread;
+    done = 0;
     config.max_calls = max_calls;
     server.config = &config;
     atomic_store(&server.is_stopping, is_stopping);

@@ -4,14 +4,13 @@
 
 #include "server/nng_tasks.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/task_thread.h"
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static atomic_int run;
 static atomic_int handed_on;
 
@@ -25,56 +24,19 @@ static void hand_on(void *context)
     atomic_fetch_add(&handed_on, *(const int *)context);
 }
 
-/* For somebody to wake the thread, once. */
-static void *wake(void *context)
-{
-    (void)context;
-    (void)pthread_mutex_lock(&lock);
-    (void)weir_nng_tasks_signal(&condition);
-    (void)pthread_mutex_unlock(&lock);
-    return NULL;
-}
-
-static void wake_others(void)
-{
-    pthread_t waker;
-    ck_assert_int_eq(pthread_create(&waker, NULL, wake, NULL), 0);
-    (void)pthread_join(waker, NULL);
-}
-
-/* The lock is held from here on by the one who waits, so that he is not woken before he does. */
-static void wait_until_woken(void)
-{
-    pthread_t waker;
-    (void)pthread_mutex_lock(&lock);
-    ck_assert_int_eq(pthread_create(&waker, NULL, wake, NULL), 0);
-    (void)weir_nng_tasks_wait(&condition, &lock);
-    (void)pthread_mutex_unlock(&lock);
-    (void)pthread_join(waker, NULL);
-}
-
-/* Returns at once where something is put off, which has been done then. */
-static void find_no_task(void)
-{
-    (void)pthread_mutex_lock(&lock);
-    (void)weir_nng_tasks_wait(&condition, &lock);
-    (void)pthread_mutex_unlock(&lock);
-}
-
 static void *put_off(void *context)
 {
     static int one = 1;
     static int ten = 10;
     (void)context;
-    (void)pthread_setname_np(pthread_self(), "nng:task");
-    wait_until_woken();
+    task_thread_become();
 
     const int64_t before_us = weir_monotonic_us();
     ck_assert(weir_put_off(do_it, hand_on, &one));
     ck_assert(!weir_put_off(do_it, hand_on, &ten));
     weir_put_off_catch_up_late(before_us);
     ck_assert_int_eq(atomic_load(&run), 0);
-    find_no_task();
+    task_thread_find_none();
     ck_assert_int_eq(atomic_load(&run), 1);
 
     ck_assert(weir_put_off(do_it, hand_on, &ten));
@@ -86,7 +48,7 @@ static void *put_off(void *context)
     ck_assert(weir_put_off(do_it, hand_on, &ten));
     weir_put_off_catch_up();
     ck_assert_int_eq(atomic_load(&run), 21);
-    wait_until_woken();
+    task_thread_wait();
     ck_assert_int_eq(atomic_load(&run), 21);
     return NULL;
 }
@@ -107,22 +69,21 @@ static void *put_off_and_go_on(void *context)
     static int ten = 10;
     const struct timespec long_time = {.tv_nsec = 2 * WEIR_NNG_TASKS_LATE_US * 1000L};
     (void)context;
-    (void)pthread_setname_np(pthread_self(), "nng:task");
-    wait_until_woken();
+    task_thread_become();
 
     ck_assert(weir_put_off(do_it, hand_on, &one));
     (void)nanosleep(&long_time, NULL);
-    wake_others();
+    task_thread_wake();
     ck_assert_int_eq(atomic_load(&handed_on), 1);
 
     weir_put_off_catch_up();
-    wait_until_woken();
+    task_thread_wait();
     ck_assert_int_eq(atomic_load(&run), 0);
 
     ck_assert(weir_put_off(do_it, hand_on, &ten));
-    find_no_task();
+    task_thread_find_none();
     (void)nanosleep(&long_time, NULL);
-    wake_others();
+    task_thread_wake();
     ck_assert_int_eq(atomic_load(&run), 10);
     ck_assert_int_eq(atomic_load(&handed_on), 1);
     return NULL;
@@ -145,10 +106,17 @@ START_TEST(no_other_thread_puts_anything_off)
 }
 END_TEST
 
+static void setup(void)
+{
+    atomic_store(&run, 0);
+    atomic_store(&handed_on, 0);
+}
+
 static Suite *put_off_suite(void)
 {
     Suite *suite = suite_create("put_off");
     TCase *tcase = tcase_create("put_off");
+    tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, it_is_done_once_when_there_is_no_task_or_when_it_must);
     tcase_add_test(tcase, it_is_handed_on_where_there_is_always_a_task);
     tcase_add_test(tcase, no_other_thread_puts_anything_off);
