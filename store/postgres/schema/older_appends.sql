@@ -121,7 +121,7 @@ BEGIN
         largest = greatest(c.largest, p_largest);
 END $$;
 
--- That of functions.sql, without the time that tells the one namespace.
+-- That of functions.sql, whose caller does not say which namespace of that name it means.
 CREATE OR REPLACE FUNCTION @.append(
     p_lock_ms int4, p_largest int4, p_head int8, p_last_write timestamp, p_changed xid,
     p_names text[], p_hashes int8[], p_versions int8[], p_stream_category int4[], p_stream_count int4[],
@@ -134,131 +134,14 @@ CREATE OR REPLACE FUNCTION @.append(
     OUT is_current bool, OUT changed xid)
 LANGUAGE plpgsql AS $$
 DECLARE
-    entries int4 := cardinality(p_entry_write);
-    old_versions int8[];
-    now_versions int8[];
-    known int4[];       -- entries with an id that is there
-    is_plain bool;      -- nothing is refused
-    added int4[] := p_stream_count;
-    messages int8 := cardinality(p_ids);  -- appended
-    sent int8 := 0;     -- messages of the entries before
-    -- By entry: messages of those before that were refused. Of no meaning where it is refused itself.
-    refused int8[];
-    e int4 := 1;
-    first_entry int4;
-    outcome int4;
-    s int4;
-    now_era int8;
-    @side{span_end timestamp;}@
+    now_born timestamptz;
 BEGIN
     PERFORM @.lock(p_lock_ms, p_names);
-    SELECT c.head, greatest(clock_timestamp() AT TIME ZONE 'UTC', c.last_write),
-           c.is_same, c.era,
-           (SELECT array_agg(coalesce(CASE WHEN c.is_same THEN n.version END,
-                                      (SELECT k.position FROM @keys@ AS k WHERE k.stream_name = n.name
-                                       ORDER BY k.position DESC LIMIT 1),
-                                      @side{(SELECT d.version FROM @.dropped AS d WHERE d.name = n.name),}@
-                                      -1))
-            FROM unnest(p_names, p_versions) AS n (name, version)),
-           (SELECT array_agg(i.entry) FROM unnest(p_ids, p_message_entry) AS i (id, entry)
-            WHERE EXISTS (SELECT FROM @keys@ AS k WHERE k.id = i.id))@side{, c.span_end}@
-        INTO STRICT head, write_time, is_current, now_era, old_versions,
-            known@side{, span_end}@
-        FROM (SELECT k.*, k.xmin = p_changed AND k.head = p_head AND k.last_write = p_last_write AS is_same
-              FROM @.counters AS k ORDER BY k.era DESC LIMIT 1) AS c;
-
-    SELECT array_agg(v.version),
-           known IS NULL AND bool_and(CASE v.expect WHEN 0 THEN true WHEN 1 THEN v.version = v.expected
-                                      ELSE v.version >= 0 END)
-        INTO STRICT versions, is_plain
-        FROM (SELECT old_versions[i.stream] + i.before, i.expect, i.expected
-              FROM unnest(p_entry_stream, p_entry_offset, p_entry_expect, p_entry_version)
-                  AS i (stream, before, expect, expected)) AS v (version, expect, expected);
-
-    IF NOT is_plain THEN
-        -- Judged in order, because a write stands on those before it. Only numbers are touched here.
-        now_versions := old_versions;
-        outcomes := p_entry_write;
-        refused := p_entry_version;
-        messages := 0;
-        WHILE e <= entries LOOP
-            first_entry := e;
-            outcome := 0;
-            LOOP
-                s := p_entry_stream[e];
-                versions[e] := now_versions[s];
-                IF e = ANY (known) THEN
-                    outcome := 2;
-                ELSIF outcome = 0 AND (
-                    p_entry_expect[e] = 1 AND now_versions[s] <> p_entry_version[e]
-                    OR p_entry_expect[e] = 2 AND now_versions[s] < 0) THEN
-                    outcome := 1;
-                END IF;
-                EXIT WHEN e = entries OR p_entry_write[e + 1] <> p_entry_write[e];
-                e := e + 1;
-            END LOOP;
-            FOR part IN first_entry .. e LOOP
-                s := p_entry_stream[part];
-                outcomes[part] := outcome;
-                refused[part] := sent - messages;
-                sent := sent + p_entry_count[part];
-                IF outcome = 0 THEN
-                    messages := messages + p_entry_count[part];
-                    now_versions[s] := now_versions[s] + p_entry_count[part];
-                ELSE
-                    added[s] := added[s] - p_entry_count[part];
-                END IF;
-            END LOOP;
-            e := e + 1;
-        END LOOP;
-
-        -- Where an id was there, something is committed all the same: a retry is acknowledged by a
-        -- commit of its own, which a synchronous standby must have confirmed like the first one.
-        IF messages = 0 AND known IS NULL THEN
-            RETURN;
-        END IF;
-    END IF;
-    @side{IF write_time >= span_end THEN
-        PERFORM @.enter_span(write_time, head);
-    END IF;
-    }@WITH incoming AS (
-        SELECT head + m.at - coalesce(refused[m.entry], 0) AS global_position,
-               versions[m.entry] + m.number AS position, write_time AS time,
-               p_hashes[p_entry_stream[m.entry]] AS cardinal_hash, m.id,
-               p_names[p_entry_stream[m.entry]] AS stream_name, m.type, m.correlation, m.data,
-               m.metadata
-        FROM unnest(p_message_entry, p_message_number, p_ids, p_types, p_correlations, p_data, p_metadata)
-            WITH ORDINALITY AS m (entry, number, id, type, correlation, data, metadata, at)
-        WHERE is_plain OR outcomes[m.entry] = 0
-    ), @side{keyed AS (
-        INSERT INTO @.keys (global_position, position, time, id, stream_name)
-        SELECT i.global_position, i.position, i.time, i.id, i.stream_name FROM incoming AS i
-    ), }@appended AS (
-        INSERT INTO @.stored (global_position, position, time, cardinal_hash, id, stream_name, type,
-                              correlation, data, metadata)
-        SELECT i.* FROM incoming AS i
-    ), by_category AS (
-        SELECT p_categories[n.category] AS name, count(*) FILTER (WHERE n.old < 0) AS streams,
-               sum(n.added) AS messages,
-               (SELECT k.ctid FROM @.categories AS k WHERE k.name = p_categories[n.category]
-                ORDER BY k.era DESC LIMIT 1) AS place
-        FROM unnest(p_stream_category, old_versions, added) AS n (category, old, added)
-        WHERE n.added > 0
-        GROUP BY n.category
-    ), counted AS (
-        UPDATE @.categories AS c
-        SET stream_count = c.stream_count + b.streams, message_count = c.message_count + b.messages,
-            era = (c.message_count + b.messages) >> 10
-        FROM by_category AS b WHERE c.ctid = b.place
-    ), entered AS (
-        INSERT INTO @.categories (name, stream_count, message_count, era)
-        SELECT b.name, b.streams, b.messages, b.messages >> 10 FROM by_category AS b WHERE b.place IS NULL
-    )
-    UPDATE @.counters AS c
-    SET head = c.head + messages, era = (c.head + messages) >> 10, last_write = write_time,
-        message_count = c.message_count + messages,
-        stream_count = c.stream_count + coalesce((SELECT sum(b.streams)::int8 FROM by_category AS b), 0),
-        largest = greatest(c.largest, p_largest)
-    WHERE c.era = now_era
-    RETURNING c.xmin INTO STRICT changed;
+    SELECT c.born INTO STRICT now_born FROM @.counters AS c ORDER BY c.era DESC LIMIT 1;
+    SELECT a.* INTO STRICT head, write_time, outcomes, versions, is_current, changed
+        FROM @.append(p_lock_ms, now_born, p_largest, p_head, p_last_write, p_changed,
+                      p_names, p_hashes, p_versions, p_stream_category, p_stream_count, p_categories,
+                      p_entry_write, p_entry_stream, p_entry_expect, p_entry_version,
+                      p_entry_offset, p_entry_count, p_message_entry, p_message_number,
+                      p_ids, p_types, p_correlations, p_data, p_metadata) AS a;
 END $$;
