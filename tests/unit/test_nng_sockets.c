@@ -2,15 +2,14 @@
  * end is told (announced.c): on a connection of TCP, by the calls that nng makes. */
 #include "server/announced.h"
 #include "server/nng_sockets.h"
-#include "server/peers.h"
 
 #include "tests/lib/check_main.h"
+#include "tests/unit/wire.h"
 #include "weir/rules/time_text.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -23,49 +22,19 @@
 /* The system holds back what it was told more follows for some 200 ms. */
 enum { HELD_US = 100 * 1000, ATTEMPTS = 50 };
 
-static int listener;
-static int client;
-static int server;  // as accepted for nng
-static weir_connection_key key;
-
-static void open_connection(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t address_n = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listener = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(listener, 1), 0);
-    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &address_n), 0);
-    client = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(connect(client, (struct sockaddr *)&address, sizeof address), 0);
-    server = accept(listener, NULL, NULL);
-    ck_assert_int_ge(server, 0);
-    ck_assert_int_eq(setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
-    ck_assert_int_eq(ioctl(server, FIONBIO, &(int){1}), 0);
-    key = 0;
-}
-
-static void close_connection(void)
-{
-    (void)close(server);
-    (void)close(client);
-    (void)close(listener);
-}
-
 /* ---- sending ---- */
 
 static void send_text(const char *text)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
     const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), (ssize_t)part.iov_len);
+    ck_assert_int_eq(sendmsg(wire.server, &message, MSG_NOSIGNAL), (ssize_t)part.iov_len);
 }
 
 static bool is_held(void)
 {
     int unsent = 0;
-    ck_assert_int_eq(ioctl(server, SIOCOUTQNSD, &unsent), 0);
+    ck_assert_int_eq(ioctl(wire.server, SIOCOUTQNSD, &unsent), 0);
     return unsent > 0;
 }
 
@@ -73,32 +42,9 @@ static void assert_received(const char *text)
 {
     char received[64];
     const size_t n = strlen(text);
-    ck_assert_int_eq(recv(client, received, n, MSG_WAITALL), (ssize_t)n);
+    ck_assert_int_eq(recv(wire.client, received, n, MSG_WAITALL), (ssize_t)n);
     ck_assert_mem_eq(received, text, n);
-    ck_assert_int_lt(recv(client, received, 1, MSG_DONTWAIT), 0);
-}
-
-static weir_connection_key key_of(int descriptor)
-{
-    int type = 0;
-    socklen_t type_n = sizeof type;
-    weir_announced_ask();
-    ck_assert_int_eq(getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_n), 0);
-    ck_assert_int_eq(type, SOCK_STREAM);
-    return weir_announced_asked();
-}
-
-static void learn_key(void)
-{
-    key = key_of(server);
-    ck_assert_uint_ne(key, 0);
-}
-
-static void announce(size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        ck_assert_uint_ne(weir_announced_add(key), 0);
-    }
+    ck_assert_int_lt(recv(wire.client, received, 1, MSG_DONTWAIT), 0);
 }
 
 /* Sends two replies; false where it took so long that the system may have sent the first. */
@@ -117,10 +63,10 @@ static bool send_two_in_time(void)
 
 START_TEST(announced_replies_leave_with_the_last)
 {
-    learn_key();
+    wire_learn_key();
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
-        announce(2);
+        wire_announce(2);
         is_in_time = send_two_in_time();
     }
     ck_assert(is_in_time);
@@ -137,9 +83,9 @@ static void assert_sent_at_once(const char *text)
 START_TEST(a_reply_by_itself_leaves_at_once)
 {
     assert_sent_at_once("not known");
-    learn_key();
+    wire_learn_key();
     assert_sent_at_once("not announced");
-    announce(1);
+    wire_announce(1);
     assert_sent_at_once("announced");
 }
 END_TEST
@@ -157,12 +103,12 @@ static bool send_held_in_time(const char *text)
 
 START_TEST(what_is_sent_before_one_that_is_withdrawn_leaves_with_that)
 {
-    learn_key();
+    wire_learn_key();
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
-        announce(2);
+        wire_announce(2);
         is_in_time = send_held_in_time("first");
-        weir_announced_withdraw(key);
+        weir_announced_withdraw(wire.key);
         ck_assert(!is_held());
         assert_received("first");
     }
@@ -172,32 +118,32 @@ END_TEST
 
 START_TEST(what_is_withdrawn_is_not_waited_for)
 {
-    learn_key();
-    announce(1);
-    weir_announced_withdraw(weir_announced_add(key));
+    wire_learn_key();
+    wire_announce(1);
+    weir_announced_withdraw(weir_announced_add(wire.key));
     assert_sent_at_once("left");
-    weir_announced_withdraw(key);
-    announce(1);
+    weir_announced_withdraw(wire.key);
+    wire_announce(1);
     assert_sent_at_once("another");
 }
 END_TEST
 
 START_TEST(a_connection_does_not_wait_for_its_predecessors_replies)
 {
-    learn_key();
-    const uint64_t old = weir_announced_add(key);
-    const int descriptor = server;
-    const weir_connection_key old_key = key;
-    close_connection();
-    open_connection();
-    ck_assert_int_eq(server, descriptor);
-    learn_key();
+    wire_learn_key();
+    const uint64_t old = weir_announced_add(wire.key);
+    const int descriptor = wire.server;
+    const weir_connection_key old_key = wire.key;
+    wire_close();
+    wire_open();
+    ck_assert_int_eq(wire.server, descriptor);
+    wire_learn_key();
     ck_assert_uint_eq(weir_announced_add(old_key), 0);
-    announce(1);
+    wire_announce(1);
     assert_sent_at_once("of the new one");
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
-        announce(2);
+        wire_announce(2);
         weir_announced_withdraw(old);
         is_in_time = send_two_in_time();
     }
@@ -213,17 +159,17 @@ START_TEST(descriptors_above_the_bound_are_left_to_others)
     struct sockaddr_in address;
     socklen_t address_n = sizeof address;
     char byte = 0;
-    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &address_n), 0);
+    ck_assert_int_eq(getsockname(wire.listener, (struct sockaddr *)&address, &address_n), 0);
     const int other = socket(AF_INET, SOCK_STREAM, 0);
     weir_nng_sockets_take_below(other + 1);
     ck_assert_int_eq(connect(other, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_lt(accept(listener, NULL, NULL), 0);
+    ck_assert_int_lt(accept(wire.listener, NULL, NULL), 0);
     ck_assert_int_eq(errno, EMFILE);
     ck_assert_int_eq(recv(other, &byte, 1, 0), 0);
     (void)close(other);
-    weir_nng_sockets_take_below(server + 1);
-    close_connection();
-    open_connection();
+    weir_nng_sockets_take_below(wire.server + 1);
+    wire_close();
+    wire_open();
     weir_nng_sockets_take_below(0);
 }
 END_TEST
@@ -237,7 +183,7 @@ static void assert_reads(const char *bytes, size_t n)
     size_t done = 0;
     while (done < n) {
         const struct iovec part = {.iov_base = read + done, .iov_len = n - done};
-        const ssize_t got = readv(server, &part, 1);
+        const ssize_t got = readv(wire.server, &part, 1);
         ck_assert_int_gt(got, 0);
         done += (size_t)got;
     }
@@ -248,7 +194,7 @@ static void assert_nothing_to_read(void)
 {
     char byte = 0;
     const struct iovec part = {.iov_base = &byte, .iov_len = 1};
-    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_lt(readv(wire.server, &part, 1), 0);
     ck_assert_int_eq(errno, EAGAIN);
 }
 
@@ -265,7 +211,7 @@ START_TEST(each_byte_is_read_once_in_order)
     for (size_t i = 0; i < all; i++) {
         bytes[i] = (char)(i * 7 % 251);
     }
-    ck_assert_int_eq(send(client, bytes, all, 0), (ssize_t)all);
+    ck_assert_int_eq(send(wire.client, bytes, all, 0), (ssize_t)all);
     size_t at = 0;
     for (size_t i = 0; i < WEIR_COUNTOF(parts); i++) {
         assert_reads(bytes + at, parts[i]);
@@ -279,14 +225,14 @@ static void assert_end_is_told(void)
 {
     char byte = 0;
     const struct iovec part = {.iov_base = &byte, .iov_len = 1};
-    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_lt(readv(wire.server, &part, 1), 0);
     ck_assert_int_eq(errno, ECONNRESET);
 }
 
 START_TEST(what_came_before_the_end_is_read)
 {
-    ck_assert_int_eq(send(client, "abcd", 4, 0), 4);
-    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    ck_assert_int_eq(send(wire.client, "abcd", 4, 0), 4);
+    ck_assert_int_eq(shutdown(wire.client, SHUT_WR), 0);
     assert_reads("ab", 2);
     assert_reads("cd", 2);
     assert_end_is_told();
@@ -295,19 +241,19 @@ END_TEST
 
 START_TEST(the_end_is_told_behind_the_last_reply)
 {
-    learn_key();
-    announce(2);
-    const uint64_t withdrawn = weir_announced_add(key);
-    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    wire_learn_key();
+    wire_announce(2);
+    const uint64_t withdrawn = weir_announced_add(wire.key);
+    ck_assert_int_eq(shutdown(wire.client, SHUT_WR), 0);
     assert_nothing_to_read();
     send_text("one");
     send_text("two");
     assert_nothing_to_read();
     weir_announced_withdraw(withdrawn);
-    ck_assert(!weir_announced_is_over(key));
+    ck_assert(!weir_announced_is_over(wire.key));
     assert_end_is_told();
-    ck_assert(weir_announced_is_over(key));
-    ck_assert_uint_eq(weir_announced_add(key), 0);
+    ck_assert(weir_announced_is_over(wire.key));
+    ck_assert_uint_eq(weir_announced_add(wire.key), 0);
 }
 END_TEST
 
@@ -317,18 +263,18 @@ START_TEST(a_reply_that_waits_for_room_does_not_hold_up_the_end)
     static char bytes[1 << 20];
     struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
     const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    learn_key();
+    wire_learn_key();
     do {
-        announce(1);
-    } while (sendmsg(server, &message, MSG_NOSIGNAL) == (ssize_t)sizeof bytes);
+        wire_announce(1);
+    } while (sendmsg(wire.server, &message, MSG_NOSIGNAL) == (ssize_t)sizeof bytes);
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
-    struct pollfd ready = {.fd = server, .events = POLLIN};
+    ck_assert_int_eq(shutdown(wire.client, SHUT_WR), 0);
+    struct pollfd ready = {.fd = wire.server, .events = POLLIN};
     ck_assert_int_eq(poll(&ready, 1, -1), 1);
     assert_nothing_to_read();
     ready.events = POLLOUT;
     ck_assert_int_eq(poll(&ready, 1, 0), 1);
-    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), (ssize_t)sizeof bytes);
+    ck_assert_int_eq(sendmsg(wire.server, &message, MSG_NOSIGNAL), (ssize_t)sizeof bytes);
     assert_end_is_told();
 }
 END_TEST
@@ -336,9 +282,9 @@ END_TEST
 /* What no longer comes is not waited for without end. */
 START_TEST(the_end_is_told_after_a_while)
 {
-    learn_key();
-    announce(1);
-    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    wire_learn_key();
+    wire_announce(1);
+    ck_assert_int_eq(shutdown(wire.client, SHUT_WR), 0);
     const int64_t from_us = weir_monotonic_us();
     assert_nothing_to_read();
     while (weir_monotonic_us() - from_us <= 1000 * 1000) {
@@ -356,13 +302,13 @@ static void begin_greeting(const char *greeting)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)greeting, .iov_len = 8};
     const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ck_assert_int_eq(sendmsg(server, &message, MSG_NOSIGNAL), 8);
+    ck_assert_int_eq(sendmsg(wire.server, &message, MSG_NOSIGNAL), 8);
 }
 
 static void send_greeting(const char *greeting)
 {
     begin_greeting(greeting);
-    ck_assert_int_eq(send(client, "\0SP\0\0\x30\0\0", 8, 0), 8);
+    ck_assert_int_eq(send(wire.client, "\0SP\0\0\x30\0\0", 8, 0), 8);
     assert_reads("\0SP\0\0\x30\0\0", 8);
 }
 
@@ -374,11 +320,11 @@ static bool passes(const uint8_t *bytes, size_t n)
     ck_assert_uint_le(n, sizeof to);
     while (sent < n) {
         const size_t sends = sent == 0 && n > 1 ? n / 2 : n - sent;
-        ck_assert_int_eq(send(client, bytes + sent, sends, 0), (ssize_t)sends);
-        struct pollfd ready = {.fd = server, .events = POLLIN};
+        ck_assert_int_eq(send(wire.client, bytes + sent, sends, 0), (ssize_t)sends);
+        struct pollfd ready = {.fd = wire.server, .events = POLLIN};
         ck_assert_int_eq(poll(&ready, 1, -1), 1);
         const struct iovec part = {.iov_base = to + sent, .iov_len = n - sent};
-        if (readv(server, &part, 1) < 0) {
+        if (readv(wire.server, &part, 1) < 0) {
             ck_assert_int_eq(errno, EAGAIN);
             return false;
         }
@@ -413,16 +359,16 @@ static const char own_greeting[] = "\0SP\0\0\x31\0\0";
 
 static void open_another(void)
 {
-    close_connection();
-    open_connection();
-    learn_key();
+    wire_close();
+    wire_open();
+    wire_learn_key();
 }
 
 static bool greeting_passes(const char *greeting)
 {
     open_another();
     begin_greeting(own_greeting);
-    announce(1);
+    wire_announce(1);
     return passes((const uint8_t *)greeting, 8);
 }
 
@@ -430,7 +376,7 @@ static void begin(void)
 {
     open_another();
     send_greeting(own_greeting);
-    announce(1);
+    wire_announce(1);
 }
 
 static void assert_ends_behind_the_last_reply(void)
@@ -438,7 +384,7 @@ static void assert_ends_behind_the_last_reply(void)
     assert_nothing_to_read();
     send_text("last");
     assert_end_is_told();
-    ck_assert(weir_announced_is_over(key));
+    ck_assert(weir_announced_is_over(wire.key));
 }
 
 START_TEST(a_greeting_that_nng_refuses_is_the_end)
@@ -501,7 +447,7 @@ START_TEST(a_message_of_many_hops_is_none_that_nng_refuses)
     ck_assert(length_passes(LONGEST));
     ck_assert(message_passes(LONGEST, HOPS_MAX + 1));
     assert_nothing_to_read();
-    ck_assert(!weir_announced_is_over(key));
+    ck_assert(!weir_announced_is_over(wire.key));
 }
 END_TEST
 
@@ -509,11 +455,11 @@ START_TEST(what_follows_what_nng_refuses_is_not_read)
 {
     static const char bytes[] = "\0\0\0\0\0\0\0\3\x80 request";
     begin();
-    ck_assert_int_eq(send(client, bytes, sizeof bytes, 0), sizeof bytes);
+    ck_assert_int_eq(send(wire.client, bytes, sizeof bytes, 0), sizeof bytes);
     char to[8];
     const struct iovec part = {.iov_base = to, .iov_len = sizeof to};
-    ck_assert_int_lt(readv(server, &part, 1), 0);
-    ck_assert_int_lt(readv(server, &part, 1), 0);
+    ck_assert_int_lt(readv(wire.server, &part, 1), 0);
+    ck_assert_int_lt(readv(wire.server, &part, 1), 0);
     assert_ends_behind_the_last_reply();
 }
 END_TEST
@@ -521,9 +467,9 @@ END_TEST
 /* What another protocol's messages are like is not for us to say. */
 START_TEST(another_protocols_bytes_are_not_looked_at)
 {
-    close_connection();
-    open_connection();
-    learn_key();
+    wire_close();
+    wire_open();
+    wire_learn_key();
     send_text("HTTP/1.1");
     for (uint64_t length = 0; length < SHORTEST; length++) {
         ck_assert(length_passes(length));
@@ -541,7 +487,7 @@ static void greet(void)
     char received[sizeof greeting];
     send_greeting(greeting);
     ck_assert(!is_held());
-    ck_assert_int_eq(recv(client, received, sizeof received, MSG_WAITALL), sizeof received);
+    ck_assert_int_eq(recv(wire.client, received, sizeof received, MSG_WAITALL), sizeof received);
     ck_assert_mem_eq(received, greeting, sizeof greeting);
 }
 
@@ -562,15 +508,15 @@ END_TEST
 /* By who was about to send it, to who has sent the one before meanwhile. */
 START_TEST(the_end_of_a_reply_tells_whether_another_is_announced_still)
 {
-    learn_key();
-    announce(2);
-    ck_assert(weir_announced_begin(server));
-    ck_assert(weir_announced_end(server));
-    ck_assert(!weir_announced_end(server));
-    announce(2);
-    ck_assert(weir_announced_begin(server));
-    weir_announced_withdraw(key);
-    ck_assert(!weir_announced_end(server));
+    wire_learn_key();
+    wire_announce(2);
+    ck_assert(weir_announced_begin(wire.server));
+    ck_assert(weir_announced_end(wire.server));
+    ck_assert(!weir_announced_end(wire.server));
+    wire_announce(2);
+    ck_assert(weir_announced_begin(wire.server));
+    weir_announced_withdraw(wire.key);
+    ck_assert(!weir_announced_end(wire.server));
 }
 END_TEST
 
@@ -598,192 +544,12 @@ END_TEST
 
 START_TEST(a_connection_is_known_by_what_is_asked_of_it)
 {
-    learn_key();
+    wire_learn_key();
     weir_announced_ask();
     ck_assert_uint_eq(weir_announced_asked(), 0);
-    ck_assert_uint_eq(key_of(client), 0);
-    ck_assert_uint_eq(key_of(listener), 0);
-    ck_assert_uint_eq(key_of(server), key);
-}
-END_TEST
-
-/* ---- what the other end has taken ---- */
-
-static struct weir_peers peers;
-
-static void fill_connection(void)
-{
-    static const char bytes[1 << 16];
-    while (send(server, bytes, sizeof bytes, MSG_NOSIGNAL) > 0) {
-    }
-    ck_assert_int_eq(errno, EAGAIN);
-}
-
-static void read_some(void)
-{
-    static char bytes[1 << 16];
-    ck_assert_int_gt(recv(client, bytes, sizeof bytes, 0), 0);
-}
-
-/* Whether the connection comes to be taken for one that does not read, or for one that does. What
- * has been read may be known at the other end a moment later. */
-static bool comes_to_be_stuck(bool is_stuck)
-{
-    uint32_t id = 0;
-    bool is_so = false;
-    for (int i = 0; !is_so && i < ATTEMPTS; i++) {
-        if (!is_stuck) {
-            read_some();
-        }
-        (void)poll(NULL, 0, 10);
-        is_so = (weir_peers_stuck(&peers, weir_monotonic_us(), INT64_MAX, &id, 1) == 1) == is_stuck;
-    }
-    return is_so;
-}
-
-START_TEST(who_reads_slowly_is_not_stuck)
-{
-    const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
-    learn_key();
-    ck_assert(weir_peers_init(&peers));
-    ck_assert(weir_peers_add(&peers, 1, key, false, &remote));
-    struct weir_peer *peer = weir_peers_find(&peers, 1);
-    weir_peer_sends(peer, 1, 0);
-    fill_connection();
-    ck_assert(comes_to_be_stuck(true));
-    ck_assert(comes_to_be_stuck(false));
-    ck_assert(comes_to_be_stuck(true));
-    weir_peer_sent(peer, 1, 0);
-    weir_peer_release(peer);
-    weir_peers_fini(&peers);
-}
-END_TEST
-
-/* ---- what nng has of a reply that it has said is sent ---- */
-
-enum { REPLY_BYTES = 16 * 1024 * 1024 };
-
-static struct weir_peer *begin_peer(bool is_opaque)
-{
-    const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
-    learn_key();
-    ck_assert(weir_peers_init(&peers));
-    ck_assert(weir_peers_add(&peers, 1, key, is_opaque, &remote));
-    return weir_peers_find(&peers, 1);
-}
-
-static void end_peer(struct weir_peer *peer)
-{
-    weir_peers_remove(&peers, 1);
-    weir_peer_release(peer);
-    ck_assert_uint_eq(atomic_load(&peers.unread_bytes), 0);
-    weir_peers_fini(&peers);
-}
-
-/* Sends a reply as nng does, which tells of it when it has begun; false where something is left. */
-static bool send_large(void)
-{
-    static char bytes[REPLY_BYTES];
-    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
-    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    return sendmsg(server, &message, MSG_NOSIGNAL) == (ssize_t)sizeof bytes;
-}
-
-static void reply_large(struct weir_peer *peer)
-{
-    announce(1);
-    weir_peer_sends(peer, REPLY_BYTES, 0);
-    ck_assert(!send_large());
-    weir_peer_sent(peer, REPLY_BYTES, 0);
-}
-
-static void read_all_of_it(void)
-{
-    do {
-        read_some();
-    } while (!send_large());
-}
-
-/* How many bytes of replies wait, after another look. */
-static size_t unread_after_look(void)
-{
-    uint32_t id = 0;
-    (void)weir_peers_stuck(&peers, 0, 0, &id, 1);
-    return atomic_load(&peers.unread_bytes);
-}
-
-START_TEST(a_reply_counts_as_long_as_something_is_left_of_it)
-{
-    struct weir_peer *peer = begin_peer(false);
-    reply_large(peer);
-    ck_assert_uint_eq(weir_peer_unread(peer), REPLY_BYTES);
-    ck_assert_uint_eq(unread_after_look(), REPLY_BYTES);
-    ck_assert(weir_peers_any_sends(&peers));
-    ck_assert(comes_to_be_stuck(true));
-    ck_assert(comes_to_be_stuck(false));
-    read_all_of_it();
-    ck_assert_uint_eq(unread_after_look(), 0);
-    ck_assert_uint_eq(weir_peer_unread(peer), 0);
-    ck_assert(!weir_peers_any_sends(&peers));
-    end_peer(peer);
-}
-END_TEST
-
-START_TEST(what_is_left_of_a_reply_is_given_up_with_its_connection)
-{
-    struct weir_peer *peer = begin_peer(false);
-    reply_large(peer);
-    end_peer(peer);
-}
-END_TEST
-
-/* Whoever finds too much unread does not wait for the next look, and looks seldom. */
-START_TEST(replies_are_counted_anew_where_they_are_too_many)
-{
-    struct weir_peer *peer = begin_peer(false);
-    const int64_t now_us = weir_monotonic_us();
-    reply_large(peer);
-    weir_peers_recount(&peers, now_us);
-    ck_assert_uint_eq(weir_peer_unread(peer), REPLY_BYTES);
-    read_all_of_it();
-    weir_peers_recount(&peers, now_us + 1);
-    ck_assert_uint_eq(weir_peer_unread(peer), REPLY_BYTES);
-    weir_peers_recount(&peers, now_us + 1000 * 1000);
-    ck_assert_uint_eq(weir_peer_unread(peer), 0);
-    end_peer(peer);
-}
-END_TEST
-
-/* As of TLS, where nng may be between two parts of it when it is looked for. */
-START_TEST(a_reply_in_parts_counts_again_when_it_goes_on)
-{
-    struct weir_peer *peer = begin_peer(true);
-    weir_peer_sends(peer, REPLY_BYTES, 0);
-    weir_peer_sent(peer, REPLY_BYTES, 0);
-    ck_assert_uint_eq(weir_peer_unread(peer), REPLY_BYTES);
-    ck_assert_uint_eq(unread_after_look(), 0);
-    ck_assert(weir_peers_any_sends(&peers));
-    announce(1);
-    ck_assert(!send_large());
-    ck_assert_uint_eq(unread_after_look(), REPLY_BYTES);
-    read_all_of_it();
-    for (int i = 0; i < 3; i++) {
-        ck_assert(weir_peers_any_sends(&peers));
-        ck_assert_uint_eq(unread_after_look(), 0);
-    }
-    ck_assert(!weir_peers_any_sends(&peers));
-    end_peer(peer);
-}
-END_TEST
-
-START_TEST(of_what_has_ended_nothing_is_known)
-{
-    learn_key();
-    fill_connection();
-    ck_assert_int_gt(weir_announced_untaken(key), 0);
-    ck_assert(weir_announced_close(server));
-    ck_assert_int_eq(weir_announced_untaken(key), -1);
-    ck_assert_int_eq(weir_announced_untaken(0), -1);
+    ck_assert_uint_eq(wire_key_of(wire.client), 0);
+    ck_assert_uint_eq(wire_key_of(wire.listener), 0);
+    ck_assert_uint_eq(wire_key_of(wire.server), wire.key);
 }
 END_TEST
 
@@ -791,7 +557,7 @@ static Suite *nng_sockets_suite(void)
 {
     Suite *suite = suite_create("nng_sockets");
     TCase *tcase = tcase_create("connection");
-    tcase_add_checked_fixture(tcase, open_connection, close_connection);
+    tcase_add_checked_fixture(tcase, wire_open, wire_close);
     tcase_add_test(tcase, announced_replies_leave_with_the_last);
     tcase_add_test(tcase, a_reply_by_itself_leaves_at_once);
     tcase_add_test(tcase, what_is_sent_before_one_that_is_withdrawn_leaves_with_that);
@@ -813,12 +579,6 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, what_follows_what_nng_refuses_is_not_read);
     tcase_add_test(tcase, another_protocols_bytes_are_not_looked_at);
     tcase_add_test(tcase, a_connection_is_known_by_what_is_asked_of_it);
-    tcase_add_test(tcase, who_reads_slowly_is_not_stuck);
-    tcase_add_test(tcase, a_reply_counts_as_long_as_something_is_left_of_it);
-    tcase_add_test(tcase, what_is_left_of_a_reply_is_given_up_with_its_connection);
-    tcase_add_test(tcase, replies_are_counted_anew_where_they_are_too_many);
-    tcase_add_test(tcase, a_reply_in_parts_counts_again_when_it_goes_on);
-    tcase_add_test(tcase, of_what_has_ended_nothing_is_known);
     suite_add_tcase(suite, tcase);
     return suite;
 }

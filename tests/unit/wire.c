@@ -1,0 +1,58 @@
+#include "tests/unit/wire.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct wire wire;
+
+void wire_open(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t address_n = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    wire.listener = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(wire.listener, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(wire.listener, 1), 0);
+    ck_assert_int_eq(getsockname(wire.listener, (struct sockaddr *)&address, &address_n), 0);
+    wire.client = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(wire.client, (struct sockaddr *)&address, sizeof address), 0);
+    wire.server = accept(wire.listener, NULL, NULL);
+    ck_assert_int_ge(wire.server, 0);
+    ck_assert_int_eq(setsockopt(wire.server, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
+    ck_assert_int_eq(ioctl(wire.server, FIONBIO, &(int){1}), 0);
+    wire.key = 0;
+}
+
+void wire_close(void)
+{
+    (void)close(wire.server);
+    (void)close(wire.client);
+    (void)close(wire.listener);
+}
+
+weir_connection_key wire_key_of(int descriptor)
+{
+    int type = 0;
+    socklen_t type_n = sizeof type;
+    weir_announced_ask();
+    ck_assert_int_eq(getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_n), 0);
+    ck_assert_int_eq(type, SOCK_STREAM);
+    return weir_announced_asked();
+}
+
+void wire_learn_key(void)
+{
+    wire.key = wire_key_of(wire.server);
+    ck_assert_uint_ne(wire.key, 0);
+}
+
+void wire_announce(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_ne(weir_announced_add(wire.key), 0);
+    }
+}
