@@ -4,7 +4,7 @@
  *     weir-server-docs TEMPLATE OUTPUT
  *
  * A line of the template that is "@NAME@" is replaced by what the part of that name writes. */
-#include "server/config.h"
+#include "server/operation/config.h"
 #include "weir/base/roff.h"
 
 #include <errno.h>

@@ -2,13 +2,13 @@
  *
  * Exit status: 0 stopped in good order, 1 the store, a listener or what the system gives cannot be
  * had, 2 wrong usage. */
-#include "server/half_messages.h"
-#include "server/http.h"
-#include "server/nng_sockets.h"
-#include "server/notify.h"
-#include "server/resources.h"
-#include "server/scheduling.h"
+#include "server/operation/http.h"
+#include "server/operation/notify.h"
+#include "server/operation/resources.h"
+#include "server/operation/scheduling.h"
 #include "server/server.h"
+#include "server/transport/half_messages.h"
+#include "server/transport/nng_sockets.h"
 #include "weir/base/standard_streams.h"
 #include "weir/rules/json_text.h"
 

@@ -5,15 +5,15 @@
 #ifndef WEIR_SERVER_SERVER_H
 #define WEIR_SERVER_SERVER_H
 
-#include "server/call.h"
-#include "server/config.h"
-#include "server/health.h"
-#include "server/log.h"
-#include "server/long_reads.h"
-#include "server/metrics.h"
-#include "server/tenants.h"
-#include "server/transport.h"
-#include "server/workers.h"
+#include "server/calls/call.h"
+#include "server/calls/long_reads.h"
+#include "server/calls/workers.h"
+#include "server/namespaces/tenants.h"
+#include "server/operation/config.h"
+#include "server/operation/health.h"
+#include "server/operation/log.h"
+#include "server/operation/metrics.h"
+#include "server/transport/transport.h"
 
 struct weir_handlers;
 struct weir_http;

@@ -72,7 +72,7 @@ for file in $(find proto store server client -name '*.[ch]'); do
         ;;
     esac
     case $file in
-    server/handlers* | server/request_check* | server/dispatch* | server/auth*)
+    server/handlers/* | server/calls/* | server/namespaces/* | server/waiting/*)
         if grep -nE '^ *# *include *<nng/' "$file"; then
             echo "$file: handlers do not see nng"
             bad=1

@@ -142,7 +142,7 @@ struct fake_server *fake_server_start(const struct fake_action *script, size_t s
 }
 
 /* Where a connection that the client has closed hangs in nng, so does every other of the process
- * (see client/link.c). That is not what is tested: the thread is left to itself. */
+ * (see client/lib/link.c). That is not what is tested: the thread is left to itself. */
 static bool await_closed(struct fake_server *server)
 {
     const int64_t until_us = weir_monotonic_us() + CLOSE_WAIT_MS * 1000;

@@ -1,6 +1,6 @@
 /* What closing a client, or a socket of it, waits for and leaves behind. Where threads are is
  * arranged, and seen, by the linker's --wrap. */
-#include "client/link.h"
+#include "client/lib/link.h"
 #include "client/weir.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"

@@ -1,7 +1,7 @@
 /* What is told where there is no memory: that, and not that a value or a stored message is at
  * fault. malloc and nng's functions are the linker's --wrap. */
-#include "client/consumer_entry.h"
-#include "client/request.h"
+#include "client/lib/consumer_entry.h"
+#include "client/lib/request.h"
 #include "client/weir.h"
 #include "weir/base/arena.h"
 

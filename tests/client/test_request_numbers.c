@@ -1,7 +1,7 @@
 /* nng numbers the requests of a socket, from a number by chance on, and does it wrongly behind the
- * last one (client/link.h). Here chance is the test's. */
+ * last one (client/lib/link.h). Here chance is the test's. */
 #define _GNU_SOURCE
-#include "client/client.h"
+#include "client/lib/client.h"
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
 

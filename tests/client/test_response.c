@@ -1,6 +1,6 @@
 /* Responses in one block of memory: how often it allocates, and what it does with bytes that are no
  * response. malloc is the linker's --wrap. */
-#include "client/response.h"
+#include "client/lib/response.h"
 #include "client/weir.h"
 
 #include <check.h>

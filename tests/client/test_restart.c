@@ -1,6 +1,6 @@
 /* Many calls in flight while the server is killed and started again: every one of them ends well. A
  * connection that is lost under load is where nng 1.5.2 can stop to connect for ever
- * (client/link.h), so what is shown here is also that the library gets over that. */
+ * (client/lib/link.h), so what is shown here is also that the library gets over that. */
 #include "tests/client/live.h"
 
 #include <pthread.h>

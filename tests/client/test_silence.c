@@ -1,6 +1,6 @@
 /* A host that has gone without a word: the connection is there, and nothing comes any more
- * (client/link.h). */
-#include "client/client.h"
+ * (client/lib/link.h). */
+#include "client/lib/client.h"
 #include "tests/client/relay.h"
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"

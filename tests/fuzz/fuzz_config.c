@@ -1,6 +1,6 @@
 /* The server's options: the first byte chooses one, the rest is its value, given once by the
  * environment and once as an argument. Both must come to the same, and to what the value says. */
-#include "server/config.h"
+#include "server/operation/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
 /* The file of contexts: what is read of it is what jansson finds in it, and what is saved is read
  * as the same. */
-#include "client/context.h"
+#include "client/cli/context.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 

@@ -1,6 +1,6 @@
 /* Taking JSON texts apart without a check: parts that are JSON make a whole that is, and of a whole
  * that is JSON the parts are those that jansson finds. */
-#include "client/json_walk.h"
+#include "client/cli/json_walk.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 

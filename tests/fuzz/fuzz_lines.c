@@ -1,7 +1,7 @@
 /* Lines of a file, plain or gzip. The first byte says how the rest becomes a file: as it is;
  * compressed, which must give the same lines; or compressed and cut short or followed by what is no
  * gzip, which must fail, after lines that are right. Any bytes fail for good or come to an end. */
-#include "client/lines.h"
+#include "client/cli/lines.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>

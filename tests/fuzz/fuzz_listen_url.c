@@ -1,6 +1,6 @@
 /* Listen URLs: what is accepted has a known scheme and a port that makes sense, and the URL that is
  * reported, with another port, is read as the same place. */
-#include "server/listen_url.h"
+#include "server/transport/listen_url.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const prefixes[] = {

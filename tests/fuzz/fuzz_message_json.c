@@ -1,7 +1,7 @@
 /* Messages written as JSON. The first byte chooses a method's request or response; the rest is the
  * text. What is accepted is a JSON object for jansson, packs into what the wire check accepts and,
  * printed, is one line that is read as what is printed the same. */
-#include "client/message_json.h"
+#include "client/cli/message_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/v1/system.pb-c.h"
 #include "weir/wire/check.h"

@@ -1,6 +1,6 @@
 /* Import records, in both forms: an accepted line is a JSON object, and what is read of it, printed
  * as `weir` prints messages, is one line that is read as the same record. */
-#include "client/record.h"
+#include "client/cli/record.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/time_text.h"

@@ -2,8 +2,8 @@
  * that can be configured; the rest is its payload. What passes is within the ranges that the store
  * relies on; what does not is refused with a field that the request has, a size and its limit, or a
  * record's number. */
-#include "server/check_namespace.h"
-#include "server/request_check.h"
+#include "server/handlers/check_namespace.h"
+#include "server/handlers/request_check.h"
 #include "server/server.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"

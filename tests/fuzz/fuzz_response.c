@@ -1,7 +1,7 @@
 /* What a client does with a reply. The first byte chooses a method; the rest is taken as a frame
  * and, apart from that, as a payload. A payload becomes the message that protobuf-c makes of it, in
  * one allocation; the linker's --wrap counts those. */
-#include "client/response.h"
+#include "client/lib/response.h"
 #include "client/weir.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/wire/frame.h"

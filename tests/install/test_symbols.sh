@@ -13,10 +13,10 @@ nm -D --defined-only --without-symbol-versions "$libdir/libweir.so" | awk '$2 !=
 is_equal "$(wc -l <declared | awk '$1 >= 200 { print "enough" }')" enough
 run 0 comm -13 declared exported
 out_is ""
-[ ! -s out ] || echo "exported and not declared in an installed header: see client/libweir.map" >&2
+[ ! -s out ] || echo "exported and not declared in an installed header: see client/packaging/libweir.map" >&2
 run 0 comm -23 declared exported
 out_is ""
-[ ! -s out ] || echo "declared in an installed header and not exported: see client/libweir.map" >&2
+[ ! -s out ] || echo "declared in an installed header and not exported: see client/packaging/libweir.map" >&2
 
 run 0 readelf -d "$libdir/libweir.so"
 out_has 'SONAME.*\[libweir\.so\.[0-9]*\]'

@@ -1,6 +1,6 @@
 #include "tests/lib/task_thread.h"
 
-#include "server/nng_tasks.h"
+#include "server/transport/nng_tasks.h"
 
 #include <check.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* Connections by sockets, and how they are known to the server. */
-#include "server/peers.h"
-#include "server/transport_int.h"
+#include "server/transport/peers.h"
+#include "server/transport/transport_int.h"
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"

@@ -1,7 +1,7 @@
 /* The token of namespace default, and the file that says what it is. */
 #include "tests/rpc/rpc_fixture.h"
 
-#include "server/default_namespace.h"
+#include "server/namespaces/default_namespace.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/remove_tree.h"
 

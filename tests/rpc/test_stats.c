@@ -1,7 +1,7 @@
 /* The server's numbers, over RPC and over HTTP, and that nobody holds the HTTP listener. */
 #include "tests/rpc/rpc_fixture.h"
 
-#include "server/http.h"
+#include "server/operation/http.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"
 

@@ -1,7 +1,7 @@
 /* What happens when a client does not read the replies it has asked for. */
 #include "tests/rpc/rpc_fixture.h"
 
-#include "server/transport_int.h"
+#include "server/transport/transport_int.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"
 

@@ -1,7 +1,7 @@
 /* Long polls: what wakes them and what does not, and that nothing stays behind. */
 #include "tests/rpc/polls.h"
 
-#include "server/peers.h"
+#include "server/transport/peers.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"

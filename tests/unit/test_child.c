@@ -1,5 +1,5 @@
 /* Commands that are run for messages. */
-#include "client/child.h"
+#include "client/cli/child.h"
 #include "tests/lib/check_main.h"
 
 #include <signal.h>

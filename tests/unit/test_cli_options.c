@@ -1,6 +1,6 @@
 /* Command lines of weir. A wrong one ends the program, so those are tests that end with a status.
  */
-#include "client/cli_options.h"
+#include "client/cli/cli_options.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* Options, their environment variables and the token files of weir-server. */
-#include "server/config.h"
+#include "server/operation/config.h"
 
-#include "server/http.h"
-#include "server/listen_url.h"
-#include "server/log.h"
+#include "server/operation/http.h"
+#include "server/operation/log.h"
+#include "server/transport/listen_url.h"
 #include "tests/lib/check_main.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The file of an export: whole and on disk before it has its name, or not there at all. What the
  * disk is asked for is seen, and made to fail, by the linker's --wrap. */
-#include "client/export_file.h"
+#include "client/cli/export_file.h"
 
 #include <check.h>
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /* Which connections are ended for what they hold of messages that are not whole (half_messages.c),
  * by a clock of the test's; and what nng's calls tell of them (nng_sockets.c). */
-#include "server/half_messages.h"
+#include "server/transport/half_messages.h"
 
-#include "server/announced.h"
+#include "server/transport/announced.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"
 

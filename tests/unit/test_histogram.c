@@ -1,5 +1,5 @@
 /* Samples land in the first bucket whose bound is not below them. */
-#include "server/histogram.h"
+#include "server/operation/histogram.h"
 
 #include "tests/lib/check_main.h"
 

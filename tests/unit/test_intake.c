@@ -1,9 +1,9 @@
 /* What a request that is taken in does first, by a thread that has nng's name for those for tasks.
  * What is around the intake is this test's own. */
-#include "server/intake.h"
+#include "server/calls/intake.h"
 
-#include "server/dispatch.h"
-#include "server/put_off.h"
+#include "server/calls/dispatch.h"
+#include "server/transport/put_off.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/task_thread.h"
 #include "weir/rules/time_text.h"

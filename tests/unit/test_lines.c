@@ -2,7 +2,7 @@
 #define _XOPEN_SOURCE 700
 
 /* Lines of plain and of gzip input. */
-#include "client/lines.h"
+#include "client/cli/lines.h"
 
 #include <check.h>
 #include <fcntl.h>

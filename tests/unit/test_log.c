@@ -1,5 +1,5 @@
 /* Lines of the log: one per event, escaped, complete. */
-#include "server/log.h"
+#include "server/operation/log.h"
 
 #include "tests/lib/check_main.h"
 

@@ -1,7 +1,7 @@
 /* What nng's calls do in this program (nng_sockets.c), which replies leave together and when the
  * end is told (announced.c): on a connection of TCP, by the calls that nng makes. */
-#include "server/announced.h"
-#include "server/nng_sockets.h"
+#include "server/transport/announced.h"
+#include "server/transport/nng_sockets.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"

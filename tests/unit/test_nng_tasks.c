@@ -1,6 +1,6 @@
 /* When threads for tasks are woken (nng_tasks.c), by threads that have nng's name for theirs and
  * wait as nng's do. */
-#include "server/nng_tasks.h"
+#include "server/transport/nng_tasks.h"
 
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"

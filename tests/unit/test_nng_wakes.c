@@ -1,6 +1,6 @@
 /* Which threads of nng a burst of replies wakes (nng_tasks.c, nng_wakes.c): with a socket of nng,
  * whose callbacks run on those threads, and clients that are plain sockets. */
-#include "server/nng_tasks.h"
+#include "server/transport/nng_tasks.h"
 
 #include "tests/lib/check_main.h"
 

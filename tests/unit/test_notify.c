@@ -1,5 +1,5 @@
 /* What the service manager is told, and how. */
-#include "server/notify.h"
+#include "server/operation/notify.h"
 
 #include "tests/lib/check_main.h"
 

@@ -1,8 +1,8 @@
 /* What a thread puts off, by a thread that has nng's name for those for tasks and waits as they do.
  */
-#include "server/put_off.h"
+#include "server/transport/put_off.h"
 
-#include "server/nng_tasks.h"
+#include "server/transport/nng_tasks.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/task_thread.h"
 #include "weir/rules/time_text.h"

@@ -1,5 +1,5 @@
 /* Jobs and the threads that run them: each once, as many at a time as there are workers. */
-#include "server/workers.h"
+#include "server/calls/workers.h"
 
 #include "tests/lib/check_main.h"
 

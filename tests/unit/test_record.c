@@ -1,5 +1,5 @@
 /* The lines that weir prints, imports and exports. */
-#include "client/record.h"
+#include "client/cli/record.h"
 #include "weir/rules/limits.h"
 
 #include <check.h>

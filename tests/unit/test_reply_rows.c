@@ -1,5 +1,5 @@
 /* Rows packed by hand are what protobuf-c packs of the same message, byte for byte. */
-#include "server/reply_rows.h"
+#include "server/handlers/reply_rows.h"
 
 #include "tests/lib/check_main.h"
 #include "weir/v1/message_store.pb-c.h"

@@ -1,7 +1,7 @@
 /* What a request may hold: tables of bad input and the field it is refused by. */
-#include "server/request_check.h"
+#include "server/handlers/request_check.h"
 
-#include "server/check_namespace.h"
+#include "server/handlers/check_namespace.h"
 #include "server/server.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/limits.h"

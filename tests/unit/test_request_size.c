@@ -1,5 +1,5 @@
 /* What import learns about the sizes that a server reads from how its calls end. */
-#include "client/request_size.h"
+#include "client/cli/request_size.h"
 #include "tests/lib/check_main.h"
 
 enum { RECORDS = 1000 };

@@ -1,5 +1,5 @@
 /* The tenants by themselves: how long what the registry says counts, and who makes room. */
-#include "server/tenants.h"
+#include "server/namespaces/tenants.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"

@@ -1,6 +1,6 @@
 /* What is known of the replies that a connection's other end has not read (peers.c, announced.c),
  * on a connection of TCP, by the calls that nng makes. */
-#include "server/peers.h"
+#include "server/transport/peers.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"

@@ -1,5 +1,5 @@
 /* The wake list by itself: what is marked, woken, timed and given up. */
-#include "server/wake.h"
+#include "server/waiting/wake.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"

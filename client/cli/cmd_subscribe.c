@@ -1,0 +1,395 @@
+/* weir subscribe. */
+#include "client/cli/child.h"
+#include "client/cli/cli.h"
+#include "client/cli/ending_signals.h"
+#include "client/cli/record.h"
+#include "client/lib/consumer_streams.h"
+#include "client/lib/json_out.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* How long a signal that has ended a command is awaited here as well, in steps. */
+enum { SIGNAL_STEPS = 50, SIGNAL_STEP_NS = 10 * 1000 * 1000 };
+
+struct following {
+    struct cli *cli;
+    const char *command;  // NULL: print
+    int64_t limit;        // -1 = none
+    int64_t attempts;     // after so many a message is parked
+    int64_t done_n;
+    int64_t done_position;  // of the last one, in the stream or global
+    const char *types[CLI_VALUES_MAX];
+    struct weir_subscription_options options;
+    int status;
+    /* Waits for the signals that end the command. */
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool is_ended;   // by such a signal; for what weir_consumer_stop does not end
+    pthread_mutex_t mutex;  // guards what follows
+    struct weir_subscription *subscription;  // one of these two, once it is open
+    struct weir_consumer *consumer;
+    bool is_over;  // there is nothing to be ended any more
+};
+
+/* ---- signals ---- */
+
+/* Does to the program what the signal does to any, SIGTERM also where it is ignored. */
+static void die_of(int number)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    (void)signal(number, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(number);
+}
+
+/* What is followed ends in good order. Before that there is only a server to be waited for. */
+static void *wait_for_signal(void *arg)
+{
+    struct following *f = arg;
+    sigset_t set;
+    int received = 0;
+    ending_signals(&set);
+    if (sigwait(&set, &received) != 0) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&f->mutex);
+    atomic_store(&f->is_ended, true);
+    if (f->consumer != NULL) {
+        weir_consumer_stop(f->consumer);
+    } else if (f->subscription != NULL) {
+        weir_subscription_stop(f->subscription);
+    } else if (!f->is_over) {
+        die_of(received);
+    }
+    (void)pthread_mutex_unlock(&f->mutex);
+    return NULL;
+}
+
+/* Before any other thread is started, so that all have them blocked. */
+static void block_signals(void)
+{
+    sigset_t set;
+    ending_signals(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    /* A command that does not read its input, and a closed standard output, are told by errno. */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    /* Where whoever started this has it ignore that its children end nobody could wait for them. */
+    (void)signal(SIGCHLD, SIG_DFL);
+}
+
+static int start_thread(struct following *f)
+{
+    f->has_thread = pthread_create(&f->thread, NULL, wait_for_signal, f) == 0;
+    return f->has_thread ? CLI_DONE : cli_broken(f->cli, "", "the system gives no thread");
+}
+
+/* What it stops when it is woken has ended by then. */
+static void end_thread(struct following *f)
+{
+    if (!f->has_thread) {
+        return;
+    }
+    (void)pthread_mutex_lock(&f->mutex);
+    f->is_over = true;
+    (void)pthread_mutex_unlock(&f->mutex);
+    (void)pthread_kill(f->thread, SIGTERM);
+    (void)pthread_join(f->thread, NULL);
+    f->has_thread = false;
+}
+
+/* From now on the signals end this one. */
+static void set_followed(struct following *f, struct weir_subscription *subscription,
+                         struct weir_consumer *consumer)
+{
+    (void)pthread_mutex_lock(&f->mutex);
+    f->subscription = subscription;
+    f->consumer = consumer;
+    (void)pthread_mutex_unlock(&f->mutex);
+}
+
+/* ---- options ---- */
+
+static int take_start(struct following *f)
+{
+    const char *text = cli_text(f->cli, CLI_FROM);
+    if (text == NULL) {
+        return CLI_DONE;
+    }
+    if (strcmp(text, "begin") == 0) {
+        f->options.start = WEIR_START_BEGIN;
+        return CLI_DONE;
+    }
+    if (strcmp(text, "end") == 0) {
+        f->options.start = WEIR_START_END;
+        return CLI_DONE;
+    }
+    f->options.start = WEIR_START_AT;
+    if (!cli_parse_int64(text, &f->options.position) || f->options.position < 0) {
+        return cli_usage(f->cli, "--from: '%s' is neither a position nor 'begin' nor 'end'", text);
+    }
+    return CLI_DONE;
+}
+
+static int take_modes(struct following *f)
+{
+    const struct cli *cli = f->cli;
+    const bool is_durable = cli_text(cli, CLI_DURABLE) != NULL;
+    if (!is_durable && (cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY) ||
+                        cli_text(cli, CLI_ATTEMPTS) != NULL)) {
+        return cli_usage(cli, "--parked, --replay and --attempts go with --durable");
+    }
+    if (cli_flag(cli, CLI_REPLAY) && f->command == NULL) {
+        return cli_usage(cli, "--replay goes with --exec");
+    }
+    return cli_int64(cli, CLI_ATTEMPTS, 1, UINT32_MAX, &f->attempts);
+}
+
+static int take_options(struct following *f)
+{
+    struct cli *cli = f->cli;
+    struct weir_subscription_options *o = &f->options;
+    o->stream_name = cli_text(cli, CLI_STREAM);
+    o->category = cli_text(cli, CLI_CATEGORY);
+    o->all = cli_flag(cli, CLI_ALL);
+    o->correlation = cli_text(cli, CLI_CORRELATION);
+    o->headers_only = cli_flag(cli, CLI_HEADERS_ONLY);
+    o->types_n = cli_types(cli, f->types);
+    o->types = f->types;
+    f->command = cli_text(cli, CLI_EXEC);
+    f->limit = -1;
+    f->attempts = CONSUMER_ATTEMPTS_DEFAULT;
+    if ((o->stream_name != NULL) + (o->category != NULL) + (o->all ? 1 : 0) != 1) {
+        return cli_usage(cli, "it takes one of --stream, --category and --all");
+    }
+    int status = take_start(f);
+    if (status == CLI_DONE) {
+        status = cli_count(cli, CLI_LIMIT, &f->limit);
+    }
+    if (status == CLI_DONE) {
+        status = cli_group(cli, &o->group_member, &o->group_size);
+    }
+    return status == CLI_DONE ? take_modes(f) : status;
+}
+
+/* ---- messages ---- */
+
+/* The signals that end this program come to its command as well, from a terminal or a service
+ * manager, and not to both at once. */
+static bool is_ended_with_command(struct following *f)
+{
+    const struct timespec step = {.tv_nsec = SIGNAL_STEP_NS};
+    for (int i = 0; i < SIGNAL_STEPS && !atomic_load(&f->is_ended); i++) {
+        (void)nanosleep(&step, NULL);
+    }
+    return atomic_load(&f->is_ended);
+}
+
+/* A command that fails while this program is being ended has been ended with it: another attempt,
+ * be it the last one, says nothing of the message. */
+static enum weir_handled run_command(struct following *f, const Weir__V1__Message *message,
+                                     uint32_t attempt)
+{
+    switch (child_run(f->command, message, attempt)) {
+    case CHILD_DONE:
+        return WEIR_HANDLED;
+    case CHILD_FAILED:
+        return atomic_load(&f->is_ended) ? WEIR_STOP : WEIR_FAILED;
+    case CHILD_KILLED:
+        return is_ended_with_command(f) ? WEIR_STOP : WEIR_FAILED;
+    case CHILD_NOT_RUN:
+        break;
+    }
+    return WEIR_STOP;
+}
+
+/* Prints it or runs the command. A message that cannot be printed is parked: no attempt more would
+ * help it. Where nothing can be printed, or no command be run, that is not the message's fault. */
+static enum weir_handled handle(struct following *f, const Weir__V1__Message *message,
+                                uint32_t attempt)
+{
+    if (f->command != NULL) {
+        return run_command(f, message, attempt);
+    }
+    if (record_write(stdout, message, &f->cli->err) != WEIR_OK) {
+        (void)cli_failed(f->cli);
+        return WEIR_PARK;
+    }
+    /* What failed before the last part of the line may leave nothing to be flushed. */
+    return fflush(stdout) == 0 && ferror(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
+}
+
+/* What a message that stops all makes of the exit status: an end by a signal is a good one. */
+static int status_of_stop(const struct following *f)
+{
+    return atomic_load(&f->is_ended) ? CLI_DONE : CLI_REFUSED;
+}
+
+static bool is_enough(const struct following *f)
+{
+    return f->limit >= 0 && f->done_n >= f->limit;
+}
+
+static bool on_message(void *context, const Weir__V1__Message *message)
+{
+    struct following *f = context;
+    const enum weir_handled handled = handle(f, message, 1);
+    if (handled != WEIR_HANDLED) {
+        f->status = handled == WEIR_STOP ? status_of_stop(f) : CLI_REFUSED;
+        return false;
+    }
+    f->done_n++;
+    return !is_enough(f);
+}
+
+static void say_parked(const Weir__V1__Message *message, uint32_t attempts)
+{
+    (void)fprintf(stderr, "weir: parking the message at position %" PRId64 " of stream '",
+                  message->position);
+    json_put_plain(stderr, weir_slice_of(message->stream_name));
+    (void)fprintf(stderr, "' after %" PRIu32 " attempt%s\n", attempts, attempts == 1 ? "" : "s");
+}
+
+static enum weir_handled on_consumed(void *context, const Weir__V1__Message *message,
+                                     uint32_t attempt)
+{
+    struct following *f = context;
+    const enum weir_handled handled = handle(f, message, attempt);
+    f->status = handled == WEIR_STOP ? status_of_stop(f) : CLI_DONE;
+    if (handled == WEIR_STOP || (handled == WEIR_FAILED && attempt < f->attempts)) {
+        return handled;
+    }
+    if (handled != WEIR_HANDLED) {
+        say_parked(message, attempt);
+    }
+    /* What is parked is done with, too. It is so before the consumer ends. */
+    f->done_n++;
+    f->done_position =
+        f->options.stream_name != NULL ? message->position : message->global_position;
+    if (is_enough(f)) {
+        weir_consumer_stop(f->consumer);
+    }
+    return handled;
+}
+
+static enum weir_handled on_parked(void *context, const Weir__V1__Message *message,
+                                   uint32_t attempt)
+{
+    struct following *f = context;
+    if (atomic_load(&f->is_ended) || is_enough(f)) {
+        return WEIR_STOP;
+    }
+    const enum weir_handled handled = handle(f, message, attempt);
+    if (handled == WEIR_STOP) {
+        f->status = status_of_stop(f) == CLI_DONE ? f->status : CLI_REFUSED;
+        return WEIR_STOP;
+    }
+    const bool is_handled = handled == WEIR_HANDLED;
+    if (!is_handled && (f->command == NULL || cli_flag(f->cli, CLI_REPLAY))) {
+        f->status = CLI_REFUSED;
+    }
+    f->done_n++;
+    return is_handled && cli_flag(f->cli, CLI_REPLAY) ? WEIR_HANDLED : WEIR_FAILED;
+}
+
+/* ---- the two ways to follow ---- */
+
+/* An end by --limit is a good one, too. */
+static int finish(struct following *f, weir_status st)
+{
+    if (st == WEIR_OK || st == WEIR_CANCELLED) {
+        return f->status;
+    }
+    return cli_failed(f->cli);
+}
+
+static int follow(struct following *f)
+{
+    struct cli *cli = f->cli;
+    struct weir_subscription *subscription = NULL;
+    if (weir_subscription_open(cli->client, &f->options, &subscription, &cli->err) != WEIR_OK) {
+        return cli_failed(cli);
+    }
+    set_followed(f, subscription, NULL);
+    const weir_status st = weir_subscription_run(subscription, on_message, f, &cli->err);
+    end_thread(f);
+    weir_subscription_close(subscription);
+    return finish(f, st);
+}
+
+static int consume(struct following *f)
+{
+    struct cli *cli = f->cli;
+    struct weir_consumer *consumer = NULL;
+    struct weir_consumer_options options = WEIR_CONSUMER_OPTIONS_INIT;
+    options.name = cli_text(cli, CLI_DURABLE);
+    options.subscription = f->options;
+    options.max_attempts = (uint32_t)f->attempts;
+    if (weir_consumer_open(cli->client, &options, &consumer, &cli->err) != WEIR_OK) {
+        return cli_failed(cli);
+    }
+    set_followed(f, NULL, consumer);
+    const bool is_replay = cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY);
+    const weir_status st = is_replay ? weir_consumer_replay(consumer, on_parked, f, &cli->err)
+                                     : weir_consumer_run(consumer, on_consumed, f, &cli->err);
+    end_thread(f);
+    const bool is_done =
+        is_replay || !is_enough(f) || weir_consumer_position(consumer) > f->done_position;
+    weir_consumer_close(consumer);
+    if (st == WEIR_CANCELLED && !is_done) {
+        return cli_broken(cli, "", "the last message could not be parked; it comes again");
+    }
+    return finish(f, st);
+}
+
+/* A subscription waits for a server for ever; a command whose server was never there should not. */
+static int find_server(struct cli *cli)
+{
+    const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
+    Weir__V1__GetServerInfoResponse *response = NULL;
+    if (weir_system_get_server_info(cli->client, &request, &cli->call, &response, &cli->err) !=
+        WEIR_OK) {
+        return cli_failed(cli);
+    }
+    weir_response_free(response);
+    return CLI_DONE;
+}
+
+static int connect_and_follow(struct following *f)
+{
+    struct cli *cli = f->cli;
+    int status = cli_connect(cli);
+    if (status == CLI_DONE) {
+        status = find_server(cli);
+    }
+    if (status != CLI_DONE || f->limit == 0) {
+        return status;
+    }
+    f->options.call = cli->call;
+    return cli_text(cli, CLI_DURABLE) != NULL ? consume(f) : follow(f);
+}
+
+int cmd_subscribe(struct cli *cli)
+{
+    struct following f = {
+        .cli = cli, .options = WEIR_SUBSCRIPTION_OPTIONS_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    int status = take_options(&f);
+    if (status == CLI_DONE) {
+        block_signals();
+        status = start_thread(&f);
+    }
+    if (status == CLI_DONE) {
+        status = connect_and_follow(&f);
+    }
+    end_thread(&f);
+    return status;
+}

@@ -1,0 +1,45 @@
+/* The command line program. */
+#include "client/cli/cli.h"
+#include "weir/base/standard_streams.h"
+
+#include <signal.h>
+
+static int check_words(const struct cli *cli, const struct cli_option *options)
+{
+    for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
+        const char *text = o->words == NULL ? NULL : cli_text(cli, o->key);
+        if (text == NULL) {
+            continue;
+        }
+        bool is_known = false;
+        for (const char *const *word = o->words; *word != NULL; word++) {
+            is_known = is_known || strcmp(*word, text) == 0;
+        }
+        if (!is_known) {
+            return cli_usage(cli, "--%s: it does not take '%s'", o->name, text);
+        }
+    }
+    return CLI_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.call = WEIR_CALL_OPTIONS_INIT};
+    weir_error_init(&cli.err);
+    if (!weir_standard_streams_take()) {
+        return CLI_REFUSED;
+    }
+    /* A file that may grow no more (ulimit -f) is a failure of the write that meets it. */
+    (void)signal(SIGXFSZ, SIG_IGN);
+    cli_parse(argc, argv, &cli.values);
+    int status = check_words(&cli, cli.values.command->options);
+    if (status == CLI_DONE) {
+        status = check_words(&cli, cli_common_options);
+    }
+    if (status == CLI_DONE) {
+        status = cli.values.command->run(&cli);
+    }
+    cli_free(&cli);
+    const int flushed = cli_flush(&cli);
+    return status == CLI_DONE ? flushed : status;
+}

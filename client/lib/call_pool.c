@@ -1,0 +1,228 @@
+#include "client/lib/call.h"
+
+#include <stdlib.h>
+
+/* A client keeps all calls that it has ever had at once, thousands of them perhaps. */
+enum { ARENA_KEEP_BYTES = 8 << 10 };
+
+nng_aio *call_current_aio(const struct call *call)
+{
+    return call->state == CALL_PAUSING ? call->pause : call->aio;
+}
+
+int call_alloc_aio(struct call *call, nng_aio **aio)
+{
+    return nng_aio_alloc(aio, call->kind == CALL_CALLBACK ? call_on_aio : NULL, call);
+}
+
+static struct call *call_new(struct weir_client *client, enum call_kind kind)
+{
+    struct call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    call->client = client;
+    call->kind = kind;
+    if (call_alloc_aio(call, &call->aio) != 0) {
+        free(call);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&call->mutex, NULL);
+    /* No cap: what a call keeps is in proportion to the request that its caller already holds. */
+    weir_arena_init(&call->arena, SIZE_MAX, ARENA_KEEP_BYTES);
+    return call;
+}
+
+static void call_drop_ctx(struct call *call)
+{
+    if (call->link_number != 0) {
+        links_close_ctx(&call->client->links, call->ctx, call->link_number);
+        call->link_number = 0;
+    }
+}
+
+/* The least number of a socket that a call in flight has a context of. */
+static uint64_t oldest_in_use(struct weir_client *client)
+{
+    uint64_t oldest = UINT64_MAX;
+    (void)pthread_mutex_lock(&client->mutex);
+    for (const struct call *call = client->in_flight; call != NULL; call = call->next) {
+        const uint64_t number = call->link_number;
+        oldest = number != 0 && number < oldest ? number : oldest;
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    return oldest;
+}
+
+int call_take_ctx(struct call *call)
+{
+    struct links *links = &call->client->links;
+    if (!links_take_number(links)) {
+        links_replace_used_up(links, oldest_in_use(call->client));
+    }
+    if (call->link_number == atomic_load(&links->number)) {
+        return 0;
+    }
+    call_drop_ctx(call);
+    uint64_t number = 0;
+    const int rv = links_open_ctx(links, &call->ctx, &number);
+    call->link_number = number;
+    return rv;
+}
+
+struct links_sent call_sent(const struct call *call)
+{
+    return (struct links_sent){.number = call->link_number, .bytes = call->sent_bytes};
+}
+
+void call_note_wait(struct call *call)
+{
+    struct links *links = &call->client->links;
+    if (links_has_waited(links)) {
+        links_replace_lost(links, oldest_in_use(call->client));
+    }
+}
+
+void call_note_silence(struct call *call)
+{
+    struct links *links = &call->client->links;
+    if (links_is_silent(links, call_sent(call))) {
+        links_replace_silent(links, call_sent(call), oldest_in_use(call->client));
+    }
+}
+
+static void call_free(struct call *call)
+{
+    /* Waits for the ends of their callbacks. */
+    nng_aio_free(call->aio);
+    nng_aio_free(call->pause);
+    call_drop_ctx(call);
+    /* A thread of the caller's may still be about to let go of it, having started an operation that
+     * has long come to its end. */
+    (void)pthread_mutex_lock(&call->mutex);
+    (void)pthread_mutex_unlock(&call->mutex);
+    (void)pthread_mutex_destroy(&call->mutex);
+    weir_arena_fini(&call->arena);
+    free(call);
+}
+
+static struct call *pop_free_locked(struct weir_client *client, enum call_kind kind)
+{
+    struct call *call = client->free[kind];
+    if (call != NULL) {
+        client->free[kind] = call->next;
+        call->next = NULL;
+    }
+    return call;
+}
+
+static void link_in_flight_locked(struct call *call)
+{
+    struct weir_client *client = call->client;
+    call->previous = NULL;
+    call->next = client->in_flight;
+    if (client->in_flight != NULL) {
+        client->in_flight->previous = call;
+    }
+    client->in_flight = call;
+}
+
+static void unlink_in_flight_locked(struct call *call)
+{
+    if (call->previous != NULL) {
+        call->previous->next = call->next;
+    } else {
+        call->client->in_flight = call->next;
+    }
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+}
+
+weir_status call_fail_closing(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_CANCELLED, "the client is being closed");
+}
+
+weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct call **call_out,
+                         struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    weir_status st = WEIR_OK;
+    const size_t n = client->in_flight_n - atomic_load(&client->ended_n);
+    if (client->is_closing) {
+        st = call_fail_closing(err);
+    } else if (n >= client->max_in_flight) {
+        st = weir_fail_full(err, "the number of calls in flight", client->max_in_flight, n + 1);
+    } else {
+        client->in_flight_n++;
+    }
+    struct call *call = st == WEIR_OK ? pop_free_locked(client, kind) : NULL;
+    (void)pthread_mutex_unlock(&client->mutex);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (call == NULL) {
+        call = call_new(client, kind);
+    }
+    (void)pthread_mutex_lock(&client->mutex);
+    if (call == NULL) {
+        st = client_fail_memory(err);
+        client->in_flight_n--;
+        (void)pthread_cond_signal(&client->is_idle);
+    } else {
+        call->is_cancelled = client->is_closing;
+        call->has_ended = false;
+        link_in_flight_locked(call);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+    *call_out = call;
+    return st;
+}
+
+void call_note_end(struct call *call)
+{
+    call->has_ended = true;
+    (void)atomic_fetch_add(&call->client->ended_n, 1);
+}
+
+void call_release(struct call *call)
+{
+    struct weir_client *client = call->client;
+    weir_arena_reset(&call->arena);
+    (void)pthread_mutex_lock(&client->mutex);
+    unlink_in_flight_locked(call);
+    call->next = client->free[call->kind];
+    client->free[call->kind] = call;
+    client->in_flight_n--;
+    if (call->has_ended) {
+        (void)atomic_fetch_sub(&client->ended_n, 1);
+    }
+    if (client->in_flight_n == 0) {
+        (void)pthread_cond_signal(&client->is_idle);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+}
+
+void calls_cancel_locked(struct weir_client *client, bool awaits_replies)
+{
+    for (struct call *call = client->in_flight; call != NULL; call = call->next) {
+        (void)pthread_mutex_lock(&call->mutex);
+        call->is_cancelled = true;
+        if (!awaits_replies || call->state != CALL_RECEIVING) {
+            nng_aio_abort(call_current_aio(call), NNG_ECANCELED);
+        }
+        (void)pthread_mutex_unlock(&call->mutex);
+    }
+}
+
+void calls_free(struct weir_client *client)
+{
+    for (size_t kind = 0; kind < CALL_KINDS; kind++) {
+        while (client->free[kind] != NULL) {
+            struct call *call = client->free[kind];
+            client->free[kind] = call->next;
+            call_free(call);
+        }
+    }
+}

@@ -1,0 +1,437 @@
+#include "client/lib/client.h"
+#include "client/lib/consumer_streams.h"
+#include "client/lib/page.h"
+#include "client/lib/request_copy.h"
+#include "weir/base/monotonic.h"
+
+#include <stdlib.h>
+
+enum {
+    COMMIT_MESSAGES_DEFAULT = 100,
+    COMMIT_MS_DEFAULT = 1000,
+    FIRST_DELAY_MS_DEFAULT = 100,
+    MAX_DELAY_MS_DEFAULT = 10000,
+    /* Who stops a consumer waits for its last position no longer than this. */
+    STOPPED_COMMIT_MS = 3000,
+    /* So many positions that were looked through in vain are worth a message that says so. */
+    PASSED_BY_MIN = 1000
+};
+
+struct weir_consumer {
+    struct consumer_streams streams;
+    struct weir_client *client;
+    struct weir_arena arena;               // texts of `options`
+    struct weir_consumer_options options;  // with defaults filled in
+    uint32_t uncommitted_n;                // messages handled since the position was kept
+    int64_t handled_position;              // behind the last message that was handled
+    int64_t commit_at_us;                  // when the position is to be kept; if uncommitted_n > 0
+    bool is_commit_late;                   // the last try failed: none before commit_at_us
+
+    pthread_mutex_t mutex;  // guards what follows
+    pthread_cond_t changed;
+    bool is_stopped;
+    struct weir_subscription *subscription;  // while a run is going on
+};
+
+/* ---- opening ---- */
+
+static bool copy_types(struct weir_arena *arena, struct weir_subscription_options *o)
+{
+    if (o->types_n == 0) {
+        return true;
+    }
+    const char **copies = weir_arena_array(arena, o->types_n, sizeof *copies);
+    if (copies == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < o->types_n; i++) {
+        if (!copy_text(arena, o->types[i], &copies[i])) {
+            return false;
+        }
+    }
+    o->types = copies;
+    return true;
+}
+
+static bool copy_options(struct weir_consumer *c, const struct weir_consumer_options *options)
+{
+    c->options = *options;
+    struct weir_consumer_options *o = &c->options;
+    o->commit_messages = client_or_default(o->commit_messages, COMMIT_MESSAGES_DEFAULT);
+    o->commit_ms = client_or_default(o->commit_ms, COMMIT_MS_DEFAULT);
+    o->max_attempts = client_or_default(o->max_attempts, CONSUMER_ATTEMPTS_DEFAULT);
+    o->first_delay_ms = client_or_default(o->first_delay_ms, FIRST_DELAY_MS_DEFAULT);
+    o->max_delay_ms = client_or_default(o->max_delay_ms, MAX_DELAY_MS_DEFAULT);
+    struct weir_subscription_options *s = &o->subscription;
+    return copy_text(&c->arena, o->name, &o->name) &&
+           copy_text(&c->arena, s->stream_name, &s->stream_name) &&
+           copy_text(&c->arena, s->category, &s->category) &&
+           copy_text(&c->arena, s->correlation, &s->correlation) && copy_types(&c->arena, s) &&
+           copy_call_options(&c->arena, &options->subscription.call, &s->call);
+}
+
+static struct weir_consumer *consumer_new(struct weir_client *client,
+                                          const struct weir_consumer_options *options)
+{
+    struct weir_consumer *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    weir_arena_init(&c->arena, SIZE_MAX, 0);
+    (void)weir_cond_init(&c->changed);
+    (void)pthread_mutex_init(&c->mutex, NULL);
+    c->client = client;
+    if (!copy_options(c, options)) {
+        weir_consumer_close(c);
+        return NULL;
+    }
+    c->streams.client = client;
+    c->streams.call = &c->options.subscription.call;
+    return c;
+}
+
+weir_status weir_consumer_open(struct weir_client *client,
+                               const struct weir_consumer_options *options,
+                               struct weir_consumer **consumer, struct weir_error *err)
+{
+    weir_status st = subscription_check(&options->subscription, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_consumer *c = consumer_new(client, options);
+    if (c == NULL) {
+        return client_fail_memory(err);
+    }
+    st = consumer_streams_init(&c->streams, &c->options, err);
+    if (st == WEIR_OK) {
+        st = consumer_load_position(&c->streams, err);
+    }
+    if (st != WEIR_OK) {
+        weir_consumer_close(c);
+        return st;
+    }
+    c->handled_position = weir_consumer_position(c);
+    *consumer = c;
+    return WEIR_OK;
+}
+
+void weir_consumer_close(struct weir_consumer *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    (void)pthread_cond_destroy(&c->changed);
+    (void)pthread_mutex_destroy(&c->mutex);
+    free(c->streams.selector);
+    weir_arena_fini(&c->arena);
+    free(c);
+}
+
+int64_t weir_consumer_position(const struct weir_consumer *c)
+{
+    return atomic_load(&c->streams.position);
+}
+
+/* ---- stopping ---- */
+
+void weir_consumer_stop(struct weir_consumer *c)
+{
+    (void)pthread_mutex_lock(&c->mutex);
+    c->is_stopped = true;
+    if (c->subscription != NULL) {
+        weir_subscription_stop(c->subscription);
+    }
+    (void)pthread_cond_broadcast(&c->changed);
+    (void)pthread_mutex_unlock(&c->mutex);
+}
+
+static void set_subscription(struct weir_consumer *c, struct weir_subscription *subscription)
+{
+    (void)pthread_mutex_lock(&c->mutex);
+    c->subscription = subscription;
+    if (c->is_stopped && subscription != NULL) {
+        weir_subscription_stop(subscription);
+    }
+    (void)pthread_mutex_unlock(&c->mutex);
+}
+
+static bool is_stopped(struct weir_consumer *c)
+{
+    (void)pthread_mutex_lock(&c->mutex);
+    const bool stopped = c->is_stopped;
+    (void)pthread_mutex_unlock(&c->mutex);
+    return stopped;
+}
+
+/* False if the consumer was stopped meanwhile. */
+static bool pause_ms(struct weir_consumer *c, uint32_t ms)
+{
+    const int64_t until_us = weir_monotonic_us() + (int64_t)ms * 1000;
+    (void)pthread_mutex_lock(&c->mutex);
+    while (!c->is_stopped && weir_monotonic_us() < until_us) {
+        (void)weir_cond_wait_until(&c->changed, &c->mutex, until_us);
+    }
+    const bool goes_on = !c->is_stopped;
+    (void)pthread_mutex_unlock(&c->mutex);
+    return goes_on;
+}
+
+/* ---- the position ---- */
+
+static weir_status commit(struct weir_consumer *c, const struct weir_call_options *call,
+                          struct weir_error *err)
+{
+    if (c->uncommitted_n == 0) {
+        return WEIR_OK;
+    }
+    const weir_status st = consumer_keep_position(&c->streams, c->handled_position, call, err);
+    if (st == WEIR_OK) {
+        c->uncommitted_n = 0;
+        c->is_commit_late = false;
+    }
+    return st;
+}
+
+static bool is_commit_due(const struct weir_consumer *c, int64_t now)
+{
+    return c->uncommitted_n > 0 &&
+           (now >= c->commit_at_us ||
+            (c->uncommitted_n >= c->options.commit_messages && !c->is_commit_late));
+}
+
+/* While the server is away or has too much to do the position is kept later: what is lost is only
+ * that messages are handed over again after a crash. They wait meanwhile, so that a try is one
+ * attempt, and the next one comes no sooner than this one took. */
+static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err)
+{
+    const int64_t began_us = weir_monotonic_us();
+    /* What is stopped keeps it at its end. */
+    if (!is_commit_due(c, began_us) || is_stopped(c)) {
+        return WEIR_OK;
+    }
+    struct weir_call_options once = *c->streams.call;
+    once.max_attempts = 1;
+    const weir_status st = commit(c, &once, err);
+    if (st != WEIR_OK && weir_error_passes(err)) {
+        const int64_t now = weir_monotonic_us();
+        const int64_t took_us = now - began_us;
+        const int64_t pause_us = (int64_t)c->options.commit_ms * 1000;
+        c->commit_at_us = now + (took_us > pause_us ? took_us : pause_us);
+        c->is_commit_late = true;
+        return WEIR_OK;
+    }
+    return st;
+}
+
+/* What was handled is kept whatever has ended the run. Behind it nothing is to be handled before
+ * `passed`; that is kept as well where it saves the next run much, and is no failure where it is
+ * not. */
+static weir_status commit_last(struct weir_consumer *c, int64_t passed, struct weir_error *err)
+{
+    struct weir_call_options call = *c->streams.call;
+    if (is_stopped(c) && (call.timeout_ms == 0 || call.timeout_ms > STOPPED_COMMIT_MS)) {
+        call.timeout_ms = STOPPED_COMMIT_MS;
+    }
+    const weir_status st = commit(c, &call, err);
+    if (st == WEIR_OK && passed - c->handled_position >= PASSED_BY_MIN) {
+        struct weir_error ignored;
+        weir_error_init(&ignored);
+        c->handled_position = passed;
+        (void)consumer_keep_position(&c->streams, passed, &call, &ignored);
+    }
+    return st;
+}
+
+static void note_handled(struct weir_consumer *c, int64_t position)
+{
+    if (c->uncommitted_n == 0) {
+        c->commit_at_us = weir_monotonic_us() + (int64_t)c->options.commit_ms * 1000;
+    }
+    c->uncommitted_n++;
+    c->handled_position = position;
+}
+
+/* ---- handing over ---- */
+
+struct run {
+    struct weir_consumer *consumer;
+    weir_consumer_handler handler;
+    void *context;
+    struct weir_error *err;
+    bool is_pending;  // a message was taken that is not handled
+};
+
+/* Parks until that has succeeded, because nothing passes a message that is neither handled nor
+ * parked. */
+static weir_status park(struct run *run, const Weir__V1__Message *message, uint32_t attempts)
+{
+    struct weir_consumer *c = run->consumer;
+    weir_status st = consumer_park(&c->streams, message, attempts, run->err);
+    while (st != WEIR_OK && weir_error_passes(run->err)) {
+        if (!pause_ms(c, c->options.max_delay_ms)) {
+            return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
+        }
+        st = consumer_park(&c->streams, message, attempts, run->err);
+    }
+    return st;
+}
+
+/* Tries one message until it is handled or parked. *goes_on is false where the handler wants to
+ * stop; the message then counts as unhandled. */
+static weir_status hand_over(struct run *run, const Weir__V1__Message *message, bool *goes_on)
+{
+    struct weir_consumer *c = run->consumer;
+    const struct weir_consumer_options *o = &c->options;
+    uint32_t delay_ms = o->first_delay_ms;
+    *goes_on = true;
+    for (uint32_t attempt = 1;; attempt++) {
+        const enum weir_handled outcome = run->handler(run->context, message, attempt);
+        if (outcome == WEIR_STOP) {
+            *goes_on = false;
+            return WEIR_OK;
+        }
+        if (outcome == WEIR_HANDLED) {
+            return WEIR_OK;
+        }
+        if (outcome == WEIR_PARK || attempt >= o->max_attempts) {
+            return park(run, message, attempt);
+        }
+        /* What was handled before need not wait for what may fail for ever. */
+        const weir_status st = commit_if_due(c, run->err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+        if (!pause_ms(c, delay_ms)) {
+            return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
+        }
+        delay_ms = delay_ms > o->max_delay_ms / 2 ? o->max_delay_ms : delay_ms * 2;
+    }
+}
+
+/* How long the next message may be waited for before the position is to be kept. */
+static uint32_t wait_ms(const struct weir_consumer *c)
+{
+    if (c->uncommitted_n == 0) {
+        return UINT32_MAX;
+    }
+    const int64_t left_us = c->commit_at_us - weir_monotonic_us();
+    return left_us <= 0 ? 0 : (uint32_t)(left_us / 1000 + 1);
+}
+
+static weir_status consume(struct run *run, struct weir_subscription *sub)
+{
+    struct weir_consumer *c = run->consumer;
+    bool goes_on = true;
+    for (;;) {
+        const Weir__V1__Message *message = NULL;
+        weir_status st = weir_subscription_next(sub, wait_ms(c), &message, run->err);
+        /* What is passed over is no progress that must be kept either. */
+        const bool is_handed_over =
+            message != NULL &&
+            !consumer_passes_over(&c->streams, &c->options.subscription, message->stream_name);
+        if (st == WEIR_OK && is_handed_over) {
+            run->is_pending = true;
+            st = hand_over(run, message, &goes_on);
+        }
+        if (st != WEIR_OK || !goes_on) {
+            return st;
+        }
+        if (is_handed_over) {
+            run->is_pending = false;
+            note_handled(c, weir_subscription_position(sub));
+        }
+        st = commit_if_due(c, run->err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+}
+
+weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler handler, void *context,
+                              struct weir_error *err)
+{
+    struct weir_subscription_options options = c->options.subscription;
+    if (c->handled_position >= 0) {
+        options.start = WEIR_START_AT;
+        options.position = c->handled_position;
+    }
+    struct weir_subscription *sub = NULL;
+    weir_status st = weir_subscription_open(c->client, &options, &sub, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    set_subscription(c, sub);
+    if (c->handled_position < 0) {
+        c->handled_position = weir_subscription_position(sub);
+    }
+    if (weir_consumer_position(c) < 0) {
+        /* Kept before anything is handled: a start at the end must not move with each restart. */
+        st = consumer_keep_position(&c->streams, c->handled_position, c->streams.call, err);
+    }
+    struct run run = {c, handler, context, err, false};
+    if (st == WEIR_OK) {
+        st = consume(&run, sub);
+    }
+    const int64_t passed = run.is_pending ? c->handled_position : weir_subscription_position(sub);
+    set_subscription(c, NULL);
+    weir_subscription_close(sub);
+    struct weir_error later;
+    weir_error_init(&later);
+    const weir_status kept = commit_last(c, passed, &later);
+    /* The first failure is the one to report. */
+    if ((st == WEIR_OK || st == WEIR_CANCELLED) && kept != WEIR_OK) {
+        weir_error_copy(err, &later);
+        st = kept;
+    }
+    return st;
+}
+
+/* ---- what is parked ---- */
+
+/* Hands one parked message over; *goes_on as in hand_over. */
+static weir_status replay_one(struct run *run, const struct consumer_parked *parked, bool *goes_on)
+{
+    struct consumer_streams *s = &run->consumer->streams;
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = (char *)(uintptr_t)parked->stream;
+    request.has_position = true;
+    request.position = parked->position;
+    request.has_batch_size = true;
+    request.batch_size = 1;
+    Weir__V1__GetStreamMessagesResponse *response = NULL;
+    weir_status st =
+        weir_message_store_get_stream_messages(s->client, &request, s->call, &response, run->err);
+    const struct page page = page_of_stream(response);
+    if (st == WEIR_OK) {
+        st = page_check_messages(&page, PAGE_POSITION, false, run->err);
+    }
+    if (st != WEIR_OK) {
+        weir_response_free(response);
+        return st;
+    }
+    enum weir_handled outcome = WEIR_FAILED;
+    if (response->n_messages == 1 && response->messages[0]->position == parked->position) {
+        outcome = run->handler(run->context, response->messages[0], parked->attempts);
+    }
+    weir_response_free(response);
+    *goes_on = outcome != WEIR_STOP;
+    return outcome == WEIR_HANDLED ? consumer_settle(s, parked, run->err) : WEIR_OK;
+}
+
+weir_status weir_consumer_replay(struct weir_consumer *c, weir_consumer_handler handler,
+                                 void *context, struct weir_error *err)
+{
+    struct run run = {c, handler, context, err, false};
+    struct consumer_walk *walk = NULL;
+    weir_status st = consumer_walk_open(&c->streams, &walk, err);
+    bool goes_on = true;
+    while (st == WEIR_OK && goes_on) {
+        struct consumer_parked parked;
+        st = consumer_walk_next(walk, &parked, &goes_on, err);
+        if (st == WEIR_OK && goes_on) {
+            st = replay_one(&run, &parked, &goes_on);
+        }
+    }
+    consumer_walk_close(walk);
+    return st;
+}

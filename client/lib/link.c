@@ -1,0 +1,493 @@
+#include "client/lib/link.h"
+
+#include "weir/base/monotonic.h"
+#include "weir/rules/time_text.h"
+
+#include <nng/protocol/reqrep0/req.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum {
+    RECONNECT_MIN_MS = 25,
+    RECONNECT_MAX_MS = 500,
+    /* nng waits for a random part of it, and computes its double. Half of the time that part is
+     * negative and, since the system has been up for days, no wait: the dialer then tries once more
+     * at once. */
+    RECONNECT_NEVER_MS = INT32_MAX / 2,
+    /* nng counts the SP header of a reply as part of its size. */
+    SP_HEADER_BYTES = 4,
+    /* How long a closing socket is waited for, in all. */
+    CLOSE_WAIT_MS = 2000,
+    LEARN_WAIT_MS = 1000,
+    /* Where no other socket can be had, it is tried again after so many requests. */
+    NUMBERS_BETWEEN_TRIES = 1000,
+    /* Of a socket that does not tell its first number. */
+    NUMBERS_UNKNOWN = 1 << 20,
+    NUMBERS_LEAST = 1 << 19
+};
+
+/* A socket's requests have numbers with the highest bit, to UINT32_MAX. */
+#define NUMBER_BIT (UINT32_C(1) << 31)
+
+/* Longer than a connection takes to come back by itself. */
+#define REPLACE_AFTER_US ((int64_t)1500000)
+/* Longer than a first connection takes. TCP tries ever more rarely to reach a host that does not
+ * answer: one that comes back would not be noticed for a minute. */
+#define CONNECT_US ((int64_t)30000000)
+/* How long nothing may come from a server that has been asked, at first and at most. */
+#define SILENCE_US_MIN ((int64_t)3000000)
+#define SILENCE_US_MAX ((int64_t)60000000)
+/* A connection is thought to be at work as long as it would take at this rate. */
+#define SLOW_BYTES_PER_SECOND ((int64_t)65536)
+
+struct link {
+    struct link *older;
+    uint64_t number;
+    int64_t numbers;  // for so many requests
+    nng_socket socket;
+    atomic_bool was_connected;
+    bool has_closer;
+    pthread_t closer;
+    pthread_mutex_t mutex;  // guards is_closed
+    pthread_cond_t changed;
+    bool is_closed;
+    nng_dialer dialers[];  // one for each of the client's connections
+};
+
+/* ---- one socket ---- */
+
+static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    (void)pipe;
+    (void)event;
+    struct link *link = arg;
+    atomic_store(&link->was_connected, true);
+}
+
+static int set_up_socket(const struct links *links, struct link *link)
+{
+    /* The library repeats calls by itself; the socket must not (a lost reply would be a second
+     * execution that nobody knows of). The size keeps a false length header from taking memory. */
+    int rv = nng_socket_set_ms(link->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    if (rv == 0) {
+        rv = nng_socket_set_size(link->socket, NNG_OPT_RECVMAXSZ,
+                                 links->max_reply_bytes + SP_HEADER_BYTES);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    }
+    if (rv == 0) {
+        rv = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    }
+    if (rv == 0) {
+        rv = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, on_connected, link);
+    }
+    return rv;
+}
+
+static int add_connection(const struct links *links, struct link *link, nng_dialer *dialer)
+{
+    int rv = nng_dialer_create(dialer, link->socket, links->url);
+    if (rv == 0 && links->tls != NULL) {
+        rv = nng_dialer_set_ptr(*dialer, NNG_OPT_TLS_CONFIG, links->tls);
+    }
+    if (rv != 0) {
+        return rv;
+    }
+    /* Notices a host that has gone without a word. Not every transport has it. */
+    (void)nng_dialer_set_bool(*dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    return nng_dialer_start(*dialer, NNG_FLAG_NONBLOCK);
+}
+
+/* It would stand idle at a server that has come back. What the socket has, or is just trying to
+ * make, is left to it; closing a dialer waits for nng's threads, on which this may run. */
+static void make_no_more_connections(const struct links *links, struct link *link)
+{
+    for (uint32_t i = 0; i < links->connections; i++) {
+        (void)nng_dialer_set_ms(link->dialers[i], NNG_OPT_RECONNMINT, RECONNECT_NEVER_MS);
+        (void)nng_dialer_set_ms(link->dialers[i], NNG_OPT_RECONNMAXT, RECONNECT_NEVER_MS);
+    }
+}
+
+/* The number of a request comes back with its message, where that ends because its context is
+ * closed: before there is a connection. */
+static int64_t count_numbers(nng_ctx ctx, nng_aio *aio)
+{
+    nng_ctx_send(ctx, aio);
+    (void)nng_ctx_close(ctx);
+    nng_aio_wait(aio);
+    nng_msg *msg = nng_aio_get_msg(aio);
+    uint32_t number = 0;
+    const bool is_known = msg != NULL && nng_msg_header_len(msg) == sizeof number &&
+                          nng_msg_header_trim_u32(msg, &number) == 0 && number >= NUMBER_BIT;
+    nng_msg_free(msg);
+    return is_known ? (int64_t)(UINT32_MAX - number) - LINKS_SPARE_NUMBERS : NUMBERS_UNKNOWN;
+}
+
+static int learn_numbers(struct link *link)
+{
+    nng_ctx ctx;
+    nng_aio *aio = NULL;
+    nng_msg *msg = NULL;
+    int rv = nng_aio_alloc(&aio, NULL, NULL);
+    if (rv == 0) {
+        rv = nng_msg_alloc(&msg, 0);
+    }
+    if (rv == 0) {
+        rv = nng_ctx_open(&ctx, link->socket);
+    }
+    if (rv == 0) {
+        nng_aio_set_timeout(aio, LEARN_WAIT_MS);
+        nng_aio_set_msg(aio, msg);
+        link->numbers = count_numbers(ctx, aio);
+    } else {
+        nng_msg_free(msg);
+    }
+    nng_aio_free(aio);
+    return rv;
+}
+
+static int try_to_open_socket(const struct links *links, struct link *link)
+{
+    int rv = nng_req0_open(&link->socket);
+    if (rv != 0) {
+        return rv;
+    }
+    rv = set_up_socket(links, link);
+    if (rv == 0) {
+        rv = learn_numbers(link);
+    }
+    if (rv != 0) {
+        (void)nng_close(link->socket);
+    }
+    return rv;
+}
+
+/* One of the few that would have to be replaced soon is not taken. */
+static int open_socket(const struct links *links, struct link *link)
+{
+    enum { TRIES = 4 };
+    int rv = try_to_open_socket(links, link);
+    for (int tries = 1; rv == 0 && link->numbers < NUMBERS_LEAST && tries < TRIES; tries++) {
+        (void)nng_close(link->socket);
+        rv = try_to_open_socket(links, link);
+    }
+    return rv;
+}
+
+static struct link *link_new(uint32_t connections)
+{
+    struct link *link = calloc(1, sizeof *link + connections * sizeof link->dialers[0]);
+    if (link == NULL) {
+        return NULL;
+    }
+    (void)weir_cond_init(&link->changed);
+    (void)pthread_mutex_init(&link->mutex, NULL);
+    return link;
+}
+
+static void link_free(struct link *link)
+{
+    (void)pthread_cond_destroy(&link->changed);
+    (void)pthread_mutex_destroy(&link->mutex);
+    free(link);
+}
+
+static int link_open(const struct links *links, struct link **out)
+{
+    struct link *link = link_new(links->connections);
+    if (link == NULL) {
+        return NNG_ENOMEM;
+    }
+    int rv = open_socket(links, link);
+    if (rv != 0) {
+        link_free(link);
+        return rv;
+    }
+    for (uint32_t i = 0; rv == 0 && i < links->connections; i++) {
+        rv = add_connection(links, link, &link->dialers[i]);
+    }
+    if (rv != 0) {
+        (void)nng_close(link->socket);
+        link_free(link);
+        return rv;
+    }
+    *out = link;
+    return 0;
+}
+
+/* ---- closing ---- */
+
+static void *close_socket(void *arg)
+{
+    struct link *link = arg;
+    (void)nng_close(link->socket);
+    (void)pthread_mutex_lock(&link->mutex);
+    link->is_closed = true;
+    (void)pthread_cond_signal(&link->changed);
+    (void)pthread_mutex_unlock(&link->mutex);
+    return NULL;
+}
+
+/* The application's signals are not for that thread. Without one the socket is not closed: better a
+ * leak than a hang. */
+static void start_closing(struct link *link)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    link->has_closer = pthread_create(&link->closer, NULL, close_socket, link) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* This one and those before it. */
+static void close_from(struct link *link)
+{
+    for (; link != NULL; link = link->older) {
+        if (!link->has_closer) {
+            start_closing(link);
+        }
+    }
+}
+
+/* Where nng hangs, thread and socket are left to themselves. */
+static void finish_closing(struct link *link, int64_t until_us)
+{
+    if (!link->has_closer) {
+        return;
+    }
+    (void)pthread_mutex_lock(&link->mutex);
+    bool goes_on = true;
+    while (!link->is_closed && goes_on) {
+        goes_on = weir_cond_wait_until(&link->changed, &link->mutex, until_us);
+    }
+    const bool is_closed = link->is_closed;
+    (void)pthread_mutex_unlock(&link->mutex);
+    if (is_closed) {
+        (void)pthread_join(link->closer, NULL);
+        link_free(link);
+    } else {
+        (void)pthread_detach(link->closer);
+    }
+}
+
+void links_close(struct links *links)
+{
+    const int64_t until_us = weir_monotonic_us() + CLOSE_WAIT_MS * 1000;
+    close_from(links->newest);
+    while (links->newest != NULL) {
+        struct link *link = links->newest;
+        links->newest = link->older;
+        finish_closing(link, until_us);
+    }
+    (void)pthread_mutex_destroy(&links->mutex);
+}
+
+/* ---- all of them ---- */
+
+weir_status links_open(struct links *links, struct weir_error *err)
+{
+    (void)pthread_mutex_init(&links->mutex, NULL);
+    const int rv = link_open(links, &links->newest);
+    if (rv == NNG_ENOMEM) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    if (rv != 0) {
+        return weir_fail_field(err, "url", "cannot use '%s': %s", links->url, nng_strerror(rv));
+    }
+    links->newest->number = 1;
+    atomic_store(&links->number, 1);
+    atomic_store(&links->numbers_left, links->newest->numbers);
+    atomic_store(&links->silence_us, SILENCE_US_MIN);
+    return WEIR_OK;
+}
+
+int links_open_ctx(struct links *links, nng_ctx *ctx, uint64_t *number)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    const int rv = nng_ctx_open(ctx, links->newest->socket);
+    if (rv == 0) {
+        *number = links->newest->number;
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+    return rv;
+}
+
+void links_close_ctx(struct links *links, nng_ctx ctx, uint64_t number)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    const struct link *link = links->newest;
+    while (link != NULL && link->number != number) {
+        link = link->older;
+    }
+    if (link != NULL && !link->has_closer) {
+        (void)nng_ctx_close(ctx);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
+static void note_progress(struct links *links)
+{
+    if (atomic_load(&links->waiting_since_us) != 0) {
+        atomic_store(&links->waiting_since_us, 0);
+    }
+}
+
+static bool is_current(struct links *links, struct links_sent sent)
+{
+    return sent.number == atomic_load(&links->number);
+}
+
+void links_note_sent(struct links *links, struct links_sent sent)
+{
+    (void)atomic_fetch_add(&links->outstanding_bytes, sent.bytes);
+    note_progress(links);
+    if (atomic_load(&links->silent_since_us) == 0 && is_current(links, sent)) {
+        atomic_store(&links->silent_since_us, weir_monotonic_us());
+    }
+}
+
+static void note_answer(struct links *links, struct links_sent sent)
+{
+    note_progress(links);
+    if (atomic_load(&links->silent_since_us) != 0 && is_current(links, sent)) {
+        atomic_store(&links->silent_since_us, 0);
+        atomic_store(&links->silence_us, SILENCE_US_MIN);
+    }
+}
+
+void links_note_ended(struct links *links, struct links_sent sent, bool is_answered)
+{
+    (void)atomic_fetch_sub(&links->outstanding_bytes, sent.bytes);
+    if (is_answered) {
+        note_answer(links, sent);
+    }
+}
+
+/* How long a connection may take that has all this to carry. */
+static int64_t patience_us(struct links *links, int64_t least_us)
+{
+    const int64_t bytes = (int64_t)atomic_load(&links->outstanding_bytes);
+    return least_us + bytes * 1000000 / SLOW_BYTES_PER_SECOND;
+}
+
+static bool is_closed(struct link *link)
+{
+    (void)pthread_mutex_lock(&link->mutex);
+    const bool closed = link->is_closed;
+    (void)pthread_mutex_unlock(&link->mutex);
+    return closed;
+}
+
+/* Those whose sockets are closed go, with their threads: a client may outlive many a server. */
+static void drop_closed_locked(struct links *links)
+{
+    struct link **at = &links->newest;
+    while (*at != NULL) {
+        struct link *link = *at;
+        if (is_closed(link)) {
+            *at = link->older;
+            (void)pthread_join(link->closer, NULL);
+            link_free(link);
+        } else {
+            at = &link->older;
+        }
+    }
+}
+
+/* Not the one that was just replaced: answers may be coming in there (link.h). */
+static void close_unused_locked(struct links *links, uint64_t oldest)
+{
+    struct link *link = links->newest->older->older;
+    while (link != NULL && link->number >= oldest) {
+        link = link->older;
+    }
+    close_from(link);
+}
+
+/* Puts another socket in the place of the current one. False where none can be had. */
+static bool replace_locked(struct links *links, uint64_t oldest)
+{
+    struct link *fresh = NULL;
+    if (link_open(links, &fresh) != 0) {
+        return false;
+    }
+    make_no_more_connections(links, links->newest);
+    drop_closed_locked(links);
+    fresh->number = links->newest->number + 1;
+    fresh->older = links->newest;
+    links->newest = fresh;
+    atomic_store(&links->silent_since_us, 0);
+    atomic_store(&links->numbers_left, fresh->numbers);
+    atomic_store(&links->number, fresh->number);
+    close_unused_locked(links, oldest);
+    return true;
+}
+
+/* Calls that come meanwhile have some of the spare numbers. */
+void links_replace_used_up(struct links *links, uint64_t oldest)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    if (atomic_load(&links->numbers_left) <= 0 && !replace_locked(links, oldest)) {
+        atomic_store(&links->numbers_left, NUMBERS_BETWEEN_TRIES);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
+bool links_take_number(struct links *links)
+{
+    return atomic_fetch_sub_explicit(&links->numbers_left, 1, memory_order_relaxed) > 0;
+}
+
+bool links_has_waited(struct links *links)
+{
+    const int64_t now = weir_monotonic_us();
+    int_least64_t since = 0;
+    return !atomic_compare_exchange_strong(&links->waiting_since_us, &since, now) &&
+           now - since >= patience_us(links, REPLACE_AFTER_US);
+}
+
+void links_replace_lost(struct links *links, uint64_t oldest)
+{
+    const int64_t now = weir_monotonic_us();
+    (void)pthread_mutex_lock(&links->mutex);
+    int_least64_t since = atomic_load(&links->waiting_since_us);
+    const int64_t patience =
+        atomic_load(&links->newest->was_connected) ? REPLACE_AFTER_US : CONNECT_US;
+    /* Whoever comes first replaces it, and the time begins anew. */
+    if (since != 0 && now - since >= patience_us(links, patience) &&
+        atomic_compare_exchange_strong(&links->waiting_since_us, &since, now)) {
+        (void)replace_locked(links, oldest);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}
+
+bool links_were_connected(struct links *links)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    const struct link *link = links->newest;
+    while (link != NULL && !atomic_load(&link->was_connected)) {
+        link = link->older;
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+    return link != NULL;
+}
+
+bool links_is_silent(struct links *links, struct links_sent sent)
+{
+    const int64_t since = atomic_load(&links->silent_since_us);
+    return since != 0 && is_current(links, sent) &&
+           weir_monotonic_us() - since >= patience_us(links, atomic_load(&links->silence_us));
+}
+
+void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest)
+{
+    (void)pthread_mutex_lock(&links->mutex);
+    /* Whoever comes first replaces it, and the time begins anew. */
+    if (links_is_silent(links, sent) && replace_locked(links, oldest)) {
+        const int64_t longer_us = atomic_load(&links->silence_us) * 2;
+        atomic_store(&links->silence_us, longer_us < SILENCE_US_MAX ? longer_us : SILENCE_US_MAX);
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+}

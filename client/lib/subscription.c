@@ -1,0 +1,502 @@
+#include "client/lib/client.h"
+#include "client/lib/page.h"
+#include "client/lib/request_copy.h"
+#include "weir/base/monotonic.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* A wait that had to become shorter than WAIT_MS_LEAST is none: it would only be a quick succession
+ * of polls. */
+enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000, WAIT_MS_LEAST = 100 };
+
+struct weir_subscription {
+    struct weir_client *client;
+    struct weir_arena arena;
+    bool is_stream;
+    bool is_batch_ours;  // and not chosen by the user
+    bool is_wait_ours;
+    union {
+        Weir__V1__GetStreamMessagesRequest stream;
+        Weir__V1__GetCategoryMessagesRequest category;
+    } request;  // that of the poll to come
+    struct weir_call_options call;
+
+    /* The reader's own. */
+    struct page page;
+    size_t at;  // next message of the page
+    /* Written by the reader, and for all to see. */
+    atomic_int_least64_t position;
+
+    /* Guards what follows; nothing else is locked while it is held. */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_polling;  // an answer will come; the request is not touched meanwhile
+    bool is_stopped;
+    bool is_closed;             // the answer that comes frees the subscription
+    struct page ready;          // the answer, until the reader takes it
+    int64_t not_before_us;      // no poll before this, after a failure or in place of a wait
+    uint32_t delay_ms;          // before the poll after the next such pause, at most
+    struct weir_error failure;  // of status OK while the subscription goes on
+};
+
+/* ---- opening ---- */
+
+weir_status subscription_check(const struct weir_subscription_options *o, struct weir_error *err)
+{
+    const int selectors =
+        (o->stream_name != NULL ? 1 : 0) + (o->category != NULL ? 1 : 0) + (o->all ? 1 : 0);
+    if (selectors != 1) {
+        return weir_fail_field(err, "stream_name",
+                               "one of stream_name, category and all is needed");
+    }
+    if (o->category != NULL && o->category[0] == '\0') {
+        return weir_fail_field(err, "category", "empty; the whole namespace is `all`");
+    }
+    if (o->stream_name != NULL && (o->group_size != 0 || o->correlation != NULL)) {
+        return weir_fail_field(err, "stream_name", "a stream has neither group nor correlation");
+    }
+    if (o->group_member < 0 ||
+        (o->group_size == 0 ? o->group_member != 0 : o->group_member >= o->group_size)) {
+        return weir_fail_field(err, "group_member", "not a member of the group");
+    }
+    return WEIR_OK;
+}
+
+static bool fill_stream(struct weir_subscription *sub, const struct weir_subscription_options *o)
+{
+    Weir__V1__GetStreamMessagesRequest r = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    r.stream_name = (char *)(uintptr_t)o->stream_name;
+    r.types = (char **)(uintptr_t)o->types;
+    r.n_types = o->types_n;
+    r.has_headers_only = true;
+    r.headers_only = o->headers_only;
+    r.has_batch_size = true;
+    r.batch_size = o->batch_size == 0 ? BATCH_DEFAULT : o->batch_size;
+    r.has_wait_ms = true;
+    r.wait_ms = o->wait_ms == 0 ? WAIT_MS_DEFAULT : o->wait_ms;
+    r.has_position = true;
+    return copy_stream_request(&sub->arena, &r, &sub->request.stream);
+}
+
+static bool fill_category(struct weir_subscription *sub, const struct weir_subscription_options *o)
+{
+    Weir__V1__GetCategoryMessagesRequest r = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    Weir__V1__ConsumerGroup group = WEIR__V1__CONSUMER_GROUP__INIT;
+    group.has_member = true;
+    group.member = o->group_member;
+    group.has_size = true;
+    group.size = o->group_size;
+    r.category = (char *)(uintptr_t)o->category;
+    r.correlation = (char *)(uintptr_t)o->correlation;
+    r.consumer_group = o->group_size == 0 ? NULL : &group;
+    r.types = (char **)(uintptr_t)o->types;
+    r.n_types = o->types_n;
+    r.has_headers_only = true;
+    r.headers_only = o->headers_only;
+    r.has_batch_size = true;
+    r.batch_size = o->batch_size == 0 ? BATCH_DEFAULT : o->batch_size;
+    r.has_wait_ms = true;
+    r.wait_ms = o->wait_ms == 0 ? WAIT_MS_DEFAULT : o->wait_ms;
+    r.has_position = true;
+    return copy_category_request(&sub->arena, &r, &sub->request.category);
+}
+
+static struct weir_subscription *subscription_new(struct weir_client *client,
+                                                  const struct weir_subscription_options *options)
+{
+    struct weir_subscription *sub = calloc(1, sizeof *sub);
+    if (sub == NULL) {
+        return NULL;
+    }
+    sub->client = client;
+    sub->delay_ms = client->retry.first_delay_ms;
+    sub->is_stream = options->stream_name != NULL;
+    sub->is_batch_ours = options->batch_size == 0;
+    sub->is_wait_ours = options->wait_ms == 0;
+    weir_arena_init(&sub->arena, SIZE_MAX, 0);
+    weir_error_init(&sub->failure);
+    (void)weir_cond_init(&sub->changed);
+    (void)pthread_mutex_init(&sub->mutex, NULL);
+    const bool is_filled = sub->is_stream ? fill_stream(sub, options) : fill_category(sub, options);
+    if (!is_filled || !copy_call_options(&sub->arena, &options->call, &sub->call)) {
+        weir_subscription_close(sub);
+        return NULL;
+    }
+    return sub;
+}
+
+static void subscription_free(struct weir_subscription *sub)
+{
+    weir_response_free(sub->page.response);
+    weir_response_free(sub->ready.response);
+    (void)pthread_cond_destroy(&sub->changed);
+    (void)pthread_mutex_destroy(&sub->mutex);
+    weir_arena_fini(&sub->arena);
+    free(sub);
+}
+
+/* The position behind `last`, which the server has said. */
+static weir_status go_behind(int64_t last, int64_t *end, struct weir_error *err)
+{
+    if (last == INT64_MAX) {
+        return weir_fail(err, WEIR_BACKEND_ERROR, "there is no position behind %" PRId64, last);
+    }
+    *end = last + 1;
+    return WEIR_OK;
+}
+
+/* One past the newest message of the stream. */
+static weir_status find_stream_end(struct weir_subscription *sub, int64_t *end,
+                                   struct weir_error *err)
+{
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    request.stream_name = sub->request.stream.stream_name;
+    Weir__V1__GetStreamVersionResponse *response = NULL;
+    weir_status st =
+        weir_message_store_get_stream_version(sub->client, &request, &sub->call, &response, err);
+    if (st == WEIR_OK) {
+        st = go_behind(response->version, end, err);
+    }
+    weir_response_free(response);
+    return st;
+}
+
+/* One past the newest message of the category. Filters are left out: a message that matches them
+ * and comes later stands behind that one in any case. */
+static weir_status find_category_end(struct weir_subscription *sub, int64_t *end,
+                                     struct weir_error *err)
+{
+    Weir__V1__GetCategoryMessagesRequest request = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    request.category = sub->request.category.category;
+    request.has_direction = true;
+    request.direction = WEIR__V1__DIRECTION__BACKWARD;
+    request.has_batch_size = true;
+    request.batch_size = 1;
+    request.has_headers_only = true;
+    request.headers_only = true;
+    Weir__V1__GetCategoryMessagesResponse *response = NULL;
+    weir_status st =
+        weir_message_store_get_category_messages(sub->client, &request, &sub->call, &response, err);
+    if (st == WEIR_OK) {
+        st = go_behind(response->n_messages == 0 ? 0 : response->messages[0]->global_position, end,
+                       err);
+    }
+    weir_response_free(response);
+    return st;
+}
+
+static weir_status find_start(struct weir_subscription *sub,
+                              const struct weir_subscription_options *options, int64_t *position,
+                              struct weir_error *err)
+{
+    const int64_t first = sub->is_stream ? 0 : 1;
+    enum weir_start start = options->start;
+    if (start == WEIR_START_DEFAULT) {
+        start = options->all ? WEIR_START_END : WEIR_START_BEGIN;
+    }
+    if (start == WEIR_START_END) {
+        return sub->is_stream ? find_stream_end(sub, position, err)
+                              : find_category_end(sub, position, err);
+    }
+    *position = start == WEIR_START_AT && options->position > first ? options->position : first;
+    return WEIR_OK;
+}
+
+static uint32_t *poll_wait_ms(struct weir_subscription *sub)
+{
+    return sub->is_stream ? &sub->request.stream.wait_ms : &sub->request.category.wait_ms;
+}
+
+static int64_t request_position(const struct weir_subscription *sub)
+{
+    return sub->is_stream ? sub->request.stream.position : sub->request.category.position;
+}
+
+static void set_request_position(struct weir_subscription *sub, int64_t position)
+{
+    if (sub->is_stream) {
+        sub->request.stream.position = position;
+    } else {
+        sub->request.category.position = position;
+    }
+}
+
+weir_status weir_subscription_open(struct weir_client *client,
+                                   const struct weir_subscription_options *options,
+                                   struct weir_subscription **subscription, struct weir_error *err)
+{
+    weir_status st = subscription_check(options, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_subscription *sub = subscription_new(client, options);
+    if (sub == NULL) {
+        return client_fail_memory(err);
+    }
+    int64_t position = 0;
+    st = find_start(sub, options, &position, err);
+    if (st != WEIR_OK) {
+        weir_subscription_close(sub);
+        return st;
+    }
+    atomic_store(&sub->position, position);
+    set_request_position(sub, position);
+    *subscription = sub;
+    return WEIR_OK;
+}
+
+/* ---- polling ---- */
+
+/* Whether the server has refused a number of ours, which has been made smaller. */
+static bool adapt_request(struct weir_subscription *sub, const struct weir_error *err)
+{
+    int64_t *batch =
+        sub->is_stream ? &sub->request.stream.batch_size : &sub->request.category.batch_size;
+    if (sub->is_batch_ours && client_halve_refused(err, "batch_size", 1, batch)) {
+        return true;
+    }
+    uint32_t *wait_ms = poll_wait_ms(sub);
+    int64_t shorter_ms = *wait_ms;
+    if (!sub->is_wait_ours || !client_halve_refused(err, "wait_ms", 0, &shorter_ms)) {
+        return false;
+    }
+    *wait_ms = shorter_ms < WAIT_MS_LEAST ? 0 : (uint32_t)shorter_ms;
+    return true;
+}
+
+/* No poll for a while, which grows. */
+static void pause_polls(struct weir_subscription *sub)
+{
+    const uint32_t pause_ms = client_pause_ms(sub->client, &sub->delay_ms);
+    sub->not_before_us = weir_monotonic_us() + (int64_t)pause_ms * 1000;
+}
+
+/* A poll that found nothing may stay where it is. */
+static weir_status check_page(const struct weir_subscription *sub, const struct page *page,
+                              struct weir_error *err)
+{
+    const int64_t asked = request_position(sub);
+    if (page->n == 0 && page->next_position == asked) {
+        return WEIR_OK;
+    }
+    const weir_status st = page_check_messages(
+        page, sub->is_stream ? PAGE_POSITION : PAGE_GLOBAL_POSITION, false, err);
+    return st == WEIR_OK ? page_check_advance(page, asked, false, err) : st;
+}
+
+static void take_page(struct weir_subscription *sub, const struct page *page)
+{
+    if (check_page(sub, page, &sub->failure) != WEIR_OK) {
+        weir_response_free(page->response);
+        return;
+    }
+    sub->ready = *page;
+    set_request_position(sub, page->next_position);
+    /* A server that does not let anybody wait is asked again and again. */
+    if (page->n == 0 && *poll_wait_ms(sub) == 0) {
+        pause_polls(sub);
+    } else {
+        sub->delay_ms = sub->client->retry.first_delay_ms;
+    }
+}
+
+/* On a thread of the library. */
+static void take_answer(struct weir_subscription *sub, weir_status status, struct page page,
+                        const struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&sub->mutex);
+    sub->is_polling = false;
+    if (status == WEIR_OK) {
+        take_page(sub, &page);
+    } else if (weir_error_passes(err)) {
+        pause_polls(sub);
+    } else if (!adapt_request(sub, err)) {
+        weir_error_copy(&sub->failure, err);
+    }
+    const bool is_closed = sub->is_closed;
+    (void)pthread_cond_broadcast(&sub->changed);
+    (void)pthread_mutex_unlock(&sub->mutex);
+    if (is_closed) {
+        subscription_free(sub);
+    }
+}
+
+static void on_stream_answer(void *context, weir_status status,
+                             Weir__V1__GetStreamMessagesResponse *response,
+                             const struct weir_error *err)
+{
+    take_answer(context, status, page_of_stream(response), err);
+}
+
+static void on_category_answer(void *context, weir_status status,
+                               Weir__V1__GetCategoryMessagesResponse *response,
+                               const struct weir_error *err)
+{
+    take_answer(context, status, page_of_category(response), err);
+}
+
+/* Asks for the next page unless that has been done. Without the mutex: the answer may come on this
+ * very thread. Only the reader starts polls, so none comes in between. */
+static void start_poll(struct weir_subscription *sub)
+{
+    (void)pthread_mutex_lock(&sub->mutex);
+    const bool is_due = !sub->is_polling && !sub->is_stopped && sub->ready.response == NULL &&
+                        sub->failure.status == WEIR_OK && weir_monotonic_us() >= sub->not_before_us;
+    sub->is_polling = sub->is_polling || is_due;
+    (void)pthread_mutex_unlock(&sub->mutex);
+    if (!is_due) {
+        return;
+    }
+    struct weir_error err;
+    weir_error_init(&err);
+    const weir_status st =
+        sub->is_stream
+            ? weir_message_store_get_stream_messages_async(sub->client, &sub->request.stream,
+                                                           &sub->call, on_stream_answer, sub, &err)
+            : weir_message_store_get_category_messages_async(
+                  sub->client, &sub->request.category, &sub->call, on_category_answer, sub, &err);
+    if (st != WEIR_OK) {
+        const struct page none = {0};
+        take_answer(sub, st, none, &err);
+    }
+}
+
+/* ---- reading ---- */
+
+enum wait_outcome { WAIT_PAGE, WAIT_TIMEOUT, WAIT_STOPPED, WAIT_FAILED, WAIT_PAUSED };
+
+/* Waits until something happens that the reader has to see to. */
+static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t until_us)
+{
+    for (;;) {
+        if (sub->is_stopped) {
+            return WAIT_STOPPED;
+        }
+        if (sub->ready.response != NULL) {
+            return WAIT_PAGE;
+        }
+        if (sub->failure.status != WEIR_OK) {
+            return WAIT_FAILED;
+        }
+        const int64_t now = weir_monotonic_us();
+        if (!sub->is_polling && now >= sub->not_before_us) {
+            return WAIT_PAUSED;
+        }
+        if (now >= until_us) {
+            return WAIT_TIMEOUT;
+        }
+        const bool is_pausing = !sub->is_polling && sub->not_before_us < until_us;
+        (void)weir_cond_wait_until(&sub->changed, &sub->mutex,
+                                   is_pausing ? sub->not_before_us : until_us);
+    }
+}
+
+/* Takes the page that is ready; the one of before goes away. */
+static void take_page_locked(struct weir_subscription *sub)
+{
+    weir_response_free(sub->page.response);
+    sub->page = sub->ready;
+    sub->ready = (struct page){0};
+    sub->at = 0;
+}
+
+static enum wait_outcome wait_for_page(struct weir_subscription *sub, int64_t until_us,
+                                       struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&sub->mutex);
+    const enum wait_outcome outcome = wait_locked(sub, until_us);
+    if (outcome == WAIT_PAGE) {
+        take_page_locked(sub);
+    } else if (outcome == WAIT_FAILED) {
+        weir_error_copy(err, &sub->failure);
+    } else if (outcome == WAIT_STOPPED) {
+        (void)weir_fail(err, WEIR_CANCELLED, "the subscription has been stopped");
+    }
+    (void)pthread_mutex_unlock(&sub->mutex);
+    return outcome;
+}
+
+static bool is_stopped(struct weir_subscription *sub)
+{
+    (void)pthread_mutex_lock(&sub->mutex);
+    const bool stopped = sub->is_stopped;
+    (void)pthread_mutex_unlock(&sub->mutex);
+    return stopped;
+}
+
+static const Weir__V1__Message *take_message(struct weir_subscription *sub)
+{
+    const Weir__V1__Message *message = sub->page.messages[sub->at++];
+    const int64_t behind = (sub->is_stream ? message->position : message->global_position) + 1;
+    atomic_store(&sub->position, sub->at == sub->page.n ? sub->page.next_position : behind);
+    return message;
+}
+
+weir_status weir_subscription_next(struct weir_subscription *sub, uint32_t timeout_ms,
+                                   const Weir__V1__Message **message, struct weir_error *err)
+{
+    *message = NULL;
+    const int64_t until_us =
+        timeout_ms == UINT32_MAX ? INT64_MAX / 2 : weir_monotonic_us() + (int64_t)timeout_ms * 1000;
+    while (sub->at == sub->page.n || is_stopped(sub)) {
+        start_poll(sub);
+        switch (wait_for_page(sub, until_us, err)) {
+        case WAIT_PAGE:
+            /* The next page is fetched while this one is read. */
+            start_poll(sub);
+            if (sub->page.n == 0) {
+                atomic_store(&sub->position, sub->page.next_position);
+            }
+            break;
+        case WAIT_PAUSED:
+            break;
+        case WAIT_TIMEOUT:
+            return WEIR_OK;
+        case WAIT_STOPPED:
+        case WAIT_FAILED:
+            return err->status;
+        }
+    }
+    *message = take_message(sub);
+    return WEIR_OK;
+}
+
+weir_status weir_subscription_run(struct weir_subscription *sub, weir_message_handler handler,
+                                  void *context, struct weir_error *err)
+{
+    const Weir__V1__Message *message = NULL;
+    weir_status st = weir_subscription_next(sub, UINT32_MAX, &message, err);
+    while (st == WEIR_OK && (message == NULL || handler(context, message))) {
+        st = weir_subscription_next(sub, UINT32_MAX, &message, err);
+    }
+    return st;
+}
+
+int64_t weir_subscription_position(const struct weir_subscription *sub)
+{
+    return atomic_load(&sub->position);
+}
+
+void weir_subscription_stop(struct weir_subscription *sub)
+{
+    (void)pthread_mutex_lock(&sub->mutex);
+    sub->is_stopped = true;
+    (void)pthread_cond_broadcast(&sub->changed);
+    (void)pthread_mutex_unlock(&sub->mutex);
+}
+
+void weir_subscription_close(struct weir_subscription *sub)
+{
+    if (sub == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&sub->mutex);
+    sub->is_closed = true;
+    const bool is_polling = sub->is_polling;
+    (void)pthread_mutex_unlock(&sub->mutex);
+    if (!is_polling) {
+        subscription_free(sub);
+    }
+}

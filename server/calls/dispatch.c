@@ -1,0 +1,511 @@
+#include "server/calls/dispatch.h"
+
+#include "server/calls/intake.h"
+#include "server/calls/reading.h"
+#include "server/calls/writing.h"
+#include "server/handlers/request_check.h"
+#include "server/namespaces/auth.h"
+#include "server/transport/put_off.h"
+#include "server/waiting/waiting.h"
+#include "server/waiting/wake.h"
+#include "weir/rules/time_text.h"
+#include "weir/v1/dispatch.h"
+#include "weir/v1/methods.h"
+#include "weir/wire/check.h"
+#include "weir/wire/pb_arena.h"
+
+#include <stdio.h>
+
+enum {
+    /* Elements of a request: far more than any method accepts, so that a count too high is told as
+     * such, and few enough to bound the memory. */
+    ELEMENTS_MAX = 65536,
+    /* The deadline of a call whose client sets none. */
+    DEADLINE_MAX_MS = 120 * 1000,
+    /* What rows and checked requests take beside their bytes. */
+    STRUCTS_BYTES = 32 * 1024 * 1024,
+    /* What is parsed on a thread of the transport. */
+    SMALL_REQUEST_BYTES = 16 * 1024,
+    REFERENCE_BYTES = 24
+};
+
+size_t weir_dispatch_memory_max(const struct weir_limits *limits)
+{
+    return weir_wire_memory_max((size_t)limits->request_bytes, ELEMENTS_MAX) +
+           2 * (size_t)limits->reply_bytes + STRUCTS_BYTES;
+}
+
+/* ---- the end of a call ---- */
+
+static void log_outcome(const struct weir_call *call, weir_status st, const char *reference)
+{
+    const bool is_fault = st == WEIR_BACKEND_ERROR || st == WEIR_DATA_CORRUPT;
+    const enum weir_log_level level = is_fault                         ? WEIR_LOG_ERROR
+                                      : st == WEIR_BACKEND_UNAVAILABLE ? WEIR_LOG_WARN
+                                                                       : WEIR_LOG_DEBUG;
+    if (!weir_log_has(&call->server->log, level)) {
+        return;
+    }
+    char took_us[24];
+    (void)snprintf(took_us, sizeof took_us, "%lld",
+                   (long long)(weir_monotonic_us() - call->arrived_us));
+    const struct weir_slice none = {NULL, 0};
+    const struct weir_log_field fields[] = {
+        {"method", call->frame.method},
+        {"code", weir_slice_of(st == WEIR_OK ? "OK" : weir_status_name(st))},
+        {"namespace", call->tenant == NULL ? none : weir_tenant_id(call->tenant)},
+        {"took_us", weir_slice_of(took_us)},
+        {"traceparent", weir_request_frame_metadata(&call->frame, "traceparent")},
+        {"ref", weir_slice_of(reference)},
+        {"text", st == WEIR_OK ? none : weir_slice_of(call->err.text)},
+    };
+    weir_log_event(&call->server->log, level, "call", fields, WEIR_COUNTOF(fields));
+}
+
+/* The store's own words stay in the log. */
+static void hide_internals(struct weir_call *call, weir_status st, const char *reference)
+{
+    if (st == WEIR_BACKEND_ERROR) {
+        (void)weir_fail(&call->err, st,
+                        "an internal error; the server's log has it under reference %s", reference);
+        weir_error_detail(&call->err, "ref", "%s", reference);
+    } else if (st == WEIR_BACKEND_UNAVAILABLE) {
+        (void)weir_fail(&call->err, st, "the store is not available at the moment; try again");
+    }
+}
+
+static bool pack_failure(struct weir_call *call, weir_status st)
+{
+    char text[REFERENCE_BYTES];
+    const char *reference = NULL;
+    if (st == WEIR_FEATURE_UNSUPPORTED) {
+        weir_error_detail_slice(&call->err, "method", call->frame.method);
+    }
+    if (st == WEIR_BACKEND_ERROR) {
+        (void)snprintf(text, sizeof text, "%08x-%u", (unsigned)call->server->reference_salt,
+                       atomic_fetch_add(&call->server->reference, 1));
+        reference = text;
+    }
+    log_outcome(call, st, reference);
+    hide_internals(call, st, reference);
+    uint8_t *room = weir_exchange_reply_room(call->exchange, weir_response_error_size(&call->err));
+    if (room != NULL) {
+        weir_response_error_pack(&call->err, room);
+    }
+    return room != NULL;
+}
+
+static void leave_to_workers(struct weir_call *call);
+
+/* The namespace that a call found gone may be one that another server has deleted and made again
+ * before the call came: then the one of that name there is now has not been asked. So the call is
+ * begun once more, and once only, for what is read of the registry from now on is newer than it.
+ * Who waits goes on where he was in the old one, and has to be told. */
+static bool begin_again(struct weir_call *call)
+{
+    const bool may_be_another = weir_methods[call->method].access == WEIR_ACCESS_NAMESPACE &&
+                                !call->watches && call->tenant != NULL &&
+                                weir_tenant_is_from_before(call->tenant, call->arrived_us);
+    if (may_be_another) {
+        weir_tenants_forget(call->server->tenants, weir_tenant_id(call->tenant));
+        leave_to_workers(call);
+    }
+    return may_be_another;
+}
+
+/* A read that waits is no longer in flight. */
+static void count_out(struct weir_server *server, bool has_waited, size_t request_n)
+{
+    if (has_waited) {
+        weir_intake_waited(server);
+    } else {
+        weir_intake_finished(server, request_n);
+    }
+}
+
+void weir_dispatch_finish(struct weir_call *call, weir_status st)
+{
+    if (st == WEIR_NAMESPACE_NOT_FOUND && begin_again(call)) {
+        return;
+    }
+    struct weir_server *server = call->server;
+    struct weir_exchange *exchange = call->exchange;
+    const size_t request_n = weir_exchange_request(exchange).n;
+    const size_t method = call->method;
+    const int64_t arrived_us = call->arrived_us;
+    const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
+    bool has_reply = true;
+    if (st == WEIR_NAMESPACE_NOT_FOUND) {
+        st = weir_auth_namespace_gone(call, &call->err);
+    }
+    if (st == WEIR_OK) {
+        log_outcome(call, st, NULL);
+    } else {
+        has_reply = pack_failure(call, st);
+    }
+    weir_tenant_release(call->tenant);
+    weir_calls_give_back(&server->calls, call);
+    weir_intake_answers(server, has_waited);
+    if (has_reply) {
+        weir_exchange_send(exchange);
+    } else {
+        weir_exchange_abandon(exchange, true);
+    }
+    weir_metrics_call(&server->metrics, method, st,
+                      has_waited ? -1 : weir_monotonic_us() - arrived_us);
+    count_out(server, has_waited, request_n);
+}
+
+/* ---- the way of a call ---- */
+
+static weir_status find_method(struct weir_call *call, struct weir_error *err)
+{
+    const struct weir_slice name = call->frame.method;
+    if (name.n == 0) {
+        return weir_fail_field(err, "method", "required");
+    }
+    call->method = weir_method_find(name);
+    if (call->method == weir_methods_n ||
+        !weir_handlers_has(call->server->handlers, call->method)) {
+        (void)weir_fail(err, WEIR_METHOD_NOT_FOUND, "there is no method '%.*s' here",
+                        WEIR_SLICE_ARG(name));
+        weir_error_detail(err, "method", "%.*s", WEIR_SLICE_ARG(name));
+        return err->status;
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_deadline(const struct weir_call *call, struct weir_error *err)
+{
+    return weir_monotonic_us() <= call->deadline_us
+               ? WEIR_OK
+               : weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                           "the deadline had passed before the call was begun");
+}
+
+static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
+                          struct weir_error *err)
+{
+    const ProtobufCMessageDescriptor *type = weir_methods[call->method].input;
+    static const uint8_t nothing[1] = {0};
+    struct weir_slice payload = call->frame.payload;
+    if (payload.p == NULL) {
+        payload = weir_slice(nothing, 0);
+    }
+    weir_status st = weir_wire_check(payload, type, ELEMENTS_MAX, err);
+    if (st == WEIR_INVALID_REQUEST && call->method == WEIR_METHOD_MESSAGE_STORE_IMPORT_MESSAGES) {
+        st = weir_check_import_fault(err);
+    }
+    return st == WEIR_OK ? weir_pb_unpack(&call->arena, type, payload, request, err) : st;
+}
+
+/* The transport lets through what a header may take beyond. */
+static weir_status check_size(const struct weir_call *call, size_t n, struct weir_error *err)
+{
+    const size_t most = (size_t)call->server->config->limits.request_bytes;
+    return n <= most ? WEIR_OK : weir_fail_limit(err, "the request", most, n);
+}
+
+static weir_status parse(struct weir_call *call, struct weir_error *err)
+{
+    const struct weir_slice request = weir_exchange_request(call->exchange);
+    weir_status st = check_size(call, request.n, err);
+    if (st == WEIR_OK) {
+        st = weir_request_frame_parse(request, &call->arena, &call->frame, err);
+    }
+    const int64_t timeout_ms =
+        call->frame.timeout_ms > 0 ? (int64_t)call->frame.timeout_ms : DEADLINE_MAX_MS;
+    call->deadline_us = call->arrived_us + timeout_ms * 1000;
+    return st;
+}
+
+static bool may_be_repetition(const struct weir_method *method, weir_status st)
+{
+    return st == WEIR_AUTH_UNAUTHORIZED && method->access == WEIR_ACCESS_OWNER &&
+           method->retry == WEIR_RETRY_BY_TOKEN;
+}
+
+/* Finds out who calls, and decodes the request. */
+static weir_status admit(struct weir_call *call, ProtobufCMessage **request, struct weir_error *err)
+{
+    const struct weir_method *method = &weir_methods[call->method];
+    weir_status st = weir_auth_check(call, method->access, err);
+    const bool is_repeated = may_be_repetition(method, st);
+    if (st != WEIR_OK && !is_repeated) {
+        return st;
+    }
+    st = decode(call, request, err);
+    if (st == WEIR_OK && is_repeated) {
+        st = weir_auth_check_repetition(call, method, *request, err);
+    }
+    if (st == WEIR_OK && method->access == WEIR_ACCESS_OWNER) {
+        st = weir_auth_check_owner(call, *request, err);
+    }
+    return st;
+}
+
+/* The way of a call as far as it is computing only, in time bounded by the request. */
+static weir_status enter(struct weir_call *call, struct weir_error *err)
+{
+    weir_status st = parse(call, err);
+    if (st == WEIR_OK) {
+        st = find_method(call, err);
+    }
+    if (st == WEIR_OK) {
+        st = check_deadline(call, err);
+    }
+    return st;
+}
+
+/* The reply to a write is small, and its outcome is to be known. */
+static bool is_write(const struct weir_call *call)
+{
+    return call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_MESSAGES ||
+           call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS;
+}
+
+static weir_status work(struct weir_call *call, struct weir_error *err)
+{
+    ProtobufCMessage *request = NULL;
+    weir_status st = admit(call, &request, err);
+    if (st == WEIR_OK && !is_write(call)) {
+        st = weir_intake_check_unread(call->server, call->exchange, err);
+    }
+    return st == WEIR_OK
+               ? weir_dispatch_typed(call->server->handlers, call->method, call, request, err)
+               : st;
+}
+
+void weir_dispatch_go_on(struct weir_call *call, weir_status st)
+{
+    if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
+        weir_writing_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_READS) {
+        weir_reading_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_READS_LONG) {
+        weir_long_reads_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
+        weir_waiting_park(call);
+    } else {
+        weir_dispatch_finish(call, st);
+    }
+}
+
+/* Of a thread of the transport. */
+static _Thread_local struct {
+    bool is_own;
+    struct weir_exchange *woken;  // what the thread is to do before it leaves the spot
+} spot;
+
+static void work_and_go_on(struct weir_call *call)
+{
+    const weir_status st = work(call, &call->err);
+    if (spot.is_own && call->is_for_worker) {
+        leave_to_workers(call);
+    } else {
+        weir_dispatch_go_on(call, st);
+    }
+}
+
+static struct weir_call *begin(struct weir_server *server, struct weir_exchange *exchange)
+{
+    struct weir_call *call = weir_calls_take(&server->calls);
+    if (call != NULL) {
+        call->exchange = exchange;
+        call->arrived_us = weir_exchange_arrived_us(exchange);
+    }
+    return call;
+}
+
+static void serve(struct weir_job *job)
+{
+    struct weir_exchange *exchange = weir_exchange_of_job(job);
+    struct weir_server *server = weir_exchange_context(exchange);
+    struct weir_call *call = begin(server, exchange);
+    if (call == NULL) {
+        const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
+        const size_t request_n = weir_exchange_request(exchange).n;
+        struct weir_error err;
+        weir_error_init(&err);
+        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "the server is out of memory");
+        weir_metrics_refused(&server->metrics, err.status);
+        weir_intake_answers(server, has_waited);
+        weir_intake_refuse(exchange, &err);
+        count_out(server, has_waited, request_n);
+        return;
+    }
+    const weir_status st = enter(call, &call->err);
+    if (st == WEIR_OK) {
+        work_and_go_on(call);
+    } else {
+        weir_dispatch_finish(call, st);
+    }
+}
+
+/* A call that has waited too long is answered while it still waits. When that is, is found out by
+ * the first look, where it is not known. */
+static bool end_if_late(struct weir_job *job)
+{
+    struct weir_exchange *exchange = weir_exchange_of_job(job);
+    struct weir_server *server = weir_exchange_context(exchange);
+    struct weir_call *call = begin(server, exchange);
+    if (call == NULL) {
+        return true;
+    }
+    const weir_status st = enter(call, &call->err);
+    if (st == WEIR_OK) {
+        job->due_us = call->deadline_us + 1;
+        weir_calls_give_back(&server->calls, call);
+    } else {
+        weir_dispatch_finish(call, st);
+    }
+    return st == WEIR_OK;
+}
+
+/* `deadline_us`: 0 where it is not known. */
+static void queue(struct weir_server *server, struct weir_exchange *exchange, int64_t deadline_us)
+{
+    struct weir_job *job = weir_exchange_job(exchange);
+    job->run = serve;
+    job->look = end_if_late;
+    job->due_us = deadline_us;
+    weir_queue_push(&server->queue, job);
+}
+
+/* ---- on the transport's threads ---- */
+
+bool weir_dispatch_is_on_the_spot(void)
+{
+    return spot.is_own;
+}
+
+bool weir_dispatch_take_spot(struct weir_server *server)
+{
+    const bool is_free =
+        weir_queue_length(&server->queue) == 0 &&
+        !atomic_load_explicit(&server->is_spot_taken, memory_order_relaxed) &&
+        !atomic_exchange_explicit(&server->is_spot_taken, true, memory_order_acquire);
+    spot.is_own = spot.is_own || is_free;
+    return is_free;
+}
+
+void weir_dispatch_leave_spot(struct weir_server *server)
+{
+    if (spot.woken != NULL) {
+        serve(weir_exchange_job(spot.woken));
+        spot.woken = NULL;
+    }
+    spot.is_own = false;
+    atomic_store_explicit(&server->is_spot_taken, false, memory_order_release);
+}
+
+static void give_up(struct weir_call *call)
+{
+    weir_tenant_release(call->tenant);
+    weir_calls_give_back(&call->server->calls, call);
+}
+
+static void leave_to_workers(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct weir_exchange *exchange = call->exchange;
+    const int64_t deadline_us = call->deadline_us;
+    give_up(call);
+    queue(server, exchange, deadline_us);
+}
+
+static bool is_read(const struct weir_call *call)
+{
+    return call->method == WEIR_METHOD_MESSAGE_STORE_GET_STREAM_MESSAGES ||
+           call->method == WEIR_METHOD_MESSAGE_STORE_GET_CATEGORY_MESSAGES;
+}
+
+static bool is_for_a_lane(const struct weir_call *call)
+{
+    return is_write(call) || (is_read(call) && weir_store_groups_reads(call->server->store));
+}
+
+static bool is_for_the_spot(const struct weir_call *call)
+{
+    const enum weir_access access = weir_methods[call->method].access;
+    return weir_store_is_local(call->server->store) &&
+           (access == WEIR_ACCESS_NAMESPACE || access == WEIR_ACCESS_PUBLIC);
+}
+
+static void serve_on_the_spot(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    work_and_go_on(call);
+    weir_dispatch_leave_spot(server);
+}
+
+static void begin_anew(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct weir_exchange *exchange = call->exchange;
+    if (is_for_the_spot(call) && weir_dispatch_take_spot(server)) {
+        give_up(call);
+        serve(weir_exchange_job(exchange));
+        weir_dispatch_leave_spot(server);
+    } else {
+        leave_to_workers(call);
+    }
+}
+
+/* A failure is found again by who may block, and log it. */
+static void put_into_lane(struct weir_call *call)
+{
+    call->must_not_block = true;
+    const weir_status st = work(call, &call->err);
+    if (st == WEIR_OK && (call->step == WEIR_CALL_WRITES || call->step == WEIR_CALL_READS)) {
+        weir_dispatch_go_on(call, st);
+    } else {
+        begin_anew(call);
+    }
+}
+
+/* Writes and reads are brief, so that what the thread has put off has time yet. A read that is not
+ * sees to that itself. */
+static void catch_up(const struct weir_call *call)
+{
+    if (!is_write(call) && !is_read(call)) {
+        weir_put_off_catch_up();
+    }
+}
+
+static void find_way(struct weir_call *call)
+{
+    catch_up(call);
+    if (is_for_a_lane(call)) {
+        put_into_lane(call);
+    } else if (is_for_the_spot(call) && weir_dispatch_take_spot(call->server)) {
+        serve_on_the_spot(call);
+    } else {
+        leave_to_workers(call);
+    }
+}
+
+void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exchange)
+{
+    struct weir_call *call = NULL;
+    if (weir_exchange_request(exchange).n <= SMALL_REQUEST_BYTES) {
+        call = begin(server, exchange);
+    }
+    if (call == NULL) {
+        queue(server, exchange, 0);
+    } else if (enter(call, &call->err) != WEIR_OK) {
+        leave_to_workers(call);
+    } else {
+        find_way(call);
+    }
+}
+
+/* Another machine may keep the thread for as long as it likes before it leaves the spot. */
+void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange)
+{
+    if (spot.is_own && spot.woken == NULL && weir_store_is_local(server->store)) {
+        spot.woken = exchange;
+    } else {
+        queue(server, exchange, 0);
+    }
+}

@@ -1,0 +1,153 @@
+#include "server/calls/intake.h"
+
+#include "server/calls/dispatch.h"
+#include "server/transport/put_off.h"
+#include "weir/rules/time_text.h"
+
+enum {
+    /* Requests in flight may take so many times the largest single one. */
+    REQUESTS_OF_FULL_SIZE = 4,
+    /* Replies may take so many times the largest single one before they are read. */
+    REPLIES_OF_A_CONNECTION = 8,
+    REPLIES_IN_ALL = 64,
+    /* Without a finished call for so long the store is taken to hang. */
+    HANGS_AFTER_US = 1000 * 1000
+};
+
+void weir_intake_refuse(struct weir_exchange *exchange, const struct weir_error *err)
+{
+    const size_t n = weir_response_error_size(err);
+    uint8_t *room = weir_exchange_reply_room(exchange, n);
+    if (room == NULL) {
+        weir_exchange_abandon(exchange, true);
+        return;
+    }
+    weir_response_error_pack(err, room);
+    weir_exchange_send(exchange);
+}
+
+static size_t bytes_max(const struct weir_server *server)
+{
+    return (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
+}
+
+static void tell_what_is_full(struct weir_server *server, size_t bytes, struct weir_error *err)
+{
+    const size_t calls_max = (size_t)server->config->max_calls;
+    const size_t calls = atomic_load_explicit(&server->unanswered, memory_order_relaxed);
+    const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
+    if (calls < calls_max && held + bytes > bytes_max(server)) {
+        (void)weir_fail_full(err, "bytes of requests in flight", bytes_max(server), held + bytes);
+    } else {
+        (void)weir_fail_full(err, "calls in flight", calls_max, calls);
+    }
+}
+
+static void refuse_one_too_many(struct weir_server *server, struct weir_exchange *exchange)
+{
+    const size_t bytes = weir_exchange_request(exchange).n;
+    struct weir_error err;
+    weir_error_init(&err);
+    const int64_t idle_us =
+        weir_monotonic_us() - atomic_load_explicit(&server->finished_at_us, memory_order_relaxed);
+    if (idle_us > HANGS_AFTER_US) {
+        (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
+                        "the store has answered no call for a while; try again later");
+    } else {
+        tell_what_is_full(server, bytes, &err);
+    }
+    weir_metrics_refused(&server->metrics, err.status);
+    weir_intake_refuse(exchange, &err);
+}
+
+void weir_intake_refuse_stopping(struct weir_exchange *exchange)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    (void)weir_fail(&err, WEIR_SHUTTING_DOWN, "the server is stopping");
+    weir_intake_refuse(exchange, &err);
+}
+
+weir_status weir_intake_check_unread(const struct weir_server *server,
+                                     struct weir_exchange *exchange, struct weir_error *err)
+{
+    const size_t reply_bytes = (size_t)server->config->limits.reply_bytes;
+    const size_t own_max = reply_bytes * REPLIES_OF_A_CONNECTION;
+    const size_t all_max = reply_bytes * REPLIES_IN_ALL;
+    size_t own = 0;
+    size_t all = 0;
+    weir_exchange_unread(exchange, &own, &all);
+    if (own > own_max || all > all_max) {
+        weir_exchange_recount_unread(exchange);
+        weir_exchange_unread(exchange, &own, &all);
+    }
+    if (own > own_max) {
+        return weir_fail_full(err, "bytes of replies that this connection has not read", own_max,
+                              own);
+    }
+    if (all > all_max) {
+        return weir_fail_full(err, "bytes of replies that clients have not read", all_max, all);
+    }
+    return WEIR_OK;
+}
+
+static bool admit(struct weir_server *server, size_t bytes)
+{
+    const size_t calls_max = (size_t)server->config->max_calls;
+    const size_t others = atomic_fetch_add(&server->in_flight, 1);
+    const size_t calls = atomic_fetch_add_explicit(&server->unanswered, 1, memory_order_relaxed);
+    const size_t held =
+        atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    if (calls < calls_max && held + bytes <= bytes_max(server)) {
+        if (others == 0) {
+            /* What was finished before there was anything to do says nothing about the store. */
+            atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),
+                                  memory_order_relaxed);
+        }
+        return true;
+    }
+    atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->unanswered, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_relaxed);
+    return false;
+}
+
+void weir_intake_arrived(void *context, struct weir_exchange *exchange)
+{
+    struct weir_server *server = context;
+    /* Whatever comes of this request, and though requests come without end. */
+    weir_put_off_catch_up_late(weir_exchange_arrived_us(exchange));
+    /* Counted first, so that whoever stops the server and finds nothing in flight has missed
+     * nothing. */
+    const size_t bytes = weir_exchange_request(exchange).n;
+    if (!admit(server, bytes)) {
+        refuse_one_too_many(server, exchange);
+        return;
+    }
+    if (atomic_load(&server->is_stopping)) {
+        weir_metrics_refused(&server->metrics, WEIR_SHUTTING_DOWN);
+        weir_intake_answers(server, false);
+        weir_intake_refuse_stopping(exchange);
+        weir_intake_finished(server, bytes);
+        return;
+    }
+    weir_dispatch_arrived(server, exchange);
+}
+
+void weir_intake_answers(struct weir_server *server, bool has_waited)
+{
+    atomic_fetch_sub_explicit(has_waited ? &server->waiting_unanswered : &server->unanswered, 1,
+                              memory_order_relaxed);
+}
+
+void weir_intake_finished(struct weir_server *server, size_t bytes)
+{
+    atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(), memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_release);
+}
+
+void weir_intake_waited(struct weir_server *server)
+{
+    atomic_fetch_sub_explicit(&server->waiting, 1, memory_order_release);
+}

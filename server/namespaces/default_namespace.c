@@ -1,0 +1,343 @@
+#include "server/namespaces/default_namespace.h"
+
+#include "weir/rules/time_text.h"
+#include "weir/rules/token_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static const char file_name[] = "default.token";
+static const char next_suffix[] = ".next";  // of the file with the token after a deletion
+
+enum {
+    TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1,
+    LOCK_US = 5 * 1000 * 1000,  // another process that is stopped is not waited for any longer
+    LOCK_PAUSE_MS = 5
+};
+
+static weir_status file_failed(struct weir_error *err, const char *path, const char *what)
+{
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s: cannot %s: %s", path, what,
+                     strerror(errno));
+}
+
+static bool path_of(const char *directory, const char *suffix, char path[PATH_MAX])
+{
+    const int n = snprintf(path, PATH_MAX, "%s/%s%s", directory, file_name, suffix);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* ---- one at a time ---- */
+
+/* Who changes the file, or makes the namespace from it, looks at the namespace as well, and nobody
+ * else does either in between: threads by the mutex, other processes by a lock on the directory,
+ * which some file systems do not have. */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+/* The directory; -1 where there is none. */
+static int begin_turn(const char *directory)
+{
+    (void)pthread_mutex_lock(&turn);
+    const int fd = directory == NULL ? -1 : open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int64_t until_us = weir_monotonic_us() + LOCK_US;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
+           weir_monotonic_us() < until_us) {
+        (void)poll(NULL, 0, LOCK_PAUSE_MS);
+    }
+    return fd;
+}
+
+static void end_turn(int fd)
+{
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    (void)pthread_mutex_unlock(&turn);
+}
+
+/* ---- the file ---- */
+
+/* OK with token "" where there is no file. */
+static weir_status read_file(const char *path, char token[TOKEN_ROOM], struct weir_error *err)
+{
+    if (!weir_token_read_file(path, token) && errno != 0) {
+        return errno == ENOENT ? WEIR_OK : file_failed(err, path, "read it");
+    }
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n = 0;
+    if (!weir_token_parse(weir_slice_of(token), id, &id_n) ||
+        !weir_namespace_is_default(weir_slice(id, id_n))) {
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "%s holds no token of namespace default; remove it or name another with "
+                         "--default-token-file",
+                         path);
+    }
+    return WEIR_OK;
+}
+
+static void sync_directory(const char *directory)
+{
+    const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        /* Some file systems cannot; the file itself is synced. */
+        (void)fsync(fd);
+        (void)close(fd);
+    }
+}
+
+/* A file of its own beside the real one, complete and durable before it gets the real name. */
+static weir_status write_temporary(const char *path, const char *token, struct weir_error *err)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return file_failed(err, path, "create it");
+    }
+    char line[TOKEN_ROOM + 1];
+    const int n = snprintf(line, sizeof line, "%s\n", token);
+    const bool is_written = write(fd, line, (size_t)n) == n && fsync(fd) == 0;
+    const weir_status st = is_written ? WEIR_OK : file_failed(err, path, "write it");
+    (void)close(fd);
+    if (st != WEIR_OK) {
+        (void)unlink(path);
+    }
+    return st;
+}
+
+static weir_status too_long(const char *directory, struct weir_error *err)
+{
+    return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
+}
+
+/* Puts a token into the file of this suffix. Unless `replaces`, one that is there already stays. */
+static weir_status write_file(const char *directory, const char *suffix, const char *token,
+                              bool replaces, struct weir_error *err)
+{
+    char path[PATH_MAX];
+    char temporary[PATH_MAX];
+    char own_suffix[32];
+    (void)snprintf(own_suffix, sizeof own_suffix, ".%ld", (long)getpid());
+    if (!path_of(directory, suffix, path) || !path_of(directory, own_suffix, temporary)) {
+        return too_long(directory, err);
+    }
+    (void)unlink(temporary);
+    weir_status st = write_temporary(temporary, token, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (replaces ? rename(temporary, path) != 0 : link(temporary, path) != 0 && errno != EEXIST) {
+        st = file_failed(err, path, "create it");
+    }
+    if (!replaces || st != WEIR_OK) {
+        (void)unlink(temporary);
+    }
+    sync_directory(directory);
+    return st;
+}
+
+/* Where no token has been prepared, or another server has taken it, all stays as it is. */
+static weir_status take_prepared(const char *directory, struct weir_error *err)
+{
+    char path[PATH_MAX];
+    char next[PATH_MAX];
+    if (!path_of(directory, "", path) || !path_of(directory, next_suffix, next)) {
+        return too_long(directory, err);
+    }
+    if (rename(next, path) != 0) {
+        return errno == ENOENT ? WEIR_OK : file_failed(err, next, "rename it");
+    }
+    sync_directory(directory);
+    return WEIR_OK;
+}
+
+/* ---- the namespace ---- */
+
+static weir_status make_token(char token[TOKEN_ROOM], struct weir_error *err)
+{
+    return weir_token_make(weir_slice_of(WEIR_DEFAULT_NAMESPACE), token, err);
+}
+
+/* The token that a store in a directory gets: what the file says, written now where it is missing.
+ * Two servers that start together end up with the same one. */
+static weir_status token_of_directory(const char *directory, char token[TOKEN_ROOM],
+                                      struct weir_error *err)
+{
+    char path[PATH_MAX];
+    if (!path_of(directory, "", path)) {
+        return too_long(directory, err);
+    }
+    weir_status st = take_prepared(directory, err);
+    if (st == WEIR_OK) {
+        st = read_file(path, token, err);
+    }
+    if (st != WEIR_OK || token[0] != '\0') {
+        return st;
+    }
+    st = make_token(token, err);
+    if (st == WEIR_OK) {
+        st = write_file(directory, "", token, false, err);
+    }
+    if (st == WEIR_OK) {
+        st = read_file(path, token, err);
+    }
+    return st == WEIR_OK && token[0] == '\0'
+               ? weir_fail(err, WEIR_PRECONDITION, "%s is a link that leads nowhere", path)
+               : st;
+}
+
+static weir_status create(struct weir_store *store, const struct weir_config *config,
+                          const struct weir_log *log, struct weir_error *err)
+{
+    const char *directory = weir_config_directory(config);
+    char token[TOKEN_ROOM];
+    weir_status st = WEIR_OK;
+    if (config->default_token[0] != '\0') {
+        (void)snprintf(token, sizeof token, "%s", config->default_token);
+    } else if (directory != NULL) {
+        st = token_of_directory(directory, token, err);
+    } else {
+        st = make_token(token, err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_namespace_record record = {.id = weir_slice_of(WEIR_DEFAULT_NAMESPACE)};
+    weir_token_hash(weir_slice_of(token), &record.token_hash);
+    bool is_same = false;
+    st = weir_namespace_create(store, &record, INT64_MAX, &is_same, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    if (config->default_token[0] == '\0' && directory != NULL) {
+        weir_log_say(log, WEIR_LOG_INFO, "created namespace default; its token is in %s/%s",
+                     directory, file_name);
+    } else if (config->default_token[0] == '\0') {
+        (void)fprintf(stderr, "token of namespace default: %s\n", token);
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_token(const struct weir_config *config,
+                               const struct weir_namespace_record *record, struct weir_error *err)
+{
+    if (config->default_token[0] == '\0') {
+        return WEIR_OK;
+    }
+    struct weir_token_hash hash;
+    weir_token_hash(weir_slice_of(config->default_token), &hash);
+    return weir_token_hash_equal(&hash, &record->token_hash)
+               ? WEIR_OK
+               : weir_fail(
+                     err, WEIR_PRECONDITION,
+                     "the configured default token is not the one that namespace default has; "
+                     "start without it, or rotate the token with RotateToken");
+}
+
+static weir_status find(struct weir_store *store, struct weir_namespace_record *record,
+                        struct weir_error *err)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
+    record->id = weir_slice_of(WEIR_DEFAULT_NAMESPACE);
+    const weir_status st = weir_namespace_find(store, record, INT64_MAX, &arena, err);
+    weir_arena_fini(&arena);
+    return st;
+}
+
+weir_status weir_default_namespace_ensure(struct weir_store *store,
+                                          const struct weir_config *config,
+                                          const struct weir_log *log, struct weir_error *err)
+{
+    struct weir_namespace_record record;
+    const int fd = begin_turn(weir_config_directory(config));
+    weir_status st = find(store, &record, err);
+    const bool is_missing = st == WEIR_NAMESPACE_NOT_FOUND;
+    st = is_missing ? create(store, config, log, err) : st;
+    end_turn(fd);
+    if (is_missing && st == WEIR_NAMESPACE_EXISTS) {
+        /* Another server that starts at the same time was faster. */
+        st = find(store, &record, err);
+    } else if (is_missing) {
+        return st;
+    }
+    return st == WEIR_OK ? check_token(config, &record, err) : st;
+}
+
+/* The directory with the file; NULL where there is none. */
+static const char *directory_with_file(const struct weir_config *config)
+{
+    const char *directory = weir_config_directory(config);
+    char path[PATH_MAX];
+    return directory != NULL && path_of(directory, "", path) && access(path, F_OK) == 0 ? directory
+                                                                                        : NULL;
+}
+
+/* Another one may have come since; then that is, or will be, in the file. */
+static bool has_token(struct weir_store *store, const char *token)
+{
+    struct weir_namespace_record record;
+    struct weir_token_hash hash;
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    weir_token_hash(weir_slice_of(token), &hash);
+    const weir_status st = find(store, &record, &ignored);
+    return st == WEIR_OK ? weir_token_hash_equal(&hash, &record.token_hash)
+                         : st != WEIR_NAMESPACE_NOT_FOUND;
+}
+
+weir_status weir_default_namespace_keep_token(const struct weir_config *config,
+                                              struct weir_store *store, const char *token,
+                                              struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    if (directory == NULL) {
+        return WEIR_OK;
+    }
+    const int fd = begin_turn(directory);
+    const weir_status st =
+        has_token(store, token) ? write_file(directory, "", token, true, err) : WEIR_OK;
+    end_turn(fd);
+    return st;
+}
+
+weir_status weir_default_namespace_prepare_token(const struct weir_config *config,
+                                                 struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    char token[TOKEN_ROOM];
+    if (directory == NULL) {
+        return WEIR_OK;
+    }
+    const int fd = begin_turn(directory);
+    weir_status st = make_token(token, err);
+    if (st == WEIR_OK) {
+        st = write_file(directory, next_suffix, token, true, err);
+    }
+    end_turn(fd);
+    return st;
+}
+
+weir_status weir_default_namespace_take_prepared_token(const struct weir_config *config,
+                                                       struct weir_store *store,
+                                                       struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    struct weir_namespace_record record;
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    if (directory == NULL) {
+        return WEIR_OK;
+    }
+    const int fd = begin_turn(directory);
+    const weir_status st = find(store, &record, &ignored) == WEIR_OK
+                               ? WEIR_OK  // made anew meanwhile, with a token of its own
+                               : take_prepared(directory, err);
+    end_turn(fd);
+    return st;
+}

@@ -1,0 +1,364 @@
+#include "server/namespaces/tenants.h"
+
+#include "weir/base/table_hash.h"
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BUCKETS = 1024 };
+
+struct weir_tenants {
+    struct weir_store *store;
+    void (*changed)(void *context, struct weir_tenant *tenant);
+    void *changed_context;
+    pthread_mutex_t lock;  // guards all below and what struct weir_tenant says; a leaf
+    struct weir_tenant *buckets[BUCKETS];
+    size_t n;
+    uint64_t changes;  // counts weir_tenants_forget
+    atomic_size_t open;
+};
+
+struct weir_tenants *weir_tenants_new(struct weir_store *store)
+{
+    struct weir_tenants *tenants = calloc(1, sizeof *tenants);
+    if (tenants == NULL || pthread_mutex_init(&tenants->lock, NULL) != 0) {
+        free(tenants);
+        return NULL;
+    }
+    tenants->store = store;
+    return tenants;
+}
+
+void weir_tenants_on_change(struct weir_tenants *tenants,
+                            void (*changed)(void *context, struct weir_tenant *tenant),
+                            void *context)
+{
+    tenants->changed = changed;
+    tenants->changed_context = context;
+}
+
+/* Tells of a change and drops the reference that was held for telling. */
+static void tell_and_release(struct weir_tenant *tenant)
+{
+    if (tenant == NULL) {
+        return;
+    }
+    if (tenant->owner->changed != NULL) {
+        tenant->owner->changed(tenant->owner->changed_context, tenant);
+    }
+    weir_tenant_release(tenant);
+}
+
+/* Who chooses ids is an admin; everybody else can only look them up. */
+static struct weir_tenant **bucket_of(struct weir_tenants *tenants, struct weir_slice id)
+{
+    return &tenants->buckets[weir_table_hash(WEIR_TABLE_SEED, id) % BUCKETS];
+}
+
+/* Where the link to the tenant of an id is; a link to NULL if there is none. */
+static struct weir_tenant **find_locked(struct weir_tenants *tenants, struct weir_slice id)
+{
+    struct weir_tenant **at = bucket_of(tenants, id);
+    while (*at != NULL && !weir_slice_equal(weir_tenant_id(*at), id)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+/* NULL is legal. */
+static void dispose(struct weir_tenant *tenant)
+{
+    if (tenant != NULL) {
+        weir_read_lane_fini(&tenant->reads);
+        free(tenant);
+    }
+}
+
+static void destroy(struct weir_tenant *tenant)
+{
+    struct weir_namespace *ns = atomic_load(&tenant->ns);
+    assert(atomic_load(&tenant->waiters_n) == 0);
+    if (ns != NULL) {
+        weir_namespace_release(ns);
+        atomic_fetch_sub(&tenant->owner->open, 1);
+    }
+    dispose(tenant);
+}
+
+/* Drops one reference; the tenant is to be destroyed without the lock where it was the last. */
+static struct weir_tenant *drop_locked(struct weir_tenant *tenant)
+{
+    assert(tenant->refs > 0);
+    return --tenant->refs == 0 ? tenant : NULL;
+}
+
+static struct weir_tenant *unlist_locked(struct weir_tenants *tenants, struct weir_tenant **at)
+{
+    struct weir_tenant *tenant = *at;
+    *at = tenant->next;
+    tenant->is_listed = false;
+    tenants->n--;
+    return drop_locked(tenant);
+}
+
+/* The tenant that nobody uses and that was read longest ago makes room. */
+static struct weir_tenant *evict_locked(struct weir_tenants *tenants)
+{
+    struct weir_tenant **oldest = NULL;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct weir_tenant **at = &tenants->buckets[i]; *at != NULL; at = &(*at)->next) {
+            if ((*at)->refs == 1 && (oldest == NULL || (*at)->read_at_us < (*oldest)->read_at_us)) {
+                oldest = at;
+            }
+        }
+    }
+    return oldest == NULL ? NULL : unlist_locked(tenants, oldest);
+}
+
+void weir_tenants_free(struct weir_tenants *tenants)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (tenants->buckets[i] != NULL) {
+            struct weir_tenant *tenant = tenants->buckets[i];
+            tenants->buckets[i] = tenant->next;
+            assert(tenant->refs == 1);
+            destroy(tenant);
+        }
+    }
+    (void)pthread_mutex_destroy(&tenants->lock);
+    free(tenants);
+}
+
+static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir_slice id,
+                                       int64_t max_age_us)
+{
+    const int64_t since = weir_monotonic_us() - max_age_us;
+    (void)pthread_mutex_lock(&tenants->lock);
+    struct weir_tenant *tenant = *find_locked(tenants, id);
+    if (tenant != NULL && tenant->read_at_us > since) {
+        tenant->refs++;
+    } else {
+        tenant = NULL;
+    }
+    (void)pthread_mutex_unlock(&tenants->lock);
+    return tenant;
+}
+
+static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice id,
+                                const struct weir_namespace_record *record, int64_t read_at_us)
+{
+    struct weir_tenant *tenant = calloc(1, sizeof *tenant);
+    if (tenant != NULL) {
+        weir_read_lane_init(&tenant->reads);
+        assert(id.n <= sizeof tenant->id);
+        tenant->owner = tenants;
+        memcpy(tenant->id, id.p, id.n);
+        tenant->id_n = id.n;
+        tenant->created_at_us = record->created_at_us;
+        tenant->token_hash = record->token_hash;
+        tenant->read_at_us = read_at_us;
+        weir_link_init(&tenant->waiters);
+        weir_link_init(&tenant->at_wake);
+    }
+    return tenant;
+}
+
+static void list_locked(struct weir_tenants *tenants, struct weir_tenant *tenant)
+{
+    struct weir_tenant **bucket = bucket_of(tenants, weir_tenant_id(tenant));
+    tenant->next = *bucket;
+    *bucket = tenant;
+    tenant->is_listed = true;
+    tenant->refs = 1;
+    tenants->n++;
+}
+
+/* What noting an entry of the registry leaves to be done without the lock. */
+struct leftover {
+    struct weir_tenant *changed;  // to be told of; counted
+    struct weir_tenant *evicted;  // to be destroyed
+    struct weir_tenant *unused;   // the fresh one, if it was not needed
+};
+
+/* Whether the registry says now that what was cached is not so any more: the namespace has another
+ * token, or was deleted and created again. An answer to what was asked before is no news. */
+static bool is_replaced_by(const struct weir_tenant *tenant, const struct weir_tenant *fresh)
+{
+    return fresh->read_at_us >= tenant->read_at_us &&
+           (tenant->created_at_us != fresh->created_at_us ||
+            !weir_token_hash_equal(&tenant->token_hash, &fresh->token_hash));
+}
+
+/* Notes what the registry says; the tenant is counted. */
+static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant *fresh,
+                                       struct leftover *left)
+{
+    struct weir_tenant **at = find_locked(tenants, weir_tenant_id(fresh));
+    struct weir_tenant *tenant = *at;
+    const bool is_another = tenant != NULL && is_replaced_by(tenant, fresh);
+    if (is_another) {
+        tenant->refs++;
+        left->changed = tenant;
+        (void)unlist_locked(tenants, at);
+    }
+    if (tenant == NULL || is_another) {
+        left->evicted = tenants->n >= WEIR_TENANTS_CACHED_MAX ? evict_locked(tenants) : NULL;
+        tenant = fresh;
+        list_locked(tenants, tenant);
+    } else {
+        left->unused = fresh;
+    }
+    if (tenant->read_at_us < fresh->read_at_us) {
+        tenant->read_at_us = fresh->read_at_us;
+    }
+    tenant->refs++;
+    return tenant;
+}
+
+/* NULL where the registry has changed since it was read: then it must be read again. */
+static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant *fresh,
+                                uint64_t changes)
+{
+    struct leftover left = {.unused = fresh};
+    struct weir_tenant *tenant = NULL;
+    (void)pthread_mutex_lock(&tenants->lock);
+    if (tenants->changes == changes) {
+        left.unused = NULL;
+        tenant = note_locked(tenants, fresh, &left);
+    }
+    (void)pthread_mutex_unlock(&tenants->lock);
+    dispose(left.unused);
+    if (left.evicted != NULL) {
+        destroy(left.evicted);
+    }
+    tell_and_release(left.changed);
+    return tenant;
+}
+
+static void drop(struct weir_tenants *tenants, struct weir_slice id, bool is_change)
+{
+    (void)pthread_mutex_lock(&tenants->lock);
+    tenants->changes += is_change;
+    struct weir_tenant **at = find_locked(tenants, id);
+    struct weir_tenant *tenant = *at;
+    if (tenant != NULL) {
+        tenant->refs++;
+        (void)unlist_locked(tenants, at);
+    }
+    (void)pthread_mutex_unlock(&tenants->lock);
+    tell_and_release(tenant);
+}
+
+/* Reads the registry and notes what it says; lookup->tenant stays NULL where that has changed in
+ * the meantime. */
+static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice id,
+                                 struct weir_arena *arena, struct weir_tenant_lookup *lookup,
+                                 struct weir_error *err)
+{
+    (void)pthread_mutex_lock(&tenants->lock);
+    const uint64_t changes = tenants->changes;
+    (void)pthread_mutex_unlock(&tenants->lock);
+    struct weir_namespace_record record = {.id = id};
+    /* Of what may have changed as soon as it was asked for. */
+    const int64_t read_at_us = weir_monotonic_us();
+    const weir_status st =
+        weir_namespace_find(tenants->store, &record, lookup->deadline_us, arena, err);
+    if (st == WEIR_NAMESPACE_NOT_FOUND) {
+        drop(tenants, id, false);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_tenant *fresh = make(tenants, id, &record, read_at_us);
+    if (fresh == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
+    lookup->tenant = note(tenants, fresh, changes);
+    return WEIR_OK;
+}
+
+weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
+                              struct weir_arena *arena, struct weir_tenant_lookup *lookup,
+                              struct weir_error *err)
+{
+    lookup->tenant = find_cached(tenants, id, lookup->max_age_us);
+    if (lookup->tenant == NULL && lookup->must_not_block) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the registry must be asked");
+    }
+    lookup->is_fresh = lookup->tenant == NULL;
+    weir_status st = WEIR_OK;
+    while (st == WEIR_OK && lookup->tenant == NULL) {
+        st = read_registry(tenants, id, arena, lookup, err);
+    }
+    return st;
+}
+
+weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
+                             struct weir_error *err)
+{
+    if (atomic_load_explicit(&tenant->ns, memory_order_acquire) != NULL) {
+        return WEIR_OK;
+    }
+    struct weir_namespace *ns = NULL;
+    const weir_status st =
+        weir_namespace_open(tenant->owner->store, weir_tenant_id(tenant), deadline_us, &ns, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    struct weir_namespace *none = NULL;
+    if (atomic_compare_exchange_strong(&tenant->ns, &none, ns)) {
+        atomic_fetch_add(&tenant->owner->open, 1);
+    } else {
+        weir_namespace_release(ns);
+    }
+    return WEIR_OK;
+}
+
+bool weir_tenant_is_current(struct weir_tenant *tenant)
+{
+    (void)pthread_mutex_lock(&tenant->owner->lock);
+    const bool is_current = tenant->is_listed;
+    (void)pthread_mutex_unlock(&tenant->owner->lock);
+    return is_current;
+}
+
+bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us)
+{
+    (void)pthread_mutex_lock(&tenant->owner->lock);
+    const bool is_from_before = tenant->read_at_us < since_us;
+    (void)pthread_mutex_unlock(&tenant->owner->lock);
+    return is_from_before;
+}
+
+void weir_tenant_hold(struct weir_tenant *tenant)
+{
+    (void)pthread_mutex_lock(&tenant->owner->lock);
+    tenant->refs++;
+    (void)pthread_mutex_unlock(&tenant->owner->lock);
+}
+
+void weir_tenant_release(struct weir_tenant *tenant)
+{
+    if (tenant == NULL) {
+        return;
+    }
+    struct weir_tenants *tenants = tenant->owner;
+    (void)pthread_mutex_lock(&tenants->lock);
+    struct weir_tenant *last = drop_locked(tenant);
+    (void)pthread_mutex_unlock(&tenants->lock);
+    if (last != NULL) {
+        destroy(last);
+    }
+}
+
+/* Whoever has read the registry before the change must not note what he read after it. */
+void weir_tenants_forget(struct weir_tenants *tenants, struct weir_slice id)
+{
+    drop(tenants, id, true);
+}
+
+size_t weir_tenants_open_count(const struct weir_tenants *tenants)
+{
+    return atomic_load(&tenants->open);
+}

@@ -1,0 +1,481 @@
+#include "server/operation/config.h"
+
+#include "server/calls/workers.h"
+#include "server/namespaces/default_namespace.h"
+#include "server/operation/log.h"
+#include "weir/base/command_line.h"
+#include "weir/rules/token_text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum {
+    KEY_BASE = 0x100,
+    NAME_BYTES_MAX = WEIR_VARIABLE_BYTES,
+    TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1
+};
+
+enum kind { KIND_TEXT, KIND_LIST, KIND_FLAG, KIND_NUMBER, KIND_MODE, KIND_CHOICE };
+
+struct setting {
+    const char *name;
+    const char *value;  // what --help calls it; NULL for flags
+    enum kind kind;
+    size_t offset;         // of the member in struct weir_config
+    const char *standard;  // as it would be given; NULL if there is none
+    int64_t lowest;        // of numbers
+    int64_t highest;
+    const char *choices;  // "a|b"; the member is set to the index
+    const char *help;
+};
+
+#define AT(member)      offsetof(struct weir_config, member)
+#define TEXT_OF(number) #number
+#define LIMIT_OPTION(member, option, standard, lowest, highest, what)    \
+    {option, "N",     KIND_NUMBER, AT(limits.member), TEXT_OF(standard), \
+     lowest, highest, NULL,        "Limit: " what},
+
+static const char standard_listener[] = "tcp://127.0.0.1:7117";
+
+static const struct setting settings[] = {
+    {"store", "URL", KIND_TEXT, AT(store), "sqlite:./weir-data", 0, 0, NULL,
+     "Where messages are kept: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
+     "timescaledb://..."},
+    {"store-connections", "N", KIND_NUMBER, AT(store_connections), "8", 1, 1024, NULL,
+     "PostgreSQL and TimescaleDB: at most so many connections in all"},
+    {"durability", "full|normal", KIND_CHOICE, AT(durability), "full", 0, 0, "full|normal",
+     "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
+     "server"},
+    {"listen", "URL", KIND_LIST, AT(listen), standard_listener, 0, 0, NULL,
+     "Where to serve: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
+     "port 0 takes a free one. May be given several times"},
+    {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
+     "Permissions of the sockets of ipc:// in octal"},
+    {"http", "URL", KIND_TEXT, AT(http), NULL, 0, 0, NULL,
+     "http://HOST:PORT to serve /metrics and /healthz at"},
+    {"admin-token-file", "FILE", KIND_TEXT, AT(admin_token_file), NULL, 0, 0, NULL,
+     "The first line is the admin token. WEIR_ADMIN_TOKEN carries the token itself"},
+    {"default-token-file", "FILE", KIND_TEXT, AT(default_token_file), NULL, 0, 0, NULL,
+     "The first line is the token of namespace default. WEIR_DEFAULT_TOKEN carries the token "
+     "itself"},
+    {"test-mode", NULL, KIND_FLAG, AT(is_test_mode), NULL, 0, 0, NULL,
+     "Do not check tokens; only with sqlite::memory: and listeners of this machine"},
+    {"tls-cert", "FILE", KIND_TEXT, AT(tls_cert), NULL, 0, 0, NULL,
+     "Certificate chain for tls+tcp:// in PEM"},
+    {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL, "Its private key in PEM"},
+    {"tls-client-ca", "FILE", KIND_TEXT, AT(tls_client_ca), NULL, 0, 0, NULL,
+     "Demand client certificates signed by these authorities"},
+    {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, WEIR_WORKERS_MAX, NULL,
+     "Threads that run calls, each of which may wait for the store"},
+    {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
+     "Calls in flight; further ones are refused at once"},
+    {"max-waiting", "N", KIND_NUMBER, AT(max_waiting), "16384", 0, 1048576, NULL,
+     "Long polls that wait, beside the calls in flight"},
+    {"log-level", "LEVEL", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
+     "Least level that is logged: debug, info, warn or error"},
+    {"log-format", "text|json", KIND_CHOICE, AT(log_format), "text", 0, 0, "text|json",
+     "How a line of the log looks"},
+    WEIR_LIMIT_LIST(LIMIT_OPTION)};
+
+/* What an argp callback is given. */
+struct parse {
+    struct weir_config *config;
+    struct weir_error *err;
+    bool is_list_given;  // on the command line, which replaces what the environment gave
+};
+
+static void environment_name(const char *option, char name[NAME_BYTES_MAX])
+{
+    static const char prefix[] = "WEIR_";
+    size_t n = sizeof prefix - 1;
+    memcpy(name, prefix, n);
+    for (const char *c = option; *c != '\0' && n + 1 < NAME_BYTES_MAX; c++) {
+        name[n++] = *c == '-' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    }
+    name[n] = '\0';
+}
+
+/* ---- one value ---- */
+
+static void *member_of(struct weir_config *config, const struct setting *setting)
+{
+    return (char *)config + setting->offset;
+}
+
+static weir_status wrong(struct weir_error *err, const char *source, const char *value,
+                         const char *what)
+{
+    return weir_fail(err, WEIR_INVALID_REQUEST, "%s: '%s' is not %s", source, value, what);
+}
+
+static weir_status set_number(struct weir_config *config, const struct setting *setting,
+                              const char *source, const char *value, struct weir_error *err)
+{
+    const bool is_mode = setting->kind == KIND_MODE;
+    char *end = NULL;
+    errno = 0;
+    const long long number = strtoll(value, &end, is_mode ? 8 : 10);
+    /* strtoll passes over white space of any kind. */
+    const bool is_number =
+        errno == 0 && end != value && *end == '\0' && isspace((unsigned char)value[0]) == 0;
+    if (!is_number || number < setting->lowest || number > setting->highest) {
+        char what[96];
+        (void)snprintf(what, sizeof what,
+                       is_mode ? "an octal number from %llo to %llo" : "a number from %lld to %lld",
+                       (long long)setting->lowest, (long long)setting->highest);
+        return wrong(err, source, value, what);
+    }
+    *(int64_t *)member_of(config, setting) = number;
+    return WEIR_OK;
+}
+
+static weir_status set_choice(struct weir_config *config, const struct setting *setting,
+                              const char *source, const char *value, struct weir_error *err)
+{
+    int64_t index = 0;
+    for (const char *choice = setting->choices; *choice != '\0'; index++) {
+        const size_t n = strcspn(choice, "|");
+        if (strlen(value) == n && strncmp(choice, value, n) == 0) {
+            *(int64_t *)member_of(config, setting) = index;
+            return WEIR_OK;
+        }
+        choice += n + (choice[n] == '|');
+    }
+    return wrong(err, source, value, setting->choices);
+}
+
+static weir_status set_flag(struct weir_config *config, const struct setting *setting,
+                            const char *source, const char *value, struct weir_error *err)
+{
+    static const char *const yes[] = {"1", "true", "yes", "on"};
+    static const char *const no[] = {"0", "false", "no", "off"};
+    for (size_t i = 0; i < WEIR_COUNTOF(yes); i++) {
+        if (strcasecmp(value, yes[i]) == 0 || strcasecmp(value, no[i]) == 0) {
+            *(bool *)member_of(config, setting) = strcasecmp(value, yes[i]) == 0;
+            return WEIR_OK;
+        }
+    }
+    return wrong(err, source, value, "true or false");
+}
+
+static weir_status add_to_list(struct weir_config *config, const char *source, const char *value,
+                               struct weir_error *err)
+{
+    if (config->listen_n == WEIR_LISTEN_MAX) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: at most %d listeners", source,
+                         WEIR_LISTEN_MAX);
+    }
+    config->listen[config->listen_n++] = value;
+    return WEIR_OK;
+}
+
+static weir_status set_value(struct weir_config *config, const struct setting *setting,
+                             const char *source, const char *value, struct weir_error *err)
+{
+    switch (setting->kind) {
+    case KIND_NUMBER:
+    case KIND_MODE:
+        return set_number(config, setting, source, value, err);
+    case KIND_CHOICE:
+        return set_choice(config, setting, source, value, err);
+    case KIND_FLAG:
+        return set_flag(config, setting, source, value, err);
+    case KIND_LIST:
+        return add_to_list(config, source, value, err);
+    case KIND_TEXT:
+        break;
+    }
+    if (value[0] == '\0') {
+        return wrong(err, source, value, "a value");
+    }
+    *(const char **)member_of(config, setting) = value;
+    return WEIR_OK;
+}
+
+/* ---- where values come from ---- */
+
+static weir_status set_defaults(struct weir_config *config, struct weir_error *err)
+{
+    for (size_t i = 0; i < WEIR_COUNTOF(settings); i++) {
+        const struct setting *setting = &settings[i];
+        if (setting->standard == NULL || setting->kind == KIND_LIST) {
+            continue;
+        }
+        const weir_status st = set_value(config, setting, setting->name, setting->standard, err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+    return WEIR_OK;
+}
+
+/* Splits a list of the environment, separated by blanks, in a copy of its own. */
+static weir_status set_list(struct weir_config *config, const char *name, const char *text,
+                            struct weir_error *err)
+{
+    config->environment_text = strdup(text);
+    if (config->environment_text == NULL) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: no memory", name);
+    }
+    char *rest = NULL;
+    for (char *word = strtok_r(config->environment_text, " \t\n", &rest); word != NULL;
+         word = strtok_r(NULL, " \t\n", &rest)) {
+        const weir_status st = add_to_list(config, name, word, err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+    return WEIR_OK;
+}
+
+/* An empty variable counts as not set. */
+static weir_status read_environment(struct weir_config *config, struct weir_error *err)
+{
+    for (size_t i = 0; i < WEIR_COUNTOF(settings); i++) {
+        char name[NAME_BYTES_MAX];
+        environment_name(settings[i].name, name);
+        const char *value = getenv(name);
+        if (value == NULL || value[0] == '\0') {
+            continue;
+        }
+        const weir_status st = settings[i].kind == KIND_LIST
+                                   ? set_list(config, name, value, err)
+                                   : set_value(config, &settings[i], name, value, err);
+        if (st != WEIR_OK) {
+            return st;
+        }
+    }
+    return WEIR_OK;
+}
+
+static weir_status set_argument(struct parse *parse, const struct setting *setting,
+                                const char *value)
+{
+    char source[NAME_BYTES_MAX];
+    (void)snprintf(source, sizeof source, "--%s", setting->name);
+    if (setting->kind == KIND_FLAG) {
+        value = "true";
+    }
+    if (setting->kind == KIND_LIST && !parse->is_list_given) {
+        parse->is_list_given = true;
+        parse->config->listen_n = 0;
+    }
+    return set_value(parse->config, setting, source, value, parse->err);
+}
+
+static error_t take_argument(int key, char *value, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    if (key == ARGP_KEY_INIT) {
+        /* Without it argp adds a second line of advice to each message. */
+        state->err_stream = NULL;
+        return 0;
+    }
+    if (key == ARGP_KEY_ARG) {
+        (void)weir_fail(parse->err, WEIR_INVALID_REQUEST, "'%s' is no option", value);
+        return EINVAL;
+    }
+    if (key < KEY_BASE || (size_t)(key - KEY_BASE) >= WEIR_COUNTOF(settings)) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    return set_argument(parse, &settings[key - KEY_BASE], value) == WEIR_OK ? 0 : EINVAL;
+}
+
+/* Adds default and environment variable to the help of an option. */
+static char *complete_help(int key, const char *text, void *input)
+{
+    (void)input;
+    if (key < KEY_BASE || (size_t)(key - KEY_BASE) >= WEIR_COUNTOF(settings) || text == NULL) {
+        return (char *)(uintptr_t)text;
+    }
+    const struct setting *setting = &settings[key - KEY_BASE];
+    char name[NAME_BYTES_MAX];
+    environment_name(setting->name, name);
+    const char *standard = setting->standard == NULL ? "" : setting->standard;
+    const size_t room = strlen(text) + strlen(standard) + sizeof name + 32;
+    char *help = malloc(room);
+    if (help != NULL) {
+        (void)snprintf(help, room, "%s%s%s [%s]", text, standard[0] == '\0' ? "" : "; default ",
+                       standard, name);
+    }
+    return help;
+}
+
+static weir_status read_arguments(struct parse *parse, int argc, char **argv)
+{
+    struct argp_option described[WEIR_COUNTOF(settings) + 1] = {{0}};
+    for (size_t i = 0; i < WEIR_COUNTOF(settings); i++) {
+        described[i].name = settings[i].name;
+        described[i].key = KEY_BASE + (int)i;
+        described[i].arg = settings[i].value;
+        described[i].doc = settings[i].help;
+    }
+    const struct argp argp = {
+        .options = described,
+        .parser = take_argument,
+        .doc = "Serves a message store by RPC.\v"
+               "Each option can be given as the environment variable in brackets; lists are "
+               "separated by "
+               "blanks there.",
+        .help_filter = complete_help,
+    };
+    argp_program_version = "weir-server " WEIR_VERSION;
+    if (weir_command_line_parse(&argp, argc, argv, 0, parse) == 0) {
+        return WEIR_OK;
+    }
+    /* What argp itself refuses it has printed itself. */
+    if (parse->err->status == WEIR_OK) {
+        return weir_fail(parse->err, WEIR_INVALID_REQUEST, "%s", "");
+    }
+    return parse->err->status;
+}
+
+/* ---- tokens ---- */
+
+/* What a file holds, or the environment variable where no file is named; "" if neither is. */
+static weir_status read_token(const char *file, const char *variable, char token[TOKEN_ROOM],
+                              struct weir_error *err)
+{
+    if (file != NULL) {
+        return weir_token_read_file(file, token)
+                   ? WEIR_OK
+                   : weir_fail(err, WEIR_INVALID_REQUEST, "token file %s: %s", file,
+                               errno == 0 ? "its first line is empty" : strerror(errno));
+    }
+    const char *value = getenv(variable);
+    if (value != NULL && strlen(value) >= TOKEN_ROOM) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: too long for a token", variable);
+    }
+    (void)snprintf(token, TOKEN_ROOM, "%s", value == NULL ? "" : value);
+    return WEIR_OK;
+}
+
+static weir_status load_admin_token(struct weir_config *config, struct weir_error *err)
+{
+    char token[TOKEN_ROOM];
+    const weir_status st = read_token(config->admin_token_file, "WEIR_ADMIN_TOKEN", token, err);
+    if (st != WEIR_OK || token[0] == '\0') {
+        return st;
+    }
+    if (!weir_admin_token_is_valid(weir_slice_of(token))) {
+        return weir_fail(
+            err, WEIR_INVALID_REQUEST,
+            "the admin token is not %d to %d printable ASCII characters without blanks",
+            WEIR_ADMIN_TOKEN_MIN_BYTES, WEIR_ADMIN_TOKEN_MAX_BYTES);
+    }
+    weir_token_hash(weir_slice_of(token), &config->admin_token_hash);
+    config->has_admin_token = true;
+    return WEIR_OK;
+}
+
+static weir_status load_default_token(struct weir_config *config, struct weir_error *err)
+{
+    char token[TOKEN_ROOM];
+    const weir_status st = read_token(config->default_token_file, "WEIR_DEFAULT_TOKEN", token, err);
+    if (st != WEIR_OK || token[0] == '\0') {
+        return st;
+    }
+    uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
+    size_t id_n = 0;
+    const size_t n = strlen(token);
+    if (n >= sizeof config->default_token || !weir_token_parse(weir_slice(token, n), id, &id_n) ||
+        !weir_namespace_is_default(weir_slice(id, id_n))) {
+        return weir_fail(err, WEIR_INVALID_REQUEST,
+                         "the default token is not a token of namespace default");
+    }
+    memcpy(config->default_token, token, n + 1);
+    return WEIR_OK;
+}
+
+/* ---- what belongs together ---- */
+
+static weir_status check_together(const struct weir_config *config, struct weir_error *err)
+{
+    if ((config->tls_cert == NULL) != (config->tls_key == NULL)) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "--tls-cert and --tls-key go together");
+    }
+    if (config->tls_client_ca != NULL && config->tls_cert == NULL) {
+        return weir_fail(err, WEIR_INVALID_REQUEST,
+                         "--tls-client-ca needs --tls-cert and --tls-key");
+    }
+    if (config->limits.message_bytes > config->limits.request_bytes) {
+        return weir_fail(err, WEIR_INVALID_REQUEST,
+                         "--max-message-bytes is larger than --max-request-bytes");
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_config_parse(struct weir_config *config, int argc, char **argv,
+                              struct weir_error *err)
+{
+    memset(config, 0, sizeof *config);
+    weir_status st = set_defaults(config, err);
+    if (st == WEIR_OK) {
+        st = read_environment(config, err);
+    }
+    struct parse parse = {.config = config, .err = err};
+    if (st == WEIR_OK) {
+        st = read_arguments(&parse, argc, argv);
+    }
+    if (st == WEIR_OK && config->listen_n == 0) {
+        st = add_to_list(config, "--listen", standard_listener, err);
+    }
+    if (st == WEIR_OK) {
+        st = load_admin_token(config, err);
+    }
+    if (st == WEIR_OK) {
+        st = load_default_token(config, err);
+    }
+    return st == WEIR_OK ? check_together(config, err) : st;
+}
+
+void weir_config_fini(struct weir_config *config)
+{
+    free(config->environment_text);
+    config->environment_text = NULL;
+}
+
+bool weir_config_option(size_t i, struct weir_config_option *option)
+{
+    if (i >= WEIR_COUNTOF(settings)) {
+        return false;
+    }
+    const struct setting *setting = &settings[i];
+    *option = (struct weir_config_option){.name = setting->name,
+                                          .value = setting->value,
+                                          .standard = setting->standard,
+                                          .choices = setting->choices,
+                                          .help = setting->help};
+    environment_name(setting->name, option->variable);
+    return true;
+}
+
+/* NULL where it is another store. */
+static const char *place_of_sqlite(const struct weir_config *config)
+{
+    static const char prefix[] = "sqlite:";
+    return strncmp(config->store, prefix, sizeof prefix - 1) == 0
+               ? config->store + sizeof prefix - 1
+               : NULL;
+}
+
+bool weir_config_is_sqlite(const struct weir_config *config)
+{
+    return place_of_sqlite(config) != NULL;
+}
+
+bool weir_config_is_in_memory(const struct weir_config *config)
+{
+    const char *place = place_of_sqlite(config);
+    return place != NULL && strcmp(place, ":memory:") == 0;
+}
+
+const char *weir_config_directory(const struct weir_config *config)
+{
+    const char *place = place_of_sqlite(config);
+    return place == NULL || place[0] == '\0' || weir_config_is_in_memory(config) ? NULL : place;
+}

@@ -1,0 +1,55 @@
+#include "server/operation/health.h"
+
+#include "server/server.h"
+#include "weir/rules/time_text.h"
+
+enum {
+    /* A store that has not answered by then is not serving. */
+    PING_US = 1000 * 1000,
+    /* What it says holds for so long. */
+    AGE_US = 500 * 1000
+};
+
+static bool is_known(const struct weir_health *health)
+{
+    const int64_t asked_at_us = atomic_load(&health->asked_at_us);
+    return asked_at_us != 0 && weir_monotonic_us() - asked_at_us <= AGE_US;
+}
+
+/* A deadline does not end every wait for a disk. */
+static bool is_overdue(const struct weir_health *health)
+{
+    const int64_t since_us = atomic_load(&health->asking_since_us);
+    return since_us != 0 && weir_monotonic_us() - since_us > PING_US;
+}
+
+/* Not until the deadline of the one who happens to ask, for others are told as well. */
+static void ask(struct weir_server *server)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    const int64_t now_us = weir_monotonic_us();
+    atomic_store(&server->health.asking_since_us, now_us);
+    const bool is_bad = weir_store_ping(server->store, now_us + PING_US, &err) != WEIR_OK;
+    const bool was_bad = atomic_exchange(&server->health.is_bad, is_bad);
+    atomic_store(&server->health.asked_at_us, weir_monotonic_us());
+    atomic_store(&server->health.asking_since_us, 0);
+    if (is_bad && !was_bad) {
+        weir_log_say(&server->log, WEIR_LOG_WARN, "not serving: %s", err.text);
+    } else if (was_bad && !is_bad) {
+        weir_log_say(&server->log, WEIR_LOG_INFO, "serving again");
+    }
+}
+
+bool weir_health_is_good(struct weir_server *server)
+{
+    struct weir_health *health = &server->health;
+    if (!is_known(health) && !atomic_exchange(&health->is_being_asked, true)) {
+        /* Another may have asked since. */
+        if (!is_known(health)) {
+            ask(server);
+        }
+        atomic_store(&health->is_being_asked, false);
+    }
+    return !is_overdue(health) && !atomic_load(&health->is_bad);
+}

@@ -1,0 +1,179 @@
+#include "server/operation/log.h"
+
+#include "weir/base/status.h"
+#include "weir/rules/time_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* An event of the longest sentence, every byte escaped, fits into a line. */
+enum { LINE_BYTES = 8192, TAIL_BYTES = 2, SENTENCE_BYTES = 1024, VALUE_BYTES_MAX = 1000 };
+
+struct line {
+    char text[LINE_BYTES];
+    size_t n;
+    bool is_full;  // something was left out since this was last looked at
+};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+static void put_char(struct line *line, char c)
+{
+    if (line->n + TAIL_BYTES >= sizeof line->text) {
+        line->is_full = true;
+        return;
+    }
+    line->text[line->n++] = c;
+}
+
+static void put_text(struct line *line, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        put_char(line, *text);
+    }
+}
+
+static void put_escape(struct line *line, uint8_t byte)
+{
+    char escape[8];
+    (void)snprintf(escape, sizeof escape, "\\u%04x", byte);
+    put_text(line, escape);
+}
+
+/* The inside of a string as JSON writes it; the text form uses the same. */
+static void put_escaped(struct line *line, struct weir_slice value)
+{
+    const size_t n = value.n > VALUE_BYTES_MAX
+                         ? weir_utf8_whole((const char *)value.p, VALUE_BYTES_MAX)
+                         : value.n;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t byte = value.p[i];
+        if (byte == '"' || byte == '\\') {
+            put_char(line, '\\');
+            put_char(line, (char)byte);
+        } else if (byte == '\n') {
+            put_text(line, "\\n");
+        } else if (byte < 0x20 || byte == 0x7f) {
+            put_escape(line, byte);
+        } else {
+            put_char(line, (char)byte);
+        }
+    }
+    if (n < value.n) {
+        put_text(line, "...");
+    }
+}
+
+static void put_quoted(struct line *line, struct weir_slice value)
+{
+    put_char(line, '"');
+    put_escaped(line, value);
+    put_char(line, '"');
+}
+
+/* In the text form a value without blanks, quotes and control characters stands as it is. */
+static bool is_plain(struct weir_slice value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] <= ' ' || value.p[i] == '"' || value.p[i] == '\\' || value.p[i] == 0x7f) {
+            return false;
+        }
+    }
+    return value.n > 0 && value.n <= VALUE_BYTES_MAX;
+}
+
+static void put_key_and_value(struct line *line, enum weir_log_format format,
+                              const struct weir_log_field *field)
+{
+    if (format == WEIR_LOG_JSON) {
+        put_text(line, ",\"");
+        put_text(line, field->key);
+        put_text(line, "\":");
+        put_quoted(line, field->value);
+        return;
+    }
+    put_char(line, ' ');
+    put_text(line, field->key);
+    put_char(line, '=');
+    if (is_plain(field->value)) {
+        put_escaped(line, field->value);
+    } else {
+        put_quoted(line, field->value);
+    }
+}
+
+/* A field that does not fit any more is left out whole. */
+static void put_field(struct line *line, enum weir_log_format format,
+                      const struct weir_log_field *field)
+{
+    const size_t before = line->n;
+    put_key_and_value(line, format, field);
+    if (line->is_full) {
+        line->n = before;
+        line->is_full = false;
+    }
+}
+
+static void put_head(struct line *line, const struct weir_log *log, enum weir_log_level level,
+                     struct weir_slice event)
+{
+    char time[WEIR_TIME_TEXT + 1] = "";
+    (void)weir_time_format(weir_now_us(), time);
+    if (log->format == WEIR_LOG_JSON) {
+        put_text(line, "{\"time\":\"");
+        put_text(line, time);
+        put_text(line, "\",\"level\":\"");
+        put_text(line, level_names[level]);
+        put_text(line, "\",\"event\":");
+        put_quoted(line, event);
+        return;
+    }
+    put_text(line, time);
+    put_char(line, ' ');
+    put_text(line, level_names[level]);
+    put_char(line, ' ');
+    put_escaped(line, event);
+}
+
+static void put_tail(struct line *line, enum weir_log_format format)
+{
+    if (format == WEIR_LOG_JSON) {
+        line->text[line->n++] = '}';
+    }
+    line->text[line->n++] = '\n';
+}
+
+void weir_log_event(const struct weir_log *log, enum weir_log_level level, const char *event,
+                    const struct weir_log_field *fields, size_t n)
+{
+    if (!weir_log_has(log, level)) {
+        return;
+    }
+    struct line line;
+    line.n = 0;
+    line.is_full = false;
+    put_head(&line, log, level, weir_slice_of(event));
+    for (size_t i = 0; i < n; i++) {
+        if (fields[i].value.p != NULL) {
+            put_field(&line, log->format, &fields[i]);
+        }
+    }
+    put_tail(&line, log->format);
+    /* There is nobody to tell where the log cannot be written. */
+    ssize_t written = write(log->fd, line.text, line.n);
+    (void)written;
+}
+
+void weir_log_say(const struct weir_log *log, enum weir_log_level level, const char *format, ...)
+{
+    if (!weir_log_has(log, level)) {
+        return;
+    }
+    char sentence[SENTENCE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    weir_log_event(log, level, sentence, NULL, 0);
+}

@@ -1,0 +1,168 @@
+#include "server/operation/resources.h"
+
+#include "server/transport/announced.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    /* Of nng 1.5.2: two for each processor that run its tasks and one for each that keeps time, at
+     * most so many, and then timer, poller, reaper and four that resolve names. */
+    NNG_TASK_THREADS_MAX = 16,
+    NNG_TIME_THREADS_MAX = 256,
+    NNG_OTHER_THREADS = 7,
+    /* Beside the workers: the checkpointer, two that wake waiting reads, HTTP. */
+    OWN_THREADS = 4,
+    /* For what comes and goes, and for other processes of the same user. */
+    SPARE_THREADS = 4,
+
+    /* A SQLite session has three files open; half of what the process may open is theirs. */
+    FILES_OF_SESSION = 3,
+    SESSIONS_MIN = 4,
+    SESSIONS_MAX = 2048,
+    /* The other half: standard input, output and error, the registry by two connections, a
+     * namespace by the checkpointer, what nng polls with, and one to open for a moment. */
+    FILES_OF_PROCESS = 3 + 2 * FILES_OF_SESSION + FILES_OF_SESSION + 2 + 1,
+    /* Its listener, its pipe and a client. */
+    FILES_OF_HTTP = 4,
+    CONNECTIONS_MIN = 4,
+    FILES_USUAL = 1024  // of a process, where the system does not say
+};
+
+static size_t at_most(size_t n, size_t most)
+{
+    return n < most ? n : most;
+}
+
+static size_t count_processors(void)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online < 1 ? 1 : (size_t)online;
+}
+
+static size_t threads_wanted(const struct weir_config *config)
+{
+    const size_t processors = count_processors();
+    return at_most(2 * processors, NNG_TASK_THREADS_MAX) +
+           at_most(processors, NNG_TIME_THREADS_MAX) + NNG_OTHER_THREADS + (size_t)config->workers +
+           OWN_THREADS + SPARE_THREADS;
+}
+
+static void *pass(void *gate)
+{
+    (void)pthread_mutex_lock(gate);
+    (void)pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* How many of `n` threads there can be at a time. */
+static size_t try_threads(pthread_t *threads, size_t n)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    size_t made = 0;
+    (void)pthread_mutex_lock(&gate);
+    while (made < n && pthread_create(&threads[made], NULL, pass, &gate) == 0) {
+        made++;
+    }
+    (void)pthread_mutex_unlock(&gate);
+    for (size_t i = 0; i < made; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    return made;
+}
+
+/* nng 1.5.2 crashes or never comes back where it gets some of its threads and not the others. */
+static weir_status check_threads(const struct weir_config *config, struct weir_error *err)
+{
+    const size_t wanted = threads_wanted(config);
+    pthread_t *threads = calloc(wanted, sizeof *threads);
+    if (threads == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to start");
+    }
+    const size_t made = try_threads(threads, wanted);
+    free(threads);
+    return made == wanted
+               ? WEIR_OK
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "the system gives %zu threads and no more, the server needs %zu: raise "
+                           "its limit (ulimit -u, TasksMax=) or lower --workers",
+                           made, wanted);
+}
+
+/* As far as it goes: the soft limit is for programs that cannot work with many files. */
+static rlim_t files_max(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return FILES_USUAL;
+    }
+    const struct rlimit raised = {.rlim_cur = files.rlim_max, .rlim_max = files.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : files.rlim_cur;
+}
+
+static size_t files_wanted(const struct weir_config *config)
+{
+    const size_t n = FILES_OF_PROCESS + config->listen_n +
+                     (config->http == NULL ? 0 : FILES_OF_HTTP) + CONNECTIONS_MIN;
+    return weir_config_is_sqlite(config) ? 2 * n : n + (size_t)config->store_connections;
+}
+
+/* With too few it would listen and could take no connection. */
+static weir_status check_files(const struct weir_config *config, struct weir_error *err)
+{
+    const rlim_t most = files_max();
+    const size_t wanted = files_wanted(config);
+    return most >= wanted
+               ? WEIR_OK
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                           "the process may open %llu files, the server needs %zu: raise its limit "
+                           "(ulimit -n, LimitNOFILE=)",
+                           (unsigned long long)most, wanted);
+}
+
+/* Clients must not have all of them. An eighth: with half of them for sessions of SQLite that
+ * leaves more than a third for connections. And a client has none about which nothing is known. */
+static rlim_t files_not_for_clients(void)
+{
+    return files_max() / 8;
+}
+
+int weir_resources_connections_below(void)
+{
+    const rlim_t below = files_max() - files_not_for_clients();
+    return below > WEIR_DESCRIPTORS_MAX ? WEIR_DESCRIPTORS_MAX : (int)below;
+}
+
+/* Half of them, as the store needs some too. */
+size_t weir_resources_http_connections(size_t wanted)
+{
+    const rlim_t most = files_not_for_clients() / 2;
+    return most >= wanted ? wanted : most > 0 ? (size_t)most : 1;
+}
+
+size_t weir_resources_sessions(const struct weir_config *config)
+{
+    if (!weir_config_is_sqlite(config)) {
+        return (size_t)config->store_connections;
+    }
+    const rlim_t n = files_max() / 2 / FILES_OF_SESSION;
+    return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : (size_t)n;
+}
+
+/* A quarter of the workers, or of the connections where these are fewer, is for others. What reads
+ * a file of this machine takes its processors besides. */
+size_t weir_resources_long_reads(const struct weir_config *config)
+{
+    const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));
+    const size_t others = most / 4 > 0 ? most / 4 : 1;
+    const size_t turns = most > others ? most - others : 1;
+    return weir_config_is_sqlite(config) ? at_most(turns, 2 * count_processors()) : turns;
+}
+
+weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err)
+{
+    const weir_status st = check_files(config, err);
+    return st == WEIR_OK ? check_threads(config, err) : st;
+}

@@ -1,0 +1,185 @@
+#include "server/transport/announced.h"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* Of each descriptor: how many connections have had it or had it and ended, and how many replies
+ * are announced to the one that has it now. In one number, so that an announcement to one that has
+ * gone is none to its successor. */
+static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
+
+/* Of each descriptor; see weir_announced_left. */
+static atomic_size_t left[WEIR_DESCRIPTORS_MAX];
+
+static _Thread_local bool is_asking;
+static _Thread_local weir_connection_key asked;
+static _Thread_local int held = -1;
+
+static uint64_t generation_of(uint64_t state)
+{
+    return state >> 32;
+}
+
+static uint32_t announced_of(uint64_t state)
+{
+    return (uint32_t)state;
+}
+
+/* One more or one less; not of another generation, and not below none. */
+static bool count(_Atomic uint64_t *state, uint64_t generation, bool is_more)
+{
+    uint64_t now = atomic_load_explicit(state, memory_order_relaxed);
+    bool is_counted = false;
+    while (!is_counted && generation_of(now) == generation && (is_more || announced_of(now) > 0)) {
+        is_counted = atomic_compare_exchange_weak_explicit(
+            state, &now, is_more ? now + 1 : now - 1, memory_order_relaxed, memory_order_relaxed);
+    }
+    return is_counted;
+}
+
+/* A key has the generation where a state has it, and the descriptor. */
+static uint64_t key_of(uint64_t state, int descriptor)
+{
+    return generation_of(state) << 32 | (uint64_t)descriptor;
+}
+
+static _Atomic uint64_t *state_of(uint64_t key)
+{
+    return &states[(uint32_t)key];
+}
+
+/* ---- for who replies ---- */
+
+void weir_announced_ask(void)
+{
+    is_asking = true;
+    asked = 0;
+}
+
+weir_connection_key weir_announced_asked(void)
+{
+    is_asking = false;
+    return asked;
+}
+
+uint64_t weir_announced_add(weir_connection_key key)
+{
+    return key != 0 && count(state_of(key), generation_of(key), true) ? key : 0;
+}
+
+/* Who asks for no delay has what is held back sent. The descriptor may be another's by now, whom
+ * that does no harm. */
+static void push(int descriptor)
+{
+    const int on = 1;
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void weir_announced_push(void)
+{
+    if (held >= 0) {
+        push(held);
+        held = -1;
+    }
+}
+
+void weir_announced_withdraw(uint64_t announced)
+{
+    if (announced != 0 && count(state_of(announced), generation_of(announced), false) &&
+        announced_of(atomic_load_explicit(state_of(announced), memory_order_relaxed)) == 0) {
+        push((int)(uint32_t)announced);
+    }
+}
+
+bool weir_announced_is_over(weir_connection_key key)
+{
+    return key != 0 && generation_of(atomic_load_explicit(state_of(key), memory_order_relaxed)) !=
+                           generation_of(key);
+}
+
+int weir_announced_descriptor(weir_connection_key key)
+{
+    return key == 0 || weir_announced_is_over(key) ? -1 : (int)(uint32_t)key;
+}
+
+/* Should the descriptor be another's by now, it is the number of one that is closed that is wrong,
+ * here and in the next. */
+size_t weir_announced_left(weir_connection_key key)
+{
+    const int descriptor = weir_announced_descriptor(key);
+    return descriptor >= 0 ? atomic_load_explicit(&left[descriptor], memory_order_relaxed) : 0;
+}
+
+int64_t weir_announced_untaken(weir_connection_key key)
+{
+    int n = 0;
+    const int descriptor = weir_announced_descriptor(key);
+    return descriptor >= 0 && ioctl(descriptor, SIOCOUTQ, &n) == 0
+               ? n + (int64_t)weir_announced_left(key)
+               : -1;
+}
+
+/* ---- for who sends ---- */
+
+/* The first generation is 1, so that no key is 0. */
+void weir_announced_opened(int descriptor)
+{
+    _Atomic uint64_t *state = &states[descriptor];
+    const uint64_t before = generation_of(atomic_load_explicit(state, memory_order_relaxed));
+    atomic_store_explicit(&left[descriptor], 0, memory_order_relaxed);
+    atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
+}
+
+bool weir_announced_is_asking(void)
+{
+    return is_asking;
+}
+
+void weir_announced_hold(int descriptor)
+{
+    weir_announced_push();
+    held = descriptor;
+}
+
+void weir_announced_answer(int descriptor)
+{
+    asked = key_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed), descriptor);
+}
+
+bool weir_announced_begin(int descriptor)
+{
+    return announced_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed)) > 1;
+}
+
+/* Seldom anything is, and the descriptors' numbers stand close together. */
+void weir_announced_leave(int descriptor, size_t n)
+{
+    if (atomic_load_explicit(&left[descriptor], memory_order_relaxed) != n) {
+        atomic_store_explicit(&left[descriptor], n, memory_order_relaxed);
+    }
+}
+
+bool weir_announced_end(int descriptor)
+{
+    weir_announced_leave(descriptor, 0);
+    _Atomic uint64_t *state = &states[descriptor];
+    (void)count(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)), false);
+    return announced_of(atomic_load_explicit(state, memory_order_relaxed)) > 0;
+}
+
+bool weir_announced_close(int descriptor)
+{
+    _Atomic uint64_t *state = &states[descriptor];
+    uint64_t now = atomic_load_explicit(state, memory_order_relaxed);
+    bool is_closed = false;
+    while (!is_closed && announced_of(now) == 0) {
+        is_closed =
+            atomic_compare_exchange_weak_explicit(state, &now, (generation_of(now) + 1) << 32,
+                                                  memory_order_relaxed, memory_order_relaxed);
+    }
+    return is_closed;
+}

@@ -1,0 +1,283 @@
+#include "server/transport/exchange_int.h"
+
+#include "server/transport/announced.h"
+#include "server/transport/nng_tasks.h"
+#include "server/transport/transport_int.h"
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+
+/* nng gives requests to those that receive in turn. Were these all, each request would find an
+ * exchange that no cache of a processor knows any more; so a few receive, and what was used last is
+ * used again first. */
+enum { RECEIVING_LEAST = 32, RECEIVING_MOST = 48 };
+
+static void receive(struct weir_exchange *x)
+{
+    x->state = WEIR_EXCHANGE_RECEIVING;
+    nng_ctx_recv(x->ctx, x->aio);
+}
+
+/* Under the lock: as many are to receive as there should be, or there is none to add. */
+static struct weir_exchange *add_receiver(struct weir_transport *t)
+{
+    struct weir_exchange *x = t->idle;
+    if (x != NULL) {
+        t->idle = x->next_idle;
+        atomic_fetch_add_explicit(&t->receiving, 1, memory_order_relaxed);
+    }
+    return x;
+}
+
+/* It is free for the next request. */
+static void rest(struct weir_exchange *x)
+{
+    struct weir_transport *t = x->transport;
+    x->state = WEIR_EXCHANGE_IDLE;
+    (void)pthread_mutex_lock(&t->idle_lock);
+    x->next_idle = t->idle;
+    t->idle = x;
+    const size_t n = atomic_load_explicit(&t->receiving, memory_order_relaxed);
+    x = n < RECEIVING_MOST ? add_receiver(t) : NULL;
+    (void)pthread_mutex_unlock(&t->idle_lock);
+    if (x != NULL) {
+        receive(x);
+    }
+}
+
+/* One that received does so no more. False if it was the last. */
+static bool replace_receiver(struct weir_transport *t)
+{
+    (void)pthread_mutex_lock(&t->idle_lock);
+    const size_t left = atomic_fetch_sub_explicit(&t->receiving, 1, memory_order_relaxed) - 1;
+    struct weir_exchange *x = left < RECEIVING_LEAST ? add_receiver(t) : NULL;
+    (void)pthread_mutex_unlock(&t->idle_lock);
+    if (x != NULL) {
+        receive(x);
+    }
+    return left > 0 || x != NULL;
+}
+
+/* Forgets the request; the exchange is as new. */
+static void clear(struct weir_exchange *x)
+{
+    if (x->request != NULL) {
+        nng_msg_free(x->request);
+        x->request = NULL;
+    }
+    if (x->reply != NULL) {
+        nng_msg_free(x->reply);
+        x->reply = NULL;
+    }
+    weir_peer_release(x->peer);
+    x->peer = NULL;
+    x->announced = 0;
+    x->waiter.is_resumed = false;
+    if (x->has_made_way) {
+        x->has_made_way = false;
+        atomic_fetch_sub_explicit(&x->transport->parked, 1, memory_order_relaxed);
+    }
+}
+
+static void received(struct weir_exchange *x, int result)
+{
+    struct weir_transport *transport = x->transport;
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
+        x->state = WEIR_EXCHANGE_CLOSED;
+        return;
+    }
+    if (result != 0) {
+        receive(x);
+        return;
+    }
+    if (!replace_receiver(transport)) {
+        weir_transport_relieve(transport);
+    }
+    x->request = nng_aio_get_msg(x->aio);
+    x->pipe = nng_msg_get_pipe(x->request);
+    x->peer = weir_peers_find(&transport->peers, x->pipe.id);
+    x->arrived_us = weir_monotonic_us();
+    weir_peer_arrived(x->peer, x->arrived_us);
+    x->state = WEIR_EXCHANGE_SERVED;
+    transport->user.arrived(transport->user.context, x);
+}
+
+static void sent(struct weir_exchange *x, int result)
+{
+    weir_announced_push();
+    if (result != 0) {
+        weir_announced_withdraw(x->announced);
+    }
+    weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
+    if (result != 0) {
+        nng_msg_free(nng_aio_get_msg(x->aio));
+    }
+    clear(x);
+    rest(x);
+}
+
+/* The one place where nng tells of an exchange. */
+static void advance(void *context)
+{
+    struct weir_exchange *x = context;
+    const int result = nng_aio_result(x->aio);
+    switch (x->state) {
+    case WEIR_EXCHANGE_RECEIVING:
+        received(x, result);
+        return;
+    case WEIR_EXCHANGE_SENDING:
+        sent(x, result);
+        return;
+    case WEIR_EXCHANGE_IDLE:
+    case WEIR_EXCHANGE_SERVED:
+    case WEIR_EXCHANGE_CLOSED:
+        break;
+    }
+    assert(false && "nng has nothing to tell of an exchange that it does not own");
+}
+
+bool weir_exchange_open(struct weir_exchange *x, struct weir_transport *transport,
+                        nng_socket socket)
+{
+    *x = (struct weir_exchange){.transport = transport, .state = WEIR_EXCHANGE_CLOSED};
+    weir_waiter_init(&x->waiter);
+    if (nng_aio_alloc(&x->aio, advance, x) != 0) {
+        return false;
+    }
+    if (nng_ctx_open(&x->ctx, socket) != 0) {
+        nng_aio_free(x->aio);
+        return false;
+    }
+    rest(x);
+    return true;
+}
+
+void weir_exchange_stop(struct weir_exchange *x)
+{
+    nng_aio_stop(x->aio);
+}
+
+void weir_exchange_fini(struct weir_exchange *x)
+{
+    nng_aio_free(x->aio);
+    clear(x);
+}
+
+struct weir_slice weir_exchange_request(const struct weir_exchange *x)
+{
+    return weir_slice(nng_msg_body(x->request), nng_msg_len(x->request));
+}
+
+int64_t weir_exchange_arrived_us(const struct weir_exchange *x)
+{
+    return x->arrived_us;
+}
+
+void *weir_exchange_context(const struct weir_exchange *x)
+{
+    return x->transport->user.context;
+}
+
+struct weir_job *weir_exchange_job(struct weir_exchange *x)
+{
+    return &x->job;
+}
+
+/* The job is the first member. */
+struct weir_exchange *weir_exchange_of_job(struct weir_job *job)
+{
+    return (struct weir_exchange *)job;
+}
+
+struct weir_waiter *weir_exchange_waiter(struct weir_exchange *x)
+{
+    return &x->waiter;
+}
+
+struct weir_exchange *weir_exchange_of_waiter(struct weir_waiter *waiter)
+{
+    return WEIR_LINKED(waiter, struct weir_exchange, waiter);
+}
+
+struct weir_link *weir_exchange_peer(struct weir_exchange *x, const bool **is_gone)
+{
+    if (x->peer == NULL) {
+        return NULL;
+    }
+    *is_gone = &x->peer->is_gone;
+    return &x->peer->waiting;
+}
+
+void weir_exchange_unread(const struct weir_exchange *x, size_t *own, size_t *all)
+{
+    *own = weir_peer_unread(x->peer);
+    *all = atomic_load_explicit(&x->transport->peers.unread_bytes, memory_order_relaxed);
+}
+
+void weir_exchange_recount_unread(struct weir_exchange *x)
+{
+    weir_peers_recount(&x->transport->peers, weir_monotonic_us());
+}
+
+void weir_exchange_make_way(struct weir_exchange *x)
+{
+    x->has_made_way = true;
+    atomic_fetch_add_explicit(&x->transport->parked, 1, memory_order_relaxed);
+    weir_transport_keep_room(x->transport);
+}
+
+uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
+{
+    if (x->reply != NULL) {
+        nng_msg_free(x->reply);
+        x->reply = NULL;
+    }
+    if (nng_msg_alloc(&x->reply, n) != 0) {
+        x->reply = NULL;
+        return NULL;
+    }
+    return nng_msg_body(x->reply);
+}
+
+void weir_exchange_announce(struct weir_exchange *x)
+{
+    if (x->peer != NULL && x->announced == 0) {
+        x->announced = weir_announced_add(x->peer->key);
+    }
+}
+
+static bool is_over(const struct weir_exchange *x)
+{
+    return x->peer != NULL && x->announced == 0 && weir_announced_is_over(x->peer->key);
+}
+
+void weir_exchange_send(struct weir_exchange *x)
+{
+    assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
+    weir_exchange_announce(x);
+    /* By WebSocket nng forgets an end that it is told before it asks for the next message. */
+    if (is_over(x)) {
+        weir_exchange_abandon(x, true);
+        return;
+    }
+    x->sending_bytes = nng_msg_len(x->reply);
+    nng_aio_set_msg(x->aio, x->reply);
+    x->reply = NULL;
+    x->state = WEIR_EXCHANGE_SENDING;
+    weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
+    weir_transport_watch(x->transport);
+    weir_nng_tasks_send(x->ctx, x->aio);
+    weir_announced_push();
+}
+
+/* nng forgets whom the last request came from when the context receives again. */
+void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
+{
+    assert(x->state == WEIR_EXCHANGE_SERVED);
+    if (is_fatal) {
+        (void)nng_pipe_close(x->pipe);
+    }
+    weir_announced_withdraw(x->announced);
+    clear(x);
+    rest(x);
+}

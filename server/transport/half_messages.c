@@ -1,0 +1,275 @@
+#define _GNU_SOURCE  // syscall()
+#include "server/transport/half_messages.h"
+
+#include "server/list.h"
+#include "server/transport/announced.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    /* A second; with it the longest message that can be sent by default takes more than an hour. */
+    PACE_BYTES = 16 * 1024,
+    SECOND_US = 1000 * 1000,
+    LOOKS = 4  // in the time in which nothing may come
+};
+
+/* nng may read on for a while from a connection that has been ended. */
+enum state { STATE_UNKNOWN, STATE_OPEN, STATE_HALF, STATE_ENDED };
+
+struct connection {
+    enum state state;
+    bool is_followed;
+    struct weir_link link;  // while a message is half
+    size_t received;        // of the message
+    size_t held;            // for it
+    int64_t kept_up_until_us;
+    int64_t heard_at_us;
+};
+
+static struct connection connections[WEIR_DESCRIPTORS_MAX];
+
+static struct {
+    pthread_mutex_t lock;   // guards all, and what the connections are; a leaf
+    struct weir_link half;  // in the order in which they have begun
+    size_t bytes;
+    size_t bytes_max;
+    int64_t silence_us;
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER, .half = {&all.half, &all.half}};
+
+/* Read without the lock by who waits for events. */
+static _Atomic int64_t look_every_us;
+static _Atomic int64_t look_at_us;
+static atomic_int open_n;
+
+void weir_half_messages_limit(size_t bytes_max, int64_t silence_us)
+{
+    (void)pthread_mutex_lock(&all.lock);
+    all.bytes_max = bytes_max;
+    all.silence_us = silence_us;
+    (void)pthread_mutex_unlock(&all.lock);
+    atomic_store(&look_every_us, silence_us / LOOKS);
+    atomic_store(&look_at_us, 0);
+}
+
+size_t weir_half_messages_bytes(void)
+{
+    (void)pthread_mutex_lock(&all.lock);
+    const size_t bytes = all.bytes;
+    (void)pthread_mutex_unlock(&all.lock);
+    return bytes;
+}
+
+/* ---- which there are ---- */
+
+static bool is_known(int descriptor)
+{
+    return descriptor >= 0 && descriptor < WEIR_DESCRIPTORS_MAX;
+}
+
+static bool is_open(const struct connection *connection)
+{
+    return connection->state == STATE_OPEN || connection->state == STATE_HALF;
+}
+
+static void begin(struct connection *connection, int64_t now_us)
+{
+    connection->state = STATE_HALF;
+    connection->received = 0;
+    connection->held = 0;
+    connection->kept_up_until_us = now_us;
+    connection->heard_at_us = now_us;
+    weir_link_init(&connection->link);
+    weir_link_append(&all.half, &connection->link);
+}
+
+static void take_out(struct connection *connection)
+{
+    if (connection->state == STATE_HALF) {
+        weir_link_remove(&connection->link);
+        all.bytes -= connection->held;
+        connection->state = STATE_OPEN;
+    }
+}
+
+static void leave_alone(struct connection *connection)
+{
+    take_out(connection);
+    if (is_open(connection)) {
+        connection->state = STATE_ENDED;
+        (void)atomic_fetch_sub(&open_n, 1);
+    }
+}
+
+void weir_half_messages_opened(int descriptor)
+{
+    if (is_known(descriptor)) {
+        struct connection *connection = &connections[descriptor];
+        (void)pthread_mutex_lock(&all.lock);
+        leave_alone(connection);
+        connection->state = STATE_OPEN;
+        connection->is_followed = false;
+        (void)atomic_fetch_add(&open_n, 1);
+        (void)pthread_mutex_unlock(&all.lock);
+    }
+}
+
+void weir_half_messages_follow(int descriptor)
+{
+    if (is_known(descriptor)) {
+        (void)pthread_mutex_lock(&all.lock);
+        connections[descriptor].is_followed = true;
+        (void)pthread_mutex_unlock(&all.lock);
+    }
+}
+
+void weir_half_messages_closed(int descriptor)
+{
+    if (is_known(descriptor)) {
+        (void)pthread_mutex_lock(&all.lock);
+        leave_alone(&connections[descriptor]);
+        (void)pthread_mutex_unlock(&all.lock);
+    }
+}
+
+void weir_half_messages_whole(int descriptor)
+{
+    if (is_known(descriptor)) {
+        (void)pthread_mutex_lock(&all.lock);
+        take_out(&connections[descriptor]);
+        (void)pthread_mutex_unlock(&all.lock);
+    }
+}
+
+/* ---- ending them ---- */
+
+static struct connection *of_link(struct weir_link *link)
+{
+    return WEIR_LINKED(link, struct connection, link);
+}
+
+/* By the system's own name: shutdown() is nng's, and tells us of it. It fails where the other end
+ * has gone, which is nothing to the call that we are in the middle of. */
+static void end(struct connection *connection)
+{
+    const int fault = errno;
+    leave_alone(connection);
+    (void)syscall(SYS_shutdown, (int)(connection - connections), SHUT_RDWR);
+    errno = fault;
+}
+
+/* Those that are spared would all together not hold too much. */
+static bool may_make_room(const struct connection *connection)
+{
+    return connection->held > all.bytes_max / WEIR_DESCRIPTORS_MAX;
+}
+
+static struct connection *find_slowest(void)
+{
+    struct connection *slowest = NULL;
+    for (struct weir_link *at = all.half.next; at != &all.half; at = at->next) {
+        struct connection *connection = of_link(at);
+        if (may_make_room(connection) &&
+            (slowest == NULL || connection->kept_up_until_us < slowest->kept_up_until_us)) {
+            slowest = connection;
+        }
+    }
+    return slowest;
+}
+
+static bool make_room(void)
+{
+    bool is_any = false;
+    while (all.bytes_max > 0 && all.bytes > all.bytes_max) {
+        end(find_slowest());
+        is_any = true;
+    }
+    return is_any;
+}
+
+static bool end_silent(int64_t now_us)
+{
+    bool is_any = false;
+    struct weir_link *next = NULL;
+    for (struct weir_link *at = all.half.next; at != &all.half; at = next) {
+        next = at->next;
+        if (now_us - of_link(at)->heard_at_us >= all.silence_us) {
+            end(of_link(at));
+            is_any = true;
+        }
+    }
+    return is_any;
+}
+
+bool weir_half_messages_look(int64_t now_us)
+{
+    const int64_t every_us = atomic_load_explicit(&look_every_us, memory_order_relaxed);
+    if (every_us == 0 || now_us < atomic_load_explicit(&look_at_us, memory_order_relaxed)) {
+        return false;
+    }
+    atomic_store_explicit(&look_at_us, now_us + every_us, memory_order_relaxed);
+    (void)pthread_mutex_lock(&all.lock);
+    const bool is_any = end_silent(now_us);
+    (void)pthread_mutex_unlock(&all.lock);
+    return is_any;
+}
+
+int weir_half_messages_look_in_ms(void)
+{
+    const int64_t every_us = atomic_load_explicit(&look_every_us, memory_order_relaxed);
+    return every_us == 0 || atomic_load(&open_n) == 0 ? -1 : (int)(every_us / 1000) + 1;
+}
+
+/* ---- what comes ---- */
+
+/* What comes fast makes up for what did not come, and for nothing that is still to come. */
+static void keep_up(struct connection *connection, size_t received, int64_t now_us)
+{
+    const int64_t until_us =
+        connection->kept_up_until_us + (int64_t)(received * SECOND_US / PACE_BYTES);
+    connection->kept_up_until_us = until_us < now_us ? until_us : now_us;
+    connection->heard_at_us = received > 0 ? now_us : connection->heard_at_us;
+}
+
+static void hold(struct connection *connection, size_t received, size_t length)
+{
+    connection->received += received;
+    const size_t held = length < WEIR_LARGE_BLOCK_BYTES ? length : connection->received;
+    all.bytes += held - connection->held;
+    connection->held = held;
+}
+
+static bool add(struct connection *connection, size_t received, size_t length, int64_t now_us)
+{
+    if (connection->state == STATE_OPEN) {
+        begin(connection, now_us);
+    }
+    if (connection->state != STATE_HALF) {
+        return false;
+    }
+    keep_up(connection, received, now_us);
+    hold(connection, received, length);
+    return make_room();
+}
+
+bool weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us)
+{
+    (void)pthread_mutex_lock(&all.lock);
+    const bool is_any = add(&connections[descriptor], received, length, now_us);
+    (void)pthread_mutex_unlock(&all.lock);
+    return is_any;
+}
+
+bool weir_half_messages_came(int descriptor, size_t received, int64_t now_us)
+{
+    struct connection *connection = &connections[descriptor];
+    (void)pthread_mutex_lock(&all.lock);
+    const bool is_any = connection->is_followed && add(connection, received, SIZE_MAX, now_us);
+    (void)pthread_mutex_unlock(&all.lock);
+    return is_any;
+}

@@ -1,0 +1,264 @@
+/* pthread_getname_np() is not of POSIX. */
+#define _GNU_SOURCE
+#include "server/transport/nng_tasks.h"
+
+#include "weir/rules/time_text.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <threads.h>
+
+/* However long a burst is, a thread is woken now and then. */
+enum { LEFT_OUT_MAX = 64 };
+
+/* ---- the C library's functions ---- */
+
+/* Where the program stands in for them they are not to be had by their names, and by dlsym() in one
+ * of two versions. Those of <threads.h> do the same, to the same objects. */
+_Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "a condition is one by both names");
+_Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "a lock is one by both names");
+
+static int signal_one(pthread_cond_t *condition)
+{
+    return cnd_signal((cnd_t *)(void *)condition) == thrd_success ? 0 : -1;
+}
+
+static int wait_for(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    return cnd_wait((cnd_t *)(void *)condition, (mtx_t *)(void *)lock) == thrd_success ? 0 : -1;
+}
+
+/* ---- one at a time ---- */
+
+/* What nng's threads wait for when there is no task; NULL until the first does. nng signals it
+ * under its lock on the tasks, which guards the next two. */
+static _Atomic(pthread_cond_t *) tasks;
+static unsigned asleep;           // threads that wait for tasks, or have been woken and not arrived
+static int64_t one_coming_until;  // that has been woken; monotonic µs
+static atomic_bool is_another_wanted;
+
+static bool is_tasks(pthread_cond_t *condition)
+{
+    return atomic_load_explicit(&tasks, memory_order_relaxed) == condition;
+}
+
+/* By the name that nng gives its threads for tasks, before they wait for any. */
+static void learn_tasks(pthread_cond_t *condition)
+{
+    char name[16];
+    pthread_cond_t *none = NULL;
+    if (is_tasks(NULL) && pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
+        strcmp(name, "nng:task") == 0) {
+        (void)atomic_compare_exchange_strong_explicit(&tasks, &none, condition,
+                                                      memory_order_relaxed, memory_order_relaxed);
+    }
+}
+
+/* Who is awake looks for tasks before it sleeps. */
+static int wake_another(pthread_cond_t *condition)
+{
+    if (asleep == 0) {
+        return 0;
+    }
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us < one_coming_until) {
+        atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
+        return 0;
+    }
+    one_coming_until = now_us + WEIR_NNG_TASKS_COMING_US;
+    return signal_one(condition);
+}
+
+/* ---- what is put off ---- */
+
+static _Thread_local struct put_off {
+    bool is_for_tasks;  // this thread
+    /* What is listed is this thread's to do; who takes it out of the list does it. */
+    struct weir_nng_tasks_work work;
+    void (*hand_on)(void *context);
+    int64_t since_us;
+    struct put_off *next;
+} put_off;
+
+static pthread_mutex_t put_offs_lock = PTHREAD_MUTEX_INITIALIZER;  // guards the list; a leaf
+static struct put_off *put_offs;
+static atomic_bool is_any_put_off;
+static int64_t next_look_us;  // for late ones; guarded by nng's lock on the tasks
+
+static struct put_off **find_put_off_locked(const struct put_off *which)
+{
+    struct put_off **at = &put_offs;
+    while (*at != NULL && *at != which) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void unlist_locked(struct put_off **at)
+{
+    *at = (*at)->next;
+    atomic_store_explicit(&is_any_put_off, put_offs != NULL, memory_order_relaxed);
+}
+
+bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *context),
+                            void *context)
+{
+    if (!put_off.is_for_tasks) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&put_offs_lock);
+    const bool is_free = *find_put_off_locked(&put_off) == NULL;
+    if (is_free) {
+        put_off.work = (struct weir_nng_tasks_work){run, context};
+        put_off.hand_on = hand_on;
+        put_off.since_us = weir_monotonic_us();
+        put_off.next = put_offs;
+        put_offs = &put_off;
+        atomic_store_explicit(&is_any_put_off, true, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&put_offs_lock);
+    return is_free;
+}
+
+struct weir_nng_tasks_work weir_nng_tasks_put_off_no_more(void)
+{
+    struct weir_nng_tasks_work work = {.run = NULL};
+    if (!atomic_load_explicit(&is_any_put_off, memory_order_relaxed)) {
+        return work;
+    }
+    (void)pthread_mutex_lock(&put_offs_lock);
+    struct put_off **at = find_put_off_locked(&put_off);
+    if (*at != NULL) {
+        work = put_off.work;
+        unlist_locked(at);
+    }
+    (void)pthread_mutex_unlock(&put_offs_lock);
+    return work;
+}
+
+static bool do_what_was_put_off(pthread_mutex_t *lock)
+{
+    const struct weir_nng_tasks_work work = weir_nng_tasks_put_off_no_more();
+    if (work.run == NULL) {
+        return false;
+    }
+    (void)pthread_mutex_unlock(lock);
+    work.run(work.context);
+    (void)pthread_mutex_lock(lock);
+    return true;
+}
+
+static struct put_off **find_late_locked(int64_t since_us)
+{
+    struct put_off **at = &put_offs;
+    while (*at != NULL && (*at)->since_us > since_us) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+/* As long as threads find tasks, there are others that tell of new ones. */
+static void hand_on_what_is_late(void)
+{
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us < next_look_us) {
+        return;
+    }
+    next_look_us = now_us + WEIR_NNG_TASKS_LATE_US / 2;
+    (void)pthread_mutex_lock(&put_offs_lock);
+    struct put_off **at = find_late_locked(now_us - WEIR_NNG_TASKS_LATE_US);
+    struct put_off late = {.hand_on = NULL};
+    if (*at != NULL) {
+        late = **at;
+        unlist_locked(at);
+    }
+    (void)pthread_mutex_unlock(&put_offs_lock);
+    if (late.hand_on != NULL) {
+        late.hand_on(late.work.context);
+    }
+}
+
+/* ---- waiting ---- */
+
+/* nng looks for tasks whenever this returns, and so for those that have come while something else
+ * was done. */
+static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    put_off.is_for_tasks = true;
+    if (do_what_was_put_off(lock)) {
+        return 0;
+    }
+    asleep++;
+    const int result = wait_for(condition, lock);
+    asleep--;
+    one_coming_until = 0;
+    if (atomic_exchange_explicit(&is_another_wanted, false, memory_order_relaxed)) {
+        (void)wake_another(condition);
+    }
+    return result;
+}
+
+int weir_nng_tasks_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
+{
+    learn_tasks(condition);
+    return is_tasks(condition) ? wait_for_tasks(condition, lock) : wait_for(condition, lock);
+}
+
+/* ---- bursts ---- */
+
+static _Thread_local struct {
+    bool is_open;
+    bool is_in_nng;
+    unsigned left_out;  // wake-ups
+} burst;
+
+void weir_nng_tasks_burst_begin(void)
+{
+    assert(!burst.is_open);
+    burst.is_open = true;
+}
+
+/* Without nng's lock: the thread that is woken is not known to be coming, so that nobody relies on
+ * it, and whoever arrives has the other one woken. */
+void weir_nng_tasks_burst_end(void)
+{
+    const unsigned left_out = burst.left_out;
+    burst.is_open = false;
+    burst.left_out = 0;
+    if (left_out > 1) {
+        atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
+    }
+    if (left_out > 0) {
+        (void)signal_one(atomic_load_explicit(&tasks, memory_order_relaxed));
+    }
+}
+
+void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio)
+{
+    burst.is_in_nng = true;
+    nng_ctx_send(ctx, aio);
+    burst.is_in_nng = false;
+}
+
+static bool is_left_out(void)
+{
+    if (!burst.is_open || !burst.is_in_nng) {
+        return false;
+    }
+    burst.left_out++;
+    return burst.left_out % LEFT_OUT_MAX != 0;
+}
+
+int weir_nng_tasks_signal(pthread_cond_t *condition)
+{
+    if (!is_tasks(condition)) {
+        return signal_one(condition);
+    }
+    if (atomic_load_explicit(&is_any_put_off, memory_order_relaxed)) {
+        hand_on_what_is_late();
+    }
+    return is_left_out() ? 0 : wake_another(condition);
+}

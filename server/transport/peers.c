@@ -1,0 +1,309 @@
+#include "server/transport/peers.h"
+
+#include "server/transport/half_messages.h"
+#include "weir/rules/time_text.h"
+
+#include <stdlib.h>
+
+enum {
+    /* By TLS and WebSocket what is shorter is no more than nng holds for each connection anyway. */
+    LARGE_REPLY_BYTES = 16 * 1024,
+    LOOKS_BEHIND = 3,
+    RECOUNT_US = 100 * 1000
+};
+
+bool weir_peers_init(struct weir_peers *peers)
+{
+    atomic_init(&peers->unread_bytes, 0);
+    peers->recounted_at_us = 0;
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        peers->buckets[i] = NULL;
+    }
+    peers->n = 0;
+    return pthread_mutex_init(&peers->lock, NULL) == 0;
+}
+
+void weir_peers_fini(struct weir_peers *peers)
+{
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        while (peers->buckets[i] != NULL) {
+            struct weir_peer *peer = peers->buckets[i];
+            peers->buckets[i] = peer->next;
+            weir_peer_release(peer);
+        }
+    }
+    (void)pthread_mutex_destroy(&peers->lock);
+}
+
+/* nng counts pipes up from a random start, so the low bits spread them. */
+static struct weir_peer **bucket_of(struct weir_peers *peers, uint32_t pipe_id)
+{
+    return &peers->buckets[pipe_id % WEIR_PEERS_BUCKETS];
+}
+
+bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_key key,
+                    bool is_opaque, const struct weir_remote *remote)
+{
+    struct weir_peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) {
+        return false;
+    }
+    peer->all = peers;
+    peer->pipe_id = pipe_id;
+    peer->key = key;
+    peer->descriptor = weir_announced_descriptor(key);
+    peer->is_opaque = is_opaque;
+    peer->remote = *remote;
+    atomic_init(&peer->refs, 1);
+    weir_link_init(&peer->waiting);
+    (void)pthread_mutex_lock(&peers->lock);
+    struct weir_peer **bucket = bucket_of(peers, pipe_id);
+    peer->next = *bucket;
+    *bucket = peer;
+    peers->n++;
+    (void)pthread_mutex_unlock(&peers->lock);
+    return true;
+}
+
+void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id)
+{
+    struct weir_peer *peer = NULL;
+    (void)pthread_mutex_lock(&peers->lock);
+    struct weir_peer **at = bucket_of(peers, pipe_id);
+    while (*at != NULL && (*at)->pipe_id != pipe_id) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        peer = *at;
+        *at = peer->next;
+        peers->n--;
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    weir_peer_release(peer);
+}
+
+struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id)
+{
+    (void)pthread_mutex_lock(&peers->lock);
+    struct weir_peer *peer = *bucket_of(peers, pipe_id);
+    while (peer != NULL && peer->pipe_id != pipe_id) {
+        peer = peer->next;
+    }
+    if (peer != NULL) {
+        atomic_fetch_add_explicit(&peer->refs, 1, memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return peer;
+}
+
+void weir_peer_release(struct weir_peer *peer)
+{
+    if (peer != NULL && atomic_fetch_sub_explicit(&peer->refs, 1, memory_order_acq_rel) == 1) {
+        atomic_fetch_sub_explicit(&peer->all->unread_bytes, atomic_load(&peer->kept_bytes),
+                                  memory_order_relaxed);
+        free(peer);
+    }
+}
+
+/* ---- what they owe ---- */
+
+void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us)
+{
+    if (peer == NULL) {
+        return;
+    }
+    /* The time is there before the count, so that a first reply is never taken for a stuck one. */
+    if (atomic_load_explicit(&peer->sending, memory_order_relaxed) == 0) {
+        atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
+    }
+    atomic_fetch_add(&peer->sending, 1);
+    atomic_fetch_add_explicit(&peer->sending_bytes, n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&peer->all->unread_bytes, n, memory_order_relaxed);
+}
+
+static void keep_locked(struct weir_peer *peer, size_t n)
+{
+    atomic_fetch_add_explicit(&peer->all->unread_bytes, n, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&peer->all->unread_bytes,
+                              atomic_exchange_explicit(&peer->kept_bytes, n, memory_order_relaxed),
+                              memory_order_relaxed);
+}
+
+/* The one before it has gone. */
+static void begin_last(struct weir_peer *peer, size_t n)
+{
+    const bool is_kept =
+        peer->is_opaque ? n >= LARGE_REPLY_BYTES : weir_announced_left(peer->key) > 0;
+    if (!is_kept && atomic_load_explicit(&peer->last_bytes, memory_order_relaxed) == 0) {
+        return;
+    }
+    (void)pthread_mutex_lock(&peer->all->lock);
+    keep_locked(peer, is_kept ? n : 0);
+    atomic_store_explicit(&peer->last_bytes, is_kept ? n : 0, memory_order_relaxed);
+    peer->looks_behind = 0;
+    (void)pthread_mutex_unlock(&peer->all->lock);
+}
+
+/* Whether something is left of the last reply. */
+static bool look_for_last_locked(struct weir_peer *peer)
+{
+    const size_t last = atomic_load_explicit(&peer->last_bytes, memory_order_relaxed);
+    const bool is_left = last > 0 && weir_announced_left(peer->key) > 0;
+    if (last > 0) {
+        keep_locked(peer, is_left ? last : 0);
+    }
+    return is_left;
+}
+
+void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us)
+{
+    if (peer == NULL) {
+        return;
+    }
+    /* The last reply is there before the count falls, so that its connection is never taken for one
+     * that owes nothing. */
+    begin_last(peer, n);
+    atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&peer->sending_bytes, n, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&peer->all->unread_bytes, n, memory_order_relaxed);
+}
+
+size_t weir_peer_unread(const struct weir_peer *peer)
+{
+    return peer == NULL ? 0
+                        : atomic_load_explicit(&peer->sending_bytes, memory_order_relaxed) +
+                              atomic_load_explicit(&peer->kept_bytes, memory_order_relaxed);
+}
+
+/* Whoever comes while it is done waits for it. */
+void weir_peers_recount(struct weir_peers *peers, int64_t now_us)
+{
+    (void)pthread_mutex_lock(&peers->lock);
+    const bool is_due = now_us - peers->recounted_at_us >= RECOUNT_US;
+    for (size_t i = 0; is_due && i < WEIR_PEERS_BUCKETS; i++) {
+        for (struct weir_peer *peer = peers->buckets[i]; peer != NULL; peer = peer->next) {
+            (void)look_for_last_locked(peer);
+        }
+    }
+    peers->recounted_at_us = is_due ? now_us : peers->recounted_at_us;
+    (void)pthread_mutex_unlock(&peers->lock);
+}
+
+void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
+{
+    if (peer == NULL) {
+        return;
+    }
+    atomic_store_explicit(&peer->arrived_at_us, now_us, memory_order_relaxed);
+    if (peer->is_opaque) {
+        weir_half_messages_whole(weir_announced_descriptor(peer->key));
+    }
+}
+
+/* A large reply may be longer on its way than one that nobody reads may wait. */
+static void look_for_progress_locked(struct weir_peer *peer)
+{
+    const int64_t untaken = weir_announced_untaken(peer->key);
+    if (untaken != peer->untaken) {
+        peer->untaken = untaken;
+        atomic_store_explicit(&peer->progress_at_us, weir_monotonic_us(), memory_order_relaxed);
+    }
+}
+
+/* Whether nng has something for it. */
+static bool look_at_locked(struct weir_peer *peer)
+{
+    const bool is_left = look_for_last_locked(peer);
+    peer->looks_behind = is_left ? 0 : peer->looks_behind + 1;
+    if (!is_left && (!peer->is_opaque || peer->looks_behind >= LOOKS_BEHIND)) {
+        atomic_store_explicit(&peer->last_bytes, 0, memory_order_relaxed);
+    }
+    const bool owes = is_left || atomic_load_explicit(&peer->sending, memory_order_acquire) > 0;
+    if (owes) {
+        look_for_progress_locked(peer);
+    }
+    return owes;
+}
+
+static bool is_stuck(const struct weir_peer *peer, int64_t since_us, int64_t quiet_since_us)
+{
+    return atomic_load_explicit(&peer->progress_at_us, memory_order_relaxed) < since_us &&
+           atomic_load_explicit(&peer->arrived_at_us, memory_order_relaxed) < quiet_since_us;
+}
+
+size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
+                        uint32_t *pipe_ids, size_t max)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS && n < max; i++) {
+        struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && n < max; peer = peer->next) {
+            if (look_at_locked(peer) && is_stuck(peer, since_us, quiet_since_us)) {
+                pipe_ids[n++] = peer->pipe_id;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+/* Not at once: a connection may have come since the system was asked, and the last reply counts as
+ * taken while nng is still sending it. */
+static bool is_lost(struct weir_peer *peer, const struct weir_remote *open, size_t open_n)
+{
+    const bool is_missed =
+        atomic_load(&peer->sending) == 0 && !weir_remote_is_among(&peer->remote, open, open_n);
+    peer->missed = is_missed ? peer->missed + 1 : 0;
+    return peer->missed >= 3;
+}
+
+size_t weir_peers_lost(struct weir_peers *peers, const struct weir_remote *open, size_t open_n,
+                       uint32_t *pipe_ids, size_t max)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && n < max; peer = peer->next) {
+            if (peer->remote.family != NNG_AF_UNSPEC && is_lost(peer, open, open_n)) {
+                pipe_ids[n++] = peer->pipe_id;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
+bool weir_peers_any_sends(struct weir_peers *peers)
+{
+    bool any = false;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS && !any; i++) {
+        const struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL && !any; peer = peer->next) {
+            any = atomic_load(&peer->sending) > 0 || atomic_load(&peer->last_bytes) > 0;
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return any;
+}
+
+uint32_t weir_peers_greediest(struct weir_peers *peers, size_t least)
+{
+    uint32_t pipe_id = 0;
+    (void)pthread_mutex_lock(&peers->lock);
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
+        const struct weir_peer *peer = peers->buckets[i];
+        for (; peer != NULL; peer = peer->next) {
+            const size_t sending = atomic_load_explicit(&peer->sending, memory_order_relaxed);
+            if (sending >= least) {
+                least = sending + 1;
+                pipe_id = peer->pipe_id;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    return pipe_id;
+}

@@ -1,0 +1,72 @@
+#include "server/transport/sp_parts.h"
+
+#include <string.h>
+
+enum {
+    LENGTH_BYTES = 8,
+    MESSAGE = 1,    // what stands before a length on ipc://
+    HOP_BYTES = 4,  // of the header of a request, one of them for each device that it has passed
+    HOPS_MAX = 8    // what has passed more, nng drops
+};
+
+bool weir_sp_begins_greeting(const uint8_t *bytes)
+{
+    return memcmp(bytes, "\0SP\0", 4) == 0;
+}
+
+/* Which protocol it names is looked at later. */
+static bool is_fit_greeting(const uint8_t *bytes, size_t n)
+{
+    return n == WEIR_SP_GREETING_BYTES && weir_sp_begins_greeting(bytes) && bytes[6] == 0 &&
+           bytes[7] == 0;
+}
+
+static bool is_fit_length(const uint8_t *bytes, size_t n, size_t message_max)
+{
+    uint64_t length = 0;
+    for (size_t i = n - LENGTH_BYTES; i < n; i++) {
+        length = length << 8 | bytes[i];
+    }
+    return (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length >= HOP_BYTES &&
+           (message_max == 0 || length <= message_max);
+}
+
+/* The last hop is marked. */
+static bool is_request(const uint8_t *bytes, size_t n)
+{
+    bool is_last = false;
+    size_t at = 0;
+    while (!is_last && n - at >= HOP_BYTES && at < HOPS_MAX * HOP_BYTES) {
+        is_last = (bytes[at] & 0x80) != 0;
+        at += HOP_BYTES;
+    }
+    return is_last || at == HOPS_MAX * HOP_BYTES;
+}
+
+void weir_sp_parts_begin(struct weir_sp_parts *parts, const uint8_t *to, size_t n)
+{
+    if (parts->received == parts->wanted) {
+        parts->begin = to;
+        parts->wanted = n;
+        parts->received = 0;
+    }
+}
+
+bool weir_sp_parts_add(struct weir_sp_parts *parts, size_t n, size_t message_max)
+{
+    parts->received += n;
+    if (parts->received < parts->wanted) {
+        return true;
+    }
+    const enum weir_sp_part part = parts->part;
+    parts->part = part == WEIR_SP_LENGTH ? WEIR_SP_MESSAGE : WEIR_SP_LENGTH;
+    switch (part) {
+    case WEIR_SP_GREETING:
+        return is_fit_greeting(parts->begin, parts->wanted);
+    case WEIR_SP_LENGTH:
+        return is_fit_length(parts->begin, parts->wanted, message_max);
+    case WEIR_SP_MESSAGE:
+        break;
+    }
+    return is_request(parts->begin, parts->wanted);
+}

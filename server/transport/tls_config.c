@@ -1,0 +1,131 @@
+#include "server/transport/tls_config.h"
+
+#include <nng/nng.h>
+#include <nng/supplemental/tls/tls.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PEM_BYTES_MAX = 1024 * 1024 };
+
+/* The whole file with a NUL behind it; NULL where it cannot be had. */
+static char *read_file(const char *path, struct weir_error *err)
+{
+    FILE *file = fopen(path, "re");
+    char *text = malloc(PEM_BYTES_MAX + 1);
+    size_t n = 0;
+    bool is_whole = false;
+    if (file != NULL && text != NULL) {
+        n = fread(text, 1, PEM_BYTES_MAX, file);
+        is_whole = ferror(file) == 0 && n < PEM_BYTES_MAX;
+    }
+    const int problem = errno;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (!is_whole) {
+        free(text);
+        (void)weir_fail(err, WEIR_INVALID_REQUEST, "cannot read %s: %s", path,
+                        n == PEM_BYTES_MAX ? "it is too large" : strerror(problem));
+        return NULL;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+/* nng's TLS engine takes a key that does not belong to the certificate and fails with the first
+ * client. */
+static weir_status check_pair(const struct weir_config *config, const char *cert_pem,
+                              const char *key_pem, struct weir_error *err)
+{
+    BIO *cert_bio = BIO_new_mem_buf(cert_pem, -1);
+    BIO *key_bio = BIO_new_mem_buf(key_pem, -1);
+    X509 *cert = cert_bio == NULL ? NULL : PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+    EVP_PKEY *key =
+        key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)"");
+    weir_status st = WEIR_OK;
+    if (cert == NULL) {
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "%s holds no certificate in PEM",
+                       config->tls_cert);
+    } else if (key == NULL) {
+        st = weir_fail(err, WEIR_INVALID_REQUEST,
+                       "%s holds no private key in PEM without a password", config->tls_key);
+    } else if (X509_check_private_key(cert, key) != 1) {
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "the key in %s does not belong to %s",
+                       config->tls_key, config->tls_cert);
+    }
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    (void)BIO_free(key_bio);
+    (void)BIO_free(cert_bio);
+    return st;
+}
+
+static weir_status demand_clients(const struct weir_config *config, nng_tls_config *tls,
+                                  struct weir_error *err)
+{
+    if (config->tls_client_ca == NULL) {
+        return WEIR_OK;
+    }
+    char *ca = read_file(config->tls_client_ca, err);
+    if (ca == NULL) {
+        return WEIR_INVALID_REQUEST;
+    }
+    int rv = nng_tls_config_ca_chain(tls, ca, NULL);
+    free(ca);
+    if (rv == 0) {
+        rv = nng_tls_config_auth_mode(tls, NNG_TLS_AUTH_MODE_REQUIRED);
+    }
+    return rv == 0 ? WEIR_OK
+                   : weir_fail(err, WEIR_INVALID_REQUEST, "cannot use the authorities in %s: %s",
+                               config->tls_client_ca, nng_strerror(rv));
+}
+
+static weir_status make_config(const struct weir_config *config, const char *cert, const char *key,
+                               nng_tls_config **tls, struct weir_error *err)
+{
+    int rv = nng_tls_config_alloc(tls, NNG_TLS_MODE_SERVER);
+    if (rv != 0) {
+        *tls = NULL;
+        return weir_fail(err, WEIR_INVALID_REQUEST, "no TLS: %s", nng_strerror(rv));
+    }
+    rv = nng_tls_config_own_cert(*tls, cert, key, NULL);
+    weir_status st = WEIR_OK;
+    if (rv != 0) {
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "cannot use %s with %s: %s", config->tls_cert,
+                       config->tls_key, nng_strerror(rv));
+    } else {
+        st = demand_clients(config, *tls, err);
+    }
+    if (st != WEIR_OK) {
+        nng_tls_config_free(*tls);
+        *tls = NULL;
+    }
+    return st;
+}
+
+weir_status weir_tls_config_load(const struct weir_config *config, struct nng_tls_config **tls,
+                                 struct weir_error *err)
+{
+    *tls = NULL;
+    if (config->tls_cert == NULL) {
+        return weir_fail(err, WEIR_INVALID_REQUEST, "tls+tcp:// needs --tls-cert and --tls-key");
+    }
+    char *cert = read_file(config->tls_cert, err);
+    char *key = cert == NULL ? NULL : read_file(config->tls_key, err);
+    weir_status st = WEIR_INVALID_REQUEST;
+    if (key != NULL) {
+        st = check_pair(config, cert, key, err);
+        if (st == WEIR_OK) {
+            st = make_config(config, cert, key, tls, err);
+        }
+        OPENSSL_cleanse(key, strlen(key));
+    }
+    free(key);
+    free(cert);
+    return st;
+}

@@ -1,0 +1,40 @@
+#include "server/transport/ws_replies.h"
+
+#include "server/transport/announced.h"
+
+#include <stdatomic.h>
+
+/* The one that sends for a connection is always the same. */
+static _Atomic(nng_aio *) sending[WEIR_DESCRIPTORS_MAX];
+
+void weir_ws_replies_new(int descriptor)
+{
+    if (descriptor >= 0) {
+        atomic_store(&sending[descriptor], NULL);
+    }
+}
+
+void weir_ws_replies_begin(nng_stream *stream, nng_aio *aio)
+{
+    bool has_no_delay = false;
+    weir_announced_ask();
+    (void)nng_stream_get_bool(stream, NNG_OPT_TCP_NODELAY, &has_no_delay);
+    const int descriptor = weir_announced_descriptor(weir_announced_asked());
+    if (descriptor >= 0) {
+        atomic_store(&sending[descriptor], aio);
+    }
+}
+
+void weir_ws_replies_end(int descriptor)
+{
+    nng_aio *aio = descriptor >= 0 ? atomic_exchange(&sending[descriptor], NULL) : NULL;
+    if (aio == NULL) {
+        return;
+    }
+    nng_aio_stop(aio);
+    nng_msg *lost = nng_aio_get_msg(aio);
+    if (lost != NULL) {
+        nng_aio_set_msg(aio, NULL);
+        nng_msg_free(lost);
+    }
+}

@@ -1,0 +1,173 @@
+#include "server/waiting/waiting.h"
+
+#include "server/calls/dispatch.h"
+#include "server/calls/intake.h"
+#include "server/handlers/reply_rows.h"
+#include "server/server.h"
+#include "server/transport/exchange.h"
+#include "server/waiting/wake.h"
+#include "weir/rules/time_text.h"
+#include "weir/rules/token.h"
+
+enum {
+    /* A wait ends so long before the call's deadline, or a quarter of its time-out if that is less,
+     * so that the answer arrives within it. */
+    MARGIN_US = 100 * 1000,
+    /* A request that waits is kept. The longest sensible one, with all its types, is shorter. */
+    KEPT_REQUEST_BYTES = 32 * 1024
+};
+
+/* ---- for handlers ---- */
+
+static int64_t end_of_wait(const struct weir_call *call, uint32_t wait_ms)
+{
+    const int64_t quarter_us = (call->deadline_us - call->arrived_us) / 4;
+    const int64_t last_us = call->deadline_us - (quarter_us < MARGIN_US ? quarter_us : MARGIN_US);
+    const int64_t until_us = call->arrived_us + (int64_t)wait_ms * 1000;
+    return until_us < last_us ? until_us : last_us;
+}
+
+static struct weir_interest interest_of(const struct weir_query *query)
+{
+    struct weir_interest interest = {
+        .selector = query->selector,
+        .name = query->selector == WEIR_SELECT_ALL ? weir_slice("", 0) : query->name,
+        .group_size = query->group_size,
+        .group_member = query->group_member,
+    };
+    for (size_t i = 0; i < query->types_n; i++) {
+        interest.types |= weir_interest_mark(query->types[i]);
+    }
+    if (query->correlation.p != NULL) {
+        interest.correlation = weir_interest_mark(query->correlation);
+    }
+    return interest;
+}
+
+weir_status weir_waiting_watch(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
+                               bool *watches, struct weir_error *err)
+{
+    struct weir_server *server = call->server;
+    struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
+    *watches = false;
+    /* Another namespace has the id of the one that the read waited in. */
+    if (waiter->is_resumed && waiter->created_at_us != call->tenant->created_at_us) {
+        return weir_fail_no_namespace(err, weir_tenant_id(call->tenant));
+    }
+    /* A start by global position stays a bound of its own until a message has been found. */
+    if (waiter->is_resumed && !query->is_from_global) {
+        query->from = waiter->next_position;
+    }
+    waiter->created_at_us = call->tenant->created_at_us;
+    waiter->until_us = end_of_wait(call, wait_ms);
+    if (wait_ms == 0 || query->max_messages == 0 || waiter->until_us <= weir_monotonic_us()) {
+        return WEIR_OK;
+    }
+    const size_t request_n = weir_exchange_request(call->exchange).n;
+    if (request_n > KEPT_REQUEST_BYTES) {
+        return weir_fail_limit(err, "size of a request that waits", KEPT_REQUEST_BYTES, request_n);
+    }
+    const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
+    if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
+        return weir_fail_full(err, "reads that wait",
+                              (unsigned long long)server->config->max_waiting, waiting);
+    }
+    const struct weir_interest interest = interest_of(query);
+    *watches = weir_wake_arm(server->wake, waiter, call->tenant, &interest);
+    return *watches ? WEIR_OK : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to wait");
+}
+
+void weir_waiting_end(struct weir_call *call)
+{
+    weir_wake_disarm(call->server->wake, weir_exchange_waiter(call->exchange));
+}
+
+weir_status weir_waiting_wait(struct weir_call *call, int64_t next_position)
+{
+    weir_exchange_waiter(call->exchange)->next_position = next_position;
+    call->step = WEIR_CALL_WAITS;
+    return WEIR_OK;
+}
+
+/* ---- parking and waking ---- */
+
+void weir_waiting_park(struct weir_call *call)
+{
+    struct weir_server *server = call->server;
+    struct weir_exchange *exchange = call->exchange;
+    struct weir_waiter *waiter = weir_exchange_waiter(exchange);
+    const size_t request_n = weir_exchange_request(exchange).n;
+    const bool is_first = !waiter->is_resumed;
+    waiter->method = call->method;
+    weir_tenant_release(call->tenant);
+    weir_calls_give_back(&server->calls, call);
+    waiter->is_resumed = true;
+    if (is_first) {
+        atomic_fetch_add(&server->waiting, 1);
+        atomic_fetch_add_explicit(&server->waiting_unanswered, 1, memory_order_relaxed);
+        weir_intake_answers(server, false);
+        weir_exchange_make_way(exchange);
+    }
+    const bool *is_gone = NULL;
+    struct weir_link *peer = weir_exchange_peer(exchange, &is_gone);
+    weir_wake_park(server->wake, waiter, peer, is_gone);
+    if (is_first) {
+        weir_intake_finished(server, request_n);
+    }
+}
+
+static void answer_nothing(struct weir_exchange *exchange, int64_t next_position)
+{
+    const struct weir_rows rows = {.n = 0, .next_position = next_position};
+    const size_t payload_n = weir_rows_measure(&rows);
+    uint8_t *room = weir_exchange_reply_room(exchange, weir_response_ok_size(payload_n));
+    if (room == NULL) {
+        weir_exchange_abandon(exchange, true);
+        return;
+    }
+    (void)weir_rows_pack(&rows, weir_response_ok_head(payload_n, room));
+    weir_exchange_send(exchange);
+}
+
+static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reason reason)
+{
+    struct weir_server *server = context;
+    struct weir_exchange *exchange = weir_exchange_of_waiter(waiter);
+    const size_t method = waiter->method;
+    weir_status st = WEIR_OK;
+    if (reason != WEIR_WAKE_CHANGE) {
+        weir_intake_answers(server, true);
+    }
+    switch (reason) {
+    case WEIR_WAKE_CHANGE:
+        weir_dispatch_woken(server, exchange);
+        return;
+    case WEIR_WAKE_TIME:
+        answer_nothing(exchange, waiter->next_position);
+        break;
+    case WEIR_WAKE_STOP:
+        st = WEIR_SHUTTING_DOWN;
+        weir_intake_refuse_stopping(exchange);
+        break;
+    case WEIR_WAKE_GONE:
+        /* It may be that the connection is there and could not be counted when it came: then its
+         * client must not wait for an answer. */
+        st = WEIR_CANCELLED;
+        weir_exchange_abandon(exchange, true);
+        break;
+    }
+    weir_metrics_call(&server->metrics, method, st, -1);
+    weir_intake_waited(server);
+}
+
+bool weir_waiting_start(struct weir_server *server)
+{
+    server->wake = weir_wake_new(server->tenants, &server->log, woken, server);
+    return server->wake != NULL;
+}
+
+void weir_waiting_peer_gone(void *context, struct weir_link *peer, bool *is_gone)
+{
+    const struct weir_server *server = context;
+    weir_wake_peer_gone(server->wake, peer, is_gone);
+}

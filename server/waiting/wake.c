@@ -1,0 +1,459 @@
+#include "server/waiting/wake_int.h"
+
+#include "weir/base/monotonic.h"
+#include "weir/base/table_hash.h"
+#include "weir/rules/random.h"
+#include "weir/rules/stream_name.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- hashing ---- */
+
+uint64_t weir_interest_mark(struct weir_slice text)
+{
+    return UINT64_C(1) << (weir_table_hash(WEIR_TABLE_SEED, text) >> 13) % 64;
+}
+
+static uint64_t hash_of(const struct weir_wake *wake, const struct weir_tenant *tenant,
+                        enum weir_selector selector, struct weir_slice name)
+{
+    const uint64_t seed = wake->seed ^ (uint64_t)(uintptr_t)tenant ^ (uint64_t)selector << 60;
+    return weir_table_hash(seed, name);
+}
+
+/* ---- watches ---- */
+
+static struct weir_watch **bucket_of(struct weir_wake *wake, uint64_t hash)
+{
+    return &wake->buckets[(hash ^ hash >> 32) % WEIR_WATCH_BUCKETS];
+}
+
+static struct weir_watch *find_locked(struct weir_wake *wake, const struct weir_tenant *tenant,
+                                      enum weir_selector selector, struct weir_slice name)
+{
+    const uint64_t hash = hash_of(wake, tenant, selector, name);
+    struct weir_watch *watch = *bucket_of(wake, hash);
+    while (watch != NULL &&
+           (watch->hash != hash || watch->tenant != tenant || watch->selector != selector ||
+            !weir_slice_equal(weir_slice(watch->name, watch->name_n), name))) {
+        watch = watch->next;
+    }
+    return watch;
+}
+
+static struct weir_watch *add_locked(struct weir_wake *wake, struct weir_tenant *tenant,
+                                     enum weir_selector selector, struct weir_slice name)
+{
+    struct weir_watch *watch = malloc(sizeof *watch + name.n);
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->tenant = tenant;
+    watch->selector = selector;
+    watch->hash = hash_of(wake, tenant, selector, name);
+    weir_link_init(&watch->waiters);
+    watch->name_n = name.n;
+    if (name.n > 0) {
+        memcpy(watch->name, name.p, name.n);
+    }
+    struct weir_watch **bucket = bucket_of(wake, watch->hash);
+    watch->next = *bucket;
+    *bucket = watch;
+    return watch;
+}
+
+static void remove_locked(struct weir_wake *wake, struct weir_watch *watch)
+{
+    struct weir_watch **at = bucket_of(wake, watch->hash);
+    while (*at != watch) {
+        at = &(*at)->next;
+    }
+    *at = watch->next;
+    free(watch);
+}
+
+/* ---- waiters ---- */
+
+void weir_waiter_init(struct weir_waiter *waiter)
+{
+    *waiter = (struct weir_waiter){.state = WEIR_WAITER_IDLE};
+    weir_link_init(&waiter->at_watch);
+    weir_link_init(&waiter->at_tenant);
+    weir_link_init(&waiter->at_peer);
+}
+
+static void enlist_locked(struct weir_wake *wake, struct weir_waiter *waiter,
+                          struct weir_watch *watch)
+{
+    struct weir_tenant *tenant = waiter->tenant;
+    waiter->watch = watch;
+    weir_link_append(&watch->waiters, &waiter->at_watch);
+    weir_link_append(&tenant->waiters, &waiter->at_tenant);
+    if (atomic_fetch_add(&tenant->waiters_n, 1) == 0) {
+        weir_link_append(&wake->watched, &tenant->at_wake);
+        if (wake->watched_n++ == 0) {
+            (void)pthread_cond_signal(&wake->poll);
+        }
+    }
+}
+
+static void delist_locked(struct weir_wake *wake, struct weir_waiter *waiter)
+{
+    struct weir_tenant *tenant = waiter->tenant;
+    if (waiter->state == WEIR_WAITER_PARKED) {
+        weir_deadlines_remove_locked(wake, waiter);
+    }
+    weir_link_remove(&waiter->at_watch);
+    weir_link_remove(&waiter->at_tenant);
+    weir_link_remove(&waiter->at_peer);
+    if (weir_link_is_alone(&waiter->watch->waiters)) {
+        remove_locked(wake, waiter->watch);
+    }
+    if (atomic_fetch_sub(&tenant->waiters_n, 1) == 1) {
+        weir_link_remove(&tenant->at_wake);
+        wake->watched_n--;
+    }
+    waiter->watch = NULL;
+    waiter->state = WEIR_WAITER_IDLE;
+}
+
+bool weir_wake_arm(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_tenant *tenant,
+                   const struct weir_interest *interest)
+{
+    assert(waiter->state == WEIR_WAITER_IDLE);
+    waiter->group_size = interest->group_size;
+    waiter->group_member = interest->group_member;
+    waiter->types = interest->types;
+    waiter->correlation = interest->correlation;
+    waiter->tenant = tenant;
+    weir_tenant_hold(tenant);
+    (void)pthread_mutex_lock(&wake->lock);
+    struct weir_watch *watch = find_locked(wake, tenant, interest->selector, interest->name);
+    if (watch == NULL) {
+        watch = add_locked(wake, tenant, interest->selector, interest->name);
+    }
+    if (watch != NULL) {
+        enlist_locked(wake, waiter, watch);
+        /* If its change was told before, nobody tells it again. */
+        waiter->state = weir_tenant_is_current(tenant) ? WEIR_WAITER_ARMED : WEIR_WAITER_MARKED;
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    if (watch == NULL) {
+        waiter->tenant = NULL;
+        weir_tenant_release(tenant);
+    }
+    return watch != NULL;
+}
+
+void weir_wake_disarm(struct weir_wake *wake, struct weir_waiter *waiter)
+{
+    (void)pthread_mutex_lock(&wake->lock);
+    delist_locked(wake, waiter);
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_tenant_release(waiter->tenant);
+    waiter->tenant = NULL;
+}
+
+void weir_wake_take_locked(struct weir_wake *wake, struct weir_waiter *waiter,
+                           struct weir_link *out)
+{
+    delist_locked(wake, waiter);
+    weir_link_append(out, &waiter->at_watch);
+}
+
+void weir_wake_call_back(struct weir_wake *wake, struct weir_link *out,
+                         enum weir_wake_reason reason)
+{
+    while (!weir_link_is_alone(out)) {
+        struct weir_waiter *waiter = WEIR_LINKED(out->next, struct weir_waiter, at_watch);
+        struct weir_tenant *tenant = waiter->tenant;
+        weir_link_remove(&waiter->at_watch);
+        waiter->tenant = NULL;
+        /* Before the waiter is let go: a server that stops has its tenants freed once the last one
+         * has gone. */
+        weir_tenant_release(tenant);
+        wake->woken(wake->context, waiter, reason);
+    }
+}
+
+/* Why a waiter that is to be parked cannot be; false where it is parked. */
+static bool must_go_on_locked(struct weir_wake *wake, struct weir_waiter *waiter,
+                              struct weir_link *peer, const bool *is_peer_gone,
+                              enum weir_wake_reason *reason)
+{
+    if (peer == NULL || *is_peer_gone) {
+        *reason = WEIR_WAKE_GONE;
+    } else if (wake->is_stopping) {
+        *reason = WEIR_WAKE_STOP;
+    } else if (waiter->state == WEIR_WAITER_MARKED) {
+        *reason = WEIR_WAKE_CHANGE;
+    } else if (!weir_deadlines_add_locked(wake, waiter)) {
+        *reason = WEIR_WAKE_TIME;
+    } else {
+        waiter->state = WEIR_WAITER_PARKED;
+        weir_link_append(peer, &waiter->at_peer);
+        return false;
+    }
+    return true;
+}
+
+void weir_wake_park(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_link *peer,
+                    const bool *is_peer_gone)
+{
+    struct weir_link out;
+    enum weir_wake_reason reason = WEIR_WAKE_CHANGE;
+    weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
+    if (must_go_on_locked(wake, waiter, peer, is_peer_gone, &reason)) {
+        weir_wake_take_locked(wake, waiter, &out);
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_wake_call_back(wake, &out, reason);
+}
+
+/* ---- what wakes ---- */
+
+/* A parked waiter goes into `out`; one that is being read for is marked. */
+static void signal_locked(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_link *out)
+{
+    if (waiter->state == WEIR_WAITER_PARKED) {
+        weir_wake_take_locked(wake, waiter, out);
+    } else {
+        waiter->state = WEIR_WAITER_MARKED;
+    }
+}
+
+/* The messages that one stream has got, as far as waiters can tell them apart. */
+struct news {
+    struct weir_slice stream;
+    uint64_t types;
+    uint64_t correlations;
+    bool has_hash;
+    int64_t cardinal_hash;
+};
+
+static bool is_in_group(const struct weir_waiter *waiter, struct news *news)
+{
+    if (waiter->group_size == 0) {
+        return true;
+    }
+    const struct weir_slice cardinal_id = weir_name_cardinal_id(news->stream);
+    if (cardinal_id.p == NULL) {
+        return false;
+    }
+    if (!news->has_hash) {
+        news->cardinal_hash = weir_hash_64(cardinal_id);
+        news->has_hash = true;
+    }
+    return weir_hash_member(news->cardinal_hash, waiter->group_size) == waiter->group_member;
+}
+
+static bool concerns(const struct weir_waiter *waiter, struct news *news)
+{
+    return (waiter->types == 0 || (waiter->types & news->types) != 0) &&
+           (waiter->correlation == 0 || (waiter->correlation & news->correlations) != 0) &&
+           is_in_group(waiter, news);
+}
+
+static void tell_watch_locked(struct weir_wake *wake, struct weir_watch *watch, struct news *news,
+                              struct weir_link *out)
+{
+    if (watch == NULL) {
+        return;
+    }
+    /* The watch goes with its last waiter, so the next one is looked up before. */
+    struct weir_link *end = &watch->waiters;
+    struct weir_link *link = end->next;
+    while (link != end) {
+        struct weir_waiter *waiter = WEIR_LINKED(link, struct weir_waiter, at_watch);
+        const bool is_last = link->next == end;
+        link = link->next;
+        if (concerns(waiter, news)) {
+            signal_locked(wake, waiter, out);
+        }
+        if (is_last) {
+            return;
+        }
+    }
+}
+
+static void tell_locked(struct weir_wake *wake, struct weir_tenant *tenant, struct news *news,
+                        struct weir_link *out)
+{
+    const struct weir_slice all = {(const uint8_t *)"", 0};
+    const struct weir_slice category = weir_name_category(news->stream);
+    tell_watch_locked(wake, find_locked(wake, tenant, WEIR_SELECT_STREAM, news->stream), news, out);
+    tell_watch_locked(wake, find_locked(wake, tenant, WEIR_SELECT_CATEGORY, category), news, out);
+    tell_watch_locked(wake, find_locked(wake, tenant, WEIR_SELECT_ALL, all), news, out);
+}
+
+static void add_message(struct news *news, const struct weir_new_message *message)
+{
+    news->types |= weir_interest_mark(message->type);
+    if (message->correlation.p != NULL) {
+        news->correlations |= weir_interest_mark(message->correlation);
+    }
+}
+
+static void tell_append_locked(struct weir_wake *wake, struct weir_tenant *tenant,
+                               const struct weir_append *append, struct weir_link *out)
+{
+    for (size_t i = 0; i < append->n; i++) {
+        const struct weir_stream_append *stream = &append->streams[i];
+        struct news news = {.stream = stream->stream};
+        for (size_t k = 0; k < stream->n; k++) {
+            add_message(&news, &stream->messages[k]);
+        }
+        if (stream->n > 0) {
+            tell_locked(wake, tenant, &news, out);
+        }
+    }
+}
+
+static void tell_import_locked(struct weir_wake *wake, struct weir_tenant *tenant,
+                               const struct weir_import *import, struct weir_link *out)
+{
+    for (size_t i = 0; i < import->n; i++) {
+        struct news news = {.stream = import->records[i].stream};
+        add_message(&news, &import->records[i].message);
+        tell_locked(wake, tenant, &news, out);
+    }
+}
+
+static void tell_all_locked(struct weir_wake *wake, struct weir_tenant *tenant,
+                            struct weir_link *out)
+{
+    struct weir_link *end = &tenant->waiters;
+    struct weir_link *link = end->next;
+    while (link != end) {
+        struct weir_waiter *waiter = WEIR_LINKED(link, struct weir_waiter, at_tenant);
+        link = link->next;
+        signal_locked(wake, waiter, out);
+    }
+}
+
+int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
+                            const struct weir_write *write)
+{
+    const int64_t change = weir_write_change(write);
+    /* A waiter armed from here on reads what has been committed, and a removal leaves nothing to
+     * read. */
+    if (change <= 0 || atomic_load(&tenant->waiters_n) == 0) {
+        return change;
+    }
+    struct weir_link out;
+    weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
+    if (write->kind == WEIR_WRITE_APPEND) {
+        tell_append_locked(wake, tenant, &write->of.append, &out);
+    } else {
+        tell_import_locked(wake, tenant, &write->of.import, &out);
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
+    return change;
+}
+
+void weir_wake_tenant(struct weir_wake *wake, struct weir_tenant *tenant)
+{
+    if (atomic_load(&tenant->waiters_n) == 0) {
+        return;
+    }
+    struct weir_link out;
+    weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
+    tell_all_locked(wake, tenant, &out);
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
+}
+
+void weir_wake_peer_gone(struct weir_wake *wake, struct weir_link *peer, bool *is_gone)
+{
+    struct weir_link out;
+    weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
+    *is_gone = true;
+    while (!weir_link_is_alone(peer)) {
+        weir_wake_take_locked(wake, WEIR_LINKED(peer->next, struct weir_waiter, at_peer), &out);
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_wake_call_back(wake, &out, WEIR_WAKE_GONE);
+}
+
+/* ---- the whole ---- */
+
+void weir_wake_stop(struct weir_wake *wake)
+{
+    struct weir_link out;
+    weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
+    wake->is_stopping = true;
+    while (wake->deadlines_n > 0) {
+        weir_wake_take_locked(wake, wake->deadlines[0], &out);
+    }
+    (void)pthread_cond_broadcast(&wake->earlier);
+    (void)pthread_cond_broadcast(&wake->poll);
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_wake_call_back(wake, &out, WEIR_WAKE_STOP);
+}
+
+static bool start_threads(struct weir_wake *wake)
+{
+    if (pthread_create(&wake->timer, NULL, weir_wake_keep_time, wake) != 0) {
+        return false;
+    }
+    if (pthread_create(&wake->poller, NULL, weir_wake_poll, wake) != 0) {
+        weir_wake_stop(wake);
+        (void)pthread_join(wake->timer, NULL);
+        return false;
+    }
+    return true;
+}
+
+static void destroy(struct weir_wake *wake)
+{
+    (void)pthread_cond_destroy(&wake->poll);
+    (void)pthread_cond_destroy(&wake->earlier);
+    (void)pthread_mutex_destroy(&wake->lock);
+    free(wake->deadlines);
+    free(wake);
+}
+
+struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_log *log,
+                                weir_woken woken, void *context)
+{
+    struct weir_wake *wake = calloc(1, sizeof *wake);
+    if (wake == NULL) {
+        return NULL;
+    }
+    wake->tenants = tenants;
+    wake->log = log;
+    wake->woken = woken;
+    wake->context = context;
+    weir_link_init(&wake->watched);
+    (void)pthread_mutex_init(&wake->lock, NULL);
+    if (!weir_random_bytes(&wake->seed, sizeof wake->seed) || !weir_cond_init(&wake->earlier) ||
+        !weir_cond_init(&wake->poll) || !start_threads(wake)) {
+        destroy(wake);
+        return NULL;
+    }
+    return wake;
+}
+
+void weir_wake_join(struct weir_wake *wake)
+{
+    if (!wake->is_joined) {
+        wake->is_joined = true;
+        (void)pthread_join(wake->timer, NULL);
+        (void)pthread_join(wake->poller, NULL);
+    }
+}
+
+void weir_wake_free(struct weir_wake *wake)
+{
+    weir_wake_stop(wake);
+    weir_wake_join(wake);
+    assert(wake->deadlines_n == 0 && weir_link_is_alone(&wake->watched));
+    destroy(wake);
+}

@@ -1,0 +1,207 @@
+#include "server/waiting/wake_int.h"
+
+#include "weir/base/monotonic.h"
+#include "weir/rules/time_text.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    /* A round may take one part in so many of the time, but what others write, and what they change
+     * of a namespace or its token, is to be seen within a second: from one round to the next there
+     * is no more, as far as the round itself leaves it. A store that is late is left alone for
+     * longer. */
+    ROUND_SHARE = 8,
+    POLL_MIN_US = 150 * 1000,
+    SEEN_WITHIN_US = 1000 * 1000,
+    LOOK_US = 500 * 1000,
+    POLL_LATE_US = ROUND_SHARE * LOOK_US,
+    /* A namespace in which this process is committing is looked at again a moment later. */
+    LOOKS = 20,
+    LOOK_PAUSE_NS = 100 * 1000,
+    /* It is left open for so long at most whether others have written there: then the waiters are
+     * told to look. The second is for a store that has not answered in time. */
+    UNDECIDED_US = 500 * 1000,
+    UNDECIDED_LATE_US = 2000 * 1000
+};
+
+enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED, LOOK_LATE };
+
+static enum look compare(struct weir_tenant *tenant, struct weir_head others)
+{
+    const bool is_same = tenant->has_others && others.position == tenant->others.position &&
+                         others.messages == tenant->others.messages;
+    tenant->others = others;
+    tenant->has_others = true;
+    tenant->certain_us = weir_monotonic_us();
+    return is_same ? LOOK_SAME : LOOK_CHANGED;
+}
+
+/* Others have changed the namespace if its head has moved by something else than this process's own
+ * writes. While one of these is under way that cannot be told. A store that cannot be asked is the
+ * waiters' business too: they look again and are told. */
+static enum look look_at(struct weir_tenant *tenant)
+{
+    struct weir_own_writes_seen own;
+    if (!weir_own_writes_see(&tenant->own, &own)) {
+        return LOOK_UNDECIDED;
+    }
+    struct weir_head head;
+    struct weir_error err;
+    weir_error_init(&err);
+    const weir_status st =
+        weir_head(weir_tenant_ns(tenant), weir_monotonic_us() + LOOK_US, &head, &err);
+    if (st != WEIR_OK) {
+        return st == WEIR_DEADLINE_EXCEEDED ? LOOK_LATE : LOOK_CHANGED;
+    }
+    return weir_own_writes_is_same(&tenant->own, &own)
+               ? compare(tenant, weir_own_writes_subtract(&own, &head))
+               : LOOK_UNDECIDED;
+}
+
+/* Where it is not known for too long whether others have written, the waiters look by themselves.
+ */
+static void tell_uncertain(struct weir_wake *wake, struct weir_tenant *tenant, int64_t patience_us)
+{
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us - tenant->certain_us > patience_us) {
+        tenant->certain_us = now_us;
+        weir_wake_tenant(wake, tenant);
+    }
+}
+
+/* Then nobody waits any more for what a look may find. */
+static bool is_stopping(struct weir_wake *wake)
+{
+    (void)pthread_mutex_lock(&wake->lock);
+    const bool is = wake->is_stopping;
+    (void)pthread_mutex_unlock(&wake->lock);
+    return is;
+}
+
+/* The undecided are moved to the front; returns how many they are. */
+static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
+                          bool *is_late)
+{
+    size_t undecided = 0;
+    for (size_t i = 0; i < n && !is_stopping(wake); i++) {
+        struct weir_tenant *tenant = tenants[i];
+        switch (look_at(tenant)) {
+        case LOOK_SAME:
+            break;
+        case LOOK_CHANGED:
+            weir_wake_tenant(wake, tenant);
+            break;
+        case LOOK_UNDECIDED:
+            tenants[i] = tenants[undecided];
+            tenants[undecided++] = tenant;
+            break;
+        case LOOK_LATE:
+            *is_late = true;
+            tell_uncertain(wake, tenant, UNDECIDED_LATE_US);
+            break;
+        }
+    }
+    return undecided;
+}
+
+/* Whoever writes all the time leaves moments between two commits. */
+static void look_often(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
+                       bool *is_late)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
+    size_t undecided = look_at_all(wake, tenants, n, is_late);
+    for (size_t looks = 1; undecided > 0 && looks < LOOKS; looks++) {
+        (void)nanosleep(&pause, NULL);
+        undecided = look_at_all(wake, tenants, undecided, is_late);
+    }
+    for (size_t i = 0; i < undecided; i++) {
+        tell_uncertain(wake, tenants[i], UNDECIDED_US);
+    }
+}
+
+/* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
+static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, int64_t max_age_us,
+                    struct weir_arena *arena)
+{
+    struct weir_tenant_lookup lookup = {.max_age_us = max_age_us,
+                                        .deadline_us = weir_monotonic_us() + LOOK_US};
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_tenants_find(wake->tenants, weir_tenant_id(tenant), arena, &lookup, &err) == WEIR_OK) {
+        weir_tenant_release(lookup.tenant);
+    }
+    weir_arena_reset(arena);
+}
+
+/* The tenants that have waiters now, counted; NULL without memory. */
+static struct weir_tenant **list_watched(struct weir_wake *wake, size_t *n)
+{
+    (void)pthread_mutex_lock(&wake->lock);
+    *n = 0;
+    struct weir_tenant **tenants = malloc((wake->watched_n + 1) * sizeof(struct weir_tenant *));
+    struct weir_link *link = wake->watched.next;
+    for (; tenants != NULL && link != &wake->watched; link = link->next) {
+        tenants[*n] = WEIR_LINKED(link, struct weir_tenant, at_wake);
+        weir_tenant_hold(tenants[*n]);
+        (*n)++;
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    return tenants;
+}
+
+/* `period_us`: until the next one, by the last. *is_late: a look came to nothing within its time.
+ */
+static void look_round(struct weir_wake *wake, int64_t period_us, bool *is_late)
+{
+    const int64_t max_age_us = period_us < SEEN_WITHIN_US ? SEEN_WITHIN_US - period_us : 0;
+    size_t n = 0;
+    struct weir_tenant **tenants = list_watched(wake, &n);
+    struct weir_arena arena;
+    weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
+    for (size_t i = 0; i < n && !is_stopping(wake); i++) {
+        refresh(wake, tenants[i], max_age_us, &arena);
+    }
+    weir_arena_fini(&arena);
+    look_often(wake, tenants, n, is_late);
+    for (size_t i = 0; i < n; i++) {
+        weir_tenant_release(tenants[i]);
+    }
+    free(tenants);
+}
+
+static int64_t pause_after(int64_t round_us, bool is_late)
+{
+    const int64_t pause_us = round_us * ROUND_SHARE;
+    const int64_t most_us = is_late ? POLL_LATE_US : SEEN_WITHIN_US - round_us;
+    const int64_t wanted_us = pause_us < most_us ? pause_us : most_us;
+    return wanted_us > POLL_MIN_US ? wanted_us : POLL_MIN_US;
+}
+
+void *weir_wake_poll(void *context)
+{
+    struct weir_wake *wake = context;
+    int64_t period_us = POLL_MIN_US;
+    int64_t next_us = weir_monotonic_us() + period_us;
+    (void)pthread_mutex_lock(&wake->lock);
+    while (!wake->is_stopping) {
+        if (wake->watched_n == 0) {
+            (void)pthread_cond_wait(&wake->poll, &wake->lock);
+            continue;
+        }
+        if (weir_monotonic_us() < next_us) {
+            (void)weir_cond_wait_until(&wake->poll, &wake->lock, next_us);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&wake->lock);
+        const int64_t before_us = weir_monotonic_us();
+        bool is_late = false;
+        look_round(wake, period_us, &is_late);
+        const int64_t round_us = weir_monotonic_us() - before_us;
+        period_us = round_us + pause_after(round_us, is_late);
+        next_us = before_us + period_us;
+        (void)pthread_mutex_lock(&wake->lock);
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    return NULL;
+}
