@@ -7,8 +7,8 @@
 #include "server/operation/resources.h"
 #include "server/operation/scheduling.h"
 #include "server/server.h"
-#include "server/transport/half_messages.h"
 #include "server/transport/nng_sockets.h"
+#include "server/transport/partial_messages.h"
 #include "weir/base/standard_streams.h"
 #include "weir/rules/json_text.h"
 
@@ -175,8 +175,8 @@ int main(int argc, char **argv)
         return complain(&err, EXIT_UNAVAILABLE);
     }
     weir_nng_sockets_refuse_above(weir_transport_message_max(&config));
-    weir_half_messages_limit(HALF_MESSAGES_OF_FULL_SIZE * weir_transport_message_max(&config),
-                             SILENCE_US);
+    weir_partial_limit(HALF_MESSAGES_OF_FULL_SIZE * weir_transport_message_max(&config),
+                       SILENCE_US);
     weir_nng_sockets_take_below(weir_resources_connections_below());
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {

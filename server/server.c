@@ -1,14 +1,14 @@
 #include "server/server.h"
 
+#include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
-#include "server/calls/intake.h"
-#include "server/calls/reading.h"
+#include "server/calls/read_lane.h"
 #include "server/handlers/handlers.h"
 #include "server/namespaces/default_namespace.h"
 #include "server/operation/http.h"
 #include "server/operation/resources.h"
 #include "server/transport/listen_url.h"
-#include "server/waiting/waiting.h"
+#include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
 #include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
@@ -37,11 +37,11 @@ static void while_waiting(void *context)
     struct weir_server *server = context;
     const int64_t now_us = weir_monotonic_us();
     int64_t before_us = atomic_load_explicit(&server->looked_at_us, memory_order_relaxed);
-    weir_reading_end_late();
+    weir_read_lane_end_late();
     if (now_us - before_us >= LOOK_EVERY_US &&
         atomic_compare_exchange_strong(&server->looked_at_us, &before_us, now_us)) {
         weir_queue_look(&server->queue);
-        weir_long_reads_end_late(server);
+        weir_slow_reads_end_late(server);
     }
 }
 
@@ -78,7 +78,7 @@ static struct weir_server *make(const struct weir_config *config)
                                     .format = (enum weir_log_format)config->log_format};
     server->handlers = &weir_all_handlers;
     server->workers.queue = &server->queue;
-    weir_long_reads_init(&server->long_reads, weir_resources_long_reads(config));
+    weir_slow_reads_init(&server->slow_reads, weir_resources_slow_reads(config));
     server->started_at_us = weir_monotonic_us();
     server->started_time_us = weir_now_us();
     (void)weir_random_bytes(&server->reference_salt, sizeof server->reference_salt);
@@ -155,7 +155,7 @@ static void destroy(struct weir_server *server)
     }
     weir_calls_fini(&server->calls);
     weir_queue_fini(&server->queue);
-    weir_long_reads_fini(&server->long_reads);
+    weir_slow_reads_fini(&server->slow_reads);
     free(server);
 }
 
@@ -178,7 +178,7 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
         return st;
     }
     server->tenants = weir_tenants_new(server->store);
-    if (server->tenants == NULL || !weir_waiting_start(server)) {
+    if (server->tenants == NULL || !weir_long_poll_start(server)) {
         return out_of_memory(err);
     }
     weir_tenants_on_change(server->tenants, wake_tenant, server);
@@ -187,7 +187,7 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
         return st;
     }
     const struct weir_transport_user user = {
-        .context = server, .arrived = weir_intake_arrived, .gone = weir_waiting_peer_gone};
+        .context = server, .arrived = weir_admission_arrived, .gone = weir_long_poll_peer_gone};
     st = weir_transport_open(server->config, &server->log, &user, &server->transport, err);
     if (st == WEIR_OK) {
         st = weir_transport_listen(server->transport, server->config, err);

@@ -6,7 +6,7 @@
 #define WEIR_SERVER_SERVER_H
 
 #include "server/calls/call.h"
-#include "server/calls/long_reads.h"
+#include "server/calls/slow_reads.h"
 #include "server/calls/workers.h"
 #include "server/namespaces/tenants.h"
 #include "server/operation/config.h"
@@ -29,7 +29,7 @@ struct weir_server {
     struct weir_wake *wake;
     struct weir_queue queue;
     struct weir_workers workers;
-    struct weir_long_reads long_reads;
+    struct weir_slow_reads slow_reads;
     struct weir_transport *transport;
     struct weir_http *http;  // NULL: none
     struct weir_metrics metrics;
@@ -37,7 +37,7 @@ struct weir_server {
     int64_t started_at_us;    // monotonic
     int64_t started_time_us;  // since the epoch
 
-    /* Admission; see intake.h. */
+    /* Admission; see admission.h. */
     atomic_size_t unanswered;          // calls admitted and not answered: what is bounded
     atomic_size_t in_flight;           // calls admitted and not finished
     atomic_size_t in_flight_bytes;     // of their requests

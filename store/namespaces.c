@@ -1,7 +1,7 @@
 /* Namespace handles: a table of those in use, their lives, and their lanes' groups. */
 #include "store/store.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 #include "store/store_int.h"
 
 #include "weir/base/monotonic.h"

@@ -3,6 +3,7 @@
 # prints each that the table below does not allow. Exit 1 where there is one.
 #
 #   base <- rules <- wire <- {server, client}     base <- rules <- store <- server     client <- {bench, tests}
+#   client/lib <- client/cli                      nng: server/transport and client/lib alone
 set -eu
 root=${1:?usage: include_rules.sh ROOT}
 
@@ -17,12 +18,14 @@ store/postgres     weir/base/ weir/rules/ store/
 store/timescale    weir/base/ weir/rules/ store/
 store              weir/base/ weir/rules/ store/
 server             weir/ store/store.h server/
-client             weir/ weir.h client/
+client/lib         weir/ weir.h client/weir.h client/lib/
+client/cli         weir/ weir.h client/
+client             weir/ weir.h
 '
 
 folder_of() {
     case $1 in
-    store/sqlite/* | store/postgres/* | store/timescale/* | proto/plugin/*) echo "${1%/*}" ;;
+    store/sqlite/* | store/postgres/* | store/timescale/* | proto/plugin/* | client/*/*) echo "${1%/*}" ;;
     proto/weir/*/*) echo "${1%/*}" ;;
     *) echo "${1%%/*}" ;;
     esac
@@ -55,9 +58,8 @@ for file in $(find proto store server client -name '*.[ch]'); do
         store/timescale:store/postgres/pg_dialect.h) ok=yes ;;
         store/timescale:store/postgres/*) ok=no ;;
         store:store/sqlite/* | store:store/postgres/* | store:store/timescale/*) ok=no ;;
-        client:weir/v1/dispatch.h | server:weir/v1/stubs.h | server:weir/wire/invoke.h) ok=no ;;
+        client/*:weir/v1/dispatch.h | server:weir/v1/stubs.h | server:weir/wire/invoke.h) ok=no ;;
         esac
-        # store sees neither nng nor protobuf, whatever the brackets; nothing but the listener and its kin sees nng.
         [ "$ok" = yes ] || {
             echo "$file: may not include \"$included\""
             bad=1
@@ -72,9 +74,10 @@ for file in $(find proto store server client -name '*.[ch]'); do
         ;;
     esac
     case $file in
-    server/handlers/* | server/calls/* | server/namespaces/* | server/waiting/*)
+    server/transport/* | client/lib/*) ;;
+    *)
         if grep -nE '^ *# *include *<nng/' "$file"; then
-            echo "$file: handlers do not see nng"
+            echo "$file: only server/transport and client/lib see nng"
             bad=1
         fi
         ;;

@@ -227,7 +227,7 @@ static bool says_nothing_of_others(const struct weir_error *err)
 {
     return err->status == WEIR_AUTH_REQUIRED || err->status == WEIR_AUTH_INVALID_TOKEN ||
            err->status == WEIR_AUTH_UNAUTHORIZED ||
-           (err->status == WEIR_LIMIT_EXCEEDED && weir_error_passes(err));
+           (err->status == WEIR_LIMIT_EXCEEDED && weir_error_is_transient(err));
 }
 
 /* After an attempt that was sent. A full queue is asked again only to clear up a doubt. */
@@ -237,7 +237,7 @@ static bool after_failure(struct call *call)
         call->is_in_doubt = call->is_in_doubt || leaves_doubt(call);
         return retry(call);
     }
-    const bool passes = weir_error_passes(&call->err);
+    const bool passes = weir_error_is_transient(&call->err);
     call_fail_in_doubt(call);
     return passes && retry(call);
 }

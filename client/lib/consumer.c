@@ -212,7 +212,7 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
     struct weir_call_options once = *c->streams.call;
     once.max_attempts = 1;
     const weir_status st = commit(c, &once, err);
-    if (st != WEIR_OK && weir_error_passes(err)) {
+    if (st != WEIR_OK && weir_error_is_transient(err)) {
         const int64_t now = weir_monotonic_us();
         const int64_t took_us = now - began_us;
         const int64_t pause_us = (int64_t)c->options.commit_ms * 1000;
@@ -267,7 +267,7 @@ static weir_status park(struct run *run, const Weir__V1__Message *message, uint3
 {
     struct weir_consumer *c = run->consumer;
     weir_status st = consumer_park(&c->streams, message, attempts, run->err);
-    while (st != WEIR_OK && weir_error_passes(run->err)) {
+    while (st != WEIR_OK && weir_error_is_transient(run->err)) {
         if (!pause_ms(c, c->options.max_delay_ms)) {
             return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
         }

@@ -310,7 +310,7 @@ static void take_answer(struct weir_subscription *sub, weir_status status, struc
     sub->is_polling = false;
     if (status == WEIR_OK) {
         take_page(sub, &page);
-    } else if (weir_error_passes(err)) {
+    } else if (weir_error_is_transient(err)) {
         pause_polls(sub);
     } else if (!adapt_request(sub, err)) {
         weir_error_copy(&sub->failure, err);

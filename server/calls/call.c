@@ -43,13 +43,14 @@ weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *mess
 }
 
 weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
-                            weir_status (*written)(struct weir_call *call, struct weir_error *err))
+                            weir_status (*on_written)(struct weir_call *call,
+                                                      struct weir_error *err))
 {
     call->write.kind = kind;
     call->write.deadline_us = call->deadline_us;
     call->write.arena = &call->arena;
     call->write.err = &call->err;
-    call->written = written;
+    call->on_written = on_written;
     call->step = WEIR_CALL_WRITES;
     return WEIR_OK;
 }
@@ -78,9 +79,9 @@ void weir_call_fail_late_read(struct weir_call *call)
 }
 
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
-                           weir_status (*was_read)(struct weir_call *call, struct weir_error *err))
+                           weir_status (*on_read)(struct weir_call *call, struct weir_error *err))
 {
-    call->was_read = was_read;
+    call->on_read = on_read;
     call->step = step;
     return WEIR_OK;
 }

@@ -28,8 +28,8 @@ enum weir_call_step {
     WEIR_CALL_IS_ANSWERED,  // the reply stands in its room (weir_call_reply)
     WEIR_CALL_WRITES,       // `write` goes to the lane, then `written` makes the reply
     WEIR_CALL_READS,        // `read` goes to the lane of reads, then `was_read` says what is next
-    WEIR_CALL_READS_LONG,   // the same, with those that may look at much (long_reads.h)
-    WEIR_CALL_WAITS         // for something to read; see waiting.h
+    WEIR_CALL_READS_SLOW,   // the same, with those that may look at much (slow_reads.h)
+    WEIR_CALL_WAITS         // for something to read; see long_poll.h
 };
 
 struct weir_call {
@@ -47,13 +47,13 @@ struct weir_call {
 
     enum weir_call_step step;
     struct weir_write write;
-    weir_status (*written)(struct weir_call *call, struct weir_error *err);
+    weir_status (*on_written)(struct weir_call *call, struct weir_error *err);
 
     struct weir_read read;
     bool watches;         // for what the read selects
     struct weir_job job;  // of the worker that is to lead, beginning with this read
     /* Makes the reply, whatever the outcome of the read, or has the call wait. */
-    weir_status (*was_read)(struct weir_call *call, struct weir_error *err);
+    weir_status (*on_read)(struct weir_call *call, struct weir_error *err);
 
     struct weir_error err;
     struct weir_call *next;  // in the pool
@@ -77,11 +77,12 @@ weir_status weir_call_reply(struct weir_call *call, const ProtobufCMessage *mess
 
 /* Makes a handler's outcome: the call's write is set up and goes to the lane. */
 weir_status weir_call_write(struct weir_call *call, enum weir_write_kind kind,
-                            weir_status (*written)(struct weir_call *call, struct weir_error *err));
+                            weir_status (*on_written)(struct weir_call *call,
+                                                      struct weir_error *err));
 
 /* Makes a handler's outcome: the call's read, whose query is set, is done as `step` says. */
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,
-                           weir_status (*was_read)(struct weir_call *call, struct weir_error *err));
+                           weir_status (*on_read)(struct weir_call *call, struct weir_error *err));
 
 /* Has the call's read end by then, whatever time the call itself has. */
 void weir_call_limit_read(struct weir_call *call, int64_t until_us);

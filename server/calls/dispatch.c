@@ -1,12 +1,12 @@
 #include "server/calls/dispatch.h"
 
-#include "server/calls/intake.h"
-#include "server/calls/reading.h"
-#include "server/calls/writing.h"
+#include "server/calls/admission.h"
+#include "server/calls/read_lane.h"
+#include "server/calls/write_lane.h"
 #include "server/handlers/request_check.h"
 #include "server/namespaces/auth.h"
-#include "server/transport/put_off.h"
-#include "server/waiting/waiting.h"
+#include "server/transport/deferred.h"
+#include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
 #include "weir/rules/time_text.h"
 #include "weir/v1/dispatch.h"
@@ -117,9 +117,9 @@ static bool begin_again(struct weir_call *call)
 static void count_out(struct weir_server *server, bool has_waited, size_t request_n)
 {
     if (has_waited) {
-        weir_intake_waited(server);
+        weir_admission_waited(server);
     } else {
-        weir_intake_finished(server, request_n);
+        weir_admission_finished(server, request_n);
     }
 }
 
@@ -145,7 +145,7 @@ void weir_dispatch_finish(struct weir_call *call, weir_status st)
     }
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&server->calls, call);
-    weir_intake_answers(server, has_waited);
+    weir_admission_answers(server, has_waited);
     if (has_reply) {
         weir_exchange_send(exchange);
     } else {
@@ -269,7 +269,7 @@ static weir_status work(struct weir_call *call, struct weir_error *err)
     ProtobufCMessage *request = NULL;
     weir_status st = admit(call, &request, err);
     if (st == WEIR_OK && !is_write(call)) {
-        st = weir_intake_check_unread(call->server, call->exchange, err);
+        st = weir_admission_check_unread(call->server, call->exchange, err);
     }
     return st == WEIR_OK
                ? weir_dispatch_typed(call->server->handlers, call->method, call, request, err)
@@ -279,13 +279,13 @@ static weir_status work(struct weir_call *call, struct weir_error *err)
 void weir_dispatch_go_on(struct weir_call *call, weir_status st)
 {
     if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
-        weir_writing_start(call);
+        weir_write_lane_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_READS) {
-        weir_reading_start(call);
-    } else if (st == WEIR_OK && call->step == WEIR_CALL_READS_LONG) {
-        weir_long_reads_start(call);
+        weir_read_lane_start(call);
+    } else if (st == WEIR_OK && call->step == WEIR_CALL_READS_SLOW) {
+        weir_slow_reads_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
-        weir_waiting_park(call);
+        weir_long_poll_park(call);
     } else {
         weir_dispatch_finish(call, st);
     }
@@ -329,8 +329,8 @@ static void serve(struct weir_job *job)
         weir_error_init(&err);
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "the server is out of memory");
         weir_metrics_refused(&server->metrics, err.status);
-        weir_intake_answers(server, has_waited);
-        weir_intake_refuse(exchange, &err);
+        weir_admission_answers(server, has_waited);
+        weir_admission_refuse(exchange, &err);
         count_out(server, has_waited, request_n);
         return;
     }
@@ -469,7 +469,7 @@ static void put_into_lane(struct weir_call *call)
 static void catch_up(const struct weir_call *call)
 {
     if (!is_write(call) && !is_read(call)) {
-        weir_put_off_catch_up();
+        weir_deferred_run();
     }
 }
 

@@ -12,9 +12,9 @@
  *   into their lane on the thread that they came by. That is computing in time bounded by the
  *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
  *   is begun anew on the spot or by a worker. So is what is not small. Who leads the lane then, and
- *   when: writing.h, reading.h.
+ *   when: write_lane.h, read_lane.h.
  *
- * Reads that may look at much have only some of the workers at a time (long_reads.h).
+ * Reads that may look at much have only some of the workers at a time (slow_reads.h).
  *
  * Where all workers are held up, because another machine does not answer, those who wait for it see
  * to it that a call ends at its deadline though nobody has begun it (weir_queue_look).

@@ -4,7 +4,7 @@
 #include "server/handlers/request_check.h"
 #include "server/namespaces/tenants.h"
 #include "server/server.h"
-#include "server/waiting/waiting.h"
+#include "server/waiting/long_poll.h"
 
 /* ---- with what was read ---- */
 
@@ -14,10 +14,10 @@ static weir_status was_read(struct weir_call *call, struct weir_error *err)
     const struct weir_rows *rows = &call->read.rows;
     const weir_status st = err->status;
     if (st == WEIR_OK && call->watches && rows->n == 0) {
-        return weir_waiting_wait(call, rows->next_position);
+        return weir_long_poll_wait(call, rows->next_position);
     }
     if (call->watches) {
-        weir_waiting_end(call);
+        weir_long_poll_end(call);
     }
     if (st != WEIR_OK) {
         return st;
@@ -56,8 +56,8 @@ static weir_status read_rows(struct weir_call *call,
                              weir_status (*then)(struct weir_call *call, struct weir_error *err),
                              struct weir_error *err)
 {
-    if (weir_query_is_long(&call->read.query)) {
-        return weir_call_read(call, WEIR_CALL_READS_LONG, then);
+    if (weir_query_is_slow(&call->read.query)) {
+        return weir_call_read(call, WEIR_CALL_READS_SLOW, then);
     }
     (void)weir_read(weir_tenant_ns(call->tenant), &call->read.query, &call->arena, &call->read.rows,
                     err);
@@ -90,7 +90,7 @@ static weir_status answer_read(struct weir_call *call, struct weir_query *query,
     if (call->must_not_block && !is_for_lane) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the store must be asked");
     }
-    const weir_status st = weir_waiting_watch(call, query, wait_ms, &call->watches, err);
+    const weir_status st = weir_long_poll_watch(call, query, wait_ms, &call->watches, err);
     if (st != WEIR_OK) {
         return st;
     }

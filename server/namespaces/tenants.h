@@ -13,7 +13,7 @@
 
 #include "server/calls/own_writes.h"
 #include "server/calls/queue.h"
-#include "server/calls/reading.h"
+#include "server/calls/read_lane.h"
 #include "server/list.h"
 #include "store/store.h"
 
@@ -48,7 +48,7 @@ struct weir_tenant {
 
     struct weir_read_lane reads;
 
-    /* Of the one thread that leads the namespace's lane; see writing.c. */
+    /* Of the one thread that leads the namespace's lane; see write_lane.c. */
     struct weir_job lane_job;
     struct weir_server *lane_server;
 };

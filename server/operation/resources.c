@@ -1,6 +1,6 @@
 #include "server/operation/resources.h"
 
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -153,7 +153,7 @@ size_t weir_resources_sessions(const struct weir_config *config)
 
 /* A quarter of the workers, or of the connections where these are fewer, is for others. What reads
  * a file of this machine takes its processors besides. */
-size_t weir_resources_long_reads(const struct weir_config *config)
+size_t weir_resources_slow_reads(const struct weir_config *config)
 {
     const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));
     const size_t others = most / 4 > 0 ? most / 4 : 1;

@@ -19,7 +19,7 @@ int weir_resources_connections_below(void);
 /* How many connections HTTP may have, of the `wanted` that it would like: at least one. */
 size_t weir_resources_http_connections(size_t wanted);
 
-/* How many reads that may look at much there are to be at a time; long_reads.h. */
-size_t weir_resources_long_reads(const struct weir_config *config);
+/* How many reads that may look at much there are to be at a time; slow_reads.h. */
+size_t weir_resources_slow_reads(const struct weir_config *config);
 
 #endif

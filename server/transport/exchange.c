@@ -1,7 +1,7 @@
 #include "server/transport/exchange_int.h"
 
-#include "server/transport/announced.h"
 #include "server/transport/nng_tasks.h"
+#include "server/transport/pending_replies.h"
 #include "server/transport/transport_int.h"
 #include "weir/rules/time_text.h"
 
@@ -71,7 +71,7 @@ static void clear(struct weir_exchange *x)
     }
     weir_peer_release(x->peer);
     x->peer = NULL;
-    x->announced = 0;
+    x->pending = 0;
     x->waiter.is_resumed = false;
     if (x->has_made_way) {
         x->has_made_way = false;
@@ -104,9 +104,9 @@ static void received(struct weir_exchange *x, int result)
 
 static void sent(struct weir_exchange *x, int result)
 {
-    weir_announced_push();
+    weir_pending_push();
     if (result != 0) {
-        weir_announced_withdraw(x->announced);
+        weir_pending_withdraw(x->pending);
     }
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
     if (result != 0) {
@@ -241,14 +241,14 @@ uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
 
 void weir_exchange_announce(struct weir_exchange *x)
 {
-    if (x->peer != NULL && x->announced == 0) {
-        x->announced = weir_announced_add(x->peer->key);
+    if (x->peer != NULL && x->pending == 0) {
+        x->pending = weir_pending_add(x->peer->key);
     }
 }
 
 static bool is_over(const struct weir_exchange *x)
 {
-    return x->peer != NULL && x->announced == 0 && weir_announced_is_over(x->peer->key);
+    return x->peer != NULL && x->pending == 0 && weir_pending_is_over(x->peer->key);
 }
 
 void weir_exchange_send(struct weir_exchange *x)
@@ -267,7 +267,7 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_peer_sends(x->peer, x->sending_bytes, weir_monotonic_us());
     weir_transport_watch(x->transport);
     weir_nng_tasks_send(x->ctx, x->aio);
-    weir_announced_push();
+    weir_pending_push();
 }
 
 /* nng forgets whom the last request came from when the context receives again. */
@@ -277,7 +277,7 @@ void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
     if (is_fatal) {
         (void)nng_pipe_close(x->pipe);
     }
-    weir_announced_withdraw(x->announced);
+    weir_pending_withdraw(x->pending);
     clear(x);
     rest(x);
 }

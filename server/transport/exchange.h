@@ -50,7 +50,7 @@ void weir_exchange_make_way(struct weir_exchange *exchange);
 uint8_t *weir_exchange_reply_room(struct weir_exchange *exchange, size_t n);
 
 /* It will soon be sent, so that what is sent on its connection before it may leave together with it
- * (announced.h). For a caller that is about to reply to several. */
+ * (pending_replies.h). For a caller that is about to reply to several. */
 void weir_exchange_announce(struct weir_exchange *exchange);
 
 /* Sends the reply that was written into the room and gives the exchange back to the transport. */

@@ -30,7 +30,7 @@ struct weir_exchange {
     nng_pipe pipe;           // that the request came by
     struct weir_peer *peer;  // the same, counted; NULL where the pipe had gone already
     int64_t arrived_us;
-    uint64_t announced;  // that it will be replied to; 0: not
+    uint64_t pending;  // that it will be replied to; 0: not
     enum weir_exchange_state state;
     bool has_made_way;  // counted in the transport's `parked`
     struct weir_exchange *next_idle;

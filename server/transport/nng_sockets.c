@@ -17,8 +17,8 @@
  *
  * nng loses a reply, memory and all, that it begins to send while it is closing the connection. So
  * the end is told when no reply is on its way any more; what is sent until then goes nowhere. From
- * then on nothing is handed to nng (announced.h). What nng would close a connection for, a message
- * that is too long or no request, is the end as well, before nng has seen it.
+ * then on nothing is handed to nng (pending_replies.h). What nng would close a connection for, a
+ * message that is too long or no request, is the end as well, before nng has seen it.
  *
  * Under TLS sending is in parts all the same, of a record each. There the end is not told at all;
  * the transport asks the system which connections have ended (remote.h) and closes them in a quiet
@@ -29,17 +29,17 @@
  * 1518), and after the end of what is to be received it does in 100 ms. So it is ECONNRESET always.
  *
  * What a connection holds of a message that is not whole is told of part by part, so that all of it
- * together is bounded (half_messages.h).
+ * together is bounded (partial_messages.h).
  *
  * Besides, two calls of the system are saved for each small request, which is received with its
  * length before nng asks for it; and replies that are ready together leave together, when nng has
- * let go of its lock (announced.h).
+ * let go of its lock (pending_replies.h).
  */
 #define _GNU_SOURCE
 #include "server/transport/nng_sockets.h"
 
-#include "server/transport/announced.h"
-#include "server/transport/half_messages.h"
+#include "server/transport/partial_messages.h"
+#include "server/transport/pending_replies.h"
 #include "server/transport/sp_parts.h"
 #include "weir/rules/time_text.h"
 
@@ -77,7 +77,7 @@ static struct connection {
     size_t bytes;                   // all of it
     struct weir_sp_parts incoming;  // what nng receives
     bool is_refused;                // what has been received
-    bool is_half;                   // the message, as half_messages.h has been told
+    bool is_half;                   // the message, as partial_messages.h has been told
     /* What has been received and nng has not asked for yet. */
     uint8_t *ahead;  // AHEAD_BYTES, kept for the next connection; NULL without memory
     size_t ahead_at;
@@ -152,8 +152,8 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
         uint8_t *ahead = connections[fd].ahead;
         connections[fd] = (struct connection){.is_accepted = true,
                                               .ahead = ahead != NULL ? ahead : malloc(AHEAD_BYTES)};
-        weir_announced_opened(fd);
-        weir_half_messages_opened(fd);
+        weir_pending_opened(fd);
+        weir_partial_opened(fd);
     }
     return fd;
 }
@@ -162,8 +162,8 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
 
 int getsockopt(int fd, int level, int option, void *value, socklen_t *value_n)
 {
-    if (weir_announced_is_asking() && connection_of(fd) != NULL) {
-        weir_announced_answer(fd);
+    if (weir_pending_is_asking() && connection_of(fd) != NULL) {
+        weir_pending_answer(fd);
     }
     return (int)syscall(SYS_getsockopt, fd, level, option, value, value_n);
 }
@@ -239,12 +239,12 @@ static bool may_hold(const struct connection *connection, const struct msghdr *m
 /* What was announced behind it may have been withdrawn meanwhile. */
 static void end_message(int fd, bool was_last, bool is_held)
 {
-    const bool is_last = !weir_announced_end(fd);
+    const bool is_last = !weir_pending_end(fd);
     if (is_held || (is_last && !was_last)) {
-        weir_announced_hold(fd);
+        weir_pending_hold(fd);
     }
     if (!is_held) {
-        weir_announced_push();
+        weir_pending_push();
     }
 }
 
@@ -264,18 +264,18 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         errno = ECONNRESET;  // what was begun has been given up
         return -1;
     }
-    const bool is_last = !weir_announced_begin(fd);
+    const bool is_last = !weir_pending_begin(fd);
     const bool is_held = is_last && may_hold(connection, message);
     const int more = !is_last || is_held ? MSG_MORE : 0;
     const ssize_t n = send_from(fd, message, connection->sent, flags | more);
     if (n < 0 && must_tell(message)) {
-        weir_announced_leave(fd, bytes - connection->sent);
+        weir_pending_leave(fd, bytes - connection->sent);
         return -1;
     }
     connection->sent += n < 0 ? bytes - connection->sent : (size_t)n;
     connection->bytes = bytes;
     if (connection->sent < bytes) {
-        weir_announced_leave(fd, bytes - connection->sent);
+        weir_pending_leave(fd, bytes - connection->sent);
         errno = EAGAIN;
         return -1;
     }
@@ -347,7 +347,7 @@ static bool may_tell_end(int fd, struct connection *connection)
         connection->ended_at_us = now_us;
         (void)shutdown(fd, SHUT_RDWR);
     }
-    return weir_announced_close(fd) || now_us - connection->ended_at_us > LAST_REPLIES_US;
+    return weir_pending_close(fd) || now_us - connection->ended_at_us > LAST_REPLIES_US;
 }
 
 /* nng asks for a length, and then for as much. Both, and the next request if it is there, come by
@@ -370,10 +370,10 @@ static void watch_half(int fd, struct connection *connection, size_t received)
     if (connection->incoming.part == WEIR_SP_MESSAGE) {
         connection->is_half = true;
         tell_if_ended(
-            weir_half_messages_add(fd, received, connection->incoming.wanted, weir_monotonic_us()));
+            weir_partial_add(fd, received, connection->incoming.wanted, weir_monotonic_us()));
     } else if (connection->is_half) {
         connection->is_half = false;
-        weir_half_messages_whole(fd);
+        weir_partial_whole(fd);
     }
 }
 
@@ -382,7 +382,7 @@ static void watch_half(int fd, struct connection *connection, size_t received)
 static void watch_opaque(int fd, size_t asked, ssize_t n)
 {
     if (asked > OWN_FRAME_BYTES && n > 0) {
-        tell_if_ended(weir_half_messages_came(fd, (size_t)n, weir_monotonic_us()));
+        tell_if_ended(weir_partial_came(fd, (size_t)n, weir_monotonic_us()));
     }
 }
 
@@ -430,7 +430,7 @@ ssize_t readv(int fd, const struct iovec *parts, int parts_n)
 /* nng shuts a connection down before it closes it, always. */
 int shutdown(int fd, int how)
 {
-    weir_half_messages_closed(fd);
+    weir_partial_closed(fd);
     return (int)syscall(SYS_shutdown, fd, how);
 }
 
@@ -470,9 +470,9 @@ static int wait_for_events(int epoll, struct epoll_event *events, int events_max
 {
     int n = 0;
     do {
-        const int wait_ms = timeout_ms < 0 ? weir_half_messages_look_in_ms() : timeout_ms;
+        const int wait_ms = timeout_ms < 0 ? weir_partial_look_in_ms() : timeout_ms;
         n = epoll_pwait(epoll, events, events_max, wait_ms, NULL);
-        tell_if_ended(weir_half_messages_look(weir_monotonic_us()));
+        tell_if_ended(weir_partial_look(weir_monotonic_us()));
     } while (n == 0 && timeout_ms < 0);
     return n;
 }

@@ -6,7 +6,7 @@
 
 enum weir_nng_sockets_event {
     WEIR_NNG_SOCKETS_FULL,  // a connection cannot be taken for want of descriptors: an errno
-    WEIR_NNG_SOCKETS_ENDED  // one was ended for what it held of a message; half_messages.h
+    WEIR_NNG_SOCKETS_ENDED  // one was ended for what it held of a message; partial_messages.h
 };
 
 /* Has `report` called, for each of these at most once a minute. On a thread of nng; NULL ends it.

@@ -72,76 +72,75 @@ static int wake_another(pthread_cond_t *condition)
     return signal_one(condition);
 }
 
-/* ---- what is put off ---- */
+/* ---- what is deferred ---- */
 
-static _Thread_local struct put_off {
+static _Thread_local struct deferral {
     bool is_for_tasks;  // this thread
     /* What is listed is this thread's to do; who takes it out of the list does it. */
     struct weir_nng_tasks_work work;
     void (*hand_on)(void *context);
     int64_t since_us;
-    struct put_off *next;
-} put_off;
+    struct deferral *next;
+} deferral;
 
-static pthread_mutex_t put_offs_lock = PTHREAD_MUTEX_INITIALIZER;  // guards the list; a leaf
-static struct put_off *put_offs;
-static atomic_bool is_any_put_off;
+static pthread_mutex_t deferrals_lock = PTHREAD_MUTEX_INITIALIZER;  // guards the list; a leaf
+static struct deferral *deferrals;
+static atomic_bool is_any_deferred;
 static int64_t next_look_us;  // for late ones; guarded by nng's lock on the tasks
 
-static struct put_off **find_put_off_locked(const struct put_off *which)
+static struct deferral **find_deferral_locked(const struct deferral *which)
 {
-    struct put_off **at = &put_offs;
+    struct deferral **at = &deferrals;
     while (*at != NULL && *at != which) {
         at = &(*at)->next;
     }
     return at;
 }
 
-static void unlist_locked(struct put_off **at)
+static void unlist_locked(struct deferral **at)
 {
     *at = (*at)->next;
-    atomic_store_explicit(&is_any_put_off, put_offs != NULL, memory_order_relaxed);
+    atomic_store_explicit(&is_any_deferred, deferrals != NULL, memory_order_relaxed);
 }
 
-bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *context),
-                            void *context)
+bool weir_nng_tasks_defer(void (*run)(void *context), void (*hand_on)(void *context), void *context)
 {
-    if (!put_off.is_for_tasks) {
+    if (!deferral.is_for_tasks) {
         return false;
     }
-    (void)pthread_mutex_lock(&put_offs_lock);
-    const bool is_free = *find_put_off_locked(&put_off) == NULL;
+    (void)pthread_mutex_lock(&deferrals_lock);
+    const bool is_free = *find_deferral_locked(&deferral) == NULL;
     if (is_free) {
-        put_off.work = (struct weir_nng_tasks_work){run, context};
-        put_off.hand_on = hand_on;
-        put_off.since_us = weir_monotonic_us();
-        put_off.next = put_offs;
-        put_offs = &put_off;
-        atomic_store_explicit(&is_any_put_off, true, memory_order_relaxed);
+        deferral.work = (struct weir_nng_tasks_work){run, context};
+        deferral.hand_on = hand_on;
+        deferral.since_us = weir_monotonic_us();
+        deferral.next = deferrals;
+        deferrals = &deferral;
+        atomic_store_explicit(&is_any_deferred, true, memory_order_relaxed);
     }
-    (void)pthread_mutex_unlock(&put_offs_lock);
+    (void)pthread_mutex_unlock(&deferrals_lock);
     return is_free;
 }
 
-struct weir_nng_tasks_work weir_nng_tasks_put_off_no_more(void)
+struct weir_nng_tasks_work weir_nng_tasks_take_deferred(void)
 {
     struct weir_nng_tasks_work work = {.run = NULL};
-    if (!atomic_load_explicit(&is_any_put_off, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&is_any_deferred, memory_order_relaxed)) {
         return work;
     }
-    (void)pthread_mutex_lock(&put_offs_lock);
-    struct put_off **at = find_put_off_locked(&put_off);
+    (void)pthread_mutex_lock(&deferrals_lock);
+    struct deferral **at = find_deferral_locked(&deferral);
     if (*at != NULL) {
-        work = put_off.work;
+        work = deferral.work;
         unlist_locked(at);
     }
-    (void)pthread_mutex_unlock(&put_offs_lock);
+    (void)pthread_mutex_unlock(&deferrals_lock);
     return work;
 }
 
-static bool do_what_was_put_off(pthread_mutex_t *lock)
+static bool run_own_deferral(pthread_mutex_t *lock)
 {
-    const struct weir_nng_tasks_work work = weir_nng_tasks_put_off_no_more();
+    const struct weir_nng_tasks_work work = weir_nng_tasks_take_deferred();
     if (work.run == NULL) {
         return false;
     }
@@ -151,9 +150,9 @@ static bool do_what_was_put_off(pthread_mutex_t *lock)
     return true;
 }
 
-static struct put_off **find_late_locked(int64_t since_us)
+static struct deferral **find_late_locked(int64_t since_us)
 {
-    struct put_off **at = &put_offs;
+    struct deferral **at = &deferrals;
     while (*at != NULL && (*at)->since_us > since_us) {
         at = &(*at)->next;
     }
@@ -168,14 +167,14 @@ static void hand_on_what_is_late(void)
         return;
     }
     next_look_us = now_us + WEIR_NNG_TASKS_LATE_US / 2;
-    (void)pthread_mutex_lock(&put_offs_lock);
-    struct put_off **at = find_late_locked(now_us - WEIR_NNG_TASKS_LATE_US);
-    struct put_off late = {.hand_on = NULL};
+    (void)pthread_mutex_lock(&deferrals_lock);
+    struct deferral **at = find_late_locked(now_us - WEIR_NNG_TASKS_LATE_US);
+    struct deferral late = {.hand_on = NULL};
     if (*at != NULL) {
         late = **at;
         unlist_locked(at);
     }
-    (void)pthread_mutex_unlock(&put_offs_lock);
+    (void)pthread_mutex_unlock(&deferrals_lock);
     if (late.hand_on != NULL) {
         late.hand_on(late.work.context);
     }
@@ -187,8 +186,8 @@ static void hand_on_what_is_late(void)
  * was done. */
 static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
-    put_off.is_for_tasks = true;
-    if (do_what_was_put_off(lock)) {
+    deferral.is_for_tasks = true;
+    if (run_own_deferral(lock)) {
         return 0;
     }
     asleep++;
@@ -257,7 +256,7 @@ int weir_nng_tasks_signal(pthread_cond_t *condition)
     if (!is_tasks(condition)) {
         return signal_one(condition);
     }
-    if (atomic_load_explicit(&is_any_put_off, memory_order_relaxed)) {
+    if (atomic_load_explicit(&is_any_deferred, memory_order_relaxed)) {
         hand_on_what_is_late();
     }
     return is_left_out() ? 0 : wake_another(condition);

@@ -28,7 +28,7 @@
  * library may have lost the signal (glibc bug 25847, to 2.40). */
 enum { WEIR_NNG_TASKS_COMING_US = 1000 };
 
-/* How long what is put off may wait, where there is always a task. */
+/* How long what is deferred may wait, where there is always a task. */
 enum { WEIR_NNG_TASKS_LATE_US = 2000 };
 
 /* ---- for who sends ---- */
@@ -45,18 +45,18 @@ void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio);
 /* On one of nng's threads for tasks: `run` is called by this thread once it finds no task left. If
  * that is not within WEIR_NNG_TASKS_LATE_US, another one calls `hand_on` instead, when nng has it
  * tell of a task: under nng's locks, so that does not block and calls nothing of nng. False where
- * something is put off already, on any other thread, and where nng is not bound to nng_wakes.c. */
-bool weir_nng_tasks_put_off(void (*run)(void *context), void (*hand_on)(void *context),
-                            void *context);
+ * something is deferred already, on any other thread, and where nng is not bound to nng_wakes.c. */
+bool weir_nng_tasks_defer(void (*run)(void *context), void (*hand_on)(void *context),
+                          void *context);
 
 struct weir_nng_tasks_work {
     void (*run)(void *context);
     void *context;
 };
 
-/* What this thread has put off, which is not called any more: the caller does it. `run` is NULL
+/* What this thread has deferred, which is not called any more: the caller does it. `run` is NULL
  * where there is nothing, or it has been handed on. */
-struct weir_nng_tasks_work weir_nng_tasks_put_off_no_more(void);
+struct weir_nng_tasks_work weir_nng_tasks_take_deferred(void);
 
 /* ---- for nng_wakes.c: as pthread_cond_signal() and pthread_cond_wait() ---- */
 

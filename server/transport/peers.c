@@ -1,6 +1,6 @@
 #include "server/transport/peers.h"
 
-#include "server/transport/half_messages.h"
+#include "server/transport/partial_messages.h"
 #include "weir/rules/time_text.h"
 
 #include <stdlib.h>
@@ -51,7 +51,7 @@ bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_
     peer->all = peers;
     peer->pipe_id = pipe_id;
     peer->key = key;
-    peer->descriptor = weir_announced_descriptor(key);
+    peer->descriptor = weir_pending_descriptor(key);
     peer->is_opaque = is_opaque;
     peer->remote = *remote;
     atomic_init(&peer->refs, 1);
@@ -133,7 +133,7 @@ static void keep_locked(struct weir_peer *peer, size_t n)
 static void begin_last(struct weir_peer *peer, size_t n)
 {
     const bool is_kept =
-        peer->is_opaque ? n >= LARGE_REPLY_BYTES : weir_announced_left(peer->key) > 0;
+        peer->is_opaque ? n >= LARGE_REPLY_BYTES : weir_pending_left(peer->key) > 0;
     if (!is_kept && atomic_load_explicit(&peer->last_bytes, memory_order_relaxed) == 0) {
         return;
     }
@@ -148,7 +148,7 @@ static void begin_last(struct weir_peer *peer, size_t n)
 static bool look_for_last_locked(struct weir_peer *peer)
 {
     const size_t last = atomic_load_explicit(&peer->last_bytes, memory_order_relaxed);
-    const bool is_left = last > 0 && weir_announced_left(peer->key) > 0;
+    const bool is_left = last > 0 && weir_pending_left(peer->key) > 0;
     if (last > 0) {
         keep_locked(peer, is_left ? last : 0);
     }
@@ -197,14 +197,14 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
     }
     atomic_store_explicit(&peer->arrived_at_us, now_us, memory_order_relaxed);
     if (peer->is_opaque) {
-        weir_half_messages_whole(weir_announced_descriptor(peer->key));
+        weir_partial_whole(weir_pending_descriptor(peer->key));
     }
 }
 
 /* A large reply may be longer on its way than one that nobody reads may wait. */
 static void look_for_progress_locked(struct weir_peer *peer)
 {
-    const int64_t untaken = weir_announced_untaken(peer->key);
+    const int64_t untaken = weir_pending_untaken(peer->key);
     if (untaken != peer->untaken) {
         peer->untaken = untaken;
         atomic_store_explicit(&peer->progress_at_us, weir_monotonic_us(), memory_order_relaxed);

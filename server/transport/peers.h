@@ -6,8 +6,8 @@
  *
  * nng says that a reply is sent as soon as it has begun with it, and keeps it until the system has
  * taken all of it. There is one such reply to a connection, the last that was said to be sent. It
- * counts for as long as something of it is left (announced.h). By TLS and WebSocket, where nng
- * sends a reply in parts, it may be between two of them, so there it is looked for a few times
+ * counts for as long as something of it is left (pending_replies.h). By TLS and WebSocket, where
+ * nng sends a reply in parts, it may be between two of them, so there it is looked for a few times
  * before it is taken to have gone, and only if it is large.
  *
  * Connections are known by their nng pipe id; the table is filled before a pipe can bring messages
@@ -17,7 +17,7 @@
 #define WEIR_SERVER_PEERS_H
 
 #include "server/list.h"
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 #include "server/transport/remote.h"
 
 #include <pthread.h>

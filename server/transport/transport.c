@@ -1,7 +1,7 @@
 #include "server/transport/transport_int.h"
 
-#include "server/transport/announced.h"
-#include "server/transport/half_messages.h"
+#include "server/transport/partial_messages.h"
+#include "server/transport/pending_replies.h"
 #include "server/transport/tls_config.h"
 #include "server/transport/ws_replies.h"
 #include "weir/rules/time_text.h"
@@ -115,10 +115,10 @@ static weir_connection_key key_of(nng_pipe pipe)
 {
     bool has_no_delay = false;
     uint64_t process = 0;
-    weir_announced_ask();
+    weir_pending_ask();
     (void)nng_pipe_get_bool(pipe, NNG_OPT_TCP_NODELAY, &has_no_delay);
     (void)nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &process);
-    return weir_announced_asked();
+    return weir_pending_asked();
 }
 
 /* No other kind has such an option. */
@@ -134,9 +134,9 @@ static void begin_peer(struct weir_transport *t, nng_pipe pipe)
     const bool is_tls = remote.family != NNG_AF_UNSPEC;
     const bool is_opaque = is_tls || is_by_websocket(pipe);
     const weir_connection_key key = key_of(pipe);
-    weir_ws_replies_new(weir_announced_descriptor(key));
+    weir_ws_replies_new(weir_pending_descriptor(key));
     if (is_opaque) {
-        weir_half_messages_follow(weir_announced_descriptor(key));
+        weir_partial_follow(weir_pending_descriptor(key));
     }
     if (weir_peers_add(&t->peers, pipe.id, key, is_opaque, &remote) && is_tls) {
         atomic_fetch_add(&t->tls_n, 1);

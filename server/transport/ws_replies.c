@@ -1,6 +1,6 @@
 #include "server/transport/ws_replies.h"
 
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 
 #include <stdatomic.h>
 
@@ -17,9 +17,9 @@ void weir_ws_replies_new(int descriptor)
 void weir_ws_replies_begin(nng_stream *stream, nng_aio *aio)
 {
     bool has_no_delay = false;
-    weir_announced_ask();
+    weir_pending_ask();
     (void)nng_stream_get_bool(stream, NNG_OPT_TCP_NODELAY, &has_no_delay);
-    const int descriptor = weir_announced_descriptor(weir_announced_asked());
+    const int descriptor = weir_pending_descriptor(weir_pending_asked());
     if (descriptor >= 0) {
         atomic_store(&sending[descriptor], aio);
     }

@@ -2,7 +2,7 @@
  * each is told. */
 #include "store/postgres/pg_sending.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 #include "weir/rules/limits.h"
 #include "weir/rules/time_text.h"
@@ -234,7 +234,7 @@ static void judge(const struct pg_sending *s, const struct verdicts *verdicts, s
                         "the namespace was cleared while the write was under way");
         return;
     }
-    weir_judge_retry(write, rows, versions);
+    weir_retry_judge(write, rows, versions);
     append->is_duplicate = append->is_duplicate && !may_be_own(s->run, verdicts, rows[0]);
 }
 

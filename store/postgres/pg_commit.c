@@ -7,7 +7,7 @@
  * written now. */
 #include "store/postgres/pg_write.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 #include "weir/base/table_hash.h"
 #include "weir/rules/time_text.h"

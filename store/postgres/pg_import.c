@@ -1,7 +1,7 @@
 /* Messages that bring their positions, ids and times along. */
 #include "store/postgres/pg_write.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "store/sqlite/sqlite_write.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 #include "store/sqlite/sqlite_packed.h"
 
 #include "weir/rules/time_text.h"

@@ -84,7 +84,7 @@ static int begin_reading(const struct sqlite_backend *backend, const char *path,
 static void end_reading(struct reader *reader)
 {
     (void)sqlite3_finalize(reader->statement);
-    weir_sqlite_let_go(reader->db);
+    weir_sqlite_unlock_removed(reader->db);
 }
 
 static bool has_failed(int rc)
@@ -189,7 +189,7 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
     weir_error_init(&err);
     const struct sqlite_wanted wanted = {name, &weir_sqlite_namespace_schema, INT64_MAX};
     enum sqlite_presence presence = WEIR_SQLITE_OURS;
-    if (!weir_sqlite_names_may_open(backend, name)) {
+    if (!weir_sqlite_identity_may_open(backend, name)) {
         return false;
     }
     if (weir_sqlite_connect(backend, &wanted, &db, &presence, &err) != WEIR_OK) {

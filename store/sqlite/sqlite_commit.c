@@ -1,7 +1,7 @@
 /* The transaction of a group. */
 #include "store/sqlite/sqlite_write.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 #include "weir/rules/time_text.h"
 
@@ -220,7 +220,7 @@ static void commit_locked(struct sqlite_session *session, struct weir_write **fi
         rc = apply_group(session, group);
         rc = rc != SQLITE_OK ? rc : commit_applied(session);
         if (rc == SQLITE_OK && session->memory == NULL) {
-            (void)weir_sqlite_names_check(session, &err);
+            (void)weir_sqlite_identity_check(session, &err);
         }
     }
     if (rc != SQLITE_OK) {
@@ -239,8 +239,8 @@ static weir_status prepare(struct sqlite_session *session, struct weir_error *er
     if (session->group == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    const weir_status status = weir_sqlite_place_check(session->backend, err);
-    return status == WEIR_OK && session->is_nameless ? weir_sqlite_names_check(session, err)
+    const weir_status status = weir_sqlite_location_check(session->backend, err);
+    return status == WEIR_OK && session->is_nameless ? weir_sqlite_identity_check(session, err)
                                                      : status;
 }
 

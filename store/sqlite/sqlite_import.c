@@ -1,7 +1,7 @@
 /* Messages that bring their positions, ids and times along; and the removal of all. */
 #include "store/sqlite/sqlite_write.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 #include <assert.h>
 

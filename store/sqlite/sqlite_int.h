@@ -33,15 +33,15 @@ struct sqlite_registry_connection {
 };
 
 /* Which file one is, whatever its name. */
-struct sqlite_mark {
+struct sqlite_file_id {
     dev_t device;
     ino_t inode;
 };
 
 /* Where the registry and its WAL were when they were opened. */
-struct sqlite_place {
+struct sqlite_location {
     char *path, *wal_path;  // NULL in memory
-    struct sqlite_mark file, wal;
+    struct sqlite_file_id file, wal;
     atomic_int_fast64_t look_at_us;  // not before
     atomic_bool is_lost;             // for good
 };
@@ -67,7 +67,7 @@ struct sqlite_backend {
     /* Changes and reads have connections of their own, so that a change that waits for the disk
      * does not keep a read waiting. In memory both use `changes`. */
     struct sqlite_registry_connection changes, reads;
-    struct sqlite_place place;
+    struct sqlite_location location;
 
     pthread_mutex_t sessions_mutex;  // guards the lists; a leaf of the lock order
     /* That are open, on disk. Which list one is in follows from its database's name. */
@@ -145,15 +145,15 @@ void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend);
  * go. NULL where there is nothing that anybody could have open: no file, or one that is not ours or
  * is damaged. It fails where the database can be in use all the same: BACKEND_UNAVAILABLE, and
  * PRECONDITION where it is for a newer server to remove it. */
-weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
-                              sqlite3 **db, struct weir_error *err);
-void weir_sqlite_let_go(sqlite3 *db);
+weir_status weir_sqlite_lock_for_removal(struct sqlite_backend *backend, const char *name,
+                                         int64_t deadline_us, sqlite3 **db, struct weir_error *err);
+void weir_sqlite_unlock_removed(sqlite3 *db);
 
 /* Whether the file that is open has lost its name, to another one or to none. */
 bool weir_sqlite_has_moved(sqlite3 *db);
 
 /* Whether one that was seized had been buried before. */
-bool weir_sqlite_is_buried(sqlite3 *db);
+bool weir_sqlite_is_marked_deleted(sqlite3 *db);
 
 /* Marks a database that was seized as dead for everybody who still has it open: without its
  * counters nobody reads or writes a namespace any more. *messages is how many it had. False where
@@ -162,57 +162,57 @@ bool weir_sqlite_is_buried(sqlite3 *db);
  * It is let go once its files are removed, and not before: SQLite lets the last one who closes a
  * database remove the WAL, by its name, at which there may be that of the next namespace by then.
  */
-bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
-                      int64_t *messages);
+bool weir_sqlite_mark_deleted(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                              int64_t *messages);
 
 /* Removes one that has been buried, durably. Its lock is not needed, and may be held by another
  * process that wanted to delete the namespace as well. */
-bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name);
+bool weir_sqlite_remove_deleted(struct sqlite_backend *backend, const char *name);
 
 /* Seizes and buries a namespace's database and removes it. False where something of it is left. It
  * is not removed alive: who has it open would go on with a file that nobody else sees. */
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);
 
-/* ---- the place of the store (sqlite_place.c) ---- */
+/* ---- the place of the store (sqlite_location.c) ---- */
 
 /* Remembers what is at the paths of the registry and its WAL, which are open. */
-weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, struct weir_error *err);
+weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct weir_error *err);
 
 /* BACKEND_UNAVAILABLE once something else is there, or nothing: the operator is told, and it stays
  * so. Looks twice a second at most, when it is called. The connection of reads is not locked. */
-weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_error *err);
+weir_status weir_sqlite_location_check(struct sqlite_backend *backend, struct weir_error *err);
 
 /* The same for a change that has been committed, and is acknowledged then: looks now. */
-weir_status weir_sqlite_place_confirm(struct sqlite_backend *backend, struct weir_error *err);
+weir_status weir_sqlite_location_confirm(struct sqlite_backend *backend, struct weir_error *err);
 
-/* ---- the names of a session's files (sqlite_names.c); nothing of it in memory ---- */
+/* ---- the names of a session's files (sqlite_identity.c); nothing of it in memory ---- */
 
 /* What is at a path; false, with errno, where that cannot be said. */
-bool weir_sqlite_mark(const char *path, struct sqlite_mark *mark);
+bool weir_sqlite_file_id(const char *path, struct sqlite_file_id *mark);
 
 /* False where nothing is at the path, or something else. */
-bool weir_sqlite_is_marked(const char *path, struct sqlite_mark mark);
+bool weir_sqlite_is_file(const char *path, struct sqlite_file_id mark);
 
 /* Whether the files at a database's names are those that its open sessions have, stale ones
  * excepted. To open others would part reads from writes, and SQLite, when it closes them, would
  * remove a WAL that is not theirs. */
-bool weir_sqlite_names_may_open(struct sqlite_backend *backend, const char *name);
+bool weir_sqlite_identity_may_open(struct sqlite_backend *backend, const char *name);
 
 /* Remembers which files a session has that has just been opened; false where they are not there any
  * more. */
-bool weir_sqlite_names_enter(struct sqlite_session *session);
+bool weir_sqlite_identity_enter(struct sqlite_session *session);
 
 /* One that has entered, or has not. */
-void weir_sqlite_names_leave(struct sqlite_session *session);
+void weir_sqlite_identity_leave(struct sqlite_session *session);
 
 /* To be told what the registry says of the namespace now; created_at_us: 0 where it has none. The
  * sessions of another one, of the same id, that was there before are stale from now on. */
-void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
-                             int64_t created_at_us);
+void weir_sqlite_identity_renew(struct sqlite_backend *backend, const char *name,
+                                int64_t created_at_us);
 
 /* BACKEND_UNAVAILABLE where a file of the session has not its name any more; the operator is told
  * once. Costs two calls of the system. */
-weir_status weir_sqlite_names_check(struct sqlite_session *session, struct weir_error *err);
+weir_status weir_sqlite_identity_check(struct sqlite_session *session, struct weir_error *err);
 
 /* ---- the file of an empty database (sqlite_image.c) ---- */
 

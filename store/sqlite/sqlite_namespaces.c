@@ -176,7 +176,7 @@ static weir_status create_listed(struct sqlite_backend *backend,
         /* On disk the file stays: the row may turn out to have been committed after all, and an
          * empty file is in nobody's way. */
     }
-    return rc == SQLITE_OK ? weir_sqlite_place_confirm(backend, err)
+    return rc == SQLITE_OK ? weir_sqlite_location_confirm(backend, err)
                            : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
 }
 
@@ -309,7 +309,7 @@ static weir_status fail_seize(struct sqlite_backend *backend, const char *name, 
  * it has deleted. */
 static bool is_dead(sqlite3 *db)
 {
-    return db == NULL || weir_sqlite_has_moved(db) || weir_sqlite_is_buried(db);
+    return db == NULL || weir_sqlite_has_moved(db) || weir_sqlite_is_marked_deleted(db);
 }
 
 /* Takes the write lock of the namespace's database. That may wait for another process, so nothing
@@ -328,12 +328,13 @@ static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slic
         if (weir_sqlite_check_listed(backend, id, deadline_us, &created_at_us, err) != WEIR_OK) {
             return err->status;
         }
-        const weir_status status = weir_sqlite_seize(backend, name, deadline_us, db, err);
+        const weir_status status =
+            weir_sqlite_lock_for_removal(backend, name, deadline_us, db, err);
         if ((status == WEIR_OK && !is_dead(*db)) ||
             !weir_sqlite_is_of_another(backend, id, deadline_us, created_at_us)) {
             return status == WEIR_OK ? WEIR_OK : fail_seize(backend, name, deadline_us, err);
         }
-        weir_sqlite_let_go(*db);
+        weir_sqlite_unlock_removed(*db);
         weir_error_init(err);
     }
 }
@@ -355,19 +356,19 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
                            "another process has changed the namespace meanwhile");
     } else {
         rc = rc == SQLITE_OK ? commit(backend->changes.db) : rc;
-        status = rc == SQLITE_OK ? weir_sqlite_place_confirm(backend, err)
+        status = rc == SQLITE_OK ? weir_sqlite_location_confirm(backend, err)
                                  : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     }
     if (status != WEIR_OK) {
-        weir_sqlite_let_go(db);
+        weir_sqlite_unlock_removed(db);
         return status;
     }
-    if (!weir_sqlite_bury(backend, name, db, messages) ||
-        remove_doomed(backend, name, weir_sqlite_remove_buried) != SQLITE_OK) {
+    if (!weir_sqlite_mark_deleted(backend, name, db, messages) ||
+        remove_doomed(backend, name, weir_sqlite_remove_deleted) != SQLITE_OK) {
         /* The namespace is gone all the same. */
         weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }
-    weir_sqlite_let_go(db);
+    weir_sqlite_unlock_removed(db);
     return WEIR_OK;
 }
 
@@ -381,12 +382,12 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     *messages_deleted = 0;
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
     sqlite3 *db = NULL;
-    if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
+    if (weir_sqlite_location_check(backend, err) != WEIR_OK ||
         seize_listed(backend, id, deadline_us, &db, err) != WEIR_OK) {
         return err->status;
     }
     if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
-        weir_sqlite_let_go(db);
+        weir_sqlite_unlock_removed(db);
         return err->status;
     }
     const weir_status status = delete_locked(backend, id, db, messages_deleted, err);

@@ -68,7 +68,7 @@ weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection,
                                       int64_t deadline_us, struct weir_error *err)
 {
-    if (connection == &backend->changes && weir_sqlite_place_check(backend, err) != WEIR_OK) {
+    if (connection == &backend->changes && weir_sqlite_location_check(backend, err) != WEIR_OK) {
         return err->status;
     }
     (void)pthread_mutex_lock(&connection->mutex);
@@ -199,7 +199,7 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
         status = connect_registry(backend, &backend->reads.db, NULL, err);
     }
     if (status == WEIR_OK && backend->dir != NULL) {
-        status = weir_sqlite_place_keep(backend, err);
+        status = weir_sqlite_location_keep(backend, err);
     }
     if (status == WEIR_OK && backend->dir != NULL) {
         weir_sqlite_sweep_drafts(backend);
@@ -255,7 +255,7 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_registry_connection *connection = reading(backend);
-    if (weir_sqlite_place_check(backend, err) != WEIR_OK ||
+    if (weir_sqlite_location_check(backend, err) != WEIR_OK ||
         weir_sqlite_registry_lock(backend, connection, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
@@ -305,7 +305,7 @@ static void tell_sessions(struct sqlite_backend *backend, struct weir_slice id,
     char name[WEIR_SQLITE_NAME_BYTES];
     if (backend->dir != NULL) {
         weir_sqlite_database_name(id, name);
-        weir_sqlite_names_renew(backend, name, created_at_us);
+        weir_sqlite_identity_renew(backend, name, created_at_us);
     }
 }
 
@@ -456,7 +456,7 @@ weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct we
     } else if (sqlite3_changes(db) == 0) {
         status = weir_fail_no_namespace(err, id);
     } else {
-        status = weir_sqlite_place_confirm(backend, err);
+        status = weir_sqlite_location_confirm(backend, err);
     }
     (void)sqlite3_finalize(statement);
     weir_sqlite_registry_unlock(&backend->changes);

@@ -11,8 +11,8 @@ static bool may_be_in_use(weir_status status, enum sqlite_presence presence)
            (status == WEIR_BACKEND_UNAVAILABLE && presence != WEIR_SQLITE_MISSING);
 }
 
-weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
-                              sqlite3 **db, struct weir_error *err)
+weir_status weir_sqlite_lock_for_removal(struct sqlite_backend *backend, const char *name,
+                                         int64_t deadline_us, sqlite3 **db, struct weir_error *err)
 {
     const struct sqlite_wanted wanted = {name, &weir_sqlite_doomed_schema, deadline_us};
     enum sqlite_presence presence = WEIR_SQLITE_OURS;
@@ -23,7 +23,7 @@ weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, 
         status = rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "lock a namespace");
     }
     if (status != WEIR_OK) {
-        weir_sqlite_let_go(*db);
+        weir_sqlite_unlock_removed(*db);
         *db = NULL;
     }
     if (may_be_in_use(status, presence)) {
@@ -34,7 +34,7 @@ weir_status weir_sqlite_seize(struct sqlite_backend *backend, const char *name, 
 }
 
 /* What is to be removed need not be brought in order first. */
-void weir_sqlite_let_go(sqlite3 *db)
+void weir_sqlite_unlock_removed(sqlite3 *db)
 {
     if (db != NULL) {
         (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -49,7 +49,7 @@ bool weir_sqlite_has_moved(sqlite3 *db)
            moved != 0;
 }
 
-bool weir_sqlite_is_buried(sqlite3 *db)
+bool weir_sqlite_is_marked_deleted(sqlite3 *db)
 {
     sqlite3_stmt *statement = NULL;
     const int rc = sqlite3_prepare_v2(db, "SELECT 1 FROM counters", -1, &statement, NULL);
@@ -71,8 +71,8 @@ static int delete_counters(sqlite3 *db, int64_t *messages)
     return rc != SQLITE_OK ? rc : sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 }
 
-bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 *db,
-                      int64_t *messages)
+bool weir_sqlite_mark_deleted(struct sqlite_backend *backend, const char *name, sqlite3 *db,
+                              int64_t *messages)
 {
     *messages = 0;
     if (db == NULL) {
@@ -86,7 +86,7 @@ bool weir_sqlite_bury(struct sqlite_backend *backend, const char *name, sqlite3 
     return !may_be_in_use(weir_sqlite_status(rc), WEIR_SQLITE_OURS);
 }
 
-bool weir_sqlite_remove_buried(struct sqlite_backend *backend, const char *name)
+bool weir_sqlite_remove_deleted(struct sqlite_backend *backend, const char *name)
 {
     if (backend->dir == NULL) {  // nobody else has it
         weir_sqlite_memory_remove(backend, name);
@@ -110,15 +110,15 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     int64_t messages = 0;
     struct weir_error err;
     weir_error_init(&err);
-    bool is_dead = weir_sqlite_seize(backend, name, INT64_MAX, &db, &err) == WEIR_OK;
+    bool is_dead = weir_sqlite_lock_for_removal(backend, name, INT64_MAX, &db, &err) == WEIR_OK;
     if (!is_dead) {
         weir_backend_report(&backend->base, "%s: of a deleted namespace, cannot be removed: %s",
                             name, err.text);
     } else {
-        is_dead = weir_sqlite_bury(backend, name, db, &messages);
+        is_dead = weir_sqlite_mark_deleted(backend, name, db, &messages);
     }
     const bool is_removed =
-        (is_dead || backend->dir == NULL) && weir_sqlite_remove_buried(backend, name);
-    weir_sqlite_let_go(db);
+        (is_dead || backend->dir == NULL) && weir_sqlite_remove_deleted(backend, name);
+    weir_sqlite_unlock_removed(db);
     return is_removed;
 }

@@ -1,7 +1,7 @@
 /* Appends that cannot simply be done: is it a retry, and if not, what is in the way? */
 #include "store/sqlite/sqlite_write.h"
 
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *id,
                         sqlite3_stmt **statement, struct weir_row *row, enum sqlite_found *found)

@@ -107,7 +107,7 @@ weir_status weir_sqlite_session_miscounts(const struct sqlite_session *session,
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err)
 {
     session->base.is_broken = true;
-    weir_sqlite_names_renew(session->backend, session->name, 0);
+    weir_sqlite_identity_renew(session->backend, session->name, 0);
     return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
 }
 
@@ -168,7 +168,7 @@ static void session_close(struct weir_session *base)
     const int rc = sqlite3_close(session->db);
     assert(rc == SQLITE_OK);
     (void)rc;
-    weir_sqlite_names_leave(session);
+    weir_sqlite_identity_leave(session);
     weir_sqlite_cache_give_back(session->backend, session->cache_kib);
     free(session);
 }
@@ -191,7 +191,7 @@ enum obstacle { NO_OBSTACLE, OTHER_FILES, NO_FILE, BAD_FILE };
 /* What keeps the namespace's files from being opened; of the last `err` tells more. */
 static enum obstacle connect_files(struct sqlite_session *session, struct weir_error *err)
 {
-    if (!weir_sqlite_names_may_open(session->backend, session->name)) {
+    if (!weir_sqlite_identity_may_open(session->backend, session->name)) {
         return OTHER_FILES;
     }
     const struct sqlite_wanted wanted = {session->name, &weir_sqlite_namespace_schema,
@@ -205,7 +205,8 @@ static enum obstacle connect_files(struct sqlite_session *session, struct weir_e
     if (status != WEIR_OK) {
         return presence == WEIR_SQLITE_MISSING ? NO_FILE : BAD_FILE;
     }
-    return session->memory == NULL && !weir_sqlite_names_enter(session) ? OTHER_FILES : NO_OBSTACLE;
+    return session->memory == NULL && !weir_sqlite_identity_enter(session) ? OTHER_FILES
+                                                                           : NO_OBSTACLE;
 }
 
 /* The names of files are the operator's business and not the client's. */
@@ -242,7 +243,7 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     struct sqlite_backend *backend = session->backend;
     const int64_t deadline_us = session->base.deadline_us;
     /* Not to read in another store of the same path. */
-    if (weir_sqlite_place_check(backend, err) != WEIR_OK) {
+    if (weir_sqlite_location_check(backend, err) != WEIR_OK) {
         return err->status;
     }
     for (;;) {
@@ -255,7 +256,7 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
             !weir_sqlite_is_of_another(backend, id, deadline_us, session->created_at_us)) {
             return fail_connect(session, obstacle, err);
         }
-        weir_sqlite_let_go(session->db);
+        weir_sqlite_unlock_removed(session->db);
         session->db = NULL;
         weir_error_init(err);
     }

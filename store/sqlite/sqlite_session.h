@@ -95,7 +95,7 @@ struct sqlite_session {
 
     /* On disk only. */
     int64_t created_at_us;  // of the namespace, as the registry had it when the session was opened
-    struct sqlite_mark file, wal;
+    struct sqlite_file_id file, wal;
     bool is_nameless;                       // a file was not found at its name
     struct sqlite_session *before, *after;  // guarded by the backend's sessions_mutex
 };

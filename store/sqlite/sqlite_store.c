@@ -93,8 +93,8 @@ static void backend_free(struct sqlite_backend *backend)
     (void)pthread_mutex_destroy(&backend->changes.mutex);
     (void)pthread_mutex_destroy(&backend->reads.mutex);
     weir_sqlite_image_free(&backend->image);
-    free(backend->place.path);
-    free(backend->place.wal_path);
+    free(backend->location.path);
+    free(backend->location.wal_path);
     free(backend->dir);
     free(backend);
 }

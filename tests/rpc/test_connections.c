@@ -68,7 +68,7 @@ START_TEST(each_kind_of_connection_has_a_key)
     for (size_t i = 0; i < KINDS; i++) {
         ck_assert_uint_ne(keys[i], 0);
         ck_assert_uint_ne(keys[i], keys[(i + 1) % KINDS]);
-        ck_assert(!weir_announced_is_over(keys[i]));
+        ck_assert(!weir_pending_is_over(keys[i]));
     }
     for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
         (void)nng_close(others[i]);

@@ -38,7 +38,7 @@ START_TEST(names_that_a_uri_would_bend_are_plain_directories)
 END_TEST
 
 /* Every directory that has been synced. */
-static struct sqlite_mark synced[64];
+static struct sqlite_file_id synced[64];
 static size_t synced_n;
 
 int __real_fsync(int fd);
@@ -49,7 +49,7 @@ int __wrap_fsync(int fd)
     struct stat status;
     ck_assert_int_eq(fstat(fd, &status), 0);
     if (S_ISDIR(status.st_mode) && synced_n < WEIR_COUNTOF(synced)) {
-        synced[synced_n++] = (struct sqlite_mark){status.st_dev, status.st_ino};
+        synced[synced_n++] = (struct sqlite_file_id){status.st_dev, status.st_ino};
     }
     return __real_fsync(fd);
 }

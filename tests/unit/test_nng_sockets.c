@@ -1,7 +1,7 @@
 /* What nng's calls do in this program (nng_sockets.c), which replies leave together and when the
- * end is told (announced.c): on a connection of TCP, by the calls that nng makes. */
-#include "server/transport/announced.h"
+ * end is told (pending_replies.c): on a connection of TCP, by the calls that nng makes. */
 #include "server/transport/nng_sockets.h"
+#include "server/transport/pending_replies.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"
@@ -108,7 +108,7 @@ START_TEST(what_is_sent_before_one_that_is_withdrawn_leaves_with_that)
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
         wire_announce(2);
         is_in_time = send_held_in_time("first");
-        weir_announced_withdraw(wire.key);
+        weir_pending_withdraw(wire.key);
         ck_assert(!is_held());
         assert_received("first");
     }
@@ -120,9 +120,9 @@ START_TEST(what_is_withdrawn_is_not_waited_for)
 {
     wire_learn_key();
     wire_announce(1);
-    weir_announced_withdraw(weir_announced_add(wire.key));
+    weir_pending_withdraw(weir_pending_add(wire.key));
     assert_sent_at_once("left");
-    weir_announced_withdraw(wire.key);
+    weir_pending_withdraw(wire.key);
     wire_announce(1);
     assert_sent_at_once("another");
 }
@@ -131,20 +131,20 @@ END_TEST
 START_TEST(a_connection_does_not_wait_for_its_predecessors_replies)
 {
     wire_learn_key();
-    const uint64_t old = weir_announced_add(wire.key);
+    const uint64_t old = weir_pending_add(wire.key);
     const int descriptor = wire.server;
     const weir_connection_key old_key = wire.key;
     wire_close();
     wire_open();
     ck_assert_int_eq(wire.server, descriptor);
     wire_learn_key();
-    ck_assert_uint_eq(weir_announced_add(old_key), 0);
+    ck_assert_uint_eq(weir_pending_add(old_key), 0);
     wire_announce(1);
     assert_sent_at_once("of the new one");
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
         wire_announce(2);
-        weir_announced_withdraw(old);
+        weir_pending_withdraw(old);
         is_in_time = send_two_in_time();
     }
     ck_assert(is_in_time);
@@ -243,17 +243,17 @@ START_TEST(the_end_is_told_behind_the_last_reply)
 {
     wire_learn_key();
     wire_announce(2);
-    const uint64_t withdrawn = weir_announced_add(wire.key);
+    const uint64_t withdrawn = weir_pending_add(wire.key);
     ck_assert_int_eq(shutdown(wire.client, SHUT_WR), 0);
     assert_nothing_to_read();
     send_text("one");
     send_text("two");
     assert_nothing_to_read();
-    weir_announced_withdraw(withdrawn);
-    ck_assert(!weir_announced_is_over(wire.key));
+    weir_pending_withdraw(withdrawn);
+    ck_assert(!weir_pending_is_over(wire.key));
     assert_end_is_told();
-    ck_assert(weir_announced_is_over(wire.key));
-    ck_assert_uint_eq(weir_announced_add(wire.key), 0);
+    ck_assert(weir_pending_is_over(wire.key));
+    ck_assert_uint_eq(weir_pending_add(wire.key), 0);
 }
 END_TEST
 
@@ -384,7 +384,7 @@ static void assert_ends_behind_the_last_reply(void)
     assert_nothing_to_read();
     send_text("last");
     assert_end_is_told();
-    ck_assert(weir_announced_is_over(wire.key));
+    ck_assert(weir_pending_is_over(wire.key));
 }
 
 START_TEST(a_greeting_that_nng_refuses_is_the_end)
@@ -447,7 +447,7 @@ START_TEST(a_message_of_many_hops_is_none_that_nng_refuses)
     ck_assert(length_passes(LONGEST));
     ck_assert(message_passes(LONGEST, HOPS_MAX + 1));
     assert_nothing_to_read();
-    ck_assert(!weir_announced_is_over(wire.key));
+    ck_assert(!weir_pending_is_over(wire.key));
 }
 END_TEST
 
@@ -497,7 +497,7 @@ START_TEST(a_reply_of_a_plain_connection_leaves_when_it_is_pushed)
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
         is_in_time = send_held_in_time("reply");
-        weir_announced_push();
+        weir_pending_push();
         ck_assert(!is_held());
         assert_received("reply");
     }
@@ -510,13 +510,13 @@ START_TEST(the_end_of_a_reply_tells_whether_another_is_announced_still)
 {
     wire_learn_key();
     wire_announce(2);
-    ck_assert(weir_announced_begin(wire.server));
-    ck_assert(weir_announced_end(wire.server));
-    ck_assert(!weir_announced_end(wire.server));
+    ck_assert(weir_pending_begin(wire.server));
+    ck_assert(weir_pending_end(wire.server));
+    ck_assert(!weir_pending_end(wire.server));
     wire_announce(2);
-    ck_assert(weir_announced_begin(wire.server));
-    weir_announced_withdraw(wire.key);
-    ck_assert(!weir_announced_end(wire.server));
+    ck_assert(weir_pending_begin(wire.server));
+    weir_pending_withdraw(wire.key);
+    ck_assert(!weir_pending_end(wire.server));
 }
 END_TEST
 
@@ -545,8 +545,8 @@ END_TEST
 START_TEST(a_connection_is_known_by_what_is_asked_of_it)
 {
     wire_learn_key();
-    weir_announced_ask();
-    ck_assert_uint_eq(weir_announced_asked(), 0);
+    weir_pending_ask();
+    ck_assert_uint_eq(weir_pending_asked(), 0);
     ck_assert_uint_eq(wire_key_of(wire.client), 0);
     ck_assert_uint_eq(wire_key_of(wire.listener), 0);
     ck_assert_uint_eq(wire_key_of(wire.server), wire.key);

@@ -50,9 +50,9 @@ static void hand_on(void *context)
 
 static bool put_something_off(void)
 {
-    const bool is_put_off = weir_nng_tasks_put_off(run_later, hand_on, NULL);
+    const bool is_put_off = weir_nng_tasks_defer(run_later, hand_on, NULL);
     if (is_put_off && is_called_off) {
-        (void)weir_nng_tasks_put_off_no_more();
+        (void)weir_nng_tasks_take_deferred();
     }
     return is_put_off;
 }
@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(who_does_no_tasks_puts_nothing_off)
 {
-    ck_assert(!weir_nng_tasks_put_off(run_later, hand_on, NULL));
+    ck_assert(!weir_nng_tasks_defer(run_later, hand_on, NULL));
 }
 END_TEST
 

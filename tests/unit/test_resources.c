@@ -1,7 +1,7 @@
 /* How what the system gives is divided, by the limit of open files that this process has. */
 #include "server/operation/resources.h"
 
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 #include "tests/lib/check_main.h"
 
 #include <sys/resource.h>

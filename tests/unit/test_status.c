@@ -118,7 +118,7 @@ START_TEST(a_limit_is_given_in_numbers)
     ck_assert_str_eq(err.text, "data is 18446744073709551615, the limit is 1048576");
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "1048576");
     ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "18446744073709551615");
-    ck_assert(!weir_error_passes(&err));
+    ck_assert(!weir_error_is_transient(&err));
 }
 END_TEST
 
@@ -127,11 +127,11 @@ START_TEST(a_full_queue_is_a_limit_that_passes)
     ck_assert_int_eq(weir_fail_full(&err, "calls in flight", 4, 5), WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&err, "queue"), "calls in flight");
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "4");
-    ck_assert(weir_error_passes(&err));
+    ck_assert(weir_error_is_transient(&err));
     (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "away");
-    ck_assert(weir_error_passes(&err));
+    ck_assert(weir_error_is_transient(&err));
     weir_error_init(&err);
-    ck_assert(!weir_error_passes(&err));
+    ck_assert(!weir_error_is_transient(&err));
 }
 END_TEST
 

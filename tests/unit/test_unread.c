@@ -1,5 +1,5 @@
-/* What is known of the replies that a connection's other end has not read (peers.c, announced.c),
- * on a connection of TCP, by the calls that nng makes. */
+/* What is known of the replies that a connection's other end has not read (peers.c,
+ * pending_replies.c), on a connection of TCP, by the calls that nng makes. */
 #include "server/transport/peers.h"
 
 #include "tests/lib/check_main.h"
@@ -185,10 +185,10 @@ START_TEST(of_what_has_ended_nothing_is_known)
 {
     wire_learn_key();
     fill_connection();
-    ck_assert_int_gt(weir_announced_untaken(wire.key), 0);
-    ck_assert(weir_announced_close(wire.server));
-    ck_assert_int_eq(weir_announced_untaken(wire.key), -1);
-    ck_assert_int_eq(weir_announced_untaken(0), -1);
+    ck_assert_int_gt(weir_pending_untaken(wire.key), 0);
+    ck_assert(weir_pending_close(wire.server));
+    ck_assert_int_eq(weir_pending_untaken(wire.key), -1);
+    ck_assert_int_eq(weir_pending_untaken(0), -1);
 }
 END_TEST
 

@@ -38,10 +38,10 @@ weir_connection_key wire_key_of(int descriptor)
 {
     int type = 0;
     socklen_t type_n = sizeof type;
-    weir_announced_ask();
+    weir_pending_ask();
     ck_assert_int_eq(getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_n), 0);
     ck_assert_int_eq(type, SOCK_STREAM);
-    return weir_announced_asked();
+    return weir_pending_asked();
 }
 
 void wire_learn_key(void)
@@ -53,6 +53,6 @@ void wire_learn_key(void)
 void wire_announce(size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        ck_assert_uint_ne(weir_announced_add(wire.key), 0);
+        ck_assert_uint_ne(weir_pending_add(wire.key), 0);
     }
 }

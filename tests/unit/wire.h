@@ -3,7 +3,7 @@
 #ifndef WEIR_TESTS_UNIT_WIRE_H
 #define WEIR_TESTS_UNIT_WIRE_H
 
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 
 extern struct wire {
     int listener;

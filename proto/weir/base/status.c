@@ -39,7 +39,7 @@ bool weir_status_retryable(weir_status status)
     return row_of(status)->retryable;
 }
 
-bool weir_error_passes(const struct weir_error *err)
+bool weir_error_is_transient(const struct weir_error *err)
 {
     return weir_status_retryable(err->status) ||
            (err->status == WEIR_LIMIT_EXCEEDED && weir_error_get_detail(err, "queue") != NULL);

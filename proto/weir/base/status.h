@@ -116,7 +116,7 @@ int weir_status_grpc(weir_status status);
 bool weir_status_retryable(weir_status status);
 
 /* Whether the same call may succeed later: a retryable status, or a queue that was full. */
-bool weir_error_passes(const struct weir_error *err);
+bool weir_error_is_transient(const struct weir_error *err);
 
 /* The status of a wire name; BACKEND_ERROR for a name this program does not know. */
 weir_status weir_status_from_name(struct weir_slice name);

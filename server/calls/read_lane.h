@@ -13,8 +13,8 @@
  * store is slow (its pages come from a disk), waiting side by side is worth more than going
  * together: then there are more leaders, who take one read each. There are more as well where those
  * at work seem to hang: a connection that gives no answer holds up its own group only. */
-#ifndef WEIR_SERVER_READING_H
-#define WEIR_SERVER_READING_H
+#ifndef WEIR_SERVER_READ_LANE_H
+#define WEIR_SERVER_READ_LANE_H
 
 #include "store/store.h"
 
@@ -38,10 +38,10 @@ void weir_read_lane_fini(struct weir_read_lane *lane);
 
 /* For dispatch: gives the call's read to its namespace's lane. If there are leaders to be had and
  * the call may block, this thread leads. */
-void weir_reading_start(struct weir_call *call);
+void weir_read_lane_start(struct weir_call *call);
 
 /* Now and then, while the store keeps this thread waiting: where it leads, ends the reads that are
  * queued behind it and whose deadline has passed. */
-void weir_reading_end_late(void);
+void weir_read_lane_end_late(void);
 
 #endif

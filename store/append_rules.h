@@ -1,7 +1,7 @@
 /* Judging appends, as far as that is the same for all backends: expectations, retries, and what a
  * refused write is told. Pure functions of what a backend has found. */
-#ifndef WEIR_STORE_APPEND_JUDGE_H
-#define WEIR_STORE_APPEND_JUDGE_H
+#ifndef WEIR_STORE_APPEND_RULES_H
+#define WEIR_STORE_APPEND_RULES_H
 
 #include "store/store.h"
 
@@ -50,7 +50,7 @@ void weir_retry_settle(const struct weir_retry *retry, struct weir_write *write,
 
 /* All of it at once: stored[k] is the message stored under the id of the append's message k,
  * counted over its streams; NULL if none. */
-void weir_judge_retry(struct weir_write *write, const struct weir_row *const *stored,
+void weir_retry_judge(struct weir_write *write, const struct weir_row *const *stored,
                       const int64_t *versions);
 
 /* Whether one id stands twice in the append. */

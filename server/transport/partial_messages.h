@@ -14,8 +14,8 @@
  * of here, and from then on the descriptor is left alone.
  *
  * Process-wide, by descriptor, as descriptors are. Thread-safe; nothing blocks or fails. */
-#ifndef WEIR_SERVER_HALF_MESSAGES_H
-#define WEIR_SERVER_HALF_MESSAGES_H
+#ifndef WEIR_SERVER_PARTIAL_MESSAGES_H
+#define WEIR_SERVER_PARTIAL_MESSAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,35 +27,35 @@ enum { WEIR_LARGE_BLOCK_BYTES = 4 * 1024 * 1024 };
 
 /* Half messages may hold so many bytes together, and nothing may come of one for so long. Before
  * the first connection; 0, as at first: there is no limit. */
-void weir_half_messages_limit(size_t bytes_max, int64_t silence_us);
+void weir_partial_limit(size_t bytes_max, int64_t silence_us);
 
 /* A connection has the descriptor from now on; it has it no longer. */
-void weir_half_messages_opened(int descriptor);
-void weir_half_messages_closed(int descriptor);
+void weir_partial_opened(int descriptor);
+void weir_partial_closed(int descriptor);
 
 /* So much more has been received of a message of `length` bytes, perhaps nothing, and it is not
  * all. Returns whether connections have been ended, this one perhaps among them. */
-bool weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us);
+bool weir_partial_add(int descriptor, size_t received, size_t length, int64_t now_us);
 
 /* The message is whole. */
-void weir_half_messages_whole(int descriptor);
+void weir_partial_whole(int descriptor);
 
 /* Under TLS and WebSocket nng alone knows where a message begins. All that comes by such a
  * connection from now on is taken for a part of one, until one is whole; of the next, what nng has
  * received by then is not counted. */
-void weir_half_messages_follow(int descriptor);
+void weir_partial_follow(int descriptor);
 
 /* So many bytes have been received of whatever, which counts if the connection is followed. Returns
  * whether connections have been ended. */
-bool weir_half_messages_came(int descriptor, size_t received, int64_t now_us);
+bool weir_partial_came(int descriptor, size_t received, int64_t now_us);
 
 /* Ends those that are silent, if it is time to look for them. Returns whether there were any. */
-bool weir_half_messages_look(int64_t now_us);
+bool weir_partial_look(int64_t now_us);
 
 /* When to look again, in milliseconds; -1 while there is no connection or no limit. */
-int weir_half_messages_look_in_ms(void);
+int weir_partial_look_in_ms(void);
 
 /* What all of them hold. */
-size_t weir_half_messages_bytes(void);
+size_t weir_partial_bytes(void);
 
 #endif

@@ -20,8 +20,8 @@
  * known.
  *
  * Process-wide, as descriptors are. Thread-safe; nothing blocks or fails. */
-#ifndef WEIR_SERVER_ANNOUNCED_H
-#define WEIR_SERVER_ANNOUNCED_H
+#ifndef WEIR_SERVER_PENDING_REPLIES_H
+#define WEIR_SERVER_PENDING_REPLIES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,55 +37,55 @@ typedef uint64_t weir_connection_key;
 
 /* The key of the connection that the system is asked about, by getsockopt(), between these two
  * calls on the thread that makes them; 0 where it is asked about none. */
-void weir_announced_ask(void);
-weir_connection_key weir_announced_asked(void);
+void weir_pending_ask(void);
+weir_connection_key weir_pending_asked(void);
 
 /* For each thread that has handed a reply to nng, or that nng tells of one: what it has sent and
  * the system holds back leaves. Where that is forgotten, it does so after 200 ms. */
-void weir_announced_push(void);
+void weir_pending_push(void);
 
 /* A reply will be handed to nng. What is returned withdraws it; 0 where nothing is known or the
  * connection is over. */
-uint64_t weir_announced_add(weir_connection_key key);
-void weir_announced_withdraw(uint64_t announced);
+uint64_t weir_pending_add(weir_connection_key key);
+void weir_pending_withdraw(uint64_t announced);
 
 /* The connection has ended: nothing may be sent any more. */
-bool weir_announced_is_over(weir_connection_key key);
+bool weir_pending_is_over(weir_connection_key key);
 
 /* Which descriptor it has; -1 where that is not known or the connection has ended. */
-int weir_announced_descriptor(weir_connection_key key);
+int weir_pending_descriptor(weir_connection_key key);
 
 /* Bytes of the message being sent that the system has no room for: as long as there are any, nng
  * has all of that message. 0 also where nothing is known. */
-size_t weir_announced_left(weir_connection_key key);
+size_t weir_pending_left(weir_connection_key key);
 
 /* These, and what the system has been given and the other end has not taken; -1 where that is not
  * known. */
-int64_t weir_announced_untaken(weir_connection_key key);
+int64_t weir_pending_untaken(weir_connection_key key);
 
 /* ---- for who sends and receives (nng_sockets.c) ---- */
 
-void weir_announced_opened(int descriptor);
+void weir_pending_opened(int descriptor);
 
 /* Whether this thread asks, about a connection that is therefore open. */
-bool weir_announced_is_asking(void);
+bool weir_pending_is_asking(void);
 
 /* What has been sent leaves when this thread pushes; who cannot be sure that it does keeps away. */
-void weir_announced_hold(int descriptor);
+void weir_pending_hold(int descriptor);
 
 /* The system is asked about it. */
-void weir_announced_answer(int descriptor);
+void weir_pending_answer(int descriptor);
 
 /* Something is about to be sent; returns whether more will follow. */
-bool weir_announced_begin(int descriptor);
+bool weir_pending_begin(int descriptor);
 
 /* So much of it is left for later. */
-void weir_announced_leave(int descriptor, size_t n);
+void weir_pending_leave(int descriptor, size_t n);
 
 /* All of it has been. Returns whether anything else is announced. */
-bool weir_announced_end(int descriptor);
+bool weir_pending_end(int descriptor);
 
 /* The connection is over, unless a reply is still announced: then false. */
-bool weir_announced_close(int descriptor);
+bool weir_pending_close(int descriptor);
 
 #endif

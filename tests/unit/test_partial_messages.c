@@ -1,8 +1,9 @@
-/* Which connections are ended for what they hold of messages that are not whole (half_messages.c),
- * by a clock of the test's; and what nng's calls tell of them (nng_sockets.c). */
-#include "server/transport/half_messages.h"
+/* Which connections are ended for what they hold of messages that are not whole
+ * (partial_messages.c), by a clock of the test's; and what nng's calls tell of them
+ * (nng_sockets.c). */
+#include "server/transport/partial_messages.h"
 
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"
 
@@ -35,7 +36,7 @@ static void open_pair(struct pair *pair)
     int ends[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     *pair = (struct pair){.server = ends[0], .client = ends[1]};
-    weir_half_messages_opened(pair->server);
+    weir_partial_opened(pair->server);
 }
 
 /* As nng does. */
@@ -51,8 +52,8 @@ static void open_pairs(void)
     for (size_t i = 0; i < PAIRS; i++) {
         open_pair(&pairs[i]);
     }
-    weir_half_messages_limit(BYTES_MAX, SILENCE);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    weir_partial_limit(BYTES_MAX, SILENCE);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
 }
 
 static void close_pairs(void)
@@ -60,8 +61,8 @@ static void close_pairs(void)
     for (size_t i = 0; i < PAIRS; i++) {
         close_pair(&pairs[i]);
     }
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
-    weir_half_messages_limit(0, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
+    weir_partial_limit(0, 0);
 }
 
 static bool is_ended(size_t i)
@@ -83,7 +84,7 @@ static size_t count_ended(void)
 
 static bool add(size_t i, size_t bytes, int64_t now_us)
 {
-    return weir_half_messages_add(pairs[i].server, bytes, LENGTH, now_us);
+    return weir_partial_add(pairs[i].server, bytes, LENGTH, now_us);
 }
 
 /* ---- what they hold ---- */
@@ -91,49 +92,49 @@ static bool add(size_t i, size_t bytes, int64_t now_us)
 START_TEST(what_is_received_counts_until_the_message_is_whole)
 {
     add(0, 0, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
     add(0, 7 * MIB, 0);
     add(1, 2 * MIB, 0);
     add(0, 1, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 9 * MIB + 1);
-    weir_half_messages_whole(pairs[0].server);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 2 * MIB);
+    ck_assert_uint_eq(weir_partial_bytes(), 9 * MIB + 1);
+    weir_partial_whole(pairs[0].server);
+    ck_assert_uint_eq(weir_partial_bytes(), 2 * MIB);
     add(0, 5, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 2 * MIB + 5);
-    weir_half_messages_closed(pairs[0].server);
-    weir_half_messages_closed(pairs[1].server);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 2 * MIB + 5);
+    weir_partial_closed(pairs[0].server);
+    weir_partial_closed(pairs[1].server);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
 }
 END_TEST
 
 /* All of the memory for it may be in use. */
 START_TEST(of_a_small_message_all_counts_from_the_first)
 {
-    weir_half_messages_add(pairs[0].server, 0, WEIR_LARGE_BLOCK_BYTES - 1, 0);
-    weir_half_messages_add(pairs[1].server, 7, WEIR_LARGE_BLOCK_BYTES, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), WEIR_LARGE_BLOCK_BYTES - 1 + 7);
-    weir_half_messages_add(pairs[0].server, 100, WEIR_LARGE_BLOCK_BYTES - 1, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), WEIR_LARGE_BLOCK_BYTES - 1 + 7);
+    weir_partial_add(pairs[0].server, 0, WEIR_LARGE_BLOCK_BYTES - 1, 0);
+    weir_partial_add(pairs[1].server, 7, WEIR_LARGE_BLOCK_BYTES, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), WEIR_LARGE_BLOCK_BYTES - 1 + 7);
+    weir_partial_add(pairs[0].server, 100, WEIR_LARGE_BLOCK_BYTES - 1, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), WEIR_LARGE_BLOCK_BYTES - 1 + 7);
 }
 END_TEST
 
 /* Of a connection of which nobody here knows where a message begins. */
 START_TEST(all_that_comes_by_a_connection_that_is_followed_counts)
 {
-    weir_half_messages_came(pairs[0].server, 3 * MIB, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
-    weir_half_messages_follow(pairs[0].server);
-    weir_half_messages_came(pairs[0].server, 3 * MIB, 0);
-    weir_half_messages_came(pairs[0].server, 100, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 3 * MIB + 100);
-    weir_half_messages_whole(pairs[0].server);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
-    weir_half_messages_came(pairs[0].server, 7, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 7);
+    weir_partial_came(pairs[0].server, 3 * MIB, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
+    weir_partial_follow(pairs[0].server);
+    weir_partial_came(pairs[0].server, 3 * MIB, 0);
+    weir_partial_came(pairs[0].server, 100, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 3 * MIB + 100);
+    weir_partial_whole(pairs[0].server);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
+    weir_partial_came(pairs[0].server, 7, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 7);
     close_pair(&pairs[0]);
     open_pair(&pairs[0]);
-    weir_half_messages_came(pairs[0].server, 3 * MIB, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    weir_partial_came(pairs[0].server, 3 * MIB, 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
 }
 END_TEST
 
@@ -156,7 +157,7 @@ START_TEST(beyond_the_bound_who_has_stopped_first_is_ended)
     ck_assert(add(2, 40 * MIB, 4 * MS));
     ck_assert(is_ended(1));
     ck_assert_uint_eq(count_ended(), 1);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 80 * MIB + 1024);
+    ck_assert_uint_eq(weir_partial_bytes(), 80 * MIB + 1024);
 }
 END_TEST
 
@@ -221,7 +222,7 @@ END_TEST
 
 START_TEST(who_holds_next_to_nothing_is_spared)
 {
-    weir_half_messages_add(pairs[0].server, 0, BYTES_MAX / WEIR_DESCRIPTORS_MAX, 0);
+    weir_partial_add(pairs[0].server, 0, BYTES_MAX / WEIR_DESCRIPTORS_MAX, 0);
     add(1, 60 * MIB, SECOND);
     add(2, 60 * MIB, 2 * SECOND);
     ck_assert(is_ended(1));
@@ -234,7 +235,7 @@ START_TEST(one_alone_may_be_the_one_too_many)
     add(0, BYTES_MAX + 1, 0);
     ck_assert(is_ended(0));
     add(0, 1, 0);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
 }
 END_TEST
 
@@ -242,12 +243,12 @@ END_TEST
 START_TEST(who_is_ended_leaves_no_fault_in_anothers_call)
 {
     const int gone = socket(AF_INET, SOCK_STREAM, 0);
-    weir_half_messages_opened(gone);
-    weir_half_messages_add(gone, 60 * MIB, LENGTH, 0);
+    weir_partial_opened(gone);
+    weir_partial_add(gone, 60 * MIB, LENGTH, 0);
     errno = EAGAIN;
     add(0, 60 * MIB, SECOND);
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 60 * MIB);
+    ck_assert_uint_eq(weir_partial_bytes(), 60 * MIB);
     (void)shutdown(gone, SHUT_RDWR);
     (void)close(gone);
 }
@@ -267,7 +268,7 @@ START_TEST(a_descriptor_is_left_alone_when_it_has_been_given_up)
     pairs[0].client = other[1];
     add(1, 60 * MIB, SECOND);
     add(2, 60 * MIB, 2 * SECOND);
-    weir_half_messages_look(2 * SILENCE);
+    weir_partial_look(2 * SILENCE);
     ck_assert(!is_ended(0));
     ck_assert(is_ended(1) && is_ended(2));
 }
@@ -282,12 +283,12 @@ START_TEST(who_is_silent_for_long_is_ended)
     add(2, 1, 0);
     add(1, 1, SECOND);
     add(2, 0, SECOND);
-    weir_half_messages_whole(pairs[3].server);
-    ck_assert(!weir_half_messages_look(SILENCE - 1));
+    weir_partial_whole(pairs[3].server);
+    ck_assert(!weir_partial_look(SILENCE - 1));
     ck_assert_uint_eq(count_ended(), 0);
-    weir_half_messages_look(SILENCE + SECOND - 1);
+    weir_partial_look(SILENCE + SECOND - 1);
     ck_assert_uint_eq(count_ended(), 0);
-    ck_assert(weir_half_messages_look(SILENCE + SILENCE / 2));
+    ck_assert(weir_partial_look(SILENCE + SILENCE / 2));
     ck_assert(is_ended(0) && is_ended(1) && is_ended(2));
     ck_assert_uint_eq(count_ended(), 3);
 }
@@ -295,16 +296,16 @@ END_TEST
 
 START_TEST(without_connections_or_limits_nobody_looks)
 {
-    ck_assert_int_gt(weir_half_messages_look_in_ms(), 0);
-    ck_assert_int_lt(weir_half_messages_look_in_ms(), SILENCE / MS);
-    weir_half_messages_limit(BYTES_MAX, 0);
-    ck_assert_int_eq(weir_half_messages_look_in_ms(), -1);
-    weir_half_messages_limit(0, SILENCE);
+    ck_assert_int_gt(weir_partial_look_in_ms(), 0);
+    ck_assert_int_lt(weir_partial_look_in_ms(), SILENCE / MS);
+    weir_partial_limit(BYTES_MAX, 0);
+    ck_assert_int_eq(weir_partial_look_in_ms(), -1);
+    weir_partial_limit(0, SILENCE);
     for (size_t i = 0; i < PAIRS; i++) {
-        ck_assert_int_gt(weir_half_messages_look_in_ms(), 0);
-        weir_half_messages_closed(pairs[i].server);
+        ck_assert_int_gt(weir_partial_look_in_ms(), 0);
+        weir_partial_closed(pairs[i].server);
     }
-    ck_assert_int_eq(weir_half_messages_look_in_ms(), -1);
+    ck_assert_int_eq(weir_partial_look_in_ms(), -1);
 }
 END_TEST
 
@@ -393,11 +394,11 @@ static bool is_tcp_ended(void)
 START_TEST(a_message_that_is_not_whole_is_counted)
 {
     receive_piece();
-    ck_assert_uint_eq(weir_half_messages_bytes(), MESSAGE);
+    ck_assert_uint_eq(weir_partial_bytes(), MESSAGE);
     ck_assert_int_eq(send(tcp.client, bytes + 8 + PIECE, MESSAGE - PIECE, 0), MESSAGE - PIECE);
     ck_assert(receive_rest());
     ck_assert_mem_eq(received, bytes + 8, MESSAGE);
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
     close_pair(&tcp);
 }
 END_TEST
@@ -412,7 +413,7 @@ START_TEST(a_message_of_which_nothing_has_come_is_counted)
     const struct iovec part = {.iov_base = received, .iov_len = MESSAGE};
     ck_assert_int_eq(readv(tcp.server, &part, 1), -1);
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_uint_eq(weir_half_messages_bytes(), MESSAGE);
+    ck_assert_uint_eq(weir_partial_bytes(), MESSAGE);
     close_pair(&tcp);
 }
 END_TEST
@@ -422,13 +423,13 @@ START_TEST(by_websocket_what_may_be_part_of_a_message_counts)
 {
     open_tcp();
     send_first("HTTP/1.1", 8);
-    weir_half_messages_follow(tcp.server);
+    weir_partial_follow(tcp.server);
     ck_assert_int_eq(send(tcp.client, bytes, 2 + 125 + 126, 0), 2 + 125 + 126);
     ck_assert(receive(received, 2));
     ck_assert(receive(received, 125));
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
     ck_assert(receive(received, 126));
-    ck_assert_uint_eq(weir_half_messages_bytes(), 126);
+    ck_assert_uint_eq(weir_partial_bytes(), 126);
     close_pair(&tcp);
 }
 END_TEST
@@ -448,7 +449,7 @@ START_TEST(what_has_ended_by_itself_is_not_counted)
     receive_piece();
     (void)close(tcp.client);
     ck_assert(!receive_rest());
-    ck_assert_uint_eq(weir_half_messages_bytes(), 0);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
     (void)close(tcp.server);
 }
 END_TEST
@@ -456,7 +457,7 @@ END_TEST
 START_TEST(who_waits_for_events_ends_the_silent)
 {
     receive_piece();
-    weir_half_messages_limit(0, 20 * MS);
+    weir_partial_limit(0, 20 * MS);
     struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT};
     const int epoll = epoll_create1(0);
     ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, tcp.server, &event), 0);

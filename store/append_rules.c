@@ -1,4 +1,4 @@
-#include "store/append_judge.h"
+#include "store/append_rules.h"
 
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
@@ -229,7 +229,7 @@ void weir_retry_settle(const struct weir_retry *retry, struct weir_write *write,
     admit(write, versions);
 }
 
-void weir_judge_retry(struct weir_write *write, const struct weir_row *const *stored,
+void weir_retry_judge(struct weir_write *write, const struct weir_row *const *stored,
                       const int64_t *versions)
 {
     const struct weir_append *append = &write->of.append;

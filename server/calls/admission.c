@@ -1,7 +1,7 @@
-#include "server/calls/intake.h"
+#include "server/calls/admission.h"
 
 #include "server/calls/dispatch.h"
-#include "server/transport/put_off.h"
+#include "server/transport/deferred.h"
 #include "weir/rules/time_text.h"
 
 enum {
@@ -14,7 +14,7 @@ enum {
     HANGS_AFTER_US = 1000 * 1000
 };
 
-void weir_intake_refuse(struct weir_exchange *exchange, const struct weir_error *err)
+void weir_admission_refuse(struct weir_exchange *exchange, const struct weir_error *err)
 {
     const size_t n = weir_response_error_size(err);
     uint8_t *room = weir_exchange_reply_room(exchange, n);
@@ -57,19 +57,19 @@ static void refuse_one_too_many(struct weir_server *server, struct weir_exchange
         tell_what_is_full(server, bytes, &err);
     }
     weir_metrics_refused(&server->metrics, err.status);
-    weir_intake_refuse(exchange, &err);
+    weir_admission_refuse(exchange, &err);
 }
 
-void weir_intake_refuse_stopping(struct weir_exchange *exchange)
+void weir_admission_refuse_stopping(struct weir_exchange *exchange)
 {
     struct weir_error err;
     weir_error_init(&err);
     (void)weir_fail(&err, WEIR_SHUTTING_DOWN, "the server is stopping");
-    weir_intake_refuse(exchange, &err);
+    weir_admission_refuse(exchange, &err);
 }
 
-weir_status weir_intake_check_unread(const struct weir_server *server,
-                                     struct weir_exchange *exchange, struct weir_error *err)
+weir_status weir_admission_check_unread(const struct weir_server *server,
+                                        struct weir_exchange *exchange, struct weir_error *err)
 {
     const size_t reply_bytes = (size_t)server->config->limits.reply_bytes;
     const size_t own_max = reply_bytes * REPLIES_OF_A_CONNECTION;
@@ -112,11 +112,11 @@ static bool admit(struct weir_server *server, size_t bytes)
     return false;
 }
 
-void weir_intake_arrived(void *context, struct weir_exchange *exchange)
+void weir_admission_arrived(void *context, struct weir_exchange *exchange)
 {
     struct weir_server *server = context;
     /* Whatever comes of this request, and though requests come without end. */
-    weir_put_off_catch_up_late(weir_exchange_arrived_us(exchange));
+    weir_deferred_run_late(weir_exchange_arrived_us(exchange));
     /* Counted first, so that whoever stops the server and finds nothing in flight has missed
      * nothing. */
     const size_t bytes = weir_exchange_request(exchange).n;
@@ -126,28 +126,28 @@ void weir_intake_arrived(void *context, struct weir_exchange *exchange)
     }
     if (atomic_load(&server->is_stopping)) {
         weir_metrics_refused(&server->metrics, WEIR_SHUTTING_DOWN);
-        weir_intake_answers(server, false);
-        weir_intake_refuse_stopping(exchange);
-        weir_intake_finished(server, bytes);
+        weir_admission_answers(server, false);
+        weir_admission_refuse_stopping(exchange);
+        weir_admission_finished(server, bytes);
         return;
     }
     weir_dispatch_arrived(server, exchange);
 }
 
-void weir_intake_answers(struct weir_server *server, bool has_waited)
+void weir_admission_answers(struct weir_server *server, bool has_waited)
 {
     atomic_fetch_sub_explicit(has_waited ? &server->waiting_unanswered : &server->unanswered, 1,
                               memory_order_relaxed);
 }
 
-void weir_intake_finished(struct weir_server *server, size_t bytes)
+void weir_admission_finished(struct weir_server *server, size_t bytes)
 {
     atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(), memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_release);
 }
 
-void weir_intake_waited(struct weir_server *server)
+void weir_admission_waited(struct weir_server *server)
 {
     atomic_fetch_sub_explicit(&server->waiting, 1, memory_order_release);
 }

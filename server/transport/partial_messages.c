@@ -1,8 +1,8 @@
 #define _GNU_SOURCE  // syscall()
-#include "server/transport/half_messages.h"
+#include "server/transport/partial_messages.h"
 
 #include "server/list.h"
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -47,7 +47,7 @@ static _Atomic int64_t look_every_us;
 static _Atomic int64_t look_at_us;
 static atomic_int open_n;
 
-void weir_half_messages_limit(size_t bytes_max, int64_t silence_us)
+void weir_partial_limit(size_t bytes_max, int64_t silence_us)
 {
     (void)pthread_mutex_lock(&all.lock);
     all.bytes_max = bytes_max;
@@ -57,7 +57,7 @@ void weir_half_messages_limit(size_t bytes_max, int64_t silence_us)
     atomic_store(&look_at_us, 0);
 }
 
-size_t weir_half_messages_bytes(void)
+size_t weir_partial_bytes(void)
 {
     (void)pthread_mutex_lock(&all.lock);
     const size_t bytes = all.bytes;
@@ -106,7 +106,7 @@ static void leave_alone(struct connection *connection)
     }
 }
 
-void weir_half_messages_opened(int descriptor)
+void weir_partial_opened(int descriptor)
 {
     if (is_known(descriptor)) {
         struct connection *connection = &connections[descriptor];
@@ -119,7 +119,7 @@ void weir_half_messages_opened(int descriptor)
     }
 }
 
-void weir_half_messages_follow(int descriptor)
+void weir_partial_follow(int descriptor)
 {
     if (is_known(descriptor)) {
         (void)pthread_mutex_lock(&all.lock);
@@ -128,7 +128,7 @@ void weir_half_messages_follow(int descriptor)
     }
 }
 
-void weir_half_messages_closed(int descriptor)
+void weir_partial_closed(int descriptor)
 {
     if (is_known(descriptor)) {
         (void)pthread_mutex_lock(&all.lock);
@@ -137,7 +137,7 @@ void weir_half_messages_closed(int descriptor)
     }
 }
 
-void weir_half_messages_whole(int descriptor)
+void weir_partial_whole(int descriptor)
 {
     if (is_known(descriptor)) {
         (void)pthread_mutex_lock(&all.lock);
@@ -206,7 +206,7 @@ static bool end_silent(int64_t now_us)
     return is_any;
 }
 
-bool weir_half_messages_look(int64_t now_us)
+bool weir_partial_look(int64_t now_us)
 {
     const int64_t every_us = atomic_load_explicit(&look_every_us, memory_order_relaxed);
     if (every_us == 0 || now_us < atomic_load_explicit(&look_at_us, memory_order_relaxed)) {
@@ -219,7 +219,7 @@ bool weir_half_messages_look(int64_t now_us)
     return is_any;
 }
 
-int weir_half_messages_look_in_ms(void)
+int weir_partial_look_in_ms(void)
 {
     const int64_t every_us = atomic_load_explicit(&look_every_us, memory_order_relaxed);
     return every_us == 0 || atomic_load(&open_n) == 0 ? -1 : (int)(every_us / 1000) + 1;
@@ -257,7 +257,7 @@ static bool add(struct connection *connection, size_t received, size_t length, i
     return make_room();
 }
 
-bool weir_half_messages_add(int descriptor, size_t received, size_t length, int64_t now_us)
+bool weir_partial_add(int descriptor, size_t received, size_t length, int64_t now_us)
 {
     (void)pthread_mutex_lock(&all.lock);
     const bool is_any = add(&connections[descriptor], received, length, now_us);
@@ -265,7 +265,7 @@ bool weir_half_messages_add(int descriptor, size_t received, size_t length, int6
     return is_any;
 }
 
-bool weir_half_messages_came(int descriptor, size_t received, int64_t now_us)
+bool weir_partial_came(int descriptor, size_t received, int64_t now_us)
 {
     struct connection *connection = &connections[descriptor];
     (void)pthread_mutex_lock(&all.lock);

@@ -1,8 +1,8 @@
-#include "server/calls/writing.h"
+#include "server/calls/write_lane.h"
 
 #include "server/calls/dispatch.h"
+#include "server/transport/deferred.h"
 #include "server/transport/nng_tasks.h"
-#include "server/transport/put_off.h"
 #include "server/waiting/wake.h"
 #include "weir/rules/time_text.h"
 
@@ -13,7 +13,7 @@ static void written(struct weir_write *write)
     if (st == WEIR_OK) {
         const int64_t change = weir_wake_committed(call->server->wake, call->tenant, write);
         weir_metrics_written(&call->server->metrics, change);
-        st = call->written(call, &call->err);
+        st = call->on_written(call, &call->err);
     }
     weir_dispatch_finish(call, st);
 }
@@ -102,7 +102,7 @@ static void lead_on_the_spot(void *context)
     }
 }
 
-void weir_writing_start(struct weir_call *call)
+void weir_write_lane_start(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_tenant *tenant = call->tenant;
@@ -120,7 +120,7 @@ void weir_writing_start(struct weir_call *call)
         lead(server, tenant);
     } else if (!weir_store_is_local(server->store)) {
         lead_by_worker(tenant);
-    } else if (!weir_put_off(lead_on_the_spot, lead_by_worker, tenant)) {
+    } else if (!weir_defer(lead_on_the_spot, lead_by_worker, tenant)) {
         lead_on_the_spot(tenant);
     }
 }

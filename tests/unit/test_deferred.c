@@ -1,6 +1,6 @@
 /* What a thread puts off, by a thread that has nng's name for those for tasks and waits as they do.
  */
-#include "server/transport/put_off.h"
+#include "server/transport/deferred.h"
 
 #include "server/transport/nng_tasks.h"
 #include "tests/lib/check_main.h"
@@ -32,21 +32,21 @@ static void *put_off(void *context)
     task_thread_become();
 
     const int64_t before_us = weir_monotonic_us();
-    ck_assert(weir_put_off(do_it, hand_on, &one));
-    ck_assert(!weir_put_off(do_it, hand_on, &ten));
-    weir_put_off_catch_up_late(before_us);
+    ck_assert(weir_defer(do_it, hand_on, &one));
+    ck_assert(!weir_defer(do_it, hand_on, &ten));
+    weir_deferred_run_late(before_us);
     ck_assert_int_eq(atomic_load(&run), 0);
     task_thread_find_none();
     ck_assert_int_eq(atomic_load(&run), 1);
 
-    ck_assert(weir_put_off(do_it, hand_on, &ten));
-    weir_put_off_catch_up_late(weir_monotonic_us() + WEIR_PUT_OFF_US + 1);
+    ck_assert(weir_defer(do_it, hand_on, &ten));
+    weir_deferred_run_late(weir_monotonic_us() + WEIR_DEFER_MAX_US + 1);
     ck_assert_int_eq(atomic_load(&run), 11);
-    weir_put_off_catch_up();
+    weir_deferred_run();
     ck_assert_int_eq(atomic_load(&run), 11);
 
-    ck_assert(weir_put_off(do_it, hand_on, &ten));
-    weir_put_off_catch_up();
+    ck_assert(weir_defer(do_it, hand_on, &ten));
+    weir_deferred_run();
     ck_assert_int_eq(atomic_load(&run), 21);
     task_thread_wait();
     ck_assert_int_eq(atomic_load(&run), 21);
@@ -71,16 +71,16 @@ static void *put_off_and_go_on(void *context)
     (void)context;
     task_thread_become();
 
-    ck_assert(weir_put_off(do_it, hand_on, &one));
+    ck_assert(weir_defer(do_it, hand_on, &one));
     (void)nanosleep(&long_time, NULL);
     task_thread_wake();
     ck_assert_int_eq(atomic_load(&handed_on), 1);
 
-    weir_put_off_catch_up();
+    weir_deferred_run();
     task_thread_wait();
     ck_assert_int_eq(atomic_load(&run), 0);
 
-    ck_assert(weir_put_off(do_it, hand_on, &ten));
+    ck_assert(weir_defer(do_it, hand_on, &ten));
     task_thread_find_none();
     (void)nanosleep(&long_time, NULL);
     task_thread_wake();
@@ -101,8 +101,8 @@ END_TEST
 START_TEST(no_other_thread_puts_anything_off)
 {
     static int one = 1;
-    ck_assert(!weir_put_off(do_it, hand_on, &one));
-    weir_put_off_catch_up();
+    ck_assert(!weir_defer(do_it, hand_on, &one));
+    weir_deferred_run();
 }
 END_TEST
 

@@ -1,4 +1,4 @@
-#include "server/transport/announced.h"
+#include "server/transport/pending_replies.h"
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -12,7 +12,7 @@
  * gone is none to its successor. */
 static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
-/* Of each descriptor; see weir_announced_left. */
+/* Of each descriptor; see weir_pending_left. */
 static atomic_size_t left[WEIR_DESCRIPTORS_MAX];
 
 static _Thread_local bool is_asking;
@@ -54,19 +54,19 @@ static _Atomic uint64_t *state_of(uint64_t key)
 
 /* ---- for who replies ---- */
 
-void weir_announced_ask(void)
+void weir_pending_ask(void)
 {
     is_asking = true;
     asked = 0;
 }
 
-weir_connection_key weir_announced_asked(void)
+weir_connection_key weir_pending_asked(void)
 {
     is_asking = false;
     return asked;
 }
 
-uint64_t weir_announced_add(weir_connection_key key)
+uint64_t weir_pending_add(weir_connection_key key)
 {
     return key != 0 && count(state_of(key), generation_of(key), true) ? key : 0;
 }
@@ -79,7 +79,7 @@ static void push(int descriptor)
     (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-void weir_announced_push(void)
+void weir_pending_push(void)
 {
     if (held >= 0) {
         push(held);
@@ -87,7 +87,7 @@ void weir_announced_push(void)
     }
 }
 
-void weir_announced_withdraw(uint64_t announced)
+void weir_pending_withdraw(uint64_t announced)
 {
     if (announced != 0 && count(state_of(announced), generation_of(announced), false) &&
         announced_of(atomic_load_explicit(state_of(announced), memory_order_relaxed)) == 0) {
@@ -95,38 +95,38 @@ void weir_announced_withdraw(uint64_t announced)
     }
 }
 
-bool weir_announced_is_over(weir_connection_key key)
+bool weir_pending_is_over(weir_connection_key key)
 {
     return key != 0 && generation_of(atomic_load_explicit(state_of(key), memory_order_relaxed)) !=
                            generation_of(key);
 }
 
-int weir_announced_descriptor(weir_connection_key key)
+int weir_pending_descriptor(weir_connection_key key)
 {
-    return key == 0 || weir_announced_is_over(key) ? -1 : (int)(uint32_t)key;
+    return key == 0 || weir_pending_is_over(key) ? -1 : (int)(uint32_t)key;
 }
 
 /* Should the descriptor be another's by now, it is the number of one that is closed that is wrong,
  * here and in the next. */
-size_t weir_announced_left(weir_connection_key key)
+size_t weir_pending_left(weir_connection_key key)
 {
-    const int descriptor = weir_announced_descriptor(key);
+    const int descriptor = weir_pending_descriptor(key);
     return descriptor >= 0 ? atomic_load_explicit(&left[descriptor], memory_order_relaxed) : 0;
 }
 
-int64_t weir_announced_untaken(weir_connection_key key)
+int64_t weir_pending_untaken(weir_connection_key key)
 {
     int n = 0;
-    const int descriptor = weir_announced_descriptor(key);
+    const int descriptor = weir_pending_descriptor(key);
     return descriptor >= 0 && ioctl(descriptor, SIOCOUTQ, &n) == 0
-               ? n + (int64_t)weir_announced_left(key)
+               ? n + (int64_t)weir_pending_left(key)
                : -1;
 }
 
 /* ---- for who sends ---- */
 
 /* The first generation is 1, so that no key is 0. */
-void weir_announced_opened(int descriptor)
+void weir_pending_opened(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
     const uint64_t before = generation_of(atomic_load_explicit(state, memory_order_relaxed));
@@ -134,44 +134,44 @@ void weir_announced_opened(int descriptor)
     atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
 }
 
-bool weir_announced_is_asking(void)
+bool weir_pending_is_asking(void)
 {
     return is_asking;
 }
 
-void weir_announced_hold(int descriptor)
+void weir_pending_hold(int descriptor)
 {
-    weir_announced_push();
+    weir_pending_push();
     held = descriptor;
 }
 
-void weir_announced_answer(int descriptor)
+void weir_pending_answer(int descriptor)
 {
     asked = key_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed), descriptor);
 }
 
-bool weir_announced_begin(int descriptor)
+bool weir_pending_begin(int descriptor)
 {
     return announced_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed)) > 1;
 }
 
 /* Seldom anything is, and the descriptors' numbers stand close together. */
-void weir_announced_leave(int descriptor, size_t n)
+void weir_pending_leave(int descriptor, size_t n)
 {
     if (atomic_load_explicit(&left[descriptor], memory_order_relaxed) != n) {
         atomic_store_explicit(&left[descriptor], n, memory_order_relaxed);
     }
 }
 
-bool weir_announced_end(int descriptor)
+bool weir_pending_end(int descriptor)
 {
-    weir_announced_leave(descriptor, 0);
+    weir_pending_leave(descriptor, 0);
     _Atomic uint64_t *state = &states[descriptor];
     (void)count(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)), false);
     return announced_of(atomic_load_explicit(state, memory_order_relaxed)) > 0;
 }
 
-bool weir_announced_close(int descriptor)
+bool weir_pending_close(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
     uint64_t now = atomic_load_explicit(state, memory_order_relaxed);

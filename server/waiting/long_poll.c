@@ -1,7 +1,7 @@
-#include "server/waiting/waiting.h"
+#include "server/waiting/long_poll.h"
 
+#include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
-#include "server/calls/intake.h"
 #include "server/handlers/reply_rows.h"
 #include "server/server.h"
 #include "server/transport/exchange.h"
@@ -44,8 +44,8 @@ static struct weir_interest interest_of(const struct weir_query *query)
     return interest;
 }
 
-weir_status weir_waiting_watch(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
-                               bool *watches, struct weir_error *err)
+weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
+                                 bool *watches, struct weir_error *err)
 {
     struct weir_server *server = call->server;
     struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
@@ -77,12 +77,12 @@ weir_status weir_waiting_watch(struct weir_call *call, struct weir_query *query,
     return *watches ? WEIR_OK : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to wait");
 }
 
-void weir_waiting_end(struct weir_call *call)
+void weir_long_poll_end(struct weir_call *call)
 {
     weir_wake_disarm(call->server->wake, weir_exchange_waiter(call->exchange));
 }
 
-weir_status weir_waiting_wait(struct weir_call *call, int64_t next_position)
+weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position)
 {
     weir_exchange_waiter(call->exchange)->next_position = next_position;
     call->step = WEIR_CALL_WAITS;
@@ -91,7 +91,7 @@ weir_status weir_waiting_wait(struct weir_call *call, int64_t next_position)
 
 /* ---- parking and waking ---- */
 
-void weir_waiting_park(struct weir_call *call)
+void weir_long_poll_park(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
@@ -105,14 +105,14 @@ void weir_waiting_park(struct weir_call *call)
     if (is_first) {
         atomic_fetch_add(&server->waiting, 1);
         atomic_fetch_add_explicit(&server->waiting_unanswered, 1, memory_order_relaxed);
-        weir_intake_answers(server, false);
+        weir_admission_answers(server, false);
         weir_exchange_make_way(exchange);
     }
     const bool *is_gone = NULL;
     struct weir_link *peer = weir_exchange_peer(exchange, &is_gone);
     weir_wake_park(server->wake, waiter, peer, is_gone);
     if (is_first) {
-        weir_intake_finished(server, request_n);
+        weir_admission_finished(server, request_n);
     }
 }
 
@@ -136,7 +136,7 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
     const size_t method = waiter->method;
     weir_status st = WEIR_OK;
     if (reason != WEIR_WAKE_CHANGE) {
-        weir_intake_answers(server, true);
+        weir_admission_answers(server, true);
     }
     switch (reason) {
     case WEIR_WAKE_CHANGE:
@@ -147,7 +147,7 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
         break;
     case WEIR_WAKE_STOP:
         st = WEIR_SHUTTING_DOWN;
-        weir_intake_refuse_stopping(exchange);
+        weir_admission_refuse_stopping(exchange);
         break;
     case WEIR_WAKE_GONE:
         /* It may be that the connection is there and could not be counted when it came: then its
@@ -157,16 +157,16 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
         break;
     }
     weir_metrics_call(&server->metrics, method, st, -1);
-    weir_intake_waited(server);
+    weir_admission_waited(server);
 }
 
-bool weir_waiting_start(struct weir_server *server)
+bool weir_long_poll_start(struct weir_server *server)
 {
     server->wake = weir_wake_new(server->tenants, &server->log, woken, server);
     return server->wake != NULL;
 }
 
-void weir_waiting_peer_gone(void *context, struct weir_link *peer, bool *is_gone)
+void weir_long_poll_peer_gone(void *context, struct weir_link *peer, bool *is_gone)
 {
     const struct weir_server *server = context;
     weir_wake_peer_gone(server->wake, peer, is_gone);

@@ -1,28 +1,28 @@
-#include "server/calls/long_reads.h"
+#include "server/calls/slow_reads.h"
 
+#include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
-#include "server/calls/intake.h"
-#include "server/transport/put_off.h"
+#include "server/transport/deferred.h"
 #include "weir/rules/time_text.h"
 
 /* What takes longer is for a worker: the transport's thread is to go on, and nng releases no
  * connection while one whose request is read on the spot has gone. */
 enum { SPOT_US = 20 * 1000 };
 
-void weir_long_reads_init(struct weir_long_reads *reads, size_t turns)
+void weir_slow_reads_init(struct weir_slow_reads *reads, size_t turns)
 {
-    *reads = (struct weir_long_reads){.turns = turns};
+    *reads = (struct weir_slow_reads){.turns = turns};
     reads->last = &reads->first;
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
     (void)pthread_mutex_init(&reads->lock, NULL);
 }
 
-void weir_long_reads_fini(struct weir_long_reads *reads)
+void weir_slow_reads_fini(struct weir_slow_reads *reads)
 {
     (void)pthread_mutex_destroy(&reads->lock);
 }
 
-bool weir_query_is_long(const struct weir_query *query)
+bool weir_query_is_slow(const struct weir_query *query)
 {
     return query->max_messages > 0 && (query->types_n > 0 || query->correlation.p != NULL ||
                                        query->group_size > 0 || query->is_from_global);
@@ -30,7 +30,7 @@ bool weir_query_is_long(const struct weir_query *query)
 
 /* ---- turns ---- */
 
-static void append_locked(struct weir_long_reads *reads, struct weir_job *job)
+static void append_locked(struct weir_slow_reads *reads, struct weir_job *job)
 {
     job->next = NULL;
     *reads->last = job;
@@ -38,7 +38,7 @@ static void append_locked(struct weir_long_reads *reads, struct weir_job *job)
 }
 
 /* False where there is none; the job is another's then, once the lock is. */
-static bool take_turn(struct weir_long_reads *reads, struct weir_job *job)
+static bool take_turn(struct weir_slow_reads *reads, struct weir_job *job)
 {
     (void)pthread_mutex_lock(&reads->lock);
     const bool is_free = reads->turns > 0;
@@ -53,7 +53,7 @@ static bool take_turn(struct weir_long_reads *reads, struct weir_job *job)
 
 static void pass_turn_on(struct weir_server *server)
 {
-    struct weir_long_reads *reads = &server->long_reads;
+    struct weir_slow_reads *reads = &server->slow_reads;
     (void)pthread_mutex_lock(&reads->lock);
     struct weir_job *job = reads->first;
     if (job == NULL) {
@@ -72,7 +72,7 @@ static void pass_turn_on(struct weir_server *server)
 
 static void go_on(struct weir_call *call)
 {
-    weir_dispatch_go_on(call, call->was_read(call, &call->err));
+    weir_dispatch_go_on(call, call->on_read(call, &call->err));
 }
 
 static void read_now(struct weir_call *call)
@@ -85,10 +85,10 @@ static void read_now(struct weir_call *call)
 static void read_in_turn(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
-    if (weir_intake_check_unread(call->server, call->exchange, &call->err) == WEIR_OK) {
+    if (weir_admission_check_unread(call->server, call->exchange, &call->err) == WEIR_OK) {
         read_now(call);
     }
-    weir_long_reads_end_late(call->server);
+    weir_slow_reads_end_late(call->server);
     pass_turn_on(call->server);
     go_on(call);
 }
@@ -118,27 +118,27 @@ static bool end_if_late(struct weir_job *job)
 
 static void read_on_the_spot(struct weir_call *call)
 {
-    weir_put_off_catch_up();
+    weir_deferred_run();
     weir_call_limit_read(call, weir_monotonic_us() + SPOT_US);
     read_now(call);
     if (!weir_call_renew_read(call)) {
         go_on(call);
-    } else if (take_turn(&call->server->long_reads, &call->job)) {
+    } else if (take_turn(&call->server->slow_reads, &call->job)) {
         weir_queue_push(&call->server->queue, &call->job);
     }
 }
 
-void weir_long_reads_start(struct weir_call *call)
+void weir_slow_reads_start(struct weir_call *call)
 {
     call->job = (struct weir_job){.run = read_in_turn, .look = end_if_late};
     if (weir_dispatch_is_on_the_spot()) {
         read_on_the_spot(call);
-    } else if (take_turn(&call->server->long_reads, &call->job)) {
+    } else if (take_turn(&call->server->slow_reads, &call->job)) {
         read_in_turn(&call->job);
     }
 }
 
-static struct weir_job *take_late(struct weir_long_reads *reads)
+static struct weir_job *take_late(struct weir_slow_reads *reads)
 {
     const int64_t now_us = weir_monotonic_us();
     struct weir_job *late = NULL;
@@ -159,9 +159,9 @@ static struct weir_job *take_late(struct weir_long_reads *reads)
     return late;
 }
 
-void weir_long_reads_end_late(struct weir_server *server)
+void weir_slow_reads_end_late(struct weir_server *server)
 {
-    struct weir_job *job = take_late(&server->long_reads);
+    struct weir_job *job = take_late(&server->slow_reads);
     for (struct weir_job *next = NULL; job != NULL; job = next) {
         next = job->next;
         end(weir_call_of_job(job));

@@ -1,9 +1,9 @@
 /* What a request that is taken in does first, by a thread that has nng's name for those for tasks.
  * What is around the intake is this test's own. */
-#include "server/calls/intake.h"
+#include "server/calls/admission.h"
 
 #include "server/calls/dispatch.h"
-#include "server/transport/put_off.h"
+#include "server/transport/deferred.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/task_thread.h"
 #include "weir/rules/time_text.h"
@@ -92,7 +92,7 @@ static void take_in(int64_t at_us, int want_done)
 {
     done_when_answered = -1;
     arrived_us = at_us;
-    weir_intake_arrived(&server, NULL);
+    weir_admission_arrived(&server, NULL);
     ck_assert_int_eq(done_when_answered, want_done);
 }
 
@@ -101,9 +101,9 @@ static void *take_requests_in(void *context)
     (void)context;
     task_thread_become();
     const int64_t before_us = weir_monotonic_us();
-    ck_assert(weir_put_off(do_it, hand_on, NULL));
+    ck_assert(weir_defer(do_it, hand_on, NULL));
     take_in(before_us, 0);
-    take_in(weir_monotonic_us() + WEIR_PUT_OFF_US + 1, 1);
+    take_in(weir_monotonic_us() + WEIR_DEFER_MAX_US + 1, 1);
     return NULL;
 }
 

@@ -72,7 +72,7 @@ static struct weir_slice of_all(uint32_t timeout_ms)
     return pack("weir.v1.MessageStore/GetCategoryMessages", &in.base, timeout_ms);
 }
 
-static struct weir_slice (*const long_reads[])(uint32_t timeout_ms) = {
+static struct weir_slice (*const slow_reads[])(uint32_t timeout_ms) = {
     of_types, of_a_start, of_the_last, from_a_global_position};
 
 /* ---- turns ---- */
@@ -101,14 +101,14 @@ static void tear_down(void)
 static void begin_three(int i, uint32_t last_timeout_ms)
 {
     fake_gate_shut();
-    rpc_begin(&pending[0], long_reads[i](0));
-    rpc_begin(&pending[1], long_reads[i](0));
-    rpc_begin(&pending[2], long_reads[i](last_timeout_ms));
+    rpc_begin(&pending[0], slow_reads[i](0));
+    rpc_begin(&pending[1], slow_reads[i](0));
+    rpc_begin(&pending[2], slow_reads[i](last_timeout_ms));
     fake_gate_wait(1);
     rpc_wait_in_flight(3);
 }
 
-START_TEST(long_reads_leave_a_worker_for_others)
+START_TEST(slow_reads_leave_a_worker_for_others)
 {
     begin_three(_i, 0);
     rpc_assert_alive();
@@ -123,7 +123,7 @@ START_TEST(a_long_read_ends_at_its_deadline_though_it_has_no_turn)
     rpc_end_all(&pending[2], 1, WEIR_DEADLINE_EXCEEDED);
     fake_gate_open();
     rpc_end_all(pending, 2, WEIR_OK);
-    rpc_exchange(long_reads[_i](0), &reply);  // its turn is not lost
+    rpc_exchange(slow_reads[_i](0), &reply);  // its turn is not lost
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);
 }
@@ -148,7 +148,7 @@ static void set_up_local(void)
 static void leave_the_spot(int i)
 {
     fake_gate_shut();
-    rpc_begin(&pending[0], long_reads[i](0));
+    rpc_begin(&pending[0], slow_reads[i](0));
     fake_gate_wait(1);
     while (rpc_is_spot_taken()) {
         (void)poll(NULL, 0, 1);
@@ -183,7 +183,7 @@ static void take_all_workers(void)
 START_TEST(a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free)
 {
     take_all_workers();
-    rpc_exchange(long_reads[_i](SHORT_MS), &reply);
+    rpc_exchange(slow_reads[_i](SHORT_MS), &reply);
     rpc_assert_status(&reply, WEIR_DEADLINE_EXCEEDED);
     rpc_free(&reply);
     fake_gate_open();
@@ -194,12 +194,12 @@ END_TEST
 
 int main(void)
 {
-    const int n = WEIR_COUNTOF(long_reads);
-    Suite *suite = suite_create("rpc_long_reads");
+    const int n = WEIR_COUNTOF(slow_reads);
+    Suite *suite = suite_create("rpc_slow_reads");
     TCase *tcase = tcase_create("turns");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, long_reads_leave_a_worker_for_others, 0, n);
+    tcase_add_loop_test(tcase, slow_reads_leave_a_worker_for_others, 0, n);
     tcase_add_loop_test(tcase, a_long_read_ends_at_its_deadline_though_it_has_no_turn, 0, n);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("spot");

@@ -1,7 +1,7 @@
-#include "server/calls/reading.h"
+#include "server/calls/read_lane.h"
 
+#include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
-#include "server/calls/intake.h"
 #include "weir/rules/time_text.h"
 
 enum {
@@ -140,7 +140,7 @@ static void end_late(struct weir_read *late)
 /* The lane that this thread leads; NULL if there is none. */
 static _Thread_local struct weir_read_lane *own_lane;
 
-void weir_reading_end_late(void)
+void weir_read_lane_end_late(void)
 {
     if (own_lane != NULL) {
         end_late(take_late(own_lane));
@@ -198,7 +198,7 @@ static void done(struct weir_read *read)
     if (weir_call_renew_read(call)) {
         begin_again(call);
     } else {
-        weir_dispatch_go_on(call, call->was_read(call, &call->err));
+        weir_dispatch_go_on(call, call->on_read(call, &call->err));
     }
 }
 
@@ -231,7 +231,7 @@ static void lead(struct weir_call *call)
             weir_queue_push(&server->queue, &call->job);
             break;
         }
-        if (weir_intake_check_unread(server, call->exchange, &call->err) == WEIR_OK) {
+        if (weir_admission_check_unread(server, call->exchange, &call->err) == WEIR_OK) {
             read_group(tenant, &call->read);
         } else {
             done(&call->read);
@@ -266,7 +266,7 @@ static bool end_if_late(struct weir_job *job)
     return !is_late;
 }
 
-void weir_reading_start(struct weir_call *call)
+void weir_read_lane_start(struct weir_call *call)
 {
     struct weir_read_lane *lane = &call->tenant->reads;
     struct weir_server *server = call->server;

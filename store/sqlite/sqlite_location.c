@@ -11,16 +11,16 @@
 
 enum { LOOK_EVERY_US = 500 * 1000 };
 
-weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, struct weir_error *err)
+weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct weir_error *err)
 {
-    struct sqlite_place *place = &backend->place;
+    struct sqlite_location *place = &backend->location;
     place->path = weir_sqlite_path(backend, weir_sqlite_registry_name);
     place->wal_path = weir_sqlite_wal_path(backend, weir_sqlite_registry_name);
     if (place->path == NULL || place->wal_path == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    if (!weir_sqlite_mark(place->path, &place->file) ||
-        !weir_sqlite_mark(place->wal_path, &place->wal)) {
+    if (!weir_sqlite_file_id(place->path, &place->file) ||
+        !weir_sqlite_file_id(place->wal_path, &place->wal)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s", place->path,
                          strerror(errno));
     }
@@ -28,7 +28,7 @@ weir_status weir_sqlite_place_keep(struct sqlite_backend *backend, struct weir_e
 }
 
 /* True for one thread at a time, now and then. */
-static bool is_time_to_look(struct sqlite_place *place)
+static bool is_time_to_look(struct sqlite_location *place)
 {
     const int64_t now_us = weir_monotonic_us();
     int64_t look_at_us = atomic_load_explicit(&place->look_at_us, memory_order_relaxed);
@@ -49,9 +49,9 @@ static void rescue_wal(struct sqlite_backend *backend)
 
 static void look(struct sqlite_backend *backend)
 {
-    struct sqlite_place *place = &backend->place;
-    const bool has_file = weir_sqlite_is_marked(place->path, place->file);
-    if ((has_file && weir_sqlite_is_marked(place->wal_path, place->wal)) ||
+    struct sqlite_location *place = &backend->location;
+    const bool has_file = weir_sqlite_is_file(place->path, place->file);
+    if ((has_file && weir_sqlite_is_file(place->wal_path, place->wal)) ||
         atomic_exchange(&place->is_lost, true)) {
         return;
     }
@@ -67,7 +67,7 @@ static void look(struct sqlite_backend *backend)
                                  : "started again");
 }
 
-static weir_status answer(const struct sqlite_place *place, struct weir_error *err)
+static weir_status answer(const struct sqlite_location *place, struct weir_error *err)
 {
     return atomic_load_explicit(&place->is_lost, memory_order_relaxed)
                ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
@@ -76,9 +76,9 @@ static weir_status answer(const struct sqlite_place *place, struct weir_error *e
                : WEIR_OK;
 }
 
-weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_error *err)
+weir_status weir_sqlite_location_check(struct sqlite_backend *backend, struct weir_error *err)
 {
-    struct sqlite_place *place = &backend->place;
+    struct sqlite_location *place = &backend->location;
     if (place->path == NULL) {
         return WEIR_OK;
     }
@@ -88,11 +88,11 @@ weir_status weir_sqlite_place_check(struct sqlite_backend *backend, struct weir_
     return answer(place, err);
 }
 
-weir_status weir_sqlite_place_confirm(struct sqlite_backend *backend, struct weir_error *err)
+weir_status weir_sqlite_location_confirm(struct sqlite_backend *backend, struct weir_error *err)
 {
-    if (backend->place.path == NULL) {
+    if (backend->location.path == NULL) {
         return WEIR_OK;
     }
     look(backend);
-    return answer(&backend->place, err);
+    return answer(&backend->location, err);
 }

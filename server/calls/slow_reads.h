@@ -4,8 +4,8 @@
  * They take as long as what they look at is large, and where many come together all of them end
  * late. So only some of the workers do them at a time; the others are there for whatever else
  * comes, writes above all. A read that finds no turn free waits for one without a thread. */
-#ifndef WEIR_SERVER_LONG_READS_H
-#define WEIR_SERVER_LONG_READS_H
+#ifndef WEIR_SERVER_SLOW_READS_H
+#define WEIR_SERVER_SLOW_READS_H
 
 #include "server/calls/queue.h"
 #include "store/store.h"
@@ -13,7 +13,7 @@
 struct weir_call;
 struct weir_server;
 
-struct weir_long_reads {
+struct weir_slow_reads {
     pthread_mutex_t lock;  // guards all below; a leaf
     size_t turns;          // that are free
     struct weir_job *first;
@@ -21,18 +21,18 @@ struct weir_long_reads {
 };
 
 /* So many at a time. */
-void weir_long_reads_init(struct weir_long_reads *reads, size_t turns);
-void weir_long_reads_fini(struct weir_long_reads *reads);
+void weir_slow_reads_init(struct weir_slow_reads *reads, size_t turns);
+void weir_slow_reads_fini(struct weir_slow_reads *reads);
 
-bool weir_query_is_long(const struct weir_query *query);
+bool weir_query_is_slow(const struct weir_query *query);
 
 /* For dispatch: does the call's read, in its turn. On the spot, which one call has at a time, it is
  * begun at once and without a turn; one that is not done soon is begun again by a worker, in its
  * turn. */
-void weir_long_reads_start(struct weir_call *call);
+void weir_slow_reads_start(struct weir_call *call);
 
 /* Ends the reads that wait for a turn and whose deadline has passed. Called now and then, also
  * while the store keeps a thread waiting. */
-void weir_long_reads_end_late(struct weir_server *server);
+void weir_slow_reads_end_late(struct weir_server *server);
 
 #endif

@@ -17,22 +17,22 @@
 
 /* The number alone is asked for: after somebody has looked at a file's times Linux (from 6.13 on)
  * gives the next write a time of its own, and each commit then writes the inode as well. */
-bool weir_sqlite_mark(const char *path, struct sqlite_mark *mark)
+bool weir_sqlite_file_id(const char *path, struct sqlite_file_id *mark)
 {
     struct statx status;
     if (statx(AT_FDCWD, path, 0, STATX_INO, &status) != 0) {
         return false;
     }
-    *mark =
-        (struct sqlite_mark){makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino};
+    *mark = (struct sqlite_file_id){makedev(status.stx_dev_major, status.stx_dev_minor),
+                                    status.stx_ino};
     return true;
 }
 
 /* The number of a file that is open is nobody else's. What cannot be looked at may be there. */
-bool weir_sqlite_is_marked(const char *path, struct sqlite_mark mark)
+bool weir_sqlite_is_file(const char *path, struct sqlite_file_id mark)
 {
-    struct sqlite_mark found;
-    if (!weir_sqlite_mark(path, &found)) {
+    struct sqlite_file_id found;
+    if (!weir_sqlite_file_id(path, &found)) {
         return errno != ENOENT && errno != ENOTDIR;
     }
     return found.device == mark.device && found.inode == mark.inode;
@@ -61,8 +61,8 @@ static bool is_of(const struct sqlite_session *session, const char *name)
     return strcmp(session->name, name) == 0;
 }
 
-void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
-                             int64_t created_at_us)
+void weir_sqlite_identity_renew(struct sqlite_backend *backend, const char *name,
+                                int64_t created_at_us)
 {
     struct sqlite_session **list = list_of(backend, name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
@@ -75,8 +75,8 @@ void weir_sqlite_names_renew(struct sqlite_backend *backend, const char *name,
 }
 
 /* The files of a session of the database that is open; false where there is none. */
-static bool find_marks(struct sqlite_backend *backend, const char *name, struct sqlite_mark *file,
-                       struct sqlite_mark *wal)
+static bool find_marks(struct sqlite_backend *backend, const char *name,
+                       struct sqlite_file_id *file, struct sqlite_file_id *wal)
 {
     struct sqlite_session **list = list_of(backend, name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
@@ -92,28 +92,28 @@ static bool find_marks(struct sqlite_backend *backend, const char *name, struct 
     return s != NULL;
 }
 
-bool weir_sqlite_names_may_open(struct sqlite_backend *backend, const char *name)
+bool weir_sqlite_identity_may_open(struct sqlite_backend *backend, const char *name)
 {
-    struct sqlite_mark file;
-    struct sqlite_mark wal;
+    struct sqlite_file_id file;
+    struct sqlite_file_id wal;
     if (backend->dir == NULL || !find_marks(backend, name, &file, &wal)) {
         return true;
     }
     char *path = weir_sqlite_path(backend, name);
     char *wal_path = weir_sqlite_wal_path(backend, name);
-    const bool may_open = path != NULL && wal_path != NULL && weir_sqlite_is_marked(path, file) &&
-                          weir_sqlite_is_marked(wal_path, wal);
+    const bool may_open = path != NULL && wal_path != NULL && weir_sqlite_is_file(path, file) &&
+                          weir_sqlite_is_file(wal_path, wal);
     free(path);
     free(wal_path);
     return may_open;
 }
 
-bool weir_sqlite_names_enter(struct sqlite_session *session)
+bool weir_sqlite_identity_enter(struct sqlite_session *session)
 {
     const char *path = path_of(session);
     struct sqlite_backend *backend = session->backend;
-    if (!weir_sqlite_mark(path, &session->file) ||
-        !weir_sqlite_mark(sqlite3_filename_wal(path), &session->wal)) {
+    if (!weir_sqlite_file_id(path, &session->file) ||
+        !weir_sqlite_file_id(sqlite3_filename_wal(path), &session->wal)) {
         return false;
     }
     struct sqlite_session **list = list_of(backend, session->name);
@@ -127,7 +127,7 @@ bool weir_sqlite_names_enter(struct sqlite_session *session)
     return true;
 }
 
-void weir_sqlite_names_leave(struct sqlite_session *session)
+void weir_sqlite_identity_leave(struct sqlite_session *session)
 {
     struct sqlite_backend *backend = session->backend;
     struct sqlite_session **list = list_of(backend, session->name);
@@ -167,11 +167,11 @@ static void rescue_wal(struct sqlite_session *session)
                         session->name);
 }
 
-weir_status weir_sqlite_names_check(struct sqlite_session *session, struct weir_error *err)
+weir_status weir_sqlite_identity_check(struct sqlite_session *session, struct weir_error *err)
 {
     const char *path = path_of(session);
-    const bool has_file = weir_sqlite_is_marked(path, session->file);
-    const bool has_wal = weir_sqlite_is_marked(sqlite3_filename_wal(path), session->wal);
+    const bool has_file = weir_sqlite_is_file(path, session->file);
+    const bool has_wal = weir_sqlite_is_file(sqlite3_filename_wal(path), session->wal);
     const bool was_nameless = session->is_nameless;
     session->is_nameless = !has_file || !has_wal;
     if (!session->is_nameless) {

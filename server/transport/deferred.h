@@ -2,26 +2,26 @@
  * (nng_tasks.h): by then it, or another, may have received more that can be done together.
  *
  * It is one thing at a time. It is done sooner where the thread is to begin something that is not
- * brief, and where it has been put off for WEIR_PUT_OFF_US, which is looked for at each request
- * that comes (intake.c), whatever becomes of it. Each thread has its own; nothing here blocks, but
- * for what `run` does. */
-#ifndef WEIR_SERVER_PUT_OFF_H
-#define WEIR_SERVER_PUT_OFF_H
+ * brief, and where it has been put off for WEIR_DEFER_MAX_US, which is looked for at each request
+ * that comes (admission.c), whatever becomes of it. Each thread has its own; nothing here blocks,
+ * but for what `run` does. */
+#ifndef WEIR_SERVER_DEFERRED_H
+#define WEIR_SERVER_DEFERRED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WEIR_PUT_OFF_US = 200 };
+enum { WEIR_DEFER_MAX_US = 200 };
 
 /* False where it is to be done now: this thread has put something off already, or cannot. Where the
  * thread does not come to it for long, another one calls `hand_on` instead, which has a worker do
  * it: that must not block. */
-bool weir_put_off(void (*run)(void *context), void (*hand_on)(void *context), void *context);
+bool weir_defer(void (*run)(void *context), void (*hand_on)(void *context), void *context);
 
 /* What has been put off is done now. */
-void weir_put_off_catch_up(void);
+void weir_deferred_run(void);
 
 /* The same, where it has been put off for long. */
-void weir_put_off_catch_up_late(int64_t now_us);
+void weir_deferred_run_late(int64_t now_us);
 
 #endif
