@@ -1,4 +1,13 @@
-/* Connections of the whole store, lent to one call at a time. */
+/* The pool of connections: at most `max` for the whole store, each lent to one call at a time.
+ *
+ * Callers queue in order of arrival. The first in the queue takes an idle connection, or opens one
+ * while fewer than `max` are open. Any thread may acquire and release. The mutex is never held
+ * while a connection is opened, closed or used. A connection that is lent or being opened belongs
+ * to its caller; an idle one belongs to the pool.
+ *
+ * After a failed attempt to open a connection, no further one is opened for OPEN_AGAIN_US as long
+ * as others are open, so a server whose connection limit is below `max` is served with the
+ * connections it has accepted. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/base/monotonic.h"
@@ -12,7 +21,7 @@ struct pg_waiter {
 
 enum {
     REPORT_EVERY_US = 1000 * 1000,
-    /* Where a connection could not be opened, those that there are do for so long. */
+    /* Pause after a failed attempt to open a connection, while others are open. */
     OPEN_AGAIN_US = 1000 * 1000
 };
 
@@ -72,13 +81,13 @@ static void dequeue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
     if (pool->last == waiter) {
         pool->last = before;
     }
-    /* The next in the queue may find a connection as well. */
+    /* The next waiter may find a connection as well. */
     if (pool->first != NULL) {
         (void)pthread_cond_broadcast(&pool->changed);
     }
 }
 
-/* Others than those that are being opened. */
+/* Whether any connection is open that is not still being opened. */
 static bool has_any_locked(const struct pg_pool *pool)
 {
     return pool->open > pool->opening;
@@ -95,8 +104,8 @@ static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *w
     return pool->first == waiter && (pool->idle != NULL || may_open_locked(pool));
 }
 
-/* Waits for this waiter's turn; false where the time has passed without it. The mutex is let go
- * now and then. */
+/* Waits until it is this waiter's turn; false if the time runs out first. Releases the mutex every
+ * WEIR_PG_PATROL_US for weir_backend_waits. */
 static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, int64_t until_us)
 {
     while (!is_turn_locked(pool, waiter)) {
@@ -115,8 +124,8 @@ static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, in
     return true;
 }
 
-/* Takes an idle connection, preferring one that knows the owner's statements. NULL where a new one
- * may be opened instead; that is counted already. */
+/* Takes an idle connection, preferring one that last ran statements of the owner. Returns NULL
+ * if there is none: the caller is to open one, which `open` and `opening` already count. */
 static struct pg_conn *take_locked(struct pg_pool *pool, uint64_t owner)
 {
     struct pg_conn **found = &pool->idle;
@@ -160,7 +169,8 @@ static weir_status fail_late(struct weir_error *err)
                      "the deadline passed while a connection to the database was opened");
 }
 
-/* What the operator is told, at most once a second, and what the client is told. */
+/* Reports the reason in `err` to the operator, at most once a second, and replaces it with the text
+ * for the client. */
 static weir_status fail_connecting(struct pg_backend *backend, int64_t deadline_us,
                                    struct weir_error *err)
 {
@@ -175,7 +185,7 @@ static weir_status fail_connecting(struct pg_backend *backend, int64_t deadline_
                : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the database cannot be reached");
 }
 
-/* In place of one that is of no further use. */
+/* Counts a connection that is being opened in place of a dead one, which `open` already counts. */
 static void begin_opening(struct pg_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->mutex);
@@ -201,7 +211,7 @@ static bool has_any(struct pg_pool *pool)
     return has_any;
 }
 
-/* One that is opened too late for the caller is there for the next. */
+/* Opens a connection. One that comes too late for its caller is left to the next. */
 static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, struct pg_conn **conn,
                             struct weir_error *err)
 {
@@ -220,7 +230,8 @@ static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, str
     return WEIR_OK;
 }
 
-/* *taken is NULL where one may be opened instead; false where the time has passed. */
+/* Waits for a place in the pool; false if the time runs out first. *taken is an idle connection, or
+ * NULL if the caller is to open one. */
 static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us,
                           struct pg_conn **taken)
 {
@@ -236,8 +247,7 @@ static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us
     return is_turn;
 }
 
-/* A database that takes no more connections, though more are allowed here, serves by those that it
- * has taken. */
+/* If no connection can be opened but others are open, the caller queues again for one of those. */
 weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                             struct pg_conn **conn, struct weir_error *err)
 {
