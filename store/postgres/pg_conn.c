@@ -1,4 +1,6 @@
-/* Statements on a connection, in libpq's asynchronous form, so that each has a time limit. */
+/* Statements on a connection, in libpq's asynchronous form, so that each has a time limit. While
+ * the calling thread waits for the socket it calls weir_backend_waits every WEIR_PG_PATROL_US. Each
+ * failure sets the connection's `remedy`, which tells the caller whether and where to try again. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
@@ -38,7 +40,7 @@ bool weir_pg_wait(struct pg_conn *conn, short events, short *ready)
             weir_backend_waits(&conn->backend->base);
         }
         if (n < 0 && errno != EINTR) {
-            *ready = POLLERR;  // reading finds out what it is
+            *ready = POLLERR;  // PQconsumeInput finds out why
             return true;
         }
     }
@@ -50,8 +52,8 @@ bool weir_pg_conn_is_alive(struct pg_conn *conn)
     if (poll(&fd, 1, 0) == 0) {
         return PQstatus(conn->pq) == CONNECTION_OK;
     }
-    /* Something came unasked: a notice, a changed setting, or the end. The words before the end
-     * come as a notice, and the end itself may be a moment behind them. */
+    /* Unasked input is a notice, a changed setting or the end of the connection. The server
+     * announces the end by a notice, and the end itself may follow a moment later. */
     return PQconsumeInput(conn->pq) == 1 && !PQisBusy(conn->pq) &&
            PQstatus(conn->pq) == CONNECTION_OK && !conn->is_ending;
 }
@@ -77,7 +79,7 @@ static weir_status fail_late(struct pg_conn *conn, struct weir_error *err)
                      "the deadline passed while the database was working");
 }
 
-/* A text that is too long ends with a whole character. */
+/* Copies a field; one that is too long is cut at the end of a character. */
 static void copy_field(char *to, size_t size, const PGresult *result, int field)
 {
     const char *value = PQresultErrorField(result, field);
@@ -91,7 +93,7 @@ static void copy_field(char *to, size_t size, const PGresult *result, int field)
     to[n] = '\0';
 }
 
-/* PostgreSQL's hint says of what there is too little, where that is a setting. */
+/* Reports PostgreSQL's error to the operator. If a setting is too low, the hint names it. */
 static void report(const struct pg_conn *conn, const PGresult *result)
 {
     char reason[REASON_BYTES];
@@ -105,8 +107,8 @@ static void report(const struct pg_conn *conn, const PGresult *result)
                         hint[0] == '\0' ? "" : ": ", hint);
 }
 
-/* The text is for clients, so it quotes neither SQL nor values; the operator gets PostgreSQL's own.
- */
+/* Turns an error result into the failure. The error text is for clients and quotes neither SQL nor
+ * values; PostgreSQL's own text goes to the operator. */
 static weir_status fail_result(struct pg_conn *conn, const PGresult *result, struct weir_error *err)
 {
     copy_field(conn->sqlstate, sizeof conn->sqlstate, result, PG_DIAG_SQLSTATE);
@@ -140,7 +142,7 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
 
 /* ---- results ---- */
 
-/* Sends what is left to be sent and waits until a result can be taken without blocking. */
+/* Sends what is still unsent and waits until a result can be taken without blocking. */
 static weir_status wait_for_result(struct pg_conn *conn, struct weir_error *err)
 {
     for (;;) {
@@ -161,7 +163,7 @@ static weir_status wait_for_result(struct pg_conn *conn, struct weir_error *err)
     }
 }
 
-/* The next result; NULL is one too, behind those of each statement. */
+/* Takes the next result. NULL, which follows the results of each statement, is one as well. */
 static weir_status next_result(struct pg_conn *conn, PGresult **result, struct weir_error *err)
 {
     const weir_status status = wait_for_result(conn, err);
@@ -175,8 +177,8 @@ static bool is_good(const PGresult *result)
     return type == PGRES_TUPLES_OK || type == PGRES_COMMAND_OK;
 }
 
-/* Takes all results of what was sent: the last good one is *result, the first bad one the failure.
- */
+/* Takes all results of what was sent. *result is the last good one; the first bad one is the
+ * failure. */
 static weir_status take_results(struct pg_conn *conn, PGresult **result, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
@@ -236,7 +238,7 @@ static void name_statement(struct pg_key key, char name[NAME_BYTES])
                    (uint64_t)key.since_s);
 }
 
-/* Where the key is, or where it would go. */
+/* Returns the slot that holds the key, or the free slot in which it belongs. */
 static size_t slot_of(const struct pg_conn *conn, struct pg_key key)
 {
     uint64_t hash = (key.owner ^ (uint64_t)key.since_s ^ key.kind * UINT64_C(0x9e3779b97f4a7c15)) *
@@ -273,7 +275,7 @@ weir_status weir_pg_prepare(struct pg_conn *conn, struct pg_key key, const char 
     return status;
 }
 
-/* As PQsendQueryPrepared. */
+/* Returns what PQsendQueryPrepared returns. */
 static int send_prepared(struct pg_conn *conn, struct pg_key key, const struct pg_params *params)
 {
     char name[NAME_BYTES];

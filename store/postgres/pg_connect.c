@@ -1,4 +1,5 @@
-/* Opening connections: one host after the other, each with a share of the time there is. */
+/* Opening and closing connections. The hosts of the URL are tried one after the other, each with an
+ * equal share of the time that is left; then the server is checked and its session is set up. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
@@ -9,8 +10,8 @@
 #include <sys/socket.h>
 
 enum {
-    /* For all hosts together. A connection serves others than the one who opens it, so it is not
-     * given up because that one's time is short. */
+    /* For all hosts together. The minimum holds even if the caller's deadline is nearer, because
+     * the connection will serve other calls as well. */
     CONNECT_MIN_US = 1000 * 1000,
     CONNECT_MAX_US = 10 * 1000 * 1000,
     SERVER_VERSION_MIN = 120000,
@@ -18,27 +19,28 @@ enum {
     REASON_BYTES = 256
 };
 
-/* Reads are one SELECT over an index whose order is the rows'. The planner is told so: it must not
- * choose by statistics, which are missing or old just while a store is filled, between a scan that
- * takes microseconds and one that takes minutes, and it is not to plan the same again each time.
- * Where another program shares the session (a single-session database), its statements go. */
+/* Settings of each session. A read is one SELECT over an index whose order is that of the rows, and
+ * the planner is held to that plan: it must not choose between a scan of microseconds and one of
+ * minutes by statistics, which are missing or stale just while a store is being filled, and it need
+ * not plan the same statement again. Where another program shares the session (a single-session
+ * database), its prepared statements are dropped. */
 static const char settings[] =
-    /* First, so that what follows means PostgreSQL's own functions: in a schema of the path that
-     * came with the connection, another role may have one that fits better. */
+    /* First, so that the names below mean PostgreSQL's own functions: in a schema on the
+     * connection's original path, another role may have a function that matches better. */
     "SET search_path = pg_catalog;"
     "DEALLOCATE ALL;"
     "SET plan_cache_mode = force_generic_plan;"
     "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"
-    /* Whatever the role or the database says. */
+    /* Overrides the settings of the role and the database. */
     "SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_nestloop = on;"
     "SET enable_tidscan = on;"
     "SET jit = off; SET max_parallel_workers_per_gather = 0;"
     "SET default_transaction_isolation = 'read committed';"
-    /* The views and tables of an adopted namespace are kept by triggers. Not every role may set
-     * this, and then it is not connected. */
+    /* Triggers maintain the views and tables of an adopted namespace, and 'replica' disables them.
+     * If the role may not change the setting, the connection is not made. */
     "SELECT set_config('session_replication_role', 'origin', false)"
     " WHERE current_setting('session_replication_role') = 'replica';"
-    /* Whether a standby has confirmed a commit is said by a warning. */
+    /* A commit that no standby has confirmed gives a warning. */
     "SET client_min_messages = warning;"
     "SET statement_timeout = '60s'; SET lock_timeout = " WEIR_PG_LOCK_TIMEOUT ";"
     "SET idle_in_transaction_session_timeout = '10s'";
@@ -49,15 +51,16 @@ static const char durable[] =
 
 static const char fast[] = "SET synchronous_commit = off";
 
-/* A server that notices that its client is gone gives up waiting for locks on its behalf. Not every
- * system can. */
+/* With this setting, a server whose client is gone stops waiting for locks on the client's behalf.
+ * Not every system supports it. */
 static const char checks_client[] = "SET client_connection_check_interval = '1s'";
 
 /* ---- one host ---- */
 
-/* Whether it may say that no standby has confirmed a commit. What comes from functions of another
- * program, the plans that auto_explain tells, and that transaction numbers run short, comes with
- * commits that are as good as any; to repeat them would use up the numbers all the faster. */
+/* Whether the notice may mean that no standby has confirmed a commit. Warnings of three other
+ * origins do not: functions of other programs, plans from auto_explain, and transaction numbers
+ * that run short. Their commits are good, and repeating one would use up the numbers even
+ * faster. */
 static bool is_doubt(const PGresult *notice)
 {
     static const char *const others[] = {"exec_stmt_raise", "explain_ExecutorEnd",
@@ -80,7 +83,7 @@ static void on_notice(void *context, const PGresult *notice)
                                           weir_pg_sqlstate(sqlstate).remedy == PG_REMEDY_RECONNECT);
 }
 
-/* False where the connection failed or did not come about in time. */
+/* Returns false if the connection failed or was not made in time. */
 static bool finish_connecting(struct pg_conn *conn)
 {
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
@@ -137,7 +140,7 @@ static weir_status check_server(struct pg_conn *conn, struct weir_error *err)
     return WEIR_OK;
 }
 
-/* An extension has its functions where the database's owner wanted them. */
+/* Adds the extension's schema, which the database's owner has chosen, to the search path. */
 static weir_status add_extension(struct pg_conn *conn, struct weir_error *err)
 {
     if (conn->backend->dialect->extension == NULL) {
@@ -201,7 +204,7 @@ static int64_t time_to_connect(int64_t deadline_us)
     return until_us > now_us + CONNECT_MIN_US ? until_us : now_us + CONNECT_MIN_US;
 }
 
-/* Tries each host once, from the one that was good last time on. */
+/* Tries each host once, beginning with the one that was reached last. */
 static bool connect_any(struct pg_conn *conn, int64_t until_us, char reason[REASON_BYTES])
 {
     struct pg_backend *backend = conn->backend;
@@ -251,9 +254,9 @@ weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
     return WEIR_OK;
 }
 
-/* What the other side has not taken of a statement that nobody waits for any more is thrown away.
- * The system would go on sending it for minutes after the close, and it would be executed when the
- * network is there again: behind what has been written, and acknowledged, by then. */
+/* Discards what the server has not yet taken of an abandoned statement. The system would go on
+ * sending it for minutes after the close, and once the network was back the server would execute
+ * it, after writes that had been acknowledged in between. */
 static void drop_unsent(const struct pg_conn *conn)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

@@ -1,102 +1,109 @@
-/* What differs between the databases that this backend serves, as data: schema files, SQL texts,
- * and a check at start-up. The code that reads and writes is the same for all.
+/* A dialect holds, as constant data, what differs between the databases that this backend serves:
+ * schema files, SQL texts and the extension that is required. The code that reads and writes is
+ * common to all.
  *
- * In SQL texts "@." stands for the namespace's schema, "@name@" for its name and "@lock@" for the
- * number of its lock; all are made here, from a digest. "@keys@" stands for the table that holds
- * ids and positions; text in "@side{" and "}@" belongs to layouts where that is a table of its own,
- * text in "@plain{" and "}@" to the others. Nothing else is ever put into a text: values of clients
- * are bound. Everything here is constant. */
+ * weir_pg_expand replaces these marks in SQL texts:
+ *   @.            the namespace's schema and a dot
+ *   @name@        the name of that schema
+ *   @lock@        the key of the namespace's advisory lock
+ *   @keys@        the table that holds ids and positions
+ *   @side{…}@     text for layouts where that is a table of its own
+ *   @plain{…}@    text for the other layouts
+ *
+ * Schema name and lock key come from a digest of the id. Nothing else is ever put into a text:
+ * values of clients are bound. */
 #ifndef WEIR_STORE_POSTGRES_PG_DIALECT_H
 #define WEIR_STORE_POSTGRES_PG_DIALECT_H
 
 #include "store/store_backend.h"
 
-/* The statements whose texts do not depend on a query. */
+/* The statements whose text does not depend on a query. */
 enum pg_fixed {
     PG_FIXED_APPEND,
     PG_FIXED_IMPORT,
     PG_FIXED_CLEAR,
-    PG_FIXED_CLEARS,        // the count of clears, and what the last one removed
-    PG_FIXED_CONFIRM,       // changes nothing, by a commit of its own
-    PG_FIXED_BY_IDS,        // messages of the ids of $1
-    PG_FIXED_VERSION,       // of stream $1
+    PG_FIXED_CLEARS,        // the count of clears, and how many messages the last one removed
+    PG_FIXED_CONFIRM,       // a commit that changes nothing
+    PG_FIXED_BY_IDS,        // the messages with the ids in $1
+    PG_FIXED_VERSION,       // version of stream $1
     PG_FIXED_HEAD,          // as in struct weir_head
-    PG_FIXED_SETTLE,        // of adopted namespaces: below the position it gives nothing appears
+    PG_FIXED_SETTLE,        // adopted namespaces: the position up to which nothing more can appear
     PG_FIXED_TOTALS,        // messages, streams, time of the newest message
-    PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, with prefix $4: name, version, time
+    PG_FIXED_LIST_STREAMS,  // from $1 on, after $2, at most $3, prefix $4: name, version, time
     PG_FIXED_LIST_CATEGORIES,  // name, streams, messages
-    /* Of layouts with spans, else NULL. From global position $1 on: their version, the time before
-     * which no message can be (NULL if none), and between which positions that is the answer, the
-     * first exclusive; and whether all that is not of version $2 is over. */
+    /* Of layouts with spans, else NULL. Where the messages from global position $1 on are: the
+     * version of the spans; the time before which there are none (NULL: no bound); the two ends,
+     * the first exclusive, of the range of positions with the same answer; and whether the version
+     * is still $2, or the transaction that last changed the counters is over. */
     PG_FIXED_SINCE,
-    PG_FIXED_LIST_CHUNKS,  // NULL where there are none, as the three that follow
-    /* Of each chunk that is older than $1 and not compressed: whether the edition compresses, the
-     * name, and what SQL calls it. At least one row, with NULL for the names. */
+    PG_FIXED_LIST_CHUNKS,  // NULL in layouts without chunks, as are the three below
+    /* For each uncompressed chunk that is older than $1: whether the edition can compress, the
+     * chunk's name, and its name in SQL. Gives at least one row; without such chunks its names are
+     * NULL. */
     PG_FIXED_UNCOMPRESSED,
-    PG_FIXED_COMPRESS_CHUNK,  // $1, as SQL calls it
+    PG_FIXED_COMPRESS_CHUNK,  // the chunk whose name in SQL is $1
     PG_FIXED_DROP_CHUNKS,
     PG_FIXED_COUNT
 };
 
-/* What a schema's tables, indexes, data or types get in one version. */
+/* A change to the tables, indexes, data or types of a schema; each schema gets it once. */
 struct pg_step {
     int version;
     const char *text;
 };
 
-/* How the messages of a namespace are kept. The name stands in the registry and never changes its
- * meaning; a namespace keeps the layout it was made with.
+/* How the messages of a namespace are kept. The registry refers to the layout by its name, which
+ * therefore keeps its meaning for ever; a namespace keeps the layout it was created with.
  *
- * A schema of an older version gets the steps of those after it, and then all functions as they
- * are now. Functions hold nothing, so their texts are edited in place, and `version` raised by one
- * in each layout that has them; a change of anything else is a new step, of a new version too. */
+ * A schema of an older version gets the steps of the later versions and then all functions.
+ * Functions hold no data: their texts are edited in place, and `version` is raised by one in each
+ * layout that has them. Any other change is a new step, also with a new version. */
 struct pg_layout {
     const char *name;
     int version;                  // of a schema that is up to date
-    const struct pg_step *steps;  // of rising versions; the first, of 1, is for an empty schema
+    const struct pg_step *steps;  // in order of version; the first, 1, is for an empty schema
     size_t steps_n;
-    const char *const *functions;  // their texts, in order; none twice in the same layout
+    const char *const *functions;  // files, in order; no function is in two of them
     size_t functions_n;
-    bool has_side_tables;  // ids and positions are kept apart from the messages
-    bool is_adopted;       // somebody else writes the table too, with other locks
+    bool has_side_tables;  // ids and positions are in a table beside that of the messages
+    bool is_adopted;       // other programs write the table too, with locks of their own
     const char *fixed[PG_FIXED_COUNT];
 
     /* Pieces of the SELECTs of messages. */
     const char *columns;        // global_position … metadata, in the order of enum pg_column
-    const char *headers;        // the same without data and metadata
-    const char *table;          // what they are columns of
-    const char *keys;           // the same, for a stream's version
-    const char *category;       // the expression that the index by category is made of
+    const char *headers;        // the same with NULL for data and metadata
+    const char *table;          // the table they are columns of, as m
+    const char *keys;           // the table that gives a stream's version, as m
+    const char *category;       // the expression that the index by category is built on
     const char *correlation;    // the category of the correlation stream
     const char *cardinal_hash;  // hash_64 of the cardinal id
-    const char *size;           // bytes of a message, about as packed
-    const char *counters;       // table with `head` and `largest`, one row
+    const char *size;           // bytes of message p, about as packed
+    const char *counters;       // table expression: one row with `head` and `largest`
 
-    /* Makes chunks of an empty namespace $1 microseconds wide; NULL where there are none. */
+    /* Sets the width of an empty namespace's chunks to $1 microseconds; NULL without chunks. */
     const char *set_chunk_interval;
 };
 
 struct pg_dialect {
     const char *name;    // "postgresql"
     const char *scheme;  // "postgresql://"
-    /* The layouts it knows; the first is that of new namespaces. */
+    /* The layouts it serves; a new namespace gets the first. */
     const struct pg_layout *const *layouts;
     size_t layouts_n;
-    const char *extension;  // that the database must have; NULL if none
+    const char *extension;  // the database must have it; NULL if none
 };
 
-/* How many milliseconds one must wait for a lock before a vacuum that the database has begun by
- * itself gives way. */
+/* Milliseconds that a lock must be waited for until an autovacuum gives way. */
 #define WEIR_PG_DEADLOCK_MS \
     "(1000 * extract(epoch FROM current_setting('deadlock_timeout')::interval))::int4"
 
-/* The row of the counters, by an index: many versions of it may be lying about. The first is the
- * rest of a SELECT, of c's columns; the second is a table, which costs a read of ten a tenth more.
- */
+/* The row of the counters, by its index, because many old versions of the row may still exist. The
+ * first macro is the end of a SELECT of columns of `c`. The second is a table expression, with
+ * which a read of ten messages costs a tenth more. */
 #define WEIR_PG_COUNTERS_ROW "@.counters AS c ORDER BY c.era DESC LIMIT 1"
 #define WEIR_PG_COUNTERS     "(SELECT c.* FROM " WEIR_PG_COUNTERS_ROW ")"
 
-/* What layouts have in common. */
+/* Statements and texts that several layouts have in common. */
 #define WEIR_PG_FIXED_FUNCTIONS                                                                   \
     [PG_FIXED_APPEND] = "SELECT * FROM @.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"    \
                         " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)", \
@@ -114,12 +121,12 @@ struct pg_dialect {
 #define WEIR_PG_HEADERS                                                                       \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, NULL::text AS data," \
     " NULL::text AS metadata"
-/* As weir_pg_message_size() has it; the number is WEIR_PACKED_REST_BYTES. */
+/* As weir_pg_message_size() counts; 72 is WEIR_PACKED_REST_BYTES. */
 #define WEIR_PG_SIZE                                          \
     "octet_length(p.type) + octet_length(p.stream_name) + 72" \
     " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)"
 
-/* Steps that layouts have in common, and the functions that write. */
+/* Steps and functions that several layouts have in common. */
 extern const char weir_pg_sql_counters_010[];
 extern const char weir_pg_sql_categories_014[];
 extern const char weir_pg_sql_born_016[];
@@ -127,16 +134,16 @@ extern const char weir_pg_sql_functions[];
 extern const char weir_pg_sql_older_appends[];
 extern const char weir_pg_sql_own_functions[];
 
-/* PG_FIXED_LIST_STREAMS where streams stand in an index of @keys@. */
+/* PG_FIXED_LIST_STREAMS of layouts whose @keys@ has an index by stream name. */
 extern const char weir_pg_sql_list_streams[];
 
-/* Namespaces as one table with its indexes. */
+/* The layout in which a namespace is one table with its indexes. */
 extern const struct pg_layout weir_pg_rows_layout;
 
-/* Namespaces that are Message DB's own schema. */
+/* The layout of a namespace that is Message DB's own schema, adopted. */
 extern const struct pg_layout weir_pg_adopted_layout;
 
-/* The table of a dialect's store: everything is shared but `name` and `open`. */
+/* The functions of a dialect's struct weir_store_ops: only `name` and `open` differ. */
 weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_store_ops *ops,
                          const struct weir_store_options *options, struct weir_backend **backend,
                          struct weir_error *err);

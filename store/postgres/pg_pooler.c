@@ -1,10 +1,12 @@
-/* A pooler between the store and PostgreSQL: whether a connection keeps its session. */
+/* Checks at start-up whether a pooler between weir and PostgreSQL keeps sessions. Settings and
+ * prepared statements belong to a session, so a connection must keep the one it has. A second
+ * connection, which is closed again, shows whether sessions are exchanged. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
 
 enum {
-    LOOKS = 4,  // others at the same pooler may take what it would have given us
+    LOOKS = 4,  // other clients of the pooler may take the session that we would have got
     LOOK_US = 2 * 1000 * 1000
 };
 
@@ -21,8 +23,8 @@ static weir_status read_pid(struct pg_conn *conn, int32_t *pid, struct weir_erro
     return status;
 }
 
-/* PostgreSQL says in its greeting who it is. Who passes on the words of another has a greeting of
- * his own, or none. */
+/* Whether the process that answers is the one that the server's greeting named, or the greeting
+ * named none. A pooler passes on another process's answers, under a greeting of its own. */
 static bool is_own_greeting(const struct pg_conn *conn, int32_t pid)
 {
     const int greeted = PQbackendPID(conn->pq);
@@ -37,7 +39,8 @@ static weir_status fail_shared(struct weir_error *err)
                      "pool_mode = session), or name PostgreSQL itself in the store's URL");
 }
 
-/* What is free between two transactions is what the other connection gets. */
+/* A pooler that exchanges sessions gives one connection the session that the other leaves free
+ * between two transactions. */
 static weir_status compare(struct pg_conn *conn, int32_t pid, struct pg_conn *other,
                            struct weir_error *err)
 {
@@ -60,7 +63,8 @@ static weir_status compare(struct pg_conn *conn, int32_t pid, struct pg_conn *ot
     return WEIR_OK;
 }
 
-/* A pooler that has no second session to give has none to exchange either. */
+/* If the second connection cannot be opened the check passes: a pooler without a second session has
+ * none to exchange. */
 weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err)
 {
     int32_t pid = 0;

@@ -7,7 +7,7 @@ struct entry {
     struct pg_verdict verdict;
 };
 
-/* Codes before the classes that they belong to. */
+/* The first match counts, so a code stands before its class. */
 static const struct entry entries[] = {
     {"22003", {WEIR_OUT_OF_POSITIONS, PG_REMEDY_NONE}},          // numeric value out of range
     {"22008", {WEIR_INVALID_REQUEST, PG_REMEDY_NONE}},           // datetime field overflow

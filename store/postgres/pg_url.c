@@ -37,7 +37,7 @@ static char *normal_url(const char *text, const char *scheme)
     return url;
 }
 
-/* libpq's own reason is left out: it quotes the URL. */
+/* Leaves out libpq's own reason, which quotes the URL. */
 static weir_status fail_url(struct weir_error *err)
 {
     return weir_fail_field(err, "store",
@@ -46,8 +46,8 @@ static weir_status fail_url(struct weir_error *err)
                            "characters");
 }
 
-/* A password with a special character in it that is not escaped becomes part of the host, port or
- * database, and would be quoted when that is not found. */
+/* Returns false if an '@' is left in the host, port or database. A special character that is not
+ * escaped makes part of the password host, port or database, which libpq quotes when it fails. */
 static bool is_well_formed(const char *url)
 {
     const char *place = strstr(url, "://") + 3;
@@ -128,7 +128,7 @@ static void add(struct pg_target *target, const char *keyword, const char *value
     target->n++;
 }
 
-/* Item `at` of a list; the only one where it is the only one. */
+/* Adds item `at` of a comma-separated list; a single item serves all hosts. */
 static void add_item(struct pg_target *target, const char *keyword, const char *list, size_t at,
                      char area[WEIR_PG_HOST_BYTES])
 {
@@ -178,7 +178,7 @@ void weir_pg_url_target(const struct pg_url *url, size_t host, struct pg_target 
     add_item(target, "hostaddr", option(url, "hostaddr"), host, target->hostaddr);
     add_item(target, "port", option(url, "port"), host, target->port);
     add(target, "client_encoding", "UTF8");
-    /* A standby is refused, so that after a failover the new primary is found. */
+    /* A standby is refused, so that the new primary is found after a failover. */
     add_default(url, target, "target_session_attrs", "read-write");
     add_default(url, target, "application_name", "weir-server");
     add_default(url, target, "keepalives_idle", "30");

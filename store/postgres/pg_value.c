@@ -1,3 +1,7 @@
+/* Encodes and decodes PostgreSQL's binary format. Numbers are big-endian. An array is a head
+ * (number of dimensions, whether there may be NULLs, element type, size, lower bound), followed by
+ * the length and the value of each element; NULL has the length -1 and no value. An empty array has
+ * no dimensions, and its head ends before the size. */
 #include "store/postgres/pg_value.h"
 
 #include "weir/rules/json_text.h"
@@ -10,7 +14,7 @@
 
 enum {
     ARRAY_HEAD_BYTES = 20,     // dimensions, flags, element type, size, lower bound
-    ARRAY_ELEMENT_BYTES = 24,  // of the head and the length of one element
+    ARRAY_ELEMENT_BYTES = 24,  // offset of the first element's value
     BINARY = 1
 };
 
@@ -104,7 +108,7 @@ void weir_pg_param_slice(struct pg_params *params, struct weir_slice value)
 
 /* ---- arrays ---- */
 
-/* The types' numbers in PostgreSQL's catalogue, fixed for ever. */
+/* The OIDs of the types, which never change. */
 static const uint32_t element_types[] = {
     [PG_INT4] = 23, [PG_INT8] = 20, [PG_TIMESTAMP] = 1114, [PG_UUID] = 2950, [PG_TEXT] = 25,
 };
@@ -192,7 +196,7 @@ void weir_pg_array_close(struct pg_params *params, struct pg_array *array)
 
 /* ---- columns ---- */
 
-/* False for the infinite ones. */
+/* Returns false for the infinite timestamps. */
 static bool time_from_binary(int64_t value, int64_t *time_us)
 {
     if (value == INT64_MIN || value > INT64_MAX - EPOCH_2000_US) {
@@ -202,7 +206,7 @@ static bool time_from_binary(int64_t value, int64_t *time_us)
     return true;
 }
 
-/* Times that PostgreSQL has not come out as one that it refuses. */
+/* A time that PostgreSQL cannot represent becomes one that it refuses. */
 int64_t weir_pg_time_to_binary(int64_t time_us)
 {
     return time_us < INT64_MIN + EPOCH_2000_US ? INT64_MIN + 1 : time_us - EPOCH_2000_US;
