@@ -92,7 +92,8 @@ static void format_expected(const struct weir_expectation *expectation, char tex
     }
 }
 
-/* "stream" for the first, "stream.1", "stream.2" … for those that follow. */
+/* Adds the details of one conflict: keys "stream", "expected", "actual" for the first (`at` is 0),
+ * "stream.1", "stream.2", … for those that follow. */
 static void add_conflict(struct weir_error *err, size_t at, const struct weir_stream_append *part,
                          int64_t actual)
 {
@@ -111,7 +112,8 @@ static void add_conflict(struct weir_error *err, size_t at, const struct weir_st
     weir_error_detail(err, key, "%lld", (long long)actual);
 }
 
-/* Without memory the details that do not fit are left out. */
+/* Enlarges the error's room for details to what all conflicts may need. Without memory the details
+ * that do not fit are left out. */
 static void make_room(struct weir_write *write)
 {
     const struct weir_append *append = &write->of.append;
@@ -128,8 +130,8 @@ static void make_room(struct weir_write *write)
     }
 }
 
-/* STREAM_VERSION_CONFLICT naming each stream of the append that is marked in `failed`, with the
- * present versions; false, and nothing said, where none is. */
+/* Sets STREAM_VERSION_CONFLICT with the present version of each stream of the append that is marked
+ * in `failed`. Returns false and leaves the error alone if none is. */
 static bool fail_versions(struct weir_write *write, const bool *failed, const int64_t *versions)
 {
     const struct weir_append *append = &write->of.append;
@@ -190,7 +192,8 @@ void weir_retry_look(struct weir_retry *retry, struct weir_write *write,
     }
     retry->is_consecutive =
         retry->is_consecutive && is_whole && (m == 0 || is_next(&part->written[m - 1], row));
-    /* The first one that is another message is the one reported; else, in a mixture, the first. */
+    /* The conflict reported is the first stored message that differs from the append's; in an
+     * append of which some ids are stored and some are not, the first stored message. */
     if (retry->found == 0 || (retry->is_same && !is_same)) {
         weir_fail_id(&retry->telling, &part->messages[m].id, row);
     }
@@ -202,8 +205,9 @@ void weir_retry_look(struct weir_retry *retry, struct weir_write *write,
                                              .time_us = row->time_us};
 }
 
-/* Every expectation must have admitted the messages where they stand: the version before them is
- * judged. Checks of streams that are not written are not judged again. */
+/* Accepts the append as a retry if every expectation would have admitted the messages where they
+ * stand: it is judged by the version before them. Checks of streams that get no messages are not
+ * judged again. */
 static void admit(struct weir_write *write, const int64_t *versions)
 {
     struct weir_append *append = &write->of.append;
@@ -246,7 +250,7 @@ void weir_retry_judge(struct weir_write *write, const struct weir_row *const *st
 
 /* ---- ids within an append ---- */
 
-/* Whether the id stands once more behind message `m` of stream `s`. */
+/* Returns whether the id of message `m` of stream `s` occurs again behind it. */
 static bool is_repeated(const struct weir_append *append, size_t s, size_t m)
 {
     const struct weir_uuid *id = &append->streams[s].messages[m].id;

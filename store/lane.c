@@ -90,7 +90,7 @@ static bool is_within_bounds(const struct weir_load *load)
 
 /* ---- taking ---- */
 
-/* Whether the group has room for this one too; if so it is counted. */
+/* Counts the write into the group's load if the group has room for it; returns whether it has. */
 static bool make_room(struct weir_load *load, const struct weir_write *write)
 {
     struct weir_load with = *load;
@@ -102,8 +102,8 @@ static bool make_room(struct weir_load *load, const struct weir_write *write)
     return has_room;
 }
 
-/* Only the leader removes writes, and others only add behind `last`; so the leader measures without
- * the mutex what it has found queued under it. */
+/* Takes as many queued writes as the group has room for. Only the leader removes writes, and other
+ * threads only add behind `last`; so the leader measures the writes without the mutex. */
 static struct weir_write *take(struct weir_lane *lane)
 {
     (void)pthread_mutex_lock(&lane->mutex);
@@ -137,7 +137,9 @@ struct weir_write *weir_lane_take(struct weir_lane *lane)
     return take(lane);
 }
 
-/* What is queued now did not fit, or has come this moment: then there is nothing to wait for. */
+/* Waits until the group and the queue have the wanted number of writes, or until `until_us`. If
+ * writes are queued at the start, they did not fit into the group or have just arrived, and waiting
+ * is pointless. */
 static void wait_for_enough(struct weir_lane *lane, int64_t until_us)
 {
     (void)pthread_mutex_lock(&lane->mutex);
@@ -187,9 +189,10 @@ struct weir_write *weir_lane_take_late(struct weir_lane *lane)
     return late;
 }
 
-/* Not all: while some wait for their commit, others are to be on their way, so that neither the
- * disk nor the processors stand still. Where they are few the next ones may be long in coming, and
- * a third suffices, so that no commit is for a straggler or two. */
+/* Returns the number of writes that the next group should have, a part of those under way. While
+ * some writes wait for their commit, others should be in preparation, so that neither the disk nor
+ * the processors stand still. With few writes under way the next ones may take long to arrive: a
+ * third is enough then to keep a commit from carrying only a straggler or two. */
 static size_t wanted_of(size_t on_their_way)
 {
     const size_t third = (on_their_way + 2) / 3;

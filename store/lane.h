@@ -1,12 +1,12 @@
-/* The queue of a namespace's writes, and who leads it.
+/* The lane of a namespace: the queue of its writes, and the lead over it.
  *
- * There is no writer thread: whoever adds to an idle lane leads it, which means taking and
- * committing one group after the other until none is left, or asking another thread to. A lane has
- * one leader at most, so the groups are committed one after the other, in the order of their
- * writes.
+ * There is no writer thread. The thread that adds a write to an idle lane becomes its leader: it
+ * takes and commits one group of writes after the other until the queue is empty, or asks another
+ * thread to do so. A lane has one leader at most, so groups are committed one after the other, in
+ * the order of their writes.
  *
- * Thread-safe. The mutex guards every field but the leader's own, is held for a few instructions
- * only, never over I/O or a callback, and is a leaf of the lock order. */
+ * Thread-safe. The mutex guards every field except those marked as the leader's own, is held for a
+ * few instructions only, never over I/O or a callback, and is a leaf of the lock order. */
 #ifndef WEIR_STORE_LANE_H
 #define WEIR_STORE_LANE_H
 
@@ -20,12 +20,13 @@ enum {
     WEIR_GROUP_BYTES_MAX = 8 * 1024 * 1024
 };
 
-/* With fewer writes than WAITS_FROM on their way at once a leader does not wait for more, as each
- * would come later than a commit takes. From WAITS_FROM on it waits until its group has a third of
- * them, from MANY on until it has half. */
+/* Numbers of writes under way at once that decide whether a leader waits for its group to grow.
+ * Below WAITS_FROM it does not wait, as each further write would come later than a commit takes.
+ * From WAITS_FROM on it waits until its group has a third of the writes under way, from MANY on
+ * until it has half. */
 enum { WEIR_LANE_WAITS_FROM = 8, WEIR_LANE_MANY = 32 };
 
-/* How big a group is. */
+/* The size of a group. */
 struct weir_load {
     size_t writes;
     size_t messages;
@@ -37,36 +38,38 @@ struct weir_lane {
     struct weir_write *first, *last;  // linked by `next`
     size_t queued;
     bool is_led;
-    bool is_waiting;        // the leader, for the group to have `wanted` writes with those queued
-    pthread_cond_t enough;  // it has
+    bool is_waiting;        // the leader waits at `enough`
+    pthread_cond_t enough;  // signalled when group and queue together have `wanted` writes
     struct weir_load load;  // of the group taken last; the leader's own
-    size_t wanted;          // writes in a group; the leader's own
+    size_t wanted;          // writes that a group should have; the leader's own
 };
 
 bool weir_lane_init(struct weir_lane *lane);
 void weir_lane_fini(struct weir_lane *lane);
 
-/* Adds a write. True where nobody led the lane: the caller leads it now. */
+/* Adds a write. Returns true if the lane had no leader: the caller leads it from then on. */
 bool weir_lane_add(struct weir_lane *lane, struct weir_write *write);
 
-/* For the leader: takes the next group off the queue, linked by `next`, NULL if there is none. The
- * first write is taken whatever its size; more follow within the bounds above. */
+/* Takes the next group off the queue, linked by `next`; NULL if the queue is empty. The first write
+ * is taken whatever its size, further ones within the bounds of a group. Called by the leader. */
 struct weir_write *weir_lane_take(struct weir_lane *lane);
 
-/* For the leader: adds what has been queued since to the group that it took last, behind the
- * group's last write, and gives back the first of that. NULL if there is none, or where the group
- * would go beyond the bounds above.
+/* Adds the writes that have been queued since to the group taken last, behind its last write, and
+ * returns the first of them. NULL if none is queued or the group would exceed its bounds. Called by
+ * the leader.
  *
- * Where there is none it waits for it, so long at most and once for a group, if the group is small
- * beside what was on its way during the last one: the writers of that are about to send their next,
- * and would each wait for a commit more. */
+ * If none is queued and the group is small compared to the writes that were under way during the
+ * last one, waits for more, for wait_us at most and once for each group: the writers of the last
+ * group are about to send their next writes, each of which would otherwise wait for one more
+ * commit. */
 struct weir_write *weir_lane_join(struct weir_lane *lane, struct weir_write *last, int64_t wait_us);
 
-/* For the leader: takes off the queue those whose deadline has passed, linked by `next`. */
+/* Takes the writes whose deadline has passed off the queue, linked by `next`. Called by the
+ * leader. */
 struct weir_write *weir_lane_take_late(struct weir_lane *lane);
 
-/* For the leader, when its group is done: true where more is queued and it still leads, false where
- * it has ceased to lead. */
+/* Ends a group. Returns true if more writes are queued and the caller still leads, false if it has
+ * ceased to lead. Called by the leader. */
 bool weir_lane_go_on(struct weir_lane *lane);
 
 #endif

@@ -1,4 +1,11 @@
-/* Namespace handles: a table of those in use, their lives, and their lanes' groups. */
+/* Namespace handles: the table of namespaces in use, their opening and deletion, and the groups of
+ * writes of their lanes.
+ *
+ * Called by any thread. The store's mutex guards the table and the references, states and links of
+ * its entries; it is never held while a backend is called. An entry is in one of three states:
+ * open, `is_opening` (its first session is being opened; other callers wait at `changed`) or
+ * `is_deleting` (no new handles). It stays in the table while it has handles or open sessions, and
+ * is freed by the release of the last handle or by the sweep of a later opening or deletion. */
 #include "store/store.h"
 
 #include "store/append_rules.h"
@@ -13,8 +20,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* So long an ordinary opening takes at most. One that takes longer may take very long, since it
- * rebuilds a file of an older version or waits for another process. */
+/* The longest time that an ordinary opening takes. One that takes longer may take very long, since
+ * it rebuilds a file of an older version or waits for another process. */
 enum { OPENING_WAIT_US = 500 * 1000 };
 
 bool weir_namespaces_init(struct weir_store *store)
@@ -102,8 +109,8 @@ static void delist_locked(struct weir_namespace *ns)
     ns->is_listed = false;
 }
 
-/* Forgets the namespaces that nobody holds and that have no session any more, so that the table
- * stays as small as the handles given out and the pool's bound. */
+/* Frees the namespaces without handles and open sessions, so that the table grows no larger than
+ * the handles given out and the pool's bound. */
 static void sweep_locked(struct weir_store *store)
 {
     for (size_t b = 0; b < WEIR_NAMESPACE_BUCKETS; b++) {
@@ -125,9 +132,9 @@ static void sweep_locked(struct weir_store *store)
 
 enum found { FOUND, NOT_OPEN, BEING_OPENED, BEING_DELETED };
 
-/* What the table has of an id; for FOUND *ns, counted. Who comes while the first session is being
- * opened waits for it, but not for longer than that usually takes: a thread that waits serves
- * nobody. */
+/* Looks an id up in the table; with FOUND, *ns is set and its reference counted. While the first
+ * session of the namespace is being opened the caller waits, but no longer than an opening usually
+ * takes: a waiting thread serves no other call. */
 static enum found take_open_locked(struct weir_store *store, struct weir_slice id,
                                    int64_t deadline_us, struct weir_namespace **ns)
 {
@@ -160,8 +167,8 @@ static enum found take_open(struct weir_store *store, struct weir_slice id, int6
     return found;
 }
 
-/* Puts `fresh` in the table, to be opened, unless another thread was faster: then `fresh` is gone
- * and the outcome is that of take_open. */
+/* Puts `fresh` in the table as a namespace that is being opened and returns NOT_OPEN. If another
+ * thread was faster, frees `fresh` and returns the outcome of take_open. */
 static enum found begin_open(struct weir_store *store, struct weir_namespace *fresh,
                              int64_t deadline_us, struct weir_namespace **ns)
 {
@@ -182,8 +189,9 @@ static enum found begin_open(struct weir_store *store, struct weir_namespace *fr
     return found;
 }
 
-/* Drops one reference. The entry stays for its open sessions; a deleted one has none and goes:
- * then it is given back, to be freed without the lock. */
+/* Drops one reference. An entry with open sessions stays in the table. One without sessions, such
+ * as a deleted namespace, leaves the table with its last reference and is returned, to be freed
+ * without the lock. */
 static struct weir_namespace *drop_locked(struct weir_namespace *ns)
 {
     assert(ns->references > 0);
@@ -196,7 +204,8 @@ static struct weir_namespace *drop_locked(struct weir_namespace *ns)
     return is_last ? ns : NULL;
 }
 
-/* What could not be opened is not there any more for those who come now. */
+/* Ends an opening and wakes the callers that wait for it. If it failed, the opener's reference is
+ * dropped, so that the next caller opens the namespace anew. */
 static void end_open(struct weir_namespace *ns, bool is_open)
 {
     struct weir_store *store = ns->store;
@@ -208,7 +217,8 @@ static void end_open(struct weir_namespace *ns, bool is_open)
     free_namespace(last);
 }
 
-/* A session is opened now, so that a storage that cannot be used is seen here. */
+/* Opens the first session right away, so that weir_namespace_open fails if the storage cannot be
+ * used. */
 static weir_status open_first_session(struct weir_namespace *ns, int64_t deadline_us,
                                       struct weir_error *err)
 {
@@ -266,7 +276,7 @@ void weir_namespace_release(struct weir_namespace *ns)
 
 /* ---- creating and deleting ---- */
 
-/* Waits until no deletion of the id is under way in this process. */
+/* Waits until no deletion of the id is under way in this process; DEADLINE_EXCEEDED. */
 static weir_status await_deletion_locked(struct weir_store *store, struct weir_slice id,
                                          int64_t deadline_us, struct weir_error *err)
 {
@@ -280,7 +290,7 @@ static weir_status await_deletion_locked(struct weir_store *store, struct weir_s
     return WEIR_OK;
 }
 
-/* Such a deletion ends first, so that what is created can be opened at once. */
+/* Waits first for a deletion of the same id, so that the new namespace can be opened at once. */
 weir_status weir_namespace_create(struct weir_store *store, struct weir_namespace_record *record,
                                   int64_t deadline_us, bool *is_same, struct weir_error *err)
 {
@@ -293,8 +303,8 @@ weir_status weir_namespace_create(struct weir_store *store, struct weir_namespac
     return store->backend->ops->namespace_create(store->backend, record, deadline_us, is_same, err);
 }
 
-/* Marks the namespace as being deleted, with an entry of its own where it is not open. What another
- * deletion of it comes to is waited for. */
+/* Marks the namespace as being deleted, making an entry for it if it is not open. Waits first for
+ * another deletion of the same id to end. */
 static weir_status begin_delete(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                                 struct weir_namespace **ns, struct weir_error *err)
 {
@@ -321,7 +331,7 @@ static weir_status begin_delete(struct weir_store *store, struct weir_slice id, 
     return status;
 }
 
-/* What is under way in it is done to the end; what comes later is told to try again. */
+/* Waits until the calls under way in the namespace are done; later ones fail meanwhile. */
 static weir_status close_shelf(struct weir_namespace *ns, int64_t deadline_us,
                                struct weir_error *err)
 {
@@ -362,7 +372,8 @@ weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id
         status = store->backend->ops->namespace_delete(store->backend, ns->shelf.id, deadline_us,
                                                        messages_deleted, err);
     }
-    /* An id that another process has deleted is as gone as one deleted here. */
+    /* NAMESPACE_NOT_FOUND: another process has deleted the namespace, which is gone here as
+     * well. */
     end_delete(ns, status == WEIR_OK || status == WEIR_NAMESPACE_NOT_FOUND);
     return status;
 }
@@ -396,7 +407,7 @@ int64_t weir_group_deadline(const struct weir_write *group)
     return earliest_us;
 }
 
-/* Ends the writes whose deadline has passed and gives back the others. */
+/* Ends the writes whose deadline has passed and returns the others. */
 static struct weir_write *finish_expired(struct weir_write *group)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -417,7 +428,7 @@ static struct weir_write *finish_expired(struct weir_write *group)
     return left;
 }
 
-/* The lane that this thread leads; NULL if there is none. */
+/* The lane that this thread leads and commits a group of; NULL if there is none. */
 static _Thread_local struct weir_lane *own_lane;
 
 void weir_backend_waits(const struct weir_backend *backend)
@@ -447,8 +458,8 @@ struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us)
     return weir_lane_join(own_lane, last, wait_us);
 }
 
-/* Waits no longer for the session than each write may. Gives back the group without the writes that
- * are finished, because they could not wait so long. */
+/* Commits a group. No write waits for the session beyond its deadline: writes whose deadline passes
+ * are finished here. Returns the group without them. */
 static struct weir_write *commit(struct weir_namespace *ns, struct weir_write *group)
 {
     struct weir_session_pool *pool = &ns->store->pool;
@@ -481,7 +492,7 @@ bool weir_lane_commit(struct weir_namespace *ns, struct weir_write **group)
     return weir_lane_go_on(&ns->lane);
 }
 
-/* A `done` may release the last handle that its submitter holds, so the leader holds its own. */
+/* A `done` may release the last handle that its submitter holds, so the leader holds one itself. */
 bool weir_lane_run(struct weir_namespace *ns)
 {
     (void)pthread_mutex_lock(&ns->store->mutex);

@@ -23,8 +23,8 @@ static bool is_stream_from_global(const struct weir_query *query)
     return query->selector == WEIR_SELECT_STREAM && query->is_from_global;
 }
 
-/* With nothing returned it stays at the start; where nothing stands at or before a global position,
- * no position of the stream is left. */
+/* Returns the next position of a backward read. A read that returns nothing stays at its start; in
+ * a stream read from a global position, no position is left then. */
 static int64_t next_backward(const struct weir_query *query, const struct weir_row *last,
                              int64_t last_at, int64_t end)
 {
@@ -37,8 +37,8 @@ static int64_t next_backward(const struct weir_query *query, const struct weir_r
     return is_stream_from_global(query) ? -1 : query->from;
 }
 
-/* By the protocol: behind the last message; where all was examined, behind the end of the snapshot,
- * but never before the start. */
+/* As the protocol defines it: behind the last message returned or, if everything was examined,
+ * behind the end of the snapshot, but never before the start. */
 int64_t weir_rows_next_position(const struct weir_query *query, const struct weir_rows *rows,
                                 int64_t end, bool is_all_examined)
 {

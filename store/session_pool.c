@@ -50,7 +50,7 @@ static void unshelve_locked(struct weir_session_pool *pool, struct weir_session 
     }
     session->older = NULL;
     session->newer = NULL;
-    /* A namespace has few of them: as many as threads were at work in it at the same time. */
+    /* The list is short: a shelf has at most as many sessions as threads have used it at once. */
     struct weir_session **at = &session->shelf->idle;
     while (*at != session) {
         at = &(*at)->beside;
@@ -59,7 +59,8 @@ static void unshelve_locked(struct weir_session_pool *pool, struct weir_session 
     session->beside = NULL;
 }
 
-/* The one used last for the same, because its caches are warm; else the one used last. */
+/* Returns the session used last for the same kind, because its caches are warm, else the session
+ * used last; NULL if none is idle. */
 static struct weir_session *find_idle_locked(const struct weir_shelf *shelf,
                                              enum weir_session_kind kind)
 {
@@ -80,7 +81,7 @@ static void wake_locked(struct weir_session_pool *pool)
 
 /* ---- borrowing ---- */
 
-/* False once `until_us` has passed. */
+/* Waits for a change; false once `until_us` has passed. */
 static bool wait_locked(struct weir_session_pool *pool, int64_t until_us)
 {
     pool->waiting++;
@@ -89,7 +90,7 @@ static bool wait_locked(struct weir_session_pool *pool, int64_t until_us)
     return goes_on;
 }
 
-/* What a borrower wants. */
+/* The request of a borrower. */
 struct wish {
     struct weir_shelf *shelf;
     enum weir_session_kind kind;
@@ -98,8 +99,9 @@ struct wish {
 
 enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED, IS_GONE };
 
-/* It is closed as one that reads: whoever is lent the write session in its place keeps that when
- * this one is given back. */
+/* Returns whether an idle session is stale and must be closed instead of being lent. It is then
+ * closed as a reading session: the borrower may be lent the shelf's writing session in its place,
+ * and giving the stale one back must not mark that as returned. */
 static bool is_to_be_closed_locked(struct weir_session *session)
 {
     const bool is_stale = atomic_load(&session->is_stale);
@@ -125,9 +127,9 @@ static void give_back_locked(struct weir_session_pool *pool, struct weir_shelf *
     wake_locked(pool);
 }
 
-/* What a borrower gets now: *session with LENT; leave to open one, the shelf counting it as lent
- * already; with MUST_CLOSE_FIRST the same after closing *session, which its own shelf counts as
- * lent until then, so that nobody believes that shelf closed. */
+/* Decides what a borrower gets. LENT: *session. MAY_OPEN: permission to open a session, which the
+ * shelf counts as lent already. MUST_CLOSE_FIRST: the same permission after closing *session, which
+ * its own shelf counts as lent until then, so that weir_shelf_close waits for it. */
 static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf *shelf,
                               enum weir_session_kind kind, struct weir_session **session)
 {
@@ -163,7 +165,7 @@ static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf 
     return answer;
 }
 
-/* Closes a session whose place somebody else takes. */
+/* Closes a session without giving up its place among the open ones, which the caller takes over. */
 static void close_for_place(struct weir_session_pool *pool, struct weir_session *session)
 {
     struct weir_shelf *shelf = session->shelf;
@@ -174,7 +176,7 @@ static void close_for_place(struct weir_session_pool *pool, struct weir_session 
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
-/* Closes the session that has been idle longest; false where none is. */
+/* Closes the session that has been idle longest; false if none is idle. */
 static bool close_oldest(struct weir_session_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->mutex);
@@ -195,8 +197,9 @@ static bool close_oldest(struct weir_session_pool *pool)
     return true;
 }
 
-/* Idle sessions must not keep files from one that is wanted. One of them may have few: those of a
- * namespace that others have open as well. */
+/* Opens a session, closing idle ones as long as the process has no file descriptors left. One
+ * closed session may not be enough: it frees few descriptors if others of its namespace are
+ * open. */
 static weir_status open_with_files(struct weir_session_pool *pool, const struct wish *wish,
                                    struct weir_session **session, struct weir_error *err)
 {
@@ -212,7 +215,7 @@ static weir_status open_with_files(struct weir_session_pool *pool, const struct 
     }
 }
 
-/* For a borrower of what `ask_locked` has counted as lent for this kind. */
+/* Opens a session for a borrower that `ask_locked` has counted as lent already. */
 static weir_status open_session(struct weir_session_pool *pool, const struct wish *wish,
                                 struct weir_session **session, struct weir_error *err)
 {
@@ -300,7 +303,7 @@ void weir_session_return(struct weir_session_pool *pool, struct weir_session *se
 
 /* ---- closing ---- */
 
-/* Takes the idle sessions of a shelf (of all, for NULL) off the list, linked by `newer`. */
+/* Takes the idle sessions of a shelf (NULL: of all shelves) off the list, linked by `newer`. */
 static struct weir_session *take_idle_locked(struct weir_session_pool *pool,
                                              const struct weir_shelf *shelf)
 {

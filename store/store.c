@@ -1,3 +1,5 @@
+/* Opening a store on the backend that its URL names, and the calls that run in a namespace: each
+ * borrows a session from the pool, calls the backend with it and returns it. */
 #include "store/store.h"
 
 #include "store/store_int.h"
@@ -139,7 +141,7 @@ weir_status weir_namespace_list(struct weir_store *store, const struct weir_regi
     return store->backend->ops->namespace_list(store->backend, query, arena, page, err);
 }
 
-/* ---- what runs in a namespace: borrow a session, ask it, give it back ---- */
+/* ---- calls in a namespace: borrow a session, call the backend, return the session ---- */
 
 static weir_status borrow(struct weir_namespace *ns, int64_t deadline_us,
                           struct weir_session **session, struct weir_error *err)

@@ -1,4 +1,5 @@
-/* What the files of this folder share: the store itself and its namespace handles. */
+/* The structs behind `struct weir_store` and `struct weir_namespace`, shared by store.c and
+ * namespaces.c. */
 #ifndef WEIR_STORE_STORE_INT_H
 #define WEIR_STORE_STORE_INT_H
 
@@ -8,18 +9,18 @@
 
 #include <pthread.h>
 
-/* A namespace in use, or kept for its open sessions. */
+/* A namespace that is in use, or kept in the table because it has open sessions. */
 struct weir_namespace {
     struct weir_store *store;
     size_t references;         // handles given out; guarded by the store's mutex
-    bool is_deleting;          // nobody opens it for now; guarded by the store's mutex
-    bool is_opening;           // its first session is being opened; guarded by the store's mutex
+    bool is_deleting;          // cannot be opened meanwhile; guarded by the store's mutex
+    bool is_opening;           // first session is being opened; guarded by the store's mutex
     int64_t opening_since_us;  // monotonic
-    bool is_listed;            // in the store's list; guarded by the store's mutex
+    bool is_listed;            // is in the store's table; guarded by the store's mutex
     struct weir_namespace *next;
     struct weir_lane lane;
     struct weir_shelf shelf;
-    uint8_t id[];  // what shelf.id points at
+    uint8_t id[];  // bytes of shelf.id
 };
 
 enum { WEIR_NAMESPACE_BUCKETS = 256 };
@@ -29,7 +30,7 @@ struct weir_store {
     struct weir_backend *backend;
     struct weir_session_pool pool;
 
-    pthread_mutex_t mutex;   // guards the table and the fields said above
+    pthread_mutex_t mutex;   // guards the table and the fields of namespaces marked above
     pthread_cond_t changed;  // a deletion or an opening has ended
     uint64_t hash_seed;
     struct weir_namespace *buckets[WEIR_NAMESPACE_BUCKETS];
