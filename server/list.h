@@ -1,11 +1,13 @@
-/* Doubly linked rings through members, for things that must leave a list in constant time. */
+/* Intrusive doubly linked lists: each list is a ring through its head, and an element embeds one
+ * struct weir_link for each list that it can be in, so that it can be removed in constant time.
+ * Nothing here allocates or locks. */
 #ifndef WEIR_SERVER_LIST_H
 #define WEIR_SERVER_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A ring's head, or a member's place in it. A member that is in no ring points to itself. */
+/* The head of a list, or an element's link in it. An unlinked element points to itself. */
 struct weir_link {
     struct weir_link *next;
     struct weir_link *before;
@@ -17,12 +19,13 @@ static inline void weir_link_init(struct weir_link *link)
     link->before = link;
 }
 
+/* Whether an element is in no list, or a list is empty. */
 static inline bool weir_link_is_alone(const struct weir_link *link)
 {
     return link->next == link;
 }
 
-/* Puts `link`, which is alone, at the end of the ring. */
+/* Appends `link`, which must be in no list, at the end. */
 static inline void weir_link_append(struct weir_link *head, struct weir_link *link)
 {
     link->before = head->before;
@@ -31,6 +34,7 @@ static inline void weir_link_append(struct weir_link *head, struct weir_link *li
     head->before = link;
 }
 
+/* Has no effect on a link that is in no list. */
 static inline void weir_link_remove(struct weir_link *link)
 {
     link->before->next = link->next;
@@ -38,7 +42,7 @@ static inline void weir_link_remove(struct weir_link *link)
     weir_link_init(link);
 }
 
-/* The struct that a link is member of. */
+/* The struct of type `type` whose member `member` is *link. */
 #define WEIR_LINKED(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 #endif

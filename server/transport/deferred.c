@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-static _Thread_local int64_t until_us;  // of what has been deferred last
+static _Thread_local int64_t until_us;  // when the latest deferred work becomes late; monotonic
 
 bool weir_defer(void (*run)(void *context), void (*hand_on)(void *context), void *context)
 {

@@ -1,10 +1,11 @@
-/* What a thread of the transport is to do, and puts off until nng has no task left for it
- * (nng_tasks.h): by then it, or another, may have received more that can be done together.
+/* Deferred work: a thread of the transport postpones a piece of work until nng has no task left for
+ * the thread (nng_tasks.h). By then this thread or another one may have received more requests that
+ * can be handled together with it.
  *
- * It is one thing at a time. It is done sooner where the thread is to begin something that is not
- * brief, and where it has been put off for WEIR_DEFER_MAX_US, which is looked for at each request
- * that comes (admission.c), whatever becomes of it. Each thread has its own; nothing here blocks,
- * but for what `run` does. */
+ * Each thread has at most one piece of deferred work, and runs it earlier in two cases: before it
+ * begins something that takes long (weir_deferred_run), and when a request arrives after the work
+ * has been deferred for WEIR_DEFER_MAX_US (weir_deferred_run_late, called by admission.c for every
+ * request, whether admitted or refused). No function here blocks, except through `run`. */
 #ifndef WEIR_SERVER_DEFERRED_H
 #define WEIR_SERVER_DEFERRED_H
 
@@ -13,15 +14,16 @@
 
 enum { WEIR_DEFER_MAX_US = 200 };
 
-/* False where it is to be done now: this thread has put something off already, or cannot. Where the
- * thread does not come to it for long, another one calls `hand_on` instead, which has a worker do
- * it: that must not block. */
+/* Defers run(context). Returns false if the caller must do the work at once: this thread has
+ * deferred work already, or is not one of nng's task threads. If this thread does not get to the
+ * work within WEIR_NNG_TASKS_LATE_US, another thread calls hand_on(context) instead, which passes
+ * the work to a worker and must not block. */
 bool weir_defer(void (*run)(void *context), void (*hand_on)(void *context), void *context);
 
-/* What has been put off is done now. */
+/* Runs this thread's deferred work now, if there is any. */
 void weir_deferred_run(void);
 
-/* The same, where it has been put off for long. */
+/* Runs this thread's deferred work if it has been deferred for more than WEIR_DEFER_MAX_US. */
 void weir_deferred_run_late(int64_t now_us);
 
 #endif

@@ -1,4 +1,4 @@
-/* Exchanges as the transport's own files see them. */
+/* The internals of exchanges, for the files of the transport only. */
 #ifndef WEIR_SERVER_EXCHANGE_INT_H
 #define WEIR_SERVER_EXCHANGE_INT_H
 
@@ -10,13 +10,13 @@
 
 struct weir_transport;
 
-/* Who owns it. Written by the owner only, before it passes the exchange on. */
+/* The owner of an exchange. Written by the owner only, before it passes the exchange on. */
 enum weir_exchange_state {
-    WEIR_EXCHANGE_IDLE,       // the transport, until more are to receive
-    WEIR_EXCHANGE_RECEIVING,  // nng, until a request comes
+    WEIR_EXCHANGE_IDLE,       // the transport, until another receiver is needed
+    WEIR_EXCHANGE_RECEIVING,  // nng, until a request arrives
     WEIR_EXCHANGE_SERVED,     // the server
-    WEIR_EXCHANGE_SENDING,    // nng, until the reply is on its way
-    WEIR_EXCHANGE_CLOSED      // nobody: the socket is closed
+    WEIR_EXCHANGE_SENDING,    // nng, until it reports the reply as sent
+    WEIR_EXCHANGE_CLOSED      // no owner: the socket is closed
 };
 
 struct weir_exchange {
@@ -26,25 +26,28 @@ struct weir_exchange {
     nng_aio *aio;
     nng_msg *request;
     nng_msg *reply;
-    size_t sending_bytes;    // while nng has the reply
-    nng_pipe pipe;           // that the request came by
-    struct weir_peer *peer;  // the same, counted; NULL where the pipe had gone already
+    size_t sending_bytes;    // size of the reply, while nng has it
+    nng_pipe pipe;           // the request's connection
+    struct weir_peer *peer;  // the connection's peer, a counted reference; NULL if it has none
     int64_t arrived_us;
-    uint64_t pending;  // that it will be replied to; 0: not
+    uint64_t pending;  // announcement of the reply (pending_replies.h); 0: none
     enum weir_exchange_state state;
     bool has_made_way;  // counted in the transport's `parked`
     struct weir_exchange *next_idle;
     struct weir_waiter waiter;
 };
 
-/* Opens a context for it, which receives when it is needed. False without resources. */
+/* Initialises an exchange with a context of its own and makes it idle; it receives when needed.
+ * Returns false if resources are exhausted. */
 bool weir_exchange_open(struct weir_exchange *exchange, struct weir_transport *transport,
                         nng_socket socket);
 
-/* Waits until nng is done with it, and keeps it from beginning anew; the socket is closed. */
+/* Waits until nng has finished with the exchange, and prevents further operations. The socket must
+ * be closed already. */
 void weir_exchange_stop(struct weir_exchange *exchange);
 
-/* Releases what it holds; all exchanges have been stopped, as one makes another receive. */
+/* Releases what the exchange holds. All exchanges must have been stopped before, because one
+ * exchange may start another one's receiving. */
 void weir_exchange_fini(struct weir_exchange *exchange);
 
 #endif

@@ -1,7 +1,6 @@
-/* The URLs that --listen and --http take, checked before nng sees them. Pure functions.
- *
- * nng takes some port where none is given and deletes a plain file at the path of an ipc socket, so
- * both are looked at here. */
+/* Parses and checks the URLs of --listen and --http before nng sees them, because nng picks some
+ * port if a URL has none. Pure functions: nothing here opens or looks up anything. (Whether the
+ * path of an ipc:// URL is a plain file, which nng would delete, is checked in transport.c.) */
 #ifndef WEIR_SERVER_LISTEN_URL_H
 #define WEIR_SERVER_LISTEN_URL_H
 
@@ -19,24 +18,27 @@ enum { WEIR_URL_BYTES_MAX = 128 };  // nng's own limit, terminator included
 
 struct weir_listen_url {
     enum weir_transport_kind kind;
-    const char *text;        // the whole
-    struct weir_slice host;  // with a port only; in brackets where it is an IPv6 address
-    int port;                // -1 where the kind has none
-    struct weir_slice path;  // from the '/' on, maybe empty; of ipc and inproc: what follows "//"
+    const char *text;        // the whole URL, as given; borrowed
+    struct weir_slice host;  // kinds with a port only; an IPv6 address includes its brackets
+    int port;                // 0 to 65535, 0: any free port; -1 for a kind without ports
+    struct weir_slice path;  // from the '/' on, may be empty; ipc and inproc: all after "//"
 };
 
-/* INVALID_REQUEST with a text that names the URL. The slices point into `text`. */
+/* Parses a URL of --listen. The slices of *url point into `text`. Returns INVALID_REQUEST with a
+ * text that names the URL. */
 weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
                                   struct weir_error *err);
 
-/* The same for http://HOST:PORT, which --http takes; its kind is TCP. */
+/* Parses a URL of --http, http://HOST:PORT, in the manner of weir_listen_url_parse. The kind is
+ * WEIR_TRANSPORT_TCP. */
 weir_status weir_http_url_parse(const char *text, struct weir_listen_url *url,
                                 struct weir_error *err);
 
-/* Whether only this machine can reach it. */
+/* Whether the URL can be reached from this machine only. */
 bool weir_listen_url_is_local(const struct weir_listen_url *url);
 
-/* Writes the URL with the port that was really taken. */
+/* Writes the URL with `port`, the port that the listener really has, in place of its own; a URL
+ * without a port is copied. */
 void weir_listen_url_format(const struct weir_listen_url *url, int port,
                             char text[WEIR_URL_BYTES_MAX]);
 

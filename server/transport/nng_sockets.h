@@ -1,26 +1,31 @@
-/* The sockets of nng, as this program makes them behave (nng_sockets.c). */
+/* Settings and reports of the socket calls that this program defines in place of the C library's,
+ * so that nng handles its connections well (nng_sockets.c). Only a program that links the object
+ * library weir_nng_sockets has them.
+ *
+ * The limits are set before the first connection. */
 #ifndef WEIR_SERVER_NNG_SOCKETS_H
 #define WEIR_SERVER_NNG_SOCKETS_H
 
 #include <stddef.h>
 
 enum weir_nng_sockets_event {
-    WEIR_NNG_SOCKETS_FULL,  // a connection cannot be taken for want of descriptors: an errno
-    WEIR_NNG_SOCKETS_ENDED  // one was ended for what it held of a message; partial_messages.h
+    WEIR_NNG_SOCKETS_FULL,  // a connection was refused because descriptors are exhausted
+    WEIR_NNG_SOCKETS_ENDED  // connections were ended, see partial_messages.h
 };
 
-/* Has `report` called, for each of these at most once a minute. On a thread of nng; NULL ends it.
- */
+/* Has `report` called for each kind of event, at most once a minute, on a thread of nng; `fault` is
+ * an errno, of use with WEIR_NNG_SOCKETS_FULL only. NULL ends the reports; no call of an earlier
+ * `report` is under way when this function returns. */
 void weir_nng_sockets_report(void (*report)(void *context, enum weir_nng_sockets_event event,
                                             int fault),
                              void *context);
 
-/* A connection whose descriptor is this one or a higher one is closed at once and reported, so that
- * there are descriptors left for files. Before the first connection; 0, as at first: none is. */
+/* Limits connections to descriptors below `descriptor`, which leaves the others for files: a new
+ * connection with a higher descriptor is closed at once and reported. 0, the default: no limit. */
 void weir_nng_sockets_take_below(int descriptor);
 
-/* Messages longer than that are the end of their connection, as nng has been told to have it
- * (NNG_OPT_RECVMAXSZ). Before the first connection; 0, as at first: there are none. */
+/* Limits received messages to `message_max` bytes: a longer message ends its connection. To be the
+ * same as nng's own limit (NNG_OPT_RECVMAXSZ). 0, the default: no limit. */
 void weir_nng_sockets_refuse_above(size_t message_max);
 
 #endif

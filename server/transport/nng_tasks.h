@@ -1,22 +1,23 @@
-/* Which threads nng wakes for its tasks, and when.
+/* Decides which of nng's task threads are woken, and when, and runs deferred work on them.
  *
- * nng has its tasks done by a few threads, and wakes one of them for each task, whoever is awake. A
- * request and its reply are several small tasks, most of what these do is under one lock, and a
- * thread looks for further tasks before it sleeps again. So most of those that are woken find
- * nothing, or find the lock taken; and waking may itself have to wait for the threads that were
- * woken before (glibc 2.36). Therefore, where nng is bound to what stands in nng_wakes.c:
+ * nng wakes a task thread for every task, even when others are awake. A request and its reply are
+ * several short tasks, most of their work is done under one lock, and a thread looks for further
+ * tasks before it sleeps. So most woken threads find no task, or find the lock taken; and a wake-up
+ * may itself have to wait for threads woken before (glibc 2.36). nng's calls of
+ * pthread_cond_signal() and pthread_cond_wait() are therefore bound to nng_wakes.c, which passes
+ * them on to this module:
  *
- * - One thread is woken at a time. While it is on its way, for a millisecond at most, it is only
- *   noted that another is wanted, and it has that one woken when it arrives. Further ones are woken
- *   by the tasks that come later: two are enough for all that are short, and only one at a time
- *   serves a call (the spot, dispatch.h).
- * - A thread that sends a burst of replies has one woken at the end, and one behind that, and not
- *   two for each reply, which would be in its own way.
+ * - One thread is woken at a time. While a woken thread is on its way, for 1 ms at most, a further
+ *   wake-up is only noted, and the arriving thread passes it on. Later tasks wake further threads:
+ *   two threads suffice for all short tasks, and only one thread of the transport at a time serves
+ *   a call (the spot, dispatch.h).
+ * - A thread that sends a burst of replies wakes one thread at the end of the burst, which wakes
+ *   another one; two wake-ups for each reply would slow down the sender itself.
  *
- * No task is forgotten. A wake-up is left out only while a thread is to arrive and look for tasks:
- * one that has just been woken, or one that the end of the burst wakes.
+ * Invariant: no task is forgotten. A wake-up is left out only while some thread is certain to look
+ * for tasks later: one that was just woken, or the one that the end of the burst wakes.
  *
- * Thread-safe; nothing fails. */
+ * Thread-safe; no function fails. */
 #ifndef WEIR_SERVER_NNG_TASKS_H
 #define WEIR_SERVER_NNG_TASKS_H
 
@@ -24,28 +25,30 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* How long one that has been woken is relied on: a core may be busy with something else, and the C
- * library may have lost the signal (glibc bug 25847, to 2.40). */
+/* How long a woken thread is expected to arrive. After that another one is woken: its core may be
+ * busy, or the C library may have lost the signal (glibc bug 25847, up to 2.40). */
 enum { WEIR_NNG_TASKS_COMING_US = 1000 };
 
-/* How long what is deferred may wait, where there is always a task. */
+/* How long deferred work waits for its own thread while that thread always finds another task. */
 enum { WEIR_NNG_TASKS_LATE_US = 2000 };
 
-/* ---- for who sends ---- */
+/* ---- for threads that send replies ---- */
 
-/* Between these two calls a thread sends replies and does not wait for anything. Not nested. */
+/* Open and close a burst: in between, the calling thread sends replies and waits for nothing.
+ * Bursts are not nested. */
 void weir_nng_tasks_burst_begin(void);
 void weir_nng_tasks_burst_end(void);
 
-/* nng_ctx_send(), in a burst or not. */
+/* nng_ctx_send(). To be used for every reply, inside a burst or not. */
 void weir_nng_tasks_send(nng_ctx ctx, nng_aio *aio);
 
-/* ---- for who may put something off ---- */
+/* ---- for threads with work to defer ---- */
 
-/* On one of nng's threads for tasks: `run` is called by this thread once it finds no task left. If
- * that is not within WEIR_NNG_TASKS_LATE_US, another one calls `hand_on` instead, when nng has it
- * tell of a task: under nng's locks, so that does not block and calls nothing of nng. False where
- * something is deferred already, on any other thread, and where nng is not bound to nng_wakes.c. */
+/* Defers run(context) on the calling task thread of nng, which calls it once it finds no task left.
+ * If the thread has not done so within WEIR_NNG_TASKS_LATE_US, another thread, when nng has it
+ * signal a task, calls hand_on(context) instead. That happens under nng's locks, so `hand_on` must
+ * neither block nor call nng. Returns false if this thread has deferred work already, if it is no
+ * task thread, and always if nng is not bound to nng_wakes.c. */
 bool weir_nng_tasks_defer(void (*run)(void *context), void (*hand_on)(void *context),
                           void *context);
 
@@ -54,11 +57,11 @@ struct weir_nng_tasks_work {
     void *context;
 };
 
-/* What this thread has deferred, which is not called any more: the caller does it. `run` is NULL
- * where there is nothing, or it has been handed on. */
+/* Takes back this thread's deferred work: it will not be called, and the caller does it. Returns
+ * `run` NULL if there is none or it has been handed on. */
 struct weir_nng_tasks_work weir_nng_tasks_take_deferred(void);
 
-/* ---- for nng_wakes.c: as pthread_cond_signal() and pthread_cond_wait() ---- */
+/* ---- for nng_wakes.c: pthread_cond_signal() and pthread_cond_wait() ---- */
 
 int weir_nng_tasks_signal(pthread_cond_t *condition);
 int weir_nng_tasks_wait(pthread_cond_t *condition, pthread_mutex_t *lock);

@@ -1,6 +1,6 @@
-/* nng calls pthread_cond_signal() and pthread_cond_wait() as any program does, so it is bound to
- * the ones that stand here; so are this program's own calls. What they do with nng's threads stands
- * in nng_tasks.h; with all others they do what the C library's do. */
+/* Defines pthread_cond_signal() and pthread_cond_wait() for the whole program: the calls of nng
+ * and of weir itself are bound to these definitions. nng's task threads are treated as nng_tasks.h
+ * describes; all other threads get the C library's behaviour. */
 #include "server/transport/nng_tasks.h"
 
 int pthread_cond_signal(pthread_cond_t *condition)

@@ -1,19 +1,19 @@
-/* What has been received of messages that are not whole yet.
+/* Partial messages: bounds the memory that nng holds for messages received in part.
  *
- * Whoever can connect, with a token or without, may send most of a message and then nothing. nng
- * keeps what it has for as long as the connection lives. So what all connections together hold that
- * way is bounded, and where it would be more, connections are ended: first the one whose message is
- * the furthest behind a modest pace. One that arrives keeps up with it, by a slow line too; one
- * that has stopped, or of which a byte comes now and then, does not. Those that hold next to
- * nothing are spared, as ending them would make no room. And of a message of which nothing comes
- * for long the connection is ended as well, whatever the others hold.
+ * Any client that can connect, with or without a token, may send most of a message and then stop;
+ * nng keeps the received part as long as the connection lives. So the bytes held for the partial
+ * messages of all connections together are bounded. When they exceed the bound, connections are
+ * ended, starting with the one whose message is furthest behind a modest pace: a message that keeps
+ * arriving, even by a slow line, keeps that pace; one that has stopped or trickles does not.
+ * Connections that hold next to nothing are spared, because ending them would free nothing. Apart
+ * from the bound, a connection is ended if nothing of its partial message arrives for a given time.
  *
- * To end a connection its socket is shut down, which may be done from any other connection's calls:
- * nng learns of it as if the other end had gone. Should the descriptor be another's by then, that
- * one would be shut down; so nng's own shutdown(), which comes before each of its close(), is told
- * of here, and from then on the descriptor is left alone.
+ * To end a connection its socket is shut down, which any thread may do: nng sees the same as when
+ * the peer closes. The descriptor might belong to another connection by then; so nng's own call of
+ * shutdown(), which precedes each of its close() calls, is reported here (weir_partial_closed), and
+ * the descriptor is left alone from then on.
  *
- * Process-wide, by descriptor, as descriptors are. Thread-safe; nothing blocks or fails. */
+ * State is process-wide, by descriptor, under one leaf lock. Thread-safe; no function fails. */
 #ifndef WEIR_SERVER_PARTIAL_MESSAGES_H
 #define WEIR_SERVER_PARTIAL_MESSAGES_H
 
@@ -21,41 +21,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A block of memory from this size on is the system's own, and takes room only where it has been
- * written to; of a smaller one all may be in use from the first (main.c, for malloc). */
+/* malloc maps each block of at least this size separately (main.c), so only the pages that have
+ * been written to take memory. A smaller block counts in full from the start. */
 enum { WEIR_LARGE_BLOCK_BYTES = 4 * 1024 * 1024 };
 
-/* Half messages may hold so many bytes together, and nothing may come of one for so long. Before
- * the first connection; 0, as at first: there is no limit. */
+/* Sets the bytes that all partial messages together may hold, and how long a partial message may
+ * receive nothing. To be called before the first connection; 0, the default of each: no limit. */
 void weir_partial_limit(size_t bytes_max, int64_t silence_us);
 
-/* A connection has the descriptor from now on; it has it no longer. */
+/* A connection with this descriptor has been accepted; nng is about to close it. */
 void weir_partial_opened(int descriptor);
 void weir_partial_closed(int descriptor);
 
-/* So much more has been received of a message of `length` bytes, perhaps nothing, and it is not
- * all. Returns whether connections have been ended, this one perhaps among them. */
+/* Counts `received` more bytes, possibly 0, of a message of `length` bytes that is still partial.
+ * Returns whether connections have been ended to keep the bound, this one possibly among them. */
 bool weir_partial_add(int descriptor, size_t received, size_t length, int64_t now_us);
 
-/* The message is whole. */
+/* The connection's message is complete: nothing is held for it any more. */
 void weir_partial_whole(int descriptor);
 
-/* Under TLS and WebSocket nng alone knows where a message begins. All that comes by such a
- * connection from now on is taken for a part of one, until one is whole; of the next, what nng has
- * received by then is not counted. */
+/* For TLS and WebSocket, where only nng sees the messages: from now on all bytes received on the
+ * connection (weir_partial_came) count as parts of one message until weir_partial_whole. Bytes of
+ * the next message that nng has received by then are not counted. */
 void weir_partial_follow(int descriptor);
 
-/* So many bytes have been received of whatever, which counts if the connection is followed. Returns
- * whether connections have been ended. */
+/* Counts `received` bytes of unknown content if the connection is followed; otherwise does nothing.
+ * Returns whether connections have been ended to keep the bound. */
 bool weir_partial_came(int descriptor, size_t received, int64_t now_us);
 
-/* Ends those that are silent, if it is time to look for them. Returns whether there were any. */
+/* Ends the connections whose partial message has received nothing for too long, if a look for them
+ * is due. Returns whether there were any. Cheap when no look is due. */
 bool weir_partial_look(int64_t now_us);
 
-/* When to look again, in milliseconds; -1 while there is no connection or no limit. */
+/* Milliseconds until the next look is due; -1, for ever, without connections or without a limit. */
 int weir_partial_look_in_ms(void);
 
-/* What all of them hold. */
+/* The bytes that all partial messages hold. */
 size_t weir_partial_bytes(void);
 
 #endif

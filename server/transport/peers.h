@@ -1,18 +1,19 @@
-/* The connections that are open, and what each of them owes.
+/* Peers: the open connections, each with the replies that it has not read.
  *
- * A client that does not read its replies would hold an exchange for each of them for ever, and
- * their memory. So the replies on their way are counted by connection: one that takes none for a
- * while is closed, and so is the one with the most of them when exchanges run short.
+ * A client that does not read its replies would hold an exchange and its memory for each of them,
+ * for ever. So the replies under way are counted by connection. A connection that takes nothing for
+ * a while is closed, and so is the one with the most replies under way when exchanges run short.
  *
- * nng says that a reply is sent as soon as it has begun with it, and keeps it until the system has
- * taken all of it. There is one such reply to a connection, the last that was said to be sent. It
- * counts for as long as something of it is left (pending_replies.h). By TLS and WebSocket, where
- * nng sends a reply in parts, it may be between two of them, so there it is looked for a few times
- * before it is taken to have gone, and only if it is large.
+ * nng reports a reply as sent when it starts to send it, and keeps it until the kernel has taken
+ * all of it. A connection has at most one such reply, called its last reply here: the last one
+ * reported as sent. The last reply counts as unread while some of it is left (weir_pending_left).
+ * TLS and WebSocket connections ("opaque") send a reply in parts, and nothing is left for a moment
+ * between two parts. There a last reply counts only if it is large, and is taken to have gone only
+ * after several looks that found nothing left.
  *
- * Connections are known by their nng pipe id; the table is filled before a pipe can bring messages
- * (NNG_PIPE_EV_ADD_PRE). Messages may still come after it is gone from the table: they have no
- * peer. Thread-safe. */
+ * A connection is known by the id of its nng pipe. Its peer is in the table before the pipe can
+ * deliver messages (NNG_PIPE_EV_ADD_PRE); messages delivered after the peer was removed have none.
+ * Thread-safe; the table's lock is a leaf. */
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
@@ -34,81 +35,89 @@ struct weir_peer {
     struct weir_peers *all;
     uint32_t pipe_id;
     weir_connection_key key;
-    int descriptor;               // of the connection; -1 where it is not known
-    bool is_opaque;               // TLS or WebSocket is around what it speaks
-    atomic_size_t refs;           // the table's and those of exchanges
-    atomic_size_t sending;        // replies handed to nng and not yet taken
-    atomic_size_t sending_bytes;  // of them
-    /* Of the last that nng said it had sent; changed under the table's lock. */
-    atomic_size_t last_bytes;       // 0: it is known to have gone
-    atomic_size_t kept_bytes;       // the same, or 0 where nothing was left of it at the last look
-    _Atomic int64_t arrived_at_us;  // when a request came last
-    /* When something of a reply was taken last, or the first of them was handed over. */
+    int descriptor;               // of the connection; -1: unknown
+    bool is_opaque;               // messages pass inside TLS or WebSocket
+    atomic_size_t refs;           // references of the table and of exchanges
+    atomic_size_t sending;        // replies handed to nng and not yet reported as sent
+    atomic_size_t sending_bytes;  // size of those replies
+    /* Size of the last reply; both are changed under the table's lock. */
+    atomic_size_t last_bytes;       // 0: the last reply has gone
+    atomic_size_t kept_bytes;       // last_bytes, or 0 if the latest look found nothing left of it
+    _Atomic int64_t arrived_at_us;  // arrival of the latest request
+    /* When the client last took part of a reply, or the first of several was handed to nng. */
     _Atomic int64_t progress_at_us;
-    int64_t untaken;        // bytes, when it was looked at last; guarded by the table's lock
-    unsigned looks_behind;  // at the last reply that have found nothing of it; the same
-    /* Of the wake list, which guards them. */
-    struct weir_link waiting;  // what waits for this connection
-    bool is_gone;
+    /* Guarded by the table's lock. */
+    int64_t untaken;        // weir_pending_untaken at the latest look
+    unsigned looks_behind;  // looks in a row that found nothing left of the last reply
+    /* Guarded by the wake list. */
+    struct weir_link waiting;  // waiters of this connection
+    bool is_gone;              // the connection has ended
     struct weir_remote remote;
-    unsigned missed;         // times in a row; see weir_peers_lost; guarded by the table's lock
-    struct weir_peer *next;  // in its bucket; guarded by the table's lock
+    /* Guarded by the table's lock. */
+    unsigned missed;         // searches in a row that did not find it, see weir_peers_lost
+    struct weir_peer *next;  // in the same bucket
 };
 
 struct weir_peers {
-    atomic_size_t unread_bytes;  // of all replies on their way, and of the last ones that are kept
-    pthread_mutex_t lock;        // guards the rest; a leaf
+    atomic_size_t unread_bytes;  // sum of sending_bytes and kept_bytes of all peers
+    pthread_mutex_t lock;        // guards the following fields; a leaf
     struct weir_peer *buckets[WEIR_PEERS_BUCKETS];
-    size_t n;
-    int64_t recounted_at_us;
+    size_t n;                 // peers in the table
+    int64_t recounted_at_us;  // latest weir_peers_recount that was due; monotonic
 };
 
+/* Returns false if the lock cannot be created. */
 bool weir_peers_init(struct weir_peers *peers);
 
-/* All pipes are gone. */
+/* Releases the table's references. To be called when all pipes are gone. */
 void weir_peers_fini(struct weir_peers *peers);
 
-/* A connection came; false without memory: it then works uncounted. */
+/* Adds the peer of a new connection. Returns false if memory is exhausted: the connection then
+ * works without a peer and its replies are not counted. */
 bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_key key,
                     bool is_opaque, const struct weir_remote *remote);
+
+/* Removes a peer, if it is in the table, and releases the table's reference to it. */
 void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
 
-/* Counted; NULL if there is none. */
+/* Returns a new reference to a peer, to be released with weir_peer_release, which accepts NULL; or
+ * NULL if there is no such peer. */
 struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id);
 void weir_peer_release(struct weir_peer *peer);
 
-/* A reply of `n` bytes is handed to nng; nng says that it is sent, or has given it up. `peer` may
- * be NULL. */
+/* To be called before a reply of `n` bytes is handed to nng, and when nng reports that it has sent
+ * the reply or given it up. `peer` may be NULL. */
 void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us);
 void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us);
 
-/* A request came from it. `peer` may be NULL. */
+/* Notes that a request has arrived on the connection. `peer` may be NULL. */
 void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
 
-/* Bytes of replies that wait for this connection to read them. `peer` may be NULL. */
+/* The bytes of replies that this connection has not read. `peer` may be NULL: 0. */
 size_t weir_peer_unread(const struct weir_peer *peer);
 
-/* Looks for the last replies of all, if that was not done a moment ago. */
+/* Looks again at the last replies of all peers and counts them anew, unless that was done a moment
+ * ago. */
 void weir_peers_recount(struct weir_peers *peers, int64_t now_us);
 
-/* Writes the ids of connections that have taken nothing of a reply since `since_us` although some
- * wait, and have sent nothing since `quiet_since_us`, and returns their number, at most `max`. It
- * sees that a part of a reply has been taken only by comparing with what it saw the last time, so
- * it is to be called much more often than once in the time from `since_us` until now. */
+/* Finds connections that have replies under way, have taken nothing of them since `since_us`, and
+ * have sent no request since `quiet_since_us`. Writes their pipe ids and returns their number, at
+ * most `max`. Progress within a reply shows only in comparison with the previous call, so calls
+ * must be much more frequent than once in the time from `since_us` until now. */
 size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
                         uint32_t *pipe_ids, size_t max);
 
-/* Writes the ids of connections by TLS that have no reply on their way and were not among those
- * that the system has open, neither this time nor the two before, and returns their number, at most
- * `max`. */
+/* Finds TLS connections that have no reply under way and are not in `open`, the kernel's open
+ * connections (weir_remotes_open), for the third call in a row. Writes their pipe ids and returns
+ * their number, at most `max`. */
 size_t weir_peers_lost(struct weir_peers *peers, const struct weir_remote *open, size_t open_n,
                        uint32_t *pipe_ids, size_t max);
 
-/* Whether any has replies on their way, or a last one. */
+/* Whether any connection has replies under way, the last replies included. */
 bool weir_peers_any_sends(struct weir_peers *peers);
 
-/* The connection with the most replies waiting, if these are at least `least`; 0 if there is none.
- */
+/* Returns the pipe id of the connection with the most replies handed to nng and not reported as
+ * sent, if it has at least `least` of them; 0 if there is no such connection. */
 uint32_t weir_peers_greediest(struct weir_peers *peers, size_t least);
 
 #endif

@@ -1,25 +1,26 @@
-/* Replies that a connection will be sent.
+/* Pending replies: counts, for each connection, the replies that will be sent on it.
  *
- * A reply is announced before it is handed to nng, those of a group all before the first of them.
- * What is announced and does not come after all is withdrawn. Three things follow from it:
+ * A reply is announced before it is handed to nng, and all replies of a group are announced before
+ * the first of them is handed over. An announced reply that is not sent after all is withdrawn. The
+ * counts serve three purposes:
  *
- * - Replies that are ready together leave together. nng sends one after the other, each once it has
- *   been told that the one before is on its way. Each would be a segment of its own, and wake a
- *   client that has read the one before and gone to sleep. So the system is told of all but the
- *   last that more will follow (MSG_MORE), and sends them with the last, or when that is withdrawn.
- * - They leave when nng has let go of its lock. It sends under one that all its threads need, and
- *   what leaves wakes the client, and on one machine passes through all of the network as well. So
- *   even with the last the system is told that more will follow, and then that nothing does, by the
- *   thread that has sent it, once nng has returned.
- * - A connection ends behind its last reply. nng 1.5.2 loses a reply, memory and all, that it
- *   begins to send while it is closing the connection. So the end is told only when no reply is
- *   announced, and from then on none can be.
+ * - Replies that are ready together leave together. nng sends the replies of a connection one by
+ *   one, each after it was told that the previous one is sent. Each would leave in a segment of its
+ *   own and wake a client that has read the previous one and gone to sleep. So all but the last are
+ *   sent with MSG_MORE: the kernel holds them back until the last one is sent or withdrawn.
+ * - Replies leave when nng has released its lock. nng sends under a lock that all its threads need,
+ *   and a segment that leaves wakes the client and, within one machine, runs through the whole
+ *   network stack. So even the last reply is sent with MSG_MORE, and the thread that sent it makes
+ *   it leave once nng has returned (weir_pending_push).
+ * - A connection ends after its last reply. nng 1.5.2 loses a reply, and leaks its memory, if it
+ *   begins to send it while it closes the connection. So nng is told of the end only while no reply
+ *   is announced, and from then on none can be announced.
  *
- * nng does not say which descriptor a connection has. But it asks the system for some options of a
- * connection whenever it is asked for them, which tells. Nothing is announced to one that is not
- * known.
+ * nng does not tell the descriptor of a connection. When it is asked for certain options of a
+ * connection, however, it calls getsockopt() on the descriptor, which shows it (weir_pending_ask).
+ * No reply is announced to a connection whose descriptor is unknown.
  *
- * Process-wide, as descriptors are. Thread-safe; nothing blocks or fails. */
+ * State is process-wide, by descriptor. Thread-safe and lock-free; no function blocks or fails. */
 #ifndef WEIR_SERVER_PENDING_REPLIES_H
 #define WEIR_SERVER_PENDING_REPLIES_H
 
@@ -27,65 +28,71 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Connections whose descriptor is not below it are left as nng handles them. */
+/* Connections with a descriptor of this number or above are left entirely to nng. */
 enum { WEIR_DESCRIPTORS_MAX = 65536 };
 
-/* Which descriptor a connection has, and which of all that had it it is. 0: not known. */
+/* Identifies a connection by its descriptor and a generation, which tells it from all other
+ * connections that have had the descriptor. 0: unknown. */
 typedef uint64_t weir_connection_key;
 
-/* ---- for who replies ---- */
+/* ---- for callers that send replies ---- */
 
-/* The key of the connection that the system is asked about, by getsockopt(), between these two
- * calls on the thread that makes them; 0 where it is asked about none. */
+/* Between these two calls, the calling thread has nng call getsockopt() on a connection;
+ * weir_pending_asked returns the connection's key, or 0 if nng called it on none. */
 void weir_pending_ask(void);
 weir_connection_key weir_pending_asked(void);
 
-/* For each thread that has handed a reply to nng, or that nng tells of one: what it has sent and
- * the system holds back leaves. Where that is forgotten, it does so after 200 ms. */
+/* Makes the kernel send what this thread has sent and the kernel still holds back. Every thread
+ * calls this after it has handed a reply to nng, and in nng's callback for a sent reply; without
+ * the call the kernel sends after 200 ms. */
 void weir_pending_push(void);
 
-/* A reply will be handed to nng. What is returned withdraws it; 0 where nothing is known or the
- * connection is over. */
+/* Announces a reply that will be handed to nng. Returns a value for weir_pending_withdraw, which
+ * accepts 0; 0, without an announcement, if the connection is unknown or over. */
 uint64_t weir_pending_add(weir_connection_key key);
 void weir_pending_withdraw(uint64_t announced);
 
-/* The connection has ended: nothing may be sent any more. */
+/* Whether the connection is over, so that no reply may be handed to nng. */
 bool weir_pending_is_over(weir_connection_key key);
 
-/* Which descriptor it has; -1 where that is not known or the connection has ended. */
+/* Returns the connection's descriptor, or -1 if it is unknown or the connection is over. */
 int weir_pending_descriptor(weir_connection_key key);
 
-/* Bytes of the message being sent that the system has no room for: as long as there are any, nng
- * has all of that message. 0 also where nothing is known. */
+/* Returns the bytes of the current message that the kernel has no room for. While there are any,
+ * nng keeps the whole message. 0 also if the connection is unknown. */
 size_t weir_pending_left(weir_connection_key key);
 
-/* These, and what the system has been given and the other end has not taken; -1 where that is not
- * known. */
+/* Returns weir_pending_left plus the bytes that the kernel has taken and the client has not; -1
+ * if unknown. */
 int64_t weir_pending_untaken(weir_connection_key key);
 
-/* ---- for who sends and receives (nng_sockets.c) ---- */
+/* ---- for the calls that nng makes on a connection (nng_sockets.c) ---- */
 
+/* Begins a new generation: a connection with this descriptor has been accepted. */
 void weir_pending_opened(int descriptor);
 
-/* Whether this thread asks, about a connection that is therefore open. */
+/* Whether this thread is between weir_pending_ask and weir_pending_asked. The connection that it
+ * asks about is open. */
 bool weir_pending_is_asking(void);
 
-/* What has been sent leaves when this thread pushes; who cannot be sure that it does keeps away. */
+/* Notes that data sent on the connection is held back until this thread's next weir_pending_push.
+ * Only for threads that are certain to call that. */
 void weir_pending_hold(int descriptor);
 
-/* The system is asked about it. */
+/* Answers weir_pending_ask: the connection asked about has this descriptor. */
 void weir_pending_answer(int descriptor);
 
-/* Something is about to be sent; returns whether more will follow. */
+/* A message is about to be sent. Returns whether another reply is announced after it. */
 bool weir_pending_begin(int descriptor);
 
-/* So much of it is left for later. */
+/* The kernel has not taken the last `n` bytes of the message. */
 void weir_pending_leave(int descriptor, size_t n);
 
-/* All of it has been. Returns whether anything else is announced. */
+/* The kernel has taken the whole message. Removes its announcement, if it had one, and returns
+ * whether further replies are announced. */
 bool weir_pending_end(int descriptor);
 
-/* The connection is over, unless a reply is still announced: then false. */
+/* Declares the connection over if no reply is announced, and returns whether it did. */
 bool weir_pending_close(int descriptor);
 
 #endif

@@ -1,8 +1,9 @@
-/* The far end of a connection by TLS, and which of them the system still has.
+/* Finds TLS connections that have ended, by their remote addresses.
  *
- * nng 1.5.2 forgets that a TLS connection has ended where nobody is receiving at that moment, and
- * then waits for ever for what will not come; and it must not close one in the middle of an answer
- * (nng_sockets.c). The system knows which have ended. */
+ * nng 1.5.2 misses the end of a TLS connection if nothing is being received on it at that moment,
+ * and then waits for ever for bytes that cannot come. Nor may nng be told of the end in the middle
+ * of a reply (nng_sockets.c). The kernel, however, knows which connections are still open: the
+ * transport compares its TLS connections with the kernel's. Pure of state; any thread. */
 #ifndef WEIR_SERVER_REMOTE_H
 #define WEIR_SERVER_REMOTE_H
 
@@ -12,19 +13,20 @@
 #include <stdint.h>
 
 struct weir_remote {
-    uint16_t family;  // as nng has it; NNG_AF_UNSPEC: no TLS connection
-    uint16_t port;    // in network order
+    uint16_t family;  // nng's number for it; NNG_AF_UNSPEC: not a TLS connection
+    uint16_t port;    // in network byte order
     uint8_t address[16];
 };
 
-/* Of a pipe by TLS; NNG_AF_UNSPEC for any other. */
+/* Returns the remote address of a TLS pipe; for any other pipe the family is NNG_AF_UNSPEC. */
 struct weir_remote weir_remote_of(nng_pipe pipe);
 
-/* The far ends of all connections that the process has open, sorted, to be freed; NULL where that
- * cannot be told. */
+/* Returns the remote addresses of all TCP connections that the process has open and that the peer
+ * has not begun to close, sorted, and their number in *n. The caller frees the array. Returns NULL
+ * if the connections cannot be listed completely. */
 struct weir_remote *weir_remotes_open(size_t *n);
 
-/* Whether it is among them. */
+/* Whether `remote` is in the sorted array `open` of `n` elements. */
 bool weir_remote_is_among(const struct weir_remote *remote, const struct weir_remote *open,
                           size_t n);
 

@@ -1,7 +1,8 @@
-/* What nng receives of a connection, part by part, and what it would close the connection for.
+/* Follows what nng receives on one connection, part by part, and finds the parts for which nng
+ * would close the connection.
  *
- * First a greeting, then a length and a message in turn, each asked for by itself. Protocol SP as
- * nng 1.5.2 speaks it on tcp:// and ipc://. Of one connection; no two calls at a time. */
+ * The protocol is SP as nng 1.5.2 speaks it on tcp:// and ipc://: a greeting, then alternately a
+ * length and a message; nng reads each part separately. One thread at a time per connection. */
 #ifndef WEIR_SERVER_SP_PARTS_H
 #define WEIR_SERVER_SP_PARTS_H
 
@@ -13,22 +14,23 @@ enum { WEIR_SP_GREETING_BYTES = 8 };
 
 enum weir_sp_part { WEIR_SP_GREETING, WEIR_SP_LENGTH, WEIR_SP_MESSAGE };
 
-/* As new when all is 0. */
+/* Initial state: all zero. */
 struct weir_sp_parts {
-    enum weir_sp_part part;  // that is being received
-    const uint8_t *begin;    // of it, where nng has it put
-    size_t wanted;           // all of it
-    size_t received;         // of it
+    enum weir_sp_part part;  // the part that is being received
+    const uint8_t *begin;    // nng's buffer for the part
+    size_t wanted;           // size of the part
+    size_t received;         // bytes received of the part
 };
 
-/* Whether the first four bytes are those of a greeting. */
+/* Whether the first four of `bytes` are those of a greeting. */
 bool weir_sp_begins_greeting(const uint8_t *bytes);
 
-/* nng is about to receive `n` bytes to `to`: all that it has not got of a part. */
+/* nng is about to receive into `to` the `n` bytes that it still lacks of the current part. */
 void weir_sp_parts_begin(struct weir_sp_parts *parts, const uint8_t *to, size_t n);
 
-/* It is about to get so much more. False where it would close the connection, for a message longer
- * than `message_max` among others (0: any length will do). */
+/* nng is about to get `n` more bytes of the current part, which are in its buffer. Returns false if
+ * nng would close the connection for them, as for a message longer than `message_max` (0: no
+ * limit). */
 bool weir_sp_parts_add(struct weir_sp_parts *parts, size_t n, size_t message_max);
 
 #endif

@@ -1,4 +1,4 @@
-/* Certificates for tls+tcp://, read and checked at start. */
+/* Loads and checks the certificates for tls+tcp:// when the server starts. */
 #ifndef WEIR_SERVER_TLS_CONFIG_H
 #define WEIR_SERVER_TLS_CONFIG_H
 
@@ -6,9 +6,9 @@
 
 struct nng_tls_config;
 
-/* Loads certificate and key, which must belong together, and the authorities of client certificates
- * if they are demanded. INVALID_REQUEST with a text that names the file. The caller frees
- * *tls with nng_tls_config_free. */
+/* Loads the certificate and its key, which must belong together, and the CA of client certificates
+ * if the configuration demands these. The caller frees *tls with nng_tls_config_free. Returns
+ * INVALID_REQUEST, with a text that names the file and *tls NULL. */
 weir_status weir_tls_config_load(const struct weir_config *config, struct nng_tls_config **tls,
                                  struct weir_error *err);
 

@@ -1,8 +1,11 @@
-/* The server's side of nng: one REP socket, all its listeners, and the exchanges that serve them.
+/* The server's side of nng: one REP socket, its listeners, and the exchanges (exchange.h) in which
+ * requests arrive.
  *
- * A request that arrives is handed to its user with the exchange that now owns it. There are more
- * exchanges than calls can be in flight, so that a request too many is refused instead of waiting;
- * a few of them receive at a time. Connections whose replies nobody reads are closed. */
+ * An arrived request is handed to the transport's user together with the exchange, which the user
+ * then owns. There are more exchanges than calls may be in flight, so that one request too many is
+ * refused at once instead of left to wait; only a few exchanges receive at a time. The transport
+ * closes connections that do not read their replies (peers.h). The server's own thread opens and
+ * closes the transport; requests arrive on nng's threads. */
 #ifndef WEIR_SERVER_TRANSPORT_H
 #define WEIR_SERVER_TRANSPORT_H
 
@@ -12,41 +15,43 @@
 
 struct weir_transport;
 
-/* Who is served by a transport. Called on threads of nng; must not block. */
+/* The user of a transport: its callbacks run on nng's threads and must not block. */
 struct weir_transport_user {
     void *context;
-    /* A request has arrived; the exchange belongs to the user. */
+    /* A request has arrived; the user owns the exchange. */
     void (*arrived)(void *context, struct weir_exchange *exchange);
-    /* A connection has ended: the ring of what waits for it, and a flag to be set. */
+    /* A connection has ended: `peer` is the list of its waiters; the user sets *is_gone. */
     void (*gone)(void *context, struct weir_link *peer, bool *is_gone);
 };
 
-/* Looks at what was asked for, before anything is opened: URLs, certificates, what stands where a
- * socket is to be. INVALID_REQUEST with a text that says what is wrong. */
+/* Checks the configuration before anything is opened: URLs, certificates, and that no other file is
+ * at the path of an ipc socket. Returns INVALID_REQUEST with a text that says what is wrong. */
 weir_status weir_transport_check(const struct weir_config *config, struct weir_error *err);
 
-/* Opens the socket and its exchanges; nobody can come yet. BACKEND_UNAVAILABLE (no resources). */
+/* Opens the socket and its exchanges, without listeners. `log` must outlive the transport. Returns
+ * BACKEND_UNAVAILABLE if resources are exhausted. */
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
                                 const struct weir_transport_user *user,
                                 struct weir_transport **transport, struct weir_error *err);
 
-/* Starts every listener of the configuration. INVALID_REQUEST (a URL, a certificate) or
- * BACKEND_UNAVAILABLE (an address in use) with a text that says which. Requests arrive as soon as
- * the first one has been started, so also where another fails. */
+/* Starts every listener of the configuration. Returns INVALID_REQUEST (a URL, a certificate) or
+ * BACKEND_UNAVAILABLE (an address in use) with a text that names it. Requests arrive from the first
+ * listener's start on, even if a later listener fails. */
 weir_status weir_transport_listen(struct weir_transport *transport,
                                   const struct weir_config *config, struct weir_error *err);
 
-/* The longest message that is received, its header included. */
+/* The size of the longest message that is received, its SP header included. */
 size_t weir_transport_message_max(const struct weir_config *config);
 
-/* Where listener `i` really is, in static storage of the transport; NULL past the last. */
+/* Returns the URL of listener `i`, with its real port, until the transport is closed; NULL past the
+ * last one. */
 const char *weir_transport_url(const struct weir_transport *transport, size_t i);
 
-/* Connections at this moment. */
+/* The number of connections at this moment, those without a peer (peers.h) not included. */
 size_t weir_transport_connections(struct weir_transport *transport);
 
-/* Closes everything. Every exchange has been sent or abandoned; replies that nng still holds may be
- * lost. */
+/* Closes and frees the transport; waits for nng's callbacks. The user must have sent or abandoned
+ * every exchange. Replies that nng still holds may be lost. */
 void weir_transport_close(struct weir_transport *transport);
 
 #endif

@@ -1,4 +1,4 @@
-/* The transport as its own files see it. */
+/* The internals of the transport, for its own files only. */
 #ifndef WEIR_SERVER_TRANSPORT_INT_H
 #define WEIR_SERVER_TRANSPORT_INT_H
 
@@ -8,7 +8,7 @@
 
 enum { WEIR_EXCHANGE_BLOCK = 256 };
 
-/* Exchanges are never freed while the socket is open, so they come in blocks that stay in place. */
+/* A block of exchanges. Blocks keep their place and are freed only after the socket is closed. */
 struct weir_exchange_block {
     struct weir_exchange_block *next;
     size_t n;
@@ -23,36 +23,43 @@ struct weir_transport {
     struct weir_peers peers;
     pthread_mutex_t grow_lock;  // guards blocks; held while contexts are opened
     struct weir_exchange_block *blocks;
-    atomic_size_t opened;        // exchanges in all
-    atomic_size_t parked;        // of them, those that wait for something to read
-    size_t base;                 // exchanges there are to be beside those that are parked
+    atomic_size_t opened;        // exchanges in total
+    atomic_size_t parked;        // exchanges whose read waits for a message
+    size_t base;                 // exchanges required besides the parked ones
     pthread_mutex_t idle_lock;   // guards idle and changes of receiving; a leaf
-    struct weir_exchange *idle;  // the one that was used last comes first
-    atomic_size_t receiving;     // of them, those that wait for a request
+    struct weir_exchange *idle;  // idle exchanges, the most recently used one first
+    atomic_size_t receiving;     // exchanges that wait for a request
     atomic_bool is_closing;
-    nng_aio *relief;  // makes room once no exchange is left
+
+    /* Timer while no exchange is left to receive: closes a connection to get exchanges back. */
+    nng_aio *relief;
     atomic_bool is_relieving;
-    int64_t exhausted_at_us;   // when none was left last; monotonic; the relief's own, as the next
-    unsigned exhausted_looks;  // that found none
-    nng_aio *sweep;  // looks for connections that do not read, while replies are on their way
+    int64_t exhausted_at_us;   // latest look without a receiver; monotonic; relief only
+    unsigned exhausted_looks;  // patient looks without a receiver; relief only
+
+    /* Timer while replies are under way: closes connections that do not read theirs. */
+    nng_aio *sweep;
     atomic_bool is_sweeping;
-    atomic_size_t tls_n;  // connections by TLS
-    nng_aio *search;      // for those of them that are lost
+
+    atomic_size_t tls_n;  // TLS connections
+    /* Timer while there are TLS connections: closes those that have ended unnoticed. */
+    nng_aio *search;
     atomic_bool is_searching;
 
     size_t listeners_n;
     char urls[WEIR_LISTEN_MAX][WEIR_URL_BYTES_MAX];
 };
 
-/* Opens more exchanges where too many wait. Without resources there are fewer to refuse with. */
+/* Opens more exchanges if too many are parked. If resources are exhausted, none are added, which
+ * leaves fewer to refuse requests with. */
 void weir_transport_keep_room(struct weir_transport *transport);
 
-/* Called when the last exchange has taken a request and none is idle: unless the need passes, room
- * is made a moment later at the expense of the connection that has the most replies waiting. */
+/* Called when the last receiving exchange has taken a request and none is idle. Unless an exchange
+ * becomes free within a moment, closes the connection with the most replies under way. */
 void weir_transport_relieve(struct weir_transport *transport);
 
-/* Called when a reply is given to nng. As long as there are replies that nng has not sent yet,
- * their connections are looked after, and one that takes nothing of them for too long is closed. */
+/* Called when a reply is handed to nng. While any reply is under way, connections are looked at
+ * every second, and one that takes nothing of its replies for too long is closed. */
 void weir_transport_watch(struct weir_transport *transport);
 
 #endif
