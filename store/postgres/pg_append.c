@@ -1,5 +1,6 @@
-/* Appends: a run of writes is one call of the namespace's append function, and what that says of
- * each is told. */
+/* Appends: sends a run as one call of the namespace's append function, and tells each write the
+ * outcome that the function returns. Writes with an id that is stored already are judged
+ * afterwards, by the stored messages. */
 #include "store/postgres/pg_sending.h"
 
 #include "store/append_rules.h"
@@ -9,10 +10,10 @@
 
 #include <stdlib.h>
 
-/* What the function says of an entry. */
+/* Outcomes of an entry, as the function returns them. */
 enum { OUTCOME_APPENDED, OUTCOME_REFUSED, OUTCOME_ID_IS_THERE };
 
-/* The columns of its result. */
+/* Columns of the function's result. */
 enum {
     RESULT_HEAD,
     RESULT_TIME,
@@ -25,13 +26,13 @@ enum {
 /* ---- outcomes ---- */
 
 struct verdicts {
-    int64_t head;  // of what has been handed out so far
+    int64_t head;  // highest global position handed out so far
     int64_t time_us;
-    int64_t begun_us;         // the time of the run's begin, by the clock of time_us, or before
-    const uint8_t *outcomes;  // NULL: all are appended
+    int64_t begun_us;         // when the run began, or earlier, by the clock of time_us
+    const uint8_t *outcomes;  // by entry; NULL: all are appended
     const uint8_t *versions;
-    bool is_current;  // what the session knew of the streams was right
-    int32_t changed;  // the transaction; 0 where it has changed nothing
+    bool is_current;  // the versions that the session knew were right
+    int32_t changed;  // the transaction's number; 0 if it changed nothing
 };
 
 static bool read_verdicts(const struct pg_sending *s, const PGresult *result,
@@ -74,7 +75,7 @@ static void tell_written(const struct weir_append *append, const int64_t *versio
     }
 }
 
-/* Tells the writes that need no further look; returns how many ids there are to look up. */
+/* Tells the writes that need no look at stored messages; returns the number of ids to look up. */
 static size_t tell(const struct pg_sending *s, struct verdicts *verdicts)
 {
     size_t ids = 0;
@@ -103,16 +104,16 @@ static size_t tell(const struct pg_sending *s, struct verdicts *verdicts)
     return ids;
 }
 
-/* A stream may have a version and no messages, where these are dropped. The function is not told
- * its version then, so that it sees the stream come back. */
+/* Whether the stream has messages. Where messages are dropped a stream may have a version and no
+ * messages; the function is not given that version, so that it notices the stream's return. */
 static bool has_messages(const struct pg_sending *s, const struct weir_stream_append *part,
                          bool is_appended)
 {
     return !s->session->ns.layout->has_side_tables || (is_appended && part->n > 0);
 }
 
-/* What is known from here on of the streams; verdicts->head is the highest global position by now.
- */
+/* Keeps the streams' versions for the next append; verdicts->head is the highest global
+ * position. */
 static void keep_versions(const struct pg_sending *s, const struct verdicts *verdicts)
 {
     if (!verdicts->is_current) {
@@ -135,11 +136,11 @@ static void keep_versions(const struct pg_sending *s, const struct verdicts *ver
     s->session->versions.changed = verdicts->changed;
 }
 
-/* ---- ids that are there ---- */
+/* ---- ids that are stored already ---- */
 
 struct stored {
     PGresult *result;
-    struct weir_row *rows;  // by id
+    struct weir_row *rows;  // in order of id
     size_t n;
 };
 
@@ -177,7 +178,8 @@ static void bind_known_ids(const struct pg_sending *s, const struct verdicts *ve
     weir_pg_array_close(params, &array);
 }
 
-/* The messages stay as they are, so they may be looked at after the transaction that met them. */
+/* Loads the stored messages that have ids of the writes. Stored messages never change, so they are
+ * read after the transaction that met them. */
 static weir_status load_stored(const struct pg_sending *s, struct pg_conn *conn,
                                const struct pg_params *params, struct stored *stored,
                                struct weir_error *err)
@@ -204,8 +206,9 @@ static weir_status load_stored(const struct pg_sending *s, struct pg_conn *conn,
     return WEIR_OK;
 }
 
-/* What an attempt with a lost answer has stored is no duplicate. The head that was known may be of
- * long ago, and others write too; what had been stored before the run began tells its time. */
+/* Whether the row may come from an attempt of this run whose answer was lost, and is no duplicate.
+ * The known head may be old, and other servers write too; a message stored before the run began is
+ * told apart by its time. */
 static bool may_be_own(const struct pg_run *run, const struct verdicts *verdicts,
                        const struct weir_row *row)
 {
@@ -259,7 +262,7 @@ static weir_status look_up(const struct pg_sending *s, struct pg_conn *conn,
     return WEIR_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- a run ---- */
 
 weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {

@@ -1,18 +1,19 @@
-/* Chunks: the pieces, by time, of a namespace whose layout has them. */
+/* Lists, compresses and drops chunks: the pieces, by time, in which some layouts keep messages. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
 
 #include <stdio.h>
 
-/* What list_chunks gives; drop_chunks gives names alone. */
+/* Columns of PG_FIXED_LIST_CHUNKS; PG_FIXED_DROP_CHUNKS has only the first. */
 enum { CHUNK_NAME, CHUNK_START, CHUNK_END, CHUNK_COMPRESSED, CHUNK_BYTES, CHUNK_ROWS };
 
-/* What PG_FIXED_UNCOMPRESSED gives. */
+/* Columns of PG_FIXED_UNCOMPRESSED. */
 enum { UNCOMPRESSED_IS_OFFERED, UNCOMPRESSED_NAME, UNCOMPRESSED_SQL };
 
 enum {
-    /* How often others may be faster: each time there is one chunk less for them to be so with. */
+    /* How often a listing is repeated because another process dropped a chunk; each time there is
+     * one chunk less to be dropped. */
     OVERTAKEN_MAX = 100,
     LOCK_BYTES = 160
 };
@@ -21,8 +22,8 @@ struct chunk_work {
     struct pg_session *session;
     const struct weir_chunk_query *query;
     struct weir_arena *arena;
-    struct weir_chunk_list *list;  // what there is, or what has been done
-    char sqlstate[6];              // of the statement that failed last
+    struct weir_chunk_list *list;  // the chunks listed, compressed or dropped
+    char sqlstate[6];              // of the last statement
     bool is_in_doubt;              // the last commit was sent and not answered
 };
 
@@ -48,7 +49,7 @@ static weir_status run(struct chunk_work *work, struct pg_conn *conn, enum pg_fi
     return status;
 }
 
-/* A lock is waited for until a vacuum that the database has begun by itself gives way. */
+/* Begins a transaction that waits for a lock until an autovacuum gives way. */
 static weir_status begin(struct pg_conn *conn, struct weir_error *err)
 {
     char text[LOCK_BYTES];
@@ -59,7 +60,7 @@ static weir_status begin(struct pg_conn *conn, struct weir_error *err)
     return status == WEIR_OK ? weir_pg_script(conn, text, err) : status;
 }
 
-/* The same in a transaction of its own. */
+/* Runs the statement in a transaction of its own that may take as long as the call. */
 static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, enum pg_fixed which,
                                  const struct pg_params *params, PGresult **result,
                                  struct weir_error *err)
@@ -82,7 +83,7 @@ static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, 
 
 /* ---- the list ---- */
 
-/* Room for `n` more than there are. */
+/* Makes room for `n` more chunks. */
 static weir_status make_room(struct chunk_work *work, size_t n, struct weir_error *err)
 {
     struct weir_chunk_list *list = work->list;
@@ -106,8 +107,8 @@ static bool is_listed(const struct weir_chunk_list *list, struct weir_slice name
     return is_found;
 }
 
-/* What an attempt without an answer may have done stays listed: what it has not done, the next one
- * does, and brings the name again. */
+/* Adds a chunk that is not listed yet. Chunks of an attempt without an answer stay listed: the next
+ * attempt does what was not done, and adds the name again. */
 static weir_status add(struct chunk_work *work, struct weir_slice name, struct weir_error *err)
 {
     if (name.p == NULL) {
@@ -145,8 +146,8 @@ static bool read_chunk(const PGresult *result, int row, struct weir_chunk *chunk
            weir_pg_int8(result, row, CHUNK_ROWS, &chunk->row_count);
 }
 
-/* Somebody else has dropped a chunk meanwhile. The name of one that is gone reads as a number, if
- * it is looked up, and else is not found. */
+/* Whether another process dropped a chunk during the listing: its name is then read as a number,
+ * which is a syntax error, or its table is not found. */
 static bool is_gone(const struct chunk_work *work)
 {
     return has_failed_by(work, "42601") || has_failed_by(work, "42P01");
@@ -177,7 +178,7 @@ static weir_status list(struct chunk_work *work, struct pg_conn *conn, struct we
 
 /* ---- compressing ---- */
 
-/* Somebody else, who may be the policy's job, has compressed or dropped it meanwhile. */
+/* Whether another process, perhaps the policy's job, compressed or dropped the chunk first. */
 static bool is_done_by_another(const struct chunk_work *work)
 {
     return has_failed_by(work, "42710") || has_failed_by(work, "42704") ||
@@ -200,8 +201,8 @@ static weir_status compress_one(struct chunk_work *work, struct pg_conn *conn,
     return is_done_by_another(work) ? WEIR_OK : status;
 }
 
-/* Each chunk in a transaction of its own, and without the namespace's lock: writes go on meanwhile,
- * as they do beside the policy's job, and what is done when the time is over stays done. */
+/* Compresses each chunk in a transaction of its own and without the namespace's lock: writes go on,
+ * as they do beside the policy's job, and chunks that are done when the deadline passes stay so. */
 static weir_status compress(struct chunk_work *work, struct pg_conn *conn, struct weir_error *err)
 {
     struct pg_params params;
@@ -242,9 +243,9 @@ static weir_status drop(struct chunk_work *work, struct pg_conn *conn, struct we
     return status;
 }
 
-/* ---- all of it ---- */
+/* ---- the call ---- */
 
-/* Repeating it is safe: what has been compressed or dropped is left out then. */
+/* Safe to repeat: chunks that are compressed or dropped already are left out. */
 static weir_status act(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct chunk_work *work = context;
@@ -260,7 +261,7 @@ static weir_status act(struct pg_conn *conn, void *context, struct weir_error *e
         status = drop(work, conn, err);
         break;
     }
-    /* Functions that the licence of this edition does not cover. */
+    /* The licence of this edition does not cover the function. */
     return status != WEIR_OK && has_failed_by(work, "0A000") ? fail_licence(err) : status;
 }
 

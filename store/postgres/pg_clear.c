@@ -1,4 +1,8 @@
-/* The removal of all messages. */
+/* The removal of all messages of a namespace.
+ *
+ * A clear must not be repeated blindly, because it would remove messages written since. If the
+ * answer of an attempt was lost, the count of clears tells whether it was done; and an attempt that
+ * arrives after it was given up does nothing if there was another clear since. */
 #include "store/postgres/pg_write.h"
 
 static weir_status read_clears(struct pg_session *session, struct pg_conn *conn, int64_t *clears,
@@ -16,8 +20,8 @@ static weir_status read_clears(struct pg_session *session, struct pg_conn *conn,
     return status;
 }
 
-/* A clear that was done without its answer is acknowledged by a commit of its own, which a
- * synchronous standby must have confirmed like the first one. */
+/* Acknowledges a clear whose answer was lost by a commit of its own, which a synchronous standby
+ * must confirm like the first one. */
 static weir_status confirm(struct pg_session *session, struct pg_conn *conn, struct weir_error *err)
 {
     struct pg_params none;
@@ -28,16 +32,14 @@ static weir_status confirm(struct pg_session *session, struct pg_conn *conn, str
     return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
 }
 
-/* Between the question and the lock there was another clear, which may be an earlier attempt. */
+/* Between the question and the lock there was another clear, perhaps an earlier attempt of this
+ * one. */
 static weir_status fail_overtaken(struct pg_conn *conn, struct weir_error *err)
 {
     conn->remedy = PG_REMEDY_AGAIN;
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace was cleared by another call");
 }
 
-/* A clear must not be repeated blindly: it would remove what was written since. Where an attempt's
- * answer was lost, the count of clears tells whether it was done; and one that arrives when it has
- * been given up does nothing where there was another since. */
 weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
     struct weir_clear *clear = &(*run->first)->of.clear;

@@ -1,10 +1,11 @@
-/* The transactions of a group, and what is done when one fails.
+/* Commits a group of writes, run by run, and decides what to do when a transaction fails.
  *
- * Appends that follow each other are one call and one commit. Nothing is told to a client before
- * its outcome is known: where a connection breaks, the transaction may or may not have been
- * committed, and the group is sent once more on another connection. Ids make that safe: what is
- * stored already is recognised and acknowledged, with its original positions, and what is not is
- * written now. */
+ * Appends that follow each other are one run: one call and one commit. No client is told anything
+ * before the outcome of its write is known. If a connection breaks, the transaction may or may not
+ * have been committed, and the run is sent again on another connection. Ids make that safe:
+ * messages that are stored already are recognised and acknowledged with their original positions,
+ * and the others are written. If one write may be the reason that a transaction fails, each write
+ * is sent alone. */
 #include "store/postgres/pg_write.h"
 
 #include "store/append_rules.h"
@@ -20,7 +21,7 @@ enum {
     PAUSE_MAX_US = 500 * 1000
 };
 
-/* ---- which of them are still open ---- */
+/* ---- open writes ---- */
 
 static size_t count_open(const struct pg_run *run)
 {
@@ -32,7 +33,7 @@ static size_t count_open(const struct pg_run *run)
 }
 
 /* Ends the writes whose deadline has passed, so that none waits for another's. They leave the
- * group: each belongs to its client again once it is done. */
+ * group, because a write that is done belongs to its client again. */
 static void end_late(struct pg_run *run)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -91,10 +92,10 @@ static weir_status send(struct pg_run *run, struct pg_conn *conn, struct weir_er
 
 static bool is_nothing_done(const struct pg_conn *conn)
 {
-    return strcmp(conn->sqlstate, "25006") == 0;  // a standby does nothing
+    return strcmp(conn->sqlstate, "25006") == 0;  // a standby refuses at once
 }
 
-/* *is_sent: it came so far that its outcome may be open. */
+/* Makes one attempt. *is_sent: it got so far that the transaction may have been committed. */
 static weir_status attempt(struct pg_run *run, enum pg_remedy *remedy, bool *is_sent,
                            struct weir_error *err)
 {
@@ -107,7 +108,7 @@ static weir_status attempt(struct pg_run *run, enum pg_remedy *remedy, bool *is_
     if (status != WEIR_OK) {
         return status;
     }
-    /* The writes of one group have different deadlines, and giving up costs them all the
+    /* The writes of a group have different deadlines, and giving up costs all of them the
      * connection. */
     weir_pg_limit_with_grace(conn, earliest_deadline(run), WEIR_PG_GROUP_GRACE_US);
     status = send(run, conn, err);
@@ -132,7 +133,7 @@ static void pause_a_little(struct pg_run *run)
 
 static void commit_run(struct pg_run *run);
 
-/* Where what follows the run is linked; of the run itself nothing may be left. */
+/* Returns the link behind the run, of which no write may be left. */
 static struct weir_write **link_behind(const struct pg_run *run)
 {
     struct weir_write **at = run->first;
@@ -142,8 +143,7 @@ static struct weir_write **link_behind(const struct pg_run *run)
     return at;
 }
 
-/* One write of several makes the transaction impossible; which one is found by sending each alone.
- */
+/* Sends each write alone, to find the one that makes the transaction impossible. */
 static void commit_singly(const struct pg_run *run)
 {
     for (struct weir_write **at = run->first; *at != run->end;) {
@@ -158,7 +158,7 @@ static void commit_singly(const struct pg_run *run)
     }
 }
 
-/* Whether the failure may be due to one of the writes, and not to the database or to the time. */
+/* Whether one of the writes may have caused the failure, and not the database or the time. */
 static bool is_of_one(enum pg_remedy remedy, weir_status status)
 {
     return remedy == PG_REMEDY_UNIQUE ||
@@ -176,7 +176,7 @@ static bool has_twin(const struct pg_run *run)
     return is_found;
 }
 
-/* There is to be no other attempt. */
+/* Ends the run after its last attempt. */
 static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
 {
     if (count_open(run) > 1 && is_of_one(remedy, err->status)) {
@@ -195,7 +195,7 @@ static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct wei
     fail_open(run, err);
 }
 
-/* Whether there is to be another attempt. */
+/* Whether to make another attempt. */
 static bool is_to_go_on(const struct pg_run *run, enum pg_remedy remedy, weir_status status)
 {
     if (weir_monotonic_us() >= run->until_us) {
@@ -209,7 +209,8 @@ static bool is_to_go_on(const struct pg_run *run, enum pg_remedy remedy, weir_st
     case PG_REMEDY_INTERNAL:
         return !run->is_second;
     default:
-        /* No connection: for a write that has not been sent the client may try again itself. */
+        /* There was no connection. A client can repeat a write that was not sent; a write in doubt
+         * is tried again here. After a deadline, writes with later ones go on. */
         return status == WEIR_DEADLINE_EXCEEDED ||
                (run->is_in_doubt && remedy == PG_REMEDY_NONE && status == WEIR_BACKEND_UNAVAILABLE);
     }
@@ -237,8 +238,8 @@ static void commit_run(struct pg_run *run)
         }
         run->is_second = run->is_second || remedy == PG_REMEDY_INTERNAL;
         weir_backend_waits(&run->session->backend->base);
-        /* Where nothing was done on a connection that is to be another, the next one may be as the
-         * last: to a server that only reads, until there is a primary again. */
+        /* Nothing was sent, so the next attempt may end in the same way, as at a server that is
+         * read-only until there is a new primary. */
         if (remedy == PG_REMEDY_NONE || (remedy == PG_REMEDY_RECONNECT && !is_sent)) {
             pause_a_little(run);
         }
@@ -247,13 +248,13 @@ static void commit_run(struct pg_run *run)
 
 /* ---- the group ---- */
 
-/* The ids of the writes that are sent together, hashed. */
+/* The ids of a run's writes, as a hash table. */
 struct id_set {
     const struct weir_uuid **places;
     size_t n;
 };
 
-/* False where it is there already. */
+/* Returns false if the set has the id already. */
 static bool add_id(const struct pg_session *session, struct id_set *set, const struct weir_uuid *id)
 {
     const struct weir_slice bytes = weir_slice(id->bytes, WEIR_UUID_BYTES);
@@ -288,8 +289,9 @@ static size_t count_messages(const struct weir_append *append)
     return n;
 }
 
-/* Appends that follow each other, up to the first that brings an id again: it is judged once the
- * one that brought it first is stored. Without memory each goes alone. */
+/* Returns the end of the run of appends that begins with `first`: the first append that repeats an
+ * id, because it is judged only once the append that brought the id is stored. Without memory for
+ * the ids each append is a run of its own. */
 static struct weir_write *end_of_appends(struct pg_session *session, struct weir_write *first)
 {
     size_t messages = 0;
@@ -311,7 +313,8 @@ static struct weir_write *end_of_appends(struct pg_session *session, struct weir
     return w;
 }
 
-/* False where no write is left to be done. None waits longer for it than it may. */
+/* Begins the session's call. Returns false if no write is left to be done; no write waits beyond
+ * its deadline. */
 static bool begin(struct pg_session *session, struct weir_write **group)
 {
     struct pg_run all = {.first = group, .until_us = weir_monotonic_us() + COMMIT_MAX_US};

@@ -1,4 +1,5 @@
-/* Messages that bring their positions, ids and times along. */
+/* Imports: messages that come with positions, ids and times. The import function stores all records
+ * of a write or none, and names the first that cannot be stored in the detail of its error. */
 #include "store/postgres/pg_write.h"
 
 #include "store/append_rules.h"
@@ -28,7 +29,7 @@ static const enum pg_element elements[FIELD_COUNT] = {
     [FIELD_METADATA] = PG_TEXT,
 };
 
-/* The value of a field that is bytes; absent for the numbers. */
+/* Returns the value of a field that is bytes; absent for numbers. */
 static struct weir_slice bytes_of(const struct weir_import_record *record, enum field field)
 {
     switch (field) {
@@ -109,9 +110,9 @@ static void bind(const struct weir_import *import, struct pg_session *session,
     }
 }
 
-/* ---- what is in the way ---- */
+/* ---- conflicts ---- */
 
-/* A number of the detail and what follows it; -1 where there is none. */
+/* Reads a number of the detail and moves *at behind the blank that follows; -1 if there is none. */
 static int64_t next_number(const char **at)
 {
     char *end = NULL;
@@ -121,7 +122,9 @@ static int64_t next_number(const char **at)
     return is_number ? number : -1;
 }
 
-/* "position NUMBER", or "id NUMBER POSITION GLOBAL STREAM" with where the id is. */
+/* Tells the write which record conflicts. The detail is "position NUMBER", or "id NUMBER POSITION
+ * GLOBAL STREAM" with the place of the message that has the id. Returns false for another
+ * detail. */
 static bool tell_conflict(struct weir_write *write, const char *detail)
 {
     const struct weir_import *import = &write->of.import;

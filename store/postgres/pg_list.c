@@ -1,9 +1,9 @@
-/* Single numbers, listings and totals. */
+/* Versions of streams, heads, totals and listings: one statement of fixed text for each. */
 #include "store/postgres/pg_int.h"
 
 enum { PREFIX_BYTES = 1100 };  // more than the longest name
 
-/* One statement of fixed text. */
+/* A statement of fixed text, its parameters and its result. */
 struct question {
     struct pg_session *session;
     enum pg_fixed which;
@@ -17,7 +17,7 @@ static weir_status put(struct pg_conn *conn, void *context, struct weir_error *e
     return weir_pg_fixed(q->session, conn, q->which, &q->params, &q->result, err);
 }
 
-/* On success the result is the caller's. */
+/* On success the caller clears the result. */
 static weir_status ask(struct question *q, struct weir_error *err)
 {
     const struct pg_work work = {put, q};
@@ -113,9 +113,9 @@ static weir_status copy_streams(const struct question *q, struct weir_arena *are
     return WEIR_OK;
 }
 
-/* The bytes of a prefix may end inside of a character, which PostgreSQL would not take as text. The
- * first text with such a prefix has the lowest continuation bytes there are. Names are bounded, so
- * a longer prefix has no need to be told apart from one cut there. */
+/* Returns the lowest text that begins with the prefix. A prefix may end inside a character, which
+ * PostgreSQL would not take as text; the lowest continuation bytes complete it. Names are bounded,
+ * so a longer prefix may be cut. */
 static struct weir_slice lowest_text(struct weir_slice prefix, uint8_t area[PREFIX_BYTES])
 {
     size_t n = prefix.n < PREFIX_BYTES - 4 ? prefix.n : PREFIX_BYTES - 4;

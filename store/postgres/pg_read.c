@@ -1,15 +1,21 @@
+/* Reads of messages, page by page: the statement and parameters of a page, its rows, and whether
+ * another page follows. Rows are copied from the result into the caller's arena.
+ *
+ * A page is limited so that its messages fit into PAGE_BYTES even if each is as large as the
+ * largest one of the namespace. Once that limit has cut a page short, the session's pages are
+ * measured: their SELECT sums up the sizes first, and ends where the reply is full. */
 #include "store/postgres/pg_reading.h"
 #include "store/read_rules.h"
 
 #include "weir/rules/limits.h"
 
 enum {
-    /* As much as one result may hold when the sizes of its messages are not summed up first. */
+    /* Bytes that one result may hold if the sizes of its messages are not summed up first. */
     PAGE_BYTES = 32 * 1024 * 1024
 };
 
-/* The last row of a page that has fewer messages than were wanted, and of one of chosen chunks:
- * about the namespace. The rest of its columns is NULL, the id among them. */
+/* The last row of a page that has fewer messages than wanted, and of every page of a window. It is
+ * about the namespace; its other columns, among them the id, are NULL. */
 enum pg_head { PG_HEAD_END, PG_HEAD_LARGEST };
 
 static int messages_of(const PGresult *page)
@@ -79,7 +85,7 @@ static void bind_types(const struct weir_query *query, struct pg_params *params)
     weir_pg_array_close(params, &array);
 }
 
-/* In the order of the parameters of weir_pg_select_text. */
+/* Binds in the order of the parameters of weir_pg_select_text. */
 weir_status weir_pg_reading_bind(const struct pg_reading *r, struct pg_params *params,
                                  struct weir_error *err)
 {
@@ -144,7 +150,7 @@ weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, stru
     if (!r->is_spanned) {
         return WEIR_OK;
     }
-    /* Of a stream all chunks are looked into: what counts is that there is no other. */
+    /* A read of a stream looks into all chunks; the window only tells whether a chunk was added. */
     const int64_t any = known->version != 0 ? known->upto : 1;
     const weir_status status =
         weir_pg_find_window(r->session, conn, is_stream(r->query) ? any : r->from, err);
@@ -162,8 +168,9 @@ bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page)
     return true;
 }
 
-/* The page, without the chunks before its window; after a few windows that were outdated, of all
- * chunks. Then it goes on behind its messages, and not behind what it may have missed. */
+/* Fetches the page from the chunks of its window or, after a few windows that were outdated, from
+ * all chunks. In that case the reader goes on behind the page's messages, and not behind what the
+ * page may have missed. */
 static weir_status ask_window(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
                               struct weir_error *err)
 {
@@ -212,7 +219,7 @@ static weir_status fail_corrupt(const struct pg_session *session, int64_t global
     return weir_fail_damaged(err, global_position);
 }
 
-/* How many of the result's messages belong to the reply, and the bytes of their texts. */
+/* Counts the messages of the result that belong to the reply, and the bytes of their texts. */
 static size_t count_rows(struct pg_reading *r, const PGresult *result, int messages, size_t *texts)
 {
     size_t n = 0;
@@ -249,7 +256,7 @@ static weir_status copy_rows(struct pg_reading *r, const PGresult *result, size_
     return WEIR_OK;
 }
 
-/* The array has room for this page and those before; there is rarely more than one. */
+/* Makes room for the rows of this page and of those before it; more than one page is rare. */
 static weir_status make_room(struct pg_reading *r, size_t n, size_t texts, uint8_t **bytes,
                              struct weir_error *err)
 {
@@ -268,8 +275,8 @@ static weir_status make_room(struct pg_reading *r, size_t n, size_t texts, uint8
 
 /* ---- pages ---- */
 
-/* Whether the database gave fewer rows than asked for because of their sizes. A page that is
- * measured ends with the row that crosses the budget; as the first of a reply that row is kept. */
+/* Returns whether the database gave fewer rows than asked for because of their sizes. A measured
+ * page ends with the row that crosses the budget; if it is the first of the reply it is kept. */
 static bool is_cut(const struct pg_reading *r, size_t got, int64_t largest)
 {
     if (r->query->is_headers_only || r->is_full || (int64_t)got >= r->wanted) {

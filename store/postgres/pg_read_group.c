@@ -1,12 +1,13 @@
-/* Several small reads as one exchange: a pipeline of their prepared statements, so that neither
- * side wakes the other for each. Every statement has a snapshot of its own.
+/* Several small reads in one exchange: a pipeline of their prepared statements, so that neither
+ * side wakes the other for each of them. Every statement has a snapshot of its own.
  *
- * It is for what goes well. Whoever is not answered by it, because the statement was refused (with
- * it those behind it are given up), the window of chunks was outdated or a page is not all of it,
- * reads alone afterwards, and learns why. Only a connection that breaks is left to another try of
- * all who are not answered.
+ * The pipeline serves reads that go well. A read is done alone afterwards, and gets its error
+ * there, if its statement was refused or skipped behind a refused one, if its window of chunks was
+ * outdated, or if one page does not complete it. If the connection breaks, the pipeline is tried
+ * again with all reads that are not answered.
  *
- * Each is done as soon as it is answered, while the database works on those behind it. */
+ * Each read is answered as soon as its result is there, while the database works on the next
+ * ones. */
 #include "store/postgres/pg_reading.h"
 
 #include "weir/rules/time_text.h"
@@ -25,7 +26,7 @@ struct group {
     struct member members[WEIR_READ_GROUP_MAX];
 };
 
-/* Nothing of the read is touched afterwards. */
+/* Hands the read back; nothing may touch it afterwards. */
 static void answer(struct member *member)
 {
     member->is_answered = true;
@@ -78,7 +79,7 @@ static int64_t earliest_deadline(const struct group *group)
 
 /* ---- one exchange ---- */
 
-/* What takes a question of its own to the database comes first. */
+/* Finds windows and prepares statements, which takes exchanges of its own, before the pipeline. */
 static weir_status prepare(struct group *group, struct pg_conn *conn, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
@@ -148,7 +149,7 @@ static weir_status receive(struct group *group, struct pg_conn *conn, struct wei
     return status == WEIR_OK ? weir_pg_pipeline_end(conn, err) : status;
 }
 
-/* Whether there is to be another attempt. */
+/* Runs one pipeline; returns whether to try again. */
 static bool attempt(struct group *group)
 {
     struct weir_error err;
@@ -196,7 +197,7 @@ static void collect(struct group *group, struct weir_read *first)
     }
 }
 
-/* Whose deadline is the first of those that are not answered; NULL where all are. */
+/* Returns the unanswered read with the earliest deadline; NULL if all are answered. */
 static struct member *find_most_urgent(struct group *group)
 {
     struct member *found = NULL;
@@ -210,7 +211,8 @@ static struct member *find_most_urgent(struct group *group)
     return found;
 }
 
-/* In the order of their deadlines, so that none waits for another's where nothing comes. */
+/* Does the reads that are left one by one, in order of their deadlines, so that none waits for a
+ * later one's if the database does not answer. */
 static void read_the_rest(struct group *group)
 {
     struct member *member = NULL;

@@ -1,10 +1,10 @@
-/* The SELECTs of reads, composed of constant pieces.
+/* Composes the SELECTs of reads from constant pieces.
  *
- * Each gives the messages, and then one row about the namespace in the same snapshot (enum
- * pg_head). Where there are as many messages as were wanted nobody asks for that row, and it is not
- * looked for. The order of the messages is that of an index, and their conditions are those of that
- * index: a category is compared together with the position, as a row, so that the planner cannot
- * take the index of all positions and throw away what is not of the category. */
+ * A SELECT gives the messages and then one row about the namespace, in the same snapshot (enum
+ * pg_head). If there are as many messages as wanted, that row is neither asked for nor computed.
+ * The messages are ordered by an index, and their conditions are those of the index: category and
+ * position are compared together, as a row, so that the planner cannot take the index of all
+ * positions and discard what is of other categories. */
 #include "store/postgres/pg_int.h"
 
 #include <assert.h>
@@ -28,7 +28,7 @@ static void add(struct text *text, const char *piece)
     text->left -= n;
 }
 
-/* The next parameter: they are numbered in the order in which pg_read.c binds them. */
+/* Adds the next parameter. Parameters are numbered in the order in which pg_read.c binds them. */
 static void add_parameter(struct text *text, const char *before, const char *type)
 {
     char piece[48];
@@ -43,10 +43,11 @@ static bool is_filtered(const struct pg_shape *shape)
     return shape->has_types || shape->has_group || shape->has_correlation;
 }
 
-/* Message DB's functions do not move the head that is counted here: a reader of few among many
- * would come back to all that they have written, each time. Of one category its newest message is
- * an end as well, since they hold its lock until they have committed. The index is as in add_range.
- */
+/* Adds where a filtered read of a category ends in an adopted namespace: at the head, or at the
+ * category's newest message if that is higher. Message DB's functions do not move the head, so a
+ * reader of few messages among many would otherwise examine all that they have written again, each
+ * time. They hold the category's lock until they have committed, so nothing appears below its
+ * newest message. The index is as in add_range. */
 static void add_newest_of_category(struct text *text, const struct pg_layout *layout)
 {
     add(text, "greatest(c.head, (SELECT m.global_position FROM ");
@@ -60,8 +61,9 @@ static void add_newest_of_category(struct text *text, const struct pg_layout *la
     add(text, " DESC, m.global_position DESC LIMIT 1))");
 }
 
-/* What follows the messages' own end: of a stream its version, else the head. Chunks that were left
- * out are told of in any case. */
+/* Adds the row about the namespace: where the messages end (a stream's version, else the head) and
+ * the size of the largest. A page of a window has the row in any case, with whether chunks were
+ * left out. */
 static void add_head(struct text *text, const struct pg_layout *layout,
                      const struct pg_shape *shape)
 {
@@ -90,8 +92,9 @@ static void add_head(struct text *text, const struct pg_layout *layout,
     add(text, shape->is_spanned ? "" : " LIMIT $3::int8");
 }
 
-/* By (key, position), the two columns that an index begins with: from $from to the end of the key.
- * Every row is compared with both bounds, and with the key alone that is cheaper. */
+/* Adds the range from ($key_parameter, $2) to the end of the key in an index that begins with (key,
+ * global position). Every row is compared with both bounds, and the key alone is the cheaper
+ * one. */
 static void add_range(struct text *text, const char *key, int key_parameter, bool is_backward)
 {
     char piece[80];
@@ -105,7 +108,7 @@ static void add_range(struct text *text, const char *key, int key_parameter, boo
     add(text, piece);
 }
 
-/* Message DB has no index of correlations. */
+/* Message DB has no index by correlation. */
 static bool is_by_correlation(const struct pg_layout *layout, const struct pg_shape *shape)
 {
     return shape->has_correlation && !layout->is_adopted;
@@ -133,7 +136,7 @@ static void add_scope(struct text *text, const struct pg_layout *layout,
         add(text, " m.global_position");
         add(text, compare);
     }
-    /* Bound as NULL then: every parameter needs a use, by which its type is known. */
+    /* $1 is bound as NULL then; every parameter needs a use that gives it a type. */
     add(text, shape->selector == WEIR_SELECT_ALL ? " AND $1::text IS NULL" : "");
 }
 
@@ -185,7 +188,8 @@ static void add_filters(struct text *text, const struct pg_layout *layout,
     }
 }
 
-/* The batch, or as many as fit into $4 bytes even if each is as large as the largest. */
+/* Adds the batch size or, if less, as many messages as fit into $4 bytes even if each is as large
+ * as the largest. */
 static void add_limit(struct text *text, const struct pg_shape *shape)
 {
     if (shape->is_measured || shape->is_headers_only) {
@@ -210,7 +214,7 @@ static void add_messages(struct text *text, const struct pg_layout *layout,
     add_limit(text, shape);
 }
 
-/* Sums the sizes up without fetching the large values, and ends with the row that crosses $4. */
+/* Sums up the sizes without fetching large values, and ends with the row that crosses $4 bytes. */
 static void add_measured(struct text *text, const struct pg_layout *layout,
                          const struct pg_shape *shape)
 {
@@ -238,11 +242,11 @@ void weir_pg_select_text(const struct pg_layout *layout, const struct pg_shape *
     add_head(&t, layout, shape);
 }
 
-/* ---- its number ---- */
+/* ---- kinds ---- */
 
 uint32_t weir_pg_select_kind(const struct pg_shape *shape)
 {
-    /* The highest bit keeps them apart from the statements with fixed texts. */
+    /* The highest bit sets the kinds of SELECTs apart from those of fixed texts. */
     return UINT32_C(1) << 31 | (uint32_t)shape->selector << 8 | (uint32_t)shape->is_backward << 0 |
            (uint32_t)shape->is_from_global << 1 | (uint32_t)shape->is_headers_only << 2 |
            (uint32_t)shape->is_measured << 3 | (uint32_t)shape->has_correlation << 4 |

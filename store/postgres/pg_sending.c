@@ -1,3 +1,5 @@
+/* Turns a run of appends into the parameters of the append function (schema/functions.sql), whose
+ * comment says what each parameter means. */
 #include "store/postgres/pg_sending.h"
 
 #include "weir/base/table_hash.h"
@@ -5,7 +7,7 @@
 
 #include <limits.h>
 
-/* The kinds of expectation that the function knows. */
+/* Kinds of expectation, as the function numbers them. */
 enum { EXPECT_ANYTHING, EXPECT_VERSION, EXPECT_STREAM };
 
 enum { TEXT_TYPE, TEXT_CORRELATION, TEXT_DATA, TEXT_METADATA };
@@ -51,7 +53,7 @@ static void list_entries(struct pg_sending *s)
     }
 }
 
-/* The table has twice as many places as there can be names. */
+/* Makes a table with at least twice as many places as there can be names. */
 static bool names_init(struct pg_sending *s, struct pg_names *names)
 {
     names->places = 4;
@@ -228,7 +230,7 @@ static void bind_versions(const struct pg_sending *s, struct pg_params *params)
     weir_pg_array_close(params, &array);
 }
 
-/* The entry of each message, or its number within that. */
+/* Binds the entry of each message, or the message's number in its entry; both count from 1. */
 static void bind_message_numbers(const struct pg_sending *s, struct pg_params *params,
                                  bool of_entry)
 {
@@ -287,7 +289,7 @@ static void bind_texts(const struct pg_sending *s, struct pg_params *params, int
     weir_pg_array_close(params, &array);
 }
 
-/* In the order of the function's parameters. */
+/* Binds in the order of the function's parameters. */
 void weir_pg_sending_bind(const struct pg_sending *s, struct pg_params *params)
 {
     weir_pg_params_begin(s->session, s->arena, params);

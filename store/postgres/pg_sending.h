@@ -1,6 +1,6 @@
-/* A run of appends as the parameters of the namespace's append function: their parts listed, the
- * names of streams and categories numbered, and all of it in arrays. It lives in the session's
- * arena, until that is reset. */
+/* A run of appends in the form of the append function's parameters: the parts of its writes are
+ * listed as entries, and the names of streams and categories are numbered. All of it is in the
+ * session's arena and lives until the arena is reset. */
 #ifndef WEIR_STORE_POSTGRES_PG_SENDING_H
 #define WEIR_STORE_POSTGRES_PG_SENDING_H
 
@@ -12,10 +12,10 @@ struct pg_entry {
     struct weir_stream_append *part;
     int32_t write_number;
     int32_t stream;  // from 1
-    int32_t before;  // messages of the stream in the entries before
+    int32_t before;  // messages of the stream in the entries before this one
 };
 
-/* Distinct names, numbered from 1 by a hash table of their numbers. */
+/* Distinct names, numbered from 1; `table` is a hash table of the numbers. */
 struct pg_names {
     struct weir_slice *names;
     int32_t *table;
@@ -24,10 +24,10 @@ struct pg_names {
     size_t bytes;
 };
 
-/* A stream, by its number. */
+/* A stream of the run, by its number. */
 struct pg_sent_stream {
     int32_t category;  // from 1
-    int32_t messages;  // of the run
+    int32_t messages;  // of the run, in this stream
 };
 
 struct pg_sending {
@@ -41,11 +41,11 @@ struct pg_sending {
     struct pg_names categories;
     struct pg_sent_stream *by_stream;
     size_t text_bytes[4];  // of types, correlations, data and metadata
-    size_t largest;        // message, in bytes
+    size_t largest;        // bytes of the largest message
 };
 
-/* Resets the arena and takes in the run's writes that are open; false where the arena has failed.
- */
+/* Resets the session's arena and gathers the run's open writes. Returns false if the arena
+ * failed. */
 bool weir_pg_sending_gather(struct pg_sending *s, const struct pg_run *run);
 
 void weir_pg_sending_bind(const struct pg_sending *s, struct pg_params *params);

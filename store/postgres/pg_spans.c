@@ -1,6 +1,7 @@
-/* Since when there can be messages from a position on. Layouts that keep messages in chunks by time
- * note which positions the spans of time hold. A session remembers the last answer and the version
- * of the spans that it came from; a read compares that version in its own snapshot. */
+/* Windows: the time before which there can be no message from a position on. Layouts that keep
+ * messages in chunks by time record which positions each span of time holds. A session remembers
+ * the last answer and the version of the spans from which it came; a read compares that version in
+ * its own snapshot. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
@@ -9,7 +10,7 @@
 
 enum { SINCE_VERSION, SINCE_TIME, SINCE_BELOW, SINCE_UPTO, SINCE_IS_OVER };
 
-enum { NAP_US = 500 };  // a transaction that can be seen is over soon
+enum { NAP_US = 500 };  // a transaction that is visible is over soon
 
 bool weir_pg_has_spans(const struct pg_session *session)
 {
@@ -53,7 +54,8 @@ static weir_status nap(const struct pg_conn *conn, struct weir_error *err)
     return WEIR_OK;
 }
 
-/* *is_good: nobody who has changed the spans is still to tell others of a chunk. */
+/* Asks for the window of `from`. *is_good: no transaction that changed the spans still has to tell
+ * other sessions of its chunk. */
 static weir_status ask(struct pg_session *session, struct pg_conn *conn, int64_t from,
                        bool *is_good, struct weir_error *err)
 {

@@ -1,7 +1,7 @@
 /* The versions of streams that a session knows, so that the append function need not look them up.
  *
- * A table of one place for each hash: whoever comes later takes the place. Names are compared, not
- * only their hashes, because a wrong version is a wrong position. */
+ * A hash table with one place for each hash: a later stream replaces an earlier one. Names are
+ * compared, and not only their hashes, because a wrong version would be a wrong position. */
 #include "store/postgres/pg_write.h"
 
 #include "weir/base/table_hash.h"
@@ -57,7 +57,7 @@ void weir_pg_versions_forget(struct pg_session *session)
     struct pg_versions *versions = &session->versions;
     versions->changed = 0;
     versions->generation++;
-    if (versions->generation == 0) {  // those of long ago would count again
+    if (versions->generation == 0) {  // slots of long ago would count again
         free(versions->slots);
         versions->slots = NULL;
     }

@@ -1,4 +1,4 @@
-/* What everything that writes needs. */
+/* What several kinds of writes share: parameters, sizes of messages, failures. */
 #include "store/postgres/pg_write.h"
 
 #include "store/read_rules.h"
@@ -73,7 +73,8 @@ static size_t max_correlation_bytes(const struct weir_write *write)
     return most;
 }
 
-/* A name is no longer than that, but Message DB indexes whatever stands in its place. */
+/* A correlation name is no longer than that, but Message DB indexes whatever stands in its
+ * place. */
 void weir_pg_explain_limit(const struct pg_run *run, struct weir_error *err)
 {
     size_t most = 0;
