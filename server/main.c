@@ -1,7 +1,11 @@
-/* weir-server: reads its configuration, serves until it is told to stop, and says how it went.
+/* weir-server: reads its configuration, starts the server, and serves until SIGTERM or SIGINT.
  *
- * Exit status: 0 stopped in good order, 1 the store, a listener or what the system gives cannot be
- * had, 2 wrong usage. */
+ * The main thread starts and stops the server. A second thread waits for the signals: it tells the
+ * main thread of the first one, and ends the process itself if a start or a stop takes too long, or
+ * at a second signal.
+ *
+ * Exit status: 0 stopped in good order; 1 the store, a listener or a resource of the system is not
+ * available; 2 wrong usage. */
 #include "server/operation/http.h"
 #include "server/operation/notify.h"
 #include "server/operation/resources.h"
@@ -27,12 +31,13 @@
 enum {
     EXIT_UNAVAILABLE = 1,
     EXIT_USAGE = 2,
-    /* After a signal: for what is in flight, for the end, and for a start to come to its end. */
+    /* Times after the first signal: for the calls in flight, until the process is ended in any
+     * case, and until it is ended if it has not finished starting. */
     PATIENCE_MS = 4000,
     LAST_MS = 4800,
     START_MS = 800,
-    /* Messages of full size may be arriving at a time, whatever comes of them; and what there is of
-     * one may wait for the next byte. */
+    /* Bounds of partial messages (partial_messages.h): all of them together, in messages of the
+     * greatest size, and the time that one may receive nothing. */
     HALF_MESSAGES_OF_FULL_SIZE = 8,
     SILENCE_US = 60 * 1000 * 1000
 };
@@ -48,8 +53,9 @@ static int complain(const struct weir_error *err, int status)
     return status;
 }
 
-/* The signals that end the program are waited for; threads inherit the mask. A peer that is gone,
- * and a file that may grow no more (ulimit -f), are failures of the call that meets them. */
+/* Blocks SIGTERM and SIGINT in this thread and all that it creates, for sigwait(). Ignores SIGPIPE
+ * and SIGXFSZ, so that a closed peer and a file at its size limit (ulimit -f) fail the call only.
+ */
 static void block_signals(sigset_t *ends)
 {
     (void)sigemptyset(ends);
@@ -60,9 +66,9 @@ static void block_signals(sigset_t *ends)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
-/* Replies near the limit go back to the system when they have been sent. By itself malloc keeps
- * them for the next one once it has seen a few, and each of its arenas keeps its own. What is
- * smaller it keeps, as it would by itself. */
+/* Has malloc return large blocks, such as replies near the size limit, to the system when they are
+ * freed. By default malloc raises its threshold after the first few of them and keeps them, in each
+ * of its arenas. Smaller blocks are kept as by default. */
 static void return_large_blocks(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, WEIR_LARGE_BLOCK_BYTES);
@@ -81,24 +87,25 @@ static void announce(const struct weir_server *server)
     (void)fflush(stdout);
 }
 
-/* Of the thread that attends to the signals. */
+/* Shared by the main thread and the signal thread. */
 struct ending {
     sigset_t signals;
-    sem_t asked;             // the program is to end
-    atomic_bool is_started;  // the main thread waits for that
+    sem_t asked;             // posted at the first signal
+    atomic_bool is_started;  // the main thread waits on `asked`
 };
 
-/* Whether a second signal comes meanwhile: that is for those who do not want to wait. */
+/* Waits `ms` for another signal, with which the user asks for the end at once. Returns whether one
+ * arrived. */
 static bool is_hurried(const struct ending *ending, int ms)
 {
     const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     return sigtimedwait(&ending->signals, NULL, &time) >= 0;
 }
 
-/* The main thread ends the program in good order. Where it does not come to that the end comes all
- * the same, for the store may be left at any moment: a start may wait for a database that does not
- * answer, and nobody is served by it yet; and closing a socket of nng 1.5.2 under load was seen
- * never to return, when every call has been answered. */
+/* After the first signal the main thread ends the program in good order. If it takes too long, this
+ * thread ends the process, which is safe because the store may be left at any moment. A start may
+ * wait for a database that does not answer, while nobody is served; and a close of nng 1.5.2's
+ * socket under load was seen never to return, after every call had been answered. */
 static void *attend_signals(void *context)
 {
     struct ending *ending = context;
@@ -115,7 +122,7 @@ static void *attend_signals(void *context)
     _exit(is_hurried(ending, LAST_MS - START_MS) ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 
-/* False where the system has no thread for it. */
+/* Starts the signal thread. Returns false if the system refuses a thread. */
 static bool begin_attending(struct ending *ending)
 {
     pthread_t thread;
@@ -190,7 +197,7 @@ int main(int argc, char **argv)
     weir_nng_sockets_report(NULL, NULL);
     (void)weir_notify(WEIR_NOTIFY_STOPPING);
     if (!weir_server_stop(server, PATIENCE_MS)) {
-        /* Threads are still at work in the store, which is safe to leave at any moment. */
+        /* Threads still work in the store, which is safe to leave at any moment. */
         _exit(EXIT_SUCCESS);
     }
     weir_config_fini(&config);

@@ -1,3 +1,10 @@
+/* Exchanges: a state machine driven by the completion of one aio of nng each.
+ *
+ *     idle -> receiving -> served -> sending -> idle, and served -> idle if it is abandoned
+ *
+ * advance() takes the transitions that nng completes; weir_exchange_send() and _abandon() are
+ * called by the server while it owns the exchange. `idle_lock` guards the list of idle exchanges
+ * and the number of receiving ones; it is a leaf, released before nng is called. */
 #include "server/transport/exchange_int.h"
 
 #include "server/transport/nng_tasks.h"
@@ -7,9 +14,9 @@
 
 #include <assert.h>
 
-/* nng gives requests to those that receive in turn. Were these all, each request would find an
- * exchange that no cache of a processor knows any more; so a few receive, and what was used last is
- * used again first. */
+/* nng hands requests to the receiving exchanges in turn. If all exchanges received, each request
+ * would meet one that has left the processor's caches. So only a few receive, and the idle exchange
+ * that was used last is the next one to receive. */
 enum { RECEIVING_LEAST = 32, RECEIVING_MOST = 48 };
 
 static void receive(struct weir_exchange *x)
@@ -18,7 +25,8 @@ static void receive(struct weir_exchange *x)
     nng_ctx_recv(x->ctx, x->aio);
 }
 
-/* Under the lock: as many are to receive as there should be, or there is none to add. */
+/* Takes an idle exchange, which the caller must have receive once it has released the lock. Returns
+ * NULL if none is idle. */
 static struct weir_exchange *add_receiver(struct weir_transport *t)
 {
     struct weir_exchange *x = t->idle;
@@ -29,7 +37,8 @@ static struct weir_exchange *add_receiver(struct weir_transport *t)
     return x;
 }
 
-/* It is free for the next request. */
+/* Makes the exchange idle, and has the latest idle one, normally itself, receive if fewer than
+ * RECEIVING_MOST do. */
 static void rest(struct weir_exchange *x)
 {
     struct weir_transport *t = x->transport;
@@ -45,7 +54,8 @@ static void rest(struct weir_exchange *x)
     }
 }
 
-/* One that received does so no more. False if it was the last. */
+/* Accounts for an exchange that has stopped receiving, and has an idle one replace it if fewer
+ * than RECEIVING_LEAST receive. Returns false if no exchange receives any more. */
 static bool replace_receiver(struct weir_transport *t)
 {
     (void)pthread_mutex_lock(&t->idle_lock);
@@ -58,7 +68,7 @@ static bool replace_receiver(struct weir_transport *t)
     return left > 0 || x != NULL;
 }
 
-/* Forgets the request; the exchange is as new. */
+/* Releases the request, the reply and the peer, ready for the next request. */
 static void clear(struct weir_exchange *x)
 {
     if (x->request != NULL) {
@@ -116,7 +126,7 @@ static void sent(struct weir_exchange *x, int result)
     rest(x);
 }
 
-/* The one place where nng tells of an exchange. */
+/* nng's callback: an exchange's receiving or sending is complete. */
 static void advance(void *context)
 {
     struct weir_exchange *x = context;
@@ -183,7 +193,7 @@ struct weir_job *weir_exchange_job(struct weir_exchange *x)
     return &x->job;
 }
 
-/* The job is the first member. */
+/* The job is the first member of the exchange. */
 struct weir_exchange *weir_exchange_of_job(struct weir_job *job)
 {
     return (struct weir_exchange *)job;
@@ -255,7 +265,8 @@ void weir_exchange_send(struct weir_exchange *x)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED && x->reply != NULL);
     weir_exchange_announce(x);
-    /* By WebSocket nng forgets an end that it is told before it asks for the next message. */
+    /* nng may still have a connection that is over: with WebSocket it forgets an end that it is
+     * told before it asks for the next message. So the connection is closed here. */
     if (is_over(x)) {
         weir_exchange_abandon(x, true);
         return;
@@ -270,7 +281,8 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_pending_push();
 }
 
-/* nng forgets whom the last request came from when the context receives again. */
+/* The context needs no reset: nng forgets the sender of the last request when the context receives
+ * again. */
 void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED);

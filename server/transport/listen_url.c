@@ -17,8 +17,8 @@ static weir_status wrong(struct weir_error *err, const char *text, const char *w
     return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': %s", text, what);
 }
 
-/* Where the ':' before the port stands; `n` where there is none. Colons inside brackets belong to
- * an IPv6 address. */
+/* Returns the index of the ':' before the port, or `n` if there is none. Colons inside brackets
+ * belong to an IPv6 address. */
 static size_t find_port(const char *authority, size_t n)
 {
     size_t at = n;

@@ -1,18 +1,17 @@
-/* Sending and receiving by TLS always ends, and by WebSocket no reply is lost (ws_replies.h).
+/* Defines nng_stream_send() and nng_stream_recv() in place of nng's own, for two reasons:
+ * operations on TLS connections always complete, and no reply is leaked on WebSocket connections
+ * (ws_replies.h). The library's calls of both functions are bound to these definitions.
  *
- * nng 1.5.2 takes a message to pieces and closes a connection at any time, between two pieces as
- * well: the next one is not begun then, and nobody is told. Closing waits for its end, for ever,
- * and with it the thread that releases all connections. A client that sends a request, and then a
- * message that is too long or no request, gets there with ease. On other connections nng is told of
- * the end while it is in the middle of nothing (nng_sockets.c); what comes by TLS it alone can
- * read.
+ * nng 1.5.2 sends and receives a message in parts and may close the connection between two parts.
+ * The next part is then not started and its aio never completes. Closing waits for that completion
+ * for ever, and so does the thread that releases all connections. A client gets there easily: with
+ * a request followed by a message that is too long or is no request. On other connections nng is
+ * told of the end between messages only (nng_sockets.c); but what arrives over TLS only nng can
+ * read. So an operation that was not started is completed here, as failed.
  *
- * The library calls nng_stream_send() and nng_stream_recv() as any program does, so it is bound to
- * the ones that stand here. They say that what was not begun has failed.
- *
- * That is safe for a transport's operations by TLS, which alone are on such a stream: the lock
- * under which they are begun is needed to cancel them and to hear of their end, so that no end is
- * told twice; and what waits for the whole message keeps all of it in place until then. */
+ * This is safe for the operations of nng's TLS transport, the only ones on a TLS stream: the lock
+ * under which they are started is also taken to cancel them and to handle their completion, so none
+ * completes twice; and the operation on the whole message keeps the message alive until then. */
 #define _GNU_SOURCE
 #include "server/transport/ws_replies.h"
 
@@ -25,7 +24,8 @@
 
 typedef void operation(nng_stream *stream, nng_aio *aio);
 
-/* The library's own; found again and again is found alike. */
+/* Returns nng's own definition of a function. Threads may look it up at the same time: they find
+ * the same one. */
 static operation *own(_Atomic(operation *) *known, const char *name)
 {
     operation *found = atomic_load_explicit(known, memory_order_relaxed);
@@ -50,7 +50,7 @@ static void end_if_not_begun(nng_stream *stream, nng_aio *aio)
     }
 }
 
-/* Of the transports only that by WebSocket has its stream send messages; the others, bytes. */
+/* Only nng's WebSocket transport sends whole messages by its stream; the other ones send bytes. */
 void nng_stream_send(nng_stream *stream, nng_aio *aio)
 {
     static _Atomic(operation *) known;

@@ -1,5 +1,4 @@
-/* pthread_getname_np() is not of POSIX. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE  // pthread_getname_np()
 #include "server/transport/nng_tasks.h"
 
 #include "weir/rules/time_text.h"
@@ -11,13 +10,14 @@
 #include <string.h>
 #include <threads.h>
 
-/* However long a burst is, a thread is woken now and then. */
+/* However long a burst is, one wake-up in so many is not left out. */
 enum { LEFT_OUT_MAX = 64 };
 
 /* ---- the C library's functions ---- */
 
-/* Where the program stands in for them they are not to be had by their names, and by dlsym() in one
- * of two versions. Those of <threads.h> do the same, to the same objects. */
+/* The names pthread_cond_signal() and pthread_cond_wait() may be bound to nng_wakes.c, and dlsym()
+ * may find either of two versions of each. The functions of <threads.h> do the same to the same
+ * objects. */
 _Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "a condition is one by both names");
 _Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "a lock is one by both names");
 
@@ -31,21 +31,22 @@ static int wait_for(pthread_cond_t *condition, pthread_mutex_t *lock)
     return cnd_wait((cnd_t *)(void *)condition, (mtx_t *)(void *)lock) == thrd_success ? 0 : -1;
 }
 
-/* ---- one at a time ---- */
+/* ---- waking one thread at a time ---- */
 
-/* What nng's threads wait for when there is no task; NULL until the first does. nng signals it
- * under its lock on the tasks, which guards the next two. */
+/* The condition on which nng's task threads wait for tasks; NULL until the first thread does. nng
+ * signals it while it holds its lock on the tasks, which also guards the next two variables. */
 static _Atomic(pthread_cond_t *) tasks;
-static unsigned asleep;           // threads that wait for tasks, or have been woken and not arrived
-static int64_t one_coming_until;  // that has been woken; monotonic µs
-static atomic_bool is_another_wanted;
+static unsigned asleep;           // threads that wait for tasks, or were woken and have not arrived
+static int64_t one_coming_until;  // a woken thread is expected until then; monotonic µs
+static atomic_bool is_another_wanted;  // the next thread to arrive wakes another one
 
 static bool is_tasks(pthread_cond_t *condition)
 {
     return atomic_load_explicit(&tasks, memory_order_relaxed) == condition;
 }
 
-/* By the name that nng gives its threads for tasks, before they wait for any. */
+/* Recognises the condition by the name of the thread that waits: nng names its task threads before
+ * they first wait. */
 static void learn_tasks(pthread_cond_t *condition)
 {
     char name[16];
@@ -57,7 +58,8 @@ static void learn_tasks(pthread_cond_t *condition)
     }
 }
 
-/* Who is awake looks for tasks before it sleeps. */
+/* Wakes a task thread unless one is expected, or all are awake: a thread that is awake looks for
+ * tasks before it sleeps. nng's lock on the tasks must be held. */
 static int wake_another(pthread_cond_t *condition)
 {
     if (asleep == 0) {
@@ -72,11 +74,11 @@ static int wake_another(pthread_cond_t *condition)
     return signal_one(condition);
 }
 
-/* ---- what is deferred ---- */
+/* ---- deferred work ---- */
 
 static _Thread_local struct deferral {
-    bool is_for_tasks;  // this thread
-    /* What is listed is this thread's to do; who takes it out of the list does it. */
+    bool is_for_tasks;  // this thread is one of nng's task threads
+    /* Valid while listed. The thread that takes the deferral off the list does the work. */
     struct weir_nng_tasks_work work;
     void (*hand_on)(void *context);
     int64_t since_us;
@@ -84,9 +86,9 @@ static _Thread_local struct deferral {
 } deferral;
 
 static pthread_mutex_t deferrals_lock = PTHREAD_MUTEX_INITIALIZER;  // guards the list; a leaf
-static struct deferral *deferrals;
+static struct deferral *deferrals;  // of all threads, the latest first
 static atomic_bool is_any_deferred;
-static int64_t next_look_us;  // for late ones; guarded by nng's lock on the tasks
+static int64_t next_look_us;  // for late deferrals; guarded by nng's lock on the tasks
 
 static struct deferral **find_deferral_locked(const struct deferral *which)
 {
@@ -159,7 +161,8 @@ static struct deferral **find_late_locked(int64_t since_us)
     return at;
 }
 
-/* As long as threads find tasks, there are others that tell of new ones. */
+/* Called for each signalled task while any work is deferred: as long as task threads always find
+ * another task, and so do not get to their deferred work, some thread signals new tasks. */
 static void hand_on_what_is_late(void)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -182,8 +185,8 @@ static void hand_on_what_is_late(void)
 
 /* ---- waiting ---- */
 
-/* nng looks for tasks whenever this returns, and so for those that have come while something else
- * was done. */
+/* Runs this thread's deferred work, if any, and otherwise sleeps. nng looks for tasks each time the
+ * wait returns, and so finds those that arrived while the work ran. */
 static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
     deferral.is_for_tasks = true;
@@ -211,7 +214,7 @@ int weir_nng_tasks_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
 static _Thread_local struct {
     bool is_open;
     bool is_in_nng;
-    unsigned left_out;  // wake-ups
+    unsigned left_out;  // wake-ups left out in this burst
 } burst;
 
 void weir_nng_tasks_burst_begin(void)
@@ -220,8 +223,8 @@ void weir_nng_tasks_burst_begin(void)
     burst.is_open = true;
 }
 
-/* Without nng's lock: the thread that is woken is not known to be coming, so that nobody relies on
- * it, and whoever arrives has the other one woken. */
+/* Signals without nng's lock. So the woken thread is not recorded as expected, no other wake-up is
+ * left out because of it, and whichever thread arrives first wakes the second one. */
 void weir_nng_tasks_burst_end(void)
 {
     const unsigned left_out = burst.left_out;

@@ -13,39 +13,41 @@
 #include <unistd.h>
 
 enum {
-    /* A second; with it the longest message that can be sent by default takes more than an hour. */
+    /* The pace to keep, in bytes a second: so slow that the longest message of the default limits
+     * may take more than an hour. */
     PACE_BYTES = 16 * 1024,
     SECOND_US = 1000 * 1000,
-    LOOKS = 4  // in the time in which nothing may come
+    LOOKS = 4  // for silent connections, per time that a message may receive nothing
 };
 
-/* nng may read on for a while from a connection that has been ended. */
+/* ENDED: nng may still read from a connection for a while after it was ended here. */
 enum state { STATE_UNKNOWN, STATE_OPEN, STATE_HALF, STATE_ENDED };
 
 struct connection {
     enum state state;
     bool is_followed;
-    struct weir_link link;  // while a message is half
-    size_t received;        // of the message
-    size_t held;            // for it
-    int64_t kept_up_until_us;
-    int64_t heard_at_us;
+    /* Of the partial message, in STATE_HALF only. */
+    struct weir_link link;     // in all.half
+    size_t received;           // bytes received
+    size_t held;               // bytes of memory counted
+    int64_t kept_up_until_us;  // the time at which the pace would have brought what was received
+    int64_t heard_at_us;       // when bytes last arrived
 };
 
 static struct connection connections[WEIR_DESCRIPTORS_MAX];
 
 static struct {
-    pthread_mutex_t lock;   // guards all, and what the connections are; a leaf
-    struct weir_link half;  // in the order in which they have begun
-    size_t bytes;
+    pthread_mutex_t lock;   // guards this struct and `connections`; a leaf
+    struct weir_link half;  // connections in STATE_HALF, the oldest message first
+    size_t bytes;           // sum of their `held`
     size_t bytes_max;
     int64_t silence_us;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER, .half = {&all.half, &all.half}};
 
-/* Read without the lock by who waits for events. */
-static _Atomic int64_t look_every_us;
-static _Atomic int64_t look_at_us;
-static atomic_int open_n;
+/* Read without the lock by the threads that wait for events. */
+static _Atomic int64_t look_every_us;  // 0: never
+static _Atomic int64_t look_at_us;     // when the next look is due
+static atomic_int open_n;              // connections that are open and have not been ended
 
 void weir_partial_limit(size_t bytes_max, int64_t silence_us)
 {
@@ -65,7 +67,7 @@ size_t weir_partial_bytes(void)
     return bytes;
 }
 
-/* ---- which there are ---- */
+/* ---- connections ---- */
 
 static bool is_known(int descriptor)
 {
@@ -153,8 +155,9 @@ static struct connection *of_link(struct weir_link *link)
     return WEIR_LINKED(link, struct connection, link);
 }
 
-/* By the system's own name: shutdown() is nng's, and tells us of it. It fails where the other end
- * has gone, which is nothing to the call that we are in the middle of. */
+/* Calls the system directly, because this program's shutdown() would report back to this module.
+ * The call fails if the peer has gone; errno is restored for the caller, who is inside another
+ * call. */
 static void end(struct connection *connection)
 {
     const int fault = errno;
@@ -163,7 +166,8 @@ static void end(struct connection *connection)
     errno = fault;
 }
 
-/* Those that are spared would all together not hold too much. */
+/* Whether ending the connection frees a worthwhile amount: all connections that are spared could
+ * not exceed the bound together. */
 static bool may_make_room(const struct connection *connection)
 {
     return connection->held > all.bytes_max / WEIR_DESCRIPTORS_MAX;
@@ -225,9 +229,10 @@ int weir_partial_look_in_ms(void)
     return every_us == 0 || atomic_load(&open_n) == 0 ? -1 : (int)(every_us / 1000) + 1;
 }
 
-/* ---- what comes ---- */
+/* ---- received bytes ---- */
 
-/* What comes fast makes up for what did not come, and for nothing that is still to come. */
+/* Credits received bytes against the pace. A fast sender makes up for an earlier delay, but earns
+ * no credit for the future. */
 static void keep_up(struct connection *connection, size_t received, int64_t now_us)
 {
     const int64_t until_us =

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 enum {
-    /* By TLS and WebSocket what is shorter is no more than nng holds for each connection anyway. */
+    /* A shorter last reply of a TLS or WebSocket connection is not counted: nng holds as much for
+     * each of these connections anyway. */
     LARGE_REPLY_BYTES = 16 * 1024,
-    LOOKS_BEHIND = 3,
+    LOOKS_BEHIND = 3,  // after which an opaque connection's last reply has gone
     RECOUNT_US = 100 * 1000
 };
 
@@ -35,7 +36,7 @@ void weir_peers_fini(struct weir_peers *peers)
     (void)pthread_mutex_destroy(&peers->lock);
 }
 
-/* nng counts pipes up from a random start, so the low bits spread them. */
+/* nng numbers pipes consecutively from a random start, so the low bits spread them evenly. */
 static struct weir_peer **bucket_of(struct weir_peers *peers, uint32_t pipe_id)
 {
     return &peers->buckets[pipe_id % WEIR_PEERS_BUCKETS];
@@ -105,14 +106,14 @@ void weir_peer_release(struct weir_peer *peer)
     }
 }
 
-/* ---- what they owe ---- */
+/* ---- unread replies ---- */
 
 void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us)
 {
     if (peer == NULL) {
         return;
     }
-    /* The time is there before the count, so that a first reply is never taken for a stuck one. */
+    /* The time is set before the count, so that a first reply is never taken for a stuck one. */
     if (atomic_load_explicit(&peer->sending, memory_order_relaxed) == 0) {
         atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
     }
@@ -129,7 +130,7 @@ static void keep_locked(struct weir_peer *peer, size_t n)
                               memory_order_relaxed);
 }
 
-/* The one before it has gone. */
+/* A reply of `n` bytes becomes the connection's last reply; the previous one has gone. */
 static void begin_last(struct weir_peer *peer, size_t n)
 {
     const bool is_kept =
@@ -144,7 +145,7 @@ static void begin_last(struct weir_peer *peer, size_t n)
     (void)pthread_mutex_unlock(&peer->all->lock);
 }
 
-/* Whether something is left of the last reply. */
+/* Returns whether some of the last reply is left, and counts it as unread only if so. */
 static bool look_for_last_locked(struct weir_peer *peer)
 {
     const size_t last = atomic_load_explicit(&peer->last_bytes, memory_order_relaxed);
@@ -160,8 +161,8 @@ void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us)
     if (peer == NULL) {
         return;
     }
-    /* The last reply is there before the count falls, so that its connection is never taken for one
-     * that owes nothing. */
+    /* The last reply is recorded before the count falls, so that at no moment the connection seems
+     * to have no reply under way. */
     begin_last(peer, n);
     atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
     atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_relaxed);
@@ -176,7 +177,7 @@ size_t weir_peer_unread(const struct weir_peer *peer)
                               atomic_load_explicit(&peer->kept_bytes, memory_order_relaxed);
 }
 
-/* Whoever comes while it is done waits for it. */
+/* Threads that call this during a recount wait for it to end. */
 void weir_peers_recount(struct weir_peers *peers, int64_t now_us)
 {
     (void)pthread_mutex_lock(&peers->lock);
@@ -201,7 +202,8 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us)
     }
 }
 
-/* A large reply may be longer on its way than one that nobody reads may wait. */
+/* Records progress within a reply: a large reply may be under way for longer than a client may take
+ * nothing. */
 static void look_for_progress_locked(struct weir_peer *peer)
 {
     const int64_t untaken = weir_pending_untaken(peer->key);
@@ -211,7 +213,7 @@ static void look_for_progress_locked(struct weir_peer *peer)
     }
 }
 
-/* Whether nng has something for it. */
+/* Looks at the last reply and at progress. Returns whether replies are under way. */
 static bool look_at_locked(struct weir_peer *peer)
 {
     const bool is_left = look_for_last_locked(peer);
@@ -249,8 +251,8 @@ size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quie
     return n;
 }
 
-/* Not at once: a connection may have come since the system was asked, and the last reply counts as
- * taken while nng is still sending it. */
+/* A connection is lost only after it was missed three times: it may have been accepted after the
+ * kernel was asked, and `sending` does not include a last reply that nng is still sending. */
 static bool is_lost(struct weir_peer *peer, const struct weir_remote *open, size_t open_n)
 {
     const bool is_missed =

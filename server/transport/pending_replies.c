@@ -7,17 +7,17 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* Of each descriptor: how many connections have had it or had it and ended, and how many replies
- * are announced to the one that has it now. In one number, so that an announcement to one that has
- * gone is none to its successor. */
+/* By descriptor: the generation in the upper half, which grows when a connection opens and when it
+ * is declared over, and the number of replies announced in the lower half. Both are in one number,
+ * so that an announcement to an earlier connection never counts for its successor. */
 static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
-/* Of each descriptor; see weir_pending_left. */
+/* By descriptor; see weir_pending_left. */
 static atomic_size_t left[WEIR_DESCRIPTORS_MAX];
 
 static _Thread_local bool is_asking;
 static _Thread_local weir_connection_key asked;
-static _Thread_local int held = -1;
+static _Thread_local int held = -1;  // descriptor with data held back by this thread; -1: none
 
 static uint64_t generation_of(uint64_t state)
 {
@@ -29,7 +29,8 @@ static uint32_t announced_of(uint64_t state)
     return (uint32_t)state;
 }
 
-/* One more or one less; not of another generation, and not below none. */
+/* Adds or removes one announcement. Returns false, without a change, if the state has another
+ * generation or there is no announcement to remove. */
 static bool count(_Atomic uint64_t *state, uint64_t generation, bool is_more)
 {
     uint64_t now = atomic_load_explicit(state, memory_order_relaxed);
@@ -41,7 +42,7 @@ static bool count(_Atomic uint64_t *state, uint64_t generation, bool is_more)
     return is_counted;
 }
 
-/* A key has the generation where a state has it, and the descriptor. */
+/* A key has the generation in its upper half, as a state has, and the descriptor in the lower. */
 static uint64_t key_of(uint64_t state, int descriptor)
 {
     return generation_of(state) << 32 | (uint64_t)descriptor;
@@ -52,7 +53,7 @@ static _Atomic uint64_t *state_of(uint64_t key)
     return &states[(uint32_t)key];
 }
 
-/* ---- for who replies ---- */
+/* ---- for callers that send replies ---- */
 
 void weir_pending_ask(void)
 {
@@ -71,8 +72,8 @@ uint64_t weir_pending_add(weir_connection_key key)
     return key != 0 && count(state_of(key), generation_of(key), true) ? key : 0;
 }
 
-/* Who asks for no delay has what is held back sent. The descriptor may be another's by now, whom
- * that does no harm. */
+/* Setting TCP_NODELAY makes the kernel send what it holds back. If the descriptor belongs to
+ * another connection by now, that does no harm. */
 static void push(int descriptor)
 {
     const int on = 1;
@@ -106,8 +107,8 @@ int weir_pending_descriptor(weir_connection_key key)
     return key == 0 || weir_pending_is_over(key) ? -1 : (int)(uint32_t)key;
 }
 
-/* Should the descriptor be another's by now, it is the number of one that is closed that is wrong,
- * here and in the next. */
+/* If the descriptor is reused during the call, the result of this function and the next one is
+ * wrong, but only for a connection that is closed. */
 size_t weir_pending_left(weir_connection_key key)
 {
     const int descriptor = weir_pending_descriptor(key);
@@ -123,9 +124,9 @@ int64_t weir_pending_untaken(weir_connection_key key)
                : -1;
 }
 
-/* ---- for who sends ---- */
+/* ---- for the calls that nng makes on a connection ---- */
 
-/* The first generation is 1, so that no key is 0. */
+/* The first generation is 1, so no key is 0. */
 void weir_pending_opened(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
@@ -155,7 +156,8 @@ bool weir_pending_begin(int descriptor)
     return announced_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed)) > 1;
 }
 
-/* Seldom anything is, and the descriptors' numbers stand close together. */
+/* Writes only a changed number: it is nearly always 0, and the numbers of neighbouring descriptors
+ * share a cache line. */
 void weir_pending_leave(int descriptor, size_t n)
 {
     if (atomic_load_explicit(&left[descriptor], memory_order_relaxed) != n) {

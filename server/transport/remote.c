@@ -18,7 +18,7 @@ struct weir_remote weir_remote_of(nng_pipe pipe)
     if (nng_pipe_get_bool(pipe, NNG_OPT_TLS_VERIFIED, &is_verified) != 0) {
         return remote;
     }
-    /* An end that has gone already has no address, and is among none. */
+    /* A connection whose peer has gone already has no address, and so will not be found open. */
     remote.family = NNG_AF_INET;
     if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &address) != 0) {
         return remote;
@@ -34,7 +34,7 @@ struct weir_remote weir_remote_of(nng_pipe pipe)
     return remote;
 }
 
-/* Its other end has not begun to close it. */
+/* Whether `fd` is a TCP connection that the peer has not begun to close. */
 static bool is_open(int fd)
 {
     struct tcp_info info;
@@ -43,7 +43,7 @@ static bool is_open(int fd)
            info.tcpi_state == TCP_ESTABLISHED;
 }
 
-/* False for anything but a TCP connection that is there. */
+/* Writes the remote address of an open TCP connection; returns false for any other descriptor. */
 static bool look_at(int fd, struct weir_remote *remote)
 {
     union {
@@ -73,7 +73,7 @@ static int compare(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct weir_remote));
 }
 
-/* The descriptor that a name in /proc/self/fd stands for, or -1. */
+/* Returns the descriptor that an entry of /proc/self/fd names, or -1. */
 static int descriptor_of(const char *name)
 {
     char *end = NULL;

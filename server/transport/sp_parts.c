@@ -4,9 +4,9 @@
 
 enum {
     LENGTH_BYTES = 8,
-    MESSAGE = 1,    // what stands before a length on ipc://
-    HOP_BYTES = 4,  // of the header of a request, one of them for each device that it has passed
-    HOPS_MAX = 8    // what has passed more, nng drops
+    MESSAGE = 1,    // type byte that precedes a length on ipc://
+    HOP_BYTES = 4,  // an entry of a request's header: one per device passed, then the request id
+    HOPS_MAX = 8    // nng drops requests with more entries
 };
 
 bool weir_sp_begins_greeting(const uint8_t *bytes)
@@ -14,7 +14,7 @@ bool weir_sp_begins_greeting(const uint8_t *bytes)
     return memcmp(bytes, "\0SP\0", 4) == 0;
 }
 
-/* Which protocol it names is looked at later. */
+/* The protocol number, in bytes 4 and 5, is checked later. */
 static bool is_fit_greeting(const uint8_t *bytes, size_t n)
 {
     return n == WEIR_SP_GREETING_BYTES && weir_sp_begins_greeting(bytes) && bytes[6] == 0 &&
@@ -31,7 +31,7 @@ static bool is_fit_length(const uint8_t *bytes, size_t n, size_t message_max)
            (message_max == 0 || length <= message_max);
 }
 
-/* The last hop is marked. */
+/* A header ends with the entry whose highest bit is set. */
 static bool is_request(const uint8_t *bytes, size_t n)
 {
     bool is_last = false;

@@ -12,7 +12,8 @@
 
 enum { PEM_BYTES_MAX = 1024 * 1024 };
 
-/* The whole file with a NUL behind it; NULL where it cannot be had. */
+/* Returns the whole file, terminated by a NUL, for the caller to free; NULL, with *err set, if it
+ * cannot be read or is too large. */
 static char *read_file(const char *path, struct weir_error *err)
 {
     FILE *file = fopen(path, "re");
@@ -37,8 +38,8 @@ static char *read_file(const char *path, struct weir_error *err)
     return text;
 }
 
-/* nng's TLS engine takes a key that does not belong to the certificate and fails with the first
- * client. */
+/* Checks that the key belongs to the certificate: nng's TLS engine accepts any key and then fails
+ * at the first client. */
 static weir_status check_pair(const struct weir_config *config, const char *cert_pem,
                               const char *key_pem, struct weir_error *err)
 {

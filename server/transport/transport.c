@@ -15,22 +15,23 @@
 #include <sys/stat.h>
 
 enum {
-    /* Exchanges beyond the calls in flight: what refusals are made with. */
+    /* Exchanges beyond the calls in flight, for refusing further requests. */
     RESERVE = 64,
     GROW_STEP = 16,
-    /* A request's SP header: four bytes for each device it passes. */
+    /* For a request's SP header: four bytes for each device that it passes. */
     HEADER_ROOM = 64,
     SWEEP_MS = 1000,
-    /* A connection that takes no reply for so long does not read. */
+    /* A connection is stuck if it has taken nothing of its replies for STUCK_US. It is closed only
+     * if it has also sent no request for QUIET_US; see close_pipe. */
     STUCK_US = 10 * 1000 * 1000,
     STUCK_AT_ONCE = 64,
     QUIET_US = 100 * 1000,
     SEARCH_MS = 3000,
     LOST_AT_ONCE = 4096,
     RELIEF_MS = 20,
-    /* The first so many looks that find no exchange left close only a connection that leaves many
-     * replies unread, further ones whichever leaves the most. They are counted anew where there has
-     * been room for CALM_US. */
+    /* The first PATIENT_LOOKS looks that find no exchange left close only a connection with many
+     * unread replies; later looks close the one with the most, however few. The count starts anew
+     * after CALM_US without such a look. */
     PATIENT_LOOKS = 25,
     CALM_US = 10 * 1000 * 1000
 };
@@ -103,6 +104,7 @@ static void free_exchanges(struct weir_transport *t)
 
 /* ---- connections ---- */
 
+/* Starts the timer of the search for lost connections unless it is running. */
 static void search_soon(struct weir_transport *t)
 {
     if (!atomic_exchange(&t->is_searching, true)) {
@@ -110,7 +112,7 @@ static void search_soon(struct weir_transport *t)
     }
 }
 
-/* By the options that nng asks the system for: one of TCP, and one of ipc. */
+/* Reads one option of TCP and one of ipc connections that make nng call getsockopt(). */
 static weir_connection_key key_of(nng_pipe pipe)
 {
     bool has_no_delay = false;
@@ -121,7 +123,7 @@ static weir_connection_key key_of(nng_pipe pipe)
     return weir_pending_asked();
 }
 
-/* No other kind has such an option. */
+/* Only WebSocket pipes have this option. */
 static bool is_by_websocket(nng_pipe pipe)
 {
     bool is_text = false;
@@ -156,7 +158,8 @@ static void end_peer(struct weir_transport *t, uint32_t pipe_id)
     }
 }
 
-/* Nothing is under way on a connection that the system no longer has, so it can be closed. */
+/* Closes the TLS connections that the kernel does not have any more. Nothing is under way on them,
+ * so closing them is safe. */
 static void search(void *context)
 {
     struct weir_transport *t = context;
@@ -172,7 +175,8 @@ static void search(void *context)
     for (size_t i = 0; i < n; i++) {
         (void)nng_pipe_close((nng_pipe){.id = lost[i]});
     }
-    /* Whoever comes from here on sees the flag down. */
+    /* The flag falls before the count is read, so that a new connection either is counted here or
+     * starts the timer itself. */
     atomic_store(&t->is_searching, false);
     if (atomic_load(&t->tls_n) > 0) {
         search_soon(t);
@@ -189,10 +193,10 @@ static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *context)
     }
 }
 
-/* nng 1.5.2 may lose track of a pipe that is closed in the very moment in which it takes the next
- * part of a message: the thread that releases pipes then waits for it for ever. So a connection is
- * closed only when it is not sending: one that has been quiet, or one whose next request nng holds
- * back because there is no exchange to take it. */
+/* nng 1.5.2 may lose a pipe that is closed at the moment in which nng takes the next part of a
+ * message: the thread that releases pipes then waits for it for ever. So only a connection that is
+ * not sending may be closed: one that has been quiet for a while, or one whose next request nng
+ * holds back because no exchange is left to receive it. */
 static void close_pipe(struct weir_transport *t, uint32_t pipe_id)
 {
     weir_log_say(t->log, WEIR_LOG_WARN, "closing connection %u: it does not read its replies",
@@ -212,7 +216,8 @@ void weir_transport_relieve(struct weir_transport *t)
     }
 }
 
-/* Many connections may each leave a few replies unread. */
+/* Chooses the connection to close so that its exchanges become free; returns its pipe id, or 0. If
+ * many connections leave a few replies unread each, no single one has many; see PATIENT_LOOKS. */
 static uint32_t find_who_makes_room(struct weir_transport *t)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -261,8 +266,8 @@ static void sweep(void *context)
     for (size_t i = 0; i < n; i++) {
         close_pipe(t, stuck[i]);
     }
-    /* Without replies on their way nothing wakes the process. Whoever sends from here on sees the
-     * flag down and starts anew. */
+    /* The timer stops when no reply is under way, so that an idle process is not woken. The flag
+     * falls before the replies are looked for, so that a later one starts the timer again. */
     atomic_store(&t->is_sweeping, false);
     if (weir_peers_any_sends(&t->peers)) {
         weir_transport_watch(t);
@@ -276,8 +281,8 @@ size_t weir_transport_message_max(const struct weir_config *config)
     return (size_t)config->limits.request_bytes + HEADER_ROOM;
 }
 
-/* Every option is set before a listener exists, which inherits it. nng itself allocates what a
- * length header claims, so the bound on that is the first thing. */
+/* To be called before any listener is created, because listeners inherit the options. nng allocates
+ * as much as the length of a message claims, so its bound comes first. */
 static int set_socket_options(nng_socket socket, const struct weir_config *config)
 {
     int rv = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, weir_transport_message_max(config));
@@ -315,7 +320,7 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
 
 /* ---- listeners ---- */
 
-/* nng deletes whatever is at the path when it cannot bind to it. */
+/* nng deletes whatever is at the path if it cannot bind to it, so only a socket may be there. */
 static weir_status check_ipc(const struct weir_listen_url *url, struct weir_error *err)
 {
     struct stat st;
@@ -360,8 +365,8 @@ static weir_status prepare(const struct weir_listen_url *url, const struct weir_
     case WEIR_TRANSPORT_TLS:
         return prepare_tls(url, config, listener, err);
     case WEIR_TRANSPORT_WS:
-        /* Clients that do not split messages into frames, libnanomsg among them, may send as much
-         * as all others. */
+        /* Clients that send each message in a single frame, such as libnanomsg, may send messages
+         * as long as those of other clients. */
         (void)nng_listener_set_size(listener, NNG_OPT_WS_RECVMAXFRAME,
                                     weir_transport_message_max(config));
         return WEIR_OK;
@@ -372,8 +377,8 @@ static weir_status prepare(const struct weir_listen_url *url, const struct weir_
     return WEIR_OK;
 }
 
-/* What nng cannot read as a URL is wrong usage. A host that has no address now may have one later,
- * when the name service is up. */
+/* A URL that nng cannot parse is wrong usage. A host without an address is not: it may have one
+ * later, when the name service is up. */
 static weir_status fail_listener(const struct weir_listen_url *url, int rv, struct weir_error *err)
 {
     nng_url *read = NULL;
@@ -456,7 +461,7 @@ weir_status weir_transport_check(const struct weir_config *config, struct weir_e
     return st;
 }
 
-/* ---- the whole ---- */
+/* ---- opening and closing ---- */
 
 weir_status weir_transport_open(const struct weir_config *config, const struct weir_log *log,
                                 const struct weir_transport_user *user,

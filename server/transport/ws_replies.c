@@ -4,7 +4,8 @@
 
 #include <stdatomic.h>
 
-/* The one that sends for a connection is always the same. */
+/* By descriptor: nng's aio for sending on the connection, the same for its whole life; NULL before
+ * the first reply. */
 static _Atomic(nng_aio *) sending[WEIR_DESCRIPTORS_MAX];
 
 void weir_ws_replies_new(int descriptor)
