@@ -1,3 +1,13 @@
+/* Runs a call: packs its request once, then makes attempts until one succeeds, the deadline passes
+ * or the failure is final.
+ *
+ *     SENDING ──sent──> RECEIVING ──reply──> end
+ *        │  ^               │
+ *        │  └─── PAUSING <──┴── a failure that may be repeated
+ *        └── no connection after SEND_WAIT_MS: pack again and go on sending
+ *
+ * step() takes each end of an nng operation to the next one. A waiting call runs it on its own
+ * thread, an asynchronous call on a thread of nng. */
 #include "client/lib/call.h"
 
 #include "client/lib/request.h"
@@ -5,10 +15,10 @@
 #include "weir/rules/limits.h"
 
 enum {
-    /* An attempt that has waited so long for a connection is packed again, so that the server is
-     * never told of more time than this too much. */
+    /* Longest wait for a connection before the request is packed again: the time left that the
+     * server is told is too long by no more than this. */
     SEND_WAIT_MS = 500,
-    /* nng counts whole milliseconds, so that its time-outs come a little before the deadline. */
+    /* nng counts whole milliseconds, so its time-outs come a little before the deadline. */
     EARLY_MS = 5,
     TIMEOUT_MS_MAX = INT32_MAX
 };
@@ -58,8 +68,8 @@ static weir_status keep_metadata(struct call *call, const struct weir_call_optio
     return st;
 }
 
-/* The payload is packed once and copied into each attempt's message: an asynchronous call outlives
- * the request it was given. */
+/* Packs the payload once; each attempt copies it into its message. An asynchronous call outlives
+ * the caller's request. */
 static weir_status keep_payload(struct call *call, const ProtobufCMessage *request)
 {
     const ProtobufCMessage *complete = NULL;
@@ -69,7 +79,7 @@ static weir_status keep_payload(struct call *call, const ProtobufCMessage *reque
         return st;
     }
     const size_t n = protobuf_c_message_get_packed_size(complete);
-    call->frame.timeout_ms = UINT32_MAX;  // the longest form it can have
+    call->frame.timeout_ms = UINT32_MAX;  // its longest packed form
     const size_t size = weir_request_frame_size(&call->frame, n);
     if (size > call->client->max_request_bytes) {
         return weir_fail_limit(&call->err, "the size of the request in bytes",
@@ -131,7 +141,7 @@ static int64_t remaining_ms(const struct call *call)
     return (call->deadline_us - weir_monotonic_us() + 999) / 1000;
 }
 
-/* Starts the operation that belongs to `state`. False where the call has been cancelled. */
+/* Starts the operation of `state`. False if the call has been cancelled. */
 static bool start_operation(struct call *call, enum call_state state, int64_t ms)
 {
     (void)pthread_mutex_lock(&call->mutex);
@@ -151,14 +161,14 @@ static bool start_operation(struct call *call, enum call_state state, int64_t ms
     return !is_cancelled;
 }
 
-/* A message that was not sent is the sender's again. */
+/* nng returns the ownership of a message that it has not sent. */
 static void drop_message(struct call *call)
 {
     nng_msg_free(nng_aio_get_msg(call->aio));
     nng_aio_set_msg(call->aio, NULL);
 }
 
-/* Starts the attempt's send. False where that is impossible. */
+/* Starts the attempt's send. False, with call->err set, if that fails. */
 static bool send_attempt(struct call *call, int64_t left_ms)
 {
     call->frame.timeout_ms = (uint32_t)left_ms;
@@ -187,8 +197,8 @@ static bool send_attempt(struct call *call, int64_t left_ms)
     return true;
 }
 
-/* Whether the call's failure may be answered by sending it again: what was never sent was not
- * executed, and refusals that are about the request itself would only come again. */
+/* Whether the call may be sent again after its failure. A request that was never sent has not been
+ * executed; a refusal of the request itself would only come again. */
 static bool may_repeat(const struct call *call)
 {
     if (!weir_status_retryable(call->err.status) || call->attempts_n >= call->max_attempts) {
@@ -197,7 +207,7 @@ static bool may_repeat(const struct call *call)
     return !call->was_sent || call->method->retry != WEIR_RETRY_NEVER;
 }
 
-/* True where the call goes on, false where it ends with what stands in call->err. */
+/* Starts the pause before another attempt. False if the call ends with call->err. */
 static bool retry(struct call *call)
 {
     if (!may_repeat(call)) {
@@ -213,8 +223,9 @@ static bool retry(struct call *call)
     return start_operation(call, CALL_PAUSING, pause_ms);
 }
 
-/* What makes a repetition recognisable may be known to the call alone: a caller who is told that
- * nothing was done, and calls again, has it done twice. */
+/* Whether the failed attempt may have been carried out in a way that only this call can repeat
+ * safely: the library may have made the message ids or the token. A caller who were told that
+ * nothing was done, and called again, would have it done twice. */
 static bool leaves_doubt(const struct call *call)
 {
     return weir_status_retryable(call->err.status) &&
@@ -222,7 +233,7 @@ static bool leaves_doubt(const struct call *call)
             call->method->retry == WEIR_RETRY_BY_TOKEN);
 }
 
-/* A refusal that comes before the server looks whether it has the request already. */
+/* Whether the server refuses before it looks whether it has carried out the request already. */
 static bool says_nothing_of_others(const struct weir_error *err)
 {
     return err->status == WEIR_AUTH_REQUIRED || err->status == WEIR_AUTH_INVALID_TOKEN ||
@@ -230,7 +241,8 @@ static bool says_nothing_of_others(const struct weir_error *err)
            (err->status == WEIR_LIMIT_EXCEEDED && weir_error_is_transient(err));
 }
 
-/* After an attempt that was sent. A full queue is asked again only to clear up a doubt. */
+/* Decides after the failure of a sent attempt; true if the call goes on. A refusal by a full queue
+ * is repeated only to find out whether an earlier attempt was carried out. */
 static bool after_failure(struct call *call)
 {
     if (!call->is_in_doubt || !says_nothing_of_others(&call->err)) {
@@ -283,8 +295,8 @@ static bool after_send(struct call *call, int rv)
     return retry(call);
 }
 
-/* The outcome as the server says it. Only a failure with details beyond an error's own area is read
- * twice, the second time with room for all of them. */
+/* Parses the server's outcome. A failure with more details than an error's own area holds is parsed
+ * a second time, into an area with room for all of them. */
 static weir_status parse_reply(struct call *call, struct weir_slice reply,
                                struct weir_slice *payload)
 {
@@ -318,8 +330,9 @@ static weir_status take_response(struct call *call, struct weir_slice payload)
     return WEIR_OK;
 }
 
-/* nng's thread for time-outs may take a receive for an operation before it on the same aio, which
- * came to its end just when its time was over. That is no silence of the server's. */
+/* Whether the receive has really timed out. nng's time-out thread may mistake it for the operation
+ * before it on the same aio, if that one ended just when its time was over; such a time-out is not
+ * silence of the server. */
 static bool is_out_of_time(const struct call *call, int rv)
 {
     return rv == NNG_ETIMEDOUT && remaining_ms(call) <= EARLY_MS;
@@ -351,7 +364,7 @@ static bool after_receive(struct call *call, int rv)
     return st == WEIR_OK ? false : after_failure(call);
 }
 
-/* After each end of the call's nng_aio: true where the next operation has been started, false where
+/* Called when an operation of the call has ended. True if the next one has been started, false if
  * the call has ended, with its outcome in call->err and call->response. */
 static bool step(struct call *call)
 {
@@ -360,7 +373,7 @@ static bool step(struct call *call)
     case CALL_SENDING:
         return after_send(call, rv);
     case CALL_RECEIVING:
-        /* Receives start in after_send only: nng 1.5.2 crashes where one is cancelled while its
+        /* Receives start in after_send only: nng 1.5.2 crashes if a receive is cancelled while its
          * send is pending. */
         return after_receive(call, rv);
     case CALL_PAUSING:
@@ -375,7 +388,7 @@ static bool step(struct call *call)
 
 /* ---- both ways to make a call ---- */
 
-/* Hands the outcome to the caller, whose error may have been given a larger area for details. */
+/* Copies the outcome into the caller's error, whose area for details may have been enlarged. */
 static void hand_over_error(struct weir_error *to, char *area, size_t cap,
                             const struct weir_error *from)
 {

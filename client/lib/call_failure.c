@@ -1,4 +1,5 @@
-/* How a call fails where that is not what its server said. */
+/* Failures of a call that the server did not send: no connection, no reply, a lost connection, a
+ * client being closed, and doubt about an earlier attempt. */
 #include "client/lib/call.h"
 #include "weir/rules/limits.h"
 
@@ -11,8 +12,8 @@ static void add_url(struct call *call)
     weir_error_detail(&call->err, "url", "%s", call->client->url);
 }
 
-/* nng does not say why there is none, and goes on trying. One that there is carries one request
- * after the other. */
+/* nng goes on connecting and does not say why there is no connection. A connection carries one
+ * request after the other, so a live one may also be busy. */
 void call_fail_no_connection(struct call *call)
 {
     struct links *links = &call->client->links;
@@ -44,8 +45,8 @@ static bool is_cancelled(struct call *call)
     return cancelled;
 }
 
-/* A server says nothing to a request that is larger than it reads, nor nng of a reply that is
- * larger than it takes. */
+/* A server closes the connection, without a reply, on a request above its limit, and nng closes it
+ * on a reply above max_reply_bytes; the text names both as possible causes. */
 static void fail_lost(struct call *call)
 {
     const size_t reply_bytes = call->client->links.max_reply_bytes;
@@ -74,8 +75,8 @@ void call_fail_transport(struct call *call, int rv)
     if (is_cancelled(call)) {
         (void)call_fail_closing(&call->err);
     } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE || rv == NNG_ECLOSED) {
-        /* ESTATE: lost between the end of the send and the receive. ECLOSED: the socket has been
-         * replaced. */
+        /* ESTATE: the connection was lost between the end of the send and the receive. ECLOSED:
+         * the socket has been replaced. */
         fail_lost(call);
     } else if (rv == NNG_ETIMEDOUT) {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,

@@ -1,8 +1,12 @@
+/* The pools of calls, the list of calls in flight, and each call's context of the current socket.
+ *
+ * A call goes from its pool (client->free) to client->in_flight and back, under client->mutex. A
+ * pool only grows: it holds as many calls as were ever in flight at once. */
 #include "client/lib/call.h"
 
 #include <stdlib.h>
 
-/* A client keeps all calls that it has ever had at once, thousands of them perhaps. */
+/* Memory that a call in a pool keeps. Small, because a pool may hold thousands of calls. */
 enum { ARENA_KEEP_BYTES = 8 << 10 };
 
 nng_aio *call_current_aio(const struct call *call)
@@ -28,7 +32,7 @@ static struct call *call_new(struct weir_client *client, enum call_kind kind)
         return NULL;
     }
     (void)pthread_mutex_init(&call->mutex, NULL);
-    /* No cap: what a call keeps is in proportion to the request that its caller already holds. */
+    /* No cap: a call keeps memory in proportion to the request that its caller already holds. */
     weir_arena_init(&call->arena, SIZE_MAX, ARENA_KEEP_BYTES);
     return call;
 }
@@ -41,7 +45,8 @@ static void call_drop_ctx(struct call *call)
     }
 }
 
-/* The least number of a socket that a call in flight has a context of. */
+/* Returns the lowest number of a socket of which a call in flight has a context, UINT64_MAX if
+ * none. */
 static uint64_t oldest_in_use(struct weir_client *client)
 {
     uint64_t oldest = UINT64_MAX;
@@ -93,12 +98,12 @@ void call_note_silence(struct call *call)
 
 static void call_free(struct call *call)
 {
-    /* Waits for the ends of their callbacks. */
+    /* nng_aio_free waits until the callback has returned. */
     nng_aio_free(call->aio);
     nng_aio_free(call->pause);
     call_drop_ctx(call);
-    /* A thread of the caller's may still be about to let go of it, having started an operation that
-     * has long come to its end. */
+    /* The thread that started the call's last operation may still be about to unlock the mutex,
+     * although the operation has ended. */
     (void)pthread_mutex_lock(&call->mutex);
     (void)pthread_mutex_unlock(&call->mutex);
     (void)pthread_mutex_destroy(&call->mutex);

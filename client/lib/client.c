@@ -1,3 +1,4 @@
+/* Opening and closing a client. */
 #include "client/lib/client.h"
 
 #include "client/lib/call.h"
@@ -15,11 +16,12 @@ enum {
     MAX_IN_FLIGHT_DEFAULT = 16384,
     FIRST_DELAY_MS_DEFAULT = 50,
     MAX_DELAY_MS_DEFAULT = 2000,
-    /* How long a client that is closed waits for answers that are under way. */
+    /* How long weir_client_close waits for replies that are under way. */
     REPLIES_WAIT_MS = 250
 };
 
-/* Any server's replies: the messages of one are counted about as they are packed. */
+/* Enough for the replies of any server. The margin is there because a server counts the size of a
+ * reply's messages only about as they are packed. */
 #define REPLY_BYTES_DEFAULT ((size_t)WEIR_REPLY_BYTES_MAX + ((size_t)32 << 20))
 
 static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;
@@ -50,7 +52,7 @@ uint32_t client_or_default(uint32_t value, uint32_t standard)
 
 enum port { PORT_NONE, PORT_OUT_OF_RANGE, PORT_POSSIBLE };
 
-/* A name is looked up by the system. */
+/* A port that is no number is the name of a service, which the system looks up. */
 static enum port port_of(const nng_url *url)
 {
     const char *text = url->u_port;
@@ -63,8 +65,8 @@ static enum port port_of(const nng_url *url)
                : PORT_POSSIBLE;
 }
 
-/* nng takes a URL without a port for port 0, and one with a port that there cannot be as well: both
- * connect to nothing. */
+/* nng accepts a URL without a port, as port 0, and one with a port out of range; neither would ever
+ * connect. */
 static weir_status check_url(const char *text, struct weir_error *err)
 {
     nng_url *url = NULL;
@@ -98,7 +100,6 @@ static weir_status check_options(const struct weir_client_options *options, stru
     return check_url(options->url == NULL ? WEIR_DEFAULT_URL : options->url, err);
 }
 
-/* The numbers and texts. */
 static weir_status take_options(struct weir_client *client,
                                 const struct weir_client_options *options, struct weir_error *err)
 {
@@ -173,9 +174,8 @@ static bool wait_idle_locked(struct weir_client *client, int64_t until_us)
     return client->in_flight_n == 0;
 }
 
-/* The calls end before the socket is closed, and answers that are under way are waited for: closing
- * a connection on which a message is just coming in is what nng does not always survive (link.h).
- */
+/* Ends all calls before the socket is closed, and waits for replies that are under way: nng does
+ * not always survive that a connection is closed while a message comes in (link.h). */
 static void end_calls(struct weir_client *client)
 {
     (void)pthread_mutex_lock(&client->mutex);

@@ -1,7 +1,8 @@
-/* Inside of libweir: the client and its pool of calls.
+/* The client, as the files of libweir see it.
  *
- * A client has one nng REQ socket (link.h). Each call in flight has a context of that socket and an
- * nng_aio; both are kept in a pool for the next call. */
+ * A client has one nng REQ socket at a time (link.h). Each call in flight has a context of that
+ * socket and an nng_aio, and keeps both when it goes back to its pool (call.h). Any thread may use
+ * a client. */
 #ifndef WEIR_CLIENT_CLIENT_H
 #define WEIR_CLIENT_CLIENT_H
 
@@ -10,8 +11,8 @@
 
 struct call;
 
-/* A call is driven either by the thread that waits for it or by nng's threads; their aios differ,
- * so each kind has a pool of its own. */
+/* A call is run by the thread that waits for it or by nng's threads. The two kinds need different
+ * aios, so each has a pool of its own. */
 enum call_kind { CALL_WAITING, CALL_CALLBACK, CALL_KINDS };
 
 struct weir_client {
@@ -24,44 +25,46 @@ struct weir_client {
     size_t max_request_bytes;
     struct weir_retry_policy retry;
 
-    /* Guards what follows. Held over nng_sleep_aio and nng_aio_abort, which call nothing back;
-     * never while a callback runs. */
+    /* Guards the fields below. Held across nng_aio_abort, which runs no callback itself; never held
+     * while a callback runs. */
     pthread_mutex_t mutex;
-    pthread_cond_t is_idle;         // in_flight_n fell to 0
+    pthread_cond_t is_idle;         // signalled when in_flight_n falls to 0
     struct call *free[CALL_KINDS];  // the pools
     struct call *in_flight;
     size_t in_flight_n;
     bool is_closing;
-    /* Of those in flight, calls that have come to their ends and are telling so: they do not count
-     * for max_in_flight. Grows without the mutex. */
+    /* Calls in flight whose callback is running: they do not count against max_in_flight. Increased
+     * without the mutex. */
     atomic_size_t ended_n;
 };
 
-/* An option's value, where 0 stands for `standard`. */
+/* Returns `value`, or `standard` if `value` is 0. */
 uint32_t client_or_default(uint32_t value, uint32_t standard);
 
-/* How long to pause before the next attempt, where that is *delay_ms at most; that grows. */
+/* Returns a random pause between half of *delay_ms and all of it, and doubles *delay_ms up to the
+ * client's max_delay_ms. */
 uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 
-/* The server's limits may be lower than the numbers that the library chooses where its user has
- * chosen none. Whether `err` refuses the request's `field`, for which *number, above `least`, is to
- * blame: then *number is halved, and the request is to be made again. */
+/* Adapts a number that the library has chosen to a lower limit of the server: if `err` refuses the
+ * request's `field` and *number is above `least`, halves *number and returns true; the caller then
+ * makes the request again. */
 bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
                           int64_t *number);
 
-/* INVALID_REQUEST where a subscription's options contradict each other. */
+/* INVALID_REQUEST if a subscription's options contradict each other. */
 weir_status subscription_check(const struct weir_subscription_options *options,
                                struct weir_error *err);
 
+/* BACKEND_UNAVAILABLE: out of memory. */
 weir_status client_fail_memory(struct weir_error *err);
 
-/* nng's error number about an option, or about several, that the format names. Without memory it is
- * not the option that is to blame: BACKEND_UNAVAILABLE, else INVALID_REQUEST on `field`. */
+/* Records nng's error number `rv` about the option that the format names: INVALID_REQUEST on
+ * `field`, or BACKEND_UNAVAILABLE if nng was out of memory. */
 weir_status client_fail_option(struct weir_error *err, int rv, const char *field,
                                const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Adds TLS to the client's dialers where the URL wants it: client->links.tls. INVALID_REQUEST
- * naming the file that cannot be used; BACKEND_UNAVAILABLE without memory. */
+/* Sets client->links.tls if the URL's scheme has TLS. INVALID_REQUEST naming the file that cannot
+ * be used; BACKEND_UNAVAILABLE when out of memory. */
 weir_status client_tls_open(struct weir_client *client, const struct weir_client_options *options,
                             struct weir_error *err);
 

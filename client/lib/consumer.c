@@ -1,3 +1,9 @@
+/* Consumers: a subscription whose messages go to a handler, and whose position is kept in the store
+ * (consumer_streams.h).
+ *
+ * A run belongs to one thread. Other threads may stop it and read its position; only is_stopped and
+ * `subscription` are shared, under the mutex. A message counts as passed, and so moves
+ * handled_position, once it has been handled or parked. */
 #include "client/lib/client.h"
 #include "client/lib/consumer_streams.h"
 #include "client/lib/page.h"
@@ -11,9 +17,9 @@ enum {
     COMMIT_MS_DEFAULT = 1000,
     FIRST_DELAY_MS_DEFAULT = 100,
     MAX_DELAY_MS_DEFAULT = 10000,
-    /* Who stops a consumer waits for its last position no longer than this. */
+    /* Longest wait for the last position of a consumer that has been stopped. */
     STOPPED_COMMIT_MS = 3000,
-    /* So many positions that were looked through in vain are worth a message that says so. */
+    /* Positions passed without a match that are worth keeping a position for. */
     PASSED_BY_MIN = 1000
 };
 
@@ -22,15 +28,15 @@ struct weir_consumer {
     struct weir_client *client;
     struct weir_arena arena;               // texts of `options`
     struct weir_consumer_options options;  // with defaults filled in
-    uint32_t uncommitted_n;                // messages handled since the position was kept
+    uint32_t uncommitted_n;                // messages handled since the position was last kept
     int64_t handled_position;              // behind the last message that was handled
-    int64_t commit_at_us;                  // when the position is to be kept; if uncommitted_n > 0
-    bool is_commit_late;                   // the last try failed: none before commit_at_us
+    int64_t commit_at_us;                  // time of the next commit, if uncommitted_n > 0
+    bool is_commit_late;                   // the last commit failed: wait until commit_at_us
 
-    pthread_mutex_t mutex;  // guards what follows
+    pthread_mutex_t mutex;  // guards the fields below
     pthread_cond_t changed;
     bool is_stopped;
-    struct weir_subscription *subscription;  // while a run is going on
+    struct weir_subscription *subscription;  // of the current run, else NULL
 };
 
 /* ---- opening ---- */
@@ -163,7 +169,7 @@ static bool is_stopped(struct weir_consumer *c)
     return stopped;
 }
 
-/* False if the consumer was stopped meanwhile. */
+/* Waits. False if the consumer has been stopped. */
 static bool pause_ms(struct weir_consumer *c, uint32_t ms)
 {
     const int64_t until_us = weir_monotonic_us() + (int64_t)ms * 1000;
@@ -199,13 +205,13 @@ static bool is_commit_due(const struct weir_consumer *c, int64_t now)
             (c->uncommitted_n >= c->options.commit_messages && !c->is_commit_late));
 }
 
-/* While the server is away or has too much to do the position is kept later: what is lost is only
- * that messages are handed over again after a crash. They wait meanwhile, so that a try is one
- * attempt, and the next one comes no sooner than this one took. */
+/* Keeps the position if it is due. While the server is away or overloaded this is put off: the
+ * price is only that more messages come again after a crash. Messages wait while it tries, so a try
+ * is a single attempt, and the next try comes no sooner than this one took. */
 static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err)
 {
     const int64_t began_us = weir_monotonic_us();
-    /* What is stopped keeps it at its end. */
+    /* A stopped consumer keeps its position in commit_last. */
     if (!is_commit_due(c, began_us) || is_stopped(c)) {
         return WEIR_OK;
     }
@@ -223,9 +229,9 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
     return st;
 }
 
-/* What was handled is kept whatever has ended the run. Behind it nothing is to be handled before
- * `passed`; that is kept as well where it saves the next run much, and is no failure where it is
- * not. */
+/* Keeps the position at the end of a run, whatever ended it. No message between the handled
+ * position and `passed` matches: that position is kept as well if it saves the next run much, and a
+ * failure to do so is ignored. */
 static weir_status commit_last(struct weir_consumer *c, int64_t passed, struct weir_error *err)
 {
     struct weir_call_options call = *c->streams.call;
@@ -258,11 +264,11 @@ struct run {
     weir_consumer_handler handler;
     void *context;
     struct weir_error *err;
-    bool is_pending;  // a message was taken that is not handled
+    bool is_pending;  // a message was taken and has not been handled
 };
 
-/* Parks until that has succeeded, because nothing passes a message that is neither handled nor
- * parked. */
+/* Parks a message, trying again until that has succeeded, because the position never passes a
+ * message that is neither handled nor parked. */
 static weir_status park(struct run *run, const Weir__V1__Message *message, uint32_t attempts)
 {
     struct weir_consumer *c = run->consumer;
@@ -276,7 +282,7 @@ static weir_status park(struct run *run, const Weir__V1__Message *message, uint3
     return st;
 }
 
-/* Tries one message until it is handled or parked. *goes_on is false where the handler wants to
+/* Tries one message until it is handled or parked. Sets *goes_on to false if the handler wants to
  * stop; the message then counts as unhandled. */
 static weir_status hand_over(struct run *run, const Weir__V1__Message *message, bool *goes_on)
 {
@@ -296,7 +302,7 @@ static weir_status hand_over(struct run *run, const Weir__V1__Message *message, 
         if (outcome == WEIR_PARK || attempt >= o->max_attempts) {
             return park(run, message, attempt);
         }
-        /* What was handled before need not wait for what may fail for ever. */
+        /* The position of earlier messages must not wait for one that may fail for ever. */
         const weir_status st = commit_if_due(c, run->err);
         if (st != WEIR_OK) {
             return st;
@@ -308,7 +314,7 @@ static weir_status hand_over(struct run *run, const Weir__V1__Message *message, 
     }
 }
 
-/* How long the next message may be waited for before the position is to be kept. */
+/* Returns how long to wait for the next message before the position must be kept. */
 static uint32_t wait_ms(const struct weir_consumer *c)
 {
     if (c->uncommitted_n == 0) {
@@ -325,7 +331,8 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
     for (;;) {
         const Weir__V1__Message *message = NULL;
         weir_status st = weir_subscription_next(sub, wait_ms(c), &message, run->err);
-        /* What is passed over is no progress that must be kept either. */
+        /* A message that is passed over counts as no progress: keeping the position would write
+         * the next such message. */
         const bool is_handed_over =
             message != NULL &&
             !consumer_passes_over(&c->streams, &c->options.subscription, message->stream_name);
@@ -365,7 +372,8 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
         c->handled_position = weir_subscription_position(sub);
     }
     if (weir_consumer_position(c) < 0) {
-        /* Kept before anything is handled: a start at the end must not move with each restart. */
+        /* Keep the start before any message is handled: a start at the end must not move with each
+         * restart. */
         st = consumer_keep_position(&c->streams, c->handled_position, c->streams.call, err);
     }
     struct run run = {c, handler, context, err, false};
@@ -378,7 +386,7 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
     struct weir_error later;
     weir_error_init(&later);
     const weir_status kept = commit_last(c, passed, &later);
-    /* The first failure is the one to report. */
+    /* Report the first failure. */
     if ((st == WEIR_OK || st == WEIR_CANCELLED) && kept != WEIR_OK) {
         weir_error_copy(err, &later);
         st = kept;
@@ -388,7 +396,7 @@ weir_status weir_consumer_run(struct weir_consumer *c, weir_consumer_handler han
 
 /* ---- what is parked ---- */
 
-/* Hands one parked message over; *goes_on as in hand_over. */
+/* Hands over one parked message. Sets *goes_on to false if the handler wants to stop. */
 static weir_status replay_one(struct run *run, const struct consumer_parked *parked, bool *goes_on)
 {
     struct consumer_streams *s = &run->consumer->streams;

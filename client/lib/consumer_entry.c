@@ -35,7 +35,7 @@ bool consumer_take_number(struct weir_slice json, const char *name, int64_t *num
 
 bool consumer_take_text(struct weir_slice json, const char *name, char *text, size_t size)
 {
-    /* Of no byte there is a longer form than \u0000. */
+    /* The longest escape of a byte is \u00XX, six characters. */
     uint8_t unescaped[6 * WEIR_STREAM_NAME_BYTES_MAX + 2];
     const struct weir_slice value = consumer_find_member(json, name);
     size_t n = 0;

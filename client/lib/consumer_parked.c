@@ -1,4 +1,5 @@
-/* What a consumer has parked. */
+/* A consumer's stream of parked messages: parking, marking as replayed, and walking the messages
+ * that are still parked. */
 #include "client/lib/client.h"
 #include "client/lib/consumer_entry.h"
 #include "client/lib/json_out.h"
@@ -12,8 +13,9 @@ static char replayed_type[] = "Replayed";
 
 /* ---- parking ---- */
 
-/* The same message is parked under the same id, so that parking it again after a crash is no second
- * entry: a UUID of version 8 from the SHA-256 of stream and id. */
+/* Derives the id of the Parked message from the parked message: a UUID of version 8 made of the
+ * SHA-256 of the parked stream and the message id. So parking a message again after a crash makes
+ * no second entry. */
 static void make_parked_id(const struct consumer_streams *s, const Weir__V1__Message *message,
                            char id[WEIR_UUID_TEXT + 1])
 {
@@ -63,7 +65,7 @@ weir_status consumer_park(struct consumer_streams *s, const Weir__V1__Message *m
         .stream = s->parked_stream, .type = parked_type, .id = id, .data = data, .call = s->call};
     const weir_status st = consumer_append(s, &entry, err);
     free(data);
-    /* Parked before, after another number of attempts. */
+    /* The message was parked before, after another number of attempts. */
     return st == WEIR_MESSAGE_ID_CONFLICT ? WEIR_OK : st;
 }
 
@@ -81,7 +83,7 @@ weir_status consumer_settle(struct consumer_streams *s, const struct consumer_pa
 
 struct consumer_walk {
     struct weir_reader *reader;
-    int64_t *settled;  // positions in the parked stream, ascending
+    int64_t *settled;  // positions in the parked stream that have been replayed, ascending
     size_t settled_n;
     size_t settled_cap;
 };

@@ -83,7 +83,7 @@ bool consumer_passes_over(const struct consumer_streams *streams,
     if (!weir_slice_is(category, CONSUMER_PARKED_CATEGORY)) {
         return weir_slice_is(category, CONSUMER_POSITION_CATEGORY);
     }
-    /* The cardinal id is the consumer's name: the members of a group are one consumer. */
+    /* The cardinal id is the consumer's name; all members of a group share it. */
     return selection->all ||
            weir_slice_equal(weir_name_cardinal_id(stream),
                             weir_name_cardinal_id(weir_slice_of(streams->parked_stream)));
@@ -91,7 +91,7 @@ bool consumer_passes_over(const struct consumer_streams *streams,
 
 /* ---- the position ---- */
 
-/* A position as it was kept. */
+/* The last message of the position stream. */
 struct kept {
     int64_t position;
     int64_t version;  // of the stream
@@ -122,7 +122,7 @@ static weir_status take_position(const struct consumer_streams *s, const Weir__V
                      s->position_stream, s->selector);
 }
 
-/* *kept has the position -1 where there is none. */
+/* Reads the position kept last; kept->position is -1 if there is none. */
 static weir_status load(struct consumer_streams *s, const struct weir_call_options *call,
                         struct kept *kept, struct weir_error *err)
 {
@@ -168,7 +168,8 @@ static weir_status write_position(struct consumer_streams *s, const struct weir_
     return consumer_append(s, &entry, err);
 }
 
-/* A position that was thought lost may have been kept after all. */
+/* Whether the newest position was kept by this consumer: a write without a reply may have been
+ * carried out after all. If so, takes over its version. */
 static weir_status is_ours(struct consumer_streams *s, const struct weir_call_options *call,
                            bool *is_ours, struct weir_error *err)
 {

@@ -1,4 +1,4 @@
-/* Writing JSON to a stream. Errors stay in the stream (ferror). */
+/* Writes JSON to a stdio stream. Errors stay in the stream (ferror). */
 #ifndef WEIR_CLIENT_JSON_OUT_H
 #define WEIR_CLIENT_JSON_OUT_H
 
@@ -6,19 +6,20 @@
 
 #include <stdio.h>
 
-/* A JSON string with its quotes. Escaped are what JSON demands and all other control characters, so
- * that nothing in a name can steer the terminal it is shown on. */
+/* Writes a JSON string with its quotes. Escapes what JSON demands and all other control characters,
+ * so that no name can control the terminal that shows it. */
 void json_put_string(FILE *out, struct weir_slice text);
 
-/* The same escapes without the quotes; quotes and backslashes as they are. For people. */
+/* Writes text for people: control characters escaped as in json_put_string, without quotes; quotes
+ * and backslashes stay as they are. */
 void json_put_plain(FILE *out, struct weir_slice text);
 
-/* A JSON text, as it is but for line ends between its tokens, which become blanks: one line. Other
- * control characters stand in no JSON text but U+007F..U+009F, in its strings: to a terminal, which
- * they could steer, they are escaped. */
+/* Writes a JSON text on one line: line ends and tabs between its tokens become blanks. Of the other
+ * control characters a JSON text can hold only U+007F..U+009F, in its strings; they are escaped if
+ * `out` is a terminal, which they could control. */
 void json_put_text(FILE *out, struct weir_slice json);
 
-/* The same, escaped wherever it goes. For people. */
+/* Writes a JSON text for people: as json_put_text, always with control characters escaped. */
 void json_put_plain_text(FILE *out, struct weir_slice json);
 
 #endif

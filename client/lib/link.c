@@ -10,40 +10,40 @@
 enum {
     RECONNECT_MIN_MS = 25,
     RECONNECT_MAX_MS = 500,
-    /* nng waits for a random part of it, and computes its double. Half of the time that part is
-     * negative and, since the system has been up for days, no wait: the dialer then tries once more
-     * at once. */
+    /* nng computes the double of this and waits for a random part of it. Half of the time the part
+     * overflows to a negative number, which on a system that has been up for days is no wait: the
+     * dialer then tries again at once. */
     RECONNECT_NEVER_MS = INT32_MAX / 2,
     /* nng counts the SP header of a reply as part of its size. */
     SP_HEADER_BYTES = 4,
-    /* How long a closing socket is waited for, in all. */
-    CLOSE_WAIT_MS = 2000,
+    CLOSE_WAIT_MS = 2000,  // longest wait in links_close, for all sockets together
     LEARN_WAIT_MS = 1000,
-    /* Where no other socket can be had, it is tried again after so many requests. */
+    /* Requests until the next try, if no new socket could be opened. */
     NUMBERS_BETWEEN_TRIES = 1000,
-    /* Of a socket that does not tell its first number. */
+    /* Assumed for a socket that does not show its first number. */
     NUMBERS_UNKNOWN = 1 << 20,
+    /* A new socket with fewer numbers is not used. */
     NUMBERS_LEAST = 1 << 19
 };
 
-/* A socket's requests have numbers with the highest bit, to UINT32_MAX. */
+/* Set in the numbers of all requests: they run from a random one up to UINT32_MAX. */
 #define NUMBER_BIT (UINT32_C(1) << 31)
 
-/* Longer than a connection takes to come back by itself. */
+/* Longer than a lost connection takes to come back by itself. */
 #define REPLACE_AFTER_US ((int64_t)1500000)
-/* Longer than a first connection takes. TCP tries ever more rarely to reach a host that does not
- * answer: one that comes back would not be noticed for a minute. */
+/* Longer than a first connection takes. TCP tries an unreachable host ever more rarely: the return
+ * of the host would go unnoticed for a minute. */
 #define CONNECT_US ((int64_t)30000000)
-/* How long nothing may come from a server that has been asked, at first and at most. */
+/* The silence that a socket is allowed, at first and at most. */
 #define SILENCE_US_MIN ((int64_t)3000000)
 #define SILENCE_US_MAX ((int64_t)60000000)
-/* A connection is thought to be at work as long as it would take at this rate. */
+/* A connection gets the time that its outstanding bytes take at this rate. */
 #define SLOW_BYTES_PER_SECOND ((int64_t)65536)
 
 struct link {
     struct link *older;
     uint64_t number;
-    int64_t numbers;  // for so many requests
+    int64_t numbers;  // requests that the new socket can number, less LINKS_SPARE_NUMBERS
     nng_socket socket;
     atomic_bool was_connected;
     bool has_closer;
@@ -66,8 +66,9 @@ static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 static int set_up_socket(const struct links *links, struct link *link)
 {
-    /* The library repeats calls by itself; the socket must not (a lost reply would be a second
-     * execution that nobody knows of). The size keeps a false length header from taking memory. */
+    /* The library repeats calls itself, so the socket must not: a lost reply would lead to a second
+     * execution that the library does not know of. The size limit keeps a false length header from
+     * allocating memory. */
     int rv = nng_socket_set_ms(link->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     if (rv == 0) {
         rv = nng_socket_set_size(link->socket, NNG_OPT_RECVMAXSZ,
@@ -94,13 +95,14 @@ static int add_connection(const struct links *links, struct link *link, nng_dial
     if (rv != 0) {
         return rv;
     }
-    /* Notices a host that has gone without a word. Not every transport has it. */
+    /* Detects a host that has vanished. Not every transport has the option. */
     (void)nng_dialer_set_bool(*dialer, NNG_OPT_TCP_KEEPALIVE, true);
     return nng_dialer_start(*dialer, NNG_FLAG_NONBLOCK);
 }
 
-/* It would stand idle at a server that has come back. What the socket has, or is just trying to
- * make, is left to it; closing a dialer waits for nng's threads, on which this may run. */
+/* Keeps a replaced socket from reconnecting: its connections would stand idle at a server that has
+ * come back. Leaves the connections it has or is making. Does not close the dialers, because that
+ * waits for nng's threads, and this may run on one of them. */
 static void make_no_more_connections(const struct links *links, struct link *link)
 {
     for (uint32_t i = 0; i < links->connections; i++) {
@@ -109,8 +111,8 @@ static void make_no_more_connections(const struct links *links, struct link *lin
     }
 }
 
-/* The number of a request comes back with its message, where that ends because its context is
- * closed: before there is a connection. */
+/* Learns the socket's next request number. There is no connection yet, so the send ends when its
+ * context is closed, and nng hands the message back with its request number in the header. */
 static int64_t count_numbers(nng_ctx ctx, nng_aio *aio)
 {
     nng_ctx_send(ctx, aio);
@@ -163,7 +165,8 @@ static int try_to_open_socket(const struct links *links, struct link *link)
     return rv;
 }
 
-/* One of the few that would have to be replaced soon is not taken. */
+/* Opens a socket, and another one if the first has so few numbers that it would have to be replaced
+ * soon. */
 static int open_socket(const struct links *links, struct link *link)
 {
     enum { TRIES = 4 };
@@ -229,8 +232,8 @@ static void *close_socket(void *arg)
     return NULL;
 }
 
-/* The application's signals are not for that thread. Without one the socket is not closed: better a
- * leak than a hang. */
+/* Closes the socket on a thread of its own, on which all signals are blocked. If no thread can be
+ * made the socket stays open: better a leak than a hang. */
 static void start_closing(struct link *link)
 {
     sigset_t all;
@@ -241,7 +244,7 @@ static void start_closing(struct link *link)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* This one and those before it. */
+/* Closes this socket and all older ones. */
 static void close_from(struct link *link)
 {
     for (; link != NULL; link = link->older) {
@@ -251,7 +254,7 @@ static void close_from(struct link *link)
     }
 }
 
-/* Where nng hangs, thread and socket are left to themselves. */
+/* Frees the link once its socket is closed. If nng hangs, thread and socket are leaked. */
 static void finish_closing(struct link *link, int64_t until_us)
 {
     if (!link->has_closer) {
@@ -365,7 +368,7 @@ void links_note_ended(struct links *links, struct links_sent sent, bool is_answe
     }
 }
 
-/* How long a connection may take that has all this to carry. */
+/* Returns `least_us` and the time that the outstanding bytes may take. */
 static int64_t patience_us(struct links *links, int64_t least_us)
 {
     const int64_t bytes = (int64_t)atomic_load(&links->outstanding_bytes);
@@ -380,7 +383,7 @@ static bool is_closed(struct link *link)
     return closed;
 }
 
-/* Those whose sockets are closed go, with their threads: a client may outlive many a server. */
+/* Frees the links of closed sockets, and their threads: a client may outlive many servers. */
 static void drop_closed_locked(struct links *links)
 {
     struct link **at = &links->newest;
@@ -396,7 +399,8 @@ static void drop_closed_locked(struct links *links)
     }
 }
 
-/* Not the one that was just replaced: answers may be coming in there (link.h). */
+/* Closes the sockets that no call uses, except the one just replaced: replies may still be coming
+ * in there (link.h). */
 static void close_unused_locked(struct links *links, uint64_t oldest)
 {
     struct link *link = links->newest->older->older;
@@ -406,7 +410,7 @@ static void close_unused_locked(struct links *links, uint64_t oldest)
     close_from(link);
 }
 
-/* Puts another socket in the place of the current one. False where none can be had. */
+/* Replaces the current socket. False if no new socket can be opened. */
 static bool replace_locked(struct links *links, uint64_t oldest)
 {
     struct link *fresh = NULL;
@@ -425,7 +429,7 @@ static bool replace_locked(struct links *links, uint64_t oldest)
     return true;
 }
 
-/* Calls that come meanwhile have some of the spare numbers. */
+/* Calls that come meanwhile use up some of the spare numbers. */
 void links_replace_used_up(struct links *links, uint64_t oldest)
 {
     (void)pthread_mutex_lock(&links->mutex);
@@ -455,7 +459,7 @@ void links_replace_lost(struct links *links, uint64_t oldest)
     int_least64_t since = atomic_load(&links->waiting_since_us);
     const int64_t patience =
         atomic_load(&links->newest->was_connected) ? REPLACE_AFTER_US : CONNECT_US;
-    /* Whoever comes first replaces it, and the time begins anew. */
+    /* The first caller replaces the socket, and the time begins anew. */
     if (since != 0 && now - since >= patience_us(links, patience) &&
         atomic_compare_exchange_strong(&links->waiting_since_us, &since, now)) {
         (void)replace_locked(links, oldest);
@@ -484,7 +488,7 @@ bool links_is_silent(struct links *links, struct links_sent sent)
 void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest)
 {
     (void)pthread_mutex_lock(&links->mutex);
-    /* Whoever comes first replaces it, and the time begins anew. */
+    /* The first caller replaces the socket, and the time begins anew. */
     if (links_is_silent(links, sent) && replace_locked(links, oldest)) {
         const int64_t longer_us = atomic_load(&links->silence_us) * 2;
         atomic_store(&links->silence_us, longer_us < SILENCE_US_MAX ? longer_us : SILENCE_US_MAX);

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* Messages of one page, or fewer where the server allows fewer. Memory is bounded by it and by the
- * server's reply size. */
+/* Messages in one page; fewer if the server allows fewer. This and the server's reply size bound
+ * the memory of a reader. */
 enum { PAGE_MESSAGES = 1000 };
 
 #define UNLIMITED INT64_MAX
@@ -24,8 +24,8 @@ struct weir_reader {
     struct weir_arena arena;
     bool is_backward;
     int64_t left;      // messages still wanted
-    int64_t page_max;  // messages of one page
-    int64_t position;  // weir_reader_position
+    int64_t page_max;  // most messages to ask for in one page
+    int64_t position;  // as weir_reader_position returns it
     struct page page;
     bool has_more;  // another page follows
     size_t at;      // next message of the page
@@ -34,7 +34,7 @@ struct weir_reader {
 
 /* ---- opening ---- */
 
-/* NULL without memory. A batch_size below -1 is left for the server to refuse. */
+/* Returns NULL when out of memory. A batch_size below -1 is left for the server to refuse. */
 static struct weir_reader *reader_new(struct weir_client *client, enum reader_kind kind,
                                       int64_t batch_size, bool is_backward)
 {
@@ -51,7 +51,7 @@ static struct weir_reader *reader_new(struct weir_client *client, enum reader_ki
     return reader;
 }
 
-/* The request is in the reader's arena, if `is_copied`. */
+/* `is_copied`: the request has been copied into the reader's arena. */
 static weir_status finish_open(struct weir_reader *reader, bool is_copied,
                                const struct weir_call_options *options, struct weir_reader **out,
                                struct weir_error *err)
@@ -122,7 +122,8 @@ static weir_status read_category_page(struct weir_reader *reader, int64_t batch,
     return st;
 }
 
-/* Asks for *batch messages, or for as many as the server allows. */
+/* Reads a page of as many messages as are wanted and the server allows; sets *batch to the number
+ * that was asked for. */
 static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct page *page,
                             struct weir_error *err)
 {
@@ -138,18 +139,19 @@ static weir_status ask_page(struct weir_reader *reader, int64_t *batch, struct p
     }
 }
 
-/* Whether there is a page to be asked for behind this one, which `batch` messages were asked of. */
+/* Whether another page follows this one, for which `batch` messages were asked. */
 static bool goes_on(const struct weir_reader *reader, const struct page *page, int64_t batch)
 {
     const bool is_full = batch > 0 && page->n >= (size_t)batch;
-    /* Backward, what lies before the first position is a request for the beginning, or the end. */
+    /* A backward read must not go on before the first position: the server would take that for the
+     * beginning or the end. */
     const int64_t first = reader->kind == READ_STREAM ? 0 : 1;
     const bool is_before_first = reader->is_backward && page->next_position < first;
     const bool is_enough = reader->left <= (int64_t)page->n;
     return !is_enough && !is_before_first && (page->is_truncated || is_full);
 }
 
-/* The position that the last page was asked for; false where none was given. */
+/* Gives the position that the last page was read from; false if the request has none. */
 static bool asked_position(const struct weir_reader *reader, int64_t *position)
 {
     const Weir__V1__GetStreamMessagesRequest *stream = &reader->request.stream;
@@ -184,7 +186,7 @@ static void ask_from(struct weir_reader *reader, int64_t position)
     }
 }
 
-/* The last page's messages stay until the page after it has come. */
+/* Reads the next page. The messages of the last page stay valid until the new page has come. */
 static weir_status read_page(struct weir_reader *reader, struct weir_error *err)
 {
     int64_t batch = 0;

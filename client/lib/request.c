@@ -9,7 +9,7 @@ struct completion {
     struct weir_error *err;
 };
 
-/* The only way to a member of a message whose type is known by its descriptor alone. */
+/* Returns a member of a message by its offset: its type is known from its descriptor only. */
 static const void *member(const ProtobufCMessage *message, unsigned offset)
 {
     return (const char *)message + offset;
@@ -60,7 +60,7 @@ static weir_status complete_new_message(struct completion *c, const ProtobufCMes
 static weir_status complete_message(struct completion *c, const ProtobufCMessage *message,
                                     const ProtobufCMessage **out);
 
-/* *changed is an array of its own as soon as one element is another than before. */
+/* Completes the elements of an array. *changed is NULL if none changed, else a new array. */
 static weir_status complete_elements(struct completion *c, const ProtobufCMessage *const *elements,
                                      size_t n, const ProtobufCMessage ***changed)
 {

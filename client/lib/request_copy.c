@@ -10,7 +10,7 @@ bool copy_text(struct weir_arena *arena, const char *from, const char **to)
     return true;
 }
 
-/* protobuf-c's structs hold their texts without const. */
+/* Replaces a string by a copy. protobuf-c declares its strings without const. */
 static bool copy_field(struct weir_arena *arena, char **text)
 {
     const char *copy = NULL;

@@ -1,3 +1,5 @@
+/* Decodes a reply into one block: counts the bytes that protobuf-c will allocate, allocates them at
+ * once, and lets protobuf-c's allocator cut from them. */
 #include "client/lib/response.h"
 
 #include "client/weir.h"
@@ -9,20 +11,20 @@
 
 enum {
     ALIGN = alignof(max_align_t),
-    /* protobuf-c notes the fields of a message in slabs: the first one, of 16 notes, lies on its
-     * stack, each further one is twice as long and taken from the allocator. */
+    /* protobuf-c notes the fields of a message in slabs: the first slab, of 16 notes, lies on its
+     * stack; each further slab is twice as long as the last and comes from the allocator. */
     FIRST_SLAB_NOTES = 16,
     NOTE_BYTES = 32
 };
 
-/* One allocation of a response. The message itself lies directly behind the first one. */
+/* One allocation of a response. The message itself is the first thing in the first block. */
 struct block {
     struct block *next;
     alignas(max_align_t) uint8_t bytes[];
 };
 
-/* Cuts a response from its block. What was foreseen too small, which only another protobuf-c than
- * the one known here can make happen, goes to blocks of its own behind the first. */
+/* Allocates a response from its first block. If that is too small, which can only happen with a
+ * protobuf-c that allocates otherwise, the rest goes into further blocks. */
 struct cutter {
     ProtobufCAllocator allocator;
     struct block *first;
@@ -84,7 +86,7 @@ static size_t element_bytes(ProtobufCType type)
 
 static size_t message_bytes(const ProtobufCMessageDescriptor *type, struct weir_slice bytes);
 
-/* What one field takes beside the message's struct. */
+/* Returns the bytes that a field takes in addition to its message's struct. */
 static size_t field_bytes(const ProtobufCFieldDescriptor *field,
                           const struct weir_wire_field *found)
 {
@@ -101,7 +103,7 @@ static size_t field_bytes(const ProtobufCFieldDescriptor *field,
     if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_BYTES) {
         return n + aligned(found->bytes.n + 1);
     }
-    /* Packed numbers: each takes a byte at least. */
+    /* Packed numbers take at least one byte each. */
     return found->type == WEIR_WIRE_BYTES ? n * found->bytes.n : n;
 }
 
@@ -118,9 +120,8 @@ static size_t slab_bytes(size_t fields_n)
     return total;
 }
 
-/* What protobuf-c asks its allocator for when it unpacks `bytes`, or a little more. The payload has
- * been checked, so neither depth nor sum is out of hand: the sum is bounded by a multiple of the
- * payload, which was received. */
+/* Returns the bytes that protobuf-c will allocate to unpack `bytes`, or a little more. The payload
+ * has been checked, so the depth is limited and the sum is bounded by a multiple of the payload. */
 static size_t message_bytes(const ProtobufCMessageDescriptor *type, struct weir_slice bytes)
 {
     size_t total = aligned(type->sizeof_message) + type->n_fields * (size_t)ALIGN;
@@ -134,7 +135,7 @@ static size_t message_bytes(const ProtobufCMessageDescriptor *type, struct weir_
     return total + slab_bytes(fields_n);
 }
 
-/* Each message takes many bytes on the wire, except in a hostile reply. */
+/* Returns the most elements a reply may have. Messages of an honest reply take many bytes each. */
 static size_t elements_max(struct weir_slice payload)
 {
     return payload.n / 8 + 4096;
@@ -171,7 +172,7 @@ weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_
 /* The field numbers of WriteMessagesRequest, WriteStreamsRequest and StreamWrite. */
 enum { MESSAGES_OF_REQUEST = 2, WRITES_OF_REQUEST = 1, MESSAGES_OF_WRITE = 2 };
 
-/* Finds the next field of that number. */
+/* Takes the next field with that number off the front of *rest; false if there is none. */
 static bool next_field(struct weir_slice *rest, uint32_t number, struct weir_slice *bytes)
 {
     struct weir_wire_field field;
@@ -240,7 +241,7 @@ weir_status response_check_written(struct weir_slice request, const ProtobufCMes
 void weir_response_free(const void *response)
 {
     if (response != NULL) {
-        /* The message is the first thing that was cut from the block. */
+        /* The message is the first thing in its block. */
         free_blocks((struct block *)((uintptr_t)response - offsetof(struct block, bytes)));
     }
 }

@@ -1,3 +1,8 @@
+/* Subscriptions: a chain of asynchronous long polls, one at a time.
+ *
+ * The reading thread starts polls and takes pages; a thread of nng brings the answer of a poll
+ * (take_answer). They share the fields under the mutex. `request` changes under the mutex and never
+ * while a poll is in flight. A subscription that is closed during a poll is freed by the answer. */
 #include "client/lib/client.h"
 #include "client/lib/page.h"
 #include "client/lib/request_copy.h"
@@ -7,38 +12,38 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* A wait that had to become shorter than WAIT_MS_LEAST is none: it would only be a quick succession
- * of polls. */
+/* If the server forces the wait below WAIT_MS_LEAST, the subscription polls without waiting, at
+ * growing intervals: such short waits would only be polls in quick succession. */
 enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000, WAIT_MS_LEAST = 100 };
 
 struct weir_subscription {
     struct weir_client *client;
     struct weir_arena arena;
     bool is_stream;
-    bool is_batch_ours;  // and not chosen by the user
-    bool is_wait_ours;
+    bool is_batch_ours;  // batch_size is the library's default, not the user's choice
+    bool is_wait_ours;   // so is wait_ms
     union {
         Weir__V1__GetStreamMessagesRequest stream;
         Weir__V1__GetCategoryMessagesRequest category;
-    } request;  // that of the poll to come
+    } request;  // of the current or next poll
     struct weir_call_options call;
 
-    /* The reader's own. */
+    /* Used by the reading thread only. */
     struct page page;
     size_t at;  // next message of the page
-    /* Written by the reader, and for all to see. */
+    /* Written by the reading thread, read by any thread. */
     atomic_int_least64_t position;
 
-    /* Guards what follows; nothing else is locked while it is held. */
+    /* Guards the fields below; no other lock is taken while it is held. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool is_polling;  // an answer will come; the request is not touched meanwhile
+    bool is_polling;  // an answer will come; until then the request does not change
     bool is_stopped;
     bool is_closed;             // the answer that comes frees the subscription
     struct page ready;          // the answer, until the reader takes it
     int64_t not_before_us;      // no poll before this, after a failure or in place of a wait
-    uint32_t delay_ms;          // before the poll after the next such pause, at most
-    struct weir_error failure;  // of status OK while the subscription goes on
+    uint32_t delay_ms;          // longest next pause between polls
+    struct weir_error failure;  // WEIR_OK while the subscription goes on
 };
 
 /* ---- opening ---- */
@@ -137,7 +142,7 @@ static void subscription_free(struct weir_subscription *sub)
     free(sub);
 }
 
-/* The position behind `last`, which the server has said. */
+/* Sets *end to the position behind `last`, a position that the server has sent. */
 static weir_status go_behind(int64_t last, int64_t *end, struct weir_error *err)
 {
     if (last == INT64_MAX) {
@@ -147,7 +152,7 @@ static weir_status go_behind(int64_t last, int64_t *end, struct weir_error *err)
     return WEIR_OK;
 }
 
-/* One past the newest message of the stream. */
+/* Sets *end to one past the newest message of the stream. */
 static weir_status find_stream_end(struct weir_subscription *sub, int64_t *end,
                                    struct weir_error *err)
 {
@@ -163,8 +168,8 @@ static weir_status find_stream_end(struct weir_subscription *sub, int64_t *end,
     return st;
 }
 
-/* One past the newest message of the category. Filters are left out: a message that matches them
- * and comes later stands behind that one in any case. */
+/* Sets *end to one past the newest message of the category. Filters do not matter: any later
+ * message is behind that one. */
 static weir_status find_category_end(struct weir_subscription *sub, int64_t *end,
                                      struct weir_error *err)
 {
@@ -249,7 +254,7 @@ weir_status weir_subscription_open(struct weir_client *client,
 
 /* ---- polling ---- */
 
-/* Whether the server has refused a number of ours, which has been made smaller. */
+/* Halves a default of the library that the server has refused. False if the failure is another. */
 static bool adapt_request(struct weir_subscription *sub, const struct weir_error *err)
 {
     int64_t *batch =
@@ -266,14 +271,14 @@ static bool adapt_request(struct weir_subscription *sub, const struct weir_error
     return true;
 }
 
-/* No poll for a while, which grows. */
+/* Puts the next poll off for a growing time. */
 static void pause_polls(struct weir_subscription *sub)
 {
     const uint32_t pause_ms = client_pause_ms(sub->client, &sub->delay_ms);
     sub->not_before_us = weir_monotonic_us() + (int64_t)pause_ms * 1000;
 }
 
-/* A poll that found nothing may stay where it is. */
+/* Checks a page. Only a page without messages may leave the position where it is. */
 static weir_status check_page(const struct weir_subscription *sub, const struct page *page,
                               struct weir_error *err)
 {
@@ -294,7 +299,7 @@ static void take_page(struct weir_subscription *sub, const struct page *page)
     }
     sub->ready = *page;
     set_request_position(sub, page->next_position);
-    /* A server that does not let anybody wait is asked again and again. */
+    /* Without a wait the server answers at once: poll at intervals. */
     if (page->n == 0 && *poll_wait_ms(sub) == 0) {
         pause_polls(sub);
     } else {
@@ -302,7 +307,8 @@ static void take_page(struct weir_subscription *sub, const struct page *page)
     }
 }
 
-/* On a thread of the library. */
+/* Takes the outcome of a poll. Runs on a thread of nng or, if the poll could not be started, on the
+ * reading thread. */
 static void take_answer(struct weir_subscription *sub, weir_status status, struct page page,
                         const struct weir_error *err)
 {
@@ -337,8 +343,8 @@ static void on_category_answer(void *context, weir_status status,
     take_answer(context, status, page_of_category(response), err);
 }
 
-/* Asks for the next page unless that has been done. Without the mutex: the answer may come on this
- * very thread. Only the reader starts polls, so none comes in between. */
+/* Starts a poll for the next page if one is due. Starts it without the mutex, because the answer
+ * may come on this thread. Only the reading thread starts polls, so no other can come between. */
 static void start_poll(struct weir_subscription *sub)
 {
     (void)pthread_mutex_lock(&sub->mutex);
@@ -367,7 +373,7 @@ static void start_poll(struct weir_subscription *sub)
 
 enum wait_outcome { WAIT_PAGE, WAIT_TIMEOUT, WAIT_STOPPED, WAIT_FAILED, WAIT_PAUSED };
 
-/* Waits until something happens that the reader has to see to. */
+/* Waits until the reader has something to do. */
 static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t until_us)
 {
     for (;;) {
@@ -393,7 +399,7 @@ static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t unti
     }
 }
 
-/* Takes the page that is ready; the one of before goes away. */
+/* Makes the ready page the current one and frees the page before it. */
 static void take_page_locked(struct weir_subscription *sub)
 {
     weir_response_free(sub->page.response);
@@ -444,7 +450,7 @@ weir_status weir_subscription_next(struct weir_subscription *sub, uint32_t timeo
         start_poll(sub);
         switch (wait_for_page(sub, until_us, err)) {
         case WAIT_PAGE:
-            /* The next page is fetched while this one is read. */
+            /* Fetch the next page while this one is read. */
             start_poll(sub);
             if (sub->page.n == 0) {
                 atomic_store(&sub->position, sub->page.next_position);

@@ -1,3 +1,4 @@
+/* TLS of a client: CA, own certificate and expected server name, for nng's dialers. */
 #include "client/lib/client.h"
 
 #include <openssl/crypto.h>
@@ -7,14 +8,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* More than any chain of certificates takes. */
+/* Longer than any chain of certificates. */
 enum { PEM_BYTES_MAX = 1 << 20 };
 
-/* Where distributions keep the certificates of public CAs; the first that can be read is used. */
+/* Where distributions keep the certificates of public CAs; the first readable file is used. */
 static const char *const system_ca_files[] = {
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 
-/* A whole file and a NUL, to be freed; NULL with the reason in `err`. */
+/* Returns a whole file with a NUL behind it, which the caller frees; NULL, with `err` set, on
+ * failure. */
 static char *read_pem(const char *field, const char *path, struct weir_error *err)
 {
     FILE *file = fopen(path, "rb");
@@ -84,7 +86,8 @@ static weir_status set_own_certificate(nng_tls_config *tls,
     return st;
 }
 
-/* Without a name the library below accepts a certificate of any name that the CA has signed. */
+/* Sets the name that the server's certificate must have. Without one, nng would accept any
+ * certificate that the CA has signed. */
 static weir_status set_server_name(struct weir_client *client, const char *name, const nng_url *url,
                                    struct weir_error *err)
 {
