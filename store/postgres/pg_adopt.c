@@ -1,4 +1,5 @@
-/* Adopting the schema of Message DB: whether it can be. */
+/* Checks whether Message DB's schema can be adopted: its version, its table, and the rights on
+ * it. */
 #include "store/postgres/pg_int.h"
 
 static weir_status ask(struct pg_conn *conn, const char *text, bool *is_so, struct weir_error *err)
@@ -22,8 +23,8 @@ static weir_status fail_rights(struct weir_error *err)
                      "GRANT SELECT, UPDATE ON SEQUENCE message_store.messages_global_position_seq");
 }
 
-/* More than Message DB's own functions need: a writer locks the table, for which PostgreSQL asks
- * for a right to change it, that to empty it among them, and moves the sequence. */
+/* More rights than Message DB's own functions need: a writer locks the table, for which PostgreSQL
+ * demands a right to change it, such as TRUNCATE, and moves the sequence. */
 static weir_status check_rights(struct pg_conn *conn, struct weir_error *err)
 {
     bool is_allowed = false;
@@ -73,7 +74,7 @@ static weir_status check_schema(struct pg_conn *conn, struct weir_error *err)
     return status;
 }
 
-/* What is in the schema cannot be asked for without a right to use it. */
+/* Without a right to use the schema, the checks themselves fail (42501). */
 weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
 {
     weir_status status = check_schema(conn, err);

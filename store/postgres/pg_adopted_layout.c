@@ -1,5 +1,6 @@
-/* Namespaces that are Message DB's own schema, adopted. Its indexes decide what is fast: a listing
- * reads all messages, and a correlation is looked for within its category. */
+/* The layout of a namespace that is Message DB's own schema, adopted. Message DB's indexes decide
+ * what is fast: a listing reads all messages, and a correlation is looked for within its
+ * category. */
 #include "store/postgres/pg_int.h"
 
 static const struct pg_step steps[] = {
@@ -9,9 +10,9 @@ static const struct pg_step steps[] = {
 static const char *const functions[] = {weir_pg_sql_adopted_functions, weir_pg_sql_functions,
                                         weir_pg_sql_older_appends};
 
-/* Message DB keeps no count, and counting takes longer the more there is. What a look must not miss
- * below the highest position is a writer whose position is not the newest any more when it commits:
- * it fills a place that was free. The newest thousand places are looked at. */
+/* Message DB keeps no count of messages, and counting takes longer the more there are. The count
+ * only has to change when a writer commits whose position is no longer the highest, and which so
+ * fills a free place below the head: the newest thousand places are counted. */
 static const char head[] =
     "SELECT h.head, greatest(h.head - 1000, 0) + (SELECT count(*) FROM message_store.messages AS n"
     "  WHERE n.global_position > h.head - 1000)"

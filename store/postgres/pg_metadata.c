@@ -1,4 +1,5 @@
-/* What a new namespace's metadata asks of the store. All else in it is the client's own. */
+/* Reads what a new namespace's metadata asks of the store. All else in the metadata is the
+ * client's. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/duration.h"
@@ -16,7 +17,7 @@ static bool read_adopt(struct weir_slice value, struct pg_wishes *wishes, struct
     return wishes->is_adoption;
 }
 
-/* A duration needs no escapes, so its text is what stands between the quotes. */
+/* Reads a duration. It needs no escapes, so its text is what stands between the quotes. */
 static bool read_chunk_interval(struct weir_slice value, struct pg_wishes *wishes,
                                 struct weir_error *err)
 {

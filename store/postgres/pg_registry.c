@@ -1,4 +1,6 @@
-/* The list of namespaces: one table that all servers share. */
+/* The registry: the list of namespaces, one table that all servers share. A namespace is created or
+ * deleted in one transaction over its row in the list and its schema. A change whose answer was
+ * lost is tried again, and the new attempt recognises what the earlier one committed. */
 #include "store/postgres/pg_write.h"
 
 #include "weir/rules/time_text.h"
@@ -24,7 +26,7 @@ static weir_status run(struct weir_backend *base, const struct pg_work *work, in
     return weir_pg_run((struct pg_backend *)base, 0, weir_pg_call_deadline(deadline_us), work, err);
 }
 
-/* For changes. `is_begun` tells, once it has been tried, whether it may have been committed. */
+/* Runs a change. `is_begun` tells whether an attempt may have been committed. */
 static weir_status run_change(struct weir_backend *base, const struct pg_work *work,
                               int64_t deadline_us, const bool *is_begun, struct weir_error *err)
 {
@@ -131,7 +133,7 @@ static weir_status copy_records(const PGresult *result, struct listing *listing,
     return status;
 }
 
-/* The sizes are summed up in the database, so that no more comes than fits, and the one that does
+/* The database sums up the sizes, so that it gives the records that fit and the first that does
  * not. */
 static weir_status list(struct pg_conn *conn, void *context, struct weir_error *err)
 {
@@ -170,8 +172,8 @@ weir_status weir_pg_namespace_list(struct weir_backend *base,
 
 /* ---- changing ---- */
 
-/* Changes nothing, by which an earlier change is acknowledged by a commit of its own: a synchronous
- * standby must have confirmed that one too. */
+/* Changes nothing. A change that an earlier attempt made is acknowledged by this commit, which a
+ * synchronous standby must confirm like the change itself. */
 #define CONFIRM "UPDATE weir_registry.about SET schema_version = schema_version"
 
 static weir_status check_confirmed(struct pg_conn *conn, weir_status status, struct weir_error *err)
@@ -227,11 +229,11 @@ struct creation {
     struct pg_wishes wishes;
     bool *is_same;
     bool is_begun;     // an earlier attempt may have been committed
-    bool is_unlisted;  // a schema of the name was there
+    bool is_unlisted;  // a schema of the name exists
 };
 
-/* Conflicts with any of the table's keys are left alone: with that of the id alone PostgreSQL still
- * fails on another one, where the same namespace comes to be there while it looks. */
+/* Inserts nothing if one of the table's keys exists. With ON CONFLICT (id) PostgreSQL would still
+ * fail on another key, if the same namespace is inserted while it looks. */
 static weir_status insert(struct pg_conn *conn, struct creation *creation, bool *is_new,
                           struct weir_error *err)
 {
@@ -260,7 +262,7 @@ static weir_status insert(struct pg_conn *conn, struct creation *creation, bool 
     return status;
 }
 
-/* What was in the way has another id, or has been deleted since: another attempt tells. */
+/* The row in the way has another id, or was deleted since: another attempt tells. */
 static weir_status fail_without_twin(struct pg_conn *conn, const struct creation *creation,
                                      struct weir_error *err)
 {
@@ -272,7 +274,8 @@ static weir_status fail_without_twin(struct pg_conn *conn, const struct creation
                            "a namespace of this id was deleted while it was to be made");
 }
 
-/* There is one: is it the one that is to be made? */
+/* Compares the namespace that exists with the one to be created: they are the same if the token
+ * is. */
 static weir_status compare(struct pg_conn *conn, struct creation *creation, struct weir_error *err)
 {
     struct weir_namespace_record *record = creation->record;
@@ -293,8 +296,9 @@ static weir_status compare(struct pg_conn *conn, struct creation *creation, stru
     return *creation->is_same ? WEIR_OK : weir_fail_namespace_exists(err, record->id);
 }
 
-/* PostgreSQL looks at what this session remembers, which may be of a namespace whose deletion it
- * has only just waited for. Another attempt knows better; what it finds is there. */
+/* Creates the schema and what is in it. PostgreSQL may find a schema in the session's catalogue
+ * cache although it has only just waited for its deletion; one that another attempt finds too is
+ * there. */
 static weir_status create_schema(struct pg_conn *conn, struct creation *creation,
                                  struct weir_error *err)
 {
@@ -327,7 +331,7 @@ static weir_status set_chunk_interval(struct pg_conn *conn, const struct creatio
     return status;
 }
 
-/* In one transaction. Whoever creates the same namespace at the same time waits at the insert. */
+/* Creates the namespace in one transaction. Another creation of the same id waits at the insert. */
 static weir_status create(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct creation *creation = context;
@@ -386,9 +390,9 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
 
 struct deletion {
     struct weir_slice id;
-    struct pg_namespace ns;  // layout: as the list says; NULL where it is unknown here
+    struct pg_namespace ns;  // layout as in the list; NULL if this program does not have it
     int64_t messages;
-    /* An earlier attempt may have been committed; it was about the namespace made at that time. */
+    /* An earlier attempt, which may have been committed, was about the namespace of that time. */
     bool is_begun;
     int64_t created_at_us;
     bool is_found;
@@ -419,13 +423,14 @@ static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
         return weir_fail_no_namespace(err, deletion->id);
     }
     if (deletion->is_begun && created_at_us != deletion->created_at_us) {
-        deletion->is_found = false;  // deleted by that attempt, and made anew since
+        deletion->is_found = false;  // deleted by that attempt, and created anew since
     }
     deletion->created_at_us = deletion->is_begun ? deletion->created_at_us : created_at_us;
     return WEIR_OK;
 }
 
-/* A schema that is damaged is deleted as well. Adopted messages stay. */
+/* Counts the messages that the deletion removes. A damaged schema has no count and is deleted as
+ * well; adopted messages stay. */
 static weir_status count(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
 {
     if (deletion->ns.layout != NULL && deletion->ns.layout->is_adopted) {
@@ -466,7 +471,7 @@ static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct 
     return status;
 }
 
-/* Behind the namespace's lock: what is being written is finished before. */
+/* Deletes the namespace behind its lock, so that writes under way are finished before. */
 static weir_status erase(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct deletion *deletion = context;

@@ -1,4 +1,4 @@
-/* Namespaces as one table with its indexes: the layout of plain PostgreSQL. */
+/* The layout of plain PostgreSQL: a namespace is one table with its indexes. */
 #include "store/postgres/pg_int.h"
 
 static const struct pg_step steps[] = {
@@ -10,9 +10,9 @@ static const struct pg_step steps[] = {
 static const char *const functions[] = {weir_pg_sql_own_functions, weir_pg_sql_functions,
                                         weir_pg_sql_older_appends};
 
-/* Walks from one stream to the next by the index, without touching the messages between. The prefix
- * comes twice: as the first text that can have it, and as bytes. Where messages are dropped, a
- * stream's version may be that of one that is gone. */
+/* Walks from stream to stream by the index, without touching the messages between. The prefix is
+ * given twice: $1 is the lowest text that has it, $4 its bytes. Where messages are dropped, a
+ * stream's version may be that of a dropped one. */
 const char weir_pg_sql_list_streams[] =
     "WITH RECURSIVE walk (name, seen) AS ("
     " (SELECT s.stream_name, 1 FROM @keys@ AS s"

@@ -1,4 +1,7 @@
-/* Making schemas and bringing them up to date, behind locks, so that servers may start together. */
+/* Creates the registry and the schemas of namespaces, and brings them up to date. Each change is a
+ * transaction behind an advisory lock, so that servers may start together: one of them makes the
+ * change and the others find it made. A cache has the namespaces that are known to be up to
+ * date. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
@@ -8,21 +11,19 @@
 
 enum { REGISTRY_VERSION = 1 };
 
-#define MIGRATION_US \
-    (INT64_C(3600) * 1000 * 1000)  // how long the steps of a schema with messages may take
+#define MIGRATION_US (INT64_C(3600) * 1000 * 1000)  // limit for the steps of a schema with messages
 
-/* "weir", and the number of the lock of those who make the registry. Namespaces have locks of one
- * 64-bit number, which PostgreSQL keeps apart from these. */
+/* The lock for creating the registry: "weir" as a number, and 1. Namespaces have locks of one
+ * 64-bit number, which PostgreSQL keeps apart from locks of two. */
 #define REGISTRY_LOCK "SELECT pg_advisory_xact_lock(2003134834, 1)"
 
 static const char *const registry_steps[] = {weir_pg_sql_registry_001};
 
 /* ---- the extension ---- */
 
-/* Whoever may make functions in the extension's schema, which is on the path, can have one that
- * fits better be called in the place of another. The types are exact, so that it is none of these
- * here.
- */
+/* Reports roles that may create functions in the extension's schema, which is on the search path: a
+ * function of theirs that matches better is called in place of another. The types in this query are
+ * exact, so that it calls none of those. */
 static weir_status report_strangers(struct pg_conn *conn, const struct pg_params *name,
                                     struct weir_error *err)
 {
@@ -91,9 +92,9 @@ static weir_status read_number(struct pg_conn *conn, const char *text, int32_t *
     return status;
 }
 
-/* 0 where there is none. A schema of that name that we have not made is left alone. The catalogue
- * is read as tables: to_regclass() may answer from what this session knew before it had the lock.
- */
+/* Reads the registry's version; 0 if there is no registry. A schema of that name that is not weir's
+ * is left alone. The catalogue is read as tables, because to_regclass() may answer from what this
+ * session knew before it had the lock. */
 static weir_status read_version(struct pg_conn *conn, int32_t *version, struct weir_error *err)
 {
     int32_t state = 0;
@@ -182,7 +183,7 @@ weir_status weir_pg_bring_up_to_date(struct pg_conn *conn, const struct pg_names
     const struct pg_layout *layout = ns->layout;
     weir_status status = WEIR_OK;
     if (version == layout->version) {
-        return WEIR_OK;  // by another server
+        return WEIR_OK;  // another server has done it
     }
     for (size_t s = 0; status == WEIR_OK && s < layout->steps_n; s++) {
         if (layout->steps[s].version > version) {
@@ -195,7 +196,7 @@ weir_status weir_pg_bring_up_to_date(struct pg_conn *conn, const struct pg_names
     return status == WEIR_OK ? apply(conn, ns, weir_pg_sql_drop_earlier_signatures, err) : status;
 }
 
-/* What the registry says of a namespace. */
+/* A namespace as the registry has it. */
 struct place {
     struct weir_slice id;
     struct pg_namespace *ns;
@@ -220,7 +221,7 @@ static weir_status fail_unusable(struct pg_conn *conn, const struct place *place
                      "the namespace's schema is newer than this program");
 }
 
-/* One of each namespace there ever was. */
+/* Returns a number of its own for each namespace there ever was; never 0. */
 static uint64_t owner_of(const struct pg_namespace *ns)
 {
     const uint64_t owner =
@@ -276,14 +277,16 @@ weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespa
                : status;
 }
 
-/* Behind the namespace's own lock: of several servers one does it, the others find it done. */
+/* Migrates behind the namespace's own lock: one of several servers does it, the others find it
+ * done. */
 static weir_status migrate_locked(struct pg_conn *conn, struct place *place, struct weir_error *err)
 {
     weir_status status = weir_pg_namespace_lock(conn, place->ns, err);
     if (status == WEIR_OK) {
         status = look_up(conn, place, err);
     }
-    /* However many messages there are; an empty schema, for which nobody comes here, has none. */
+    /* The time depends on the number of messages. A new schema, which has none, is not made
+     * here. */
     if (status == WEIR_OK) {
         weir_pg_conn_limit(conn, weir_monotonic_us() + MIGRATION_US);
         status = weir_pg_script(conn, "SET LOCAL statement_timeout = 0", err);
@@ -332,7 +335,7 @@ static weir_status locate(struct pg_conn *conn, void *context, struct weir_error
     return status;
 }
 
-/* ---- those known ---- */
+/* ---- the cache of namespaces ---- */
 
 static struct pg_namespace *place_of(struct pg_backend *backend, const struct pg_namespace *ns)
 {
@@ -376,7 +379,7 @@ void weir_pg_namespace_check(struct pg_backend *backend, const struct pg_namespa
 
 void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns)
 {
-    weir_pg_namespace_check(backend, ns, INT64_MIN);  // a time that none has
+    weir_pg_namespace_check(backend, ns, INT64_MIN);  // a time that no namespace has
 }
 
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,

@@ -1,3 +1,7 @@
+/* Sessions. A session holds the id of a namespace and what is known of that namespace, but no
+ * connection: each call takes one from the pool. When this process learns that the namespace was
+ * deleted, and perhaps made anew, it marks the sessions of the id as outdated, and the next call of
+ * each asks the registry again. */
 #include "store/postgres/pg_write.h"
 
 #include "weir/rules/time_text.h"
@@ -6,9 +10,9 @@
 #include <stdlib.h>
 
 enum {
-    WRITE_ARENA_BYTES = 512 * 1024 * 1024,  // what one write's statement may take
+    WRITE_ARENA_BYTES = 512 * 1024 * 1024,  // for the statement of one write
     WRITE_ARENA_KEEP_BYTES = 256 * 1024,
-    KIND_FIXED = 1  // kinds of prepared statements: those with fixed texts, then the SELECTs
+    KIND_FIXED = 1  // of the statements with fixed texts, the first; SELECTs have the highest bit
 };
 
 static weir_status prepare(struct pg_session *session, struct pg_conn *conn, struct pg_key key,
@@ -51,8 +55,8 @@ static struct weir_slice id_of(const struct pg_session *session)
     return weir_slice(session->id, session->id_n);
 }
 
-/* Whoever finds out meanwhile that there is another one marks the session, and the next call looks
- * again. */
+/* Finds the namespace of the session's id. A thread that learns meanwhile of yet another one marks
+ * the session again, and the next call asks again. */
 static weir_status find_namespace(struct pg_session *session, int64_t deadline_us,
                                   struct pg_namespace *ns, struct weir_error *err)
 {
@@ -115,7 +119,8 @@ weir_status weir_pg_fail_missing(struct pg_session *session, int64_t deadline_us
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is damaged");
 }
 
-/* Notes for the caller what the connection, given back by then, had to say. */
+/* Notes whether something was missing, because the connection is given back before the caller
+ * asks. */
 struct noted {
     const struct pg_work *work;
     bool is_missing;

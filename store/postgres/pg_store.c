@@ -1,3 +1,5 @@
+/* The backend: opening and closing the store, and the names of what belongs to a namespace. The
+ * first connection is opened here, and checks whether weir can use the database at all. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/digest.h"
@@ -9,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Sessions hold no connection, so they may be more: a write that waits for its namespace's lock
- * keeps its session, and lets others have the connection in between. */
+/* A session holds no connection, so there may be more of them: a write that waits for its
+ * namespace's lock keeps its session and leaves the connection to others in between. */
 enum { SESSIONS_MAX = 128 };
 
 /* ---- names ---- */
 
-/* 224 bits of SHA-256: nobody finds two ids that share them, and PostgreSQL's names end at 63
+/* Two ids that share 224 bits of their SHA-256 cannot be found. PostgreSQL's names end at 63
  * bytes. */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
 {
@@ -42,7 +44,8 @@ static size_t replaced_size(const struct pg_namespace *ns, const char *text)
     return n;
 }
 
-/* The mark that the text begins with becomes `out`; its length, 0 where there is none. */
+/* Writes to `out` what replaces the mark at the beginning of `text`; returns the mark's length, 0
+ * if there is no mark. */
 static size_t replace_mark(const struct pg_namespace *ns, const char *text, char *out)
 {
     const bool has_side = ns->layout->has_side_tables;
@@ -140,7 +143,8 @@ static void backend_free(struct pg_backend *backend)
     free(backend);
 }
 
-/* The first connection: its failures are the operator's, so their texts say everything. */
+/* Opens the first connection and checks the database. Failures here are for the operator, so their
+ * texts say everything. */
 static weir_status start(struct pg_backend *backend, struct weir_error *err)
 {
     struct pg_conn *conn = NULL;
@@ -197,7 +201,8 @@ void weir_pg_close(struct weir_backend *base)
     backend_free(backend);
 }
 
-/* By the deadline and not later, whatever has begun. Who has no list of namespaces serves none. */
+/* Reads from the registry, because a server that cannot read the list of namespaces serves none.
+ * The deadline holds without the grace for statements that have begun. */
 static weir_status ask(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     weir_pg_conn_limit(conn, *(const int64_t *)context);

@@ -1,3 +1,6 @@
+/* Runs repeatable work on a connection of the pool, and again where that may help. A lock is waited
+ * for in slices: after each the connection goes back to the pool, so that a waiter does not keep it
+ * from others. */
 #include "store/postgres/pg_int.h"
 
 #include "weir/rules/time_text.h"
@@ -35,7 +38,7 @@ static bool is_worth_another(enum pg_remedy remedy)
            remedy == PG_REMEDY_INTERNAL;
 }
 
-/* Those who have queued up behind this one for the lock go first. */
+/* Lets those who queue for the lock behind this call go first. */
 static void let_others_pass(struct pg_backend *backend, int64_t deadline_us)
 {
     const int64_t left_us = deadline_us - weir_monotonic_us();
@@ -73,7 +76,7 @@ weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t dead
         if (!is_worth_another(remedy) || weir_monotonic_us() >= deadline_us) {
             break;
         }
-        /* A lock is waited for piece by piece. */
+        /* Slices of a wait for a lock are no attempts. */
         if (remedy == PG_REMEDY_WAIT && weir_monotonic_us() - start_us < WEIR_PG_WAIT_MAX_US) {
             let_others_pass(backend, deadline_us);
         } else {

@@ -1,5 +1,6 @@
-/* TimescaleDB: a dialect of the PostgreSQL backend. Messages are a hypertable; ids, positions and
- * versions, which must be unique or must survive retention, are kept in tables beside it. */
+/* TimescaleDB, a dialect of the PostgreSQL backend. Messages are a hypertable, in chunks by time.
+ * Ids, positions and versions, which must be unique or must survive retention, are kept in tables
+ * beside it. */
 #include "store/timescale/timescale.h"
 
 #include "store/postgres/pg_dialect.h"
@@ -43,8 +44,9 @@ static const struct pg_layout hypertable = {
                 "SELECT c.message_count, c.stream_count, (SELECT k.time FROM @.keys AS k"
                 " ORDER BY k.global_position DESC LIMIT 1) FROM " WEIR_PG_COUNTERS " AS c",
             [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
-            /* The first span with such positions: none before it matters. Where no span has any,
-             * the last one. The answer is the same for all positions from `below` + 1 to `upto`. */
+            /* `f` is the first span that has such positions, since none before it matters, or the
+             * last span if none has. All positions from `below` + 1 to `upto` have the same
+             * answer. */
             [PG_FIXED_SINCE] =
                 "SELECT c.spans_version, CASE WHEN b.newest IS NOT NULL THEN f.starts END,"
                 " coalesce(b.newest, 0), CASE WHEN s.newest >= $1::int8 THEN s.newest"
