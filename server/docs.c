@@ -1,9 +1,10 @@
-/* Writes the man page and the shell's completion of weir-server from templates and the table of
- * options that weir-server itself reads. Run by the build; it is not installed.
+/* Writes the man page and the bash completion of weir-server from templates and the table of
+ * options that weir-server itself parses. The build runs this program; it is not installed.
  *
  *     weir-server-docs TEMPLATE OUTPUT
  *
- * A line of the template that is "@NAME@" is replaced by what the part of that name writes. */
+ * A line of the template that consists of "@NAME@" is replaced by the output of the part of that
+ * name (`parts` below). */
 #include "server/operation/config.h"
 #include "weir/base/roff.h"
 
@@ -62,7 +63,7 @@ static void put_bash_options(FILE *out)
     (void)fputs("'\n", out);
 }
 
-/* One line for each option that takes words or the name of a file. */
+/* Writes a case for each option whose value is a choice or a file, and for each flag. */
 static void put_bash_values(FILE *out)
 {
     struct weir_config_option option;

@@ -19,7 +19,7 @@
 enum {
     DRAIN_STEP_MS = 2,
     PATIENCE_MAX_MS = 24 * 60 * 60 * 1000,
-    /* nng says that a reply is sent when it has taken it; the rest is in its hands for a moment. */
+    /* nng reports a reply as sent when it has begun to send it, and needs a moment for the rest. */
     LINGER_MS = 100,
     LOOK_EVERY_US = 50 * 1000
 };
@@ -30,8 +30,9 @@ static void report(void *context, const char *text)
     weir_log_say(&server->log, WEIR_LOG_WARN, "store: %s", text);
 }
 
-/* Where all workers are held up by another machine, those who wait for a worker must not wait
- * longer than they may: the held up see to that. One of them at a time suffices. */
+/* Ends queued calls whose deadline has passed. The store calls this about ten times a second on
+ * each thread that it keeps waiting for another machine or process: all workers may be held up that
+ * way, and then no other thread would end those calls. One thread at a time suffices. */
 static void while_waiting(void *context)
 {
     struct weir_server *server = context;
@@ -100,7 +101,7 @@ static void pause_ms(int ms)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Whoever has the spot leaves it after the last call that he has finished. */
+/* The spot counts as well: the thread that holds it uses the server after its last call. */
 static bool is_busy(struct weir_server *server)
 {
     return atomic_load(&server->in_flight) > 0 ||
@@ -108,7 +109,7 @@ static bool is_busy(struct weir_server *server)
            atomic_load_explicit(&server->is_spot_taken, memory_order_acquire);
 }
 
-/* Waits until nothing is in flight. */
+/* Waits until nothing is in flight; false where `patience_ms` end first. */
 static bool drain(struct weir_server *server, int64_t patience_ms)
 {
     const int64_t until_us = weir_monotonic_us() + patience_ms * 1000;
@@ -121,8 +122,9 @@ static bool drain(struct weir_server *server, int64_t patience_ms)
     return true;
 }
 
-/* Works for a server at any stage of its start. The transport goes last: it only refuses by now,
- * and should it not let go of a connection, the store is closed all the same. */
+/* Frees a server at any stage of its start. The transport only refuses requests by now, and is
+ * closed after the store: should nng never release a connection, the store is closed all the
+ * same. */
 static void destroy(struct weir_server *server)
 {
     atomic_store(&server->is_stopping, true);
@@ -133,10 +135,10 @@ static void destroy(struct weir_server *server)
         weir_wake_stop(server->wake);
     }
     if (server->transport != NULL) {
-        /* Its threads may be at work in the store. */
+        /* The transport's threads may be at work in the store. */
         (void)drain(server, PATIENCE_MAX_MS);
     }
-    /* Before the workers, one of whom its threads may be about to wake. */
+    /* Before the workers: a thread of the wake list may be about to wake one. */
     if (server->wake != NULL) {
         weir_wake_join(server->wake);
     }
@@ -210,7 +212,7 @@ static weir_status serve_or_destroy(struct weir_server *made, struct weir_server
     return WEIR_OK;
 }
 
-/* A server that believes every token keeps nothing and is reached from this machine only. */
+/* Test mode accepts every token, so it needs a store in memory and listeners of this machine. */
 static weir_status check_test_mode(const struct weir_config *config, struct weir_error *err)
 {
     if (!config->is_test_mode) {

@@ -1,7 +1,10 @@
-/* The server, put together: store, tenants, calls, queue, workers, transport.
+/* The server as a whole: starts the store, tenants, workers, transport, wake list and HTTP, and
+ * stops them.
  *
- * main.c makes one from a configuration and waits for a signal; tests make one inside their own
- * process. The parts are reached through this struct by the files of this folder only. */
+ * main.c starts one server from a configuration and waits for a signal; tests start servers inside
+ * their own process. The files of server/ reach all parts through struct weir_server. Its pointers
+ * are set while the server starts and stay until it stops; each part guards itself, and the
+ * counters are atomic. */
 #ifndef WEIR_SERVER_SERVER_H
 #define WEIR_SERVER_SERVER_H
 
@@ -38,34 +41,36 @@ struct weir_server {
     int64_t started_time_us;  // since the epoch
 
     /* Admission; see admission.h. */
-    atomic_size_t unanswered;          // calls admitted and not answered: what is bounded
-    atomic_size_t in_flight;           // calls admitted and not finished
-    atomic_size_t in_flight_bytes;     // of their requests
-    atomic_size_t waiting;             // reads that have begun to wait and are not finished
-    atomic_size_t waiting_unanswered;  // of these, not answered: what is bounded
-    _Atomic int64_t finished_at_us;    // when a call was finished last, monotonic
+    atomic_size_t unanswered;          // calls admitted, not answered; bounded by --max-calls
+    atomic_size_t in_flight;           // calls admitted, not finished
+    atomic_size_t in_flight_bytes;     // bytes of the requests of calls in flight
+    atomic_size_t waiting;             // reads that have begun to wait, not finished
+    atomic_size_t waiting_unanswered;  // of them, not answered; bounded by --max-waiting
+    _Atomic int64_t finished_at_us;    // end of the last call to finish; monotonic
     atomic_bool is_stopping;
 
-    _Atomic int64_t looked_at_us;  // when the queue was looked through last, monotonic
+    _Atomic int64_t looked_at_us;  // last search of the queue for expired jobs; monotonic
 
     atomic_bool is_spot_taken;  // a thread of the transport serves a call; see dispatch.h
 
     uint32_t reference_salt;  // tells this process's log references from another's
-    atomic_uint reference;    // of the next internal error
+    atomic_uint reference;    // number of the next internal error
 };
 
-/* Opens the store and serves. `config` is borrowed for the server's life. INVALID_REQUEST: what was
- * asked for makes no sense; other statuses: the store or a listener cannot be had. */
+/* Checks the configuration, opens the store and serves. Borrows `config` for the server's life.
+ * Blocks on the store. Returns INVALID_REQUEST where the configuration makes no sense, and what the
+ * store, the transport or the system fails with otherwise. */
 weir_status weir_server_start(const struct weir_config *config, struct weir_server **server,
                               struct weir_error *err);
 
-/* The same over a store that is open already, which the server then closes, also where it fails. */
+/* Serves from a store that is open already, without the checks of weir_server_start. The server
+ * takes over the store and closes it, also on failure. */
 weir_status weir_server_start_on(const struct weir_config *config, struct weir_store *store,
                                  struct weir_server **server, struct weir_error *err);
 
-/* Lets new requests fail with SHUTTING_DOWN, answers what is in flight and closes everything. False
- * where calls were still running at the end of `patience_ms`: then nothing is closed and the
- * process must end. */
+/* Refuses new requests with SHUTTING_DOWN, waits until the calls in flight are answered, and closes
+ * and frees everything. Returns false where calls still run after `patience_ms`: nothing is closed
+ * then, and the process must end. */
 bool weir_server_stop(struct weir_server *server, int64_t patience_ms);
 
 #endif

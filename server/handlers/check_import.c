@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* A record is refused by its number, counted from 1, and a reason that names the field. */
+/* Refuses a record by its number, counted from 1, with a reason that names the field. */
 static weir_status refuse(struct weir_error *err, size_t record, const char *field,
                           const char *reason)
 {
@@ -31,7 +31,7 @@ weir_status weir_check_import_fault(struct weir_error *err)
     return refuse(err, at + 1, field, why);
 }
 
-/* Takes over what a check of JSON found. */
+/* Turns the INVALID_REQUEST of a check of JSON into the refusal of a record. */
 static weir_status refuse_json(struct weir_error *err, size_t record, const char *field)
 {
     if (err->status != WEIR_INVALID_REQUEST) {

@@ -12,7 +12,7 @@ weir_status weir_check_known_stream(const char *text, struct weir_slice *name,
     return weir_check_stream_name(text, WEIR_STREAM_NAME_BYTES_MAX, "stream_name", name, err);
 }
 
-/* What both reads have in common, of either request. */
+/* The fields that the requests of both reads have. */
 struct read_fields {
     bool has_batch_size;
     int64_t batch_size;
@@ -23,7 +23,8 @@ struct read_fields {
     uint32_t wait_ms;
 };
 
-/* -1 asks for all there is: a reply holds at most one full batch of it and says so. */
+/* A batch of -1 asks for everything: the reply then holds at most one full batch, and says so where
+ * more is left. */
 static weir_status check_batch(const struct weir_call *call, const struct read_fields *in,
                                struct weir_query *query, struct weir_error *err)
 {
@@ -144,7 +145,7 @@ weir_status weir_check_stream_read(struct weir_call *call,
     return st;
 }
 
-/* Both or neither; each fault at the field that has it. */
+/* Member and size are given both or not at all; the error names the faulty field. */
 static weir_status check_group(const Weir__V1__ConsumerGroup *group, struct weir_query *query,
                                struct weir_error *err)
 {

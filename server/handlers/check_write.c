@@ -10,11 +10,11 @@
 
 enum { PATH_BYTES = 96, REASON_BYTES = 256 };
 
-/* Where in the request a message stands, for the path of its fields. */
+/* The place of a message in the request, for the path of its fields. */
 struct place {
-    const char *outer;  // NULL, or the list that the list is a member of
-    size_t outer_at;
-    size_t at;  // in "messages"
+    const char *outer;  // the list around "messages"; NULL if none
+    size_t outer_at;    // index in that list
+    size_t at;          // index in "messages"
 };
 
 static void write_path(const struct place *place, const char *field, char path[PATH_BYTES])
@@ -58,7 +58,8 @@ weir_status weir_check_stream_name(const char *text, size_t most, const char *fi
 
 /* ---- one message ---- */
 
-/* The path is written only once something is wrong. */
+/* Writes the path only after a check has failed, and repeats the check with it: for messages
+ * without faults no path is formatted. */
 static weir_status check_body(struct weir_call *call, const struct place *place,
                               struct weir_new_message *message, struct weir_error *err)
 {
@@ -131,14 +132,14 @@ static weir_status check_sizes(const struct weir_call *call, struct place place,
     return WEIR_OK;
 }
 
-/* ---- what stands twice ---- */
+/* ---- duplicates within the request ---- */
 
 static int compare_ids(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(struct weir_uuid));
 }
 
-/* Ids that the server made differ. */
+/* Leaves out the ids that the server has made, which differ. */
 static size_t collect_ids(const struct weir_append *append, struct weir_uuid *ids)
 {
     size_t n = 0;
@@ -218,7 +219,7 @@ static weir_status check_expectation(const Weir__V1__Expectation *in, const char
 
 /* ---- whole requests ---- */
 
-/* Checks the messages of one stream into a place of their own. */
+/* Checks the messages of one stream and fills out->messages, in the call's arena. */
 static weir_status check_messages(struct weir_call *call, struct place place,
                                   Weir__V1__NewMessage *const *in, struct weir_stream_append *out,
                                   struct weir_error *err)
@@ -301,7 +302,7 @@ static weir_status check_stream_write(struct weir_call *call, size_t at,
     return st == WEIR_OK ? check_messages(call, place, in->messages, out, err) : st;
 }
 
-/* The number of messages in all. */
+/* Checks the sizes of all messages, and counts the messages. */
 static weir_status check_write_sizes(const struct weir_call *call,
                                      const Weir__V1__WriteStreamsRequest *request,
                                      size_t *messages_n, struct weir_error *err)

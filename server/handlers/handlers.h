@@ -1,17 +1,17 @@
-/* One function for each rpc, as the generated table wants them: struct weir_handlers.
+/* One function for each RPC, in the form of the generated table (struct weir_handlers).
  *
- * A handler is called once the request has been decoded into the call's arena, its strings are
- * UTF-8 without NUL, and the caller may make the call; what else is wrong with a request is the
- * handler's to find (request_check.h, check_namespace.h). It runs on the thread that serves the
- * call, and blocks on the store only, and not even there where call->must_not_block (dispatch.h).
- * With WEIR_OK it has made the reply or said what comes next (enum weir_call_step in call.h); with
- * any other status that and *err are the reply. */
+ * Dispatch calls a handler once the request is decoded into the call's arena, its strings are UTF-8
+ * without NUL, and the caller is allowed to make the call. The handler finds all other faults of a
+ * request (request_check.h, check_namespace.h). It runs on the thread that serves the call and
+ * blocks on nothing but the store, and where call->must_not_block is set not on that either
+ * (dispatch.h). A handler that returns WEIR_OK has packed the reply or set what comes next (enum
+ * weir_call_step in call.h); any other status is the reply, with *err. */
 #ifndef WEIR_SERVER_HANDLERS_H
 #define WEIR_SERVER_HANDLERS_H
 
 #include "weir/v1/dispatch.h"
 
-/* What this server offers. */
+/* The handlers of all methods. */
 extern const struct weir_handlers weir_all_handlers;
 
 #define WEIR_HANDLER(name, request_type) \

@@ -5,7 +5,7 @@
 #include "weir/rules/duration.h"
 #include "weir/rules/time_text.h"
 
-/* The namespace that the admin names. */
+/* Makes the namespace that the admin names in the metadata the call's tenant. */
 static weir_status enter(struct weir_call *call, struct weir_slice *id, struct weir_error *err)
 {
     *id = weir_request_frame_metadata(&call->frame, "namespace");
@@ -79,7 +79,7 @@ WEIR_HANDLER(weir_handle_list_chunks, Weir__V1__ListChunksRequest)
     return st == WEIR_OK ? weir_call_reply(call, &response.base, err) : st;
 }
 
-/* Compresses or drops, and makes the list of names. */
+/* Compresses or drops chunks, and lists their names for the reply. */
 static weir_status change(struct weir_call *call, const struct weir_chunk_query *query,
                           char ***names, size_t *n, struct weir_error *err)
 {

@@ -6,8 +6,8 @@
 
 /* ---- namespaces ---- */
 
-/* A namespace whose own storage cannot be read is listed without counts. Only what concerns the
- * whole listing ends it. */
+/* Describes a namespace, without counts where its own storage cannot be read: one damaged namespace
+ * does not end the whole listing. The deadline does. */
 static weir_status fill_info(struct weir_call *call, const struct weir_namespace_record *record,
                              Weir__V1__NamespaceInfo *info, struct weir_error *err)
 {

@@ -7,25 +7,26 @@
 #include "server/server.h"
 #include "weir/rules/time_text.h"
 
-/* What this process knew of a namespace is no longer so. */
+/* Drops the cached tenant of a namespace that has just been changed. */
 static void forget(struct weir_call *call, struct weir_slice id)
 {
     weir_tenants_forget(call->server->tenants, id);
 }
 
-/* The token that a client supplied, or a fresh one. */
+/* Copies the token that the client supplied, or makes a new one. */
 static weir_status choose_token(const char *supplied, struct weir_slice id,
                                 char token[WEIR_TOKEN_MAX_BYTES + 1], struct weir_error *err)
 {
     if (supplied == NULL) {
         return weir_token_make(id, token, err);
     }
-    /* It has been parsed, so it fits. */
+    /* A supplied token has been parsed, so it fits. */
     memcpy(token, supplied, strlen(supplied) + 1);
     return WEIR_OK;
 }
 
-/* The file that says what the token of `default` is must not go on saying the old one. */
+/* Keeps the file with the token of `default` up to date. A failure is logged only: the token has
+ * been changed by then. */
 static void keep_default_token(const struct weir_call *call, struct weir_slice id,
                                const char *token)
 {
@@ -47,7 +48,7 @@ static weir_status prepare_default_token(const struct weir_call *call, struct we
         weir_default_namespace_prepare_token(call->server->config, err) == WEIR_OK) {
         return WEIR_OK;
     }
-    /* The text names the file, which is the operator's business and not the client's. */
+    /* The text names the file: it is for the operator, not for the client. */
     weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err->text);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                      "the token that namespace default gets when it is made again cannot be kept");

@@ -1,3 +1,6 @@
+/* The handlers of reads. A read may run at once, in the lane of small reads or in a turn for slow
+ * reads; whichever thread has read then calls one of the functions of the first section, which
+ * makes the reply or has the call wait. */
 #include "server/handlers/handlers.h"
 
 #include "server/handlers/reply_rows.h"
@@ -6,9 +9,9 @@
 #include "server/server.h"
 #include "server/waiting/long_poll.h"
 
-/* ---- with what was read ---- */
+/* ---- after the read ---- */
 
-/* Replies with the rows or, where there are none and the call watches, waits. */
+/* Replies with the rows; has a watching call wait where there are none. */
 static weir_status was_read(struct weir_call *call, struct weir_error *err)
 {
     const struct weir_rows *rows = &call->read.rows;
@@ -26,7 +29,8 @@ static weir_status was_read(struct weir_call *call, struct weir_error *err)
     return weir_reply_rows(call, rows, err);
 }
 
-/* The start is where the first message would have come from. */
+/* Replies with no message and the position of the first that would have been read; see
+ * wants_start. */
 static weir_status start_was_read(struct weir_call *call, struct weir_error *err)
 {
     struct weir_rows *rows = &call->read.rows;
@@ -51,7 +55,7 @@ static weir_status last_was_read(struct weir_call *call, struct weir_error *err)
 
 /* ---- reading ---- */
 
-/* Does the call's read, whose query is set, now, or with those that may look at much. */
+/* Runs the call's read, whose query is set: at once, or in a turn where it may examine much. */
 static weir_status read_rows(struct weir_call *call,
                              weir_status (*then)(struct weir_call *call, struct weir_error *err),
                              struct weir_error *err)
@@ -64,8 +68,8 @@ static weir_status read_rows(struct weir_call *call,
     return then(call, err);
 }
 
-/* No message is wanted, but where to go on must be told, and a start that is no position of what is
- * read (a global position in a stream, the newest) has to be looked up. */
+/* Whether the start must be looked up: the client asks for no message, but for the next position,
+ * and the start is not a position of what is read (a global position in a stream, the newest). */
 static bool wants_start(const struct weir_query *query)
 {
     return query->max_messages == 0 && (query->is_from_global || query->is_from_newest);
@@ -76,7 +80,7 @@ static bool is_for_the_lane(const struct weir_call *call, const struct weir_quer
     return weir_store_groups_reads(call->server->store) && weir_query_is_small(query);
 }
 
-/* What the query finds, at once or, where it finds nothing, within the wait. */
+/* Answers a read, at once or, where it finds nothing, within `wait_ms`. */
 static weir_status answer_read(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
                                struct weir_error *err)
 {

@@ -3,7 +3,7 @@
 #include "server/operation/metrics.h"
 #include "server/server.h"
 
-/* Samples as they are shown become the response's list, all in the call's arena. */
+/* Collects the samples of weir_metrics_visit as the response's list, in the call's arena. */
 struct gathering {
     struct weir_call *call;
     Weir__V1__Metric **metrics;

@@ -4,7 +4,7 @@
 
 /* ---- replies, made once the write is durable ---- */
 
-/* The messages of one stream as a repeated field. */
+/* Fills the repeated field with the written messages of one stream; false past the arena's cap. */
 static bool fill_written(struct weir_arena *arena, const struct weir_stream_append *stream,
                          Weir__V1__WrittenMessage ***pointers)
 {

@@ -2,7 +2,7 @@
 
 #include "weir/wire/field.h"
 
-/* As in message_store.proto. */
+/* Field numbers, as in message_store.proto. */
 enum {
     MESSAGE_ID = 1,
     MESSAGE_STREAM_NAME = 2,
@@ -20,7 +20,7 @@ enum {
     LAST_MESSAGE = 1
 };
 
-/* Every number above is below 16, so a tag is one byte. */
+/* Every field number above is below 16, so a tag is one byte. */
 static uint8_t *put_tag(uint8_t *at, uint32_t number, enum weir_wire_type type)
 {
     *at = (uint8_t)(number << 3 | (uint32_t)type);
@@ -51,7 +51,7 @@ static uint8_t *put_text(uint8_t *at, uint32_t number, struct weir_slice text)
     return at + text.n;
 }
 
-/* Data and metadata may be absent, and are then a field that is not there. */
+/* Absent data or metadata is left out as a field. */
 static size_t json_bytes(struct weir_slice json)
 {
     return json.p == NULL ? 0 : text_bytes(json);
@@ -64,7 +64,7 @@ static uint8_t *put_json(uint8_t *at, uint32_t number, struct weir_slice json)
 
 /* ---- a message ---- */
 
-/* By arithmetic: with 1,000 messages in a reply, counting by writing costs as much as writing. */
+/* Computes the size without writing: with 1,000 messages a trial run costs as much as writing. */
 static size_t fields_bytes(const struct weir_row *row)
 {
     return 2 + WEIR_UUID_TEXT + text_bytes(row->stream) + text_bytes(row->type) +
@@ -86,7 +86,7 @@ static uint8_t *put_fields(uint8_t *at, const struct weir_row *row)
     return put_number(at, MESSAGE_TIME_US, row->time_us);
 }
 
-/* Of a message whose fields have `n`. */
+/* The bytes of a whole message whose fields take `n` bytes. */
 static size_t message_bytes(size_t n)
 {
     return 1 + weir_wire_varint_bytes(n) + n;
