@@ -9,13 +9,13 @@
 
 static const char namespace_key[] = "namespace";
 
-/* One text for whatever is wrong with a token that could be one. */
+/* One text for every reason to refuse a well-formed token: the reason must not be told. */
 static weir_status unauthorized(struct weir_error *err)
 {
     return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token opens no namespace here");
 }
 
-/* A registry that cannot be read says nothing about the token: the caller may try again. */
+/* Tells a failure of the registry as one after which the client may try again. */
 static weir_status backend_failure(weir_status st, struct weir_error *err)
 {
     if (st == WEIR_BACKEND_ERROR) {
@@ -24,9 +24,8 @@ static weir_status backend_failure(weir_status st, struct weir_error *err)
     return err->status;
 }
 
-/* A method of WEIR_ACCESS_OWNER may destroy what it names. The token that was in force a second ago
- * may be that of another namespace, which another server has deleted, or one that it has rotated
- * away because it leaked. */
+/* Methods of WEIR_ACCESS_OWNER, which may destroy a namespace, always ask the registry: in the last
+ * second another server may have deleted the namespace, or rotated away a token that leaked. */
 static struct weir_tenant_lookup lookup_for(const struct weir_call *call)
 {
     const bool is_owners = weir_methods[call->method].access == WEIR_ACCESS_OWNER;
@@ -35,9 +34,9 @@ static struct weir_tenant_lookup lookup_for(const struct weir_call *call)
                                        .deadline_us = call->deadline_us};
 }
 
-/* Which tenant the token opens. A cached hash that does not match may be an old one, so the
- * registry is asked before a token is refused; for an unknown namespace it has been asked as well,
- * and a comparison is made there too. */
+/* Finds the tenant that the token opens. A cached hash that does not match may be out of date, so
+ * the registry is asked before a token is refused. For an unknown namespace the registry
+ * is asked and a hash compared as well, so that it looks the same as a wrong secret. */
 static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
                                  const struct weir_token_hash *hash, struct weir_error *err)
 {
@@ -81,7 +80,8 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
     return st == WEIR_NAMESPACE_NOT_FOUND ? st : backend_failure(st, err);
 }
 
-/* The namespace that an admin works in: the one he names, else the one his token belongs to. */
+/* Chooses the namespace of the call: for an admin the one named in the metadata, else the token's
+ * own. Another caller may name only the token's own. */
 static weir_status choose_namespace(struct weir_call *call, enum weir_access access,
                                     struct weir_error *err)
 {
@@ -125,7 +125,7 @@ static weir_status find_or_create(struct weir_call *call, struct weir_slice id,
     return st;
 }
 
-/* Tokens are believed: one names its namespace, which comes into being with its first use; anything
+/* Accepts any token. One that parses names its namespace, which is created at first use; anything
  * else means `default`. */
 static weir_status believe_token(struct weir_call *call, struct weir_error *err)
 {
@@ -150,7 +150,7 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     const struct weir_slice token = call->frame.token;
     const struct weir_config *config = call->server->config;
     struct weir_token_hash hash;
-    /* What is longer is not even hashed. */
+    /* A longer token is not even hashed. */
     if (token.n > 0 && token.n <= WEIR_TOKEN_TEXT_MAX_BYTES) {
         weir_token_hash(token, &hash);
         if (config->has_admin_token && weir_token_hash_equal(&hash, &config->admin_token_hash)) {
@@ -176,6 +176,8 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     return st;
 }
 
+/* Opens the call's tenant. That may take long, so it is left to a worker: elsewhere a tenant that
+ * is not open yet fails, and is_for_worker says why. */
 static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
 {
     const bool must_not_open = call->must_not_block || weir_dispatch_is_on_the_spot();
@@ -204,7 +206,7 @@ weir_status weir_auth_check(struct weir_call *call, enum weir_access access, str
     return st;
 }
 
-/* A string field of a decoded request; absent where it is not given. */
+/* Returns a string field of a decoded request; an absent slice where it is not given. */
 static struct weir_slice string_field(const ProtobufCMessage *request, const char *name)
 {
     const ProtobufCFieldDescriptor *field =

@@ -1,3 +1,7 @@
+/* The token file and the namespace change together, in a turn (begin_turn, end_turn): a mutex for
+ * threads and a lock on the store's directory for other processes. A turn is held over calls of the
+ * store, so no other lock of the server may be held when one begins. A file is written beside the
+ * real one, synced and renamed, so that a crash leaves the old one or the new one. */
 #include "server/namespaces/default_namespace.h"
 
 #include "weir/rules/time_text.h"
@@ -18,7 +22,7 @@ static const char next_suffix[] = ".next";  // of the file with the token after 
 
 enum {
     TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1,
-    LOCK_US = 5 * 1000 * 1000,  // another process that is stopped is not waited for any longer
+    LOCK_US = 5 * 1000 * 1000,  // a lock held for longer belongs to a process that hangs
     LOCK_PAUSE_MS = 5
 };
 
@@ -36,12 +40,13 @@ static bool path_of(const char *directory, const char *suffix, char path[PATH_MA
 
 /* ---- one at a time ---- */
 
-/* Who changes the file, or makes the namespace from it, looks at the namespace as well, and nobody
- * else does either in between: threads by the mutex, other processes by a lock on the directory,
- * which some file systems do not have. */
+/* Held while the file is changed, or the namespace made from it, together with the look at the
+ * namespace that decides on it. Other processes are kept out by a lock on the directory, which some
+ * file systems do not have; then the mutex must do. */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
-/* The directory; -1 where there is none. */
+/* Waits for the turn, for LOCK_US at most where another process has it. Returns the descriptor of
+ * the directory, for end_turn; -1 where there is none. */
 static int begin_turn(const char *directory)
 {
     (void)pthread_mutex_lock(&turn);
@@ -64,7 +69,7 @@ static void end_turn(int fd)
 
 /* ---- the file ---- */
 
-/* OK with token "" where there is no file. */
+/* Reads the token; leaves it "" and returns OK where there is no file. */
 static weir_status read_file(const char *path, char token[TOKEN_ROOM], struct weir_error *err)
 {
     if (!weir_token_read_file(path, token) && errno != 0) {
@@ -86,13 +91,13 @@ static void sync_directory(const char *directory)
 {
     const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        /* Some file systems cannot; the file itself is synced. */
+        /* Some file systems cannot sync a directory; the file itself is synced. */
         (void)fsync(fd);
         (void)close(fd);
     }
 }
 
-/* A file of its own beside the real one, complete and durable before it gets the real name. */
+/* Writes a file beside the real one, complete and durable before it gets the real name. */
 static weir_status write_temporary(const char *path, const char *token, struct weir_error *err)
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -115,7 +120,7 @@ static weir_status too_long(const char *directory, struct weir_error *err)
     return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the path is too long", directory);
 }
 
-/* Puts a token into the file of this suffix. Unless `replaces`, one that is there already stays. */
+/* Writes a token to the file of this suffix. Unless `replaces`, an existing file stays. */
 static weir_status write_file(const char *directory, const char *suffix, const char *token,
                               bool replaces, struct weir_error *err)
 {
@@ -141,7 +146,8 @@ static weir_status write_file(const char *directory, const char *suffix, const c
     return st;
 }
 
-/* Where no token has been prepared, or another server has taken it, all stays as it is. */
+/* Renames the prepared file to the real one; no change where none was prepared, or another server
+ * has renamed it. */
 static weir_status take_prepared(const char *directory, struct weir_error *err)
 {
     char path[PATH_MAX];
@@ -163,8 +169,8 @@ static weir_status make_token(char token[TOKEN_ROOM], struct weir_error *err)
     return weir_token_make(weir_slice_of(WEIR_DEFAULT_NAMESPACE), token, err);
 }
 
-/* The token that a store in a directory gets: what the file says, written now where it is missing.
- * Two servers that start together end up with the same one. */
+/* Reads the token of a store in a directory from its file, which is written first where it is
+ * missing. Two servers that start together end up with the same token. */
 static weir_status token_of_directory(const char *directory, char token[TOKEN_ROOM],
                                       struct weir_error *err)
 {
@@ -269,7 +275,7 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
     return st == WEIR_OK ? check_token(config, &record, err) : st;
 }
 
-/* The directory with the file; NULL where there is none. */
+/* Returns the store's directory if the token file is in it; NULL otherwise. */
 static const char *directory_with_file(const struct weir_config *config)
 {
     const char *directory = weir_config_directory(config);
@@ -278,7 +284,8 @@ static const char *directory_with_file(const struct weir_config *config)
                                                                                         : NULL;
 }
 
-/* Another one may have come since; then that is, or will be, in the file. */
+/* Whether `token` is still the namespace's: if it has changed again, the later call writes the
+ * file. True as well where the store does not tell. */
 static bool has_token(struct weir_store *store, const char *token)
 {
     struct weir_namespace_record record;

@@ -1,4 +1,7 @@
-/* The namespace `default`, which every server has, and how its first token reaches its owner. */
+/* The namespace `default`, which every store has, and the file that holds its token.
+ *
+ * weir_server_start makes the namespace where it is missing; handlers keep the file up to date. All
+ * functions block on the store and on files. One thread or process at a time changes the file. */
 #ifndef WEIR_SERVER_DEFAULT_NAMESPACE_H
 #define WEIR_SERVER_DEFAULT_NAMESPACE_H
 
@@ -13,27 +16,32 @@ static inline bool weir_namespace_is_default(struct weir_slice id)
     return weir_slice_is(id, WEIR_DEFAULT_NAMESPACE);
 }
 
-/* Creates it where it is missing, with the configured token or a fresh one. A fresh one is kept in
- * DIRECTORY/default.token (mode 0600) of a SQLite store, before the namespace is created, so that
- * no crash loses it; of other stores it is printed once on standard error. PRECONDITION where it
- * exists and the configured token is not its own. */
+/* Creates the namespace where it is missing, with the configured token or a new one. With a SQLite
+ * store in a directory the new token is written to DIRECTORY/default.token (mode 0600) before the
+ * namespace is created, so that no crash loses it; with another store it is printed once on
+ * standard error. PRECONDITION where the namespace exists with another token than the configured
+ * one, or the file is not usable; BACKEND_UNAVAILABLE where a file cannot be written; what the
+ * store returns otherwise. */
 weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_config *config,
                                           const struct weir_log *log, struct weir_error *err);
 
-/* Its token has changed: rewrites DIRECTORY/default.token where there is one, unless it has changed
- * again since. */
+/* Rewrites DIRECTORY/default.token, if it exists, after the token has become `token`. Leaves it
+ * where the token has changed again since. BACKEND_UNAVAILABLE where it cannot be written. */
 weir_status weir_default_namespace_keep_token(const struct weir_config *config,
                                               struct weir_store *store, const char *token,
                                               struct weir_error *err);
 
-/* A token that dies with the namespace must not come to life again with the one that the next start
- * makes. So before a deletion another one is written to DIRECTORY/default.token.next, where there
- * is a default.token, and after it takes that one's place: by the second call, unless the namespace
- * has been made anew by then, or, if a crash comes first, by the start that finds the namespace
- * missing. One that was not needed is of no meaning. */
+/* Before the namespace is deleted: writes a new token to DIRECTORY/default.token.next, if there is
+ * a default.token. The namespace that the next start makes gets that token and not the one of the
+ * deleted namespace, which must not become valid again. Where the deletion fails the file has no
+ * effect. BACKEND_UNAVAILABLE where it cannot be written. */
 weir_status weir_default_namespace_prepare_token(const struct weir_config *config,
                                                  struct weir_error *err);
+
+/* After the deletion: renames default.token.next to default.token, unless the namespace has been
+ * created again by then. If a crash comes first, the start that finds the namespace missing renames
+ * it. */
 weir_status weir_default_namespace_take_prepared_token(const struct weir_config *config,
                                                        struct weir_store *store,
                                                        struct weir_error *err);

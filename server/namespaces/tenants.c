@@ -1,3 +1,12 @@
+/* A hash table of tenants by id, and their life.
+ *
+ * A tenant is listed (found by its id, one reference for the table), then out of date (unlisted,
+ * the callback told, kept by the calls and waiters that still use it), then destroyed with its last
+ * reference. It is unlisted when the registry says otherwise, when weir_tenants_forget is called,
+ * or to make room. Threads: any; the lock guards the table and the fields that tenants.h names. It
+ * is a leaf, and is not held while the store or the callback is called or a tenant destroyed. An
+ * answer of the registry that was asked for before a change of this process is thrown away
+ * (`changes`), and so is one that is older than what is listed. */
 #include "server/namespaces/tenants.h"
 
 #include "weir/base/table_hash.h"
@@ -12,11 +21,11 @@ struct weir_tenants {
     struct weir_store *store;
     void (*changed)(void *context, struct weir_tenant *tenant);
     void *changed_context;
-    pthread_mutex_t lock;  // guards all below and what struct weir_tenant says; a leaf
+    pthread_mutex_t lock;  // guards all below and the fields that struct weir_tenant names; a leaf
     struct weir_tenant *buckets[BUCKETS];
-    size_t n;
-    uint64_t changes;  // counts weir_tenants_forget
-    atomic_size_t open;
+    size_t n;            // listed tenants
+    uint64_t changes;    // calls of weir_tenants_forget
+    atomic_size_t open;  // tenants with a handle of the store
 };
 
 struct weir_tenants *weir_tenants_new(struct weir_store *store)
@@ -38,7 +47,8 @@ void weir_tenants_on_change(struct weir_tenants *tenants,
     tenants->changed_context = context;
 }
 
-/* Tells of a change and drops the reference that was held for telling. */
+/* Calls the callback for a tenant that is out of date, and drops the reference held for that. NULL
+ * is legal. */
 static void tell_and_release(struct weir_tenant *tenant)
 {
     if (tenant == NULL) {
@@ -50,13 +60,13 @@ static void tell_and_release(struct weir_tenant *tenant)
     weir_tenant_release(tenant);
 }
 
-/* Who chooses ids is an admin; everybody else can only look them up. */
+/* The seed may be known: only an admin chooses ids, other clients can only look them up. */
 static struct weir_tenant **bucket_of(struct weir_tenants *tenants, struct weir_slice id)
 {
     return &tenants->buckets[weir_table_hash(WEIR_TABLE_SEED, id) % BUCKETS];
 }
 
-/* Where the link to the tenant of an id is; a link to NULL if there is none. */
+/* Returns the link that points to the tenant of an id; a link to NULL if there is none. */
 static struct weir_tenant **find_locked(struct weir_tenants *tenants, struct weir_slice id)
 {
     struct weir_tenant **at = bucket_of(tenants, id);
@@ -86,13 +96,15 @@ static void destroy(struct weir_tenant *tenant)
     dispose(tenant);
 }
 
-/* Drops one reference; the tenant is to be destroyed without the lock where it was the last. */
+/* Drops one reference. Returns the tenant if that was the last: the caller destroys it once the
+ * lock is released. */
 static struct weir_tenant *drop_locked(struct weir_tenant *tenant)
 {
     assert(tenant->refs > 0);
     return --tenant->refs == 0 ? tenant : NULL;
 }
 
+/* Takes a tenant out of the table. Returns it where the table held the last reference. */
 static struct weir_tenant *unlist_locked(struct weir_tenants *tenants, struct weir_tenant **at)
 {
     struct weir_tenant *tenant = *at;
@@ -102,7 +114,8 @@ static struct weir_tenant *unlist_locked(struct weir_tenants *tenants, struct we
     return drop_locked(tenant);
 }
 
-/* The tenant that nobody uses and that was read longest ago makes room. */
+/* Unlists, of the tenants that are not in use, the one that was read longest ago, and returns it
+ * for destruction. NULL where all are in use: the table grows beyond its bound then. */
 static struct weir_tenant *evict_locked(struct weir_tenants *tenants)
 {
     struct weir_tenant **oldest = NULL;
@@ -174,15 +187,16 @@ static void list_locked(struct weir_tenants *tenants, struct weir_tenant *tenant
     tenants->n++;
 }
 
-/* What noting an entry of the registry leaves to be done without the lock. */
+/* What is left to be done without the lock after an entry of the registry was noted. */
 struct leftover {
-    struct weir_tenant *changed;  // to be told of; counted
+    struct weir_tenant *changed;  // out of date: the callback is due; counted
     struct weir_tenant *evicted;  // to be destroyed
-    struct weir_tenant *unused;   // the fresh one, if it was not needed
+    struct weir_tenant *unused;   // the new tenant, if it was not needed
 };
 
-/* Whether the registry says now that what was cached is not so any more: the namespace has another
- * token, or was deleted and created again. An answer to what was asked before is no news. */
+/* Whether `fresh` shows that the cached tenant is out of date: the namespace has another token, or
+ * was deleted and created again. An answer that was asked for earlier than the cached one is no
+ * news. */
 static bool is_replaced_by(const struct weir_tenant *tenant, const struct weir_tenant *fresh)
 {
     return fresh->read_at_us >= tenant->read_at_us &&
@@ -190,7 +204,7 @@ static bool is_replaced_by(const struct weir_tenant *tenant, const struct weir_t
             !weir_token_hash_equal(&tenant->token_hash, &fresh->token_hash));
 }
 
-/* Notes what the registry says; the tenant is counted. */
+/* Enters the registry's answer into the table. Returns the tenant, counted for the caller. */
 static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir_tenant *fresh,
                                        struct leftover *left)
 {
@@ -216,7 +230,8 @@ static struct weir_tenant *note_locked(struct weir_tenants *tenants, struct weir
     return tenant;
 }
 
-/* NULL where the registry has changed since it was read: then it must be read again. */
+/* Notes an answer of the registry that was asked for when `changes` was current. NULL where this
+ * process has changed the registry since: it must be read again then. Takes over `fresh`. */
 static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant *fresh,
                                 uint64_t changes)
 {
@@ -236,6 +251,8 @@ static struct weir_tenant *note(struct weir_tenants *tenants, struct weir_tenant
     return tenant;
 }
 
+/* Unlists the tenant of an id and has the callback told. `is_change`: this process has changed the
+ * registry. */
 static void drop(struct weir_tenants *tenants, struct weir_slice id, bool is_change)
 {
     (void)pthread_mutex_lock(&tenants->lock);
@@ -250,8 +267,8 @@ static void drop(struct weir_tenants *tenants, struct weir_slice id, bool is_cha
     tell_and_release(tenant);
 }
 
-/* Reads the registry and notes what it says; lookup->tenant stays NULL where that has changed in
- * the meantime. */
+/* Reads the registry and notes its answer; lookup->tenant stays NULL where this process has changed
+ * the registry meanwhile. */
 static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice id,
                                  struct weir_arena *arena, struct weir_tenant_lookup *lookup,
                                  struct weir_error *err)
@@ -260,7 +277,7 @@ static weir_status read_registry(struct weir_tenants *tenants, struct weir_slice
     const uint64_t changes = tenants->changes;
     (void)pthread_mutex_unlock(&tenants->lock);
     struct weir_namespace_record record = {.id = id};
-    /* Of what may have changed as soon as it was asked for. */
+    /* Taken before the question: the entry may change as soon as it has been asked for. */
     const int64_t read_at_us = weir_monotonic_us();
     const weir_status st =
         weir_namespace_find(tenants->store, &record, lookup->deadline_us, arena, err);
@@ -352,7 +369,7 @@ void weir_tenant_release(struct weir_tenant *tenant)
     }
 }
 
-/* Whoever has read the registry before the change must not note what he read after it. */
+/* Counts the change, so that an answer of the registry from before it is not noted after it. */
 void weir_tenants_forget(struct weir_tenants *tenants, struct weir_slice id)
 {
     drop(tenants, id, true);

@@ -1,13 +1,15 @@
-/* The namespaces that are in use, with what authentication and calls need of them at hand.
+/* The cache of namespaces, with what authentication and calls need of them.
  *
- * A tenant is the server's view of one namespace: the hash of its token and, once a call works in
- * it, the store's handle. With another token it is another tenant. Tenants are looked up by id and
- * cached; what was read from the registry counts for at most a second (WEIR_TENANT_TTL_US), and not
- * at all for a method that may destroy a namespace. That bounds how long another process's rotation
- * or deletion goes unnoticed. This process's own take effect at once through weir_tenants_forget.
+ * A tenant is a namespace as this server has it cached: the hash of its token and, once a call
+ * works in it, the store's handle. A namespace whose token changes becomes another tenant. Tenants
+ * are looked up by id. An entry read from the registry is used for at most a second
+ * (WEIR_TENANT_TTL_US), and not at all by a method that may destroy a namespace; that bounds how
+ * long a rotation or deletion by another process goes unnoticed. A change by this process takes
+ * effect at once (weir_tenants_forget).
  *
- * Thread-safe. Tenants are counted: whoever gets one releases it. Looking up may block on the
- * store. */
+ * Thread-safe. Tenants are reference-counted: a caller that gets one releases it. A lookup may
+ * block on the store. The lock of the tenants is a leaf; the wake list's lock may be held when it
+ * is taken. */
 #ifndef WEIR_SERVER_TENANTS_H
 #define WEIR_SERVER_TENANTS_H
 
@@ -30,74 +32,83 @@ struct weir_tenant {
     struct weir_token_hash token_hash;
 
     /* Guarded by the owner's lock. */
-    int64_t read_at_us;  // when the registry was asked that said so last, monotonic
+    int64_t read_at_us;  // when the registry was last asked about this entry; monotonic
     size_t refs;
     bool is_listed;            // found by id; counts as one of refs
     struct weir_tenant *next;  // in its bucket
 
-    _Atomic(struct weir_namespace *) ns;  // NULL until somebody works in it
+    _Atomic(struct weir_namespace *) ns;  // the store's handle; NULL until a call works in it
 
-    /* The wake list's; see wake.h. */
+    /* Of the wake list; see wake.h. The lists are guarded by its lock. */
     struct weir_link waiters;
     atomic_size_t waiters_n;
-    struct weir_link at_wake;  // among the tenants with waiters
+    struct weir_link at_wake;  // place among the tenants with waiters
+
     struct weir_own_writes own;
-    struct weir_head others;  // the head without own writes when it was looked at last
-    bool has_others;          // it has been looked at
-    int64_t certain_us;       // until then what others have written was known, or read; monotonic
+
+    /* Of the poller's thread alone; see wake_poll.c. */
+    struct weir_head others;  // head at the last look, own writes subtracted
+    bool has_others;          // there was such a look
+    int64_t certain_us;       // last time the others' writes were known, or waiters told; monotonic
 
     struct weir_read_lane reads;
 
-    /* Of the one thread that leads the namespace's lane; see write_lane.c. */
+    /* Of the thread that leads the namespace's lane of writes; see write_lane.c. */
     struct weir_job lane_job;
     struct weir_server *lane_server;
 };
 
+/* Makes an empty cache over the store, which is borrowed. NULL without memory. */
 struct weir_tenants *weir_tenants_new(struct weir_store *store);
 
-/* Sets who is told, on any thread and without locks, when a tenant has ceased to be what its id
- * names: the namespace has another token, is another, or is gone. Before the tenants are used. */
+/* Sets the callback for tenants that are out of date: the namespace has another token, was created
+ * again, or is gone. It is called on any thread, without locks. To be called before the tenants are
+ * used. */
 void weir_tenants_on_change(struct weir_tenants *tenants,
                             void (*changed)(void *context, struct weir_tenant *tenant),
                             void *context);
 
-/* No tenant is in use any more. Releases all handles. */
+/* Frees the cache and releases all handles of the store. No tenant may be in use. */
 void weir_tenants_free(struct weir_tenants *tenants);
 
 struct weir_tenant_lookup {
-    int64_t max_age_us;          // how old what the registry has said may be
+    int64_t max_age_us;          // highest age of a cached entry; 0: the registry is asked
     bool must_not_block;         // the registry is not asked
     int64_t deadline_us;         // of asking it; monotonic
-    struct weir_tenant *tenant;  // out: counted; NULL unless OK
-    bool is_fresh;               // out: the registry was read now
+    struct weir_tenant *tenant;  // out: with a reference for the caller; NULL unless OK
+    bool is_fresh;               // out: the registry was read by this lookup
 };
 
-/* Looks a tenant up by its id. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE and what else the store
- * says, the former also where the registry would have to be asked and may not. `arena` is used for
- * a while. */
+/* Looks a tenant up by its id, in the cache or in the registry. Uses `arena` for the registry's
+ * entry. NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE (also where the registry would have to be asked
+ * and must not) and what weir_namespace_find returns otherwise. */
 weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id,
                               struct weir_arena *arena, struct weir_tenant_lookup *lookup,
                               struct weir_error *err);
 
-/* Makes sure that tenant->ns is there. NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE, DATA_CORRUPT,
- * DEADLINE_EXCEEDED. */
+/* Opens the namespace in the store where tenant->ns is NULL. Blocks on the store, perhaps for long.
+ * NAMESPACE_NOT_FOUND, BACKEND_UNAVAILABLE, DATA_CORRUPT, DEADLINE_EXCEEDED. */
 weir_status weir_tenant_open(struct weir_tenant *tenant, int64_t deadline_us,
                              struct weir_error *err);
 
-/* Whether nobody has been told yet that it has ceased to be what its id names. */
+/* Whether the tenant is still in the cache: no change of its namespace has been noticed. */
 bool weir_tenant_is_current(struct weir_tenant *tenant);
 
-/* Whether the registry has not been asked about it, with an answer, since then (monotonic). */
+/* Whether the tenant's entry was last read from the registry before `since_us` (monotonic). */
 bool weir_tenant_is_from_before(struct weir_tenant *tenant, int64_t since_us);
 
-/* One more reference. */
+/* Adds a reference. */
 void weir_tenant_hold(struct weir_tenant *tenant);
+
+/* Drops a reference. The last one frees the tenant and releases the store's handle. `tenant` may be
+ * NULL. */
 void weir_tenant_release(struct weir_tenant *tenant);
 
-/* Drops what is known of an id, because its registry entry has just changed or gone. */
+/* Drops the cached tenant of an id after its registry entry has been changed or removed; the
+ * callback of weir_tenants_on_change is called for it. */
 void weir_tenants_forget(struct weir_tenants *tenants, struct weir_slice id);
 
-/* How many namespaces have an open handle. */
+/* Returns how many tenants have an open handle. */
 size_t weir_tenants_open_count(const struct weir_tenants *tenants);
 
 static inline struct weir_tenant *weir_tenant_of_lane_job(struct weir_job *job)
@@ -105,7 +116,7 @@ static inline struct weir_tenant *weir_tenant_of_lane_job(struct weir_job *job)
     return WEIR_LINKED(job, struct weir_tenant, lane_job);
 }
 
-/* The store's handle, once weir_tenant_open has been OK. */
+/* Returns the store's handle; NULL before weir_tenant_open has succeeded. */
 static inline struct weir_namespace *weir_tenant_ns(struct weir_tenant *tenant)
 {
     return atomic_load_explicit(&tenant->ns, memory_order_acquire);
