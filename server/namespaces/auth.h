@@ -2,8 +2,8 @@
  *
  * Dispatch and handlers call it on the thread that serves the call. It may block on the store's
  * registry, except where call->must_not_block is set, and opens a namespace on a worker only.
- * Failures of the registry say nothing about the token, so they are BACKEND_UNAVAILABLE. An unknown
- * namespace and a wrong secret look the same to a client: AUTH_UNAUTHORIZED. */
+ * A BACKEND_ERROR of the registry says nothing about the token, so it becomes BACKEND_UNAVAILABLE.
+ * An unknown namespace and a wrong secret look the same to a client: AUTH_UNAUTHORIZED. */
 #ifndef WEIR_SERVER_AUTH_H
 #define WEIR_SERVER_AUTH_H
 

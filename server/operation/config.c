@@ -23,11 +23,11 @@ enum kind { KIND_TEXT, KIND_LIST, KIND_FLAG, KIND_NUMBER, KIND_MODE, KIND_CHOICE
 
 struct setting {
     const char *name;
-    const char *value;  // what --help calls it; NULL for flags
+    const char *value;  // name of the value in --help; NULL for flags
     enum kind kind;
     size_t offset;         // of the member in struct weir_config
-    const char *standard;  // as it would be given; NULL if there is none
-    int64_t lowest;        // of numbers
+    const char *standard;  // default, as it would be given; NULL if there is none
+    int64_t lowest;        // bounds of numbers
     int64_t highest;
     const char *choices;  // "a|b"; the member is set to the index
     const char *help;
@@ -81,11 +81,11 @@ static const struct setting settings[] = {
      "How a line of the log looks"},
     WEIR_LIMIT_LIST(LIMIT_OPTION)};
 
-/* What an argp callback is given. */
+/* The state of a parse, for the callbacks of argp. */
 struct parse {
     struct weir_config *config;
     struct weir_error *err;
-    bool is_list_given;  // on the command line, which replaces what the environment gave
+    bool is_list_given;  // a listener on the command line has replaced those of the environment
 };
 
 static void environment_name(const char *option, char name[NAME_BYTES_MAX])
@@ -119,7 +119,7 @@ static weir_status set_number(struct weir_config *config, const struct setting *
     char *end = NULL;
     errno = 0;
     const long long number = strtoll(value, &end, is_mode ? 8 : 10);
-    /* strtoll passes over white space of any kind. */
+    /* strtoll skips leading white space, which is not accepted here. */
     const bool is_number =
         errno == 0 && end != value && *end == '\0' && isspace((unsigned char)value[0]) == 0;
     if (!is_number || number < setting->lowest || number > setting->highest) {
@@ -196,7 +196,7 @@ static weir_status set_value(struct weir_config *config, const struct setting *s
     return WEIR_OK;
 }
 
-/* ---- where values come from ---- */
+/* ---- defaults, environment, arguments ---- */
 
 static weir_status set_defaults(struct weir_config *config, struct weir_error *err)
 {
@@ -213,7 +213,7 @@ static weir_status set_defaults(struct weir_config *config, struct weir_error *e
     return WEIR_OK;
 }
 
-/* Splits a list of the environment, separated by blanks, in a copy of its own. */
+/* Splits a list of the environment at blanks, in a copy that the configuration owns. */
 static weir_status set_list(struct weir_config *config, const char *name, const char *text,
                             struct weir_error *err)
 {
@@ -327,7 +327,7 @@ static weir_status read_arguments(struct parse *parse, int argc, char **argv)
     if (weir_command_line_parse(&argp, argc, argv, 0, parse) == 0) {
         return WEIR_OK;
     }
-    /* What argp itself refuses it has printed itself. */
+    /* argp has printed what it refuses itself. */
     if (parse->err->status == WEIR_OK) {
         return weir_fail(parse->err, WEIR_INVALID_REQUEST, "%s", "");
     }
@@ -336,7 +336,8 @@ static weir_status read_arguments(struct parse *parse, int argc, char **argv)
 
 /* ---- tokens ---- */
 
-/* What a file holds, or the environment variable where no file is named; "" if neither is. */
+/* Reads a token from the file or, where none is named, from the environment variable; "" where that
+ * is not set either. */
 static weir_status read_token(const char *file, const char *variable, char token[TOKEN_ROOM],
                               struct weir_error *err)
 {
@@ -391,7 +392,7 @@ static weir_status load_default_token(struct weir_config *config, struct weir_er
     return WEIR_OK;
 }
 
-/* ---- what belongs together ---- */
+/* ---- combinations ---- */
 
 static weir_status check_together(const struct weir_config *config, struct weir_error *err)
 {
@@ -454,7 +455,7 @@ bool weir_config_option(size_t i, struct weir_config_option *option)
     return true;
 }
 
-/* NULL where it is another store. */
+/* Returns what follows "sqlite:" in --store; NULL for another store. */
 static const char *place_of_sqlite(const struct weir_config *config)
 {
     static const char prefix[] = "sqlite:";

@@ -1,9 +1,10 @@
-/* What weir-server was told: options, their environment variables, and the token files.
+/* The configuration of weir-server: options, their environment variables, and the token files.
  *
  * One table in config.c describes every option: name, environment variable (WEIR_ and the name in
- * capitals), values, default and help. A command-line option wins over the environment. Tokens come
- * from files or from WEIR_ADMIN_TOKEN and WEIR_DEFAULT_TOKEN, never from an argument; the admin
- * token is kept as its hash. */
+ * capitals), values, default and help. An option on the command line overrides the environment.
+ * Tokens come from files or from WEIR_ADMIN_TOKEN and WEIR_DEFAULT_TOKEN, never from an argument;
+ * only the hash of the admin token is kept. main.c parses the configuration before any thread is
+ * started; afterwards it is only read. */
 #ifndef WEIR_SERVER_CONFIG_H
 #define WEIR_SERVER_CONFIG_H
 
@@ -30,7 +31,7 @@ struct weir_config {
     int64_t workers;
     int64_t max_calls;
     int64_t max_waiting;
-    int64_t ipc_permissions;  // mode bits
+    int64_t ipc_permissions;  // mode bits of the sockets of ipc://
     bool is_test_mode;
     struct weir_limits limits;
 
@@ -38,35 +39,36 @@ struct weir_config {
     struct weir_token_hash admin_token_hash;
     char default_token[WEIR_TOKEN_MAX_BYTES + 1];  // "" if none was given
 
-    char *environment_text;  // what lists from the environment point into
+    char *environment_text;  // owned; lists from the environment point into it
 };
 
-/* Reads environment and arguments. INVALID_REQUEST with a text for people, empty where it has been
- * printed already; on success and failure alike weir_config_fini releases what is held. Texts are
- * borrowed from argv and the environment. `--help` and `--version` print and leave the program. */
+/* Reads the environment and the arguments, and borrows texts from both. INVALID_REQUEST with a text
+ * for the operator, which is empty where it has been printed already. The caller calls
+ * weir_config_fini on success and on failure. `--help` and `--version` print and exit. */
 weir_status weir_config_parse(struct weir_config *config, int argc, char **argv,
                               struct weir_error *err);
 void weir_config_fini(struct weir_config *config);
 
-/* What there is to say about one option; the manual page and the shell's completion are made of it.
- */
+/* The description of one option, for the man page and the shell completion. */
 struct weir_config_option {
     const char *name;      // without "--"
-    const char *value;     // what the value is called; NULL for flags
+    const char *value;     // name of the value; NULL for flags
     const char *standard;  // the default; NULL if there is none
-    const char *choices;   // "a|b"; NULL if other values are taken
+    const char *choices;   // "a|b"; NULL if the option does not take one of a few words
     const char *help;      // a sentence without full stop
     char variable[WEIR_VARIABLE_BYTES];
 };
 
-/* Option number `i`, from 0; false behind the last. */
+/* Describes option number `i`, from 0; false past the last. */
 bool weir_config_option(size_t i, struct weir_config_option *option);
 
-/* What the store is, as far as its URL tells: of this machine, and kept nowhere. */
+/* Whether --store names a SQLite store. */
 bool weir_config_is_sqlite(const struct weir_config *config);
+
+/* Whether --store names a SQLite store in memory. */
 bool weir_config_is_in_memory(const struct weir_config *config);
 
-/* The directory of a SQLite store; NULL where the store has none. */
+/* Returns the directory of a SQLite store; NULL for any other store and for one in memory. */
 const char *weir_config_directory(const struct weir_config *config);
 
 #endif

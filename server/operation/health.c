@@ -4,9 +4,9 @@
 #include "weir/rules/time_text.h"
 
 enum {
-    /* A store that has not answered by then is not serving. */
+    /* Longest wait for an answer: a slower store counts as not serving. */
     PING_US = 1000 * 1000,
-    /* What it says holds for so long. */
+    /* How long an answer holds. */
     AGE_US = 500 * 1000
 };
 
@@ -16,14 +16,15 @@ static bool is_known(const struct weir_health *health)
     return asked_at_us != 0 && weir_monotonic_us() - asked_at_us <= AGE_US;
 }
 
-/* A deadline does not end every wait for a disk. */
+/* Whether the question has been open too long: a deadline does not end every wait for a disk. */
 static bool is_overdue(const struct weir_health *health)
 {
     const int64_t since_us = atomic_load(&health->asking_since_us);
     return since_us != 0 && weir_monotonic_us() - since_us > PING_US;
 }
 
-/* Not until the deadline of the one who happens to ask, for others are told as well. */
+/* Asks the store and notes the answer. The time limit is fixed instead of the caller's deadline,
+ * because the answer is given to other callers too. */
 static void ask(struct weir_server *server)
 {
     struct weir_error err;
@@ -45,7 +46,7 @@ bool weir_health_is_good(struct weir_server *server)
 {
     struct weir_health *health = &server->health;
     if (!is_known(health) && !atomic_exchange(&health->is_being_asked, true)) {
-        /* Another may have asked since. */
+        /* Another thread may have asked since. */
         if (!is_known(health)) {
             ask(server);
         }

@@ -1,9 +1,9 @@
-/* Whether the store answers, as /healthz and CheckHealth tell it.
+/* Whether the store answers, for /healthz and CheckHealth.
  *
- * Nobody needs a token to ask, and a store that hangs takes its time. So the store is asked by one
- * at a time, and what it said holds for a moment; whoever comes while it is being asked is told
- * what was known before; or, after a second, that it does not serve. What changes is logged, once.
- */
+ * Clients need no token to ask, and a store that hangs keeps a thread busy. So one thread at a time
+ * asks the store, and its answer holds for half a second. A caller that comes meanwhile gets the
+ * last known answer, or "not serving" once the question has been open for a second. Each change is
+ * logged once. Any thread; the state is atomic. */
 #ifndef WEIR_SERVER_HEALTH_H
 #define WEIR_SERVER_HEALTH_H
 
@@ -14,13 +14,13 @@
 struct weir_server;
 
 struct weir_health {
-    atomic_bool is_being_asked;
-    atomic_bool is_bad;               // when it was asked last
-    _Atomic int64_t asked_at_us;      // monotonic; 0: never, since it was opened
-    _Atomic int64_t asking_since_us;  // the same; 0: it is not being asked
+    atomic_bool is_being_asked;       // a thread asks, or is about to
+    atomic_bool is_bad;               // last answer
+    _Atomic int64_t asked_at_us;      // time of the last answer, monotonic; 0: none
+    _Atomic int64_t asking_since_us;  // start of the open question, monotonic; 0: none is open
 };
 
-/* Asks the store if need be, for a second at most. */
+/* Whether the store serves. Asks it where the last answer is too old; may block for a second. */
 bool weir_health_is_good(struct weir_server *server);
 
 #endif

@@ -1,6 +1,5 @@
-/* Counts of samples by size, with bounds that are fixed when the program is written. Recording is a
- * few atomic additions, so any number of threads may do it; what is read meanwhile is a moment's
- * view, in which count and buckets may differ by what is being recorded. */
+/* Histograms with fixed bounds. Recording is a few atomic additions, so any number of threads may
+ * record. A view read meanwhile may be inconsistent by the samples that are being recorded. */
 #ifndef WEIR_SERVER_HISTOGRAM_H
 #define WEIR_SERVER_HISTOGRAM_H
 
@@ -14,7 +13,7 @@ enum { WEIR_HISTOGRAM_BOUNDS_MAX = 20 };
 struct weir_histogram_scale {
     size_t n;
     uint64_t bounds[WEIR_HISTOGRAM_BOUNDS_MAX];
-    double unit;  // one recorded unit in the unit that is shown: 1e-6 for microseconds as seconds
+    double unit;  // recorded unit in terms of the shown one: 1e-6 for microseconds as seconds
 };
 
 /* 100 µs to 10 s, recorded in microseconds, shown in seconds. */
@@ -23,20 +22,22 @@ extern const struct weir_histogram_scale weir_scale_latency;
 /* 1 to 1024 in powers of two. */
 extern const struct weir_histogram_scale weir_scale_sizes;
 
+/* Ready for use when all zero. */
 struct weir_histogram {
-    _Atomic uint64_t buckets[WEIR_HISTOGRAM_BOUNDS_MAX + 1];  // the last one is beyond all bounds
+    _Atomic uint64_t buckets[WEIR_HISTOGRAM_BOUNDS_MAX + 1];  // bucket n is above all n bounds
     _Atomic uint64_t sum;
 };
 
-/* A histogram of zeroes is ready for use. */
+/* Records one sample. */
 void weir_histogram_record(struct weir_histogram *histogram,
                            const struct weir_histogram_scale *scale, uint64_t value);
 
 struct weir_histogram_view {
     uint64_t cumulative[WEIR_HISTOGRAM_BOUNDS_MAX + 1];  // samples at or below each bound; then all
-    double sum;                                          // in the unit that is shown
+    double sum;                                          // in the shown unit
 };
 
+/* Fills the view with the counts of this moment. */
 void weir_histogram_read(const struct weir_histogram *histogram,
                          const struct weir_histogram_scale *scale,
                          struct weir_histogram_view *view);

@@ -1,3 +1,8 @@
+/* One thread with poll(2) over a listener, a pipe that tells it to stop, and a few connections. All
+ * sockets are non-blocking. A connection reads a head (READING), writes its reply (WRITING), then
+ * shuts down its sending side and reads until the client closes (CLOSING); LIFE_US ends it in any
+ * phase. The thread owns the connections and `accepts_at_us`; everything else is set before it
+ * starts. It blocks in poll, and for /healthz on the store. */
 #define _GNU_SOURCE  // accept4()
 #include "server/operation/http.h"
 
@@ -19,15 +24,15 @@
 #include <unistd.h>
 
 enum {
-    PLACES = 16,  // or fewer, where there are few descriptors
+    PLACES = 16,  // connections; fewer where descriptors are few
     HEAD_BYTES_MAX = 4096,
-    LIFE_US = 5 * 1000 * 1000,  // of a connection
-    /* Where a connection cannot be taken, as without free descriptors. */
+    LIFE_US = 5 * 1000 * 1000,  // longest life of a connection
+    /* Pause after a connection could not be accepted, as without free descriptors. */
     ACCEPT_PAUSE_US = 100 * 1000,
     BACKLOG = 64
 };
 
-enum phase { READING, WRITING, CLOSING };  // CLOSING: reads until the client has seen the end
+enum phase { READING, WRITING, CLOSING };  // CLOSING: reads until the client has closed
 
 struct connection {
     int fd;  // -1: a free place
@@ -46,9 +51,8 @@ struct weir_http {
     int stop_pipe[2];
     pthread_t thread;
     char url[WEIR_URL_BYTES_MAX];
-    /* Not before, as a connection that cannot be taken is there all the time; the thread's own, as
-     * what follows. */
-    int64_t accepts_at_us;
+    /* The thread's own, from here on. */
+    int64_t accepts_at_us;  // no earlier accept: a connection that cannot be taken stays ready
     size_t places_n;
     struct connection connections[PLACES];
 };
@@ -93,7 +97,7 @@ static void set_flags(int fd)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* A socket that listens there; -1 with errno set. */
+/* Returns a listening socket for the address; -1 with errno set. */
 static int listen_on(const struct addrinfo *info)
 {
     const int fd = socket(info->ai_family, info->ai_socktype, info->ai_protocol);
@@ -159,7 +163,7 @@ struct page {
     int status;
     const char *reason;
     const char *type;
-    char *body;  // on the heap; NULL: the reason is the body
+    char *body;  // NULL: the reason is the body
     size_t n;
 };
 
@@ -217,8 +221,8 @@ static void reply_health(struct weir_http *http, struct connection *c, bool has_
 
 /* ---- requests ---- */
 
-/* What of a target says which page it is: its path, also in the form with scheme and host that is
- * meant for proxies and that a server has to take as well (RFC 9112, 3.2.2). */
+/* Returns the path of a target. A server must accept the absolute form with scheme and host as
+ * well, which is meant for proxies (RFC 9112, 3.2.2). Cuts off query and fragment. */
 static char *path_of(char *target)
 {
     static const char scheme[] = "http://";
@@ -231,7 +235,7 @@ static char *path_of(char *target)
     return host_n == 0 ? target : target + scheme_n + host_n;
 }
 
-/* True if the request line is METHOD SP TARGET SP HTTP/1.x. */
+/* Splits a request line; false unless it is METHOD SP TARGET SP HTTP/1.x. */
 static bool split_request_line(char *line, char **method, char **target)
 {
     char *rest = NULL;
@@ -292,7 +296,7 @@ static void read_head(struct weir_http *http, struct connection *c)
         drop(c);
         return;
     }
-    /* A NUL belongs into no head; it would end the text early. */
+    /* A NUL is not allowed in a head, and would end the text early. */
     const bool has_nul = memchr(c->head + c->head_n, '\0', (size_t)n) != NULL;
     c->head_n += (size_t)n;
     c->head[c->head_n] = '\0';
@@ -321,7 +325,7 @@ static void write_reply(struct connection *c)
     }
     c->written_n += (size_t)n;
     if (c->written_n == c->reply_n) {
-        /* Closing at once could throw away what the client has not read yet. */
+        /* Closing at once could discard what the client has not read yet. */
         (void)shutdown(c->fd, SHUT_WR);
         c->phase = CLOSING;
     }
@@ -347,7 +351,7 @@ static void advance(struct weir_http *http, struct connection *c)
     }
 }
 
-/* A free place, made by dropping the oldest connection if need be. The first places_n are used. */
+/* Returns a free place of the first places_n, dropping the oldest connection if need be. */
 static struct connection *find_place(struct weir_http *http)
 {
     struct connection *oldest = &http->connections[0];
@@ -364,8 +368,8 @@ static struct connection *find_place(struct weir_http *http)
     return oldest;
 }
 
-/* accept() is nng's (nng_sockets.c), and gives no descriptor that is kept from clients. Those are
- * for these connections too. */
+/* Uses accept4(), because accept() is replaced for nng (nng_sockets.c) and refuses descriptors that
+ * are reserved for other uses than clients. HTTP's connections may have those. */
 static void accept_one(struct weir_http *http)
 {
     const int fd = accept4(http->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -386,7 +390,8 @@ static void accept_one(struct weir_http *http)
 
 enum { AT_STOP, AT_LISTENER, AT_CONNECTIONS };
 
-/* Fills what is waited for and returns the time until the first connection's end. */
+/* Drops connections whose time is over, fills the descriptors for poll, and returns its time-out in
+ * milliseconds: until the next connection ends or accepting goes on; -1 for none. */
 static int prepare(struct weir_http *http, struct pollfd fds[AT_CONNECTIONS + PLACES])
 {
     const int64_t now_us = weir_monotonic_us();

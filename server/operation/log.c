@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* An event of the longest sentence, every byte escaped, fits into a line. */
+/* LINE_BYTES has room for the longest sentence with every byte escaped. */
 enum { LINE_BYTES = 8192, TAIL_BYTES = 2, SENTENCE_BYTES = 1024, VALUE_BYTES_MAX = 1000 };
 
 struct line {
     char text[LINE_BYTES];
     size_t n;
-    bool is_full;  // something was left out since this was last looked at
+    bool is_full;  // something did not fit since the flag was last cleared
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -41,7 +41,7 @@ static void put_escape(struct line *line, uint8_t byte)
     put_text(line, escape);
 }
 
-/* The inside of a string as JSON writes it; the text form uses the same. */
+/* Writes the inside of a JSON string, cut at VALUE_BYTES_MAX; the text form uses it as well. */
 static void put_escaped(struct line *line, struct weir_slice value)
 {
     const size_t n = value.n > VALUE_BYTES_MAX
@@ -72,7 +72,8 @@ static void put_quoted(struct line *line, struct weir_slice value)
     put_char(line, '"');
 }
 
-/* In the text form a value without blanks, quotes and control characters stands as it is. */
+/* Whether the text form writes the value without quotes: it has no blanks, quotes, backslashes or
+ * control characters. */
 static bool is_plain(struct weir_slice value)
 {
     for (size_t i = 0; i < value.n; i++) {
@@ -103,7 +104,7 @@ static void put_key_and_value(struct line *line, enum weir_log_format format,
     }
 }
 
-/* A field that does not fit any more is left out whole. */
+/* Writes a field, or nothing of it where it does not fit. */
 static void put_field(struct line *line, enum weir_log_format format,
                       const struct weir_log_field *field)
 {
@@ -160,7 +161,7 @@ void weir_log_event(const struct weir_log *log, enum weir_log_level level, const
         }
     }
     put_tail(&line, log->format);
-    /* There is nobody to tell where the log cannot be written. */
+    /* A failure to write the log cannot be reported. */
     ssize_t written = write(log->fd, line.text, line.n);
     (void)written;
 }

@@ -37,7 +37,6 @@ void weir_metrics_refused(struct weir_metrics *metrics, weir_status status)
     add_one(&metrics->refused[status]);
 }
 
-/* A cleared namespace has fewer; that is not a write. */
 void weir_metrics_written(struct weir_metrics *metrics, int64_t messages)
 {
     if (messages > 0) {
@@ -56,7 +55,7 @@ void weir_metrics_group(struct weir_metrics *metrics, size_t writes)
     weir_histogram_record(&metrics->group_writes, &weir_scale_sizes, writes);
 }
 
-/* ---- telling ---- */
+/* ---- showing ---- */
 
 struct visit {
     struct weir_server *server;
@@ -74,7 +73,7 @@ static const char *code_of(weir_status status)
     return status == WEIR_OK ? "OK" : weir_status_name(status);
 }
 
-/* "MessageStore/WriteMessages": the package is the same for all. */
+/* Returns "MessageStore/WriteMessages": without the package, which all methods share. */
 static const char *label_of_method(size_t method)
 {
     static const char package[] = "weir.v1.";
@@ -102,8 +101,8 @@ static void show_build(const struct visit *v)
     v->visit(v->context, &sample);
 }
 
-/* Methods that exist are shown with their successes even before the first; failures once there are
- * any. */
+/* Shows the successes of each offered method, also before the first call, and failures once there
+ * are any. */
 static void show_outcomes(const struct visit *v, size_t method,
                           const struct weir_method_metrics *of)
 {
@@ -207,7 +206,7 @@ static void show_groups(const struct visit *v)
     v->visit(v->context, &sample);
 }
 
-/* Resident pages of this process; 0 where the system does not tell. */
+/* Returns the resident memory of this process in bytes; 0 where the system does not tell. */
 static double resident_bytes(void)
 {
     long size = 0;

@@ -10,8 +10,8 @@ struct text {
     char *bytes;
     size_t n;
     size_t cap;
-    bool is_broken;    // there was no memory
-    const char *name;  // whose HELP and TYPE stand already
+    bool is_broken;    // memory has run out
+    const char *name;  // last name whose HELP and TYPE were written
 };
 
 static bool make_room(struct text *text, size_t n)
@@ -47,7 +47,7 @@ static void add(struct text *text, const char *format, ...)
     text->n += (size_t)n;
 }
 
-/* Values of labels are names of this program's own, without anything to escape. */
+/* Writes the labels. Their values are this program's own and need no escapes. */
 static void add_labels(struct text *text, const struct weir_sample *sample, const char *bound)
 {
     const size_t n = sample->labels_n;

@@ -7,8 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A path, or with '@' for its first byte a name in Linux's abstract namespace, where that byte is
- * NUL and the length counts. 0 for what is neither. */
+/* Makes the address of a path, or of a name in Linux's abstract namespace, which begins with '@':
+ * its first byte is NUL there, and the length counts. Returns the length; 0 for any other name. */
 static socklen_t make_address(const char *name, struct sockaddr_un *address)
 {
     const size_t n = strlen(name);

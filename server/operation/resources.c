@@ -8,27 +8,27 @@
 #include <unistd.h>
 
 enum {
-    /* Of nng 1.5.2: two for each processor that run its tasks and one for each that keeps time, at
-     * most so many, and then timer, poller, reaper and four that resolve names. */
+    /* Threads of nng 1.5.2: two for each processor for tasks and one for each for time-outs, both
+     * bounded; and a timer, a poller, a reaper and four resolvers. */
     NNG_TASK_THREADS_MAX = 16,
     NNG_TIME_THREADS_MAX = 256,
     NNG_OTHER_THREADS = 7,
-    /* Beside the workers: the checkpointer, two that wake waiting reads, HTTP. */
+    /* Besides the workers: the checkpointer, the wake list's timer and poller, HTTP. */
     OWN_THREADS = 4,
-    /* For what comes and goes, and for other processes of the same user. */
+    /* For threads that come and go, and for other processes of the same user. */
     SPARE_THREADS = 4,
 
-    /* A SQLite session has three files open; half of what the process may open is theirs. */
+    /* A SQLite session has three files open. Sessions may take half of all descriptors. */
     FILES_OF_SESSION = 3,
     SESSIONS_MIN = 4,
     SESSIONS_MAX = 2048,
-    /* The other half: standard input, output and error, the registry by two connections, a
-     * namespace by the checkpointer, what nng polls with, and one to open for a moment. */
+    /* Of the other half: standard input, output and error, two connections to the registry, one of
+     * the checkpointer to a namespace, two for nng's polling, and one to open for a moment. */
     FILES_OF_PROCESS = 3 + 2 * FILES_OF_SESSION + FILES_OF_SESSION + 2 + 1,
-    /* Its listener, its pipe and a client. */
+    /* A listener, both ends of a pipe, and a client. */
     FILES_OF_HTTP = 4,
     CONNECTIONS_MIN = 4,
-    FILES_USUAL = 1024  // of a process, where the system does not say
+    FILES_USUAL = 1024  // assumed limit where the system does not tell
 };
 
 static size_t at_most(size_t n, size_t most)
@@ -57,7 +57,7 @@ static void *pass(void *gate)
     return NULL;
 }
 
-/* How many of `n` threads there can be at a time. */
+/* Returns how many of `n` threads can exist at a time, by starting them all. */
 static size_t try_threads(pthread_t *threads, size_t n)
 {
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -73,7 +73,7 @@ static size_t try_threads(pthread_t *threads, size_t n)
     return made;
 }
 
-/* nng 1.5.2 crashes or never comes back where it gets some of its threads and not the others. */
+/* Tries the threads beforehand: nng 1.5.2 crashes or hangs where it gets only some of its own. */
 static weir_status check_threads(const struct weir_config *config, struct weir_error *err)
 {
     const size_t wanted = threads_wanted(config);
@@ -91,7 +91,8 @@ static weir_status check_threads(const struct weir_config *config, struct weir_e
                            made, wanted);
 }
 
-/* As far as it goes: the soft limit is for programs that cannot work with many files. */
+/* Raises the soft limit of open files, which is for programs that cannot handle many, to the hard
+ * one. Returns the limit in force. */
 static rlim_t files_max(void)
 {
     struct rlimit files;
@@ -109,7 +110,7 @@ static size_t files_wanted(const struct weir_config *config)
     return weir_config_is_sqlite(config) ? 2 * n : n + (size_t)config->store_connections;
 }
 
-/* With too few it would listen and could take no connection. */
+/* With too few descriptors the server would listen but could accept no connection. */
 static weir_status check_files(const struct weir_config *config, struct weir_error *err)
 {
     const rlim_t most = files_max();
@@ -122,20 +123,21 @@ static weir_status check_files(const struct weir_config *config, struct weir_err
                            (unsigned long long)most, wanted);
 }
 
-/* Clients must not have all of them. An eighth: with half of them for sessions of SQLite that
- * leaves more than a third for connections. And a client has none about which nothing is known. */
+/* Reserves an eighth of the descriptors: clients must not use up all. With half of them for
+ * SQLite's sessions, more than a third remains for connections. */
 static rlim_t files_not_for_clients(void)
 {
     return files_max() / 8;
 }
 
+/* No client gets a descriptor beyond those that can be tracked. */
 int weir_resources_connections_below(void)
 {
     const rlim_t below = files_max() - files_not_for_clients();
     return below > WEIR_DESCRIPTORS_MAX ? WEIR_DESCRIPTORS_MAX : (int)below;
 }
 
-/* Half of them, as the store needs some too. */
+/* HTTP gets at most half of the reserved descriptors: the store needs some of them too. */
 size_t weir_resources_http_connections(size_t wanted)
 {
     const rlim_t most = files_not_for_clients() / 2;
@@ -151,8 +153,8 @@ size_t weir_resources_sessions(const struct weir_config *config)
     return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : (size_t)n;
 }
 
-/* A quarter of the workers, or of the connections where these are fewer, is for others. What reads
- * a file of this machine takes its processors besides. */
+/* A quarter of the workers, or of the store's sessions where they are fewer, stays free for other
+ * calls. With SQLite a read takes a processor of this machine, so twice their number bounds it. */
 size_t weir_resources_slow_reads(const struct weir_config *config)
 {
     const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));

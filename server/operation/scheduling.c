@@ -1,5 +1,4 @@
-/* SCHED_BATCH is Linux's own. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE  // SCHED_BATCH
 #include "server/operation/scheduling.h"
 
 #include <sched.h>

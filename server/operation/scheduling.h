@@ -1,12 +1,12 @@
-/* How the system's scheduler is to treat the server. */
+/* The scheduling policy of the server's threads. */
 #ifndef WEIR_SERVER_SCHEDULING_H
 #define WEIR_SERVER_SCHEDULING_H
 
-/* Makes the calling thread, and every thread that it starts from then on, one that does not
- * interrupt another when it is woken (SCHED_BATCH). A request passes several threads, each of which
- * wakes the next and has more to do itself; where the woken one takes the processor at once, both
- * do little pieces of work with a switch after each. A policy other than the system's usual one
- * stays: somebody has chosen it. What the system refuses changes nothing but the speed. */
+/* Sets SCHED_BATCH for the calling thread and all threads that it starts from then on: a thread
+ * that is woken does not preempt the one that woke it. A request passes several threads, each of
+ * which wakes the next and has more to do itself; with preemption both would do small pieces of
+ * work with a switch after each. Leaves any policy but the default one alone, as the operator has
+ * chosen it. A failure is ignored: it only costs speed. */
 void weir_schedule_as_batch(void);
 
 #endif
