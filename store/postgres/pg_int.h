@@ -1,7 +1,7 @@
 /* What the files of this folder share: the backend, its connections, namespaces and sessions.
  *
- * A session is a name, not a connection: each call takes a connection from the pool and gives it
- * back, so sessions of many namespaces, the registry and pings share the few there are, down to
+ * A session holds no connection: each call takes one from the pool and gives it back, so that the
+ * sessions of many namespaces, the registry and pings share the few connections there are, down to
  * one.
  *
  * Lock order: the mutexes of the pool and of the cache of namespaces are leaves; neither is held
@@ -16,49 +16,49 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* While it waits for the database, or for a connection to it, a thread looks so often after those
- * who wait for it. */
+/* How often a thread that waits for the database, or for a connection, calls weir_backend_waits. */
 enum { WEIR_PG_PATROL_US = 100 * 1000 };
 
 /* ---- names ---- */
 
 enum {
     WEIR_PG_SCHEMA_DIGEST_BYTES = 28,                               // of the id's digest
-    WEIR_PG_SCHEMA_BYTES = 5 + 2 * WEIR_PG_SCHEMA_DIGEST_BYTES + 1  // "weir_", their digits, a NUL
+    WEIR_PG_SCHEMA_BYTES = 5 + 2 * WEIR_PG_SCHEMA_DIGEST_BYTES + 1  // "weir_", the digits, a NUL
 };
 
-/* Where a namespace lives. What is made anew under the same id has the same schema and lock. */
+/* Where a namespace lives. One that is created anew under the same id has the same schema and
+ * lock. */
 struct pg_namespace {
     char schema[WEIR_PG_SCHEMA_BYTES];
-    int64_t lock_key;  // of its advisory lock
-    /* As the registry says. */
+    int64_t lock_key;  // the key of its advisory lock
+    /* From the registry: */
     int64_t created_at_us;
     const struct pg_layout *layout;
-    uint64_t owner;  // of its prepared statements
+    uint64_t owner;  // names its prepared statements
 };
 
-/* Fills schema and lock_key from the id. */
+/* Sets schema and lock_key, which derive from the id, and no other field. */
 void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns);
 
-/* Replaces what pg_dialect.h says of SQL texts. The text is the caller's to free; NULL without
- * memory. */
+/* Returns a copy of a SQL text in which the marks of pg_dialect.h are replaced. The caller frees
+ * it; NULL if out of memory. */
 char *weir_pg_expand(const struct pg_namespace *ns, const char *text);
 
 /* ---- the pool of connections (pg_pool.c) ---- */
 
-enum { WEIR_PG_WAIT_MAX_US = 30 * 1000 * 1000 };  // nobody waits longer for a connection or a lock
+enum { WEIR_PG_WAIT_MAX_US = 30 * 1000 * 1000 };  // longest wait for a connection or a lock
 
 struct pg_waiter;
 
 struct pg_pool {
     struct pg_backend *backend;
     size_t max;
-    pthread_mutex_t mutex;  // guards what follows
+    pthread_mutex_t mutex;  // guards the fields below
     pthread_cond_t changed;
     size_t open;           // connections that are lent, idle, being opened or being closed
-    size_t opening;        // of these
-    int64_t open_from_us;  // before it another is opened only where there is none
-    struct pg_conn *idle;  // the one used last first
+    size_t opening;        // those being opened, which `open` includes
+    int64_t open_from_us;  // before it, one is opened only if no other is open; monotonic
+    struct pg_conn *idle;  // idle connections, the one used last first
     struct pg_waiter *first, *last;
 };
 
@@ -66,15 +66,16 @@ weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, 
                               struct weir_error *err);
 void weir_pg_pool_fini(struct pg_pool *pool);
 
-/* Lends a connection, one that has served `owner` before if there is a choice, with its limit set.
- * Whoever waits longest gets the next one. DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE. */
+/* Lends a connection, if possible one that last ran statements of `owner`, with its limit set to
+ * the deadline. The caller that has waited longest is served first. The caller returns the
+ * connection with weir_pg_release. DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE. */
 weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                             struct pg_conn **conn, struct weir_error *err);
 
-/* Takes it back, or closes it where it is of no further use. NULL is legal. */
+/* Returns a connection to the pool, or closes it if it is of no further use. NULL is legal. */
 void weir_pg_release(struct pg_conn *conn);
 
-/* Adds the connection that was opened before the pool was used. */
+/* Adds the connection that was opened before any thread used the pool. */
 void weir_pg_pool_adopt(struct pg_pool *pool, struct pg_conn *conn);
 
 /* ---- the backend (pg_store.c) ---- */
@@ -86,15 +87,15 @@ struct pg_backend {
     const struct pg_dialect *dialect;
     struct pg_url url;
     bool is_durability_normal;
-    uint64_t hash_seed;           // of tables by names
-    atomic_size_t good_host;      // where the last connection was made
-    atomic_llong last_report_us;  // of a failing connection, so that not each is reported
+    uint64_t hash_seed;           // of hash tables of names and ids
+    atomic_size_t good_host;      // the one reached last
+    atomic_llong last_report_us;  // when a failed connection was last reported; monotonic
     struct pg_pool pool;
 
-    /* Namespaces whose schema has been found and is up to date. */
+    /* Namespaces that are known to have an up-to-date schema. */
     pthread_mutex_t known_mutex;
-    struct pg_namespace known[WEIR_PG_KNOWN];  // by lock_key modulo the size; schema "" if free
-    struct pg_session *sessions;               // that are open; guarded by the same
+    struct pg_namespace known[WEIR_PG_KNOWN];  // at lock_key modulo the size; schema "" if free
+    struct pg_session *sessions;               // all that are open; guarded by known_mutex
 };
 
 const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
@@ -104,21 +105,22 @@ const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
 
 enum {
     WEIR_PG_ATTEMPTS = 3,
-    WEIR_PG_GRACE_US = 500 * 1000,         // what has begun is waited for so long at least
-    WEIR_PG_GROUP_GRACE_US = 1000 * 1000,  // what serves several calls at once
-    WEIR_PG_CALL_US = 10 * 1000 * 1000     // for calls that bring no deadline
+    WEIR_PG_GRACE_US = 500 * 1000,         // least time for a statement that has begun
+    WEIR_PG_GROUP_GRACE_US = 1000 * 1000,  // least time for one that serves several calls
+    WEIR_PG_CALL_US = 10 * 1000 * 1000     // for calls without a deadline
 };
 
-/* The deadline of a call about the registry, which may bring none. */
+/* Returns the deadline of a call about the registry: WEIR_PG_CALL_US from now if it brings none
+ * (INT64_MAX). */
 int64_t weir_pg_call_deadline(int64_t deadline_us);
 
-/* Limits what follows on the connection to the deadline, but not to less than the grace: a
- * statement that has been sent costs the connection when it is not waited for, so what is nearly
- * over waits a little longer rather than that. */
+/* Limits the statements that follow to the deadline, but to no less than `grace_us` from now:
+ * giving up a statement that was sent costs the connection, so a call that is nearly out of time
+ * waits a little longer instead. */
 void weir_pg_limit_with_grace(struct pg_conn *conn, int64_t deadline_us, int64_t grace_us);
 
-/* Begins a transaction whose statements may take as long as the call may, and not only as long as
- * others. */
+/* Begins a transaction whose statements may take as long as the connection's limit, and not only as
+ * long as the session's statement_timeout. */
 weir_status weir_pg_begin_long(struct pg_conn *conn, struct weir_error *err);
 
 struct pg_work {
@@ -126,20 +128,21 @@ struct pg_work {
     void *context;
 };
 
-/* Does the work on a connection of the pool, and again on another one where that broke or where it
- * gave way to others; a lock is waited for until the deadline. For work that may be repeated. */
+/* Runs the work on a connection of the pool. Runs it again, WEIR_PG_ATTEMPTS times in all, if the
+ * connection broke or the transaction gave way to others, and until the deadline if a lock was not
+ * obtained. For work that may be repeated. Returns the status of the last attempt. */
 weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                         const struct pg_work *work, struct weir_error *err);
 
 /* ---- poolers (pg_pooler.c) ---- */
 
-/* Refuses a pooler that does not keep the connection's session, where that can be seen by a second
- * connection, which is closed again. PRECONDITION. */
+/* Refuses a pooler that does not keep the connection's session, as far as a second connection,
+ * which is closed again, can show that. PRECONDITION. */
 weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err);
 
 /* ---- the schemas (pg_schema.c) ---- */
 
-/* How long statements wait for locks, if nothing else is said. */
+/* How long a statement waits for a lock unless it says otherwise. */
 #define WEIR_PG_LOCK_TIMEOUT "'5s'"
 
 extern const char weir_pg_sql_registry_001[];
@@ -150,73 +153,78 @@ extern const char weir_pg_sql_adopted_functions[];
 extern const char weir_pg_sql_drop_earlier_signatures[];
 extern const char weir_pg_sql_rows_001[];
 
-/* Refuses a database that lacks the extension of the dialect. PRECONDITION. Where others may make
- * functions in its schema, the operator is told. */
+/* Refuses a database that lacks the extension of the dialect: PRECONDITION. Reports to the operator
+ * if other roles may create functions in the extension's schema. */
 weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err);
 
-/* Makes the registry where there is none. PRECONDITION where it is newer than this program. */
+/* Creates the registry unless there is one. PRECONDITION if it is newer than this program, or if
+ * the database has a schema of its name that is not weir's or does not let weir create one. */
 weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *err);
 
-/* Waits for the lock of the namespace's writers, which is held until the transaction ends. The wait
- * is short, as that of writers is: who waits holds a connection. */
+/* Waits for the lock of the namespace's writers, which is then held until the transaction ends. The
+ * wait is as short as that of writers, because a waiter holds a connection. */
 weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespace *ns,
                                    struct weir_error *err);
 
-/* Brings the namespace's schema, which is of `version` (0: empty), up to date; inside a transaction
- * of the caller's. */
+/* Brings the namespace's schema, of `version` (0: empty), up to date inside the caller's
+ * transaction. */
 weir_status weir_pg_bring_up_to_date(struct pg_conn *conn, const struct pg_namespace *ns,
                                      int version, struct weir_error *err);
 
-/* Finds a registered namespace and brings its schema up to date. NAMESPACE_NOT_FOUND;
- * BACKEND_UNAVAILABLE where this program cannot use it. What is known is not asked for again. */
+/* Finds a registered namespace and brings its schema up to date. A namespace in the cache is not
+ * looked up again. NAMESPACE_NOT_FOUND; BACKEND_UNAVAILABLE if this program cannot use the
+ * namespace. */
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
                                      int64_t deadline_us, struct pg_namespace *ns,
                                      struct weir_error *err);
 
 /* ---- the registry (pg_registry.c) ---- */
 
-/* What a new namespace's metadata asks for (pg_metadata.c). */
+/* What a new namespace's metadata asks of the store (pg_metadata.c). */
 struct pg_wishes {
     bool is_adoption;           // of Message DB's schema
     int64_t chunk_interval_us;  // 0: the layout's own
 };
 
-/* False where it asks for what there is not (INVALID_REQUEST). Stores without chunks do not look at
- * the interval of chunks. */
+/* Reads the metadata. Returns false if it asks for something that this store does not have
+ * (INVALID_REQUEST). Stores without chunks ignore the interval of chunks. */
 bool weir_pg_read_metadata(struct weir_slice metadata, const struct pg_dialect *dialect,
                            struct pg_wishes *wishes, struct weir_error *err);
 
-/* PRECONDITION where there is no such schema, or another version of it. */
+/* Checks that the database has a schema of Message DB that weir may adopt. PRECONDITION if there is
+ * none, its version is another, or weir's role lacks rights. */
 weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err);
 
-/* Ends a transaction that has failed; where that fails too, the connection is of no further use. */
+/* Rolls back a transaction that has failed, and keeps the remedy. If that fails too, the connection
+ * is of no further use. */
 void weir_pg_roll_back(struct pg_conn *conn);
 
-/* The next one who asks looks at the registry again, and so does the next call of each session of
- * the id. */
+/* Makes the next call that needs the namespace, and the next call of each session of its id, ask
+ * the registry again. */
 void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns);
 
-/* The same where what is known is not the namespace that was created then, as the registry says. */
+/* Does what weir_pg_namespace_forget does wherever the known namespace is not the one that was
+ * created at created_at_us, according to the registry. */
 void weir_pg_namespace_check(struct pg_backend *backend, const struct pg_namespace *ns,
                              int64_t created_at_us);
 
 /* ---- sessions (pg_session.c) ---- */
 
-/* What a session knows of the spans of its namespace: before `since_s` (seconds since 1970; 0 if
- * there is no bound) no message has a position from `below` + 1 to `upto` or higher. */
+/* What a session knows of its namespace's spans: a read from a position between `below` + 1 and
+ * `upto` finds no message before `since_s` (seconds since 1970; 0: no bound). */
 struct pg_window {
-    int64_t version;  // of the spans; 0 if nothing is known
+    int64_t version;  // of the spans; 0: nothing is known
     int64_t since_s;
     int64_t below;
     int64_t upto;
 };
 
 /* Versions of streams as the session's last append left them. They hold while nobody else has
- * written: then the namespace's counters were last changed by the transaction `changed`, at
- * `time_us`, and have the head `head`. The append function looks at that before it uses them. */
+ * written: then the namespace's counters were last changed by transaction `changed`, at `time_us`,
+ * and have the head `head`. The append function checks that before it uses the versions. */
 struct pg_versions {
-    struct pg_known_version *slots;  // by a hash of the name; NULL before the first
-    uint32_t generation;             // of the slots that count
+    struct pg_known_version *slots;  // by hash of the name; NULL before the first version
+    uint32_t generation;             // of the slots that are valid
     int32_t changed;                 // 0: nothing is known
     int64_t head;
     int64_t time_us;
@@ -226,38 +234,40 @@ struct pg_session {
     struct weir_session base;
     struct pg_backend *backend;
     struct pg_namespace ns;
-    bool is_large;  // messages here are so large that reads are measured
+    bool is_large;  // pages were too large: they are measured
     struct pg_window window;
     struct pg_versions versions;
-    struct weir_arena arena;  // what a write is put together in
+    struct weir_arena arena;  // for the parameters of one write
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n;
 
-    atomic_bool is_outdated;  // there may be another namespace of the id
+    atomic_bool is_outdated;  // the id may belong to another namespace
     /* Guarded by the backend's known_mutex. */
-    int64_t created_at_us;  // as in `ns`
+    int64_t created_at_us;  // that of `ns`
     struct pg_session *before, *after;
 };
 
-enum { WEIR_PG_LOCK_SLICE_MS = 500 };  // a lock is waited for so long while holding a connection
+enum { WEIR_PG_LOCK_SLICE_MS = 500 };  // of a wait for a lock while holding a connection
 
-/* Begins a call of the session. Where there may be another namespace of its id it looks, and if so
- * forgets all it knows. */
+/* Begins a call of the session. If its id may belong to another namespace by then, finds that one
+ * and forgets what was known of the old one. */
 weir_status weir_pg_session_begin(struct pg_session *session, int64_t deadline_us,
                                   struct weir_error *err);
 
-/* Runs a statement of the session's namespace, prepared where it is not yet. */
+/* Runs a statement of fixed text for the session's namespace, and prepares it first if the
+ * connection does not have it. *result is NULL on failure. */
 weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
                           const struct pg_params *params, PGresult **result,
                           struct weir_error *err);
 
-/* After a statement found a schema, table or function missing: NAMESPACE_NOT_FOUND where the
- * namespace has been deleted meanwhile, else BACKEND_UNAVAILABLE: it has been made anew as well, or
- * is damaged, which the operator is told. */
+/* Fails a call whose statement found a schema, table or function missing: NAMESPACE_NOT_FOUND if
+ * the namespace was deleted meanwhile; BACKEND_UNAVAILABLE if it was created anew as well, or is
+ * damaged, which is reported to the operator. */
 weir_status weir_pg_fail_missing(struct pg_session *session, int64_t deadline_us,
                                  struct weir_error *err);
 
-/* weir_pg_run for a session's call. */
+/* Runs the work of a session's call as weir_pg_run does, after weir_pg_session_begin, and with
+ * weir_pg_fail_missing if something is missing. */
 weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work *work,
                                 struct weir_error *err);
 
@@ -275,7 +285,7 @@ enum pg_column {
     PG_COLUMN_METADATA
 };
 
-/* What a SELECT depends on. */
+/* What the text of a SELECT depends on. */
 struct pg_shape {
     enum weir_selector selector;
     bool is_backward;
@@ -285,8 +295,8 @@ struct pg_shape {
     bool has_correlation;
     bool has_group;
     bool has_types;
-    bool is_settled;  // up to a position that others' writers cannot get below any more
-    bool is_spanned;  // says whether the version of the spans is another than $5, or $6
+    bool is_settled;  // ends at a position up to which everything is committed
+    bool is_spanned;  // tells whether the version of the spans is still $5, or $6
     int64_t since_s;  // as in struct pg_window
 };
 
@@ -296,8 +306,8 @@ uint32_t weir_pg_select_kind(const struct pg_shape *shape);
 void weir_pg_select_text(const struct pg_layout *layout, const struct pg_shape *shape,
                          char text[WEIR_PG_SELECT_BYTES]);
 
-/* The spans (pg_spans.c): whether the layout has them, and sets session->window for reads from the
- * position on. */
+/* Whether the layout has spans (pg_spans.c), and the window of reads from a position on, which
+ * becomes session->window. Waits for a transaction that has changed the spans and is not over. */
 bool weir_pg_has_spans(const struct pg_session *session);
 weir_status weir_pg_find_window(struct pg_session *session, struct pg_conn *conn, int64_t from,
                                 struct weir_error *err);
@@ -306,8 +316,8 @@ weir_status weir_pg_prepare_select(struct pg_session *session, struct pg_conn *c
                                    struct pg_key key, const struct pg_shape *shape,
                                    struct weir_error *err);
 
-/* The row as it stands in the result; slices are valid as long as that. False where a value is of a
- * wrong form; only global_position is set then. */
+/* Reads a row of the result; its slices live as long as the result. Returns false if a value has a
+ * wrong form; then only global_position may be set. */
 bool weir_pg_row(const PGresult *result, int at, struct weir_row *row);
 
 weir_status weir_pg_read(struct weir_session *base, const struct weir_query *query,
