@@ -1,9 +1,9 @@
--- A namespace that is the schema message_store of Message DB 1.3.0, used as it is. What Message DB's
--- functions write is read here and the other way round; nothing is copied, and nothing of that schema
--- is changed. Deleting the namespace leaves it alone.
+-- A namespace that is the schema message_store of Message DB 1.3.0, used as it is. Messages that Message DB's
+-- functions write are read here, and messages written here are read there; nothing is copied, and nothing of that
+-- schema is changed. Deleting the namespace leaves that schema alone.
 
--- As in other layouts. head and the counts follow what is written here; what Message DB's functions
--- write is asked of the table itself. Messages may be of any size.
+-- The counters, as in other layouts. The head and the counts follow what is written here; for what Message DB's
+-- functions write, the table itself is asked. Messages may be of any size.
 CREATE TABLE @.counters (
     head int8 NOT NULL,
     last_write timestamp NOT NULL,
@@ -15,14 +15,14 @@ CREATE TABLE @.counters (
 ) WITH (fillfactor = 10);
 INSERT INTO @.counters VALUES (0, 'epoch', 0, 0, 16777216, 0, 0);
 
--- Written by the functions of every layout, and read by nobody here.
+-- The functions of every layout write this table; in this layout nothing reads it.
 CREATE TABLE @.categories (
     name text COLLATE "C" PRIMARY KEY,
     stream_count int8 NOT NULL,
     message_count int8 NOT NULL
 ) WITH (fillfactor = 50);
 
--- Message DB's table in the shape of the other layouts.
+-- Message DB's table in the shape that other layouts give theirs.
 CREATE VIEW @.stored AS
     SELECT m.global_position, m.position, m.time,
            CASE WHEN strpos(m.stream_name, '-') > 0 THEN
@@ -34,7 +34,7 @@ CREATE VIEW @.stored AS
            m.data::text AS data, m.metadata::text AS metadata
     FROM message_store.messages AS m;
 
--- An insert into the view is one into the table. An import leaves out what meets something.
+-- Turns an insert into the view into one into the table. An import skips records that conflict.
 CREATE FUNCTION @.insert_stored() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('weir.is_import', true) = 'on' THEN
@@ -54,7 +54,7 @@ END $$;
 CREATE TRIGGER insert_stored INSTEAD OF INSERT ON @.stored
     FOR EACH ROW EXECUTE FUNCTION @.insert_stored();
 
--- Message DB's sequence goes on behind what is written here.
+-- Moves Message DB's sequence behind what is written here.
 CREATE FUNCTION @.advance() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.head > OLD.head THEN

@@ -1,7 +1,6 @@
--- Message DB's sequence moves when the head does for good: at the end of the transaction. What a
--- sequence has been given stays, also where the transaction fails, and an import that is refused may
--- have brought any position. The lock on the table is held until then, so that Message DB's functions
--- ask the sequence afterwards.
+-- Message DB's sequence moves at the end of the transaction, when the head has moved for good. A sequence keeps a
+-- value even if the transaction fails, and an import that is refused may have brought any position. Message DB's
+-- functions ask the sequence only afterwards, because the lock on the table is held until then.
 DROP TRIGGER advance ON @.counters;
 CREATE CONSTRAINT TRIGGER advance AFTER UPDATE OF head ON @.counters
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION @.advance();

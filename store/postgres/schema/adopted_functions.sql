@@ -1,12 +1,14 @@
--- As functions.sql, for a namespace that is Message DB's schema: locks and removal of its table.
+-- Functions of a namespace that is Message DB's schema: its locks, the removal of its messages, and its readers'
+-- wait for writers. Applied as functions.sql is.
 
--- Writers here take Message DB's locks of their categories, in order, so that its functions see
--- their versions; then they keep all other writers of the table out until they have committed, so
--- that allotment order is commit order. The counters catch up with what was written meanwhile.
+-- Takes the locks of a writer, which are held until the transaction ends. Message DB's locks of the categories,
+-- taken in order, make its functions see the versions that are written here. The lock on the table keeps all other
+-- writers out, so that positions are committed in the order in which they are allotted. The counters catch up with
+-- what was written in the meantime.
 --
--- A vacuum that PostgreSQL has begun by itself gives way to who has waited for deadlock_timeout. Writers
--- here wait for it so long, before they have a lock that Message DB's writers could want: so these go on
--- meanwhile, and no vacuum begins before the transaction has ended.
+-- An autovacuum gives way to a lock that has been waited for during deadlock_timeout. The wait for it comes before
+-- any lock that Message DB's writers need: they go on meanwhile, and no vacuum begins before the transaction has
+-- ended.
 CREATE OR REPLACE FUNCTION @.lock(p_lock_ms int4, p_names text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -32,7 +34,7 @@ BEGIN
     WHERE c.era = n.era;
 END $$;
 
--- The removal of all messages. The head stays.
+-- Removes all messages. The head stays.
 CREATE OR REPLACE FUNCTION @.clear(p_lock_ms int4, OUT deleted int8) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM @.lock(p_lock_ms, NULL);
@@ -41,10 +43,10 @@ BEGIN
     UPDATE @.counters AS c SET clears = c.clears + 1, last_cleared = deleted;
 END $$;
 
--- Readers of everything wait for those who are writing when they come, and lock nobody out: neither
--- Message DB's writers nor a vacuum, which such a lock would wait for to its end. A writer has the
--- table's lock before it is given a position; so those who hold it once the highest position that was
--- given is known are all who may yet commit one below. The wait is short, because it holds a connection.
+-- Returns a position up to which nothing more can appear, for readers of everything. Waits for the writers that are
+-- under way, and locks nobody out: a lock would stop Message DB's writers, and would wait for a vacuum to its end.
+-- A writer locks the table before it is given a position; so once the highest position that was given is known,
+-- only those who hold that lock may still commit a lower one. The wait is short, because it holds a connection.
 CREATE OR REPLACE FUNCTION @.settle(p_lock_ms int4) RETURNS int8 LANGUAGE plpgsql AS $$
 DECLARE
     settled int8;

@@ -1,6 +1,7 @@
--- When the namespace was made, as the list of namespaces says: what writes names it (must_be() of functions.sql).
-@side{-- Streams that had been dropped whole were not counted when they came back. Before the counters are locked,
--- because it looks at all keys, and who reads needs the counters.
+-- `born` is when the namespace was created, as the registry says. Writes name it to say which namespace of the id
+-- they mean (must_be() in functions.sql).
+@side{-- Counts the streams that were dropped as a whole and have come back, which earlier versions did not count. The
+-- count looks at all keys, so it comes before the counters are locked: readers need the counters.
 UPDATE @.categories AS c SET stream_count = s.n
 FROM (SELECT split_part(k.stream_name, '-', 1) AS name, count(*) AS n
       FROM (SELECT DISTINCT stream_name FROM @.keys) AS k GROUP BY 1) AS s

@@ -1,7 +1,7 @@
--- After the files of functions. Of a function that these have made or replaced, by this same transaction, what it
--- was with other parameters before goes; whatever stays keeps its privileges, and calls of it that are under way are
--- not disturbed. A function that is no more, or gives another type than it did, is dropped by a numbered step.
--- Functions of triggers stand in the steps, with these.
+-- Applied after the files of functions. Drops the earlier signatures of functions that were created or replaced by
+-- this same transaction. Functions that stay keep their privileges, and calls of them that are under way are not
+-- disturbed. A numbered step drops a function that is removed or returns another type. Trigger functions are
+-- defined in the steps, with their triggers.
 DO $$
 DECLARE
     earlier regprocedure;

@@ -1,17 +1,17 @@
--- The functions that write, one text for every layout, as they are now: applied whenever a schema is made or
--- brought up to date, after its numbered steps. A change of what stands here, or in another file of functions,
--- takes a new version of each layout that has it (`version` of struct pg_layout).
+-- The functions that write, one text for every layout. The file is applied as it stands whenever a schema is
+-- created or brought up to date, after the numbered steps. A change to it, or to another file of functions, needs a
+-- new version of each layout that has the file (`version` of struct pg_layout).
 --
--- Where messages are kept apart from their keys (ids and positions, which must be unique), @keys@ is the table of
--- the keys, and what stands in braces behind "@side" is part of the text; elsewhere @keys@ is the table of the
--- messages, and what stands in braces behind "@plain" is. Closing braces are marked as well.
+-- In layouts that keep ids and positions, which must be unique, in a table beside the messages, @keys@ is that
+-- table, and text in braces after "@side" is kept. In other layouts @keys@ is the table of the messages, and text
+-- in braces after "@plain" is kept. An @ follows the closing brace.
 --
--- The lock that is called here, and the clear that removes, are those of own_functions.sql or
--- adopted_functions.sql.
+-- own_functions.sql or adopted_functions.sql defines the lock() that is called here, and the clear() that removes
+-- the messages.
 
--- What writes is for the one namespace that is meant: a write that is under way while its namespace is
--- deleted and made anew, by another server perhaps, does not land in the new one. Fails as what is not there
--- any more does. For those who have the namespace's lock.
+-- Fails, as if the namespace were missing, unless it is the one that was created at p_born. A write that is under
+-- way while its namespace is deleted and created anew, perhaps by another server, must not land in the new one. The
+-- caller holds the namespace's lock.
 CREATE OR REPLACE FUNCTION @.must_be(p_born timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF p_born IS DISTINCT FROM (SELECT c.born FROM @.counters AS c ORDER BY c.era DESC LIMIT 1) THEN
@@ -19,34 +19,34 @@ BEGIN
     END IF;
 END $$;
 
--- A group of appends: one call, one transaction, one commit. A group of which nothing is refused, as nearly
--- all are, is judged by one statement instead of a loop.
+-- Appends a group of writes: one call, one transaction, one commit. If nothing in the group is refused, as in
+-- nearly all groups, one statement judges the group instead of a loop.
 --
--- An entry is the part of a write that belongs to one stream; entries of equal p_entry_write are one write, all
--- or nothing. Streams are numbered by p_names, entries by the p_entry_... arrays, categories by p_categories.
--- p_entry_offset are the messages of the entry's stream in the entries before it, p_message_number counts from 1
--- within an entry. Kinds of expectation: 0 any, 1 exactly the version, 2 the stream exists.
+-- An entry is the part of a write that belongs to one stream. Entries with the same p_entry_write are one write,
+-- all or nothing. Streams are numbered by p_names, entries by the p_entry_... arrays, categories by p_categories.
+-- p_entry_offset is the number of messages that earlier entries have for the entry's stream, and p_message_number
+-- counts from 1 within an entry. Kinds of expectation: 0 any, 1 exactly the version, 2 the stream exists.
 --
--- Outcomes by entry: 0 appended, 1 an expectation did not hold, 2 an id is there already, which the caller looks
--- at; no outcomes at all: everything was appended. versions are those before the entry. The messages of an
+-- Outcomes by entry: 0 appended, 1 an expectation did not hold, 2 an id is stored already, which the caller looks
+-- at. If outcomes is NULL everything was appended. versions are those before each entry. The messages of an
 -- appended entry have the positions that follow its version, and the global positions from head + 1 on, in their
 -- order.
 --
--- p_versions are the versions that the caller left or found at the end of its last call, NULL where
--- it knows none. They hold as long as nothing else has been written: whatever writes changes the row
--- of the counters, so they do where that row is still of the transaction p_changed. The head and the
--- time are compared too: after a failover that lost something, another transaction may have its number.
--- is_current says whether they were used, changed is the transaction to name next time.
+-- p_versions are the versions that the caller left or found at the end of its last call, NULL where it knows none.
+-- They hold as long as nothing else has been written. Whatever writes changes the row of the counters, so they hold
+-- if that row is still of transaction p_changed. Its head and time are compared too: after a failover that lost
+-- something, another transaction may have the same number. is_current says whether the versions were used, and
+-- changed is the transaction to name next time.
 --
--- The row of the counters, and that of a category, is found by its era (counters_010, categories_014). Where a
--- category's row is, is looked up once: who writes has the namespace's lock, so it stays there, and nobody else
+-- The rows of the counters and of a category are found by era (counters_010, categories_014). The place of a
+-- category's row is looked up once: a writer holds the namespace's lock, so the row stays there and nobody else
 -- enters the same category.
 --
--- Of layouts that drop messages: `dropped` has the version that a stream had reached in messages that are gone. It
--- may have others left, newer ones or, since imports bring any time, older ones: so its version is the higher of
--- the two; and it counts as a stream again when it comes to have messages again, whatever its version. p_versions has
--- none of a stream without messages: of those whose version is known none comes back, and nothing is looked up to
--- tell.
+-- In layouts that drop messages, `dropped` has the version that a stream had reached in messages that are gone. The
+-- stream may have others left, newer ones or, because imports bring any time, older ones; so its version is the
+-- higher of the two. It counts as a stream again once it has messages again, whatever its version. p_versions has
+-- no version of a stream without messages, so a stream whose version is given does not come back, and nothing is
+-- looked up to tell.
 CREATE OR REPLACE FUNCTION @.append(
     p_lock_ms int4, p_born timestamptz, p_largest int4, p_head int8, p_last_write timestamp, p_changed xid,
     p_names text[], p_hashes int8[], p_versions int8[], p_stream_category int4[], p_stream_count int4[],
@@ -198,9 +198,9 @@ BEGIN
     RETURNING c.xmin INTO STRICT changed;
 END $$;
 
--- An import: all of its records or none. One that is stored already, alike in every field, is left out. The first
--- that cannot be stored raises WR001 with, as its detail: what is in the way, the record's number and, for an id,
--- where that is. It tells nothing of the records behind it.
+-- Imports all records or none. A record that is stored already, equal in every field, is left out. The first record
+-- that cannot be stored raises WR001, whose detail is: what is in the way, the record's number and, for an id,
+-- where the message with that id is. The detail says nothing of the records behind it.
 CREATE OR REPLACE FUNCTION @.import(
     p_lock_ms int4, p_largest int4, p_globals int8[], p_positions int8[], p_times timestamp[],
     p_hashes int8[], p_ids uuid[], p_streams text[], p_types text[], p_correlations text[],
@@ -318,7 +318,7 @@ BEGIN
     END;
 END $$;
 
--- The same, of the one namespace.
+-- Imports into the namespace that was created at p_born.
 CREATE OR REPLACE FUNCTION @.import(
     p_lock_ms int4, p_born timestamptz, p_largest int4, p_globals int8[], p_positions int8[],
     p_times timestamp[], p_hashes int8[], p_ids uuid[], p_streams text[], p_types text[],
@@ -332,8 +332,8 @@ BEGIN
                          p_types, p_correlations, p_data, p_metadata);
 END $$;
 
--- The clear, of the one namespace, and where the count of clears is still p_clears: one that arrives late does
--- not remove what was written after the one that was sent in its place. NULL where the count is another.
+-- Clears the namespace that was created at p_born, if the count of clears is still p_clears; returns NULL if it is
+-- another. A clear that arrives late does not remove what was written after the one that was sent in its place.
 CREATE OR REPLACE FUNCTION @.clear(
     p_lock_ms int4, p_born timestamptz, p_clears int8, OUT deleted int8)
 LANGUAGE plpgsql AS $$

@@ -1,9 +1,9 @@
--- As functions.sql: the appends that servers of older versions call, which may run beside newer ones while these
--- are brought in. Either may write at any time. Where no such server can run any more, this file can go, with a new
--- version of each layout.
+-- The appends that servers of older versions call. Such servers may run beside newer ones while these are brought
+-- in, and either may write at any time. Once no such server can run any more, this file can be removed, with a new
+-- version of each layout. Applied as functions.sql is.
 
--- A group of appends as the newest one has it, whose caller says less. An entry without outcome 0 is refused; kinds
--- of expectation and outcomes are the same.
+-- Appends a group of writes, as the append of functions.sql does, for a caller that says less. An entry whose
+-- outcome is not 0 is refused. Kinds of expectation and outcomes are those of functions.sql.
 CREATE OR REPLACE FUNCTION @.append(
     p_lock_ms int4, p_largest int4, p_names text[], p_hashes int8[],
     p_entry_write int4[], p_entry_stream int4[], p_entry_expect int4[], p_entry_version int8[],
@@ -121,7 +121,7 @@ BEGIN
         largest = greatest(c.largest, p_largest);
 END $$;
 
--- That of functions.sql, whose caller does not say which namespace of that name it means.
+-- The append of functions.sql, for a caller that does not say which namespace of the id it means.
 CREATE OR REPLACE FUNCTION @.append(
     p_lock_ms int4, p_largest int4, p_head int8, p_last_write timestamp, p_changed xid,
     p_names text[], p_hashes int8[], p_versions int8[], p_stream_category int4[], p_stream_count int4[],

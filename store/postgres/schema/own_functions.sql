@@ -1,9 +1,9 @@
--- As functions.sql, for layouts whose messages are weir's own.
+-- Functions of layouts whose messages are weir's own. Applied as functions.sql is.
 
--- The one lock of the namespace's writers, held until the transaction has ended. Whoever has it sees
--- in its next statement all that was committed before; so the order in which positions are allotted
--- is the order in which they are committed. The wait is short, because a waiter holds a connection:
--- it comes back. p_names are the streams that are to be written.
+-- Takes the one lock of the namespace's writers, which is held until the transaction ends. Its holder sees in the
+-- next statement all that was committed before; so positions are committed in the order in which they are allotted.
+-- The wait is short, because a waiter holds a connection; the caller tries again. p_names are the streams to be
+-- written.
 CREATE OR REPLACE FUNCTION @.lock(p_lock_ms int4, p_names text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ignored text;
@@ -12,7 +12,7 @@ BEGIN
     ignored := pg_advisory_xact_lock(@lock@)::text;
 END $$;
 
--- The removal of all messages. The head stays.
+-- Removes all messages. The head stays.
 CREATE OR REPLACE FUNCTION @.clear(p_lock_ms int4, OUT deleted int8) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM @.lock(p_lock_ms, NULL);

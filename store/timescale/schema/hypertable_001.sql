@@ -1,4 +1,4 @@
--- One row, the lightest there is to update: half-empty pages and no index.
+-- One row, as cheap to update as a row can be: half-empty pages and no index.
 CREATE TABLE @.counters (
     head int8 NOT NULL,  -- highest global position ever allotted; never goes back
     last_write timestamp NOT NULL,
@@ -17,8 +17,8 @@ CREATE TABLE @.categories (
     message_count int8 NOT NULL
 ) WITH (fillfactor = 50);
 
--- Ids and positions. A hypertable's unique indexes must contain its time, so what must be unique is
--- kept here; the time says in which chunk the message is.
+-- Ids and positions. A hypertable's unique indexes must contain its time, so what must be unique is kept here;
+-- `time` tells in which chunk the message is.
 CREATE TABLE @.keys (
     global_position int8 PRIMARY KEY,
     position int8 NOT NULL,
@@ -28,15 +28,14 @@ CREATE TABLE @.keys (
     UNIQUE (stream_name, position)
 );
 
--- Versions of streams whose newest message has been dropped with its chunk: positions go on behind
--- them.
+-- Versions of streams whose newest message was dropped with its chunk; their positions go on behind them.
 CREATE TABLE @.dropped (
     name text COLLATE "C" PRIMARY KEY,
     version int8 NOT NULL
 );
 
--- The messages, by time in chunks of seven days. A hypertable takes fewer times than PostgreSQL: one
--- that is beyond them, which an import may bring, stands in exact_time, and the nearest in time.
+-- The messages, by time in chunks of seven days. A hypertable takes a smaller range of times than PostgreSQL. A
+-- time outside of it, which an import may bring, is kept in exact_time, and the nearest time in it in time.
 CREATE TABLE @.stored (
     global_position int8 NOT NULL,
     position int8 NOT NULL,
@@ -53,7 +52,7 @@ CREATE TABLE @.stored (
 SELECT create_hypertable('@name@.stored', 'time', chunk_time_interval => INTERVAL '7 days',
                          create_default_indexes => false);
 
--- The same as in plain PostgreSQL, but not unique.
+-- The indexes of the layout "rows", but not unique.
 CREATE INDEX stored_by_global ON @.stored (global_position);
 CREATE INDEX stored_by_stream ON @.stored (stream_name, position);
 CREATE INDEX stored_by_category ON @.stored (split_part(stream_name, '-', 1), global_position);
@@ -61,13 +60,13 @@ CREATE INDEX stored_by_correlation
     ON @.stored (correlation, global_position, split_part(stream_name, '-', 1))
     WHERE correlation IS NOT NULL;
 
--- What readers of Message DB expect.
+-- The shape that readers of Message DB expect.
 CREATE VIEW @.messages AS
     SELECT id, stream_name, type, position, global_position, data::jsonb AS data,
            metadata::jsonb AS metadata, coalesce(exact_time, time) AS time
     FROM @.stored;
 
--- The Apache edition of the extension has no compression; all else is the same there.
+-- The Apache edition of the extension has no compression; all else is alike.
 DO $$
 BEGIN
     IF current_setting('timescaledb.license', true) = 'timescale' THEN

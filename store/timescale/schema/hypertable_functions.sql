@@ -1,11 +1,11 @@
--- As functions.sql of PostgreSQL's layouts, for what hypertables have besides.
+-- Functions for what only hypertables have. Applied as functions.sql is.
 
--- The nearest time that a hypertable takes.
+-- Returns the nearest time that a hypertable takes.
 CREATE OR REPLACE FUNCTION @.chunk_time(p_time timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
     SELECT least(greatest(p_time, '4700-01-01 BC'::timestamp), '290000-01-01'::timestamp)
 $$;
 
--- The chunks whose whole range of times lies before `p_before`, all for NULL, oldest first.
+-- Returns the chunks whose whole range of times lies before p_before, oldest first; for NULL, all chunks.
 CREATE OR REPLACE FUNCTION @.chunks(p_before timestamp,
     OUT chunk regclass, OUT name text, OUT range_start timestamp, OUT range_end timestamp,
     OUT is_compressed boolean)
@@ -18,7 +18,7 @@ RETURNS SETOF record LANGUAGE sql STABLE AS $$
     ORDER BY c.range_start
 $$;
 
--- Chunks with their sizes. Rows are counted in each.
+-- Returns all chunks with their sizes, and counts the rows of each.
 CREATE OR REPLACE FUNCTION @.list_chunks(
     OUT name text, OUT range_start timestamp, OUT range_end timestamp, OUT is_compressed boolean,
     OUT size_bytes int8, OUT row_count int8)
@@ -38,7 +38,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Drops what is older, with its messages; the names. Streams keep their versions; ids are forgotten.
+-- Drops the chunks before p_before with their messages, and returns their names. Streams keep their versions; ids
+-- are forgotten.
 CREATE OR REPLACE FUNCTION @.drop_chunks(p_lock_ms int4, p_before timestamp) RETURNS SETOF text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -78,7 +79,7 @@ BEGIN
     RETURN QUERY SELECT unnest(names);
 END $$;
 
--- For a new namespace, while it is empty: how wide chunks are and when they are compressed.
+-- Sets how wide the chunks are and when they are compressed. For a new namespace, while it is empty.
 CREATE OR REPLACE FUNCTION @.set_chunk_interval(p_us int8) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     width interval := p_us * INTERVAL '1 microsecond';
@@ -91,13 +92,13 @@ BEGIN
     END IF;
 END $$;
 
--- The span that a time lies in.
+-- Returns the beginning of the span in which a time lies.
 CREATE OR REPLACE FUNCTION @.span_of(p_time timestamp, p_width interval) RETURNS timestamp
 LANGUAGE sql IMMUTABLE AS $$
     SELECT time_bucket(p_width, p_time, '1970-01-01'::timestamp)
 $$;
 
--- The first write of a span closes the one before.
+-- Opens the span of p_time, at its first write, and closes the one before.
 CREATE OR REPLACE FUNCTION @.enter_span(p_time timestamp, p_head int8) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE @.spans SET newest = p_head WHERE newest = 9223372036854775807;
@@ -109,20 +110,19 @@ BEGIN
         spans_version = c.spans_version + 1;
 END $$;
 
--- Whether a transaction is over, and not only visible. Of the chunk that it has made the others are
--- told after it has become visible, and before it lets its locks go. Who reads in that moment, by a
--- plan that was made before, does not look into the chunk, while the head says that its messages are
--- there; and would go on behind them. So who finds that the spans have changed waits until the
--- transaction that changed the counters last is over. It had the namespace's lock until then, so all
--- before it are over too.
+-- Returns whether a transaction is over, and not only visible. A transaction that has made a chunk tells other
+-- sessions after it has become visible and before it releases its locks. A reader at that moment, with a plan from
+-- before, does not look into the chunk although the head says that its messages are there, and would go on behind
+-- them. So a reader that finds the spans changed waits until the transaction that last changed the counters is
+-- over. That transaction held the namespace's lock until then, so all before it are over too.
 CREATE OR REPLACE FUNCTION @.is_over(p_changed xid) RETURNS bool LANGUAGE sql AS $$
     SELECT NOT EXISTS (SELECT FROM pg_locks AS l
                        WHERE l.locktype = 'transactionid' AND l.transactionid = p_changed)
 $$;
 
--- For servers of older versions: compresses what is older and is not compressed; the names. Refused where the
--- edition does not compress, also while there is nothing to compress; a chunk that the policy compresses at the
--- same time is no failure.
+-- For servers of older versions. Compresses the chunks before p_before that are not compressed, and returns their
+-- names. Fails if the edition cannot compress, even if there is nothing to compress. A chunk that the policy
+-- compresses at the same time is no failure.
 CREATE OR REPLACE FUNCTION @.compress_chunks(p_lock_ms int4, p_before timestamp) RETURNS SETOF text
 LANGUAGE plpgsql AS $$
 DECLARE
