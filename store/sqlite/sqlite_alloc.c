@@ -8,28 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of the blocks of each class. A page of a cache is somewhat more than 4 KiB: in blocks of
- * 8 KiB the same parts of all pages would fall into the same few lines of the processor's caches.
- */
+/* Bytes of a block of each class. A page of SQLite's page cache takes slightly more than 4 KiB: in
+ * blocks of 8 KiB the same parts of all pages would fall into the same few lines of the processor's
+ * caches. */
 static const int class_bytes[] = {64, 128, 256, 512, 1024, 2048, 4096, 4608, 8192};
 
 enum {
     CLASSES = sizeof class_bytes / sizeof class_bytes[0],
-    KEPT_OF_A_CLASS = 16  // 330 KiB of a thread at most
+    KEPT_OF_A_CLASS = 16  // blocks; 330 KiB for each thread at most
 };
 
-/* What stands before the bytes that SQLite gets. */
+/* A header in front of the bytes that SQLite gets. */
 struct block {
-    struct block *next;  // among the kept ones
+    struct block *next;  // in the list of kept blocks
     int capacity;        // of `bytes`
     alignas(max_align_t) unsigned char bytes[];
 };
 
+/* The free blocks of a thread. */
 struct keeper {
     struct block *kept[CLASSES];
     int kept_n[CLASSES];
-    bool is_registered;  // its end will be told
-    bool is_over;        // the thread is ending: nothing is kept any more
+    bool is_registered;  // forget_kept runs when the thread ends
+    bool is_over;        // the thread is ending: further blocks are freed
 };
 
 static _Thread_local struct keeper keeper;
@@ -40,7 +41,7 @@ static struct block *block_of(void *bytes)
     return (struct block *)((unsigned char *)bytes - offsetof(struct block, bytes));
 }
 
-/* CLASSES for a size beyond the largest. */
+/* Returns the smallest class for n bytes; CLASSES for a size beyond the largest class. */
 static int class_of(int n)
 {
     int rank = 0;
@@ -107,8 +108,9 @@ static void give_back(void *bytes)
     keeper.kept_n[rank]++;
 }
 
-/* Beyond the classes the C library moves pages instead of bytes: a database in memory is one block
- * that doubles, and a copy of it would stop everybody for as long as it takes. */
+/* Resizes a block beyond the largest class by realloc, because the C library moves its pages
+ * instead of copying bytes. A database in memory is one such block that doubles, and copying it
+ * would stop all its users meanwhile. */
 static void *resize_large(struct block *block, int n)
 {
     const int capacity = capacity_of(n);

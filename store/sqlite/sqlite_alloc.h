@@ -1,12 +1,13 @@
-/* SQLite's memory: blocks of usual sizes are kept by the thread that frees them and handed out
- * again, so that running a prepared statement takes nothing from the heap. SQLite has the same
- * under the name of lookaside, which distributions (Debian among them) leave out.
+/* SQLite's memory allocator. Blocks of usual sizes are kept by the thread that frees them and
+ * handed out again, so that running a prepared statement takes nothing from the heap. SQLite's own
+ * lookaside allocator does the same, but distributions (Debian among them) compile it out.
  *
- * Process-wide; to be called before SQLite is first used. What a thread keeps is bounded, and goes
- * when the thread ends. */
+ * Process-wide. The blocks that a thread keeps are bounded in number, and freed when the thread
+ * ends. */
 #ifndef WEIR_STORE_SQLITE_ALLOC_H
 #define WEIR_STORE_SQLITE_ALLOC_H
 
+/* Installs the allocator; must be called before SQLite is first used. */
 void weir_sqlite_alloc_install(void);
 
 #endif

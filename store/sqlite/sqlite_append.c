@@ -1,3 +1,5 @@
+/* Appends. Most can simply be done: the expectations hold, and the inserts meet no existing id or
+ * position. All others go to sqlite_retry.c, which tells retries from conflicts. */
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
@@ -24,7 +26,7 @@ static int find_streams(struct sqlite_session *session, struct weir_write *write
     return rc;
 }
 
-/* INT64_MAX itself is never given out: as a rowid it makes SQLite look for free ones by chance. */
+/* INT64_MAX is never allotted: once it is a rowid, SQLite picks the following rowids at random. */
 static bool is_room(int64_t next, size_t n)
 {
     return (uint64_t)n <= (uint64_t)(INT64_MAX - next);
@@ -46,7 +48,8 @@ static bool may_append(const struct sqlite_group *group, const struct weir_appen
     return is_room(group->next_global_position, messages);
 }
 
-/* Where there is but one of the two it is there already; otherwise both are copied. */
+/* Binds data and metadata as one blob. If only one of them has bytes it is bound as it is;
+ * otherwise both are copied. */
 static int bind_large(sqlite3_stmt *statement, int at, const struct weir_row *row)
 {
     const size_t n = row->data.n + row->metadata.n;
@@ -92,7 +95,7 @@ int weir_sqlite_insert(struct sqlite_session *session, const struct group_stream
     return rc != SQLITE_OK ? rc : weir_sqlite_run(statement);
 }
 
-/* Inserts one stream's messages from *global_position on, and moves it. */
+/* Inserts one stream's messages from *global_position on, and advances it. */
 static int insert_part(struct sqlite_session *session, const struct weir_stream_append *part,
                        struct group_stream *stream, int64_t time_us, int64_t *global_position)
 {
@@ -108,8 +111,9 @@ static int insert_part(struct sqlite_session *session, const struct weir_stream_
     return rc;
 }
 
-/* Takes the rows of a refused append out again. They are the last there are, so no savepoint is
- * needed, which every append of several messages would have to pay for. */
+/* Deletes the rows of a refused append, all those from global position `first` on. They are the
+ * last rows of the table, so no savepoint is needed, which would cost every append of several
+ * messages. */
 static int undo(struct sqlite_session *session, int64_t first)
 {
     sqlite3_stmt *statement = NULL;
@@ -134,7 +138,8 @@ static void count(struct sqlite_group *group, const struct weir_append *append,
     group->last_write_us = time_us;
 }
 
-/* The clock is read while the lock is held and does not go back. */
+/* Returns the time of a write: the clock, read while the write lock is held, but never a time
+ * before that of the last write. */
 static int64_t write_time(const struct sqlite_group *group)
 {
     const int64_t now_us = weir_now_us();

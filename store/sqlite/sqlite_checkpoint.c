@@ -1,10 +1,14 @@
-/* Moves what writers have put in the WAL back into the database file, from a thread of its own, so
- * that no write waits for it.
+/* Checkpoints: moving pages from the WAL into the database file, on the thread of a checkpointer,
+ * so that no write waits for it.
  *
- * The WAL can begin anew only when all of it has been moved, which a thread beside a writer that
- * never pauses does not achieve. So it goes over the WAL again while that pays, and leaves the last
- * few pages to the writer. A WAL that begins anew matters: a write over blocks that a file has is
- * synced in half the time of one that makes it longer. */
+ * A WAL can begin anew only once all of it has been moved, which a thread beside a writer that
+ * never pauses does not achieve. So the checkpointer passes over the WAL repeatedly as long as that
+ * pays, and leaves the last few pages to the writer. It matters that the WAL begins anew: a write
+ * over blocks that a file has is synced in half the time of one that lengthens the file.
+ *
+ * A request waits in `requests`, is `under_way` while the checkpointer works on it, and then stands
+ * in `ended` until the writer takes it; it is dropped if the checkpoint has left more than little
+ * to do. A database has at most one request in each of the three. */
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_pacing.h"
 
@@ -16,7 +20,7 @@
 
 enum {
     PASSES_MAX = 8,
-    FEW_PAGES = 200  // what a writer moves in about the time of a commit
+    FEW_PAGES = 200  // pages that a writer moves in about the time of a commit
 };
 
 struct request {
@@ -27,12 +31,12 @@ struct request {
 struct sqlite_checkpointer {
     struct sqlite_backend *backend;
     pthread_t thread;
-    pthread_mutex_t mutex;      // guards what follows; a leaf of the lock order
-    pthread_cond_t changed;     // a request, the end of one, or the stop
-    struct request *requests;   // oldest first, one for a database
-    struct request *under_way;  // NULL between two
-    struct request *ended;      // until the writer takes them, one for a database
-    atomic_size_t ended_n;
+    pthread_mutex_t mutex;      // guards the fields below; a leaf of the lock order
+    pthread_cond_t changed;     // a request has come or ended, or is_stopping was set
+    struct request *requests;   // oldest first
+    struct request *under_way;  // NULL if none
+    struct request *ended;
+    atomic_size_t ended_n;  // length of `ended`, read without the mutex
     bool is_stopping;
 };
 
@@ -41,7 +45,8 @@ static void report_failure(struct sqlite_backend *backend, const char *name, con
     weir_backend_report(&backend->base, "%s: the checkpoint failed: %s", name, why);
 }
 
-/* What the disk has not taken now may pass for written later. */
+/* Handles a checkpoint that the disk has failed: pages that it has not taken may pass for written
+ * at the next sync, so the WAL's pages are declared unmoved. */
 static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                             const char *why)
 {
@@ -54,13 +59,14 @@ static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sq
     }
 }
 
-/* Before 3.51.3 SQLite's checkpoint looks at the WAL's length first and then at how much of it is
- * moved. Where a writer has the WAL begin anew in between, the length is that of the old one, and
- * as much of the new one passes for moved and is never brought into the database.
+/* A connection that reads during a checkpoint, to work around a bug of SQLite before 3.51.3: its
+ * checkpoint reads the WAL's length first and then how much of it is moved. If a writer begins the
+ * WAL anew in between, the length is that of the old WAL; as many pages of the new WAL pass for
+ * moved and never reach the database.
  *
- * The WAL does not begin anew while somebody reads from it. So somebody does: this connection. If
- * it finds all moved it reads from the database alone; then the WAL may begin anew, and the
- * checkpoint moves nothing, because somebody reads what it would write over. */
+ * The WAL does not begin anew while a connection reads from it. If this connection finds all pages
+ * moved it reads from the database alone; the WAL may begin anew then, but the checkpoint moves
+ * nothing, because a reader uses the pages that it would overwrite. */
 struct reader {
     sqlite3 *db;
     sqlite3_stmt *statement;  // on its first row
@@ -102,7 +108,8 @@ static int checkpoint_in_mode(struct sqlite_backend *backend, const char *name, 
     return rc;
 }
 
-/* Where nobody can read nothing has been moved yet, and the disk has lost nothing. */
+/* If the reader cannot begin, nothing has been moved and the disk has lost nothing, so the failure
+ * is only reported. */
 static int checkpoint_beside_reader(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                                     struct sqlite_progress *progress)
 {
@@ -117,7 +124,8 @@ static int checkpoint_beside_reader(struct sqlite_backend *backend, const char *
     return rc;
 }
 
-/* The other modes lock writers out before they look, if they can. */
+/* Only the passive mode needs the reader: the other modes lock writers out, if they can, before
+ * they read the WAL's state. */
 int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sqlite3 *db, int mode,
                            struct sqlite_progress *progress)
 {
@@ -131,8 +139,8 @@ int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sql
     return rc;
 }
 
-/* SQLite syncs the database only where nothing has been added to the WAL meanwhile. What it has
- * not, the writer's sync would find. */
+/* Brings the last piece of a pass to the disk. SQLite syncs the database only if nothing has been
+ * added to the WAL meanwhile; otherwise a failure would be reported to the writer's sync. */
 static bool bring_out(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
     const bool is_out = weir_sqlite_pace_out();
@@ -154,13 +162,13 @@ static bool is_little_left(const struct sqlite_progress *progress)
     return progress->pages - progress->moved <= FEW_PAGES;
 }
 
-/* Whether all that was there has been moved but for a little.
+/* Makes passes over the WAL; returns whether all but little of it has been moved.
  *
- * A writer that has just committed stands at the frame before for a moment, and what is behind that
- * stays for the next pass; a reader that stays keeps each pass from moving anything more.
+ * A writer that has just committed still reads from the frame before for a moment, and the frames
+ * behind that stay for the next pass; a long reader keeps every pass from moving more.
  *
- * While a pass waits for the disk the WAL grows, so the last one does not: what it has moved is on
- * its way to the disk when the writer, who waits for that, moves the rest. */
+ * The WAL grows while a pass waits for the disk, so the last pass does not wait: its pages are on
+ * their way to the disk when the writer, who waits for them, moves the rest. */
 static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
     struct sqlite_progress progress = {.moved = 0};
@@ -205,7 +213,7 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
     return is_done;
 }
 
-/* The place in a list where the request for a database is, or where it would go. */
+/* Returns the link to the request for a database in a list, or the link at the end of the list. */
 static struct request **place_in(struct request **at, const char *name)
 {
     while (*at != NULL && strcmp((*at)->name, name) != 0) {
@@ -214,7 +222,7 @@ static struct request **place_in(struct request **at, const char *name)
     return at;
 }
 
-/* Gives back what the caller is to free. */
+/* Takes the request for a database off a list; NULL if there is none. The caller frees it. */
 static struct request *take_from(struct request **list, const char *name)
 {
     struct request **at = place_in(list, name);
@@ -313,7 +321,7 @@ void weir_sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer)
     free(checkpointer);
 }
 
-/* Without memory it is asked again when the WAL has grown once more. */
+/* Without memory nothing happens; the writer asks again when the WAL has grown further. */
 void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, const char *name)
 {
     struct request *request = calloc(1, sizeof *request);

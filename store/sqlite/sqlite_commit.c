@@ -1,4 +1,10 @@
-/* The transaction of a group. */
+/* The commit of a group of writes in one transaction, on the thread that leads the namespace's
+ * lane.
+ *
+ * Order of a commit: finish a checkpoint that has little left, wait for the write lock, apply write
+ * after write (a refused one leaves no trace; writes that are queued meanwhile join), COMMIT, check
+ * that the files still have their names, ask for a checkpoint if the WAL has grown. If the
+ * transaction fails, all writes of the group fail with it. */
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
@@ -6,11 +12,11 @@
 #include "weir/rules/time_text.h"
 
 enum {
-    WAIT_MAX_US = 300,         // more writes are not waited for longer than this
-    BUSY_TURN_US = 100 * 1000  // while another process has the lock, who is late is told so often
+    WAIT_MAX_US = 300,         // longest wait for more writes to join a group
+    BUSY_TURN_US = 100 * 1000  // interval of ending late writes while another process has the lock
 };
 
-/* ---- which writes of the group are still to be done ---- */
+/* ---- writes of the group that are not decided yet ---- */
 
 static bool is_open(const struct weir_write *write)
 {
@@ -44,8 +50,9 @@ static void refuse_late(struct weir_write *group)
     }
 }
 
-/* What a write of the group was told is void when the group is not committed: a refusal or a
- * duplicate may rest on another write of the group. */
+/* Fails all writes of a group that is not committed. Their outcomes so far are void, because a
+ * refusal or a duplicate may depend on another write of the group; only a passed deadline
+ * stands. */
 static void fail_group(struct weir_write *group, const struct weir_error *err)
 {
     for (; group != NULL; group = group->next) {
@@ -57,8 +64,9 @@ static void fail_group(struct weir_write *group, const struct weir_error *err)
 
 /* ---- the transaction ---- */
 
-/* Tells those of the group, and of the queue behind it, whose deadline has passed. They leave: each
- * belongs to its client again. Not under the lock of a database in memory, which is never busy. */
+/* Finishes the writes of the group, and of the queue behind it, whose deadline has passed, and
+ * takes them off: each belongs to its submitter again. Does nothing under the lock of a database in
+ * memory, which is never busy. */
 static void tell_late(struct sqlite_session *session, struct weir_write **group)
 {
     if (session->memory != NULL) {
@@ -85,7 +93,8 @@ static int64_t end_of_turn(const struct weir_write *group, int64_t until_us)
     return earliest_us < most_us ? earliest_us : most_us;
 }
 
-/* Waits for the write lock no longer than each write may. SQLITE_BUSY where it is not got. */
+/* Begins the transaction. No write waits for the write lock beyond its deadline. SQLITE_BUSY if
+ * another process holds the lock for too long. */
 static int begin(struct sqlite_session *session, struct weir_write **group)
 {
     const int64_t until_us = weir_monotonic_us() + WEIR_SQLITE_BUSY_US;
@@ -119,14 +128,15 @@ static int apply(struct sqlite_session *session, struct weir_write *write)
     return SQLITE_MISUSE;
 }
 
-/* Those who wait meanwhile lose no more than they would by one commit more. */
+/* Returns how long to wait for more writes: at most as long as the last commit took, so that the
+ * waiting writes lose no more than one further commit would cost them. */
 static int64_t wait_us(const struct sqlite_session *session)
 {
     return session->commit_us < WAIT_MAX_US ? session->commit_us : WAIT_MAX_US;
 }
 
-/* What is queued while the group is applied joins it: to wait for the next commit would cost a sync
- * more. */
+/* Returns the next write to apply. Writes that are queued while the group is applied join it: a
+ * commit of their own would cost one more sync. */
 static struct weir_write *next_of(const struct sqlite_session *session, struct weir_write *write)
 {
     return write->next != NULL ? write->next : weir_group_join(write, wait_us(session));
@@ -155,9 +165,9 @@ static int commit_applied(struct sqlite_session *session)
     return rc;
 }
 
-/* Ends a transaction that has failed. Where even that fails, or where the failure was one of the
- * disk, nobody may go on with this connection: what it holds of the file may not be what is there.
- */
+/* Ends a transaction that has failed. If the rollback fails too, the session must not be used any
+ * more: its page cache may differ from the file. After a failure of the disk
+ * weir_sqlite_session_fail has marked the session already. */
 static void roll_back(struct sqlite_session *session)
 {
     if (sqlite3_get_autocommit(session->db) == 0 &&
@@ -171,8 +181,8 @@ static void checkpoint_now(struct sqlite_session *session, int mode)
     (void)weir_sqlite_checkpoint(session->backend, session->name, session->db, mode, NULL);
 }
 
-/* The last bit of a checkpoint, so that the next write begins the WAL anew. Before a group and not
- * after one: nobody who is about to be answered waits for it. */
+/* Moves the last pages of a checkpoint, so that the next write begins the WAL anew. Called before a
+ * group rather than after one, so that no write that is already committed waits for it. */
 static void end_checkpoint(struct sqlite_session *session)
 {
     if (weir_sqlite_checkpointer_take(session->backend->checkpointer, session->name)) {
@@ -180,9 +190,9 @@ static void end_checkpoint(struct sqlite_session *session)
     }
 }
 
-/* Asks for a checkpoint each time the WAL has grown by so much. Where readers that stay keep it
- * from beginning anew, the writer waits a little for those of the moment in the end, so that the
- * WAL stays bounded. */
+/* Asks for a checkpoint each time the WAL has grown by WEIR_SQLITE_CHECKPOINT_PAGES. If readers
+ * keep the WAL from beginning anew until it has WEIR_SQLITE_WAL_PAGES_MAX, the writer itself waits
+ * a little for them and makes the checkpoint, so that the WAL stays bounded. */
 static void begin_checkpoint(struct sqlite_session *session)
 {
     if (session->wal_pages < session->wal_asked) {
@@ -232,7 +242,8 @@ static void commit_locked(struct sqlite_session *session, struct weir_write **fi
     }
 }
 
-/* What a commit needs: the memory of a group, and a store that others will find. */
+/* Prepares a commit: allocates the group's memory, and refuses the commit if the store is not where
+ * it was opened or a file of the session has lost its name. */
 static weir_status prepare(struct sqlite_session *session, struct weir_error *err)
 {
     session->group = session->group != NULL ? session->group : weir_sqlite_group_new();

@@ -1,4 +1,5 @@
-/* Connections: a file is recognised before it is touched, and brought up to date. */
+/* Opening connections. The header of a file is examined before SQLite touches the file, and its
+ * schema is brought up to date before the connection is handed out. */
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_wal_file.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of SQLite's file format: big-endian integers in the first page. */
+/* Offsets in SQLite's file format: big-endian integers in the first page. */
 enum { HEADER_BYTES = 100, USER_VERSION_AT = 60, APPLICATION_ID_AT = 68 };
 
 /* ---- recognising ---- */
@@ -30,9 +31,9 @@ static int read_header(const char *path, uint8_t header[HEADER_BYTES])
     return rc;
 }
 
-/* Looks at the header without a connection, which might change a file by looking (recovery, WAL).
- * The application id is written before a file gets its name, so it is never in the WAL alone; a
- * newer version may be, and is then seen when the schema is brought up to date. */
+/* Examines the header without a connection, which might change the file (recovery, WAL). The
+ * application id is written before a file gets its name, so it is never in the WAL alone. A newer
+ * schema version may be in the WAL alone, and is then found by weir_sqlite_migrate. */
 static enum sqlite_presence recognise(const char *path, const struct sqlite_schema *schema)
 {
     static const char magic[16] = "SQLite format 3";
@@ -55,7 +56,7 @@ static enum sqlite_presence recognise(const char *path, const struct sqlite_sche
 
 /* ---- connecting ---- */
 
-/* NOMUTEX: one thread at a time, as sqlite_int.h says. */
+/* NOMUTEX, because every connection is used by one thread at a time. */
 static int open_flags(int flags)
 {
     return flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -64,7 +65,7 @@ static int open_flags(int flags)
 static int set_up(const struct sqlite_backend *backend, int busy_ms, sqlite3 *db)
 {
     (void)sqlite3_busy_timeout(db, busy_ms);
-    /* A file that somebody has tampered with runs nothing and cannot reach outside. */
+    /* The schema of a file that has been tampered with must not run functions or reach outside. */
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     char text[256];
@@ -84,7 +85,7 @@ static const char *vfs_of(const struct sqlite_backend *backend)
     return backend->is_durability_normal ? NULL : weir_sqlite_wal_vfs();
 }
 
-/* A connection that fails to open must be closed all the same. */
+/* SQLite wants a connection closed even if opening it has failed. */
 int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags, int busy_ms,
                      sqlite3 **db)
 {
@@ -122,7 +123,8 @@ static weir_status fail_presence(const struct sqlite_backend *backend, const cha
     }
 }
 
-/* SQLite opens what it may not write as if it might, and fails over it in other words later. */
+/* Fails with the reason that the operator needs. SQLite opens a file or directory that it may not
+ * write without complaint, and fails later with an error that does not say so. */
 static weir_status fail_open(const struct sqlite_backend *backend, const char *path, int rc,
                              struct weir_error *err)
 {
@@ -140,7 +142,8 @@ static weir_status fail_open(const struct sqlite_backend *backend, const char *p
     return weir_fail(err, status, "%s cannot be opened: %s", path, sqlite3_errstr(rc));
 }
 
-/* The milliseconds of what is left, the last one whole. */
+/* Returns the time left until the deadline, rounded up to milliseconds, WEIR_SQLITE_BUSY_US at
+ * most. */
 static int busy_ms(int64_t deadline_us)
 {
     const int64_t left_us = deadline_us - weir_monotonic_us();
@@ -161,12 +164,13 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     }
     weir_status status = weir_sqlite_migrate(opened, wanted->schema, &backend->base, path, err);
     if (status == WEIR_OK && weir_sqlite_has_moved(opened)) {
-        /* SQLite has opened the WAL by its name, and it may be that of the file there now. */
+        /* SQLite has opened the WAL by its name, which may belong to the file that replaced this
+         * one. */
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                            "%s has been removed or replaced while it was opened", path);
     }
     if (status != WEIR_OK) {
-        /* Closing must not write to a file that is of a newer schema. */
+        /* Closing must not write to a file with a newer schema. */
         (void)sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         (void)sqlite3_close(opened);
         return status;

@@ -1,4 +1,6 @@
-/* Databases are made whole under another name, and what crashes have left of that is removed. */
+/* Making databases. A file is written and synced whole under the name of a draft before it gets its
+ * own name, so that no other process sees it incomplete. Drafts that a crash has left are removed
+ * when the store is opened. */
 #include "store/sqlite/sqlite_files.h"
 
 #include "weir/rules/random.h"
@@ -13,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* All is in the file itself before anybody sees it. */
+/* Writes and syncs the whole database, before the file gets the name that others look for. */
 static weir_status write_image(const char *path, const struct sqlite_image *image,
                                struct weir_error *err)
 {
@@ -46,7 +48,7 @@ static weir_status write_database(struct sqlite_backend *backend, const char *pa
     return status;
 }
 
-/* Gives the finished file its name, unless there is one of that name. */
+/* Gives the finished file its name, unless a file of that name exists (*is_there). */
 static weir_status publish(const struct sqlite_backend *backend, const char *from, const char *to,
                            bool *is_there, struct weir_error *err)
 {
@@ -66,7 +68,8 @@ static weir_status publish(const struct sqlite_backend *backend, const char *fro
     return WEIR_OK;
 }
 
-/* Messages are the owner's alone. SQLite gives its side files the mode of the database. */
+/* Makes an empty file that only its owner can read, as it will hold messages. SQLite gives its side
+ * files the mode of the database. */
 static bool make_empty(const char *path)
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -75,12 +78,13 @@ static bool make_empty(const char *path)
 
 enum {
     DRAFT_NAME_BYTES = WEIR_SQLITE_NAME_BYTES + 32,
-    DRAFT_AGE_S = 3600  // older than any that is still being written
+    DRAFT_AGE_S = 3600  // older than any draft that is still being written
 };
 
 static const char draft_suffix[] = ".new";
 
-/* Nobody else's: the number of a process does not tell it from one in another container. */
+/* Makes a draft name that no other process uses. A random number, because process ids are not
+ * unique across containers. */
 static bool name_draft(const char *name, char draft[DRAFT_NAME_BYTES])
 {
     uint64_t random = 0;
@@ -110,8 +114,8 @@ static bool is_left_behind(const struct sqlite_backend *backend, const char *dra
     return is_old;
 }
 
-/* A process that makes one at this moment needs it; where it is taken from one that was stopped for
- * so long, that cannot give it its name, and says so. */
+/* Removes old drafts only, because another process may be writing a recent one. A process that was
+ * suspended so long that its draft is gone fails to publish it, and says so. */
 void weir_sqlite_sweep_drafts(const struct sqlite_backend *backend)
 {
     DIR *dir = opendir(backend->dir);

@@ -1,4 +1,4 @@
-/* Database files as files: their paths, their bytes, and the end of them. */
+/* Database files as files: their paths, their bytes, their removal, and the store's directory. */
 #include "store/sqlite/sqlite_files.h"
 
 #include <errno.h>
@@ -11,7 +11,8 @@
 
 const char weir_sqlite_registry_name[] = "registry.db";
 
-/* "<dir>/<name><suffix>", to be freed; in memory what the memdb VFS takes for a shared database. */
+/* Returns "<dir>/<name><suffix>", to be freed by the caller; in memory a name that the memdb VFS
+ * takes for a shared database. NULL without memory. */
 static char *path_of(const struct sqlite_backend *backend, const char *name, const char *suffix)
 {
     char own[64];
@@ -63,7 +64,8 @@ void weir_sqlite_raw_close(struct sqlite_raw_file *raw)
 
 /* ---- removing ---- */
 
-/* A file system that is read-only says so also of what is not there. */
+/* Returns whether the file is gone. On a read-only file system unlink fails with EROFS even for a
+ * file that does not exist. */
 static bool unlink_path(const char *path)
 {
     return unlink(path) == 0 || errno == ENOENT ||
@@ -79,12 +81,13 @@ static bool unlink_one(const struct sqlite_backend *backend, const char *path)
     return is_gone;
 }
 
-/* What SQLite keeps beside a database, the longest name first. */
+/* Suffixes of the files that SQLite keeps beside a database, the longest one first. */
 static const char *const side_suffixes[] = {"-journal", "-wal", "-shm"};
 
-/* A new database that finds the side files of an old one of the same name takes them for its own.
- * `path` ends with the longest suffix, and is changed: nothing is allocated between two files,
- * because a database that others have open is of no use to anybody without those beside it. */
+/* Removes the side files of a database: a new database of the same name would take them for its
+ * own. `path` ends with the longest suffix and is changed in place, down to the database's own
+ * path. Nothing is allocated in between, so no lack of memory can leave a database that others have
+ * open without some of its side files. */
 static bool unlink_side_files(const struct sqlite_backend *backend, char *path)
 {
     char *suffix = path + strlen(path) - strlen(side_suffixes[0]);
@@ -133,7 +136,7 @@ int weir_sqlite_sync_dir(const char *dir)
     return rc;
 }
 
-/* That a directory is there is written in the one above it. */
+/* Syncs the parent directory, which records that the directory exists. */
 static int sync_above(const char *path)
 {
     char above[PATH_MAX];
@@ -141,11 +144,11 @@ static int sync_above(const char *path)
     if (n < 0 || (size_t)n >= sizeof above) {
         return ENAMETOOLONG;
     }
-    /* One that may be written to but not read cannot be synced. */
+    /* A directory that may be written but not read cannot be synced. */
     return weir_sqlite_sync_dir(above) == 0 || errno == EACCES ? 0 : errno;
 }
 
-/* What keeps it from being there, and from staying; 0 where it is. */
+/* Makes one directory durably, unless it exists. Returns 0 or an errno. */
 static int make_one_dir(const char *path)
 {
     struct stat status;
@@ -159,7 +162,7 @@ static int make_one_dir(const char *path)
     return S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
 }
 
-/* What is made is the owner's alone: messages are nobody else's business. */
+/* New directories are accessible to their owner alone, as they will hold messages. */
 weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err)
 {
     char *path = strdup(dir);

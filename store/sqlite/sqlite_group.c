@@ -7,14 +7,14 @@
 
 enum { ARENA_KEEP_BYTES = 256 * 1024 };
 
-/* More than there are positions to import to. */
+/* More than the number of positions that can be imported. */
 #define COUNT_MAX (INT64_C(1) << 62)
 
 struct sqlite_group *weir_sqlite_group_new(void)
 {
     struct sqlite_group *group = calloc(1, sizeof *group);
     if (group != NULL) {
-        /* What a group holds is bounded by the writes it is made of. */
+        /* No cap: the memory of a group is bounded by its writes. */
         weir_arena_init(&group->arena, SIZE_MAX / 2, ARENA_KEEP_BYTES);
         group->is_empty = true;
         sqlite3_randomness(sizeof group->hash_seed, &group->hash_seed);
@@ -30,7 +30,7 @@ void weir_sqlite_group_free(struct sqlite_group *group)
     }
 }
 
-/* What is damaged must not be calculated with. */
+/* Returns whether the counters are possible values; damaged ones must not be calculated with. */
 static bool is_sound(const struct sqlite_group *group)
 {
     return group->next_global_position >= 1 && group->message_count >= 0 &&
@@ -128,7 +128,7 @@ int weir_sqlite_group_stream(struct sqlite_session *session, struct weir_slice n
     return SQLITE_OK;
 }
 
-/* The id after the highest in a table, asked once in a group. */
+/* Allots the id after the highest one in a table, which is read once for each group. */
 static int allot(struct sqlite_session *session, enum sqlite_statement highest, int64_t *next,
                  int64_t *id)
 {
@@ -174,7 +174,8 @@ static int load_category(struct sqlite_session *session, struct group_category *
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* `known_id` is the category's where a stored stream names it; 0: to be looked up by its name. */
+/* Finds a category by its name, reading it on first use. `known_id` is its id if a stored stream
+ * has told it; 0: it is looked up by its name. */
 static int find_category(struct sqlite_session *session, struct weir_slice name, int64_t known_id,
                          struct group_category **category)
 {

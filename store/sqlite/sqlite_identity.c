@@ -1,9 +1,9 @@
-/* Whether the files that a session has open are still those of their names. Where a namespace's
- * file or its WAL is removed, renamed or replaced under a server, SQLite goes on writing to the
- * file that it has open: what is acknowledged then is gone with the process, or known to nobody who
- * looks for it by its name.
+/* Checks whether the files that a session has open still have their names. If a namespace's file or
+ * its WAL is removed, renamed or replaced under a server, SQLite goes on writing to the file that
+ * it has open: acknowledged writes would then be lost when the process ends, or unknown to everyone
+ * who opens the file by its name.
  *
- * So a commit is looked at once it is there and before it is acknowledged. Reads go on. */
+ * So the files are checked after each commit, before it is acknowledged. Reads go on. */
 #define _GNU_SOURCE  // statx
 #include "store/sqlite/sqlite_session.h"
 
@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* The number alone is asked for: after somebody has looked at a file's times Linux (from 6.13 on)
- * gives the next write a time of its own, and each commit then writes the inode as well. */
+/* Asks for the inode number alone: once a file's times have been read, Linux (from 6.13 on) gives
+ * the next write a time stamp of its own, and each commit then writes the inode as well. */
 bool weir_sqlite_file_id(const char *path, struct sqlite_file_id *mark)
 {
     struct statx status;
@@ -28,7 +28,8 @@ bool weir_sqlite_file_id(const char *path, struct sqlite_file_id *mark)
     return true;
 }
 
-/* The number of a file that is open is nobody else's. What cannot be looked at may be there. */
+/* While a file is open no other file gets its inode number. A path that cannot be examined, for
+ * other reasons than that nothing is there, passes for the file. */
 bool weir_sqlite_is_file(const char *path, struct sqlite_file_id mark)
 {
     struct sqlite_file_id found;
@@ -45,8 +46,8 @@ static const char *path_of(const struct sqlite_session *session)
 
 /* ---- opening and closing ---- */
 
-/* Where the sessions of a database are, and maybe those of others. It is looked through for each
- * token that is looked up, which all databases together must not take part in. */
+/* Returns the list with the open sessions of a database, and perhaps of a few others. Each lookup
+ * of a token searches one list, which therefore must not hold the sessions of all databases. */
 static struct sqlite_session **list_of(struct sqlite_backend *backend, const char *name)
 {
     unsigned sum = 0;
@@ -74,7 +75,8 @@ void weir_sqlite_identity_renew(struct sqlite_backend *backend, const char *name
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
 }
 
-/* The files of a session of the database that is open; false where there is none. */
+/* Copies the file ids of an open session of the database that is not stale; false if there is
+ * none. */
 static bool find_marks(struct sqlite_backend *backend, const char *name,
                        struct sqlite_file_id *file, struct sqlite_file_id *wal)
 {
@@ -143,7 +145,7 @@ void weir_sqlite_identity_leave(struct sqlite_session *session)
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
 }
 
-/* ---- looking ---- */
+/* ---- checking ---- */
 
 static void report_file(const struct sqlite_session *session)
 {
@@ -154,7 +156,8 @@ static void report_file(const struct sqlite_session *session)
                         session->name);
 }
 
-/* What it holds is brought into the database while it is open; readers are waited for. */
+/* Moves the pages of a WAL that has lost its name into the database while the WAL is still open;
+ * waits a while for readers. */
 static void rescue_wal(struct sqlite_session *session)
 {
     session->busy_until_us = weir_monotonic_us() + WEIR_SQLITE_READERS_WAIT_US;

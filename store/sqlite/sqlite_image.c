@@ -1,10 +1,10 @@
-/* A database with its schema and nothing else, as the bytes of its file.
+/* The image of an empty database: a schema and nothing else, as the bytes of a file.
  *
- * SQLite makes it in memory: beside one that it made in the file system there would be a journal, a
- * WAL and the WAL's index, each of them made and removed again for an empty database. */
+ * SQLite makes it in memory. In the file system it would make and remove a journal, a WAL and the
+ * WAL's index just for an empty database. */
 #include "store/sqlite/sqlite_int.h"
 
-/* Of SQLite's file format: who reads and who writes the file must know WAL. */
+/* Offsets in SQLite's file format: both bytes say that readers and writers must support WAL. */
 enum { WRITE_VERSION_AT = 18, READ_VERSION_AT = 19, IS_WAL = 2 };
 
 static weir_status make(sqlite3 *db, const struct sqlite_schema *schema, struct sqlite_image *image,
@@ -14,7 +14,7 @@ static weir_status make(sqlite3 *db, const struct sqlite_schema *schema, struct 
     if (status != WEIR_OK) {
         return status;
     }
-    /* Without the pages of what earlier steps made and later ones dropped. */
+    /* Removes the pages of tables that earlier steps made and later ones dropped. */
     const int rc = sqlite3_exec(db, "VACUUM", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return weir_sqlite_fail(err, rc, "make a database");
@@ -34,7 +34,7 @@ weir_status weir_sqlite_image_make(const struct sqlite_schema *schema, struct sq
                                    struct weir_error *err)
 {
     sqlite3 *db = NULL;
-    /* A name without a slash is this connection's alone. */
+    /* A memdb name without a slash is private to the connection. */
     const int rc = sqlite3_open_v2("image", &db,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                                        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,

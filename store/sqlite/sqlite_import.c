@@ -1,11 +1,12 @@
-/* Messages that bring their positions, ids and times along; and the removal of all. */
+/* Imports, whose records bring their positions, ids and times along; and the removal of all
+ * messages. */
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
 
 #include <assert.h>
 
-/* ---- a record that meets something ---- */
+/* ---- a record whose insert meets an existing row ---- */
 
 static bool is_taken(int rc)
 {
@@ -13,7 +14,7 @@ static bool is_taken(int rc)
            rc == SQLITE_CONSTRAINT_ROWID;
 }
 
-/* Whether the row at the record's global position is the record in every field. */
+/* Sets *identical to whether the row at the record's global position equals it in every field. */
 static weir_status is_identical(const struct weir_import_record *record, const struct weir_row *row,
                                 bool *identical, struct weir_error *err)
 {
@@ -78,18 +79,19 @@ static int look_at_id(struct sqlite_session *session, struct weir_write *write, 
     } else if (rc == SQLITE_OK && found == FOUND_DAMAGED) {
         (void)weir_sqlite_session_damaged(session, row.global_position, write->err);
     } else if (rc == SQLITE_OK) {
-        rc = SQLITE_CORRUPT;  // the insert met something that is nowhere
+        rc = SQLITE_CORRUPT;  // the insert met a row that cannot be found
     }
     (void)sqlite3_reset(statement);
     return rc;
 }
 
-/* Says what record `at` met: itself (*is_skipped), or what makes the import impossible (err). */
+/* Decides about record `at`, whose insert met an existing row: the row is the record itself
+ * (*is_skipped), or the import is refused (err). */
 static int settle(struct sqlite_session *session, struct weir_write *write, size_t at,
                   const struct group_stream *stream, bool *is_skipped)
 {
     const struct weir_import_record *record = &write->of.import.records[at];
-    /* Records of this very import are found by SQL too. */
+    /* So that the records of this import are found by SQL too. */
     int rc = weir_sqlite_group_flush(session);
     enum meeting meeting = MEETS_NOTHING;
     if (rc == SQLITE_OK) {
@@ -116,7 +118,7 @@ static void count(struct sqlite_group *group, struct group_stream *stream,
                   const struct weir_import_record *record)
 {
     weir_sqlite_group_count(group, stream, record->position, 1, record->time_us);
-    /* The counter never goes back: what it has promised once stays below it. */
+    /* The counter never goes back: positions that it has passed are never allotted again. */
     if (record->global_position >= group->next_global_position) {
         group->next_global_position = record->global_position + 1;
     }
@@ -165,7 +167,7 @@ static int import_all(struct sqlite_session *session, struct weir_write *write)
     return rc == SQLITE_OK ? weir_sqlite_group_flush(session) : rc;
 }
 
-/* A savepoint, so that an import that is refused leaves the rest of its group alone. */
+/* Runs inside a savepoint, so that a refused import does not affect the rest of its group. */
 int weir_sqlite_import(struct sqlite_session *session, struct weir_write *write)
 {
     write->of.import.imported = 0;
@@ -187,12 +189,12 @@ int weir_sqlite_import(struct sqlite_session *session, struct weir_write *write)
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_do(session, STATEMENT_SAVEPOINT_END);
     }
-    /* What the group knew of the tables is as it was before. */
+    /* Reads the group's state anew from the tables, which are as they were before the import. */
     bool is_there = false;
     return rc != SQLITE_OK ? rc : weir_sqlite_group_begin(session, &is_there);
 }
 
-/* ---- the removal of all ---- */
+/* ---- the removal of all messages ---- */
 
 int weir_sqlite_clear(struct sqlite_session *session, struct weir_write *write)
 {

@@ -1,4 +1,5 @@
-/* Listings and totals: from the kept tables, never by scanning messages. */
+/* Listings and totals, read from the tables of streams, categories and counters, never by scanning
+ * messages. */
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_reading.h"
 #include "store/sqlite/sqlite_value.h"
@@ -74,7 +75,8 @@ struct listing {
     const struct weir_page_query *query;
     struct weir_arena *arena;
     struct weir_stream_page *page;
-    size_t room;  // in the page: its limit, or as many as there are
+    size_t
+        room;  // entries in the page's array: the limit, or the number of streams if that is less
 };
 
 static weir_status fail_streams(struct weir_error *err)
@@ -82,7 +84,7 @@ static weir_status fail_streams(struct weir_error *err)
     return weir_fail(err, WEIR_DATA_CORRUPT, "the list of streams is damaged");
 }
 
-/* Takes the current row; *is_end where it is no longer of this page. */
+/* Takes the current row into the page; *is_end if it does not belong to the page any more. */
 static weir_status take_stream(const struct listing *listing, sqlite3_stmt *statement, bool *is_end,
                                struct weir_error *err)
 {
@@ -97,7 +99,7 @@ static weir_status take_stream(const struct listing *listing, sqlite3_stmt *stat
     if (*is_end) {
         return WEIR_OK;
     }
-    if (page->n == listing->room) {  // there are more than are counted
+    if (page->n == listing->room) {  // more streams than the counters say
         return fail_streams(err);
     }
     struct weir_stream_info *info = &page->streams[page->n];
@@ -110,7 +112,7 @@ static weir_status take_stream(const struct listing *listing, sqlite3_stmt *stat
     return WEIR_OK;
 }
 
-/* Bytewise, as the index orders names. */
+/* Compares bytewise, as the index orders names. */
 static bool is_before(struct weir_slice a, struct weir_slice b)
 {
     const size_t n = a.n < b.n ? a.n : b.n;
@@ -118,8 +120,9 @@ static bool is_before(struct weir_slice a, struct weir_slice b)
     return order < 0 || (order == 0 && a.n < b.n);
 }
 
-/* All names with a prefix stand together from the prefix itself on, so the search begins there, or
- * at `after`, which is left out, and ends at the first name without the prefix. */
+/* Names with a common prefix are neighbours in the index, from the prefix itself on. So the search
+ * begins at the prefix, or at `after`, which is left out, and ends at the first name without the
+ * prefix. */
 static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *statement,
                                 const struct listing *listing, struct weir_error *err)
 {
@@ -143,7 +146,8 @@ static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *st
                : weir_sqlite_session_fail(session, rc, "list streams", err);
 }
 
-/* Room for a page, or for all streams there are where those are fewer. */
+/* Allocates the page, with room for its limit or for all streams if those are fewer, and fills
+ * it. */
 static weir_status list_page(struct sqlite_session *session, struct listing *listing,
                              int64_t streams, struct weir_error *err)
 {

@@ -1,7 +1,7 @@
-/* Whether the store is still where it was opened. A directory that is removed or renamed under a
- * server takes its files along, and SQLite goes on writing to them: what is acknowledged then is
- * gone with the process, or known to nobody who looks for the store by its name. So it is with the
- * list of namespaces and its WAL. */
+/* Checks whether the store is still where it was opened. If its directory is removed or renamed
+ * under a server, SQLite goes on writing to the files in it: acknowledged writes would then be lost
+ * when the process ends, or unknown to everyone who opens the store by its path. The same holds if
+ * registry.db or its WAL is removed or renamed. */
 #include "store/sqlite/sqlite_int.h"
 
 #include "weir/rules/time_text.h"
@@ -27,7 +27,7 @@ weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct wei
     return WEIR_OK;
 }
 
-/* True for one thread at a time, now and then. */
+/* Returns true to one thread every LOOK_EVERY_US. */
 static bool is_time_to_look(struct sqlite_location *place)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -37,8 +37,8 @@ static bool is_time_to_look(struct sqlite_location *place)
                                        memory_order_relaxed, memory_order_relaxed);
 }
 
-/* What the WAL holds is brought into the registry while it is open. The connection of changes may
- * be the caller's, so that of reads does it. */
+/* Moves the pages of a WAL that has lost its name into the registry while the WAL is still open.
+ * Uses the connection for reads, because the caller may hold the one for changes. */
 static void rescue_wal(struct sqlite_backend *backend)
 {
     (void)pthread_mutex_lock(&backend->reads.mutex);

@@ -1,5 +1,14 @@
-/* Making and deleting namespaces: the list and the files, so that a crash at any point leaves each
- * namespace whole or gone. */
+/* Making and deleting namespaces: their rows in the registry and their files, in an order in which
+ * a crash at any point leaves each namespace whole or gone.
+ *
+ * A creation makes the file before it commits the row. A deletion locks the namespace's database,
+ * moves its row to the table of doomed files, marks the database as deleted for everyone who has it
+ * open, and then removes the file. What a crash leaves in the table of doomed files is removed when
+ * the store is next opened.
+ *
+ * A deletion locks the namespace's database before it locks the registry. A creation that removes
+ * the remains of an earlier namespace locks them the other way round, but waits for the database no
+ * longer than WEIR_SQLITE_BUSY_US. */
 #include "store/sqlite/sqlite_registry.h"
 
 #include "weir/rules/time_text.h"
@@ -18,7 +27,8 @@ static int commit(sqlite3 *db)
 
 /* ---- making ---- */
 
-/* What the registry says of an id that is to be created: *exists, and then is it the same token? */
+/* Looks up an id that is to be created: *exists, and if so *is_same tells whether it has the same
+ * token, and record->created_at_us is set. */
 static int look_up(sqlite3 *db, struct weir_namespace_record *record, bool *exists, bool *is_same)
 {
     sqlite3_stmt *statement = NULL;
@@ -70,8 +80,8 @@ static int add_row(sqlite3 *db, struct weir_namespace_record *record)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Whether a file that nobody lists may be replaced: it is what a creation or a deletion left when
- * it was cut short. One that holds messages is somebody's data. */
+/* Returns whether a file that is not listed may be replaced, because an interrupted creation or
+ * deletion has left it. A file that holds messages is somebody's data. */
 static bool is_leftover(struct sqlite_backend *backend, const char *name)
 {
     sqlite3 *db = NULL;
@@ -96,14 +106,15 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
     const weir_status status =
         weir_sqlite_create(backend, name, &weir_sqlite_namespace_schema, is_there, err);
     if (status != WEIR_OK) {
-        /* The text names the directory, which is the operator's business and not the client's. */
+        /* The text names the directory, which the operator may see but not the client. */
         weir_backend_report(&backend->base, "%s", err->text);
         return weir_fail(err, status, "the namespace's storage cannot be made");
     }
     return WEIR_OK;
 }
 
-/* A precondition, so that the caller is told the reason; a later call may succeed. */
+/* Fails with PRECONDITION, so that the client sees the reason, although a later call may
+ * succeed. */
 static weir_status fail_in_the_way(struct sqlite_backend *backend, const char *name,
                                    struct weir_error *err)
 {
@@ -143,7 +154,8 @@ static weir_status create_storage(struct sqlite_backend *backend, const char *na
     return status;
 }
 
-/* The row, not yet committed; *is_doomed where a namespace of this id waits for its removal. */
+/* Adds the row, not yet committed; *is_doomed if a deleted namespace of this id still has its
+ * file. */
 static int list_namespace(sqlite3 *db, struct weir_namespace_record *record, const char *name,
                           bool *is_doomed)
 {
@@ -156,7 +168,8 @@ static int list_namespace(sqlite3 *db, struct weir_namespace_record *record, con
     return rc;
 }
 
-/* The file first and then the row's commit, behind the write lock: a row always has its file. */
+/* Makes the file and then commits the row, behind the registry's write lock: a row always has its
+ * file. */
 static weir_status create_listed(struct sqlite_backend *backend,
                                  struct weir_namespace_record *record, struct weir_error *err)
 {
@@ -173,8 +186,8 @@ static weir_status create_listed(struct sqlite_backend *backend,
         if (rc != SQLITE_OK && backend->dir == NULL) {
             (void)weir_sqlite_destroy(backend, name);
         }
-        /* On disk the file stays: the row may turn out to have been committed after all, and an
-         * empty file is in nobody's way. */
+        /* On disk the file stays: the row may turn out to have been committed after all, and a
+         * later creation replaces an empty file. */
     }
     return rc == SQLITE_OK ? weir_sqlite_location_confirm(backend, err)
                            : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
@@ -216,7 +229,7 @@ weir_status weir_sqlite_namespace_create(struct weir_backend *base,
 
 /* ---- deleting ---- */
 
-/* Takes the first name after `name` from the list of doomed files; *is_found where there is one. */
+/* Replaces `name` by the next name in the list of doomed files; *is_found if there is one. */
 static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_found)
 {
     sqlite3_stmt *statement = NULL;
@@ -237,8 +250,9 @@ static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Removes a doomed file behind the registry's write lock, so that no other process makes a
- * namespace of the same name meanwhile. If one has, its creation took the name off the list. */
+/* Removes a doomed file by `take_away`, behind the registry's write lock, so that no other process
+ * makes a namespace of the same name meanwhile. If one has done so before, its creation took the
+ * name off the list, and the file stays. */
 static int remove_doomed(struct sqlite_backend *backend, const char *name,
                          bool (*take_away)(struct sqlite_backend *backend, const char *name))
 {
@@ -256,7 +270,7 @@ static int remove_doomed(struct sqlite_backend *backend, const char *name,
     return rc;
 }
 
-/* Finishes deletions that were cut short. What still cannot be removed stays listed. */
+/* Files that still cannot be removed stay listed. */
 void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
 {
     char name[WEIR_SQLITE_NAME_BYTES] = "";
@@ -271,7 +285,7 @@ void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
     }
 }
 
-/* From the list of namespaces to that of doomed files, not yet committed. */
+/* Moves a namespace from the list of namespaces to that of doomed files, not yet committed. */
 static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_found)
 {
     int rc = begin(db);
@@ -305,19 +319,18 @@ static weir_status fail_seize(struct sqlite_backend *backend, const char *name, 
                      "storage or because the disk fails");
 }
 
-/* Whether what was seized, or not found, may be what another process has left of a namespace that
- * it has deleted. */
+/* Returns whether the locked database, or the lack of one (NULL), may be what another process has
+ * left of a namespace that it has deleted. */
 static bool is_dead(sqlite3 *db)
 {
     return db == NULL || weir_sqlite_has_moved(db) || weir_sqlite_is_marked_deleted(db);
 }
 
-/* Takes the write lock of the namespace's database. That may wait for another process, so nothing
- * of the registry is locked meanwhile.
+/* Takes the write lock of a listed namespace's database. This may wait for another process, so
+ * nothing of the registry is locked meanwhile.
  *
- * Begins again where the other one was faster and has deleted the namespace that was listed. The
- * lock of what that has left is let go at once, because whoever makes the next one of the id waits
- * for it. */
+ * Begins again if another process was faster and has deleted the namespace that was listed. The
+ * lock of the remains is then released at once, because a creation of the same id waits for it. */
 static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slice id,
                                 int64_t deadline_us, sqlite3 **db, struct weir_error *err)
 {
@@ -339,8 +352,9 @@ static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slic
     }
 }
 
-/* Behind the write lock of the namespace's database, so that other processes which have it open
- * acknowledge nothing more once it is off the list. Where that is not to be had nothing changes. */
+/* Deletes the namespace behind the write lock of its database, which `db` holds and which is
+ * released here. So other processes that have the database open acknowledge nothing more once the
+ * namespace is off the list. `db` is NULL if there is no usable database. */
 static weir_status delete_locked(struct sqlite_backend *backend, struct weir_slice id, sqlite3 *db,
                                  int64_t *messages, struct weir_error *err)
 {
@@ -365,7 +379,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
     }
     if (!weir_sqlite_mark_deleted(backend, name, db, messages) ||
         remove_doomed(backend, name, weir_sqlite_remove_deleted) != SQLITE_OK) {
-        /* The namespace is gone all the same. */
+        /* The namespace is deleted all the same. */
         weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }
     weir_sqlite_unlock_removed(db);

@@ -1,4 +1,4 @@
-/* sync_file_range is Linux's own, and SQLite's offsets have 64 bits everywhere. */
+/* For sync_file_range, which only Linux has, and because SQLite's offsets always have 64 bits. */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
 #include "store/sqlite/sqlite_pacing.h"
@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* A few dozen pages: a disk writes them in about the time of a commit's sync. */
+/* A few dozen pages, which a disk writes in about the time of a commit's sync. */
 enum { PIECE_BYTES = 128 * 1024 };
 
-/* What has been written since the last piece went to the disk: a checkpoint writes its pages in the
- * order of the file, so little else lies between them. */
+/* The range of a file written since the last piece went to the disk. A checkpoint writes its pages
+ * in the order of the file, so few other pages lie in between. */
 struct piece {
     int fd;
     size_t bytes;
@@ -21,7 +21,7 @@ struct piece {
 };
 
 static _Thread_local bool is_paced;
-static _Thread_local bool is_awaited = true;  // each piece
+static _Thread_local bool is_awaited = true;  // the thread waits for each piece
 static _Thread_local struct piece piece;
 
 static void add(int fd, size_t n, off_t at)
@@ -35,8 +35,8 @@ static void add(int fd, size_t n, off_t at)
     piece.to = end > piece.to ? end : piece.to;
 }
 
-/* The system tells a failure of the disk once to each who has the file open. It is told here, so
- * SQLite must hear of it here: its own sync would not. */
+/* The system reports a failure of the disk only once for each open file description. It is reported
+ * here, so SQLite must learn of it from here: its own sync would succeed. */
 bool weir_sqlite_pace_out(void)
 {
     if (piece.bytes == 0) {
@@ -67,7 +67,7 @@ static ssize_t paced_write(int fd, const void *bytes, size_t n, off_t at)
 
 void weir_sqlite_pacing_install(void)
 {
-    /* Which of them is called depends on how SQLite was built. */
+    /* How SQLite was built decides which of the two it calls. */
     static const char *const names[] = {"pwrite", "pwrite64"};
     sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
     if (vfs == NULL || vfs->iVersion < 3 || vfs->xSetSystemCall == NULL) {
@@ -83,8 +83,8 @@ void weir_sqlite_pace_begin(void)
     is_paced = true;
 }
 
-/* What is left of a pass that has failed belongs to a file that is about to be closed, and another
- * may get its descriptor. */
+/* Forgets the piece of a pass that has failed: its file is about to be closed, and another file may
+ * get the descriptor. */
 void weir_sqlite_pace_end(void)
 {
     is_paced = false;

@@ -6,7 +6,7 @@
 
 #define ABSENT UINT32_MAX
 
-/* Where things stand; the id is at 0. */
+/* Offsets in `packed`; the id is at 0. */
 enum {
     AT_TIME = WEIR_UUID_BYTES,
     AT_STREAM_N = AT_TIME + 8,
@@ -17,7 +17,7 @@ enum {
 
 /* ---- packing ---- */
 
-/* The compiler makes one store of it. */
+/* Writes a big-endian number; compiled to a single store. */
 static inline void put_number(uint8_t *to, size_t bytes_n, uint64_t number)
 {
     for (size_t i = 0; i < bytes_n; i++) {
@@ -105,7 +105,7 @@ bool weir_sqlite_unpack_head(struct weir_slice packed, struct weir_row *row)
     return stream_n + type_n <= packed.n - WEIR_SQLITE_PACKED_HEAD_BYTES;
 }
 
-/* The next text of `rest`, which has as many bytes as `n` says; absent where it says so. */
+/* Takes a text of `n` bytes from the front of `rest`; leaves *text absent if `n` is ABSENT. */
 static bool take_text(struct weir_slice *rest, uint64_t n, struct weir_slice *text)
 {
     if (n == ABSENT) {
@@ -135,7 +135,7 @@ bool weir_sqlite_unpack(struct weir_slice packed, struct weir_slice large, struc
            rest.n == 0;
 }
 
-/* ---- for the step of the schema ---- */
+/* ---- SQL functions for the schema step ---- */
 
 static void fail(sqlite3_context *context)
 {
@@ -182,7 +182,7 @@ static void large_function(sqlite3_context *context, int values_n, sqlite3_value
 
 int weir_sqlite_packed_prepare(sqlite3 *db)
 {
-    /* What stands in the file cannot call them. */
+    /* DIRECTONLY: the schema of a file, which may have been tampered with, cannot call them. */
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
     const int rc = sqlite3_create_function_v2(db, "weir_packed", 6, flags, NULL, packed_function,
                                               NULL, NULL, NULL);

@@ -1,5 +1,6 @@
-/* A message as its row holds it. Most of it stands in one value, `packed`: each column that SQLite
- * is asked for costs as much as the row does, and a read of many rows consists of little else.
+/* The packed form of a message in its row. Most of a message stands in one column, `packed`:
+ * fetching a column from SQLite costs as much as stepping to the row, and a read of many rows
+ * consists of little else.
  *
  *   bytes     what
  *   16        id
@@ -9,11 +10,11 @@
  *    4, 4     lengths of data and of metadata; 2^32 - 1: absent
  *   then      the stream's name, the type, data, metadata
  *
- * Numbers have their highest byte first. Data and metadata that are long together stand in a value
- * of their own, `large`, one behind the other, so that a read of headers does not follow their
- * overflow pages; it is NULL otherwise.
+ * Numbers are big-endian. Data and metadata that are together longer than
+ * WEIR_SQLITE_PACKED_TEXT_BYTES stand in a column of their own, `large`, one behind the other, so
+ * that a read of headers does not follow their overflow pages; otherwise `large` is NULL.
  *
- * Pure functions; the slices of what is unpacked point into the values. */
+ * Pure functions; the slices of an unpacked row point into the packed values. */
 #ifndef WEIR_STORE_SQLITE_PACKED_H
 #define WEIR_STORE_SQLITE_PACKED_H
 
@@ -25,7 +26,7 @@
 
 enum {
     WEIR_SQLITE_PACKED_HEAD_BYTES = 36,
-    WEIR_SQLITE_PACKED_TEXT_BYTES = 2048,  // of data and metadata together; more is large
+    WEIR_SQLITE_PACKED_TEXT_BYTES = 2048,  // data and metadata together; beyond: `large`
     WEIR_SQLITE_PACKED_BYTES_MAX = WEIR_SQLITE_PACKED_HEAD_BYTES + WEIR_STREAM_NAME_BYTES_MAX +
                                    WEIR_TYPE_BYTES_MAX + WEIR_SQLITE_PACKED_TEXT_BYTES
 };
@@ -33,26 +34,26 @@ enum {
 struct sqlite_packed {
     uint8_t bytes[WEIR_SQLITE_PACKED_BYTES_MAX];
     size_t n;
-    bool is_large;  // data and metadata are not in it
+    bool is_large;  // data and metadata belong in `large`
 };
 
-/* Packs all of a row but its positions. False where a text is longer than there can be. */
+/* Packs a row but for its positions. False if a text exceeds the limits of limits.h. */
 bool weir_sqlite_pack(const struct weir_row *row, struct sqlite_packed *packed);
 
-/* Writes what is large: data.n + metadata.n bytes. */
+/* Writes the value of `large`: data.n + metadata.n bytes. */
 void weir_sqlite_pack_large(const struct weir_row *row, uint8_t *to);
 
-/* The same without data and metadata, which are absent then. False for bytes that are no message.
- */
+/* Sets the fields of a row but its positions, with data and metadata absent. False for bytes that
+ * are no packed message. */
 bool weir_sqlite_unpack_head(struct weir_slice packed, struct weir_row *row);
 
-/* Sets all of a row but its positions; `large` is absent for NULL. False for values that are no
- * message. */
+/* Sets the fields of a row but its positions; `large` is absent for a NULL column. False for values
+ * that are no packed message. */
 bool weir_sqlite_unpack(struct weir_slice packed, struct weir_slice large, struct weir_row *row);
 
-/* Makes two functions known to the connection, for the step of the schema that packs the messages
- * of older files: weir_packed(id, time_us, stream_name, type, data, metadata) and
- * weir_large(data, metadata). */
+/* Registers two SQL functions with the connection, for the schema step that packs the messages of
+ * older files: weir_packed(id, time_us, stream_name, type, data, metadata) and weir_large(data,
+ * metadata). Returns a result code. */
 int weir_sqlite_packed_prepare(sqlite3 *db);
 
 #endif

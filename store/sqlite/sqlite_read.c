@@ -1,3 +1,9 @@
+/* Reads of messages, and single numbers.
+ *
+ * A read first opens the scope: the row of counters of the stream, category or namespace. The
+ * statement of that row stays open during the read, which makes both one snapshot, and its counts
+ * bound the number of rows, so that their array is allocated once. Then a single step of the SELECT
+ * hands row after row to the SQL function WEIR_SQLITE_TAKE, which copies it into the arena. */
 #include "store/read_rules.h"
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_reading.h"
@@ -5,14 +11,14 @@
 
 /* ---- where to read ---- */
 
-/* What the namespace's own counters say, as one row of the snapshot that is read. */
+/* The stream, category or namespace that is read, by the kept counts of the snapshot. */
 struct scope {
-    sqlite3_stmt *statement;  // on that row
+    sqlite3_stmt *statement;  // on the row of the counts
     int64_t head;             // highest global position allotted
     bool exists;              // the stream or category
-    int64_t id;               // its id; 0 for the whole namespace
-    int64_t count;            // messages in it
-    int64_t version;          // of a stream; -1 where it does not exist
+    int64_t id;               // of the stream or category; 0 for the whole namespace
+    int64_t count;            // messages in the scope
+    int64_t version;          // of a stream; -1 if it does not exist
     bool is_all;              // a category that holds every message of the namespace
 };
 
@@ -34,15 +40,16 @@ static void take_scope(sqlite3_stmt *statement, enum weir_selector selector, str
         selector == WEIR_SELECT_CATEGORY && scope->count == sqlite3_column_int64(statement, 3);
 }
 
-/* What is damaged must not be calculated with. */
+/* Returns whether the counts are possible values; damaged ones must not be calculated with. */
 static bool is_scope_sound(const struct scope *scope)
 {
     return scope->head >= 0 && scope->count >= 0 && scope->version >= -1 &&
            scope->version < INT64_MAX;
 }
 
-/* Leaves scope->statement on its row: a statement that is not reset keeps the read transaction
- * open, so that what is read next belongs to the same snapshot, without a BEGIN and a COMMIT. */
+/* Reads the counts and leaves scope->statement on its row: a statement that is not reset keeps the
+ * read transaction open, so that the following reads belong to the same snapshot, without a BEGIN
+ * and a COMMIT. */
 static weir_status open_scope(struct sqlite_session *session, enum weir_selector selector,
                               struct weir_slice name, struct scope *scope, struct weir_error *err)
 {
@@ -73,15 +80,15 @@ struct sqlite_reading {
     struct weir_rows *rows;
     struct weir_error *err;
     struct scope scope;
-    int64_t from;              // within what there can be
-    size_t room;               // rows there is room for
+    int64_t from;              // start, clamped to the positions that can exist
+    size_t room;               // rows that fit into the array
     size_t bytes;              // of the rows so far, about as packed
-    struct weir_slice stream;  // the one that is read, if it is one
+    struct weir_slice stream;  // name, in the arena, of a stream that is read
     weir_status status;        // of taking rows
-    bool is_cut;               // there was a row that no longer belongs to the reply
+    bool is_cut;               // a row matched that does not fit into the reply
 };
 
-/* The newest position on the scale that `from` is on. */
+/* Returns the newest position on the scale of `from`. */
 static int64_t newest(const struct sqlite_reading *r)
 {
     return weir_query_is_by_position(r->query) ? r->scope.version : r->scope.head;
@@ -97,14 +104,15 @@ static void clamp_from(struct sqlite_reading *r)
     }
 }
 
-/* A start before the first position, which may be any number, is before everything. */
+/* Returns the number of positions from `first` to `last`; 0 for an empty range, such as that of a
+ * backward start below the first position. */
 static int64_t span(int64_t first, int64_t last)
 {
     return first > last ? 0 : last - first + 1;
 }
 
-/* How many rows there can be at most: the batch, what the stream, category or namespace holds, and
- * what fits between the start and the end. */
+/* Returns the largest possible number of rows: the least of the batch, the messages in the scope
+ * and the positions between start and end. */
 static size_t capacity(const struct sqlite_reading *r)
 {
     const int64_t between = r->query->is_backward ? span(weir_query_lowest(r->query), r->from)
@@ -122,8 +130,8 @@ static int64_t next_position(const struct sqlite_reading *r, bool is_all_examine
                                    is_all_examined);
 }
 
-/* All bytes of a row come from one piece of the arena; the name of the one stream that is read is
- * there already. */
+/* Copies a row's texts into one piece of the arena and adds it to the reply. When one stream is
+ * read, its name is there already. */
 static weir_status keep_row(struct sqlite_reading *r, struct weir_row *row)
 {
     const bool is_one_stream = r->query->selector == WEIR_SELECT_STREAM;
@@ -138,8 +146,8 @@ static weir_status keep_row(struct sqlite_reading *r, struct weir_row *row)
     return WEIR_OK;
 }
 
-/* Rows come in the order of their positions. Whatever should make SQLite give them otherwise, a
- * damaged index above all, must not be passed on. */
+/* Returns whether a row follows the last one in the order of positions. SQLite gives rows out of
+ * order if an index is damaged, above all; such rows must not reach the reply. */
 static bool is_in_order(const struct sqlite_reading *r, const struct weir_row *row)
 {
     if (r->rows->n == 0) {
@@ -160,7 +168,7 @@ static bool is_sound(const struct sqlite_reading *r, struct weir_row *row)
     return is_in_order(r, row);
 }
 
-/* Whether there is to be another row. */
+/* Takes a row into the reply; returns whether the read goes on. */
 static bool take_row(struct sqlite_reading *r, sqlite3_value *const *values)
 {
     struct weir_row row;
@@ -180,7 +188,8 @@ static bool take_row(struct sqlite_reading *r, sqlite3_value *const *values)
     }
     r->bytes += bytes;
     r->status = keep_row(r, &row);
-    /* A row more than there is room for tells whether an unlimited read has been cut. */
+    /* An unlimited read looks for one row more than fits: if there is one the reply is
+     * truncated. */
     return r->status == WEIR_OK && (r->rows->n < r->room || r->query->is_unlimited);
 }
 
@@ -200,7 +209,7 @@ static bool is_of_types(const struct weir_query *query, struct weir_slice type)
     return t < query->types_n;
 }
 
-/* What is damaged has every type, so that it is taken, and named. */
+/* A damaged message has every type, so that it reaches take_row, which reports it. */
 static void has_type(sqlite3_context *context, int values_n, sqlite3_value **values)
 {
     (void)values_n;
@@ -214,7 +223,7 @@ static void has_type(sqlite3_context *context, int values_n, sqlite3_value **val
 
 int weir_sqlite_read_prepare(struct sqlite_session *session)
 {
-    /* What stands in the file cannot call them. */
+    /* DIRECTONLY: the schema of a file, which may have been tampered with, cannot call them. */
     const int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
     const int rc = sqlite3_create_function_v2(session->db, WEIR_SQLITE_TAKE, COLUMNS, flags,
                                               session, take, NULL, NULL, NULL);
@@ -239,7 +248,7 @@ static int bind(const struct sqlite_reading *r, sqlite3_stmt *statement)
     return rc;
 }
 
-/* One step takes all rows: it comes to the one that ends the read, or to the end. */
+/* Takes all rows in one step, which returns at the row that ends the read, or at the end. */
 static weir_status read_rows(struct sqlite_reading *r, sqlite3_stmt *statement)
 {
     r->session->reading = r;
@@ -257,9 +266,9 @@ static weir_status read_rows(struct sqlite_reading *r, sqlite3_stmt *statement)
     return WEIR_OK;
 }
 
-/* Where a category is all there is, the index by category lists every row of the table: its rows
- * are those of everything, in the table's own order and without the way from the one to the other.
- * The counts are of the snapshot that is read. */
+/* Returns the selector to search by. A category that holds every message of the namespace is read
+ * as the whole namespace: the rows are the same, and the table's own order saves the detour over
+ * the index by category. The counts that tell so belong to the snapshot that is read. */
 static enum weir_selector source(const struct sqlite_reading *r)
 {
     return r->scope.is_all ? WEIR_SELECT_ALL : r->query->selector;

@@ -1,4 +1,6 @@
-/* What the files share that read: sqlite_read.c, sqlite_row.c, sqlite_select.c, sqlite_list.c. */
+/* Reading: the reads of a session (sqlite_read.c, sqlite_list.c), the SELECTs that they run
+ * (sqlite_select.c) and the decoding of a row (sqlite_row.c). Used by the thread that holds the
+ * session. */
 #ifndef WEIR_STORE_SQLITE_READING_H
 #define WEIR_STORE_SQLITE_READING_H
 
@@ -9,18 +11,19 @@ enum {
     COLUMN_GLOBAL_POSITION,
     COLUMN_POSITION,
     COLUMN_PACKED,
-    COLUMN_LARGE,  // NULL where headers are read
+    COLUMN_LARGE,  // NULL when headers are read
     COLUMNS
 };
 
-/* The SQL function that every SELECT of a read hands its rows to, with these columns as arguments.
- * It is true for the row that ends the read. */
+/* The SQL function that every SELECT of a read passes its rows to, with the columns above as
+ * arguments. Returns true for the row that ends the read. */
 #define WEIR_SQLITE_TAKE "weir_take"
 
-/* The one that a SELECT with types asks before, with the packed message as its argument. */
+/* The SQL function that a SELECT with a filter by type calls first, with the packed message as its
+ * argument. */
 #define WEIR_SQLITE_HAS_TYPE "weir_has_type"
 
-/* What a SELECT depends on. */
+/* The properties of a query that its SELECT's text depends on. */
 struct sqlite_shape {
     enum weir_selector selector;
     bool is_backward;
@@ -42,27 +45,29 @@ enum {
 
 enum { WEIR_SQLITE_SELECT_BYTES = 512 };
 
+/* Composes the text of the SELECT for a shape. */
 void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES]);
 
-/* The prepared statement for a shape. */
+/* Returns the prepared statement for a shape, which the session keeps; a result code. */
 int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape *shape,
                        sqlite3_stmt **statement);
 
-/* A row as it stands in its values, of which there are COLUMNS: the slices are valid as long as
- * they are. False where a value is of a wrong type or out of range; of the row only global_position
- * means something then. */
+/* Decodes a row from its COLUMNS values; its slices are valid as long as the values. False if a
+ * value has a wrong type or is out of range; of the row only global_position is meaningful then. */
 bool weir_sqlite_row(sqlite3_value *const *values, bool is_headers_only, struct weir_row *row);
 
-/* The same of a statement's current row; the slices are valid until the next step.
+/* Decodes a statement's current row as weir_sqlite_row does; its slices are valid until the next
+ * step.
  *
- * Columns are looked at through sqlite3_column_value: one check of the statement for each column
- * and not one for its type, its bytes and its length. SQLite allows that where connections are used
- * by one thread at a time. */
+ * Columns are fetched by sqlite3_column_value, which costs one check of the statement for each
+ * column instead of one each for its type, bytes and length. SQLite allows that because the
+ * connection is used by one thread at a time. */
 bool weir_sqlite_current_row(sqlite3_stmt *statement, struct weir_row *row);
 
-/* Makes WEIR_SQLITE_TAKE and WEIR_SQLITE_HAS_TYPE known to the session's connection. */
+/* Registers WEIR_SQLITE_TAKE and WEIR_SQLITE_HAS_TYPE with the session's connection. */
 int weir_sqlite_read_prepare(struct sqlite_session *session);
 
+/* The slots of `struct weir_session_ops` that read. */
 weir_status weir_sqlite_read(struct weir_session *base, const struct weir_query *query,
                              struct weir_arena *arena, struct weir_rows *rows,
                              struct weir_error *err);

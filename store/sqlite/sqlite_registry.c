@@ -1,12 +1,13 @@
-/* The list of namespaces. Its statements are prepared for each call: callers cache what they ask
- * often. */
+/* The registry, the list of namespaces in registry.db: opening it, looking namespaces up and
+ * listing them, and changing tokens. Statements are prepared for each call, because callers cache
+ * the results that they need often. */
 #include "store/sqlite/sqlite_registry.h"
 
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
 
-enum { WAL_PAGES = 1000 };  // from then on they are moved into the registry
+enum { WAL_PAGES = 1000 };  // length of the WAL from which a change moves it into the registry
 
 /* ---- one call on one connection ---- */
 
@@ -15,7 +16,8 @@ static struct sqlite_registry_connection *reading(struct sqlite_backend *backend
     return backend->reads.db != NULL ? &backend->reads : &backend->changes;
 }
 
-/* Changes of the list are few and small, so whoever makes one does its checkpoint. */
+/* Makes the checkpoints of the registry on the thread of the change that needs one: changes are few
+ * and small. */
 static int on_wal(void *context, sqlite3 *db, const char *schema, int pages)
 {
     (void)schema;
@@ -26,8 +28,8 @@ static int on_wal(void *context, sqlite3 *db, const char *schema, int pages)
     return SQLITE_OK;
 }
 
-/* Durable whatever is said of messages: a token that a client, or the file of the default one, has
- * kept must be here as well after a power loss. */
+/* Opens a connection that syncs every change, whatever the durability chosen for messages: a token
+ * that a client or the file of the default token holds must be here after a power loss too. */
 static weir_status connect_registry(struct sqlite_backend *backend, sqlite3 **db,
                                     enum sqlite_presence *presence, struct weir_error *err)
 {
@@ -54,7 +56,7 @@ static weir_status reconnect(struct sqlite_backend *backend,
     sqlite3 *fresh = NULL;
     const weir_status status = connect_registry(backend, &fresh, NULL, err);
     if (status != WEIR_OK) {
-        /* The text names the file, which is the operator's business and not the client's. */
+        /* The text names the file, which the operator may see but not the client. */
         weir_backend_report(&backend->base, "%s", err->text);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the list of namespaces cannot be used");
     }
@@ -134,8 +136,9 @@ weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
 
 /* ---- opening ---- */
 
-/* Files without their registry: somebody has removed or lost it. Making a new one would hide that,
- * or, beside an old WAL, be taken for the old one. */
+/* Returns whether a file belongs to a store whose registry is missing because it was removed or
+ * lost. A new registry would hide the loss, and SQLite would take an old WAL for that of the new
+ * registry. */
 static bool is_orphan(const char *name)
 {
     const size_t n = strlen(name);
@@ -160,7 +163,7 @@ static bool has_orphans(const struct sqlite_backend *backend)
     return is_any;
 }
 
-/* Where there was no registry a moment ago. */
+/* Makes the registry, which did not exist a moment ago, and connects to it. */
 static weir_status create_registry(struct sqlite_backend *backend, struct weir_error *err)
 {
     const bool is_odd = backend->dir != NULL && has_orphans(backend);
@@ -174,7 +177,7 @@ static weir_status create_registry(struct sqlite_backend *backend, struct weir_e
     if (status == WEIR_OK) {
         status = connect_registry(backend, &backend->changes.db, &presence, err);
     }
-    /* Not so where another process has made the registry and all just now. */
+    /* Unless another process has just made the registry and the files. */
     if (is_odd && presence == WEIR_SQLITE_MISSING) {
         return weir_fail(err, WEIR_PRECONDITION,
                          "%s holds files of a store but no %s: put that back, or use another "
@@ -297,8 +300,8 @@ static weir_status find(struct sqlite_backend *backend, struct weir_namespace_re
     return status;
 }
 
-/* Another process may have deleted the namespace since its sessions were opened here, and have made
- * another of the id. */
+/* Marks the open sessions of an earlier namespace of this id as stale: another process may have
+ * deleted it since they were opened, and made a new one. */
 static void tell_sessions(struct sqlite_backend *backend, struct weir_slice id,
                           int64_t created_at_us)
 {
@@ -346,7 +349,7 @@ bool weir_sqlite_is_of_another(struct sqlite_backend *backend, struct weir_slice
     return status == WEIR_NAMESPACE_NOT_FOUND || (status == WEIR_OK && now_us != created_at_us);
 }
 
-/* How many rows there may be, so that the array is made once. */
+/* Counts the rows that a listing can give, so that their array is allocated once. */
 static int count_after(sqlite3 *db, struct weir_slice after, size_t limit, size_t *n)
 {
     sqlite3_stmt *statement = NULL;

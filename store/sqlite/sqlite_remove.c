@@ -1,10 +1,13 @@
-/* Databases are removed only once nobody can have them open. */
+/* Removing the databases of deleted namespaces: lock, mark as deleted, remove, unlock
+ * (weir_sqlite_destroy does all four). A database is not removed before its mark is committed,
+ * because a process that has it open would go on with a file that nobody else sees. */
 #include "store/sqlite/sqlite_files.h"
 
 #include <errno.h>
 
-/* What cannot be had now may be had later, and a newer server may have what this one cannot read.
- * All else is no database that anybody could use. */
+/* Returns whether some process may use a database that cannot be locked or marked: one that is
+ * unavailable for the moment, or one that only a newer server can read. After other failures it is
+ * no database that anybody could use. */
 static bool may_be_in_use(weir_status status, enum sqlite_presence presence)
 {
     return presence == WEIR_SQLITE_NEWER ||
@@ -33,7 +36,7 @@ weir_status weir_sqlite_lock_for_removal(struct sqlite_backend *backend, const c
     return WEIR_OK;
 }
 
-/* What is to be removed need not be brought in order first. */
+/* Closes without a checkpoint, which would be wasted on a database that is about to be removed. */
 void weir_sqlite_unlock_removed(sqlite3 *db)
 {
     if (db != NULL) {
@@ -88,14 +91,14 @@ bool weir_sqlite_mark_deleted(struct sqlite_backend *backend, const char *name, 
 
 bool weir_sqlite_remove_deleted(struct sqlite_backend *backend, const char *name)
 {
-    if (backend->dir == NULL) {  // nobody else has it
+    if (backend->dir == NULL) {  // no other process can have it
         weir_sqlite_memory_remove(backend, name);
         return true;
     }
     if (!weir_sqlite_unlink(backend, name)) {
         return false;
     }
-    /* A power loss must not bring back what nobody lists any more. */
+    /* So that a power loss does not bring back a file that is no longer listed. */
     const bool is_synced = weir_sqlite_sync_dir(backend->dir) == 0;
     if (!is_synced) {
         weir_backend_report(&backend->base, "%s cannot be synced: %s", backend->dir,

@@ -1,4 +1,5 @@
-/* Appends that cannot simply be done: is it a retry, and if not, what is in the way? */
+/* Appends that cannot simply be done: recognises retries of stored appends, and otherwise finds the
+ * reason to refuse the append. */
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
@@ -45,7 +46,8 @@ static int look_up(struct sqlite_session *session, struct weir_write *write,
     return rc;
 }
 
-/* Messages of this very group are found by SQL too, once it is flushed. */
+/* Looks up the ids of all messages. The group is flushed first, so that its own messages are found
+ * by SQL too. */
 static int look_up_all(struct sqlite_session *session, struct weir_write *write,
                        struct weir_retry *retry)
 {
@@ -60,7 +62,7 @@ static int look_up_all(struct sqlite_session *session, struct weir_write *write,
     return rc;
 }
 
-/* None of the ids is there. */
+/* Refuses an append of which no id is stored. */
 static void settle_new(const struct sqlite_session *session, struct weir_write *write,
                        const int64_t *versions, bool is_taken)
 {
@@ -71,7 +73,7 @@ static void settle_new(const struct sqlite_session *session, struct weir_write *
         (void)weir_fail(write->err, WEIR_OUT_OF_POSITIONS, "there is no position left");
     } else if (weir_append_has_twin(&write->of.append)) {
         (void)weir_fail_field(write->err, "messages", "one id is given twice");
-    } else {  // a position that the version says is free is not
+    } else {  // a position beyond the stream's version is taken
         weir_sqlite_refuse_damaged(session, write);
     }
 }

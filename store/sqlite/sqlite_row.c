@@ -1,4 +1,4 @@
-/* A message in the values that SQLite holds. */
+/* Decoding a message from the values of its row. */
 #include "store/sqlite/sqlite_reading.h"
 
 #include "store/sqlite/sqlite_packed.h"
@@ -10,7 +10,8 @@ static bool take_integer(sqlite3_value *value, int64_t *number)
     return sqlite3_value_type(value) == SQLITE_INTEGER;
 }
 
-/* Beyond these none is given, and none can be calculated with. */
+/* Returns whether the positions are in the range that is ever allotted, which is safe to calculate
+ * with. */
 static bool are_positions(const struct weir_row *row)
 {
     return row->global_position >= 1 && row->global_position < INT64_MAX && row->position >= 0 &&

@@ -44,9 +44,9 @@ static int apply_steps(sqlite3 *db, const struct sqlite_schema *schema, int vers
     return rc != SQLITE_OK ? rc : sqlite3_exec(db, mark, NULL, NULL, NULL);
 }
 
-/* To make an index SQLite sorts. In memory that would have no bound; in a file it takes as much
- * memory as the page cache, and only what is beyond that is written. In a new file there is nothing
- * to sort, and temporary tables in memory are made faster. */
+/* Begins the migration. Making an index, SQLite sorts: in memory the sort would be unbounded; with
+ * files it uses as much memory as the page cache has, and writes only what exceeds that. A new file
+ * has nothing to sort, and temporary tables are made faster in memory. */
 static int begin(sqlite3 *db, int version)
 {
     const char *text =
@@ -81,8 +81,9 @@ static int migrate(sqlite3 *db, const struct sqlite_schema *schema, int *version
     return rc;
 }
 
-/* The WAL holds all of the file then, and whoever writes first would have to move it before his
- * write is acknowledged. The namespace waits, so each piece is begun with and not waited for. */
+/* Moves the WAL of a migration, which holds the whole file, into the database; the first writer
+ * would otherwise have to move it before its write is acknowledged. The namespace waits meanwhile,
+ * so pieces are not waited for one by one. */
 static void move_wal(sqlite3 *db, struct weir_backend *backend, const char *path)
 {
     weir_sqlite_pace_begin();

@@ -1,4 +1,5 @@
-/* The SELECTs of reads, composed of constant pieces. */
+/* The SELECTs of reads. The text for a shape is composed of constant pieces; its statement is
+ * prepared once and kept by the session. */
 #include "store/sqlite/sqlite_reading.h"
 
 #include <assert.h>
@@ -19,8 +20,8 @@ static void add(struct text *text, const char *piece)
     text->left -= n;
 }
 
-/* The index whose order is the order of the rows, so that nothing is sorted and the first row that
- * is not taken ends the search. */
+/* Adds FROM and WHERE with the index whose order is the order of the rows, so that nothing is
+ * sorted and the first row that is not taken ends the search. */
 static void add_source(struct text *text, const struct sqlite_shape *shape)
 {
     if (shape->selector == WEIR_SELECT_STREAM) {
@@ -36,13 +37,14 @@ static void add_source(struct text *text, const struct sqlite_shape *shape)
         add(text, " INDEXED BY messages_by_category");
         search = " WHERE m.category_id = ?1";
     }
-    /* The hash is the stream's; its name every message has. */
+    /* The hash for consumer groups stands with the stream, unlike its name, which each message
+     * has. */
     add(text, shape->has_group ? " CROSS JOIN streams AS s ON s.stream_id = m.stream_id" : "");
     add(text, search);
 }
 
-/* The index of a stream is in the order of its positions, and no index has both a stream and global
- * positions. */
+/* Returns whether an index can search for the start of the read. A stream's index is in the order
+ * of positions, and no index has both the stream and global positions. */
 static bool is_start_searched(const struct sqlite_shape *shape)
 {
     return shape->selector != WEIR_SELECT_STREAM || !shape->is_from_global;
@@ -55,7 +57,7 @@ static void add_start(struct text *text, const struct sqlite_shape *shape)
     add(text, shape->is_backward ? " <= ?2" : " >= ?2");
 }
 
-/* What no index searches by. */
+/* Adds the conditions that no index searches by. */
 static void add_filters(struct text *text, const struct sqlite_shape *shape)
 {
     if (!is_start_searched(shape)) {
@@ -74,9 +76,10 @@ static void add_take(struct text *text, const struct sqlite_shape *shape)
     add(text, shape->is_headers_only ? "NULL)" : "m.large)");
 }
 
-/* A row is taken by a condition of the search, so that SQLite does not stop at each: that, and
- * asking it for each column, took a fifth of a read's time. Nothing says in which order conditions
- * are looked at; of CASE it is said that what is not chosen is not evaluated. */
+/* The SELECT takes its rows by a condition in WHERE, so that SQLite does not return at each row:
+ * returning, and fetching each column, took a fifth of a read's time. SQLite promises no order in
+ * which conditions are evaluated, so CASE puts the filters first: it does not evaluate a branch
+ * that is not chosen. */
 void weir_sqlite_select_text(const struct sqlite_shape *shape, char text[WEIR_SQLITE_SELECT_BYTES])
 {
     struct text t = {text, WEIR_SQLITE_SELECT_BYTES};
@@ -107,7 +110,7 @@ static uint32_t key_of(const struct sqlite_shape *shape)
         (uint32_t)shape->is_backward << 0 | (uint32_t)shape->is_from_global << 1 |
         (uint32_t)shape->is_headers_only << 2 | (uint32_t)shape->has_correlation << 3 |
         (uint32_t)shape->has_group << 4 | (uint32_t)shape->has_types << 5;
-    /* The highest bit: no key is 0. */
+    /* The highest bit is set so that no key is 0. */
     return UINT32_C(1) << 31 | (uint32_t)shape->selector << 8 | flags;
 }
 

@@ -1,3 +1,9 @@
+/* Sessions: opening and closing them, their prepared statements, SQLite's callbacks, and the errors
+ * of calls.
+ *
+ * Opening races with other processes that delete the namespace and make a new one of its id. So an
+ * obstacle met by opening the files counts only if the registry still lists the namespace that it
+ * listed before; otherwise the session starts over. */
 #include "store/sqlite/sqlite_session.h"
 
 #include "store/read_rules.h"
@@ -21,7 +27,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 #undef STATEMENT_TEXT
 
 enum {
-    PROGRESS_STEPS = 2000,  // of SQLite's machine between two looks at the clock: some 50 µs
+    PROGRESS_STEPS = 2000,  // of SQLite's virtual machine between checks of the clock: some 50 µs
     BUSY_NAP_MAX_US = 5000,
     FILES_OF_SESSION = 3  // the database, its WAL and the WAL's index
 };
@@ -125,7 +131,7 @@ static int on_busy(void *context, int tries)
 {
     struct sqlite_session *session = context;
     const int64_t now_us = weir_monotonic_us();
-    if (tries == 0 && !session->is_committing) {  // a commit has set it for itself
+    if (tries == 0 && !session->is_committing) {  // a commit sets busy_until_us itself
         const int64_t until_us = now_us + WEIR_SQLITE_BUSY_US;
         const int64_t deadline_us = session->base.deadline_us;
         session->busy_until_us = deadline_us < until_us ? deadline_us : until_us;
@@ -160,8 +166,8 @@ static void session_close(struct weir_session *base)
         (void)sqlite3_finalize(session->selects[s].statement);
     }
     weir_sqlite_group_free(session->group);
-    /* At the names of a deleted namespace's files may be those of the next one: nothing is moved,
-     * and no WAL is removed by its name. */
+    /* The names of a deleted namespace's files may belong to its successor: no checkpoint is made,
+     * and SQLite must not remove a WAL by its name. */
     if (atomic_load(&base->is_stale)) {
         (void)sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
@@ -188,7 +194,8 @@ static const struct weir_session_ops session_ops = {
 
 enum obstacle { NO_OBSTACLE, OTHER_FILES, NO_FILE, BAD_FILE };
 
-/* What keeps the namespace's files from being opened; of the last `err` tells more. */
+/* Opens the namespace's files; returns what keeps them from being opened. `err` is set for NO_FILE
+ * and BAD_FILE. */
 static enum obstacle connect_files(struct sqlite_session *session, struct weir_error *err)
 {
     if (!weir_sqlite_identity_may_open(session->backend, session->name)) {
@@ -209,7 +216,7 @@ static enum obstacle connect_files(struct sqlite_session *session, struct weir_e
                                                                            : NO_OBSTACLE;
 }
 
-/* The names of files are the operator's business and not the client's. */
+/* Turns an obstacle into the client's error. Names of files go to the operator only. */
 static weir_status fail_connect(const struct sqlite_session *session, enum obstacle obstacle,
                                 struct weir_error *err)
 {
@@ -242,7 +249,7 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
 {
     struct sqlite_backend *backend = session->backend;
     const int64_t deadline_us = session->base.deadline_us;
-    /* Not to read in another store of the same path. */
+    /* So that no session reads from another store that now has the path. */
     if (weir_sqlite_location_check(backend, err) != WEIR_OK) {
         return err->status;
     }
@@ -262,7 +269,8 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
     }
 }
 
-/* Where it fails the cache has the size that every connection begins with. */
+/* Sets the size of the page cache. If that fails the cache keeps the size that every connection
+ * begins with. */
 static void size_cache(struct sqlite_session *session)
 {
     session->cache_kib = weir_sqlite_cache_take(session->backend);
@@ -273,7 +281,7 @@ static void size_cache(struct sqlite_session *session)
     }
 }
 
-/* Whether the process has not as many files left as a session takes. */
+/* Returns whether the process has fewer file descriptors left than a session needs. */
 static bool is_short_of_files(const struct sqlite_backend *backend)
 {
     int files[FILES_OF_SESSION];

@@ -1,10 +1,12 @@
-/* A session: one connection to a namespace, and its prepared statements. */
+/* A session: one connection to a namespace's database with its prepared statements. Used by one
+ * thread at a time, except for the fields that the backend's sessions_mutex guards and is_stale. */
 #ifndef WEIR_STORE_SQLITE_SESSION_H
 #define WEIR_STORE_SQLITE_SESSION_H
 
 #include "store/sqlite/sqlite_int.h"
 
-/* X(name, text). The texts that do not depend on a query; each is prepared when first needed. */
+/* X(name, text): the statements whose text does not depend on a query; each is prepared when first
+ * needed. */
 #define WEIR_SQLITE_STATEMENTS(X)                                                                  \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -64,11 +66,11 @@
 enum sqlite_statement { WEIR_SQLITE_STATEMENTS(WEIR_SQLITE_STATEMENT_ENUM) STATEMENT_COUNT };
 #undef WEIR_SQLITE_STATEMENT_ENUM
 
-enum { WEIR_SQLITE_SELECTS = 16 };  // kept prepared
+enum { WEIR_SQLITE_SELECTS = 16 };  // kept prepared by a session
 
-/* A SELECT composed for a kind of query. */
+/* A prepared SELECT of sqlite_select.c. */
 struct sqlite_select {
-    uint32_t key;  // 0: free
+    uint32_t key;  // of its shape; 0: the entry is free
     sqlite3_stmt *statement;
 };
 
@@ -81,60 +83,65 @@ struct sqlite_session {
     sqlite3 *db;
     size_t cache_kib;
     struct sqlite_memory *memory;  // NULL on disk
-    int64_t busy_until_us;         // how long a lock is waited for
-    int64_t commit_us;             // how long the last commit took; 0 in memory
-    int wal_pages;                 // after the last commit
-    int wal_asked;                 // its length when a checkpoint was last asked for
+    int64_t busy_until_us;         // end of the wait for a lock, monotonic
+    int64_t commit_us;             // duration of the last commit; 0 in memory
+    int wal_pages;                 // length of the WAL after the last commit
+    int wal_asked;                 // length of the WAL when a checkpoint was last asked for
     char name[WEIR_SQLITE_NAME_BYTES];
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct sqlite_select selects[WEIR_SQLITE_SELECTS];
-    size_t next_select;              // the one to be replaced next
-    struct sqlite_reading *reading;  // under way, which rows are taken for
+    size_t next_select;              // index of the entry to be replaced next
+    struct sqlite_reading *reading;  // read under way, which WEIR_SQLITE_TAKE takes rows for
     struct sqlite_group *group;      // NULL until the first commit
     bool is_committing;
 
     /* On disk only. */
-    int64_t created_at_us;  // of the namespace, as the registry had it when the session was opened
+    int64_t created_at_us;  // of the namespace, by the registry when the session was opened
     struct sqlite_file_id file, wal;
-    bool is_nameless;                       // a file was not found at its name
+    bool is_nameless;                       // the file or its WAL has lost its name
     struct sqlite_session *before, *after;  // guarded by the backend's sessions_mutex
 };
 
+/* The session_open of `struct weir_store_ops`. */
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
                                      int64_t deadline_us, struct weir_session **session,
                                      struct weir_error *err);
 
-/* The prepared statement, reset and ready to be bound; a result code otherwise. */
+/* Sets *statement to the prepared statement, reset and ready to be bound. Returns a result code. */
 int weir_sqlite_statement(struct sqlite_session *session, enum sqlite_statement which,
                           sqlite3_stmt **statement);
 
-/* Runs a statement that gives no rows: SQLITE_OK where it is done. Resets it. */
+/* Runs a bound statement whose rows are not needed, and resets it. Returns SQLITE_OK once it is
+ * done, another result code otherwise. */
 int weir_sqlite_run(sqlite3_stmt *statement);
 
-/* The same for one that needs no values. */
+/* Prepares and runs a statement without parameters as weir_sqlite_run does. */
 int weir_sqlite_do(struct sqlite_session *session, enum sqlite_statement which);
 
-/* Binds text that outlives the statement's run; absent is NULL. */
+/* Binds text, which must outlive the statement's run; an absent slice is bound as NULL. */
 int weir_sqlite_bind_text(sqlite3_stmt *statement, int at, struct weir_slice text);
 
-/* The bytes of a column, valid until the next step; absent for NULL, false for another type than
- * text. */
+/* Sets *text to the bytes of a column, valid until the next step; absent for NULL. False for a
+ * column that is neither text nor NULL. */
 bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *text);
 
-/* Fails a call of this session, marks the session where it cannot be used any more, and tells the
- * operator what the caller does not see. */
+/* Fails a call of this session by a result code, marks the session as broken if it cannot be used
+ * any more, and reports to the operator what the caller does not see. */
 weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, const char *what,
                                      struct weir_error *err);
 
-/* A message whose row cannot be read: DATA_CORRUPT that names it; the operator is told as well. */
+/* Fails a call that has met an unreadable row: DATA_CORRUPT naming the message's global position,
+ * also reported to the operator. */
 weir_status weir_sqlite_session_damaged(const struct sqlite_session *session,
                                         int64_t global_position, struct weir_error *err);
 
-/* The same where the counters are what they cannot be. */
+/* Fails a call that has met impossible counters: DATA_CORRUPT, also reported to the operator. */
 weir_status weir_sqlite_session_miscounts(const struct sqlite_session *session,
                                           struct weir_error *err);
 
-/* Where the counters are missing: the namespace has been deleted by another process. */
+/* Fails a call that has found the counters missing, because another process has deleted the
+ * namespace: NAMESPACE_NOT_FOUND. Marks the session as broken and the namespace's others as stale.
+ */
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err);
 
 #endif

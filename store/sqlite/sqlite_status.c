@@ -2,7 +2,7 @@
 
 #include <sqlite3.h>
 
-/* Codes that differ from what the rest of their family means. */
+/* Extended codes whose meaning differs from that of their primary code. */
 static bool is_exception(int rc, weir_status *status)
 {
     switch (rc) {
@@ -70,7 +70,7 @@ bool weir_sqlite_is_breaking(int rc)
 weir_status weir_sqlite_fail(struct weir_error *err, int rc, const char *what)
 {
     weir_status status = weir_sqlite_status(rc);
-    if (status == WEIR_OK) {  // a step that ends early or late where it must not
+    if (status == WEIR_OK) {  // a statement gave a row, or none, where it must not
         status = WEIR_BACKEND_ERROR;
     }
     if (status == WEIR_DEADLINE_EXCEEDED) {

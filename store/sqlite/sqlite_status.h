@@ -1,17 +1,17 @@
-/* What SQLite's result codes mean to a caller. */
+/* The one mapping from SQLite's result codes to outcomes. Pure functions. */
 #ifndef WEIR_STORE_SQLITE_STATUS_H
 #define WEIR_STORE_SQLITE_STATUS_H
 
 #include "weir/base/status.h"
 
-/* The outcome for an extended result code. Total. */
+/* Returns the outcome for an extended result code, whatever its value. */
 weir_status weir_sqlite_status(int rc);
 
-/* Whether a connection must not be used any more after this code: what it believes about the file
- * may be wrong. */
+/* Returns whether a connection must not be used any more after this code, because its view of the
+ * file may be wrong. */
 bool weir_sqlite_is_breaking(int rc);
 
-/* "the store cannot <what>: <reason>"; neither SQL nor a path gets into the text. */
+/* Fails with "the store cannot <what>: <reason>"; the text contains neither SQL nor paths. */
 weir_status weir_sqlite_fail(struct weir_error *err, int rc, const char *what);
 
 #endif

@@ -1,3 +1,4 @@
+/* The SQLite backend: opening and closing it, and the settings of SQLite for the whole process. */
 #include "store/sqlite/sqlite_alloc.h"
 #include "store/sqlite/sqlite_pacing.h"
 #include "store/sqlite/sqlite_session.h"
@@ -14,9 +15,9 @@ enum {
     CACHE_KIB_TOTAL = 256 * 1024,
     CACHE_KIB_MIN = 128,
     CACHE_KIB_MAX = 2 * 1024,
-    CACHE_SHARES = 64,   // a session gets this part of what is left, so that later ones get some
-    PAGES_AT_ONCE = 32,  // of a connection's page cache, allocated in one piece
-    MEMORY_BYTES_MAX = 0x7ffff000  // of a database in memory: 2 GiB but for a page
+    CACHE_SHARES = 64,             // a session gets 1/64 of the rest, so that later ones get some
+    PAGES_AT_ONCE = 32,            // pages of a connection's cache that are allocated in one piece
+    MEMORY_BYTES_MAX = 0x7ffff000  // size of a database in memory: 2 GiB less one page
 };
 
 size_t weir_sqlite_cache_take(struct sqlite_backend *backend)
@@ -44,7 +45,7 @@ bool weir_sqlite_is_database_name(const char *name)
     return strncmp(name, database_prefix, sizeof database_prefix - 1) == 0;
 }
 
-/* 64 hexadecimal digits are a file name everywhere. */
+/* The digest's 64 hexadecimal digits make a valid file name on every file system. */
 void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_BYTES])
 {
     uint8_t digest[WEIR_SHA256_BYTES];
@@ -54,8 +55,8 @@ void weir_sqlite_database_name(struct weir_slice id, char name[WEIR_SQLITE_NAME_
     (void)snprintf(name, WEIR_SQLITE_NAME_BYTES, "%s%s.db", database_prefix, hex);
 }
 
-/* Settings of the whole process, before SQLite is first used. Where something else has used it
- * already they are refused, and all works with the defaults, only slower. */
+/* Configures SQLite for the whole process before it is first used. If other code has used SQLite
+ * already, it refuses the settings, and everything works with the defaults, only slower. */
 static void configure_once(void)
 {
     /* Every connection is used by one thread at a time. */
@@ -63,12 +64,13 @@ static void configure_once(void)
     /* Statistics cost a lock around every allocation. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 #ifndef WEIR_ARENA_POISON
-    /* Not where every allocation is to be watched. */
+    /* Left out of sanitizer builds, so that they see every allocation. */
     weir_sqlite_alloc_install();
 #endif
-    /* It is one block, and SQLite asks for no larger ones. By itself it stops at half of it. */
+    /* A database in memory is one block, and SQLite allocates no larger ones than this. Its default
+     * limit is half as large. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMDB_MAXSIZE, (sqlite3_int64)MEMORY_BYTES_MAX);
-    /* Pages of a read come from one allocation of the connection, not one each. */
+    /* Pages of a connection's cache come from one allocation instead of one each. */
     (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, PAGES_AT_ONCE);
     weir_sqlite_pacing_install();
 }
@@ -153,7 +155,8 @@ static weir_status start(struct sqlite_backend *backend, struct weir_error *err)
     return status;
 }
 
-/* As in the URLs of other programs. Nobody means a directory by it, whose messages stay. */
+/* Returns whether the path is ":memory:" behind slashes, as other programs write the URL of a
+ * database in memory. It is refused, because its user does not mean a directory. */
 static bool is_memory_as_a_path(const char *where)
 {
     return where[0] == '/' && strcmp(where + strspn(where, "/"), ":memory:") == 0;

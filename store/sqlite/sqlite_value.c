@@ -1,7 +1,8 @@
 #include "store/sqlite/sqlite_value.h"
 
-/* sqlite3_value_blob gives the bytes of text as they are stored, without a look at their encoding;
- * for an empty value it gives NULL, which is not absent. */
+/* Takes the bytes of a value of the given type. sqlite3_value_blob returns the bytes of text as
+ * they are stored, without converting their encoding; for an empty value it returns NULL, which
+ * must not become an absent slice. */
 static bool take_bytes(sqlite3_value *value, int type, struct weir_slice *bytes)
 {
     const int found = sqlite3_value_type(value);

@@ -1,4 +1,4 @@
-/* What a value that SQLite holds says, where it is of the right type. Pure functions. */
+/* Reading SQLite's values with a check of their types. Pure functions. */
 #ifndef WEIR_STORE_SQLITE_VALUE_H
 #define WEIR_STORE_SQLITE_VALUE_H
 
@@ -7,13 +7,15 @@
 
 #include <sqlite3.h>
 
-/* The bytes of a value, valid as long as it is; absent for NULL, false for another type than text.
- */
+/* Sets *text to the bytes of a value, valid as long as the value; absent for NULL. False for a
+ * value that is neither text nor NULL. */
 bool weir_sqlite_value_text(sqlite3_value *value, struct weir_slice *text);
 
-/* The same of a blob. */
+/* Sets *blob to the bytes of a value, valid as long as the value; absent for NULL. False for a
+ * value that is neither a blob nor NULL. */
 bool weir_sqlite_value_blob(sqlite3_value *value, struct weir_slice *blob);
 
+/* Copies the id from a value. False for a value that is not a blob of 16 bytes. */
 bool weir_sqlite_value_id(sqlite3_value *value, struct weir_uuid *id);
 
 #endif

@@ -1,3 +1,6 @@
+/* Files of the WAL. Consecutive writes are gathered in a buffer, which is written when it is full,
+ * when a write belongs elsewhere, before the file is read, truncated or measured, and at the sync.
+ * A failure of such a write is kept in `failure` until SQLite has been told. */
 #include "store/sqlite/sqlite_wal_file.h"
 
 #include <pthread.h>
@@ -8,17 +11,17 @@
 
 enum {
     GATHERED_BYTES = 64 * 1024,
-    ROOM_PIECES_MAX = 4  // of GATHERED_BYTES each, in a file that is as long already
+    ROOM_PIECES_MAX = 4  // most pieces of GATHERED_BYTES by which a file is lengthened at once
 };
 
-/* The file of the VFS behind it follows in the same allocation. */
+/* The file of the real VFS follows in the same allocation. */
 struct wal_file {
     sqlite3_file base;
-    uint8_t *gathered;  // GATHERED_BYTES, or NULL while there is nothing
+    uint8_t *gathered;  // GATHERED_BYTES, or NULL while nothing is gathered
     int gathered_n;
-    sqlite3_int64 at;    // where in the file it belongs
-    int failure;         // of writing what was gathered there, until SQLite has been told
-    sqlite3_int64 room;  // the file is known to be as long; 0 where it may be shorter
+    sqlite3_int64 at;    // offset in the file of the gathered bytes
+    int failure;         // of writing gathered bytes there, until SQLite has been told
+    sqlite3_int64 room;  // known length of the file; 0 if it may be shorter
 };
 
 static sqlite3_vfs *behind;
@@ -36,8 +39,8 @@ static void forget(struct wal_file *wal)
     wal->gathered_n = 0;
 }
 
-/* What cannot be written is lost. SQLite is told at once, or, if it should not listen, at the sync
- * that is to make it durable. */
+/* Writes the gathered bytes; bytes that cannot be written are lost. SQLite gets the failure at once
+ * and, in case it ignores that, again at the sync that would make the bytes durable. */
 static int write_gathered(struct wal_file *wal)
 {
     if (wal->gathered_n == 0) {
@@ -52,7 +55,7 @@ static int write_gathered(struct wal_file *wal)
     return wal->failure;
 }
 
-/* Whether there is room for n bytes that belong at `at`. */
+/* Returns whether the buffer has room for n bytes that belong at offset `at` of the file. */
 static bool can_gather(struct wal_file *wal, int n, sqlite3_int64 at)
 {
     if (wal->gathered == NULL) {
@@ -66,8 +69,8 @@ static bool can_gather(struct wal_file *wal, int n, sqlite3_int64 at)
 static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
 {
     struct wal_file *wal = (struct wal_file *)file;
-    /* After a failure SQLite takes the transaction back and begins where it had begun, or before.
-     */
+    /* A write at or before the failed one belongs to a new transaction: after a failure SQLite
+     * rolls back, and the next transaction begins no later in the file. */
     if (at <= wal->at) {
         wal->failure = SQLITE_OK;
     }
@@ -86,13 +89,13 @@ static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 
     return SQLITE_OK;
 }
 
-/* Lengthens the file with zeros behind its end, which no frame of a WAL is made of. The commits
- * that follow then overwrite blocks that the file has, whose sync is one write to the disk; where
- * the file grows, its length and its blocks are written besides, one after the other, by each
- * commit.
+/* Lengthens the file by zeros behind its end, which no valid frame of a WAL consists of. The
+ * following commits then overwrite blocks that the file has, whose sync is one write to the disk;
+ * while a file grows, the sync of each commit also writes its length and its blocks, one after the
+ * other.
  *
- * What has been written is synced behind the write lock, so nobody else is about to write there. It
- * may do without: what fails here is not data, and the next commit tries again. */
+ * Runs during a commit's sync, behind the write lock, so no other process writes there. A failure
+ * is ignored: no data is lost, and the next commit tries again. */
 static void make_room(struct wal_file *wal, sqlite3_int64 end)
 {
     sqlite3_file *real = real_of(&wal->base);
@@ -149,7 +152,7 @@ static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
     return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xFileSize(real_of(file), size);
 }
 
-/* What has not been synced belongs to a transaction that was not committed. */
+/* Drops gathered bytes: whatever has not been synced belongs to an uncommitted transaction. */
 static int wal_close(sqlite3_file *file)
 {
     forget((struct wal_file *)file);
@@ -186,7 +189,8 @@ static int wal_device_characteristics(sqlite3_file *file)
     return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
 }
 
-/* Version 1: neither shared memory nor mapped pages, which SQLite asks of the database's file. */
+/* Version 1, without shared memory and mapped pages, which SQLite wants from the database's file
+ * only. */
 static const sqlite3_io_methods wal_methods = {
     .iVersion = 1,
     .xClose = wal_close,
@@ -225,7 +229,8 @@ static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, in
 
 static bool is_registered;
 
-/* All but files of the WAL is the business of the VFS behind, with its own data. */
+/* Copies the default VFS and replaces xOpen, so that everything but files of the WAL goes to the
+ * real VFS, with its own data. */
 static void set_up(void)
 {
     behind = sqlite3_vfs_find(NULL);

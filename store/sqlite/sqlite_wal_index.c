@@ -1,13 +1,15 @@
-/* How far a WAL has been moved into its database is a number in the WAL's index, which is shared by
- * all connections of all processes. SQLite raises it after each checkpoint, also after one that has
- * not synced the database because there was more to move. If the disk then loses some of these
- * pages, a sync says so once; to the next one they are as good as written, and the WAL that has
- * them begins anew.
+/* Declaring the pages of a WAL unmoved after a failed checkpoint.
  *
- * So where a checkpoint fails the number goes back to 0: readers take from the WAL what it has, and
- * the next checkpoint moves all of it. SQLite does the same when it builds the index anew, but that
- * needs everybody to have closed the file. The place of the number is a part of SQLite's file
- * format, and cannot change while processes with different versions of SQLite share an index. */
+ * The number of pages that have been moved from a WAL into its database stands in the WAL's index,
+ * which all connections of all processes share. SQLite raises it after each checkpoint, even after
+ * one that has not synced the database because more was left to move. If the disk then loses some
+ * of the moved pages, only one sync reports it; the next one succeeds as if they had been written,
+ * and the WAL that still has them begins anew.
+ *
+ * So after a failed checkpoint the number is set to 0: readers take pages from the WAL again, and
+ * the next checkpoint moves all of them. SQLite does the same when it rebuilds the index, but only
+ * once all processes have closed the file. The place of the number is part of SQLite's file format,
+ * and cannot change while processes with different versions of SQLite share an index. */
 #include "store/sqlite/sqlite_int.h"
 
 enum {
@@ -16,7 +18,7 @@ enum {
     MOVED_AT = 96,  // nBackfill
     INDEX_PART_BYTES = 32 * 1024,
     LOCK_OF_CHECKPOINTS = 1,
-    LOCK_TRIES = 5000,  // of a millisecond each: until another checkpoint is done
+    LOCK_TRIES = 5000,  // one each millisecond, while another checkpoint holds the lock
 };
 
 static volatile uint32_t *number_at(volatile void *index, size_t at)

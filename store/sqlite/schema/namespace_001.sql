@@ -1,5 +1,5 @@
--- One row. It is gone once the namespace has been deleted: a process that still has the file open
--- sees by it that nobody will ever read here again.
+-- The namespace's counters, in one row. Deleting the namespace deletes the row: a process that still
+-- has the file open sees by its absence that the namespace is gone.
 CREATE TABLE counters (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     next_global_position INTEGER NOT NULL,
@@ -20,8 +20,8 @@ CREATE TABLE categories (
     message_count INTEGER NOT NULL
 ) STRICT;
 
--- Streams that hold messages. The version is kept here, so that judging an expectation is one
--- lookup by the unique index on the name, which also lists streams in order.
+-- Streams that hold messages. The version is kept here, so that an expectation is judged by one
+-- lookup in the unique index on the name, which also lists streams in order.
 -- cardinal_hash is hash_64 of the cardinal id, NULL where the name has no id: consumer groups
 -- select by it.
 CREATE TABLE streams (
@@ -35,8 +35,8 @@ CREATE TABLE streams (
     last_time_us INTEGER NOT NULL
 ) STRICT;
 
--- The messages, in global order. Names are interned in the tables above. The large columns stand
--- last, so that a read of headers does not follow their overflow pages.
+-- Messages in global order. Names are interned in the tables above. The large columns come last, so
+-- that a read of headers does not follow their overflow pages.
 CREATE TABLE messages (
     global_position INTEGER PRIMARY KEY,
     stream_id INTEGER NOT NULL,
@@ -50,17 +50,18 @@ CREATE TABLE messages (
     metadata TEXT
 ) STRICT;
 
--- One id in a namespace, for ever: the insert itself finds out that a write is a retry.
+-- Keeps an id unique in the namespace for ever: the insert itself detects that a write is a retry.
 CREATE UNIQUE INDEX messages_by_id ON messages (id);
 
--- One message at a position; reads of a stream in both directions.
+-- Keeps positions of a stream unique; serves reads of a stream in both directions.
 CREATE UNIQUE INDEX messages_by_stream ON messages (stream_id, position);
 
--- Reads of a category in global order: entries of equal category are in order of the rowid, which is
--- the global position.
+-- Serves reads of a category in global order: entries of one category are in the order of the rowid,
+-- which is the global position.
 CREATE INDEX messages_by_category ON messages (category_id);
 
--- Reads by correlation, of a category or of the whole namespace, in global order; the category is
--- there to be compared without fetching the message. Messages without a correlation pay nothing.
+-- Serves reads by correlation, of a category or of the whole namespace, in global order. It contains
+-- the category so that it can be compared without fetching the message. Messages without a
+-- correlation have no entry.
 CREATE INDEX messages_by_correlation ON messages (correlation, global_position, category_id)
     WHERE correlation IS NOT NULL;

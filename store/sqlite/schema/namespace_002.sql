@@ -1,9 +1,10 @@
--- A message carries the name of its stream: a read of a category or of everything then gives its
--- rows from the one table, without a search in streams for each. The name stands before the large
+-- Gives each message the name of its stream: reads of a category or of the whole namespace then need
+-- this table alone, without a search in streams for each row. The name comes before the large
 -- columns, so that reading it does not follow their overflow pages either.
 --
--- Columns can be added at the end only, so the table is made anew. A message whose stream is missing
--- (LEFT JOIN, NOT NULL) makes the step fail, and so the file stay as it is: none is lost silently.
+-- ALTER TABLE adds columns at the end only, so the table is made anew. A message whose stream is
+-- missing makes the step fail (LEFT JOIN, NOT NULL), and the file stays as it was: no message is
+-- lost silently.
 CREATE TABLE messages_002 (
     global_position INTEGER PRIMARY KEY,
     stream_id INTEGER NOT NULL,
@@ -25,11 +26,11 @@ SELECT m.global_position, m.stream_id, m.position, m.category_id, m.id, m.time_u
 FROM messages AS m LEFT JOIN streams AS s ON s.stream_id = m.stream_id
 ORDER BY m.global_position;
 
--- With its indexes.
+-- Drops the indexes too.
 DROP TABLE messages;
 ALTER TABLE messages_002 RENAME TO messages;
 
--- As they were; the reasons stand in 001.
+-- The indexes of 001, which gives their reasons.
 CREATE UNIQUE INDEX messages_by_id ON messages (id);
 CREATE UNIQUE INDEX messages_by_stream ON messages (stream_id, position);
 CREATE INDEX messages_by_category ON messages (category_id);

@@ -1,5 +1,6 @@
--- The namespaces of a store. Read by id at every authentication that is not cached, and in order of
--- the id by listing, so the id is the key of the b-tree itself. Text compares by bytes (BINARY).
+-- The namespaces of a store. Every authentication that is not cached looks an id up, and listings
+-- are in the order of the id, so the id is the key of the b-tree itself. Text compares by bytes
+-- (BINARY).
 CREATE TABLE namespaces (
     id TEXT NOT NULL PRIMARY KEY,
     token_hash BLOB NOT NULL CHECK (length(token_hash) = 32),
@@ -9,7 +10,8 @@ CREATE TABLE namespaces (
 ) STRICT, WITHOUT ROWID;
 
 -- Files of deleted namespaces. A deletion moves the namespace from the table above to this one in
--- one transaction and unlinks the files afterwards; what a crash leaves behind goes at the next start.
+-- one transaction and unlinks the files afterwards; files that a crash leaves behind are removed at
+-- the next start.
 CREATE TABLE doomed_files (
     name TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
