@@ -202,8 +202,8 @@ void weir_response_free(const void *response);
 struct weir_reader;
 
 /* Opens a reader without sending anything. Copies `request` and `options`; `options` apply to each
- * page and may be NULL. `client` must outlive the reader. BACKEND_UNAVAILABLE when out of memory.
- */
+ * page and may be NULL. `client` must outlive the reader. BACKEND_UNAVAILABLE when out of
+ * memory. */
 weir_status weir_reader_open_stream(struct weir_client *client,
                                     const Weir__V1__GetStreamMessagesRequest *request,
                                     const struct weir_call_options *options,
@@ -369,8 +369,8 @@ struct weir_consumer;
 struct weir_consumer_options {
     const char *name;  // required: 1..200 bytes of UTF-8 without '+'
     /* What to consume. Its start counts only while no position has been kept; the first run keeps
-     * one at once. headers_only is allowed; `call` applies to the consumer's own streams as well.
-     */
+     * one at once. headers_only is allowed; `call` applies to the consumer's own streams as
+     * well. */
     struct weir_subscription_options subscription;
     uint32_t commit_messages;  // messages after which the position is kept; default 100
     uint32_t commit_ms;        // time after a handled message to do so; default 1000

@@ -5,8 +5,8 @@
 #include "weir/base/status.h"
 
 enum {
-    /* A record holds at most 16 MiB of data and metadata, each byte of which JSON can write as six.
-     */
+    /* A record holds at most 16 MiB of data and metadata, each byte of which JSON can write as
+     * six. */
     LINE_BYTES_MAX = 100 << 20
 };
 

@@ -75,8 +75,8 @@ void call_fail_transport(struct call *call, int rv)
     if (is_cancelled(call)) {
         (void)call_fail_closing(&call->err);
     } else if (rv == NNG_ECONNRESET || rv == NNG_ESTATE || rv == NNG_ECLOSED) {
-        /* ESTATE: the connection was lost between the end of the send and the receive. ECLOSED:
-         * the socket has been replaced. */
+        /* ESTATE: the connection was lost between the end of the send and the receive. ECLOSED: the
+         * socket has been replaced. */
         fail_lost(call);
     } else if (rv == NNG_ETIMEDOUT) {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,

@@ -331,8 +331,8 @@ static weir_status consume(struct run *run, struct weir_subscription *sub)
     for (;;) {
         const Weir__V1__Message *message = NULL;
         weir_status st = weir_subscription_next(sub, wait_ms(c), &message, run->err);
-        /* A message that is passed over counts as no progress: keeping the position would write
-         * the next such message. */
+        /* A message that is passed over counts as no progress: keeping the position would write the
+         * next such message. */
         const bool is_handed_over =
             message != NULL &&
             !consumer_passes_over(&c->streams, &c->options.subscription, message->stream_name);

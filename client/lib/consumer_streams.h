@@ -51,8 +51,8 @@ bool consumer_passes_over(const struct consumer_streams *streams,
 weir_status consumer_load_position(struct consumer_streams *streams, struct weir_error *err);
 
 /* Keeps a position, with the call options `call`. STREAM_VERSION_CONFLICT if another consumer has
- * kept one since. May be called again after a failure that left open whether the position was kept.
- */
+ * kept one since. May be called again after a failure that left open whether the position was
+ * kept. */
 weir_status consumer_keep_position(struct consumer_streams *streams, int64_t position,
                                    const struct weir_call_options *call, struct weir_error *err);
 

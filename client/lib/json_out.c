@@ -4,8 +4,8 @@
 
 enum put_mode { PUT_STRING, PUT_PLAIN, PUT_TEXT, PUT_PLAIN_TEXT };
 
-/* Returns the bytes at `i` that must be escaped: 1 or 2, 0 if none. U+0080..U+009F are C2 80 ..
- * C2 9F in UTF-8. */
+/* Returns the bytes at `i` that must be escaped: 1 or 2, 0 if none. U+0080..U+009F are C2 80 .. C2
+ * 9F in UTF-8. */
 static size_t special_bytes(struct weir_slice text, size_t i, enum put_mode mode)
 {
     const uint8_t c = text.p[i];

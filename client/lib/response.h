@@ -13,8 +13,8 @@
 weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_slice payload,
                             ProtobufCMessage **response, struct weir_error *err);
 
-/* BACKEND_ERROR if the response to a write does not describe each message of the packed request,
- * as callers rely on. OK for responses to all other methods. */
+/* BACKEND_ERROR if the response to a write does not describe each message of the packed request, as
+ * callers rely on. OK for responses to all other methods. */
 weir_status response_check_written(struct weir_slice request, const ProtobufCMessage *response,
                                    struct weir_error *err);
 

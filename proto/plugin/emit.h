@@ -1,4 +1,4 @@
-/* The generated files: each function writes one of them whole. */
+/* Writes the generated files: each function writes one file. */
 #ifndef WEIR_PLUGIN_EMIT_H
 #define WEIR_PLUGIN_EMIT_H
 

@@ -1,9 +1,10 @@
-/* protoc-gen-weir: a plugin of protoc.
+/* protoc-gen-weir, a plugin of protoc: generates the method table, the server's typed dispatch and
+ * the client's stubs.
  *
- * protoc writes a CodeGeneratorRequest to the standard input and reads a CodeGeneratorResponse from
- * the standard output. A fault of the .proto files goes into the response's error field with exit
- * status 0; anything else is a message on stderr and exit status 1. All memory is one arena, freed
- * at the end: a leak would make protoc fail in sanitizer builds. */
+ * protoc writes a CodeGeneratorRequest to standard input and reads a CodeGeneratorResponse from
+ * standard output. A fault of the .proto files goes into the response's error field with exit
+ * status 0; any other failure is a message on stderr and exit status 1. All memory is in one arena,
+ * freed at the end: a leak would make protoc fail in sanitizer builds. */
 #include "plugin/emit.h"
 #include "plugin/model.h"
 #include "plugin/names.h"
@@ -69,7 +70,7 @@ static weir_status read_input(struct weir_arena *arena, struct weir_slice *input
     return WEIR_OK;
 }
 
-/* `content` is not changed: protobuf-c's fields lack the const. */
+/* Does not change `content`; protobuf-c declares its strings without const. */
 static code_file *new_file(struct weir_arena *arena, char *name, char *content)
 {
     code_file *file = weir_arena_alloc(arena, sizeof *file);

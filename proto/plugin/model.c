@@ -74,7 +74,7 @@ static bool has_string_field(const message_proto *message, const char *name)
     return false;
 }
 
-/* What the server and the client library rely on when they meet such a method. */
+/* Checks what the server and the client library rely on for a method's options. */
 static weir_status check_options(struct loader *loader, const method_proto *method,
                                  const struct method_options *options)
 {
@@ -102,7 +102,7 @@ static weir_status check_options(struct loader *loader, const method_proto *meth
     return WEIR_OK;
 }
 
-/* Two rpcs may meet in one name: AB.CD and ABC.D do not, A.BC and AB.C could. */
+/* Two rpcs may get the same C name: A.BC and AB.C may, AB.CD and ABC.D do not. */
 static weir_status check_name(struct loader *loader, const struct model_method *method)
 {
     for (size_t i = 0; i < loader->model->methods_n; i++) {
@@ -115,7 +115,7 @@ static weir_status check_name(struct loader *loader, const struct model_method *
     return WEIR_OK;
 }
 
-/* False without memory. */
+/* False when out of memory. */
 static bool name_method(struct weir_arena *arena, const file_proto *file,
                         const method_proto *method, struct model_method *m)
 {
@@ -190,7 +190,7 @@ static weir_status load_services(struct loader *loader, const file_proto *file)
     return WEIR_OK;
 }
 
-/* "weir/v1/system.proto" -> "weir/v1/system.pb-c.h"; NULL without memory. */
+/* "weir/v1/system.proto" -> "weir/v1/system.pb-c.h"; NULL when out of memory. */
 static const char *message_header(struct weir_arena *arena, const char *proto_name)
 {
     static const char suffix[] = ".proto";
@@ -216,7 +216,7 @@ static bool extends_descriptor(const file_proto *file)
     return false;
 }
 
-/* All generated files go where the first service's file is. */
+/* All generated files go into the folder of the first file with a service. */
 static bool set_folder(struct loader *loader, const char *proto_name)
 {
     const char *slash = strrchr(proto_name, '/');
@@ -253,7 +253,7 @@ static weir_status load_file(struct loader *loader, const char *name)
     return load_services(loader, file);
 }
 
-/* Arrays as long as they can become. */
+/* Allocates the arrays at their greatest possible length. */
 static bool allocate(const code_request *request, struct weir_arena *arena, struct model *model)
 {
     size_t methods_n = 0;

@@ -1,6 +1,6 @@
-/* What the generated files are made from: the methods of all services, checked and named.
+/* The model of the generated files: the methods of all services, checked and with their C names.
  *
- * Strings belong to the arena the model was loaded into or to the request; both must outlive it. */
+ * Strings belong to the model's arena or to the request; both must outlive the model. */
 #ifndef WEIR_PLUGIN_MODEL_H
 #define WEIR_PLUGIN_MODEL_H
 
@@ -30,14 +30,15 @@ struct model {
     const char *folder;            // of the generated files, "weir/v1/"
     const char **message_headers;  // protoc-c's headers of the files with services
     size_t message_headers_n;
-    const char *
-        *stand_ins;  // headers protoc-c cannot make: of the files that extend descriptor.proto
+    /* Headers to generate in protoc-c's place, for files that extend descriptor.proto. */
+    const char **stand_ins;
     size_t stand_ins_n;
     struct model_method *methods;
     size_t methods_n;
 };
 
-/* INVALID_REQUEST with a text for the author of the .proto files where they break a rule. */
+/* Loads the model. INVALID_REQUEST, with a text for the author of the .proto files, if they break a
+ * rule; LIMIT_EXCEEDED when out of memory. */
 weir_status model_load(const Google__Protobuf__Compiler__CodeGeneratorRequest *request,
                        struct weir_arena *arena, struct model *model, struct weir_error *err);
 

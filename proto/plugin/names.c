@@ -1,6 +1,6 @@
 #include "plugin/names.h"
 
-/* ASCII only, whatever the locale: identifiers of .proto files are. */
+/* Independent of the locale: identifiers of .proto files are ASCII. */
 static bool is_upper(char c)
 {
     return c >= 'A' && c <= 'Z';
@@ -16,7 +16,7 @@ static char to_upper(char c)
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-/* "write_messages" -> "WriteMessages"; what is in camel case already stays. */
+/* "write_messages" -> "WriteMessages"; a name in camel case stays as it is. */
 static size_t put_camel(char *out, const char *name, size_t n)
 {
     size_t out_n = 0;
@@ -49,7 +49,7 @@ static size_t put_snake(char *out, const char *name, size_t n)
 
 typedef size_t (*put_part)(char *out, const char *name, size_t n);
 
-/* Converts each part of a dotted name and joins them with "__", with `tail` behind the last. */
+/* Converts each part of a dotted name, joins the parts with "__" and appends `tail`. */
 static char *convert_parts(struct weir_arena *arena, const char *full_name, put_part put,
                            const char *tail)
 {

@@ -1,6 +1,6 @@
-/* How names of .proto files become names in C: for types the way protoc-c does it.
+/* Converts names of .proto files to C names; those of types as protoc-c does.
  *
- * Every function returns a new string in the arena, NULL without memory. */
+ * Every function returns a new string in the arena, NULL when out of memory. */
 #ifndef WEIR_PLUGIN_NAMES_H
 #define WEIR_PLUGIN_NAMES_H
 
@@ -15,10 +15,10 @@ char *name_of_descriptor(struct weir_arena *arena, const char *full_name);
 /* "MessageStore", "WriteMessages" -> "message_store_write_messages" */
 char *name_of_function(struct weir_arena *arena, const char *service, const char *rpc);
 
-/* The same in capitals. */
+/* "message_store_write_messages" -> "MESSAGE_STORE_WRITE_MESSAGES" */
 char *name_in_capitals(struct weir_arena *arena, const char *name);
 
-/* Texts one behind the other. */
+/* Concatenates four strings. */
 char *name_join(struct weir_arena *arena, const char *a, const char *b, const char *c,
                 const char *d);
 

@@ -58,7 +58,8 @@ weir_status options_find(const code_request *request, struct option_definitions 
     return WEIR_OK;
 }
 
-/* The last occurrence counts, as everywhere in protobuf. */
+/* Returns the last occurrence of an option, the one that counts in protobuf; NULL if there is
+ * none. */
 static const ProtobufCMessageUnknownField *find_value(const method_proto *method,
                                                       const field_proto *option)
 {
@@ -92,7 +93,7 @@ static uint64_t varint_of(const uint8_t *p, size_t n)
     return value;
 }
 
-/* The default is the first value, as options.proto declares it. */
+/* Reads an enum option. The default is the value 0, as options.proto declares it. */
 static weir_status read_enum(const method_proto *method, const field_proto *option,
                              const enum_proto *values, const char **name, struct weir_error *err)
 {
@@ -109,7 +110,7 @@ static weir_status read_enum(const method_proto *method, const field_proto *opti
     return WEIR_OK;
 }
 
-/* An unknown field's data begins with the length that stood on the wire. */
+/* Reads a string option, NULL if absent. The data of an unknown field begins with its length. */
 static weir_status read_text(const method_proto *method, const field_proto *option,
                              struct weir_arena *arena, const char **text, struct weir_error *err)
 {

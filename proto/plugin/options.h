@@ -1,8 +1,8 @@
-/* The method options of weir/v1/options.proto: where they are defined, and what a method says.
+/* The method options of weir/v1/options.proto: finds their definitions and reads a method's values.
  *
- * protobuf-c knows no extensions: they arrive as unknown fields of MethodOptions. Numbers and enum
- * values are looked up in the definitions protoc sends along, so that they stand in options.proto
- * alone. */
+ * protobuf-c has no extensions: they arrive as unknown fields of MethodOptions. Their numbers and
+ * enum values come from the definitions that protoc sends along, so that options.proto is the only
+ * place that defines them. */
 #ifndef WEIR_PLUGIN_OPTIONS_H
 #define WEIR_PLUGIN_OPTIONS_H
 
@@ -20,15 +20,17 @@ struct option_definitions {
 };
 
 struct method_options {
-    const char *access;       // "ACCESS_OWNER"; the default where the method says nothing
+    const char *access;       // "ACCESS_OWNER"; the default if the method has none
     const char *retry;        // "RETRY_SAFE"
     const char *token_field;  // NULL if not given
 };
 
-/* INVALID_REQUEST where one of the options is not defined. */
+/* Finds the definitions. INVALID_REQUEST if one of the options is not defined. */
 weir_status options_find(const Google__Protobuf__Compiler__CodeGeneratorRequest *request,
                          struct option_definitions *definitions, struct weir_error *err);
 
+/* Reads the options of a method. INVALID_REQUEST for an unknown enum value, LIMIT_EXCEEDED when out
+ * of memory. */
 weir_status options_read(const struct option_definitions *definitions,
                          const Google__Protobuf__MethodDescriptorProto *method,
                          struct weir_arena *arena, struct method_options *options,

@@ -10,7 +10,7 @@ void text_init(struct text *text, struct weir_arena *arena)
     *text = (struct text){.arena = arena};
 }
 
-/* Room for `more` bytes and a NUL. */
+/* Makes room for `more` bytes and a NUL. False, with the text broken, if that fails. */
 static bool has_room(struct text *text, size_t more)
 {
     if (text->is_broken || more > TEXT_BYTES_MAX - text->n) {
@@ -106,7 +106,7 @@ void text_add_literal(struct text *text, const char *value)
         if (byte == '"' || byte == '\\') {
             text_add(text, "\\%c", byte);
         } else if (byte < 0x20 || byte == 0x7f || byte == '?') {
-            /* Octal escapes end after three digits whatever follows; '?' for the trigraphs. */
+            /* An octal escape ends after three digits. '?' is escaped because of trigraphs. */
             text_add(text, "\\%03o", byte);
         } else {
             add_bytes(text, c, 1);

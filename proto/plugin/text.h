@@ -1,7 +1,7 @@
-/* A growing text in an arena: what one generated file will hold.
+/* A growing text in an arena: the contents of a generated file.
  *
- * Appending never reports a failure; a text that could not grow is marked and refused at the end.
- */
+ * Appending reports no failure: a text that could not grow is marked as broken, and the caller
+ * checks that at the end. */
 #ifndef WEIR_PLUGIN_TEXT_H
 #define WEIR_PLUGIN_TEXT_H
 
@@ -18,11 +18,11 @@ struct text {
 void text_init(struct text *text, struct weir_arena *arena);
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A C block comment of what a .proto file says, however many lines; nothing for an empty text. What
- * would open or close a comment inside it is pulled apart. */
+/* Appends a comment of a .proto file as a C block comment; nothing for an empty comment. Separates
+ * the characters of comment marks inside it. */
 void text_add_comment(struct text *text, const char *comment);
 
-/* A C string literal, quotes included. */
+/* Appends a C string literal with its quotes. */
 void text_add_literal(struct text *text, const char *value);
 
 #endif

@@ -61,7 +61,8 @@ void weir_arena_reset(struct weir_arena *arena)
     arena->used_bytes = 0;
 }
 #else
-/* What one call needed in several blocks the next one finds in one. */
+/* Replaces several blocks by one of their total size, so that the next call needs a single
+ * block. */
 void weir_arena_reset(struct weir_arena *arena)
 {
     size_t total = 0;
@@ -73,7 +74,7 @@ void weir_arena_reset(struct weir_arena *arena)
         free_blocks(arena);
         const size_t size = total < arena->keep_bytes ? total : arena->keep_bytes;
         if (size > 0) {
-            /* Without memory the next allocation tries again. */
+            /* If this fails the next allocation tries again. */
             (void)add_block(arena, size);
         }
     } else {
@@ -102,7 +103,8 @@ size_t weir_arena_left(const struct weir_arena *arena)
     return arena->cap_bytes - arena->used_bytes;
 }
 
-/* Blocks double, so a call of any size makes few; a large request gets a block of its own size. */
+/* Adds a block. Sizes double, so a call of any size makes few blocks; a large allocation gets a
+ * block of its own size. */
 static bool grow(struct weir_arena *arena, size_t n)
 {
 #ifdef WEIR_ARENA_POISON
@@ -117,7 +119,7 @@ static bool grow(struct weir_arena *arena, size_t n)
 #endif
 }
 
-/* `n` is 0 where the system has no memory. */
+/* Notes the refused size, 0 if the system is out of memory, and returns NULL. */
 static void *refuse(struct weir_arena *arena, size_t n)
 {
     arena->refused_bytes = n;

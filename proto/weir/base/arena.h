@@ -1,10 +1,10 @@
-/* Memory of one call: everything the call needs is cut from blocks that go away together.
+/* Memory of one call: allocations are cut from blocks that are freed together.
  *
- * An arena belongs to one thread at a time. It has an absolute cap: past it an allocation returns
- * NULL, as it does where the system has no memory; weir_arena_fail says which. After a reset the
- * largest part of the memory is kept, in one block, up to `keep_bytes`, so that calls of a usual
- * size allocate nothing. With WEIR_ARENA_POISON (sanitizer builds) every allocation is a malloc of
- * its own, so that an overrun or a use after reset is seen. */
+ * An arena belongs to one thread at a time. It has a hard cap: beyond it an allocation returns
+ * NULL, as it does when the system is out of memory; weir_arena_fail tells which. A reset keeps up
+ * to `keep_bytes` in one block, so that calls of a usual size do not allocate. With
+ * WEIR_ARENA_POISON (sanitizer builds) every allocation is a malloc of its own, so that the
+ * sanitizer sees an overrun or a use after reset. */
 #ifndef WEIR_BASE_ARENA_H
 #define WEIR_BASE_ARENA_H
 
@@ -19,33 +19,37 @@ struct weir_arena {
     struct weir_arena_block *blocks;  // newest first
     uint8_t *at;                      // free part of the newest block
     size_t left;                      // bytes at `at`
-    size_t used_bytes;                // handed out since the last reset, padding included
-    size_t cap_bytes;                 // never more than this
-    size_t keep_bytes;                // kept over a reset
-    size_t refused_bytes;             // by the cap, of what failed last; 0: there was no memory
+    size_t used_bytes;                // handed out since the last reset, including padding
+    size_t cap_bytes;                 // limit of used_bytes
+    size_t keep_bytes;                // memory kept by a reset
+    size_t refused_bytes;  // size of the allocation last refused by the cap; 0 = out of memory
 };
 
-/* No memory is taken before the first allocation. keep_bytes <= cap_bytes. */
+/* Makes an empty arena, without allocating memory. keep_bytes <= cap_bytes. */
 void weir_arena_init(struct weir_arena *arena, size_t cap_bytes, size_t keep_bytes);
+
+/* Frees all memory of the arena. */
 void weir_arena_fini(struct weir_arena *arena);
 
-/* Forgets all allocations. */
+/* Ends the life of all allocations and keeps memory for the next ones. */
 void weir_arena_reset(struct weir_arena *arena);
 
-/* `n` bytes aligned for any type, not initialised; for n == 0 a valid pointer. NULL past the cap or
- * without memory. */
+/* Allocates `n` bytes aligned for any type, uninitialised. For n == 0 returns a valid pointer; NULL
+ * beyond the cap or when out of memory. */
 void *weir_arena_alloc(struct weir_arena *arena, size_t n);
 
-/* The same without alignment, for text and bytes. */
+/* Allocates `n` bytes without alignment, for text and bytes; else as weir_arena_alloc. */
 uint8_t *weir_arena_bytes(struct weir_arena *arena, size_t n);
 
-/* `count` zeroed elements of `size` bytes; NULL also where the product overflows. */
+/* Allocates `count` zeroed elements of `size` bytes. NULL as for weir_arena_alloc, and if the
+ * product overflows. */
 void *weir_arena_array(struct weir_arena *arena, size_t count, size_t size);
 
-/* A copy of the bytes, with a NUL behind it. An absent slice stays absent. false past the cap. */
+/* Copies the bytes and puts a NUL behind them. An absent slice stays absent. False beyond the cap
+ * or when out of memory. */
 bool weir_arena_copy(struct weir_arena *arena, struct weir_slice from, struct weir_slice *to);
 
-/* A state of the arena that it can go back to; good until the next reset. */
+/* A state of the arena to return to; valid until the next reset. */
 struct weir_arena_mark {
     struct weir_arena_block *block;
     uint8_t *at;
@@ -55,14 +59,14 @@ struct weir_arena_mark {
 
 struct weir_arena_mark weir_arena_mark(const struct weir_arena *arena);
 
-/* Forgets the allocations since the mark. */
+/* Ends the life of the allocations made since the mark. */
 void weir_arena_rewind(struct weir_arena *arena, const struct weir_arena_mark *mark);
 
-/* What an allocation that has just failed means: LIMIT_EXCEEDED past the cap, and without memory
- * BACKEND_UNAVAILABLE. */
+/* Records why an allocation has just failed: LIMIT_EXCEEDED beyond the cap, BACKEND_UNAVAILABLE
+ * when out of memory. */
 weir_status weir_arena_fail(const struct weir_arena *arena, struct weir_error *err);
 
-/* How much may still be handed out. */
+/* Returns the bytes left below the cap. */
 size_t weir_arena_left(const struct weir_arena *arena);
 
 #endif

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *program;  // that argp reads the options of at the moment, or NULL
+static const char *program;  // name of the program while argp_parse runs, else NULL
 
-/* Whoever calls exit in argp is argp: this is the only place where that can be looked at. */
+/* An exit handler: argp calls exit itself, so this is the only place to check its output. */
 static void check_output(void)
 {
     if (program == NULL) {

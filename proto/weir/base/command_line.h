@@ -1,12 +1,12 @@
-/* A program's options, by argp. */
+/* Parses the options of a program with argp. */
 #ifndef WEIR_BASE_COMMAND_LINE_H
 #define WEIR_BASE_COMMAND_LINE_H
 
 #include <argp.h>
 
-/* argp_parse, which prints what --help, --usage and --version ask for and then ends the program in
- * good order, whether anybody could be given it or not. With this one the program says what kept it
- * and ends with 1. For the thread that starts the program. */
+/* Calls argp_parse. That function prints the texts of --help, --usage and --version and then ends
+ * the program with 0, even if the output could not be written; in that case this function makes the
+ * program report the error and end with 1. Called on the main thread. */
 error_t weir_command_line_parse(const struct argp *argp, int argc, char **argv, unsigned flags,
                                 void *input);
 

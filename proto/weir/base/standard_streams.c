@@ -8,7 +8,8 @@ bool weir_standard_streams_take(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         const bool is_free = fcntl(fd, F_GETFD) < 0 && errno == EBADF;
-        /* The lowest number that is free is this one. The other way round than it is used. */
+        /* open returns the lowest free number, which is fd. The mode is the opposite of the
+         * stream's use, so that using the stream fails. */
         if (is_free && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
             return false;
         }

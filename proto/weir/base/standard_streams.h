@@ -1,13 +1,13 @@
-/* What a program does first, before it opens anything. */
+/* Guards the numbers of the standard streams; called before a program opens anything. */
 #ifndef WEIR_BASE_STANDARD_STREAMS_H
 #define WEIR_BASE_STANDARD_STREAMS_H
 
 #include <stdbool.h>
 
-/* A program that is started without standard input, output or error (`>&-`) gives their numbers to
- * the next files it opens, and what it prints then goes into a connection. This takes the numbers
- * that are free, so that what is read and printed there goes on to fail with EBADF. False where
- * there is no /dev/null. */
+/* Opens /dev/null on each of the descriptors 0, 1 and 2 that is closed. If a program is started
+ * without one of them (`>&-`), the next file or connection it opened would get that number, and
+ * output would go there. Reading and writing the descriptor still fails with EBADF. False if
+ * /dev/null cannot be opened. */
 bool weir_standard_streams_take(void);
 
 #endif

@@ -1,12 +1,12 @@
-/* Where a name stands in a hash table. Clients choose most names, so the seed is one that nobody
- * can guess: whoever knew it could have all names meet in one bucket. Pure; for nothing that
- * outlives the process. */
+/* The hash of names in hash tables. Clients choose most names, so tables use a secret seed: with a
+ * known seed a client could put all its names into one bucket. Pure. Hashes must not outlive the
+ * process. */
 #ifndef WEIR_BASE_TABLE_HASH_H
 #define WEIR_BASE_TABLE_HASH_H
 
 #include "weir/base/slice.h"
 
-/* FNV-1a with its high bits brought down, because tables use the low ones. */
+/* FNV-1a with its high bits mixed into the low ones, which tables use. */
 static inline uint64_t weir_table_hash(uint64_t seed, struct weir_slice name)
 {
     uint64_t hash = seed;
@@ -17,7 +17,7 @@ static inline uint64_t weir_table_hash(uint64_t seed, struct weir_slice name)
     return hash;
 }
 
-/* The seed where nobody gains by choosing names. */
+/* The seed of tables whose names no client can choose. */
 #define WEIR_TABLE_SEED UINT64_C(0xcbf29ce484222325)
 
 #endif

@@ -1,13 +1,13 @@
-/* The functions that work in memory of their caller, which libcrypto calls deprecated since 3.0:
- * what it has in their place allocates for each digest, and 3.0 also where one context is used over
- * and over. Where that fails there is no digest, and nothing that could be told in its place. */
+/* Uses the functions of libcrypto that work in the caller's memory, deprecated since 3.0. Their
+ * replacements allocate for each digest (in 3.0 even with a reused context), and there is nothing
+ * sensible to do if that fails. */
 #define OPENSSL_API_COMPAT 10101
 #include "weir/rules/digest.h"
 
 #include <openssl/md5.h>
 #include <openssl/sha.h>
 
-/* They do not fail. */
+/* The functions of libcrypto cannot fail here, so their results are ignored. */
 void weir_digest_md5(struct weir_slice bytes, uint8_t digest[WEIR_MD5_BYTES])
 {
     MD5_CTX context;

@@ -1,4 +1,4 @@
-/* Digests by libcrypto: they allocate nothing and do not fail. Thread-safe. */
+/* MD5 and SHA-256 by libcrypto. The functions neither allocate nor fail. Thread-safe. */
 #ifndef WEIR_RULES_DIGEST_H
 #define WEIR_RULES_DIGEST_H
 

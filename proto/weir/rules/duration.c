@@ -3,7 +3,7 @@
 #define SECOND_US INT64_C(1000000)
 #define MOST_US   (INT64_C(10000) * 366 * 86400 * SECOND_US)
 
-/* Microseconds of a unit; 0 for what is none. */
+/* Returns the microseconds of a unit; 0 for any other character. */
 static int64_t unit_us(uint8_t unit)
 {
     switch (unit) {

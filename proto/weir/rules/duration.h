@@ -1,4 +1,4 @@
-/* Durations as text: "90d", a decimal number and one of s, m, h, d, w. */
+/* Durations as text: a decimal number and one of s, m, h, d, w, as in "90d". */
 #ifndef WEIR_RULES_DURATION_H
 #define WEIR_RULES_DURATION_H
 
@@ -6,8 +6,8 @@
 
 #define WEIR_DURATION_FORM "a number and one of s, m, h, d, w, as in 90d"
 
-/* At most 10,000 years, so that it can be taken from any time. False for anything else;
- * *duration_us is set only on true. */
+/* Parses a duration of at most 10,000 years, so that it can be subtracted from any time. False for
+ * anything else; sets *duration_us only on true. */
 bool weir_duration_parse(struct weir_slice text, int64_t *duration_us);
 
 #endif

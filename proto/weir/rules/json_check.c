@@ -1,4 +1,9 @@
-/* Which texts are accepted, and what is found out about them on the way. */
+/* Checks JSON texts (json_text.h) and finds facts about them on the way.
+ *
+ * jansson does the parsing. Its own limits come too late or are missing, so limit_fault() looks for
+ * deep nesting and bad numbers first. jansson also takes each byte of a string several times over;
+ * so a text is first copied without its plain strings, in which nothing can be wrong, and the whole
+ * text is parsed only for facts or to locate a fault. */
 #include "weir/rules/json_scan.h"
 #include "weir/rules/json_text.h"
 
@@ -8,8 +13,8 @@
 
 enum { EXPONENT_MAX = 308, EXPONENT_MIN = -324 };
 
-/* Why a number is refused; NULL for a good one. Whether it is well-formed, and the last of the way
- * up to the largest double, is left to the parser. */
+/* Returns why a number is refused, NULL for a good one. The parser checks whether it is well-formed
+ * and, close to the largest double, whether it is too large. */
 static const char *number_fault(struct weir_slice number)
 {
     size_t digits = 0;
@@ -27,8 +32,8 @@ static const char *number_fault(struct weir_slice number)
     return d.exponent < EXPONENT_MIN ? "a number is too close to zero" : NULL;
 }
 
-/* What the parser does not limit, or limits too late: it goes one level deeper into the stack with
- * each level of nesting, and it takes numbers through a double. */
+/* Returns why a text is beyond the limits, NULL if it is not. The parser does not limit numbers,
+ * which it converts to double, and limits nesting too late: it recurses once for each level. */
 static const char *limit_fault(struct weir_slice text)
 {
     size_t depth = 0;
@@ -57,18 +62,18 @@ static const char *limit_fault(struct weir_slice text)
     return NULL;
 }
 
-/* Without a seed that nobody can guess, members could be named so that all fall into one bucket. */
+/* Takes a random seed: with a known one a client could put all members into one bucket. */
 static void seed_hashing(void)
 {
     json_object_seed(0);
 }
 
-/* Of this thread's check. */
+/* An allocation of this thread's check has failed. */
 static _Thread_local bool has_no_memory;
 
-/* jansson 2.14 does not look whether its buffer for the text of a token could grow, and takes the
- * token's size from there and its end from its contents. It does look at the allocation that it
- * makes for the value: that one fails as well. */
+/* jansson 2.14 does not check whether its buffer for a token could grow, and then reads beyond it.
+ * It does check the next allocation, the one for the token's value: so once an allocation has
+ * failed, the next one fails as well. */
 static void *allocate_or_stop(size_t n)
 {
     void *p = has_no_memory ? NULL : malloc(n);
@@ -81,7 +86,7 @@ void weir_json_take_over_memory(void)
     json_set_alloc_funcs(allocate_or_stop, free);
 }
 
-/* Our words for the parser's fault: its own text quotes the message's contents. */
+/* Describes the parser's fault. The parser's own text would quote the message's contents. */
 static const char *parser_fault(const json_error_t *error)
 {
     switch (json_error_code(error)) {
@@ -108,7 +113,7 @@ static weir_status fail_memory(struct weir_error *err)
 
 static weir_status fail_parse(const char *field, const json_error_t *error, struct weir_error *err)
 {
-    /* The parser leaves its text empty in one case only. */
+    /* The parser leaves its text empty only when it is out of memory. */
     if (has_no_memory || error->text[0] == '\0' ||
         json_error_code(error) == json_error_out_of_memory) {
         return fail_memory(err);
@@ -117,7 +122,7 @@ static weir_status fail_parse(const char *field, const json_error_t *error, stru
                            error->position);
 }
 
-/* False where the name does not fit into the area. */
+/* Fills in the facts. False if the stream name does not fit into the area. */
 static bool find_facts(const json_t *root, struct weir_json_facts *facts)
 {
     const json_t *name = json_object_get(root, "correlationStreamName");
@@ -135,7 +140,7 @@ static bool find_facts(const json_t *root, struct weir_json_facts *facts)
     return true;
 }
 
-/* INT_AS_REAL: integers of any length, where the parser would else stop at 64 bits. */
+/* INT_AS_REAL makes the parser accept integers beyond 64 bits. */
 static json_t *parse(struct weir_slice text, json_error_t *error)
 {
     has_no_memory = false;
@@ -151,9 +156,10 @@ static bool is_parsed(struct weir_slice text)
     return root != NULL;
 }
 
-/* Looks at the text without its plain strings: it is within the limits, and accepted by the parser,
- * if and only if it is with them. The parser takes each byte of a string several times over, and
- * most of a message's data are such bytes. False without memory. */
+/* Checks the text without its plain strings. Without them it is within the limits, and accepted by
+ * the parser, if and only if the whole text is; and most bytes of a message are in such strings.
+ * Sets *fault to the limit that is exceeded or NULL and, unless `is_accepted` is NULL, *is_accepted
+ * to the parser's verdict. False when out of memory. */
 static bool look_in_short(struct weir_slice text, const char **fault, bool *is_accepted)
 {
     uint8_t *room = malloc(text.n);
@@ -179,7 +185,7 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     if (text.n == 0) {
         return weir_fail_field(err, field, "not JSON: empty");
     }
-    /* The parser passes over a NUL byte that stands behind a number. */
+    /* The parser skips a NUL byte behind a number. */
     if (memchr(text.p, '\0', text.n) != NULL) {
         return weir_fail_field(err, field, "not JSON: U+0000 in the text");
     }
@@ -194,7 +200,7 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     if (is_accepted) {
         return WEIR_OK;
     }
-    /* The whole of it: for the facts, or for the fault and its place. */
+    /* Parse the whole text: for the facts, or for the fault and its position. */
     json_error_t error;
     json_t *root = parse(text, &error);
     if (root == NULL) {

@@ -1,7 +1,7 @@
-/* Two JSON texts are compared as trees. Each is read once, into one array of nodes in the text's
- * order, with strings and keys unescaped; a node knows the size of its subtree, so that the next
- * sibling is found without a walk. Members of two objects are then sorted by key and met in pairs.
- * Time is that of sorting, memory that of the nodes; both stay so for texts made to be slow. */
+/* Compares two JSON texts as trees. Each text is read once into an array of nodes in the text's
+ * order, with strings and keys unescaped; a node knows the size of its subtree, so its next sibling
+ * is found without a walk. The members of two objects are sorted by key and compared in pairs. Time
+ * is that of sorting and memory that of the nodes, also for texts made to be slow. */
 #include "weir/rules/json_scan.h"
 #include "weir/rules/json_text.h"
 
@@ -11,26 +11,26 @@ enum { FIRST_NODES = 64 };
 
 struct node {
     struct weir_slice key;   // unescaped; absent outside objects
-    struct weir_slice text;  // of a string unescaped, of any other scalar as written
-    size_t size;             // nodes of the subtree, itself included
-    uint8_t first;           // first byte of the value: says its kind
+    struct weir_slice text;  // a string unescaped, any other scalar as written
+    size_t size;             // nodes of the subtree, including this one
+    uint8_t first;           // first byte of the value: tells its kind
 };
 
 struct tree {
     struct node *nodes;
     size_t n;
     size_t cap;
-    uint8_t *strings;  // those that were escaped, unescaped; together never longer than the text
+    uint8_t *strings;  // unescaped copies of escaped strings; no longer than the text
     size_t strings_n;
 };
 
-/* A text on its way into a tree. */
+/* A text being read into a tree. */
 struct reader {
     struct tree *tree;
     struct weir_slice text;
     size_t at;
-    struct weir_slice key;             // of the value to come; absent if none was read
-    size_t depth;                      // containers open
+    struct weir_slice key;             // of the next value; absent if none was read
+    size_t depth;                      // open containers
     size_t open[WEIR_JSON_DEPTH_MAX];  // their nodes
 };
 
@@ -68,8 +68,8 @@ static bool make_room(struct tree *t)
     return true;
 }
 
-/* The contents of the string that begins where the reader stands, and past it: in the text itself
- * where nothing is escaped. */
+/* Reads the string at the reader's position and moves behind it. *to lies in the text itself if
+ * nothing is escaped. */
 static bool read_string(struct reader *r, struct weir_slice *to)
 {
     const size_t end = weir_json_string_end(r->text, r->at);
@@ -146,7 +146,7 @@ static weir_status read_piece(struct reader *r, struct weir_error *err)
     return c == '"' && read_string(r, &r->key) ? WEIR_OK : fail_unchecked(err);
 }
 
-/* The text is checked, so commas and colons say nothing that the pieces between them do not. */
+/* Skips blanks, commas and colons. In a checked text these separators carry no information. */
 static size_t skip_separators(struct weir_slice text, size_t at)
 {
     at = weir_json_skip_blanks(text, at);
@@ -175,8 +175,8 @@ static weir_status tree_read(struct tree *t, struct weir_slice text, struct weir
     return is_one_value ? WEIR_OK : fail_unchecked(err);
 }
 
-/* Members of the objects being compared, an object's in a row, inner objects above outer ones. No
- * node is in it twice, so room for the nodes of both trees is enough. */
+/* Members of the objects being compared: those of one object in a row, inner objects above outer
+ * ones. No node is in it twice, so room for the nodes of both trees suffices. */
 struct stack {
     const struct node **members;
     size_t n;
@@ -190,7 +190,7 @@ static int compare_keys(struct weir_slice a, struct weir_slice b)
     return a.n == 0 ? 0 : memcmp(a.p, b.p, a.n);
 }
 
-/* By key, and equal keys in the text's order. */
+/* Orders members by key, equal keys by their order in the text. */
 static int compare_members(const void *a, const void *b)
 {
     const struct node *x = *(const struct node *const *)a;
@@ -202,7 +202,8 @@ static int compare_members(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Pushes an object's members, sorted, of each key the last; returns how many. */
+/* Pushes an object's members, sorted by key, only the last one of equal keys; returns their
+ * number. */
 static size_t push_members(struct stack *s, const struct node *object)
 {
     const struct node **all = s->members + s->n;
@@ -261,8 +262,7 @@ static bool numbers_equal(struct weir_slice a, struct weir_slice b)
     return weir_json_decimal_equal(&x, &y);
 }
 
-/* Goes one level deeper into the stack with each level of nesting, of which there are at most
- * WEIR_JSON_DEPTH_MAX. */
+/* Recurses once for each level of nesting, so at most WEIR_JSON_DEPTH_MAX times. */
 static bool nodes_equal(struct stack *s, const struct node *a, const struct node *b)
 {
     if (weir_json_begins_number(a->first)) {
@@ -280,7 +280,7 @@ static bool nodes_equal(struct stack *s, const struct node *a, const struct node
 weir_status weir_json_equal(struct weir_slice a, struct weir_slice b, bool *equal,
                             struct weir_error *err)
 {
-    /* A write sent again mostly carries the same bytes. */
+    /* A repeated write mostly carries the same bytes. */
     if (a.p == NULL || b.p == NULL || weir_slice_equal(a, b)) {
         *equal = weir_slice_equal(a, b);
         return WEIR_OK;

@@ -52,7 +52,7 @@ size_t weir_json_scalar_end(struct weir_slice text, size_t at)
     return at;
 }
 
-/* What stands behind 'e', the sign included, up to what is no digit. */
+/* Reads the exponent behind 'e': an optional sign and digits. */
 static int64_t read_exponent(struct weir_slice text)
 {
     size_t at = 0;
@@ -75,7 +75,7 @@ static bool is_significant(uint8_t c)
     return c >= '1' && c <= '9';
 }
 
-/* Where 'e' or the end is. */
+/* Returns the position of 'e', or the end. */
 static size_t mantissa_end(struct weir_slice number)
 {
     size_t at = 0;
@@ -104,14 +104,14 @@ void weir_json_decimal_read(struct weir_slice number, struct weir_json_decimal *
     }
     d->is_negative = number.p[0] == '-';
     d->digits = weir_slice(number.p + first, last - first);
-    /* The digit before the point counts ones, the digit behind it tenths. */
+    /* The digit before the point has exponent 0, the digit behind it -1. */
     d->exponent = first < point ? (int64_t)(point - first) - 1 : -(int64_t)(first - point);
     if (end < number.n) {
         d->exponent += read_exponent(weir_slice(number.p + end + 1, number.n - end - 1));
     }
 }
 
-/* The same digits, a point in either passed over. */
+/* Whether the digits are equal, ignoring a point in either. */
 static bool same_digits(struct weir_slice a, struct weir_slice b)
 {
     size_t i = 0;
@@ -138,7 +138,8 @@ bool weir_json_decimal_equal(const struct weir_json_decimal *a, const struct wei
 
 /* ---- plain strings ---- */
 
-/* A high bit for each byte of the word that is `c`, and maybe for those above the first. */
+/* Returns a word with the high bit set in each byte that is `c`, and maybe in bytes above the first
+ * such byte. */
 static uint64_t bytes_equal(uint64_t word, uint8_t c)
 {
     const uint64_t ones = 0x0101010101010101;
@@ -146,7 +147,7 @@ static uint64_t bytes_equal(uint64_t word, uint8_t c)
     return (differences - ones) & ~differences & ones << 7;
 }
 
-/* Whether the next eight bytes stand for themselves in a string. */
+/* Whether the next eight bytes are ASCII that stands for itself in a string. */
 static bool is_plain_in_string(const uint8_t *p)
 {
     const uint64_t ones = 0x0101010101010101;
@@ -156,8 +157,7 @@ static bool is_plain_in_string(const uint8_t *p)
     return (controls | (word & ones << 7) | bytes_equal(word, '"') | bytes_equal(word, '\\')) == 0;
 }
 
-/* Behind the string that begins at `at`, if it is whole and nothing in it can be wrong: no escape,
- * and ASCII without control characters. Else `at`. */
+/* Returns the position behind the string that begins at `at` if it is plain, else `at`. */
 static size_t plain_string_end(struct weir_slice text, size_t at)
 {
     size_t i = at + 1;

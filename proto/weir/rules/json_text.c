@@ -1,11 +1,11 @@
-/* Parts of checked texts. */
+/* Walks, unescapes and rewrites parts of checked texts. */
 #include "weir/rules/json_text.h"
 
 #include "weir/rules/hex.h"
 #include "weir/rules/json_scan.h"
 
-/* Whether an exponent may follow a zero somewhere; false for nearly all texts, and cheaper than to
- * look for their numbers. */
+/* Whether 'e' follows a '0' somewhere. False for nearly all texts, and cheaper than finding their
+ * numbers. */
 static bool has_exponent_of_zero(const uint8_t *text, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
@@ -40,7 +40,7 @@ void weir_json_plain_zeros(uint8_t *text, size_t n)
     }
 }
 
-/* Behind the array or object that begins at `at`. */
+/* Returns the position behind the array or object that begins at `at`. */
 static size_t container_end(struct weir_slice text, size_t at)
 {
     size_t depth = 0;
@@ -59,14 +59,14 @@ static size_t container_end(struct weir_slice text, size_t at)
     return at;
 }
 
-/* Behind the value that begins at `at`. */
+/* Returns the position behind the value that begins at `at`. */
 static size_t value_end(struct weir_slice text, size_t at)
 {
     const bool is_container = text.p[at] == '[' || text.p[at] == '{';
     return is_container ? container_end(text, at) : weir_json_scalar_end(text, at);
 }
 
-/* Steps over blanks and one `c`; false where there is none. */
+/* Moves behind `c` and the blanks around it. False if there is no `c` or nothing follows. */
 static bool pass(struct weir_slice text, size_t *at, char c)
 {
     *at = weir_json_skip_blanks(text, *at);
@@ -136,8 +136,8 @@ static size_t put_utf8(unsigned long code, uint8_t *out)
     return n;
 }
 
-/* The character of a \u escape whose digits begin at *at, both halves of a pair; *at moves behind
- * it. A character is never longer than its escape. */
+/* Reads the character of a \u escape whose digits begin at *at, or of a surrogate pair of two, and
+ * moves *at behind it. A character in UTF-8 is never longer than its escape. */
 static bool take_unicode(struct weir_slice text, size_t *at, unsigned long *code)
 {
     if (!read_hex4(text, *at, code)) {
@@ -157,7 +157,7 @@ static bool take_unicode(struct weir_slice text, size_t *at, unsigned long *code
     return true;
 }
 
-/* The character of the escape whose letter stands at *at; *at moves behind it. */
+/* Reads the character of the escape whose letter is at *at, and moves *at behind the escape. */
 static bool take_escape(struct weir_slice text, size_t *at, unsigned long *code)
 {
     static const char letters[] = "\"\\/bfnrt";

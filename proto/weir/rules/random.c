@@ -1,4 +1,4 @@
-/* getrandom stands outside POSIX. */
+/* For getrandom, which is not POSIX. */
 #define _DEFAULT_SOURCE
 
 #include "weir/rules/random.h"

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Fills `n` bytes. Waits only while the system has not gathered its first randomness after start.
- * False where the system gives none; the bytes are then undefined. Thread-safe. */
+/* Fills `n` bytes. Blocks only while the system is still gathering its first randomness after boot.
+ * False if the system gives none; the bytes are then undefined. Thread-safe. */
 bool weir_random_bytes(void *bytes, size_t n);
 
 #endif

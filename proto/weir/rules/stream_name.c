@@ -6,7 +6,7 @@
 
 static const struct weir_slice absent = {NULL, 0};
 
-/* Where `c` first stands; NULL if nowhere. */
+/* Returns the first occurrence of `c`; NULL if there is none. */
 static const uint8_t *find(struct weir_slice text, char c)
 {
     return text.n == 0 ? NULL : memchr(text.p, c, text.n);
@@ -56,7 +56,7 @@ struct weir_slice weir_name_category_type(struct weir_slice name)
 
 bool weir_name_next_part(struct weir_slice list, size_t *at, struct weir_slice *part)
 {
-    /* One beyond the end is where a walk stops; the end itself is where the last part may begin. */
+    /* The last part may begin at the end itself; one beyond it the walk is over. */
     if (list.p == NULL || *at > list.n) {
         return false;
     }
@@ -81,7 +81,7 @@ int64_t weir_hash_64(struct weir_slice bytes)
 int64_t weir_hash_member(int64_t hash, int64_t size)
 {
     assert(size >= 1);
-    /* The remainder first: |INT64_MIN| does not exist, |INT64_MIN rem size| always does. */
+    /* Remainder first: |INT64_MIN| does not exist, |INT64_MIN rem size| always does. */
     const int64_t rest = hash % size;
     return rest < 0 ? -rest : rest;
 }

@@ -31,7 +31,7 @@ static int days_in_month(int year, int month)
     return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
-/* Days from 0000-01-01, which is in a leap year, to the first day of a year. */
+/* Returns the days from 0000-01-01 to the first day of a year. The year 0000 is a leap year. */
 static int64_t days_before_year(int year)
 {
     return (int64_t)year * 365 + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400;
@@ -46,7 +46,7 @@ static int64_t days_of(const struct civil *c)
     return days + c->day - 1;
 }
 
-/* The date of a day counted from 0000-01-01, within 0000..9999. */
+/* Sets the date of a day, counted from 0000-01-01; its year is within 0000..9999. */
 static void set_date(int64_t days, struct civil *c)
 {
     c->year = (int)(days * 400 / days_before_year(400));
@@ -73,7 +73,7 @@ static void put_digits(char *to, int value, int n)
     }
 }
 
-/* Microseconds since 1970 that have a text: those of the years 0000..9999. */
+/* Whether the time is in the years 0000..9999 and so has a text. */
 static bool is_in_range(int64_t time_us)
 {
     const int64_t us_per_day = (int64_t)SECONDS_PER_DAY * US_PER_SECOND;
@@ -104,7 +104,7 @@ bool weir_time_format(int64_t time_us, char text[WEIR_TIME_TEXT + 1])
     return true;
 }
 
-/* Takes exactly `n` digits from the front. */
+/* Takes exactly `n` digits off the front. */
 static bool take_digits(struct weir_slice *text, size_t n, int *value)
 {
     if (text->n < n) {
@@ -121,7 +121,7 @@ static bool take_digits(struct weir_slice *text, size_t n, int *value)
     return true;
 }
 
-/* Takes one of the characters of `set` from the front; 0 where none of them stands there. */
+/* Takes one of the characters of `set` off the front; 0 if the text begins with none of them. */
 static char take_one_of(struct weir_slice *text, const char *set)
 {
     if (text->n == 0 || text->p[0] == '\0' || strchr(set, text->p[0]) == NULL) {
@@ -147,7 +147,7 @@ static bool take_clock(struct weir_slice *text, struct civil *c)
            take_digits(text, 2, &c->second) && c->hour <= 23 && c->minute <= 59 && c->second <= 60;
 }
 
-/* A point and 1..9 digits, or nothing at all. */
+/* Takes a point and 1..9 digits, or nothing. */
 static bool take_fraction(struct weir_slice *text, int *micros)
 {
     *micros = 0;
@@ -185,8 +185,7 @@ static bool take_offset(struct weir_slice *text, int *seconds)
     return true;
 }
 
-/* A leap second has no place of its own in Unix time: it is the last instant before the next
- * minute. */
+/* A leap second has no Unix time of its own; it becomes the last instant before the next minute. */
 static int64_t instant_of(const struct civil *c, int micros, int offset_seconds)
 {
     int second = c->second;
@@ -231,7 +230,7 @@ bool weir_time_or_date_parse(struct weir_slice text, int64_t *time_us)
 static int64_t clock_us(clockid_t clock)
 {
     struct timespec t = {0};
-    /* Both clocks exist on every system weir runs on, and reading one cannot fail then. */
+    /* Both clocks exist on every system that weir runs on, so reading them cannot fail. */
     (void)clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
 }

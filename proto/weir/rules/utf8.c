@@ -1,7 +1,7 @@
 #include "weir/rules/utf8.h"
 
-/* How many bytes the character at text.p[at] has; 0 where none is well-formed there. The table of
- * RFC 3629: the second byte's range keeps out overlong forms, surrogates and what is above
+/* Returns the length of the character at text.p[at]; 0 if it is not well-formed. By the table of
+ * RFC 3629: the range of the second byte excludes overlong forms, surrogates and characters above
  * U+10FFFF. */
 static size_t character_bytes(struct weir_slice text, size_t at)
 {
@@ -35,7 +35,7 @@ static bool is_plain_word(const uint8_t *p)
     const uint64_t ones = 0x0101010101010101;
     uint64_t word = 0;
     memcpy(&word, p, sizeof word);
-    /* Subtracting one borrows into the top bit where a byte was 0 or above 0x80. */
+    /* Subtracting one sets the top bit of a byte that was 0, and of some above 0x80. */
     return ((word | (word - ones)) & ones << 7) == 0;
 }
 

@@ -6,9 +6,9 @@
 
 #include <pthread.h>
 
-/* What follows the milliseconds of a version 7 id: a counter of 42 bits over the version's 12 and
- * the next 30 bits, then 32 random bits. A counter begins anew in each millisecond, at a random
- * number below half its range, so that it hardly ever overflows. */
+/* Behind its milliseconds a version 7 id has a counter of 42 bits (12 beside the version, 30 beside
+ * the variant) and 32 random bits. The counter begins anew in each millisecond, at a random number
+ * below half its range, so that it hardly ever overflows. */
 enum { COUNTER_BITS = 42, TAIL_BYTES = 4, SEED_BYTES = 8, POOL_BYTES = 256 };
 
 #define COUNTER_MAX (((uint64_t)1 << COUNTER_BITS) - 1)
@@ -20,7 +20,7 @@ struct generator {
     uint8_t pool[POOL_BYTES];
 };
 
-/* Guards `generator`. Innermost: nothing else is locked under it. */
+/* Guards `generator`. No other lock is taken while it is held. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t is_prepared = PTHREAD_ONCE_INIT;
 static struct generator generator;
@@ -35,8 +35,8 @@ static void after_fork_in_parent(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* Parent and child must not go on from one state: the child forgets the random bytes and begins a
- * counter of its own. */
+/* Parent and child must not continue from the same state: the child drops the random bytes and
+ * begins a counter of its own. */
 static void after_fork_in_child(void)
 {
     generator.pool_left = 0;
@@ -44,7 +44,8 @@ static void after_fork_in_child(void)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* Registering fails only without memory; then a child's ids still differ, most likely, by time. */
+/* Registering fails only when out of memory; the ids of a child then still differ, most likely, by
+ * their time. */
 static void prepare(void)
 {
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
@@ -112,7 +113,7 @@ bool weir_uuid_make_v7(struct weir_uuid *id)
     return true;
 }
 
-/* Where hyphens stand in the long form, as positions among its 36 characters. */
+/* Whether the long form has a hyphen at position `i` of its 36 characters. */
 static bool is_hyphen_place(size_t i)
 {
     return i == 8 || i == 13 || i == 18 || i == 23;
@@ -148,7 +149,7 @@ bool weir_uuid_parse(struct weir_slice text, struct weir_uuid *id)
     return true;
 }
 
-/* Group by group, with constant counts, so that nothing is decided for each digit. */
+/* Writes group by group with constant lengths, without a branch for each digit. */
 void weir_uuid_format(const struct weir_uuid *id, char text[WEIR_UUID_TEXT + 1])
 {
     char *to = weir_hex_write(text, id->bytes, 4);

@@ -5,16 +5,17 @@
 
 #include <stdio.h>
 
-/* A message being checked, and the one it stands in: the path of a fault is told from these. */
+/* A message being checked and, through `outer`, the messages around it: a fault's path is made from
+ * these. */
 struct level {
     const struct level *outer;  // NULL for the outermost message
     const ProtobufCMessageDescriptor *type;
     struct weir_slice bytes;                // the whole message
     const ProtobufCFieldDescriptor *field;  // being checked, NULL between fields
-    const uint8_t *field_end;               // where it ends in `bytes`
+    const uint8_t *field_end;               // end of that field in `bytes`
     size_t depth;                           // 1 for the outermost message
-    size_t elements_n;                      // met inside this message so far
-    uint64_t seen[4];                       // bit i: field i of the type was met
+    size_t elements_n;                      // found inside this message so far
+    uint64_t seen[4];                       // bit i: field i of the type has occurred
 };
 
 struct checker {
@@ -25,8 +26,8 @@ struct checker {
 
 enum { PATH_BYTES_MAX = 256 };
 
-/* How many elements the repeated field being checked had before: counted again only for a fault,
- * so that sound messages do not pay for it. */
+/* Returns the number of earlier elements of the repeated field being checked. Counts them only
+ * after a fault, so that valid messages do not pay for it. */
 static size_t index_of(const struct level *level)
 {
     size_t before = 0;
@@ -66,7 +67,7 @@ static weir_status fail_here(struct checker *checker, const struct level *level,
     return weir_fail_field(checker->err, path[0] == '\0' ? "payload" : path, "%s", reason);
 }
 
-/* Counts `n` elements that are there and `copied` that a merge makes of earlier ones. */
+/* Counts `n` elements, and `copied` earlier ones that a merge copies. */
 static weir_status count_elements(struct checker *checker, struct level *level, size_t n,
                                   size_t copied)
 {
@@ -103,13 +104,13 @@ static enum weir_wire_type wire_type_of(ProtobufCType type)
 
 static bool is_known_value(const ProtobufCFieldDescriptor *field, uint64_t value)
 {
-    /* Negative values are sent as 64-bit varints; the low 32 bits count. */
+    /* A negative value is sent as a varint of 64 bits; the low 32 bits count. */
     return field->type != PROTOBUF_C_TYPE_ENUM ||
            protobuf_c_enum_descriptor_get_value(field->descriptor, (int32_t)(uint32_t)value) !=
                NULL;
 }
 
-/* Repeated numbers, one behind the other in one field. */
+/* Checks packed numbers: a repeated field in one piece. */
 static weir_status check_packed(struct checker *checker, struct level *level,
                                 struct weir_slice bytes)
 {
@@ -135,8 +136,8 @@ static weir_status check_packed(struct checker *checker, struct level *level,
     return status;
 }
 
-/* Whether the field was met before in this message; remembers that it is met now. A type with more
- * fields than there are bits has the rest count as repetitions, which errs to the safe side. */
+/* Whether the field has occurred before in this message; notes that it has. Fields beyond the bits
+ * of `seen` always count as repetitions, which is the safe side. */
 static bool was_seen(struct level *level, const ProtobufCFieldDescriptor *field)
 {
     const size_t at = (size_t)(field - level->type->fields);
@@ -168,7 +169,7 @@ static weir_status check_submessage(struct checker *checker, struct level *level
     return status;
 }
 
-/* Costs of a known field beyond what its message has room for anyway. */
+/* Counts a known field if it takes memory in addition to its message's struct. */
 static weir_status count_field(struct checker *checker, struct level *level)
 {
     const ProtobufCFieldDescriptor *field = level->field;

@@ -6,7 +6,8 @@ enum { VARINT_BYTES_MAX = 10, PREFIX_BYTES_MAX = 5, MAP_KEY = 1, MAP_VALUE = 2 }
 
 #define FIELD_NUMBER_MAX ((UINT32_C(1) << 29) - 1)
 
-/* Bytes of the varint at the front, 0 if there is none of at most `bytes_max`. */
+/* Takes a varint of at most `bytes_max` bytes off the front; returns its length, 0 if there is
+ * none. */
 static size_t take_varint(struct weir_slice *rest, size_t bytes_max, uint64_t *value)
 {
     uint64_t sum = 0;
@@ -41,7 +42,7 @@ static bool take_fixed(struct weir_slice *rest, size_t bytes_n, uint64_t *value)
     return true;
 }
 
-/* protobuf-c takes no length over INT_MAX and no prefix over 5 bytes. */
+/* protobuf-c refuses a length above INT_MAX and a length prefix of more than 5 bytes. */
 static bool take_bytes(struct weir_slice *rest, struct weir_slice *bytes)
 {
     uint64_t n = 0;

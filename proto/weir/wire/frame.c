@@ -24,7 +24,8 @@ enum {
     MAP_VALUE = 2
 };
 
-/* One entry of a map<string, string>; what is not given is "". NULL, or what is wrong. */
+/* Parses an entry of a map<string, string>; an absent key or value is "". Returns NULL, or what is
+ * wrong. */
 static const char *parse_entry(struct weir_slice bytes, struct weir_metadata_entry *entry)
 {
     entry->key = weir_slice_of("");
@@ -165,7 +166,7 @@ struct weir_slice weir_request_frame_metadata(const struct weir_request_frame *f
 
 /* ---- Requests, written by the client library ---- */
 
-/* All but the payload's own bytes, which follow. An empty payload is left out with its tag. */
+/* Writes everything before the payload's bytes. Leaves out the tag of an empty payload. */
 static void put_request(struct weir_wire_writer *writer, const struct weir_request_frame *frame,
                         size_t payload_n)
 {
@@ -220,7 +221,8 @@ void weir_request_frame_pack(const struct weir_request_frame *frame,
 
 /* ---- Responses, written by the server ---- */
 
-/* All but the payload's own bytes. Here an empty payload is present: the reply is a success. */
+/* Writes everything before the payload's bytes. Writes the tag of an empty payload too: its
+ * presence belongs to a success. */
 static void put_ok(struct weir_wire_writer *writer, size_t payload_n)
 {
     static const uint8_t status[] = {STATUS_CODE << 3 | WEIR_WIRE_VARINT, 0};
@@ -288,11 +290,11 @@ void weir_response_error_pack(const struct weir_error *err, uint8_t *out)
 /* ---- Responses, parsed by the client library ---- */
 
 enum {
-    /* Details of a longer key are left out; ours have at most 20 bytes. */
+    /* Details with longer keys are left out; the server's have at most 20 bytes. */
     DETAIL_KEY_BYTES_MAX = 127
 };
 
-/* The first status of a gRPC code, for a reason from a newer server. */
+/* Returns the first status with a gRPC code, for the reason of a newer server. */
 static weir_status status_of_code(int32_t code)
 {
     for (unsigned s = WEIR_OK + 1; s < WEIR_STATUS_COUNT; s++) {
@@ -315,7 +317,7 @@ struct wire_status {
     struct weir_slice message;
 };
 
-/* Several occurrences of the status are one message in parts, as protobuf has it: fields add up. */
+/* Parses one occurrence of the status; the fields of several occurrences add up, as in protobuf. */
 static const char *parse_status(struct weir_slice bytes, struct wire_status *status)
 {
     struct weir_wire_field field;
@@ -339,7 +341,7 @@ static const char *parse_status(struct weir_slice bytes, struct wire_status *sta
     return fault;
 }
 
-/* Values are NUL-terminated where they are kept, so one with a NUL inside cannot be. */
+/* Adds a detail to `err`. Skips one with a NUL in its value: errors keep values NUL-terminated. */
 static void take_detail(struct weir_slice bytes, struct weir_error *err)
 {
     struct weir_metadata_entry entry;

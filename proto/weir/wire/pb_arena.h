@@ -1,7 +1,5 @@
-/* Decoding protobuf messages into an arena: one message, no frees.
- *
- * What protobuf-c allocates is cut from the arena and goes away with it; its frees do nothing.
- * Never hand such a message to protobuf_c_message_free_unpacked. */
+/* Decodes protobuf messages into an arena: protobuf-c allocates from the arena, and its frees do
+ * nothing. Such a message must not be passed to protobuf_c_message_free_unpacked. */
 #ifndef WEIR_WIRE_PB_ARENA_H
 #define WEIR_WIRE_PB_ARENA_H
 
@@ -10,9 +8,10 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-/* Decodes `bytes`, which weir_wire_check has accepted, as a message of `type` that lives in the
- * arena; it does not point into `bytes`. LIMIT_EXCEEDED past the arena's cap; INVALID_REQUEST for
- * bytes that are no such message. *message is set only on OK. */
+/* Decodes `bytes`, which weir_wire_check has accepted, as a message of `type`. The message lives in
+ * the arena and does not point into `bytes`. LIMIT_EXCEEDED beyond the arena's cap, INVALID_REQUEST
+ * for bytes that are no such message, BACKEND_UNAVAILABLE when out of memory. Sets *message only on
+ * OK. */
 weir_status weir_pb_unpack(struct weir_arena *arena, const ProtobufCMessageDescriptor *type,
                            struct weir_slice bytes, ProtobufCMessage **message,
                            struct weir_error *err);
