@@ -21,7 +21,7 @@ static const char *const names[] = {"WEIR_ID",       "WEIR_STREAM",          "WE
 
 enum { NAMES_N = sizeof names / sizeof names[0], NUMBER_TEXT = 32 };
 
-/* Whether an entry of the environment is one of the variables above. */
+/* Whether an entry of the environment sets one of the variables in `names`. */
 static bool describes_message(const char *entry)
 {
     bool is_name = false;
@@ -42,8 +42,8 @@ static char *make_entry(struct weir_arena *arena, const char *name, const char *
     return entry;
 }
 
-/* That of this process with the message's variables in it. This process does not set them itself:
- * the C library keeps every value that a variable has ever had. NULL without memory. */
+/* Returns this process's environment with the message's variables in it; NULL when out of memory.
+ * Does not use setenv, because the C library never frees the old values of a variable. */
 static char **make_environment(struct weir_arena *arena, const Weir__V1__Message *message,
                                uint32_t attempt)
 {
@@ -74,7 +74,8 @@ static char **make_environment(struct weir_arena *arena, const Weir__V1__Message
     return entries;
 }
 
-/* The child gets the read end as its standard input, and no signal that is blocked or ignored. */
+/* Starts a shell with `input` as its standard input, no signal blocked, and SIGPIPE and SIGXFSZ at
+ * their defaults. Returns an errno. */
 static int spawn_shell(const char *command, char **environment, int input, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
@@ -105,7 +106,7 @@ static int spawn_shell(const char *command, char **environment, int input, pid_t
     return rv;
 }
 
-/* Both ends are closed in the child, except the one that becomes its standard input. */
+/* Opens a pipe that the child does not inherit, except the end that becomes its standard input. */
 static bool open_pipe(int ends[2])
 {
     if (pipe(ends) != 0) {
@@ -116,7 +117,8 @@ static bool open_pipe(int ends[2])
     return true;
 }
 
-/* The message as a line, to be freed; what else but CHILD_DONE is returned has been said. */
+/* Formats the message as a line, which the caller frees. Reports any outcome but CHILD_DONE on
+ * standard error. */
 static enum child_outcome make_line(const Weir__V1__Message *message, char **line, size_t *n)
 {
     struct weir_error err;
@@ -133,7 +135,8 @@ static enum child_outcome make_line(const Weir__V1__Message *message, char **lin
     return has_no_text ? CHILD_FAILED : CHILD_NOT_RUN;
 }
 
-/* A command that does not read its input is no failure. */
+/* Writes the line to the command and closes the pipe. Ignores errors: a command need not read its
+ * input. */
 static void feed(int fd, const char *line, size_t n)
 {
     FILE *out = fdopen(fd, "w");
@@ -145,8 +148,8 @@ static void feed(int fd, const char *line, size_t n)
     (void)fclose(out);
 }
 
-/* A shell says by 128 and its number that a signal has ended what it ran. What is above, as the 255
- * that some programs fail with, tells of none. */
+/* Whether a shell's exit status says that a signal ended its command: 128 plus the signal's number.
+ * Higher statuses do not, such as the 255 that some programs fail with. */
 static bool tells_of_signal(int status)
 {
     return status > 128 && status <= 128 + SIGRTMAX;
@@ -172,8 +175,9 @@ static enum child_outcome wait_child(pid_t pid)
     return CHILD_DONE;
 }
 
-/* Runs it with the line as its input. What is too much for a new program may be the message's own
- * names; all else that keeps one from being started has nothing to do with it. */
+/* Runs the command with the line as its input. E2BIG counts as a failure of the message, whose
+ * names may be too long for an environment; any other error that keeps a program from starting does
+ * not depend on the message. */
 static enum child_outcome run(const char *command, char **environment, const char *line, size_t n)
 {
     int ends[2];

@@ -16,7 +16,7 @@
 
 enum { TIMEOUT_S_DEFAULT = 10, TIMEOUT_S_MAX = 86400 };
 
-/* What a server on SQLite leaves in its default data directory. */
+/* The token file of a server on SQLite in its default data directory. */
 static const char default_token_file[] = "./weir-data/default.token";
 
 /* ---- options ---- */
@@ -103,7 +103,7 @@ bool cli_parse_int64(const char *text, int64_t *value)
     return true;
 }
 
-/* Bounds that are the type's own say nothing to anybody. */
+/* Reports a number out of range. Leaves out bounds that are those of int64_t. */
 static int fail_number(const struct cli *cli, int key, int64_t min, int64_t max)
 {
     const char *name = name_of(cli, key);
@@ -179,7 +179,8 @@ size_t cli_types(const struct cli *cli, const char *types[CLI_VALUES_MAX])
 
 /* ---- the token ---- */
 
-/* Freed by the caller. NULL with errno set, 0 where the file holds nothing. */
+/* Returns the token in a file, which the caller frees. NULL with errno set, to 0 if the file is
+ * empty. */
 static char *read_token(const char *path)
 {
     char text[WEIR_TOKEN_TEXT_MAX_BYTES + 1];
@@ -201,8 +202,8 @@ int cli_read_token(const struct cli *cli, const char *path, char **token)
     return CLI_DONE;
 }
 
-/* An option, and a context that is named, beat the environment; a token there beats a file's name;
- * the file that the server made comes last. */
+/* Finds the token: first the option or a named context, then WEIR_TOKEN, then WEIR_TOKEN_FILE or
+ * the current context, last the server's own token file. */
 static int find_token(struct cli *cli)
 {
     const char *path = cli_given(&cli->values, CLI_TOKEN_FILE);
@@ -227,8 +228,9 @@ static int find_token(struct cli *cli)
 
 /* ---- the context ---- */
 
-/* A context's token is meant for its own server. So the current context gives way where a server is
- * named, and one that is named itself goes before a server in the environment. */
+/* Finds the context in force. A context's token is meant for the context's server. So the current
+ * context does not apply if a server is named; a context that is named itself goes before a server
+ * in the environment. */
 static int find_context(struct cli *cli)
 {
     const char *name = cli_text(cli, CLI_CONTEXT);
@@ -321,7 +323,7 @@ static void put_details(const struct weir_error *err)
     }
 }
 
-/* Behind the line that shows progress nobody would see it. */
+/* Ends the line that shows progress, so that a message begins on a line of its own. */
 static void begin_line(const struct cli *cli)
 {
     if (cli->progress != NULL) {

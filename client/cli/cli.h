@@ -1,7 +1,7 @@
-/* What every command of the program stands on: its options with their types, the connection, and
- * one way to say what went wrong.
+/* The frame of every command: typed options, the connection, and the report of failures.
  *
- * A command is a function from `struct cli` to an exit status. It runs on the main thread. */
+ * A command is a function from `struct cli` to an exit status (enum cli_exit). It runs on the main
+ * thread. */
 #ifndef WEIR_CLIENT_CLI_H
 #define WEIR_CLIENT_CLI_H
 
@@ -15,68 +15,72 @@ struct contexts;
 struct cli {
     struct cli_values values;
     struct weir_client *client;     // after cli_connect
-    struct weir_call_options call;  // for every call: namespace and time limit
+    struct weir_call_options call;  // for every call: the namespace
     struct weir_error err;          // of the last call
-    char *token;                    // NULL if there is none
-    struct contexts *contexts;      // after cli_connect; NULL if none were needed
-    const struct context *context;  // the one in force, NULL if none
-    bool is_context_named;          // by --context or WEIR_CONTEXT: it is not just the current one
-    struct progress *progress;      // the command's, NULL if it has none
+    char *token;                    // NULL if none
+    struct contexts *contexts;      // after cli_connect; NULL if not needed
+    const struct context *context;  // in force, NULL if none
+    bool is_context_named;          // by --context or WEIR_CONTEXT
+    struct progress *progress;      // of the running command, NULL if none
 };
 
 /* ---- options, with their types ---- */
 
-/* The option's value, that of its environment variable or, after cli_connect, that of the context,
- * which goes before the environment where it is named; NULL if it is given nowhere. */
+/* Returns an option's value: from the command line, else from its environment variable, else, after
+ * cli_connect, from the context. A named context goes before the environment. NULL if the option is
+ * set nowhere. */
 const char *cli_text(const struct cli *cli, int key);
+
+/* Whether a flag is on the command line. */
 bool cli_flag(const struct cli *cli, int key);
 
-/* False where it is no whole number of 64 bits, and nothing else. */
+/* Parses a whole number of 64 bits. False for any other text. */
 bool cli_parse_int64(const char *text, int64_t *value);
 
-/* All of these return CLI_DONE, with the value set, or CLI_USAGE after one line on standard error.
- * Where the option was not given the value stays as it is. */
+/* Reads an option as a number within min..max. Returns CLI_DONE, or CLI_USAGE after reporting a bad
+ * value on standard error. Leaves *value unchanged if the option is not set. */
 int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t *value);
 
-/* A number or "all", which is -1. */
+/* Reads an option as a number from 0 on or "all", which is -1; else as cli_int64. */
 int cli_count(const struct cli *cli, int key, int64_t *value);
 
-/* "M/N" of --group; both stay as they are where it was not given. */
+/* Reads "M/N" of --group; else as cli_int64. */
 int cli_group(const struct cli *cli, int64_t *member, int64_t *size);
 
-/* The values of --type, which are at most CLI_VALUES_MAX. Returns how many. */
+/* Fills `types` with the values of --type and returns their number. */
 size_t cli_types(const struct cli *cli, const char *types[CLI_VALUES_MAX]);
 
-/* Says on standard error what is wrong with the command line; returns CLI_USAGE. */
+/* Reports on standard error what is wrong with the command line; returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- the server ---- */
 
-/* Opens the client with the server, token, TLS files and time limit of the options, the environment
- * or the defaults. CLI_DONE, or another status after saying why. */
+/* Opens the client, with server, token, TLS files and time limit from the options, the environment,
+ * the context or the defaults. CLI_DONE, or another status after reporting the failure. */
 int cli_connect(struct cli *cli);
 
-/* Closes the client and frees what the struct holds. */
+/* Closes the client and frees everything that the struct holds. */
 void cli_free(struct cli *cli);
 
-/* Reads the first line of a file of the user's, which holds a token; freed by the caller. CLI_DONE,
- * or CLI_USAGE after saying why not. */
+/* Reads a token, the first line of a file that the user has named; the caller frees it. CLI_DONE,
+ * or CLI_USAGE after reporting the failure. */
 int cli_read_token(const struct cli *cli, const char *path, char **token);
 
-/* Says on standard error what cli->err holds: the reason code, the text, the details. Returns
- * CLI_UNREACHABLE where no answer came from a server, else CLI_REFUSED. */
+/* Reports cli->err on standard error: reason code, text, details. Returns CLI_UNREACHABLE if no
+ * server answered, else CLI_REFUSED. */
 int cli_failed(const struct cli *cli);
 
-/* The same for something else than a call, with a reason code or none ("" ). */
+/* Reports a failure other than that of a call, with a reason code or "" for none. Returns
+ * CLI_REFUSED. */
 int cli_broken(const struct cli *cli, const char *reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* ---- output ---- */
 
-/* What people read, or what programs do: -o, else whether standard output is a terminal. */
+/* Whether to print for people and not JSON: as -o says, else if standard output is a terminal. */
 bool cli_is_for_people(const struct cli *cli);
 
-/* Flushes standard output: CLI_DONE or, after saying so, CLI_REFUSED where it cannot be written. */
+/* Flushes standard output. CLI_DONE, or CLI_REFUSED after reporting that it cannot be written. */
 int cli_flush(const struct cli *cli);
 
 /* ---- the commands ---- */

@@ -74,7 +74,7 @@ static bool is_option_of(const struct cli_option *options, int key)
     return false;
 }
 
-/* argp's own form of a table, appended to `to`. */
+/* Appends a table of options to `to`, in argp's form; returns the new number of entries. */
 static size_t add_options(struct argp_option *to, size_t n, const struct cli_option *from)
 {
     for (const struct cli_option *o = from; o != NULL && o->name != NULL && n < OPTIONS_MAX; o++) {
@@ -84,7 +84,7 @@ static size_t add_options(struct argp_option *to, size_t n, const struct cli_opt
     return n;
 }
 
-/* ---- the command's own line ---- */
+/* ---- options and arguments of a command ---- */
 
 static void check_args(const struct cli_values *values, struct argp_state *state)
 {
@@ -135,7 +135,7 @@ static void parse_command(int argc, char **argv, struct cli_values *values)
     (void)weir_command_line_parse(&argp, argc, argv, 0, values);
 }
 
-/* ---- what stands before the command ---- */
+/* ---- options before the command ---- */
 
 struct top {
     struct cli_values *values;
@@ -146,7 +146,7 @@ static error_t parse_top_key(int key, char *arg, struct argp_state *state)
 {
     struct top *top = state->input;
     if (key == ARGP_KEY_ARG) {
-        /* The rest is the command's. */
+        /* The rest of the line belongs to the command. */
         top->command_at = state->next - 1;
         state->next = state->argc;
         return 0;
@@ -162,7 +162,7 @@ static error_t parse_top_key(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-/* The list of commands, in argp's form: what follows a '\v' stands below the options. */
+/* Writes the list of commands in argp's form: text behind a '\v' is printed below the options. */
 static void make_top_doc(char *doc, size_t size)
 {
     size_t n =
@@ -178,7 +178,8 @@ static void make_top_doc(char *doc, size_t size)
     }
 }
 
-/* Two words where they are a command, else one: its index in argv becomes that of the last word. */
+/* Finds the command at argv[*at], of two words if they are a command, else of one. Sets *at to the
+ * index of its last word. */
 static const struct cli_command *find_command(int argc, char **argv, int *at)
 {
     char name[NAME_MAX_BYTES];
@@ -193,7 +194,7 @@ static const struct cli_command *find_command(int argc, char **argv, int *at)
     return cli_find_command(argv[*at]);
 }
 
-/* "weir namespace" alone, or with a word it does not know. */
+/* Whether `word` is the first word of a command of two, such as "namespace". */
 static bool is_first_word(const char *word)
 {
     const size_t n = strlen(word);

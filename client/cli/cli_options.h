@@ -1,5 +1,5 @@
-/* The commands of the program `weir` and their options: one table, from which command lines are
- * parsed and from which help, man pages and the shell's completion are made. */
+/* The table of the program's commands and options. Command lines are parsed by it; help, man pages
+ * and the shell's completion are made from it. */
 #ifndef WEIR_CLIENT_CLI_OPTIONS_H
 #define WEIR_CLIENT_CLI_OPTIONS_H
 
@@ -13,12 +13,12 @@ enum { CLI_ARGS_MAX = 8, CLI_VALUES_MAX = 128 };
 /* Exit statuses of every command. */
 enum cli_exit {
     CLI_DONE = 0,
-    CLI_REFUSED = 1,     // by the server, or what was read or written could not be used
-    CLI_USAGE = 2,       // wrong command line, what it names included
-    CLI_UNREACHABLE = 3  // no server in time
+    CLI_REFUSED = 1,     // refused by the server, or input or output was unusable
+    CLI_USAGE = 2,       // wrong command line, or a file it names cannot be used
+    CLI_UNREACHABLE = 3  // no server answered in time
 };
 
-/* How an option is told from the others; one that has a short form is its letter. */
+/* Keys of the options; the key of an option with a short form is its letter. */
 enum cli_key {
     CLI_ALL = 256,
     CLI_ATTEMPTS,
@@ -65,18 +65,18 @@ struct cli_option {
     int key;                   // enum cli_key
     const char *name;          // without "--"
     const char *arg;           // metavariable; NULL for a flag
-    const char *env;           // variable that stands in for it; NULL if none
+    const char *env;           // environment variable with the same meaning; NULL if none
     const char *doc;           // one sentence without full stop
-    const char *const *words;  // the values it takes, NULL-terminated; NULL if any
+    const char *const *words;  // allowed values, NULL-terminated; NULL: any value
 };
 
 struct cli_command {
     const char *name;     // "write", "namespace create"
     const char *args;     // "STREAM TYPE [DATA]"; "" if none
     const char *summary;  // for the list of commands
-    const char *text;     // paragraphs for its help and man page
+    const char *text;     // paragraphs for help and man page
     int (*run)(struct cli *cli);
-    const struct cli_option *options;  // of its own; ends with a NULL name; NULL if none
+    const struct cli_option *options;  // the command's own; ends with a NULL name; NULL if none
     size_t args_min;
     size_t args_max;
 };
@@ -85,7 +85,7 @@ struct cli_command {
 extern const struct cli_command cli_commands[];
 extern const struct cli_option cli_common_options[];
 
-/* What was given. Texts are argv's own. */
+/* A parsed command line. Its strings are those of argv. */
 struct cli_values {
     const struct cli_command *command;
     const char *args[CLI_ARGS_MAX];
@@ -97,18 +97,21 @@ struct cli_values {
     size_t options_n;
 };
 
-/* Parses a command line. Help and version are printed and end the program with 0, a wrong line with
- * CLI_USAGE and one line on standard error. Returns only with a command. */
+/* Parses a command line and returns only if it has a command. Help and version are printed and end
+ * the program with 0; a wrong command line is reported on standard error and ends it with
+ * CLI_USAGE. */
 void cli_parse(int argc, char **argv, struct cli_values *values);
 
-/* The last value given for an option on the command line, NULL if none. */
+/* Returns the last value of an option on the command line, NULL if none. */
 const char *cli_given(const struct cli_values *values, int key);
+
+/* Whether an option or flag is on the command line. */
 bool cli_has(const struct cli_values *values, int key);
 
-/* The values of a repeated option, one after the other: start with *at = 0. */
+/* Returns the values of a repeated option, one after the other, then NULL: start with *at = 0. */
 const char *cli_next(const struct cli_values *values, int key, size_t *at);
 
-/* The command of this name, whose words may be two; NULL if there is none. */
+/* Returns the command of that name, of one or two words; NULL if there is none. */
 const struct cli_command *cli_find_command(const char *name);
 
 #endif

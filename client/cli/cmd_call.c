@@ -1,4 +1,4 @@
-/* weir list, describe, call: any rpc, from the descriptors alone. */
+/* weir list, describe, call: any rpc, by the descriptors of its messages. */
 #include "client/cli/cli.h"
 #include "client/cli/lines.h"
 #include "client/cli/message_json.h"
@@ -56,7 +56,8 @@ int cmd_list(struct cli *cli)
 
 /* ---- names ---- */
 
-/* By "weir.v1.Service/Method", "Service/Method" or "Method". NULL if there is none. */
+/* Finds a method by "weir.v1.Service/Method", "Service/Method" or "Method". NULL if there is
+ * none. */
 static const struct weir_method *find_method(const char *name, size_t *index)
 {
     for (size_t i = 0; i < weir_methods_n; i++) {
@@ -70,7 +71,7 @@ static const struct weir_method *find_method(const char *name, size_t *index)
     return NULL;
 }
 
-/* All message types that methods are made of. */
+/* A set of message types. */
 struct types {
     const ProtobufCMessageDescriptor *all[TYPES_MAX];
     size_t n;
@@ -193,7 +194,7 @@ int cmd_describe(struct cli *cli)
 
 /* ---- call ---- */
 
-/* Standard input as one text, in the arena. */
+/* Reads standard input as one text, into the arena. */
 static int read_standard_input(struct cli *cli, struct weir_arena *arena, struct weir_slice *text)
 {
     enum { FIRST_BYTES = 64 << 10 };

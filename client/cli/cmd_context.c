@@ -1,4 +1,4 @@
-/* weir context …. */
+/* weir context add, list, use, remove. */
 #include "client/cli/cli.h"
 #include "client/cli/context.h"
 #include "client/cli/output.h"
@@ -26,7 +26,8 @@ static int save(const struct cli *cli, const struct contexts *contexts)
     return CLI_DONE;
 }
 
-/* What a client cannot be made of would be found out only later, and nowhere near here. */
+/* Opens a client with the settings of a new context: otherwise a bad setting would only be found
+ * when the context is used. */
 static int check_settings(struct cli *cli, const char *const settings[CONTEXT_SETTINGS])
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
@@ -47,7 +48,7 @@ int cmd_context_add(struct cli *cli)
     if (status != CLI_DONE) {
         return status;
     }
-    /* Only what stands on this command line: a variable of the moment is nothing to remember. */
+    /* Only options of this command line are kept: environment variables may be temporary. */
     const char *settings[CONTEXT_SETTINGS] = {
         [CONTEXT_SERVER] = cli_given(v, CLI_SERVER),
         [CONTEXT_TOKEN_FILE] = cli_given(v, CLI_TOKEN_FILE),

@@ -1,4 +1,5 @@
-/* weir export. */
+/* weir export: merges the categories in the order of global positions, up to the newest message at
+ * the start. */
 #include "client/cli/cli.h"
 #include "client/cli/export_file.h"
 #include "client/cli/record.h"
@@ -9,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* One category being read, or the whole namespace. */
+/* A category, or the whole namespace, that is being read. */
 struct source {
     struct weir_reader *reader;
-    const Weir__V1__Message *message;  // next of it; NULL at its end
+    const Weir__V1__Message *message;  // next message; NULL at the end
 };
 
 struct export
@@ -20,12 +21,12 @@ struct export
     struct cli *cli;
     struct source sources[CLI_VALUES_MAX];
     size_t sources_n;
-    int64_t mark;  // the last global position to be exported
+    int64_t mark;  // last global position to export
     int64_t since_us;
     int64_t last_us;
     struct export_file *file;
     bool is_for_terminal;
-    FILE *line;  // a record before it is written, in memory
+    FILE *line;  // memory stream in which a record is formatted
     char *line_text;
     size_t line_n;
     int64_t exported;
@@ -42,7 +43,7 @@ static int take_time(const struct cli *cli, int key, const char *name, int64_t *
     return CLI_DONE;
 }
 
-/* --until is the first time that is no longer wanted. */
+/* Takes --until, the first time that is not exported. */
 static int take_until(const struct cli *cli, int64_t *last_us)
 {
     int64_t until_us = 0;
@@ -53,7 +54,7 @@ static int take_until(const struct cli *cli, int64_t *last_us)
     return status;
 }
 
-/* What is written from now on is not exported: the mark is the newest message there is. */
+/* Sets the mark to the newest message: messages written later are not exported. */
 static int take_mark(struct export *ex)
 {
     struct cli *cli = ex->cli;
@@ -76,7 +77,7 @@ static int take_mark(struct export *ex)
 
 /* ---- sources ---- */
 
-/* The source's next message; none past the mark. */
+/* Moves the source to its next message; none beyond the mark. */
 static int advance(struct export *ex, struct source *source)
 {
     struct cli *cli = ex->cli;
@@ -121,7 +122,7 @@ static int add_sources(struct export *ex)
     return status;
 }
 
-/* The one whose next message comes first; NULL where all are at their ends. */
+/* Returns the source whose next message comes first; NULL when all are at their ends. */
 static struct source *first_source(struct export *ex)
 {
     struct source *first = NULL;
@@ -177,7 +178,8 @@ static int export_message(struct export *ex, const Weir__V1__Message *message)
     return CLI_DONE;
 }
 
-/* What several sources have, a category given twice or beside '', is exported once. */
+/* Exports all messages, once each: a message comes from several sources if its category is given
+ * twice or together with ''. */
 static int export_all(struct export *ex)
 {
     int64_t last = -1;

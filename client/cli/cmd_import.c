@@ -1,4 +1,5 @@
-/* weir import. */
+/* weir import: collects the records of lines into batches and sends each batch in one or more
+ * calls, as large as the server allows. */
 #include "client/cli/cli.h"
 #include "client/cli/lines.h"
 #include "client/cli/record.h"
@@ -17,16 +18,16 @@ struct import {
     struct lines *lines;
     bool is_eventodb;
     struct progress progress;
-    /* The batch being filled. Texts are in `arena`. */
+    /* The batch being filled; its texts are in `arena`. */
     struct weir_arena arena;
     Weir__V1__ImportedMessage messages[BATCH_RECORDS];
     Weir__V1__ImportedMessage *pointers[BATCH_RECORDS];
     long long line_numbers[BATCH_RECORDS];
     size_t batch_n;
-    int64_t call_max;  // records of one call; fewer than a batch where the server allows fewer
+    int64_t call_max;  // most records of one call; lower than a batch if the server's limit is
     struct request_size size;
-    /* Sums over the batches stored. */
-    int64_t records;  // read, stored or not
+    int64_t records;  // read so far
+    /* Sums over all calls. */
     int64_t imported;
     int64_t skipped;
     int64_t max_global_position;
@@ -39,7 +40,7 @@ static void show_progress(struct import *im)
                   progress_rate(&im->progress, done), im->max_global_position);
 }
 
-/* What has been stored although the import failed. */
+/* Reports what was stored before the import failed; returns `status`. */
 static int say_stored(const struct import *im, int status)
 {
     (void)fprintf(stderr,
@@ -49,8 +50,9 @@ static int say_stored(const struct import *im, int status)
     return status;
 }
 
-/* The server counts records from 1 within the call, which had `n` of the batch from `first` on. One
- * that is too large by itself is alone in its call. */
+/* Reports a failed call with the `n` records of the batch from `first` on, and the line of the
+ * record at fault. The server counts records from 1 within the call; a record that is too large by
+ * itself is alone in its call. */
 static int fail_records(struct import *im, size_t first, size_t n)
 {
     const char *detail = weir_error_get_detail(&im->cli->err, "record");
@@ -66,7 +68,8 @@ static int fail_records(struct import *im, size_t first, size_t n)
     return say_stored(im, status);
 }
 
-/* After a call; what is stored of it in spite of a failure is skipped the next time. */
+/* Whether to send the records again after a call. Records that were stored in spite of a failure
+ * are skipped then. */
 static bool is_to_be_sent_again(struct import *im, size_t bytes, size_t messages_n)
 {
     const struct weir_error *err = &im->cli->err;
@@ -79,7 +82,8 @@ static bool is_to_be_sent_again(struct import *im, size_t bytes, size_t messages
            (err->status != WEIR_OK && client_halve_refused(err, "messages", 1, &im->call_max));
 }
 
-/* Sends as many records of the batch, from `first` on, as one call may hold; *n tells how many. */
+/* Sends as many records of the batch, from `first` on, as one call may hold; sets *n to their
+ * number. */
 static weir_status send_records(struct import *im, size_t first, size_t *n)
 {
     struct cli *cli = im->cli;
@@ -138,7 +142,7 @@ static int fail_record(struct import *im)
     return say_stored(im, CLI_REFUSED);
 }
 
-/* The line's bytes are the reader's, the batch's are the arena's. */
+/* Adds a line's record to the batch. Copies the line, which the reader reuses, into the arena. */
 static int add_record(struct import *im, struct weir_slice line)
 {
     struct weir_slice kept;

@@ -1,4 +1,4 @@
-/* weir namespace …, streams, categories. */
+/* weir namespace create, delete, show, list, rotate-token, clear; weir streams, categories. */
 #include "client/cli/cli.h"
 #include "client/cli/output.h"
 #include "weir/rules/limits.h"
@@ -14,8 +14,8 @@ static char *borrowed(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-/* The namespace named on the command line, else the one that the token names. CLI_USAGE where there
- * is neither. */
+/* Takes the namespace from the command line, else from the token. CLI_USAGE if neither names
+ * one. */
 static int take_name(const struct cli *cli, char name[WEIR_NAMESPACE_MAX_BYTES + 1])
 {
     const char *given = cli->values.args_n > 0 ? cli->values.args[0] : cli->call.namespace_id;
@@ -42,10 +42,10 @@ static int connect_and_name(struct cli *cli, char name[WEIR_NAMESPACE_MAX_BYTES 
     return status == CLI_DONE ? take_name(cli, name) : status;
 }
 
-/* The token that a namespace is to have. It is known before it is sent, because where no answer
- * comes the namespace may have it all the same, and then nobody else knows it. */
+/* The new token of a namespace. The program makes it before it sends it: if no answer comes, the
+ * namespace may have the token all the same, and it would be lost. */
 struct new_token {
-    char *given;  // by --new-token-file, NULL without the option
+    char *given;  // from --new-token-file, NULL without the option
     char made[WEIR_TOKEN_MAX_BYTES + 1];
 };
 
@@ -56,8 +56,8 @@ static int read_new_token(struct cli *cli, struct new_token *token)
     return path == NULL ? CLI_DONE : cli_read_token(cli, path, &token->given);
 }
 
-/* The one that was given, else one that is made; NULL for a name that there can be no token for,
- * which the server refuses. */
+/* Returns the given token, else a new one; NULL for an invalid namespace name, which the server
+ * refuses. */
 static char *choose_token(struct new_token *token, const char *name)
 {
     struct weir_error fault;
@@ -209,7 +209,7 @@ static const char *const info_columns[] = {"namespace",     "description",  "cre
                                            "message_count", "stream_count", "last_activity",
                                            "metadata"};
 
-/* Absent where the namespace's own storage cannot be read, and not 0 then. */
+/* Puts a count, or nothing if it is absent: the server could not read the namespace's storage. */
 static void put_count(struct output *out, bool is_present, int64_t count)
 {
     if (is_present) {
@@ -254,7 +254,7 @@ int cmd_namespace_show(struct cli *cli)
 struct list {
     struct cli *cli;
     struct output out;
-    int64_t left;  // rows still wanted; -1 = all
+    int64_t left;  // rows still wanted, -1 = all
     char *cursor;  // NULL at the start
 };
 
@@ -263,8 +263,8 @@ static int64_t page_size(const struct list *list)
     return list->left >= 0 && list->left < PAGE ? list->left : PAGE;
 }
 
-/* Keeps the cursor of the page to come; *goes_on false after the last page. One that leads nowhere
- * would be asked for again for ever. */
+/* Keeps the cursor of the next page; sets *goes_on to false after the last page. Fails if the
+ * cursor does not advance, which would list the same page for ever. */
 static int next_page(struct list *list, size_t rows_n, const char *cursor, bool *goes_on)
 {
     if (list->left >= 0) {
@@ -282,7 +282,7 @@ static int next_page(struct list *list, size_t rows_n, const char *cursor, bool 
     return list->cursor == NULL ? cli_broken(list->cli, "", "out of memory") : CLI_DONE;
 }
 
-/* Prints one page; *goes_on false after the last. */
+/* Prints one page; sets *goes_on to false after the last one. */
 typedef int (*print_page)(struct list *list, bool *goes_on);
 
 static int run_list(struct cli *cli, const char *const *columns, size_t columns_n, print_page page)

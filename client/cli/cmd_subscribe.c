@@ -1,4 +1,8 @@
-/* weir subscribe. */
+/* weir subscribe: follows a subscription or, with --durable, a consumer.
+ *
+ * The main thread reads messages and prints them or runs a command for each. A second thread waits
+ * for the signals that end the program, which all other threads block, and stops what is being
+ * followed, so that a consumer keeps its position. */
 #include "client/cli/child.h"
 #include "client/cli/cli.h"
 #include "client/cli/ending_signals.h"
@@ -15,32 +19,31 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* How long a signal that has ended a command is awaited here as well, in steps. */
+/* How long to wait for the signal that has ended a command, in steps. */
 enum { SIGNAL_STEPS = 50, SIGNAL_STEP_NS = 10 * 1000 * 1000 };
 
 struct following {
     struct cli *cli;
     const char *command;  // NULL: print
     int64_t limit;        // -1 = none
-    int64_t attempts;     // after so many a message is parked
+    int64_t attempts;     // before a message is parked
     int64_t done_n;
-    int64_t done_position;  // of the last one, in the stream or global
+    int64_t done_position;  // of the last message done, in the stream or global
     const char *types[CLI_VALUES_MAX];
     struct weir_subscription_options options;
     int status;
-    /* Waits for the signals that end the command. */
-    pthread_t thread;
+    pthread_t thread;  // waits for the signals that end the program
     bool has_thread;
-    atomic_bool is_ended;   // by such a signal; for what weir_consumer_stop does not end
-    pthread_mutex_t mutex;  // guards what follows
-    struct weir_subscription *subscription;  // one of these two, once it is open
-    struct weir_consumer *consumer;
-    bool is_over;  // there is nothing to be ended any more
+    atomic_bool is_ended;   // by such a signal; ends what weir_consumer_stop does not
+    pthread_mutex_t mutex;  // guards the fields below
+    struct weir_subscription *subscription;  // either this one is open, or
+    struct weir_consumer *consumer;          // this one, or neither
+    bool is_over;                            // nothing is left to be stopped
 };
 
 /* ---- signals ---- */
 
-/* Does to the program what the signal does to any, SIGTERM also where it is ignored. */
+/* Lets the signal end the program as it does by default, SIGTERM even if it is ignored. */
 static void die_of(int number)
 {
     sigset_t set;
@@ -51,7 +54,8 @@ static void die_of(int number)
     (void)raise(number);
 }
 
-/* What is followed ends in good order. Before that there is only a server to be waited for. */
+/* Waits for a signal and stops the subscription or consumer. Before one is open the program only
+ * waits for a server, so the signal ends it at once. */
 static void *wait_for_signal(void *arg)
 {
     struct following *f = arg;
@@ -74,16 +78,17 @@ static void *wait_for_signal(void *arg)
     return NULL;
 }
 
-/* Before any other thread is started, so that all have them blocked. */
+/* Blocks the signals. Called before any thread is started, so that all threads inherit the mask. */
 static void block_signals(void)
 {
     sigset_t set;
     ending_signals(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    /* A command that does not read its input, and a closed standard output, are told by errno. */
+    /* A command that does not read its input, and a closed standard output, show in errno. */
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    /* Where whoever started this has it ignore that its children end nobody could wait for them. */
+    /* If SIGCHLD is ignored, as the parent may have set it, the program cannot wait for
+     * commands. */
     (void)signal(SIGCHLD, SIG_DFL);
 }
 
@@ -93,7 +98,7 @@ static int start_thread(struct following *f)
     return f->has_thread ? CLI_DONE : cli_broken(f->cli, "", "the system gives no thread");
 }
 
-/* What it stops when it is woken has ended by then. */
+/* Ends the thread. What it would stop has ended already. */
 static void end_thread(struct following *f)
 {
     if (!f->has_thread) {
@@ -107,7 +112,7 @@ static void end_thread(struct following *f)
     f->has_thread = false;
 }
 
-/* From now on the signals end this one. */
+/* Makes the signals stop this subscription or consumer from here on. */
 static void set_followed(struct following *f, struct weir_subscription *subscription,
                          struct weir_consumer *consumer)
 {
@@ -183,8 +188,8 @@ static int take_options(struct following *f)
 
 /* ---- messages ---- */
 
-/* The signals that end this program come to its command as well, from a terminal or a service
- * manager, and not to both at once. */
+/* Whether a signal ends this program as well as its command. A terminal or service manager sends it
+ * to both, but not at the same moment, so this waits for a while. */
 static bool is_ended_with_command(struct following *f)
 {
     const struct timespec step = {.tv_nsec = SIGNAL_STEP_NS};
@@ -194,8 +199,8 @@ static bool is_ended_with_command(struct following *f)
     return atomic_load(&f->is_ended);
 }
 
-/* A command that fails while this program is being ended has been ended with it: another attempt,
- * be it the last one, says nothing of the message. */
+/* Runs the command. A command that fails while this program is being ended was ended with it: that
+ * must not count as an attempt at the message. */
 static enum weir_handled run_command(struct following *f, const Weir__V1__Message *message,
                                      uint32_t attempt)
 {
@@ -212,8 +217,9 @@ static enum weir_handled run_command(struct following *f, const Weir__V1__Messag
     return WEIR_STOP;
 }
 
-/* Prints it or runs the command. A message that cannot be printed is parked: no attempt more would
- * help it. Where nothing can be printed, or no command be run, that is not the message's fault. */
+/* Prints a message or runs the command for it. Parks a message that cannot be formatted, because
+ * another attempt would not help. Stops if standard output cannot be written or no command be run,
+ * which is not the fault of the message. */
 static enum weir_handled handle(struct following *f, const Weir__V1__Message *message,
                                 uint32_t attempt)
 {
@@ -224,11 +230,11 @@ static enum weir_handled handle(struct following *f, const Weir__V1__Message *me
         (void)cli_failed(f->cli);
         return WEIR_PARK;
     }
-    /* What failed before the last part of the line may leave nothing to be flushed. */
+    /* Check ferror too: after an earlier failed write there may be nothing left to flush. */
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
 }
 
-/* What a message that stops all makes of the exit status: an end by a signal is a good one. */
+/* Returns the exit status after a handler has stopped: an end by a signal is a success. */
 static int status_of_stop(const struct following *f)
 {
     return atomic_load(&f->is_ended) ? CLI_DONE : CLI_REFUSED;
@@ -271,7 +277,7 @@ static enum weir_handled on_consumed(void *context, const Weir__V1__Message *mes
     if (handled != WEIR_HANDLED) {
         say_parked(message, attempt);
     }
-    /* What is parked is done with, too. It is so before the consumer ends. */
+    /* A parked message is done as well; the consumer parks it before it ends. */
     f->done_n++;
     f->done_position =
         f->options.stream_name != NULL ? message->position : message->global_position;
@@ -303,7 +309,7 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
 
 /* ---- the two ways to follow ---- */
 
-/* An end by --limit is a good one, too. */
+/* Returns the exit status. An end by a signal or by --limit shows as CANCELLED and is a success. */
 static int finish(struct following *f, weir_status st)
 {
     if (st == WEIR_OK || st == WEIR_CANCELLED) {
@@ -351,7 +357,8 @@ static int consume(struct following *f)
     return finish(f, st);
 }
 
-/* A subscription waits for a server for ever; a command whose server was never there should not. */
+/* Fails if there is no server. A subscription would wait for one for ever, and a command that was
+ * started without its server should not. */
 static int find_server(struct cli *cli)
 {
     const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;

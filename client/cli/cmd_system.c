@@ -103,7 +103,8 @@ static void put_metric_json(const Weir__V1__Metric *metric)
     (void)fputs("}\n", stdout);
 }
 
-/* The bound below which the share of samples lies; the highest one for those above it. */
+/* Returns the lowest bound below which at least that share of the samples lies; the highest bound
+ * if none does. */
 static double quantile(const Weir__V1__Histogram *h, double share)
 {
     for (size_t i = 0; i < h->n_bounds && i < h->n_cumulative_counts; i++) {

@@ -1,4 +1,4 @@
-/* weir write. */
+/* weir write: one message from the command line, or the messages of standard input in batches. */
 #include "client/cli/cli.h"
 #include "client/cli/lines.h"
 #include "client/cli/record.h"
@@ -22,7 +22,7 @@ struct writing {
     struct weir_arena arena;  // data of the batch
     Weir__V1__NewMessage messages[WEIR_WRITE_MESSAGES_MAX];
     Weir__V1__NewMessage *pointers[WEIR_WRITE_MESSAGES_MAX];
-    long long line_numbers[WEIR_WRITE_MESSAGES_MAX];  // 0: not a line of its own
+    long long line_numbers[WEIR_WRITE_MESSAGES_MAX];  // 0: the message is not one line
     size_t batch_n;
 };
 
@@ -31,7 +31,7 @@ static ProtobufCBinaryData bytes_of(struct weir_slice text)
     return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)text.p, .len = text.n};
 }
 
-/* A number, "no-stream" or "stream-exists". */
+/* Takes --expect: a version, "no-stream" or "stream-exists". */
 static int take_expectation(struct writing *w)
 {
     const char *text = cli_text(w->cli, CLI_EXPECT);
@@ -59,7 +59,7 @@ static int take_expectation(struct writing *w)
                            text);
 }
 
-/* What follows in further batches stands directly behind what was written. */
+/* Makes the next batch expect the version that this batch has left. */
 static void expect_next(struct writing *w, const Weir__V1__WriteMessagesResponse *response)
 {
     if (w->has_expectation && response->n_written > 0) {
@@ -93,7 +93,7 @@ static int put_written(struct writing *w, const Weir__V1__WriteMessagesResponse 
     return st == WEIR_OK ? cli_flush(w->cli) : cli_failed(w->cli);
 }
 
-/* All or none, so a batch is never cut. */
+/* Sends the batch as one write, which stores all of its messages or none. */
 static int send_batch(struct writing *w)
 {
     if (w->batch_n == 0) {
@@ -118,7 +118,8 @@ static int send_batch(struct writing *w)
     return status;
 }
 
-/* `data` absent: a message without. `line` is its number on standard input, 0 if it has none. */
+/* Adds a message to the batch, without data if `data` is absent. `line` is the message's line of
+ * standard input, 0 if it is not a line. */
 static int add_message(struct writing *w, struct weir_slice data, long long line)
 {
     struct weir_slice kept;
@@ -136,7 +137,7 @@ static int add_message(struct writing *w, struct weir_slice data, long long line
     w->pointers[w->batch_n] = message;
     w->line_numbers[w->batch_n] = line;
     w->batch_n++;
-    /* Each message carries the metadata. */
+    /* Each message carries the metadata once more. */
     const size_t bytes = w->arena.used_bytes + w->batch_n * w->metadata.len;
     const bool is_full = w->batch_n == WEIR_WRITE_MESSAGES_MAX || bytes >= BATCH_BYTES;
     return is_full ? send_batch(w) : CLI_DONE;
@@ -144,8 +145,8 @@ static int add_message(struct writing *w, struct weir_slice data, long long line
 
 /* ---- standard input ---- */
 
-/* Standard input is a list of messages where its first line is a whole JSON text, and otherwise, as
- * with a text that is indented over many lines, one message. */
+/* Standard input holds one message on each line if its first line is a whole JSON text; otherwise
+ * it is one message, such as a text indented over many lines. */
 struct input {
     struct writing *w;
     struct lines *lines;

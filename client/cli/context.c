@@ -1,4 +1,4 @@
-/* realpath is one of the X/Open functions for glibc. */
+/* For realpath, which is an X/Open function in glibc. */
 #define _XOPEN_SOURCE 700
 
 #include "client/cli/context.h"
@@ -53,7 +53,7 @@ static weir_status fail_file(struct weir_error *err, const char *path, const cha
     return weir_fail(err, WEIR_INVALID_REQUEST, "'%s': %s", path, reason);
 }
 
-/* The file's bytes; absent if there is no file. */
+/* Reads the file into the arena; *text is absent if there is no file. */
 static weir_status read_file(struct contexts *contexts, const char *path, struct weir_slice *text,
                              struct weir_error *err)
 {
@@ -75,7 +75,7 @@ static weir_status read_file(struct contexts *contexts, const char *path, struct
 
 /* ---- reading ---- */
 
-/* A string of checked JSON; NULL for anything else. */
+/* Returns the string of a checked JSON value; NULL for any other value. */
 static const char *take_text(struct contexts *contexts, struct weir_slice value)
 {
     size_t n = 0;
@@ -88,7 +88,7 @@ static const char *take_text(struct contexts *contexts, struct weir_slice value)
     return (const char *)text;
 }
 
-/* False where there are more than CONTEXTS_MAX, which the next save would leave out. */
+/* False beyond CONTEXTS_MAX contexts: the next save would lose the rest. */
 static bool take_context(struct contexts *contexts, struct weir_slice key, struct weir_slice json)
 {
     if (contexts->n == CONTEXTS_MAX) {
@@ -205,7 +205,7 @@ static void put_contexts(FILE *out, const struct contexts *contexts)
     (void)fputs("}}\n", out);
 }
 
-/* The directory and its parents that do not exist yet, for the user alone. */
+/* Makes the directory and its missing parents, accessible to the user alone. */
 static bool make_directories(const char *path)
 {
     char part[PATH_MAX];
@@ -222,7 +222,8 @@ static bool make_directories(const char *path)
     return mkdir(part, 0700) == 0 || errno == EEXIST;
 }
 
-/* Under a name of its own, `temporary`, because another program may be doing the same. */
+/* Writes a file under a unique name, which replaces the X's of `temporary`: another program may be
+ * saving at the same time. */
 static bool write_file(const struct contexts *contexts, char *temporary)
 {
     const int fd = mkstemp(temporary);
@@ -287,7 +288,7 @@ static bool is_file(size_t setting)
     return setting != CONTEXT_SERVER && setting != CONTEXT_NAMESPACE;
 }
 
-/* The file is JSON, which would not be read again with anything else in it. */
+/* Checks that a text is UTF-8: a file with any other text in it could not be read again. */
 static weir_status check_text(const char *text, struct weir_error *err)
 {
     return weir_utf8_is_valid(weir_slice_of(text))

@@ -1,5 +1,5 @@
-/* Writes the man pages and the shell's completion of `weir` from the table of its commands. Run by
- * the build; it is not installed.
+/* Writes the man pages and the bash completion of `weir` from the table of commands. The build runs
+ * it; it is not installed.
  *
  *     weir-docs man DIRECTORY    weir.1 and weir-COMMAND.1 for each command
  *     weir-docs bash FILE        bash-completion's file */
@@ -21,7 +21,7 @@ static void put_line(FILE *out, const char *text)
     (void)fputc('\n', out);
 }
 
-/* Paragraphs are parted by empty lines; an indented line is an example. */
+/* Writes a command's text: empty lines separate paragraphs, an indented line is an example. */
 static void put_text(FILE *out, const char *text)
 {
     while (*text != '\0') {
@@ -190,7 +190,7 @@ static int write_man(const char *directory)
 
 /* ---- completion ---- */
 
-/* Each first word of a command once. */
+/* Writes each first word of a command once. */
 static void put_first_words(FILE *out)
 {
     for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
@@ -240,7 +240,7 @@ static void put_command_options(FILE *out)
     }
 }
 
-/* The options that take a value, as a pattern. */
+/* Writes the options that take a value as a shell pattern. */
 static void put_valued(FILE *out, const struct cli_option *options)
 {
     for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
@@ -263,7 +263,7 @@ static void put_all_valued(FILE *out)
     (void)fputs(") continue ;; esac\n", out);
 }
 
-/* Whether a command before this one has an option of that name. */
+/* Whether an earlier command has an option of that name. */
 static bool is_known(const struct cli_command *command, const char *name)
 {
     for (const struct cli_command *c = cli_commands; c < command; c++) {
@@ -276,8 +276,8 @@ static bool is_known(const struct cli_command *command, const char *name)
     return false;
 }
 
-/* What stands behind an option: a file, or one of some words. `command` is NULL for those of all
- * commands. */
+/* Writes how to complete the value of each option: a file, or one of some words. `command` is NULL
+ * for the options of all commands. */
 static void put_option_values(FILE *out, const struct cli_option *options,
                               const struct cli_command *command)
 {

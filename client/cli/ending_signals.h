@@ -4,8 +4,8 @@
 
 #include <signal.h>
 
-/* SIGTERM, and of SIGINT and SIGHUP those that are not ignored: who started the program may have
- * asked for that, as nohup does. */
+/* Fills `set` with SIGTERM and, unless they are ignored, SIGINT and SIGHUP: the parent process may
+ * have asked to ignore them, as nohup does. */
 void ending_signals(sigset_t *set);
 
 #endif

@@ -15,17 +15,17 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* As many links one after the other as Linux follows. */
+/* LINKS_MAX: symbolic links in a row, as many as Linux follows. */
 enum { GZ_BUFFER_BYTES = 256 << 10, LINKS_MAX = 40 };
 
 struct export_file {
     gzFile gz;
-    int fd;      // a second descriptor of the file, for fsync; -1 for standard output
-    char *path;  // where it will be; NULL for what is written to as it comes
+    int fd;      // second descriptor of the file, for fsync; -1 for standard output
+    char *path;  // final name; NULL for a device, pipe or standard output
 };
 
-/* The file to remove when the program is ended by a signal; empty: none. Written only while those
- * signals are blocked. */
+/* The file that a signal handler removes when it ends the program; empty: none. Changes only while
+ * those signals are blocked. */
 static char temporary[PATH_MAX];
 
 static void on_signal(int number)
@@ -58,7 +58,7 @@ static void remember_temporary(const char *path)
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* The permissions that a new file has. */
+/* Returns the permissions of a new file. */
 static mode_t new_mode(void)
 {
     const mode_t mask = umask(0);
@@ -66,7 +66,7 @@ static mode_t new_mode(void)
     return 0666 & ~mask;
 }
 
-/* A new file beside `path`. */
+/* Opens a new file beside `path`. */
 static int open_temporary(const char *path, mode_t mode)
 {
     char name[PATH_MAX];
@@ -84,7 +84,7 @@ static int open_temporary(const char *path, mode_t mode)
     return fd;
 }
 
-/* What the link at `path` names becomes `path`. False where there is no link. */
+/* Replaces `path`, if it is a symbolic link, by its target. False if it is none. */
 static bool follow_link(char path[PATH_MAX])
 {
     char target[PATH_MAX];
@@ -102,7 +102,8 @@ static bool follow_link(char path[PATH_MAX])
     return true;
 }
 
-/* The name of a file that is not there yet, also where links lead to nothing. */
+/* Returns the name of a file that does not exist yet, at the end of symbolic links if `path` is
+ * one; the caller frees it. */
 static char *name_new(const char *path)
 {
     char name[PATH_MAX];
@@ -115,9 +116,9 @@ static char *name_new(const char *path)
     return strdup(name);
 }
 
-/* What is no file, as a device or a pipe, is written to: a file in its place would break it. Links
- * stay, and what they lead to is made or replaced. What is replaced keeps its permissions: it may
- * be for its owner alone. */
+/* Opens the output. A device or pipe is written to directly, because a file in its place would
+ * break it. Symbolic links stay, and their target is made or replaced. A replaced file keeps its
+ * permissions, which may be for its owner alone. */
 static int open_output(struct export_file *file, const char *path)
 {
     struct stat info;
@@ -139,7 +140,7 @@ static gzFile open_gz(int fd, bool is_gzip)
     if (own < 0) {
         return NULL;
     }
-    /* "T": zlib passes the bytes on as they are. */
+    /* "T" makes zlib pass the bytes through. */
     gzFile gz = gzdopen(own, is_gzip ? "wb" : "wbT");
     if (gz == NULL) {
         (void)close(own);
@@ -183,7 +184,7 @@ bool export_file_is_terminal(const struct export_file *file)
     return isatty(file->fd < 0 ? STDOUT_FILENO : file->fd) == 1;
 }
 
-/* zlib tells of a failed write by errno. */
+/* zlib reports the error of a failed write in errno. */
 bool export_file_write(struct export_file *file, const void *bytes, size_t n)
 {
     while (n > 0) {
@@ -199,8 +200,9 @@ bool export_file_write(struct export_file *file, const void *bytes, size_t n)
     return true;
 }
 
-/* The name is on disk when the directory is. One that may be written and not read cannot be synced,
- * and some file systems sync none: that is no fault of an export. */
+/* Writes the file's new name to disk, by syncing its directory. A directory that may be written but
+ * not read cannot be synced, and some file systems sync none; neither is a failure of the
+ * export. */
 static bool sync_directory(const char *path)
 {
     char copy[PATH_MAX];
@@ -229,7 +231,7 @@ static bool close_gz(struct export_file *file)
 
 bool export_file_finish(struct export_file *file)
 {
-    /* In this order: what gzip still holds, the bytes, the name. */
+    /* In this order: the rest of gzip, the bytes, the name. */
     bool is_done = close_gz(file);
     if (is_done && file->path != NULL) {
         is_done = fsync(file->fd) == 0 && rename(temporary, file->path) == 0;

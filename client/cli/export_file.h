@@ -1,5 +1,5 @@
-/* Where an export goes: standard output, a device or pipe, or a file that appears only when it is
- * whole. Plain or gzip. */
+/* The output of an export, plain or gzip: standard output, a device or pipe, or a file that appears
+ * only when it is complete. */
 #ifndef WEIR_CLIENT_EXPORT_FILE_H
 #define WEIR_CLIENT_EXPORT_FILE_H
 
@@ -8,22 +8,23 @@
 
 struct export_file;
 
-/* `path` NULL is standard output. The bytes go to a file of another name beside `path`. NULL with
- * the reason in errno. One export file at a time: a signal that ends the program removes it. */
+/* Opens the output, standard output if `path` is NULL. A file is written under a temporary name
+ * beside `path`, which a signal that ends the program removes; so one export file may be open at a
+ * time. NULL with errno set on failure. */
 struct export_file *export_file_open(const char *path, bool is_gzip);
 
-/* Whether it is a terminal, which may take bytes for orders. */
+/* Whether the output is a terminal, which control characters could control. */
 bool export_file_is_terminal(const struct export_file *file);
 
-/* False with the reason in errno where it cannot be written. */
+/* Writes `n` bytes. False with errno set on failure. */
 bool export_file_write(struct export_file *file, const void *bytes, size_t n);
 
-/* Ends gzip, writes all to disk and gives the file its name. False with the reason in errno; then
- * what was there before is still there, unless it is only the directory that could not be written
- * to disk: then the whole file is there, and a power loss may take its name. Frees `file`. */
+/* Ends gzip, writes everything to disk and gives the file its name. Frees `file`. False with errno
+ * set on failure: an older file is then untouched, unless only syncing the directory has failed; in
+ * that case the new file is complete, but a power loss may undo its name. */
 bool export_file_finish(struct export_file *file);
 
-/* Removes what has been written. Frees `file`; NULL is allowed. */
+/* Removes the temporary file and frees `file`. NULL is allowed. */
 void export_file_abandon(struct export_file *file);
 
 #endif

@@ -8,7 +8,8 @@ static void skip_blanks(struct weir_slice text, size_t *at)
     }
 }
 
-/* Past the string that begins at *at; one that has no end ends with the text. */
+/* Moves behind the string that begins at *at. False if there is none, or, with *at at the text's
+ * end, if it does not end. */
 static bool skip_string(struct weir_slice text, size_t *at)
 {
     if (*at >= text.n || text.p[*at] != '"') {
@@ -31,7 +32,7 @@ static bool is_value_end(uint8_t c)
     return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Past an array or object: brackets are only counted, the value is checked as JSON afterwards. */
+/* Moves behind an array or object. Only counts brackets; the value is checked as JSON later. */
 static bool skip_nested(struct weir_slice text, size_t *at)
 {
     size_t depth = 0;
@@ -72,7 +73,8 @@ static bool skip_value(struct weir_slice text, size_t *at)
     return *at > start;
 }
 
-/* A text that has been cut short shows the same faults as one that is wrong there. */
+/* Returns the fault, or that the text ends too early: a truncated text shows the same faults as one
+ * that is wrong at its end. */
 static const char *fault_at(struct weir_slice text, size_t at, const char *fault)
 {
     return at >= text.n ? "the text ends too early" : fault;
@@ -100,15 +102,15 @@ static const char *take_member(struct weir_slice text, size_t *at, struct weir_s
     return NULL;
 }
 
-/* What follows the last element must be the end of the text. */
+/* Returns the fault unless only blanks follow. */
 static const char *end_text(struct weir_slice text, size_t at, const char *fault)
 {
     skip_blanks(text, &at);
     return at == text.n ? NULL : fault;
 }
 
-/* Steps over what stands before an element: the opening bracket before the first, a comma before
- * the others. False at the closing bracket, and where neither is there. */
+/* Moves to the next element, behind the opening bracket or a comma. False at the closing bracket,
+ * with *fault NULL, and if neither is there. */
 static bool next_begins(struct weir_slice text, size_t *at, const char brackets[2],
                         const char **fault)
 {

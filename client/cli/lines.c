@@ -13,17 +13,17 @@ struct lines {
     int fd;
     bool must_be_gzip;
     bool is_gzip;
-    bool is_in_member;  // of gzip, which may have several
-    bool has_ended;     // the input: asked again, a terminal would wait for more
-    bool is_at_end;
-    z_stream z;  // its input is what has been read and not been used, gzip or not
+    bool is_in_member;  // inside a gzip member; there may be several
+    bool has_ended;     // the input is at its end; a terminal must not be read again
+    bool is_at_end;     // no more text will come
+    z_stream z;         // its input is what has been read and not yet used, gzip or not
     char *buffer;
     size_t size;   // of the buffer
     size_t begin;  // first byte not yet returned
     size_t end;    // behind the last byte read
     long long number;
     weir_status failure;
-    struct weir_error err;  // why
+    struct weir_error err;  // of the failure
     uint8_t input[INPUT_BYTES];
 };
 
@@ -32,7 +32,7 @@ static weir_status fail_open(struct weir_error *err, const char *path, int numbe
     return weir_fail(err, WEIR_INVALID_REQUEST, "'%s': %s", path, strerror(number));
 }
 
-/* *n is 0 at the end. False where it fails, with errno. */
+/* Reads up to `size` bytes; *n is 0 at the end. False with errno set on failure. */
 static bool read_bytes(int fd, void *to, size_t size, size_t *n)
 {
     ssize_t got = 0;
@@ -43,7 +43,7 @@ static bool read_bytes(int fd, void *to, size_t size, size_t *n)
     return got >= 0;
 }
 
-/* Takes as much as tells gzip from a text, which has not those two bytes. */
+/* Reads the first bytes, at least the two that mark gzip; no text begins with them. */
 static bool read_first(struct lines *lines)
 {
     size_t n = 0;
@@ -108,7 +108,7 @@ static weir_status fail(struct lines *lines, const char *text)
     return lines->failure;
 }
 
-/* In zlib's own words. */
+/* Fails with zlib's own description. */
 static weir_status fail_gzip(struct lines *lines, int code)
 {
     char reason[256];
@@ -117,7 +117,7 @@ static weir_status fail_gzip(struct lines *lines, int code)
     return fail(lines, reason);
 }
 
-/* Room for more behind what is kept. */
+/* Makes room behind the bytes not yet returned. False when out of memory. */
 static bool make_room(struct lines *lines)
 {
     if (lines->begin > 0) {
@@ -155,8 +155,8 @@ static weir_status read_text(struct lines *lines, uint8_t *to, size_t room, size
     return WEIR_OK;
 }
 
-/* Inflates until there is something. What follows a member is another one: zlib's own gzread passes
- * over anything else, and with it over a member whose head is damaged. */
+/* Inflates until there is output. Only another member may follow a member: zlib's own gzread skips
+ * anything else, and so a member with a damaged header. */
 static weir_status read_gzip(struct lines *lines, uint8_t *to, size_t room, size_t *n)
 {
     z_stream *z = &lines->z;
@@ -210,7 +210,7 @@ static weir_status read_more(struct lines *lines)
     return st;
 }
 
-/* The line that begins at `begin` and is followed by `skip` bytes of line end. */
+/* Takes the line of `n` bytes at `begin` and skips the `skip` bytes of its line end. */
 static void take_line(struct lines *lines, size_t n, size_t skip, struct weir_slice *line)
 {
     const char *at = lines->buffer + lines->begin;

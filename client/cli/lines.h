@@ -1,4 +1,4 @@
-/* Lines of a file or of standard input, plain or gzip. */
+/* Reads the lines of a file or of standard input, plain or gzip. */
 #ifndef WEIR_CLIENT_LINES_H
 #define WEIR_CLIENT_LINES_H
 
@@ -18,19 +18,19 @@ struct lines;
 weir_status lines_open(const char *path, bool must_be_gzip, struct lines **lines,
                        struct weir_error *err);
 
-/* The next line without its end ("\n" or "\r\n"), valid until the next call; absent after the last.
- * INVALID_RECORD for a line beyond LINE_BYTES_MAX, for input that cannot be read, and for a gzip
- * stream that is damaged, ends too early or is followed by anything but another one. Once it has
- * failed it fails again. */
+/* Gives the next line without its end ("\n" or "\r\n"), valid until the next call; absent after the
+ * last one. INVALID_RECORD for a line beyond LINE_BYTES_MAX, for input that cannot be read, and for
+ * a gzip stream that is damaged, ends too early or is followed by anything but another one. After a
+ * failure every further call fails. */
 weir_status lines_next(struct lines *lines, struct weir_slice *line, struct weir_error *err);
 
-/* Whether a line has nothing but blanks. */
+/* Whether a line consists of blanks. */
 bool line_is_blank(struct weir_slice line);
 
-/* The number of the line last returned, from 1. */
+/* Returns the number of the line last returned, from 1. */
 long long lines_number(const struct lines *lines);
 
-/* NULL is allowed. */
+/* Closes the input and frees `lines`. NULL is allowed. */
 void lines_close(struct lines *lines);
 
 #endif

@@ -66,7 +66,8 @@ static weir_status fail(struct reading *r, const char *reason)
     return weir_fail_field(r->err, r->path_n == 0 ? "request" : r->path, "%s", reason);
 }
 
-/* Both append to the path and return how long it was before, for `leave`. */
+/* Notes `n` bytes appended to the path, unless they did not fit; returns the length before, for
+ * leave(). */
 static size_t entered(struct reading *r, int n)
 {
     const size_t before = r->path_n;
@@ -123,8 +124,8 @@ static weir_status read_bytes(struct reading *r, struct weir_slice json, Protobu
     return WEIR_OK;
 }
 
-/* The number's text, terminated; false for anything else than a number. The C library's readers
- * take more than JSON does, so the check comes first. */
+/* Copies a number's text and terminates it; false for anything but a JSON number. The check comes
+ * first because the C library's functions accept more than JSON does. */
 static bool number_text(struct weir_slice json, char text[NUMBER_BYTES])
 {
     struct weir_error fault;
@@ -200,7 +201,7 @@ static weir_status read_enum(struct reading *r, const ProtobufCEnumDescriptor *t
 static weir_status read_message(struct reading *r, const ProtobufCMessageDescriptor *type,
                                 struct weir_slice json, ProtobufCMessage **message);
 
-/* One value, into a place of the field's type. */
+/* Reads a number into a place of the field's type. */
 static weir_status read_number(struct reading *r, ProtobufCType type, struct weir_slice json,
                                void *place)
 {
@@ -301,7 +302,7 @@ static weir_status read_array(struct reading *r, const ProtobufCFieldDescriptor 
     return st;
 }
 
-/* Of the members of a oneof the last one would win, as if the others had not been given. */
+/* Marks a member of a oneof as given. Fails if another one was given, which would be lost. */
 static weir_status take_oneof(struct reading *r, const ProtobufCFieldDescriptor *field,
                               ProtobufCMessage *message)
 {
@@ -337,7 +338,7 @@ static weir_status read_field(struct reading *r, const ProtobufCFieldDescriptor 
     return WEIR_OK;
 }
 
-/* `given` has a bit for each field of the message. */
+/* Reads a member of an object. `given` has a bit for each field of the message. */
 static weir_status read_member(struct reading *r, ProtobufCMessage *message, uint64_t *given,
                                struct weir_slice key, struct weir_slice value)
 {
@@ -494,7 +495,7 @@ static void put_array(FILE *out, const ProtobufCFieldDescriptor *field, const ch
     (void)fputc(']', out);
 }
 
-/* Whether the field is there; of a repeated one, how many elements. */
+/* Returns 1 if the field is present, else 0; for a repeated field the number of its elements. */
 static size_t count_of(const ProtobufCFieldDescriptor *field, const ProtobufCMessage *message)
 {
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {

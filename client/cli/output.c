@@ -29,7 +29,7 @@ void output_begin_single(struct output *o, FILE *out, bool is_for_people,
     o->is_single = true;
 }
 
-/* Characters of UTF-8: bytes that do not continue one. */
+/* Returns the number of UTF-8 characters: bytes that do not continue one. */
 static size_t width_of(const char *text)
 {
     size_t n = 0;
@@ -39,7 +39,7 @@ static size_t width_of(const char *text)
     return n;
 }
 
-/* Keeps the row's next cell; `text` is taken. */
+/* Keeps the row's next cell; takes ownership of `text`. */
 static void add_cell_take(struct output *o, char *text)
 {
     assert(o->column < o->columns_n);
@@ -58,8 +58,8 @@ static void begin_member(struct output *o, bool is_first)
     (void)fputs("\":", o->out);
 }
 
-/* Whether a member of the row has been printed. JSON rows are printed value by value; rows_n is 1
- * from the first one that is there. */
+/* Begins the row's next member. JSON rows are printed value by value; rows_n is 1 once a member of
+ * the row has been printed. */
 static void open_member(struct output *o)
 {
     begin_member(o, o->rows_n == 0);
@@ -145,7 +145,8 @@ static void put_padded(FILE *out, const char *text, size_t width, bool is_last)
     (void)fputs(is_last ? "\n" : "  ", out);
 }
 
-/* "stream_name" is headed STREAM NAME in a table and said as "stream name" on a line. */
+/* Formats a column's name: "stream_name" is STREAM NAME as a table's head, "stream name" on a
+ * line. */
 static void column_name(const char *name, bool is_head, char *text, size_t size)
 {
     size_t n = 0;

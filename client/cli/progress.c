@@ -12,7 +12,7 @@ void progress_begin(struct progress *progress)
 {
     const int64_t now_us = weir_monotonic_us();
     const bool is_terminal = isatty(STDERR_FILENO) == 1;
-    /* What is over within a second has nothing to tell in a log. */
+    /* In a log, a command that is over within a second shows no progress. */
     *progress = (struct progress){.is_terminal = is_terminal,
                                   .started_us = now_us,
                                   .shown_us = is_terminal ? now_us - TERMINAL_EVERY_US : now_us};

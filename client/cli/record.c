@@ -141,7 +141,7 @@ static weir_status fail(struct weir_error *err, const char *format, ...)
     return WEIR_INVALID_RECORD;
 }
 
-/* The value must be JSON; the reason comes from the check. */
+/* Checks that a value is JSON; fails with the reason of the check. */
 static weir_status check_json(struct reading *r, struct weir_slice value, const char *name)
 {
     struct weir_error fault;
@@ -152,7 +152,7 @@ static weir_status check_json(struct reading *r, struct weir_slice value, const 
     return WEIR_OK;
 }
 
-/* A checked string without quotes and escapes, with a NUL behind it. */
+/* Checks a string and copies it into the arena, unescaped, with a NUL behind it. */
 static weir_status take_string(struct reading *r, struct weir_slice value, const char *name,
                                struct weir_slice *text)
 {
@@ -194,8 +194,8 @@ static weir_status find_field(struct reading *r, struct weir_slice key, enum fie
     return WEIR_OK;
 }
 
-/* What no later look at the record's members sees is checked here: unknown members and, of a member
- * given twice, all but the last. */
+/* Keeps a member's value. Checks what is not looked at later: unknown members and, of a member
+ * given twice, all but the last one. */
 static weir_status keep_member(struct reading *r, struct weir_slice key, struct weir_slice value)
 {
     enum field field = FIELDS;
@@ -228,7 +228,7 @@ static weir_status take_members(struct reading *r, struct weir_slice line)
     return fault == NULL ? WEIR_OK : fail(r->err, "%s", fault);
 }
 
-/* Digits alone, within 0..max. */
+/* Takes a position: digits without leading zeros, within min..2^62. */
 static weir_status take_position(struct reading *r, enum field field, int64_t min,
                                  int64_t *position)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum {
-    /* More than what is around the payload: method, token, namespace. */
+    /* Upper bound of what surrounds the payload: method, token, namespace. */
     ENVELOPE_BYTES = 4096
 };
 
@@ -31,7 +31,7 @@ uint32_t request_size_attempts(const struct request_size *size, size_t bytes)
     return bytes > size->read_bytes ? 1 : 0;
 }
 
-/* The size of the request that a connection was lost on; 0 where none was lost. */
+/* Returns the size of the request on which a connection was lost; 0 if none was lost. */
 static unsigned long long lost_bytes(const struct weir_error *err)
 {
     const char *text = weir_error_get_detail(err, "request_bytes");
@@ -43,8 +43,9 @@ bool request_size_is_lost(const struct weir_error *err)
     return lost_bytes(err) > WEIR_REQUEST_BYTES_MIN;
 }
 
-/* After a call that is not lost on a large request: whether the server answered it, which names no
- * URL then, or would read it. */
+/* Whether the server reads a request of this size, after a call that was not lost on a large
+ * request: it answered, and so the error has no detail `url`, or the connection was lost on a
+ * request that every server reads. */
 static bool is_read(const struct weir_error *err)
 {
     return weir_error_get_detail(err, "url") == NULL || lost_bytes(err) > 0;

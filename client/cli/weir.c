@@ -1,4 +1,4 @@
-/* The command line program. */
+/* The main function of the command line program `weir`. */
 #include "client/cli/cli.h"
 #include "weir/base/standard_streams.h"
 
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     if (!weir_standard_streams_take()) {
         return CLI_REFUSED;
     }
-    /* A file that may grow no more (ulimit -f) is a failure of the write that meets it. */
+    /* A write beyond the file size limit (ulimit -f) then fails, instead of killing the program. */
     (void)signal(SIGXFSZ, SIG_IGN);
     cli_parse(argc, argv, &cli.values);
     int status = check_words(&cli, cli.values.command->options);
