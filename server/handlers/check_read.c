@@ -34,7 +34,7 @@ static weir_status check_batch(const struct weir_call *call, const struct read_f
         batch = in->batch_size;
     }
     if (batch < -1 || batch > most) {
-        return weir_fail_field(err, "batch_size", "%lld; -1 to %lld make sense", (long long)batch,
+        return weir_fail_field(err, "batch_size", "%lld; must be -1 to %lld", (long long)batch,
                                (long long)most);
     }
     query->is_unlimited = batch == -1;
@@ -49,7 +49,7 @@ static weir_status check_one_type(const char *text, size_t at, struct weir_slice
     if (type->n == 0 || type->n > WEIR_TYPE_BYTES_MAX) {
         char path[32];
         (void)snprintf(path, sizeof path, "types[%zu]", at);
-        return weir_fail_field(err, path, "%zu bytes; 1 to %d make sense", type->n,
+        return weir_fail_field(err, path, "%zu bytes; must be 1 to %d", type->n,
                                WEIR_TYPE_BYTES_MAX);
     }
     return WEIR_OK;

@@ -212,7 +212,7 @@ static weir_status check_expectation(const Weir__V1__Expectation *in, const char
     if (false_field != NULL) {
         char path[PATH_BYTES];
         (void)snprintf(path, sizeof path, "%sexpectation.%s", prefix, false_field);
-        return weir_fail_field(err, path, "only true makes sense");
+        return weir_fail_field(err, path, "must be true if given");
     }
     return WEIR_OK;
 }
@@ -245,7 +245,7 @@ static weir_status check_count(size_t n, size_t most, const char *field, const c
 {
     return n >= 1 && n <= most
                ? WEIR_OK
-               : weir_fail_field(err, field, "%zu %s; 1 to %zu make sense", n, of, most);
+               : weir_fail_field(err, field, "%zu %s; must be 1 to %zu", n, of, most);
 }
 
 weir_status weir_check_write_messages(struct weir_call *call,
@@ -330,7 +330,7 @@ weir_status weir_check_write_streams(struct weir_call *call,
         st = check_count(request->n_writes, WEIR_WRITE_STREAMS_MAX, "writes", "streams", err);
     }
     if (st == WEIR_OK) {
-        st = check_count(messages_n, WEIR_WRITE_MESSAGES_MAX, "writes", "messages in all", err);
+        st = check_count(messages_n, WEIR_WRITE_MESSAGES_MAX, "writes", "messages in total", err);
     }
     if (st != WEIR_OK) {
         return st;

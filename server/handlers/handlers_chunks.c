@@ -125,7 +125,7 @@ WEIR_HANDLER(weir_handle_drop_chunks, Weir__V1__DropChunksRequest)
     }
     if (st == WEIR_OK && !weir_slice_equal(weir_slice_of(request->confirm), id)) {
         st = weir_fail(err, WEIR_PRECONDITION,
-                       "`confirm` is not the id of the namespace whose chunks are to be dropped");
+                       "`confirm` must be the id of the namespace whose chunks are dropped");
     }
     if (st == WEIR_OK) {
         st = change(call, &query, &response.names, &response.n_names, err);

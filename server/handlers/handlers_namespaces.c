@@ -51,7 +51,7 @@ static weir_status prepare_default_token(const struct weir_call *call, struct we
     /* The text names the file: it is for the operator, not for the client. */
     weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err->text);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                     "the token that namespace default gets when it is made again cannot be kept");
+                     "the next token of namespace default cannot be written; nothing was deleted");
 }
 
 static void take_prepared_token(const struct weir_call *call, struct weir_slice id)
@@ -105,7 +105,8 @@ WEIR_HANDLER(weir_handle_delete_namespace, Weir__V1__DeleteNamespaceRequest)
         return st;
     }
     if (weir_namespace_is_default(id) && !(request->has_force && request->force)) {
-        return weir_fail(err, WEIR_PRECONDITION, "namespace default is deleted with force only");
+        return weir_fail(err, WEIR_PRECONDITION,
+                         "namespace default can be deleted with `force` only");
     }
     st = prepare_default_token(call, id, err);
     if (st != WEIR_OK) {
@@ -170,7 +171,7 @@ WEIR_HANDLER(weir_handle_clear_namespace, Weir__V1__ClearNamespaceRequest)
     }
     if (!weir_slice_equal(weir_slice_of(request->confirm), id)) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "`confirm` is not the id of the namespace that is to be cleared");
+                         "`confirm` must be the id of the namespace that is cleared");
     }
     st = weir_auth_enter(call, id, err);
     if (st != WEIR_OK) {

@@ -64,7 +64,7 @@ static weir_status find_by_token(struct weir_call *call, struct weir_slice id,
 weir_status weir_auth_fail_unnamed(struct weir_error *err)
 {
     return weir_fail_field(err, "metadata[\"namespace\"]",
-                           "an admin names the namespace to act on here");
+                           "an admin must name the namespace to act on");
 }
 
 static weir_status find_by_name(struct weir_call *call, struct weir_slice id,

@@ -46,39 +46,39 @@ static const struct setting settings[] = {
      "Where messages are kept: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
      "timescaledb://..."},
     {"store-connections", "N", KIND_NUMBER, AT(store_connections), "8", 1, 1024, NULL,
-     "PostgreSQL and TimescaleDB: at most so many connections in all"},
+     "PostgreSQL and TimescaleDB: maximum number of connections"},
     {"durability", "full|normal", KIND_CHOICE, AT(durability), "full", 0, 0, "full|normal",
      "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
      "server"},
     {"listen", "URL", KIND_LIST, AT(listen), standard_listener, 0, 0, NULL,
-     "Where to serve: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
+     "Where to listen: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
      "port 0 takes a free one. May be given several times"},
     {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
      "Permissions of the sockets of ipc:// in octal"},
     {"http", "URL", KIND_TEXT, AT(http), NULL, 0, 0, NULL,
-     "http://HOST:PORT to serve /metrics and /healthz at"},
+     "Serve /metrics and /healthz at http://HOST:PORT"},
     {"admin-token-file", "FILE", KIND_TEXT, AT(admin_token_file), NULL, 0, 0, NULL,
      "The first line is the admin token. WEIR_ADMIN_TOKEN carries the token itself"},
     {"default-token-file", "FILE", KIND_TEXT, AT(default_token_file), NULL, 0, 0, NULL,
      "The first line is the token of namespace default. WEIR_DEFAULT_TOKEN carries the token "
      "itself"},
     {"test-mode", NULL, KIND_FLAG, AT(is_test_mode), NULL, 0, 0, NULL,
-     "Do not check tokens; only with sqlite::memory: and listeners of this machine"},
+     "Accept any token; needs sqlite::memory: and listeners of this machine only"},
     {"tls-cert", "FILE", KIND_TEXT, AT(tls_cert), NULL, 0, 0, NULL,
      "Certificate chain for tls+tcp:// in PEM"},
     {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL, "Its private key in PEM"},
     {"tls-client-ca", "FILE", KIND_TEXT, AT(tls_client_ca), NULL, 0, 0, NULL,
      "Demand client certificates signed by these authorities"},
     {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, WEIR_WORKERS_MAX, NULL,
-     "Threads that run calls, each of which may wait for the store"},
+     "Worker threads; each may wait for the store"},
     {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
-     "Calls in flight; further ones are refused at once"},
+     "Maximum number of calls in flight; further calls are refused at once"},
     {"max-waiting", "N", KIND_NUMBER, AT(max_waiting), "16384", 0, 1048576, NULL,
-     "Long polls that wait, beside the calls in flight"},
+     "Maximum number of long polls that wait, in addition to the calls in flight"},
     {"log-level", "LEVEL", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
-     "Least level that is logged: debug, info, warn or error"},
+     "Lowest level that is logged: debug, info, warn or error"},
     {"log-format", "text|json", KIND_CHOICE, AT(log_format), "text", 0, 0, "text|json",
-     "How a line of the log looks"},
+     "Format of log lines"},
     WEIR_LIMIT_LIST(LIMIT_OPTION)};
 
 /* The state of a parse, for the callbacks of argp. */
@@ -276,7 +276,7 @@ static error_t take_argument(int key, char *value, struct argp_state *state)
         return 0;
     }
     if (key == ARGP_KEY_ARG) {
-        (void)weir_fail(parse->err, WEIR_INVALID_REQUEST, "'%s' is no option", value);
+        (void)weir_fail(parse->err, WEIR_INVALID_REQUEST, "'%s' is not an option", value);
         return EINVAL;
     }
     if (key < KEY_BASE || (size_t)(key - KEY_BASE) >= WEIR_COUNTOF(settings)) {
@@ -317,10 +317,10 @@ static weir_status read_arguments(struct parse *parse, int argc, char **argv)
     const struct argp argp = {
         .options = described,
         .parser = take_argument,
-        .doc = "Serves a message store by RPC.\v"
-               "Each option can be given as the environment variable in brackets; lists are "
-               "separated by "
-               "blanks there.",
+        .doc =
+            "Serves a message store by RPC.\v"
+            "Each option can also be given by the environment variable in brackets, where blanks "
+            "separate the items of a list.",
         .help_filter = complete_help,
     };
     argp_program_version = "weir-server " WEIR_VERSION;

@@ -162,7 +162,7 @@ static void show_refused(const struct visit *v)
     for (size_t i = 0; i < WEIR_COUNTOF(reasons); i++) {
         const struct weir_sample sample = {
             .name = "weir_requests_refused_total",
-            .help = "Requests that were refused without a look at them: too many calls in flight, "
+            .help = "Requests that were refused before they were parsed: too many calls in flight, "
                     "a store that hangs, no memory for a call, the server's stop.",
             .kind = WEIR_METRIC_COUNTER,
             .labels_n = 1,
@@ -184,7 +184,7 @@ static void show_store_errors(const struct visit *v)
         }
         const struct weir_sample sample = {
             .name = "weir_store_errors_total",
-            .help = "Calls that failed because of the store, or for want of memory.",
+            .help = "Calls that failed because of the store, or for lack of memory.",
             .kind = WEIR_METRIC_COUNTER,
             .labels_n = 1,
             .labels = {{"code", code_of(faults[i])}},
@@ -226,13 +226,14 @@ static void show_gauges(const struct visit *v)
     struct weir_server *server = v->server;
     show(v, "weir_queue_length", "Jobs that wait for a worker.", WEIR_METRIC_GAUGE,
          (double)weir_queue_length(&server->queue));
-    show(v, "weir_calls_in_flight", "Calls admitted and not answered, waiting reads not counted.",
-         WEIR_METRIC_GAUGE, (double)atomic_load(&server->unanswered));
-    show(v, "weir_reads_waiting", "Reads that wait for something to read.", WEIR_METRIC_GAUGE,
+    show(v, "weir_calls_in_flight",
+         "Calls admitted and not answered, without long polls that wait.", WEIR_METRIC_GAUGE,
+         (double)atomic_load(&server->unanswered));
+    show(v, "weir_reads_waiting", "Long polls that wait.", WEIR_METRIC_GAUGE,
          (double)atomic_load(&server->waiting_unanswered));
     show(v, "weir_connections", "Client connections.", WEIR_METRIC_GAUGE,
          (double)weir_transport_connections(server->transport));
-    show(v, "weir_namespaces_open", "Namespaces that are held open.", WEIR_METRIC_GAUGE,
+    show(v, "weir_namespaces_open", "Open namespaces.", WEIR_METRIC_GAUGE,
          (double)weir_tenants_open_count(server->tenants));
     show(v, "process_resident_memory_bytes", "Resident memory.", WEIR_METRIC_GAUGE,
          resident_bytes());
