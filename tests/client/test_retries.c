@@ -75,12 +75,17 @@ static struct weir_error unauthorized;
 static const struct fake_action fail_full = {FAKE_FAIL, NULL, &full};
 static const struct fake_action fail_unauthorized = {FAKE_FAIL, NULL, &unauthorized};
 
-static void start_refusing(const struct fake_action *script, size_t n)
+static void prepare_refusals(void)
 {
     weir_error_init(&full);
     weir_error_init(&unauthorized);
     (void)weir_fail_full(&full, "the queue", 1, 2);
     (void)weir_fail(&unauthorized, WEIR_AUTH_UNAUTHORIZED, "the token opens nothing");
+}
+
+static void start_refusing(const struct fake_action *script, size_t n)
+{
+    prepare_refusals();
     scripted_start(script, n);
 }
 
@@ -116,8 +121,8 @@ START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
     const struct fake_action scripts[][2] = {{disconnect, fail_full},
                                              {disconnect, fail_unauthorized},
                                              {fail_unavailable, fail_unauthorized}};
-    start_refusing(scripts[_i], 2);
-    weir_client_close(scripted.client);
+    prepare_refusals();
+    scripted.server = fake_server_start(scripts[_i], 2);
     open_client_of_attempts(4);
     ck_assert_int_eq(scripted_write_two(), WEIR_BACKEND_UNAVAILABLE);
     assert_in_doubt(_i == 0 ? "LIMIT_EXCEEDED: the queue" : "AUTH_UNAUTHORIZED: the token opens");
