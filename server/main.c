@@ -33,16 +33,16 @@ enum {
     EXIT_USAGE = 2,
     /* Times after the first signal: for the calls in flight, until the process is ended in any
      * case, and until it is ended if it has not finished starting. */
-    PATIENCE_MS = 4000,
-    LAST_MS = 4800,
-    START_MS = 800,
+    DRAIN_MS = 4000,
+    END_MS = 4800,
+    START_GRACE_MS = 800,
     /* Bounds of partial messages (partial_messages.h): all of them together, in messages of the
      * greatest size, and the time that one may receive nothing. */
-    HALF_MESSAGES_OF_FULL_SIZE = 8,
+    PARTIAL_MESSAGES_OF_FULL_SIZE = 8,
     SILENCE_US = 60 * 1000 * 1000
 };
 
-static int complain(const struct weir_error *err, int status)
+static int print_failure(const struct weir_error *err, int status)
 {
     if (err->text[0] != '\0') {
         (void)fprintf(stderr, "weir-server: %s\n", err->text);
@@ -54,8 +54,7 @@ static int complain(const struct weir_error *err, int status)
 }
 
 /* Blocks SIGTERM and SIGINT in this thread and all that it creates, for sigwait(). Ignores SIGPIPE
- * and SIGXFSZ, so that a closed peer and a file at its size limit (ulimit -f) fail the call only.
- */
+ * and SIGXFSZ, so that a closed peer or a file at its size limit (ulimit -f) is an error code. */
 static void block_signals(sigset_t *ends)
 {
     (void)sigemptyset(ends);
@@ -88,59 +87,59 @@ static void announce(const struct weir_server *server)
 }
 
 /* Shared by the main thread and the signal thread. */
-struct ending {
+struct stop_signal {
     sigset_t signals;
-    sem_t asked;             // posted at the first signal
-    atomic_bool is_started;  // the main thread waits on `asked`
+    sem_t received;          // posted at the first signal
+    atomic_bool is_started;  // the main thread waits on `received`
 };
 
 /* Waits `ms` for another signal, with which the user asks for the end at once. Returns whether one
  * arrived. */
-static bool is_hurried(const struct ending *ending, int ms)
+static bool is_signalled_again(const struct stop_signal *stop, int ms)
 {
     const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    return sigtimedwait(&ending->signals, NULL, &time) >= 0;
+    return sigtimedwait(&stop->signals, NULL, &time) >= 0;
 }
 
 /* After the first signal the main thread ends the program in good order. If it takes too long, this
  * thread ends the process, which is safe because the store may be left at any moment. A start may
  * wait for a database that does not answer, while nobody is served; and a close of nng 1.5.2's
  * socket under load was seen never to return, after every call had been answered. */
-static void *attend_signals(void *context)
+static void *watch_signals(void *context)
 {
-    struct ending *ending = context;
+    struct stop_signal *stop = context;
     int signal_number = 0;
-    (void)sigwait(&ending->signals, &signal_number);
-    (void)sem_post(&ending->asked);
-    if (is_hurried(ending, START_MS)) {
+    (void)sigwait(&stop->signals, &signal_number);
+    (void)sem_post(&stop->received);
+    if (is_signalled_again(stop, START_GRACE_MS)) {
         _exit(EXIT_UNAVAILABLE);
     }
-    if (!atomic_load(&ending->is_started)) {
+    if (!atomic_load(&stop->is_started)) {
         (void)fprintf(stderr, "weir-server: stopped before it had started\n");
         _exit(EXIT_SUCCESS);
     }
-    _exit(is_hurried(ending, LAST_MS - START_MS) ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
+    _exit(is_signalled_again(stop, END_MS - START_GRACE_MS) ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
 }
 
 /* Starts the signal thread. Returns false if the system refuses a thread. */
-static bool begin_attending(struct ending *ending)
+static bool start_signal_thread(struct stop_signal *stop)
 {
     pthread_t thread;
-    if (sem_init(&ending->asked, 0, 0) != 0 ||
-        pthread_create(&thread, NULL, attend_signals, ending) != 0) {
+    if (sem_init(&stop->received, 0, 0) != 0 ||
+        pthread_create(&thread, NULL, watch_signals, stop) != 0) {
         return false;
     }
     (void)pthread_detach(thread);
     return true;
 }
 
-static void wait_for_end(struct ending *ending)
+static void wait_for_signal(struct stop_signal *stop)
 {
-    while (sem_wait(&ending->asked) != 0 && errno == EINTR) {
+    while (sem_wait(&stop->received) != 0 && errno == EINTR) {
     }
 }
 
-static void tell_of_connections(void *context, enum weir_nng_sockets_event event, int fault)
+static void log_connections(void *context, enum weir_nng_sockets_event event, int fault)
 {
     const struct weir_server *server = context;
     switch (event) {
@@ -160,7 +159,7 @@ static void tell_of_connections(void *context, enum weir_nng_sockets_event event
 
 int main(int argc, char **argv)
 {
-    static struct ending ending;
+    static struct stop_signal stop;
     struct weir_config config;
     struct weir_server *server = NULL;
     struct weir_error err;
@@ -169,34 +168,34 @@ int main(int argc, char **argv)
         return EXIT_UNAVAILABLE;
     }
     if (weir_config_parse(&config, argc, argv, &err) != WEIR_OK) {
-        return complain(&err, EXIT_USAGE);
+        return print_failure(&err, EXIT_USAGE);
     }
-    block_signals(&ending.signals);
+    block_signals(&stop.signals);
     return_large_blocks();
     weir_json_take_over_memory();
     weir_schedule_as_batch();
-    if (!begin_attending(&ending)) {
+    if (!start_signal_thread(&stop)) {
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
                         "the system gives 0 threads and no more: raise its limit (ulimit -u, "
                         "TasksMax=)");
-        return complain(&err, EXIT_UNAVAILABLE);
+        return print_failure(&err, EXIT_UNAVAILABLE);
     }
     weir_nng_sockets_refuse_above(weir_transport_message_max(&config));
-    weir_partial_limit(HALF_MESSAGES_OF_FULL_SIZE * weir_transport_message_max(&config),
+    weir_partial_limit(PARTIAL_MESSAGES_OF_FULL_SIZE * weir_transport_message_max(&config),
                        SILENCE_US);
     weir_nng_sockets_take_below(weir_resources_connections_below());
     const weir_status st = weir_server_start(&config, &server, &err);
     if (st != WEIR_OK) {
-        return complain(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
+        return print_failure(&err, st == WEIR_INVALID_REQUEST ? EXIT_USAGE : EXIT_UNAVAILABLE);
     }
-    atomic_store(&ending.is_started, true);
-    weir_nng_sockets_report(tell_of_connections, server);
+    atomic_store(&stop.is_started, true);
+    weir_nng_sockets_report(log_connections, server);
     announce(server);
     (void)weir_notify(WEIR_NOTIFY_READY);
-    wait_for_end(&ending);
+    wait_for_signal(&stop);
     weir_nng_sockets_report(NULL, NULL);
     (void)weir_notify(WEIR_NOTIFY_STOPPING);
-    if (!weir_server_stop(server, PATIENCE_MS)) {
+    if (!weir_server_stop(server, DRAIN_MS)) {
         /* Threads still work in the store, which is safe to leave at any moment. */
         _exit(EXIT_SUCCESS);
     }

@@ -2,7 +2,7 @@
  *
  *     idle -> receiving -> served -> sending -> idle, and served -> idle if it is abandoned
  *
- * advance() takes the transitions that nng completes; weir_exchange_send() and _abandon() are
+ * on_aio_done() takes the transitions that nng completes; weir_exchange_send() and _abandon() are
  * called by the server while it owns the exchange. `idle_lock` guards the list of idle exchanges
  * and the number of receiving ones; it is a leaf, released before nng is called. */
 #include "server/transport/exchange_int.h"
@@ -19,7 +19,7 @@
  * that was used last is the next one to receive. */
 enum { RECEIVING_LEAST = 32, RECEIVING_MOST = 48 };
 
-static void receive(struct weir_exchange *x)
+static void start_receiving(struct weir_exchange *x)
 {
     x->state = WEIR_EXCHANGE_RECEIVING;
     nng_ctx_recv(x->ctx, x->aio);
@@ -27,7 +27,7 @@ static void receive(struct weir_exchange *x)
 
 /* Takes an idle exchange, which the caller must have receive once it has released the lock. Returns
  * NULL if none is idle. */
-static struct weir_exchange *add_receiver(struct weir_transport *t)
+static struct weir_exchange *take_idle_locked(struct weir_transport *t)
 {
     struct weir_exchange *x = t->idle;
     if (x != NULL) {
@@ -39,7 +39,7 @@ static struct weir_exchange *add_receiver(struct weir_transport *t)
 
 /* Makes the exchange idle, and has the latest idle one, normally itself, receive if fewer than
  * RECEIVING_MOST do. */
-static void rest(struct weir_exchange *x)
+static void make_idle(struct weir_exchange *x)
 {
     struct weir_transport *t = x->transport;
     x->state = WEIR_EXCHANGE_IDLE;
@@ -47,10 +47,10 @@ static void rest(struct weir_exchange *x)
     x->next_idle = t->idle;
     t->idle = x;
     const size_t n = atomic_load_explicit(&t->receiving, memory_order_relaxed);
-    x = n < RECEIVING_MOST ? add_receiver(t) : NULL;
+    x = n < RECEIVING_MOST ? take_idle_locked(t) : NULL;
     (void)pthread_mutex_unlock(&t->idle_lock);
     if (x != NULL) {
-        receive(x);
+        start_receiving(x);
     }
 }
 
@@ -60,16 +60,16 @@ static bool replace_receiver(struct weir_transport *t)
 {
     (void)pthread_mutex_lock(&t->idle_lock);
     const size_t left = atomic_fetch_sub_explicit(&t->receiving, 1, memory_order_relaxed) - 1;
-    struct weir_exchange *x = left < RECEIVING_LEAST ? add_receiver(t) : NULL;
+    struct weir_exchange *x = left < RECEIVING_LEAST ? take_idle_locked(t) : NULL;
     (void)pthread_mutex_unlock(&t->idle_lock);
     if (x != NULL) {
-        receive(x);
+        start_receiving(x);
     }
     return left > 0 || x != NULL;
 }
 
 /* Releases the request, the reply and the peer, ready for the next request. */
-static void clear(struct weir_exchange *x)
+static void reset(struct weir_exchange *x)
 {
     if (x->request != NULL) {
         nng_msg_free(x->request);
@@ -89,7 +89,7 @@ static void clear(struct weir_exchange *x)
     }
 }
 
-static void received(struct weir_exchange *x, int result)
+static void on_received(struct weir_exchange *x, int result)
 {
     struct weir_transport *transport = x->transport;
     if (result == NNG_ECLOSED || result == NNG_ECANCELED) {
@@ -97,7 +97,7 @@ static void received(struct weir_exchange *x, int result)
         return;
     }
     if (result != 0) {
-        receive(x);
+        start_receiving(x);
         return;
     }
     if (!replace_receiver(transport)) {
@@ -112,7 +112,7 @@ static void received(struct weir_exchange *x, int result)
     transport->user.arrived(transport->user.context, x);
 }
 
-static void sent(struct weir_exchange *x, int result)
+static void on_sent(struct weir_exchange *x, int result)
 {
     weir_pending_push();
     if (result != 0) {
@@ -122,21 +122,21 @@ static void sent(struct weir_exchange *x, int result)
     if (result != 0) {
         nng_msg_free(nng_aio_get_msg(x->aio));
     }
-    clear(x);
-    rest(x);
+    reset(x);
+    make_idle(x);
 }
 
 /* nng's callback: an exchange's receiving or sending is complete. */
-static void advance(void *context)
+static void on_aio_done(void *context)
 {
     struct weir_exchange *x = context;
     const int result = nng_aio_result(x->aio);
     switch (x->state) {
     case WEIR_EXCHANGE_RECEIVING:
-        received(x, result);
+        on_received(x, result);
         return;
     case WEIR_EXCHANGE_SENDING:
-        sent(x, result);
+        on_sent(x, result);
         return;
     case WEIR_EXCHANGE_IDLE:
     case WEIR_EXCHANGE_SERVED:
@@ -151,14 +151,14 @@ bool weir_exchange_open(struct weir_exchange *x, struct weir_transport *transpor
 {
     *x = (struct weir_exchange){.transport = transport, .state = WEIR_EXCHANGE_CLOSED};
     weir_waiter_init(&x->waiter);
-    if (nng_aio_alloc(&x->aio, advance, x) != 0) {
+    if (nng_aio_alloc(&x->aio, on_aio_done, x) != 0) {
         return false;
     }
     if (nng_ctx_open(&x->ctx, socket) != 0) {
         nng_aio_free(x->aio);
         return false;
     }
-    rest(x);
+    make_idle(x);
     return true;
 }
 
@@ -170,7 +170,7 @@ void weir_exchange_stop(struct weir_exchange *x)
 void weir_exchange_fini(struct weir_exchange *x)
 {
     nng_aio_free(x->aio);
-    clear(x);
+    reset(x);
 }
 
 struct weir_slice weir_exchange_request(const struct weir_exchange *x)
@@ -256,7 +256,7 @@ void weir_exchange_announce(struct weir_exchange *x)
     }
 }
 
-static bool is_over(const struct weir_exchange *x)
+static bool is_connection_over(const struct weir_exchange *x)
 {
     return x->peer != NULL && x->pending == 0 && weir_pending_is_over(x->peer->key);
 }
@@ -267,7 +267,7 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_exchange_announce(x);
     /* nng may still have a connection that is over: with WebSocket it forgets an end that it is
      * told before it asks for the next message. So the connection is closed here. */
-    if (is_over(x)) {
+    if (is_connection_over(x)) {
         weir_exchange_abandon(x, true);
         return;
     }
@@ -290,6 +290,6 @@ void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
         (void)nng_pipe_close(x->pipe);
     }
     weir_pending_withdraw(x->pending);
-    clear(x);
-    rest(x);
+    reset(x);
+    make_idle(x);
 }

@@ -12,7 +12,7 @@ static const struct {
     {"inproc://", WEIR_TRANSPORT_INPROC, false},
 };
 
-static weir_status wrong(struct weir_error *err, const char *text, const char *what)
+static weir_status reject(struct weir_error *err, const char *text, const char *what)
 {
     return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': %s", text, what);
 }
@@ -54,31 +54,31 @@ static weir_status parse_authority(const char *rest, struct weir_listen_url *url
     const size_t n = strcspn(rest, "/");
     const size_t colon = find_port(rest, n);
     if (colon == n) {
-        return wrong(err, url->text, "it names no port; 0 takes a free one");
+        return reject(err, url->text, "it names no port; 0 takes a free one");
     }
     url->port = parse_port(rest + colon + 1, n - colon - 1);
     if (url->port < 0) {
-        return wrong(err, url->text, "the port is not a number from 0 to 65535");
+        return reject(err, url->text, "the port is not a number from 0 to 65535");
     }
     url->host = weir_slice(rest, colon);
     url->path = weir_slice(rest + n, strlen(rest + n));
     if (url->kind != WEIR_TRANSPORT_WS && url->path.n > 0) {
-        return wrong(err, url->text, "it has a path, which only ws:// may have");
+        return reject(err, url->text, "it has a path, which only ws:// may have");
     }
     return WEIR_OK;
 }
 
-static weir_status begin(const char *text, struct weir_listen_url *url, struct weir_error *err)
+static weir_status init_url(const char *text, struct weir_listen_url *url, struct weir_error *err)
 {
     *url = (struct weir_listen_url){.text = text, .port = -1};
-    return strlen(text) + sizeof "65535" > WEIR_URL_BYTES_MAX ? wrong(err, text, "it is too long")
+    return strlen(text) + sizeof "65535" > WEIR_URL_BYTES_MAX ? reject(err, text, "it is too long")
                                                               : WEIR_OK;
 }
 
 weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
                                   struct weir_error *err)
 {
-    const weir_status st = begin(text, url, err);
+    const weir_status st = init_url(text, url, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -92,21 +92,21 @@ weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
             return parse_authority(text + n, url, err);
         }
         url->path = weir_slice(text + n, strlen(text + n));
-        return url->path.n > 0 ? WEIR_OK : wrong(err, text, "it names nothing");
+        return url->path.n > 0 ? WEIR_OK : reject(err, text, "it names nothing");
     }
-    return wrong(err, text, "known are tcp://, tls+tcp://, ws://, ipc:// and inproc://");
+    return reject(err, text, "known are tcp://, tls+tcp://, ws://, ipc:// and inproc://");
 }
 
 weir_status weir_http_url_parse(const char *text, struct weir_listen_url *url,
                                 struct weir_error *err)
 {
     static const char prefix[] = "http://";
-    const weir_status st = begin(text, url, err);
+    const weir_status st = init_url(text, url, err);
     if (st != WEIR_OK) {
         return st;
     }
     if (strncmp(text, prefix, sizeof prefix - 1) != 0) {
-        return wrong(err, text, "it is not http://HOST:PORT");
+        return reject(err, text, "it is not http://HOST:PORT");
     }
     url->kind = WEIR_TRANSPORT_TCP;
     return parse_authority(text + sizeof prefix - 1, url, err);

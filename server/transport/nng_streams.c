@@ -26,7 +26,7 @@ typedef void operation(nng_stream *stream, nng_aio *aio);
 
 /* Returns nng's own definition of a function. Threads may look it up at the same time: they find
  * the same one. */
-static operation *own(_Atomic(operation *) *known, const char *name)
+static operation *library_function(_Atomic(operation *) *known, const char *name)
 {
     operation *found = atomic_load_explicit(known, memory_order_relaxed);
     if (found == NULL) {
@@ -43,7 +43,7 @@ static bool is_tls(nng_stream *stream)
     return nng_stream_get_bool(stream, NNG_OPT_TLS_VERIFIED, &is_verified) == 0;
 }
 
-static void end_if_not_begun(nng_stream *stream, nng_aio *aio)
+static void fail_if_not_started(nng_stream *stream, nng_aio *aio)
 {
     if (nng_aio_result(aio) == NNG_ECANCELED && is_tls(stream)) {
         nng_aio_finish(aio, NNG_ECANCELED);
@@ -57,13 +57,13 @@ void nng_stream_send(nng_stream *stream, nng_aio *aio)
     if (nng_aio_get_msg(aio) != NULL) {
         weir_ws_replies_begin(stream, aio);
     }
-    own(&known, "nng_stream_send")(stream, aio);
-    end_if_not_begun(stream, aio);
+    library_function(&known, "nng_stream_send")(stream, aio);
+    fail_if_not_started(stream, aio);
 }
 
 void nng_stream_recv(nng_stream *stream, nng_aio *aio)
 {
     static _Atomic(operation *) known;
-    own(&known, "nng_stream_recv")(stream, aio);
-    end_if_not_begun(stream, aio);
+    library_function(&known, "nng_stream_recv")(stream, aio);
+    fail_if_not_started(stream, aio);
 }

@@ -26,51 +26,52 @@ static int signal_one(pthread_cond_t *condition)
     return cnd_signal((cnd_t *)(void *)condition) == thrd_success ? 0 : -1;
 }
 
-static int wait_for(pthread_cond_t *condition, pthread_mutex_t *lock)
+static int wait_on(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
     return cnd_wait((cnd_t *)(void *)condition, (mtx_t *)(void *)lock) == thrd_success ? 0 : -1;
 }
 
 /* ---- waking one thread at a time ---- */
 
-/* The condition on which nng's task threads wait for tasks; NULL until the first thread does. nng
- * signals it while it holds its lock on the tasks, which also guards the next two variables. */
-static _Atomic(pthread_cond_t *) tasks;
-static unsigned asleep;           // threads that wait for tasks, or were woken and have not arrived
-static int64_t one_coming_until;  // a woken thread is expected until then; monotonic µs
+/* The condition on which nng's task threads wait for tasks; NULL until the first thread
+ * does. nng signals it while it holds its lock on the tasks, which also guards the next
+ * two variables. */
+static _Atomic(pthread_cond_t *) task_condition;
+static unsigned sleeping_n;      // threads that wait for tasks, or were woken and have not arrived
+static int64_t coming_until_us;  // a woken thread is expected until then; monotonic µs
 static atomic_bool is_another_wanted;  // the next thread to arrive wakes another one
 
-static bool is_tasks(pthread_cond_t *condition)
+static bool is_task_condition(pthread_cond_t *condition)
 {
-    return atomic_load_explicit(&tasks, memory_order_relaxed) == condition;
+    return atomic_load_explicit(&task_condition, memory_order_relaxed) == condition;
 }
 
 /* Recognises the condition by the name of the thread that waits: nng names its task threads before
  * they first wait. */
-static void learn_tasks(pthread_cond_t *condition)
+static void learn_task_condition(pthread_cond_t *condition)
 {
     char name[16];
     pthread_cond_t *none = NULL;
-    if (is_tasks(NULL) && pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
+    if (is_task_condition(NULL) && pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
         strcmp(name, "nng:task") == 0) {
-        (void)atomic_compare_exchange_strong_explicit(&tasks, &none, condition,
+        (void)atomic_compare_exchange_strong_explicit(&task_condition, &none, condition,
                                                       memory_order_relaxed, memory_order_relaxed);
     }
 }
 
 /* Wakes a task thread unless one is expected, or all are awake: a thread that is awake looks for
  * tasks before it sleeps. nng's lock on the tasks must be held. */
-static int wake_another(pthread_cond_t *condition)
+static int wake_one(pthread_cond_t *condition)
 {
-    if (asleep == 0) {
+    if (sleeping_n == 0) {
         return 0;
     }
     const int64_t now_us = weir_monotonic_us();
-    if (now_us < one_coming_until) {
+    if (now_us < coming_until_us) {
         atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
         return 0;
     }
-    one_coming_until = now_us + WEIR_NNG_TASKS_COMING_US;
+    coming_until_us = now_us + WEIR_NNG_TASKS_COMING_US;
     return signal_one(condition);
 }
 
@@ -162,8 +163,9 @@ static struct deferral **find_late_locked(int64_t since_us)
 }
 
 /* Called for each signalled task while any work is deferred: as long as task threads always find
- * another task, and so do not get to their deferred work, some thread signals new tasks. */
-static void hand_on_what_is_late(void)
+ * another task, and so do not get to their deferred work, some thread signals new tasks.
+ */
+static void hand_on_late(void)
 {
     const int64_t now_us = weir_monotonic_us();
     if (now_us < next_look_us) {
@@ -185,28 +187,29 @@ static void hand_on_what_is_late(void)
 
 /* ---- waiting ---- */
 
-/* Runs this thread's deferred work, if any, and otherwise sleeps. nng looks for tasks each time the
- * wait returns, and so finds those that arrived while the work ran. */
+/* Runs this thread's deferred work, if any, and otherwise sleeps. nng looks for tasks each
+ * time the wait returns, and so finds those that arrived while the work ran. */
 static int wait_for_tasks(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
     deferral.is_for_tasks = true;
     if (run_own_deferral(lock)) {
         return 0;
     }
-    asleep++;
-    const int result = wait_for(condition, lock);
-    asleep--;
-    one_coming_until = 0;
+    sleeping_n++;
+    const int result = wait_on(condition, lock);
+    sleeping_n--;
+    coming_until_us = 0;
     if (atomic_exchange_explicit(&is_another_wanted, false, memory_order_relaxed)) {
-        (void)wake_another(condition);
+        (void)wake_one(condition);
     }
     return result;
 }
 
 int weir_nng_tasks_wait(pthread_cond_t *condition, pthread_mutex_t *lock)
 {
-    learn_tasks(condition);
-    return is_tasks(condition) ? wait_for_tasks(condition, lock) : wait_for(condition, lock);
+    learn_task_condition(condition);
+    return is_task_condition(condition) ? wait_for_tasks(condition, lock)
+                                        : wait_on(condition, lock);
 }
 
 /* ---- bursts ---- */
@@ -234,7 +237,7 @@ void weir_nng_tasks_burst_end(void)
         atomic_store_explicit(&is_another_wanted, true, memory_order_relaxed);
     }
     if (left_out > 0) {
-        (void)signal_one(atomic_load_explicit(&tasks, memory_order_relaxed));
+        (void)signal_one(atomic_load_explicit(&task_condition, memory_order_relaxed));
     }
 }
 
@@ -256,11 +259,11 @@ static bool is_left_out(void)
 
 int weir_nng_tasks_signal(pthread_cond_t *condition)
 {
-    if (!is_tasks(condition)) {
+    if (!is_task_condition(condition)) {
         return signal_one(condition);
     }
     if (atomic_load_explicit(&is_any_deferred, memory_order_relaxed)) {
-        hand_on_what_is_late();
+        hand_on_late();
     }
-    return is_left_out() ? 0 : wake_another(condition);
+    return is_left_out() ? 0 : wake_one(condition);
 }

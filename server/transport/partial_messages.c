@@ -21,13 +21,13 @@ enum {
 };
 
 /* ENDED: nng may still read from a connection for a while after it was ended here. */
-enum state { STATE_UNKNOWN, STATE_OPEN, STATE_HALF, STATE_ENDED };
+enum state { STATE_UNKNOWN, STATE_OPEN, STATE_PARTIAL, STATE_ENDED };
 
 struct connection {
     enum state state;
     bool is_followed;
-    /* Of the partial message, in STATE_HALF only. */
-    struct weir_link link;     // in all.half
+    /* Of the partial message, in STATE_PARTIAL only. */
+    struct weir_link link;     // in all.partial
     size_t received;           // bytes received
     size_t held;               // bytes of memory counted
     int64_t kept_up_until_us;  // the time at which the pace would have brought what was received
@@ -37,12 +37,12 @@ struct connection {
 static struct connection connections[WEIR_DESCRIPTORS_MAX];
 
 static struct {
-    pthread_mutex_t lock;   // guards this struct and `connections`; a leaf
-    struct weir_link half;  // connections in STATE_HALF, the oldest message first
-    size_t bytes;           // sum of their `held`
+    pthread_mutex_t lock;      // guards this struct and `connections`; a leaf
+    struct weir_link partial;  // connections in STATE_PARTIAL, the oldest message first
+    size_t bytes;              // sum of their `held`
     size_t bytes_max;
     int64_t silence_us;
-} all = {.lock = PTHREAD_MUTEX_INITIALIZER, .half = {&all.half, &all.half}};
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER, .partial = {&all.partial, &all.partial}};
 
 /* Read without the lock by the threads that wait for events. */
 static _Atomic int64_t look_every_us;  // 0: never
@@ -69,39 +69,39 @@ size_t weir_partial_bytes(void)
 
 /* ---- connections ---- */
 
-static bool is_known(int descriptor)
+static bool is_in_range(int descriptor)
 {
     return descriptor >= 0 && descriptor < WEIR_DESCRIPTORS_MAX;
 }
 
 static bool is_open(const struct connection *connection)
 {
-    return connection->state == STATE_OPEN || connection->state == STATE_HALF;
+    return connection->state == STATE_OPEN || connection->state == STATE_PARTIAL;
 }
 
-static void begin(struct connection *connection, int64_t now_us)
+static void begin_partial(struct connection *connection, int64_t now_us)
 {
-    connection->state = STATE_HALF;
+    connection->state = STATE_PARTIAL;
     connection->received = 0;
     connection->held = 0;
     connection->kept_up_until_us = now_us;
     connection->heard_at_us = now_us;
     weir_link_init(&connection->link);
-    weir_link_append(&all.half, &connection->link);
+    weir_link_append(&all.partial, &connection->link);
 }
 
-static void take_out(struct connection *connection)
+static void end_partial(struct connection *connection)
 {
-    if (connection->state == STATE_HALF) {
+    if (connection->state == STATE_PARTIAL) {
         weir_link_remove(&connection->link);
         all.bytes -= connection->held;
         connection->state = STATE_OPEN;
     }
 }
 
-static void leave_alone(struct connection *connection)
+static void stop_tracking(struct connection *connection)
 {
-    take_out(connection);
+    end_partial(connection);
     if (is_open(connection)) {
         connection->state = STATE_ENDED;
         (void)atomic_fetch_sub(&open_n, 1);
@@ -110,10 +110,10 @@ static void leave_alone(struct connection *connection)
 
 void weir_partial_opened(int descriptor)
 {
-    if (is_known(descriptor)) {
+    if (is_in_range(descriptor)) {
         struct connection *connection = &connections[descriptor];
         (void)pthread_mutex_lock(&all.lock);
-        leave_alone(connection);
+        stop_tracking(connection);
         connection->state = STATE_OPEN;
         connection->is_followed = false;
         (void)atomic_fetch_add(&open_n, 1);
@@ -123,7 +123,7 @@ void weir_partial_opened(int descriptor)
 
 void weir_partial_follow(int descriptor)
 {
-    if (is_known(descriptor)) {
+    if (is_in_range(descriptor)) {
         (void)pthread_mutex_lock(&all.lock);
         connections[descriptor].is_followed = true;
         (void)pthread_mutex_unlock(&all.lock);
@@ -132,25 +132,25 @@ void weir_partial_follow(int descriptor)
 
 void weir_partial_closed(int descriptor)
 {
-    if (is_known(descriptor)) {
+    if (is_in_range(descriptor)) {
         (void)pthread_mutex_lock(&all.lock);
-        leave_alone(&connections[descriptor]);
+        stop_tracking(&connections[descriptor]);
         (void)pthread_mutex_unlock(&all.lock);
     }
 }
 
 void weir_partial_whole(int descriptor)
 {
-    if (is_known(descriptor)) {
+    if (is_in_range(descriptor)) {
         (void)pthread_mutex_lock(&all.lock);
-        take_out(&connections[descriptor]);
+        end_partial(&connections[descriptor]);
         (void)pthread_mutex_unlock(&all.lock);
     }
 }
 
 /* ---- ending them ---- */
 
-static struct connection *of_link(struct weir_link *link)
+static struct connection *connection_of_link(struct weir_link *link)
 {
     return WEIR_LINKED(link, struct connection, link);
 }
@@ -158,10 +158,10 @@ static struct connection *of_link(struct weir_link *link)
 /* Calls the system directly, because this program's shutdown() would report back to this module.
  * The call fails if the peer has gone; errno is restored for the caller, who is inside another
  * call. */
-static void end(struct connection *connection)
+static void end_connection(struct connection *connection)
 {
     const int fault = errno;
-    leave_alone(connection);
+    stop_tracking(connection);
     (void)syscall(SYS_shutdown, (int)(connection - connections), SHUT_RDWR);
     errno = fault;
 }
@@ -176,8 +176,8 @@ static bool may_make_room(const struct connection *connection)
 static struct connection *find_slowest(void)
 {
     struct connection *slowest = NULL;
-    for (struct weir_link *at = all.half.next; at != &all.half; at = at->next) {
-        struct connection *connection = of_link(at);
+    for (struct weir_link *at = all.partial.next; at != &all.partial; at = at->next) {
+        struct connection *connection = connection_of_link(at);
         if (may_make_room(connection) &&
             (slowest == NULL || connection->kept_up_until_us < slowest->kept_up_until_us)) {
             slowest = connection;
@@ -190,7 +190,7 @@ static bool make_room(void)
 {
     bool is_any = false;
     while (all.bytes_max > 0 && all.bytes > all.bytes_max) {
-        end(find_slowest());
+        end_connection(find_slowest());
         is_any = true;
     }
     return is_any;
@@ -200,10 +200,10 @@ static bool end_silent(int64_t now_us)
 {
     bool is_any = false;
     struct weir_link *next = NULL;
-    for (struct weir_link *at = all.half.next; at != &all.half; at = next) {
+    for (struct weir_link *at = all.partial.next; at != &all.partial; at = next) {
         next = at->next;
-        if (now_us - of_link(at)->heard_at_us >= all.silence_us) {
-            end(of_link(at));
+        if (now_us - connection_of_link(at)->heard_at_us >= all.silence_us) {
+            end_connection(connection_of_link(at));
             is_any = true;
         }
     }
@@ -233,7 +233,7 @@ int weir_partial_look_in_ms(void)
 
 /* Credits received bytes against the pace. A fast sender makes up for an earlier delay, but earns
  * no credit for the future. */
-static void keep_up(struct connection *connection, size_t received, int64_t now_us)
+static void credit_pace(struct connection *connection, size_t received, int64_t now_us)
 {
     const int64_t until_us =
         connection->kept_up_until_us + (int64_t)(received * SECOND_US / PACE_BYTES);
@@ -241,7 +241,7 @@ static void keep_up(struct connection *connection, size_t received, int64_t now_
     connection->heard_at_us = received > 0 ? now_us : connection->heard_at_us;
 }
 
-static void hold(struct connection *connection, size_t received, size_t length)
+static void count_held(struct connection *connection, size_t received, size_t length)
 {
     connection->received += received;
     const size_t held = length < WEIR_LARGE_BLOCK_BYTES ? length : connection->received;
@@ -249,23 +249,24 @@ static void hold(struct connection *connection, size_t received, size_t length)
     connection->held = held;
 }
 
-static bool add(struct connection *connection, size_t received, size_t length, int64_t now_us)
+static bool count_received(struct connection *connection, size_t received, size_t length,
+                           int64_t now_us)
 {
     if (connection->state == STATE_OPEN) {
-        begin(connection, now_us);
+        begin_partial(connection, now_us);
     }
-    if (connection->state != STATE_HALF) {
+    if (connection->state != STATE_PARTIAL) {
         return false;
     }
-    keep_up(connection, received, now_us);
-    hold(connection, received, length);
+    credit_pace(connection, received, now_us);
+    count_held(connection, received, length);
     return make_room();
 }
 
 bool weir_partial_add(int descriptor, size_t received, size_t length, int64_t now_us)
 {
     (void)pthread_mutex_lock(&all.lock);
-    const bool is_any = add(&connections[descriptor], received, length, now_us);
+    const bool is_any = count_received(&connections[descriptor], received, length, now_us);
     (void)pthread_mutex_unlock(&all.lock);
     return is_any;
 }
@@ -274,7 +275,8 @@ bool weir_partial_came(int descriptor, size_t received, int64_t now_us)
 {
     struct connection *connection = &connections[descriptor];
     (void)pthread_mutex_lock(&all.lock);
-    const bool is_any = connection->is_followed && add(connection, received, SIZE_MAX, now_us);
+    const bool is_any =
+        connection->is_followed && count_received(connection, received, SIZE_MAX, now_us);
     (void)pthread_mutex_unlock(&all.lock);
     return is_any;
 }

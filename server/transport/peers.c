@@ -122,7 +122,7 @@ void weir_peer_sends(struct weir_peer *peer, size_t n, int64_t now_us)
     atomic_fetch_add_explicit(&peer->all->unread_bytes, n, memory_order_relaxed);
 }
 
-static void keep_locked(struct weir_peer *peer, size_t n)
+static void set_kept_bytes_locked(struct weir_peer *peer, size_t n)
 {
     atomic_fetch_add_explicit(&peer->all->unread_bytes, n, memory_order_relaxed);
     atomic_fetch_sub_explicit(&peer->all->unread_bytes,
@@ -131,7 +131,7 @@ static void keep_locked(struct weir_peer *peer, size_t n)
 }
 
 /* A reply of `n` bytes becomes the connection's last reply; the previous one has gone. */
-static void begin_last(struct weir_peer *peer, size_t n)
+static void record_last_reply(struct weir_peer *peer, size_t n)
 {
     const bool is_kept =
         peer->is_opaque ? n >= LARGE_REPLY_BYTES : weir_pending_left(peer->key) > 0;
@@ -139,19 +139,19 @@ static void begin_last(struct weir_peer *peer, size_t n)
         return;
     }
     (void)pthread_mutex_lock(&peer->all->lock);
-    keep_locked(peer, is_kept ? n : 0);
+    set_kept_bytes_locked(peer, is_kept ? n : 0);
     atomic_store_explicit(&peer->last_bytes, is_kept ? n : 0, memory_order_relaxed);
     peer->looks_behind = 0;
     (void)pthread_mutex_unlock(&peer->all->lock);
 }
 
 /* Returns whether some of the last reply is left, and counts it as unread only if so. */
-static bool look_for_last_locked(struct weir_peer *peer)
+static bool recount_last_reply_locked(struct weir_peer *peer)
 {
     const size_t last = atomic_load_explicit(&peer->last_bytes, memory_order_relaxed);
     const bool is_left = last > 0 && weir_pending_left(peer->key) > 0;
     if (last > 0) {
-        keep_locked(peer, is_left ? last : 0);
+        set_kept_bytes_locked(peer, is_left ? last : 0);
     }
     return is_left;
 }
@@ -163,7 +163,7 @@ void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us)
     }
     /* The last reply is recorded before the count falls, so that at no moment the connection seems
      * to have no reply under way. */
-    begin_last(peer, n);
+    record_last_reply(peer, n);
     atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
     atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&peer->sending_bytes, n, memory_order_relaxed);
@@ -184,7 +184,7 @@ void weir_peers_recount(struct weir_peers *peers, int64_t now_us)
     const bool is_due = now_us - peers->recounted_at_us >= RECOUNT_US;
     for (size_t i = 0; is_due && i < WEIR_PEERS_BUCKETS; i++) {
         for (struct weir_peer *peer = peers->buckets[i]; peer != NULL; peer = peer->next) {
-            (void)look_for_last_locked(peer);
+            (void)recount_last_reply_locked(peer);
         }
     }
     peers->recounted_at_us = is_due ? now_us : peers->recounted_at_us;
@@ -216,7 +216,7 @@ static void look_for_progress_locked(struct weir_peer *peer)
 /* Looks at the last reply and at progress. Returns whether replies are under way. */
 static bool look_at_locked(struct weir_peer *peer)
 {
-    const bool is_left = look_for_last_locked(peer);
+    const bool is_left = recount_last_reply_locked(peer);
     peer->looks_behind = is_left ? 0 : peer->looks_behind + 1;
     if (!is_left && (!peer->is_opaque || peer->looks_behind >= LOOKS_BEHIND)) {
         atomic_store_explicit(&peer->last_bytes, 0, memory_order_relaxed);

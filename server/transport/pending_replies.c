@@ -13,11 +13,11 @@
 static _Atomic uint64_t states[WEIR_DESCRIPTORS_MAX];
 
 /* By descriptor; see weir_pending_left. */
-static atomic_size_t left[WEIR_DESCRIPTORS_MAX];
+static atomic_size_t unsent_bytes[WEIR_DESCRIPTORS_MAX];
 
 static _Thread_local bool is_asking;
-static _Thread_local weir_connection_key asked;
-static _Thread_local int held = -1;  // descriptor with data held back by this thread; -1: none
+static _Thread_local weir_connection_key asked_key;
+static _Thread_local int held_descriptor = -1;  // with data that this thread has held back; or -1
 
 static uint64_t generation_of(uint64_t state)
 {
@@ -31,13 +31,15 @@ static uint32_t announced_of(uint64_t state)
 
 /* Adds or removes one announcement. Returns false, without a change, if the state has another
  * generation or there is no announcement to remove. */
-static bool count(_Atomic uint64_t *state, uint64_t generation, bool is_more)
+static bool change_announced(_Atomic uint64_t *state, uint64_t generation, bool is_more)
 {
-    uint64_t now = atomic_load_explicit(state, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(state, memory_order_relaxed);
     bool is_counted = false;
-    while (!is_counted && generation_of(now) == generation && (is_more || announced_of(now) > 0)) {
-        is_counted = atomic_compare_exchange_weak_explicit(
-            state, &now, is_more ? now + 1 : now - 1, memory_order_relaxed, memory_order_relaxed);
+    while (!is_counted && generation_of(seen) == generation &&
+           (is_more || announced_of(seen) > 0)) {
+        is_counted =
+            atomic_compare_exchange_weak_explicit(state, &seen, is_more ? seen + 1 : seen - 1,
+                                                  memory_order_relaxed, memory_order_relaxed);
     }
     return is_counted;
 }
@@ -58,23 +60,23 @@ static _Atomic uint64_t *state_of(uint64_t key)
 void weir_pending_ask(void)
 {
     is_asking = true;
-    asked = 0;
+    asked_key = 0;
 }
 
 weir_connection_key weir_pending_asked(void)
 {
     is_asking = false;
-    return asked;
+    return asked_key;
 }
 
 uint64_t weir_pending_add(weir_connection_key key)
 {
-    return key != 0 && count(state_of(key), generation_of(key), true) ? key : 0;
+    return key != 0 && change_announced(state_of(key), generation_of(key), true) ? key : 0;
 }
 
 /* Setting TCP_NODELAY makes the kernel send what it holds back. If the descriptor belongs to
  * another connection by now, that does no harm. */
-static void push(int descriptor)
+static void flush_segment(int descriptor)
 {
     const int on = 1;
     (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -82,17 +84,17 @@ static void push(int descriptor)
 
 void weir_pending_push(void)
 {
-    if (held >= 0) {
-        push(held);
-        held = -1;
+    if (held_descriptor >= 0) {
+        flush_segment(held_descriptor);
+        held_descriptor = -1;
     }
 }
 
 void weir_pending_withdraw(uint64_t announced)
 {
-    if (announced != 0 && count(state_of(announced), generation_of(announced), false) &&
+    if (announced != 0 && change_announced(state_of(announced), generation_of(announced), false) &&
         announced_of(atomic_load_explicit(state_of(announced), memory_order_relaxed)) == 0) {
-        push((int)(uint32_t)announced);
+        flush_segment((int)(uint32_t)announced);
     }
 }
 
@@ -112,7 +114,8 @@ int weir_pending_descriptor(weir_connection_key key)
 size_t weir_pending_left(weir_connection_key key)
 {
     const int descriptor = weir_pending_descriptor(key);
-    return descriptor >= 0 ? atomic_load_explicit(&left[descriptor], memory_order_relaxed) : 0;
+    return descriptor >= 0 ? atomic_load_explicit(&unsent_bytes[descriptor], memory_order_relaxed)
+                           : 0;
 }
 
 int64_t weir_pending_untaken(weir_connection_key key)
@@ -131,7 +134,7 @@ void weir_pending_opened(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
     const uint64_t before = generation_of(atomic_load_explicit(state, memory_order_relaxed));
-    atomic_store_explicit(&left[descriptor], 0, memory_order_relaxed);
+    atomic_store_explicit(&unsent_bytes[descriptor], 0, memory_order_relaxed);
     atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
 }
 
@@ -143,12 +146,12 @@ bool weir_pending_is_asking(void)
 void weir_pending_hold(int descriptor)
 {
     weir_pending_push();
-    held = descriptor;
+    held_descriptor = descriptor;
 }
 
 void weir_pending_answer(int descriptor)
 {
-    asked = key_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed), descriptor);
+    asked_key = key_of(atomic_load_explicit(&states[descriptor], memory_order_relaxed), descriptor);
 }
 
 bool weir_pending_begin(int descriptor)
@@ -160,8 +163,8 @@ bool weir_pending_begin(int descriptor)
  * share a cache line. */
 void weir_pending_leave(int descriptor, size_t n)
 {
-    if (atomic_load_explicit(&left[descriptor], memory_order_relaxed) != n) {
-        atomic_store_explicit(&left[descriptor], n, memory_order_relaxed);
+    if (atomic_load_explicit(&unsent_bytes[descriptor], memory_order_relaxed) != n) {
+        atomic_store_explicit(&unsent_bytes[descriptor], n, memory_order_relaxed);
     }
 }
 
@@ -169,18 +172,19 @@ bool weir_pending_end(int descriptor)
 {
     weir_pending_leave(descriptor, 0);
     _Atomic uint64_t *state = &states[descriptor];
-    (void)count(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)), false);
+    (void)change_announced(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)),
+                           false);
     return announced_of(atomic_load_explicit(state, memory_order_relaxed)) > 0;
 }
 
 bool weir_pending_close(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
-    uint64_t now = atomic_load_explicit(state, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(state, memory_order_relaxed);
     bool is_closed = false;
-    while (!is_closed && announced_of(now) == 0) {
+    while (!is_closed && announced_of(seen) == 0) {
         is_closed =
-            atomic_compare_exchange_weak_explicit(state, &now, (generation_of(now) + 1) << 32,
+            atomic_compare_exchange_weak_explicit(state, &seen, (generation_of(seen) + 1) << 32,
                                                   memory_order_relaxed, memory_order_relaxed);
     }
     return is_closed;

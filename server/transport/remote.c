@@ -44,7 +44,7 @@ static bool is_open(int fd)
 }
 
 /* Writes the remote address of an open TCP connection; returns false for any other descriptor. */
-static bool look_at(int fd, struct weir_remote *remote)
+static bool read_remote(int fd, struct weir_remote *remote)
 {
     union {
         struct sockaddr any;
@@ -68,7 +68,7 @@ static bool look_at(int fd, struct weir_remote *remote)
     return remote->family != NNG_AF_UNSPEC;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_remotes(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(struct weir_remote));
 }
@@ -97,7 +97,7 @@ struct weir_remote *weir_remotes_open(size_t *n)
             }
             open = larger;
         }
-        *n += look_at(descriptor_of(entry->d_name), &open[*n]) ? 1 : 0;
+        *n += read_remote(descriptor_of(entry->d_name), &open[*n]) ? 1 : 0;
     }
     const bool is_complete = descriptors != NULL && entry == NULL;
     if (descriptors != NULL) {
@@ -107,12 +107,12 @@ struct weir_remote *weir_remotes_open(size_t *n)
         free(open);
         return NULL;
     }
-    qsort(open, *n, sizeof *open, compare);
+    qsort(open, *n, sizeof *open, compare_remotes);
     return open;
 }
 
 bool weir_remote_is_among(const struct weir_remote *remote, const struct weir_remote *open,
                           size_t n)
 {
-    return bsearch(remote, open, n, sizeof *open, compare) != NULL;
+    return bsearch(remote, open, n, sizeof *open, compare_remotes) != NULL;
 }

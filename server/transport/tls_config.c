@@ -66,8 +66,8 @@ static weir_status check_pair(const struct weir_config *config, const char *cert
     return st;
 }
 
-static weir_status demand_clients(const struct weir_config *config, nng_tls_config *tls,
-                                  struct weir_error *err)
+static weir_status demand_client_certs(const struct weir_config *config, nng_tls_config *tls,
+                                       struct weir_error *err)
 {
     if (config->tls_client_ca == NULL) {
         return WEIR_OK;
@@ -100,7 +100,7 @@ static weir_status make_config(const struct weir_config *config, const char *cer
         st = weir_fail(err, WEIR_INVALID_REQUEST, "cannot use %s with %s: %s", config->tls_cert,
                        config->tls_key, nng_strerror(rv));
     } else {
-        st = demand_clients(config, *tls, err);
+        st = demand_client_certs(config, *tls, err);
     }
     if (st != WEIR_OK) {
         nng_tls_config_free(*tls);

@@ -36,7 +36,7 @@ enum {
     CALM_US = 10 * 1000 * 1000
 };
 
-static weir_status unavailable(struct weir_error *err, const char *what, int rv)
+static weir_status fail_unavailable(struct weir_error *err, const char *what, int rv)
 {
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", what, nng_strerror(rv));
 }
@@ -57,7 +57,7 @@ static struct weir_exchange_block *block_with_room(struct weir_transport *t)
     return t->blocks;
 }
 
-static bool grow(struct weir_transport *t, size_t n)
+static bool open_exchanges(struct weir_transport *t, size_t n)
 {
     bool is_open = true;
     (void)pthread_mutex_lock(&t->grow_lock);
@@ -77,7 +77,7 @@ void weir_transport_keep_room(struct weir_transport *t)
 {
     const size_t parked = atomic_load_explicit(&t->parked, memory_order_relaxed);
     if (atomic_load_explicit(&t->opened, memory_order_relaxed) < t->base + parked) {
-        (void)grow(t, GROW_STEP);
+        (void)open_exchanges(t, GROW_STEP);
     }
 }
 
@@ -105,7 +105,7 @@ static void free_exchanges(struct weir_transport *t)
 /* ---- connections ---- */
 
 /* Starts the timer of the search for lost connections unless it is running. */
-static void search_soon(struct weir_transport *t)
+static void start_search(struct weir_transport *t)
 {
     if (!atomic_exchange(&t->is_searching, true)) {
         nng_sleep_aio(SEARCH_MS, t->search);
@@ -113,7 +113,7 @@ static void search_soon(struct weir_transport *t)
 }
 
 /* Reads one option of TCP and one of ipc connections that make nng call getsockopt(). */
-static weir_connection_key key_of(nng_pipe pipe)
+static weir_connection_key connection_key_of(nng_pipe pipe)
 {
     bool has_no_delay = false;
     uint64_t process = 0;
@@ -130,23 +130,23 @@ static bool is_by_websocket(nng_pipe pipe)
     return nng_pipe_get_bool(pipe, NNG_OPT_WS_RECV_TEXT, &is_text) == 0;
 }
 
-static void begin_peer(struct weir_transport *t, nng_pipe pipe)
+static void add_peer(struct weir_transport *t, nng_pipe pipe)
 {
     const struct weir_remote remote = weir_remote_of(pipe);
     const bool is_tls = remote.family != NNG_AF_UNSPEC;
     const bool is_opaque = is_tls || is_by_websocket(pipe);
-    const weir_connection_key key = key_of(pipe);
+    const weir_connection_key key = connection_key_of(pipe);
     weir_ws_replies_new(weir_pending_descriptor(key));
     if (is_opaque) {
         weir_partial_follow(weir_pending_descriptor(key));
     }
     if (weir_peers_add(&t->peers, pipe.id, key, is_opaque, &remote) && is_tls) {
         atomic_fetch_add(&t->tls_n, 1);
-        search_soon(t);
+        start_search(t);
     }
 }
 
-static void end_peer(struct weir_transport *t, uint32_t pipe_id)
+static void remove_peer(struct weir_transport *t, uint32_t pipe_id)
 {
     struct weir_peer *peer = weir_peers_find(&t->peers, pipe_id);
     if (peer != NULL) {
@@ -160,7 +160,7 @@ static void end_peer(struct weir_transport *t, uint32_t pipe_id)
 
 /* Closes the TLS connections that the kernel does not have any more. Nothing is under way on them,
  * so closing them is safe. */
-static void search(void *context)
+static void search_lost(void *context)
 {
     struct weir_transport *t = context;
     if (nng_aio_result(t->search) != 0 || atomic_load(&t->is_closing)) {
@@ -179,7 +179,7 @@ static void search(void *context)
      * starts the timer itself. */
     atomic_store(&t->is_searching, false);
     if (atomic_load(&t->tls_n) > 0) {
-        search_soon(t);
+        start_search(t);
     }
 }
 
@@ -187,9 +187,9 @@ static void pipe_event(nng_pipe pipe, nng_pipe_ev event, void *context)
 {
     struct weir_transport *t = context;
     if (event == NNG_PIPE_EV_ADD_PRE) {
-        begin_peer(t, pipe);
+        add_peer(t, pipe);
     } else if (event == NNG_PIPE_EV_REM_POST) {
-        end_peer(t, pipe.id);
+        remove_peer(t, pipe.id);
     }
 }
 
@@ -218,7 +218,7 @@ void weir_transport_relieve(struct weir_transport *t)
 
 /* Chooses the connection to close so that its exchanges become free; returns its pipe id, or 0. If
  * many connections leave a few replies unread each, no single one has many; see PATIENT_LOOKS. */
-static uint32_t find_who_makes_room(struct weir_transport *t)
+static uint32_t choose_to_close(struct weir_transport *t)
 {
     const int64_t now_us = weir_monotonic_us();
     if (now_us - t->exhausted_at_us > CALM_US) {
@@ -236,7 +236,7 @@ static void relieve(void *context)
     if (nng_aio_result(t->relief) != 0 || atomic_load(&t->is_closing)) {
         return;
     }
-    const uint32_t pipe_id = is_exhausted(t) ? find_who_makes_room(t) : 0;
+    const uint32_t pipe_id = is_exhausted(t) ? choose_to_close(t) : 0;
     if (pipe_id != 0) {
         close_pipe(t, pipe_id);
     }
@@ -297,7 +297,7 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
 {
     int rv = nng_rep0_open(&t->socket);
     if (rv != 0) {
-        return unavailable(err, "no socket", rv);
+        return fail_unavailable(err, "no socket", rv);
     }
     rv = set_socket_options(t->socket, config);
     if (rv == 0) {
@@ -313,9 +313,9 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
         rv = nng_aio_alloc(&t->relief, relieve, t);
     }
     if (rv == 0) {
-        rv = nng_aio_alloc(&t->search, search, t);
+        rv = nng_aio_alloc(&t->search, search_lost, t);
     }
-    return rv == 0 ? WEIR_OK : unavailable(err, "cannot set up the socket", rv);
+    return rv == 0 ? WEIR_OK : fail_unavailable(err, "cannot set up the socket", rv);
 }
 
 /* ---- listeners ---- */
@@ -340,7 +340,7 @@ static weir_status prepare_ipc(const struct weir_listen_url *url, const struct w
     }
     const int rv =
         nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, (int)config->ipc_permissions);
-    return rv == 0 ? WEIR_OK : unavailable(err, url->text, rv);
+    return rv == 0 ? WEIR_OK : fail_unavailable(err, url->text, rv);
 }
 
 static weir_status prepare_tls(const struct weir_listen_url *url, const struct weir_config *config,
@@ -353,11 +353,12 @@ static weir_status prepare_tls(const struct weir_listen_url *url, const struct w
     }
     const int rv = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, tls);
     nng_tls_config_free(tls);
-    return rv == 0 ? WEIR_OK : unavailable(err, url->text, rv);
+    return rv == 0 ? WEIR_OK : fail_unavailable(err, url->text, rv);
 }
 
-static weir_status prepare(const struct weir_listen_url *url, const struct weir_config *config,
-                           nng_listener listener, struct weir_error *err)
+static weir_status configure_listener(const struct weir_listen_url *url,
+                                      const struct weir_config *config, nng_listener listener,
+                                      struct weir_error *err)
 {
     switch (url->kind) {
     case WEIR_TRANSPORT_IPC:
@@ -400,7 +401,7 @@ static weir_status start_listener(const struct weir_listen_url *url,
     if (rv != 0) {
         return fail_listener(url, rv, err);
     }
-    const weir_status st = prepare(url, config, listener, err);
+    const weir_status st = configure_listener(url, config, listener, err);
     if (st != WEIR_OK) {
         return st;
     }
@@ -434,7 +435,7 @@ weir_status weir_transport_listen(struct weir_transport *t, const struct weir_co
     return WEIR_OK;
 }
 
-static weir_status check_one(const char *text, const struct weir_config *config,
+static weir_status check_url(const char *text, const struct weir_config *config,
                              struct weir_error *err)
 {
     struct weir_listen_url url;
@@ -456,7 +457,7 @@ weir_status weir_transport_check(const struct weir_config *config, struct weir_e
 {
     weir_status st = WEIR_OK;
     for (size_t i = 0; i < config->listen_n && st == WEIR_OK; i++) {
-        st = check_one(config->listen[i], config, err);
+        st = check_url(config->listen[i], config, err);
     }
     return st;
 }
@@ -478,7 +479,7 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     t->user = *user;
     t->base = (size_t)config->max_calls + RESERVE;
     weir_status st = open_socket(t, config, err);
-    if (st == WEIR_OK && !grow(t, t->base)) {
+    if (st == WEIR_OK && !open_exchanges(t, t->base)) {
         st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for %lld calls",
                        (long long)config->max_calls);
     }

@@ -4,14 +4,14 @@
 
 #include <stdatomic.h>
 
-/* By descriptor: nng's aio for sending on the connection, the same for its whole life; NULL before
- * the first reply. */
-static _Atomic(nng_aio *) sending[WEIR_DESCRIPTORS_MAX];
+/* By descriptor: nng's aio for sending on the connection, the same for its whole life; NULL
+ * before the first reply. */
+static _Atomic(nng_aio *) sending_aios[WEIR_DESCRIPTORS_MAX];
 
 void weir_ws_replies_new(int descriptor)
 {
     if (descriptor >= 0) {
-        atomic_store(&sending[descriptor], NULL);
+        atomic_store(&sending_aios[descriptor], NULL);
     }
 }
 
@@ -22,13 +22,13 @@ void weir_ws_replies_begin(nng_stream *stream, nng_aio *aio)
     (void)nng_stream_get_bool(stream, NNG_OPT_TCP_NODELAY, &has_no_delay);
     const int descriptor = weir_pending_descriptor(weir_pending_asked());
     if (descriptor >= 0) {
-        atomic_store(&sending[descriptor], aio);
+        atomic_store(&sending_aios[descriptor], aio);
     }
 }
 
 void weir_ws_replies_end(int descriptor)
 {
-    nng_aio *aio = descriptor >= 0 ? atomic_exchange(&sending[descriptor], NULL) : NULL;
+    nng_aio *aio = descriptor >= 0 ? atomic_exchange(&sending_aios[descriptor], NULL) : NULL;
     if (aio == NULL) {
         return;
     }
