@@ -1,6 +1,6 @@
 /* Settings and reports of the socket calls that this program defines in place of the C library's,
- * so that nng handles its connections well (nng_sockets.c). Only a program that links the object
- * library weir_nng_sockets has them.
+ * so that nng handles its connections well (nng_connections.h). Only a program that links the
+ * object library weir_nng_sockets has them.
  *
  * The limits are set before the first connection. */
 #ifndef WEIR_SERVER_NNG_SOCKETS_H

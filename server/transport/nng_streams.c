@@ -6,7 +6,7 @@
  * The next part is then not started and its aio never completes. Closing waits for that completion
  * for ever, and so does the thread that releases all connections. A client gets there easily: with
  * a request followed by a message that is too long or is no request. On other connections nng is
- * told of the end between messages only (nng_sockets.c); but what arrives over TLS only nng can
+ * told of the end between messages only (nng_connections.h); but what arrives over TLS only nng can
  * read. So an operation that was not started is completed here, as failed.
  *
  * This is safe for the operations of nng's TLS transport, the only ones on a TLS stream: the lock

@@ -162,9 +162,8 @@ static struct deferral **find_late_locked(int64_t since_us)
     return at;
 }
 
-/* Called for each signalled task while any work is deferred: as long as task threads always find
- * another task, and so do not get to their deferred work, some thread signals new tasks.
- */
+/* Called for each signalled task while any work is deferred. Task threads that always find another
+ * task do not get to their deferred work; but then some thread keeps signalling tasks. */
 static void hand_on_late(void)
 {
     const int64_t now_us = weir_monotonic_us();

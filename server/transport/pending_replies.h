@@ -66,7 +66,7 @@ size_t weir_pending_left(weir_connection_key key);
  * if unknown. */
 int64_t weir_pending_untaken(weir_connection_key key);
 
-/* ---- for the calls that nng makes on a connection (nng_sockets.c) ---- */
+/* ---- for the calls that nng makes on a connection (nng_connections.h) ---- */
 
 /* Begins a new generation: a connection with this descriptor has been accepted. */
 void weir_pending_opened(int descriptor);

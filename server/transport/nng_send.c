@@ -1,0 +1,126 @@
+/* Sends nng's messages: never in parts and never with a failure (nng_connections.h, 1 and 4), and
+ * held back while more will follow or until nng has released its lock (9). */
+#define _GNU_SOURCE
+#include "server/transport/nng_connections.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { TLS_HANDSHAKE = 22 };  // the first byte that a TLS server sends
+
+static size_t bytes_of(const struct msghdr *message)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        bytes += message->msg_iov[i].iov_len;
+    }
+    return bytes;
+}
+
+static uint8_t first_byte_of(const struct msghdr *message)
+{
+    size_t i = 0;
+    while (message->msg_iov[i].iov_len == 0) {
+        i++;
+    }
+    return *(const uint8_t *)message->msg_iov[i].iov_base;
+}
+
+static bool is_greeting(const struct msghdr *message)
+{
+    return message->msg_iovlen == 1 && message->msg_iov[0].iov_len == WEIR_SP_GREETING_BYTES &&
+           weir_sp_begins_greeting(message->msg_iov[0].iov_base);
+}
+
+/* Sends the message without its first `skip` bytes. */
+static ssize_t send_from(int fd, const struct msghdr *message, size_t skip, int flags)
+{
+    struct iovec parts[WEIR_NNG_PARTS_MAX];
+    struct msghdr rest = *message;
+    rest.msg_iov = parts;
+    rest.msg_iovlen = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++) {
+        const struct iovec *part = &message->msg_iov[i];
+        const size_t skipped = skip < part->iov_len ? skip : part->iov_len;
+        skip -= skipped;
+        if (skipped < part->iov_len) {
+            parts[rest.msg_iovlen++] = (struct iovec){.iov_base = (char *)part->iov_base + skipped,
+                                                      .iov_len = part->iov_len - skipped};
+        }
+    }
+    return (ssize_t)syscall(SYS_sendmsg, fd, &rest, flags);
+}
+
+/* Whether nng must see a failure, as errno says it then: one that passes, or that of a greeting.
+ * Any other failure means that the peer has gone. */
+static bool must_report_failure(const struct msghdr *message)
+{
+    if (errno == ENOBUFS || errno == ENOMEM) {
+        errno = EAGAIN;
+    }
+    if (errno == EAGAIN || errno == EINTR) {
+        return true;
+    }
+    errno = ECONNRESET;
+    return is_greeting(message);
+}
+
+/* Whether this thread can hold back a message: it must call weir_pending_push later. All threads
+ * that send replies do; nng's pollers, which send what did not fit before, do not. */
+static bool may_hold_back(const struct weir_nng_connection *connection,
+                          const struct msghdr *message)
+{
+    return connection->is_plain && !weir_nng_is_poller && !is_greeting(message);
+}
+
+/* The system has taken a whole message. A reply that was announced behind it may have been
+ * withdrawn while it was sent, so that it is the last one after all. */
+static void finish_message(int fd, bool was_last, bool is_held_back)
+{
+    const bool is_last = !weir_pending_end(fd);
+    if (is_held_back || (is_last && !was_last)) {
+        weir_pending_hold(fd);
+    }
+    if (!is_held_back) {
+        weir_pending_push();
+    }
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct weir_nng_connection *connection = weir_nng_connection_of(fd);
+    if (connection == NULL || message->msg_iovlen > WEIR_NNG_PARTS_MAX) {
+        return (ssize_t)syscall(SYS_sendmsg, fd, message, flags);
+    }
+    const size_t bytes = bytes_of(message);
+    if (!connection->has_sent && bytes > 0) {
+        connection->has_sent = true;
+        connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
+        connection->is_plain = is_greeting(message);
+    }
+    if (connection->sent > 0 && connection->bytes != bytes) {
+        errno = ECONNRESET;  // nng has given up a message that was sent in part
+        return -1;
+    }
+    const bool is_last = !weir_pending_begin(fd);
+    const bool is_held_back = is_last && may_hold_back(connection, message);
+    const int more = !is_last || is_held_back ? MSG_MORE : 0;
+    const ssize_t n = send_from(fd, message, connection->sent, flags | more);
+    if (n < 0 && must_report_failure(message)) {
+        weir_pending_leave(fd, bytes - connection->sent);
+        return -1;
+    }
+    connection->sent += n < 0 ? bytes - connection->sent : (size_t)n;
+    connection->bytes = bytes;
+    if (connection->sent < bytes) {
+        weir_pending_leave(fd, bytes - connection->sent);
+        errno = EAGAIN;
+        return -1;
+    }
+    connection->sent = 0;
+    finish_message(fd, is_last, is_held_back);
+    return (ssize_t)bytes;
+}
