@@ -146,8 +146,8 @@ static void log_connections(void *context, enum weir_nng_sockets_event event, in
     case WEIR_NNG_SOCKETS_FULL:
         weir_log_say(
             &server->log, WEIR_LOG_ERROR,
-            "no connection can be taken: %s; raise the limit of open files or see who holds so "
-            "many connections",
+            "cannot accept a connection: %s; raise the limit of open files or find the client that "
+            "holds so many connections",
             strerror(fault));
         return;
     case WEIR_NNG_SOCKETS_ENDED:

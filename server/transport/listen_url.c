@@ -92,9 +92,10 @@ weir_status weir_listen_url_parse(const char *text, struct weir_listen_url *url,
             return parse_authority(text + n, url, err);
         }
         url->path = weir_slice(text + n, strlen(text + n));
-        return url->path.n > 0 ? WEIR_OK : reject(err, text, "it names nothing");
+        return url->path.n > 0 ? WEIR_OK : reject(err, text, "nothing follows the scheme");
     }
-    return reject(err, text, "known are tcp://, tls+tcp://, ws://, ipc:// and inproc://");
+    return reject(err, text,
+                  "its scheme is none of tcp://, tls+tcp://, ws://, ipc:// and inproc://");
 }
 
 weir_status weir_http_url_parse(const char *text, struct weir_listen_url *url,

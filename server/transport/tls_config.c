@@ -50,11 +50,11 @@ static weir_status check_pair(const struct weir_config *config, const char *cert
         key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)"");
     weir_status st = WEIR_OK;
     if (cert == NULL) {
-        st = weir_fail(err, WEIR_INVALID_REQUEST, "%s holds no certificate in PEM",
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "%s contains no PEM certificate",
                        config->tls_cert);
     } else if (key == NULL) {
         st = weir_fail(err, WEIR_INVALID_REQUEST,
-                       "%s holds no private key in PEM without a password", config->tls_key);
+                       "%s contains no PEM private key without a password", config->tls_key);
     } else if (X509_check_private_key(cert, key) != 1) {
         st = weir_fail(err, WEIR_INVALID_REQUEST, "the key in %s does not belong to %s",
                        config->tls_key, config->tls_cert);
@@ -81,9 +81,10 @@ static weir_status demand_client_certs(const struct weir_config *config, nng_tls
     if (rv == 0) {
         rv = nng_tls_config_auth_mode(tls, NNG_TLS_AUTH_MODE_REQUIRED);
     }
-    return rv == 0 ? WEIR_OK
-                   : weir_fail(err, WEIR_INVALID_REQUEST, "cannot use the authorities in %s: %s",
-                               config->tls_client_ca, nng_strerror(rv));
+    return rv == 0
+               ? WEIR_OK
+               : weir_fail(err, WEIR_INVALID_REQUEST, "cannot use the CA certificates in %s: %s",
+                           config->tls_client_ca, nng_strerror(rv));
 }
 
 static weir_status make_config(const struct weir_config *config, const char *cert, const char *key,
@@ -92,7 +93,7 @@ static weir_status make_config(const struct weir_config *config, const char *cer
     int rv = nng_tls_config_alloc(tls, NNG_TLS_MODE_SERVER);
     if (rv != 0) {
         *tls = NULL;
-        return weir_fail(err, WEIR_INVALID_REQUEST, "no TLS: %s", nng_strerror(rv));
+        return weir_fail(err, WEIR_INVALID_REQUEST, "cannot set up TLS: %s", nng_strerror(rv));
     }
     rv = nng_tls_config_own_cert(*tls, cert, key, NULL);
     weir_status st = WEIR_OK;

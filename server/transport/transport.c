@@ -297,7 +297,7 @@ static weir_status open_socket(struct weir_transport *t, const struct weir_confi
 {
     int rv = nng_rep0_open(&t->socket);
     if (rv != 0) {
-        return fail_unavailable(err, "no socket", rv);
+        return fail_unavailable(err, "cannot open a socket", rv);
     }
     rv = set_socket_options(t->socket, config);
     if (rv == 0) {
@@ -327,7 +327,7 @@ static weir_status check_ipc(const struct weir_listen_url *url, struct weir_erro
     const char *path = (const char *)url->path.p;
     return lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)
                ? weir_fail(err, WEIR_INVALID_REQUEST,
-                           "cannot listen on '%s': there is a file that is no socket", url->text)
+                           "cannot listen on '%s': the file at its path is not a socket", url->text)
                : WEIR_OK;
 }
 

@@ -236,9 +236,9 @@ static const struct {
     {"tcp://h:1x", "port", 0, false, NULL},
     {"tcp://h:000001", "port", 0, false, NULL},
     {"tcp://h:1/path", "path", 0, false, NULL},
-    {"ipc://", "names nothing", 0, false, NULL},
-    {"http://h:1", "known are", 0, false, NULL},
-    {"", "known are", 0, false, NULL},
+    {"ipc://", "nothing follows the scheme", 0, false, NULL},
+    {"http://h:1", "its scheme is none of", 0, false, NULL},
+    {"", "its scheme is none of", 0, false, NULL},
 };
 
 START_TEST(a_url_is_taken_apart_or_refused)
