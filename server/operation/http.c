@@ -368,7 +368,7 @@ static struct connection *find_place(struct weir_http *http)
     return oldest;
 }
 
-/* Uses accept4(), because accept() is replaced for nng (nng_sockets.c) and refuses descriptors that
+/* Uses accept4(), because accept() is replaced for nng (nng_accept.c) and refuses descriptors that
  * are reserved for other uses than clients. HTTP's connections may have those. */
 static void accept_one(struct weir_http *http)
 {

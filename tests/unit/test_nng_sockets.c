@@ -1,5 +1,5 @@
-/* What nng's calls do in this program (nng_sockets.c), which replies leave together and when the
- * end is told (pending_replies.c): on a connection of TCP, by the calls that nng makes. */
+/* What nng's calls do in this program (nng_connections.h), which replies leave together and when
+ * the end is told (pending_replies.c): on a connection of TCP, by the calls that nng makes. */
 #include "server/transport/nng_sockets.h"
 #include "server/transport/pending_replies.h"
 

@@ -1,6 +1,6 @@
 /* Which connections are ended for what they hold of messages that are not whole
  * (partial_messages.c), by a clock of the test's; and what nng's calls tell of them
- * (nng_sockets.c). */
+ * (nng_connections.h). */
 #include "server/transport/partial_messages.h"
 
 #include "server/transport/pending_replies.h"

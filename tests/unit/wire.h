@@ -1,5 +1,5 @@
 /* A connection of TCP as nng has it: accepted, and sent and received on by the calls that nng makes
- * (nng_sockets.c). One at a time. */
+ * (nng_connections.h). One at a time. */
 #ifndef WEIR_TESTS_UNIT_WIRE_H
 #define WEIR_TESTS_UNIT_WIRE_H
 
