@@ -233,6 +233,16 @@ static struct request *take_from(struct request **list, const char *name)
     return taken;
 }
 
+static struct request *take_ended_locked(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    struct request *ended = take_from(&checkpointer->ended, name);
+    if (ended != NULL) {
+        atomic_fetch_sub_explicit(&checkpointer->ended_n, 1, memory_order_relaxed);
+    }
+    return ended;
+}
+
+/* Ends the request under way. Returns it, to be freed, unless it is kept for the writer. */
 static struct request *end_locked(struct sqlite_checkpointer *checkpointer, bool is_done)
 {
     struct request *request = checkpointer->under_way;
@@ -346,13 +356,11 @@ bool weir_sqlite_checkpointer_take(struct sqlite_checkpointer *checkpointer, con
         return false;
     }
     (void)pthread_mutex_lock(&checkpointer->mutex);
-    struct request *ended = take_from(&checkpointer->ended, name);
-    if (ended != NULL) {
-        atomic_fetch_sub_explicit(&checkpointer->ended_n, 1, memory_order_relaxed);
-    }
+    struct request *ended = take_ended_locked(checkpointer, name);
     (void)pthread_mutex_unlock(&checkpointer->mutex);
+    const bool is_ended = ended != NULL;
     free(ended);
-    return ended != NULL;
+    return is_ended;
 }
 
 void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name)
@@ -365,10 +373,7 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
     while (checkpointer->under_way != NULL && strcmp(checkpointer->under_way->name, name) == 0) {
         (void)pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
     }
-    struct request *ended = take_from(&checkpointer->ended, name);
-    if (ended != NULL) {
-        atomic_fetch_sub_explicit(&checkpointer->ended_n, 1, memory_order_relaxed);
-    }
+    struct request *ended = take_ended_locked(checkpointer, name);
     (void)pthread_mutex_unlock(&checkpointer->mutex);
     free(ended);
 }
