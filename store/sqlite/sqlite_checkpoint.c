@@ -9,8 +9,12 @@
  * A request waits in `requests`, is `under_way` while the checkpointer works on it, and then stands
  * in `ended` until the writer takes it; it is dropped if the checkpoint has left more than little
  * to do. A database has at most one request in each of the three. */
-#include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_checkpoint.h"
+
+#include "store/sqlite/sqlite_connect.h"
+#include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_pacing.h"
+#include "store/sqlite/sqlite_wal_index.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -51,7 +55,7 @@ static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sq
                             const char *why)
 {
     report_failure(backend, name, why);
-    if (!weir_sqlite_take_for_unmoved(db)) {
+    if (!weir_sqlite_declare_unmoved(db)) {
         weir_backend_report(&backend->base,
                             "%s: what is moved out of the WAL may not be on the disk: end all "
                             "servers that use it, and start them again",
@@ -90,7 +94,7 @@ static int begin_reading(const struct sqlite_backend *backend, const char *path,
 static void end_reading(struct reader *reader)
 {
     (void)sqlite3_finalize(reader->statement);
-    weir_sqlite_unlock_removed(reader->db);
+    weir_sqlite_close_without_checkpoint(reader->db);
 }
 
 static bool has_failed(int rc)
@@ -214,7 +218,7 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
 }
 
 /* Returns the link to the request for a database in a list, or the link at the end of the list. */
-static struct request **place_in(struct request **at, const char *name)
+static struct request **find_link(struct request **at, const char *name)
 {
     while (*at != NULL && strcmp((*at)->name, name) != 0) {
         at = &(*at)->next;
@@ -225,7 +229,7 @@ static struct request **place_in(struct request **at, const char *name)
 /* Takes the request for a database off a list; NULL if there is none. The caller frees it. */
 static struct request *take_from(struct request **list, const char *name)
 {
-    struct request **at = place_in(list, name);
+    struct request **at = find_link(list, name);
     struct request *taken = *at;
     if (taken != NULL) {
         *at = taken->next;
@@ -247,7 +251,7 @@ static struct request *end_locked(struct sqlite_checkpointer *checkpointer, bool
 {
     struct request *request = checkpointer->under_way;
     checkpointer->under_way = NULL;
-    struct request **at = place_in(&checkpointer->ended, request->name);
+    struct request **at = find_link(&checkpointer->ended, request->name);
     if (!is_done || *at != NULL) {
         return request;
     }
@@ -340,7 +344,7 @@ void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, cons
     }
     (void)snprintf(request->name, sizeof request->name, "%s", name);
     (void)pthread_mutex_lock(&checkpointer->mutex);
-    struct request **at = place_in(&checkpointer->requests, name);
+    struct request **at = find_link(&checkpointer->requests, name);
     if (*at == NULL) {
         *at = request;
         request = NULL;

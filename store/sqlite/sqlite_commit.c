@@ -8,6 +8,10 @@
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_identity.h"
+#include "store/sqlite/sqlite_location.h"
+#include "store/sqlite/sqlite_memory.h"
 
 #include "weir/rules/time_text.h"
 

@@ -1,6 +1,11 @@
 /* Opening connections. The header of a file is examined before SQLite touches the file, and its
  * schema is brought up to date before the connection is handed out. */
+#include "store/sqlite/sqlite_connect.h"
+
+#include "store/sqlite/sqlite_checkpoint.h"
 #include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_memory.h"
+#include "store/sqlite/sqlite_status.h"
 #include "store/sqlite/sqlite_wal_file.h"
 
 #include "weir/rules/time_text.h"
@@ -152,6 +157,21 @@ static int busy_ms(int64_t deadline_us)
                                            : WEIR_SQLITE_BUSY_US / 1000;
 }
 
+bool weir_sqlite_has_moved(sqlite3 *db)
+{
+    int moved = 0;
+    return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved != 0;
+}
+
+void weir_sqlite_close_without_checkpoint(sqlite3 *db)
+{
+    if (db != NULL) {
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        (void)sqlite3_close(db);
+    }
+}
+
 static weir_status connect_path(struct sqlite_backend *backend, const char *path,
                                 const struct sqlite_wanted *wanted, sqlite3 **db,
                                 struct weir_error *err)
@@ -171,8 +191,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     }
     if (status != WEIR_OK) {
         /* Closing must not write to a file with a newer schema. */
-        (void)sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        (void)sqlite3_close(opened);
+        weir_sqlite_close_without_checkpoint(opened);
         return status;
     }
     *db = opened;

@@ -1,7 +1,13 @@
 /* Making databases. A file is written and synced whole under the name of a draft before it gets its
  * own name, so that no other process sees it incomplete. Drafts that a crash has left are removed
  * when the store is opened. */
+#include "store/sqlite/sqlite_create.h"
+
+#include "store/sqlite/sqlite_connect.h"
 #include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_image.h"
+#include "store/sqlite/sqlite_memory.h"
+#include "store/sqlite/sqlite_status.h"
 
 #include "weir/rules/random.h"
 

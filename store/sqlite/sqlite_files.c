@@ -109,7 +109,7 @@ bool weir_sqlite_unlink(const struct sqlite_backend *backend, const char *name)
     return is_gone;
 }
 
-bool weir_sqlite_clear_place(struct sqlite_backend *backend, const char *name)
+bool weir_sqlite_unlink_leftovers(struct sqlite_backend *backend, const char *name)
 {
     if (backend->dir == NULL) {
         return true;

@@ -1,9 +1,16 @@
-/* Database files as files: raw access to their bytes, and their removal; used by the files that
- * open, make and remove databases. */
+/* Database files as files: their paths, raw access to their bytes, their removal, and the store's
+ * directory. */
 #ifndef WEIR_STORE_SQLITE_FILES_H
 #define WEIR_STORE_SQLITE_FILES_H
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_backend.h"
+
+extern const char weir_sqlite_registry_name[];
+
+/* Return the path of a database of the store, or of its WAL, to be freed by the caller; NULL
+ * without memory. */
+char *weir_sqlite_path(const struct sqlite_backend *backend, const char *name);
+char *weir_sqlite_wal_path(const struct sqlite_backend *backend, const char *name);
 
 /* A file opened through SQLite's VFS. A descriptor of our own would not do: closing it would
  * release the locks that every connection of this process holds on the file. The locks tell other
@@ -24,12 +31,14 @@ void weir_sqlite_raw_close(struct sqlite_raw_file *raw);
  * it to the operator. */
 bool weir_sqlite_unlink(const struct sqlite_backend *backend, const char *name);
 
+/* Removes the side files that an old database may have left, unless a database of that name exists.
+ * Called before a namespace's database is made. False if a file is left. */
+bool weir_sqlite_unlink_leftovers(struct sqlite_backend *backend, const char *name);
+
 /* Syncs a directory, which makes new and removed entries durable. Returns 0, or -1 with errno. */
 int weir_sqlite_sync_dir(const char *dir);
 
-/* Opens a connection to any database and sets it up (sqlite_connect.c). It waits for another
- * connection's lock for busy_ms. Returns a result code. */
-int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags, int busy_ms,
-                     sqlite3 **db);
+/* Makes a directory and its parents, durably. */
+weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err);
 
 #endif

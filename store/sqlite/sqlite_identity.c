@@ -5,6 +5,10 @@
  *
  * So the files are checked after each commit, before it is acknowledged. Reads go on. */
 #define _GNU_SOURCE  // statx
+#include "store/sqlite/sqlite_identity.h"
+
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_session.h"
 
 #include "weir/rules/time_text.h"
@@ -17,26 +21,26 @@
 
 /* Asks for the inode number alone: once a file's times have been read, Linux (from 6.13 on) gives
  * the next write a time stamp of its own, and each commit then writes the inode as well. */
-bool weir_sqlite_file_id(const char *path, struct sqlite_file_id *mark)
+bool weir_sqlite_file_id(const char *path, struct sqlite_file_id *id)
 {
     struct statx status;
     if (statx(AT_FDCWD, path, 0, STATX_INO, &status) != 0) {
         return false;
     }
-    *mark = (struct sqlite_file_id){makedev(status.stx_dev_major, status.stx_dev_minor),
-                                    status.stx_ino};
+    *id = (struct sqlite_file_id){makedev(status.stx_dev_major, status.stx_dev_minor),
+                                  status.stx_ino};
     return true;
 }
 
 /* While a file is open no other file gets its inode number. A path that cannot be examined, for
  * other reasons than that nothing is there, passes for the file. */
-bool weir_sqlite_is_file(const char *path, struct sqlite_file_id mark)
+bool weir_sqlite_is_file(const char *path, struct sqlite_file_id id)
 {
     struct sqlite_file_id found;
     if (!weir_sqlite_file_id(path, &found)) {
         return errno != ENOENT && errno != ENOTDIR;
     }
-    return found.device == mark.device && found.inode == mark.inode;
+    return found.device == id.device && found.inode == id.inode;
 }
 
 static const char *path_of(const struct sqlite_session *session)
@@ -77,7 +81,7 @@ void weir_sqlite_identity_renew(struct sqlite_backend *backend, const char *name
 
 /* Copies the file ids of an open session of the database that is not stale; false if there is
  * none. */
-static bool find_marks(struct sqlite_backend *backend, const char *name,
+static bool find_files(struct sqlite_backend *backend, const char *name,
                        struct sqlite_file_id *file, struct sqlite_file_id *wal)
 {
     struct sqlite_session **list = list_of(backend, name);
@@ -98,7 +102,7 @@ bool weir_sqlite_identity_may_open(struct sqlite_backend *backend, const char *n
 {
     struct sqlite_file_id file;
     struct sqlite_file_id wal;
-    if (backend->dir == NULL || !find_marks(backend, name, &file, &wal)) {
+    if (backend->dir == NULL || !find_files(backend, name, &file, &wal)) {
         return true;
     }
     char *path = weir_sqlite_path(backend, name);

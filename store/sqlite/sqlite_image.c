@@ -2,7 +2,10 @@
  *
  * SQLite makes it in memory. In the file system it would make and remove a journal, a WAL and the
  * WAL's index just for an empty database. */
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_image.h"
+
+#include "store/sqlite/sqlite_backend.h"
+#include "store/sqlite/sqlite_status.h"
 
 /* Offsets in SQLite's file format: both bytes say that readers and writers must support WAL. */
 enum { WRITE_VERSION_AT = 18, READ_VERSION_AT = 19, IS_WAL = 2 };

@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
+#include "store/sqlite/sqlite_reading.h"
 
 #include <assert.h>
 

@@ -1,7 +1,9 @@
 /* Listings and totals, read from the tables of streams, categories and counters, never by scanning
  * messages. */
-#include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_reading.h"
+
+#include "store/sqlite/sqlite_memory.h"
+#include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_value.h"
 
 /* ---- totals ---- */

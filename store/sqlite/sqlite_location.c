@@ -2,39 +2,43 @@
  * under a server, SQLite goes on writing to the files in it: acknowledged writes would then be lost
  * when the process ends, or unknown to everyone who opens the store by its path. The same holds if
  * registry.db or its WAL is removed or renamed. */
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_location.h"
+
+#include "store/sqlite/sqlite_backend.h"
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_files.h"
 
 #include "weir/rules/time_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { LOOK_EVERY_US = 500 * 1000 };
+enum { CHECK_EVERY_US = 500 * 1000 };
 
 weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct weir_error *err)
 {
-    struct sqlite_location *place = &backend->location;
-    place->path = weir_sqlite_path(backend, weir_sqlite_registry_name);
-    place->wal_path = weir_sqlite_wal_path(backend, weir_sqlite_registry_name);
-    if (place->path == NULL || place->wal_path == NULL) {
+    struct sqlite_location *location = &backend->location;
+    location->path = weir_sqlite_path(backend, weir_sqlite_registry_name);
+    location->wal_path = weir_sqlite_wal_path(backend, weir_sqlite_registry_name);
+    if (location->path == NULL || location->wal_path == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    if (!weir_sqlite_file_id(place->path, &place->file) ||
-        !weir_sqlite_file_id(place->wal_path, &place->wal)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s", place->path,
-                         strerror(errno));
+    if (!weir_sqlite_file_id(location->path, &location->file) ||
+        !weir_sqlite_file_id(location->wal_path, &location->wal)) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s",
+                         location->path, strerror(errno));
     }
     return WEIR_OK;
 }
 
-/* Returns true to one thread every LOOK_EVERY_US. */
-static bool is_time_to_look(struct sqlite_location *place)
+/* Returns true to one thread every CHECK_EVERY_US. */
+static bool is_check_due(struct sqlite_location *location)
 {
     const int64_t now_us = weir_monotonic_us();
-    int64_t look_at_us = atomic_load_explicit(&place->look_at_us, memory_order_relaxed);
-    return now_us >= look_at_us && atomic_compare_exchange_strong_explicit(
-                                       &place->look_at_us, &look_at_us, now_us + LOOK_EVERY_US,
-                                       memory_order_relaxed, memory_order_relaxed);
+    int64_t due_us = atomic_load_explicit(&location->next_check_us, memory_order_relaxed);
+    return now_us >= due_us && atomic_compare_exchange_strong_explicit(
+                                   &location->next_check_us, &due_us, now_us + CHECK_EVERY_US,
+                                   memory_order_relaxed, memory_order_relaxed);
 }
 
 /* Moves the pages of a WAL that has lost its name into the registry while the WAL is still open.
@@ -47,12 +51,14 @@ static void rescue_wal(struct sqlite_backend *backend)
     (void)pthread_mutex_unlock(&backend->reads.mutex);
 }
 
-static void look(struct sqlite_backend *backend)
+/* Examines the files. The first failure is reported and, if only the WAL has lost its name, its
+ * pages are rescued. */
+static void examine(struct sqlite_backend *backend)
 {
-    struct sqlite_location *place = &backend->location;
-    const bool has_file = weir_sqlite_is_file(place->path, place->file);
-    if ((has_file && weir_sqlite_is_file(place->wal_path, place->wal)) ||
-        atomic_exchange(&place->is_lost, true)) {
+    struct sqlite_location *location = &backend->location;
+    const bool has_file = weir_sqlite_is_file(location->path, location->file);
+    if ((has_file && weir_sqlite_is_file(location->wal_path, location->wal)) ||
+        atomic_exchange(&location->is_lost, true)) {
         return;
     }
     if (has_file) {
@@ -61,15 +67,15 @@ static void look(struct sqlite_backend *backend)
     weir_backend_report(&backend->base,
                         "%s has been removed, renamed or replaced while it is in use: nothing is "
                         "written any more until the server is %s",
-                        has_file ? place->wal_path : place->path,
+                        has_file ? location->wal_path : location->path,
                         has_file ? "stopped with SIGTERM, so that nothing is lost of what was in "
                                    "it, and started again"
                                  : "started again");
 }
 
-static weir_status answer(const struct sqlite_location *place, struct weir_error *err)
+static weir_status fail_if_lost(const struct sqlite_location *location, struct weir_error *err)
 {
-    return atomic_load_explicit(&place->is_lost, memory_order_relaxed)
+    return atomic_load_explicit(&location->is_lost, memory_order_relaxed)
                ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                            "the store is not where it was opened: the server has to be started "
                            "again")
@@ -78,14 +84,14 @@ static weir_status answer(const struct sqlite_location *place, struct weir_error
 
 weir_status weir_sqlite_location_check(struct sqlite_backend *backend, struct weir_error *err)
 {
-    struct sqlite_location *place = &backend->location;
-    if (place->path == NULL) {
+    struct sqlite_location *location = &backend->location;
+    if (location->path == NULL) {
         return WEIR_OK;
     }
-    if (is_time_to_look(place)) {
-        look(backend);
+    if (is_check_due(location)) {
+        examine(backend);
     }
-    return answer(place, err);
+    return fail_if_lost(location, err);
 }
 
 weir_status weir_sqlite_location_confirm(struct sqlite_backend *backend, struct weir_error *err)
@@ -93,6 +99,6 @@ weir_status weir_sqlite_location_confirm(struct sqlite_backend *backend, struct 
     if (backend->location.path == NULL) {
         return WEIR_OK;
     }
-    look(backend);
-    return answer(&backend->location, err);
+    examine(backend);
+    return fail_if_lost(&backend->location, err);
 }

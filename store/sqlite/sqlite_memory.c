@@ -1,4 +1,4 @@
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,16 @@
  * A deletion locks the namespace's database before it locks the registry. A creation that removes
  * the remains of an earlier namespace locks them the other way round, but waits for the database no
  * longer than WEIR_SQLITE_BUSY_US. */
+#include "store/sqlite/sqlite_namespaces.h"
+
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_connect.h"
+#include "store/sqlite/sqlite_create.h"
+#include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_location.h"
 #include "store/sqlite/sqlite_registry.h"
+#include "store/sqlite/sqlite_remove.h"
+#include "store/sqlite/sqlite_session.h"
 
 #include "weir/rules/time_text.h"
 
@@ -135,7 +144,7 @@ static weir_status create_storage(struct sqlite_backend *backend, const char *na
     if (is_doomed && !weir_sqlite_destroy(backend, name)) {
         return fail_in_the_way(backend, name, err);
     }
-    if (!weir_sqlite_clear_place(backend, name)) {
+    if (!weir_sqlite_unlink_leftovers(backend, name)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "old files are in the way");
     }
     weir_status status = create_file(backend, name, &is_there, err);
@@ -250,11 +259,11 @@ static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Removes a doomed file by `take_away`, behind the registry's write lock, so that no other process
- * makes a namespace of the same name meanwhile. If one has done so before, its creation took the
- * name off the list, and the file stays. */
+/* Removes a doomed file by `remove_file`, behind the registry's write lock, so that no other
+ * process makes a namespace of the same name meanwhile. If one has done so before, its creation
+ * took the name off the list, and the file stays. */
 static int remove_doomed(struct sqlite_backend *backend, const char *name,
-                         bool (*take_away)(struct sqlite_backend *backend, const char *name))
+                         bool (*remove_file)(struct sqlite_backend *backend, const char *name))
 {
     sqlite3 *db = backend->changes.db;
     const struct weir_slice key = weir_slice_of(name);
@@ -262,7 +271,7 @@ static int remove_doomed(struct sqlite_backend *backend, const char *name,
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1", key);
     }
-    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 && !take_away(backend, name)) {
+    if (rc == SQLITE_OK && sqlite3_changes(db) == 1 && !remove_file(backend, name)) {
         rc = SQLITE_IOERR_DELETE;
     }
     rc = rc == SQLITE_OK ? commit(db) : rc;
@@ -271,7 +280,7 @@ static int remove_doomed(struct sqlite_backend *backend, const char *name,
 }
 
 /* Files that still cannot be removed stay listed. */
-void weir_sqlite_registry_sweep(struct sqlite_backend *backend)
+void weir_sqlite_finish_deletions(struct sqlite_backend *backend)
 {
     char name[WEIR_SQLITE_NAME_BYTES] = "";
     bool is_found = true;
@@ -300,8 +309,8 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
     return rc;
 }
 
-static weir_status fail_seize(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
-                              struct weir_error *err)
+static weir_status fail_lock(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
+                             struct weir_error *err)
 {
     weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
     if (err->status == WEIR_PRECONDITION) {
@@ -321,7 +330,7 @@ static weir_status fail_seize(struct sqlite_backend *backend, const char *name, 
 
 /* Returns whether the locked database, or the lack of one (NULL), may be what another process has
  * left of a namespace that it has deleted. */
-static bool is_dead(sqlite3 *db)
+static bool may_be_remains(sqlite3 *db)
 {
     return db == NULL || weir_sqlite_has_moved(db) || weir_sqlite_is_marked_deleted(db);
 }
@@ -331,8 +340,8 @@ static bool is_dead(sqlite3 *db)
  *
  * Begins again if another process was faster and has deleted the namespace that was listed. The
  * lock of the remains is then released at once, because a creation of the same id waits for it. */
-static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slice id,
-                                int64_t deadline_us, sqlite3 **db, struct weir_error *err)
+static weir_status lock_listed(struct sqlite_backend *backend, struct weir_slice id,
+                               int64_t deadline_us, sqlite3 **db, struct weir_error *err)
 {
     char name[WEIR_SQLITE_NAME_BYTES];
     weir_sqlite_database_name(id, name);
@@ -343,11 +352,11 @@ static weir_status seize_listed(struct sqlite_backend *backend, struct weir_slic
         }
         const weir_status status =
             weir_sqlite_lock_for_removal(backend, name, deadline_us, db, err);
-        if ((status == WEIR_OK && !is_dead(*db)) ||
+        if ((status == WEIR_OK && !may_be_remains(*db)) ||
             !weir_sqlite_is_of_another(backend, id, deadline_us, created_at_us)) {
-            return status == WEIR_OK ? WEIR_OK : fail_seize(backend, name, deadline_us, err);
+            return status == WEIR_OK ? WEIR_OK : fail_lock(backend, name, deadline_us, err);
         }
-        weir_sqlite_unlock_removed(*db);
+        weir_sqlite_close_without_checkpoint(*db);
         weir_error_init(err);
     }
 }
@@ -374,7 +383,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
                                  : weir_sqlite_registry_fail(backend, &backend->changes, rc, err);
     }
     if (status != WEIR_OK) {
-        weir_sqlite_unlock_removed(db);
+        weir_sqlite_close_without_checkpoint(db);
         return status;
     }
     if (!weir_sqlite_mark_deleted(backend, name, db, messages) ||
@@ -382,7 +391,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
         /* The namespace is deleted all the same. */
         weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }
-    weir_sqlite_unlock_removed(db);
+    weir_sqlite_close_without_checkpoint(db);
     return WEIR_OK;
 }
 
@@ -397,11 +406,11 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     weir_sqlite_checkpointer_forget(backend->checkpointer, name);
     sqlite3 *db = NULL;
     if (weir_sqlite_location_check(backend, err) != WEIR_OK ||
-        seize_listed(backend, id, deadline_us, &db, err) != WEIR_OK) {
+        lock_listed(backend, id, deadline_us, &db, err) != WEIR_OK) {
         return err->status;
     }
     if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
-        weir_sqlite_unlock_removed(db);
+        weir_sqlite_close_without_checkpoint(db);
         return err->status;
     }
     const weir_status status = delete_locked(backend, id, db, messages_deleted, err);

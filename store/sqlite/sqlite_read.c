@@ -4,9 +4,11 @@
  * statement of that row stays open during the read, which makes both one snapshot, and its counts
  * bound the number of rows, so that their array is allocated once. Then a single step of the SELECT
  * hands row after row to the SQL function WEIR_SQLITE_TAKE, which copies it into the arena. */
-#include "store/read_rules.h"
-#include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_reading.h"
+
+#include "store/read_rules.h"
+#include "store/sqlite/sqlite_memory.h"
+#include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_value.h"
 
 /* ---- where to read ---- */

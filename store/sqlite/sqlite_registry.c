@@ -3,6 +3,16 @@
  * the results that they need often. */
 #include "store/sqlite/sqlite_registry.h"
 
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_connect.h"
+#include "store/sqlite/sqlite_create.h"
+#include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_identity.h"
+#include "store/sqlite/sqlite_location.h"
+#include "store/sqlite/sqlite_namespaces.h"
+#include "store/sqlite/sqlite_session.h"
+#include "store/sqlite/sqlite_status.h"
+
 #include "weir/rules/time_text.h"
 
 #include <dirent.h>
@@ -208,7 +218,7 @@ weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct wei
         weir_sqlite_sweep_drafts(backend);
     }
     if (status == WEIR_OK) {
-        weir_sqlite_registry_sweep(backend);
+        weir_sqlite_finish_deletions(backend);
     }
     return status;
 }

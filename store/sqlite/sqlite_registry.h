@@ -1,10 +1,50 @@
-/* The registry, the list of namespaces in registry.db: the functions that sqlite_registry.c and
- * sqlite_namespaces.c share. They run on a connection that the caller has locked, and functions
- * that return int return SQLite's extended result codes. */
+/* The registry, the list of namespaces in registry.db (sqlite_registry.c; sqlite_namespaces.c makes
+ * and deletes namespaces). The registry has one connection for changes and one for reads, each
+ * locked for one call at a time.
+ *
+ * Functions that return int return SQLite's extended result codes. */
 #ifndef WEIR_STORE_SQLITE_REGISTRY_H
 #define WEIR_STORE_SQLITE_REGISTRY_H
 
-#include "store/sqlite/sqlite_session.h"
+#include "store/sqlite/sqlite_backend.h"
+
+/* ---- opening ---- */
+
+/* Opens the registry, making it in an empty directory, and finishes what crashes have left undone.
+ */
+weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct weir_error *err);
+void weir_sqlite_registry_close(struct sqlite_backend *backend);
+
+/* ---- slots of `struct weir_store_ops`: thread-safe, semantics as in store.h ---- */
+
+weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadline_us,
+                                      struct weir_error *err);
+weir_status weir_sqlite_namespace_find(struct weir_backend *base,
+                                       struct weir_namespace_record *record, int64_t deadline_us,
+                                       struct weir_arena *arena, struct weir_error *err);
+weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct weir_slice id,
+                                            const struct weir_token_hash *hash, int64_t deadline_us,
+                                            struct weir_error *err);
+weir_status weir_sqlite_namespace_list(struct weir_backend *base,
+                                       const struct weir_registry_query *query,
+                                       struct weir_arena *arena, struct weir_registry_page *page,
+                                       struct weir_error *err);
+
+/* ---- whether a namespace is listed; for callers that hold no connection ---- */
+
+/* Sets *created_at_us; NAMESPACE_NOT_FOUND for a namespace that is not listed. Its file may still
+ * exist, if the end of its deletion has been put off. */
+weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir_slice id,
+                                     int64_t deadline_us, int64_t *created_at_us,
+                                     struct weir_error *err);
+
+/* Returns whether the id does not name the namespace created at created_at_us any more, because
+ * another process has deleted it. Files that were not as expected a moment ago may then have been
+ * the remains of that namespace. */
+bool weir_sqlite_is_of_another(struct sqlite_backend *backend, struct weir_slice id,
+                               int64_t deadline_us, int64_t created_at_us);
+
+/* ---- one call on a connection ---- */
 
 /* Locks a connection for one call, and opens it anew if it is broken. Fails, without holding the
  * lock, if the connection cannot be opened, if it is the one for changes and the store is not where
@@ -33,8 +73,5 @@ weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
 
 /* Reads the hash of a token from a column. */
 int weir_sqlite_registry_hash(sqlite3_stmt *statement, int column, struct weir_token_hash *hash);
-
-/* Finishes deletions that were interrupted. */
-void weir_sqlite_registry_sweep(struct sqlite_backend *backend);
 
 #endif

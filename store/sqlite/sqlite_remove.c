@@ -1,7 +1,12 @@
 /* Removing the databases of deleted namespaces: lock, mark as deleted, remove, unlock
  * (weir_sqlite_destroy does all four). A database is not removed before its mark is committed,
  * because a process that has it open would go on with a file that nobody else sees. */
+#include "store/sqlite/sqlite_remove.h"
+
+#include "store/sqlite/sqlite_connect.h"
 #include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_memory.h"
+#include "store/sqlite/sqlite_status.h"
 
 #include <errno.h>
 
@@ -26,7 +31,7 @@ weir_status weir_sqlite_lock_for_removal(struct sqlite_backend *backend, const c
         status = rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "lock a namespace");
     }
     if (status != WEIR_OK) {
-        weir_sqlite_unlock_removed(*db);
+        weir_sqlite_close_without_checkpoint(*db);
         *db = NULL;
     }
     if (may_be_in_use(status, presence)) {
@@ -36,29 +41,13 @@ weir_status weir_sqlite_lock_for_removal(struct sqlite_backend *backend, const c
     return WEIR_OK;
 }
 
-/* Closes without a checkpoint, which would be wasted on a database that is about to be removed. */
-void weir_sqlite_unlock_removed(sqlite3 *db)
-{
-    if (db != NULL) {
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        (void)sqlite3_close(db);
-    }
-}
-
-bool weir_sqlite_has_moved(sqlite3 *db)
-{
-    int moved = 0;
-    return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-           moved != 0;
-}
-
 bool weir_sqlite_is_marked_deleted(sqlite3 *db)
 {
     sqlite3_stmt *statement = NULL;
     const int rc = sqlite3_prepare_v2(db, "SELECT 1 FROM counters", -1, &statement, NULL);
-    const bool is_buried = rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+    const bool is_marked = rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
     (void)sqlite3_finalize(statement);
-    return is_buried;
+    return is_marked;
 }
 
 static int delete_counters(sqlite3 *db, int64_t *messages)
@@ -113,15 +102,15 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     int64_t messages = 0;
     struct weir_error err;
     weir_error_init(&err);
-    bool is_dead = weir_sqlite_lock_for_removal(backend, name, INT64_MAX, &db, &err) == WEIR_OK;
-    if (!is_dead) {
+    bool may_remove = weir_sqlite_lock_for_removal(backend, name, INT64_MAX, &db, &err) == WEIR_OK;
+    if (!may_remove) {
         weir_backend_report(&backend->base, "%s: of a deleted namespace, cannot be removed: %s",
                             name, err.text);
     } else {
-        is_dead = weir_sqlite_mark_deleted(backend, name, db, &messages);
+        may_remove = weir_sqlite_mark_deleted(backend, name, db, &messages);
     }
     const bool is_removed =
-        (is_dead || backend->dir == NULL) && weir_sqlite_remove_deleted(backend, name);
-    weir_sqlite_unlock_removed(db);
+        (may_remove || backend->dir == NULL) && weir_sqlite_remove_deleted(backend, name);
+    weir_sqlite_close_without_checkpoint(db);
     return is_removed;
 }

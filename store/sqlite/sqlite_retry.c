@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite_write.h"
 
 #include "store/append_rules.h"
+#include "store/sqlite/sqlite_reading.h"
 
 int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *id,
                         sqlite3_stmt **statement, struct weir_row *row, enum sqlite_found *found)

@@ -1,8 +1,9 @@
 #include "store/sqlite/sqlite_schema.h"
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_checkpoint.h"
 #include "store/sqlite/sqlite_pacing.h"
 #include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_status.h"
 
 #include <stdio.h>
 
@@ -38,10 +39,10 @@ static int apply_steps(sqlite3 *db, const struct sqlite_schema *schema, int vers
     for (int step = version; rc == SQLITE_OK && step < schema->version; step++) {
         rc = sqlite3_exec(db, schema->steps[step], NULL, NULL, NULL);
     }
-    char mark[96];
-    (void)snprintf(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+    char pragmas[96];
+    (void)snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                    schema->application_id, schema->version);
-    return rc != SQLITE_OK ? rc : sqlite3_exec(db, mark, NULL, NULL, NULL);
+    return rc != SQLITE_OK ? rc : sqlite3_exec(db, pragmas, NULL, NULL, NULL);
 }
 
 /* Begins the migration. Making an index, SQLite sorts: in memory the sort would be unbounded; with

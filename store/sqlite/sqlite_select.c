@@ -132,10 +132,10 @@ int weir_sqlite_select(struct sqlite_session *session, const struct sqlite_shape
     if (rc != SQLITE_OK) {
         return rc;
     }
-    struct sqlite_select *place = &session->selects[session->next_select];
+    struct sqlite_select *entry = &session->selects[session->next_select];
     session->next_select = (session->next_select + 1) % WEIR_SQLITE_SELECTS;
-    (void)sqlite3_finalize(place->statement);
-    *place = (struct sqlite_select){key, prepared};
+    (void)sqlite3_finalize(entry->statement);
+    *entry = (struct sqlite_select){key, prepared};
     *statement = prepared;
     return SQLITE_OK;
 }

@@ -7,7 +7,12 @@
 #include "store/sqlite/sqlite_session.h"
 
 #include "store/read_rules.h"
+#include "store/sqlite/sqlite_connect.h"
+#include "store/sqlite/sqlite_location.h"
+#include "store/sqlite/sqlite_memory.h"
 #include "store/sqlite/sqlite_reading.h"
+#include "store/sqlite/sqlite_registry.h"
+#include "store/sqlite/sqlite_status.h"
 #include "store/sqlite/sqlite_value.h"
 #include "store/sqlite/sqlite_write.h"
 
@@ -263,7 +268,7 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
             !weir_sqlite_is_of_another(backend, id, deadline_us, session->created_at_us)) {
             return fail_connect(session, obstacle, err);
         }
-        weir_sqlite_unlock_removed(session->db);
+        weir_sqlite_close_without_checkpoint(session->db);
         session->db = NULL;
         weir_error_init(err);
     }

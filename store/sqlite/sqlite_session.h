@@ -3,7 +3,8 @@
 #ifndef WEIR_STORE_SQLITE_SESSION_H
 #define WEIR_STORE_SQLITE_SESSION_H
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_backend.h"
+#include "store/sqlite/sqlite_identity.h"
 
 /* X(name, text): the statements whose text does not depend on a query; each is prepared when first
  * needed. */

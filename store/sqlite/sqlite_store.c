@@ -1,6 +1,13 @@
 /* The SQLite backend: opening and closing it, and the settings of SQLite for the whole process. */
+#include "store/sqlite/sqlite_backend.h"
+
 #include "store/sqlite/sqlite_alloc.h"
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_memory.h"
+#include "store/sqlite/sqlite_namespaces.h"
 #include "store/sqlite/sqlite_pacing.h"
+#include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_session.h"
 
 #include "weir/rules/digest.h"

@@ -10,7 +10,10 @@
  * the next checkpoint moves all of them. SQLite does the same when it rebuilds the index, but only
  * once all processes have closed the file. The place of the number is part of SQLite's file format,
  * and cannot change while processes with different versions of SQLite share an index. */
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_wal_index.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 enum {
     VERSION_AT = 0,
@@ -45,7 +48,7 @@ static void unlock(sqlite3_file *file)
                                    SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
 }
 
-bool weir_sqlite_take_for_unmoved(sqlite3 *db)
+bool weir_sqlite_declare_unmoved(sqlite3 *db)
 {
     sqlite3_file *file = NULL;
     volatile void *index = NULL;

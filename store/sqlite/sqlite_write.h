@@ -8,7 +8,6 @@
 #define WEIR_STORE_SQLITE_WRITE_H
 
 #include "store/sqlite/sqlite_group.h"
-#include "store/sqlite/sqlite_reading.h"
 
 #include "weir/rules/limits.h"
 

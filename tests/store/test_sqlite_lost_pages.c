@@ -4,7 +4,9 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_connect.h"
+#include "store/sqlite/sqlite_wal_index.h"
 #include "store/store_int.h"
 
 #include <errno.h>
@@ -210,12 +212,12 @@ START_TEST(the_checkpoint_of_another_process_is_waited_for)
         file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, LOCK | SQLITE_SHM_EXCLUSIVE),
         SQLITE_OK);
     vfs->xSleep = do_not_sleep;
-    ck_assert(!weir_sqlite_take_for_unmoved(db));  // but not for ever
+    ck_assert(!weir_sqlite_declare_unmoved(db));  // but not for ever
     vfs->xSleep = sleep_of_vfs;
     ck_assert_int_eq(
         file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, UNLOCK | SQLITE_SHM_EXCLUSIVE),
         SQLITE_OK);
-    ck_assert(weir_sqlite_take_for_unmoved(db));
+    ck_assert(weir_sqlite_declare_unmoved(db));
     end_program(other);
     end_program(db);
 }

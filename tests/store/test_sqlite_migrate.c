@@ -2,7 +2,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_backend.h"
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_value.h"
 #include "weir/rules/time_text.h"

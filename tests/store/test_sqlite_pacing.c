@@ -5,7 +5,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_checkpoint.h"
 #include "store/store_int.h"
 #include "weir/rules/time_text.h"
 

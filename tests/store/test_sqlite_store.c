@@ -2,7 +2,8 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
-#include "store/sqlite/sqlite_int.h"
+#include "store/sqlite/sqlite_backend.h"
+#include "store/sqlite/sqlite_memory.h"
 #include "store/store_int.h"
 
 #include <fcntl.h>
