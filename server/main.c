@@ -31,15 +31,13 @@
 enum {
     EXIT_UNAVAILABLE = 1,
     EXIT_USAGE = 2,
-    /* Times after the first signal: for the calls in flight, until the process is ended in any
-     * case, and until it is ended if it has not finished starting. */
-    DRAIN_MS = 4000,
-    END_MS = 4800,
-    START_GRACE_MS = 800,
-    /* Bounds of partial messages (partial_messages.h): all of them together, in messages of the
-     * greatest size, and the time that one may receive nothing. */
-    PARTIAL_MESSAGES_OF_FULL_SIZE = 8,
-    SILENCE_US = 60 * 1000 * 1000
+    /* Times since the first signal. */
+    DRAIN_MS = 4000,       // for calls in flight to be answered
+    END_MS = 4800,         // after which the process ends in any case
+    START_GRACE_MS = 800,  // after which it ends if it has not finished starting
+    /* Bounds of partial messages (partial_messages.h). */
+    PARTIAL_MESSAGES_OF_FULL_SIZE = 8,  // all together, in messages of the greatest size
+    SILENCE_US = 60 * 1000 * 1000       // that one may receive nothing
 };
 
 static int print_failure(const struct weir_error *err, int status)

@@ -41,8 +41,8 @@ int shutdown(int fd, int how)
 
 /* ---- events ---- */
 
-/* What a thread does before it asks for an event happens before what the thread that gets the event
- * does. ThreadSanitizer knows this of the C library's functions and must be told of these ones. */
+/* A thread that gets an event sees all that another thread did before it asked for the event.
+ * ThreadSanitizer knows this of the C library's functions, but must be told of these ones. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #include <sanitizer/tsan_interface.h>
@@ -56,7 +56,7 @@ static char asked;
 #define TELL_GOT()   (void)0
 #endif
 
-/* A connection that has ended is always readable; nng, not told so, must not wait for that. */
+/* A connection that has ended is always readable; nng does not know, and must not wait for that. */
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     const struct weir_nng_connection *connection = weir_nng_connection_of(fd);
@@ -83,6 +83,7 @@ static int wait_for_events(int epoll, struct epoll_event *events, int events_max
     return n;
 }
 
+/* Turns an error of a socket into readiness to receive and to send, where nng meets the error. */
 int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
 {
     weir_nng_is_poller = true;

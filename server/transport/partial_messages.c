@@ -20,7 +20,8 @@ enum {
     LOOKS = 4  // for silent connections, per time that a message may receive nothing
 };
 
-/* ENDED: nng may still read from a connection for a while after it was ended here. */
+/* OPEN: no partial message. ENDED: shut down by nng or by this module; nng may still read from the
+ * connection for a while, which does not count. */
 enum state { STATE_UNKNOWN, STATE_OPEN, STATE_PARTIAL, STATE_ENDED };
 
 struct connection {

@@ -1,3 +1,13 @@
+/* The transport: its exchanges, its connections, the socket and the listeners.
+ *
+ * Three aios of nng serve as timers that look after connections. Each runs only while there is
+ * something to look for; a flag says whether it runs:
+ *
+ *     relief   while no exchange is left to receive: closes the connection with the most replies
+ *     sweep    while replies are under way: closes connections that do not read theirs
+ *     search   while there are TLS connections: closes those whose end nng has missed
+ *
+ * The timers and the events of pipes run on nng's threads. */
 #include "server/transport/transport_int.h"
 
 #include "server/transport/partial_messages.h"
@@ -175,8 +185,8 @@ static void search_lost(void *context)
     for (size_t i = 0; i < n; i++) {
         (void)nng_pipe_close((nng_pipe){.id = lost[i]});
     }
-    /* The flag falls before the count is read, so that a new connection either is counted here or
-     * starts the timer itself. */
+    /* The flag is cleared before the count is read, so that a new connection either is counted here
+     * or starts the timer itself. */
     atomic_store(&t->is_searching, false);
     if (atomic_load(&t->tls_n) > 0) {
         start_search(t);
@@ -266,8 +276,8 @@ static void sweep(void *context)
     for (size_t i = 0; i < n; i++) {
         close_pipe(t, stuck[i]);
     }
-    /* The timer stops when no reply is under way, so that an idle process is not woken. The flag
-     * falls before the replies are looked for, so that a later one starts the timer again. */
+    /* The timer stops when no reply is under way, so that an idle process is not woken. The flag is
+     * cleared before the replies are looked for, so that a later one starts the timer again. */
     atomic_store(&t->is_sweeping, false);
     if (weir_peers_any_sends(&t->peers)) {
         weir_transport_watch(t);
