@@ -11,8 +11,8 @@
  *    about to take the next part of a message: the part is never started and so never ends, and
  *    closing waits for its end, as does the thread that releases connections. From then on no
  *    connection is released. Receiving is always in parts (a length, then the message); sending
- *    is if a message does not fit the socket's buffer. nng closes a connection when sending or
- *    receiving fails.
+ *    is in parts if a message does not fit the socket's buffer. nng closes a connection when
+ *    sending or receiving fails.
  *    - Sending does not fail. What is sent to a peer that has gone is discarded, as it would be
  *      if the peer had gone a moment later. Receiving reports the end, when nng is not in the
  *      middle of a message: sendmsg(), readv().

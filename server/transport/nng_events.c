@@ -83,7 +83,7 @@ static int wait_for_events(int epoll, struct epoll_event *events, int events_max
     return n;
 }
 
-/* Turns an error of a socket into readiness to receive and to send, where nng meets the error. */
+/* Turns an error of a socket into readiness to receive and to send, which handle it. */
 int epoll_wait(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
 {
     weir_nng_is_poller = true;

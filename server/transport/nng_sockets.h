@@ -21,7 +21,7 @@ void weir_nng_sockets_report(void (*report)(void *context, enum weir_nng_sockets
                              void *context);
 
 /* Limits connections to descriptors below `descriptor`, which leaves the others for files: a new
- * connection with a higher descriptor is closed at once and reported. 0, the default: no limit. */
+ * connection with any other descriptor is closed at once and reported. 0, the default: no limit. */
 void weir_nng_sockets_take_below(int descriptor);
 
 /* Limits received messages to `message_max` bytes: a longer message ends its connection. To be the

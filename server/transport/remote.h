@@ -3,7 +3,7 @@
  * nng 1.5.2 misses the end of a TLS connection if nothing is being received on it at that moment,
  * and then waits for ever for bytes that cannot come. Nor may nng be told of the end in the middle
  * of a reply (nng_connections.h). The kernel, however, knows which connections are still open: the
- * transport compares its TLS connections with the kernel's. Pure of state; any thread. */
+ * transport compares its TLS connections with the kernel's. Thread-safe. */
 #ifndef WEIR_SERVER_REMOTE_H
 #define WEIR_SERVER_REMOTE_H
 
