@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that weir needs and that are missing: `sh server/packages.sh build` for building and
-# running it, `sh server/packages.sh test` for the tests as well. Does nothing where all are there.
+# Installs the missing ones of the Debian packages that weir needs: `sh server/packages.sh build` those for building and
+# running it, `sh server/packages.sh test` those for the tests as well. Does nothing where all are installed.
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
@@ -9,7 +9,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
 test="$build check libsubunit-dev clang libclang-rt-14-dev llvm clang-format libnanomsg-dev nanomsg-utils
   openssl sqlite3 postgresql python3 gzip g++ file dpkg-dev man-db systemd"
 
-# The tests' TimescaleDB runs on Node.js, from wherever that comes.
+# The tests' TimescaleDB runs on Node.js. One that was not installed by apt will do.
 command -v npm >/dev/null || test="$test nodejs npm"
 
 case "${1:-}" in
@@ -32,7 +32,7 @@ done
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "packages.sh: these packages are missing and only root can install them:$missing" >&2
+        echo "packages.sh: run it as root or install sudo; these packages are missing:$missing" >&2
         exit 1
     fi
     as_root=sudo
@@ -41,7 +41,7 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 echo "installing$missing"
-# A PostgreSQL installed here is for the tests, which start their own: no cluster of the system's.
+# The tests start a PostgreSQL of their own, so the package is to create no cluster of the system's.
 case "$missing " in
 *" postgresql "*)
     if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
@@ -50,10 +50,10 @@ case "$missing " in
     fi
     ;;
 esac
-# sudo passes no variable on that stands before it.
+# `env` comes behind sudo, because sudo passes no variable on that is set before it.
 if ! { $as_root apt-get update -q && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
     --no-install-recommends $missing; } >"$log" 2>&1; then
     cat "$log" >&2
-    echo "packages.sh: apt-get could not install them; what it said stands above" >&2
+    echo "packages.sh: apt-get could not install the packages; its output is above" >&2
     exit 1
 fi

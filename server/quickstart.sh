@@ -1,7 +1,7 @@
 #!/bin/sh
-# From nothing to messages written and read back: installs what is needed, builds, starts weir-server on its SQLite
-# default, imports real events, writes, reads, and stops the server again. Each run has a new directory of its own,
-# build/quickstart/1, 2, …, so it may be run as often as one likes.
+# From an empty machine to messages written and read back: installs missing packages, builds, starts weir-server on its
+# SQLite default, imports real events, writes, reads, and stops the server. Each run has a new directory of its own,
+# build/quickstart/1, 2, …, so the script can be run any number of times.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -17,13 +17,14 @@ while ! mkdir "build/quickstart/$run" 2>/dev/null; do
 done
 work=$root/build/quickstart/$run
 
-# One numbered line a step.
+# say TEXT: one numbered line for each step.
 say() {
     step=$((step + 1))
     printf '\n[%d/%d] %s\n' "$step" "$steps" "$1"
 }
 
-# Shows a command as it would be typed, then runs it. No word has a quote of the kind that it may need around it.
+# show WORD...: shows a command as it would be typed, runs it and shows its output; ends the script where it fails. No word
+# may contain a single quote.
 show() {
     line=
     for word; do
@@ -35,7 +36,7 @@ show() {
     printf '  $%s\n' "$line"
     "$@" >"$work/output" 2>&1 || {
         sed 's/^/    /' "$work/output"
-        echo "quickstart: that should have worked" >&2
+        echo "quickstart: the command above should have succeeded" >&2
         exit 1
     }
     sed 's/^/    /' "$work/output"
@@ -54,13 +55,13 @@ trap 'exit 130' INT TERM
 
 say "Packages"
 sh server/packages.sh build
-echo "  all there"
+echo "  all installed"
 
 say "Build (in build/release; about a minute the first time)"
 if ! { cmake --preset release && cmake --build --preset release --parallel "$(nproc)" --target weir-server weir; } \
     >"$work/build.log" 2>&1; then
     cat "$work/build.log" >&2
-    echo "quickstart: the build failed; its output stands above" >&2
+    echo "quickstart: the build failed; its output is above" >&2
     exit 1
 fi
 PATH=$bin/server:$bin/client:$PATH
@@ -73,7 +74,7 @@ weir-server --listen tcp://127.0.0.1:0 >listening 2>server.log &
 pid=$!
 read -r line <listening || {
     cat server.log >&2
-    echo "quickstart: weir-server did not start; its log stands above" >&2
+    echo "quickstart: weir-server did not start; its log is above" >&2
     exit 1
 }
 rm -f listening
@@ -103,7 +104,7 @@ show weir read "$longest" --limit 2
 
 say "Write with an expected version, and meet the conflict of a second writer"
 version=$(weir version account-1)
-echo "  account-1 is at version $version; two writers have read that"
+echo "  account-1 is at version $version; two writers have read that version"
 show weir write account-1 Deposited '{"amount": 100}' --expect "$version"
 echo "  the second writer expects the same version, and is refused:"
 if weir write account-1 Withdrawn '{"amount": 70}' --expect "$version" >conflict 2>&1; then
@@ -112,14 +113,14 @@ if weir write account-1 Withdrawn '{"amount": 70}' --expect "$version" >conflict
 fi
 sed 's/^/    /' conflict
 rm -f conflict
-echo "  it reads again, decides again and writes:"
+echo "  it reads again, decides again, and writes with the new version:"
 show weir write account-1 Withdrawn '{"amount": 70}' --expect "$((version + 1))"
 
 say "Read it back"
 show weir read account-1 --backward --limit 2
 show weir category account --limit 2
 
-say "Follow a live write: a subscription waits for what comes next"
+say "Follow a live write: a subscription waits for the next message"
 next=$((version + 3))
 echo "  \$ weir subscribe --stream account-1 --from $next --limit 1 &"
 weir subscribe --stream account-1 --from "$next" --limit 1 >followed 2>&1 &
