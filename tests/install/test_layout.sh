@@ -15,6 +15,20 @@ for file in libweir.so libweir.so.0 pkgconfig/weir.pc cmake/weir/weir-config.cma
     checks=$((checks + 1))
     [ -n "$(find "$usr" -path "*/$file")" ] || fail "there is no $file"
 done
+# The documents refer to nothing that is not installed.
+documents=0
+for page in $(find "$usr/share/doc/weir" -name '*.md'); do
+    documents=$((documents + 1))
+    grep -o ']([^()]*)' "$page" | sed -e 's/^](//' -e 's/)$//' -e 's/#.*//' >links
+    while read -r link; do
+        checks=$((checks + 1))
+        case $link in
+        '' | *://*) ;;
+        *) [ -e "$(dirname "$page")/$link" ] || fail "$page has a dead link: $link" ;;
+        esac
+    done <links
+done
+is_equal "$([ $documents -ge 5 ] && echo enough)" enough
 is_equal "$(find "$usr" -name '*.a')" ""
 is_equal "$(ls "$DESTDIR")" "etc
 usr"
