@@ -1,4 +1,4 @@
-/* One function for each RPC, in the form of the generated table (struct weir_handlers).
+/* The handlers: one function for each RPC, as the generated table wants it (struct weir_handlers).
  *
  * Dispatch calls a handler once the request is decoded into the call's arena, its strings are UTF-8
  * without NUL, and the caller is allowed to make the call. The handler finds all other faults of a

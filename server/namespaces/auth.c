@@ -9,7 +9,7 @@
 
 static const char namespace_key[] = "namespace";
 
-/* One text for every reason to refuse a well-formed token: the reason must not be told. */
+/* Refuses a well-formed token. The text is the same for every reason, which must not be told. */
 static weir_status unauthorized(struct weir_error *err)
 {
     return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token opens no namespace here");

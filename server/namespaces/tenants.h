@@ -39,21 +39,21 @@ struct weir_tenant {
 
     _Atomic(struct weir_namespace *) ns;  // the store's handle; NULL until a call works in it
 
-    /* Of the wake list; see wake.h. The lists are guarded by its lock. */
+    /* Used by the wake list, whose lock guards the rings; see wake.h. */
     struct weir_link waiters;
     atomic_size_t waiters_n;
     struct weir_link at_wake;  // place among the tenants with waiters
 
     struct weir_own_writes own;
 
-    /* Of the poller's thread alone; see wake_poll.c. */
+    /* Used by the poller's thread only; see wake_poll.c. */
     struct weir_head others;  // head at the last look, own writes subtracted
     bool has_others;          // there was such a look
     int64_t certain_us;       // last time the others' writes were known, or waiters told; monotonic
 
     struct weir_read_lane reads;
 
-    /* Of the thread that leads the namespace's lane of writes; see write_lane.c. */
+    /* Used by the thread that leads the namespace's lane of writes; see write_lane.c. */
     struct weir_job lane_job;
     struct weir_server *lane_server;
 };

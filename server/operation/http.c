@@ -1,4 +1,4 @@
-/* One thread with poll(2) over a listener, a pipe that tells it to stop, and a few connections. All
+/* A thread polls (poll(2)) a listener, a pipe that tells it to stop, and a few connections. All
  * sockets are non-blocking. A connection reads a head (READING), writes its reply (WRITING), then
  * shuts down its sending side and reads until the client closes (CLOSING); LIFE_US ends it in any
  * phase. The thread owns the connections and `accepts_at_us`; everything else is set before it

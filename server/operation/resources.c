@@ -22,8 +22,8 @@ enum {
     FILES_OF_SESSION = 3,
     SESSIONS_MIN = 4,
     SESSIONS_MAX = 2048,
-    /* Of the other half: standard input, output and error, two connections to the registry, one of
-     * the checkpointer to a namespace, two for nng's polling, and one to open for a moment. */
+    /* Files besides: standard input, output and error, two connections to the registry, one of the
+     * checkpointer to a namespace, two for nng's polling, and one to open for a moment. */
     FILES_OF_PROCESS = 3 + 2 * FILES_OF_SESSION + FILES_OF_SESSION + 2 + 1,
     /* A listener, both ends of a pipe, and a client. */
     FILES_OF_HTTP = 4,
