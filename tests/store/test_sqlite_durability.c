@@ -1,0 +1,86 @@
+/* What a commit has synced when it is acknowledged. The C library's call that syncs is replaced by
+ * one that counts. */
+#define _GNU_SOURCE
+#include "tests/lib/check_main.h"
+#include "tests/store/store_fixture.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static atomic_ulong wal;  // its inode
+static atomic_uint wal_synced_n;
+
+int fdatasync(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) == 0 && status.st_ino == atomic_load(&wal)) {
+        (void)atomic_fetch_add(&wal_synced_n, 1);
+    }
+    return fsync(fd);
+}
+
+static void open_namespace(bool is_durability_normal)
+{
+    const struct weir_store_options options = {
+        .url = fx.url, .max_sessions = 8, .is_durability_normal = is_durability_normal};
+    ck_assert_int_eq(weir_store_open(&options, &fx.store, &fx.err), WEIR_OK);
+    must_create(fx.store, "test");
+    fx.ns = must_open(fx.store, "test");
+    must_put(fx.ns, "a-1", 1);
+}
+
+/* Counts from now on the syncs of the namespace's WAL, which the first write has made. */
+static void watch_wal(void)
+{
+    char path[400];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s-wal", namespace_path());
+    ck_assert_int_eq(stat(path, &status), 0);
+    atomic_store(&wal_synced_n, 0);
+    atomic_store(&wal, status.st_ino);
+}
+
+static unsigned syncs_of_three_writes(void)
+{
+    watch_wal();
+    for (unsigned n = 1; n <= 3; n++) {
+        const unsigned before = atomic_load(&wal_synced_n);
+        must_put(fx.ns, "a-1", 1);
+        if (atomic_load(&wal_synced_n) == before) {
+            return n - 1;
+        }
+    }
+    return 3;
+}
+
+START_TEST(each_acknowledged_write_is_synced)
+{
+    open_namespace(false);
+    ck_assert_uint_eq(syncs_of_three_writes(), 3);
+}
+END_TEST
+
+START_TEST(durability_normal_leaves_the_sync_to_the_system)
+{
+    open_namespace(true);
+    ck_assert_uint_eq(syncs_of_three_writes(), 0);
+}
+END_TEST
+
+static Suite *durability_suite(void)
+{
+    Suite *suite = suite_create("sqlite_durability");
+    TCase *tcase = tcase_create("durability");
+    tcase_add_checked_fixture(tcase, fixture_dir_only, fixture_end);
+    tcase_add_test(tcase, each_acknowledged_write_is_synced);
+    tcase_add_test(tcase, durability_normal_leaves_the_sync_to_the_system);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(durability_suite());
+}
