@@ -90,6 +90,32 @@ START_TEST(another_servers_new_token_works_at_once)
 }
 END_TEST
 
+static weir_status try_version(const char *token)
+{
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "a-1";
+    const weir_status outcome =
+        rpc_call_as(&reply, token, "weir.v1.MessageStore/GetStreamVersion", &in.base);
+    rpc_free(&reply);
+    return outcome;
+}
+
+/* A token is cached for one second; the rest is for machines that are busy. */
+START_TEST(another_servers_rotation_ends_the_old_token)
+{
+    create_tenant();
+    write_as(TENANT, "a-1", "T", NULL);
+    use_other(true);
+    rotate_tenant();
+    use_other(false);
+    const int64_t before_us = weir_monotonic_us();
+    while (try_version(TENANT) == WEIR_OK) {
+        ck_assert_int_lt(weir_monotonic_us() - before_us, 3 * 1000 * 1000);
+    }
+    ck_assert_int_eq(try_version(TENANT), WEIR_AUTH_UNAUTHORIZED);
+}
+END_TEST
+
 /* Nor does what is open here of the namespace that it was. */
 START_TEST(the_token_of_what_another_server_makes_anew_works_at_once)
 {
@@ -242,6 +268,7 @@ static Suite *two_servers_suite(void)
     tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
     tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
     tcase_add_test(tcase, another_servers_new_token_works_at_once);
+    tcase_add_test(tcase, another_servers_rotation_ends_the_old_token);
     tcase_add_test(tcase, the_token_of_what_another_server_makes_anew_works_at_once);
     tcase_add_loop_test(tcase, what_another_server_makes_anew_is_found_at_once, 0, 3);
     tcase_add_test(tcase, another_server_makes_the_namespace_anew);
