@@ -76,17 +76,20 @@ static void tear_down(void)
 
 bool conf_is_store_of_one_server(void)
 {
-    const bool is_one = getenv("WEIR_TEST_ONE_SERVER") != NULL;
-    if (is_one) {
-        (void)fprintf(stderr, "skipped: the database takes one connection at a time\n");
-    }
-    return is_one;
+    return getenv("WEIR_TEST_ONE_SERVER") != NULL;
 }
 
 bool conf_is_store_volatile(void)
 {
     const char *store = getenv("WEIR_TEST_STORE");
     return store != NULL && strcmp(store, "sqlite::memory:") == 0;
+}
+
+void conf_tell_skipped(const char *tests)
+{
+    const char *why = conf_is_store_volatile() ? "the store is in memory and ends with its server"
+                                               : "the database takes one connection at a time";
+    (void)fprintf(stderr, "skipped: %s: %s\n", tests, why);
 }
 
 void conf_restart(void)

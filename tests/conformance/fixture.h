@@ -37,9 +37,11 @@ const char *conf_token(void);
 /* Whether the store under test forgets everything when the server stops. */
 bool conf_is_store_volatile(void);
 
-/* Whether the database takes one connection, so that a second server cannot use it; said on stderr.
- */
+/* Whether the database takes one connection, so that a second server cannot use it. */
 bool conf_is_store_of_one_server(void);
+
+/* Says on stderr which tests are left out for one of these two reasons. */
+void conf_tell_skipped(const char *tests);
 
 /* Stops the server in good order (or kills it) and starts it again on the same data and URL. */
 void conf_restart(void);
@@ -141,5 +143,6 @@ TCase *conf_concurrency_case(void);
 TCase *conf_poll_case(void);
 TCase *conf_namespaces_case(void);
 TCase *conf_listing_case(void);
+TCase *conf_system_case(void);
 
 #endif

@@ -15,12 +15,15 @@ int main(void)
     suite_add_tcase(suite, conf_json_case());
     suite_add_tcase(suite, conf_import_case());
     suite_add_tcase(suite, conf_bad_input_case());
-    if (!conf_is_store_volatile()) {
+    if (conf_is_store_volatile()) {
+        conf_tell_skipped("durability");
+    } else {
         suite_add_tcase(suite, conf_durability_case());
     }
     suite_add_tcase(suite, conf_concurrency_case());
     suite_add_tcase(suite, conf_poll_case());
     suite_add_tcase(suite, conf_namespaces_case());
     suite_add_tcase(suite, conf_listing_case());
+    suite_add_tcase(suite, conf_system_case());
     return check_main(suite);
 }

@@ -125,10 +125,20 @@ START_TEST(one_of_many_wins_an_expectation)
 }
 END_TEST
 
+enum { SAME = 25 };
+
+/* What each writer was told of each of the writes that all of them send. */
+static struct told {
+    int64_t position;
+    int64_t global_position;
+    int64_t time_us;
+    bool is_duplicate;
+} told[WRITERS][SAME];
+
 static void *write_same(void *context)
 {
     struct writer *w = context;
-    for (int i = 0; i < w->writes; i++) {
+    for (int i = 0; i < SAME; i++) {
         char id[40];
         (void)snprintf(id, sizeof id, "00000000-0000-4000-8000-%012d", i);
         const struct msg message = {.id = id, .data = "{\"same\":true}"};
@@ -136,22 +146,40 @@ static void *write_same(void *context)
         struct weir_error err;
         const struct write write = {"same-1", EXPECT_ANY, &message, 1};
         note(w, try_write_as(conf.client, &write, &written, &err), &err);
+        if (written != NULL) {
+            const Weir__V1__WrittenMessage *first = written->written[0];
+            told[w->number][i] = (struct told){first->position, first->global_position,
+                                               first->time_us, written->duplicate};
+        }
         weir_response_free(written);
     }
     return NULL;
 }
 
+/* One of them is told that it wrote, all others that it is there, and where. */
+static void assert_told_alike(int i)
+{
+    int originals = 0;
+    for (int w = 0; w < WRITERS; w++) {
+        ck_assert_int_eq(told[w][i].position, told[0][i].position);
+        ck_assert_int_eq(told[w][i].global_position, told[0][i].global_position);
+        ck_assert_int_eq(told[w][i].time_us, told[0][i].time_us);
+        originals += !told[w][i].is_duplicate;
+    }
+    ck_assert_int_eq(originals, 1);
+}
+
 START_TEST(one_write_sent_by_many_is_stored_once)
 {
     struct writer writers[WRITERS] = {{0}};
-    for (int i = 0; i < WRITERS; i++) {
-        writers[i].writes = 25;
-    }
     start(writers, WRITERS, write_same);
     join(writers, WRITERS);
     const StreamReply *r = read_stream("same-1");
-    ck_assert_uint_eq(r->n_messages, 25);
-    assert_positions(r->messages, 25, 0);
+    ck_assert_uint_eq(r->n_messages, SAME);
+    assert_positions(r->messages, SAME, 0);
+    for (int i = 0; i < SAME; i++) {
+        assert_told_alike(i);
+    }
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* Namespaces: isolated, opened by their tokens only, created and deleted whole. */
 #include "tests/conformance/fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,111 @@ START_TEST(a_namespace_is_created_described_and_deleted)
 }
 END_TEST
 
+START_TEST(what_a_namespace_was_created_with_is_kept)
+{
+    char id[128];
+    static char metadata[] = "{\"owner\":\"billing\",\"tiers\":[1,2.5,null]}";
+    Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    request.namespace_ = (char *)(uintptr_t)unique("-kept", id);
+    request.description = (char *)(uintptr_t) "Rechnungen, größere";
+    request.has_metadata = true;
+    request.metadata.data = (uint8_t *)metadata;
+    request.metadata.len = strlen(metadata);
+    Weir__V1__CreateNamespaceResponse *made = NULL;
+    Weir__V1__CreateNamespaceResponse *again = NULL;
+    Weir__V1__GetNamespaceResponse *info = NULL;
+    assert_failed(weir_namespaces_create_namespace(conf.admin, &request, NULL, &made, &conf.err),
+                  WEIR_OK);
+    request.token = made->token;
+    assert_failed(weir_namespaces_create_namespace(conf.admin, &request, NULL, &again, &conf.err),
+                  WEIR_OK);
+    ck_assert_int_eq(again->created_at_us, made->created_at_us);
+    assert_failed(try_get(conf.admin, id, &info), WEIR_OK);
+    ck_assert_str_eq(info->description, request.description);
+    ck_assert_uint_eq(info->metadata.len, request.metadata.len);
+    ck_assert_mem_eq(info->metadata.data, metadata, request.metadata.len);
+    ck_assert_int_eq(info->created_at_us, made->created_at_us);
+    ck_assert(!info->has_last_activity_us);
+    weir_response_free(info);
+    weir_response_free(again);
+    weir_response_free(made);
+}
+END_TEST
+
+START_TEST(the_last_activity_is_the_newest_messages_time)
+{
+    const struct msg messages[] = {{.data = "{}"}, {.data = "{}"}};
+    const Written *w = must_write("a-1", EXPECT_ANY, messages, 2);
+    Weir__V1__GetNamespaceResponse *info = NULL;
+    assert_failed(try_get(conf.client, conf.namespace_id, &info), WEIR_OK);
+    ck_assert_int_eq(info->last_activity_us, w->written[1]->time_us);
+    weir_response_free(info);
+}
+END_TEST
+
+/* ---- one id, many who create it ---- */
+
+enum { CREATORS = 16 };
+
+static struct creator {
+    pthread_t thread;
+    char token[TOKEN_MAX];
+    weir_status outcome;
+} creators[CREATORS];
+
+static char contested[128];
+
+static void *create_contested(void *context)
+{
+    struct creator *creator = context;
+    struct weir_error err;
+    weir_error_init(&err);
+    Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
+    request.namespace_ = contested;
+    request.token = creator->token;
+    Weir__V1__CreateNamespaceResponse *response = NULL;
+    creator->outcome =
+        weir_namespaces_create_namespace(conf.admin, &request, NULL, &response, &err);
+    weir_response_free(response);
+    return NULL;
+}
+
+static void make_tokens(void)
+{
+    for (size_t i = 0; i < CREATORS; i++) {
+        struct weir_error err;
+        weir_error_init(&err);
+        ck_assert_int_eq(weir_token_make(weir_slice_of(contested), creators[i].token, &err),
+                         WEIR_OK);
+    }
+}
+
+START_TEST(one_of_many_creates_a_namespace_and_its_token_alone_opens_it)
+{
+    size_t winner = CREATORS;
+    (void)unique("-contested", contested);
+    make_tokens();
+    for (size_t i = 0; i < CREATORS; i++) {
+        ck_assert_int_eq(pthread_create(&creators[i].thread, NULL, create_contested, &creators[i]),
+                         0);
+    }
+    for (size_t i = 0; i < CREATORS; i++) {
+        ck_assert_int_eq(pthread_join(creators[i].thread, NULL), 0);
+        if (creators[i].outcome == WEIR_OK) {
+            ck_assert_uint_eq(winner, CREATORS);
+            winner = i;
+        } else {
+            ck_assert_int_eq(creators[i].outcome, WEIR_NAMESPACE_EXISTS);
+        }
+    }
+    ck_assert_uint_lt(winner, CREATORS);
+    for (size_t i = 0; i < CREATORS; i++) {
+        assert_failed(put_as(creators[i].token, "a-1"),
+                      i == winner ? WEIR_OK : WEIR_AUTH_UNAUTHORIZED);
+    }
+}
+END_TEST
+
 START_TEST(a_deleted_id_may_be_created_again_and_is_empty)
 {
     char id[128];
@@ -175,6 +281,34 @@ START_TEST(namespaces_do_not_see_each_other)
         weir_response_free(info);
         assert_failed(try_delete(conf.admin, ids[i], NULL), WEIR_OK);
     }
+}
+END_TEST
+
+/* The same id, and the same stream, with other contents. */
+START_TEST(ids_streams_and_listings_are_of_one_namespace)
+{
+    char id[128];
+    char token[TOKEN_MAX];
+    assert_failed(try_create(unique("-beside", id), NULL, token), WEIR_OK);
+    struct weir_client *beside = conf_client(token);
+    struct msg message = {.id = "11111111-1111-4111-8111-111111111111", .data = "{\"mine\":1}"};
+    ck_assert(!must_write("a-1", EXPECT_NO_STREAM, &message, 1)->duplicate);
+    message.data = "{\"theirs\":2}";
+    const struct write write = {"a-1", EXPECT_NO_STREAM, &message, 1};
+    Written *written = NULL;
+    assert_failed(try_write_as(beside, &write, &written, &conf.err), WEIR_OK);
+    ck_assert(!written->duplicate);
+    weir_response_free(written);
+    assert_data(read_stream("a-1")->messages[0], "{\"mine\":1}");
+    assert_failed(put_as(token, "b-1"), WEIR_OK);
+    Weir__V1__ListStreamsRequest list = WEIR__V1__LIST_STREAMS_REQUEST__INIT;
+    Weir__V1__ListStreamsResponse *streams = NULL;
+    assert_failed(weir_namespaces_list_streams(conf.client, &list, NULL, &streams, &conf.err),
+                  WEIR_OK);
+    ck_assert_uint_eq(streams->n_streams, 1);
+    ck_assert_str_eq(streams->streams[0]->stream_name, "a-1");
+    weir_response_free(streams);
+    weir_client_close(beside);
 }
 END_TEST
 
@@ -318,6 +452,10 @@ TCase *conf_namespaces_case(void)
 {
     TCase *tc = conf_case("namespaces");
     tcase_add_test(tc, a_namespace_is_created_described_and_deleted);
+    tcase_add_test(tc, what_a_namespace_was_created_with_is_kept);
+    tcase_add_test(tc, the_last_activity_is_the_newest_messages_time);
+    tcase_add_test(tc, one_of_many_creates_a_namespace_and_its_token_alone_opens_it);
+    tcase_add_test(tc, ids_streams_and_listings_are_of_one_namespace);
     tcase_add_test(tc, a_deleted_id_may_be_created_again_and_is_empty);
     tcase_add_test(tc, a_second_create_is_refused_but_a_repetition_is_not);
     tcase_add_test(tc, a_supplied_token_must_name_the_namespace);

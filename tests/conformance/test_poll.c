@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONG_MS = 30000, SHORT_MS = 300 };
+/* BUSY_MS is what a busy machine may add to a bound. */
+enum { LONG_MS = 30000, SHORT_MS = 300, BUSY_MS = 2000 };
 
 /* A poll under way on another thread of the library. */
 struct poll_call {
@@ -213,7 +214,7 @@ START_TEST(a_deadline_ends_a_wait)
     const weir_status st =
         weir_message_store_get_category_messages(conf.client, &query, &options, &reply, &conf.err);
     ck_assert(st == WEIR_OK || st == WEIR_DEADLINE_EXCEEDED);
-    ck_assert_int_lt(weir_monotonic_us() - began_us, (int64_t)LONG_MS * 1000);
+    ck_assert_int_lt(weir_monotonic_us() - began_us, (int64_t)(SHORT_MS + BUSY_MS) * 1000);
     weir_response_free(reply);
 }
 END_TEST
@@ -274,33 +275,71 @@ START_TEST(a_stopping_server_ends_a_wait)
 }
 END_TEST
 
-/* A second server on the same store. */
-START_TEST(a_write_through_another_server_wakes)
-{
-    if (conf_is_store_volatile() || conf_is_store_of_one_server()) {
-        return;
-    }
-    struct server_process other = conf.server;
-    char url[SERVER_TEXT_MAX + 16];
-    (void)snprintf(url, sizeof url, "ipc://%s/other", conf.server.directory);
-    other.pid = 0;
-    other.args[1] = url;
-    server_start(&other);
-    struct weir_client *client = open_client(url, conf_token());
+/* ---- a second server on the same store ---- */
 
-    struct poll_call call;
-    const CategoryQuery query = waiting("a", 1, LONG_MS);
-    start_poll(&call, conf.client, &query);
+static struct server_process other;
+static char other_url[SERVER_TEXT_MAX + 16];
+
+static void start_other(void)
+{
+    other = conf.server;
+    (void)snprintf(other_url, sizeof other_url, "ipc://%s/other", conf.server.directory);
+    other.pid = 0;
+    other.args[1] = other_url;
+    server_start(&other);
+}
+
+static void write_there(void)
+{
+    struct weir_client *client = open_client(other_url, conf_token());
     const struct msg message = {.data = "{}"};
     const struct write write = {"a-1", EXPECT_ANY, &message, 1};
     Written *written = NULL;
     assert_failed(try_write_as(client, &write, &written, &conf.err), WEIR_OK);
     weir_response_free(written);
-    await(&call);
-    ck_assert_int_eq(call.status, WEIR_OK);
-    ck_assert_uint_eq(call.reply->n_messages, 1);
-    finish(&call);
     weir_client_close(client);
+}
+
+static void as_admin_there(void (*act)(void))
+{
+    struct weir_client *mine = conf.admin;
+    conf.admin = open_client(other_url, SERVER_ADMIN_TOKEN);
+    act();
+    weir_client_close(conf.admin);
+    conf.admin = mine;
+}
+
+static void rotate_there(void)
+{
+    as_admin_there(rotate_it);
+}
+
+static void delete_there(void)
+{
+    as_admin_there(delete_it);
+}
+
+static const struct {
+    void (*act)(void);
+    weir_status outcome;  // of a wait at the first server
+} elsewhere[] = {{write_there, WEIR_OK},
+                 {rotate_there, WEIR_AUTH_UNAUTHORIZED},
+                 {delete_there, WEIR_AUTH_UNAUTHORIZED}};
+
+START_TEST(what_another_server_does_ends_a_wait_within_a_second)
+{
+    enum { WITHIN_MS = 1000 };
+    struct poll_call call;
+    const CategoryQuery query = waiting("a", 1, LONG_MS);
+    put("b-1", "{}");
+    start_other();
+    start_poll(&call, conf.client, &query);
+    elsewhere[_i].act();
+    const int64_t acted_us = weir_monotonic_us();
+    await(&call);
+    ck_assert_int_eq(call.status, elsewhere[_i].outcome);
+    ck_assert_int_lt(call.ended_us - acted_us, (int64_t)(WITHIN_MS + BUSY_MS) * 1000);
+    finish(&call);
     ck_assert_int_eq(server_stop(&other), 0);
 }
 END_TEST
@@ -317,6 +356,11 @@ TCase *conf_poll_case(void)
     tcase_add_test(tc, a_deadline_ends_a_wait);
     tcase_add_loop_test(tc, deletion_and_rotation_end_a_wait_with_an_error, 0, 2);
     tcase_add_test(tc, a_stopping_server_ends_a_wait);
-    tcase_add_test(tc, a_write_through_another_server_wakes);
+    if (conf_is_store_volatile() || conf_is_store_of_one_server()) {
+        conf_tell_skipped("what another server does");
+    } else {
+        tcase_add_loop_test(tc, what_another_server_does_ends_a_wait_within_a_second, 0,
+                            (int)WEIR_COUNTOF(elsewhere));
+    }
     return tc;
 }

@@ -1,6 +1,8 @@
 /* WriteStreams: several streams, all or none. */
 #include "tests/conformance/fixture.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,6 +180,58 @@ START_TEST(more_than_a_hundred_streams_are_invalid)
 }
 END_TEST
 
+/* ---- what readers see meanwhile ---- */
+
+enum { TRIPLES = 200 };
+
+static struct {
+    pthread_t thread;
+    atomic_bool is_over;
+    weir_status outcome;  // of the first that failed
+} triples;
+
+static void *write_triples(void *context)
+{
+    (void)context;
+    const struct msg message = {.data = "{}"};
+    const struct entry entries[] = {{"a-1", {ANY, 0}, &message, 1},
+                                    {"b-1", {ANY, 0}, &message, 1},
+                                    {"c-1", {ANY, 0}, &message, 1}};
+    for (int i = 0; i < TRIPLES && triples.outcome == WEIR_OK; i++) {
+        triples.outcome = try_streams(entries, 3);
+    }
+    atomic_store(&triples.is_over, true);
+    return NULL;
+}
+
+/* All of the namespace as it is at one moment. */
+static size_t count_all(void)
+{
+    CategoryQuery query = query_category("");
+    query.has_batch_size = true;
+    query.batch_size = 3 * TRIPLES + 1;
+    CategoryReply *reply = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_int_eq(
+        weir_message_store_get_category_messages(conf.client, &query, NULL, &reply, &err), WEIR_OK);
+    const size_t n = reply->n_messages;
+    weir_response_free(reply);
+    return n;
+}
+
+START_TEST(no_reader_sees_a_part_of_a_write)
+{
+    ck_assert_int_eq(pthread_create(&triples.thread, NULL, write_triples, NULL), 0);
+    while (!atomic_load(&triples.is_over)) {
+        ck_assert_uint_eq(count_all() % 3, 0);
+    }
+    ck_assert_int_eq(pthread_join(triples.thread, NULL), 0);
+    ck_assert_int_eq(triples.outcome, WEIR_OK);
+    ck_assert_uint_eq(count_all(), 3 * TRIPLES);
+}
+END_TEST
+
 TCase *conf_write_streams_case(void)
 {
     TCase *tc = conf_case("write_streams");
@@ -189,5 +243,6 @@ TCase *conf_write_streams_case(void)
     tcase_add_test(tc, a_mixture_of_known_and_new_ids_conflicts);
     tcase_add_test(tc, requests_without_sense_are_invalid);
     tcase_add_test(tc, more_than_a_hundred_streams_are_invalid);
+    tcase_add_test(tc, no_reader_sees_a_part_of_a_write);
     return tc;
 }

@@ -16,6 +16,8 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
+/* Every method there is: what is repeated by itself, and who may call it, is nowhere else checked.
+ */
 static const struct {
     const char *name;
     size_t id;
@@ -25,17 +27,43 @@ static const struct {
 } expected[] = {
     {"weir.v1.MessageStore/WriteMessages", WEIR_METHOD_MESSAGE_STORE_WRITE_MESSAGES,
      WEIR_ACCESS_NAMESPACE, WEIR_RETRY_BY_MESSAGE_ID, NULL},
+    {"weir.v1.MessageStore/GetStreamMessages", WEIR_METHOD_MESSAGE_STORE_GET_STREAM_MESSAGES,
+     WEIR_ACCESS_NAMESPACE, WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.MessageStore/GetCategoryMessages", WEIR_METHOD_MESSAGE_STORE_GET_CATEGORY_MESSAGES,
+     WEIR_ACCESS_NAMESPACE, WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.MessageStore/GetLastStreamMessage", WEIR_METHOD_MESSAGE_STORE_GET_LAST_STREAM_MESSAGE,
+     WEIR_ACCESS_NAMESPACE, WEIR_RETRY_SAFE, NULL},
     {"weir.v1.MessageStore/GetStreamVersion", WEIR_METHOD_MESSAGE_STORE_GET_STREAM_VERSION,
      WEIR_ACCESS_NAMESPACE, WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.MessageStore/WriteStreams", WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS,
+     WEIR_ACCESS_NAMESPACE, WEIR_RETRY_BY_MESSAGE_ID, NULL},
     {"weir.v1.MessageStore/ImportMessages", WEIR_METHOD_MESSAGE_STORE_IMPORT_MESSAGES,
      WEIR_ACCESS_NAMESPACE, WEIR_RETRY_SAFE, NULL},
     {"weir.v1.Namespaces/CreateNamespace", WEIR_METHOD_NAMESPACES_CREATE_NAMESPACE,
      WEIR_ACCESS_ADMIN, WEIR_RETRY_BY_TOKEN, "token"},
     {"weir.v1.Namespaces/DeleteNamespace", WEIR_METHOD_NAMESPACES_DELETE_NAMESPACE,
      WEIR_ACCESS_OWNER, WEIR_RETRY_NEVER, NULL},
+    {"weir.v1.Namespaces/GetNamespace", WEIR_METHOD_NAMESPACES_GET_NAMESPACE, WEIR_ACCESS_OWNER,
+     WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.Namespaces/ListNamespaces", WEIR_METHOD_NAMESPACES_LIST_NAMESPACES, WEIR_ACCESS_ADMIN,
+     WEIR_RETRY_SAFE, NULL},
     {"weir.v1.Namespaces/RotateToken", WEIR_METHOD_NAMESPACES_ROTATE_TOKEN, WEIR_ACCESS_OWNER,
      WEIR_RETRY_BY_TOKEN, "new_token"},
+    {"weir.v1.Namespaces/ClearNamespace", WEIR_METHOD_NAMESPACES_CLEAR_NAMESPACE, WEIR_ACCESS_OWNER,
+     WEIR_RETRY_NEVER, NULL},
+    {"weir.v1.Namespaces/ListStreams", WEIR_METHOD_NAMESPACES_LIST_STREAMS, WEIR_ACCESS_NAMESPACE,
+     WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.Namespaces/ListCategories", WEIR_METHOD_NAMESPACES_LIST_CATEGORIES,
+     WEIR_ACCESS_NAMESPACE, WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.System/GetServerInfo", WEIR_METHOD_SYSTEM_GET_SERVER_INFO, WEIR_ACCESS_PUBLIC,
+     WEIR_RETRY_SAFE, NULL},
     {"weir.v1.System/CheckHealth", WEIR_METHOD_SYSTEM_CHECK_HEALTH, WEIR_ACCESS_PUBLIC,
+     WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.System/GetStats", WEIR_METHOD_SYSTEM_GET_STATS, WEIR_ACCESS_ADMIN, WEIR_RETRY_SAFE,
+     NULL},
+    {"weir.v1.Chunks/ListChunks", WEIR_METHOD_CHUNKS_LIST_CHUNKS, WEIR_ACCESS_ADMIN,
+     WEIR_RETRY_SAFE, NULL},
+    {"weir.v1.Chunks/CompressChunks", WEIR_METHOD_CHUNKS_COMPRESS_CHUNKS, WEIR_ACCESS_ADMIN,
      WEIR_RETRY_SAFE, NULL},
     {"weir.v1.Chunks/DropChunks", WEIR_METHOD_CHUNKS_DROP_CHUNKS, WEIR_ACCESS_ADMIN,
      WEIR_RETRY_NEVER, NULL},
@@ -56,6 +84,7 @@ END_TEST
 START_TEST(every_method_is_found_and_complete)
 {
     ck_assert_uint_eq(weir_methods_n, WEIR_METHOD_COUNT);
+    ck_assert_uint_eq(weir_methods_n, WEIR_COUNTOF(expected));
     for (size_t i = 0; i < weir_methods_n; i++) {
         const struct weir_method *method = &weir_methods[i];
         ck_assert_uint_eq(weir_method_find(weir_slice_of(method->name)), i);

@@ -153,6 +153,25 @@ START_TEST(the_correlation_is_the_category_of_its_stream)
 }
 END_TEST
 
+START_TEST(an_import_has_as_many_records_as_may_be)
+{
+    enum { MOST = 2 };
+    config.limits.import_records = MOST;
+    Weir__V1__ImportedMessage record;
+    Weir__V1__ImportedMessage *pointers[MOST + 1] = {&record, &record, &record};
+    Weir__V1__ImportMessagesRequest request = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
+    struct weir_import import;
+    fill_record(&record);
+    request.messages = pointers;
+    request.n_messages = MOST;
+    ck_assert_int_eq(weir_check_import_messages(&call, &request, &import, &err), WEIR_OK);
+    request.n_messages = MOST + 1;
+    ck_assert_int_eq(weir_check_import_messages(&call, &request, &import, &err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&err, "field"), "messages");
+}
+END_TEST
+
 /* Beside it stands a record that nothing is wrong with. */
 static weir_status check_import(Weir__V1__ImportedMessage *record, struct weir_import *import)
 {
@@ -634,6 +653,7 @@ static Suite *request_check_suite(void)
                         (int)WEIR_COUNTOF(messages));
     tcase_add_loop_test(tcase, the_correlation_is_the_category_of_its_stream, 0,
                         (int)WEIR_COUNTOF(correlations));
+    tcase_add_test(tcase, an_import_has_as_many_records_as_may_be);
     tcase_add_loop_test(tcase, the_correlation_of_an_imported_message_is_found_alike, 0,
                         (int)WEIR_COUNTOF(correlations));
     tcase_add_test(tcase, a_correlation_stream_that_is_too_long_is_refused);
