@@ -114,8 +114,8 @@ END_TEST
 START_TEST(summary_is_the_first_sentence)
 {
     ck_assert_str_eq(weir_methods[WEIR_METHOD_NAMESPACES_LIST_CATEGORIES].summary,
-                     "Lists all categories of the caller's namespace in bytewise order, \"\" "
-                     "included.");
+                     "Lists all categories of the caller's namespace in bytewise order, including "
+                     "\"\".");
 }
 END_TEST
 
