@@ -192,14 +192,24 @@ static void begin_again(struct weir_call *call)
     }
 }
 
+/* Checks the bound on unread replies once more: the reads of a group were checked when they
+ * arrived, and each reply counts against the next one. */
+static void check_unread(struct weir_call *call)
+{
+    if (call->err.status == WEIR_OK && call->read.rows.n > 0) {
+        (void)weir_admission_check_unread(call->server, call->exchange, &call->err);
+    }
+}
+
 static void done(struct weir_read *read)
 {
     struct weir_call *call = read->context;
     if (weir_call_renew_read(call)) {
         begin_again(call);
-    } else {
-        weir_dispatch_go_on(call, call->on_read(call, &call->err));
+        return;
     }
+    check_unread(call);
+    weir_dispatch_go_on(call, call->on_read(call, &call->err));
 }
 
 /* What the leader goes on with; NULL where he has ceased to lead. */

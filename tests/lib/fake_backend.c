@@ -161,12 +161,29 @@ static void session_commit(struct weir_session *session, struct weir_write **fir
     unlock();
 }
 
+static void find_message(size_t bytes, struct weir_arena *arena, struct weir_rows *rows)
+{
+    uint8_t *data = weir_arena_array(arena, bytes, 1);
+    struct weir_row *row = weir_arena_array(arena, 1, sizeof *row);
+    ck_assert(data != NULL && row != NULL);
+    row->stream = weir_slice_of("s-1");
+    row->type = weir_slice_of("T");
+    row->data = weir_slice(data, bytes);
+    rows->rows = row;
+    rows->n = 1;
+}
+
 static weir_status session_read(struct weir_session *session, const struct weir_query *query,
                                 struct weir_arena *arena, struct weir_rows *rows,
                                 struct weir_error *err)
 {
-    (void)arena;
     *rows = (struct weir_rows){.next_position = query->from};
+    lock();
+    const size_t row_bytes = fake.row_bytes;
+    unlock();
+    if (row_bytes > 0) {
+        find_message(row_bytes, arena, rows);
+    }
     return answer_within(session, query->deadline_us, err);
 }
 

@@ -42,6 +42,7 @@ struct fake_backend {
 
     size_t pings;
     bool is_ping_endless;                      // it waits at the gate beyond its deadline
+    size_t row_bytes;                          // of data in the one message of a read; 0: none
     size_t read_groups;                        // reads that came together
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // so many each
     size_t groups;                             // commits

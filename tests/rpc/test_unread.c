@@ -3,6 +3,7 @@
 
 #include "server/transport/transport_int.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
 #include "weir/rules/time_text.h"
 
 #include <arpa/inet.h>
@@ -365,6 +366,105 @@ START_TEST(a_client_that_does_not_read_may_write)
 }
 END_TEST
 
+/* ---- reads that go together ---- */
+
+enum { REPLY_MAX_BYTES = 1024 * 1024, SESSIONS = 2 };
+
+static struct weir_slice small_read_request(void)
+{
+    static uint8_t room[1024];
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "big-1";
+    in.has_batch_size = true;
+    in.batch_size = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/GetStreamMessages",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* The store passes for a quick one however long the gate is shut, because reads of a slow store do
+ * not go together; and the registry need not be asked again. */
+static void make_store_quick(void)
+{
+    struct weir_arena arena;
+    struct weir_error err;
+    struct weir_tenant_lookup lookup = {.max_age_us = INT64_MAX / 2, .deadline_us = INT64_MAX};
+    weir_arena_init(&arena, 65536, 0);
+    weir_error_init(&err);
+    const weir_status st =
+        weir_tenants_find(rpc.server->tenants, weir_slice_of("default"), &arena, &lookup, &err);
+    ck_assert_int_eq(st, WEIR_OK);
+    (void)pthread_mutex_lock(&lookup.tenant->reads.lock);
+    lookup.tenant->reads.us_per_read = INT64_MIN / 2;
+    (void)pthread_mutex_unlock(&lookup.tenant->reads.lock);
+    lookup.tenant->read_at_us = INT64_MAX / 2;
+    weir_tenant_release(lookup.tenant);
+    weir_arena_fini(&arena);
+}
+
+/* The first read has the namespace opened. */
+static void start_with_groups(void)
+{
+    static struct rpc_reply reply;
+    static const char *const arguments[] = {"--max-reply-bytes",
+                                            "1048576",
+                                            "--max-message-bytes",
+                                            "1048576",
+                                            "--workers",
+                                            "1",
+                                            "--listen",
+                                            "tcp://127.0.0.1:0",
+                                            "--log-level",
+                                            "error",
+                                            NULL};
+    fake_backend_reset();
+    fake.base.groups_reads = true;
+    rpc_start_on(fake_store_open(SESSIONS), arguments);
+    rpc_exchange(small_read_request(), &reply);
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    while (atomic_load(&rpc.server->in_flight) > 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    make_store_quick();
+    fake.row_bytes = REPLY_MAX_BYTES - 1024;
+}
+
+static size_t largest_group(void)
+{
+    size_t most = 0;
+    for (size_t g = 0; g < fake.read_groups; g++) {
+        most = fake.read_group_sizes[g] > most ? fake.read_group_sizes[g] : most;
+    }
+    return most;
+}
+
+/* When the reads arrive no reply is unread yet. */
+START_TEST(what_is_not_read_is_bounded_though_reads_go_together)
+{
+    enum { READS = 40, REPLIES_MAX = 8 + 8, ANSWERED_BEFORE = 1 };
+    start_with_groups();
+    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    fake_gate_shut();
+    for (uint32_t i = 0; i < READS; i++) {
+        send_bare(fd, i, small_read_request());
+    }
+    rpc_wait_in_flight(READS);
+    (void)poll(NULL, 0, 20);  // they are with their lane by now
+    fake_gate_open();
+    while (!are_dealt_with(ANSWERED_BEFORE + READS)) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_gt(largest_group(), REPLIES_MAX);
+    ck_assert_uint_le(atomic_load(&of_reads()->outcomes[WEIR_OK]), ANSWERED_BEFORE + REPLIES_MAX);
+    (void)close(fd);
+    wait_for_connections(1);
+    rpc_assert_alive();
+}
+END_TEST
+
 static Suite *unread_suite(void)
 {
     Suite *suite = suite_create("unread");
@@ -374,6 +474,7 @@ static Suite *unread_suite(void)
     tcase_add_test(tcase, a_client_that_does_not_read_holds_up_nobody_and_is_closed);
     tcase_add_test(tcase, many_clients_that_do_not_read_hold_up_nobody);
     tcase_add_test(tcase, what_is_not_read_is_bounded);
+    tcase_add_test(tcase, what_is_not_read_is_bounded_though_reads_go_together);
     tcase_add_test(tcase, one_unread_reply_of_each_connection_is_too_much);
     tcase_add_test(tcase, a_client_that_does_not_read_may_write);
     tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);
