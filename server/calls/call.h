@@ -28,7 +28,7 @@ enum weir_call_step {
     WEIR_CALL_IS_ANSWERED,  // the reply stands in its room (weir_call_reply)
     WEIR_CALL_WRITES,       // `write` goes to the lane, then `written` makes the reply
     WEIR_CALL_READS,        // `read` goes to the lane of reads, then `was_read` says what is next
-    WEIR_CALL_READS_SLOW,   // the same, with those that may look at much (slow_reads.h)
+    WEIR_CALL_READS_SLOW,   // the same for a read that is slow, or on the spot (slow_reads.h)
     WEIR_CALL_WAITS         // for something to read; see long_poll.h
 };
 

@@ -297,10 +297,17 @@ static _Thread_local struct {
     struct weir_exchange *woken;  // what the thread is to do before it leaves the spot
 } spot;
 
+/* Returns whether the store had no more time than the spot allows (weir_dispatch_store_deadline).
+ */
+static bool was_cut_short(const struct weir_call *call, weir_status st)
+{
+    return st == WEIR_DEADLINE_EXCEEDED && weir_monotonic_us() < call->deadline_us;
+}
+
 static void work_and_go_on(struct weir_call *call)
 {
     const weir_status st = work(call, &call->err);
-    if (spot.is_own && call->is_for_worker) {
+    if (spot.is_own && (call->is_for_worker || was_cut_short(call, st))) {
         leave_to_workers(call);
     } else {
         weir_dispatch_go_on(call, st);
@@ -397,6 +404,12 @@ void weir_dispatch_leave_spot(struct weir_server *server)
     }
     spot.is_own = false;
     atomic_store_explicit(&server->is_spot_taken, false, memory_order_release);
+}
+
+int64_t weir_dispatch_store_deadline(const struct weir_call *call)
+{
+    const int64_t until_us = weir_monotonic_us() + WEIR_SPOT_US;
+    return spot.is_own && until_us < call->deadline_us ? until_us : call->deadline_us;
 }
 
 static void give_up(struct weir_call *call)

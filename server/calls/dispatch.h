@@ -27,8 +27,14 @@
 
 #include "server/server.h"
 
-/* A leader of a lane, of writes or of reads, lets other work pass after so long. */
-enum { WEIR_LEAD_US = 2000 };
+enum {
+    /* A leader of a lane, of writes or of reads, lets other work pass after so long. */
+    WEIR_LEAD_US = 2000,
+    /* What a call asks of the store on the spot ends after so long and is asked again by a worker:
+     * the transport's thread is to go on, and nng releases no connection while one whose request is
+     * served on the spot has gone. */
+    WEIR_SPOT_US = 20 * 1000
+};
 
 /* Takes an admitted exchange, on a thread of the transport. */
 void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exchange);
@@ -46,6 +52,11 @@ void weir_dispatch_leave_spot(struct weir_server *server);
 /* Whether this thread is the transport's and serves on the spot: it may block, but is to be given
  * back soon. */
 bool weir_dispatch_is_on_the_spot(void);
+
+/* Returns until when (monotonic) the store may take over a call that this thread serves: the call's
+ * deadline, or WEIR_SPOT_US from now on the spot. A handler that was given less than the call has
+ * and fails with DEADLINE_EXCEEDED is run again by a worker; until then it has left no trace. */
+int64_t weir_dispatch_store_deadline(const struct weir_call *call);
 
 /* For lanes: does what the call's handler has left to be done, given its outcome. The call is
  * another's, or gone, afterwards. */

@@ -5,10 +5,6 @@
 #include "server/transport/deferred.h"
 #include "weir/rules/time_text.h"
 
-/* What takes longer is for a worker: the transport's thread is to go on, and nng releases no
- * connection while one whose request is read on the spot has gone. */
-enum { SPOT_US = 20 * 1000 };
-
 void weir_slow_reads_init(struct weir_slow_reads *reads, size_t turns)
 {
     *reads = (struct weir_slow_reads){.turns = turns};
@@ -82,12 +78,17 @@ static void read_now(struct weir_call *call)
 }
 
 /* What the client leaves unread may have become too much while the read waited. */
-static void read_in_turn(struct weir_job *job)
+static void read_after_wait(struct weir_call *call)
 {
-    struct weir_call *call = weir_call_of_job(job);
     if (weir_admission_check_unread(call->server, call->exchange, &call->err) == WEIR_OK) {
         read_now(call);
     }
+}
+
+static void read_in_turn(struct weir_job *job)
+{
+    struct weir_call *call = weir_call_of_job(job);
+    read_after_wait(call);
     weir_slow_reads_end_late(call->server);
     pass_turn_on(call->server);
     go_on(call);
@@ -116,17 +117,54 @@ static bool end_if_late(struct weir_job *job)
     return false;
 }
 
-static void read_on_the_spot(struct weir_call *call)
+/* ---- on the spot ---- */
+
+static void read_without_turn(struct weir_job *job)
 {
-    weir_deferred_run();
-    weir_call_limit_read(call, weir_monotonic_us() + SPOT_US);
-    read_now(call);
-    if (!weir_call_renew_read(call)) {
-        go_on(call);
-    } else if (take_turn(&call->server->slow_reads, &call->job)) {
+    struct weir_call *call = weir_call_of_job(job);
+    read_after_wait(call);
+    go_on(call);
+}
+
+static bool end_without_turn_if_late(struct weir_job *job)
+{
+    struct weir_call *call = weir_call_of_job(job);
+    if (!is_late(call, weir_monotonic_us())) {
+        return true;
+    }
+    end(call);
+    return false;
+}
+
+static void leave_to_worker(struct weir_call *call)
+{
+    const bool is_slow = weir_query_is_slow(&call->read.query);
+    if (!is_slow) {
+        call->job = (struct weir_job){.run = read_without_turn, .look = end_without_turn_if_late};
+    }
+    if (!is_slow || take_turn(&call->server->slow_reads, &call->job)) {
         weir_queue_push(&call->server->queue, &call->job);
     }
 }
+
+/* What was read in vain is forgotten, so that a second attempt has as much memory as the first. */
+static void read_on_the_spot(struct weir_call *call)
+{
+    const struct weir_arena_mark mark = weir_arena_mark(&call->arena);
+    if (!weir_query_is_small(&call->read.query)) {
+        weir_deferred_run();
+    }
+    weir_call_limit_read(call, weir_dispatch_store_deadline(call));
+    read_now(call);
+    if (weir_call_renew_read(call)) {
+        weir_arena_rewind(&call->arena, &mark);
+        leave_to_worker(call);
+    } else {
+        go_on(call);
+    }
+}
+
+/* ---- starting and ending ---- */
 
 void weir_slow_reads_start(struct weir_call *call)
 {

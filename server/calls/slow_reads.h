@@ -3,7 +3,11 @@
  *
  * They take as long as what they look at is large, and where many come together all of them end
  * late. So only some of the workers do them at a time; the others are there for whatever else
- * comes, writes above all. A read that finds no turn free waits for one without a thread. */
+ * comes, writes above all. A read that finds no turn free waits for one without a thread.
+ *
+ * On the spot every read comes here, slow or not, because the thread is the transport's: the read
+ * has WEIR_SPOT_US and is then begun again by a worker, a slow one in its turn. What the thread has
+ * deferred is not kept waiting by a read that is not small: it is run, or handed on, before. */
 #ifndef WEIR_SERVER_SLOW_READS_H
 #define WEIR_SERVER_SLOW_READS_H
 
@@ -26,9 +30,8 @@ void weir_slow_reads_fini(struct weir_slow_reads *reads);
 
 bool weir_query_is_slow(const struct weir_query *query);
 
-/* For dispatch: does the call's read, in its turn. On the spot, which one call has at a time, it is
- * begun at once and without a turn; one that is not done soon is begun again by a worker, in its
- * turn. */
+/* For dispatch: does the call's read: a slow one in its turn, or any read on the spot, at once and
+ * without a turn. */
 void weir_slow_reads_start(struct weir_call *call);
 
 /* Ends the reads that wait for a turn and whose deadline has passed. Called now and then, also

@@ -1,5 +1,6 @@
 #include "server/handlers/handlers.h"
 
+#include "server/calls/dispatch.h"
 #include "server/handlers/check_namespace.h"
 #include "server/handlers/namespace_info.h"
 #include "server/server.h"
@@ -92,7 +93,7 @@ static weir_status reply_streams(struct weir_call *call, const struct weir_strea
 
 WEIR_HANDLER(weir_handle_list_streams, Weir__V1__ListStreamsRequest)
 {
-    struct weir_page_query query = {.deadline_us = call->deadline_us};
+    struct weir_page_query query = {.deadline_us = weir_dispatch_store_deadline(call)};
     weir_status st = weir_check_list_limit(request->has_limit, request->limit, &query.limit, err);
     if (st == WEIR_OK) {
         st = weir_check_list_text(request->prefix, "prefix", &query.prefix, err);
@@ -141,7 +142,7 @@ WEIR_HANDLER(weir_handle_list_categories, Weir__V1__ListCategoriesRequest)
 {
     (void)request;
     struct weir_category_list list;
-    const weir_status st = weir_list_categories(weir_tenant_ns(call->tenant), call->deadline_us,
-                                                &call->arena, &list, err);
+    const weir_status st = weir_list_categories(
+        weir_tenant_ns(call->tenant), weir_dispatch_store_deadline(call), &call->arena, &list, err);
     return st == WEIR_OK ? reply_categories(call, &list, err) : st;
 }

@@ -3,6 +3,7 @@
  * makes the reply or has the call wait. */
 #include "server/handlers/handlers.h"
 
+#include "server/calls/dispatch.h"
 #include "server/handlers/reply_rows.h"
 #include "server/handlers/request_check.h"
 #include "server/namespaces/tenants.h"
@@ -55,12 +56,13 @@ static weir_status last_was_read(struct weir_call *call, struct weir_error *err)
 
 /* ---- reading ---- */
 
-/* Runs the call's read, whose query is set: at once, or in a turn where it may examine much. */
+/* Runs the call's read, whose query is set: at once, or as slow_reads.h says where it may examine
+ * much or keeps the transport's thread. */
 static weir_status read_rows(struct weir_call *call,
                              weir_status (*then)(struct weir_call *call, struct weir_error *err),
                              struct weir_error *err)
 {
-    if (weir_query_is_slow(&call->read.query)) {
+    if (weir_query_is_slow(&call->read.query) || weir_dispatch_is_on_the_spot()) {
         return weir_call_read(call, WEIR_CALL_READS_SLOW, then);
     }
     (void)weir_read(weir_tenant_ns(call->tenant), &call->read.query, &call->arena, &call->read.rows,

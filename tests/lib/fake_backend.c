@@ -237,7 +237,7 @@ static weir_status session_list_streams(struct weir_session *session,
     (void)query;
     (void)arena;
     *page = (struct weir_stream_page){.n = 0};
-    return answer(session, err);
+    return answer_within(session, session->deadline_us, err);
 }
 
 static weir_status session_list_categories(struct weir_session *session, struct weir_arena *arena,
@@ -245,7 +245,7 @@ static weir_status session_list_categories(struct weir_session *session, struct 
 {
     (void)arena;
     *list = (struct weir_category_list){.n = 0};
-    return answer(session, err);
+    return answer_within(session, session->deadline_us, err);
 }
 
 static const struct weir_session_ops session_ops = {

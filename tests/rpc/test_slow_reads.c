@@ -75,6 +75,40 @@ static struct weir_slice of_all(uint32_t timeout_ms)
 static struct weir_slice (*const slow_reads[])(uint32_t timeout_ms) = {
     of_types, of_a_start, of_the_last, from_a_global_position};
 
+/* ---- what is served on the spot as well ---- */
+
+static struct weir_slice of_a_stream(uint32_t timeout_ms)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    return pack("weir.v1.MessageStore/GetStreamMessages", &in.base, timeout_ms);
+}
+
+static struct weir_slice of_few(uint32_t timeout_ms)
+{
+    Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.has_batch_size = true;
+    in.batch_size = 1;
+    return pack("weir.v1.MessageStore/GetStreamMessages", &in.base, timeout_ms);
+}
+
+static struct weir_slice of_streams(uint32_t timeout_ms)
+{
+    Weir__V1__ListStreamsRequest in = WEIR__V1__LIST_STREAMS_REQUEST__INIT;
+    return pack("weir.v1.Namespaces/ListStreams", &in.base, timeout_ms);
+}
+
+static struct weir_slice of_categories(uint32_t timeout_ms)
+{
+    Weir__V1__ListCategoriesRequest in = WEIR__V1__LIST_CATEGORIES_REQUEST__INIT;
+    return pack("weir.v1.Namespaces/ListCategories", &in.base, timeout_ms);
+}
+
+static struct weir_slice (*const calls_of_the_spot[])(uint32_t timeout_ms) = {
+    of_types, of_a_start,  of_the_last, from_a_global_position, of_all,
+    of_few,   of_a_stream, of_streams,  of_categories};
+
 /* ---- turns ---- */
 
 static void set_up_with(bool is_local)
@@ -144,11 +178,11 @@ static void set_up_local(void)
     }
 }
 
-/* Which takes a turn. */
-static void leave_the_spot(int i)
+/* A slow read takes a turn then. */
+static void leave_the_spot(struct weir_slice request)
 {
     fake_gate_shut();
-    rpc_begin(&pending[0], slow_reads[i](0));
+    rpc_begin(&pending[0], request);
     fake_gate_wait(1);
     while (rpc_is_spot_taken()) {
         (void)poll(NULL, 0, 1);
@@ -158,9 +192,9 @@ static void leave_the_spot(int i)
     rpc_end_all(pending, 1, WEIR_OK);
 }
 
-START_TEST(a_long_read_leaves_the_spot)
+START_TEST(what_takes_long_leaves_the_spot)
 {
-    leave_the_spot(_i);
+    leave_the_spot(calls_of_the_spot[_i](0));
 }
 END_TEST
 
@@ -188,7 +222,7 @@ START_TEST(a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_i
     rpc_free(&reply);
     fake_gate_open();
     rpc_end_all(&pending[1], 2, WEIR_OK);
-    leave_the_spot(_i);  // its turn is not lost
+    leave_the_spot(slow_reads[_i](0));  // its turn is not lost
 }
 END_TEST
 
@@ -205,7 +239,7 @@ int main(void)
     tcase = tcase_create("spot");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up_local, tear_down);
-    tcase_add_loop_test(tcase, a_long_read_leaves_the_spot, 0, n);
+    tcase_add_loop_test(tcase, what_takes_long_leaves_the_spot, 0, WEIR_COUNTOF(calls_of_the_spot));
     tcase_add_loop_test(
         tcase, a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free, 0, n);
     suite_add_tcase(suite, tcase);
