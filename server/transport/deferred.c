@@ -24,6 +24,14 @@ void weir_deferred_run(void)
     }
 }
 
+void weir_deferred_hand_on(void)
+{
+    const struct weir_nng_tasks_work work = weir_nng_tasks_take_deferred();
+    if (work.run != NULL) {
+        work.hand_on(work.context);
+    }
+}
+
 void weir_deferred_run_late(int64_t now_us)
 {
     if (now_us > until_us) {

@@ -5,7 +5,8 @@
  * Each thread has at most one piece of deferred work, and runs it earlier in two cases: before it
  * begins something that takes long (weir_deferred_run), and when a request arrives after the work
  * has been deferred for WEIR_DEFER_MAX_US (weir_deferred_run_late, called by admission.c for every
- * request, whether admitted or refused). No function here blocks, except through `run`. */
+ * request, whether admitted or refused). A thread that may be kept waiting hands the work on
+ * instead (weir_deferred_hand_on). No function here blocks, except through `run`. */
 #ifndef WEIR_SERVER_DEFERRED_H
 #define WEIR_SERVER_DEFERRED_H
 
@@ -22,6 +23,10 @@ bool weir_defer(void (*run)(void *context), void (*hand_on)(void *context), void
 
 /* Runs this thread's deferred work now, if there is any. */
 void weir_deferred_run(void);
+
+/* Calls `hand_on` for this thread's deferred work now, if there is any. Other threads come to the
+ * work only when nng has a task, which on a quiet server may be never. */
+void weir_deferred_hand_on(void);
 
 /* Runs this thread's deferred work if it has been deferred for more than WEIR_DEFER_MAX_US. */
 void weir_deferred_run_late(int64_t now_us);

@@ -81,7 +81,6 @@ static _Thread_local struct deferral {
     bool is_for_tasks;  // this thread is one of nng's task threads
     /* Valid while listed. The thread that takes the deferral off the list does the work. */
     struct weir_nng_tasks_work work;
-    void (*hand_on)(void *context);
     int64_t since_us;
     struct deferral *next;
 } deferral;
@@ -114,8 +113,7 @@ bool weir_nng_tasks_defer(void (*run)(void *context), void (*hand_on)(void *cont
     (void)pthread_mutex_lock(&deferrals_lock);
     const bool is_free = *find_deferral_locked(&deferral) == NULL;
     if (is_free) {
-        deferral.work = (struct weir_nng_tasks_work){run, context};
-        deferral.hand_on = hand_on;
+        deferral.work = (struct weir_nng_tasks_work){run, hand_on, context};
         deferral.since_us = weir_monotonic_us();
         deferral.next = deferrals;
         deferrals = &deferral;
@@ -173,14 +171,14 @@ static void hand_on_late(void)
     next_look_us = now_us + WEIR_NNG_TASKS_LATE_US / 2;
     (void)pthread_mutex_lock(&deferrals_lock);
     struct deferral **at = find_late_locked(now_us - WEIR_NNG_TASKS_LATE_US);
-    struct deferral late = {.hand_on = NULL};
+    struct weir_nng_tasks_work late = {.run = NULL};
     if (*at != NULL) {
-        late = **at;
+        late = (*at)->work;
         unlist_locked(at);
     }
     (void)pthread_mutex_unlock(&deferrals_lock);
-    if (late.hand_on != NULL) {
-        late.hand_on(late.work.context);
+    if (late.run != NULL) {
+        late.hand_on(late.context);
     }
 }
 

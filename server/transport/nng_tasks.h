@@ -54,6 +54,7 @@ bool weir_nng_tasks_defer(void (*run)(void *context), void (*hand_on)(void *cont
 
 struct weir_nng_tasks_work {
     void (*run)(void *context);
+    void (*hand_on)(void *context);
     void *context;
 };
 

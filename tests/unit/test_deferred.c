@@ -50,6 +50,13 @@ static void *put_off(void *context)
     ck_assert_int_eq(atomic_load(&run), 21);
     task_thread_wait();
     ck_assert_int_eq(atomic_load(&run), 21);
+
+    ck_assert(weir_defer(do_it, hand_on, &one));
+    weir_deferred_hand_on();
+    weir_deferred_hand_on();
+    weir_deferred_run();
+    ck_assert_int_eq(atomic_load(&run), 21);
+    ck_assert_int_eq(atomic_load(&handed_on), 1);
     return NULL;
 }
 
