@@ -100,7 +100,8 @@ static void leave_to_workers(struct weir_call *call);
 /* The namespace that a call found gone may be one that another server has deleted and made again
  * before the call came: then the one of that name there is now has not been asked. So the call is
  * begun once more, and once only, for what is read of the registry from now on is newer than it.
- * Who waits goes on where he was in the old one, and has to be told. */
+ * Who waits goes on where he was in the old one, and has to be told. The reply that was announced
+ * with those of the group is not near any more. */
 static bool begin_again(struct weir_call *call)
 {
     const bool may_be_another = weir_methods[call->method].access == WEIR_ACCESS_NAMESPACE &&
@@ -108,6 +109,7 @@ static bool begin_again(struct weir_call *call)
                                 weir_tenant_is_from_before(call->tenant, call->arrived_us);
     if (may_be_another) {
         weir_tenants_forget(call->server->tenants, weir_tenant_id(call->tenant));
+        weir_exchange_withdraw(call->exchange);
         leave_to_workers(call);
     }
     return may_be_another;

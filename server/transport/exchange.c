@@ -256,6 +256,12 @@ void weir_exchange_announce(struct weir_exchange *x)
     }
 }
 
+void weir_exchange_withdraw(struct weir_exchange *x)
+{
+    weir_pending_withdraw(x->pending);
+    x->pending = 0;
+}
+
 static bool is_connection_over(const struct weir_exchange *x)
 {
     return x->peer != NULL && x->pending == 0 && weir_pending_is_over(x->peer->key);

@@ -58,6 +58,10 @@ uint8_t *weir_exchange_reply_room(struct weir_exchange *exchange, size_t n);
  * announces all of them before it sends the first reply. */
 void weir_exchange_announce(struct weir_exchange *exchange);
 
+/* Takes the announcement back, if there is one: the reply will be long in coming, and other replies
+ * on the connection must not be held for it. */
+void weir_exchange_withdraw(struct weir_exchange *exchange);
+
 /* Sends the reply that was written into the room, and returns the exchange to the transport. */
 void weir_exchange_send(struct weir_exchange *exchange);
 

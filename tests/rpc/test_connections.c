@@ -4,6 +4,7 @@
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
+#include "tests/lib/fake_backend.h"
 #include "tests/lib/remove_tree.h"
 #include "weir/base/slice.h"
 #include "weir/rules/time_text.h"
@@ -76,6 +77,75 @@ START_TEST(each_kind_of_connection_has_a_key)
 }
 END_TEST
 
+/* ---- a write that is begun again ---- */
+
+static void set_up_fake(void)
+{
+    static const char *const arguments[] = {"--listen", "tcp://127.0.0.1:0", "--log-level", "error",
+                                            NULL};
+    fake_backend_reset();
+    rpc_start_on(fake_store_open(4), arguments);
+}
+
+static void tear_down_fake(void)
+{
+    fake_gate_open();
+    rpc_stop();
+}
+
+static struct weir_slice write_request(void)
+{
+    static uint8_t room[1024];
+    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.messages = messages;
+    in.n_messages = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
+/* A write finds its namespace gone, is begun again by a worker and stands at the gate. */
+static void begin_write_twice(struct rpc_pending *pending)
+{
+    static struct rpc_reply reply;
+    rpc_exchange(write_request(), &reply);  // the registry is read before the write comes
+    rpc_assert_status(&reply, WEIR_OK);
+    rpc_free(&reply);
+    fake_gate_shut();
+    rpc_begin(pending, write_request());
+    fake_gate_wait(1);
+    fake_calls_fail(WEIR_NAMESPACE_NOT_FOUND);
+    fake_gate_let_one_through();
+    fake_gate_wait(1);
+    fake_calls_fail(WEIR_OK);
+}
+
+/* The system keeps what more is to follow for 200 ms. */
+START_TEST(replies_are_not_held_for_a_write_that_is_begun_again)
+{
+    enum { ATTEMPTS = 8, HELD_US = 150 * 1000 };
+    struct rpc_pending pending;
+    begin_write_twice(&pending);
+    int64_t quickest_us = INT64_MAX;
+    for (size_t i = 0; i < ATTEMPTS && quickest_us >= HELD_US; i++) {
+        const int64_t before_us = weir_monotonic_us();
+        rpc_assert_alive();
+        const int64_t took_us = weir_monotonic_us() - before_us;
+        quickest_us = took_us < quickest_us ? took_us : quickest_us;
+    }
+    ck_assert_int_lt(quickest_us, HELD_US);
+    ck_assert(!rpc_is_done(&pending));
+    fake_gate_open();
+    rpc_end_all(&pending, 1, WEIR_OK);
+}
+END_TEST
+
 static Suite *connections_suite(void)
 {
     Suite *suite = suite_create("connections");
@@ -83,6 +153,11 @@ static Suite *connections_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, each_kind_of_connection_has_a_key);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("a write that is begun again");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up_fake, tear_down_fake);
+    tcase_add_test(tcase, replies_are_not_held_for_a_write_that_is_begun_again);
     suite_add_tcase(suite, tcase);
     return suite;
 }
