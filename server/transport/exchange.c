@@ -8,6 +8,7 @@
 #include "server/transport/exchange_int.h"
 
 #include "server/transport/nng_tasks.h"
+#include "server/transport/partial_messages.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/transport_int.h"
 #include "weir/rules/time_text.h"
@@ -287,13 +288,26 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_pending_push();
 }
 
+/* nng 1.5.2 does not survive being told to close a connection between two parts of a message. A
+ * plain connection is shut down instead, and nng hears of the end when it receives (nng_sockets.h).
+ */
+static void close_connection(const struct weir_exchange *x)
+{
+    const struct weir_peer *peer = x->peer;
+    if (peer != NULL && peer->key != 0 && !peer->is_opaque) {
+        weir_partial_end(peer->key);
+    } else {
+        (void)nng_pipe_close(x->pipe);
+    }
+}
+
 /* The context needs no reset: nng forgets the sender of the last request when the context receives
  * again. */
 void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED);
     if (is_fatal) {
-        (void)nng_pipe_close(x->pipe);
+        close_connection(x);
     }
     weir_pending_withdraw(x->pending);
     reset(x);

@@ -167,6 +167,17 @@ static void end_connection(struct connection *connection)
     errno = fault;
 }
 
+/* Under the lock a descriptor that is open is still that of the key's connection. */
+void weir_partial_end(weir_connection_key key)
+{
+    (void)pthread_mutex_lock(&all.lock);
+    const int descriptor = weir_pending_descriptor(key);
+    if (is_in_range(descriptor) && is_open(&connections[descriptor])) {
+        end_connection(&connections[descriptor]);
+    }
+    (void)pthread_mutex_unlock(&all.lock);
+}
+
 /* Whether ending the connection frees a worthwhile amount: all connections that are spared could
  * not exceed the bound together. */
 static bool may_make_room(const struct connection *connection)

@@ -17,6 +17,8 @@
 #ifndef WEIR_SERVER_PARTIAL_MESSAGES_H
 #define WEIR_SERVER_PARTIAL_MESSAGES_H
 
+#include "server/transport/pending_replies.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +54,10 @@ bool weir_partial_came(int descriptor, size_t received, int64_t now_us);
 /* Ends the connections whose partial message has received nothing for too long, if a look for them
  * is due. Returns whether there were any. Cheap when no look is due. */
 bool weir_partial_look(int64_t now_us);
+
+/* Ends a connection, whatever it holds; does nothing if it is over or being closed already. Only
+ * for a connection without TLS and WebSocket, of which nng hears in the middle of no message. */
+void weir_partial_end(weir_connection_key key);
 
 /* Milliseconds until the next look is due; -1, for ever, without connections or without a limit. */
 int weir_partial_look_in_ms(void);

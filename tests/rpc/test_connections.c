@@ -23,9 +23,11 @@ static void set_up(void)
     (void)snprintf(directory, sizeof directory, "/tmp/weir-connections-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     (void)snprintf(ipc_url, sizeof ipc_url, "ipc://%s/socket", directory);
-    const char *const arguments[] = {
-        "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/weir", "--listen", ipc_url,
-        NULL};
+    const char *const arguments[] = {"--listen",    "tcp://127.0.0.1:0",
+                                     "--listen",    "ws://127.0.0.1:0/weir",
+                                     "--listen",    ipc_url,
+                                     "--log-level", "error",
+                                     NULL};
     rpc_start(arguments);
 }
 
@@ -73,6 +75,65 @@ START_TEST(each_kind_of_connection_has_a_key)
     }
     for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
         (void)nng_close(others[i]);
+    }
+}
+END_TEST
+
+/* ---- without memory for a reply ---- */
+
+enum { BY_TCP, BY_WEBSOCKET, BY_IPC };
+
+static atomic_bool is_out_of_memory;
+static atomic_uint failed;
+static atomic_uint closed_by_nng;
+
+int __real_nng_msg_alloc(nng_msg **msg, size_t n);
+int __wrap_nng_msg_alloc(nng_msg **msg, size_t n);
+int __real_nng_pipe_close(nng_pipe pipe);
+int __wrap_nng_pipe_close(nng_pipe pipe);
+
+/* Requests of the fixture begin with no bytes. */
+int __wrap_nng_msg_alloc(nng_msg **msg, size_t n)
+{
+    if (n > 0 && atomic_load(&is_out_of_memory)) {
+        atomic_fetch_add(&failed, 1);
+        return NNG_ENOMEM;
+    }
+    return __real_nng_msg_alloc(msg, n);
+}
+
+int __wrap_nng_pipe_close(nng_pipe pipe)
+{
+    atomic_fetch_add(&closed_by_nng, 1);
+    return __real_nng_pipe_close(pipe);
+}
+
+/* The client need not wait for its reply. */
+START_TEST(a_connection_without_a_reply_is_ended)
+{
+    struct rpc_pending pending;
+    struct weir_slice request;
+    uint8_t room[64];
+    request = rpc_pack(&(struct rpc_request){.method = "weir.v1.System/GetServerInfo"}, room,
+                       sizeof room);
+    const nng_socket other = rpc.client;
+    rpc.client = rpc_connect(weir_transport_url(rpc.server->transport, (size_t)_i));
+    atomic_store(&is_out_of_memory, true);
+    rpc_begin(&pending, request);
+    nng_aio_wait(pending.aio);
+    ck_assert_int_eq(nng_aio_result(pending.aio), NNG_ECONNRESET);
+    nng_aio_free(pending.aio);
+    (void)nng_ctx_close(pending.ctx);
+    ck_assert_uint_eq(atomic_load(&failed), 2);  // the reply, and the one that tells of that
+    atomic_store(&is_out_of_memory, false);
+    (void)nng_close(rpc.client);
+    rpc.client = other;
+    rpc_assert_alive();
+    while (weir_transport_connections(rpc.server->transport) > 1) {
+        (void)poll(NULL, 0, 1);
+    }
+    if (_i != BY_WEBSOCKET) {
+        ck_assert_uint_eq(atomic_load(&closed_by_nng), 0);
     }
 }
 END_TEST
@@ -153,6 +214,11 @@ static Suite *connections_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, each_kind_of_connection_has_a_key);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("without memory");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, a_connection_without_a_reply_is_ended, BY_TCP, BY_IPC + 1);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("a write that is begun again");
     tcase_set_timeout(tcase, 60);
