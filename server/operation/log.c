@@ -3,12 +3,18 @@
 #include "weir/base/status.h"
 #include "weir/rules/time_text.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 /* LINE_BYTES has room for the longest sentence with every byte escaped. */
-enum { LINE_BYTES = 8192, TAIL_BYTES = 2, SENTENCE_BYTES = 1024, VALUE_BYTES_MAX = 1000 };
+enum { LINE_BYTES = 4096, TAIL_BYTES = 2, SENTENCE_BYTES = 640, VALUE_BYTES_MAX = 1000 };
+
+_Static_assert(LINE_BYTES <= PIPE_BUF, "a pipe that can be written to has room for a line");
 
 struct line {
     char text[LINE_BYTES];
@@ -145,6 +151,41 @@ static void put_tail(struct line *line, enum weir_log_format format)
     line->text[line->n++] = '\n';
 }
 
+/* ---- writing ---- */
+
+/* Held while the output is asked for room and written to, so that no other thread fills it. */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+
+static atomic_ulong lost;  // lines dropped since the last line that was written
+
+static bool has_room(int fd)
+{
+    struct pollfd output = {.fd = fd, .events = POLLOUT};
+    return poll(&output, 1, 0) != 0;
+}
+
+static void put_lost(struct line *line, enum weir_log_format format, unsigned long n)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%lu", n);
+    const struct weir_log_field field = {"lost", weir_slice_of(text)};
+    put_field(line, format, &field);
+}
+
+/* Returns false where the output has no room for the line. A failure to write the log cannot be
+ * reported. */
+static bool write_line(int fd, const struct line *line)
+{
+    (void)pthread_mutex_lock(&writing);
+    const bool is_written = has_room(fd);
+    if (is_written) {
+        ssize_t written = write(fd, line->text, line->n);
+        (void)written;
+    }
+    (void)pthread_mutex_unlock(&writing);
+    return is_written;
+}
+
 void weir_log_event(const struct weir_log *log, enum weir_log_level level, const char *event,
                     const struct weir_log_field *fields, size_t n)
 {
@@ -155,15 +196,19 @@ void weir_log_event(const struct weir_log *log, enum weir_log_level level, const
     line.n = 0;
     line.is_full = false;
     put_head(&line, log, level, weir_slice_of(event));
+    const unsigned long lost_before = atomic_exchange(&lost, 0);
+    if (lost_before > 0) {
+        put_lost(&line, log->format, lost_before);
+    }
     for (size_t i = 0; i < n; i++) {
         if (fields[i].value.p != NULL) {
             put_field(&line, log->format, &fields[i]);
         }
     }
     put_tail(&line, log->format);
-    /* A failure to write the log cannot be reported. */
-    ssize_t written = write(log->fd, line.text, line.n);
-    (void)written;
+    if (!write_line(log->fd, &line)) {
+        (void)atomic_fetch_add(&lost, lost_before + 1);
+    }
 }
 
 void weir_log_say(const struct weir_log *log, enum weir_log_level level, const char *format, ...)

@@ -1,8 +1,11 @@
 /* The server's log: one line per event on standard error, as text or JSON.
  *
  * A line is composed on the caller's stack and written by one write(2), so lines of several threads
- * do not mix and no lock is needed. Control characters are escaped, long values cut. Tokens must
- * not be logged. The struct is set up once and only read afterwards. Any thread. */
+ * do not mix. Control characters are escaped, long values cut. Tokens must not be logged.
+ *
+ * Any thread may log, nng's poller included, so nobody waits for the reader of a pipe, socket or
+ * terminal: a line for which there is no room is dropped, and the next line that is written says in
+ * the field `lost` how many were. The struct is set up once and only read afterwards. */
 #ifndef WEIR_SERVER_LOG_H
 #define WEIR_SERVER_LOG_H
 

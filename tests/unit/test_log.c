@@ -3,7 +3,9 @@
 
 #include "tests/lib/check_main.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static int pipe_fds[2];
@@ -89,6 +91,38 @@ START_TEST(lower_levels_are_not_written)
 }
 END_TEST
 
+/* Reads what has been written; returns how many lines. */
+static size_t drain(void)
+{
+    size_t lines = 0;
+    ssize_t n = 0;
+    ck_assert_int_eq(fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK), 0);
+    while ((n = read(pipe_fds[0], line, sizeof line)) > 0) {
+        for (ssize_t i = 0; i < n; i++) {
+            lines += line[i] == '\n';
+        }
+    }
+    return lines;
+}
+
+/* More than a pipe holds. */
+START_TEST(a_log_that_nobody_reads_holds_up_nobody)
+{
+    enum { LINES = 10000 };
+    char end[64];
+    for (size_t i = 0; i < LINES; i++) {
+        weir_log_say(&logger, WEIR_LOG_INFO, "a line that nobody reads");
+    }
+    const size_t written = drain();
+    ck_assert(written > 0 && written < LINES);
+    weir_log_say(&logger, WEIR_LOG_INFO, "heard");
+    (void)snprintf(end, sizeof end, " info heard lost=%zu\n", LINES - written);
+    ck_assert_ptr_nonnull(strstr(read_line(), end));
+    weir_log_say(&logger, WEIR_LOG_INFO, "heard");
+    ck_assert_ptr_nonnull(strstr(read_line(), " info heard\n"));
+}
+END_TEST
+
 static Suite *log_suite(void)
 {
     Suite *suite = suite_create("log");
@@ -98,6 +132,7 @@ static Suite *log_suite(void)
     tcase_add_test(tcase, json_lines_are_json);
     tcase_add_test(tcase, long_values_leave_a_line_complete);
     tcase_add_test(tcase, lower_levels_are_not_written);
+    tcase_add_test(tcase, a_log_that_nobody_reads_holds_up_nobody);
     suite_add_tcase(suite, tcase);
     return suite;
 }
