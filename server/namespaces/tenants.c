@@ -143,13 +143,30 @@ void weir_tenants_free(struct weir_tenants *tenants)
     free(tenants);
 }
 
-static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir_slice id,
-                                       int64_t max_age_us)
+/* Has one call read the entry again once half of its time is over, while the others go on with it;
+ * at the end of its time all of them would ask the registry together. A call that must not block
+ * leaves that to its second attempt. */
+static bool must_renew_locked(struct weir_tenant *tenant, const struct weir_tenant_lookup *lookup,
+                              int64_t now_us)
 {
-    const int64_t since = weir_monotonic_us() - max_age_us;
+    const int64_t half_us = lookup->max_age_us / 2;
+    if (now_us - tenant->read_at_us < half_us || now_us < tenant->renewing_until_us) {
+        return false;
+    }
+    if (!lookup->must_not_block) {
+        tenant->renewing_until_us = now_us + half_us;
+    }
+    return true;
+}
+
+static struct weir_tenant *find_cached(struct weir_tenants *tenants, struct weir_slice id,
+                                       const struct weir_tenant_lookup *lookup)
+{
+    const int64_t now_us = weir_monotonic_us();
     (void)pthread_mutex_lock(&tenants->lock);
     struct weir_tenant *tenant = *find_locked(tenants, id);
-    if (tenant != NULL && tenant->read_at_us > since) {
+    if (tenant != NULL && tenant->read_at_us > now_us - lookup->max_age_us &&
+        !must_renew_locked(tenant, lookup, now_us)) {
         tenant->refs++;
     } else {
         tenant = NULL;
@@ -299,7 +316,7 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
                               struct weir_arena *arena, struct weir_tenant_lookup *lookup,
                               struct weir_error *err)
 {
-    lookup->tenant = find_cached(tenants, id, lookup->max_age_us);
+    lookup->tenant = find_cached(tenants, id, lookup);
     if (lookup->tenant == NULL && lookup->must_not_block) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the registry must be asked");
     }

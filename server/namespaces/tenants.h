@@ -5,7 +5,7 @@
  * are looked up by id. An entry read from the registry is used for at most a second
  * (WEIR_TENANT_TTL_US), and not at all by a method that may destroy a namespace; that bounds how
  * long a rotation or deletion by another process goes unnoticed. A change by this process takes
- * effect at once (weir_tenants_forget).
+ * effect at once (weir_tenants_forget). An entry in use is read again after half of its time.
  *
  * Thread-safe. Tenants are reference-counted: a caller that gets one releases it. A lookup may
  * block on the store. The lock of the tenants is a leaf; the wake list's lock may be held when it
@@ -32,7 +32,8 @@ struct weir_tenant {
     struct weir_token_hash token_hash;
 
     /* Guarded by the owner's lock. */
-    int64_t read_at_us;  // when the registry was last asked about this entry; monotonic
+    int64_t read_at_us;         // when the registry was last asked about this entry; monotonic
+    int64_t renewing_until_us;  // until then one call reads the entry again; monotonic
     size_t refs;
     bool is_listed;            // found by id; counts as one of refs
     struct weir_tenant *next;  // in its bucket

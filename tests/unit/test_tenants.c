@@ -20,6 +20,7 @@ static struct weir_token_hash its_hash;
 static int64_t its_created_at_us;
 static bool changes_now;
 static bool is_overtaken_now;
+static bool is_renewed_now;
 static int64_t read_us;
 
 static void wait_for_clock(void)
@@ -30,6 +31,7 @@ static void wait_for_clock(void)
 }
 
 static void find_another_token(void);
+static void find_while_renewed(void);
 
 /* Knows every id. With changes_now the entry changes once it has been read; with is_overtaken_now
  * another server changes it, and that is read before this is told. */
@@ -44,6 +46,10 @@ static weir_status find_any(struct weir_namespace_record *record, struct weir_er
     if (is_overtaken_now) {
         is_overtaken_now = false;
         find_another_token();
+    }
+    if (is_renewed_now) {
+        is_renewed_now = false;
+        find_while_renewed();
     }
     if (changes_now) {
         changes_now = false;
@@ -82,7 +88,7 @@ static void set_up(void)
     asked = told = 0;
     its_hash = (struct weir_token_hash){{0}};
     its_created_at_us = 1;
-    changes_now = is_overtaken_now = false;
+    changes_now = is_overtaken_now = is_renewed_now = false;
 }
 
 static void tear_down(void)
@@ -130,6 +136,32 @@ START_TEST(what_the_registry_said_counts_for_its_time)
     ck_assert(is_fresh && asked == 2);
     weir_tenant_release(tenant);
     ck_assert_uint_eq(told, 0);
+}
+END_TEST
+
+static void find_while_renewed(void)
+{
+    bool is_fresh = true;
+    weir_tenant_release(find("a", WEIR_TENANT_TTL_US, &is_fresh));
+    ck_assert(!is_fresh);
+}
+
+/* One that may not block has somebody else ask. */
+START_TEST(after_half_its_time_one_asks_and_the_others_need_not)
+{
+    bool is_fresh = false;
+    struct weir_tenant_lookup lookup = {.max_age_us = WEIR_TENANT_TTL_US, .must_not_block = true};
+    struct weir_tenant *tenant = find("a", WEIR_TENANT_TTL_US, &is_fresh);
+    tenant->read_at_us -= WEIR_TENANT_TTL_US / 2;
+    ck_assert_int_eq(try_find("a", &lookup), WEIR_BACKEND_UNAVAILABLE);
+    is_renewed_now = true;
+    ck_assert_ptr_eq(find("a", WEIR_TENANT_TTL_US, &is_fresh), tenant);
+    ck_assert(is_fresh && asked == 2 && !is_renewed_now);
+    weir_tenant_release(tenant);
+    ck_assert_ptr_eq(find("a", WEIR_TENANT_TTL_US, &is_fresh), tenant);
+    ck_assert(!is_fresh && asked == 2);
+    weir_tenant_release(tenant);
+    weir_tenant_release(tenant);
 }
 END_TEST
 
@@ -275,6 +307,7 @@ static Suite *tenants_suite(void)
     TCase *tcase = tcase_create("tenants");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, what_the_registry_said_counts_for_its_time);
+    tcase_add_test(tcase, after_half_its_time_one_asks_and_the_others_need_not);
     tcase_add_test(tcase, whoever_must_not_block_asks_nobody);
     tcase_add_test(tcase, what_is_forgotten_is_asked_for_and_told);
     tcase_add_test(tcase, what_is_gone_is_forgotten_and_told);
