@@ -1,4 +1,5 @@
 /* What happens when a client does not read the replies it has asked for. */
+#include "tests/rpc/bare.h"
 #include "tests/rpc/rpc_fixture.h"
 
 #include "server/transport/transport_int.h"
@@ -6,58 +7,11 @@
 #include "tests/lib/fake_backend.h"
 #include "weir/rules/time_text.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DATA_BYTES = 512 * 1024, SP_HANDSHAKE = 8 };
-
-static void send_all(int fd, const void *bytes, size_t n)
-{
-    const uint8_t *p = bytes;
-    while (n > 0) {
-        const ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
-        if (sent <= 0) {
-            return;
-        }
-        p += sent;
-        n -= (size_t)sent;
-    }
-}
-
-/* Speaks the SP protocol itself, so that nothing reads on its behalf. */
-static int connect_bare(int port)
-{
-    static const uint8_t handshake[SP_HANDSHAKE] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
-    uint8_t answer[SP_HANDSHAKE];
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_ge(fd, 0);
-    /* Otherwise the system may keep dozens of megabytes for us. */
-    const int buffer_bytes = 65536;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
-    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    send_all(fd, handshake, sizeof handshake);
-    ck_assert_int_eq(recv(fd, answer, sizeof answer, MSG_WAITALL), SP_HANDSHAKE);
-    return fd;
-}
-
-static void send_bare(int fd, uint32_t id, struct weir_slice request)
-{
-    uint8_t head[12] = {0};
-    const size_t n = request.n + 4;
-    head[6] = (uint8_t)(n >> 8);
-    head[7] = (uint8_t)n;
-    head[8] = 0x80;
-    head[10] = (uint8_t)(id >> 8);
-    head[11] = (uint8_t)id;
-    send_all(fd, head, sizeof head);
-    send_all(fd, request.p, request.n);
-}
+enum { DATA_BYTES = 512 * 1024 };
 
 static struct weir_slice pack(const char *method, const ProtobufCMessage *in)
 {
@@ -122,11 +76,11 @@ START_TEST(a_client_that_does_not_read_holds_up_nobody_and_is_closed)
                                             "--log-level", "error", NULL};
     rpc_start(arguments);
     rpc_write("big-1", DATA_BYTES);
-    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    const int fd = bare_connect(rpc.url);
     /* Far more replies than the server has exchanges for. */
     int64_t slowest_us = 0;
     for (uint32_t i = 0; i < 400; i++) {
-        send_bare(fd, i, read_request());
+        bare_send(fd, i, read_request());
         if (i % 8 == 0) {
             const int64_t took_us = time_another();
             slowest_us = took_us > slowest_us ? took_us : slowest_us;
@@ -147,9 +101,9 @@ START_TEST(a_client_that_stops_reading_is_closed_after_a_while)
                                             NULL};
     rpc_start(arguments);
     rpc_write("big-1", DATA_BYTES);
-    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    const int fd = bare_connect(rpc.url);
     for (uint32_t i = 0; i < 40; i++) {
-        send_bare(fd, i, read_request());
+        bare_send(fd, i, read_request());
     }
     wait_for_connections(2);
     wait_for_connections(1);
@@ -188,10 +142,10 @@ START_TEST(many_clients_that_do_not_read_hold_up_nobody)
     rpc_start(arguments);
     rpc_write("big-1", DATA_BYTES);
     for (size_t c = 0; c < CLIENTS; c++) {
-        fds[c] = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+        fds[c] = bare_connect(rpc.url);
     }
     for (uint32_t i = 0; i < CLIENTS * REPLIES && !is_exhausted(); i++) {
-        send_bare(fds[i % CLIENTS], i, read_request());
+        bare_send(fds[i % CLIENTS], i, read_request());
         while (!are_dealt_with(i + 1) && !is_exhausted()) {
             (void)poll(NULL, 0, 1);
         }
@@ -213,7 +167,7 @@ END_TEST
 static void ask_on(int fd, uint32_t *sent, uint32_t n)
 {
     if (*sent < n || are_dealt_with(*sent)) {
-        send_bare(fd, (*sent)++, read_request());
+        bare_send(fd, (*sent)++, read_request());
     } else {
         (void)poll(NULL, 0, 1);
     }
@@ -233,7 +187,7 @@ static int start_with_a_full_reply(void)
                                             NULL};
     rpc_start(arguments);
     rpc_write("big-1", 60000);
-    return connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    return bare_connect(rpc.url);
 }
 
 /* Many small requests for large replies: the server does not hold more of these than it should. */
@@ -267,8 +221,8 @@ END_TEST
 static size_t ask_once_each(int *fds, uint32_t clients)
 {
     for (uint32_t c = 0; c < clients; c++) {
-        fds[c] = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
-        send_bare(fds[c], 0, read_request());
+        fds[c] = bare_connect(rpc.url);
+        bare_send(fds[c], 0, read_request());
         while (!are_dealt_with(c + 1)) {
             (void)poll(NULL, 0, 1);
         }
@@ -354,8 +308,8 @@ START_TEST(a_client_that_does_not_read_may_write)
         ck_assert_int_lt(weir_monotonic_us(), until_us);
         ask_on(fd, &sent, REQUESTS);
     }
-    send_bare(fd, sent, write_request());
-    send_bare(fd, sent + 1, write_streams_request());
+    bare_send(fd, sent, write_request());
+    bare_send(fd, sent + 1, write_streams_request());
     while (atomic_load(&rpc.server->metrics.messages_written) < 3) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
         (void)poll(NULL, 0, 1);
@@ -429,15 +383,19 @@ static void start_with_groups(void)
         (void)poll(NULL, 0, 1);
     }
     make_store_quick();
+    (void)pthread_mutex_lock(&fake.mutex);
     fake.row_bytes = REPLY_MAX_BYTES - 1024;
+    (void)pthread_mutex_unlock(&fake.mutex);
 }
 
 static size_t largest_group(void)
 {
     size_t most = 0;
+    (void)pthread_mutex_lock(&fake.mutex);
     for (size_t g = 0; g < fake.read_groups; g++) {
         most = fake.read_group_sizes[g] > most ? fake.read_group_sizes[g] : most;
     }
+    (void)pthread_mutex_unlock(&fake.mutex);
     return most;
 }
 
@@ -446,10 +404,10 @@ START_TEST(what_is_not_read_is_bounded_though_reads_go_together)
 {
     enum { READS = 40, REPLIES_MAX = 8 + 8, ANSWERED_BEFORE = 1 };
     start_with_groups();
-    const int fd = connect_bare(atoi(strrchr(rpc.url, ':') + 1));
+    const int fd = bare_connect(rpc.url);
     fake_gate_shut();
     for (uint32_t i = 0; i < READS; i++) {
-        send_bare(fd, i, small_read_request());
+        bare_send(fd, i, small_read_request());
     }
     rpc_wait_in_flight(READS);
     (void)poll(NULL, 0, 20);  // they are with their lane by now
