@@ -165,12 +165,12 @@ bool weir_refuse_versions(struct weir_write *write, const int64_t *versions)
     return fail_versions(write, failed, versions);
 }
 
-/* ---- is it a retry? ---- */
+/* ---- retries ---- */
 
 void weir_retry_begin(struct weir_retry *retry)
 {
     *retry = (struct weir_retry){.is_consecutive = true, .is_same = true};
-    weir_error_init(&retry->telling);
+    weir_error_init(&retry->conflict);
 }
 
 static bool is_next(const struct weir_written *before, const struct weir_row *row)
@@ -195,7 +195,7 @@ void weir_retry_look(struct weir_retry *retry, struct weir_write *write,
     /* The conflict reported is the first stored message that differs from the append's; in an
      * append of which some ids are stored and some are not, the first stored message. */
     if (retry->found == 0 || (retry->is_same && !is_same)) {
-        weir_fail_id(&retry->telling, &part->messages[m].id, row);
+        weir_fail_id(&retry->conflict, &part->messages[m].id, row);
     }
     retry->is_same = retry->is_same && is_same;
     retry->found++;
@@ -227,7 +227,7 @@ void weir_retry_settle(const struct weir_retry *retry, struct weir_write *write,
         return;
     }
     if (retry->found < retry->messages || !retry->is_same || !retry->is_consecutive) {
-        weir_error_copy(write->err, &retry->telling);
+        weir_error_copy(write->err, &retry->conflict);
         return;
     }
     admit(write, versions);

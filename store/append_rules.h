@@ -34,13 +34,14 @@ bool weir_refuse_versions(struct weir_write *write, const int64_t *versions);
 /* The examination of an append that may be a retry, because at least one of its ids is stored:
  * weir_retry_begin, weir_retry_look for each message, weir_retry_settle. */
 struct weir_retry {
-    size_t messages;            // looked at so far
-    size_t found;               // of them, with a stored id
-    bool is_consecutive;        // each stream's messages stand one after the other
-    bool is_same;               // every stored message found equals that of the append
-    struct weir_error telling;  // conflict to report if the append is no retry
+    size_t messages;             // looked at so far
+    size_t found;                // of them, with a stored id
+    bool is_consecutive;         // each stream's messages stand one after the other
+    bool is_same;                // every stored message found equals that of the append
+    struct weir_error conflict;  // to report if the append is no retry
 };
 
+/* Begins the examination; no message has been looked at. */
 void weir_retry_begin(struct weir_retry *retry);
 
 /* Looks at message `m` of the part; messages come in the append's order. `row` is the message

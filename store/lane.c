@@ -193,12 +193,12 @@ struct weir_write *weir_lane_take_late(struct weir_lane *lane)
  * some writes wait for their commit, others should be in preparation, so that neither the disk nor
  * the processors stand still. With few writes under way the next ones may take long to arrive: a
  * third is enough then to keep a commit from carrying only a straggler or two. */
-static size_t wanted_of(size_t on_their_way)
+static size_t wanted_writes(size_t under_way)
 {
-    const size_t third = (on_their_way + 2) / 3;
-    const size_t wanted = on_their_way < WEIR_LANE_WAITS_FROM ? 0
-                          : on_their_way < WEIR_LANE_MANY     ? third
-                                                              : on_their_way / 2;
+    const size_t third = (under_way + 2) / 3;
+    const size_t wanted = under_way < WEIR_LANE_WAITS_FROM ? 0
+                          : under_way < WEIR_LANE_MANY     ? third
+                                                           : under_way / 2;
     return wanted < WEIR_GROUP_WRITES_MAX ? wanted : WEIR_GROUP_WRITES_MAX;
 }
 
@@ -206,7 +206,7 @@ bool weir_lane_go_on(struct weir_lane *lane)
 {
     (void)pthread_mutex_lock(&lane->mutex);
     assert(lane->is_led);
-    lane->wanted = wanted_of(lane->load.writes + lane->queued);
+    lane->wanted = wanted_writes(lane->load.writes + lane->queued);
     lane->is_led = lane->first != NULL;
     const bool is_leader = lane->is_led;
     (void)pthread_mutex_unlock(&lane->mutex);

@@ -44,6 +44,8 @@ struct weir_lane {
     size_t wanted;          // writes that a group should have; the leader's own
 };
 
+/* Initialises a lane; false without memory. weir_lane_fini requires it to be empty and without a
+ * leader. */
 bool weir_lane_init(struct weir_lane *lane);
 void weir_lane_fini(struct weir_lane *lane);
 

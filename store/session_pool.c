@@ -91,13 +91,13 @@ static bool wait_locked(struct weir_session_pool *pool, int64_t until_us)
 }
 
 /* The request of a borrower. */
-struct wish {
+struct demand {
     struct weir_shelf *shelf;
     enum weir_session_kind kind;
     int64_t deadline_us;
 };
 
-enum answer { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED, IS_GONE };
+enum decision { LENT, MAY_OPEN, MUST_CLOSE_FIRST, MUST_WAIT, IS_CLOSED, IS_GONE };
 
 /* Returns whether an idle session is stale and must be closed instead of being lent. It is then
  * closed as a reading session: the borrower may be lent the shelf's writing session in its place,
@@ -130,8 +130,8 @@ static void give_back_locked(struct weir_session_pool *pool, struct weir_shelf *
 /* Decides what a borrower gets. LENT: *session. MAY_OPEN: permission to open a session, which the
  * shelf counts as lent already. MUST_CLOSE_FIRST: the same permission after closing *session, which
  * its own shelf counts as lent until then, so that weir_shelf_close waits for it. */
-static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf *shelf,
-                              enum weir_session_kind kind, struct weir_session **session)
+static enum decision decide_locked(struct weir_session_pool *pool, struct weir_shelf *shelf,
+                                   enum weir_session_kind kind, struct weir_session **session)
 {
     if (shelf->is_closed) {
         return shelf->is_gone ? IS_GONE : IS_CLOSED;
@@ -139,30 +139,30 @@ static enum answer ask_locked(struct weir_session_pool *pool, struct weir_shelf 
     if (kind == WEIR_SESSION_WRITE && shelf->is_write_out) {
         return MUST_WAIT;
     }
-    enum answer answer = LENT;
+    enum decision decision = LENT;
     *session = find_idle_locked(shelf, kind);
     if (*session == NULL && pool->open < pool->max) {
         pool->open++;
-        answer = MAY_OPEN;
+        decision = MAY_OPEN;
     } else if (*session == NULL && pool->oldest != NULL) {
         *session = pool->oldest;
-        answer = MUST_CLOSE_FIRST;
+        decision = MUST_CLOSE_FIRST;
     } else if (*session == NULL) {
         return MUST_WAIT;
     } else if (is_to_be_closed_locked(*session)) {
-        answer = MUST_CLOSE_FIRST;
+        decision = MUST_CLOSE_FIRST;
     }
-    if (answer == MUST_CLOSE_FIRST) {
+    if (decision == MUST_CLOSE_FIRST) {
         lend_locked((*session)->shelf, (*session)->kind);
     }
     if (*session != NULL) {
         unshelve_locked(pool, *session);
     }
-    if (answer == LENT) {
+    if (decision == LENT) {
         (*session)->kind = kind;
     }
     lend_locked(shelf, kind);
-    return answer;
+    return decision;
 }
 
 /* Closes a session without giving up its place among the open ones, which the caller takes over. */
@@ -200,13 +200,13 @@ static bool close_oldest(struct weir_session_pool *pool)
 /* Opens a session, closing idle ones as long as the process has no file descriptors left. One
  * closed session may not be enough: it frees few descriptors if others of its namespace are
  * open. */
-static weir_status open_with_files(struct weir_session_pool *pool, const struct wish *wish,
+static weir_status open_with_files(struct weir_session_pool *pool, const struct demand *demand,
                                    struct weir_session **session, struct weir_error *err)
 {
     struct weir_backend *backend = pool->backend;
     for (;;) {
-        const weir_status status =
-            backend->ops->session_open(backend, wish->shelf->id, wish->deadline_us, session, err);
+        const weir_status status = backend->ops->session_open(backend, demand->shelf->id,
+                                                              demand->deadline_us, session, err);
         if (status == WEIR_OK || !atomic_exchange(&backend->is_short_of_files, false) ||
             !close_oldest(pool)) {
             return status;
@@ -215,15 +215,15 @@ static weir_status open_with_files(struct weir_session_pool *pool, const struct 
     }
 }
 
-/* Opens a session for a borrower that `ask_locked` has counted as lent already. */
-static weir_status open_session(struct weir_session_pool *pool, const struct wish *wish,
+/* Opens a session for a borrower that `decide_locked` has counted as lent already. */
+static weir_status open_session(struct weir_session_pool *pool, const struct demand *demand,
                                 struct weir_session **session, struct weir_error *err)
 {
-    struct weir_shelf *shelf = wish->shelf;
-    const weir_status status = open_with_files(pool, wish, session, err);
+    struct weir_shelf *shelf = demand->shelf;
+    const weir_status status = open_with_files(pool, demand, session, err);
     if (status == WEIR_OK) {
         (*session)->shelf = shelf;
-        (*session)->kind = wish->kind;
+        (*session)->kind = demand->kind;
         (*session)->older = NULL;
         (*session)->newer = NULL;
         (*session)->beside = NULL;
@@ -231,7 +231,7 @@ static weir_status open_session(struct weir_session_pool *pool, const struct wis
     }
     (void)pthread_mutex_lock(&pool->mutex);
     pool->open--;
-    give_back_locked(pool, shelf, wish->kind);
+    give_back_locked(pool, shelf, demand->kind);
     (void)pthread_mutex_unlock(&pool->mutex);
     return status;
 }
@@ -248,26 +248,26 @@ weir_status weir_session_borrow(struct weir_session_pool *pool, struct weir_shel
     int64_t until_us = weir_monotonic_us() + WEIR_SESSION_WAIT_MAX_US;
     until_us = deadline_us < until_us ? deadline_us : until_us;
     bool is_in_time = true;
-    enum answer answer = MUST_WAIT;
+    enum decision decision = MUST_WAIT;
     struct weir_session *found = NULL;
 
     (void)pthread_mutex_lock(&pool->mutex);
-    while ((answer = ask_locked(pool, shelf, kind, &found)) == MUST_WAIT && is_in_time) {
+    while ((decision = decide_locked(pool, shelf, kind, &found)) == MUST_WAIT && is_in_time) {
         is_in_time = until_us > 0 && wait_locked(pool, until_us);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
 
     weir_status status = WEIR_OK;
-    const struct wish wish = {shelf, kind, deadline_us};
-    switch (answer) {
+    const struct demand demand = {shelf, kind, deadline_us};
+    switch (decision) {
     case LENT:
         break;
     case MUST_CLOSE_FIRST:
         close_for_place(pool, found);
-        status = open_session(pool, &wish, &found, err);
+        status = open_session(pool, &demand, &found, err);
         break;
     case MAY_OPEN:
-        status = open_session(pool, &wish, &found, err);
+        status = open_session(pool, &demand, &found, err);
         break;
     case MUST_WAIT:
         return weir_fail_connections_in_use(deadline_us, err);

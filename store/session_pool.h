@@ -42,6 +42,7 @@ struct weir_shelf {
     bool is_gone;               // the namespace has been deleted
 };
 
+/* Initialises a pool of at most `max` sessions, >= 1. BACKEND_UNAVAILABLE without memory. */
 weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
                                    size_t max, struct weir_error *err);
 

@@ -146,6 +146,8 @@ weir_status weir_namespace_delete(struct weir_store *store, struct weir_slice id
  * used (other namespaces are not affected). */
 weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, int64_t deadline_us,
                                 struct weir_namespace **ns, struct weir_error *err);
+
+/* Gives a handle back. NULL is allowed. */
 void weir_namespace_release(struct weir_namespace *ns);
 
 struct weir_namespace_totals {
@@ -154,6 +156,7 @@ struct weir_namespace_totals {
     int64_t last_activity_us;  // time of the newest message; meaningful where message_count > 0
 };
 
+/* Reads the totals of a namespace. Blocks on the backend. */
 weir_status weir_namespace_totals(struct weir_namespace *ns, int64_t deadline_us,
                                   struct weir_namespace_totals *totals, struct weir_error *err);
 
@@ -382,8 +385,8 @@ weir_status weir_stream_version(struct weir_namespace *ns, struct weir_slice str
 
 struct weir_head {
     int64_t position;  // the highest global position ever allotted in the namespace, 0 for none
-    /* Number of messages. On a backend that keeps no such count: the number there would be if every
-     * position but the newest ones were taken. */
+    /* Number of messages. Where no such count is kept: the number there would be if every position
+     * but the newest ones were taken. */
     int64_t messages;
 };
 
@@ -429,8 +432,8 @@ struct weir_category_list {
     size_t n;
 };
 
-/* Lists all categories that hold messages, in ascending bytewise order, from kept counts rather
- * than by scanning messages. */
+/* Lists all categories that hold messages, in ascending bytewise order. Reads kept counts; only a
+ * database adopted from Message DB has none and is scanned. */
 weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
                                  struct weir_arena *arena, struct weir_category_list *list,
                                  struct weir_error *err);

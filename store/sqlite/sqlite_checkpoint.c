@@ -145,7 +145,7 @@ int weir_sqlite_checkpoint(struct sqlite_backend *backend, const char *name, sql
 
 /* Brings the last piece of a pass to the disk. SQLite syncs the database only if nothing has been
  * added to the WAL meanwhile; otherwise a failure would be reported to the writer's sync. */
-static bool bring_out(struct sqlite_backend *backend, const char *name, sqlite3 *db)
+static bool flush_last_piece(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
     const bool is_out = weir_sqlite_pace_out();
     if (!is_out) {
@@ -158,7 +158,7 @@ static bool pass(struct sqlite_backend *backend, const char *name, sqlite3 *db,
                  struct sqlite_progress *progress)
 {
     const int rc = weir_sqlite_checkpoint(backend, name, db, SQLITE_CHECKPOINT_PASSIVE, progress);
-    return rc == SQLITE_OK && bring_out(backend, name, db);
+    return rc == SQLITE_OK && flush_last_piece(backend, name, db);
 }
 
 static bool is_little_left(const struct sqlite_progress *progress)
@@ -172,8 +172,8 @@ static bool is_little_left(const struct sqlite_progress *progress)
  * behind that stay for the next pass; a long reader keeps every pass from moving more.
  *
  * The WAL grows while a pass waits for the disk, so the last pass does not wait: its pages are on
- * their way to the disk when the writer, who waits for them, moves the rest. */
-static bool go_over(struct sqlite_backend *backend, const char *name, sqlite3 *db)
+ * their way to the disk when the writer, which waits for them, moves the rest. */
+static bool make_passes(struct sqlite_backend *backend, const char *name, sqlite3 *db)
 {
     struct sqlite_progress progress = {.moved = 0};
     for (int n = 0; n < PASSES_MAX; n++) {
@@ -211,7 +211,7 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
         return false;
     }
     weir_sqlite_pace_begin();
-    const bool is_done = go_over(backend, name, db);
+    const bool is_done = make_passes(backend, name, db);
     weir_sqlite_pace_end();
     (void)sqlite3_close(db);
     return is_done;

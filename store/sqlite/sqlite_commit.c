@@ -71,7 +71,7 @@ static void fail_group(struct weir_write *group, const struct weir_error *err)
 /* Finishes the writes of the group, and of the queue behind it, whose deadline has passed, and
  * takes them off: each belongs to its submitter again. Does nothing under the lock of a database in
  * memory, which is never busy. */
-static void tell_late(struct sqlite_session *session, struct weir_write **group)
+static void finish_late(struct sqlite_session *session, struct weir_write **group)
 {
     if (session->memory != NULL) {
         return;
@@ -111,7 +111,7 @@ static int begin(struct sqlite_session *session, struct weir_write **group)
         if ((rc & 0xff) != SQLITE_BUSY) {
             break;
         }
-        tell_late(session, group);
+        finish_late(session, group);
         if (weir_monotonic_us() >= until_us) {
             break;
         }

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Writes and syncs the whole database, before the file gets the name that others look for. */
+/* Writes and syncs the whole database, before the file gets its name. */
 static weir_status write_image(const char *path, const struct sqlite_image *image,
                                struct weir_error *err)
 {

@@ -57,6 +57,7 @@ struct sqlite_group {
     struct group_category *categories[GROUP_BUCKETS];
 };
 
+/* Makes an empty group, which a session uses again for each of its commits; NULL without memory. */
 struct sqlite_group *weir_sqlite_group_new(void);
 void weir_sqlite_group_free(struct sqlite_group *group);
 

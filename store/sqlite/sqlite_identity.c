@@ -1,7 +1,7 @@
 /* Checks whether the files that a session has open still have their names. If a namespace's file or
  * its WAL is removed, renamed or replaced under a server, SQLite goes on writing to the file that
- * it has open: acknowledged writes would then be lost when the process ends, or unknown to everyone
- * who opens the file by its name.
+ * it has open: acknowledged writes would then be lost when the process ends, or missing for every
+ * process that opens the file by its name.
  *
  * So the files are checked after each commit, before it is acknowledged. Reads go on. */
 #define _GNU_SOURCE  // statx

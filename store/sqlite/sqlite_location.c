@@ -1,7 +1,7 @@
 /* Checks whether the store is still where it was opened. If its directory is removed or renamed
  * under a server, SQLite goes on writing to the files in it: acknowledged writes would then be lost
- * when the process ends, or unknown to everyone who opens the store by its path. The same holds if
- * registry.db or its WAL is removed or renamed. */
+ * when the process ends, or missing for every process that opens the store by its path. Removing or
+ * renaming registry.db or its WAL has the same effect. */
 #include "store/sqlite/sqlite_location.h"
 
 #include "store/sqlite/sqlite_backend.h"

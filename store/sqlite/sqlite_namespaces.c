@@ -2,9 +2,9 @@
  * a crash at any point leaves each namespace whole or gone.
  *
  * A creation makes the file before it commits the row. A deletion locks the namespace's database,
- * moves its row to the table of doomed files, marks the database as deleted for everyone who has it
- * open, and then removes the file. What a crash leaves in the table of doomed files is removed when
- * the store is next opened.
+ * moves its row to the table of doomed files, marks the database as deleted for all processes that
+ * have it open, and then removes the file. What a crash leaves in the table of doomed files is
+ * removed when the store is next opened.
  *
  * A deletion locks the namespace's database before it locks the registry. A creation that removes
  * the remains of an earlier namespace locks them the other way round, but waits for the database no
@@ -353,7 +353,7 @@ static weir_status lock_listed(struct sqlite_backend *backend, struct weir_slice
         const weir_status status =
             weir_sqlite_lock_for_removal(backend, name, deadline_us, db, err);
         if ((status == WEIR_OK && !may_be_remains(*db)) ||
-            !weir_sqlite_is_of_another(backend, id, deadline_us, created_at_us)) {
+            !weir_sqlite_was_deleted(backend, id, deadline_us, created_at_us)) {
             return status == WEIR_OK ? WEIR_OK : fail_lock(backend, name, deadline_us, err);
         }
         weir_sqlite_close_without_checkpoint(*db);
@@ -388,7 +388,7 @@ static weir_status delete_locked(struct sqlite_backend *backend, struct weir_sli
     }
     if (!weir_sqlite_mark_deleted(backend, name, db, messages) ||
         remove_doomed(backend, name, weir_sqlite_remove_deleted) != SQLITE_OK) {
-        /* The namespace is deleted all the same. */
+        /* Nevertheless the namespace is deleted. */
         weir_backend_report(&backend->base, "%s is left to be removed at the next start", name);
     }
     weir_sqlite_close_without_checkpoint(db);

@@ -38,7 +38,7 @@ static uint8_t *put_text(uint8_t *to, struct weir_slice text)
     return to + text.n;
 }
 
-static bool can_be(const struct weir_row *row)
+static bool is_packable(const struct weir_row *row)
 {
     return row->stream.n <= WEIR_STREAM_NAME_BYTES_MAX && row->type.n <= WEIR_TYPE_BYTES_MAX &&
            row->data.n < ABSENT && row->metadata.n < ABSENT;
@@ -52,7 +52,7 @@ static bool is_large(size_t data_n, size_t metadata_n)
 
 bool weir_sqlite_pack(const struct weir_row *row, struct sqlite_packed *packed)
 {
-    if (!can_be(row)) {
+    if (!is_packable(row)) {
         return false;
     }
     uint8_t *to = packed->bytes;

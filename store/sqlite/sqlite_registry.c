@@ -176,10 +176,10 @@ static bool has_orphans(const struct sqlite_backend *backend)
 /* Makes the registry, which did not exist a moment ago, and connects to it. */
 static weir_status create_registry(struct sqlite_backend *backend, struct weir_error *err)
 {
-    const bool is_odd = backend->dir != NULL && has_orphans(backend);
+    const bool has_lost_registry = backend->dir != NULL && has_orphans(backend);
     bool is_there = false;
     weir_status status = WEIR_OK;
-    if (!is_odd) {
+    if (!has_lost_registry) {
         status = weir_sqlite_create(backend, weir_sqlite_registry_name,
                                     &weir_sqlite_registry_schema, &is_there, err);
     }
@@ -188,7 +188,7 @@ static weir_status create_registry(struct sqlite_backend *backend, struct weir_e
         status = connect_registry(backend, &backend->changes.db, &presence, err);
     }
     /* Unless another process has just made the registry and the files. */
-    if (is_odd && presence == WEIR_SQLITE_MISSING) {
+    if (has_lost_registry && presence == WEIR_SQLITE_MISSING) {
         return weir_fail(err, WEIR_PRECONDITION,
                          "%s holds files of a store but no %s: put that back, or use another "
                          "directory",
@@ -312,8 +312,8 @@ static weir_status find(struct sqlite_backend *backend, struct weir_namespace_re
 
 /* Marks the open sessions of an earlier namespace of this id as stale: another process may have
  * deleted it since they were opened, and made a new one. */
-static void tell_sessions(struct sqlite_backend *backend, struct weir_slice id,
-                          int64_t created_at_us)
+static void mark_sessions_stale(struct sqlite_backend *backend, struct weir_slice id,
+                                int64_t created_at_us)
 {
     char name[WEIR_SQLITE_NAME_BYTES];
     if (backend->dir != NULL) {
@@ -330,7 +330,7 @@ weir_status weir_sqlite_namespace_find(struct weir_backend *base,
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     const weir_status status = find(backend, record, deadline_us, arena, err);
     if (status == WEIR_OK || status == WEIR_NAMESPACE_NOT_FOUND) {
-        tell_sessions(backend, id, status == WEIR_OK ? record->created_at_us : 0);
+        mark_sessions_stale(backend, id, status == WEIR_OK ? record->created_at_us : 0);
     }
     return status;
 }
@@ -349,8 +349,8 @@ weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir
     return status;
 }
 
-bool weir_sqlite_is_of_another(struct sqlite_backend *backend, struct weir_slice id,
-                               int64_t deadline_us, int64_t created_at_us)
+bool weir_sqlite_was_deleted(struct sqlite_backend *backend, struct weir_slice id,
+                             int64_t deadline_us, int64_t created_at_us)
 {
     int64_t now_us = 0;
     struct weir_error err;

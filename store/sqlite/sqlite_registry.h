@@ -38,11 +38,11 @@ weir_status weir_sqlite_check_listed(struct sqlite_backend *backend, struct weir
                                      int64_t deadline_us, int64_t *created_at_us,
                                      struct weir_error *err);
 
-/* Returns whether the id does not name the namespace created at created_at_us any more, because
- * another process has deleted it. Files that were not as expected a moment ago may then have been
- * the remains of that namespace. */
-bool weir_sqlite_is_of_another(struct sqlite_backend *backend, struct weir_slice id,
-                               int64_t deadline_us, int64_t created_at_us);
+/* Returns whether the namespace of this id that was created at created_at_us has been deleted
+ * meanwhile by another process, which may have made a new one. Files that were not as expected a
+ * moment ago may then have been its remains. */
+bool weir_sqlite_was_deleted(struct sqlite_backend *backend, struct weir_slice id,
+                             int64_t deadline_us, int64_t created_at_us);
 
 /* ---- one call on a connection ---- */
 

@@ -1,6 +1,6 @@
 /* Removing the databases of deleted namespaces: lock, mark as deleted, remove, unlock
  * (weir_sqlite_destroy does all four). A database is not removed before its mark is committed,
- * because a process that has it open would go on with a file that nobody else sees. */
+ * because a process that has it open would go on with a file that no other process sees. */
 #include "store/sqlite/sqlite_remove.h"
 
 #include "store/sqlite/sqlite_connect.h"
@@ -12,7 +12,7 @@
 
 /* Returns whether some process may use a database that cannot be locked or marked: one that is
  * unavailable for the moment, or one that only a newer server can read. After other failures it is
- * no database that anybody could use. */
+ * no database that any process could use. */
 static bool may_be_in_use(weir_status status, enum sqlite_presence presence)
 {
     return presence == WEIR_SQLITE_NEWER ||

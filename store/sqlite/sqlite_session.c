@@ -265,7 +265,7 @@ static weir_status connect_session(struct sqlite_session *session, struct weir_s
         }
         const enum obstacle obstacle = connect_files(session, err);
         if (obstacle == NO_OBSTACLE ||
-            !weir_sqlite_is_of_another(backend, id, deadline_us, session->created_at_us)) {
+            !weir_sqlite_was_deleted(backend, id, deadline_us, session->created_at_us)) {
             return fail_connect(session, obstacle, err);
         }
         weir_sqlite_close_without_checkpoint(session->db);

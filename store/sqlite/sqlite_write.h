@@ -19,6 +19,7 @@ struct append_streams {
     struct group_stream *streams[WEIR_WRITE_STREAMS_MAX];
 };
 
+/* Apply one write to the open transaction of the session's group. */
 int weir_sqlite_append(struct sqlite_session *session, struct weir_write *write);
 int weir_sqlite_import(struct sqlite_session *session, struct weir_write *write);
 int weir_sqlite_clear(struct sqlite_session *session, struct weir_write *write);
