@@ -85,8 +85,9 @@ enum { WEIR_NAMESPACE_RECORD_BYTES_MAX = 32 * 1024 * 1024 };
  * text that says so. */
 
 /* Registers a namespace, creates its storage and sets record->created_at_us to the stored value.
- * NAMESPACE_EXISTS if the id is taken: *is_same then tells whether the existing namespace has the
- * token hash of `record` (a repeated create), and record->created_at_us is the existing one's. */
+ * Waits first for a deletion of the same id that is under way in this process. NAMESPACE_EXISTS if
+ * the id is taken: *is_same then tells whether the existing namespace has the token hash of
+ * `record` (a repeated create), and record->created_at_us is the existing one's. */
 weir_status weir_namespace_create(struct weir_store *store, struct weir_namespace_record *record,
                                   int64_t deadline_us, bool *is_same, struct weir_error *err);
 
@@ -252,9 +253,10 @@ struct weir_write {
  *
  * Outcomes (write->err): STREAM_VERSION_CONFLICT (details stream, expected, actual; further failed
  * expectations of the same write as stream.1, …), MESSAGE_ID_CONFLICT (stream, position,
- * global_position), POSITION_EXISTS (gpos, stream, pos, record), OUT_OF_POSITIONS,
- * DEADLINE_EXCEEDED, NAMESPACE_NOT_FOUND (deleted meanwhile), BACKEND_UNAVAILABLE, BACKEND_ERROR. A
- * refused write changes nothing and does not affect the other writes of its group. */
+ * global_position), POSITION_EXISTS (gpos, stream, pos, record), OUT_OF_POSITIONS, INVALID_REQUEST
+ * (an id given twice in one append), DEADLINE_EXCEEDED, NAMESPACE_NOT_FOUND (deleted meanwhile),
+ * DATA_CORRUPT, BACKEND_UNAVAILABLE, BACKEND_ERROR. A refused write changes nothing and does not
+ * affect the other writes of its group. */
 bool weir_write_submit(struct weir_namespace *ns, struct weir_write *write);
 
 /* Commits the queued writes, up to the bounds of a group, in one transaction. Called by the lane's
