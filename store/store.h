@@ -254,9 +254,9 @@ struct weir_write {
  * Outcomes (write->err): STREAM_VERSION_CONFLICT (details stream, expected, actual; further failed
  * expectations of the same write as stream.1, …), MESSAGE_ID_CONFLICT (stream, position,
  * global_position), POSITION_EXISTS (gpos, stream, pos, record), OUT_OF_POSITIONS, INVALID_REQUEST
- * (an id given twice in one append), DEADLINE_EXCEEDED, NAMESPACE_NOT_FOUND (deleted meanwhile),
- * DATA_CORRUPT, BACKEND_UNAVAILABLE, BACKEND_ERROR. A refused write changes nothing and does not
- * affect the other writes of its group. */
+ * (an id given twice in one append), LIMIT_EXCEEDED (of the backend), DEADLINE_EXCEEDED,
+ * NAMESPACE_NOT_FOUND (deleted meanwhile), DATA_CORRUPT, BACKEND_UNAVAILABLE, BACKEND_ERROR. A
+ * refused write changes nothing and does not affect the other writes of its group. */
 bool weir_write_submit(struct weir_namespace *ns, struct weir_write *write);
 
 /* Commits the queued writes, up to the bounds of a group, in one transaction. Called by the lane's
