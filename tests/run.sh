@@ -18,7 +18,7 @@ mkdir -p build
 builds="dev tsan release fuzz"
 for build in $builds; do
     step "build: $build"
-    cmake --preset "$build" >"build/$build.log" 2>&1 || {
+    cmake --preset "$build" -DWEIR_WERROR=ON >"build/$build.log" 2>&1 || {
         cat "build/$build.log"
         exit 1
     }
