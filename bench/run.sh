@@ -27,15 +27,40 @@ except=
 adds=no
 output=$PWD/build/bench
 page_only=no
+
+# The value of the option that the arguments begin with.
+value() {
+    [ $# -gt 1 ] || {
+        echo "run.sh: $1 takes a value; sh bench/run.sh --help tells which" >&2
+        exit 2
+    }
+    printf '%s\n' "$2"
+}
+
 while [ $# -gt 0 ]; do
     case $1 in
-    --rounds) rounds=$2 && shift ;;
-    --seconds) seconds=$2 && shift ;;
+    --rounds)
+        rounds=$(value "$@") || exit 2
+        shift
+        ;;
+    --seconds)
+        seconds=$(value "$@") || exit 2
+        shift
+        ;;
     --full) size=full ;;
     --quick) size=quick && rounds=1 && seconds=0.3 && warmup=0.1 ;;
-    --only) only=$2 && shift ;;
-    --except) except=$2 && shift ;;
-    --output) output=$2 && shift ;;
+    --only)
+        only=$(value "$@") || exit 2
+        shift
+        ;;
+    --except)
+        except=$(value "$@") || exit 2
+        shift
+        ;;
+    --output)
+        output=$(value "$@") || exit 2
+        shift
+        ;;
     --add) adds=yes ;;
     --page) page_only=yes ;;
     *)
