@@ -69,19 +69,25 @@ weir_status subscription_check(const struct weir_subscription_options *o, struct
     return WEIR_OK;
 }
 
+/* Sets the fields that both requests have, under the same names. */
+#define SET_POLL_FIELDS(request, options)                                                \
+    do {                                                                                 \
+        (request)->types = (char **)(uintptr_t)(options)->types;                         \
+        (request)->n_types = (options)->types_n;                                         \
+        (request)->has_headers_only = true;                                              \
+        (request)->headers_only = (options)->headers_only;                               \
+        (request)->has_batch_size = true;                                                \
+        (request)->batch_size = client_or_default((options)->batch_size, BATCH_DEFAULT); \
+        (request)->has_wait_ms = true;                                                   \
+        (request)->wait_ms = client_or_default((options)->wait_ms, WAIT_MS_DEFAULT);     \
+        (request)->has_position = true;                                                  \
+    } while (0)
+
 static bool fill_stream(struct weir_subscription *sub, const struct weir_subscription_options *o)
 {
     Weir__V1__GetStreamMessagesRequest r = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
     r.stream_name = (char *)(uintptr_t)o->stream_name;
-    r.types = (char **)(uintptr_t)o->types;
-    r.n_types = o->types_n;
-    r.has_headers_only = true;
-    r.headers_only = o->headers_only;
-    r.has_batch_size = true;
-    r.batch_size = o->batch_size == 0 ? BATCH_DEFAULT : o->batch_size;
-    r.has_wait_ms = true;
-    r.wait_ms = o->wait_ms == 0 ? WAIT_MS_DEFAULT : o->wait_ms;
-    r.has_position = true;
+    SET_POLL_FIELDS(&r, o);
     return copy_stream_request(&sub->arena, &r, &sub->request.stream);
 }
 
@@ -96,15 +102,7 @@ static bool fill_category(struct weir_subscription *sub, const struct weir_subsc
     r.category = (char *)(uintptr_t)o->category;
     r.correlation = (char *)(uintptr_t)o->correlation;
     r.consumer_group = o->group_size == 0 ? NULL : &group;
-    r.types = (char **)(uintptr_t)o->types;
-    r.n_types = o->types_n;
-    r.has_headers_only = true;
-    r.headers_only = o->headers_only;
-    r.has_batch_size = true;
-    r.batch_size = o->batch_size == 0 ? BATCH_DEFAULT : o->batch_size;
-    r.has_wait_ms = true;
-    r.wait_ms = o->wait_ms == 0 ? WAIT_MS_DEFAULT : o->wait_ms;
-    r.has_position = true;
+    SET_POLL_FIELDS(&r, o);
     return copy_category_request(&sub->arena, &r, &sub->request.category);
 }
 
