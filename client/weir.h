@@ -1,7 +1,7 @@
 /* libweir: the client library of weir, a message store.
  *
  *     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
- *     options.url = "tcp://127.0.0.1:7117";
+ *     options.url = "tcp://weir.example.org:7117";
  *     options.token = token;
  *     struct weir_client *client = NULL;
  *     struct weir_error err;
@@ -41,14 +41,13 @@ extern "C" {
 
 #include "weir/base/slice.h"
 #include "weir/base/status.h"
+#include "weir/rules/default_url.h"
 #include "weir/rules/stream_name.h"
 #include "weir/rules/time_text.h"
 #include "weir/rules/token.h"
 #include "weir/rules/uuid.h"
 
 #include "weir/v1/stubs.h"
-
-#define WEIR_DEFAULT_URL "tcp://127.0.0.1:7117"
 
 /* ---- client ---- */
 

@@ -3,6 +3,7 @@
 #include "bench/lib/payload.h"
 #include "bench/load/write_request.h"
 #include "weir/base/command_line.h"
+#include "weir/rules/default_url.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/token_text.h"
 
@@ -61,7 +62,7 @@ struct setting {
 
 static const struct setting settings[] = {
     TEXT("profile", "NAME", profile, 0, "What is done, see below [mixed]"),
-    TEXT("server", "URL", server, 0, "The server [tcp://127.0.0.1:7117]; environment WEIR_SERVER"),
+    TEXT("server", "URL", server, 0, "The server [" WEIR_DEFAULT_URL "]; environment WEIR_SERVER"),
     FILE_OF_TOKEN(
         "token-file",
         "Its first line is the namespace's token [./weir-data/default.token]; environment "

@@ -4,6 +4,7 @@
 #include "server/namespaces/default_namespace.h"
 #include "server/operation/log.h"
 #include "weir/base/command_line.h"
+#include "weir/rules/default_url.h"
 #include "weir/rules/token_text.h"
 
 #include <ctype.h>
@@ -39,8 +40,6 @@ struct setting {
     {option, "N",     KIND_NUMBER, AT(limits.member), TEXT_OF(standard), \
      lowest, highest, NULL,        "Limit: " what},
 
-static const char standard_listener[] = "tcp://127.0.0.1:7117";
-
 static const struct setting settings[] = {
     {"store", "URL", KIND_TEXT, AT(store), "sqlite:./weir-data", 0, 0, NULL,
      "Where messages are kept: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
@@ -50,7 +49,7 @@ static const struct setting settings[] = {
     {"durability", "full|normal", KIND_CHOICE, AT(durability), "full", 0, 0, "full|normal",
      "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
      "server"},
-    {"listen", "URL", KIND_LIST, AT(listen), standard_listener, 0, 0, NULL,
+    {"listen", "URL", KIND_LIST, AT(listen), WEIR_DEFAULT_URL, 0, 0, NULL,
      "Where to listen: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
      "port 0 takes a free one. May be given several times"},
     {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
@@ -423,7 +422,7 @@ weir_status weir_config_parse(struct weir_config *config, int argc, char **argv,
         st = read_arguments(&parse, argc, argv);
     }
     if (st == WEIR_OK && config->listen_n == 0) {
-        st = add_to_list(config, "--listen", standard_listener, err);
+        st = add_to_list(config, "--listen", WEIR_DEFAULT_URL, err);
     }
     if (st == WEIR_OK) {
         st = load_admin_token(config, err);

@@ -22,6 +22,7 @@ static const char *number_fault(struct weir_slice number)
         digits += number.p[i] >= '0' && number.p[i] <= '9';
     }
     if (digits > WEIR_JSON_DIGITS_MAX) {
+        _Static_assert(WEIR_JSON_DIGITS_MAX == 1000, "the text names the limit");
         return "a number has more than 1000 digits";
     }
     struct weir_json_decimal d;
@@ -54,6 +55,7 @@ static const char *limit_fault(struct weir_slice text)
             continue;
         }
         if ((c == '[' || c == '{') && ++depth > WEIR_JSON_DEPTH_MAX) {
+            _Static_assert(WEIR_JSON_DEPTH_MAX == 512, "the text names the limit");
             return "nested more than 512 levels deep";
         }
         depth -= (c == ']' || c == '}') && depth > 0;

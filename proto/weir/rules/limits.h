@@ -1,29 +1,34 @@
-/* Every limit of the public surface, in one place. Those of the enum are fixed; each of the list is
- * set by an option of weir-server, and `struct weir_limits` carries the values in force. The client
- * library checks what is fixed and leaves the rest to the server. */
+/* The limits of requests and replies. Those of the enum are fixed. Each limit of the list has an
+ * option of weir-server, and `struct weir_limits` holds the values in force. The client library
+ * checks the fixed limits and leaves the others to the server.
+ *
+ * Limits of a form stand with it: namespace ids and tokens in token.h, JSON texts in json_text.h,
+ * names of consumers in client/weir.h. */
 #ifndef WEIR_RULES_LIMITS_H
 #define WEIR_RULES_LIMITS_H
+
+#include "weir/rules/token.h"
 
 #include <stdint.h>
 
 enum {
-    WEIR_WRITE_MESSAGES_MAX = 1000,  // messages of one write, all its streams together; fixed
-    WEIR_WRITE_STREAMS_MAX = 100,    // streams of one WriteStreams; fixed
-    WEIR_READ_TYPES_MAX = 32,        // types of one read; fixed
-    WEIR_LIST_LIMIT_MAX = 1000,      // fixed
+    WEIR_WRITE_MESSAGES_MAX = 1000,  // messages of one write, all its streams together
+    WEIR_WRITE_STREAMS_MAX = 100,    // streams of one WriteStreams
+    WEIR_READ_TYPES_MAX = 32,        // types of one read
+    WEIR_LIST_LIMIT_MAX = 1000,      // `limit` of a list
     WEIR_LIST_LIMIT_DEFAULT = 100,
-    WEIR_BATCH_DEFAULT = 1000,
-    WEIR_METADATA_ENTRIES_MAX = 64,  // entries of Request.metadata; fixed
-    WEIR_REQUEST_BYTES_MIN = 65536,  // the lowest that can be set: any server reads such a request
-    WEIR_REPLY_BYTES_MAX = 256 << 20,  // the highest that can be set
-    /* The highest that can be set. What was written while more was allowed is still found by its
-     * name, so these are what a name to look for is held against. */
+    WEIR_BATCH_DEFAULT = 1000,       // batch_size of a read without one
+    WEIR_METADATA_ENTRIES_MAX = 64,  // entries of Request.metadata
+    WEIR_REQUEST_BYTES_MIN = 65536,  // lowest max-request-bytes: every server reads such a request
+    WEIR_REPLY_BYTES_MAX = 256 << 20,  // highest max-reply-bytes
+    /* Highest values of the three options. Reads check names against these and not against the
+     * values in force: messages written under a higher limit are still found by their names. */
     WEIR_STREAM_NAME_BYTES_MAX = 1024,
     WEIR_CORRELATION_BYTES_MAX = 1024,
     WEIR_TYPE_BYTES_MAX = 512
 };
 
-#define WEIR_IMPORT_POSITION_MAX ((int64_t)1 << 62)  // gpos and pos of an import; fixed
+#define WEIR_IMPORT_POSITION_MAX ((int64_t)1 << 62)  // pos and gpos of an imported message
 
 /* X(member, option and metavar, default, lowest, highest, what it limits) */
 #define WEIR_LIMIT_LIST(X)                                                                    \
@@ -32,7 +37,8 @@ enum {
     X(correlation_bytes, "max-correlation-bytes", 1024, 64, WEIR_CORRELATION_BYTES_MAX,       \
       "length of a correlation stream name")                                                  \
     X(type_bytes, "max-type-bytes", 512, 16, WEIR_TYPE_BYTES_MAX, "length of a message type") \
-    X(namespace_bytes, "max-namespace-bytes", 128, 16, 128, "length of a namespace id")       \
+    X(namespace_bytes, "max-namespace-bytes", 128, 16, WEIR_NAMESPACE_MAX_BYTES,              \
+      "length of a namespace id")                                                             \
     X(description_bytes, "max-description-bytes", 4096, 0, 65536,                             \
       "length of a namespace's description")                                                  \
     X(message_bytes, "max-message-bytes", 1048576, 1024, 16777216,                            \

@@ -31,6 +31,7 @@ static const char *namespace_fault(struct weir_slice id)
         return "must not be empty";
     }
     if (id.n > WEIR_NAMESPACE_MAX_BYTES) {
+        _Static_assert(WEIR_NAMESPACE_MAX_BYTES == 128, "the text names the limit");
         return "longer than 128 bytes";
     }
     if (!weir_utf8_is_valid(id)) {
