@@ -19,8 +19,8 @@
 #define WEIR_STORE_STORE_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
-#include "weir/rules/token.h"
+#include "weir/base/fail.h"
+#include "weir/rules/token_hash.h"
 #include "weir/rules/uuid.h"
 
 struct weir_store;

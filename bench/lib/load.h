@@ -13,7 +13,7 @@
 #define WEIR_BENCH_LOAD_H
 
 #include "bench/lib/histogram.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

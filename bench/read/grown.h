@@ -3,7 +3,7 @@
 #ifndef WEIR_BENCH_READ_GROWN_H
 #define WEIR_BENCH_READ_GROWN_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/rules/uuid.h"
 #include "weir/v1/message_store.pb-c.h"
 

@@ -5,7 +5,7 @@
 #define WEIR_CLIENT_CONTEXT_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 enum { CONTEXTS_MAX = 256 };
 

@@ -2,7 +2,7 @@
 #ifndef WEIR_CLIENT_LINES_H
 #define WEIR_CLIENT_LINES_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 enum {
     /* A record holds at most 16 MiB of data and metadata, each byte of which JSON can write as

@@ -8,7 +8,7 @@
 #define WEIR_CLIENT_MESSAGE_JSON_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdio.h>

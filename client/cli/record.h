@@ -9,7 +9,7 @@
 #define WEIR_CLIENT_RECORD_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/v1/message_store.pb-c.h"
 
 #include <stdio.h>

@@ -34,7 +34,7 @@
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>

@@ -1,5 +1,7 @@
 #include "client/lib/page.h"
 
+#include "weir/base/fail.h"
+
 #include <inttypes.h>
 
 struct page page_of_stream(const Weir__V1__GetStreamMessagesResponse *response)

@@ -3,7 +3,7 @@
 #define WEIR_CLIENT_REQUEST_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/wire/method.h"
 
 /* Fills in the absent ids of all weir.v1.NewMessage (UUIDs version 7, in the request's order) and

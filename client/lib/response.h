@@ -2,7 +2,7 @@
 #ifndef WEIR_CLIENT_RESPONSE_H
 #define WEIR_CLIENT_RESPONSE_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <protobuf-c/protobuf-c.h>
 

@@ -5,7 +5,7 @@
 #define WEIR_PLUGIN_MODEL_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <google/protobuf/compiler/plugin.pb-c.h>
 

@@ -7,7 +7,7 @@
 #define WEIR_PLUGIN_OPTIONS_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <google/protobuf/compiler/plugin.pb-c.h>
 

@@ -12,7 +12,7 @@
 #include "server/list.h"
 #include "store/store.h"
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/wire/frame.h"
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
 #define WEIR_SERVER_WORKERS_H
 
 #include "server/calls/queue.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 enum { WEIR_WORKERS_MAX = 256 };
 

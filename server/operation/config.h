@@ -8,9 +8,9 @@
 #ifndef WEIR_SERVER_CONFIG_H
 #define WEIR_SERVER_CONFIG_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/rules/limits.h"
-#include "weir/rules/token.h"
+#include "weir/rules/token_hash.h"
 
 enum { WEIR_LISTEN_MAX = 16, WEIR_VARIABLE_BYTES = 64 };
 

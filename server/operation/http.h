@@ -7,7 +7,7 @@
 #ifndef WEIR_SERVER_HTTP_H
 #define WEIR_SERVER_HTTP_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 struct weir_http;
 struct weir_server;

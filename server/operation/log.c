@@ -1,6 +1,6 @@
 #include "server/operation/log.h"
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/rules/time_text.h"
 
 #include <limits.h>

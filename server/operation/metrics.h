@@ -4,7 +4,7 @@
 #define WEIR_SERVER_METRICS_H
 
 #include "server/operation/histogram.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 struct weir_server;
 

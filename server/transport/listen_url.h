@@ -4,7 +4,7 @@
 #ifndef WEIR_SERVER_LISTEN_URL_H
 #define WEIR_SERVER_LISTEN_URL_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 enum weir_transport_kind {
     WEIR_TRANSPORT_TCP,

@@ -3,7 +3,7 @@
 #ifndef WEIR_STORE_POSTGRES_PG_SQLSTATE_H
 #define WEIR_STORE_POSTGRES_PG_SQLSTATE_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 enum pg_remedy {
     PG_REMEDY_NONE,       // the statement was refused and would be refused again

@@ -7,7 +7,7 @@
 #ifndef WEIR_STORE_POSTGRES_PG_URL_H
 #define WEIR_STORE_POSTGRES_PG_URL_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <libpq-fe.h>
 

@@ -7,7 +7,7 @@
 #define WEIR_STORE_POSTGRES_PG_VALUE_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 #include "weir/rules/uuid.h"
 
 #include <libpq-fe.h>

@@ -3,7 +3,7 @@
 #ifndef WEIR_STORE_SQLITE_SCHEMA_H
 #define WEIR_STORE_SQLITE_SCHEMA_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <sqlite3.h>
 

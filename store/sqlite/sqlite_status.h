@@ -2,7 +2,7 @@
 #ifndef WEIR_STORE_SQLITE_STATUS_H
 #define WEIR_STORE_SQLITE_STATUS_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 /* Returns the outcome for an extended result code, whatever its value. */
 weir_status weir_sqlite_status(int rc);

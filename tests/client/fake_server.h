@@ -6,7 +6,7 @@
 #ifndef WEIR_TESTS_CLIENT_FAKE_SERVER_H
 #define WEIR_TESTS_CLIENT_FAKE_SERVER_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <protobuf-c/protobuf-c.h>
 

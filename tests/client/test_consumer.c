@@ -1,6 +1,7 @@
 /* Consumers against a real server: at least once, in order, resuming where they were, parking what
  * cannot be handled. */
 #include "tests/client/live.h"
+#include "weir/base/fail.h"
 #include "weir/base/monotonic.h"
 
 #include <poll.h>

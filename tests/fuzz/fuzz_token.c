@@ -1,7 +1,7 @@
 /* Tokens and namespace ids: the bytes as a token, which must be the only spelling of its id, and as
  * an id, of which a token is made. */
 #include "tests/fuzz/fuzz.h"
-#include "weir/rules/token.h"
+#include "weir/rules/token_hash.h"
 #include "weir/rules/utf8.h"
 
 #include <openssl/evp.h>

@@ -1,6 +1,7 @@
 /* The generated code: the method table, the server's dispatch and the client's stubs. The two
  * functions that the stubs need of the client library are played by this file. */
 #include "tests/lib/check_main.h"
+#include "weir/base/fail.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
 #include "weir/v1/stubs.h"

@@ -1,6 +1,7 @@
 /* What import learns about the sizes that a server reads from how its calls end. */
 #include "client/cli/request_size.h"
 #include "tests/lib/check_main.h"
+#include "weir/base/fail.h"
 
 enum { RECORDS = 1000 };
 

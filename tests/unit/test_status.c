@@ -1,5 +1,5 @@
 /* Statuses and the error that carries one. */
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include "tests/lib/check_main.h"
 

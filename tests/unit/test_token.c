@@ -1,5 +1,5 @@
 /* Namespace ids and tokens. */
-#include "weir/rules/token.h"
+#include "weir/rules/token_hash.h"
 
 #include "tests/lib/check_main.h"
 

@@ -8,7 +8,7 @@
 #ifndef WEIR_BASE_ARENA_H
 #define WEIR_BASE_ARENA_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <stdbool.h>
 #include <stddef.h>

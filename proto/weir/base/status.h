@@ -1,10 +1,11 @@
-/* Outcomes: the domain codes of the wire, their gRPC numbers, and the error a function fills when
- * it fails.
+/* Statuses and errors: the reason codes of the wire, their gRPC codes, and the error that a failing
+ * function fills.
  *
- * Every function that can fail returns weir_status and takes a `struct weir_error *err` last. The
- * function that finds the fault writes the text and the details; callers pass both up untouched. An
- * error lives on its owner's stack or in its call, is never NULL, and writing it never allocates.
- * Not thread-safe; one owner at a time. */
+ * Every function that can fail returns a weir_status and takes a `struct weir_error *err` last. The
+ * function that finds the fault writes text and details; callers pass status and error on
+ * unchanged. The caller initialises the error with weir_error_init and passes it, never NULL. Where
+ * a function returns WEIR_OK, the contents of the error have no meaning. Filling an error never
+ * allocates. An error has one owner at a time and no lock. */
 #ifndef WEIR_BASE_STATUS_H
 #define WEIR_BASE_STATUS_H
 
@@ -56,69 +57,44 @@ enum {
     WEIR_ERROR_DETAILS_BYTES = 2560
 };
 
+/* An error may point into itself (`details`): copy it with weir_error_copy, never by assignment. */
 struct weir_error {
     weir_status status;                // WEIR_OK while nothing has failed
-    char text[WEIR_ERROR_TEXT_BYTES];  // for people, NUL-terminated, UTF-8
+    char text[WEIR_ERROR_TEXT_BYTES];  // for people; NUL-terminated UTF-8
     size_t details_n;                  // bytes used at `details`
-    size_t details_cap;                // bytes there
-    char *details;  // key NUL value NUL …; inline_details or a larger area of the call's arena
+    size_t details_cap;                // bytes at `details`
+    char *details;  // key NUL value NUL …; in inline_details or in a larger area of the caller's
     char inline_details[WEIR_ERROR_DETAILS_BYTES];
 };
 
-/* How many of the first `n` bytes of a longer UTF-8 text are whole characters. */
-size_t weir_utf8_whole(const char *text, size_t n);
-
-/* Makes `err` empty. Every error is initialised before it is handed to anybody. */
+/* Makes `err` empty, with the details in its own area. */
 void weir_error_init(struct weir_error *err);
 
-/* Records a failure, dropping what was there, and returns `status` so that `return weir_fail(...)`
- * reads well. The text is cut, never overrun, at a character boundary. */
-weir_status weir_fail(struct weir_error *err, weir_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* INVALID_REQUEST about one field: text "<field>: <reason>", details field and reason. */
-weir_status weir_fail_field(struct weir_error *err, const char *field, const char *reason_format,
-                            ...) __attribute__((format(printf, 3, 4)));
-
-/* LIMIT_EXCEEDED about a size: details limit and actual (decimal), text naming `what`. */
-weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned long long limit,
-                            unsigned long long actual);
-
-/* LIMIT_EXCEEDED about a queue: the same with a detail `queue`, which tells a refusal that passes
- * with the load from one about what was sent. */
-weir_status weir_fail_full(struct weir_error *err, const char *queue, unsigned long long limit,
-                           unsigned long long actual);
-
-/* Adds one detail to a failure already recorded. A detail that no longer fits is left out whole. */
-void weir_error_detail(struct weir_error *err, const char *key, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* The same for a value that is bytes (without NUL). */
-void weir_error_detail_slice(struct weir_error *err, const char *key, struct weir_slice value);
-
-/* Moves the details into `area` (`cap` bytes, longer than what is used), which must outlive the
- * error's use. */
+/* Moves the details into `area`, which has `cap` bytes, more than are used, and must outlive the
+ * use of the error. */
 void weir_error_enlarge(struct weir_error *err, char *area, size_t cap);
 
-/* Copies a whole error, details into the copy's own area as far as they fit. */
+/* Copies an error. The details go into the copy's own area; those that do not fit are left out. */
 void weir_error_copy(struct weir_error *to, const struct weir_error *from);
 
-/* Walks the details: start with *at = 0; false after the last. */
+/* Walks the details: start with *at = 0; false after the last one. *key and *value live as long as
+ * the error. */
 bool weir_error_next_detail(const struct weir_error *err, size_t *at, const char **key,
                             const char **value);
 
-/* The value of one detail, NULL if there is none. */
+/* Returns the value of a detail, NULL if there is none. */
 const char *weir_error_get_detail(const struct weir_error *err, const char *key);
 
-/* The wire name ("" for OK), gRPC code and whether sending again may help. Total over all ints. */
+/* Return the name on the wire ("" for WEIR_OK), the gRPC code, and whether the same call may
+ * succeed later. Numbers that are no status count as BACKEND_ERROR. */
 const char *weir_status_name(weir_status status);
 int weir_status_grpc(weir_status status);
 bool weir_status_retryable(weir_status status);
 
-/* Whether the same call may succeed later: a retryable status, or a queue that was full. */
+/* Whether the same call may succeed later: the status is retryable, or a queue was full. */
 bool weir_error_is_transient(const struct weir_error *err);
 
-/* The status of a wire name; BACKEND_ERROR for a name this program does not know. */
+/* Returns the status of a name on the wire; BACKEND_ERROR for an unknown name. */
 weir_status weir_status_from_name(struct weir_slice name);
 
 #ifdef __cplusplus

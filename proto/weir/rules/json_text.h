@@ -11,7 +11,7 @@
 #ifndef WEIR_RULES_JSON_TEXT_H
 #define WEIR_RULES_JSON_TEXT_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 enum { WEIR_JSON_DEPTH_MAX = 512, WEIR_JSON_DIGITS_MAX = 1000 };
 

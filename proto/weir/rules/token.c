@@ -1,6 +1,6 @@
 #include "weir/rules/token.h"
 
-#include "weir/rules/digest.h"
+#include "weir/base/fail.h"
 #include "weir/rules/hex.h"
 #include "weir/rules/random.h"
 #include "weir/rules/utf8.h"
@@ -12,7 +12,8 @@ enum { PREFIX_BYTES = 3, SECRET_BYTES = 32, SECRET_DIGITS = 2 * SECRET_BYTES };
 static const char prefix[] = "ns_";
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Control characters of valid UTF-8: C0, DEL, and C1, which is written C2 80 .. C2 9F. */
+/* Whether valid UTF-8 has a control character: C0, DEL, or C1, which is encoded as C2 80 .. C2 9F.
+ */
 static bool has_control(struct weir_slice text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -24,7 +25,7 @@ static bool has_control(struct weir_slice text)
     return false;
 }
 
-/* Why an id is none; NULL for a good one. */
+/* Returns why an id is invalid, NULL for a valid one. */
 static const char *namespace_fault(struct weir_slice id)
 {
     if (id.n == 0) {
@@ -52,23 +53,7 @@ weir_status weir_namespace_check(struct weir_slice id, const char *field, struct
     return fault == NULL ? WEIR_OK : weir_fail_field(err, field, "%s", fault);
 }
 
-weir_status weir_fail_no_namespace(struct weir_error *err, struct weir_slice id)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return WEIR_NAMESPACE_NOT_FOUND;
-}
-
-weir_status weir_fail_namespace_exists(struct weir_error *err, struct weir_slice id)
-{
-    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
-                    WEIR_SLICE_ARG(id));
-    weir_error_detail_slice(err, "namespace", id);
-    return WEIR_NAMESPACE_EXISTS;
-}
-
-/* Base64url without padding; returns what stands behind the last character. */
+/* Writes base64url without padding; returns the address behind the last character. */
 static char *encode(struct weir_slice bytes, char *to)
 {
     unsigned long bits = 0;
@@ -93,8 +78,8 @@ static int base64url_value(uint8_t c)
     return at == NULL ? -1 : (int)(at - base64url);
 }
 
-/* Only what encode() writes: no padding, no lone sixth, no bits set beyond the last byte, so that
- * one id has one text. At most `room` bytes. */
+/* Decodes at most `room` bytes. Accepts only what encode() writes (no padding, no lone last
+ * character, no bits beyond the last byte), so that each id has one text. */
 static bool decode(struct weir_slice text, uint8_t *to, size_t room, size_t *n)
 {
     unsigned long bits = 0;
@@ -153,35 +138,11 @@ bool weir_token_parse(struct weir_slice token, uint8_t id[WEIR_NAMESPACE_MAX_BYT
         memcmp(token.p, prefix, PREFIX_BYTES) != 0) {
         return false;
     }
-    /* From the right: the namespace's part may hold '_' itself. */
+    /* Split from the right: the namespace's part may hold '_' itself. */
     const size_t underscore = token.n - SECRET_DIGITS - 1;
     const struct weir_slice secret = weir_slice(token.p + underscore + 1, SECRET_DIGITS);
     const struct weir_slice name = weir_slice(token.p + PREFIX_BYTES, underscore - PREFIX_BYTES);
     return token.p[underscore] == '_' && is_hex(secret) &&
            decode(name, id, WEIR_NAMESPACE_MAX_BYTES, id_n) &&
            namespace_fault(weir_slice(id, *id_n)) == NULL;
-}
-
-void weir_token_hash(struct weir_slice token, struct weir_token_hash *hash)
-{
-    _Static_assert(sizeof hash->bytes == WEIR_SHA256_BYTES, "a token's hash is its SHA-256");
-    weir_digest_sha256(token, hash->bytes);
-}
-
-bool weir_token_hash_equal(const struct weir_token_hash *a, const struct weir_token_hash *b)
-{
-    return CRYPTO_memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
-bool weir_admin_token_is_valid(struct weir_slice token)
-{
-    if (token.n < WEIR_ADMIN_TOKEN_MIN_BYTES || token.n > WEIR_ADMIN_TOKEN_MAX_BYTES) {
-        return false;
-    }
-    for (size_t i = 0; i < token.n; i++) {
-        if (token.p[i] <= ' ' || token.p[i] >= 0x7F) {
-            return false;
-        }
-    }
-    return true;
 }

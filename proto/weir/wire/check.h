@@ -7,7 +7,7 @@
 #ifndef WEIR_WIRE_CHECK_H
 #define WEIR_WIRE_CHECK_H
 
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <protobuf-c/protobuf-c.h>
 

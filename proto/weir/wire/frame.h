@@ -8,7 +8,7 @@
 #define WEIR_WIRE_FRAME_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <protobuf-c/protobuf-c.h>
 

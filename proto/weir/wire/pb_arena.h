@@ -4,7 +4,7 @@
 #define WEIR_WIRE_PB_ARENA_H
 
 #include "weir/base/arena.h"
-#include "weir/base/status.h"
+#include "weir/base/fail.h"
 
 #include <protobuf-c/protobuf-c.h>
 
