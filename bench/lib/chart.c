@@ -5,7 +5,7 @@
 
 enum { TICKS_MAX = 32, TICKS_WANTED = 6, TONES = 6 };
 
-/* Pixels. */
+/* Sizes in pixels. */
 enum {
     WIDTH = 760,
     HEIGHT = 420,
@@ -20,7 +20,7 @@ enum {
     BAR_FIGURES = 96
 };
 
-/* Told apart by eyes that do not see red and green, and in grey. */
+/* Distinguishable with red-green colour blindness and in greyscale. */
 static const char *const tones[TONES] = {"#0b6e99", "#d9730d", "#5f8f3e",
                                          "#8a4fa3", "#6b7280", "#b5383f"};
 
@@ -52,7 +52,7 @@ static void label(FILE *out, double x, double y, const char *attributes, const c
     (void)fputs("</text>\n", out);
 }
 
-/* Digits in groups of three. */
+/* Formats an integer with its digits in groups of three. */
 static void grouped(double value, char text[CHART_TEXT_MAX])
 {
     char digits[CHART_TEXT_MAX];
@@ -123,7 +123,7 @@ static double pixel(const struct scale *scale, double value)
     return scale->from + at * (scale->to - scale->from);
 }
 
-/* 1, 2 or 5 times a power of ten, so that there are about as many ticks as wanted. */
+/* Returns 1, 2 or 5 times a power of ten so that the axis has about TICKS_WANTED ticks. */
 static double tick_step(double span)
 {
     const double rough = span / TICKS_WANTED;
@@ -143,7 +143,7 @@ static size_t linear_ticks(const struct scale *scale, double ticks[TICKS_MAX])
     return n;
 }
 
-/* Powers of ten; where those are few, 2 and 5 times them as well. */
+/* Places ticks at powers of ten, and at 2 and 5 times them on an axis of few decades. */
 static size_t log_ticks(const struct scale *scale, double ticks[TICKS_MAX])
 {
     static const double digits[] = {1, 2, 5};
@@ -165,7 +165,7 @@ static size_t make_ticks(const struct scale *scale, double ticks[TICKS_MAX])
     return scale->kind == CHART_LOG ? log_ticks(scale, ticks) : linear_ticks(scale, ticks);
 }
 
-/* The nearest 1, 2 or 5 times a power of ten that is not above, or not below. */
+/* Rounds to the nearest 1, 2 or 5 times a power of ten, up or down. */
 static double round_log(double value, bool is_up)
 {
     static const double digits[] = {1, 2, 5, 10};
@@ -178,7 +178,7 @@ static double round_log(double value, bool is_up)
     return is_up || is_exact ? digits[d] * power : digits[d - 1] * power;
 }
 
-/* From the axis's own limits, or from what it has to show. */
+/* Sets the scale from the limits of the axis, or from the range of the data (low..high). */
 static void fit(struct scale *scale, const struct chart_axis *axis, double low, double high)
 {
     scale->kind = axis->scale;
@@ -352,7 +352,8 @@ static void draw_marks(FILE *out, const struct chart *chart, const struct scale 
             (void)fprintf(out,
                           "<path d='M%.1f %dV%.1f' stroke='#b5383f' stroke-dasharray='3 3'/>\n", at,
                           TOP, bottom);
-            /* Neighbours stand at different heights, words near the edge on the other side. */
+            /* Labels of neighbouring marks have different heights; near the right edge they stand
+             * on the left side of the mark. */
             const bool is_left = at > x->from + 0.8 * (x->to - x->from);
             label(out, at + (is_left ? -4 : 4), TOP + 12 + 14 * (double)(m % 6),
                   is_left ? "fill='#b5383f' text-anchor='end'" : "fill='#b5383f'",

@@ -1,4 +1,4 @@
-/* The clock of all measurements: monotonic nanoseconds. */
+/* The clock of all measurements: CLOCK_MONOTONIC in nanoseconds. */
 #ifndef WEIR_BENCH_CLOCK_H
 #define WEIR_BENCH_CLOCK_H
 

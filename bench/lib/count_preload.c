@@ -1,6 +1,6 @@
-/* libweir-count.so: counts what a process takes from the heap and how often it waits for the disk,
- * without a change to the process. Preloaded by LD_PRELOAD; keeps its counts in the file that
- * WEIR_COUNT_FILE names, which must exist; without it they are lost. */
+/* libweir-count.so: counts the heap allocations and disk syncs of an unmodified process. Load it
+ * with LD_PRELOAD. WEIR_COUNT_FILE names an existing file that receives the counts; without it the
+ * counts are lost. */
 #include "bench/lib/count_file.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The C library's own, under the names by which it lets itself be reached. */
+/* The C library's allocator under its internal names. */
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t n);

@@ -1,18 +1,19 @@
-/* The signals that end a program of the benchmarks: SIGINT and SIGTERM. They are blocked in every
- * thread, and one waits for them. */
+/* SIGINT and SIGTERM, which end a benchmark program. Both are blocked in every thread; the main
+ * thread waits for them synchronously. */
 #ifndef WEIR_BENCH_END_SIGNALS_H
 #define WEIR_BENCH_END_SIGNALS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* To be called before there is another thread, which takes this over. */
+/* Blocks both signals. Call before the first pthread_create: threads inherit the signal mask. */
 void end_signals_block(void);
 
-/* Waits for one, for so long at most. */
+/* Waits up to wait_ns nanoseconds for a signal; 0 polls. Returns whether one arrived and consumes
+ * it. */
 bool end_signals_come(int64_t wait_ns);
 
-/* Waits for one. */
+/* Waits without a limit for a signal. */
 void end_signals_wait(void);
 
 #endif

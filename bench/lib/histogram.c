@@ -5,8 +5,8 @@
 
 enum { STEPS = 1 << HISTOGRAM_STEP_BITS };
 
-/* The first power of two that has steps of one nanosecond takes two rows: below STEPS and from
- * there to 2 * STEPS. */
+/* The first power of two whose steps are one nanosecond wide takes two rows: 0 to STEPS, and STEPS
+ * to 2 * STEPS. */
 static size_t bucket_of(uint64_t value)
 {
     if (value >> HISTOGRAM_TOP_BITS != 0) {

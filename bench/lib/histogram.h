@@ -1,9 +1,9 @@
-/* A histogram of times, in the manner of HdrHistogram: every power of two is cut into the same
- * number of equal steps, so that a value is kept to within 0.4 % whether it is a microsecond or a
+/* A histogram of times in the manner of HdrHistogram: every power of two is divided into the same
+ * number of equal steps, so a value keeps a relative precision of 0.4 % from a microsecond to a
  * minute, in a fixed amount of memory.
  *
- * Recording is thread-safe and takes no lock. Reading is exact once nobody records any more, and a
- * good enough picture before. */
+ * Recording is thread-safe and lock-free. Readings are exact once recording has stopped and
+ * approximate before. */
 #ifndef WEIR_BENCH_HISTOGRAM_H
 #define WEIR_BENCH_HISTOGRAM_H
 
@@ -14,7 +14,7 @@
 
 enum {
     HISTOGRAM_STEP_BITS = 7,  // 128 steps of each power of two
-    HISTOGRAM_TOP_BITS = 41,  // values from 2^41 ns (36 minutes) on count as just below that
+    HISTOGRAM_TOP_BITS = 41,  // larger values (2^41 ns is 36 minutes) count as just below
     HISTOGRAM_BUCKETS = (HISTOGRAM_TOP_BITS - HISTOGRAM_STEP_BITS + 1) << HISTOGRAM_STEP_BITS
 };
 
@@ -25,22 +25,22 @@ struct histogram {
     atomic_uint_fast64_t max;  // exact
 };
 
-/* An empty one; to be freed with free(). NULL without memory. */
+/* Returns an empty histogram, which the caller releases with free(), or NULL without memory. */
 struct histogram *histogram_new(void);
 
-/* Negative values count as 0. */
+/* Records a time in nanoseconds. Negative values count as 0. */
 void histogram_record(struct histogram *histogram, int64_t ns);
 
 uint64_t histogram_count(const struct histogram *histogram);
 double histogram_mean(const struct histogram *histogram);
 uint64_t histogram_max(const struct histogram *histogram);
 
-/* The value that `percent` (0..100) of the recorded ones do not exceed: the middle of its step,
- * never above the maximum. 0 for an empty histogram. */
+/* Returns the value that `percent` (0..100) of the recorded values do not exceed: the middle of its
+ * step, never above the maximum. Returns 0 for an empty histogram. */
 uint64_t histogram_percentile(const struct histogram *histogram, double percent);
 
-/* Walks the buckets that are not empty: start with *at = 0; false after the last. The values of the
- * bucket are low <= value < high. */
+/* Iterates over the non-empty buckets. Start with *at = 0; returns false after the last bucket. The
+ * values of a bucket are low <= value < high. */
 struct histogram_bucket {
     uint64_t low;
     uint64_t high;

@@ -95,9 +95,9 @@ static double moment(const struct load *load, int64_t ns)
     return (double)(ns - load->begin_ns) / 1e9;
 }
 
-/* In an open loop an operation belongs to the time in which it should have started, however late it
- * ends; in a closed one to that in which it ended, so that their number over the time is the rate.
- */
+/* In an open loop an operation belongs to the window that contains its intended start, however late
+ * it ends. In a closed loop it belongs to the window that contains its end, so that the count
+ * divided by the time is the rate. */
 static bool is_measured(const struct load *load, int64_t intended_ns, int64_t now_ns)
 {
     const int64_t at = load->settings->rate > 0 ? intended_ns : now_ns;
@@ -170,7 +170,7 @@ void load_error(struct load *load, const struct load_outcome *outcome)
     }
 }
 
-/* A call that began after the outage and was answered ends it. */
+/* A call that began after the outage and was answered ends the outage. */
 static void end_outage(struct load *load, int64_t started_ns)
 {
     (void)pthread_mutex_lock(&load->errors_mutex);
@@ -182,7 +182,7 @@ static void end_outage(struct load *load, int64_t started_ns)
     (void)pthread_mutex_unlock(&load->errors_mutex);
 }
 
-/* Only what the library itself says about a call names the URL. */
+/* Only errors raised by the client library itself have the detail "url". */
 bool load_is_unreachable(const struct weir_error *err)
 {
     return err->status == WEIR_SHUTTING_DOWN || weir_error_get_detail(err, "url") != NULL;
@@ -245,7 +245,8 @@ void load_finish(struct load_slot *slot, const struct load_outcome *outcome)
     } else if (load->settings->rate > 0) {
         load_arrivals_next(slot, now_ns, outcome->reason != NULL);
     } else if (outcome->reason != NULL) {
-        /* Not at once: a server that is away fails a call sooner than it can come back. */
+        /* The restart is delayed: calls to a server that is down fail faster than it can
+         * restart. */
         load_arrivals_pause(slot);
     } else {
         load_start(slot, now_ns, now_ns);
@@ -290,7 +291,7 @@ static void end_threads(struct load *load)
 
 /* ---- running ---- */
 
-/* Waits until then, or until something ends the load. */
+/* Waits until until_ns, or until something ends the load. */
 static void wait_until(struct load *load, int64_t until_ns)
 {
     int64_t now_ns = clock_ns();
@@ -306,7 +307,7 @@ static void wait_until(struct load *load, int64_t until_ns)
     }
 }
 
-/* What ends before its time has been measured for less. */
+/* Shortens the window of a load that ended early to the time that was measured. */
 static void cut_window(struct load *load)
 {
     const int64_t now_ns = clock_ns();
@@ -318,7 +319,8 @@ static void cut_window(struct load *load)
     }
 }
 
-/* Nothing new starts any more, so a signal that comes now is for what is waited for here. */
+/* Waits for the operations in flight. No operation starts any more, so a signal here aborts the
+ * wait. */
 static void drain(struct load *load)
 {
     const int64_t until_ns = clock_ns() + (int64_t)(load->settings->drain_s * 1e9);

@@ -6,12 +6,13 @@
 #include <math.h>
 #include <sys/prctl.h>
 
-/* How long the end of a load is not looked for. */
+/* Longest sleep without a check whether the load is ending. */
 enum { SLEEP_NS = 20 * 1000 * 1000 };
 
 /* ---- times ---- */
 
-/* Evenly, or by chance with the same mean. */
+/* Returns the gap to the next arrival: constant, or exponentially distributed with the same
+ * mean. */
 static double gap_ns(struct load *load)
 {
     const double mean = 1e9 / load->settings->rate;
@@ -22,7 +23,7 @@ static double gap_ns(struct load *load)
     return -log(unit) * mean;
 }
 
-/* Takes the next arrival where it is due. */
+/* Takes the next arrival if it is due. The caller holds load->mutex. */
 static bool take_due_locked(struct load *load, int64_t now_ns, int64_t *intended_ns)
 {
     if (load->next_ns > (double)now_ns || load_is_ending(load)) {
@@ -60,7 +61,7 @@ static void sleep_towards(int64_t until_ns)
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-/* Waits for a free slot and for the next arrival's time; NULL at the end of the load. */
+/* Waits for a free slot and the time of the next arrival. Returns NULL at the end of the load. */
 static struct load_slot *next_start(struct load *load, int64_t *intended_ns)
 {
     struct load_slot *slot = NULL;
@@ -88,7 +89,7 @@ static void *run_arrivals(void *context)
     struct load *load = context;
     struct load_slot *slot = NULL;
     int64_t intended_ns = 0;
-    (void)prctl(PR_SET_TIMERSLACK, 1UL);  // a sleep ends when it should and not 50 µs later
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);  // makes sleeps end on time instead of 50 µs late
     while ((slot = next_start(load, &intended_ns)) != NULL) {
         load_start(slot, intended_ns, clock_ns());
     }
@@ -131,7 +132,7 @@ void load_arrivals_resume(struct load *load)
     load->failed = NULL;
     (void)pthread_mutex_unlock(&load->mutex);
     while (slot != NULL && !load_is_ending(load)) {
-        struct load_slot *next = slot->next;  // the slot may be in the list again once started
+        struct load_slot *next = slot->next;  // load_start may put the slot back on the list
         const int64_t now_ns = clock_ns();
         (void)atomic_fetch_add(&load->in_flight, 1);
         load_start(slot, now_ns, now_ns);
@@ -151,7 +152,7 @@ static bool begin_closed(struct load *load)
 
 /* ---- both ---- */
 
-/* What was due in the last moment, when the thread that starts it was asked to end. */
+/* Starts the arrivals that fell due while the arrivals thread was ending. */
 static void start_last(struct load *load)
 {
     (void)pthread_mutex_lock(&load->mutex);
@@ -168,8 +169,9 @@ static void start_last(struct load *load)
     (void)pthread_mutex_unlock(&load->mutex);
 }
 
-/* What was due in the measured time and has not been started, because all slots were taken until
- * the end, would have had the longest latencies of all: it is not passed over in silence. */
+/* Counts arrivals of the measured time that never started because all slots were taken until the
+ * end. Their latencies would have been the longest, so leaving them out would flatter the
+ * result. */
 static void count_not_started(struct load *load)
 {
     const struct load_outcome outcome = {

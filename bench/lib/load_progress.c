@@ -33,7 +33,7 @@ static void show_line(struct load *load, int64_t second)
                   clear_line, second, phases[is_measuring], rate, p50, p99, errors_in_all(load));
 }
 
-/* Each outage is told of when it begins and when it ends. */
+/* Reports the begin and the end of each outage once. */
 static void tell_outages(struct load *load)
 {
     (void)pthread_mutex_lock(&load->errors_mutex);

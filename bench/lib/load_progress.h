@@ -1,11 +1,11 @@
-/* What a load says on standard error while it runs: a line that is written over on a terminal, and
- * one line for each time that the server goes away and comes back. The engine's own. */
+/* Progress on standard error while a load runs: a line that is overwritten on a terminal, and one
+ * line for the begin and the end of each outage. Internal to the load engine. */
 #ifndef WEIR_BENCH_LOAD_PROGRESS_H
 #define WEIR_BENCH_LOAD_PROGRESS_H
 
 #include "bench/lib/load.h"
 
-/* To be called often; does something once a second or when there is something to tell. */
+/* Prints progress at most once a second, and new outages. Call often. */
 void load_progress(struct load *load);
 void load_progress_end(struct load *load);
 

@@ -47,7 +47,7 @@ static void put_number(FILE *out, int width, double value, enum chart_unit unit)
 {
     char text[CHART_TEXT_MAX];
     chart_text(value, unit, text);
-    /* The width counts bytes, and µ has two. */
+    /* printf's width counts bytes, and µ has two. */
     const int extra = unit == CHART_NANOSECONDS && value >= 1e3 && value < 1e6 ? 1 : 0;
     (void)fprintf(out, " %*s", width + extra, text);
 }
@@ -103,7 +103,7 @@ void load_report_put_errors(FILE *out, const struct load *load)
     }
 }
 
-/* How late an open loop was itself. */
+/* Prints how late the open loop itself started operations. */
 static void put_lag(FILE *out, const struct load *load)
 {
     if (load->settings->rate > 0) {
@@ -295,8 +295,8 @@ json_t *load_report_json(const struct load_report *report)
 
 /* ---- as a picture ---- */
 
-/* The histogram's own steps are finer than a picture can show: columns of equal width on a
- * logarithmic axis. */
+/* Merges the histogram's steps, which are finer than a picture can show, into columns of equal
+ * width on a logarithmic axis. */
 static size_t make_columns(const struct histogram *histogram,
                            struct chart_point columns[PLOT_COLUMNS_MAX])
 {
@@ -317,7 +317,7 @@ static size_t make_columns(const struct histogram *histogram,
             columns[(size_t)column].y += (double)bucket.count;
         }
     }
-    if (n < PLOT_COLUMNS_MAX) {  // where the last column ends
+    if (n < PLOT_COLUMNS_MAX) {  // end of the last column
         columns[n] =
             (struct chart_point){.x = pow(10, (first + (double)n) / PLOT_COLUMNS_PER_DECADE)};
         n++;

@@ -1,4 +1,4 @@
-/* What came of a load: tables for people, JSON for programs, a histogram as a picture. */
+/* Formats the result of a load as tables, as JSON and as a latency chart. */
 #ifndef WEIR_BENCH_LOAD_REPORT_H
 #define WEIR_BENCH_LOAD_REPORT_H
 
@@ -13,22 +13,22 @@ struct load_report {
     const char *profile;
     json_t *settings;  // borrowed
     const struct load *load;
-    struct usage before;  // at the beginning of the measured time
-    struct usage after;   // at its end
+    struct usage before;  // at the start of the measured time
+    struct usage after;   // at the end of the measured time
 };
 
 void load_report_text(FILE *out, const struct load_report *report);
 
-/* Only the errors, by reason, with when they came. */
+/* Prints only the errors by reason, with the times of the first and the last. */
 void load_report_put_errors(FILE *out, const struct load *load);
 
-/* A new object; NULL without memory. */
+/* Returns a new object that the caller releases, or NULL without memory. */
 json_t *load_report_json(const struct load_report *report);
 
-/* False where it cannot be written. */
+/* Writes the latency histogram as SVG. Returns false on a write error. */
 bool load_report_plot(FILE *out, const struct load_report *report);
 
-/* How many operations failed. */
+/* Returns the number of failed operations. */
 uint64_t load_report_errors(const struct load *load);
 
 #endif

@@ -13,7 +13,7 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* The first "name : value" of a file under /proc; "unknown" where there is none. */
+/* Reads the value of the first "name : value" line of a file under /proc; "unknown" without one. */
 static void find_value(const char *path, const char *name, char *value, size_t size)
 {
     (void)snprintf(value, size, "unknown");

@@ -26,7 +26,7 @@ uint64_t payload_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Eight letters, a to p, of one random number. */
+/* Returns eight letters, a to p, from one random number. */
 static uint64_t letters(uint64_t *state)
 {
     const uint64_t nibbles = payload_random(state) & UINT64_C(0x0f0f0f0f0f0f0f0f);

@@ -1,4 +1,4 @@
-/* nftw is part of the X/Open base that POSIX 2008 is. */
+/* Declares nftw, which belongs to the XSI extension of POSIX 2008. */
 #define _XOPEN_SOURCE 700
 
 #include "bench/lib/scratch.h"

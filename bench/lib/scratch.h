@@ -1,4 +1,4 @@
-/* Directories that a measurement makes and takes away again. */
+/* Temporary directories of a measurement. */
 #ifndef WEIR_BENCH_SCRATCH_H
 #define WEIR_BENCH_SCRATCH_H
 
@@ -6,11 +6,11 @@
 
 enum { SCRATCH_PATH_MAX = 512 };
 
-/* Makes an empty directory under `parent` (NULL: TMPDIR or /tmp). False after saying why on
- * standard error. */
+/* Creates an empty directory under `parent` (NULL: TMPDIR or /tmp). Returns false after a message
+ * on standard error. */
 bool scratch_make(const char *parent, char path[SCRATCH_PATH_MAX]);
 
-/* Removes it with all it holds. */
+/* Removes the directory with its contents. */
 void scratch_remove(const char *path);
 
 #endif

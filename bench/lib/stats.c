@@ -10,7 +10,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* P(X = k) of n fair coins. */
+/* Returns P(X = k) for n fair coin flips. */
 static double binomial_half(size_t n, size_t k)
 {
     const double total = (double)n;
@@ -18,8 +18,8 @@ static double binomial_half(size_t n, size_t k)
     return exp(lgamma(total + 1) - lgamma(heads + 1) - lgamma(total - heads + 1) - total * log(2));
 }
 
-/* The median is below the sample of rank r with the probability of at most r heads in n throws: the
- * highest rank that is wrong in at most 2.5 % of all cases. */
+/* The median lies below the sample of rank r with the probability of at most r heads in n flips.
+ * The result is the highest rank at which that probability is at most 2.5 %. */
 size_t stats_low_rank(size_t n)
 {
     double below = 0;

@@ -13,8 +13,8 @@ static double seconds(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-/* The fields of /proc/PID/stat that follow the name, which may hold anything but ends at the last
- * bracket: user and system time are the 14th and 15th of all. */
+/* Reads user and system time, fields 14 and 15 of /proc/PID/stat. The process name before them may
+ * contain any character, so parsing starts after the last ')'. */
 static bool read_cpu(pid_t pid, double *cpu_s)
 {
     char path[64];

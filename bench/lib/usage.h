@@ -1,5 +1,5 @@
-/* What a measurement used: CPU of this process and of the server, the server's memory, and the
- * counts of libweir-count.so. */
+/* Resources used during a measurement: CPU time of this process and of the server, the server's
+ * memory, and the counters of libweir-count.so. */
 #ifndef WEIR_BENCH_USAGE_H
 #define WEIR_BENCH_USAGE_H
 
@@ -18,8 +18,8 @@ struct usage {
     uint64_t syncs;
 };
 
-/* As it is now. `server` is 0 and `counts_file` NULL for none; one that cannot be read leaves its
- * has_… false. */
+/* Reads the current values. `server` 0 and `counts_file` NULL mean none; a source that cannot be
+ * read leaves its has_... false. */
 void usage_now(struct usage *usage, pid_t server, const char *counts_file);
 
 #endif
