@@ -6,17 +6,17 @@
 
 #include <stdlib.h>
 
-/* A quarter of what a server reads at once. */
+/* A quarter of the largest request that a server accepts. */
 enum { ROUND_BYTES = 16 << 20 };
 
-/* The memory of one WriteStreams: some messages for each of some streams. */
+/* The memory of one WriteStreams request: some messages for each of several streams. */
 struct round {
     struct write_request *parts;
-    size_t *streams;  // of each part
+    size_t *streams;  // stream number of each part
     Weir__V1__StreamWrite *writes;
     Weir__V1__StreamWrite **pointers;
     size_t parts_n;
-    size_t each;  // messages of a part, at most
+    size_t each;  // most messages of a part
 };
 
 static void round_fini(struct round *round)
@@ -49,7 +49,8 @@ static bool round_init(struct round *round, size_t streams_n, size_t data_bytes)
     return is_ok;
 }
 
-/* Sets up a round of at most `left` messages, for the streams from *stream on; returns how many. */
+/* Fills a round with at most `left` messages for the streams from *stream on. Returns their
+ * number. */
 static size_t round_fill(struct round *round, const struct streams *streams, size_t *stream,
                          size_t left, uint64_t *random)
 {
@@ -83,7 +84,7 @@ static size_t parts_used(const struct round *round)
     return n;
 }
 
-/* What the round wrote belongs to what reads may return. */
+/* Records the messages of a round as expected results of later reads. */
 static weir_status take_response(struct filling *filling, const struct round *round,
                                  const Weir__V1__WriteStreamsResponse *response,
                                  struct weir_error *err)

@@ -1,5 +1,5 @@
-/* Messages written before a load that reads them, so that it is known what every read must return.
- */
+/* Messages written before a read load starts, so that the expected result of every read is
+ * known. */
 #ifndef WEIR_BENCH_FILLING_H
 #define WEIR_BENCH_FILLING_H
 
@@ -11,8 +11,8 @@ struct filling {
     size_t n;
 };
 
-/* Writes `n` messages, evenly over the streams and interleaved, a thousand at a time or as many as
- * make 16 MiB. Waits. */
+/* Writes `n` messages, spread evenly over the streams and interleaved, up to 1,000 messages or 16
+ * MiB per request. Blocks until all are written. */
 weir_status filling_make(struct filling *filling, const struct profile_run *run, size_t n,
                          struct weir_error *err);
 void filling_fini(struct filling *filling);

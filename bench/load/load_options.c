@@ -21,7 +21,7 @@ static const char default_token_file[] = "./weir-data/default.token";
 
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_REAL, KIND_FLAG, KIND_CHOICE };
 
-/* One option: what it sets, within which bounds, and which profiles look at it (0: all do). */
+/* An option: the member it sets, its bounds, and the profiles that use it (0: all). */
 struct setting {
     const char *name;
     const char *metavar;
@@ -29,7 +29,7 @@ struct setting {
     size_t at;
     double lowest;
     double highest;
-    const char *choices[2];  // KIND_CHOICE: the member is whether it is the second
+    const char *choices[2];  // KIND_CHOICE: true stands for the second
     unsigned profiles;
     const char *doc;
 };
@@ -229,7 +229,7 @@ static void set_defaults(struct parsing *parsing, const struct profile *profile)
     }
 }
 
-/* Options that the profile would pass over in silence. */
+/* Refuses options that the profile would silently ignore. */
 static void check_used(const struct parsing *parsing, const struct profile *profile,
                        struct argp_state *state)
 {
@@ -242,8 +242,8 @@ static void check_used(const struct parsing *parsing, const struct profile *prof
     }
 }
 
-/* The library sends no request that a server would not read, and by chance a batch may be as large
- * as it gets. */
+/* Refuses a batch that would not fit in a request: the client library does not send requests above
+ * the server's limit. A random batch may reach its maximum. */
 static void check_request(const struct load_options *o, const struct profile *profile,
                           struct argp_state *state)
 {
@@ -301,7 +301,7 @@ static void check_together(const struct parsing *parsing, const struct profile *
 
 /* ---- files ---- */
 
-/* Before the load, and not when there is a result to be written. Nothing is made. */
+/* Checks before the load, without creating the file, that a result can be written to it. */
 static void check_output(const char *name, const char *path, struct argp_state *state)
 {
     if (path == NULL || strcmp(path, "-") == 0 || access(path, W_OK) == 0) {
@@ -318,7 +318,7 @@ static void check_output(const char *name, const char *path, struct argp_state *
     }
 }
 
-/* Of what cannot be looked at nothing would be shown, in silence. */
+/* Refuses a process or counts file that cannot be read; its figures would silently be missing. */
 static void check_observed(const struct parsing *parsing, struct argp_state *state)
 {
     const struct load_options *o = parsing->options;
@@ -332,14 +332,14 @@ static void check_observed(const struct parsing *parsing, struct argp_state *sta
 
 /* ---- tokens ---- */
 
-/* To be freed; NULL where none can be read. */
+/* Returns the token, which the caller frees, or NULL if none can be read. */
 static char *read_token(const char *path)
 {
     char text[WEIR_TOKEN_TEXT_MAX_BYTES + 1];
     return weir_token_read_file(path, text) ? strdup(text) : NULL;
 }
 
-/* A variable that is empty counts as not set. */
+/* Returns the value of an environment variable; an empty one counts as unset. */
 static const char *variable_of(const char *name)
 {
     const char *text = getenv(name);
@@ -421,7 +421,7 @@ static const char after[] =
     "Exit status: 0 done without an error, 1 there were errors, or the result could not be "
     "written, 2 wrong usage, 3 the server could not be reached.";
 
-/* The list of profiles stands behind the options. */
+/* Appends the list of profiles to the options. */
 static char *help_filter(int key, const char *text, void *input)
 {
     (void)input;

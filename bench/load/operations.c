@@ -112,7 +112,7 @@ static void send_write(struct operation *operation, size_t n, uint64_t seed)
 
 void operation_write(struct operation *operation, size_t n, uint64_t seed)
 {
-    /* All that was acknowledged before this one starts stands below it. */
+    /* Writes acknowledged before this one starts must have lower positions. */
     operation->from = streams_version(operation->streams, operation->stream) + 1;
     send_write(operation, n, seed);
 }

@@ -1,5 +1,5 @@
-/* The operations that several profiles are made of: a write to a stream, and a read of one. Each
- * profile that uses them keeps one `struct operations`, which has the memory of every slot. */
+/* Operations that several profiles share: write to a stream, read from a stream. A profile that
+ * uses them owns one `struct operations`, which holds the memory of every slot. */
 #ifndef WEIR_BENCH_OPERATIONS_H
 #define WEIR_BENCH_OPERATIONS_H
 
@@ -7,20 +7,20 @@
 
 struct operations;
 
-/* What one slot's operation needs from its start to its end. */
+/* State of one slot's operation from its start to its end. */
 struct operation {
     struct operations *all;
     struct load_slot *slot;
     struct write_request write;
     char read_stream[STREAM_NAME_MAX];
-    /* Where it acts. */
+    /* The target of the operation. */
     struct streams *streams;
     size_t stream;
-    const char *token;  // NULL: the client's
-    /* What must come of it. */
+    const char *token;  // NULL: the token of the client
+    /* What the reply must contain. */
     int64_t from;
     size_t least;
-    int64_t step_ns;  // when its second part began
+    int64_t step_ns;  // start of the second step
 };
 
 struct operations {
@@ -28,24 +28,23 @@ struct operations {
     struct operation *slots;
 };
 
-/* Memory for all slots of the run, for writes of up to `room` messages. */
+/* Allocates memory for all slots of the run, for writes of up to `room` messages. */
 weir_status operations_init(struct operations *operations, const struct profile_run *run,
                             size_t room, struct weir_error *err);
 void operations_fini(struct operations *operations);
 
-/* The slot's operation, to act on a stream chosen by chance. */
+/* Returns the operation of the slot, set up for a randomly chosen stream. */
 struct operation *operations_of(struct operations *operations, struct load_slot *slot,
                                 struct streams *streams, const char *token);
 
-/* Writes `n` messages, the first of which carries the seed; no expectation. */
+/* Writes `n` messages without an expected version; the data of the first carries `seed`. */
 void operation_write(struct operation *operation, size_t n, uint64_t seed);
 
-/* Reads up to `batch` messages from a position chosen by chance of those that hold one of the
- * run's. */
+/* Reads up to `batch` messages from a random position among those that this run has written. */
 void operation_read(struct operation *operation, size_t batch);
 
-/* Asks for the version, then writes one message with it as the expectation; a conflict is counted.
- */
+/* Asks for the stream's version, then writes one message that expects it. A conflict is counted,
+ * not reported as an error. */
 void operation_write_conditionally(struct operation *operation);
 
 #endif

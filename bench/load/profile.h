@@ -1,4 +1,4 @@
-/* What a load does: one table for each profile of weir-load. */
+/* A profile describes what a load does: one table of functions for each profile of weir-load. */
 #ifndef WEIR_BENCH_PROFILE_H
 #define WEIR_BENCH_PROFILE_H
 
@@ -6,7 +6,7 @@
 #include "bench/load/load_options.h"
 #include "client/weir.h"
 
-/* The options that a profile looks at. */
+/* The options that a profile uses. */
 enum {
     PROFILE_USES_STREAMS = 1 << 0,
     PROFILE_USES_DATA = 1 << 1,
@@ -16,13 +16,14 @@ enum {
     PROFILE_USES_GROUP = 1 << 5,
     PROFILE_USES_SUBSCRIBERS = 1 << 6,
     PROFILE_USES_NAMESPACES = 1 << 7,
-    PROFILE_USES_CATEGORY = 1 << 8,  // may be one that holds other messages
-    PROFILE_WRITES_BATCH = 1 << 9  // no option: the batch is of a write, and goes into one request
+    PROFILE_USES_CATEGORY = 1 << 8,  // the category may hold other messages
+    PROFILE_WRITES_BATCH =
+        1 << 9  // not an option: the batch is that of a write, sent in one request
 };
 
 enum { PROFILE_NAME_MAX = 64 };
 
-/* A run of a profile. */
+/* One run of a profile. */
 struct profile_run {
     const struct load_options *options;
     struct load *load;  // set before `begin`
@@ -30,51 +31,52 @@ struct profile_run {
     size_t clients_n;
     size_t slots_n;
     char category[PROFILE_NAME_MAX];
-    void *own;  // the profile's
+    void *own;  // state of the profile
 };
 
 struct profile {
     const char *name;
     const char *doc;  // one line
     unsigned uses;
-    int64_t batch;  // by default
+    int64_t batch;  // default of --batch
     int64_t batch_max;
 
-    /* Makes what the profile needs; may make calls that wait, and asks profile_go_on between them.
-     * On failure `free` is called. */
+    /* Prepares the run. May make blocking calls, and asks profile_go_on between them. After a
+     * failure `free` is called. */
     weir_status (*prepare)(struct profile_run *run, struct weir_error *err);
-    /* Starts one operation. Its end is load_finish. */
+    /* Starts one operation, which ends with load_finish. */
     void (*start)(void *run, struct load_slot *slot);
-    /* Beside the operations: called before the first and after the last; NULL for nothing. */
+    /* Called before the first and after the last operation; NULL for nothing. */
     void (*begin)(struct profile_run *run);
     void (*end)(struct profile_run *run);
-    /* After the clients have been closed, and after a failed prepare; run->own may be NULL. */
+    /* Called after the clients have been closed, also after a failed prepare; run->own may be
+     * NULL. */
     void (*free)(struct profile_run *run);
 };
 
 extern const struct profile *const profiles[];
 extern const size_t profiles_n;
 
-/* NULL where there is none of that name. */
+/* Returns the profile of that name, or NULL. */
 const struct profile *profile_find(const char *name);
 
-/* CANCELLED where a signal has come that ends the program. */
+/* Returns WEIR_CANCELLED if a signal has asked the program to end. */
 weir_status profile_go_on(struct weir_error *err);
 
-/* Why it cannot be told after the load what the server must hold now, in constant text; NULL where
- * it must hold all that was acknowledged and nothing else. */
+/* Returns NULL if, after the load, the server must hold exactly what it acknowledged; otherwise the
+ * reason why that is uncertain, as constant text. */
 const char *profile_uncertainty(const struct profile_run *run);
 
-/* Tells that what was acknowledged was not held against what there is. */
+/* Reports that the acknowledged messages were not compared with the stored ones, and why. */
 void profile_tell_unverified(const struct profile_run *run, const char *why);
 
-/* The client that a slot uses. */
+/* Returns the client that the slot uses. */
 struct weir_client *profile_client(const struct profile_run *run, const struct load_slot *slot);
 
-/* Starts nothing that has an end: a call that could not even be made. */
+/* Ends the operation of a slot whose call failed. */
 void profile_fail(struct load_slot *slot, enum load_op op, const struct weir_error *err);
 
-/* A reply that is not what it must be. `what` is constant text. */
+/* Returns the outcome for an incorrect reply. `what` is constant text. */
 struct load_outcome profile_wrong_reply(enum load_op op, const char *what);
 
 extern const struct profile profile_mixed;

@@ -1,4 +1,5 @@
-/* A request that reads and writes nothing: what the server's path costs by itself. */
+/* The profile `empty`: a request that reads and writes nothing, which measures the request path of
+ * the server alone. */
 #include "bench/load/profile.h"
 
 static weir_status prepare(struct profile_run *run, struct weir_error *err)

@@ -1,6 +1,6 @@
-/* Messages that bring their positions with them. Each slot has a stream of its own, in which the
- * positions follow each other; the global positions of the imports follow each other too, with the
- * gaps that come from being on their way together. */
+/* The profile `import`: messages that carry their positions. Each slot imports into a stream of its
+ * own with consecutive positions. Global positions are consecutive over all slots; since imports
+ * run concurrently, they may be stored out of order. */
 #include "bench/lib/payload.h"
 #include "bench/load/profile.h"
 #include "bench/load/streams.h"
@@ -20,15 +20,15 @@ struct import_slot {
     char *ids;
     char *data;
     char stream[STREAM_NAME_MAX];
-    int64_t position;         // next of the stream
-    int64_t global_position;  // last of the request
+    int64_t position;         // next position in the stream
+    int64_t global_position;  // last one of the request
 };
 
 struct importing {
     struct profile_run *run;
     struct streams streams;  // one for each slot
     struct import_slot *slots;
-    atomic_int_fast64_t global_position;  // the next one that is free
+    atomic_int_fast64_t global_position;  // next free one
 };
 
 static bool make_slot(struct import_slot *s, const struct profile_run *run)
@@ -62,7 +62,7 @@ static bool make_slot(struct import_slot *s, const struct profile_run *run)
     return true;
 }
 
-/* The namespace may hold messages already. */
+/* Finds the last global position, since the namespace may already hold messages. */
 static weir_status find_head(struct profile_run *run, int64_t *head, struct weir_error *err)
 {
     Weir__V1__GetCategoryMessagesRequest request = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
@@ -81,7 +81,7 @@ static weir_status find_head(struct profile_run *run, int64_t *head, struct weir
     return status;
 }
 
-/* From where each slot and the imports in all go on. */
+/* Finds the first free position of each slot's stream and the first free global position. */
 static weir_status find_positions(struct profile_run *run, struct importing *importing,
                                   struct weir_error *err)
 {

@@ -1,4 +1,4 @@
-/* The profiles that read what was written before they started. */
+/* The profiles that read messages written before the load starts. */
 #include "bench/lib/payload.h"
 #include "bench/load/filling.h"
 #include "bench/load/read_check.h"
@@ -8,16 +8,16 @@
 
 enum { BATCH = 100, BATCH_MAX = 10000 };
 
-/* A read on its way. */
+/* A read in flight. */
 struct reading_slot {
     struct load_slot *slot;
     struct reading *reading;
     char stream[STREAM_NAME_MAX];
-    int64_t from;  // stream: a position
-    size_t first;  // category: index of the first position to be read
+    int64_t from;  // position in the stream, or global position of a group member
+    size_t first;  // category: index of the first expected global position
     size_t expected;
-    int64_t member;  // group
-    size_t passed;   // messages since the member began anew
+    int64_t member;  // of the consumer group
+    size_t passed;   // messages since the member last started at the beginning
 };
 
 struct reading {
@@ -74,7 +74,7 @@ static void finish(struct reading_slot *r, size_t messages, const char *wrong)
     load_finish(r->slot, &outcome);
 }
 
-/* Where a read begins so that it is full: somewhere, or as late as possible. */
+/* Chooses where a full batch can start: at random, or as late as possible for --newest. */
 static size_t choose_first(struct reading_slot *r, size_t there)
 {
     const struct load_options *options = r->reading->run->options;
@@ -178,7 +178,7 @@ static void start_category(void *context, struct load_slot *slot)
 
 /* ---- a member of a consumer group ---- */
 
-/* What a member must have been given when it has reached the end. */
+/* Returns the number of messages a member must have received at the end of the category. */
 static size_t messages_of_member(const struct reading_slot *r)
 {
     const struct streams *streams = &r->reading->filling.streams;
@@ -194,7 +194,7 @@ static size_t messages_of_member(const struct reading_slot *r)
     return n;
 }
 
-/* A member reads on from where its last read ended; at the end it begins anew. */
+/* Continues the member after its last read, or restarts it at the end of the category. */
 static const char *move_on(struct reading_slot *r,
                            const Weir__V1__GetCategoryMessagesResponse *response)
 {

@@ -1,5 +1,5 @@
-/* Many namespaces, some much busier than others: the busiest gets as much as the next two together,
- * and so on (Zipf's law with exponent 1). */
+/* The profile `tenants`: many namespaces of very different load. The k-th busiest namespace
+ * receives a share of the operations proportional to 1/k (Zipf's law with exponent 1). */
 #include "bench/lib/payload.h"
 #include "bench/load/operations.h"
 
@@ -11,7 +11,7 @@ enum { READ_BATCH = 10, VERIFY_STREAMS_MAX = 20000, ID_MAX = PROFILE_NAME_MAX + 
 struct tenant {
     char id[ID_MAX];
     char *token;
-    double share;  // of all operations, its own and those of the tenants before it
+    double share;  // cumulative: of this tenant and those before it
     struct streams streams;
 };
 
@@ -19,7 +19,7 @@ struct tenants {
     struct operations operations;
     struct tenant *all;
     size_t n;
-    size_t made;  // on the server
+    size_t made;  // namespaces created on the server
 };
 
 static weir_status create(struct profile_run *run, struct tenant *tenant, struct weir_error *err)
@@ -56,8 +56,8 @@ static weir_status delete (struct profile_run *run, const struct tenant *tenant,
     return status;
 }
 
-/* A server that is not there would be waited for once for each of them, and who asks for the end a
- * second time wants no more of it. */
+/* Deletes the namespaces. Stops at the first unreachable call, since each further one would wait
+ * for its deadline, and at a second signal, which asks for an immediate end. */
 static void delete_all(struct profile_run *run, struct tenants *tenants)
 {
     struct weir_error err;
@@ -85,8 +85,8 @@ static void delete_all(struct profile_run *run, struct tenants *tenants)
     }
 }
 
-/* One message, so that what the server does once for a namespace is not measured: it opens its
- * files at the first use, and the quietest of many are not used in any warm-up. */
+/* Writes one message to the namespace. The server opens a namespace's files at its first use, and a
+ * warm-up would not reach the quietest of many; this keeps that cost out of the measurement. */
 static weir_status use(struct profile_run *run, struct tenants *tenants, struct tenant *tenant,
                        struct weir_error *err)
 {
@@ -125,7 +125,7 @@ static bool make_tenants(struct profile_run *run, struct tenants *tenants)
     return tenants->all != NULL;
 }
 
-/* Makes them on the server and uses each once. */
+/* Creates the namespaces on the server and uses each once. */
 static weir_status create_all(struct profile_run *run, struct tenants *tenants,
                               struct weir_error *err)
 {
@@ -194,7 +194,7 @@ static void start(void *context, struct load_slot *slot)
     }
 }
 
-/* All that was acknowledged in a namespace must be there, and nothing of another one's. */
+/* Verifies that each namespace holds exactly the messages that were acknowledged in it. */
 static const char *verify(struct profile_run *run, const struct tenants *tenants)
 {
     const char *why = profile_uncertainty(run);

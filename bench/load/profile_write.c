@@ -1,4 +1,4 @@
-/* The profiles that write to many streams of one category, and mixed, which reads them as well. */
+/* The profiles that write to many streams of one category, and `mixed`, which also reads them. */
 #include "bench/lib/payload.h"
 #include "bench/load/operations.h"
 
@@ -81,7 +81,8 @@ static void start_conditional_write(void *context, struct load_slot *slot)
     operation_write_conditionally(next(context, slot));
 }
 
-/* From 1 to 1,000, small ones and large ones equally often: 1..9 as often as 100..999. */
+/* Returns a batch size from 1 to 1,000 in which every decade is equally likely: 1..9 as often as
+ * 100..999. */
 static size_t size_by_chance(struct load_slot *slot)
 {
     const double unit = (double)(payload_random(&slot->random) >> 11) * 0x1p-53;

@@ -1,5 +1,5 @@
-/* The streams that a load writes to, and what is known of them: enough to tell whether a reply can
- * be true. Thread-safe. */
+/* The streams that a load writes to and what has been acknowledged in each, which is enough to
+ * recognise a false reply. Thread-safe. */
 #ifndef WEIR_BENCH_STREAMS_H
 #define WEIR_BENCH_STREAMS_H
 
@@ -8,9 +8,9 @@
 enum { STREAM_NAME_MAX = PROFILE_NAME_MAX + 24 };
 
 struct stream_known {
-    int64_t first;                // the first position that this run may write
-    atomic_int_fast64_t version;  // the highest position that was acknowledged, or was there
-    atomic_int_fast64_t written;  // messages that were acknowledged
+    int64_t first;                // first position that this run may write
+    atomic_int_fast64_t version;  // highest position acknowledged, or found at the start
+    atomic_int_fast64_t written;  // messages acknowledged
 };
 
 struct streams {
@@ -19,11 +19,12 @@ struct streams {
     struct stream_known *known;
 };
 
-/* Streams that hold nothing yet. */
+/* Makes `n` empty streams. `category` must outlive them. Returns false without memory. */
 bool streams_init(struct streams *streams, const char *category, size_t n);
 void streams_fini(struct streams *streams);
 
-/* Asks for their versions, where the run's category is the user's and may hold messages. Waits. */
+/* Asks the server for the version of each stream if the user chose the category, which may then
+ * hold messages. Blocks. */
 weir_status streams_learn(struct streams *streams, const struct profile_run *run,
                           struct weir_error *err);
 
@@ -31,19 +32,21 @@ void streams_name(const struct streams *streams, size_t stream, char name[STREAM
 
 int64_t streams_version(const struct streams *streams, size_t stream);
 
-/* Positions that hold messages of this run are those from `first` up to the version. */
+/* Returns the first position that may hold a message of this run; streams_version is the last. */
 int64_t streams_first(const struct streams *streams, size_t stream);
 
-/* Messages up to this position were acknowledged. */
+/* Records the acknowledgement of `n` messages, the last of them at `position`. */
 void streams_wrote(struct streams *streams, size_t stream, int64_t position, int64_t n);
 
-/* Asks the server for the version of every stream: each must hold exactly what was acknowledged.
- * Only for streams that nobody else writes to, and where no write ended in uncertainty. Waits.
- * NULL, or why it did not come to the end, in constant text. */
+/* Asks the server for the version of every stream, and counts an error of the load for each that
+ * does not hold exactly what was acknowledged. Requires that only this run writes to the streams
+ * and that no write ended in uncertainty. Blocks. Returns NULL, or constant text that says why it
+ * stopped early. */
 const char *streams_verify(const struct streams *streams, struct weir_client *client,
                            const char *token, struct load *load);
 
-/* The same after the load of a run in its own namespace, where it can be told. */
+/* Calls streams_verify with the first client if the result would be certain, else reports why
+ * not. */
 void streams_verify_run(const struct streams *streams, struct profile_run *run);
 
 #endif

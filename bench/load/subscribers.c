@@ -42,8 +42,8 @@ static const char *take_messages(struct subscriber *subscriber,
     return wrong;
 }
 
-/* A poll that finds nothing must have waited; one that has not would be asked again at once, for
- * ever. */
+/* A poll that returns nothing must have waited. Otherwise the reader would poll again at once, in
+ * an endless loop. */
 static const char *check_wait(const struct subscriber *subscriber, size_t messages)
 {
     const int64_t waited_ns = clock_ns() - subscriber->asked_ns;
@@ -89,7 +89,7 @@ static void ask(struct subscriber *subscriber)
         return;
     }
     weir_error_init(&err);
-    /* The library tries again, ever more slowly, while the server is away. */
+    /* While the server is down the client library retries with growing delays. */
     options.max_attempts = ATTEMPTS;
     request.category = all->category;
     request.has_position = true;

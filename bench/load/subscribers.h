@@ -1,5 +1,5 @@
-/* Readers that wait: long polls of a category, chained. Those of `tail` are given every message
- * that is written; those of --waiting wait for what never comes. */
+/* Waiting readers: chained long polls of a category. The readers of the profile `tail` receive
+ * every message that is written; those of --waiting wait for messages that never arrive. */
 #ifndef WEIR_BENCH_SUBSCRIBERS_H
 #define WEIR_BENCH_SUBSCRIBERS_H
 
@@ -15,19 +15,19 @@ struct subscribers {
     atomic_bool is_ending;
 };
 
-/* Starts them, from the beginning of the category. Their time from a message's seed, which is when
- * its write began, to its delivery is recorded. False without memory. */
+/* Starts the readers at the beginning of the category and records the time from each message's
+ * seed, which is the start of its write, to its delivery. Returns false without memory. */
 bool subscribers_begin(struct subscribers *subscribers, struct profile_run *run,
                        const char *category, size_t n);
 
-/* Waits until each has been given `messages`, for at most `seconds`; who has not is an error of the
- * load. NULL, or why that was not waited for, in constant text. */
+/* Waits up to `seconds` until each reader has received `messages`. Counts an error of the load for
+ * each reader that has not. Returns NULL, or constant text that says why the wait stopped early. */
 const char *subscribers_wait(struct subscribers *subscribers, uint64_t messages, double seconds);
 
-/* They ask for nothing any more. What they wait for ends with their clients. */
+/* Stops new polls. Polls in flight end when their clients are closed. */
 void subscribers_end(struct subscribers *subscribers);
 
-/* After the clients have been closed. */
+/* Frees the readers. Call after the clients have been closed. */
 void subscribers_free(struct subscribers *subscribers);
 
 #endif

@@ -1,4 +1,6 @@
-/* weir-load: puts load on a weir-server and tells what came of it. */
+/* weir-load: puts load on a weir-server and reports latency, throughput, errors and resource use.
+ * main runs the phases in order: connect, prepare the profile, measure, verify, report. The
+ * operations themselves complete on the threads of the client library. */
 #include "bench/lib/end_signals.h"
 #include "bench/lib/load_output.h"
 #include "bench/load/load_options.h"
@@ -10,7 +12,7 @@
 
 enum { EXIT_UNREACHABLE = 3 };
 
-/* A run with all that belongs to it. */
+/* A run with everything that belongs to it. */
 struct run {
     const struct load_options *options;
     const struct profile *profile;
@@ -33,7 +35,7 @@ static void close_clients(struct profile_run *run)
     run->clients = NULL;
 }
 
-/* Calls are not repeated: what fails is to be seen. */
+/* Calls are not retried, so that every failure is seen. */
 static weir_status open_clients(struct profile_run *run, struct weir_error *err)
 {
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
@@ -55,7 +57,7 @@ static weir_status open_clients(struct profile_run *run, struct weir_error *err)
     return status;
 }
 
-/* Every connection is there before anything is measured. */
+/* Makes one call on every client, so that all connections exist before the measurement. */
 static weir_status greet(struct profile_run *run, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
@@ -166,7 +168,7 @@ static int fail(const struct weir_error *err)
     return weir_error_get_detail(err, "url") != NULL ? EXIT_UNREACHABLE : EXIT_FAILURE;
 }
 
-/* A category of this run's own: nobody else's messages are in it. */
+/* Names a category that belongs to this run alone, unless the user gave one. */
 static bool name_category(struct profile_run *run)
 {
     struct weir_uuid id;
@@ -177,7 +179,7 @@ static bool name_category(struct profile_run *run)
     if (!weir_uuid_make_v7(&id)) {
         return false;
     }
-    /* The time to the millisecond, and bits made by chance. */
+    /* Time bits with millisecond resolution, then random bits. */
     (void)snprintf(run->category, sizeof run->category, "load%02x%02x%02x%02x%02x%02x", id.bytes[3],
                    id.bytes[4], id.bytes[5], id.bytes[13], id.bytes[14], id.bytes[15]);
     return true;
@@ -207,7 +209,7 @@ static int run_load(struct run *run)
     if (status == WEIR_OK) {
         measure(run);
     }
-    /* Ends what is still under way; nothing calls back afterwards. */
+    /* Closing the clients ends calls in flight; no callback runs afterwards. */
     close_clients(&run->profile_run);
     run->profile->free(&run->profile_run);
     if (status != WEIR_OK) {

@@ -1,12 +1,12 @@
-/* A write of new messages to one stream, made again and again in the same memory, and the check of
- * its response. Used by one thread at a time. */
+/* A reusable request that writes new messages to one stream, and the check of its response. One
+ * thread at a time uses a request. */
 #ifndef WEIR_BENCH_WRITE_REQUEST_H
 #define WEIR_BENCH_WRITE_REQUEST_H
 
 #include "bench/load/streams.h"
 
-/* What a message takes of a request beside its data, at most: its id, type and stream, and of an
- * import its positions. */
+/* Upper bound of a message's size in a request without its data: id, type and stream name, and the
+ * positions in an import. */
 enum { MESSAGE_BESIDE_DATA_BYTES = 256 };
 
 struct write_request {
@@ -14,26 +14,27 @@ struct write_request {
     Weir__V1__Expectation expectation;
     Weir__V1__NewMessage *messages;
     Weir__V1__NewMessage **pointers;
-    char *ids;   // room of them, each with its NUL
-    char *data;  // the same
+    char *ids;   // room for `room` ids, each with its NUL
+    char *data;  // room for the data of `room` messages
     size_t data_bytes;
     size_t room;
     char stream[STREAM_NAME_MAX];
 };
 
-/* Room for writes of up to `room` messages. */
+/* Allocates memory for writes of up to `room` messages. Returns false without memory. */
 bool write_request_init(struct write_request *write, size_t room, size_t data_bytes);
 void write_request_fini(struct write_request *write);
 
-/* New messages with new ids; the data of the first carries `seed`, those that follow numbers made
- * from it. False where the system gives no random bytes. */
+/* Fills in `n` messages with new ids. The data of the first carries `seed`, that of the others
+ * seeds derived from it. Returns false if the system provides no random bytes. */
 bool write_request_fill(struct write_request *write, size_t n, uint64_t seed);
 
-/* The write's stream must have this version. */
+/* Makes the write expect this version of its stream. */
 void write_request_expect(struct write_request *write, int64_t version);
 
-/* What is wrong with the response, in constant text; NULL for nothing. The write's own positions
- * follow each other and begin at `least` or later, or right behind the version that it expected. */
+/* Returns NULL if the response is right, else the fault as constant text. The positions must be
+ * consecutive and start at `least` or later, or directly after the expected version if the write
+ * has one. */
 const char *write_request_check(const struct write_request *write,
                                 const Weir__V1__WriteMessagesResponse *response, int64_t least);
 
