@@ -1,4 +1,4 @@
-/* The calls of the C library that SQLite and weir's store make for a database's file. */
+/* Defines the C library calls that SQLite and the store use on database files. */
 #define _GNU_SOURCE
 #include "bench/floor/database_calls.h"
 
@@ -11,11 +11,12 @@ enum { PAGE = 4096, FILES_MAX = 1024 };
 
 static atomic_size_t begun;
 static atomic_size_t ended;
-static atomic_bool is_database[FILES_MAX];  // by file descriptor, as last written
+static atomic_bool is_database[FILES_MAX];  // by file descriptor: kind of file, from the last write
 
 struct database_calls database_calls_now(void)
 {
-    /* A call that ends between the two loads counts as under way. */
+    /* `ended` is read first, so that a call that ends between the two loads counts as in
+     * progress. */
     const size_t ended_now = atomic_load(&ended);
     return (struct database_calls){.begun = atomic_load(&begun), .ended = ended_now};
 }

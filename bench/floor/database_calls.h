@@ -1,22 +1,23 @@
-/* Whether a database's file was being written or synced for a while: in WAL mode that is a
- * checkpoint, and nothing else. Commits write to the WAL.
+/* Tells whether a database file was written or synced during an interval. In WAL mode that means a
+ * checkpoint, since commits write to the WAL.
  *
- * The program has the C library's calls in its own name, in front of SQLite, and tells the file by
- * what is written: whole pages at their place, while frames of a WAL are longer than a page. */
+ * The program defines the C library's calls itself, so that SQLite calls them. The size of a write
+ * identifies the file: the database is written in whole pages, and a WAL frame is longer than a
+ * page. */
 #ifndef WEIR_BENCH_DATABASE_CALLS_H
 #define WEIR_BENCH_DATABASE_CALLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The calls there have been until a moment. */
+/* The number of calls up to a moment. */
 struct database_calls {
     size_t begun, ended;
 };
 
 struct database_calls database_calls_now(void);
 
-/* Whether one was under way then, or has begun since. Thread-safe. */
+/* Returns whether a call was in progress at `then` or has begun since. Thread-safe. */
 bool database_calls_since(const struct database_calls *then);
 
 #endif

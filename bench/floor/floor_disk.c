@@ -1,4 +1,4 @@
-/* How many times a second the disk makes something durable: one block, then fdatasync. */
+/* Measures how many durable writes a second the disk makes: one block, then fdatasync. */
 #include "bench/floor/floor.h"
 
 #include "bench/lib/scratch.h"
@@ -15,7 +15,7 @@ struct disk {
     const struct floor_options *options;
     int fd;
     uint8_t *block;
-    int64_t next;  // block to be written
+    int64_t next;  // number of the next block
 };
 
 static struct load_outcome write_block(void *context, struct load_slot *slot)
@@ -33,7 +33,7 @@ static struct load_outcome write_block(void *context, struct load_slot *slot)
     return (struct load_outcome){.op = LOAD_WRITE, .messages = 1};
 }
 
-/* What is to be overwritten must be there. */
+/* Creates the file, filled with the blocks that an overwriting run needs. */
 static bool make_file(struct disk *disk)
 {
     const size_t size = (size_t)disk->options->block_bytes;

@@ -1,5 +1,5 @@
-/* Requests of weir's sizes sent by nng and nothing else: no library, no packing, no looking at what
- * comes back but for its size. */
+/* Sends requests of weir's sizes with nng alone: without the client library, without packing, and
+ * with no check of a reply other than its size. */
 #include "bench/floor/floor.h"
 
 #include "bench/lib/payload.h"
@@ -13,7 +13,7 @@
 
 enum { TIMEOUT_MS = 5000 };
 
-/* A namespace's token has about this size. */
+/* A token of about the size of a namespace's token. */
 static const char token_text[] =
     "ns_ZGVmYXVsdA_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -32,7 +32,7 @@ struct client {
     size_t slots_n;
     uint8_t *request;
     size_t request_n;
-    atomic_size_t reply_n;  // of the first reply; all others are of its size
+    atomic_size_t reply_n;  // size of the first reply, which all others must have
 };
 
 /* ---- the request ---- */
@@ -204,7 +204,7 @@ static int open_slots(struct client *client)
     return rv;
 }
 
-/* Nothing calls back once the aios are gone. */
+/* Closes the sockets and frees the aios; no callback runs afterwards. */
 static void close_all(void *context)
 {
     struct client *client = context;

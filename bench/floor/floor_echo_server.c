@@ -1,6 +1,6 @@
-/* A server that answers weir's requests with replies made beforehand, of the size that weir's would
- * have: it takes a request, looks which method it names, and copies the reply into a new message.
- * Answering in nng's own callback is the fastest way there is. */
+/* A server that answers weir's requests with prebuilt replies of the size that weir's replies would
+ * have: it receives a request, looks up the method, and copies the reply into a new message. The
+ * server answers in nng's own callback, the fastest way there is. */
 #include "bench/floor/floor.h"
 
 #include "bench/lib/end_signals.h"
@@ -70,7 +70,7 @@ static bool make_written(size_t n)
     return is_kept;
 }
 
-/* The responses of both kinds of read have the same fields. */
+/* Builds the reply for a read of a stream or of a category; both responses have the same fields. */
 static bool make_read(size_t n, size_t data_bytes)
 {
     Weir__V1__GetStreamMessagesResponse response = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
@@ -120,7 +120,7 @@ static bool make_small_ones(void)
            keep("GetServerInfo", &info.base);
 }
 
-/* A request begins with its method: tag, length, name. */
+/* Finds the reply by the method, the first field of a request: tag, length, name. */
 static const struct reply *reply_to(nng_msg *request)
 {
     const uint8_t *bytes = nng_msg_body(request);
@@ -188,7 +188,7 @@ static bool begin(nng_socket socket, struct echo *echoes)
     return true;
 }
 
-/* Where the URL's port is 0 the one that was taken. */
+/* Prints the URL; port 0 is replaced by the port that was taken. */
 static void tell_url(const char *url, nng_listener listener)
 {
     int port = 0;
@@ -214,7 +214,7 @@ static int serve(const char *url, struct echo *echoes)
         tell_url(url, listener);
         end_signals_wait();
     }
-    /* nng 1.5.2 may wait for ever when it closes a connection on which a message is coming in. */
+    /* nng 1.5.2 may block forever when it closes a connection that is receiving a message. */
     if (rv == 0) {
         _exit(EXIT_SUCCESS);
     }

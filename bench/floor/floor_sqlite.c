@@ -1,6 +1,6 @@
-/* SQLite and nothing else: rows inserted into weir's own schema by prepared statements, so many to
- * a transaction. Nothing is looked up: whoever writes here knows every id, version and count, which
- * no server can. */
+/* Measures SQLite alone: inserts rows into weir's schema with prepared statements, a fixed number
+ * per transaction. Nothing is looked up: the program knows every id, version and count, which a
+ * server cannot. */
 #include "bench/floor/floor.h"
 
 #include "bench/lib/payload.h"
@@ -32,7 +32,7 @@ enum { BEGIN, ADD_MESSAGE, SET_STREAM, SET_CATEGORY, SET_COUNTERS, COMMIT, STATE
 struct stream {
     char name[STREAM_NAME_BYTES];
     int64_t version;
-    int64_t added;  // in this transaction
+    int64_t added;  // messages added in this transaction
 };
 
 struct alone {
@@ -125,7 +125,7 @@ static struct load_outcome write_group(void *context, struct load_slot *slot)
 
 /* ---- the file ---- */
 
-/* Lets weir make the file, so that the schema is weir's. */
+/* Creates a namespace through the store, so that the file has weir's schema. */
 static weir_status make_namespace(const char *directory, struct weir_error *err)
 {
     char url[SCRATCH_PATH_MAX + 16];
@@ -159,7 +159,7 @@ static bool find_file(const char *directory, char path[2 * SCRATCH_PATH_MAX])
     return is_found;
 }
 
-/* In memory: a copy of the file, schema and all. */
+/* Replaces the database by an in-memory copy. */
 static int copy_to_memory(sqlite3 **db)
 {
     sqlite3 *file = *db;

@@ -1,6 +1,5 @@
-/* The store by its C interface, as the server calls it, without a transport: writes that queue up
- * on the namespace's lane while one thread leads it, and reads on as many threads as there are
- * workers. */
+/* Measures the store through its C interface, as the server calls it, without a transport: writes
+ * queue on the namespace's lane while one thread leads it; reads run on one thread per worker. */
 #include "bench/floor/database_calls.h"
 #include "bench/floor/floor.h"
 
@@ -32,7 +31,7 @@ static int fail(const struct weir_error *err)
 
 struct writing;
 
-/* A write on its way. */
+/* A write in flight. */
 struct write_slot {
     struct writing *writing;
     struct load_slot *slot;
@@ -54,14 +53,14 @@ struct writing {
     size_t slots_n;
 
     pthread_t leader;
-    pthread_mutex_t mutex;  // guards what follows
+    pthread_mutex_t mutex;  // guards the members below
     pthread_cond_t changed;
-    bool must_lead;  // the lane waits for its leader
+    bool must_lead;  // the lane waits for a leader
     bool is_ended;
 };
 
-/* Commits one group after the other while there are any, each of them timed; those beside a
- * checkpoint, or that end one, are told apart as well. */
+/* Leads the lane until it is empty and records the time of each commit. A commit that overlaps or
+ * completes a checkpoint is also recorded as LOAD_CHECKPOINT. */
 static void commit_all(struct writing *writing)
 {
     struct load *load = writing->slots[0].slot->load;
@@ -77,7 +76,7 @@ static void commit_all(struct writing *writing)
     }
 }
 
-/* Leads the lane whenever somebody must. */
+/* The leader thread: leads the lane whenever it needs a leader. */
 static void *lead(void *context)
 {
     struct writing *writing = context;
@@ -242,7 +241,7 @@ struct reading {
     struct weir_namespace *ns;
     const struct dataset_selection *selection;
     size_t batch;
-    struct weir_arena *arenas;  // of each worker
+    struct weir_arena *arenas;  // one for each worker
 };
 
 static struct load_outcome read_once(void *context, struct load_slot *slot)
@@ -267,7 +266,7 @@ static struct load_outcome read_once(void *context, struct load_slot *slot)
     if (weir_read(reading->ns, &query, arena, &rows, &err) != WEIR_OK) {
         return load_failure(LOAD_READ, &err);
     }
-    /* Packed as the server packs it, for nobody. */
+    /* Packs the reply as the server does, only to measure the cost. */
     const size_t n = weir_rows_measure(&rows);
     uint8_t *reply = malloc(n);
     if (reply != NULL) {

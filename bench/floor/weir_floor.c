@@ -1,4 +1,4 @@
-/* weir-floor: the limits that bound weir, measured by themselves. */
+/* weir-floor: measures, one command each, the limits that bound weir. */
 #include "bench/floor/floor.h"
 
 #include "bench/lib/end_signals.h"

@@ -1,8 +1,8 @@
-// gRPC's own echo, in the way its documentation recommends for speed: a server of callbacks, and a client that keeps a
-// fixed number of calls in flight on a completion queue.
+// An echo on gRPC, built as gRPC's documentation recommends for speed: a server with the callback
+// API, and a client that keeps a fixed number of calls in flight on a completion queue.
 //
-//   grpc-echo server                          listens on a free port, says so, serves until it is killed
-//   grpc-echo client URL IN_FLIGHT SECONDS    prints what came of it as JSON
+//   grpc-echo server                          listens on a free port, prints the URL, serves until
+//   it is killed grpc-echo client URL IN_FLIGHT SECONDS    prints the result as JSON
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -16,15 +16,18 @@
 
 #include "echo.grpc.pb.h"
 
-namespace {
+namespace
+{
 
 using weir::bench::Echo;
 using weir::bench::Empty;
 using weir::bench::Info;
 using Clock = std::chrono::steady_clock;
 
-class EchoService final : public Echo::CallbackService {
-    grpc::ServerUnaryReactor *Get(grpc::CallbackServerContext *context, const Empty *, Info *info) override
+class EchoService final : public Echo::CallbackService
+{
+    grpc::ServerUnaryReactor *Get(grpc::CallbackServerContext *context, const Empty *,
+                                  Info *info) override
     {
         info->set_server_version("0.1.0");
         info->set_protocol_version(1);
@@ -85,9 +88,11 @@ void report(std::vector<double> &us, double seconds)
         sum += one;
     }
     const double n = static_cast<double>(us.size());
-    std::printf("{\"operations\":%.0f,\"operations_per_s\":%.1f,\"messages_per_s\":0,\"latency_us\":{\"mean\":%.1f,"
+    std::printf("{\"operations\":%.0f,\"operations_per_s\":%.1f,\"messages_per_s\":0,\"latency_"
+                "us\":{\"mean\":%.1f,"
                 "\"p50\":%.1f,\"p99\":%.1f,\"p99.9\":%.1f,\"max\":%.1f}}\n",
-                n, n / seconds, sum / n, percentile(us, 50), percentile(us, 99), percentile(us, 99.9), us.back());
+                n, n / seconds, sum / n, percentile(us, 50), percentile(us, 99),
+                percentile(us, 99.9), us.back());
 }
 
 int run(const std::string &url, int in_flight, double seconds)
@@ -96,7 +101,8 @@ int run(const std::string &url, int in_flight, double seconds)
     grpc::CompletionQueue queue;
     std::vector<double> us;
     const auto warm = Clock::now() + std::chrono::milliseconds(300);
-    const auto end = warm + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    const auto end =
+        warm + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     int left = in_flight;
     for (int i = 0; i < in_flight; i++) {
         start(*stub, queue);
@@ -106,7 +112,8 @@ int run(const std::string &url, int in_flight, double seconds)
     while (left > 0 && queue.Next(&tag, &ok)) {
         const std::unique_ptr<Call> call(static_cast<Call *>(tag));
         if (!ok || !call->status.ok() || call->info.backend() != "sqlite") {
-            std::fprintf(stderr, "grpc-echo: a call failed: %s\n", call->status.error_message().c_str());
+            std::fprintf(stderr, "grpc-echo: a call failed: %s\n",
+                         call->status.error_message().c_str());
             return EXIT_FAILURE;
         }
         const auto now = Clock::now();
@@ -126,7 +133,7 @@ int run(const std::string &url, int in_flight, double seconds)
     return EXIT_SUCCESS;
 }
 
-} // namespace
+}  // namespace
 
 int main(int argc, char **argv)
 {

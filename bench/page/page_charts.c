@@ -57,7 +57,7 @@ bool page_draw_bars(const char *directory, struct results *results, const struct
 
 static const struct {
     const char *path;
-    double one_in;  // so many operations one is slower
+    double one_in;  // one operation in so many is slower
 } percentiles[] = {{"latency_us.p50", 2},     {"latency_us.p75", 4},   {"latency_us.p90", 10},
                    {"latency_us.p95", 20},    {"latency_us.p99", 100}, {"latency_us.p99.9", 1000},
                    {"latency_us.p99.99", 1e4}};
@@ -115,7 +115,7 @@ static size_t growth_points(struct results *results, const struct page_growth *g
     for (size_t s = 0; s < PAGE_SIZES; s++) {
         const struct estimate e = page_growth_at(results, growth, page_sizes[s]);
         if (e.n > 0) {
-            /* None at all has no place on a logarithmic axis: it stands where one would. */
+            /* A logarithmic axis cannot show 0, so size 0 is drawn at 1. */
             const double x = page_sizes[s] == 0 ? 1 : (double)page_sizes[s];
             points[n++] =
                 (struct chart_point){x, e.median * factor, e.low * factor, e.high * factor};

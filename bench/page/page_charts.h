@@ -1,11 +1,11 @@
-/* The page's charts. Each writes a file of its own and returns whether there was something to draw;
- * a file that cannot be written is told of on standard error. */
+/* The charts of the report page. Each function writes one file and returns whether there were
+ * results to draw; write errors are reported on standard error. */
 #ifndef WEIR_BENCH_PAGE_CHARTS_H
 #define WEIR_BENCH_PAGE_CHARTS_H
 
 #include "bench/page/page_tables.h"
 
-/* Bars of one figure of several measurements. */
+/* One bar: a figure of a measurement. */
 struct page_bar {
     const char *name;
     const char *path;
@@ -25,7 +25,8 @@ struct page_bars {
 
 bool page_draw_bars(const char *directory, struct results *results, const struct page_bars *bars);
 
-/* Latency against how seldom it is exceeded, one line for each measurement. */
+/* Draws latency percentiles against the frequency with which they are exceeded, one line for each
+ * measurement. */
 bool page_draw_latencies(const char *directory, struct results *results, const char *file,
                          const struct page_line *lines, size_t n);
 

@@ -6,17 +6,17 @@
 #include <math.h>
 #include <string.h>
 
-/* A figure of a measurement. */
+/* A figure of one measurement. */
 struct figure {
     const char *name;
     const char *path;
 };
 
-/* How a target's value is worked out, round by round. */
+/* How the value of a target is computed in each round. */
 enum rule {
     RULE_VALUE,       // a
     RULE_RATIO,       // a / b
-    RULE_SUM_RATIO,   // (b + c) / a: times, so that the result compares rates
+    RULE_SUM_RATIO,   // (b + c) / a: a and b, c are times, so the ratio compares rates
     RULE_DIFFERENCE,  // a - b
 };
 
@@ -28,7 +28,7 @@ struct wanted {
     struct figure a;
     struct figure b;
     struct figure c;
-    double factor;  // 0: 1
+    double factor;  // factor of the value; 0 means 1
 };
 
 #define RATE       "operations_per_s"
@@ -173,7 +173,7 @@ static void take_figure(struct results *results, const struct figure *figure,
     }
 }
 
-/* False where it was not measured. */
+/* Computes a target from the results. Returns false if a figure was not measured. */
 static bool make_target(struct results *results, const struct wanted *w, struct target *target)
 {
     double a[RESULTS_ROUNDS_MAX];

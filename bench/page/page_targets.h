@@ -1,4 +1,4 @@
-/* The targets that weir has set itself, each worked out of the results. */
+/* The performance targets of weir, evaluated on the results. */
 #ifndef WEIR_BENCH_PAGE_TARGETS_H
 #define WEIR_BENCH_PAGE_TARGETS_H
 
@@ -6,10 +6,11 @@
 
 #include <stdio.h>
 
-/* Writes the table of all targets, met or not or not measured, and how many of each there are. */
+/* Prints the table of all targets and how many are met, missed or not measured. */
 void page_put_targets(FILE *out, struct results *results);
 
-/* The same as JSON: an array of {what, kind, limit, value, low, high, met}. NULL without memory. */
+/* Returns the targets as a JSON array of {what, kind, limit, value, low, high, met}, or NULL
+ * without memory. */
 json_t *page_targets_json(struct results *results);
 
 #endif

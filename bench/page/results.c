@@ -8,12 +8,12 @@
 
 enum { PATH_BYTES = 1024, KEY_BYTES = 64 };
 
-/* A file that has been looked for, with what was found. */
+/* A cached result file. */
 struct loaded {
     struct loaded *next;
     char *name;
     size_t round;
-    json_t *json;  // NULL where there is no such file
+    json_t *json;  // NULL if the file does not exist
 };
 
 struct results {
@@ -106,7 +106,7 @@ json_t *results_find(struct results *results, const char *name, size_t round)
     return loaded->json;
 }
 
-/* A member of an object, or an element of an array by its number. */
+/* Returns a member of an object, or an element of an array by its index. */
 static const json_t *child(const json_t *json, const char *key)
 {
     if (json_is_array(json)) {
@@ -115,8 +115,8 @@ static const json_t *child(const json_t *json, const char *key)
     return json_object_get(json, key);
 }
 
-/* The number at the end of a path; NAN where there is none. Percentiles have a dot in their names,
- * so the rest of the path is tried as one key first. */
+/* Returns the number at the end of a path, or NAN. The names of percentiles contain dots, so the
+ * rest of the path is tried as one key first. */
 static double number_at(const json_t *json, const char *path)
 {
     if (json == NULL) {

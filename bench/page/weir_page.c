@@ -1,5 +1,5 @@
-/* weir-bench-page: makes the page of a run of bench/run.sh, in Markdown with charts as SVG, out of
- * its results. */
+/* weir-bench-page: builds the report of a run of bench/run.sh from its results, as Markdown with
+ * SVG charts. */
 #include "bench/page/page_charts.h"
 #include "bench/page/page_targets.h"
 #include "weir/base/slice.h"

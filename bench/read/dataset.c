@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 enum {
-    GROUP = 500,  // messages written at once
+    GROUP = 500,  // messages per write group
     LONG_EVERY = 10,
     DATA_MIN = 200,
     DATA_MAX = 320,
     METADATA = PAYLOAD_MIN_BYTES,
     NAME_MAX = 32,
-    SESSIONS = 64  // about as many as a server may have; they share the page cache
+    SESSIONS = 64  // about the maximum of a server; sessions share the page cache
 };
 
 static const char message_type[] = "Deposited";
@@ -40,7 +40,7 @@ static uint64_t metadata_seed(const struct dataset_message *message)
 
 /* ---- writing ---- */
 
-/* One message on its way to the store. */
+/* One message of a group being written. */
 struct outgoing {
     struct weir_write write;
     struct weir_error err;
@@ -193,7 +193,7 @@ static weir_status open_namespace(struct dataset *dataset, bool is_new, struct w
 static weir_status open_store(struct dataset *dataset, const char *url, bool is_new,
                               struct weir_error *err)
 {
-    /* Filling it need not wait for the disk; what is measured are reads. */
+    /* The fill does not wait for the disk; only reads are measured. */
     const struct weir_store_options options = {
         .url = url, .is_durability_normal = true, .max_sessions = SESSIONS};
     const weir_status status = weir_store_open(&options, &dataset->store, err);

@@ -1,5 +1,5 @@
-/* A reply made without thinking of it: an array that doubles, a malloc for each message and each of
- * its texts, a payload that is packed into memory of its own and copied. */
+/* Builds a reply without care for its cost: an array that doubles, a malloc for each message and
+ * each text, and a payload that is packed separately and copied. */
 #ifndef WEIR_BENCH_READ_GROWN_H
 #define WEIR_BENCH_READ_GROWN_H
 
@@ -15,10 +15,10 @@ struct grown {
     size_t room;
 };
 
-/* A new message at the end, empty; NULL without memory. */
+/* Appends an empty message. Returns NULL without memory. */
 Weir__V1__Message *grown_add(struct grown *grown);
 
-/* Copies; NULL or false without memory. */
+/* Copies bytes. Return NULL or false without memory. */
 char *grown_text(const void *bytes, size_t n);
 char *grown_id(const void *bytes);
 bool grown_data(const void *bytes, size_t n, protobuf_c_boolean *is_there,

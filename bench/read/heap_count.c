@@ -1,4 +1,4 @@
-/* dl_iterate_phdr is glibc's. */
+/* Declares dl_iterate_phdr, a glibc extension. */
 #define _GNU_SOURCE
 
 #include "bench/read/heap_count.h"
@@ -12,7 +12,7 @@
 #include <link.h>
 #include <string.h>
 
-/* The C library's own, under the names by which it lets itself be reached. */
+/* The C library's allocator under its internal names. */
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t n);
@@ -20,7 +20,7 @@ void *__libc_memalign(size_t alignment, size_t n);
 
 static _Thread_local struct heap_count own;
 
-/* Where the driver's code is. */
+/* Address range of the driver's code. */
 static uintptr_t driver_low;
 static uintptr_t driver_high;
 

@@ -11,7 +11,7 @@ enum { HEAP_READS = 64, READS_MAX = 4096 };
 
 static const size_t batches[] = {10, 100, 1000};
 
-/* A category in which nothing is. */
+/* A category without messages. */
 static const struct dataset_selection nothing = {.selector = WEIR_SELECT_CATEGORY,
                                                  .name = {(const uint8_t *)"nothing", 7}};
 
@@ -80,7 +80,7 @@ static weir_status time_reads(struct reader *reader, const struct read_plan *pla
     return status;
 }
 
-/* Counts what every single read takes from the heap, once all is warm. */
+/* Counts the heap use of every single read, once caches are warm. */
 static weir_status count_heap(struct reader *reader, const struct read_plan *plan,
                               struct read_figures *figures, struct weir_error *err)
 {
@@ -104,7 +104,7 @@ static weir_status count_heap(struct reader *reader, const struct read_plan *pla
     return status;
 }
 
-/* From every start once, each reply compared with what was written. */
+/* Runs the read once from every start and compares each reply with the messages written. */
 static weir_status warm_up(struct reader *reader, const struct read_plan *plan,
                            struct weir_error *err)
 {
@@ -124,7 +124,7 @@ struct measuring {
     const struct read_options *options;
     struct read_result *results;
     struct reader *ways[READ_WAYS];
-    size_t reads[READ_RESULTS];  // of one sample
+    size_t reads[READ_RESULTS];  // per sample
     struct weir_error *err;
 };
 
@@ -133,7 +133,7 @@ static bool is_done(const struct measuring *m, const struct read_result *result,
     return m->ways[way] != NULL && (!result->is_empty || way == READ_SIZED);
 }
 
-/* How many reads a sample needs: from every start equally often. */
+/* Chooses the number of reads in a sample: equally many from every start. */
 static weir_status prepare_read(struct measuring *m, size_t r)
 {
     struct read_result *result = &m->results[r];
@@ -158,7 +158,7 @@ static weir_status prepare_read(struct measuring *m, size_t r)
     return status;
 }
 
-/* The order of the ways turns from round to round, so that none is always the first. */
+/* Runs one round. The order of the ways rotates between rounds, so that none always runs first. */
 static weir_status run_round(struct measuring *m, size_t round)
 {
     weir_status status = WEIR_OK;
@@ -200,7 +200,7 @@ static bool make_room(struct read_result results[READ_RESULTS], size_t rounds)
     return true;
 }
 
-/* The ways there are on the store, with what they need. */
+/* The ways of reading that the store offers, with their state. */
 struct ways {
     struct reader floor;
     struct reader grown;

@@ -5,8 +5,8 @@
 
 static const char *const way_names[READ_WAYS] = {"floor", "sized", "grown"};
 
-/* Heap calls that the program weir comes from took for these reads by its own report: a stream of
- * 100 messages, whatever the batch, and a category that held nothing. */
+/* Heap calls of weir's predecessor for the same reads, from its own report: a stream of 100
+ * messages at every batch size, and an empty category. */
 static const struct {
     const char *name;
     size_t batch;
@@ -52,7 +52,7 @@ static double most_calls(const struct read_report *report, const char *name)
     return most;
 }
 
-/* How far apart the calls of the three batches are. */
+/* Returns the difference between the most and the fewest heap calls over the three batch sizes. */
 static double spread_of_calls(const struct read_report *report, const char *name)
 {
     double least = 0;

@@ -8,7 +8,7 @@ enum { CHECK_CAP_BYTES = 64 * 1024 * 1024 };
 
 static struct weir_slice bytes_of(protobuf_c_boolean is_there, ProtobufCBinaryData data)
 {
-    /* A present field of no bytes has no memory. */
+    /* An empty field that is present has a NULL pointer. */
     return is_there ? weir_slice(data.data == NULL ? (const uint8_t *)"" : data.data, data.len)
                     : weir_slice(NULL, 0);
 }
@@ -69,7 +69,7 @@ static weir_status check_message(const struct read_plan *plan, size_t start, nng
     return status;
 }
 
-/* The floor gives nothing to compare; the sizes of what it has looked at must be right. */
+/* The floor returns no messages; checks the number of rows and the size of their text instead. */
 static weir_status check_sizes(const struct read_plan *plan, size_t start,
                                const struct read_reply *reply, struct weir_error *err)
 {

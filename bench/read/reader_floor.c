@@ -5,8 +5,7 @@ static weir_status read_floor(struct reader *reader, const struct read_plan *pla
 
 const struct reader floor_reader = {"floor", read_floor};
 
-/* Looks at all columns of a row, by the fewest calls there are; returns how many bytes of text
- * there were. */
+/* Looks at all columns of a row with the fewest possible calls. Returns the bytes of text. */
 static uint64_t look_at(sqlite3_stmt *statement, int columns, uint64_t *numbers)
 {
     uint64_t bytes = 0;
@@ -41,7 +40,7 @@ static weir_status read_floor(struct reader *reader, const struct read_plan *pla
         reply->text_bytes += look_at(statement, plan->columns_n, &numbers);
         reply->rows++;
     }
-    volatile uint64_t sink = numbers;  // keeps the compiler from leaving the looking out
+    volatile uint64_t sink = numbers;  // keeps the compiler from removing the column reads
     (void)sink;
     (void)sqlite3_reset(statement);
     return rc == SQLITE_DONE ? WEIR_OK

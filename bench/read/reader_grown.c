@@ -14,7 +14,7 @@ static struct weir_slice column_bytes(sqlite3_stmt *statement, int column)
     return weir_slice(bytes, (size_t)sqlite3_column_bytes(statement, column));
 }
 
-/* What the columns hold, where it lies. */
+/* Reads the columns into a row without copying. */
 static bool look_at(const struct read_plan *plan, sqlite3_stmt *statement, struct weir_row *row)
 {
     struct weir_slice packed = weir_slice(NULL, 0);

@@ -71,7 +71,7 @@ static weir_status read_floor(struct reader *base, const struct read_plan *plan,
             reply->text_bytes += (uint64_t)n;
         }
     }
-    volatile uint64_t sink = seen;  // keeps the compiler from leaving the looking out
+    volatile uint64_t sink = seen;  // keeps the compiler from removing the column reads
     (void)sink;
     reply->rows = (size_t)rows;
     PQclear(result);
@@ -80,7 +80,7 @@ static weir_status read_floor(struct reader *base, const struct read_plan *plan,
 
 /* ---- grown ---- */
 
-/* PostgreSQL's binary integers are big-endian. */
+/* Reads a bigint in PostgreSQL's binary form, which is big-endian. */
 static int64_t int64_at(const PGresult *result, int row, int column)
 {
     const uint8_t *bytes = (const uint8_t *)PQgetvalue(result, row, column);
@@ -114,7 +114,7 @@ static bool take_texts(const PGresult *result, int row, Weir__V1__Message *messa
 
 static bool take_row(const PGresult *result, int row, struct grown *grown)
 {
-    /* PostgreSQL counts from 2000-01-01. */
+    /* The epoch of PostgreSQL's timestamps, 2000-01-01. */
     static const int64_t epoch_us = INT64_C(946684800) * 1000000;
     Weir__V1__Message *message = grown_add(grown);
     if (message == NULL) {
@@ -166,7 +166,8 @@ static bool prepare(PGconn *conn, const char *name, const char *schema, const ch
     return is_ok;
 }
 
-/* Where the store keeps the namespace; quoted. To be freed with PQfreemem; NULL where it is not. */
+/* Returns the quoted name of the schema that holds the namespace, to be freed with PQfreemem, or
+ * NULL if none does. */
 static char *find_schema(PGconn *conn, const char *namespace_id)
 {
     const char *values[] = {namespace_id};
@@ -198,7 +199,7 @@ static bool prepare_both(PGconn *conn, const char *namespace_id)
     return is_ok;
 }
 
-/* libpq knows one of the store's two names for a URL. */
+/* Replaces the scheme that libpq does not know. */
 static PGconn *connect_to(const char *url)
 {
     static const char other[] = "timescaledb://";

@@ -4,13 +4,13 @@
 #include "weir/wire/frame.h"
 
 enum {
-    /* As the server's calls. */
+    /* The limits that the server sets for its calls. */
     ARENA_CAP_BYTES = 256 * 1024 * 1024,
     ARENA_KEEP_BYTES = 4 * 1024 * 1024,
     REPLY_BYTES = 16 * 1024 * 1024
 };
 
-/* What the store is asked for a plan. */
+/* Makes the store's query for a plan. */
 static void query_of(const struct read_plan *plan, size_t start, struct weir_query *query)
 {
     const struct dataset_selection *selection = plan->selection;
@@ -27,7 +27,7 @@ static void query_of(const struct read_plan *plan, size_t start, struct weir_que
                                  .deadline_us = INT64_MAX};
 }
 
-/* The server's own packing, into a message of the size that it will have. */
+/* Packs the reply with the server's code into a message of the exact size. */
 static weir_status pack(const struct weir_rows *rows, nng_msg **message, struct weir_error *err)
 {
     const size_t payload_n = weir_rows_measure(rows);

@@ -5,16 +5,16 @@
 
 enum { SEEN_MAX = 32, PRAGMA_MAX = 64 };
 
-/* How the store sizes the page cache of a connection. */
+/* The pragma by which the store sizes the page cache of a connection. */
 static const char cache_pragma[] = "PRAGMA cache_size";
 
-/* What was seen since the last look. SQLite's hooks take no context when they are set for all
- * connections. */
+/* Statements seen since the last forget(). Static, because SQLite passes no context to hooks that
+ * are set for all connections. */
 static struct {
     size_t n;
-    char *sql[SEEN_MAX];  // with values; SQLite's memory
+    char *sql[SEEN_MAX];  // with their values; allocated by SQLite
     char *file;
-    char cache[PRAGMA_MAX];  // as the store has set it
+    char cache[PRAGMA_MAX];  // the pragma as the store executed it
 } seen;
 
 static void forget(void)
@@ -57,7 +57,7 @@ static int watch(sqlite3 *db, char **text, const struct sqlite3_api_routines *ap
     return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, on_statement, NULL);
 }
 
-/* The signature that sqlite3_auto_extension declares is not the one it calls with. */
+/* The cast is required: sqlite3_auto_extension declares another signature than it calls. */
 static void watch_new_connections(bool is_on)
 {
     void (*entry)(void) = (void (*)(void))watch;
@@ -74,7 +74,7 @@ static weir_status fail_sqlite(struct statements *statements, struct weir_error 
                      statements->db == NULL ? "out of memory" : sqlite3_errmsg(statements->db));
 }
 
-/* With a page cache of the size that the store's connections have. */
+/* Opens a connection with the page cache size of the store's connections. */
 static weir_status connect_to(struct statements *statements, const char *file,
                               struct weir_error *err)
 {
@@ -86,9 +86,10 @@ static weir_status connect_to(struct statements *statements, const char *file,
     return WEIR_OK;
 }
 
-/* The store takes its rows by a function that is a condition of the search and has the columns as
- * its arguments. The floor stops at each row instead and looks at the columns. NULL where the
- * statement is none of those; SQLite's memory. */
+/* The store collects rows with the function weir_take, a condition of the search that receives the
+ * columns as arguments. Returns a statement that instead stops at each row, so that the floor can
+ * look at the columns, or NULL if `sql` is not such a statement. The caller frees it with
+ * sqlite3_free. */
 static char *stepping(const char *sql, size_t rows)
 {
     static const char begin[] = "SELECT 1 ";
@@ -114,7 +115,7 @@ static size_t count_rows(sqlite3_stmt *statement)
     return rows;
 }
 
-/* Of the statements seen, prepares the one that gives the read's rows. */
+/* Prepares, from the statements seen, the one that returns the rows of the read. */
 static weir_status prepare_rows(struct statements *statements, const struct read_plan *plan,
                                 sqlite3_stmt **prepared, struct weir_error *err)
 {
@@ -122,7 +123,7 @@ static weir_status prepare_rows(struct statements *statements, const struct read
         sqlite3_stmt *statement = NULL;
         char *sql = stepping(seen.sql[i], plan->rows);
         if (sql == NULL) {
-            continue;  // about what there is, or a setting of a new connection
+            continue;  // a statement about the schema, or a setting of a new connection
         }
         const int rc = sqlite3_prepare_v3(statements->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                           &statement, NULL);
@@ -208,7 +209,7 @@ static weir_status learn_all(struct statements *statements, struct dataset *data
 {
     weir_status status = WEIR_OK;
     for (size_t p = 0; status == WEIR_OK && p < statements->plans_n; p++) {
-        /* Of a read that finds nothing there is nothing to step. */
+        /* A read that finds nothing has no rows to step. */
         if (statements->plans[p].rows > 0) {
             status = learn_plan(statements, dataset, &statements->plans[p], err);
         }

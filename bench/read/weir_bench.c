@@ -1,5 +1,5 @@
-/* weir-bench: what a read costs inside weir, beside the least it could cost and what it would cost
- * if it were written without care. */
+/* weir-bench: measures the cost of a read inside weir, next to the lowest possible cost and to the
+ * cost of a careless implementation. */
 #include "bench/lib/scratch.h"
 #include "bench/read/heap_count.h"
 #include "bench/read/read_report.h"
