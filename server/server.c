@@ -7,6 +7,7 @@
 #include "server/namespaces/default_namespace.h"
 #include "server/operation/http.h"
 #include "server/operation/resources.h"
+#include "server/transport/deferred.h"
 #include "server/transport/listen_url.h"
 #include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
@@ -32,12 +33,14 @@ static void report(void *context, const char *text)
 
 /* Ends queued calls whose deadline has passed. The store calls this about ten times a second on
  * each thread that it keeps waiting for another machine or process: all workers may be held up that
- * way, and then no other thread would end those calls. One thread at a time suffices. */
+ * way, and then no other thread would end those calls. One thread at a time suffices. What the
+ * thread itself has deferred is a worker's from then on. */
 static void while_waiting(void *context)
 {
     struct weir_server *server = context;
     const int64_t now_us = weir_monotonic_us();
     int64_t before_us = atomic_load_explicit(&server->looked_at_us, memory_order_relaxed);
+    weir_deferred_hand_on();
     weir_read_lane_end_late();
     if (now_us - before_us >= LOOK_EVERY_US &&
         atomic_compare_exchange_strong(&server->looked_at_us, &before_us, now_us)) {

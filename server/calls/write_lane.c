@@ -54,22 +54,12 @@ static bool commit(struct weir_tenant *tenant, struct weir_write **group)
     return still_leads;
 }
 
-/* A commit may keep the thread waiting, for a disk or for another process's lock on the file: what
- * the thread has deferred is a worker's then. Nothing keeps a commit in memory waiting. */
-static void free_deferred(const struct weir_server *server)
-{
-    if (weir_dispatch_is_on_the_spot() && !weir_config_is_in_memory(server->config)) {
-        weir_deferred_hand_on();
-    }
-}
-
 /* The lead is handed on before the group is finished, so that the next one is committed meanwhile.
  * A leader who goes on finishes first: to have another thread do it costs more than it gains. */
 static void lead(struct weir_server *server, struct weir_tenant *tenant)
 {
     struct weir_write *group = NULL;
     const int64_t until_us = weir_monotonic_us() + WEIR_LEAD_US;
-    free_deferred(server);
     while (commit(tenant, &group)) {
         if (must_hand_on(server, until_us)) {
             weir_queue_push(&server->queue, &tenant->lane_job);

@@ -5,7 +5,7 @@
  * Each thread has at most one piece of deferred work, and runs it earlier in two cases: before it
  * begins something that takes long (weir_deferred_run), and when a request arrives after the work
  * has been deferred for WEIR_DEFER_MAX_US (weir_deferred_run_late, called by admission.c for every
- * request, whether admitted or refused). A thread that may be kept waiting hands the work on
+ * request, whether admitted or refused). A thread that the store keeps waiting hands the work on
  * instead (weir_deferred_hand_on). No function here blocks, except through `run`. */
 #ifndef WEIR_SERVER_DEFERRED_H
 #define WEIR_SERVER_DEFERRED_H
