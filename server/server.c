@@ -67,7 +67,7 @@ static weir_status open_store(struct weir_server *server, struct weir_error *err
 
 static weir_status out_of_memory(struct weir_error *err)
 {
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to start");
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory at start");
 }
 
 static struct weir_server *make(const struct weir_config *config)
@@ -222,7 +222,7 @@ static weir_status check_test_mode(const struct weir_config *config, struct weir
         return WEIR_OK;
     }
     if (!weir_config_is_in_memory(config)) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "--test-mode needs --store sqlite::memory:");
+        return weir_fail(err, WEIR_INVALID_REQUEST, "--test-mode requires --store sqlite::memory:");
     }
     for (size_t i = 0; i < config->listen_n; i++) {
         struct weir_listen_url url;
@@ -232,7 +232,8 @@ static weir_status check_test_mode(const struct weir_config *config, struct weir
         }
         if (!weir_listen_url_is_local(&url)) {
             return weir_fail(err, WEIR_INVALID_REQUEST,
-                             "--test-mode listens on this machine only, not on '%s'", url.text);
+                             "--test-mode allows listeners on this machine only, not '%s'",
+                             url.text);
         }
     }
     return WEIR_OK;

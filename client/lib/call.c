@@ -82,7 +82,7 @@ static weir_status keep_payload(struct call *call, const ProtobufCMessage *reque
     call->frame.timeout_ms = UINT32_MAX;  // its longest packed form
     const size_t size = weir_request_frame_size(&call->frame, n);
     if (size > call->client->max_request_bytes) {
-        return weir_fail_limit(&call->err, "the size of the request in bytes",
+        return weir_fail_limit(&call->err, "size of the request in bytes (max_request_bytes)",
                                call->client->max_request_bytes, size);
     }
     uint8_t *bytes = weir_arena_bytes(&call->arena, n);

@@ -4,6 +4,8 @@
 #include "server/transport/deferred.h"
 #include "weir/rules/time_text.h"
 
+#include <stdio.h>
+
 enum {
     /* Requests in flight may take so many times the largest single one. */
     REQUESTS_OF_FULL_SIZE = 4,
@@ -26,6 +28,16 @@ void weir_admission_refuse(struct weir_exchange *exchange, const struct weir_err
     weir_exchange_send(exchange);
 }
 
+weir_status weir_admission_fail_full(struct weir_error *err, const char *queue, const char *option,
+                                     unsigned long long limit, unsigned long long actual)
+{
+    char limited[128];
+    (void)snprintf(limited, sizeof limited, "%s (%s)", queue, option);
+    (void)weir_fail_limit(err, limited, limit, actual);
+    weir_error_detail(err, "queue", "%s", queue);
+    return err->status;
+}
+
 static size_t bytes_max(const struct weir_server *server)
 {
     return (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
@@ -37,9 +49,11 @@ static void tell_what_is_full(struct weir_server *server, size_t bytes, struct w
     const size_t calls = atomic_load_explicit(&server->unanswered, memory_order_relaxed);
     const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes > bytes_max(server)) {
-        (void)weir_fail_full(err, "bytes of requests in flight", bytes_max(server), held + bytes);
+        (void)weir_admission_fail_full(err, "bytes of requests in flight",
+                                       "a multiple of --max-request-bytes", bytes_max(server),
+                                       held + bytes);
     } else {
-        (void)weir_fail_full(err, "calls in flight", calls_max, calls);
+        (void)weir_admission_fail_full(err, "calls in flight", "--max-calls", calls_max, calls);
     }
 }
 
@@ -52,7 +66,7 @@ static void refuse_one_too_many(struct weir_server *server, struct weir_exchange
         weir_monotonic_us() - atomic_load_explicit(&server->finished_at_us, memory_order_relaxed);
     if (idle_us > HANGS_AFTER_US) {
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
-                        "the store has answered no call for a while; try again later");
+                        "the store has not answered any call for a while; try again later");
     } else {
         tell_what_is_full(server, bytes, &err);
     }
@@ -82,11 +96,12 @@ weir_status weir_admission_check_unread(const struct weir_server *server,
         weir_exchange_unread(exchange, &own, &all);
     }
     if (own > own_max) {
-        return weir_fail_full(err, "bytes of replies that this connection has not read", own_max,
-                              own);
+        return weir_admission_fail_full(err, "bytes of replies that this connection has not read",
+                                        "a multiple of --max-reply-bytes", own_max, own);
     }
     if (all > all_max) {
-        return weir_fail_full(err, "bytes of replies that clients have not read", all_max, all);
+        return weir_admission_fail_full(err, "bytes of replies that clients have not read",
+                                        "a multiple of --max-reply-bytes", all_max, all);
     }
     return WEIR_OK;
 }

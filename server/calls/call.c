@@ -22,7 +22,7 @@ uint8_t *weir_call_reply_room(struct weir_call *call, size_t payload_n, struct w
 {
     uint8_t *room = weir_exchange_reply_room(call->exchange, weir_response_ok_size(payload_n));
     if (room == NULL) {
-        (void)weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for a reply of %zu bytes",
+        (void)weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory for a reply of %zu bytes",
                         payload_n);
         return NULL;
     }
@@ -75,7 +75,7 @@ bool weir_call_renew_read(struct weir_call *call)
 void weir_call_fail_late_read(struct weir_call *call)
 {
     (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED,
-                    "the deadline passed before the read was begun");
+                    "the deadline passed before the read was started");
 }
 
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,

@@ -67,10 +67,12 @@ static void hide_internals(struct weir_call *call, weir_status st, const char *r
 {
     if (st == WEIR_BACKEND_ERROR) {
         (void)weir_fail(&call->err, st,
-                        "an internal error; the server's log has it under reference %s", reference);
+                        "internal error; the server's log has the cause under reference %s",
+                        reference);
         weir_error_detail(&call->err, "ref", "%s", reference);
     } else if (st == WEIR_BACKEND_UNAVAILABLE) {
-        (void)weir_fail(&call->err, st, "the store is not available at the moment; try again");
+        (void)weir_fail(&call->err, st,
+                        "the store is not available at the moment; try again later");
     }
 }
 
@@ -169,8 +171,7 @@ static weir_status find_method(struct weir_call *call, struct weir_error *err)
     call->method = weir_method_find(name);
     if (call->method == weir_methods_n ||
         !weir_handlers_has(call->server->handlers, call->method)) {
-        (void)weir_fail(err, WEIR_METHOD_NOT_FOUND, "there is no method '%.*s' here",
-                        WEIR_SLICE_ARG(name));
+        (void)weir_fail(err, WEIR_METHOD_NOT_FOUND, "unknown method '%.*s'", WEIR_SLICE_ARG(name));
         weir_error_detail(err, "method", "%.*s", WEIR_SLICE_ARG(name));
         return err->status;
     }
@@ -182,7 +183,7 @@ static weir_status check_deadline(const struct weir_call *call, struct weir_erro
     return weir_monotonic_us() <= call->deadline_us
                ? WEIR_OK
                : weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                           "the deadline had passed before the call was begun");
+                           "the deadline passed before the call was started");
 }
 
 static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
@@ -205,7 +206,9 @@ static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
 static weir_status check_size(const struct weir_call *call, size_t n, struct weir_error *err)
 {
     const size_t most = (size_t)call->server->config->limits.request_bytes;
-    return n <= most ? WEIR_OK : weir_fail_limit(err, "the request", most, n);
+    return n <= most ? WEIR_OK
+                     : weir_fail_limit(err, "size of the request in bytes (--max-request-bytes)",
+                                       most, n);
 }
 
 static weir_status parse(struct weir_call *call, struct weir_error *err)

@@ -35,7 +35,7 @@ weir_status weir_workers_start(struct weir_workers *workers, struct weir_queue *
             const size_t started = workers->n;
             weir_workers_stop(workers);
             return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                             "the system gives %zu threads and no more, --workers asks for %zu",
+                             "the system allows only %zu threads, but --workers asks for %zu",
                              started, n);
         }
         workers->n++;

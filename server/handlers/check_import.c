@@ -23,7 +23,7 @@ weir_status weir_check_import_fault(struct weir_error *err)
     const char *reason = weir_error_get_detail(err, "reason");
     size_t at = 0;
     char field[32];
-    char why[64];
+    char why[96];
     if (path == NULL || reason == NULL || sscanf(path, "messages[%zu].%31s", &at, field) != 2) {
         return err->status;
     }
@@ -39,7 +39,7 @@ static weir_status refuse_json(struct weir_error *err, size_t record, const char
     }
     char reason[WEIR_ERROR_TEXT_BYTES];
     const char *found = weir_error_get_detail(err, "reason");
-    (void)snprintf(reason, sizeof reason, "%s", found == NULL ? "not JSON" : found);
+    (void)snprintf(reason, sizeof reason, "%s", found == NULL ? "not valid JSON" : found);
     return refuse(err, record, field, reason);
 }
 
@@ -69,11 +69,13 @@ static weir_status check_names(const struct weir_call *call, size_t record,
     out->message.is_id_given = true;
     out->stream = weir_slice_of(in->stream_name);
     if (out->stream.n == 0 || out->stream.n > (size_t)limits->stream_name_bytes) {
-        return refuse(err, record, "stream_name", out->stream.n == 0 ? "missing" : "too long");
+        return refuse(err, record, "stream_name",
+                      out->stream.n == 0 ? "missing" : "too long (--max-stream-name-bytes)");
     }
     out->message.type = weir_slice_of(in->type);
     if (out->message.type.p == NULL || out->message.type.n > (size_t)limits->type_bytes) {
-        return refuse(err, record, "type", in->type == NULL ? "missing" : "too long");
+        return refuse(err, record, "type",
+                      in->type == NULL ? "missing" : "too long (--max-type-bytes)");
     }
     return WEIR_OK;
 }
@@ -83,17 +85,17 @@ static weir_status check_numbers(size_t record, const Weir__V1__ImportedMessage 
 {
     if (!in->has_position || in->position < 0 || in->position > WEIR_IMPORT_POSITION_MAX) {
         return refuse(err, record, "position (pos)",
-                      in->has_position ? "not from 0 to 2^62" : "missing");
+                      in->has_position ? "must be from 0 to 2^62" : "missing");
     }
     if (!in->has_global_position || in->global_position < 1 ||
         in->global_position > WEIR_IMPORT_POSITION_MAX) {
         return refuse(err, record, "global_position (gpos)",
-                      in->has_global_position ? "not from 1 to 2^62" : "missing");
+                      in->has_global_position ? "must be from 1 to 2^62" : "missing");
     }
     char text[WEIR_TIME_TEXT + 1];
     if (!in->has_time_us || !weir_time_format(in->time_us, text)) {
         return refuse(err, record, "time_us",
-                      in->has_time_us ? "not in the years 0000 to 9999" : "missing");
+                      in->has_time_us ? "must be in the years 0000 to 9999" : "missing");
     }
     out->position = in->position;
     out->global_position = in->global_position;

@@ -5,6 +5,8 @@
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 
+#include <stdio.h>
+
 struct weir_slice weir_request_bytes(protobuf_c_boolean is_given, const ProtobufCBinaryData *bytes)
 {
     if (!is_given) {
@@ -22,7 +24,9 @@ bool weir_message_fits(const struct weir_call *call, size_t data_n, size_t metad
 weir_status weir_fail_message_size(const struct weir_call *call, const char *what, size_t data_n,
                                    size_t metadata_n, struct weir_error *err)
 {
-    return weir_fail_limit(err, what, (unsigned long long)weir_call_limits(call)->message_bytes,
+    char limited[160];
+    (void)snprintf(limited, sizeof limited, "%s in bytes (--max-message-bytes)", what);
+    return weir_fail_limit(err, limited, (unsigned long long)weir_call_limits(call)->message_bytes,
                            (unsigned long long)data_n + metadata_n);
 }
 

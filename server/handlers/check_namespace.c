@@ -18,7 +18,10 @@ static weir_status check_new_id(const struct weir_call *call, const char *text,
     const size_t most = (size_t)weir_call_limits(call)->namespace_bytes;
     const weir_status st = weir_check_namespace_id(text, id, err);
     return st == WEIR_OK && id->n > most
-               ? weir_fail_field(err, "namespace", "%zu bytes; at most %zu", id->n, most)
+               ? weir_fail_field(
+                     err, "namespace",
+                     "%zu bytes are too long: must be at most %zu (--max-namespace-bytes)", id->n,
+                     most)
                : st;
 }
 
@@ -28,10 +31,10 @@ weir_status weir_check_new_token(const char *text, const char *field, struct wei
     uint8_t named[WEIR_NAMESPACE_MAX_BYTES];
     size_t named_n = 0;
     if (!weir_token_parse(weir_slice_of(text), named, &named_n)) {
-        return weir_fail_field(err, field, "not a token");
+        return weir_fail_field(err, field, "not a valid token");
     }
     if (!weir_slice_equal(weir_slice(named, named_n), id)) {
-        return weir_fail_field(err, field, "a token of another namespace");
+        return weir_fail_field(err, field, "the token names another namespace");
     }
     return WEIR_OK;
 }
@@ -42,7 +45,7 @@ static weir_status check_metadata(const ProtobufCBinaryData *in, struct weir_sli
     *metadata = weir_request_bytes(true, in);
     const weir_status st = weir_json_check(*metadata, "metadata", NULL, err);
     return st == WEIR_OK && !weir_json_is_object(*metadata)
-               ? weir_fail_field(err, "metadata", "not an object")
+               ? weir_fail_field(err, "metadata", "must be a JSON object")
                : st;
 }
 
@@ -54,7 +57,8 @@ weir_status weir_check_create_namespace(const struct weir_call *call,
     *record = (struct weir_namespace_record){.created_at_us = 0};
     const size_t most_metadata = (size_t)weir_call_limits(call)->message_bytes;
     if (request->has_metadata && request->metadata.len > most_metadata) {
-        return weir_fail_limit(err, "metadata", most_metadata, request->metadata.len);
+        return weir_fail_limit(err, "metadata in bytes (--max-message-bytes)", most_metadata,
+                               request->metadata.len);
     }
     weir_status st = check_new_id(call, request->namespace_, &record->id, err);
     if (st != WEIR_OK) {
@@ -63,8 +67,10 @@ weir_status weir_check_create_namespace(const struct weir_call *call,
     const size_t most = (size_t)weir_call_limits(call)->description_bytes;
     record->description = weir_slice_of(request->description);
     if (record->description.n > most) {
-        return weir_fail_field(err, "description", "%zu bytes; at most %zu", record->description.n,
-                               most);
+        return weir_fail_field(
+            err, "description",
+            "%zu bytes are too long: must be at most %zu (--max-description-bytes)",
+            record->description.n, most);
     }
     if (request->token != NULL) {
         st = weir_check_new_token(request->token, "token", record->id, err);
@@ -91,7 +97,7 @@ weir_status weir_check_list_text(const char *text, const char *field, struct wei
 {
     *checked = weir_slice_of(text);
     if (checked->n > WEIR_STREAM_NAME_BYTES_MAX) {
-        return weir_fail_field(err, field, "%zu bytes; at most %d", checked->n,
+        return weir_fail_field(err, field, "%zu bytes are too long: must be at most %d", checked->n,
                                WEIR_STREAM_NAME_BYTES_MAX);
     }
     return WEIR_OK;

@@ -59,8 +59,8 @@ static weir_status check_types(struct weir_call *call, const struct read_fields 
                                struct weir_query *query, struct weir_error *err)
 {
     if (in->types_n > WEIR_READ_TYPES_MAX) {
-        return weir_fail_field(err, "types", "%zu types; at most %d", in->types_n,
-                               WEIR_READ_TYPES_MAX);
+        return weir_fail_field(err, "types", "%zu types are too many: must be at most %d",
+                               in->types_n, WEIR_READ_TYPES_MAX);
     }
     if (in->types_n == 0) {
         return WEIR_OK;
@@ -85,11 +85,12 @@ static weir_status check_wait(const struct weir_call *call, const struct read_fi
 {
     const int64_t most = weir_call_limits(call)->wait_ms;
     if (in->wait_ms > most) {
-        return weir_fail_field(err, "wait_ms", "%u; at most %lld", (unsigned)in->wait_ms,
-                               (long long)most);
+        return weir_fail_field(err, "wait_ms",
+                               "%u is out of range: must be at most %lld (--max-wait-ms)",
+                               (unsigned)in->wait_ms, (long long)most);
     }
     if (in->wait_ms > 0 && in->is_backward) {
-        return weir_fail_field(err, "wait_ms", "a backward read does not wait");
+        return weir_fail_field(err, "wait_ms", "a backward read cannot wait");
     }
     return WEIR_OK;
 }
@@ -133,7 +134,8 @@ weir_status weir_check_stream_read(struct weir_call *call,
     *query = (struct weir_query){.selector = WEIR_SELECT_STREAM};
     weir_status st = weir_check_known_stream(request->stream_name, &query->name, err);
     if (st == WEIR_OK && request->has_position && request->has_global_position) {
-        return weir_fail_field(err, "global_position", "position is given as well");
+        return weir_fail_field(err, "global_position",
+                               "position and global_position cannot both be given");
     }
     if (st == WEIR_OK) {
         st = check_read_fields(call, &in, query, err);
@@ -154,12 +156,13 @@ static weir_status check_group(const Weir__V1__ConsumerGroup *group, struct weir
     }
     if (!group->has_size || group->size < 1) {
         return weir_fail_field(err, "consumer_group.size",
-                               group->has_size ? "below 1" : "missing beside member");
+                               group->has_size ? "must be at least 1"
+                                               : "required together with member");
     }
     if (!group->has_member || group->member < 0 || group->member >= group->size) {
         return weir_fail_field(err, "consumer_group.member",
-                               group->has_member ? "not from 0 to size - 1"
-                                                 : "missing beside size");
+                               group->has_member ? "must be from 0 to size - 1"
+                                                 : "required together with size");
     }
     query->group_member = group->member;
     query->group_size = group->size;
@@ -171,10 +174,11 @@ static weir_status check_category_name(const char *text, int most, const char *f
 {
     *name = weir_slice_of(text);
     if (name->n > (size_t)most) {
-        return weir_fail_field(err, field, "%zu bytes; at most %d", name->n, most);
+        return weir_fail_field(err, field, "%zu bytes are too long: must be at most %d", name->n,
+                               most);
     }
     if (name->p != NULL && !weir_name_is_category(*name)) {
-        return weir_fail_field(err, field, "a category contains no '-'");
+        return weir_fail_field(err, field, "a category must not contain '-'");
     }
     return WEIR_OK;
 }
@@ -230,7 +234,8 @@ weir_status weir_check_last_read(struct weir_call *call,
     }
     *type = weir_slice_of(request->type);
     if (type->n > WEIR_TYPE_BYTES_MAX) {
-        return weir_fail_field(err, "type", "%zu bytes; at most %d", type->n, WEIR_TYPE_BYTES_MAX);
+        return weir_fail_field(err, "type", "%zu bytes are too long: must be at most %d", type->n,
+                               WEIR_TYPE_BYTES_MAX);
     }
     query->types = type;
     query->types_n = 1;

@@ -51,7 +51,8 @@ weir_status weir_check_stream_name(const char *text, size_t most, const char *fi
         return weir_fail_field(err, field, "required");
     }
     if (name->n > most) {
-        return weir_fail_field(err, field, "%zu bytes; at most %zu", name->n, most);
+        return weir_fail_field(err, field, "%zu bytes are too long: must be at most %zu", name->n,
+                               most);
     }
     return WEIR_OK;
 }
@@ -85,7 +86,9 @@ static weir_status check_type(const struct weir_call *call, const struct place *
     const size_t most = (size_t)weir_call_limits(call)->type_bytes;
     *type = weir_slice_of(text);
     if (type->n > most) {
-        return fail_at(err, place, "type", "%zu bytes; at most %zu", type->n, most);
+        return fail_at(err, place, "type",
+                       "%zu bytes are too long: must be at most %zu (--max-type-bytes)", type->n,
+                       most);
     }
     return WEIR_OK;
 }
@@ -99,7 +102,7 @@ static weir_status check_new_message(struct weir_call *call, const struct place 
         return fail_at(err, place, "id", "not a UUID");
     }
     if (!out->is_id_given && !weir_uuid_make_v7(&out->id)) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+        return weir_fail(err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
     }
     const weir_status st = check_type(call, place, in->type, &out->type, err);
     if (st != WEIR_OK) {
@@ -182,7 +185,7 @@ static weir_status check_streams_differ(const struct weir_append *append, struct
             if (weir_slice_equal(append->streams[i].stream, append->streams[k].stream)) {
                 char path[PATH_BYTES];
                 (void)snprintf(path, sizeof path, "writes[%zu].stream_name", i);
-                return weir_fail_field(err, path, "the same stream as writes[%zu]", k);
+                return weir_fail_field(err, path, "names the same stream as writes[%zu]", k);
             }
         }
     }
@@ -296,7 +299,7 @@ static weir_status check_stream_write(struct weir_call *call, size_t at,
     }
     if (st == WEIR_OK && out->n == 0 && out->expectation.kind == WEIR_EXPECT_ANY) {
         (void)snprintf(path, sizeof path, "writes[%zu].expectation", at);
-        return weir_fail_field(err, path, "required where there are no messages");
+        return weir_fail_field(err, path, "required for an entry without messages");
     }
     const struct place place = {.outer = "writes", .outer_at = at};
     return st == WEIR_OK ? check_messages(call, place, in->messages, out, err) : st;

@@ -19,7 +19,7 @@ static weir_status check_older_than(const char *text, int64_t *before_us, struct
         return weir_fail_field(err, "older_than", "required");
     }
     if (!weir_duration_parse(weir_slice_of(text), &duration_us)) {
-        return weir_fail_field(err, "older_than", "not a duration: " WEIR_DURATION_FORM);
+        return weir_fail_field(err, "older_than", "not a duration; must be " WEIR_DURATION_FORM);
     }
     *before_us = weir_now_us() - duration_us;
     return WEIR_OK;

@@ -12,7 +12,7 @@ static const char namespace_key[] = "namespace";
 /* Refuses a well-formed token. The text is the same for every reason, which must not be told. */
 static weir_status unauthorized(struct weir_error *err)
 {
-    return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token opens no namespace here");
+    return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token is unknown or has been revoked");
 }
 
 /* Tells a failure of the registry as one after which the client may try again. */
@@ -162,12 +162,13 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
         return believe_token(call, err);
     }
     if (token.n == 0) {
-        return weir_fail(err, WEIR_AUTH_REQUIRED, "this method needs a token");
+        return weir_fail(err, WEIR_AUTH_REQUIRED, "this method requires a token");
     }
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
     if (token.n > WEIR_TOKEN_TEXT_MAX_BYTES || !weir_token_parse(token, id, &id_n)) {
-        return weir_fail(err, WEIR_AUTH_INVALID_TOKEN, "this is not a token");
+        return weir_fail(err, WEIR_AUTH_INVALID_TOKEN,
+                         "the token is malformed; check that it is complete");
     }
     const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, err);
     if (st == WEIR_OK && !config->has_admin_token) {
@@ -183,7 +184,7 @@ static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
     const bool must_not_open = call->must_not_block || weir_dispatch_is_on_the_spot();
     if (must_not_open && weir_tenant_ns(call->tenant) == NULL) {
         call->is_for_worker = true;
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace must be opened");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace is not open yet");
     }
     return weir_tenant_open(call->tenant, call->deadline_us, err);
 }
@@ -195,7 +196,7 @@ weir_status weir_auth_check(struct weir_call *call, enum weir_access access, str
     }
     weir_status st = check_token(call, err);
     if (st == WEIR_OK && access == WEIR_ACCESS_ADMIN && !call->is_admin) {
-        return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "this method needs the admin token");
+        return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "this method requires the admin token");
     }
     if (st == WEIR_OK) {
         st = choose_namespace(call, access, err);

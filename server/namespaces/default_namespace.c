@@ -28,7 +28,7 @@ enum {
 
 static weir_status file_failed(struct weir_error *err, const char *path, const char *what)
 {
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s: cannot %s: %s", path, what,
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot %s %s: %s", what, path,
                      strerror(errno));
 }
 
@@ -73,15 +73,15 @@ static void end_turn(int fd)
 static weir_status read_file(const char *path, char token[TOKEN_ROOM], struct weir_error *err)
 {
     if (!weir_token_read_file(path, token) && errno != 0) {
-        return errno == ENOENT ? WEIR_OK : file_failed(err, path, "read it");
+        return errno == ENOENT ? WEIR_OK : file_failed(err, path, "read");
     }
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
     if (!weir_token_parse(weir_slice_of(token), id, &id_n) ||
         !weir_namespace_is_default(weir_slice(id, id_n))) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "%s holds no token of namespace default; remove it or name another with "
-                         "--default-token-file",
+                         "%s does not hold a token of namespace default: remove the file, or name "
+                         "another one with --default-token-file",
                          path);
     }
     return WEIR_OK;
@@ -102,12 +102,12 @@ static weir_status write_temporary(const char *path, const char *token, struct w
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return file_failed(err, path, "create it");
+        return file_failed(err, path, "create");
     }
     char line[TOKEN_ROOM + 1];
     const int n = snprintf(line, sizeof line, "%s\n", token);
     const bool is_written = write(fd, line, (size_t)n) == n && fsync(fd) == 0;
-    const weir_status st = is_written ? WEIR_OK : file_failed(err, path, "write it");
+    const weir_status st = is_written ? WEIR_OK : file_failed(err, path, "write");
     (void)close(fd);
     if (st != WEIR_OK) {
         (void)unlink(path);
@@ -137,7 +137,7 @@ static weir_status write_file(const char *directory, const char *suffix, const c
         return st;
     }
     if (replaces ? rename(temporary, path) != 0 : link(temporary, path) != 0 && errno != EEXIST) {
-        st = file_failed(err, path, "create it");
+        st = file_failed(err, path, "create");
     }
     if (!replaces || st != WEIR_OK) {
         (void)unlink(temporary);
@@ -156,7 +156,7 @@ static weir_status take_prepared(const char *directory, struct weir_error *err)
         return too_long(directory, err);
     }
     if (rename(next, path) != 0) {
-        return errno == ENOENT ? WEIR_OK : file_failed(err, next, "rename it");
+        return errno == ENOENT ? WEIR_OK : file_failed(err, next, "rename");
     }
     sync_directory(directory);
     return WEIR_OK;
@@ -193,7 +193,7 @@ static weir_status token_of_directory(const char *directory, char token[TOKEN_RO
         st = read_file(path, token, err);
     }
     return st == WEIR_OK && token[0] == '\0'
-               ? weir_fail(err, WEIR_PRECONDITION, "%s is a link that leads nowhere", path)
+               ? weir_fail(err, WEIR_PRECONDITION, "%s is a dangling symbolic link", path)
                : st;
 }
 
@@ -239,10 +239,10 @@ static weir_status check_token(const struct weir_config *config,
     weir_token_hash(weir_slice_of(config->default_token), &hash);
     return weir_token_hash_equal(&hash, &record->token_hash)
                ? WEIR_OK
-               : weir_fail(
-                     err, WEIR_PRECONDITION,
-                     "the configured default token is not the one that namespace default has; "
-                     "start without it, or rotate the token with RotateToken");
+               : weir_fail(err, WEIR_PRECONDITION,
+                           "the configured token is not the present token of namespace default: "
+                           "give the present token with --default-token-file or "
+                           "WEIR_DEFAULT_TOKEN, or start without either");
 }
 
 static weir_status find(struct weir_store *store, struct weir_namespace_record *record,

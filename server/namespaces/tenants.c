@@ -318,7 +318,8 @@ weir_status weir_tenants_find(struct weir_tenants *tenants, struct weir_slice id
 {
     lookup->tenant = find_cached(tenants, id, lookup);
     if (lookup->tenant == NULL && lookup->must_not_block) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the registry must be asked");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "the namespace must be looked up in the registry");
     }
     lookup->is_fresh = lookup->tenant == NULL;
     weir_status st = WEIR_OK;

@@ -36,13 +36,13 @@ struct setting {
 
 #define AT(member)      offsetof(struct weir_config, member)
 #define TEXT_OF(number) #number
-#define LIMIT_OPTION(member, option, standard, lowest, highest, what)    \
-    {option, "N",     KIND_NUMBER, AT(limits.member), TEXT_OF(standard), \
-     lowest, highest, NULL,        "Limit: " what},
+#define LIMIT_OPTION(member, option, standard, lowest, highest, what)          \
+    {option,  "N",  KIND_NUMBER, AT(limits.member), TEXT_OF(standard), lowest, \
+     highest, NULL, "" what},
 
 static const struct setting settings[] = {
     {"store", "URL", KIND_TEXT, AT(store), "sqlite:./weir-data", 0, 0, NULL,
-     "Where messages are kept: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
+     "Store that keeps the messages: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
      "timescaledb://..."},
     {"store-connections", "N", KIND_NUMBER, AT(store_connections), "8", 1, 1024, NULL,
      "PostgreSQL and TimescaleDB: maximum number of connections"},
@@ -53,21 +53,22 @@ static const struct setting settings[] = {
      "Where to listen: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
      "port 0 takes a free one. May be given several times"},
     {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
-     "Permissions of the sockets of ipc:// in octal"},
+     "Permissions of ipc:// sockets, in octal"},
     {"http", "URL", KIND_TEXT, AT(http), NULL, 0, 0, NULL,
      "Serve /metrics and /healthz at http://HOST:PORT"},
     {"admin-token-file", "FILE", KIND_TEXT, AT(admin_token_file), NULL, 0, 0, NULL,
-     "The first line is the admin token. WEIR_ADMIN_TOKEN carries the token itself"},
+     "File whose first line is the admin token; WEIR_ADMIN_TOKEN carries the token itself"},
     {"default-token-file", "FILE", KIND_TEXT, AT(default_token_file), NULL, 0, 0, NULL,
-     "The first line is the token of namespace default. WEIR_DEFAULT_TOKEN carries the token "
-     "itself"},
+     "File whose first line is the token of namespace default; WEIR_DEFAULT_TOKEN carries the "
+     "token itself"},
     {"test-mode", NULL, KIND_FLAG, AT(is_test_mode), NULL, 0, 0, NULL,
      "Accept any token; needs sqlite::memory: and listeners of this machine only"},
     {"tls-cert", "FILE", KIND_TEXT, AT(tls_cert), NULL, 0, 0, NULL,
-     "Certificate chain for tls+tcp:// in PEM"},
-    {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL, "Its private key in PEM"},
+     "Certificate chain for tls+tcp://, in PEM"},
+    {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL,
+     "Private key of --tls-cert, in PEM"},
     {"tls-client-ca", "FILE", KIND_TEXT, AT(tls_client_ca), NULL, 0, 0, NULL,
-     "Demand client certificates signed by these authorities"},
+     "Require client certificates signed by these authorities, in PEM"},
     {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, WEIR_WORKERS_MAX, NULL,
      "Worker threads; each may wait for the store"},
     {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
@@ -144,7 +145,9 @@ static weir_status set_choice(struct weir_config *config, const struct setting *
         }
         choice += n + (choice[n] == '|');
     }
-    return wrong(err, source, value, setting->choices);
+    char what[64];
+    (void)snprintf(what, sizeof what, "one of %s", setting->choices);
+    return wrong(err, source, value, what);
 }
 
 static weir_status set_flag(struct weir_config *config, const struct setting *setting,
@@ -165,7 +168,7 @@ static weir_status add_to_list(struct weir_config *config, const char *source, c
                                struct weir_error *err)
 {
     if (config->listen_n == WEIR_LISTEN_MAX) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: at most %d listeners", source,
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: more than %d listeners", source,
                          WEIR_LISTEN_MAX);
     }
     config->listen[config->listen_n++] = value;
@@ -189,7 +192,7 @@ static weir_status set_value(struct weir_config *config, const struct setting *s
         break;
     }
     if (value[0] == '\0') {
-        return wrong(err, source, value, "a value");
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the value is empty", source);
     }
     *(const char **)member_of(config, setting) = value;
     return WEIR_OK;
@@ -218,7 +221,7 @@ static weir_status set_list(struct weir_config *config, const char *name, const 
 {
     config->environment_text = strdup(text);
     if (config->environment_text == NULL) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: no memory", name);
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: out of memory", name);
     }
     char *rest = NULL;
     for (char *word = strtok_r(config->environment_text, " \t\n", &rest); word != NULL;
@@ -348,7 +351,7 @@ static weir_status read_token(const char *file, const char *variable, char token
     }
     const char *value = getenv(variable);
     if (value != NULL && strlen(value) >= TOKEN_ROOM) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: too long for a token", variable);
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s: the token is too long", variable);
     }
     (void)snprintf(token, TOKEN_ROOM, "%s", value == NULL ? "" : value);
     return WEIR_OK;
@@ -364,7 +367,7 @@ static weir_status load_admin_token(struct weir_config *config, struct weir_erro
     if (!weir_admin_token_is_valid(weir_slice_of(token))) {
         return weir_fail(
             err, WEIR_INVALID_REQUEST,
-            "the admin token is not %d to %d printable ASCII characters without blanks",
+            "the admin token must be %d to %d printable ASCII characters without blanks",
             WEIR_ADMIN_TOKEN_MIN_BYTES, WEIR_ADMIN_TOKEN_MAX_BYTES);
     }
     weir_token_hash(weir_slice_of(token), &config->admin_token_hash);
@@ -396,11 +399,12 @@ static weir_status load_default_token(struct weir_config *config, struct weir_er
 static weir_status check_together(const struct weir_config *config, struct weir_error *err)
 {
     if ((config->tls_cert == NULL) != (config->tls_key == NULL)) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "--tls-cert and --tls-key go together");
+        return weir_fail(err, WEIR_INVALID_REQUEST,
+                         "--tls-cert and --tls-key must be given together");
     }
     if (config->tls_client_ca != NULL && config->tls_cert == NULL) {
         return weir_fail(err, WEIR_INVALID_REQUEST,
-                         "--tls-client-ca needs --tls-cert and --tls-key");
+                         "--tls-client-ca requires --tls-cert and --tls-key");
     }
     if (config->limits.message_bytes > config->limits.request_bytes) {
         return weir_fail(err, WEIR_INVALID_REQUEST,

@@ -76,7 +76,8 @@ static weir_status parse_url(const char *url, struct address *address, struct we
         host = weir_slice(host.p + 1, host.n - 2);
     }
     if (host.n == 0) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': it names no host", url);
+        return weir_fail(err, WEIR_INVALID_REQUEST, "cannot listen on '%s': the URL names no host",
+                         url);
     }
     (void)snprintf(address->host, sizeof address->host, "%.*s", WEIR_SLICE_ARG(host));
     (void)snprintf(address->port, sizeof address->port, "%d", address->url.port);
@@ -478,7 +479,8 @@ weir_status weir_http_start(struct weir_server *server, const char *url, struct 
         if (made != NULL) {
             destroy(made);
         }
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no resources to serve HTTP");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "cannot serve HTTP: out of memory or file descriptors");
     }
     const weir_status st = open_listener(made, url, err);
     if (st == WEIR_OK && pthread_create(&made->thread, NULL, serve, made) == 0) {
@@ -486,7 +488,9 @@ weir_status weir_http_start(struct weir_server *server, const char *url, struct 
         return WEIR_OK;
     }
     destroy(made);
-    return st != WEIR_OK ? st : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no thread to serve HTTP");
+    return st != WEIR_OK
+               ? st
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot start a thread to serve HTTP");
 }
 
 const char *weir_http_url(const struct weir_http *http)

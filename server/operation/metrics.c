@@ -91,7 +91,7 @@ static void show_build(const struct visit *v)
 {
     const struct weir_sample sample = {
         .name = "weir_build_info",
-        .help = "Always 1; the labels tell version and store.",
+        .help = "Always 1; the labels give the version and the store.",
         .kind = WEIR_METRIC_GAUGE,
         .labels_n = 2,
         .labels = {{"version", WEIR_VERSION},
@@ -111,7 +111,7 @@ static void show_outcomes(const struct visit *v, size_t method,
         const double value = load(&of->outcomes[status]);
         const struct weir_sample sample = {
             .name = "weir_requests_total",
-            .help = "Calls that were answered, by method and outcome.",
+            .help = "Answered calls by method and outcome.",
             .kind = WEIR_METRIC_COUNTER,
             .labels_n = 2,
             .labels = {{"method", label_of_method(method)}, {"code", code_of(status)}},
@@ -127,8 +127,8 @@ static void show_latency(const struct visit *v, size_t method, const struct weir
 {
     struct weir_sample sample = {
         .name = "weir_request_duration_seconds",
-        .help = "From a request's arrival to its reply; reads that waited for something are not "
-                "counted.",
+        .help =
+            "Time from a request's arrival to its reply; long polls that waited are not counted.",
         .kind = WEIR_METRIC_HISTOGRAM,
         .labels_n = 1,
         .labels = {{"method", label_of_method(method)}},
@@ -198,7 +198,7 @@ static void show_groups(const struct visit *v)
 {
     struct weir_sample sample = {
         .name = "weir_commit_group_writes",
-        .help = "Writes that were committed together.",
+        .help = "Writes committed together, per commit.",
         .kind = WEIR_METRIC_HISTOGRAM,
         .scale = &weir_scale_sizes,
     };
@@ -224,7 +224,7 @@ static double resident_bytes(void)
 static void show_gauges(const struct visit *v)
 {
     struct weir_server *server = v->server;
-    show(v, "weir_queue_length", "Jobs that wait for a worker.", WEIR_METRIC_GAUGE,
+    show(v, "weir_queue_length", "Jobs waiting for a worker.", WEIR_METRIC_GAUGE,
          (double)weir_queue_length(&server->queue));
     show(v, "weir_calls_in_flight",
          "Calls admitted and not answered, without long polls that wait.", WEIR_METRIC_GAUGE,
@@ -248,9 +248,9 @@ void weir_metrics_visit(struct weir_server *server, weir_sample_visitor visit, v
     show_calls(&v);
     show_refused(&v);
     show_store_errors(&v);
-    show(&v, "weir_messages_written_total", "Messages stored, imports included.",
+    show(&v, "weir_messages_written_total", "Messages stored, including imports.",
          WEIR_METRIC_COUNTER, load(&server->metrics.messages_written));
-    show(&v, "weir_messages_read_total", "Messages in replies to reads.", WEIR_METRIC_COUNTER,
+    show(&v, "weir_messages_read_total", "Messages sent in replies to reads.", WEIR_METRIC_COUNTER,
          load(&server->metrics.messages_read));
     show_groups(&v);
     show_gauges(&v);

@@ -79,15 +79,15 @@ static weir_status check_threads(const struct weir_config *config, struct weir_e
     const size_t wanted = threads_wanted(config);
     pthread_t *threads = calloc(wanted, sizeof *threads);
     if (threads == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to start");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory at start");
     }
     const size_t made = try_threads(threads, wanted);
     free(threads);
     return made == wanted
                ? WEIR_OK
                : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "the system gives %zu threads and no more, the server needs %zu: raise "
-                           "its limit (ulimit -u, TasksMax=) or lower --workers",
+                           "the system allows only %zu threads, but the server needs %zu: raise "
+                           "the limit (ulimit -u, TasksMax=) or lower --workers",
                            made, wanted);
 }
 
@@ -115,12 +115,11 @@ static weir_status check_files(const struct weir_config *config, struct weir_err
 {
     const rlim_t most = files_max();
     const size_t wanted = files_wanted(config);
-    return most >= wanted
-               ? WEIR_OK
-               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "the process may open %llu files, the server needs %zu: raise its limit "
-                           "(ulimit -n, LimitNOFILE=)",
-                           (unsigned long long)most, wanted);
+    return most >= wanted ? WEIR_OK
+                          : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                                      "the process may open only %llu files, but the server needs "
+                                      "%zu: raise the limit (ulimit -n, LimitNOFILE=)",
+                                      (unsigned long long)most, wanted);
 }
 
 /* Reserves an eighth of the descriptors: clients must not use up all. With half of them for

@@ -31,7 +31,7 @@ static char *read_file(const char *path, struct weir_error *err)
     if (!is_whole) {
         free(text);
         (void)weir_fail(err, WEIR_INVALID_REQUEST, "cannot read %s: %s", path,
-                        n == PEM_BYTES_MAX ? "it is too large" : strerror(problem));
+                        n == PEM_BYTES_MAX ? "the file is too large" : strerror(problem));
         return NULL;
     }
     text[n] = '\0';
@@ -115,7 +115,7 @@ weir_status weir_tls_config_load(const struct weir_config *config, struct nng_tl
 {
     *tls = NULL;
     if (config->tls_cert == NULL) {
-        return weir_fail(err, WEIR_INVALID_REQUEST, "tls+tcp:// needs --tls-cert and --tls-key");
+        return weir_fail(err, WEIR_INVALID_REQUEST, "tls+tcp:// requires --tls-cert and --tls-key");
     }
     char *cert = read_file(config->tls_cert, err);
     char *key = cert == NULL ? NULL : read_file(config->tls_key, err);

@@ -399,7 +399,7 @@ static weir_status fail_listener(const struct weir_listen_url *url, int rv, stru
         is_url && url->port >= 0 && (rv == NNG_EADDRINVAL || rv == NNG_EAGAIN);
     return weir_fail(err, is_url ? WEIR_BACKEND_UNAVAILABLE : WEIR_INVALID_REQUEST,
                      "cannot listen on '%s': %s", url->text,
-                     is_unresolved ? "its host has no address" : nng_strerror(rv));
+                     is_unresolved ? "the host has no address" : nng_strerror(rv));
 }
 
 static weir_status start_listener(const struct weir_listen_url *url,
@@ -481,7 +481,7 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     struct weir_transport *t = calloc(1, sizeof *t);
     if (t == NULL || !weir_peers_init(&t->peers)) {
         free(t);
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for the listeners");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory for the listeners");
     }
     (void)pthread_mutex_init(&t->grow_lock, NULL);
     (void)pthread_mutex_init(&t->idle_lock, NULL);

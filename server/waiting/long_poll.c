@@ -65,16 +65,19 @@ weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *quer
     }
     const size_t request_n = weir_exchange_request(call->exchange).n;
     if (request_n > KEPT_REQUEST_BYTES) {
-        return weir_fail_limit(err, "size of a request that waits", KEPT_REQUEST_BYTES, request_n);
+        return weir_fail_limit(err, "size of a long poll's request in bytes", KEPT_REQUEST_BYTES,
+                               request_n);
     }
     const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
     if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
-        return weir_fail_full(err, "reads that wait",
-                              (unsigned long long)server->config->max_waiting, waiting);
+        return weir_admission_fail_full(err, "reads that wait", "--max-waiting",
+                                        (unsigned long long)server->config->max_waiting, waiting);
     }
     const struct weir_interest interest = interest_of(query);
     *watches = weir_wake_arm(server->wake, waiter, call->tenant, &interest);
-    return *watches ? WEIR_OK : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to wait");
+    return *watches
+               ? WEIR_OK
+               : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory for another long poll");
 }
 
 void weir_long_poll_end(struct weir_call *call)

@@ -83,8 +83,8 @@ void weir_pg_explain_limit(const struct pg_run *run, struct weir_error *err)
     }
     if (run->session->ns.layout->is_adopted && most > WEIR_CORRELATION_BYTES_MAX) {
         (void)weir_fail_limit(err,
-                              "the size in bytes of a correlationStreamName, which Message DB has "
-                              "an index of,",
+                              "size of correlationStreamName in bytes (an index of Message DB "
+                              "holds no more)",
                               WEIR_CORRELATION_BYTES_MAX, most);
     }
 }

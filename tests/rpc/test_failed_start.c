@@ -95,7 +95,7 @@ START_TEST(a_call_that_is_served_ends_before_the_start_has_failed)
     fake_gate_open();
     ck_assert_int_eq(pthread_join(thread, &st), 0);
     ck_assert_int_eq(*(weir_status *)st, WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_str_eq(err.text, "cannot listen on 'tcp://late.test:1': its host has no address");
+    ck_assert_str_eq(err.text, "cannot listen on 'tcp://late.test:1': the host has no address");
     end_whatever_came(&pending);
     (void)nng_close(rpc.client);
     weir_config_fini(&rpc.config);

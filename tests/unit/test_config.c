@@ -124,7 +124,7 @@ static const struct {
     {{"--workers", "\t3"}, "--workers: '\t3'"},
     {{"--workers", "99999999999999999999"}, "--workers:"},
     {{"--max-batch-size=100001"}, "--max-batch-size: '100001' is not a number from 1 to 100000"},
-    {{"--durability", "sometimes"}, "--durability: 'sometimes' is not full|normal"},
+    {{"--durability", "sometimes"}, "--durability: 'sometimes' is not one of full|normal"},
     {{"--log-level", "inf"}, "--log-level:"},
     {{"--ipc-permissions", "888"}, "--ipc-permissions:"},
     {{"--ipc-permissions", "1777"}, "--ipc-permissions:"},

@@ -431,7 +431,7 @@ START_TEST(bad_response_is_a_backend_error)
 {
     ck_assert_int_eq(parse_response(bad_responses[_i].bytes, bad_responses[_i].n),
                      WEIR_BACKEND_ERROR);
-    ck_assert_ptr_nonnull(strstr(err.text, "no weir.v1.Response"));
+    ck_assert_ptr_nonnull(strstr(err.text, "not a weir.v1.Response"));
 }
 END_TEST
 

@@ -115,7 +115,7 @@ START_TEST(a_limit_is_given_in_numbers)
 {
     ck_assert_int_eq(weir_fail_limit(&err, "data", 1048576, 18446744073709551615ULL),
                      WEIR_LIMIT_EXCEEDED);
-    ck_assert_str_eq(err.text, "data is 18446744073709551615, the limit is 1048576");
+    ck_assert_str_eq(err.text, "data: 18446744073709551615, but the limit is 1048576");
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "1048576");
     ck_assert_str_eq(weir_error_get_detail(&err, "actual"), "18446744073709551615");
     ck_assert(!weir_error_is_transient(&err));

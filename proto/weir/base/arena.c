@@ -133,7 +133,7 @@ weir_status weir_arena_fail(const struct weir_arena *arena, struct weir_error *e
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     const size_t used = arena->used_bytes;
-    return weir_fail_limit(err, "memory of the call", arena->cap_bytes,
+    return weir_fail_limit(err, "memory of the call in bytes", arena->cap_bytes,
                            refused > SIZE_MAX - used ? SIZE_MAX : used + refused);
 }
 

@@ -100,7 +100,7 @@ static const char *parser_fault(const json_error_t *error)
     case json_error_premature_end_of_input:
         return "the text ends too early";
     case json_error_end_of_input_expected:
-        return "more text behind the value";
+        return "text follows the value";
     case json_error_numeric_overflow:
         return "a number is too large";
     default:
@@ -110,7 +110,7 @@ static const char *parser_fault(const json_error_t *error)
 
 static weir_status fail_memory(struct weir_error *err)
 {
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to check JSON");
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory while checking JSON");
 }
 
 static weir_status fail_parse(const char *field, const json_error_t *error, struct weir_error *err)
@@ -120,7 +120,7 @@ static weir_status fail_parse(const char *field, const json_error_t *error, stru
         json_error_code(error) == json_error_out_of_memory) {
         return fail_memory(err);
     }
-    return weir_fail_field(err, field, "not JSON: %s, near byte %d", parser_fault(error),
+    return weir_fail_field(err, field, "not valid JSON: %s, near byte %d", parser_fault(error),
                            error->position);
 }
 
@@ -185,11 +185,11 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     (void)pthread_once(&is_seeded, seed_hashing);
 
     if (text.n == 0) {
-        return weir_fail_field(err, field, "not JSON: empty");
+        return weir_fail_field(err, field, "not valid JSON: empty");
     }
     /* The parser skips a NUL byte behind a number. */
     if (memchr(text.p, '\0', text.n) != NULL) {
-        return weir_fail_field(err, field, "not JSON: U+0000 in the text");
+        return weir_fail_field(err, field, "not valid JSON: U+0000 in the text");
     }
     const char *fault = NULL;
     bool is_accepted = false;
@@ -211,8 +211,9 @@ weir_status weir_json_check(struct weir_slice text, const char *field,
     const bool fits = facts == NULL || find_facts(root, facts);
     json_decref(root);
     if (!fits) {
-        return weir_fail_field(err, field, "correlationStreamName is longer than %zu bytes",
-                               facts->area_n);
+        return weir_fail_field(
+            err, field, "correlationStreamName is longer than %zu bytes (--max-correlation-bytes)",
+            facts->area_n);
     }
     return WEIR_OK;
 }

@@ -42,12 +42,12 @@ static void tree_fini(struct tree *t)
 
 static weir_status fail_memory(struct weir_error *err)
 {
-    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory to compare JSON");
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory while comparing JSON");
 }
 
 static weir_status fail_unchecked(struct weir_error *err)
 {
-    return weir_fail(err, WEIR_DATA_CORRUPT, "a text to compare is not JSON");
+    return weir_fail(err, WEIR_DATA_CORRUPT, "a text to compare is not valid JSON");
 }
 
 static bool make_room(struct tree *t)

@@ -36,10 +36,10 @@ static const char *namespace_fault(struct weir_slice id)
         return "longer than 128 bytes";
     }
     if (!weir_utf8_is_valid(id)) {
-        return "not UTF-8, or contains U+0000";
+        return "must be UTF-8 without U+0000";
     }
     if (has_control(id)) {
-        return "contains a control character";
+        return "must not contain control characters";
     }
     if (weir_slice_is(id, ".") || weir_slice_is(id, "..")) {
         return "must not be \".\" or \"..\"";
@@ -112,7 +112,8 @@ weir_status weir_token_make(struct weir_slice namespace_id, char token[WEIR_TOKE
     }
     uint8_t secret[SECRET_BYTES];
     if (!weir_random_bytes(secret, sizeof secret)) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes for a token");
+        return weir_fail(err, WEIR_BACKEND_ERROR,
+                         "cannot get random bytes from the system for a token");
     }
     memcpy(token, prefix, PREFIX_BYTES);
     char *at = encode(namespace_id, token + PREFIX_BYTES);

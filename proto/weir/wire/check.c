@@ -118,7 +118,7 @@ static weir_status check_packed(struct checker *checker, struct level *level,
     if (wire_type != WEIR_WIRE_VARINT) {
         const size_t size = wire_type == WEIR_WIRE_FIXED32 ? 4 : 8;
         if (bytes.n % size != 0) {
-            return fail_here(checker, level, "packed numbers are cut short");
+            return fail_here(checker, level, "the packed field is truncated");
         }
         return count_elements(checker, level, bytes.n / size, 0);
     }
@@ -126,10 +126,10 @@ static weir_status check_packed(struct checker *checker, struct level *level,
     while (status == WEIR_OK && bytes.n > 0) {
         uint64_t value = 0;
         if (!weir_wire_take_varint(&bytes, &value)) {
-            return fail_here(checker, level, "packed numbers are cut short");
+            return fail_here(checker, level, "the packed field is truncated");
         }
         if (!is_known_value(level->field, value)) {
-            return fail_here(checker, level, "not a known value");
+            return fail_here(checker, level, "not a known enum value");
         }
         status = count_elements(checker, level, 1, 0);
     }
@@ -156,7 +156,7 @@ static weir_status check_submessage(struct checker *checker, struct level *level
                                     struct weir_slice bytes)
 {
     if (level->depth == WEIR_WIRE_DEPTH_MAX) {
-        return fail_here(checker, level, "messages are nested too deeply");
+        return fail_here(checker, level, "nested too deeply");
     }
     struct level inner = {
         .outer = level,
@@ -193,7 +193,7 @@ static weir_status check_field(struct checker *checker, struct level *level,
         return check_packed(checker, level, found->bytes);
     }
     if (found->type != expected) {
-        return fail_here(checker, level, "has another type on the wire");
+        return fail_here(checker, level, "has the wrong wire type");
     }
     const weir_status status = count_field(checker, level);
     if (status != WEIR_OK) {
@@ -203,10 +203,10 @@ static weir_status check_field(struct checker *checker, struct level *level,
         return check_submessage(checker, level, found->bytes);
     }
     if (field->type == PROTOBUF_C_TYPE_STRING && !weir_utf8_is_valid(found->bytes)) {
-        return fail_here(checker, level, "not UTF-8 text without U+0000");
+        return fail_here(checker, level, "must be UTF-8 text without U+0000");
     }
     if (!is_known_value(field, found->value)) {
-        return fail_here(checker, level, "not a known value");
+        return fail_here(checker, level, "not a known enum value");
     }
     return WEIR_OK;
 }

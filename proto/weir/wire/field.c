@@ -59,18 +59,18 @@ static const char *take_content(struct weir_slice *rest, uint32_t wire_type,
 {
     switch (wire_type) {
     case WEIR_WIRE_VARINT:
-        return weir_wire_take_varint(rest, &field->value) ? NULL : "a number does not end";
+        return weir_wire_take_varint(rest, &field->value) ? NULL : "a number is truncated";
     case WEIR_WIRE_FIXED64:
-        return take_fixed(rest, 8, &field->value) ? NULL : "cut short";
+        return take_fixed(rest, 8, &field->value) ? NULL : "truncated";
     case WEIR_WIRE_BYTES:
-        return take_bytes(rest, &field->bytes) ? NULL : "a length is beyond the end";
+        return take_bytes(rest, &field->bytes) ? NULL : "a length exceeds the message";
     case WEIR_WIRE_FIXED32:
-        return take_fixed(rest, 4, &field->value) ? NULL : "cut short";
+        return take_fixed(rest, 4, &field->value) ? NULL : "truncated";
     case 3:
     case 4:
-        return "groups are not accepted";
+        return "groups are not supported";
     default:
-        return "a wire type that does not exist";
+        return "unknown wire type";
     }
 }
 
@@ -82,11 +82,11 @@ bool weir_wire_next(struct weir_slice *rest, struct weir_wire_field *field, cons
     }
     uint64_t tag = 0;
     if (take_varint(rest, PREFIX_BYTES_MAX, &tag) == 0) {
-        *fault = "a field's tag does not end";
+        *fault = "a field's tag is truncated";
         return false;
     }
     if (tag >> 3 == 0 || tag >> 3 > FIELD_NUMBER_MAX) {
-        *fault = "a field number out of range";
+        *fault = "field number out of range";
         return false;
     }
     const uint32_t wire_type = (uint32_t)(tag & 7);

@@ -37,7 +37,7 @@ static const char *parse_entry(struct weir_slice bytes, struct weir_metadata_ent
             continue;
         }
         if (field.type != WEIR_WIRE_BYTES) {
-            return "an entry's key or value is no string";
+            return "an entry's key or value is not a string";
         }
         *(field.number == MAP_KEY ? &entry->key : &entry->value) = field.bytes;
     }
@@ -57,7 +57,7 @@ static weir_status take_string(struct weir_slice bytes, const char *name, struct
                                struct weir_error *err)
 {
     if (!weir_utf8_is_valid(bytes)) {
-        return weir_fail_field(err, name, "not UTF-8 text without U+0000");
+        return weir_fail_field(err, name, "must be UTF-8 text without U+0000");
     }
     *out = bytes;
     return WEIR_OK;
@@ -75,7 +75,7 @@ static weir_status take_metadata(struct request_parser *parser, struct weir_slic
         return weir_fail_field(parser->err, "metadata", "%s", fault);
     }
     if (!weir_utf8_is_valid(entry->key) || !weir_utf8_is_valid(entry->value)) {
-        return weir_fail_field(parser->err, "metadata", "not UTF-8 text without U+0000");
+        return weir_fail_field(parser->err, "metadata", "must be UTF-8 text without U+0000");
     }
     for (size_t i = 0; i < parser->metadata_n; i++) {
         if (weir_slice_equal(parser->metadata[i].key, entry->key)) {
@@ -96,7 +96,7 @@ static weir_status take_request_field(struct request_parser *parser,
     const enum weir_wire_type expected =
         field->number == REQUEST_TIMEOUT_MS ? WEIR_WIRE_VARINT : WEIR_WIRE_BYTES;
     if (field->type != expected) {
-        return weir_fail_field(parser->err, "request", "field %" PRIu32 " has another type",
+        return weir_fail_field(parser->err, "request", "field %" PRIu32 " has the wrong wire type",
                                field->number);
     }
     switch (field->number) {
@@ -307,7 +307,7 @@ static weir_status status_of_code(int32_t code)
 
 static weir_status fail_reply(struct weir_error *err, const char *fault)
 {
-    return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is no weir.v1.Response: %s", fault);
+    return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is not a weir.v1.Response: %s", fault);
 }
 
 /* A failure as it stands in a reply. */
@@ -328,7 +328,7 @@ static const char *parse_status(struct weir_slice bytes, struct wire_status *sta
         }
         if ((field.number == STATUS_CODE) != (field.type == WEIR_WIRE_VARINT) ||
             (field.type != WEIR_WIRE_VARINT && field.type != WEIR_WIRE_BYTES)) {
-            return "a field of the status has another type";
+            return "a field of the status has the wrong wire type";
         }
         if (field.number == STATUS_CODE) {
             status->code = (int32_t)(uint32_t)field.value;
@@ -398,7 +398,7 @@ weir_status weir_response_parse(struct weir_slice bytes, struct weir_slice *payl
             continue;
         }
         if (field.type != WEIR_WIRE_BYTES) {
-            return fail_reply(err, "a field has another type");
+            return fail_reply(err, "a field has the wrong wire type");
         }
         if (field.number == RESPONSE_PAYLOAD) {
             found = field.bytes;
@@ -408,7 +408,7 @@ weir_status weir_response_parse(struct weir_slice bytes, struct weir_slice *payl
         }
     }
     if (fault != NULL || !has_status) {
-        return fail_reply(err, fault != NULL ? fault : "it has no status");
+        return fail_reply(err, fault != NULL ? fault : "the status is missing");
     }
     if (status.code == 0) {
         *payload = found;
