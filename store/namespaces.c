@@ -252,7 +252,8 @@ weir_status weir_namespace_open(struct weir_store *store, struct weir_slice id, 
         status = open_first_session(opened, deadline_us, err);
         break;
     case BEING_OPENED:
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace is still being opened");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "the namespace is still being opened; try again");
     case BEING_DELETED:
         return weir_shelf_fail_closed(err);
     }

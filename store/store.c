@@ -35,8 +35,8 @@ static const struct weir_store_ops *find_backend(const char *url, struct weir_er
         }
     }
     (void)weir_fail_field(err, "store",
-                          "no store of this program has such a URL; known: sqlite:DIR, "
-                          "sqlite::memory:, postgresql://…, timescaledb://…");
+                          "unknown store URL: it must be sqlite:DIR, sqlite::memory:, "
+                          "postgresql://… or timescaledb://…");
     return NULL;
 }
 
@@ -309,7 +309,8 @@ weir_status weir_fail_connections_in_use(int64_t deadline_us, struct weir_error 
 {
     if (weir_monotonic_us() >= deadline_us) {
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                         "the deadline passed while all connections were in use");
+                         "the deadline passed while all connections to the store were in use "
+                         "(--store-connections)");
     }
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "all connections are in use");
 }
@@ -336,7 +337,7 @@ weir_status weir_chunks_unsupported(struct weir_session *session,
     (void)arena;
     (void)list;
     return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
-                     "the namespace is not kept in chunks: that is for TimescaleDB");
+                     "the namespace has no chunks: only a store on TimescaleDB has them");
 }
 
 weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,

@@ -282,7 +282,8 @@ weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struc
     }
     struct verdicts verdicts;
     if (status == WEIR_OK && !read_verdicts(&s, result, &verdicts)) {
-        status = weir_fail(err, WEIR_BACKEND_ERROR, "the append function gives something else");
+        status =
+            weir_fail(err, WEIR_BACKEND_ERROR, "the append function returned an unexpected result");
     }
     if (status == WEIR_OK) {
         const size_t ids = tell(&s, &verdicts);

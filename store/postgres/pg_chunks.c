@@ -35,8 +35,8 @@ static bool has_failed_by(const struct chunk_work *work, const char *sqlstate)
 static weir_status fail_licence(struct weir_error *err)
 {
     return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
-                     "the licence of this TimescaleDB (timescaledb.license) does not offer that: "
-                     "the Timescale licence does");
+                     "this TimescaleDB's licence (timescaledb.license) does not include this "
+                     "feature: it needs the Timescale licence");
 }
 
 /* ---- statements ---- */

@@ -64,7 +64,8 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
     } else if (status == WEIR_OK && PQgetisnull(result, 0, 0)) {
         status = fail_overtaken(conn, err);
     } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &clear->messages_deleted)) {
-        status = weir_fail(err, WEIR_BACKEND_ERROR, "the clear function gives something else");
+        status =
+            weir_fail(err, WEIR_BACKEND_ERROR, "the clear function returned an unexpected result");
     }
     PQclear(result);
     return status;

@@ -130,7 +130,7 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
     }
     if (strcmp(conn->sqlstate, "22008") == 0) {
         return weir_fail(err, verdict.status,
-                         "a time is none that the database has: 4713 BC to the year 294276");
+                         "a time is outside the database's range, 4713 BC to the year 294276");
     }
     report(conn, result);
     if (verdict.remedy == PG_REMEDY_RECONNECT) {

@@ -127,15 +127,14 @@ static weir_status check_server(struct pg_conn *conn, struct weir_error *err)
     const char *encoding = PQparameterStatus(conn->pq, "server_encoding");
     if (encoding == NULL || strcmp(encoding, "UTF8") != 0) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "the database's encoding is %s and must be UTF8: make another one, with "
-                         "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+                         "the database's encoding is %s but must be UTF8: create another database, "
+                         "with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
                          encoding == NULL ? "unknown" : encoding);
     }
     const int version = PQserverVersion(conn->pq);
     if (version < SERVER_VERSION_MIN) {
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "the server is PostgreSQL %d and weir needs %d or newer", version / 10000,
-                         SERVER_VERSION_MIN / 10000);
+        return weir_fail(err, WEIR_PRECONDITION, "PostgreSQL %d is too old: weir needs %d or newer",
+                         version / 10000, SERVER_VERSION_MIN / 10000);
     }
     return WEIR_OK;
 }
@@ -238,8 +237,8 @@ weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
     weir_status status = WEIR_OK;
     if (!connect_any(opened, until_us, reason)) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "PostgreSQL cannot be reached; check the host, port, database, user "
-                           "and password of the store's URL: %s",
+                           "cannot connect to PostgreSQL; check the host, port, database, user and "
+                           "password of the store's URL: %s",
                            reason);
     }
     if (status == WEIR_OK) {

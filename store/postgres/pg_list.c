@@ -26,9 +26,9 @@ static weir_status ask(struct question *q, struct weir_error *err)
 
 static weir_status fail_damaged(const struct question *q, struct weir_error *err)
 {
-    weir_backend_report(&q->session->backend->base,
-                        "%s: what the namespace keeps of itself is damaged", q->session->ns.schema);
-    return weir_fail(err, WEIR_DATA_CORRUPT, "what the namespace keeps of itself is damaged");
+    weir_backend_report(&q->session->backend->base, "%s: the namespace's counters are damaged",
+                        q->session->ns.schema);
+    return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are damaged");
 }
 
 static void question_init(struct question *q, struct weir_session *base, enum pg_fixed which)

@@ -12,7 +12,7 @@ static bool read_adopt(struct weir_slice value, struct pg_wishes *wishes, struct
     wishes->is_adoption = weir_slice_is(value, "\"message_store\"");
     if (!wishes->is_adoption) {
         (void)weir_fail_field(err, "metadata",
-                              "\"adopt\" can be \"message_store\", the schema of Message DB");
+                              "\"adopt\" must be \"message_store\", the schema of Message DB");
     }
     return wishes->is_adoption;
 }
@@ -25,12 +25,12 @@ static bool read_chunk_interval(struct weir_slice value, struct pg_wishes *wishe
     int64_t us = 0;
     if (!is_string || !weir_duration_parse(weir_slice(value.p + 1, value.n - 2), &us)) {
         (void)weir_fail_field(err, "metadata",
-                              "\"chunk_interval\" is no duration: " WEIR_DURATION_FORM);
+                              "\"chunk_interval\" is not a duration; must be " WEIR_DURATION_FORM);
         return false;
     }
     if (us < HOUR_US || us > 366 * 24 * HOUR_US) {
         (void)weir_fail_field(err, "metadata",
-                              "\"chunk_interval\" can be from one hour (1h) to a year (366d)");
+                              "\"chunk_interval\" must be from one hour (1h) to a year (366d)");
         return false;
     }
     wishes->chunk_interval_us = us;
@@ -54,8 +54,9 @@ bool weir_pg_read_metadata(struct weir_slice metadata, const struct pg_dialect *
         }
     }
     if (is_good && wishes->is_adoption && wishes->chunk_interval_us != 0) {
-        (void)weir_fail_field(err, "metadata",
-                              "\"chunk_interval\": a schema that is adopted has no chunks");
+        (void)weir_fail_field(
+            err, "metadata",
+            "\"chunk_interval\" cannot be given with \"adopt\": an adopted schema has no chunks");
         return false;
     }
     return is_good;

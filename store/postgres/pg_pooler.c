@@ -17,7 +17,8 @@ static weir_status read_pid(struct pg_conn *conn, int32_t *pid, struct weir_erro
     PGresult *result = NULL;
     weir_status status = weir_pg_query(conn, "SELECT pg_backend_pid()", &none, &result, err);
     if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int4(result, 0, 0, pid))) {
-        status = weir_fail(err, WEIR_BACKEND_ERROR, "pg_backend_pid() gives something else");
+        status =
+            weir_fail(err, WEIR_BACKEND_ERROR, "pg_backend_pid() returned an unexpected result");
     }
     PQclear(result);
     return status;
@@ -34,9 +35,9 @@ static bool is_own_greeting(const struct pg_conn *conn, int32_t pid)
 static weir_status fail_shared(struct weir_error *err)
 {
     return weir_fail(err, WEIR_PRECONDITION,
-                     "a pooler gives the connections of weir other sessions of PostgreSQL from one "
-                     "transaction to the next: have it keep one for each connection (PgBouncer: "
-                     "pool_mode = session), or name PostgreSQL itself in the store's URL");
+                     "a connection pooler switches weir's connections to other PostgreSQL sessions "
+                     "between transactions: set it to session pooling (PgBouncer: pool_mode = "
+                     "session), or name PostgreSQL itself in the store's URL");
 }
 
 /* A pooler that exchanges sessions gives one connection the session that the other leaves free

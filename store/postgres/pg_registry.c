@@ -269,9 +269,9 @@ static weir_status fail_without_twin(struct pg_conn *conn, const struct creation
     conn->remedy = PG_REMEDY_AGAIN;
     return creation->ns.layout->is_adopted
                ? weir_fail(err, WEIR_PRECONDITION,
-                           "the schema of Message DB belongs to another namespace already")
+                           "the schema of Message DB is already adopted by another namespace")
                : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "a namespace of this id was deleted while it was to be made");
+                           "a namespace of this id was deleted while this one was being created");
 }
 
 /* Compares the namespace that exists with the one to be created: they are the same if the token
@@ -309,7 +309,7 @@ static weir_status create_schema(struct pg_conn *conn, struct creation *creation
     creation->is_unlisted = status != WEIR_OK && strcmp(conn->sqlstate, "42P06") == 0;
     if (creation->is_unlisted) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "there is storage of a namespace of this id already, which is not listed");
+                         "storage of a namespace of this id already exists, but is not listed");
     }
     return status == WEIR_OK ? weir_pg_bring_up_to_date(conn, ns, 0, err) : status;
 }
@@ -380,7 +380,8 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
         creation.wishes.is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
     const weir_status status = run_change(base, &work, deadline_us, &creation.is_begun, err);
     if (status == WEIR_PRECONDITION && creation.is_unlisted) {
-        weir_backend_report(base, "schema %s is not listed but there: move it away",
+        weir_backend_report(base,
+                            "schema %s exists, but its namespace is not listed: rename the schema",
                             creation.ns.schema);
     }
     return status;

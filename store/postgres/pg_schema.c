@@ -42,12 +42,12 @@ static weir_status report_strangers(struct pg_conn *conn, const struct pg_params
     if (status == WEIR_OK && PQntuples(result) > 0) {
         const struct weir_slice schema = weir_pg_slice(result, 0, 0);
         const struct weir_slice roles = weir_pg_slice(result, 0, 1);
-        weir_backend_report(&conn->backend->base,
-                            "others may make functions in %.*s, the schema of the extension %s, "
-                            "which would be called with the rights of weir's role: REVOKE CREATE "
-                            "ON SCHEMA %.*s FROM %.*s",
-                            WEIR_SLICE_ARG(schema), conn->backend->dialect->extension,
-                            WEIR_SLICE_ARG(schema), WEIR_SLICE_ARG(roles));
+        weir_backend_report(
+            &conn->backend->base,
+            "other roles may create functions in %.*s, the schema of the extension %s, which would "
+            "run with the rights of weir's role: REVOKE CREATE ON SCHEMA %.*s FROM %.*s",
+            WEIR_SLICE_ARG(schema), conn->backend->dialect->extension, WEIR_SLICE_ARG(schema),
+            WEIR_SLICE_ARG(roles));
     }
     PQclear(result);
     return status;
@@ -138,9 +138,9 @@ static weir_status create_registry(struct pg_conn *conn, struct weir_error *err)
         weir_pg_roll_back(conn);
     }
     if (is_forbidden) {
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "the database user may not make schemas: GRANT CREATE ON DATABASE … TO "
-                         "that user");
+        return weir_fail(
+            err, WEIR_PRECONDITION,
+            "the database user may not create schemas: GRANT CREATE ON DATABASE … TO that user");
     }
     return status;
 }
@@ -157,8 +157,8 @@ weir_status weir_pg_registry_prepare(struct pg_conn *conn, struct weir_error *er
     }
     if (status == WEIR_OK && version > REGISTRY_VERSION) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "the store's schema has version %d and this program knows %d at most: use "
-                         "the newer weir-server, or another database",
+                         "the store's schema has version %d, but this program supports at most %d: "
+                         "use the newer weir-server, or another database",
                          (int)version, REGISTRY_VERSION);
     }
     return status;
@@ -208,14 +208,15 @@ static weir_status fail_unusable(struct pg_conn *conn, const struct place *place
 {
     if (place->ns->layout == NULL) {
         weir_backend_report(&conn->backend->base,
-                            "%s has the layout '%.*s', which this store does not serve",
+                            "%s has the layout '%.*s', which this store does not support",
                             place->ns->schema, WEIR_SLICE_ARG(layout));
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                         "the namespace is kept in a way that this store does not serve (%.*s)",
-                         WEIR_SLICE_ARG(layout));
+        return weir_fail(
+            err, WEIR_BACKEND_UNAVAILABLE,
+            "the namespace's storage has a layout that this store does not support (%.*s)",
+            WEIR_SLICE_ARG(layout));
     }
     weir_backend_report(&conn->backend->base,
-                        "%s has the schema version %d, this program knows %d at most",
+                        "%s has the schema version %d, but this program supports at most %d",
                         place->ns->schema, (int)place->version, place->ns->layout->version);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                      "the namespace's schema is newer than this program");

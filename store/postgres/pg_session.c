@@ -111,8 +111,9 @@ weir_status weir_pg_fail_missing(struct pg_session *session, int64_t deadline_us
         return status;
     }
     if (ns.created_at_us != session->ns.created_at_us) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                         "the namespace was deleted and made anew while the call was under way");
+        return weir_fail(
+            err, WEIR_BACKEND_UNAVAILABLE,
+            "the namespace was deleted and created again while the call was under way");
     }
     weir_backend_report(&session->backend->base, "%s: the namespace's schema is damaged",
                         ns.schema);

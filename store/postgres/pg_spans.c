@@ -48,7 +48,7 @@ static weir_status nap(const struct pg_conn *conn, struct weir_error *err)
     const struct timespec pause = {.tv_nsec = NAP_US * 1000};
     if (weir_monotonic_us() >= conn->deadline_us) {
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                         "the deadline passed while a commit came to its end");
+                         "the deadline passed while another commit was ending");
     }
     (void)nanosleep(&pause, NULL);
     return WEIR_OK;

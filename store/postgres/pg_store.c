@@ -173,7 +173,8 @@ weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_sto
 {
     struct pg_backend *backend = backend_new(dialect, ops, options);
     if (backend == NULL) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory or randomness");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "out of memory, or cannot get random bytes from the system");
     }
     weir_status status = weir_pg_url_parse(options->url, dialect->scheme, &backend->url, err);
     if (status != WEIR_OK) {

@@ -40,10 +40,10 @@ static char *normal_url(const char *text, const char *scheme)
 /* Leaves out libpq's own reason, which quotes the URL. */
 static weir_status fail_url(struct weir_error *err)
 {
-    return weir_fail_field(err, "store",
-                           "the URL is not one of PostgreSQL's; it looks like "
-                           "postgresql://user@host:5432/database, with %%XX for special "
-                           "characters");
+    return weir_fail_field(
+        err, "store",
+        "the URL is not a valid PostgreSQL URL, whose form is "
+        "postgresql://user@host:5432/database, with %%XX for special characters");
 }
 
 /* Returns false if an '@' is left in the host, port or database. A special character that is not

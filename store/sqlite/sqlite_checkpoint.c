@@ -57,8 +57,8 @@ static void fail_checkpoint(struct sqlite_backend *backend, const char *name, sq
     report_failure(backend, name, why);
     if (!weir_sqlite_declare_unmoved(db)) {
         weir_backend_report(&backend->base,
-                            "%s: what is moved out of the WAL may not be on the disk: end all "
-                            "servers that use it, and start them again",
+                            "%s: what was moved out of the WAL may not be on the disk: stop all "
+                            "servers that use the store, and start them again",
                             name);
     }
 }

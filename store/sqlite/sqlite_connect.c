@@ -114,15 +114,16 @@ static weir_status fail_presence(const struct sqlite_backend *backend, const cha
     switch (presence) {
     case WEIR_SQLITE_FOREIGN:
         return weir_fail(err, WEIR_PRECONDITION,
-                         "%s/%s is not a file of weir's: move it away, or use another directory",
+                         "%s/%s was not made by weir: move it away, or use another directory",
                          backend->dir, name);
     case WEIR_SQLITE_NEWER:
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "%s/%s was written by a newer weir-server: use that, or another directory",
-                         backend->dir, name);
+        return weir_fail(
+            err, WEIR_PRECONDITION,
+            "%s/%s was written by a newer weir-server: use that version, or another directory",
+            backend->dir, name);
     case WEIR_SQLITE_UNREADABLE:
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s cannot be read: %s", backend->dir,
-                         name, strerror(errno));
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot read %s/%s: %s", backend->dir, name,
+                         strerror(errno));
     default:
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s/%s is missing", backend->dir, name);
     }
@@ -138,13 +139,13 @@ static weir_status fail_open(const struct sqlite_backend *backend, const char *p
         return status;
     }
     if (access(path, W_OK) != 0) {
-        return weir_fail(err, status, "%s cannot be written: %s", path, strerror(errno));
+        return weir_fail(err, status, "cannot write %s: %s", path, strerror(errno));
     }
     if (access(backend->dir, W_OK | X_OK) != 0) {
-        return weir_fail(err, status, "no file can be made in %s: %s", backend->dir,
+        return weir_fail(err, status, "cannot create a file in %s: %s", backend->dir,
                          strerror(errno));
     }
-    return weir_fail(err, status, "%s cannot be opened: %s", path, sqlite3_errstr(rc));
+    return weir_fail(err, status, "cannot open %s: %s", path, sqlite3_errstr(rc));
 }
 
 /* Returns the time left until the deadline, rounded up to milliseconds, WEIR_SQLITE_BUSY_US at
@@ -187,7 +188,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
         /* SQLite has opened the WAL by its name, which may belong to the file that replaced this
          * one. */
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "%s has been removed or replaced while it was opened", path);
+                           "%s was removed or replaced while it was being opened", path);
     }
     if (status != WEIR_OK) {
         /* Closing must not write to a file with a newer schema. */

@@ -34,7 +34,7 @@ static weir_status write_image(const char *path, const struct sqlite_image *imag
         rc = raw.file->pMethods->xSync(raw.file, SQLITE_SYNC_NORMAL);
     }
     weir_sqlite_raw_close(&raw);
-    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "make a database");
+    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "create a database");
 }
 
 static weir_status write_database(struct sqlite_backend *backend, const char *path,
@@ -64,11 +64,11 @@ static weir_status publish(const struct sqlite_backend *backend, const char *fro
             *is_there = true;
             return WEIR_OK;
         }
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot create a file in %s: %s",
                          backend->dir, strerror(errno));
     }
     if (weir_sqlite_sync_dir(backend->dir) != 0) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be synced: %s", backend->dir,
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot sync %s: %s", backend->dir,
                          strerror(errno));
     }
     return WEIR_OK;
@@ -142,7 +142,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
 {
     char draft[DRAFT_NAME_BYTES];
     if (!name_draft(name, draft)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot get random bytes from the system");
     }
     weir_status status = WEIR_OK;
     char *from = weir_sqlite_path(backend, draft);
@@ -150,7 +150,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
     if (from == NULL || to == NULL) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     } else if (!make_empty(from)) {
-        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "a file cannot be made in %s: %s",
+        status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot create a file in %s: %s",
                            backend->dir, strerror(errno));
     } else {
         status = write_database(backend, from, schema, err);
@@ -176,7 +176,7 @@ static weir_status create_in_memory(struct sqlite_backend *backend, const char *
                                     WEIR_SQLITE_BUSY_US / 1000, &db);
     free(path);
     if (rc != SQLITE_OK) {
-        return weir_sqlite_fail(err, rc, "make a database");
+        return weir_sqlite_fail(err, rc, "create a database");
     }
     const weir_status status = weir_sqlite_migrate(db, schema, NULL, NULL, err);
     if (status != WEIR_OK) {

@@ -76,7 +76,7 @@ static bool unlink_one(const struct sqlite_backend *backend, const char *path)
 {
     const bool is_gone = unlink_path(path);
     if (!is_gone) {
-        weir_backend_report(&backend->base, "%s: cannot be removed: %s", path, strerror(errno));
+        weir_backend_report(&backend->base, "cannot remove %s: %s", path, strerror(errno));
     }
     return is_gone;
 }
@@ -180,7 +180,7 @@ weir_status weir_sqlite_make_dir(const char *dir, struct weir_error *err)
     }
     free(path);
     if (fault != 0) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the directory %s cannot be made: %s", dir,
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot create the directory %s: %s", dir,
                          strerror(fault));
     }
     return WEIR_OK;

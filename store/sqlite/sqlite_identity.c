@@ -190,5 +190,5 @@ weir_status weir_sqlite_identity_check(struct sqlite_session *session, struct we
         rescue_wal(session);
     }
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                     "the namespace's storage is not where it was opened");
+                     "the namespace's files have been moved or replaced since they were opened");
 }

@@ -20,12 +20,12 @@ static weir_status make(sqlite3 *db, const struct sqlite_schema *schema, struct 
     /* Removes the pages of tables that earlier steps made and later ones dropped. */
     const int rc = sqlite3_exec(db, "VACUUM", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
-        return weir_sqlite_fail(err, rc, "make a database");
+        return weir_sqlite_fail(err, rc, "create a database");
     }
     sqlite3_int64 n = 0;
     image->bytes = sqlite3_serialize(db, "main", &n, 0);
     if (image->bytes == NULL) {
-        return weir_sqlite_fail(err, SQLITE_NOMEM, "make a database");
+        return weir_sqlite_fail(err, SQLITE_NOMEM, "create a database");
     }
     image->n = (size_t)n;
     image->bytes[WRITE_VERSION_AT] = IS_WAL;
@@ -43,7 +43,7 @@ weir_status weir_sqlite_image_make(const struct sqlite_schema *schema, struct sq
                                        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
                                    "memdb");
     const weir_status status = rc == SQLITE_OK ? make(db, schema, image, err)
-                                               : weir_sqlite_fail(err, rc, "make a database");
+                                               : weir_sqlite_fail(err, rc, "create a database");
     (void)sqlite3_close(db);
     return status;
 }

@@ -77,8 +77,8 @@ static weir_status fail_if_lost(const struct sqlite_location *location, struct w
 {
     return atomic_load_explicit(&location->is_lost, memory_order_relaxed)
                ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "the store is not where it was opened: the server has to be started "
-                           "again")
+                           "the store's files have been moved or replaced since they were opened: "
+                           "restart the server")
                : WEIR_OK;
 }
 

@@ -117,7 +117,7 @@ static weir_status create_file(struct sqlite_backend *backend, const char *name,
     if (status != WEIR_OK) {
         /* The text names the directory, which the operator may see but not the client. */
         weir_backend_report(&backend->base, "%s", err->text);
-        return weir_fail(err, status, "the namespace's storage cannot be made");
+        return weir_fail(err, status, "the namespace's storage cannot be created");
     }
     return WEIR_OK;
 }
@@ -155,10 +155,11 @@ static weir_status create_storage(struct sqlite_backend *backend, const char *na
         status = create_file(backend, name, &is_there, err);
     }
     if (status == WEIR_OK && is_there) {
-        weir_backend_report(&backend->base, "%s is not listed but holds messages: move it away",
+        weir_backend_report(&backend->base,
+                            "%s holds messages, but its namespace is not listed: move it away",
                             name);
         return weir_fail(err, WEIR_PRECONDITION,
-                         "there is storage of a namespace of this id already, which is not listed");
+                         "storage of a namespace of this id already exists, but is not listed");
     }
     return status;
 }
@@ -312,11 +313,11 @@ static int doom(sqlite3 *db, struct weir_slice id, const char *name, bool *is_fo
 static weir_status fail_lock(struct sqlite_backend *backend, const char *name, int64_t deadline_us,
                              struct weir_error *err)
 {
-    weir_backend_report(&backend->base, "%s cannot be deleted: %s", name, err->text);
+    weir_backend_report(&backend->base, "cannot delete %s: %s", name, err->text);
     if (err->status == WEIR_PRECONDITION) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "the namespace's storage was written by a newer weir-server, which is to "
-                         "delete it");
+                         "the namespace's storage was written by a newer weir-server: delete it "
+                         "with that version");
     }
     if (weir_monotonic_us() >= deadline_us) {
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED,

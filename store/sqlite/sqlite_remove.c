@@ -72,7 +72,7 @@ bool weir_sqlite_mark_deleted(struct sqlite_backend *backend, const char *name, 
     }
     const int rc = delete_counters(db, messages);
     if (rc != SQLITE_OK) {
-        weir_backend_report(&backend->base, "%s: the deleted namespace cannot be marked: %s", name,
+        weir_backend_report(&backend->base, "%s: cannot mark the namespace as deleted: %s", name,
                             sqlite3_errstr(rc));
     }
     return !may_be_in_use(weir_sqlite_status(rc), WEIR_SQLITE_OURS);
@@ -90,8 +90,7 @@ bool weir_sqlite_remove_deleted(struct sqlite_backend *backend, const char *name
     /* So that a power loss does not bring back a file that is no longer listed. */
     const bool is_synced = weir_sqlite_sync_dir(backend->dir) == 0;
     if (!is_synced) {
-        weir_backend_report(&backend->base, "%s cannot be synced: %s", backend->dir,
-                            strerror(errno));
+        weir_backend_report(&backend->base, "cannot sync %s: %s", backend->dir, strerror(errno));
     }
     return is_synced;
 }

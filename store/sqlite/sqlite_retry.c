@@ -24,9 +24,10 @@ int weir_sqlite_find_id(struct sqlite_session *session, const struct weir_uuid *
 
 void weir_sqlite_refuse_damaged(const struct sqlite_session *session, struct weir_write *write)
 {
-    weir_backend_report(&session->backend->base,
-                        "%s: a stream's version is damaged: it is not that of its newest message",
-                        session->name);
+    weir_backend_report(
+        &session->backend->base,
+        "%s: a stream's version is damaged: it differs from the position of its newest message",
+        session->name);
     (void)weir_fail(write->err, WEIR_DATA_CORRUPT,
                     "the version of a stream of this write is damaged");
 }
@@ -71,7 +72,7 @@ static void settle_new(const struct sqlite_session *session, struct weir_write *
         return;
     }
     if (!is_taken) {
-        (void)weir_fail(write->err, WEIR_OUT_OF_POSITIONS, "there is no position left");
+        (void)weir_fail(write->err, WEIR_OUT_OF_POSITIONS, "no position is left");
     } else if (weir_append_has_twin(&write->of.append)) {
         (void)weir_fail_field(write->err, "messages", "one id is given twice");
     } else {  // a position beyond the stream's version is taken

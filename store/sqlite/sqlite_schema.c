@@ -98,12 +98,13 @@ static void move_wal(sqlite3 *db, struct weir_backend *backend, const char *path
 static int migrate_old(sqlite3 *db, const struct sqlite_schema *schema,
                        struct weir_backend *backend, const char *path, int *version)
 {
-    weir_backend_report(backend, "%s is being brought to schema version %d; its namespace waits",
-                        path, schema->version);
+    weir_backend_report(backend,
+                        "%s: migrating to schema version %d; its namespace waits meanwhile", path,
+                        schema->version);
     const int rc = migrate(db, schema, version);
     if (rc == SQLITE_OK) {
         move_wal(db, backend, path);
-        weir_backend_report(backend, "%s is of schema version %d now", path, schema->version);
+        weir_backend_report(backend, "%s: migrated to schema version %d", path, schema->version);
     }
     return rc;
 }
@@ -119,12 +120,12 @@ weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
                           : migrate_old(db, schema, backend, path, &version);
     }
     if (rc != SQLITE_OK) {
-        return weir_sqlite_fail(err, rc, "bring the schema up to date");
+        return weir_sqlite_fail(err, rc, "migrate the schema");
     }
     if (version > schema->version) {
         return weir_fail(err, WEIR_PRECONDITION,
-                         "the store's schema has version %d and this program knows %d at most: use "
-                         "the newer weir-server, or another directory",
+                         "the store's schema has version %d, but this program supports at most %d: "
+                         "use the newer weir-server, or another directory",
                          version, schema->version);
     }
     return WEIR_OK;

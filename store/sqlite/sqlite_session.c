@@ -230,9 +230,10 @@ static weir_status fail_connect(const struct sqlite_session *session, enum obsta
     case NO_OBSTACLE:
         return WEIR_OK;
     case OTHER_FILES:
-        weir_backend_report(backend, "%s or its WAL is not the one that is in use", session->name);
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                         "the namespace's storage is not where it was opened");
+        weir_backend_report(backend, "%s or its WAL has been replaced while in use", session->name);
+        return weir_fail(
+            err, WEIR_BACKEND_UNAVAILABLE,
+            "the namespace's files have been moved or replaced since they were opened");
     case NO_FILE:
         weir_backend_report(backend, "%s: the namespace's file is missing", session->name);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");

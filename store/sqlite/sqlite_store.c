@@ -156,7 +156,8 @@ static weir_status start(struct sqlite_backend *backend, struct weir_error *err)
     if (status == WEIR_OK && backend->dir != NULL) {
         backend->checkpointer = weir_sqlite_checkpointer_start(backend);
         if (backend->checkpointer == NULL) {
-            status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory or threads");
+            status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                               "out of memory, or no more threads allowed");
         }
     }
     return status;
@@ -173,16 +174,16 @@ static weir_status backend_open(const struct weir_store_options *options,
                                 struct weir_backend **base, struct weir_error *err)
 {
     if (options->url[strlen("sqlite:")] == '\0') {
-        return weir_fail_field(err, "store", "sqlite: needs a directory, as in sqlite:./data");
+        return weir_fail_field(err, "store", "sqlite: requires a directory, as in sqlite:./data");
     }
     if (is_memory_as_a_path(options->url + strlen("sqlite:"))) {
         return weir_fail_field(err, "store",
-                               "in memory is sqlite::memory:, without slashes; a directory of "
-                               "that name is sqlite:./:memory:");
+                               "a store in memory is sqlite::memory:, without slashes; a directory "
+                               "of that name is sqlite:./:memory:");
     }
     (void)pthread_once(&configured, configure_once);
     if (sqlite3_initialize() != SQLITE_OK) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "SQLite does not start: out of memory");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot start SQLite: out of memory");
     }
     struct sqlite_backend *backend = backend_new(options);
     if (backend == NULL) {
