@@ -156,7 +156,7 @@ err_has '^weir: STREAM_VERSION_CONFLICT'
 run 2 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"typ":"T"}]}'
 err_has 'messages\[0\].typ: weir.v1.NewMessage has no such field'
 run 2 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"type":"T"}],"expectation":{"exact":0,"no_stream":true}}'
-err_has 'expectation.no_stream: given beside exact, and only one of them may be'
+err_has 'expectation.no_stream: cannot be given together with exact'
 run 2 "$weir" call GetStreamVersion '{"stream_name":"exact-1","stream_name":"exact-2"}'
 err_has 'stream_name: given twice'
 run 2 "$weir" call GetStreamMessages '{"stream_name":7}'
@@ -211,7 +211,7 @@ run 0 "$weir" context list
 out_lines 1
 run 2 "$weir" context add '' --server "$WEIR_SERVER"
 run 2 "$weir" context add here --server nonsense
-err_has "'nonsense' is no URL"
+err_has "'nonsense' is not a URL"
 run 2 "$weir" context add here --server tcp://127.0.0.1
 err_has 'has no port'
 run 2 "$weir" context add here --server tls+tcp://localhost:1 --tls-ca no-such-file

@@ -7,7 +7,7 @@ start_server
 run 2 "$weir"
 err_has 'no command given'
 run 2 "$weir" nonsense
-err_has "no command 'nonsense'"
+err_has "unknown command 'nonsense'"
 run 2 "$weir" write stream-1
 err_has 'STREAM TYPE'
 run 2 "$weir" version a b
@@ -20,11 +20,11 @@ run 2 "$weir" version stream-1 -o xml
 err_has "'xml'"
 run 2 "$weir" read stream-1 --from x
 run 2 "$weir" write stream-1 Type --expect never
-err_has "neither a version nor 'no-stream' nor 'stream-exists'"
+err_has "not a version, 'no-stream' or 'stream-exists'"
 run 2 "$weir" streams --limit many
-err_has "neither a whole number from 0 on nor 'all'"
+err_has "not a whole number (0 or more) or 'all'"
 run 2 "$weir" subscribe --stream stream-1 --from middle
-err_has "neither a position nor 'begin' nor 'end'"
+err_has "not a position, 'begin' or 'end'"
 run 2 "$weir" subscribe --all --durable name --attempts 0 --server tcp://127.0.0.1:1 --timeout 1
 run 2 "$weir" category account --group 1
 run 0 "$weir" --help
@@ -121,7 +121,7 @@ run 0 "$weir" version list-4
 out_is 559
 printf '1\n{"broken"\n' >input
 run 1 "$weir" write list-3 N - <input
-err_has 'line 2 is no JSON'
+err_has 'line 2: not valid JSON'
 run 0 "$weir" version list-3
 out_is -1
 printf '1\n2\n' >input
@@ -137,7 +137,7 @@ is_equal "$(cat first second | wc -l)" 6
 is_equal "$(cat first second | sort -u | wc -l)" 6
 for group in 0 / 0/ /2 0/0 -1/2 2/2 0/-2 0/2/2 0/2x ' 0/2' '0/ 2' 0/99999999999999999999; do
     run 2 "$weir" category group --group "$group"
-    err_has "'$group' is not of the form M/N"
+    err_has "'$group' does not have the form M/N"
     run 2 "$weir" subscribe --category group --limit 1 --group "$group"
 done
 

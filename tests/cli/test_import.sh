@@ -40,7 +40,7 @@ err_has 'not gzip'
 run 0 "$weir" import more.gz
 out_has '^{"imported":2500,'
 run 1 "$weir" import --gzip empty
-err_has 'the input is empty, which gzip never is$'
+err_has 'the input is empty, so it is not gzip$'
 run 1 "$weir" import --gzip - </dev/null
 gzip -k empty
 run 0 "$weir" import --gzip empty.gz
@@ -55,8 +55,8 @@ gzip -k rest
 head -c 20000 rest.gz >short.gz
 run 1 "$weir" import short.gz
 err_has 'gzip stream ends too early'
-err_has 'stored before: [0-9]*000 records imported'
-err_has "stored before: $("$weir" category '' --from 5001 | wc -l) records"
+err_has 'stored so far: [0-9]*000 records imported'
+err_has "stored so far: $("$weir" category '' --from 5001 | wc -l) records"
 { head -c 10000 rest.gz; printf 'garbage and more of it'; tail -c +10023 rest.gz; } >broken.gz
 run 1 "$weir" import broken.gz
 err_has 'gzip stream'
@@ -76,7 +76,7 @@ out_has '"skipped_identical":6500,'
 for file in no-head one-byte garbage; do
     run 1 "$weir" import $file.gz
     err_has 'gzip stream'
-    err_has 'stored before: 0 records imported, 2000 skipped'
+    err_has 'stored so far: 0 records imported, 2000 skipped'
     run 1 "$weir" import --gzip - <$file.gz
 done
 
@@ -90,7 +90,7 @@ is_equal "$("$weir" category '' | wc -l)" "$before"
 run 1 "$weir" import conflict
 err_has '^weir: POSITION_EXISTS: '
 err_has 'line 1004, record 1004 of the input'
-err_has 'stored before: 1000 records imported'
+err_has 'stored so far: 1000 records imported'
 
 # EventoDB's files: absent metadata is written as null.
 record 20000 >eventodb

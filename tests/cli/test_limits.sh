@@ -10,7 +10,7 @@ out_has '^{"imported":350,"skipped_identical":0,"max_gpos":350,'
 { for i in $(seq 351 600); do record "$i"; done; record 590 | sed 's/"T"/"U"/'; record 601; } >conflict
 run 1 "$weir" import conflict
 err_has 'line 251, record 251 of the input'
-err_has 'stored before: [12][0-9]* records imported'
+err_has 'stored so far: [12][0-9]* records imported'
 
 run 0 "$weir" read a-1 --limit 350
 is_equal "$(cksum <out)" "$(cksum <records)"
@@ -42,7 +42,7 @@ large() { printf '{"id":"00000000-0000-4000-8000-%012d","stream":"%s","type":"T"
 { for i in $(seq 1000 1040); do large b-1 "$i" 9000; done; for i in $(seq 1041 2400); do large b-1 "$i" 40; done; for i in $(seq 2401 2420); do large b-1 "$i" 9000; done; } >records
 run 0 "$weir" import records
 out_has '^{"imported":1421,"skipped_identical":0,"max_gpos":2420,'
-is_equal "$(grep -c 'was lost.* larger than its --max-request-bytes: this one has [0-9]* bytes; going on with smaller ones$' err)" 1
+is_equal "$(grep -c 'was lost.* larger than its --max-request-bytes: this one has [0-9]* bytes; continuing with smaller requests$' err)" 1
 is_equal "$(wc -l <err)" 1
 run 0 "$weir" import records
 out_has '^{"imported":0,"skipped_identical":1421,'
@@ -51,10 +51,10 @@ is_equal "$(cksum <out)" "$(cksum <records)"
 
 { large c-1 3000 60000; echo; large c-1 3001 65400; large c-1 3002 1; } >records
 run 3 "$weir" import records
-err_has 'going on with smaller ones$'
+err_has 'continuing with smaller requests$'
 err_has '^weir: BACKEND_UNAVAILABLE: .*larger than its --max-request-bytes: this one has 65[0-9]* bytes$'
 err_has 'line 3, record 2 of the input'
-err_has 'stored before: 1 records imported'
+err_has 'stored so far: 1 records imported'
 { for i in $(seq 3100 3120); do large c-2 "$i" 9000; done; large c-2 3115 1; } >records
 run 1 "$weir" import records
 err_has 'line 22, record 22 of the input'
@@ -71,13 +71,13 @@ sed 's/.*"data":\(.*\),"time".*/\1/' out >data
 is_equal "$(cksum <data)" "$(cksum <lines)"
 { echo; head -99 lines; printf '"%s"\n' "$(text 65500)"; } >too-large
 run 3 "$weir" write d-2 T - --timeout 1 <too-large
-err_has 'about lines 2 to 101 of standard input'
+err_has 'the write had lines 2 to 101 of standard input'
 { echo; printf '"%s"\n' "$(text 65500)"; } >too-large
 run 3 "$weir" write d-2 T - --timeout 1 <too-large
-err_has 'about line 2 of standard input'
+err_has 'the write had line 2 of standard input'
 run 0 "$weir" last d-2
 out_is ''
 run 1 "$weir" write d-1 T - --expect 7 <lines
 err_has 'STREAM_VERSION_CONFLICT'
-err_has 'about lines 1 to 1000 of standard input'
+err_has 'the write had lines 1 to 1000 of standard input'
 finish

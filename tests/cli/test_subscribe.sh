@@ -186,7 +186,7 @@ grep -q account-5 after || fail 'no message after the restart'
 # A last message that could not be parked is not done with.
 run 1 "$weir" subscribe --category account --durable away --limit 1 --attempts 1 --timeout 1 \
     --exec "kill -KILL $server_pid; exit 1"
-err_has '^weir: the last message could not be parked'
+err_has '^weir: the last message could not be parked; it will be delivered again'
 wait "$server_pid" 2>/dev/null
 start_server
 run 0 "$weir" subscribe --category account --durable away --limit 1

@@ -32,7 +32,7 @@ run 3 "$weir" health --timeout 0.7
 run 2 "$weir" health --tls-ca no-such-file
 err_has 'no-such-file'
 run 2 "$weir" health --tls-ca authority.pem --tls-cert client.pem
-err_has 'go together'
+err_has 'must be given together'
 
 # A name that the certificate does not have.
 run 3 "$weir" health --tls-ca authority.pem --server "tls+tcp://ip6-localhost:$port" --timeout 0.7

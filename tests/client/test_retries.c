@@ -125,7 +125,7 @@ START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
     scripted.server = fake_server_start(scripts[_i], 2);
     open_client_of_attempts(4);
     ck_assert_int_eq(scripted_write_two(), WEIR_BACKEND_UNAVAILABLE);
-    assert_in_doubt(_i == 0 ? "LIMIT_EXCEEDED: the queue" : "AUTH_UNAUTHORIZED: the token opens");
+    assert_in_doubt(_i == 0 ? "LIMIT_EXCEEDED: the queue" : "AUTH_UNAUTHORIZED: the token is");
     ck_assert_uint_eq(fake_server_requests(scripted.server), _i == 0 ? 4 : 2);
 }
 END_TEST
@@ -142,7 +142,7 @@ START_TEST(a_new_token_in_doubt_is_not_refused)
     ck_assert_int_eq(
         weir_namespaces_rotate_token(scripted.client, &request, NULL, &response, &scripted.err),
         WEIR_BACKEND_UNAVAILABLE);
-    assert_in_doubt("AUTH_UNAUTHORIZED: the token opens");
+    assert_in_doubt("AUTH_UNAUTHORIZED: the token is");
     assert_same_payloads(2);
 }
 END_TEST

@@ -42,7 +42,7 @@ static void assert_refused(const char *url, weir_status status, const char *hint
 START_TEST(a_server_that_is_not_there_is_named)
 {
     assert_refused("postgresql://u:secret@127.0.0.1:1/weir", WEIR_BACKEND_UNAVAILABLE,
-                   "cannot be reached");
+                   "cannot connect to PostgreSQL");
     assert_refused("postgresql:///weir?host=/nowhere&password=secret", WEIR_BACKEND_UNAVAILABLE,
                    "/nowhere");
 }

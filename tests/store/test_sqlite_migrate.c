@@ -197,7 +197,7 @@ START_TEST(an_older_file_keeps_everything)
     ck_assert_int_eq(number_in(path, "SELECT count(*) FROM pragma_integrity_check "
                                      "WHERE integrity_check <> 'ok'"),
                      0);
-    ck_assert_ptr_nonnull(strstr(fx.report, "is of schema version"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "migrated to schema version"));
 }
 END_TEST
 

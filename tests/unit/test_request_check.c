@@ -432,12 +432,12 @@ START_TEST(json_that_is_given_but_none_makes_a_record_unusable)
     Weir__V1__ImportedMessage record;
     fill_record(&record);
     record.has_data = true;
-    assert_record_refused(&record, "data: not JSON: empty");
+    assert_record_refused(&record, "data: not valid JSON: empty");
     record.data = binary("{}");
     record.has_metadata = true;
-    assert_record_refused(&record, "metadata: not JSON: empty");
+    assert_record_refused(&record, "metadata: not valid JSON: empty");
     record.metadata = binary("[1");
-    assert_record_refused(&record, "metadata: not JSON");
+    assert_record_refused(&record, "metadata: not valid JSON");
 }
 END_TEST
 
