@@ -130,7 +130,7 @@ static enum child_outcome make_line(const Weir__V1__Message *message, char **lin
         return CHILD_DONE;
     }
     const bool has_no_text = err.status != WEIR_OK;
-    (void)fprintf(stderr, "weir: no input for the command: %s\n",
+    (void)fprintf(stderr, "weir: cannot make the command's input: %s\n",
                   has_no_text ? err.text : "out of memory");
     return has_no_text ? CHILD_FAILED : CHILD_NOT_RUN;
 }
@@ -160,7 +160,7 @@ static enum child_outcome wait_child(pid_t pid)
     int status = 0;
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR) {
-            (void)fprintf(stderr, "weir: the command is lost: %s\n", strerror(errno));
+            (void)fprintf(stderr, "weir: cannot wait for the command: %s\n", strerror(errno));
             return CHILD_NOT_RUN;
         }
     }
@@ -183,14 +183,14 @@ static enum child_outcome run(const char *command, char **environment, const cha
     int ends[2];
     pid_t pid = 0;
     if (!open_pipe(ends)) {
-        (void)fprintf(stderr, "weir: no pipe for the command: %s\n", strerror(errno));
+        (void)fprintf(stderr, "weir: cannot make a pipe for the command: %s\n", strerror(errno));
         return CHILD_NOT_RUN;
     }
     const int rv = spawn_shell(command, environment, ends[0], &pid);
     (void)close(ends[0]);
     if (rv != 0) {
         (void)close(ends[1]);
-        (void)fprintf(stderr, "weir: the command cannot be run: %s\n", strerror(rv));
+        (void)fprintf(stderr, "weir: cannot run the command: %s\n", strerror(rv));
         return rv == E2BIG ? CHILD_FAILED : CHILD_NOT_RUN;
     }
     feed(ends[1], line, n);
@@ -209,7 +209,7 @@ enum child_outcome child_run(const char *command, const Weir__V1__Message *messa
     if (environment != NULL) {
         outcome = run(command, environment, line, n);
     } else if (outcome == CHILD_DONE) {
-        (void)fprintf(stderr, "weir: no environment for the command: out of memory\n");
+        (void)fprintf(stderr, "weir: cannot make the command's environment: out of memory\n");
         outcome = CHILD_NOT_RUN;
     }
     weir_arena_fini(&arena);

@@ -109,9 +109,9 @@ static int fail_number(const struct cli *cli, int key, int64_t min, int64_t max)
     const char *name = name_of(cli, key);
     const char *text = cli_text(cli, key);
     return min == INT64_MIN && max == INT64_MAX
-               ? cli_usage(cli, "--%s: '%s' is no whole number", name, text)
-               : cli_usage(cli, "--%s: '%s' is no whole number from %" PRId64 " to %" PRId64, name,
-                           text, min, max);
+               ? cli_usage(cli, "--%s: '%s' is not a whole number", name, text)
+               : cli_usage(cli, "--%s: '%s' is not a whole number from %" PRId64 " to %" PRId64,
+                           name, text, min, max);
 }
 
 int cli_int64(const struct cli *cli, int key, int64_t min, int64_t max, int64_t *value)
@@ -136,7 +136,7 @@ int cli_count(const struct cli *cli, int key, int64_t *value)
         return CLI_DONE;
     }
     if (strcmp(text, "all") != 0 && (!cli_parse_int64(text, &number) || number < 0)) {
-        return cli_usage(cli, "--%s: '%s' is neither a whole number from 0 on nor 'all'",
+        return cli_usage(cli, "--%s: '%s' is not a whole number (0 or more) or 'all'",
                          name_of(cli, key), text);
     }
     *value = number;
@@ -161,7 +161,8 @@ int cli_group(const struct cli *cli, int64_t *member, int64_t *size)
 {
     const char *text = cli_text(cli, CLI_GROUP);
     if (text != NULL && !parse_group(text, member, size)) {
-        return cli_usage(cli, "--group: '%s' is not of the form M/N with M from 0 to N-1", text);
+        return cli_usage(cli, "--group: '%s' does not have the form M/N with M from 0 to N-1",
+                         text);
     }
     return CLI_DONE;
 }
@@ -196,8 +197,8 @@ int cli_read_token(const struct cli *cli, const char *path, char **token)
 {
     *token = read_token(path);
     if (*token == NULL) {
-        return cli_usage(cli, "no token in '%s': %s", path,
-                         errno == 0 ? "it is empty" : strerror(errno));
+        return cli_usage(cli, "cannot read a token from '%s': %s", path,
+                         errno == 0 ? "its first line is empty" : strerror(errno));
     }
     return CLI_DONE;
 }
@@ -250,7 +251,7 @@ static int find_context(struct cli *cli)
     }
     cli->context = name == NULL ? NULL : contexts_find(cli->contexts, name);
     if (name != NULL && cli->context == NULL) {
-        return cli_usage(cli, "there is no context '%s'", name);
+        return cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts", name);
     }
     return CLI_DONE;
 }
@@ -275,8 +276,8 @@ static int take_timeout(struct cli *cli, uint32_t *timeout_ms)
         char *end = NULL;
         seconds = strtod(text, &end);
         if (end == text || *end != '\0' || !(seconds >= 0.001 && seconds <= TIMEOUT_S_MAX)) {
-            return cli_usage(cli, "--timeout: '%s' is no number of seconds within 0.001..%d", text,
-                             TIMEOUT_S_MAX);
+            return cli_usage(cli, "--timeout: '%s' is not a number of seconds from 0.001 to %d",
+                             text, TIMEOUT_S_MAX);
         }
     }
     *timeout_ms = (uint32_t)(seconds * 1000.0);

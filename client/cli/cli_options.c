@@ -90,7 +90,7 @@ static void check_args(const struct cli_values *values, struct argp_state *state
 {
     const struct cli_command *c = values->command;
     if (values->args_n < c->args_min) {
-        argp_error(state, "it takes %s", c->args);
+        argp_error(state, "missing argument: expected %s", c->args);
     }
     if (values->args_n > c->args_max) {
         argp_error(state, c->args_max == 0 ? "it takes no arguments%s" : "it takes only %s",
@@ -152,7 +152,7 @@ static error_t parse_top_key(int key, char *arg, struct argp_state *state)
         return 0;
     }
     if (key == ARGP_KEY_NO_ARGS) {
-        argp_error(state, "no command given");
+        argp_error(state, "no command given; 'weir --help' lists the commands");
         return 0;
     }
     if (is_option_of(cli_common_options, key)) {
@@ -209,7 +209,7 @@ static bool is_first_word(const char *word)
 static void fail_command(const char *word)
 {
     if (is_first_word(word)) {
-        (void)fprintf(stderr, "weir: '%s' takes one of:", word);
+        (void)fprintf(stderr, "weir: '%s' must be followed by one of:", word);
         const size_t n = strlen(word);
         for (const struct cli_command *c = cli_commands; c->name != NULL; c++) {
             if (strncmp(c->name, word, n) == 0 && c->name[n] == ' ') {
@@ -218,7 +218,8 @@ static void fail_command(const char *word)
         }
         (void)fprintf(stderr, "\n");
     } else {
-        (void)fprintf(stderr, "weir: there is no command '%s'; 'weir --help' lists them\n", word);
+        (void)fprintf(stderr, "weir: unknown command '%s'; 'weir --help' lists the commands\n",
+                      word);
     }
     exit(CLI_USAGE);
 }

@@ -51,7 +51,7 @@ int cmd_list(struct cli *cli)
         }
     }
     output_end(&out);
-    return n > 0 ? CLI_DONE : cli_usage(cli, "there is no service '%s'", service);
+    return n > 0 ? CLI_DONE : cli_usage(cli, "unknown service '%s'", service);
 }
 
 /* ---- names ---- */
@@ -188,8 +188,7 @@ int cmd_describe(struct cli *cli)
             return CLI_DONE;
         }
     }
-    return cli_usage(cli, "there is neither a method nor a message '%s'; 'weir list' lists methods",
-                     name);
+    return cli_usage(cli, "unknown method or message '%s'; 'weir list' lists the methods", name);
 }
 
 /* ---- call ---- */
@@ -219,8 +218,7 @@ static int read_standard_input(struct cli *cli, struct weir_arena *arena, struct
     const bool is_read = buffer != NULL && n <= LINE_BYTES_MAX && ferror(stdin) == 0 &&
                          weir_arena_copy(arena, weir_slice(buffer, n), text);
     free(buffer);
-    return is_read ? CLI_DONE
-                   : cli_broken(cli, "", "standard input cannot be read, or is too long");
+    return is_read ? CLI_DONE : cli_broken(cli, "", "standard input cannot be read or is too long");
 }
 
 static int call_method(struct cli *cli, size_t index, struct weir_slice json,
@@ -250,7 +248,7 @@ int cmd_call(struct cli *cli)
     const struct cli_values *v = &cli->values;
     size_t index = 0;
     if (find_method(v->args[0], &index) == NULL) {
-        return cli_usage(cli, "there is no method '%s'; 'weir list' lists them", v->args[0]);
+        return cli_usage(cli, "unknown method '%s'; 'weir list' lists the methods", v->args[0]);
     }
     struct weir_arena arena;
     weir_arena_init(&arena, SIZE_MAX, 0);

@@ -58,9 +58,9 @@ int cmd_context_add(struct cli *cli)
         [CONTEXT_TLS_KEY] = cli_given(v, CLI_TLS_KEY),
     };
     if (v->args[0][0] == '\0') {
-        status = cli_usage(cli, "NAME is empty");
+        status = cli_usage(cli, "NAME must not be empty");
     } else if (settings[CONTEXT_SERVER] == NULL) {
-        status = cli_usage(cli, "it takes --server");
+        status = cli_usage(cli, "--server is required");
     } else if (contexts_put(&contexts, v->args[0], settings, &cli->err) != WEIR_OK) {
         status = cli_usage(cli, "%s", cli->err.text);
     } else {
@@ -106,7 +106,8 @@ int cmd_context_use(struct cli *cli)
     }
     status = contexts_use(&contexts, cli->values.args[0])
                  ? save(cli, &contexts)
-                 : cli_usage(cli, "there is no context '%s'", cli->values.args[0]);
+                 : cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts",
+                             cli->values.args[0]);
     contexts_free(&contexts);
     return status;
 }
@@ -120,7 +121,8 @@ int cmd_context_remove(struct cli *cli)
     }
     status = contexts_remove(&contexts, cli->values.args[0])
                  ? save(cli, &contexts)
-                 : cli_usage(cli, "there is no context '%s'", cli->values.args[0]);
+                 : cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts",
+                             cli->values.args[0]);
     contexts_free(&contexts);
     return status;
 }

@@ -38,7 +38,8 @@ static int take_time(const struct cli *cli, int key, const char *name, int64_t *
 {
     const char *text = cli_text(cli, key);
     if (text != NULL && !weir_time_or_date_parse(weir_slice_of(text), time_us)) {
-        return cli_usage(cli, "--%s: '%s' is neither an RFC 3339 time nor YYYY-MM-DD", name, text);
+        return cli_usage(cli, "--%s: '%s' is not an RFC 3339 time or a day (YYYY-MM-DD)", name,
+                         text);
     }
     return CLI_DONE;
 }

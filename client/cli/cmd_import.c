@@ -44,7 +44,7 @@ static void show_progress(struct import *im)
 static int say_stored(const struct import *im, int status)
 {
     (void)fprintf(stderr,
-                  "weir: stopped; stored before: %" PRId64 " records imported, %" PRId64
+                  "weir: stopped; stored so far: %" PRId64 " records imported, %" PRId64
                   " skipped as identical, last gpos %" PRId64 "\n",
                   im->imported, im->skipped, im->max_global_position);
     return status;
@@ -76,7 +76,7 @@ static bool is_to_be_sent_again(struct import *im, size_t bytes, size_t messages
     const enum request_again again = request_size_learn(&im->size, bytes, messages_n, err);
     if (again == REQUEST_AGAIN_SMALLER) {
         progress_end_line(&im->progress);
-        (void)fprintf(stderr, "weir: %s; going on with smaller ones\n", err->text);
+        (void)fprintf(stderr, "weir: %s; continuing with smaller requests\n", err->text);
     }
     return again != REQUEST_NOT_AGAIN ||
            (err->status != WEIR_OK && client_halve_refused(err, "messages", 1, &im->call_max));

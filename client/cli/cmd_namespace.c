@@ -23,13 +23,12 @@ static int take_name(const struct cli *cli, char name[WEIR_NAMESPACE_MAX_BYTES +
         (void)snprintf(name, WEIR_NAMESPACE_MAX_BYTES + 1, "%s", given);
         return strlen(given) <= WEIR_NAMESPACE_MAX_BYTES
                    ? CLI_DONE
-                   : cli_usage(cli, "a namespace's name has at most %d bytes",
-                               WEIR_NAMESPACE_MAX_BYTES);
+                   : cli_usage(cli, "NAME must be at most %d bytes long", WEIR_NAMESPACE_MAX_BYTES);
     }
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t n = 0;
     if (cli->token == NULL || !weir_token_parse(weir_slice_of(cli->token), id, &n)) {
-        return cli_usage(cli, "it takes NAME, because the token names no namespace");
+        return cli_usage(cli, "NAME is required because the token does not name a namespace");
     }
     memcpy(name, id, n);
     name[n] = '\0';
@@ -275,7 +274,7 @@ static int next_page(struct list *list, size_t rows_n, const char *cursor, bool 
         return CLI_DONE;
     }
     if (list->cursor != NULL && strcmp(list->cursor, cursor) == 0) {
-        return cli_broken(list->cli, "BACKEND_ERROR", "the list goes on where it has been");
+        return cli_broken(list->cli, "BACKEND_ERROR", "the server's cursor did not advance");
     }
     free(list->cursor);
     list->cursor = strdup(cursor);

@@ -95,7 +95,7 @@ static void block_signals(void)
 static int start_thread(struct following *f)
 {
     f->has_thread = pthread_create(&f->thread, NULL, wait_for_signal, f) == 0;
-    return f->has_thread ? CLI_DONE : cli_broken(f->cli, "", "the system gives no thread");
+    return f->has_thread ? CLI_DONE : cli_broken(f->cli, "", "cannot start a thread");
 }
 
 /* Ends the thread. What it would stop has ended already. */
@@ -140,7 +140,7 @@ static int take_start(struct following *f)
     }
     f->options.start = WEIR_START_AT;
     if (!cli_parse_int64(text, &f->options.position) || f->options.position < 0) {
-        return cli_usage(f->cli, "--from: '%s' is neither a position nor 'begin' nor 'end'", text);
+        return cli_usage(f->cli, "--from: '%s' is not a position, 'begin' or 'end'", text);
     }
     return CLI_DONE;
 }
@@ -151,10 +151,10 @@ static int take_modes(struct following *f)
     const bool is_durable = cli_text(cli, CLI_DURABLE) != NULL;
     if (!is_durable && (cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY) ||
                         cli_text(cli, CLI_ATTEMPTS) != NULL)) {
-        return cli_usage(cli, "--parked, --replay and --attempts go with --durable");
+        return cli_usage(cli, "--parked, --replay and --attempts require --durable");
     }
     if (cli_flag(cli, CLI_REPLAY) && f->command == NULL) {
-        return cli_usage(cli, "--replay goes with --exec");
+        return cli_usage(cli, "--replay requires --exec");
     }
     return cli_int64(cli, CLI_ATTEMPTS, 1, UINT32_MAX, &f->attempts);
 }
@@ -174,7 +174,7 @@ static int take_options(struct following *f)
     f->limit = -1;
     f->attempts = CONSUMER_ATTEMPTS_DEFAULT;
     if ((o->stream_name != NULL) + (o->category != NULL) + (o->all ? 1 : 0) != 1) {
-        return cli_usage(cli, "it takes one of --stream, --category and --all");
+        return cli_usage(cli, "exactly one of --stream, --category and --all is required");
     }
     int status = take_start(f);
     if (status == CLI_DONE) {
@@ -352,7 +352,8 @@ static int consume(struct following *f)
         is_replay || !is_enough(f) || weir_consumer_position(consumer) > f->done_position;
     weir_consumer_close(consumer);
     if (st == WEIR_CANCELLED && !is_done) {
-        return cli_broken(cli, "", "the last message could not be parked; it comes again");
+        return cli_broken(cli, "",
+                          "the last message could not be parked; it will be delivered again");
     }
     return finish(f, st);
 }

@@ -54,9 +54,7 @@ static int take_expectation(struct writing *w)
     return cli_parse_int64(text, &w->expectation.exact)
                ? CLI_DONE
                : cli_usage(w->cli,
-                           "--expect: '%s' is neither a version nor 'no-stream' nor "
-                           "'stream-exists'",
-                           text);
+                           "--expect: '%s' is not a version, 'no-stream' or 'stream-exists'", text);
 }
 
 /* Makes the next batch expect the version that this batch has left. */
@@ -74,10 +72,10 @@ static int fail_batch(const struct writing *w)
     const long long *lines = w->line_numbers;
     const size_t n = w->batch_n;
     if (n > 1) {
-        (void)fprintf(stderr, "  that was about lines %lld to %lld of standard input\n", lines[0],
+        (void)fprintf(stderr, "  the write had lines %lld to %lld of standard input\n", lines[0],
                       lines[n - 1]);
     } else if (lines[0] != 0) {
-        (void)fprintf(stderr, "  that was about line %lld of standard input\n", lines[0]);
+        (void)fprintf(stderr, "  the write had line %lld of standard input\n", lines[0]);
     }
     return status;
 }
@@ -192,11 +190,11 @@ static int take_line(struct input *in, struct weir_slice line)
             in->is_one_text = true;
             return append_text(in, line);
         }
-        return cli_broken(in->w->cli, "INVALID_JSON", "standard input, line %lld is no JSON text",
+        return cli_broken(in->w->cli, "INVALID_JSON", "standard input, line %lld: not valid JSON",
                           lines_number(in->lines));
     }
     if (++in->messages_n > 1 && cli_text(in->w->cli, CLI_ID) != NULL) {
-        return cli_usage(in->w->cli, "--id is for one message, and standard input holds several");
+        return cli_usage(in->w->cli, "--id is for one message, but standard input holds several");
     }
     return add_message(in->w, line, lines_number(in->lines));
 }

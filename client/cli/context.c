@@ -67,7 +67,7 @@ static weir_status read_file(struct contexts *contexts, const char *path, struct
     const bool is_whole = bytes != NULL && ferror(file) == 0 && n <= FILE_BYTES_MAX;
     (void)fclose(file);
     if (!is_whole) {
-        return fail_file(err, path, "it cannot be read, or is too long");
+        return fail_file(err, path, "cannot be read, or is too long");
     }
     *text = weir_slice(bytes, n);
     return WEIR_OK;
@@ -158,7 +158,7 @@ weir_status contexts_load(struct contexts *contexts, struct weir_error *err)
         st = fail_file(err, path, fault.text);
     }
     if (st == WEIR_OK && text.p != NULL && !take_file(contexts, text)) {
-        st = weir_fail(err, WEIR_INVALID_REQUEST, "'%s': there are more than %d contexts", path,
+        st = weir_fail(err, WEIR_INVALID_REQUEST, "'%s' holds more than %d contexts", path,
                        CONTEXTS_MAX);
     }
     if (st != WEIR_OK) {
@@ -317,7 +317,8 @@ weir_status contexts_put(struct contexts *contexts, const char *name,
     struct context *c = find(contexts, name);
     weir_status st = check_text(name, err);
     if (st == WEIR_OK && c == NULL && contexts->n == CONTEXTS_MAX) {
-        st = weir_fail(err, WEIR_INVALID_REQUEST, "there are %d contexts already", CONTEXTS_MAX);
+        st = weir_fail(err, WEIR_INVALID_REQUEST,
+                       "there are already %d contexts, the most that can be kept", CONTEXTS_MAX);
     }
     if (st != WEIR_OK) {
         return st;

@@ -119,7 +119,7 @@ static bool next_begins(struct weir_slice text, size_t *at, const char brackets[
     skip_blanks(text, at);
     const char c = *at < text.n ? (char)text.p[*at] : '\0';
     if (is_first && c != brackets[0]) {
-        *fault = brackets[0] == '{' ? "no JSON object" : "no JSON array";
+        *fault = brackets[0] == '{' ? "not a JSON object" : "not a JSON array";
         return false;
     }
     size_t end = *at;

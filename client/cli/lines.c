@@ -192,7 +192,7 @@ static weir_status read_more(struct lines *lines)
     if (lines->must_be_gzip && !lines->is_gzip) {
         const bool is_empty = lines->has_ended && lines->z.avail_in == 0;
         return fail(lines,
-                    is_empty ? "the input is empty, which gzip never is" : "the input is not gzip");
+                    is_empty ? "the input is empty, so it is not gzip" : "the input is not gzip");
     }
     if (lines->end - lines->begin > LINE_BYTES_MAX) {
         return fail(lines, "the line is too long");

@@ -55,7 +55,7 @@ static weir_status read_text(struct reading *r, struct weir_slice json, struct w
     struct weir_error fault;
     weir_error_init(&fault);
     if (json.n == 0 || json.p[0] != '"') {
-        return fail(r, "no string");
+        return fail(r, "not a string");
     }
     if (weir_json_check(json, "string", NULL, &fault) != WEIR_OK) {
         return fail(r, fault.text);
@@ -63,7 +63,7 @@ static weir_status read_text(struct reading *r, struct weir_slice json, struct w
     uint8_t *out = weir_arena_bytes(r->arena, json.n + 1);
     size_t n = 0;
     if (out == NULL || !weir_json_unescape(json, out, &n)) {
-        return fail(r, "no string");
+        return fail(r, "not a string");
     }
     out[n] = '\0';
     *text = weir_slice(out, n);
@@ -107,7 +107,7 @@ static weir_status read_signed(struct reading *r, struct weir_slice json, int64_
     const bool is_number = number_text(json, text);
     const long long number = is_number ? strtoll(text, &end, 10) : 0;
     if (!is_number || *end != '\0' || errno != 0 || number < min || number > max) {
-        return fail(r, "no whole number in its range");
+        return fail(r, "not a whole number in the field's range");
     }
     *value = number;
     return WEIR_OK;
@@ -122,7 +122,7 @@ static weir_status read_unsigned(struct reading *r, struct weir_slice json, uint
     const bool is_number = number_text(json, text) && text[0] != '-';
     const unsigned long long number = is_number ? strtoull(text, &end, 10) : 0;
     if (!is_number || *end != '\0' || errno != 0 || number > max) {
-        return fail(r, "no whole number in its range");
+        return fail(r, "not a whole number in the field's range");
     }
     *value = number;
     return WEIR_OK;
@@ -133,10 +133,10 @@ static weir_status read_double(struct reading *r, struct weir_slice json, double
     char text[NUMBER_BYTES];
     char *end = NULL;
     if (!number_text(json, text)) {
-        return fail(r, "no number");
+        return fail(r, "not a number");
     }
     *value = strtod(text, &end);
-    return *end == '\0' ? WEIR_OK : fail(r, "no number");
+    return *end == '\0' ? WEIR_OK : fail(r, "not a number");
 }
 
 static weir_status read_enum(struct reading *r, const ProtobufCEnumDescriptor *type,
@@ -150,7 +150,7 @@ static weir_status read_enum(struct reading *r, const ProtobufCEnumDescriptor *t
     const ProtobufCEnumValue *found =
         protobuf_c_enum_descriptor_get_value_by_name(type, (const char *)name.p);
     if (found == NULL) {
-        return fail(r, "not a value of the enum");
+        return fail(r, "not a name of the enum");
     }
     *value = found->value;
     return WEIR_OK;
@@ -188,7 +188,7 @@ static weir_status read_number(struct reading *r, ProtobufCType type, struct wei
     case PROTOBUF_C_TYPE_DOUBLE:
         return read_double(r, json, place);
     default:
-        return fail(r, "of a type that cannot be given");
+        return fail(r, "fields of this type cannot be given");
     }
 }
 
@@ -269,8 +269,7 @@ static weir_status take_oneof(struct reading *r, const ProtobufCFieldDescriptor 
         protobuf_c_message_descriptor_get_field(message->descriptor, *taken);
     if (other != NULL) {
         char reason[128];
-        (void)snprintf(reason, sizeof reason, "given beside %s, and only one of them may be",
-                       other->name);
+        (void)snprintf(reason, sizeof reason, "cannot be given together with %s", other->name);
         return fail(r, reason);
     }
     *taken = field->id;

@@ -157,7 +157,7 @@ static weir_status take_string(struct reading *r, struct weir_slice value, const
                                struct weir_slice *text)
 {
     if (value.n == 0 || value.p[0] != '"') {
-        return fail(r->err, "%s: no string", name);
+        return fail(r->err, "%s: not a string", name);
     }
     const weir_status st = check_json(r, value, name);
     if (st != WEIR_OK) {
@@ -166,10 +166,10 @@ static weir_status take_string(struct reading *r, struct weir_slice value, const
     uint8_t *out = weir_arena_bytes(r->arena, value.n + 1);
     size_t n = 0;
     if (out == NULL) {
-        return weir_fail(r->err, WEIR_LIMIT_EXCEEDED, "a batch takes too much memory");
+        return weir_fail(r->err, WEIR_LIMIT_EXCEEDED, "the batch takes too much memory");
     }
     if (!weir_json_unescape(value, out, &n)) {
-        return fail(r->err, "%s: no string", name);
+        return fail(r->err, "%s: not a string", name);
     }
     out[n] = '\0';
     *text = weir_slice(out, n);
@@ -241,8 +241,8 @@ static weir_status take_position(struct reading *r, enum field field, int64_t mi
         value = is_valid ? value * 10 + (digits.p[i] - '0') : value;
     }
     if (!is_valid || value < min) {
-        return fail(r->err, "%s: no whole number within %" PRId64 "..2^62", field_names[field],
-                    min);
+        return fail(r->err, "%s: must be a whole number from %" PRId64 " to 2^62",
+                    field_names[field], min);
     }
     *position = value;
     return WEIR_OK;
@@ -257,7 +257,7 @@ static weir_status take_id(struct reading *r, Weir__V1__ImportedMessage *m)
     }
     struct weir_uuid id;
     if (!weir_uuid_parse(text, &id)) {
-        return fail(r->err, "id: no UUID");
+        return fail(r->err, "id: not a UUID");
     }
     m->id = (char *)(uintptr_t)text.p;
     return WEIR_OK;
@@ -271,7 +271,7 @@ static weir_status take_time(struct reading *r, Weir__V1__ImportedMessage *m)
         return st;
     }
     if (!weir_time_parse(text, &m->time_us)) {
-        return fail(r->err, "time: no RFC 3339 time");
+        return fail(r->err, "time: not an RFC 3339 time");
     }
     m->has_time_us = true;
     return WEIR_OK;
@@ -289,7 +289,7 @@ static weir_status take_names(struct reading *r, Weir__V1__ImportedMessage *m)
         return st;
     }
     if (stream.n == 0) {
-        return fail(r->err, "stream: empty");
+        return fail(r->err, "stream: must not be empty");
     }
     m->stream_name = (char *)(uintptr_t)stream.p;
     m->type = (char *)(uintptr_t)type.p;

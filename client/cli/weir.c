@@ -16,7 +16,7 @@ static int check_words(const struct cli *cli, const struct cli_option *options)
             is_known = is_known || strcmp(*word, text) == 0;
         }
         if (!is_known) {
-            return cli_usage(cli, "--%s: it does not take '%s'", o->name, text);
+            return cli_usage(cli, "--%s: '%s' is not one of its values", o->name, text);
         }
     }
     return CLI_DONE;

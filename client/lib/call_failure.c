@@ -20,9 +20,9 @@ void call_fail_no_connection(struct call *call)
     const bool had_one = links_were_connected(links);
     const char *reason = "";
     if (had_one) {
-        reason = ": it is lost, or busy with other requests";
+        reason = "; the connection was lost, or is busy with other requests";
     } else if (links->tls != NULL) {
-        reason = "; with TLS it may be that a certificate is not accepted";
+        reason = "; with TLS, a certificate may not have been accepted";
     }
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
                     "no %sconnection to %s within %" PRIu32 " ms%s", had_one ? "free " : "",
@@ -54,13 +54,14 @@ static void fail_lost(struct call *call)
     char reply_hint[96] = "";
     if (call->was_sent && call->sent_bytes > WEIR_REQUEST_BYTES_MIN) {
         (void)snprintf(request_hint, sizeof request_hint,
-                       "; that is also how a server refuses a request that is larger than its "
+                       "; this is also how a server refuses a request larger than its "
                        "--max-request-bytes: this one has %zu bytes",
                        call->sent_bytes);
     }
     if (call->was_sent && reply_bytes < WEIR_REPLY_BYTES_MAX) {
         (void)snprintf(reply_hint, sizeof reply_hint,
-                       "; so is one with a reply of more than max_reply_bytes, %zu", reply_bytes);
+                       "; a reply larger than max_reply_bytes, %zu, also ends the connection",
+                       reply_bytes);
     }
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
                     "the connection to %s was lost before the reply came%s%s", call->client->url,
@@ -80,7 +81,7 @@ void call_fail_transport(struct call *call, int rv)
         fail_lost(call);
     } else if (rv == NNG_ETIMEDOUT) {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                        "the reply from %s can be waited for no longer", call->client->url);
+                        "gave up waiting for the reply from %s", call->client->url);
     } else {
         (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE, "%s: %s", call->client->url,
                         nng_strerror(rv));
@@ -94,8 +95,8 @@ void call_fail_in_doubt(struct call *call)
     char text[WEIR_ERROR_TEXT_BYTES];
     memcpy(text, call->err.text, sizeof text);
     (void)weir_fail(&call->err, WEIR_BACKEND_UNAVAILABLE,
-                    "what was sent to %s may have been carried out; sent again, it was refused: "
-                    "%s: %s",
+                    "the request to %s may have been carried out; when it was sent again, it was "
+                    "refused: %s: %s",
                     call->client->url, weir_status_name(refusal), text);
     add_url(call);
 }

@@ -72,7 +72,7 @@ static weir_status check_url(const char *text, struct weir_error *err)
     nng_url *url = NULL;
     const int rv = nng_url_parse(&url, text);
     if (rv != 0) {
-        return client_fail_option(err, rv, "url", "'%s' is no URL", text);
+        return client_fail_option(err, rv, "url", "'%s' is not a URL", text);
     }
     const bool needs_port = strstr(url->u_scheme, "tcp") != NULL;
     const enum port port = port_of(url);
@@ -81,21 +81,22 @@ static weir_status check_url(const char *text, struct weir_error *err)
         return weir_fail_field(err, "url", "'%s' has no port", text);
     }
     return port == PORT_OUT_OF_RANGE
-               ? weir_fail_field(err, "url", "the port of '%s' is not within 1..65535", text)
+               ? weir_fail_field(err, "url", "the port of '%s' must be from 1 to 65535", text)
                : WEIR_OK;
 }
 
 static weir_status check_options(const struct weir_client_options *options, struct weir_error *err)
 {
     if (options->connections > CONNECTIONS_MAX) {
-        return weir_fail_field(err, "connections", "%u is not within 1..%d", options->connections,
-                               CONNECTIONS_MAX);
+        return weir_fail_field(err, "connections", "%u is out of range: must be 1 to %d",
+                               options->connections, CONNECTIONS_MAX);
     }
     if (options->max_reply_bytes > SIZE_MAX / 2) {
         return weir_fail_field(err, "max_reply_bytes", "out of range");
     }
     if ((options->tls_cert_file == NULL) != (options->tls_key_file == NULL)) {
-        return weir_fail_field(err, "tls_cert_file", "a certificate and its key go together");
+        return weir_fail_field(err, "tls_cert_file",
+                               "a certificate and its key must be given together");
     }
     return check_url(options->url == NULL ? WEIR_DEFAULT_URL : options->url, err);
 }

@@ -16,7 +16,7 @@ static weir_status check_name(const char *name, struct weir_error *err)
 {
     if (name == NULL || name[0] == '\0' || strlen(name) > CONSUMER_NAME_MAX ||
         strchr(name, '+') != NULL || !weir_utf8_is_valid(weir_slice_of(name))) {
-        return weir_fail_field(err, "name", "not 1..%d bytes of UTF-8 without '+'",
+        return weir_fail_field(err, "name", "must be 1 to %d bytes of UTF-8 without '+'",
                                CONSUMER_NAME_MAX);
     }
     return WEIR_OK;
@@ -65,7 +65,7 @@ weir_status consumer_streams_init(struct consumer_streams *streams,
                    CONSUMER_PARKED_CATEGORY "-%s%s", options->name, suffix);
     struct weir_uuid instance;
     if (!weir_uuid_make_v7(&instance)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot get random bytes from the system");
     }
     weir_uuid_format(&instance, streams->instance);
     streams->selector = describe_selector(o);
@@ -118,7 +118,8 @@ static weir_status take_position(const struct consumer_streams *s, const Weir__V
         return st;
     }
     return weir_fail(err, WEIR_PRECONDITION,
-                     "the position in stream '%s' belongs to another consumer than one of %s",
+                     "the position in stream '%s' belongs to a consumer of something else than %s: "
+                     "choose another name",
                      s->position_stream, s->selector);
 }
 

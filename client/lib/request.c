@@ -22,7 +22,7 @@ static void *member_of_copy(ProtobufCMessage *message, unsigned offset)
 
 static weir_status fail_random(struct completion *c)
 {
-    return weir_fail(c->err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
+    return weir_fail(c->err, WEIR_BACKEND_UNAVAILABLE, "cannot get random bytes from the system");
 }
 
 static ProtobufCMessage *shallow_copy(struct completion *c, const ProtobufCMessage *message)

@@ -147,7 +147,8 @@ weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_
     struct weir_error fault;
     weir_error_init(&fault);
     if (weir_wire_check(payload, type, elements_max(payload), &fault) != WEIR_OK) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is no %s: %s", type->name, fault.text);
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is not a %s: %s", type->name,
+                         fault.text);
     }
     const size_t room = message_bytes(type, payload);
     struct cutter cutter = {.first = malloc(sizeof *cutter.first + room), .left = room};
@@ -161,7 +162,7 @@ weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_
         protobuf_c_message_unpack(type, &cutter.allocator, payload.n, payload.p);
     if (message == NULL) {
         free_blocks(cutter.first);
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is no %s", type->name);
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is not a %s", type->name);
     }
     *response = message;
     return WEIR_OK;
@@ -198,10 +199,10 @@ static size_t count_fields(struct weir_slice packed, uint32_t number)
 
 static weir_status check_written_n(size_t written_n, size_t messages_n, struct weir_error *err)
 {
-    return written_n == messages_n ? WEIR_OK
-                                   : weir_fail(err, WEIR_BACKEND_ERROR,
-                                               "the reply to a write of %zu messages tells of %zu",
-                                               messages_n, written_n);
+    return written_n == messages_n
+               ? WEIR_OK
+               : weir_fail(err, WEIR_BACKEND_ERROR,
+                           "the reply to a write of %zu messages lists %zu", messages_n, written_n);
 }
 
 static weir_status check_results(struct weir_slice request,
@@ -217,9 +218,8 @@ static weir_status check_results(struct weir_slice request,
         n++;
     }
     if (st == WEIR_OK && n != response->n_results) {
-        return weir_fail(err, WEIR_BACKEND_ERROR,
-                         "the reply to a write of %zu streams tells of %zu", n,
-                         response->n_results);
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the reply to a write of %zu streams lists %zu",
+                         n, response->n_results);
     }
     return st;
 }

@@ -54,17 +54,19 @@ weir_status subscription_check(const struct weir_subscription_options *o, struct
         (o->stream_name != NULL ? 1 : 0) + (o->category != NULL ? 1 : 0) + (o->all ? 1 : 0);
     if (selectors != 1) {
         return weir_fail_field(err, "stream_name",
-                               "one of stream_name, category and all is needed");
+                               "exactly one of stream_name, category and all is required");
     }
     if (o->category != NULL && o->category[0] == '\0') {
-        return weir_fail_field(err, "category", "empty; the whole namespace is `all`");
+        return weir_fail_field(err, "category",
+                               "must not be empty; `all` selects the whole namespace");
     }
     if (o->stream_name != NULL && (o->group_size != 0 || o->correlation != NULL)) {
-        return weir_fail_field(err, "stream_name", "a stream has neither group nor correlation");
+        return weir_fail_field(err, "stream_name",
+                               "group_size and correlation cannot be given with a stream");
     }
     if (o->group_member < 0 ||
         (o->group_size == 0 ? o->group_member != 0 : o->group_member >= o->group_size)) {
-        return weir_fail_field(err, "group_member", "not a member of the group");
+        return weir_fail_field(err, "group_member", "must be from 0 to group_size - 1");
     }
     return WEIR_OK;
 }
@@ -144,7 +146,7 @@ static void subscription_free(struct weir_subscription *sub)
 static weir_status go_behind(int64_t last, int64_t *end, struct weir_error *err)
 {
     if (last == INT64_MAX) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "there is no position behind %" PRId64, last);
+        return weir_fail(err, WEIR_BACKEND_ERROR, "there is no position after %" PRId64, last);
     }
     *end = last + 1;
     return WEIR_OK;

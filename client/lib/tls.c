@@ -52,7 +52,7 @@ static weir_status set_ca(nng_tls_config *tls, const char *path, struct weir_err
     }
     if (path == NULL) {
         return weir_fail_field(err, "tls_ca_file",
-                               "none given, and the system has no certificates");
+                               "no CA file is given, and the system has no certificates");
     }
     const int rv = nng_tls_config_ca_file(tls, path);
     if (rv != 0) {
@@ -117,7 +117,7 @@ static weir_status configure(struct weir_client *client, const struct weir_clien
         rv = nng_tls_config_auth_mode(client->links.tls, NNG_TLS_AUTH_MODE_REQUIRED);
     }
     if (rv != 0) {
-        return client_fail_option(err, rv, "url", "no TLS for '%s'", client->url);
+        return client_fail_option(err, rv, "url", "cannot set up TLS for '%s'", client->url);
     }
     weir_status st = set_server_name(client, options->tls_server_name, url, err);
     if (st == WEIR_OK) {

@@ -216,7 +216,7 @@ START_TEST(a_connection_lost_on_a_reply_may_have_been_lost_by_its_size)
     options.max_reply_bytes = 1000;
     ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
     ck_assert_int_eq(write_once(60000), WEIR_BACKEND_UNAVAILABLE);
-    ck_assert_ptr_nonnull(strstr(scripted.err.text, "more than max_reply_bytes, 1000"));
+    ck_assert_ptr_nonnull(strstr(scripted.err.text, "larger than max_reply_bytes, 1000"));
     weir_client_close(scripted.client);
     options.max_reply_bytes = 0;
     ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);

@@ -68,8 +68,8 @@ static const struct {
     const char *line;
     const char *reason;
 } refused[] = {
-    {"", "no JSON object"},
-    {"[]", "no JSON object"},
+    {"", "not a JSON object"},
+    {"[]", "not a JSON object"},
     {"{1", "no name"},
     {"{}", "id: missing"},
     {"{" HEAD "}", "time: missing"},
@@ -97,11 +97,11 @@ static const struct {
     {"{" HEAD ",", "ends too early"},
     {"{" HEAD "," TIME ",\"other\":{]}", "unknown member"},
     {"{" HEAD "," TIME ",\"a\\x\":1}", "name"},
-    {"{" HEAD "," TIME ",\"id\":\"\"}", "id: no UUID"},
-    {"{" HEAD "," TIME ",\"id\":7}", "id: no string"},
-    {"{" HEAD "," TIME ",\"stream\":\"\"}", "stream: empty"},
+    {"{" HEAD "," TIME ",\"id\":\"\"}", "id: not a UUID"},
+    {"{" HEAD "," TIME ",\"id\":7}", "id: not a string"},
+    {"{" HEAD "," TIME ",\"stream\":\"\"}", "stream: must not be empty"},
     {"{" HEAD "," TIME ",\"stream\":\"a\\u0000b\"}", "stream"},
-    {"{" HEAD "," TIME ",\"type\":null}", "type: no string"},
+    {"{" HEAD "," TIME ",\"type\":null}", "type: not a string"},
     {"{" HEAD "," TIME ",\"pos\":-1}", "pos: "},
     {"{" HEAD "," TIME ",\"pos\":1.0}", "pos: "},
     {"{" HEAD "," TIME ",\"pos\":\"1\"}", "pos: "},
