@@ -93,8 +93,7 @@ static void check_args(const struct cli_values *values, struct argp_state *state
         argp_error(state, "missing argument: expected %s", c->args);
     }
     if (values->args_n > c->args_max) {
-        argp_error(state, c->args_max == 0 ? "it takes no arguments%s" : "it takes only %s",
-                   c->args);
+        argp_error(state, "unexpected argument '%s'", values->args[c->args_max]);
     }
 }
 
@@ -171,10 +170,16 @@ static void make_top_doc(char *doc, size_t size)
         n += (size_t)snprintf(doc + n, size - n, "  %-23s%s\n", c->name, c->summary);
     }
     if (n < size) {
-        (void)snprintf(doc + n, size - n,
-                       "\n'weir COMMAND --help' tells more about a command.\n\n"
-                       "Exit status: 0 done, 1 the server refused (its reason on standard error), "
-                       "2 wrong usage, 3 the server could not be reached in time.");
+        (void)snprintf(
+            doc + n, size - n,
+            "\n"
+            "'weir COMMAND --help' tells more about a command.\n\n"
+            "Exit status:\n"
+            "  0  done\n"
+            "  1  the server refused (its reason is on standard error), input could not\n"
+            "     be used, output could not be written, or a command of --exec failed\n"
+            "  2  wrong usage, including files that cannot be opened\n"
+            "  3  the server could not be reached or did not answer in time");
     }
 }
 

@@ -98,14 +98,16 @@ static void put_command_page(FILE *out, const struct cli_command *c)
     } else {
         (void)fputs(".SH OPTIONS\n", out);
     }
-    (void)fputs("The options of \\fBweir\\fR(1) may be given as well.\n", out);
+    (void)fputs("The options of \\fBweir\\fR(1) may also be given.\n", out);
     (void)fputs(".SH SEE ALSO\n\\fBweir\\fR(1)\n", out);
 }
 
 static void put_environment(FILE *out)
 {
-    (void)fputs(".SH ENVIRONMENT\n.TP\n\\fBWEIR_TOKEN\\fR\nThe token itself; it goes before "
-                "\\fBWEIR_TOKEN_FILE\\fR.\n",
+    (void)fputs(".SH ENVIRONMENT\n"
+                ".TP\n"
+                "\\fBWEIR_TOKEN\\fR\n"
+                "The token itself; takes precedence over \\fBWEIR_TOKEN_FILE\\fR.\n",
                 out);
     for (const struct cli_option *o = cli_common_options; o->name != NULL; o++) {
         if (o->env != NULL) {
@@ -131,18 +133,35 @@ static void put_main_page(FILE *out)
         weir_roff_put(out, page, strlen(page));
         (void)fputs("\\fR(1).\n", out);
     }
-    (void)fputs(".SH OPTIONS\nThey may be given before or after the command.\n", out);
+    (void)fputs(".SH OPTIONS\n"
+                "Options may be given before or after the command.\n",
+                out);
     put_options(out, cli_common_options);
     put_environment(out);
-    (void)fputs(
-        ".SH EXIT STATUS\n.TP\n0\nDone.\n.TP\n1\nThe server refused; its reason is on "
-        "standard error. Or the input could not be used, the output not be written, or a command "
-        "failed.\n.TP\n2\nWrong usage, files that cannot be opened included.\n.TP\n3\nThe "
-        "server could not be reached in time.\n.SH "
-        "FILES\n.TP\n\\fI./weir\\-data/default.token\\fR\nThe token of a server "
-        "started here, where none is given.\n.TP\n\\fI~/.config/weir/contexts.json\\fR\nWhat "
-        "\\fBweir context\\fR keeps.\n.SH SEE ALSO\n\\fBweir\\-server\\fR(8)\n",
-        out);
+    (void)fputs(".SH EXIT STATUS\n"
+                ".TP\n"
+                "0\n"
+                "Done.\n"
+                ".TP\n"
+                "1\n"
+                "The server refused (its reason is on standard error), input could not be used, "
+                "output could not be written, or a command of \\fB\\-\\-exec\\fR failed.\n"
+                ".TP\n"
+                "2\n"
+                "Wrong usage, including files that cannot be opened.\n"
+                ".TP\n"
+                "3\n"
+                "The server could not be reached or did not answer in time.\n"
+                ".SH FILES\n"
+                ".TP\n"
+                "\\fI./weir\\-data/default.token\\fR\n"
+                "The token of a server started in this directory, used where no token is given.\n"
+                ".TP\n"
+                "\\fI~/.config/weir/contexts.json\\fR\n"
+                "The contexts kept by \\fBweir context\\fR.\n"
+                ".SH SEE ALSO\n"
+                "\\fBweir\\-server\\fR(8)\n",
+                out);
 }
 
 static int close_file(FILE *out, const char *path)
