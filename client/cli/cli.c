@@ -340,8 +340,21 @@ int cli_failed(const struct cli *cli)
     json_put_plain(stderr, weir_slice_of(err->text));
     (void)fputc('\n', stderr);
     put_details(err);
+    put_advice(cli);
     const bool has_no_answer = weir_error_get_detail(err, "url") != NULL;
     return has_no_answer || err->status == WEIR_DEADLINE_EXCEEDED ? CLI_UNREACHABLE : CLI_REFUSED;
+}
+
+int cli_failed_in_doubt(const struct cli *cli)
+{
+    const struct weir_error *err = &cli->err;
+    const int status = cli_failed(cli);
+    /* A connection that is lost before the reply leaves the size of what was sent. */
+    if (err->status == WEIR_DEADLINE_EXCEEDED ||
+        weir_error_get_detail(err, "request_bytes") != NULL) {
+        (void)fputs("  it may have been done all the same; look before you repeat it\n", stderr);
+    }
+    return status;
 }
 
 int cli_broken(const struct cli *cli, const char *reason, const char *format, ...)

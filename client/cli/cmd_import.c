@@ -65,6 +65,9 @@ static int fail_records(struct import *im, size_t first, size_t n)
         (void)fprintf(stderr, "  that is line %lld, record %" PRId64 " of the input\n",
                       im->line_numbers[at], im->records - (int64_t)(im->batch_n - at) + 1);
     }
+    if (im->cli->err.status == WEIR_POSITION_EXISTS) {
+        (void)fputs("  import into an empty namespace; two exports cannot be merged\n", stderr);
+    }
     return say_stored(im, status);
 }
 

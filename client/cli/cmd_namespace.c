@@ -165,7 +165,7 @@ int cmd_namespace_delete(struct cli *cli)
     Weir__V1__DeleteNamespaceResponse *response = NULL;
     if (weir_namespaces_delete_namespace(cli->client, &request, &cli->call, &response, &cli->err) !=
         WEIR_OK) {
-        return cli_failed(cli);
+        return cli_failed_in_doubt(cli);
     }
     static const char *const columns[] = {"namespace", "messages_deleted", "deleted_at"};
     struct output out;
@@ -191,7 +191,7 @@ int cmd_namespace_clear(struct cli *cli)
     Weir__V1__ClearNamespaceResponse *response = NULL;
     if (weir_namespaces_clear_namespace(cli->client, &request, &cli->call, &response, &cli->err) !=
         WEIR_OK) {
-        return cli_failed(cli);
+        return cli_failed_in_doubt(cli);
     }
     static const char *const columns[] = {"namespace", "messages_deleted"};
     struct output out;

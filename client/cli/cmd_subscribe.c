@@ -153,6 +153,9 @@ static int take_modes(struct following *f)
                         cli_text(cli, CLI_ATTEMPTS) != NULL)) {
         return cli_usage(cli, "--parked, --replay and --attempts require --durable");
     }
+    if (cli_flag(cli, CLI_PARKED) && f->command != NULL) {
+        return cli_usage(cli, "--parked prints; to run --exec on parked messages use --replay");
+    }
     if (cli_flag(cli, CLI_REPLAY) && f->command == NULL) {
         return cli_usage(cli, "--replay requires --exec");
     }
@@ -300,7 +303,7 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
         return WEIR_STOP;
     }
     const bool is_handled = handled == WEIR_HANDLED;
-    if (!is_handled && (f->command == NULL || cli_flag(f->cli, CLI_REPLAY))) {
+    if (!is_handled) {
         f->status = CLI_REFUSED;
     }
     f->done_n++;
@@ -315,7 +318,13 @@ static int finish(struct following *f, weir_status st)
     if (st == WEIR_OK || st == WEIR_CANCELLED) {
         return f->status;
     }
-    return cli_failed(f->cli);
+    const int status = cli_failed(f->cli);
+    if (st == WEIR_STREAM_VERSION_CONFLICT && cli_text(f->cli, CLI_DURABLE) != NULL) {
+        (void)fputs(
+            "  another subscription of this name is running, or the namespace was cleared\n",
+            stderr);
+    }
+    return status;
 }
 
 static int follow(struct following *f)
@@ -332,6 +341,15 @@ static int follow(struct following *f)
     return finish(f, st);
 }
 
+/* A start counts only while no position has been kept. */
+static void say_start_is_ignored(const struct cli *cli, int64_t kept)
+{
+    if (cli_text(cli, CLI_FROM) != NULL && kept >= 0) {
+        (void)fprintf(
+            stderr, "weir: --from is ignored: continuing at the kept position %" PRId64 "\n", kept);
+    }
+}
+
 static int consume(struct following *f)
 {
     struct cli *cli = f->cli;
@@ -345,6 +363,9 @@ static int consume(struct following *f)
     }
     set_followed(f, NULL, consumer);
     const bool is_replay = cli_flag(cli, CLI_PARKED) || cli_flag(cli, CLI_REPLAY);
+    if (!is_replay) {
+        say_start_is_ignored(cli, weir_consumer_position(consumer));
+    }
     const weir_status st = is_replay ? weir_consumer_replay(consumer, on_parked, f, &cli->err)
                                      : weir_consumer_run(consumer, on_consumed, f, &cli->err);
     end_thread(f);

@@ -224,7 +224,7 @@ int cmd_chunks_compress(struct cli *cli)
     Weir__V1__CompressChunksResponse *response = NULL;
     if (weir_chunks_compress_chunks(cli->client, &request, &cli->call, &response, &cli->err) !=
         WEIR_OK) {
-        return cli_failed(cli);
+        return cli_failed_in_doubt(cli);
     }
     put_names(cli, response->names, response->n_names);
     weir_response_free(response);
@@ -243,7 +243,7 @@ int cmd_chunks_drop(struct cli *cli)
     Weir__V1__DropChunksResponse *response = NULL;
     if (weir_chunks_drop_chunks(cli->client, &request, &cli->call, &response, &cli->err) !=
         WEIR_OK) {
-        return cli_failed(cli);
+        return cli_failed_in_doubt(cli);
     }
     put_names(cli, response->names, response->n_names);
     weir_response_free(response);

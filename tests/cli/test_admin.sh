@@ -50,6 +50,10 @@ out_has '"metadata":{"plan":"free"}}$'
 run 0 "$weir" --token-file tenant.token namespace show -o text
 out_has '^message count  1$'
 run 2 "$weir" --token-file admin.token namespace show
+err_has 'NAME is required because the token does not name a namespace'
+admin 1 version account-1
+err_has '^weir: INVALID_REQUEST'
+err_has '^  name it with --namespace NAME$'
 # A name that is too long is none that is shorter.
 longest=$(printf '%0128d' 0)
 admin 0 namespace create "$longest"
@@ -92,6 +96,20 @@ run 0 "$weir" namespace clear --help
 out_has '--confirm NAME\.'
 run 1 "$weir" --token-file tenant.token namespace clear tenant
 err_has '^weir: PRECONDITION'
+# Another process writes to the store until the deadline has passed: the outcome is in doubt.
+python3 -c 'import glob, sqlite3, time
+held = [sqlite3.connect(path, isolation_level=None) for path in glob.glob("weir-data/*.db")]
+for db in held:
+    db.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(60)' >held &
+holder=$!
+until [ -s held ]; do kill -0 $holder || break; done
+run 3 "$weir" --token-file tenant.token --timeout 1 namespace clear tenant --confirm tenant
+err_has '^weir: DEADLINE_EXCEEDED'
+err_has '^  it may have been done all the same; look before you repeat it$'
+kill $holder
+wait $holder 2>/dev/null
 run 0 "$weir" --token-file tenant.token namespace clear tenant --confirm tenant
 out_is '{"namespace":"tenant","messages_deleted":1}'
 admin 0 namespace delete tenant

@@ -150,6 +150,7 @@ cp weir-data/default.token my.token
 mv weir-data/default.token weir-data/hidden.token
 run 1 "$weir" version account-1
 err_has '^weir: AUTH_REQUIRED'
+err_has '^  give one with --token-file FILE or WEIR_TOKEN$'
 run 0 "$weir" version account-1 --token-file my.token
 run 0 env WEIR_TOKEN_FILE=my.token "$weir" version account-1
 run 0 env WEIR_TOKEN="$(cat my.token)" "$weir" version account-1

@@ -89,6 +89,7 @@ is_equal "$("$weir" category '' | wc -l)" "$before"
 { for i in $(seq 9001 10003); do record "$i"; done; record 9005 | sed 's/"n":9005/"n":0/'; } >conflict
 run 1 "$weir" import conflict
 err_has '^weir: POSITION_EXISTS: '
+err_has '^  import into an empty namespace; two exports cannot be merged$'
 err_has 'line 1004, record 1004 of the input'
 err_has 'stored so far: 1000 records imported'
 

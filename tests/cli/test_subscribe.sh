@@ -8,6 +8,8 @@ run 2 "$weir" subscribe --all --stream a-1
 run 2 "$weir" subscribe --all --from never
 run 2 "$weir" subscribe --all --parked
 run 2 "$weir" subscribe --all --durable x --replay
+run 2 "$weir" subscribe --all --durable x --parked --exec true
+err_has 'to run --exec on parked messages use --replay'
 run 2 "$weir" subscribe --category a --group x
 run 3 "$weir" subscribe --all --server tcp://127.0.0.1:9 --timeout 0.2
 run 1 "$weir" subscribe --category a-1
@@ -49,6 +51,24 @@ out_lines 1
 out_has '"stream":"account-3"'
 run 1 "$weir" subscribe --category other --durable worker --limit 1
 err_has '^weir: PRECONDITION'
+# A start counts only while no position has been kept.
+run 0 "$weir" subscribe --category account --durable started --from 2 --limit 1
+out_has '"stream":"account-2"'
+is_equal "$(cat err)" ''
+run 0 "$weir" subscribe --category account --durable started --from begin --limit 1
+out_has '"stream":"account-3"'
+err_has '^weir: --from is ignored.* 3$'
+
+# Of two at a time under one name, one is told why it ends.
+"$weir" subscribe --category rival --durable rival >rival 2>rival.err &
+follower=$!
+until [ "$("$weir" version weirConsumer:position-rival)" -eq 0 ]; do kill -0 $follower || break; done
+"$weir" write rival-1 T >/dev/null
+run 0 "$weir" subscribe --category rival --durable rival --limit 1
+wait $follower
+is_equal $? 1
+run 0 grep -q '^weir: STREAM_VERSION_CONFLICT' rival.err
+run 0 grep -q '^  another subscription of this name is running, or the namespace was cleared$' rival.err
 
 # A message whose line could not be written is not done with, also where nothing is left to be flushed.
 run 1 env ASAN_OPTIONS=verify_asan_link_order=0 stdbuf -o0 sh -c \
