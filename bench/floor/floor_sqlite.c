@@ -231,7 +231,7 @@ static int measure(const struct floor_options *options, const char *directory)
         return floor_fail("%s", err.text);
     }
     if (!find_file(directory, path)) {
-        return floor_fail("%s: weir has made no file of a namespace there", directory);
+        return floor_fail("%s: holds no file of a namespace made by weir", directory);
     }
     struct alone alone = {.options = options, .global_position = 1};
     alone.streams = calloc((size_t)options->streams, sizeof *alone.streams);

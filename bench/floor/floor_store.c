@@ -227,7 +227,7 @@ static int measure_writes(const struct floor_options *options, const char *url)
     } else if (open_store(&writing, url, &err) != WEIR_OK) {
         status = fail(&err);
     } else if (pthread_create(&writing.leader, NULL, lead, &writing) != 0) {
-        status = floor_fail("the system gives no thread");
+        status = floor_fail("cannot start a thread");
     } else {
         status = floor_measure(&run);
     }
@@ -276,7 +276,7 @@ static struct load_outcome read_once(void *context, struct load_slot *slot)
     if (rows.n != reading->batch || dataset_compare(message, &rows.rows[0]) != NULL) {
         return (struct load_outcome){.op = LOAD_READ,
                                      .reason = "WRONG_REPLY",
-                                     .text = "a read gave other messages than asked for"};
+                                     .text = "a read returned other messages than requested"};
     }
     return (struct load_outcome){.op = LOAD_READ, .messages = rows.n};
 }
@@ -293,7 +293,7 @@ static int run_reads(const struct floor_options *options, const struct dataset *
                             .work = {.context = &reading, .run = read_once}};
     if (reading.arenas == NULL || reading.batch > reading.selection->n) {
         free(reading.arenas);
-        return floor_fail("there are fewer than %zu messages to be read", reading.batch);
+        return floor_fail("there are fewer than %zu messages to read", reading.batch);
     }
     for (size_t w = 0; w < workers; w++) {
         weir_arena_init(&reading.arenas[w], ARENA_CAP_BYTES, ARENA_KEEP_BYTES);

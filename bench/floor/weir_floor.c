@@ -90,11 +90,11 @@ static const struct {
     const char *doc;
 } commands[] = {
     {"echo-server", floor_echo_server,
-     "answers weir's requests with replies made beforehand: nng and nothing else"},
-    {"echo-client", floor_echo_client, "sends such requests by nng and nothing else"},
+     "answers weir's requests with prepared replies, by nng alone"},
+    {"echo-client", floor_echo_client, "sends the same requests by nng alone"},
     {"disk", floor_disk, "appends or overwrites blocks, each made durable by fdatasync"},
-    {"sqlite", floor_sqlite, "inserts rows into weir's schema by SQLite and nothing else"},
-    {"store", floor_store, "writes and reads by the store's C interface, without transport"},
+    {"sqlite", floor_sqlite, "inserts rows into weir's schema by SQLite alone"},
+    {"store", floor_store, "writes and reads through the store's C interface, without transport"},
 };
 
 enum option_key {
@@ -119,26 +119,28 @@ enum option_key {
 };
 
 static const struct argp_option options_table[] = {
-    {"url", KEY_URL, "URL", 0, "Of the echo [tcp://127.0.0.1:7118] or the store", 0},
-    {"directory", KEY_DIRECTORY, "DIR", 0, "Where files are made [TMPDIR, /tmp]", 0},
-    {"operation", KEY_OPERATION, "NAME", 0, "write, read-stream, read-category or empty [write]",
-     0},
+    {"url", KEY_URL, "URL", 0, "URL of the echo [tcp://127.0.0.1:7118] or of the store", 0},
+    {"directory", KEY_DIRECTORY, "DIR", 0, "Directory to create files in [TMPDIR, /tmp]", 0},
+    {"operation", KEY_OPERATION, "NAME", 0,
+     "Operation: write, read-stream, read-category or empty [write]", 0},
     {"json", KEY_JSON, "FILE", 0, "Write the result as JSON; - is standard output", 0},
-    {"workers", KEY_WORKERS, "N", 0, "Workers [1]", 0},
-    {"in-flight", KEY_IN_FLIGHT, "N", 0, "Operations in flight of each worker [1]", 0},
-    {"connections", KEY_CONNECTIONS, "N", 0, "echo-client: connections [1]", 0},
+    {"workers", KEY_WORKERS, "N", 0, "Number of workers [1]", 0},
+    {"in-flight", KEY_IN_FLIGHT, "N", 0, "Operations that each worker has in flight [1]", 0},
+    {"connections", KEY_CONNECTIONS, "N", 0, "echo-client: number of connections [1]", 0},
     {"batch", KEY_BATCH, "N", 0,
-     "Messages of a reply (echo), of a read (store), rows of a transaction (sqlite) [1]", 0},
-    {"data-bytes", KEY_DATA_BYTES, "N", 0, "Size of a message's data [200]", 0},
-    {"block-bytes", KEY_BLOCK_BYTES, "N", 0, "disk: size of a block [4096]", 0},
-    {"streams", KEY_STREAMS, "N", 0, "store, sqlite: streams that are written [100]", 0},
-    {"messages", KEY_MESSAGES, "N", 0, "store: messages there are to be read [50000]", 0},
-    {"seconds", KEY_SECONDS, "S", 0, "Measured time [5]", 0},
-    {"warmup", KEY_WARMUP, "S", 0, "Time before that [0.5]", 0},
-    {"overwrite", KEY_OVERWRITE, NULL, 0, "disk: blocks that are there, not new ones", 0},
-    {"in-memory", KEY_IN_MEMORY, NULL, 0, "sqlite: no file", 0},
+     "Messages in a reply (echo) or a read (store), rows in a transaction (sqlite) [1]", 0},
+    {"data-bytes", KEY_DATA_BYTES, "N", 0, "Size of a message's data, in bytes [200]", 0},
+    {"block-bytes", KEY_BLOCK_BYTES, "N", 0, "disk: size of a block, in bytes [4096]", 0},
+    {"streams", KEY_STREAMS, "N", 0, "store, sqlite: streams to write to [100]", 0},
+    {"messages", KEY_MESSAGES, "N", 0, "store: messages to write beforehand, for the reads [50000]",
+     0},
+    {"seconds", KEY_SECONDS, "S", 0, "Measured time, in seconds [5]", 0},
+    {"warmup", KEY_WARMUP, "S", 0, "Time before the measured time, in seconds [0.5]", 0},
+    {"overwrite", KEY_OVERWRITE, NULL, 0,
+     "disk: overwrite existing blocks instead of appending new ones", 0},
+    {"in-memory", KEY_IN_MEMORY, NULL, 0, "sqlite: keep the database in memory", 0},
     {"durability-normal", KEY_DURABILITY_NORMAL, NULL, 0,
-     "sqlite, store: synchronous=NORMAL, not FULL", 0},
+     "sqlite, store: synchronous=NORMAL instead of FULL", 0},
     {"quiet", KEY_QUIET, NULL, 0, "No tables, no progress line", 0},
     {0}};
 
@@ -218,13 +220,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (o->command != NULL) {
-            argp_error(state, "it takes one command, but got '%s' as well", arg);
+            argp_error(state, "unexpected argument '%s' after the command", arg);
         }
         o->command = arg;
         return 0;
     case ARGP_KEY_END:
         if (o->command == NULL) {
-            argp_error(state, "no command given");
+            argp_error(state, "no command given; --help lists the commands");
         }
         return 0;
     default:
@@ -278,6 +280,6 @@ int main(int argc, char **argv)
             return commands[c].run(&options);
         }
     }
-    (void)floor_fail("there is no command '%s'; see --help", options.command);
+    (void)floor_fail("unknown command '%s'; --help lists the commands", options.command);
     return EXIT_USAGE;
 }

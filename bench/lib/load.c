@@ -274,7 +274,7 @@ static void begin_threads(struct load *load)
         slot->has_thread = pthread_create(&slot->thread, NULL, run_slot, slot) == 0;
         if (!slot->has_thread) {
             const struct load_outcome outcome = {.reason = "NO_THREAD",
-                                                 .text = "the system gives no thread"};
+                                                 .text = "cannot start a thread"};
             load_error(load, &outcome);
         }
     }

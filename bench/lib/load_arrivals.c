@@ -107,7 +107,7 @@ static bool begin_open(struct load *load)
         return true;
     }
     const struct load_outcome outcome = {.reason = "NO_THREAD",
-                                         .text = "the system gives no thread for the arrivals"};
+                                         .text = "cannot start a thread for the arrivals"};
     load_error(load, &outcome);
     atomic_store(&load->is_ending, true);
     return false;
@@ -175,7 +175,8 @@ static void start_last(struct load *load)
 static void count_not_started(struct load *load)
 {
     const struct load_outcome outcome = {
-        .reason = "NOT_STARTED", .text = "its time had come, but all slots were taken to the end"};
+        .reason = "NOT_STARTED",
+        .text = "could not be started: all slots were in use until the end"};
     while (load->next_ns < (double)load->end_ns) {
         load_error(load, &outcome);
         load->next_ns += gap_ns(load);

@@ -11,7 +11,7 @@ static bool is_stdout(const char *path)
 static bool tell(const struct load_report *report, const char *path, bool is_written)
 {
     if (!is_written) {
-        (void)fprintf(stderr, "%s: %s could not be written\n", report->program, path);
+        (void)fprintf(stderr, "%s: cannot write %s\n", report->program, path);
     }
     return is_written;
 }

@@ -46,7 +46,7 @@ static void tell_outages(struct load *load)
         }
         (void)fprintf(stderr, "%sweir-load: after %.3f s: the server %s\n", before,
                       is_end ? outage->to_s : outage->from_s,
-                      is_end ? "answers again" : "does not answer any more");
+                      is_end ? "answers again" : "has stopped answering");
         load->outages_told++;
     }
     (void)pthread_mutex_unlock(&load->errors_mutex);

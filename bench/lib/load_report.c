@@ -98,7 +98,7 @@ void load_report_put_errors(FILE *out, const struct load *load)
         }
     }
     if (load->conflicts > 0) {
-        (void)fprintf(out, "version conflicts, which are no errors: %" PRIu64 "\n",
+        (void)fprintf(out, "version conflicts (not errors): %" PRIu64 "\n",
                       (uint64_t)load->conflicts);
     }
 }

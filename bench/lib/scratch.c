@@ -21,7 +21,7 @@ bool scratch_make(const char *parent, char path[SCRATCH_PATH_MAX])
         return false;
     }
     if (mkdtemp(path) == NULL) {
-        (void)fprintf(stderr, "%s cannot be made: %s\n", path, strerror(errno));
+        (void)fprintf(stderr, "cannot create %s: %s\n", path, strerror(errno));
         return false;
     }
     return true;
@@ -38,6 +38,6 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
 void scratch_remove(const char *path)
 {
     if (nftw(path, remove_entry, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS) != 0) {
-        (void)fprintf(stderr, "%s could not be removed: %s\n", path, strerror(errno));
+        (void)fprintf(stderr, "cannot remove %s: %s\n", path, strerror(errno));
     }
 }

@@ -90,13 +90,14 @@ static weir_status take_response(struct filling *filling, const struct round *ro
                                  struct weir_error *err)
 {
     if (response->n_results != parts_used(round)) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "a write of %zu streams was answered for %zu",
+        return weir_fail(err, WEIR_BACKEND_ERROR, "the reply to a write of %zu streams was for %zu",
                          parts_used(round), response->n_results);
     }
     for (size_t p = 0; p < response->n_results; p++) {
         const Weir__V1__StreamWritten *result = response->results[p];
         if (result->n_written != round->writes[p].n_messages) {
-            return weir_fail(err, WEIR_BACKEND_ERROR, "a write was answered for too few messages");
+            return weir_fail(err, WEIR_BACKEND_ERROR,
+                             "the reply to a write was for too few messages");
         }
         for (size_t m = 0; m < result->n_written; m++) {
             filling->positions[filling->n++] = result->written[m]->global_position;
@@ -142,7 +143,7 @@ static weir_status write_all(struct filling *filling, const struct profile_run *
     }
     while (status == WEIR_OK && filling->n < n) {
         if (round_fill(&round, &filling->streams, &stream, n - filling->n, &random) == 0) {
-            status = weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+            status = weir_fail(err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
         } else {
             status = write_round(filling, run, &round, err);
         }

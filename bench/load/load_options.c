@@ -74,55 +74,52 @@ static const struct setting settings[] = {
     NUMBER("workers", workers, 1, SLOTS_MAX, 0, "Workers [10]"),
     NUMBER("in-flight", in_flight, 1, SLOTS_MAX, 0, "Requests in flight of each worker [1]"),
     NUMBER("connections", connections, 1, 4096, 0,
-           "Connections, shared by the workers [one each, at most 16]"),
-    REAL(
-        "rate", "N", rate, 0.001, 1e7,
-        "Open loop: start N operations a second, whatever becomes of them; workers times in-flight "
-        "is then the most at once. Without it: closed loop"),
-    CHOICE("arrivals", is_random, "even", "random",
-           "Open loop: at equal distances or by chance [even]"),
-    REAL("seconds", "S", seconds, 0.01, 3000, "Measured time [10]"),
+           "Connections, shared by the workers [one for each worker, at most 16]"),
+    REAL("rate", "N", rate, 0.001, 1e7,
+         "Open loop: start N operations a second, whether or not earlier ones have ended; at most "
+         "workers times in-flight run at once. Without this option: closed loop"),
+    CHOICE("arrivals", is_random, "even", "random", "Open loop: spacing of the starts [even]"),
+    REAL("seconds", "S", seconds, 0.01, 3000, "Measured time, in seconds [10]"),
     REAL("warmup", "S", warmup_s, 0, 600,
-         "Time before that, not measured [a fifth of it, at most 2]"),
+         "Time before the measured time, in seconds [a fifth of it, at most 2]"),
     NUMBER("timeout", timeout_ms, 1, 600000, 0,
-           "How many milliseconds a reply is waited for [5000]"),
+           "Longest time to wait for a reply, in milliseconds [5000]"),
     CHOICE("on-error", stops_on_error, "continue", "stop",
-           "What an error does; a version conflict is none [continue]"),
-    TEXT("plot", "FILE.svg", plot_file, 0, "Draw the histogram of the latencies"),
+           "What to do after an error; a version conflict is not an error [continue]"),
+    TEXT("plot", "FILE.svg", plot_file, 0, "Draw the latency histogram into this file"),
     TEXT("json", "FILE", json_file, 0, "Write the result as JSON; - is standard output"),
     FLAG("quiet", is_quiet, 0, "No tables, no progress line"),
-    NUMBER("seed", seed, 0, 1e15, 0, "Of what is done by chance [1]"),
+    NUMBER("seed", seed, 0, 1e15, 0, "Seed of the random choices [1]"),
     NUMBER("server-pid", server_pid, 1, 4194304, 0,
-           "A process of this machine, the server, to show the CPU and memory of"),
+           "Process id of the server, if on this machine, to show its CPU and memory"),
     TEXT("counts", "FILE", counts_file, 0,
-         "Where libweir-count.so, preloaded into the server, keeps its counts"),
+         "File in which libweir-count.so, preloaded into the server, keeps its counts"),
     FLAG("against-echo", is_against_echo, 0,
-         "The server is weir-floor's echo: nothing is prepared, and of the messages read only the "
-         "contents are checked"),
-    TEXT(
-        "category", "NAME", category, PROFILE_USES_CATEGORY,
-        "Category of what is written [a new one each time]; may hold messages, but nobody else may "
-        "write to it meanwhile"),
+         "The server is weir-floor's echo: prepare nothing, and check only the contents of "
+         "messages read"),
+    TEXT("category", "NAME", category, PROFILE_USES_CATEGORY,
+         "Category to write to [a new one each time]; may hold messages, but must not be written "
+         "to by others meanwhile"),
     NUMBER("streams", streams, 1, 1000000, PROFILE_USES_STREAMS,
-           "Streams that are written or read [100]"),
+           "Streams to write to or read from [100]"),
     NUMBER("data-bytes", data_bytes, PAYLOAD_MIN_BYTES, 1000000, PROFILE_USES_DATA,
-           "Size of a message's data [200]"),
+           "Size of a message's data, in bytes [200]"),
     NUMBER("batch", batch, 1, 10000, PROFILE_USES_BATCH,
-           "Messages of a write or a read [by profile]"),
+           "Messages in a write or a read [by profile]"),
     NUMBER("messages", messages, 1, 100e6, PROFILE_USES_MESSAGES,
-           "Messages written beforehand, to be read [10000]"),
+           "Messages to write beforehand, for the reads [10000]"),
     FLAG("newest", is_newest, PROFILE_USES_MESSAGES,
-         "Read the newest messages and not from anywhere"),
+         "Read the newest messages instead of random ones"),
     NUMBER("write-percent", write_percent, 0, 100, PROFILE_USES_WRITE_PERCENT,
-           "How many operations of a hundred are writes [90]"),
+           "Share of writes among the operations, in percent [90]"),
     NUMBER("group-size", group_size, 1, 1000, PROFILE_USES_GROUP,
            "Members of the consumer group [4]"),
     NUMBER("subscribers", subscribers, 1, 10000, PROFILE_USES_SUBSCRIBERS,
-           "Readers that wait for what is written [10]"),
+           "Readers that wait for the messages written [10]"),
     NUMBER("namespaces", namespaces, 1, 100000, PROFILE_USES_NAMESPACES,
-           "Namespaces, made beforehand and deleted afterwards [100]"),
+           "Namespaces to create beforehand and delete afterwards [100]"),
     NUMBER("waiting", waiting, 0, 100000, 0,
-           "Readers that wait, beside all else, for what never comes [0]"),
+           "Additional readers that wait for messages that never come [0]"),
 };
 
 enum { SETTINGS = WEIR_COUNTOF(settings), FIRST_KEY = 256 };
@@ -236,7 +233,7 @@ static void check_used(const struct parsing *parsing, const struct profile *prof
     for (size_t s = 0; s < SETTINGS; s++) {
         if (parsing->is_given[s] && settings[s].profiles != 0 &&
             (settings[s].profiles & profile->uses) == 0) {
-            argp_error(state, "--%s: the profile %s has no use for it", settings[s].name,
+            argp_error(state, "--%s: the profile %s does not use this option", settings[s].name,
                        profile->name);
         }
     }
@@ -251,11 +248,10 @@ static void check_request(const struct load_options *o, const struct profile *pr
     const int64_t messages = o->batch > 0 ? o->batch : profile->batch_max;
     const int64_t bytes = messages * (o->data_bytes + MESSAGE_BESIDE_DATA_BYTES);
     if ((profile->uses & PROFILE_WRITES_BATCH) != 0 && bytes > limits.request_bytes) {
-        argp_error(
-            state,
-            "--batch times --data-bytes: a write of %lld messages of %lld bytes is more than "
-            "a server reads, %lld bytes",
-            (long long)messages, (long long)o->data_bytes, (long long)limits.request_bytes);
+        argp_error(state,
+                   "--batch times --data-bytes: a write of %lld messages of %lld bytes is larger "
+                   "than the largest request that a server reads, %lld bytes",
+                   (long long)messages, (long long)o->data_bytes, (long long)limits.request_bytes);
     }
 }
 
@@ -264,38 +260,41 @@ static void check_together(const struct parsing *parsing, const struct profile *
 {
     const struct load_options *o = parsing->options;
     if (o->workers * o->in_flight > SLOTS_MAX) {
-        argp_error(state, "--workers times --in-flight: %lld requests in flight, the limit is %d",
-                   (long long)(o->workers * o->in_flight), SLOTS_MAX);
+        argp_error(
+            state,
+            "--workers times --in-flight: %lld requests in flight are too many: must be at most %d",
+            (long long)(o->workers * o->in_flight), SLOTS_MAX);
     }
     if (o->connections > o->workers * o->in_flight) {
-        argp_error(state, "--connections: %lld connections for %lld requests in flight",
+        argp_error(state,
+                   "--connections: %lld connections are more than the %lld requests in flight",
                    (long long)o->connections, (long long)(o->workers * o->in_flight));
     }
     if (is_given(parsing, "arrivals") && o->rate == 0) {
-        argp_error(state, "--arrivals: makes no sense without --rate");
+        argp_error(state, "--arrivals requires --rate");
     }
     if (o->batch > profile->batch_max) {
-        argp_error(state, "--batch: the profile %s takes at most %lld", profile->name,
+        argp_error(state, "--batch: the profile %s allows at most %lld", profile->name,
                    (long long)profile->batch_max);
     }
     check_request(o, profile, state);
     if ((profile->uses & PROFILE_USES_MESSAGES) != 0 && o->batch > o->messages) {
-        argp_error(state, "--batch: %lld of %lld messages", (long long)o->batch,
-                   (long long)o->messages);
+        argp_error(state, "--batch: %lld is more than the %lld messages of --messages",
+                   (long long)o->batch, (long long)o->messages);
     }
     if ((profile->uses & PROFILE_USES_MESSAGES) != 0 && o->streams > o->messages) {
-        argp_error(state, "--streams: %lld streams for %lld messages", (long long)o->streams,
-                   (long long)o->messages);
+        argp_error(state, "--streams: %lld streams are more than the %lld messages of --messages",
+                   (long long)o->streams, (long long)o->messages);
     }
     if (o->category != NULL && strchr(o->category, '-') != NULL) {
-        argp_error(state, "--category: '%s' has a '-', which no category has", o->category);
+        argp_error(state, "--category: '%s' must not contain '-'", o->category);
     }
     if (o->category != NULL &&
         (o->category[0] == '\0' || strlen(o->category) >= PROFILE_NAME_MAX)) {
-        argp_error(state, "--category: 1 to %d bytes", PROFILE_NAME_MAX - 1);
+        argp_error(state, "--category: must be 1 to %d bytes long", PROFILE_NAME_MAX - 1);
     }
     if (o->seconds + o->warmup_s > 3600) {
-        argp_error(state, "--seconds and --warmup: more than an hour");
+        argp_error(state, "--seconds and --warmup together must not exceed an hour");
     }
 }
 
@@ -354,7 +353,7 @@ static char *token_of(const char *file, const char *variable, struct argp_state 
     }
     char *token = read_token(file);
     if (token == NULL) {
-        argp_error(state, "%s: no token can be read there", file);
+        argp_error(state, "cannot read a token from %s", file);
     }
     return token;
 }
@@ -379,7 +378,8 @@ static void finish(struct parsing *parsing, struct argp_state *state)
 {
     const struct profile *profile = profile_find(parsing->options->profile);
     if (profile == NULL) {
-        argp_error(state, "--profile: there is no profile '%s'", parsing->options->profile);
+        argp_error(state, "--profile: unknown profile '%s'; --help lists the profiles",
+                   parsing->options->profile);
         return;
     }
     set_defaults(parsing, profile);
@@ -391,7 +391,7 @@ static void finish(struct parsing *parsing, struct argp_state *state)
     take_tokens(parsing, state);
     if ((profile->uses & PROFILE_USES_NAMESPACES) != 0 && parsing->options->admin_token == NULL &&
         !parsing->options->is_against_echo) {
-        argp_error(state, "--admin-token-file: the profile %s needs an admin token", profile->name);
+        argp_error(state, "--admin-token-file: required by the profile %s", profile->name);
     }
 }
 
@@ -404,7 +404,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
     switch (key) {
     case ARGP_KEY_ARG:
-        argp_error(state, "it takes no arguments, but got '%s'", arg);
+        argp_error(state, "unexpected argument '%s'", arg);
         return 0;
     case ARGP_KEY_END:
         finish(parsing, state);
@@ -415,11 +415,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char doc[] =
-    "Puts load on a weir-server, checks every reply, and tells what came of it.";
+    "Puts load on a weir-server, checks every reply, and reports throughput, latencies and errors.";
 
 static const char after[] =
-    "Exit status: 0 done without an error, 1 there were errors, or the result could not be "
-    "written, 2 wrong usage, 3 the server could not be reached.";
+    "Exit status: 0 done without errors, 1 there were errors or the result could not be written, 2 "
+    "wrong usage, 3 the server could not be reached.";
 
 /* Appends the list of profiles to the options. */
 static char *help_filter(int key, const char *text, void *input)

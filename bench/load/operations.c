@@ -99,7 +99,7 @@ static void send_write(struct operation *operation, size_t n, uint64_t seed)
     streams_name(operation->streams, operation->stream, operation->write.stream);
     weir_status status = WEIR_OK;
     if (!write_request_fill(&operation->write, n, seed)) {
-        status = weir_fail(&err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+        status = weir_fail(&err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
     }
     if (status == WEIR_OK) {
         status = weir_message_store_write_messages_async(

@@ -124,7 +124,7 @@ static const char *check(const struct import_slot *s,
     }
     return response->max_global_position == s->global_position
                ? NULL
-               : "an import was answered with another global position";
+               : "the reply to an import has another global position";
 }
 
 static void on_imported(void *context, weir_status status,
@@ -178,7 +178,7 @@ static void start(void *context, struct load_slot *slot)
     s->slot = slot;
     weir_status status = WEIR_OK;
     if (!fill(s, run->options)) {
-        status = weir_fail(&err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+        status = weir_fail(&err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
     }
     if (status == WEIR_OK) {
         status = weir_message_store_import_messages_async(profile_client(run, slot), &s->request,

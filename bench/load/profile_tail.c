@@ -31,7 +31,7 @@ static void begin(struct profile_run *run)
     const size_t n = (size_t)run->options->subscribers;
     if (!subscribers_begin(&tail->subscribers, run, run->category, n)) {
         const struct load_outcome outcome = {.reason = "NO_MEMORY",
-                                             .text = "there is no memory for the subscribers"};
+                                             .text = "out of memory for the subscribers"};
         load_error(run->load, &outcome);
     }
 }

@@ -96,7 +96,7 @@ static weir_status use(struct profile_run *run, struct tenants *tenants, struct 
     options.token = tenant->token;
     streams_name(&tenant->streams, 0, write->stream);
     if (!write_request_fill(write, 1, 0)) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+        return weir_fail(err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
     }
     const weir_status status = weir_message_store_write_messages(run->clients[0], &write->request,
                                                                  &options, &response, err);

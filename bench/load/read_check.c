@@ -9,7 +9,7 @@ const char *read_check_message(const Weir__V1__Message *message, uint64_t *seed)
         return "a message lacks a field";
     }
     if (!message->has_data || !payload_check(message->data.data, message->data.len, seed)) {
-        return "a message's data are not as they were written";
+        return "a message's data differ from what was written";
     }
     return NULL;
 }
@@ -32,17 +32,17 @@ const char *read_check_stream(const struct read_reply *reply, const char *stream
                               size_t least)
 {
     if (is_too_short(reply, least)) {
-        return "a read gave fewer messages than there are";
+        return "a read returned fewer messages than there are";
     }
     const char *wrong = NULL;
     for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
         const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);
         if (wrong == NULL && strcmp(message->stream_name, stream) != 0) {
-            wrong = "a read gave another stream's message";
+            wrong = "a read returned a message of another stream";
         }
         if (wrong == NULL && message->position != from + (int64_t)m) {
-            wrong = "a read left a position out";
+            wrong = "a read left out a position";
         }
     }
     return wrong;
@@ -57,17 +57,17 @@ const char *read_check_positions(const struct read_reply *reply, const char *cat
                                  const int64_t *positions, size_t positions_n)
 {
     if (is_too_short(reply, positions_n) || reply->n > positions_n) {
-        return "a read gave another number of messages than was asked for";
+        return "a read returned another number of messages than requested";
     }
     const char *wrong = NULL;
     for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
         const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);
         if (wrong == NULL && message->global_position != positions[m]) {
-            wrong = "a read gave another message than was asked for";
+            wrong = "a read returned another message than requested";
         }
         if (wrong == NULL && !is_of_category(message, category)) {
-            wrong = "a read gave another category's message";
+            wrong = "a read returned a message of another category";
         }
     }
     return wrong;
@@ -82,15 +82,15 @@ const char *read_check_category(const struct read_reply *reply,
         const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);
         if (wrong == NULL && message->global_position < least) {
-            wrong = "a read is not in global order";
+            wrong = "a read is not in the order of global positions";
         }
         if (wrong == NULL && !is_of_category(message, expected->category)) {
-            wrong = "a read gave another category's message";
+            wrong = "a read returned a message of another category";
         }
         if (wrong == NULL && expected->group_size > 0 &&
             weir_name_member(weir_slice_of(message->stream_name), expected->group_size) !=
                 expected->member) {
-            wrong = "a read gave another group member's message";
+            wrong = "a read returned a message of another group member";
         }
         least = message->global_position + 1;
     }

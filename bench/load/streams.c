@@ -116,7 +116,7 @@ const char *streams_verify(const struct streams *streams, struct weir_client *cl
         if (ask_version(streams, s, client, token, &version, &err) != WEIR_OK) {
             const struct load_outcome outcome = load_failure(LOAD_VERSION, &err);
             load_error(load, &outcome);
-            return "a stream cannot be asked for";
+            return "cannot read a stream's version";
         }
         verify_stream(streams, s, version, load);
     }

@@ -126,7 +126,7 @@ static void measure(struct run *run)
     profile_run->load = &run->load;
     if (!subscribers_begin(&run->waiting, profile_run, never, (size_t)run->options->waiting)) {
         const struct load_outcome outcome = {.reason = "NO_MEMORY",
-                                             .text = "there is no memory for those that wait"};
+                                             .text = "out of memory for the waiting readers"};
         load_error(&run->load, &outcome);
     }
     if (run->profile->begin != NULL) {
@@ -189,7 +189,7 @@ static weir_status prepare(struct run *run, struct weir_error *err)
 {
     struct profile_run *profile_run = &run->profile_run;
     if (!name_category(profile_run)) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+        return weir_fail(err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
     }
     weir_status status = open_clients(profile_run, err);
     if (status == WEIR_OK) {

@@ -72,16 +72,16 @@ static const char *check_one(const struct write_request *write,
                              int64_t global_before)
 {
     if (written->id == NULL || strcmp(written->id, write->ids + m * ID_BYTES) != 0) {
-        return "a write was answered with another message's id";
+        return "the reply to a write has another message's id";
     }
     if (!written->has_position || written->position != position) {
-        return "the positions of a write do not follow each other";
+        return "the positions of a write are not consecutive";
     }
     if (!written->has_global_position || written->global_position <= global_before) {
         return "the global positions of a write do not increase";
     }
     if (!written->has_time_us || written->time_us <= 0) {
-        return "a write was answered without its time";
+        return "the reply to a write has no time";
     }
     return NULL;
 }
@@ -90,17 +90,17 @@ const char *write_request_check(const struct write_request *write,
                                 const Weir__V1__WriteMessagesResponse *response, int64_t least)
 {
     if (response->n_written != write->request.n_messages) {
-        return "a write was answered with another number of messages";
+        return "the reply to a write has another number of messages";
     }
     if (response->duplicate) {
-        return "a new write was taken for one that had been stored before";
+        return "a new write was taken for one stored before";
     }
     const int64_t first = response->written[0]->position;
     if (write->request.expectation != NULL && first != write->expectation.exact + 1) {
-        return "a write that expected a version was stored behind another one";
+        return "a write that expected one version was stored after another";
     }
     if (first < least) {
-        return "a write was given a position that another one has";
+        return "two writes were given the same position";
     }
     const char *wrong = NULL;
     int64_t global_before = 0;

@@ -22,7 +22,7 @@ static bool close_file(FILE *out, bool is_written, const char *file)
 {
     is_written = fclose(out) == 0 && is_written;
     if (!is_written) {
-        (void)fprintf(stderr, "%s could not be written\n", file);
+        (void)fprintf(stderr, "cannot write %s\n", file);
     }
     return is_written;
 }

@@ -37,7 +37,7 @@ struct results *results_open(const char *directory)
 {
     const size_t rounds = count_rounds(directory);
     if (rounds == 0) {
-        (void)fprintf(stderr, "%s: there are no results\n", directory);
+        (void)fprintf(stderr, "%s: no results found\n", directory);
         return NULL;
     }
     struct results *results = calloc(1, sizeof *results);

@@ -328,7 +328,7 @@ int main(int argc, char **argv)
         is_written = fclose(out) == 0 && write_targets(argv[1], results) && is_written;
     }
     if (!is_written) {
-        (void)fprintf(stderr, "%s could not be written\n", path);
+        (void)fprintf(stderr, "cannot write %s\n", path);
     }
     results_close(results);
     return is_written ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -127,7 +127,8 @@ static weir_status write_all(struct dataset *dataset, struct weir_error *err)
         for (size_t i = 0; i < n; i++) {
             if (!plan_message(&dataset->messages[at + i], at + i, &random)) {
                 free(out);
-                return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+                return weir_fail(err, WEIR_BACKEND_ERROR,
+                                 "cannot get random bytes from the system");
             }
         }
         status = write_group(dataset->ns, out, &dataset->messages[at], n, err);
@@ -168,7 +169,7 @@ static weir_status name_namespace(struct dataset *dataset, struct weir_error *er
     struct weir_uuid id;
     char text[WEIR_UUID_TEXT + 1];
     if (!weir_uuid_make_v7(&id)) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "the system gives no random bytes");
+        return weir_fail(err, WEIR_BACKEND_ERROR, "cannot get random bytes from the system");
     }
     weir_uuid_format(&id, text);
     (void)snprintf(dataset->id, sizeof dataset->id, "bench-%s", text);

@@ -55,7 +55,7 @@ static weir_status check_rows(const struct read_plan *plan, const struct read_re
                               struct weir_error *err)
 {
     if (reply->rows != plan->rows) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "a read of %zu gave %zu", plan->rows,
+        return weir_fail(err, WEIR_BACKEND_ERROR, "a read of %zu messages returned %zu", plan->rows,
                          reply->rows);
     }
     return WEIR_OK;

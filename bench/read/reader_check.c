@@ -31,7 +31,7 @@ static weir_status compare(const struct read_plan *plan, size_t start,
                            struct weir_error *err)
 {
     if (response->n_messages != plan->rows) {
-        return weir_fail(err, WEIR_BACKEND_ERROR, "%zu messages were asked for, %zu came",
+        return weir_fail(err, WEIR_BACKEND_ERROR, "%zu messages were requested, %zu came",
                          plan->rows, response->n_messages);
     }
     for (size_t i = 0; i < plan->rows; i++) {
@@ -42,7 +42,7 @@ static weir_status compare(const struct read_plan *plan, size_t start,
         }
         if (differs != NULL) {
             return weir_fail(err, WEIR_BACKEND_ERROR,
-                             "message %zu of a read is not the one asked for: it differs in %s", i,
+                             "message %zu of a read is not the one requested: it differs in %s", i,
                              differs);
         }
     }

@@ -29,15 +29,17 @@ struct settings {
 };
 
 static const struct argp_option options[] = {
-    {"messages", 'n', "N", 0, "Messages in the store that is read (default 50000)", 0},
-    {"rounds", 'r', "N", 0, "Rounds; in each, every read is done in every way (default 51)", 0},
+    {"messages", 'n', "N", 0, "Messages in the store (default 50000)", 0},
+    {"rounds", 'r', "N", 0, "Rounds, each of which does every read in every way (default 51)", 0},
     {"directory", 'd', "DIR", 0,
-     "Where to make the store, removed afterwards (default: TMPDIR, /tmp)", 0},
-    {"store", 's', "URL", 0,
-     "Another store than a SQLite file: postgresql://... or timescaledb://..., in which a "
-     "namespace is made for it and deleted afterwards",
+     "Directory to create the store in; the store is removed afterwards (default: TMPDIR, /tmp)",
      0},
-    {"quick", 'q', NULL, 0, "Few messages and rounds: to see that it works, not to measure", 0},
+    {"store", 's', "URL", 0,
+     "Store to use instead of a SQLite file: postgresql://... or timescaledb://...; a namespace is "
+     "created in it and deleted afterwards",
+     0},
+    {"quick", 'q', NULL, 0,
+     "Use few messages and rounds, to see that the program works and not to measure", 0},
     {"json", 'j', NULL, 0, "Print one JSON object instead of tables", 0},
     {0}};
 
@@ -74,7 +76,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         settings->is_json = true;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "it takes no arguments, but got '%s'", arg);
+        argp_error(state, "unexpected argument '%s'", arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -83,10 +85,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const char doc[] =
     "Measures reads of a stream and of a category in batches of 10, 100 and 1,000 messages, each "
-    "in "
-    "three ways in one interleaved run: stepping the rows and nothing else, as weir does it, and "
-    "with arrays that grow. Shows time, heap calls and bytes, and which targets are met."
-    "\vExit status: 0 measured (whether or not targets are met), 1 it could not be, 2 wrong usage.";
+    "in three ways in one interleaved run: stepping the rows and nothing else, as weir does it, "
+    "and with arrays that grow. Shows time, heap calls and bytes, and which targets are met.\vExit "
+    "status: 0 measured (whether or not targets are met), 1 could not measure, 2 wrong usage.";
 
 static struct read_options options_of(const struct settings *settings, const char *url)
 {

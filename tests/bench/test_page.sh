@@ -35,7 +35,7 @@ EOF
 
 "$page" "$work" 2>"$work/err"
 is_equal $? 1
-has err 'there are no results'
+has err 'no results found'
 
 # Ratios are taken round by round: 0.7, 0.5 and 0.8, so 0.7, whatever the medians of both would give.
 result 1 memory_mixed_64 70 100

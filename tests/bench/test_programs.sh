@@ -40,7 +40,7 @@ run 2 "$bench" --messages 5
 err_has "'5' is not a number"
 run 2 "$bench" extra
 run 1 "$bench" --directory /nonexistent
-err_has 'cannot be made'
+err_has 'cannot create'
 
 start_server
 
