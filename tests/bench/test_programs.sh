@@ -151,7 +151,7 @@ sleep 1.5
 start_server
 wait $pid
 is_equal $? 1
-err_has 'after [0-9.]* s: the server does not answer any more'
+err_has 'after [0-9.]* s: the server has stopped answering'
 err_has 'after [0-9.]* s: the server answers again'
 holds away.json 'len(j["outages"]) >= 1 and j["outages"][0]["to_s"] > j["outages"][0]["from_s"]'
 "$load" --profile empty --seconds 60 --timeout 1000 --on-error stop >out 2>err &
