@@ -174,8 +174,7 @@ int main(int argc, char **argv)
     weir_schedule_as_batch();
     if (!start_signal_thread(&stop)) {
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
-                        "the system gives 0 threads and no more: raise its limit (ulimit -u, "
-                        "TasksMax=)");
+                        "cannot start a thread: raise the limit of threads (ulimit -u, TasksMax=)");
         return print_failure(&err, EXIT_UNAVAILABLE);
     }
     weir_nng_sockets_refuse_above(weir_transport_message_max(&config));

@@ -141,7 +141,9 @@ weir_status weir_check_import_messages(struct weir_call *call,
         }
     }
     if (n == 0 || n > most) {
-        return weir_fail_field(err, "messages", "%zu records; must be 1 to %zu", n, most);
+        return weir_fail_field(
+            err, "messages", "%zu is out of range: must be 1 to %zu records (--max-import-records)",
+            n, most);
     }
     struct weir_import_record *records = weir_arena_array(&call->arena, n, sizeof *records);
     if (records == NULL) {

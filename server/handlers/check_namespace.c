@@ -85,8 +85,8 @@ weir_status weir_check_list_limit(protobuf_c_boolean has_limit, int64_t limit, s
                                   struct weir_error *err)
 {
     if (has_limit && (limit < 1 || limit > WEIR_LIST_LIMIT_MAX)) {
-        return weir_fail_field(err, "limit", "%lld; must be 1 to %d", (long long)limit,
-                               WEIR_LIST_LIMIT_MAX);
+        return weir_fail_field(err, "limit", "%lld is out of range: must be 1 to %d",
+                               (long long)limit, WEIR_LIST_LIMIT_MAX);
     }
     *checked = has_limit ? (size_t)limit : WEIR_LIST_LIMIT_DEFAULT;
     return WEIR_OK;

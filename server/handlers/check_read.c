@@ -34,8 +34,9 @@ static weir_status check_batch(const struct weir_call *call, const struct read_f
         batch = in->batch_size;
     }
     if (batch < -1 || batch > most) {
-        return weir_fail_field(err, "batch_size", "%lld; must be -1 to %lld", (long long)batch,
-                               (long long)most);
+        return weir_fail_field(err, "batch_size",
+                               "%lld is out of range: must be -1 to %lld (--max-batch-size)",
+                               (long long)batch, (long long)most);
     }
     query->is_unlimited = batch == -1;
     query->max_messages = batch == -1 ? most : batch;
@@ -49,8 +50,8 @@ static weir_status check_one_type(const char *text, size_t at, struct weir_slice
     if (type->n == 0 || type->n > WEIR_TYPE_BYTES_MAX) {
         char path[32];
         (void)snprintf(path, sizeof path, "types[%zu]", at);
-        return weir_fail_field(err, path, "%zu bytes; must be 1 to %d", type->n,
-                               WEIR_TYPE_BYTES_MAX);
+        return weir_fail_field(err, path, "length of %zu bytes is out of range: must be 1 to %d",
+                               type->n, WEIR_TYPE_BYTES_MAX);
     }
     return WEIR_OK;
 }

@@ -248,7 +248,8 @@ static weir_status check_count(size_t n, size_t most, const char *field, const c
 {
     return n >= 1 && n <= most
                ? WEIR_OK
-               : weir_fail_field(err, field, "%zu %s; must be 1 to %zu", n, of, most);
+               : weir_fail_field(err, field, "%zu is out of range: must be 1 to %zu %s", n, most,
+                                 of);
 }
 
 weir_status weir_check_write_messages(struct weir_call *call,

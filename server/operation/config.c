@@ -45,7 +45,7 @@ static const struct setting settings[] = {
      "Store that keeps the messages: sqlite:DIRECTORY, sqlite::memory:, postgresql://... or "
      "timescaledb://..."},
     {"store-connections", "N", KIND_NUMBER, AT(store_connections), "8", 1, 1024, NULL,
-     "PostgreSQL and TimescaleDB: maximum number of connections"},
+     "PostgreSQL and TimescaleDB: largest number of connections to the database"},
     {"durability", "full|normal", KIND_CHOICE, AT(durability), "full", 0, 0, "full|normal",
      "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
      "server"},
@@ -55,14 +55,14 @@ static const struct setting settings[] = {
     {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
      "Permissions of ipc:// sockets, in octal"},
     {"http", "URL", KIND_TEXT, AT(http), NULL, 0, 0, NULL,
-     "Serve /metrics and /healthz at http://HOST:PORT"},
+     "Address to serve /metrics and /healthz on: http://HOST:PORT"},
     {"admin-token-file", "FILE", KIND_TEXT, AT(admin_token_file), NULL, 0, 0, NULL,
      "File whose first line is the admin token; WEIR_ADMIN_TOKEN carries the token itself"},
     {"default-token-file", "FILE", KIND_TEXT, AT(default_token_file), NULL, 0, 0, NULL,
      "File whose first line is the token of namespace default; WEIR_DEFAULT_TOKEN carries the "
      "token itself"},
     {"test-mode", NULL, KIND_FLAG, AT(is_test_mode), NULL, 0, 0, NULL,
-     "Accept any token; needs sqlite::memory: and listeners of this machine only"},
+     "Accept any token; requires --store sqlite::memory: and listeners on this machine only"},
     {"tls-cert", "FILE", KIND_TEXT, AT(tls_cert), NULL, 0, 0, NULL,
      "Certificate chain for tls+tcp://, in PEM"},
     {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL,
@@ -70,13 +70,13 @@ static const struct setting settings[] = {
     {"tls-client-ca", "FILE", KIND_TEXT, AT(tls_client_ca), NULL, 0, 0, NULL,
      "Require client certificates signed by these authorities, in PEM"},
     {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, WEIR_WORKERS_MAX, NULL,
-     "Worker threads; each may wait for the store"},
+     "Number of worker threads; each may wait for the store"},
     {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
-     "Maximum number of calls in flight; further calls are refused at once"},
+     "Largest number of calls in flight; further calls are refused at once"},
     {"max-waiting", "N", KIND_NUMBER, AT(max_waiting), "16384", 0, 1048576, NULL,
-     "Maximum number of long polls that wait, in addition to the calls in flight"},
+     "Largest number of waiting long polls, in addition to the calls in flight"},
     {"log-level", "LEVEL", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
-     "Lowest level that is logged: debug, info, warn or error"},
+     "Lowest level to log: debug, info, warn or error"},
     {"log-format", "text|json", KIND_CHOICE, AT(log_format), "text", 0, 0, "text|json",
      "Format of log lines"},
     WEIR_LIMIT_LIST(LIMIT_OPTION)};
@@ -278,7 +278,7 @@ static error_t take_argument(int key, char *value, struct argp_state *state)
         return 0;
     }
     if (key == ARGP_KEY_ARG) {
-        (void)weir_fail(parse->err, WEIR_INVALID_REQUEST, "'%s' is not an option", value);
+        (void)weir_fail(parse->err, WEIR_INVALID_REQUEST, "unexpected argument '%s'", value);
         return EINVAL;
     }
     if (key < KEY_BASE || (size_t)(key - KEY_BASE) >= WEIR_COUNTOF(settings)) {

@@ -490,7 +490,8 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     t->base = (size_t)config->max_calls + RESERVE;
     weir_status st = open_socket(t, config, err);
     if (st == WEIR_OK && !open_exchanges(t, t->base)) {
-        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "no memory for %lld calls",
+        st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                       "out of memory for %lld calls; lower --max-calls",
                        (long long)config->max_calls);
     }
     if (st != WEIR_OK) {

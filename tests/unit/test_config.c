@@ -129,7 +129,7 @@ static const struct {
     {{"--ipc-permissions", "888"}, "--ipc-permissions:"},
     {{"--ipc-permissions", "1777"}, "--ipc-permissions:"},
     {{"--store", ""}, "--store:"},
-    {{"surplus"}, "'surplus' is not an option"},
+    {{"surplus"}, "unexpected argument 'surplus'"},
     {{"--tls-cert", "x"}, "--tls-cert and --tls-key go together"},
     {{"--tls-client-ca", "x"}, "--tls-client-ca needs"},
     {{"--max-message-bytes=1000000", "--max-request-bytes=65536"}, "--max-message-bytes is larger"},
