@@ -324,6 +324,19 @@ static void put_details(const struct weir_error *err)
     }
 }
 
+/* Says which options remedy a failure, where some do. */
+static void put_advice(const struct cli *cli)
+{
+    const struct weir_error *err = &cli->err;
+    const char *field = weir_error_get_detail(err, "field");
+    if (err->status == WEIR_AUTH_REQUIRED) {
+        (void)fputs("  give one with --token-file FILE or WEIR_TOKEN\n", stderr);
+    } else if (err->status == WEIR_INVALID_REQUEST && cli->call.namespace_id == NULL &&
+               field != NULL && strcmp(field, "metadata[\"namespace\"]") == 0) {
+        (void)fputs("  name it with --namespace NAME\n", stderr);
+    }
+}
+
 /* Ends the line that shows progress, so that a message begins on a line of its own. */
 static void begin_line(const struct cli *cli)
 {

@@ -70,6 +70,9 @@ int cli_read_token(const struct cli *cli, const char *path, char **token);
  * server answered, else CLI_REFUSED. */
 int cli_failed(const struct cli *cli);
 
+/* As cli_failed; where no answer came, says as well that the call may have been carried out. */
+int cli_failed_in_doubt(const struct cli *cli);
+
 /* Reports a failure other than that of a call, with a reason code or "" for none. Returns
  * CLI_REFUSED. */
 int cli_broken(const struct cli *cli, const char *reason, const char *format, ...)
