@@ -25,8 +25,8 @@ weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct wei
     }
     if (!weir_sqlite_file_id(location->path, &location->file) ||
         !weir_sqlite_file_id(location->wal_path, &location->wal)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "%s cannot be looked at: %s",
-                         location->path, strerror(errno));
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot examine %s: %s", location->path,
+                         strerror(errno));
     }
     return WEIR_OK;
 }

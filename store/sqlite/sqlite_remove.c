@@ -103,8 +103,9 @@ bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name)
     weir_error_init(&err);
     bool may_remove = weir_sqlite_lock_for_removal(backend, name, INT64_MAX, &db, &err) == WEIR_OK;
     if (!may_remove) {
-        weir_backend_report(&backend->base, "%s: of a deleted namespace, cannot be removed: %s",
-                            name, err.text);
+        weir_backend_report(&backend->base,
+                            "cannot remove %s, which belongs to a deleted namespace: %s", name,
+                            err.text);
     } else {
         may_remove = weir_sqlite_mark_deleted(backend, name, db, &messages);
     }
