@@ -61,18 +61,16 @@ struct setting {
     }
 
 static const struct setting settings[] = {
-    TEXT("profile", "NAME", profile, 0, "What is done, see below [mixed]"),
-    TEXT("server", "URL", server, 0, "The server [" WEIR_DEFAULT_URL "]; environment WEIR_SERVER"),
-    FILE_OF_TOKEN(
-        "token-file",
-        "Its first line is the namespace's token [./weir-data/default.token]; environment "
-        "WEIR_TOKEN_FILE, or WEIR_TOKEN for the token itself"),
-    FILE_OF_TOKEN(
-        "admin-token-file",
-        "Its first line is the admin token, for tenants; environment WEIR_ADMIN_TOKEN for "
-        "the token itself"),
-    NUMBER("workers", workers, 1, SLOTS_MAX, 0, "Workers [10]"),
-    NUMBER("in-flight", in_flight, 1, SLOTS_MAX, 0, "Requests in flight of each worker [1]"),
+    TEXT("profile", "NAME", profile, 0, "Profile of the load; see below [mixed]"),
+    TEXT("server", "URL", server, 0,
+         "Server to load [" WEIR_DEFAULT_URL "]; environment WEIR_SERVER"),
+    FILE_OF_TOKEN("token-file",
+                  "File whose first line is the namespace's token [./weir-data/default.token]; "
+                  "environment WEIR_TOKEN_FILE, or WEIR_TOKEN for the token itself"),
+    FILE_OF_TOKEN("admin-token-file", "File whose first line is the admin token, for the profile "
+                                      "tenants; environment WEIR_ADMIN_TOKEN for the token itself"),
+    NUMBER("workers", workers, 1, SLOTS_MAX, 0, "Number of workers [10]"),
+    NUMBER("in-flight", in_flight, 1, SLOTS_MAX, 0, "Requests that each worker has in flight [1]"),
     NUMBER("connections", connections, 1, 4096, 0,
            "Connections, shared by the workers [one for each worker, at most 16]"),
     REAL("rate", "N", rate, 0.001, 1e7,

@@ -50,8 +50,8 @@ static const struct setting settings[] = {
      "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
      "server"},
     {"listen", "URL", KIND_LIST, AT(listen), WEIR_DEFAULT_URL, 0, 0, NULL,
-     "Where to listen: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or ws://HOST:PORT/PATH; "
-     "port 0 takes a free one. May be given several times"},
+     "Address to listen on: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or "
+     "ws://HOST:PORT/PATH; port 0 takes a free port. May be given several times"},
     {"ipc-permissions", "MODE", KIND_MODE, AT(ipc_permissions), "660", 0, 0777, NULL,
      "Permissions of ipc:// sockets, in octal"},
     {"http", "URL", KIND_TEXT, AT(http), NULL, 0, 0, NULL,

@@ -189,10 +189,10 @@ static weir_status create_registry(struct sqlite_backend *backend, struct weir_e
     }
     /* Unless another process has just made the registry and the files. */
     if (has_lost_registry && presence == WEIR_SQLITE_MISSING) {
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "%s holds files of a store but no %s: put that back, or use another "
-                         "directory",
-                         backend->dir, weir_sqlite_registry_name);
+        return weir_fail(
+            err, WEIR_PRECONDITION,
+            "%s holds files of a store, but %s is missing: put it back, or use another directory",
+            backend->dir, weir_sqlite_registry_name);
     }
     return status;
 }

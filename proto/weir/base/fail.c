@@ -59,7 +59,8 @@ weir_status weir_fail_field(struct weir_error *err, const char *field, const cha
 weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned long long limit,
                             unsigned long long actual)
 {
-    (void)weir_fail(err, WEIR_LIMIT_EXCEEDED, "%s is %llu, the limit is %llu", what, actual, limit);
+    (void)weir_fail(err, WEIR_LIMIT_EXCEEDED, "%s: %llu, but the limit is %llu", what, actual,
+                    limit);
     weir_error_detail(err, "limit", "%llu", limit);
     weir_error_detail(err, "actual", "%llu", actual);
     return WEIR_LIMIT_EXCEEDED;
@@ -75,7 +76,7 @@ weir_status weir_fail_full(struct weir_error *err, const char *queue, unsigned l
 
 weir_status weir_fail_no_namespace(struct weir_error *err, struct weir_slice id)
 {
-    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "there is no namespace '%.*s'",
+    (void)weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "namespace '%.*s' does not exist",
                     WEIR_SLICE_ARG(id));
     weir_error_detail_slice(err, "namespace", id);
     return WEIR_NAMESPACE_NOT_FOUND;
@@ -83,7 +84,7 @@ weir_status weir_fail_no_namespace(struct weir_error *err, struct weir_slice id)
 
 weir_status weir_fail_namespace_exists(struct weir_error *err, struct weir_slice id)
 {
-    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' exists already",
+    (void)weir_fail(err, WEIR_NAMESPACE_EXISTS, "namespace '%.*s' already exists",
                     WEIR_SLICE_ARG(id));
     weir_error_detail_slice(err, "namespace", id);
     return WEIR_NAMESPACE_EXISTS;

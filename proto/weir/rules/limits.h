@@ -31,25 +31,28 @@ enum {
 #define WEIR_IMPORT_POSITION_MAX ((int64_t)1 << 62)  // pos and gpos of an imported message
 
 /* X(member, option and metavar, default, lowest, highest, what it limits) */
-#define WEIR_LIMIT_LIST(X)                                                                    \
-    X(stream_name_bytes, "max-stream-name-bytes", 1024, 64, WEIR_STREAM_NAME_BYTES_MAX,       \
-      "length of a stream name")                                                              \
-    X(correlation_bytes, "max-correlation-bytes", 1024, 64, WEIR_CORRELATION_BYTES_MAX,       \
-      "length of a correlation stream name")                                                  \
-    X(type_bytes, "max-type-bytes", 512, 16, WEIR_TYPE_BYTES_MAX, "length of a message type") \
-    X(namespace_bytes, "max-namespace-bytes", 128, 16, WEIR_NAMESPACE_MAX_BYTES,              \
-      "length of a namespace id")                                                             \
-    X(description_bytes, "max-description-bytes", 4096, 0, 65536,                             \
-      "length of a namespace's description")                                                  \
-    X(message_bytes, "max-message-bytes", 1048576, 1024, 16777216,                            \
-      "data plus metadata of a message")                                                      \
-    X(request_bytes, "max-request-bytes", 67108864, WEIR_REQUEST_BYTES_MIN, 1073741824,       \
-      "size of a request frame")                                                              \
-    X(reply_bytes, "max-reply-bytes", 16777216, 65536, WEIR_REPLY_BYTES_MAX,                  \
-      "messages in one reply")                                                                \
-    X(batch_size, "max-batch-size", 10000, 1, 100000, "batch_size of a read")                 \
-    X(import_records, "max-import-records", 10000, 1, 10000, "records of one ImportMessages") \
-    X(wait_ms, "max-wait-ms", 60000, 0, 600000, "wait_ms of a read")
+#define WEIR_LIMIT_LIST(X)                                                              \
+    X(stream_name_bytes, "max-stream-name-bytes", 1024, 64, WEIR_STREAM_NAME_BYTES_MAX, \
+      "Longest stream name, in bytes")                                                  \
+    X(correlation_bytes, "max-correlation-bytes", 1024, 64, WEIR_CORRELATION_BYTES_MAX, \
+      "Longest correlation stream name, in bytes")                                      \
+    X(type_bytes, "max-type-bytes", 512, 16, WEIR_TYPE_BYTES_MAX,                       \
+      "Longest message type, in bytes")                                                 \
+    X(namespace_bytes, "max-namespace-bytes", 128, 16, WEIR_NAMESPACE_MAX_BYTES,        \
+      "Longest name of a namespace, in bytes")                                          \
+    X(description_bytes, "max-description-bytes", 4096, 0, 65536,                       \
+      "Longest description of a namespace, in bytes")                                   \
+    X(message_bytes, "max-message-bytes", 1048576, 1024, 16777216,                      \
+      "Largest message: bytes of data plus metadata")                                   \
+    X(request_bytes, "max-request-bytes", 67108864, WEIR_REQUEST_BYTES_MIN, 1073741824, \
+      "Largest request, in bytes")                                                      \
+    X(reply_bytes, "max-reply-bytes", 16777216, 65536, WEIR_REPLY_BYTES_MAX,            \
+      "Largest reply, in bytes of messages")                                            \
+    X(batch_size, "max-batch-size", 10000, 1, 100000,                                   \
+      "Largest batch_size of a read; a read of all (-1) stops there as well")           \
+    X(import_records, "max-import-records", 10000, 1, 10000,                            \
+      "Largest number of records in one ImportMessages call")                           \
+    X(wait_ms, "max-wait-ms", 60000, 0, 600000, "Longest wait_ms of a read, in milliseconds")
 
 struct weir_limits {
 #define WEIR_LIMIT_MEMBER(member, option, standard, lowest, highest, what) int64_t member;

@@ -33,7 +33,7 @@ static const char *namespace_fault(struct weir_slice id)
     }
     if (id.n > WEIR_NAMESPACE_MAX_BYTES) {
         _Static_assert(WEIR_NAMESPACE_MAX_BYTES == 128, "the text names the limit");
-        return "longer than 128 bytes";
+        return "must be at most 128 bytes long";
     }
     if (!weir_utf8_is_valid(id)) {
         return "must be UTF-8 without U+0000";
