@@ -28,7 +28,7 @@ adds=no
 output=$PWD/build/bench
 page_only=no
 
-# The value of the option that the arguments begin with.
+# Prints the value of the option that the arguments start with.
 value() {
     [ $# -gt 1 ] || {
         echo "run.sh: $1 takes a value; sh bench/run.sh --help tells which" >&2
@@ -105,7 +105,7 @@ if [ "$page_only" = no ]; then
         mkdir -p "$results/$round"
         measure_round
         round=$((round + 1))
-        # The page so far, should somebody not want to wait.
+        # The page is rewritten after every round, for readers who do not wait for all rounds.
         "$bin/weir-bench-page" "$output"
     done
 fi

@@ -1,15 +1,15 @@
-# Servers to be measured, and single measurements. Sourced by run.sh, which sets bin, build, results, round, seconds,
-# warmup, only, except, output and work.
+# Starts and stops the servers under test and runs single measurements. Sourced by run.sh, which sets bin, build,
+# results, round, seconds, warmup, only, except, output and work.
 #
-# A measurement is one JSON file, $results/$round/NAME.json. One that fails is told of and left out; the page shows what
-# is missing.
+# The result of a measurement is a JSON file, $results/$round/NAME.json. A failed measurement is reported and has no
+# file; the report page shows what is missing.
 
 export WEIR_ADMIN_TOKEN=bench-admin-token-0123456789abcdefghijkl
 server_pid=
 echo_pid=
 failures=0
 
-# wanted NAME: is this one to be measured?
+# wanted NAME: succeeds if --only and --except select the measurement.
 wanted() {
     case $1 in
     $except) return 1 ;;
@@ -18,13 +18,13 @@ wanted() {
     return 1
 }
 
-# figure NAME KEY: the first number of that key in this round's result; 0 where there is none.
+# figure NAME KEY: prints the first number with that key in this round's result; 0 if there is none.
 figure() {
     value=$(grep -o "\"$2\":[0-9.e+-]*" "$results/$round/$1.json" 2>/dev/null | head -1 | cut -d: -f2)
     echo "${value:-0}"
 }
 
-# show NAME: one line of what came of it.
+# show NAME: prints a result as one line.
 show() {
     awk -v name="$1" -v rate="$(figure "$1" operations_per_s)" -v p50="$(figure "$1" p50)" -v p99="$(figure "$1" p99)" \
         'BEGIN {
@@ -34,7 +34,7 @@ show() {
         }'
 }
 
-# failed NAME: what was said is shown; a measurement with errors is not one.
+# failed NAME: prints the log of a failed measurement and removes its result, since results with errors do not count.
 failed() {
     failures=$((failures + 1))
     echo "  $1: FAILED" >&2
@@ -42,7 +42,7 @@ failed() {
     rm -f "$results/$round/$1.json"
 }
 
-# measure NAME COMMAND...: runs it with --json and the times.
+# measure NAME COMMAND...: runs the command with --json and the durations.
 measure() {
     name=$1
     shift
@@ -54,7 +54,7 @@ measure() {
     fi
 }
 
-# wait_for_line FILE PID: until a server says that it listens; sets url.
+# wait_for_line FILE PID: waits until a server prints that it listens; sets url.
 wait_for_line() {
     tries=0
     until grep -q '^listening on ' "$1"; do
@@ -69,7 +69,7 @@ wait_for_line() {
     url=$(sed -n 's/^listening on //p' "$1" | head -1)
 }
 
-# stop PID: asks it to end; one that does not is killed.
+# stop PID: sends SIGTERM and, after 10 s, SIGKILL.
 stop() {
     kill "$1" 2>/dev/null || return 0
     tries=0
@@ -83,10 +83,10 @@ stop() {
     wait "$1" 2>/dev/null || true
 }
 
-# What a server that is to be measured under load is given; nothing leaves it as it is by itself.
+# Options of a server under load. measure_idle runs a server without them.
 server_options='--max-calls 4096'
 
-# Where it serves: by TCP or, from serve_by_socket on, by a local socket.
+# The listen address: TCP, or a Unix socket after serve_by_socket.
 tcp=tcp://127.0.0.1:0
 listen=$tcp
 
@@ -94,8 +94,8 @@ serve_by_socket() {
     listen=ipc://$work/socket
 }
 
-# start_server STORE [count]: on SQLite each time with nothing in it. With `count`, what it takes from the heap and how
-# often it waits for the disk is counted, which costs some speed.
+# start_server STORE [count]: starts a server; SQLite data are removed first. `count` preloads libweir-count.so, which
+# counts heap allocations and disk syncs at some cost in speed.
 start_server() {
     rm -rf "$work/data"
     : >"$work/listening"
@@ -133,14 +133,14 @@ stop_echo() {
     echo_pid=
 }
 
-# load NAME OPTION...: weir-load against the server that runs.
+# load NAME OPTION...: runs weir-load against the running server.
 load() {
     name=$1
     shift
     measure "$name" "$bin/weir-load" --server-pid "$server_pid" --counts "$work/counts" "$@"
 }
 
-# load_echo NAME OPTION...: weir-load against the echo that runs.
+# load_echo NAME OPTION...: runs weir-load against the running echo server.
 load_echo() {
     name=$1
     shift
@@ -154,7 +154,7 @@ floor() {
     measure "$name" "$bin/weir-floor" "$@" --directory "$work"
 }
 
-# on STORE NAME OPTION...: one measurement on a server of its own.
+# on STORE NAME OPTION...: runs one measurement on a new server.
 on() {
     store=$1
     shift
@@ -164,14 +164,14 @@ on() {
     stop_server
 }
 
-# on_socket STORE NAME OPTION...: the same by a local socket.
+# on_socket STORE NAME OPTION...: as `on`, over a Unix socket.
 on_socket() {
     serve_by_socket
     on "$@"
     listen=$tcp
 }
 
-# is_any NAME...: is one of them to be measured?
+# is_any NAME...: succeeds if one of the measurements is wanted.
 is_any() {
     for one in "$@"; do
         if wanted "$one"; then
@@ -181,12 +181,12 @@ is_any() {
     return 1
 }
 
-# switches PID: how often its threads have waited for something.
+# switches PID: prints the number of voluntary context switches of all threads.
 switches() {
     cat /proc/"$1"/task/*/status 2>/dev/null | awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n + 0 }'
 }
 
-# measure_idle NAME PID: memory and wake-ups of a process that has nothing to do.
+# measure_idle NAME PID: measures memory and wake-ups of an idle process.
 measure_idle() {
     wanted "$1" || return 0
     sleep 1
@@ -205,7 +205,7 @@ end_measuring() {
     end_optional
 }
 
-# What a reader of the page must know of this run.
+# Prints the conditions of this run for the report page.
 write_notes() {
     printf -- '- Made on %s from commit %s, with %s s for each measurement after %s s of warm-up.\n' "$(date +%F)" \
         "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$seconds" "$warmup"

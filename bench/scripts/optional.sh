@@ -1,11 +1,11 @@
-# Limits that others set: Redis, gRPC, PostgreSQL and Message DB, where they can be had. Sourced by run.sh after
+# Measures third-party limits where they are available: Redis, gRPC, PostgreSQL and Message DB. Sourced by run.sh after
 # measure.sh.
 
 optional_notes=
 redis_pid=
 grpc_pid=
 
-# All that scripts/postgres.sh measures.
+# All measurements of scripts/postgres.sh.
 postgres_names='postgres_write_1 postgres_write_10 postgres_write_64 postgres_mixed_10 postgres_read_10
     postgres_read_10_by_10 postgres_read_1000 postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10
     pgbench_insert_64 mdb_write_64 mdb_read_10 mdb_read_10_by_10 mdb_read_1000 counted_postgres_empty
@@ -17,7 +17,7 @@ note() {
 "
 }
 
-# can_install PACKAGE...: they are there, or root can have them.
+# can_install PACKAGE...: succeeds if the packages are installed, or if root can install them.
 can_install() {
     missing=
     for package in "$@"; do
@@ -32,7 +32,7 @@ can_install() {
 }
 
 prepare_optional() {
-    # redis-tools has the server's program as well, under another name, and starts no service.
+    # redis-tools contains the server program under another name and, unlike redis-server, starts no service.
     if is_any redis_10 redis_64 && ! { can_install redis-tools && prepare_redis; }; then
         note "Redis was not measured: its package could not be installed."
     fi
@@ -60,7 +60,7 @@ prepare_redis() {
     [ -x "$work/redis-server" ] && command -v redis-benchmark >/dev/null
 }
 
-# measure_redis IN_FLIGHT: XADD of the same payload, each answered once it is on the disk.
+# measure_redis IN_FLIGHT: measures XADD with the payload of weir's writes and appendfsync always.
 measure_redis() {
     wanted "redis_$1" && [ -x "$work/redis-server" ] || return 0
     rm -rf "$work/redis"
@@ -74,7 +74,7 @@ measure_redis() {
         sleep 0.1
     done
     data=$(awk 'BEGIN { for (i = 0; i < 200; i++) printf "x" }')
-    # A first, short run tells how many requests fill the time.
+    # A short first run determines how many requests fill the measured time.
     rate=$(run_redis "$1" 2000 "$data" | cut -d, -f2 | tr -d '"')
     n=$(awk -v rate="$rate" -v s="$seconds" 'BEGIN { n = int(rate * s); print (n < 100 ? 100 : n) }')
     run_redis "$1" "$n" "$data" | tr -d '"' | awk -F, '{
@@ -140,7 +140,7 @@ run_pgbench() {
     fi
 }
 
-# Its functions call each other without their schema.
+# Functions of Message DB call each other without a schema name.
 message_db_options='-c search_path=message_store,public'
 
 # run_message_db NAME CLIENTS SCRIPT [OPTION...]
@@ -154,21 +154,21 @@ run_message_db() {
     unset PGOPTIONS
 }
 
-# What is read from it.
+# Fills Message DB for the read measurements.
 fill_message_db() {
     [ -n "${MESSAGE_DB_URL:-}" ] && is_any mdb_read_10 mdb_read_1000 mdb_read_10_by_10 || return 0
     PGOPTIONS=$message_db_options psql -q "$MESSAGE_DB_URL" -f bench/pgbench/mdb_fill.sql >/dev/null
 }
 
-# run_postgres [WRAPPER...]: sets status.
+# run_postgres [WRAPPER...]: runs scripts/postgres.sh on a new PostgreSQL server; sets status.
 run_postgres() {
     status=0
     WEIR_TEST_PG_OPTIONS='-c fsync=on' sh tests/lib/with_postgres.sh "$@" sh bench/scripts/postgres.sh || status=$?
     return $status
 }
 
-# All that is measured on PostgreSQL, on one of its own, which is given Message DB as well where that can be had; the
-# script runs inside of with_postgres.sh.
+# Runs all PostgreSQL measurements on a temporary server, with Message DB installed where possible. The script runs
+# inside with_postgres.sh.
 measure_postgres() {
     is_any $postgres_names || return 0
     export WEIR_BENCH_BIN="$bin"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# weir on PostgreSQL, PostgreSQL alone and Message DB, on the server that tests/lib/with_postgres.sh has started for this
-# script. Where MESSAGE_DB_URL names no database of its own, Message DB is what that server was given before.
+# Measures weir on PostgreSQL, plain PostgreSQL and Message DB. Runs inside tests/lib/with_postgres.sh, which has
+# started the server. Unless MESSAGE_DB_URL names another database, Message DB is the one installed on this server.
 set -eu
 bin=$WEIR_BENCH_BIN
 . bench/scripts/measure.sh
@@ -15,7 +15,7 @@ fi
 
 bench weir-bench-postgres --store "$WEIR_TEST_STORE"
 
-# By TCP, for the tables; then by a local socket, as pgbench speaks to PostgreSQL, unless Message DB is elsewhere.
+# TCP for the tables, then a Unix socket, as pgbench uses for PostgreSQL, unless Message DB runs elsewhere.
 if is_any postgres_tcp_write_64 postgres_tcp_read_10 postgres_tcp_read_10_by_10; then
     start_server "$WEIR_TEST_STORE"
     load postgres_tcp_write_64 --profile write $workers64
@@ -31,7 +31,7 @@ load postgres_write_1 --profile write $workers1
 load postgres_write_10 --profile write $workers10
 load postgres_write_64 --profile write $workers64
 
-# The same table with the same indexes and nothing else.
+# Inserts into the same table with the same indexes and nothing else.
 if wanted pgbench_insert_64; then
     psql -q "$WEIR_TEST_STORE" -v ON_ERROR_STOP=1 -f bench/pgbench/insert_setup.sql
     run_pgbench pgbench_insert_64 "$WEIR_TEST_STORE" 64 insert.sql

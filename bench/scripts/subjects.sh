@@ -1,14 +1,14 @@
-# What is measured in a round, in its order. Sourced by run.sh after measure.sh and optional.sh.
+# The measurements of a round, in order. Sourced by run.sh after measure.sh and optional.sh.
 #
-# Next to each other stand what is compared with each other: the ratio of two measurements that are minutes apart says
-# more of the machine's mood than of the programs.
+# Measurements that are compared run next to each other: a ratio of measurements minutes apart mostly reflects the state
+# of the machine.
 
 workers64='--workers 8 --in-flight 8'
 workers10='--workers 10'
 workers8='--workers 8'
 workers1='--workers 1'
 
-# bench NAME OPTION...: weir-bench.
+# bench NAME OPTION...: runs weir-bench.
 bench() {
     name=$1
     shift
@@ -24,7 +24,7 @@ bench() {
     fi
 }
 
-# The nng limit, weir in memory and gRPC: whatever has no disk.
+# Measures everything without a disk: the nng limit, weir in memory and gRPC.
 measure_memory() {
     start_echo --batch 10
     floor echo_raw_64 echo-client --url "$echo_url" --in-flight 64 --connections 8
@@ -56,7 +56,7 @@ measure_memory() {
     on sqlite::memory: memory_open --profile mixed --rate "$half" --workers 64 --in-flight 16 --connections 8
 }
 
-# Reads of 1,000 end to end beside the echo of the same size.
+# Reads of 1,000 messages end to end, next to an echo of the same size.
 measure_large_reads() {
     if is_any echo_read_1000 echo_raw_read_1000; then
         start_echo --batch 1000
@@ -69,7 +69,7 @@ measure_large_reads() {
     floor store_read_1000 store --operation read-category --batch 1000
 }
 
-# Durable writes beside the disk, SQLite, the store and Redis.
+# Durable writes, next to the disk, SQLite, the store and Redis.
 measure_writes() {
     floor disk_append disk
     floor disk_overwrite disk --overwrite
@@ -93,7 +93,7 @@ measure_writes() {
     on "sqlite:$work/data" disk_open --profile write --rate "$half" --workers 64 --in-flight 16 --connections 8
 }
 
-# measure_counted NAME OPTION...: with a server whose heap calls and waits for the disk are counted.
+# measure_counted NAME OPTION...: measures writes on a server whose heap calls and disk syncs are counted.
 measure_counted() {
     wanted "$1" || return 0
     start_server "sqlite:$work/data" count
@@ -101,7 +101,7 @@ measure_counted() {
     stop_server
 }
 
-# count_calls STORE_NAME: what single calls take from the heap of the server that runs.
+# count_calls STORE_NAME: counts the heap calls of single requests on the running server.
 count_calls() {
     load "counted_${1}_empty" --profile empty $workers1
     load "counted_${1}_write" --profile write $workers1
@@ -127,7 +127,7 @@ measure_others() {
     on "sqlite:$work/data" disk_read_category_10 --profile read-category --batch 10 $workers10
     on "sqlite:$work/data" disk_group_10 --profile group --group-size 10 $workers10
     if wanted idle; then
-        # As it is started without a word about its size.
+        # The idle server runs with default limits.
         busy_options=$server_options server_options=
         start_server "sqlite:$work/data"
         measure_idle idle "$server_pid"
