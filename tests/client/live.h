@@ -1,5 +1,6 @@
-/* A real server with a client of its own, for the tests of subscriptions and consumers; one for
- * each test, which runs in a process of its own. */
+/* Fixture for subscriptions and consumers: a real server and a client, held in `live`. Check runs
+ * each test in its own process with its own server. Every function fails the test if a call
+ * fails. */
 #ifndef WEIR_TESTS_CLIENT_LIVE_H
 #define WEIR_TESTS_CLIENT_LIVE_H
 
@@ -16,23 +17,22 @@ struct live {
 
 extern struct live live;
 
-/* With an option of the server, or without. */
+/* Start the server, with one option of the server or without, and open the client. */
 void live_setup_with(const char *option, const char *value);
 void live_setup(void);
 
-/* Over four TCP connections, on a free port that it then keeps. */
+/* As live_setup, but with four TCP connections, on a free port that a restart keeps. */
 void live_setup_tcp(void);
 void live_teardown(void);
 
-/* A further client of the server with limits of its own; 0 stands for the default. The caller
- * closes it. */
+/* Opens another client of the server with these limits; 0 is the default. The caller closes it. */
 struct weir_client *live_client(uint32_t max_in_flight, size_t max_request_bytes);
 
-/* Stops the server, in good order or by SIGKILL, and starts it again on the same address and data.
- */
+/* Stops the server, by SIGTERM or by SIGKILL, and starts it again with the same address and
+ * data. */
 void live_restart(bool is_kill);
 
-/* Without data or metadata where they are NULL. */
+/* A message to write; NULL data or metadata are absent. */
 struct live_message {
     const char *stream;
     const char *type;
@@ -40,17 +40,18 @@ struct live_message {
     const char *metadata;
 };
 
-/* Writes it; returns its position. */
+/* Writes the message and returns its position. */
 int64_t live_append(struct weir_client *client, const struct live_message *message);
 
-/* Writes `n` messages of type "T" and data {"n":0} … to a stream; returns the version before. */
+/* Write `n` messages of type "T" with data {"n":0}, {"n":1}, … to a stream. Return the stream's
+ * version before the write. */
 int64_t live_write(const char *stream, int n);
 int64_t live_write_by(struct weir_client *client, const char *stream, int n);
 
-/* How many messages a stream has, and the data of one. */
+/* Returns the number of messages in a stream. */
 int64_t live_count(const char *stream);
 
-/* The consumer "worker" of a category, which waits little before it tries again. */
+/* Returns options for the consumer "worker" of a category, with short pauses between retries. */
 struct weir_consumer_options live_consumer_options(const char *category);
 struct weir_consumer *live_open_consumer(const struct weir_consumer_options *options);
 

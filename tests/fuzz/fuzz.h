@@ -1,4 +1,4 @@
-/* What the fuzz targets share: a condition that must hold, and a text that grows. */
+/* Shared by the fuzz targets: an assertion that aborts, and a growing buffer. */
 #ifndef WEIR_TESTS_FUZZ_H
 #define WEIR_TESTS_FUZZ_H
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What every target defines. */
+/* The entry point that every target defines. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static inline void fuzz_fail(const char *condition, const char *file, int line)
@@ -18,7 +18,7 @@ static inline void fuzz_fail(const char *condition, const char *file, int line)
 
 #define require(condition) ((condition) ? (void)0 : fuzz_fail(#condition, __FILE__, __LINE__))
 
-/* Start with zeros, end with free(text.p). */
+/* A growing buffer. Initialise with zeros; release with free(text.p). */
 struct fuzz_text {
     uint8_t *p;
     size_t n;
@@ -48,7 +48,8 @@ static inline struct weir_slice fuzz_slice(const struct fuzz_text *text)
     return weir_slice(text->p, text->n);
 }
 
-/* A copy in memory of exactly its size, with a NUL behind it if asked for; released with free. */
+/* Returns a copy in an allocation of the exact size, so that AddressSanitizer detects overreads;
+ * one byte longer for a trailing NUL. The caller frees it. */
 static inline uint8_t *fuzz_copy(struct weir_slice bytes, bool with_nul)
 {
     uint8_t *copy = malloc(bytes.n + 1);

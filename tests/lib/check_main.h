@@ -1,4 +1,5 @@
-/* The main() of a test program that is one suite: `return check_main(the_suite());`. */
+/* The main function of a test program with one suite: `return check_main(the_suite());`. Returns
+ * EXIT_FAILURE if a test failed. */
 #ifndef TESTS_LIB_CHECK_MAIN_H
 #define TESTS_LIB_CHECK_MAIN_H
 

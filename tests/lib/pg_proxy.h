@@ -1,40 +1,42 @@
-/* A wire between a store and PostgreSQL that can be cut at a chosen moment.
+/* A proxy between a store and PostgreSQL that can cut connections at a chosen moment.
  *
- * It listens on a socket of its own, passes every connection on to the server's socket, and
- * runs on one thread. Functions may be called from any other. */
+ * The proxy listens on its own socket, forwards every connection to the server's socket, and runs
+ * on one thread. Any other thread may call the functions. */
 #ifndef WEIR_TESTS_LIB_PG_PROXY_H
 #define WEIR_TESTS_LIB_PG_PROXY_H
 
 #include <stddef.h>
 
 enum pg_proxy_mode {
-    PROXY_PASSES,         // everything goes through
-    PROXY_LOSES_REPLY,    // once: an answer is dropped and its connection cut; then it passes
-    PROXY_LOSES_REQUEST,  // once: a request is dropped and its connection cut; then it passes
-    PROXY_HOLDS,          // nothing goes through, nothing is cut
-    PROXY_REFUSES,        // open connections are cut, new ones too
-    /* As a pooler: the greeting names another process than the one that serves. Requests go
-     * to the session of the first connection, or to the connection's own. */
+    PROXY_PASSES,         // passes everything
+    PROXY_LOSES_REPLY,    // drops one answer, cuts its connection, then passes
+    PROXY_LOSES_REQUEST,  // drops one request, cuts its connection, then passes
+    PROXY_HOLDS,          // passes nothing, cuts nothing
+    PROXY_REFUSES,        // cuts open and new connections
+    /* Acts as a connection pooler: the greeting names another process than the one that serves.
+     * Requests go to the session of the first connection, or each to its connection's own
+     * session. */
     PROXY_POOLS_TRANSACTIONS,
     PROXY_POOLS_SESSIONS
 };
 
 struct pg_proxy;
 
-/* `server_dir` and `dir` are the directories of the two sockets, as in a URL's host=. */
+/* Starts a proxy. `server_dir` and `dir` are the directories of the two Unix sockets, as in host=
+ * of a URL. The caller stops the proxy. */
 struct pg_proxy *pg_proxy_start(const char *server_dir, const char *dir);
-/* Listens on a port of 127.0.0.1 instead, where little fits between it and the store. */
+/* As pg_proxy_start, but listens on a port of 127.0.0.1, with small socket buffers. */
 struct pg_proxy *pg_proxy_start_on_port(const char *server_dir, int *port);
 void pg_proxy_stop(struct pg_proxy *proxy);
 
-/* `skip`: so many requests and their answers pass before one is lost. Takes effect before it
- * returns. */
+/* Sets the mode; takes effect before it returns. `skip` requests and their answers pass before one
+ * is lost. */
 void pg_proxy_set(struct pg_proxy *proxy, enum pg_proxy_mode mode, size_t skip);
 
-/* Connections that have been made through it so far. */
+/* Returns the number of connections made through the proxy so far. */
 size_t pg_proxy_connections(struct pg_proxy *proxy);
 
-/* PROXY_REFUSES as soon as something has been lost. */
+/* Switches to PROXY_REFUSES as soon as a request or an answer has been lost. */
 void pg_proxy_refuse_after_loss(struct pg_proxy *proxy);
 
 #endif

@@ -1,4 +1,4 @@
-/* Removes a test's directory with all that is in it; no failure where there is none. */
+/* Removes a test's directory with its contents. A missing directory is not an error. */
 #ifndef WEIR_TESTS_LIB_REMOVE_TREE_H
 #define WEIR_TESTS_LIB_REMOVE_TREE_H
 

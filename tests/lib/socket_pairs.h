@@ -1,5 +1,5 @@
-/* Connections that a test passes on: each with one of its own to the real server. The bytes in
- * between are the test's. One thread's at a time. */
+/* Pairs of connections for a test proxy: one from a client, one to the real server. The proxy moves
+ * the bytes between them. One thread at a time may use an array of pairs. */
 #ifndef WEIR_TESTS_LIB_SOCKET_PAIRS_H
 #define WEIR_TESTS_LIB_SOCKET_PAIRS_H
 
@@ -9,24 +9,25 @@
 
 enum { SOCKET_PAIRS_MAX = 64, SOCKET_PAIRS_CHUNK_BYTES = 65536 };
 
-/* A connection and its other half. */
+/* A client's connection and the matching connection to the server. */
 struct socket_pair {
     int client;  // -1: free
     int server;
 };
 
-/* All are free. */
+/* Marks all pairs as free. */
 void socket_pairs_init(struct socket_pair pairs[SOCKET_PAIRS_MAX]);
 
-/* Takes what has come to the listener and connects it to the server. NULL where it was refused. */
+/* Accepts a connection from the listener and connects it to the server. Returns NULL if that
+ * failed. */
 struct socket_pair *socket_pairs_take_in(struct socket_pair pairs[SOCKET_PAIRS_MAX], int listener,
                                          const struct sockaddr *server, socklen_t server_n);
 
-/* Closes both halves, if it is not free. */
+/* Close both connections of one pair, if in use, and of all pairs. */
 void socket_pair_cut(struct socket_pair *pair);
 void socket_pairs_cut_all(struct socket_pair pairs[SOCKET_PAIRS_MAX]);
 
-/* False where the other end has gone. */
+/* Sends all bytes. Returns false if the connection is gone. */
 bool socket_pair_send(int to, const char *bytes, size_t n);
 
 #endif

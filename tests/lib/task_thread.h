@@ -1,18 +1,19 @@
-/* A thread that passes for one of nng's for tasks: it has their name, and waits as they do, for a
- * condition of this file. All but task_thread_wake are for that thread. */
+/* Lets a test's thread act as one of nng's task threads: it takes their name and waits as they do,
+ * on a condition variable of this module. Only that thread calls the functions, except
+ * task_thread_wake. */
 #ifndef WEIR_TESTS_LIB_TASK_THREAD_H
 #define WEIR_TESTS_LIB_TASK_THREAD_H
 
-/* The thread takes the name and waits for the first time. */
+/* Gives the calling thread the name and waits once. */
 void task_thread_become(void);
 
-/* Waits until another thread has woken it, for which it starts one. */
+/* Starts a thread that wakes the caller, and waits for it. */
 void task_thread_wait(void);
 
-/* Finds no task. Only where something is put off: then it has been done when this returns. */
+/* Waits without a task. Call only if work has been deferred; the work is done when this returns. */
 void task_thread_find_none(void);
 
-/* Another thread tells of a task. */
+/* Signals a task from another thread. */
 void task_thread_wake(void);
 
 #endif

@@ -1,17 +1,17 @@
-/* Clients that speak the SP protocol themselves on a socket of their own, so that nothing reads on
- * their behalf and nothing connects anew. */
+/* Clients that speak the SP protocol on a plain socket, so that no library reads or reconnects on
+ * their behalf. */
 #ifndef WEIR_TESTS_RPC_BARE_H
 #define WEIR_TESTS_RPC_BARE_H
 
 #include "weir/base/slice.h"
 
-/* Connects to a tcp:// URL on this machine and shakes hands; returns the socket. */
+/* Connects to a tcp:// URL on this machine and completes the SP handshake. Returns the socket. */
 int bare_connect(const char *url);
 
-/* Sends a request. Gives up in silence where the server has closed the connection. */
+/* Sends a request. Stops silently if the server has closed the connection. */
 void bare_send(int fd, uint32_t id, struct weir_slice request);
 
-/* Waits for a reply and drops it; false where the connection ends instead. */
+/* Waits for a reply and discards it. Returns false if the connection ends first. */
 bool bare_receive(int fd);
 
 #endif

@@ -1,5 +1,5 @@
-/* Long polls, what wakes them and what ends them, in short words. A test has polls of the numbers 0
- * to POLLS_MAX - 1 under way; each that is begun must be ended. */
+/* Starts, wakes and ends long polls, numbered 0 to POLLS_MAX - 1. Every poll that a test begins
+ * must be ended. */
 #ifndef WEIR_TESTS_RPC_POLLS_H
 #define WEIR_TESTS_RPC_POLLS_H
 
@@ -9,36 +9,37 @@ enum { POLLS_MAX = 3000, LONG_MS = 60000 };
 
 extern struct rpc_pending pending[POLLS_MAX];
 
-/* What is asked for; what is 0 or NULL is not sent, or as its comment says. */
+/* The request of a poll. Members that are 0 or NULL are not sent, unless their comment says
+ * otherwise. */
 struct poll_of {
-    const char *stream;    // or
-    const char *category;  // "" for all
+    const char *stream;    // or category
+    const char *category;  // "" for all categories
     int64_t from;
-    int64_t from_global;  // of a stream, instead
+    int64_t from_global;  // position of a stream read, instead of `from`
     uint32_t wait_ms;
     uint32_t timeout_ms;
     const char *type;
-    const char *other_type;  // as well
+    const char *other_type;  // a second type
     const char *correlation;
     int64_t group_member;
     int64_t group_size;
-    const char *token;         // NULL: that of namespace default
-    const char *namespace_id;  // with the admin's token
+    const char *token;         // NULL: the token of namespace default
+    const char *namespace_id;  // sent with the admin token
 };
 
-/* In memory that the next one takes. */
+/* Packs the request into static memory, which the next call overwrites. */
 struct weir_slice pack_poll(const struct poll_of *of);
 
 void begin(size_t i, const struct poll_of *of);
 
-/* Waits until the server holds so many polls and has nothing else to do. */
+/* Waits until the server holds `waiting` polls and has no call in flight. */
 void wait_until(size_t waiting);
 
-/* Ends a poll, which must have so many messages, or fail so. */
+/* Ends a poll and checks its number of messages and next position, or its failure. */
 void end_with(size_t i, size_t n_messages, int64_t next_position);
 void end_failed(size_t i, weir_status want);
 
-/* Writes one message; `metadata` may be NULL. `put` does so in namespace default. */
+/* Write one message; `metadata` may be NULL. `put` writes to namespace default. */
 void write_as(const char *token, const char *stream, const char *type, const char *metadata);
 void put(const char *stream);
 
@@ -50,7 +51,7 @@ void put(const char *stream);
 void create_tenant(void);
 void delete_tenant(void);
 
-/* From TENANT to FRESH. */
+/* Rotates the token from TENANT to FRESH. */
 void rotate_tenant(void);
 
 #endif

@@ -1,4 +1,5 @@
-/* A server inside the test's own process, and a bare nng client that sends it whatever bytes. */
+/* Fixture of the RPC tests: a server in the test's own process and a bare nng client that can send
+ * it any bytes. A failed nng call, or an exchange without a reply, fails the test. */
 #ifndef WEIR_TESTS_RPC_RPC_FIXTURE_H
 #define WEIR_TESTS_RPC_RPC_FIXTURE_H
 
@@ -22,28 +23,28 @@ struct rpc {
     struct weir_config config;
     struct weir_server *server;
     const char *url;    // of the first listener
-    nng_socket client;  // a REQ socket that is connected to it
+    nng_socket client;  // a REQ socket connected to `url`
 };
 
 extern struct rpc rpc;
 
-/* Sets rpc.config as a server with these further arguments would have it. */
+/* Sets rpc.config as for a server with these further arguments. */
 void rpc_configure(const char *const *arguments);
 
-/* Starts a server with these further arguments (NULL-terminated); on sqlite::memory: and inproc
- * unless they say otherwise, with both tokens set. */
+/* Starts a server with these further arguments (NULL-terminated) and connects the client. The
+ * default is sqlite::memory: and inproc, with an admin token and a default token. */
 void rpc_start(const char *const *arguments);
 
-/* The same with another default token. */
+/* As rpc_start, with another default token. */
 void rpc_start_with_token(const char *const *arguments, const char *default_token);
 
-/* The same over a store of the test's. */
+/* As rpc_start, on a store of the test. */
 void rpc_start_on(struct weir_store *store, const char *const *arguments);
 
-/* Stops it in good order. */
+/* Closes the client and stops the server in an orderly way. */
 void rpc_stop(void);
 
-/* Another REQ socket connected to `url`. */
+/* Opens another REQ socket connected to `url`, which the caller closes. */
 nng_socket rpc_connect(const char *url);
 
 /* ---- a reply ---- */
@@ -53,29 +54,31 @@ struct rpc_reply {
     weir_status status;
     struct weir_error err;
     struct weir_slice payload;
-    char details[200000];  // room for the longest
+    char details[200000];  // large enough for the longest
 };
 
-/* One exchange on a context of its own; aborts the test where no reply comes. */
+/* Sends a request on its own context and waits for the reply, which the caller frees with rpc_free.
+ * Fails the test without a reply. */
 void rpc_exchange(struct weir_slice request, struct rpc_reply *reply);
 
-/* Starts an exchange and waits for its end. */
+/* An exchange in flight: rpc_begin sends the request, rpc_end waits for the reply. */
 struct rpc_pending {
     nng_ctx ctx;
     nng_aio *aio;
-    atomic_int steps;  // of the two, sending and receiving, that have ended
+    atomic_int steps;  // steps that have ended, of two: sent, received
 };
 void rpc_begin(struct rpc_pending *pending, struct weir_slice request);
 bool rpc_is_done(const struct rpc_pending *pending);
 void rpc_end(struct rpc_pending *pending, struct rpc_reply *reply);
 
-/* Ends so many, each of which must have this outcome. */
+/* Ends `n` exchanges and checks that each has this outcome. */
 void rpc_end_all(struct rpc_pending *pending, size_t n, weir_status want);
 
-/* Waits until the server has taken in so many calls. */
+/* Waits until the server has at least `n` calls in flight. */
 void rpc_wait_in_flight(size_t n);
 
-/* Whether a thread of the transport serves a call, or is about to be free again after one. */
+/* Returns whether a transport thread serves a call itself, or has not yet been released after
+ * one. */
 bool rpc_is_spot_taken(void);
 
 void rpc_free(struct rpc_reply *reply);
@@ -85,26 +88,26 @@ void rpc_free(struct rpc_reply *reply);
 struct rpc_request {
     const char *method;
     const char *token;
-    const char *namespace_id;  // in the metadata
+    const char *namespace_id;  // sent in the metadata
     uint32_t timeout_ms;
     const ProtobufCMessage *message;  // or NULL
 };
 
-/* Packs it into memory of the caller's. */
+/* Packs the request into the caller's buffer. */
 struct weir_slice rpc_pack(const struct rpc_request *request, uint8_t *room, size_t room_n);
 
-/* Packs, sends, waits. */
+/* Packs the request, sends it and waits for the reply. */
 void rpc_call(const struct rpc_request *request, struct rpc_reply *reply);
 
-/* The same for a message, on behalf of who has the token; returns the outcome. */
+/* As rpc_call, with a method, a token and a message. Returns the outcome. */
 weir_status rpc_call_as(struct rpc_reply *reply, const char *token, const char *method,
                         const ProtobufCMessage *message);
 
-/* The same; aborts the test unless it is OK. */
+/* As rpc_call_as; fails the test unless the outcome is OK. */
 void rpc_must_call(struct rpc_reply *reply, const char *token, const char *method,
                    const ProtobufCMessage *message);
 
-/* The response in a reply, which it frees; to be freed by rpc_free_message. */
+/* Unpacks the response and frees the reply. The caller frees the result with rpc_free_message. */
 void *rpc_unpack(struct rpc_reply *reply, const ProtobufCMessageDescriptor *type);
 void rpc_free_message(void *message);
 
@@ -113,10 +116,10 @@ void rpc_free_message(void *message);
                   (reply)->status == WEIR_OK ? "OK" : weir_status_name((reply)->status), \
                   (reply)->err.text, (want) == WEIR_OK ? "OK" : weir_status_name(want))
 
-/* The connection works. */
+/* Checks that the connection still works. */
 void rpc_assert_alive(void);
 
-/* Writes one message to a stream of namespace default. */
+/* Writes one message with data_n bytes of data (at least 2) to a stream of namespace default. */
 void rpc_write(const char *stream, size_t data_n);
 
 #endif

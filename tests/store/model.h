@@ -1,7 +1,7 @@
-/* What a namespace must hold and answer, the simple way: one list of messages, which everything is
- * looked up in from its beginning. Nothing is kept but that list and the counter.
+/* A reference model of a namespace: one list of messages that every operation searches from the
+ * start, and the counter of global positions. Nothing is indexed or cached.
  *
- * It borrows all texts of what it is given. */
+ * The model borrows all texts that it is given. */
 #ifndef WEIR_TESTS_STORE_MODEL_H
 #define WEIR_TESTS_STORE_MODEL_H
 
@@ -12,11 +12,12 @@ enum { MODEL_MESSAGES_MAX = 2000 };
 struct model {
     struct weir_import_record messages[MODEL_MESSAGES_MAX];  // by global position
     size_t n;
-    int64_t head;  // the highest global position ever given
+    int64_t head;  // highest global position ever assigned
 };
 
-/* Does a write that a store has done, and tells what the outcome had to be: for an append also
- * `expected`, room for all its messages, and *is_duplicate. The times are the store's. */
+/* Apply a write that a store has done and return the outcome that the store should have had. For an
+ * append also set `expected`, which has room for all its messages, and *is_duplicate. Times are
+ * taken from the store. */
 weir_status model_append(struct model *model, const struct weir_append *append,
                          struct weir_written *expected, bool *is_duplicate);
 weir_status model_import(struct model *model, const struct weir_import *import, int64_t *imported,
@@ -25,7 +26,7 @@ int64_t model_clear(struct model *model);
 
 int64_t model_version(const struct model *model, struct weir_slice stream);
 
-/* The messages that a query gives, in its order, and what it says besides. */
+/* The expected messages of a query, in order, and its other results. */
 struct model_rows {
     const struct weir_import_record *rows[MODEL_MESSAGES_MAX];
     size_t n;
@@ -33,11 +34,11 @@ struct model_rows {
     bool is_truncated;
 };
 
-/* Of max_bytes it knows 0 (one message) and SIZE_MAX. */
+/* Computes the result of a query. Supports only max_bytes 0 (one message) and SIZE_MAX. */
 void model_read(const struct model *model, const struct weir_query *query, struct model_rows *rows);
 
-/* The names of streams, or of their categories, ascending, each once; returns how many. The room is
- * for all. */
+/* Return the distinct names of all streams, or of their categories, ascending, and their number.
+ * `names` must have room for all. */
 size_t model_streams(const struct model *model, struct weir_slice *names);
 size_t model_categories(const struct model *model, struct weir_slice *names);
 

@@ -1,8 +1,9 @@
-/* A store of its own for each test, and short ways to say what is written to it and read from it.
+/* Fixture of the store tests: a store for each test and helpers for writing and reading.
  *
- * The store is a directory that is removed at the end (or in memory); or, where WEIR_TEST_STORE
- * names one, that store, emptied: so the cases named "on disk" run on every backend. Functions
- * named must_… fail the test where the call fails. Reads live in `fx.arena` until the next read. */
+ * The store is a temporary directory, removed at the end, or lives in memory. WEIR_TEST_STORE can
+ * name a store of any backend instead, which is emptied first; the cases named "on disk" run on it.
+ * Functions named must_… fail the test if the call fails. Rows of a read live in `fx.arena` until
+ * the next read. */
 #ifndef WEIR_TESTS_STORE_FIXTURE_H
 #define WEIR_TESTS_STORE_FIXTURE_H
 
@@ -11,16 +12,16 @@
 #include <check.h>
 
 struct fixture {
-    char dir[128];  // "" in memory
+    char dir[128];  // "" for a store in memory
     char url[256];
     struct weir_store *store;
     struct weir_namespace *ns;  // "test"
     struct weir_arena arena;
     struct weir_error err;
     struct weir_rows rows;             // of the last read
-    char report[1024];                 // the last thing the store reported
-    struct weir_store *second;         // of another server on the same directory; NULL: none
-    struct weir_namespace *second_ns;  // its "test"
+    char report[1024];                 // last report of the store
+    struct weir_store *second;         // store of a second server on the same directory; NULL: none
+    struct weir_namespace *second_ns;  // namespace "test" of `second`
 };
 
 extern struct fixture fx;
@@ -29,11 +30,11 @@ void fixture_on_disk(void);
 void fixture_in_memory(void);
 void fixture_end(void);
 
-/* Only the directory and the arena: the test opens the store. */
+/* Makes only the directory and the arena; the test opens the store. */
 void fixture_dir_only(void);
 
-/* Opens "test" on the same directory as another server does: with a store of its own, which
- * fixture_end closes. */
+/* Opens a second store on the same directory, as another server would, and its "test" namespace.
+ * fixture_end closes it. */
 void open_second(void);
 void close_second(void);
 
@@ -45,36 +46,37 @@ void reopen(void);
 void must_create(struct weir_store *store, const char *id);
 struct weir_namespace *must_open(struct weir_store *store, const char *id);
 
-/* A path in the test's directory; in one of four rotating areas. */
+/* Returns a path in the test's directory, in one of four rotating static buffers. */
 const char *path_in_dir(const char *name);
-/* The one file of a namespace. */
+/* Returns the path of the only namespace file. */
 const char *namespace_path(void);
-/* How many files the test's directory has. */
+/* Returns the number of files in the test's directory. */
 size_t files_in_dir(void);
 
-/* Runs SQL on a file, as another program would; and on the namespace's. */
+/* Run SQL on a file, as another program would, and on the namespace's file. */
 void run_sql(const char *path, const char *sql);
 void tamper(const char *sql);
 
-/* The same by a program that stays, with what the SQL has begun, until it is ended. */
+/* Runs SQL as another program that stays connected, with its open transaction, until
+ * end_program. */
 struct sqlite3 *start_program(const char *path, const char *sql);
 void end_program(struct sqlite3 *program);
 
-/* Has SQLite look at all of a file. */
+/* Runs SQLite's integrity check on a file. */
 void check_integrity(const char *path);
 
-/* Closes the store and leaves the directory as a crash does that comes before the namespace's file
- * `path` is removed. */
+/* Closes the store and leaves the directory as after a crash during a deletion, before the
+ * namespace's file `path` is removed. */
 void crash_in_deletion(const char *path);
 bool file_bytes(const char *path, uint8_t **bytes, size_t *n);
 void write_file(const char *path, const void *bytes, size_t n);
 
 /* ---- writing ---- */
 
-struct weir_uuid id_of(uint64_t number);  // never the nil one
+struct weir_uuid id_of(uint64_t number);  // never the nil id
 struct weir_new_message message_of(uint64_t id, const char *data);
 
-/* Commits one write on this thread and returns its outcome, which is in fx.err too. */
+/* Commits one write on this thread. Returns its outcome, also stored in fx.err. */
 weir_status commit_write(struct weir_namespace *ns, struct weir_write *write);
 
 weir_status append(struct weir_namespace *ns, const char *stream,
@@ -86,16 +88,16 @@ weir_status append(struct weir_namespace *ns, const char *stream,
 #define NO_STREAM     ((struct weir_expectation){WEIR_EXPECT_NO_STREAM, 0})
 #define STREAM_EXISTS ((struct weir_expectation){WEIR_EXPECT_STREAM_EXISTS, 0})
 
-/* Commits several writes as one group; their outcomes are in `errors`. */
+/* Commits several writes as one group. Stores their outcomes in `errors`. */
 void commit_group(struct weir_namespace *ns, struct weir_write *writes, struct weir_error *errors,
                   size_t n);
 
-/* An append of one message to one stream, in areas of the caller. */
+/* Makes an append of one message to one stream, in memory of the caller. */
 struct weir_write write_of(struct weir_stream_append *part, const char *stream,
                            struct weir_expectation expectation,
                            const struct weir_new_message *message, struct weir_written *written);
 
-/* `n` messages with fresh ids, in one append. */
+/* Appends `n` messages with new ids in one write. */
 void must_put(struct weir_namespace *ns, const char *stream, size_t n);
 
 struct weir_import_record record_of(uint64_t id, const char *stream, int64_t position,

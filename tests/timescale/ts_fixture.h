@@ -1,5 +1,5 @@
-/* SQL on the connections of the store under test (`fx` of tests/store/store_fixture.h), of which
- * there may be one in all. */
+/* Fixture of the TimescaleDB tests: runs SQL on the connections of the store under test (`fx` of
+ * tests/store/store_fixture.h), since the database may accept only one connection. */
 #ifndef WEIR_TESTS_TIMESCALE_FIXTURE_H
 #define WEIR_TESTS_TIMESCALE_FIXTURE_H
 
@@ -7,10 +7,12 @@
 
 #include <libpq-fe.h>
 
-/* The caller's to clear; values come in binary, texts as they are. */
+/* Runs SQL and returns the result, which the caller clears. Values are binary, texts
+ * unconverted. */
 PGresult *ts_run(const char *text);
 
-/* The fixture's store on disk, with no policy that compresses chunks before the test does. */
+/* Opens the fixture's store on disk, without a policy that could compress chunks before the test
+ * does. */
 void ts_begin(void);
 
 #endif

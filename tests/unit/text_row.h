@@ -1,4 +1,4 @@
-/* Texts in tables of tests, with their lengths: there may be NULs in them. */
+/* Texts with explicit lengths for test tables, since they may contain NULs. */
 #ifndef WEIR_TESTS_UNIT_TEXT_ROW_H
 #define WEIR_TESTS_UNIT_TEXT_ROW_H
 

@@ -1,5 +1,5 @@
-/* A connection of TCP as nng has it: accepted, and sent and received on by the calls that nng makes
- * (nng_connections.h). One at a time. */
+/* A TCP connection that looks like one of nng's: accepted, sent on and received on with the calls
+ * that nng makes (nng_connections.h). One at a time. */
 #ifndef WEIR_TESTS_UNIT_WIRE_H
 #define WEIR_TESTS_UNIT_WIRE_H
 
@@ -8,20 +8,20 @@
 extern struct wire {
     int listener;
     int client;
-    int server;  // as accepted for nng
+    int server;  // the accepted end, as nng would have it
     weir_connection_key key;
 } wire;
 
 void wire_open(void);
 void wire_close(void);
 
-/* 0 where the descriptor is no connection's. */
+/* Returns the key of a descriptor's connection; 0 if it has none. */
 weir_connection_key wire_key_of(int descriptor);
 
-/* Sets the key, which is 0 before. */
+/* Sets wire.key, which wire_open leaves 0. */
 void wire_learn_key(void);
 
-/* So many replies to it, for which its key must be known. */
+/* Announces `n` pending replies on the connection. Requires its key. */
 void wire_announce(size_t n);
 
 #endif
