@@ -1,4 +1,4 @@
-/* Charts: what is drawn is where it belongs, and the file is what it says it is. */
+/* Charts: every element is drawn where it belongs, and the file is a complete SVG document. */
 #include "bench/lib/chart.h"
 
 #include "tests/lib/check_main.h"
@@ -28,7 +28,7 @@ static struct chart chart_of(const struct chart_series *series, size_t n, enum c
                           .series_n = n};
 }
 
-/* How many times a text stands in the drawing. */
+/* Counts the occurrences of a text in the drawing. */
 static int times(const char *text)
 {
     int n = 0;
@@ -76,7 +76,8 @@ START_TEST(texts_are_escaped_and_the_file_is_whole)
 }
 END_TEST
 
-/* Both ends of the data stand at the ends of the axes: x from 84 to 736, y from 364 up to 64. */
+/* The extremes of the data are drawn at the ends of the axes: x from 84 to 736, y from 364 up to
+ * 64. */
 START_TEST(points_stand_where_their_values_say)
 {
     const struct chart_point points[] = {{0, 0, 0, 0}, {50, 50, 50, 50}, {100, 100, 100, 100}};
@@ -97,7 +98,7 @@ START_TEST(a_logarithmic_axis_has_powers_at_equal_distances)
     struct chart chart = chart_of(&series, 1, CHART_LOG);
     chart.y.high = 10;
     draw(&chart);
-    /* What is not above zero cannot be shown and is left out. */
+    /* Values <= 0 cannot be shown on a logarithmic axis and are left out. */
     ck_assert_ptr_nonnull(strstr(svg, "d='M84.0 334.0L410.0 334.0L736.0 334.0'"));
     ck_assert_int_eq(times("<circle"), 3);
 }
@@ -113,7 +114,7 @@ START_TEST(intervals_are_drawn_where_there_are_some)
 }
 END_TEST
 
-/* Nothing, one point, values that are no numbers: a picture all the same, without "nan" in it. */
+/* No data, one point, and values that are not numbers still give a drawing without "nan" in it. */
 START_TEST(poor_data_give_a_picture_all_the_same)
 {
     const struct chart_point odd[] = {{1, NAN, NAN, NAN}, {INFINITY, 1, 1, 1}, {3, 3, 3, 3}};

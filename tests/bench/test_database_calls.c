@@ -1,4 +1,5 @@
-/* Which of SQLite's calls are for the database's file: a checkpoint's, and not a commit's. */
+/* Which of SQLite's calls count as calls on the database file: those of a checkpoint, not those of
+ * a commit. */
 #include "bench/floor/database_calls.h"
 
 #include "tests/lib/check_main.h"

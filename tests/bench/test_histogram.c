@@ -31,7 +31,7 @@ START_TEST(an_empty_one_is_all_zero)
 }
 END_TEST
 
-/* Values at the edges of powers of two, of steps, and of what can be kept. */
+/* Values at the boundaries of powers of two, of steps, and of the recordable range. */
 static const int64_t values[] = {0,
                                  1,
                                  127,
@@ -58,7 +58,7 @@ START_TEST(a_value_is_kept_to_within_half_a_percent)
 {
     const double value = (double)values[_i];
     histogram_record(histogram, values[_i]);
-    /* A second, larger one, so that the maximum does not stand in for the percentile. */
+    /* Records a second, larger value, so that the maximum does not determine the percentile. */
     histogram_record(histogram, INT64_C(2199023255551));
     const double found = (double)histogram_percentile(histogram, 50);
     ck_assert_msg(found >= value * 0.995 && found <= value * 1.005, "%f for %f", found, value);
@@ -108,7 +108,7 @@ START_TEST(percentiles_are_those_of_what_was_recorded)
 }
 END_TEST
 
-/* One slow one of ten thousand is what p99.99 must not lose and p99.9 must not show. */
+/* One outlier in ten thousand must appear in p99.99 and must not appear in p99.9. */
 START_TEST(a_single_outlier_shows_where_it_belongs)
 {
     for (int i = 0; i < 9999; i++) {

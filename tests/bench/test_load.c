@@ -1,4 +1,4 @@
-/* The engine of a load, with work that does nothing, fails, or takes its time. */
+/* The load engine, with work that does nothing, fails, or takes time. */
 #include "bench/lib/clock.h"
 #include "bench/lib/end_signals.h"
 #include "bench/lib/load.h"
@@ -8,14 +8,14 @@
 #include <signal.h>
 #include <string.h>
 
-/* Ends operations on a thread of its own, as nng does. */
+/* A simulated server: ends operations on its own thread, as nng does. */
 struct server {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct load_slot *waiting;
     bool is_ended;
-    int64_t stall_from_ns;  // answers nothing between these two
+    int64_t stall_from_ns;  // answers nothing between these two times
     int64_t stall_to_ns;
     atomic_int fails_left;
     struct load_outcome failure;
@@ -103,7 +103,8 @@ static void teardown(void)
     load_fini(&load);
 }
 
-/* What was measured and what was due but could not be started: on a busy machine some may be. */
+/* Returns the measured operations plus those due but never started, which a busy machine may
+ * have. */
 static uint64_t due(void)
 {
     uint64_t n = histogram_count(load.total);
@@ -134,7 +135,7 @@ START_TEST(an_open_loop_keeps_its_rate)
 }
 END_TEST
 
-/* Also where the next arrival is long after it. */
+/* The load also ends on time if the next arrival is due long after its end. */
 START_TEST(an_open_loop_ends_when_its_time_is_over)
 {
     settings.rate = 0.05;
@@ -155,9 +156,9 @@ START_TEST(arrivals_by_chance_have_the_same_mean)
 }
 END_TEST
 
-/* A server that stands still for 100 ms delays every operation that should have started meanwhile,
- * by 50 ms on average: 100 of 300. A loop that waits for its slots would see the delay four times.
- */
+/* A server that stalls for 100 ms delays the 100 of 300 operations that should have started
+ * meanwhile, by 50 ms on average. A loop that waits for its slots would see the delay only four
+ * times. */
 START_TEST(a_stall_is_seen_by_all_that_should_have_started)
 {
     settings.rate = 1000;
@@ -170,7 +171,7 @@ START_TEST(a_stall_is_seen_by_all_that_should_have_started)
 }
 END_TEST
 
-/* What the stall keeps from being started until the end is an error, not nothing. */
+/* Operations that the stall keeps from ever starting are counted as errors. */
 START_TEST(what_was_never_started_is_counted)
 {
     settings.rate = 1000;
@@ -231,7 +232,7 @@ START_TEST(the_warm_up_is_not_measured)
     run();
     ck_assert_uint_le(due(), 300);
     ck_assert_uint_ge(due(), 298);
-    /* All of both times together. */
+    /* The sum over warm-up and measured time. */
     ck_assert_uint_ge(load.each_second[0] + due() - histogram_count(load.total), 490);
 }
 END_TEST
@@ -247,7 +248,7 @@ static void interrupt(void *context)
     (void)raise(SIGINT);
 }
 
-/* What is in flight then is not waited for any longer. */
+/* The signal ends the wait for operations in flight. */
 START_TEST(one_signal_ends_the_wait_at_the_end)
 {
     const struct load_window window = {NULL, ignore, interrupt};

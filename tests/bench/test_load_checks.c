@@ -1,5 +1,4 @@
-/* What weir-load takes for a wrong reply: every check, by a reply that is right but for one thing.
- */
+/* The reply checks of weir-load: for each check, a reply that is correct except for one fault. */
 #include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "bench/load/read_check.h"
@@ -21,7 +20,7 @@ static Weir__V1__WriteMessagesResponse response;
 static Weir__V1__WrittenMessage written[MESSAGES];
 static Weir__V1__WrittenMessage *written_pointers[MESSAGES];
 
-/* A write to a stream of version 4, and what a server answers where another one came before. */
+/* A write to a stream of version 4, and the reply if another write came before. */
 static void write_setup(void)
 {
     ck_assert(write_request_init(&write_of, MESSAGES, DATA_BYTES));
@@ -286,7 +285,7 @@ START_TEST(messages_before_the_place_asked_for_are_seen)
 }
 END_TEST
 
-/* Two streams of different members. */
+/* Two streams that belong to different members. */
 START_TEST(another_members_message_is_seen)
 {
     ck_assert_int_ne(weir_name_member(weir_slice_of(stream), 7),
@@ -311,7 +310,7 @@ static const struct load_settings settings = {.slots = 1};
 static const struct load_work work;
 static struct streams streams;
 
-/* Two streams, in each of which three messages were acknowledged, the last at position 2. */
+/* Two streams with three acknowledged messages each, the last at position 2. */
 static void verify_setup(void)
 {
     struct weir_error err;
@@ -363,7 +362,7 @@ START_TEST(streams_that_hold_what_was_acknowledged_are_right)
 }
 END_TEST
 
-/* One too few, one too many. */
+/* One message too few, one too many. */
 START_TEST(a_stream_of_another_length_is_seen)
 {
     version_response.version += _i == 0 ? -1 : 1;
@@ -397,7 +396,7 @@ START_TEST(a_signal_ends_what_is_asked_for_at_the_end)
 }
 END_TEST
 
-/* Deliveries to two subscribers that are never answered. */
+/* Two subscribers whose polls are never answered. */
 START_TEST(a_signal_ends_the_wait_for_subscribers)
 {
     struct subscribers subscribers;

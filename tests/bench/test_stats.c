@@ -1,4 +1,4 @@
-/* Medians, intervals and ratios; payloads. */
+/* Medians, confidence intervals, ratios and payloads. */
 #include "bench/lib/payload.h"
 #include "bench/lib/stats.h"
 #include "bench/lib/target.h"
@@ -23,7 +23,7 @@ START_TEST(a_median_is_the_middle)
 }
 END_TEST
 
-/* The ranks of the tables for the sign test at 5 %, two-sided, counted from 0. */
+/* Ranks from published tables of the two-sided sign test at 5 %, counted from 0. */
 static const struct {
     size_t n;
     size_t low;
@@ -49,8 +49,8 @@ START_TEST(the_interval_lies_symmetrically)
 }
 END_TEST
 
-/* Of many sets of samples the interval must hold the true median in 95 of 100, and in not many
- * more. */
+/* Over many sets of samples the interval must contain the true median in 95 of 100 cases, and not
+ * in many more. */
 START_TEST(the_interval_holds_the_median_as_often_as_it_says)
 {
     enum { SETS = 20000, N = 15 };
@@ -120,7 +120,7 @@ START_TEST(a_payload_with_any_byte_changed_is_not)
         payload_make(123456789, text, N);
         text[i] ^= 1;
         uint64_t seed = 123456789;
-        /* A changed seed is a payload of another seed, whose text this is not. */
+        /* A payload with a changed seed does not match the text of that seed. */
         ck_assert_msg(!payload_check(text, N, &seed), "byte %zu", i);
     }
     payload_make(1, text, N);

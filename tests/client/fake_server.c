@@ -20,7 +20,7 @@ struct fake_server {
     struct fake_action script[FAKE_SCRIPT_MAX];
     size_t script_n;
     pthread_t thread;
-    pthread_mutex_t mutex;  // guards the requests and what follows
+    pthread_mutex_t mutex;  // guards the requests and the members below
     pthread_cond_t came;
     bool is_stopped;
     bool is_closed;
@@ -141,8 +141,9 @@ struct fake_server *fake_server_start(const struct fake_action *script, size_t s
     return server;
 }
 
-/* Where a connection that the client has closed hangs in nng, so does every other of the process
- * (see client/lib/link.c). That is not what is tested: the thread is left to itself. */
+/* Waits until the server thread has closed its socket. Closing a connection that the client has
+ * closed can hang in nng, and then hangs every other connection of the process (see
+ * client/lib/link.c). These tests do not test that; the caller then detaches the thread. */
 static bool await_closed(struct fake_server *server)
 {
     const int64_t until_us = weir_monotonic_us() + CLOSE_WAIT_MS * 1000;

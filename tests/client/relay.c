@@ -21,13 +21,13 @@ struct relay {
     char url[64];
     int wake[2];
 
-    pthread_mutex_t mutex;  // guards what follows; not held while the thread waits
+    pthread_mutex_t mutex;  // guards the members below; not held while the thread waits
     int listener;           // -1: closed
     struct socket_pair pairs[SOCKET_PAIRS_MAX];
     bool is_silent[SOCKET_PAIRS_MAX];
     size_t connections;
     bool is_stopping;
-    unsigned changes_n;  // by the test
+    unsigned changes_n;  // changes made by the test so far
 };
 
 /* ---- the thread ---- */
@@ -107,7 +107,7 @@ static void *run(void *context)
 
 /* ---- for the test ---- */
 
-/* On the relay's port; the first time on a free one, which becomes that. */
+/* Listens on the relay's port: the first time a free one, which it then keeps. */
 static int open_listener(struct relay *relay)
 {
     socklen_t n = sizeof relay->own;
@@ -144,7 +144,8 @@ const char *relay_url(const struct relay *relay)
     return relay->url;
 }
 
-/* What the thread has in hand is done by then; it looks again at what is to be watched. */
+/* Locks the relay, after which the thread is not handling data, and makes the thread rebuild its
+ * poll set. */
 static void begin_change(struct relay *relay)
 {
     (void)pthread_mutex_lock(&relay->mutex);

@@ -41,9 +41,9 @@ void scripted_setup(void)
     prepare_failures();
 }
 
-/* The server goes first: nng 1.5.2 leaks a connection whose greeting arrives while its socket is
- * being closed (tcptran_ep_close leaves those that wait for a user), and one that has just been
- * lost is dialled anew at once. */
+/* The server is stopped first, because nng 1.5.2 leaks a connection whose handshake completes while
+ * its socket is being closed (tcptran_ep_close does not free connections that wait for a user). A
+ * lost connection is redialled at once, so closing the client first could hit this. */
 void scripted_teardown(void)
 {
     if (scripted.server != NULL) {

@@ -1,4 +1,4 @@
-/* What libweir sends with a call, what it refuses to send, and how a failure comes back. */
+/* Requests that libweir sends, requests that it refuses to send, and how failures are reported. */
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
 #include "weir/v1/envelope.pb-c.h"
@@ -112,7 +112,7 @@ static weir_status write_to(size_t name_n)
     return st;
 }
 
-/* With the longest form that the time it is given can have. */
+/* The size limit assumes the longest encoding of the timeout. */
 START_TEST(a_request_may_be_as_large_as_the_limit)
 {
     const Weir__V1__WriteMessagesResponse nothing = WEIR__V1__WRITE_MESSAGES_RESPONSE__INIT;
@@ -170,7 +170,7 @@ START_TEST(a_long_poll_may_take_its_wait_and_the_usual_time)
     ck_assert_uint_le(fake_server_request(scripted.server, 0)->timeout_ms, 60000);
 }
 
-/* A server may be told to answer with more than it does by itself. */
+/* A server may be configured for replies above the default limit. */
 START_TEST(a_large_reply_is_taken)
 {
     enum { N = 65 << 20 };

@@ -1,5 +1,5 @@
-/* What closing a client, or a socket of it, waits for and leaves behind. Where threads are is
- * arranged, and seen, by the linker's --wrap. */
+/* What closing a client, or one of its sockets, waits for and releases. The linker's --wrap lets
+ * the test hold threads at chosen points and observe them. */
 #include "client/lib/link.h"
 #include "client/weir.h"
 #include "weir/base/monotonic.h"
@@ -30,8 +30,8 @@ int __wrap_pthread_join(pthread_t thread, void **result);
 /* ---- a call that ends before the function that starts it ---- */
 
 static bool holds_sends;
-static sem_t has_ended;   // the call, with its callback
-static sem_t may_return;  // the send that has started it
+static sem_t has_ended;   // the call, including its callback
+static sem_t may_return;  // the send that started the call
 static atomic_bool has_returned;
 
 static void on_info(void *context, weir_status status, Weir__V1__GetServerInfoResponse *response,
@@ -93,7 +93,7 @@ END_TEST
 /* ---- sockets that were replaced ---- */
 
 static size_t joined_n;
-static bool has_blocked_signals;  // the last thread that was made, from its beginning
+static bool has_blocked_signals;  // in the thread created last, from its start
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *arg)
@@ -110,7 +110,7 @@ int __wrap_pthread_join(pthread_t thread, void **result)
     return __real_pthread_join(thread, result);
 }
 
-/* Comes and goes: an end of a connection for the current socket. */
+/* Makes a connection for the current socket, exchanges a message and closes the other end. */
 static void connect_once(struct links *links)
 {
     nng_socket server;
@@ -129,14 +129,15 @@ static void connect_once(struct links *links)
     nng_aio_wait(aio);
     ck_assert_int_eq(nng_aio_result(aio), 0);
     nng_aio_free(aio);
-    /* Before anything is closed: ThreadSanitizer does not see nng count who has a message. */
+    /* Received before anything is closed: ThreadSanitizer does not see nng's reference count of a
+     * message. */
     ck_assert_int_eq(nng_recvmsg(server, &msg, 0), 0);
     nng_msg_free(msg);
     (void)nng_ctx_close(ctx);
     (void)nng_close(server);
 }
 
-/* Waits for a connection in vain until there is another socket. */
+/* Waits until the socket, which cannot connect, has been replaced. */
 static void wait_for_replacement(struct links *links, uint64_t number)
 {
     const int64_t until_us = weir_monotonic_us() + PATIENCE_MS * INT64_C(1000);
@@ -162,7 +163,7 @@ START_TEST(sockets_that_were_replaced_leave_nothing_behind)
         connect_once(&links);
         wait_for_replacement(&links, number);
     }
-    /* The last that has gone has its thread still. */
+    /* The thread of the socket closed last has not been joined yet. */
     ck_assert_uint_ge(joined_n, 2);
     links_close(&links);
     ck_assert_uint_eq(joined_n, 5);
@@ -196,7 +197,7 @@ static void replace_lost(struct links *links, uint64_t oldest)
 /* ---- connections of sockets that were replaced ---- */
 
 enum { DAY_MS = 86400000 };
-static size_t never_n[2];  // dialers whose least, and greatest, pause is longer than that
+static size_t never_n[2];  // dialers whose minimum, maximum pause exceeds a day
 
 int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms)
 {
@@ -225,7 +226,7 @@ START_TEST(a_socket_that_was_replaced_makes_no_more_connections)
 }
 END_TEST
 
-/* What a call is doing there could time out in the same moment. */
+/* A call on the socket could time out at the moment it is closed. */
 START_TEST(a_socket_is_not_closed_while_a_call_is_on_it)
 {
     struct links links = {
@@ -275,7 +276,7 @@ static void use_numbers_up(struct links *links)
     links_replace_used_up(links, UINT64_MAX);
 }
 
-/* By another thread, which may be at it. */
+/* Another thread may be closing the socket at the same moment. */
 START_TEST(a_context_is_not_closed_beside_its_socket)
 {
     struct links links = {

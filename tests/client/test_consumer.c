@@ -1,5 +1,5 @@
-/* Consumers against a real server: at least once, in order, resuming where they were, parking what
- * cannot be handled. */
+/* Consumers against a real server: delivery at least once and in order, resuming at the stored
+ * position, and parking of messages that cannot be handled. */
 #include "tests/client/live.h"
 #include "weir/base/fail.h"
 #include "weir/base/monotonic.h"
@@ -14,14 +14,14 @@
 
 enum { SEEN_MAX = 4096 };
 
-/* What a handler has seen, and how it is to behave. */
+/* What a handler has seen and how it should behave. */
 struct log {
-    int64_t seen[SEEN_MAX];  // global positions, each attempt
+    int64_t seen[SEEN_MAX];  // global positions, one entry per attempt
     size_t n;
     size_t handled_n;
-    size_t stop_after;          // WEIR_STOP for the message after so many handled
-    int64_t failing;            // this position of a stream fails …
-    uint32_t failing_attempts;  // … so many times
+    size_t stop_after;          // returns WEIR_STOP after this many handled messages
+    int64_t failing;            // this stream position fails ...
+    uint32_t failing_attempts;  // ... this many times
     enum weir_handled failure;
 };
 
@@ -46,7 +46,8 @@ static void run(struct weir_consumer *consumer, struct log *log)
     ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
 }
 
-/* A run of a consumer that stops after so many messages; one more must be there for it to see. */
+/* Runs a consumer that stops after `stop_after` messages. The category must hold one message more,
+ * at which the handler returns WEIR_STOP. */
 static struct log consume(size_t stop_after)
 {
     const struct weir_consumer_options options = live_consumer_options("account");
@@ -96,7 +97,7 @@ START_TEST(the_position_is_kept_every_so_many_messages)
     struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 10, .failing = -1};
     run(consumer, &log);
-    /* At the start, after 5, and after 10. */
+    /* Positions are stored at the start, after 5 and after 10 messages. */
     ck_assert_int_eq(live_count(POSITION_STREAM), 3);
     weir_consumer_close(consumer);
 }
@@ -113,7 +114,7 @@ static void *run_thread(void *arg)
     return (void *)(uintptr_t)log.n;
 }
 
-/* Waits on a subscription, not on a clock, until the stream has `n` messages. */
+/* Waits, on a subscription instead of a timer, until the stream has `n` messages. */
 static void await_count(const char *stream, int64_t n)
 {
     struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
@@ -138,7 +139,7 @@ START_TEST(the_position_is_kept_after_a_while_and_at_the_end)
     await_count(POSITION_STREAM, 1);
     (void)live_write("account-1", 1);
     await_count(POSITION_STREAM, 2);
-    /* It can be seen from here as well. */
+    /* The position is readable from the test's thread. */
     ck_assert_int_ge(weir_consumer_position(consumer), 1);
     weir_consumer_stop(consumer);
     void *n = NULL;
@@ -167,11 +168,11 @@ END_TEST
 
 struct failing {
     const struct weir_consumer *consumer;
-    int64_t first;  // position of the message that does not fail
+    int64_t first;  // position of the message that succeeds
     bool is_kept;
 };
 
-/* Ends as soon as it sees that the first message's position has been kept. */
+/* Fails the first message; stops once its position has been stored. */
 static enum weir_handled fail_until_kept(void *context, const Weir__V1__Message *message,
                                          uint32_t attempt)
 {
@@ -257,7 +258,7 @@ START_TEST(a_consumer_of_everything_does_not_see_its_own_progress)
 END_TEST
 
 struct parking {
-    const char *stop_stream;  // stops at this message
+    const char *stop_stream;  // stops at the message stop_position of this stream
     int64_t stop_position;
     size_t n;  // messages parked
 };
@@ -274,7 +275,7 @@ static enum weir_handled park_all(void *context, const Weir__V1__Message *messag
     return WEIR_PARK;
 }
 
-/* How many messages a consumer parks before it comes to that one. */
+/* Returns the number of messages a consumer parks before it reaches the given message. */
 static size_t park_until(struct weir_subscription_options selection, const char *name,
                          const char *stop_stream, int64_t stop_position)
 {
@@ -298,7 +299,7 @@ START_TEST(what_consumers_have_parked_is_kept_from_those_of_everything)
     (void)live_write("end-1", 1);
     ck_assert_uint_eq(park_until(all, "worker", "end-1", 0), 2);
     ck_assert_int_eq(live_count(PARKED_STREAM), 2);
-    /* Its notes stand between the two. */
+    /* The consumer's own parking records lie between the two messages. */
     (void)live_write("end-1", 1);
     ck_assert_uint_eq(park_until(all, "worker", "end-1", 1), 1);
     ck_assert_uint_eq(park_until(all, "another", "end-1", 1), 3);
@@ -317,7 +318,7 @@ START_TEST(what_others_have_parked_may_be_asked_for)
     ck_assert_uint_eq(park_until(accounts, "worker", "account-1", 4), 4);
     ck_assert_uint_eq(park_until(parked, "alarm", PARKED_STREAM, 2), 2);
     ck_assert_uint_eq(park_until(accounts, "worker", "account-1", 5), 1);
-    /* Its own two notes stand between them. */
+    /* The consumer's own two parking records lie between the messages it parks. */
     ck_assert_uint_eq(park_until(parked, "alarm", PARKED_STREAM, 4), 2);
     ck_assert_uint_eq(park_until(stream, "second", PARKED_STREAM, 3), 3);
 }
@@ -402,7 +403,7 @@ END_TEST
 
 /* ---- too much to do ---- */
 
-/* Waits until the client, which may make one call at a time, has room for it. */
+/* Waits until the client, which allows one call in flight, is free for the next. */
 static void await_room(struct weir_client *client)
 {
     const Weir__V1__GetServerInfoRequest request = WEIR__V1__GET_SERVER_INFO_REQUEST__INIT;
@@ -421,7 +422,7 @@ struct busy {
     size_t n;
 };
 
-/* Stops at the third message, once the poll for what comes after it has ended. */
+/* Returns WEIR_STOP at the third message, after the poll for further messages has ended. */
 static enum weir_handled handle_busy(void *context, const Weir__V1__Message *message,
                                      uint32_t attempt)
 {
@@ -488,7 +489,7 @@ END_TEST
 
 enum { MANY = 1000 };
 
-/* As many messages of another type, in one write. */
+/* Writes MANY messages of another type in one write. */
 static void write_others(void)
 {
     static char stream[] = "account-1";
@@ -511,7 +512,7 @@ static void write_others(void)
     weir_response_free(response);
 }
 
-/* Runs it for a moment; returns the position that is kept then. */
+/* Runs a consumer for a moment. Returns the position stored afterwards. */
 static int64_t run_for_a_moment(const struct weir_consumer_options *options)
 {
     struct weir_consumer *consumer = live_open_consumer(options);
@@ -535,7 +536,7 @@ START_TEST(what_was_looked_through_in_vain_is_not_looked_through_again)
     (void)live_write("account-1", 1);
     write_others();
     (void)live_write("account-1", 1);
-    /* Nothing passes the message that it stops at. */
+    /* The position does not pass the message at which the handler stops. */
     struct weir_consumer *consumer = live_open_consumer(&options);
     struct log log = {.stop_after = 1, .failing = -1};
     run(consumer, &log);
@@ -548,7 +549,7 @@ START_TEST(what_was_looked_through_in_vain_is_not_looked_through_again)
     while (run_for_a_moment(&options) < 2 * MANY + 3) {
         continue;
     }
-    /* Once kept that is nothing to keep again. */
+    /* A position already stored is not stored again. */
     const int64_t n = live_count(POSITION_STREAM);
     (void)run_for_a_moment(&options);
     ck_assert_int_eq(live_count(POSITION_STREAM), n);
@@ -570,10 +571,10 @@ weir_status __wrap_weir_message_store_write_messages(struct weir_client *client,
                                                      struct weir_error *err);
 
 static struct {
-    bool is_full;    // positions cannot be written
-    int refusal_ms;  // how long it takes to say so
+    bool is_full;    // writes to the position stream fail
+    int refusal_ms;  // delay before the failure
     int refusals_n;
-    int64_t said_us;  // the last time
+    int64_t said_us;  // time of the last failure
 } disk;
 
 static weir_status refuse_position(const struct weir_call_options *options, struct weir_error *err)
@@ -599,7 +600,7 @@ weir_status __wrap_weir_message_store_write_messages(struct weir_client *client,
     return __real_weir_message_store_write_messages(client, request, options, response, err);
 }
 
-/* The disk is full from the first message to the last but one, at which it stops. */
+/* Fills the disk from the first message until the last one, at which the handler stops. */
 static enum weir_handled fill_disk(void *context, const Weir__V1__Message *message,
                                    uint32_t attempt)
 {
@@ -625,7 +626,7 @@ START_TEST(positions_that_cannot_be_kept_do_not_hold_messages_up)
     ck_assert_int_ge(disk.refusals_n, 1);
     ck_assert_msg(_i == 0 ? disk.refusals_n == 1 : disk.refusals_n <= 1 + took_us / 600000,
                   "%d refusals in %lld us", disk.refusals_n, (long long)took_us);
-    /* At the start, and at the end. */
+    /* Positions are stored at the start and at the end. */
     ck_assert_int_eq(live_count(POSITION_STREAM), 2);
     ck_assert_int_eq(weir_consumer_position(consumer), last + 1);
     weir_consumer_close(consumer);
@@ -669,7 +670,7 @@ START_TEST(nothing_is_missed_while_the_server_is_killed_and_restarted)
     pthread_t reader;
     ck_assert_int_eq(pthread_create(&writer, NULL, write_load, NULL), 0);
     ck_assert_int_eq(pthread_create(&reader, NULL, run_to_end, &r), 0);
-    /* On this thread, because a server ends with the thread that has started it. */
+    /* The server is started from this thread, since it ends with the thread that started it. */
     for (int i = 0; i < 4; i++) {
         await_count("account-1", MESSAGES / 8 * (i + 1));
         live_restart(i % 2 == 0);

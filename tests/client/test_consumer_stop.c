@@ -1,4 +1,4 @@
-/* Consumers that are stopped while their server is away. */
+/* Consumers stopped while their server is down. */
 #include "tests/client/live.h"
 #include "weir/base/monotonic.h"
 
@@ -47,14 +47,15 @@ START_TEST(a_consumer_is_stopped_soon_although_the_server_is_away)
     weir_consumer_stop(r.consumer);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert_int_le(weir_monotonic_us() - began_us, 15000000);
-    /* That the position was not kept is what there is to tell. */
+    /* The result must report that the position was not stored. */
     ck_assert_int_eq(r.status, WEIR_BACKEND_UNAVAILABLE);
     weir_consumer_close(r.consumer);
     server_start(&live.server);
 }
 END_TEST
 
-/* How a handler ends in which the consumer was stopped, and when the position was to be kept. */
+/* The handler's result when the consumer is stopped in it, and the interval for storing
+ * positions. */
 static const struct ending {
     enum weir_handled outcome;
     uint32_t commit_ms;

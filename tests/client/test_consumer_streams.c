@@ -1,5 +1,5 @@
-/* What consumers keep in streams of their own: their positions, and what they have parked. Some of
- * it is written by the tests, as another run, or one that was cut off, would have left it. */
+/* The streams in which consumers keep their positions and parked messages. The tests write some
+ * entries themselves, as another run, or an interrupted one, would have left them. */
 #include "tests/client/live.h"
 #include "weir/rules/time_text.h"
 
@@ -18,7 +18,7 @@ static void append(const char *stream, const char *type, const char *data)
     (void)live_append(live.client, &message);
 }
 
-/* Appends what stands at a position once more. */
+/* Appends a copy of the message at a position. */
 static void append_again(const char *stream, int64_t position)
 {
     Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
@@ -40,7 +40,7 @@ static void append_again(const char *stream, int64_t position)
     append(stream, type, data);
 }
 
-/* Its position is written when it stops, and not before. */
+/* Options of a consumer that stores its position only when it stops. */
 static struct weir_consumer_options options_of(const char *category)
 {
     struct weir_consumer_options options = live_consumer_options(category);
@@ -48,13 +48,13 @@ static struct weir_consumer_options options_of(const char *category)
     return options;
 }
 
-/* What a handler has seen, and what it says: of each position, or of all. */
+/* What a handler has seen, and its result for one position and for all others. */
 struct seen {
     int64_t positions[SEEN_MAX];
     size_t n;
     size_t stop_after;
     enum weir_handled outcome;
-    int64_t fails_at;  // instead, of this position
+    int64_t fails_at;  // position for which the handler fails instead
 };
 
 static enum weir_handled handle(void *context, const Weir__V1__Message *message, uint32_t attempt)
@@ -80,7 +80,7 @@ static void run(struct weir_consumer *consumer, struct seen *seen)
     ck_assert_msg(st == WEIR_OK, "%s: %s", weir_status_name(st), live.err.text);
 }
 
-/* A consumer that handles or parks so many. */
+/* Runs a consumer that handles or parks `n` messages. */
 static void consume(const struct weir_consumer_options *options, enum weir_handled outcome,
                     size_t n)
 {
@@ -167,7 +167,8 @@ static enum weir_handled handle_and_repeat(void *context, const Weir__V1__Messag
     return outcome;
 }
 
-/* Whose reply was lost until the call was given up: it is found, and is no other consumer's. */
+/* A stored position whose reply was lost until the call gave up is recognised as the consumer's
+ * own, not as another consumer's. */
 START_TEST(a_position_that_was_thought_lost_is_its_own)
 {
     (void)live_write("account-1", 4);
@@ -223,7 +224,8 @@ static enum weir_handled handle_and_stop(void *context, const Weir__V1__Message 
     return stopping->outcome;
 }
 
-/* Between two attempts, and while the server that it parks at is away. */
+/* The consumer is stopped between two attempts, and while the server of its parking call is
+ * down. */
 START_TEST(it_is_stopped_while_it_pauses)
 {
     (void)live_write("account-1", 1);
@@ -247,7 +249,8 @@ END_TEST
 
 /* ---- what is parked ---- */
 
-/* A crash between parking and keeping the position has the message handled, and parked, again. */
+/* After a crash between parking and storing the position, the message is handled and parked
+ * again. */
 START_TEST(what_is_parked_again_is_no_second_entry)
 {
     (void)live_write("account-1", 3);
@@ -256,7 +259,7 @@ START_TEST(what_is_parked_again_is_no_second_entry)
     append_again(POSITION_STREAM, 0);
     consume(&options, WEIR_PARK, 1);
     ck_assert_int_eq(live_count(PARKED_STREAM), 1);
-    /* After another number of attempts. */
+    /* Parked again after a different number of attempts. */
     append_again(POSITION_STREAM, 0);
     options.max_attempts = 2;
     consume(&options, WEIR_FAILED, 2);
@@ -300,7 +303,7 @@ START_TEST(a_replay_ends_when_the_handler_says_so)
 }
 END_TEST
 
-/* The one behind it in the stream is not what was parked. */
+/* The message after the missing one must not be taken for the parked message. */
 START_TEST(a_parked_message_that_is_gone_stays_parked)
 {
     Weir__V1__ImportedMessage record = WEIR__V1__IMPORTED_MESSAGE__INIT;

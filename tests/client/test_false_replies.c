@@ -1,5 +1,5 @@
-/* The program weir against a server whose replies are not what they should be, or do not come: it
- * ends, and says why. */
+/* The program weir against a server whose replies are incorrect or missing: the program ends and
+ * reports why. */
 #include "client/weir.h"
 #include "tests/client/fake_server.h"
 
@@ -9,14 +9,14 @@
 #include <sys/wait.h>
 
 static struct fake_server *server;
-static char output[4096];  // of the program, on both streams
+static char output[4096];  // of the program, both streams
 
 static void teardown(void)
 {
     fake_server_stop(server);
 }
 
-/* Returns the exit status. timeout(1) has 124 of its own. */
+/* Runs weir and returns its exit status; timeout(1) returns 124 if weir hangs. */
 static int run_weir(const char *command)
 {
     char line[1024];
@@ -36,7 +36,7 @@ static int run_weir(const char *command)
     return WEXITSTATUS(status);
 }
 
-/* The same page of streams, or of namespaces, for ever. */
+/* The server returns the same page of streams, or of namespaces, forever. */
 START_TEST(a_list_whose_pages_lead_nowhere_ends)
 {
     char cursor[] = "again";
@@ -52,7 +52,7 @@ START_TEST(a_list_whose_pages_lead_nowhere_ends)
 }
 END_TEST
 
-/* More rows than were asked for are no reason to ask for all. */
+/* A page with more rows than requested must not start another request. */
 START_TEST(a_list_with_too_many_rows_ends)
 {
     char cursor[] = "again";
@@ -69,7 +69,7 @@ START_TEST(a_list_with_too_many_rows_ends)
 }
 END_TEST
 
-/* A command would be told neither the stream nor the type. */
+/* A command for a message needs its stream and type. */
 START_TEST(a_message_without_its_names_is_handed_to_no_command)
 {
     Weir__V1__GetServerInfoResponse info = WEIR__V1__GET_SERVER_INFO_RESPONSE__INIT;
@@ -94,7 +94,7 @@ END_TEST
 
 static const char token_line[] = "if it was done all the same, the token is: ";
 
-/* Of the first request that came. */
+/* Copies the token of the first request. */
 static void take_sent_token(char *token, size_t size)
 {
     const struct fake_request *r = fake_server_request(server, 0);
@@ -111,7 +111,7 @@ static void take_sent_token(char *token, size_t size)
     }
 }
 
-/* As a namespace's own token is after its rotation, of which no answer came. */
+/* The token may be in force after a rotation whose reply was lost. */
 START_TEST(a_token_that_may_be_in_force_is_told)
 {
     static const char *const commands[] = {"namespace create tenant",

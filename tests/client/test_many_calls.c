@@ -1,4 +1,4 @@
-/* Many calls at once on one client: from several threads, and in flight together. */
+/* Many concurrent calls on one client: from several threads, and many in flight. */
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
 
@@ -75,7 +75,7 @@ static void start_async(size_t n)
     tally.done = 0;
     tally.good = 0;
     for (size_t i = 0; i < n; i++) {
-        /* The request is gone as soon as the function returns. */
+        /* The request is freed as soon as the function returns. */
         char *stream = strdup("account-1");
         Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
         request.stream_name = stream;
@@ -136,7 +136,7 @@ END_TEST
 
 static void start_next(void *left);
 
-/* On a thread of the library's, where a failed assertion has nowhere to go. */
+/* Fails the test from a library thread, where a Check assertion cannot be used. */
 static void require_ok(weir_status status, const struct weir_error *err)
 {
     if (status != WEIR_OK) {

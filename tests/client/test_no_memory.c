@@ -1,5 +1,5 @@
-/* What is told where there is no memory: that, and not that a value or a stored message is at
- * fault. malloc and nng's functions are the linker's --wrap. */
+/* Errors without memory: the error must say so, and not blame a value or a stored message. The
+ * linker's --wrap replaces malloc and some functions of nng. */
 #include "client/lib/consumer_entry.h"
 #include "client/lib/request.h"
 #include "client/weir.h"
@@ -17,8 +17,8 @@ int __wrap_nng_url_parse(nng_url **url, const char *text);
 int __wrap_nng_tls_config_ca_file(nng_tls_config *config, const char *path);
 
 static size_t allocations;  // since `failing` was set
-static size_t failing;      // the one that fails; 0: none
-static size_t large_bytes;  // allocations of more fail; 0: none
+static size_t failing;      // number of the allocation to fail; 0: none
+static size_t large_bytes;  // larger allocations fail; 0: none
 static int url_rv;
 static int ca_rv;
 
@@ -48,7 +48,7 @@ static void setup(void)
     ca_rv = 0;
 }
 
-/* With the n-th allocation of it failing. */
+/* Completes a request while its n-th allocation fails. */
 static weir_status complete(size_t n, size_t method, const ProtobufCMessage *request)
 {
     struct weir_arena arena;

@@ -1,5 +1,5 @@
-/* Whole reads against a real server whose replies are cut short: what a reader gives is what one
- * call would, if replies had no limit. */
+/* Complete reads against a real server with small reply limits: a reader returns what one call
+ * without a reply limit would. */
 #include "tests/client/live.h"
 #include "weir/rules/time_text.h"
 
@@ -8,13 +8,14 @@
 
 enum { MESSAGES = 2300, PADDING = 600 };
 
-/* Replies of at most 64 KiB: about a hundred of these messages. */
+/* A reply limit of 64 KiB holds about a hundred of these messages. */
 static void setup(void)
 {
     live_setup_with("--max-reply-bytes", "65536");
 }
 
-/* `hundreds` of messages, so long, in writes of a hundred, to two streams in turn. */
+/* Writes `hundreds` times a hundred messages with `padding` bytes each, alternately to two
+ * streams. */
 static void write_hundreds(int hundreds, size_t padding)
 {
     char data[PADDING + 3];
@@ -69,7 +70,8 @@ static struct weir_reader *open_category(const Weir__V1__GetCategoryMessagesRequ
     return reader;
 }
 
-/* Reads to the end, the global positions being first, first + step, … Returns how many came. */
+/* Reads to the end and checks that the global positions are first, first + step, … Returns the
+ * number of messages. */
 static int64_t read_all(struct weir_reader *reader, int64_t first, int64_t step)
 {
     int64_t n = 0;
@@ -101,7 +103,7 @@ START_TEST(a_raw_call_shows_that_its_reply_was_cut)
 END_TEST
 
 static const struct {
-    int64_t batch;  // INT64_MAX: not given
+    int64_t batch;  // INT64_MAX: not set
     int64_t n;
 } batches[] = {{-1, MESSAGES}, {INT64_MAX, 1000}, {1500, 1500}, {1, 1}, {0, 0}, {9999, MESSAGES}};
 
@@ -111,7 +113,7 @@ START_TEST(a_reader_gives_the_whole_batch)
     for (size_t i = 0; i < WEIR_COUNTOF(batches); i++) {
         Weir__V1__GetCategoryMessagesRequest request = category_request(batches[i].batch);
         struct weir_reader *reader = open_category(&request);
-        /* What was lent may go away. */
+        /* The reader does not need the request after it has been opened. */
         request.category = NULL;
         ck_assert_int_eq(weir_reader_position(reader), -1);
         ck_assert_int_eq(read_all(reader, 1, 1), batches[i].n);
@@ -186,7 +188,7 @@ START_TEST(a_page_that_fails_is_tried_again)
     ck_assert_int_eq(st, WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(weir_reader_position(reader), last + 1);
     server_start(&live.server);
-    /* The client connects again in its own time. */
+    /* The client reconnects at its own pace. */
     do {
         st = weir_reader_next(reader, &message, &live.err);
     } while (st == WEIR_BACKEND_UNAVAILABLE || st == WEIR_DEADLINE_EXCEEDED);
@@ -210,13 +212,14 @@ END_TEST
 
 /* ---- full pages ---- */
 
-/* Of a thousand messages the client asks for as many as this server gives, an eighth. */
+/* The client requests 1,000 messages; this server returns at most 125 per page. */
 static void setup_small_batches(void)
 {
     live_setup_with("--max-batch-size", "125");
 }
 
-/* The first page may be waited for; behind the last one, which is full, nothing comes. */
+/* The first page may wait for messages. After the last page, which is full, nothing arrives and the
+ * reader must not wait. */
 START_TEST(a_reader_that_waits_does_not_wait_at_the_end)
 {
     enum { LONG_MS = 60000 };

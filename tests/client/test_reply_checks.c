@@ -1,5 +1,4 @@
-/* Replies that are not what they should be: each is an error, and nothing that reads goes on for
- * ever because of one. */
+/* Incorrect replies: each one is an error, and no reader loops forever because of one. */
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
 #include "weir/v1/envelope.pb-c.h"
@@ -35,7 +34,7 @@ START_TEST(a_write_whose_reply_does_not_tell_of_each_message_is_an_error)
 }
 END_TEST
 
-/* How many results, and how many messages the second tells of, instead of two and one. */
+/* The number of results, and of messages in the second result, instead of two and one. */
 static const size_t wrong_results[][2] = {{0, 0}, {1, 0}, {2, 0}, {2, 2}, {3, 1}};
 
 START_TEST(so_is_one_to_several_streams)
@@ -55,7 +54,7 @@ START_TEST(so_is_one_to_several_streams)
 }
 END_TEST
 
-/* Forward and backward; two pages that lead on, then one that does not. */
+/* Forward and backward: two pages that advance, then one that does not. */
 START_TEST(a_read_whose_replies_lead_nowhere_ends)
 {
     Weir__V1__GetCategoryMessagesResponse pages[3];
@@ -87,8 +86,8 @@ START_TEST(a_read_whose_replies_lead_nowhere_ends)
 }
 END_TEST
 
-/* With and without messages; a page that leads on, one that stays where it is because there is
- * nothing, and one that does not lead on. */
+/* With and without messages: a page that advances, an empty page that stays in place, and a page
+ * that does not advance. */
 START_TEST(a_subscription_whose_replies_lead_nowhere_ends)
 {
     static Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
@@ -126,7 +125,7 @@ START_TEST(a_subscription_whose_replies_lead_nowhere_ends)
 }
 END_TEST
 
-/* What a page says of two messages and of where to go on. */
+/* The positions of two messages in a page and its next position, with the expected outcome. */
 struct order {
     bool is_backward;
     int64_t at[2];
@@ -208,7 +207,7 @@ START_TEST(so_are_those_of_a_subscription)
 }
 END_TEST
 
-/* Without its id, its stream or its type. */
+/* A message without id, stream or type. */
 START_TEST(a_message_that_does_not_say_what_it_is_is_an_error)
 {
     Weir__V1__Message message = WEIR__V1__MESSAGE__INIT;
@@ -234,7 +233,7 @@ START_TEST(a_message_that_does_not_say_what_it_is_is_an_error)
 }
 END_TEST
 
-/* Of a stream and of everything. */
+/* Of a stream and of the whole namespace. */
 START_TEST(an_end_without_a_position_behind_it_is_an_error)
 {
     static const struct order last = {false, {INT64_MAX, INT64_MAX}, 0, WEIR_OK};

@@ -1,5 +1,5 @@
-/* nng numbers the requests of a socket, from a number by chance on, and does it wrongly behind the
- * last one (client/lib/link.h). Here chance is the test's. */
+/* nng numbers the requests of a socket starting from a random number, and numbers them incorrectly
+ * after the last one (client/lib/link.h). This test controls the random number. */
 #define _GNU_SOURCE
 #include "client/lib/client.h"
 #include "tests/client/scripted.h"
@@ -13,10 +13,10 @@
 
 enum { CALLS = 1000, FEW = 100, FIRST_NUMBERS = 1 << 30, PATIENCE_MS = 2000 };
 
-/* How many requests the next socket can number rightly. */
+/* The number of requests that the next socket can number correctly. */
 static atomic_uint numbers_left = FIRST_NUMBERS;
 
-/* nng asks for as many bytes, and nobody else does. It takes the number modulo 2^31. */
+/* Replaces getrandom: only nng requests this many bytes. nng takes the number modulo 2^31. */
 ssize_t getrandom(void *to, size_t n, unsigned flags)
 {
     if (n != sizeof(uint32_t)) {
@@ -78,7 +78,7 @@ START_TEST(a_socket_is_replaced_before_its_last_number)
 }
 END_TEST
 
-/* Again and again: the socket before last is closed, with nothing on it. */
+/* Replaces sockets repeatedly: the socket before the previous one is closed once it is unused. */
 START_TEST(sockets_are_replaced_for_ever)
 {
     open_client_with(LINKS_SPARE_NUMBERS + FEW);
@@ -101,7 +101,7 @@ static void count(void *context, weir_status status, Weir__V1__GetStreamVersionR
     atomic_fetch_add(&ended, 1);
 }
 
-/* Each is sent once: none is taken from the socket that is replaced. */
+/* Each request is sent once; requests on the replaced socket are not moved. */
 START_TEST(what_is_in_flight_meanwhile_is_answered)
 {
     char stream[] = "account-1";

@@ -1,5 +1,5 @@
-/* Responses in one block of memory: how often it allocates, and what it does with bytes that are no
- * response. malloc is the linker's --wrap. */
+/* Responses in one block of memory: the number of allocations, and the handling of bytes that are
+ * not a response. The linker's --wrap replaces malloc. */
 #include "client/lib/response.h"
 #include "client/weir.h"
 
@@ -10,12 +10,12 @@
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
 
-/* Check allocates as well, so what a call took is noted as soon as it returns. */
+/* Check allocates too, so tests read the counter as soon as a call returns. */
 static size_t allocations;
 static size_t allocated_bytes;
 static size_t used_allocations;
 static size_t used_bytes;
-static size_t failing;  // the allocation that fails; 0: none
+static size_t failing;  // number of the allocation to fail; 0: none
 
 void *__wrap_malloc(size_t n)
 {
@@ -24,7 +24,7 @@ void *__wrap_malloc(size_t n)
     return allocations == failing ? NULL : __real_malloc(n);
 }
 
-/* A reply with n messages, packed; freed by the caller. */
+/* Returns a packed reply with `n` messages, which the caller frees. */
 static uint8_t *pack_reply(size_t n, size_t *size)
 {
     Weir__V1__GetStreamMessagesResponse reply = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
@@ -130,7 +130,7 @@ END_TEST
 
 START_TEST(unknown_fields_are_kept_within_the_block)
 {
-    /* Field 15 (a number) and field 16 (bytes) of a newer server. */
+    /* Unknown fields of a newer server: 15 (a number) and 16 (bytes). */
     static const uint8_t bytes[] = {0x78, 0x01, 0x82, 0x01, 0x03, 'a', 'b', 'c'};
     struct weir_error err;
     Weir__V1__GetStreamMessagesResponse *reply = NULL;

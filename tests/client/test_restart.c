@@ -1,6 +1,6 @@
-/* Many calls in flight while the server is killed and started again: every one of them ends well. A
- * connection that is lost under load is where nng 1.5.2 can stop to connect for ever
- * (client/lib/link.h), so what is shown here is also that the library gets over that. */
+/* Many calls in flight while the server is killed and restarted: every call ends correctly. Since
+ * nng 1.5.2 can stop connecting forever when it loses a connection under load (client/lib/link.h),
+ * the test also shows that the library recovers from that. */
 #include "tests/client/live.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 enum { ROUNDS = 20, IN_FLIGHT = 64, CALLS_PER_ROUND = 2000, ROUND_S = 30 };
 
 struct load {
-    pthread_mutex_t mutex;  // guards what follows
+    pthread_mutex_t mutex;  // guards the members below
     pthread_cond_t changed;
     size_t done_n;
     size_t failed_n;
@@ -60,7 +60,7 @@ static void start_call(void)
     }
 }
 
-/* Waits until so many calls have ended in all. */
+/* Waits until `n` calls have ended in all. */
 static void await_calls(size_t n)
 {
     struct timespec until;

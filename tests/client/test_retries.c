@@ -1,4 +1,4 @@
-/* What libweir sends again, and how a call ends when no reply comes in time. */
+/* Which calls libweir sends again, and how a call ends when no reply arrives in time. */
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/time_text.h"
@@ -115,7 +115,8 @@ static void open_client_of_attempts(uint32_t max_attempts)
     ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
 }
 
-/* A full queue is asked again as often as may be. */
+/* A refusal after an attempt of unknown outcome does not settle the outcome. A full queue is
+ * retried up to the limit of attempts. */
 START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
 {
     const struct fake_action scripts[][2] = {{disconnect, fail_full},
@@ -130,7 +131,7 @@ START_TEST(a_write_in_doubt_does_not_end_as_one_that_was_refused)
 }
 END_TEST
 
-/* Its own token is the old one as soon as the first attempt is done. */
+/* If the first attempt succeeded, the caller's own token is the old one and is refused. */
 START_TEST(a_new_token_in_doubt_is_not_refused)
 {
     const struct fake_action script[] = {disconnect, fail_unauthorized};
@@ -162,7 +163,7 @@ START_TEST(without_doubt_a_refusal_stands)
     start_refusing(script, 4);
     ck_assert_int_eq(scripted_write_two(), WEIR_LIMIT_EXCEEDED);
     ck_assert_uint_eq(fake_server_requests(scripted.server), 1);
-    /* Of a read there is nothing to know. */
+    /* A read has no uncertain outcome. */
     ck_assert_int_eq(scripted_get_version(NULL, NULL), WEIR_LIMIT_EXCEEDED);
     ck_assert_uint_eq(fake_server_requests(scripted.server), 3);
     ck_assert_int_eq(scripted_write_two(), WEIR_AUTH_UNAUTHORIZED);
@@ -184,7 +185,7 @@ static weir_status write_once(size_t stream_n)
                                              &scripted.err);
 }
 
-/* Which a server closes the connection on, without a word. */
+/* The server closes the connection on a request that is too large, without a reply. */
 START_TEST(a_connection_lost_on_a_large_request_may_have_been_lost_by_it)
 {
     scripted_start(&disconnect, 1);
@@ -256,7 +257,7 @@ START_TEST(the_number_of_attempts_can_be_limited)
 }
 END_TEST
 
-/* The last one that was answered is told of, unless the deadline comes within one. */
+/* The error is that of the last answered attempt, unless the deadline falls within an attempt. */
 START_TEST(attempts_end_at_the_deadline)
 {
     scripted_start(&fail_unavailable, 1);
@@ -325,7 +326,7 @@ START_TEST(no_connection_for_a_repeated_call_is_unavailable)
     fake_server_stop(scripted.server);
     scripted.server = NULL;
     options.timeout_ms = 300;
-    /* The first may still go out on the connection that is just being lost. */
+    /* The first call may still be sent on the connection that is being lost. */
     do {
         ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_BACKEND_UNAVAILABLE);
         ck_assert_ptr_nonnull(weir_error_get_detail(&scripted.err, "url"));
@@ -334,7 +335,7 @@ START_TEST(no_connection_for_a_repeated_call_is_unavailable)
 }
 END_TEST
 
-/* A TCP port that accepts connections and never says a word, or, not listening, refuses them. */
+/* Opens a TCP port that accepts connections but never sends, or refuses them if not listening. */
 static int open_port(bool is_listening, char *url, size_t size)
 {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -365,7 +366,7 @@ START_TEST(a_port_without_a_server_is_unavailable_in_time)
 }
 END_TEST
 
-/* What a call used up does not count for the next one, which takes its place. */
+/* Attempts used by a call do not count for the next call, which reuses its slot. */
 START_TEST(each_call_has_attempts_of_its_own)
 {
     const struct fake_action script[] = {fail_unavailable, fail_unavailable, answer_version,

@@ -1,5 +1,5 @@
-/* A host that has gone without a word: the connection is there, and nothing comes any more
- * (client/lib/link.h). */
+/* A host that has vanished without closing its connections: they stay open, and nothing arrives any
+ * more (client/lib/link.h). */
 #include "client/lib/client.h"
 #include "tests/client/relay.h"
 #include "tests/client/scripted.h"
@@ -10,13 +10,13 @@
 
 enum { TRIES = 60, CALLS = 8 };
 
-/* How long a socket may be silent in tests that are about something else. */
+/* Limits for the silence of a socket: SHORT_US is exceeded at once, LONG_US by no test. */
 #define SHORT_US INT64_C(1000)
 #define LONG_US  INT64_C(3600000000)
 
 static struct relay *relay;
-static atomic_int ended_n;  // asynchronous calls
-static atomic_int good_n;   // of them
+static atomic_int ended_n;  // asynchronous calls that have ended
+static atomic_int good_n;   // of those, successful ones
 static const struct weir_call_options brief = {.timeout_ms = 200};
 
 static void set_up(void)
@@ -46,7 +46,7 @@ static uint64_t count_sockets(void)
     return atomic_load(&links()->number);
 }
 
-/* A client that has had an answer through the relay. */
+/* Opens a client and makes one successful call through the relay. */
 static void open_client_of_relay(void)
 {
     scripted_open_client(relay_url(relay), 10000);
@@ -105,8 +105,8 @@ static void await_calls(int n)
     ck_assert_int_eq(atomic_load(&good_n), n);
 }
 
-/* Three times another socket, over each of which one call is sent: none is closed under the one
- * that waits on the first. */
+/* Replaces the socket three times and makes a call over each new one. The first socket must stay
+ * open for the call that waits on it. */
 START_TEST(what_waits_on_a_silent_connection_is_answered_there)
 {
     const struct weir_call_options patient = {.timeout_ms = 60000};
@@ -144,7 +144,7 @@ START_TEST(an_answer_ends_the_silence)
 }
 END_TEST
 
-/* What a call has sent may take its time, too. */
+/* The time to send a request that a call has started counts as well. */
 START_TEST(a_large_request_is_given_longer)
 {
     open_client_of_relay();
@@ -160,7 +160,7 @@ START_TEST(a_large_request_is_given_longer)
 }
 END_TEST
 
-/* It may as well be that the server is slow. */
+/* The server may only be slow. */
 START_TEST(a_socket_after_a_silent_one_is_given_longer)
 {
     open_client_of_relay();
@@ -175,7 +175,7 @@ END_TEST
 
 /* ---- no connection ---- */
 
-/* TCP tries ever more rarely where nothing comes back at all. */
+/* TCP retries at growing intervals if nothing comes back at all. */
 START_TEST(a_socket_that_never_connects_is_replaced)
 {
     open_client_of_relay();
@@ -195,7 +195,8 @@ START_TEST(a_socket_that_never_connects_is_replaced)
 }
 END_TEST
 
-/* A request that only waits for a connection has not been sent, so this is no attempt. */
+/* A request that waits for a connection has not been sent, so the wait does not count as an
+ * attempt. */
 START_TEST(what_waits_for_a_connection_goes_on_waiting_on_another_socket)
 {
     const struct weir_call_options single = {.timeout_ms = 60000, .max_attempts = 1};

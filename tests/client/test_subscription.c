@@ -1,5 +1,5 @@
-/* Subscriptions against a real server: each matching message exactly once and in order, whatever
- * happens to the server meanwhile. */
+/* Subscriptions against a real server: each matching message arrives exactly once and in order,
+ * even if the server is restarted. */
 #include "tests/client/live.h"
 #include "weir/rules/time_text.h"
 
@@ -83,7 +83,7 @@ START_TEST(the_end_is_where_it_was_opened)
     ck_assert_int_eq(next(sub)->position, 4);
     weir_subscription_close(sub);
 
-    /* The end of nothing. */
+    /* The end of a stream that does not exist. */
     options.stream_name = "none-1";
     sub = open_sub(&options);
     (void)live_write("none-1", 1);
@@ -140,7 +140,7 @@ static void write_one(const char *stream, const char *type, const char *metadata
     (void)live_append(live.client, &message);
 }
 
-/* Of a stream by type, of a category by type, and by correlation. */
+/* A stream filtered by type, a category by type and by correlation. */
 static const struct {
     const char *stream;
     const char *category;
@@ -170,14 +170,14 @@ START_TEST(it_gives_what_its_filters_select)
     for (size_t i = 0; i < 2; i++) {
         ck_assert_int_eq(next(sub)->position, filters[_i].positions[i]);
     }
-    /* Behind all that was examined. */
+    /* The position lies after the last examined message. */
     ck_assert_int_eq(weir_subscription_position(sub), filters[_i].stream != NULL ? 5 : 6);
     assert_none(sub);
     weir_subscription_close(sub);
 }
 END_TEST
 
-/* Where it stands says what was examined, and never less than where things begin. */
+/* The position covers every examined message and never lies before the start of the selection. */
 START_TEST(its_position_passes_what_it_does_not_select)
 {
     struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
@@ -229,7 +229,7 @@ static void restart_with(const char *option, const char *value)
     live_restart(false);
 }
 
-/* The last is a server that does not let anybody wait. */
+/* The last server allows no waiting at all. */
 static const char *const low_limits[][2] = {
     {"--max-batch-size", "2"}, {"--max-wait-ms", "1000"}, {"--max-wait-ms", "0"}};
 
@@ -381,7 +381,7 @@ START_TEST(it_lives_through_a_client_with_too_many_calls)
     ck_assert_msg(weir_subscription_next(second, 100, &message, &live.err) == WEIR_OK, "%s",
                   live.err.text);
     ck_assert_ptr_null(message);
-    /* Ends the poll of the first, whose next one nobody asks for. */
+    /* Ends the poll of the first subscription, which makes no further one. */
     (void)live_write("account-1", 1);
     ck_assert_int_eq(next(second)->position, 0);
     weir_subscription_close(first);
@@ -390,8 +390,8 @@ START_TEST(it_lives_through_a_client_with_too_many_calls)
 }
 END_TEST
 
-/* The client has connected before it is closed: what nng loses of a connection that it is just
- * making is its own. */
+/* The client connects before it is closed, since nng leaks a connection that is being made at that
+ * moment. */
 START_TEST(a_poll_that_can_never_be_sent_ends_it)
 {
     enum { REQUEST_BYTES = 4096 };
@@ -435,7 +435,8 @@ static void start_writers(pthread_t threads[WRITERS], int numbers[WRITERS])
     }
 }
 
-/* Reads until it has `n`; each once, ascending, of streams that belong to the member. */
+/* Reads until `n` messages have arrived, and checks that each is new, ascending, and of a stream
+ * that belongs to the member. */
 static void read_member(int64_t member, int64_t size, int *n)
 {
     struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;

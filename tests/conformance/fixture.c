@@ -35,7 +35,7 @@ struct weir_client *conf_client(const char *with_token)
     return open_client(conf.server.urls[0], with_token);
 }
 
-/* Every test has a namespace to itself, so that a store may be shared by many tests. */
+/* Every test has its own namespace, so that many tests may share a store. */
 static void make_namespace(void)
 {
     (void)snprintf(conf.namespace_id, sizeof conf.namespace_id, "test-%ld-%lld", (long)getpid(),
@@ -143,7 +143,7 @@ Weir__V1__NewMessage **fill_messages(const struct msg *messages, size_t n)
     Weir__V1__NewMessage *all = calloc(n + 1, sizeof *all);
     Weir__V1__NewMessage **pointers = calloc(n + 1, sizeof *pointers);
     ck_assert(all != NULL && pointers != NULL);
-    pointers[0] = all;  // also where there is none, for free_messages
+    pointers[0] = all;  // set even if n is 0, for free_messages
     for (size_t i = 0; i < n; i++) {
         fill_message(&all[i], &messages[i]);
         pointers[i] = &all[i];

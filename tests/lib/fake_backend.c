@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { WAIT_US = 20 * 1000 };  // between two looks after those who wait for the caller
+enum { WAIT_US = 20 * 1000 };  // interval of the checks while a call waits
 
 struct fake_backend fake;
 
@@ -46,7 +46,7 @@ struct weir_store *fake_store_open(size_t max_sessions)
 
 /* ---- the gate ---- */
 
-/* False where the deadline has passed before. */
+/* Waits at the gate. Returns false if the deadline passes first. */
 static bool pass_gate_locked(int64_t deadline_us)
 {
     bool is_late = false;
@@ -122,7 +122,7 @@ static void session_close(struct weir_session *session)
     free(session);
 }
 
-/* What every call of a session does: waits, fails, breaks. */
+/* Common part of every session call: waits at the gate, fails, or breaks the session. */
 static weir_status answer_within(struct weir_session *session, int64_t deadline_us,
                                  struct weir_error *err)
 {
@@ -328,7 +328,7 @@ static weir_status backend_create(struct weir_backend *backend,
     lock();
     const char **place = place_locked(NULL, 0);
     ck_assert_ptr_nonnull(place);
-    *place = (const char *)record->id.p;  // tests give literals
+    *place = (const char *)record->id.p;  // ids in tests are literals
     unlock();
     return WEIR_OK;
 }

@@ -64,7 +64,7 @@ static int file_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
     return fails() ? SQLITE_IOERR_READ : real_of(file)->pMethods->xRead(real_of(file), to, n, at);
 }
 
-/* A write that fails has written a part. */
+/* A failing write stores part of the data first. */
 static int file_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 at)
 {
     if (fails()) {

@@ -44,8 +44,8 @@ static int by_answer(const void *a, const void *b)
     return (x->answered_us > y->answered_us) - (x->answered_us < y->answered_us);
 }
 
-/* Of two operations in the only legal order: 1 where a stands behind b, 0 where they may be
- * exchanged. */
+/* Compares two operations in the only legal order: returns 1 if a comes after b, 0 if their order
+ * is free or b follows. */
 static int stands_behind(const struct history_operation *a, const struct history_operation *b)
 {
     if (a->version != b->version) {
@@ -76,8 +76,8 @@ bool history_is_linearizable(struct history *history, char *fault, size_t size)
     }
     qsort(answered, n, sizeof *answered, by_answer);
 
-    /* In the order of beginnings: the farthest of all that were answered before must not stand
-     * behind. */
+    /* Scans by start time: of all operations answered before an operation began, the last in the
+     * legal order must not come after it. */
     const struct history_operation *farthest = NULL;
     bool is_sound = true;
     size_t next = 0;

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ROOM_BYTES = 4096 };  // for what has come and is not passed on yet
+enum { ROOM_BYTES = 4096 };  // of socket buffer for bytes not yet forwarded
 
 struct pg_proxy {
     pthread_t thread;
@@ -25,17 +25,17 @@ struct pg_proxy {
     int listener;
     int wake[2];
 
-    pthread_mutex_t mutex;  // guards what follows
+    pthread_mutex_t mutex;  // guards the members below
     enum pg_proxy_mode mode;
     size_t skip;
     bool refuses_after_loss;
     bool is_stopping;
     size_t connections;
 
-    /* The thread's own. */
+    /* Used by the proxy's thread only. */
     struct socket_pair pairs[SOCKET_PAIRS_MAX];
     bool is_greeted[SOCKET_PAIRS_MAX];
-    struct socket_pair *asker;  // whose transaction the shared session is in
+    struct socket_pair *asker;  // connection in whose transaction the shared session is
 };
 
 static void address(struct sockaddr_un *at, const char *dir)
@@ -62,7 +62,7 @@ static void take_in(struct pg_proxy *proxy)
     }
 }
 
-/* What is to be done with bytes that have come: pass them, or cut the connection instead. */
+/* Decides whether to forward received bytes or to cut the connection. */
 static bool is_to_pass(struct pg_proxy *proxy, bool is_request)
 {
     if (proxy->mode != (is_request ? PROXY_LOSES_REQUEST : PROXY_LOSES_REPLY)) {
@@ -76,7 +76,8 @@ static bool is_to_pass(struct pg_proxy *proxy, bool is_request)
     return false;
 }
 
-/* The greeting ends with the number of the process, in a message "K" of twelve bytes. */
+/* Changes the process number in the server's greeting. The greeting ends with it, in a 12-byte
+ * message "K". */
 static void greet(struct pg_proxy *proxy, const struct socket_pair *pair, char *bytes, size_t n)
 {
     static const char key[] = {'K', 0, 0, 0, 12};
@@ -96,7 +97,8 @@ static struct socket_pair *first_of(struct pg_proxy *proxy)
     return pair;
 }
 
-/* Where bytes go to: a session is shared by those who have been greeted. "X" ends a connection. */
+/* Returns the socket that bytes are forwarded to. All connections after their greeting share a
+ * session; "X" closes a connection. */
 static int target(struct pg_proxy *proxy, struct socket_pair *pair, bool is_request, char *bytes,
                   size_t n)
 {
@@ -175,7 +177,7 @@ static void *run(void *context)
         if (fds[0].revents != 0) {
             char byte = 0;
             (void)!read(proxy->wake[0], &byte, 1);
-            continue;  // the mode may be another one
+            continue;  // the mode may have changed
         }
         serve_locked(proxy, fds);
     }

@@ -64,11 +64,10 @@ static bool has_option(const struct server_process *server, const char *option)
 struct launch {
     const char *argv[ALL_ARGS_MAX];
     char store[SERVER_TEXT_MAX + 16];
-    int errors;  // file for the standard error
+    int errors;  // descriptor for standard error
 };
 
-/* Everything that may take memory or a lock happens here, before the fork: the test may have
- * threads. */
+/* Does everything that may allocate or lock before the fork, since the test may have threads. */
 static void prepare_launch(const struct server_process *server, struct launch *launch)
 {
     char log[SERVER_TEXT_MAX + 16];
@@ -95,7 +94,7 @@ static void prepare_launch(const struct server_process *server, struct launch *l
     ck_assert_int_eq(setenv("WEIR_ADMIN_TOKEN", SERVER_ADMIN_TOKEN, 0), 0);
 }
 
-/* In the child: never returns. */
+/* Runs in the child process; never returns. */
 static void run_program(const struct launch *launch, int output)
 {
     if (dup2(launch->errors, 2) < 0 || dup2(output, 1) < 0) {

@@ -24,7 +24,8 @@ static pthread_t start_waker(void)
     return waker;
 }
 
-/* The lock is held from before the waker starts, so that it does not wake before somebody waits. */
+/* The lock is held before the waker starts, so that the waker cannot signal before the caller
+ * waits. */
 void task_thread_wait(void)
 {
     (void)pthread_mutex_lock(&lock);

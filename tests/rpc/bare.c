@@ -32,7 +32,7 @@ int bare_connect(const char *url)
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_ge(fd, 0);
-    /* Otherwise the system may keep dozens of megabytes for us. */
+    /* Without a limit the kernel may buffer dozens of megabytes. */
     const int buffer_bytes = 65536;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
     ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);

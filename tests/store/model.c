@@ -111,12 +111,12 @@ static bool is_met(const struct weir_expectation *expectation, int64_t version)
     }
 }
 
-/* What is stored of an append's messages. */
+/* What the model already holds of an append's messages. */
 struct stored {
     size_t messages;
     size_t found;
-    bool is_same;        // what is found is what is to be written
-    bool is_admissible;  // by the expectations, where it stands
+    bool is_same;        // the stored messages equal those to be written
+    bool is_admissible;  // the expectations admit the messages at their stored positions
 };
 
 static void look(const struct model *model, const struct weir_stream_append *part,
@@ -286,7 +286,7 @@ static int64_t place_of(const struct weir_query *query, const struct weir_import
     return query->selector == WEIR_SELECT_STREAM ? message->position : message->global_position;
 }
 
-/* Puts it in its place among those that are there. */
+/* Inserts a message in the order of the query. */
 static void insert(const struct weir_query *query, struct model_rows *rows,
                    const struct weir_import_record *message)
 {

@@ -79,7 +79,8 @@ static bool is_busy(weir_status status)
     return status == WEIR_BACKEND_UNAVAILABLE || status == WEIR_DEADLINE_EXCEEDED;
 }
 
-/* Jobs of the database may be at it: they are waited for longer than by a single call. */
+/* Deletes a namespace. Background jobs of the database may block the deletion longer than one call
+ * waits, so it is retried. */
 static void must_delete(struct weir_slice id)
 {
     weir_status status = WEIR_BACKEND_UNAVAILABLE;
@@ -90,7 +91,7 @@ static void must_delete(struct weir_slice id)
     ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
 }
 
-/* A store that is shared by all tests is emptied first. */
+/* Empties a store that all tests share. */
 static void delete_namespaces(void)
 {
     const struct weir_registry_query all = {

@@ -26,7 +26,7 @@ void ts_begin(void)
     PQclear(ts_run("SELECT a.job_id FROM timescaledb_information.jobs AS j, LATERAL alter_job("
                    " j.job_id, scheduled => false) AS a WHERE j.hypertable_schema LIKE 'weir!_%'"
                    " ESCAPE '!'"));
-    /* One that has been started already would come to compress what the test brings. */
+    /* A job that has already started could still compress the chunks that the test makes. */
     if (getenv("WEIR_TEST_PG_DIR") != NULL) {
         PQclear(ts_run("SELECT _timescaledb_functions.stop_background_workers()"));
     }
