@@ -1,5 +1,5 @@
-/* The conformance suite: what every store must do, through the client library and a real server
- * process. */
+/* The conformance suite: what every store must do, tested through the client library and a real
+ * server process. */
 #include "tests/conformance/fixture.h"
 #include "tests/lib/check_main.h"
 

@@ -1,5 +1,5 @@
-/* Every malformed or out-of-range field is named, nothing is written, and the connection goes on
- * working. */
+/* Malformed and out-of-range fields: the error names the field, nothing is written, and the
+ * connection stays usable. */
 #include "tests/conformance/fixture.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Guarantees under concurrency: positions without gaps or doubles, one winner of an expectation,
- * nothing late. */
+/* Guarantees under concurrency: positions without gaps or duplicates, one winner of each expected
+ * version, and no message that appears behind a reader. */
 #include "tests/conformance/fixture.h"
 
 #include <pthread.h>
@@ -10,17 +10,17 @@
 
 enum { WRITERS = 32, STREAMS = 4, SEEN_MAX = 65536 };
 
-/* Assertions of threads are made after they have been joined: Check's own stop the process from any
- * thread. */
+/* Threads record their results, and the test checks them after the join: a failed Check assertion
+ * would end the process from any thread. */
 struct writer {
     pthread_t thread;
     int number;
     int writes;
     int won;
     int conflicts;
-    weir_status failed;  // the first outcome that is neither
+    weir_status failed;  // first outcome other than success and conflict
     char text[WEIR_ERROR_TEXT_BYTES];
-    const char *stream;  // NULL: the streams in turn
+    const char *stream;  // NULL: each stream in turn
 };
 
 static void start(struct writer *writers, int n, void *(*run)(void *))
@@ -88,7 +88,7 @@ START_TEST(positions_have_no_gap_and_no_double)
 }
 END_TEST
 
-/* Everyone tries to be the one that writes the next version. */
+/* Competes with the other writers to write the next version. */
 static void *write_exact(void *context)
 {
     struct writer *w = context;
@@ -127,7 +127,7 @@ END_TEST
 
 enum { SAME = 25 };
 
-/* What each writer was told of each of the writes that all of them send. */
+/* The replies to one writer, for each of the writes that all writers send. */
 static struct told {
     int64_t position;
     int64_t global_position;
@@ -156,7 +156,7 @@ static void *write_same(void *context)
     return NULL;
 }
 
-/* One of them is told that it wrote, all others that it is there, and where. */
+/* One writer is told that it wrote; all others that the message exists, at the same position. */
 static void assert_told_alike(int i)
 {
     int originals = 0;
@@ -183,14 +183,14 @@ START_TEST(one_write_sent_by_many_is_stored_once)
 }
 END_TEST
 
-/* A reader that follows a selection while it is written, from its start. */
+/* A reader that follows a selection from its start while messages are written. */
 struct tail {
     pthread_t thread;
     const char *category;     // "" = all
-    const char *correlation;  // NULL = all
-    int64_t group_size;       // 0 = none; member 0
-    atomic_bool *is_over;     // set once the writers are done
-    int64_t *seen;            // global positions in the order they were seen
+    const char *correlation;  // NULL: all
+    int64_t group_size;       // 0: no group; else the reader is member 0
+    atomic_bool *is_over;     // set after the writers have finished
+    int64_t *seen;            // global positions in the order of arrival
     size_t n;
     const char *fault;
 };
@@ -248,7 +248,7 @@ static void *follow(void *context)
     return NULL;
 }
 
-/* What the reader saw on the way is exactly what stands there in the end, in that order. */
+/* Checks that the reader saw exactly the messages stored at the end, in order. */
 static void assert_saw_everything(const struct tail *t)
 {
     ck_assert_msg(t->fault == NULL, "%s", t->fault);

@@ -1,4 +1,4 @@
-/* What was acknowledged is there after a stop, and after a kill. */
+/* Acknowledged messages survive a stop and a kill of the server. */
 #include "tests/conformance/fixture.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Consumer groups: a partition of the streams that have ids. */
+/* Consumer groups: members partition the streams that have ids. */
 #include "tests/conformance/fixture.h"
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ START_TEST(members_are_disjoint_and_together_everything_with_an_id)
 }
 END_TEST
 
-/* The numbers are Message DB's own answers. */
+/* The expected numbers are Message DB's own results. */
 START_TEST(the_assignment_is_message_dbs)
 {
     put("a-", "{}");

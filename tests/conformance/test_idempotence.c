@@ -1,4 +1,4 @@
-/* A retry is the same write: ids in WriteMessages. */
+/* Message ids in WriteMessages: a retry is recognised as the same write. */
 #include "tests/conformance/fixture.h"
 
 #include <string.h>
@@ -58,7 +58,7 @@ START_TEST(equal_json_in_another_spelling_is_the_same_write)
 }
 END_TEST
 
-/* Ways in which a second write under the same id differs. */
+/* Ways in which a second write with the same id differs. */
 static const struct {
     const char *stream;
     struct msg message;
@@ -86,7 +86,7 @@ START_TEST(a_different_write_under_the_id_conflicts)
 }
 END_TEST
 
-/* The id's conflict is told even where the expectation fails as well. */
+/* The conflict of the id is reported even if the expectation fails too. */
 START_TEST(the_id_is_judged_before_the_expectation)
 {
     must_write("s-1", EXPECT_ANY, &one, 1);
@@ -109,7 +109,7 @@ static const struct {
     {{EXACT, INT64_MIN}, false},
 };
 
-/* The message stands at position 1: the expectation must have admitted it there. */
+/* The message is at position 1, so the expectation must admit a message there. */
 START_TEST(the_expectation_is_judged_where_the_message_stands)
 {
     put("s-1", "{}");
@@ -144,7 +144,8 @@ START_TEST(a_batch_is_retried_whole)
 }
 END_TEST
 
-/* Some ids known and some not, another order, a part, a hole: none of these is the same write. */
+/* Some ids known and some new, another order, a part of the batch, a gap: none of them is the same
+ * write. */
 START_TEST(a_mixture_conflicts_and_writes_nothing)
 {
     const struct msg both[] = {{.id = ID1, .data = "1"}, {.id = ID2, .data = "2"}};

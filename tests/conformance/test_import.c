@@ -1,5 +1,5 @@
-/* ImportMessages: positions, ids and times are kept, a repetition is skipped, a collision refuses
- * the batch. */
+/* ImportMessages keeps positions, ids and times, skips records already imported, and refuses the
+ * whole batch on a collision. */
 #include "tests/conformance/fixture.h"
 
 #include <stdio.h>
@@ -109,7 +109,8 @@ START_TEST(a_record_twice_in_one_batch_is_skipped_once)
 }
 END_TEST
 
-/* Against `three`: each second record collides, and nothing of its batch is stored. */
+/* Imported on top of `three`: the second record of each batch collides, so nothing of the batch is
+ * stored. */
 static const struct {
     struct record record;
     weir_status status;
@@ -147,8 +148,8 @@ START_TEST(of_several_collisions_the_first_is_told)
 }
 END_TEST
 
-/* Against `three`: batches in which a later record takes what an earlier one, that is refused,
- * would have had, and what the first one that is refused is told. */
+/* Imported on top of `three`: batches in which a later record takes what an earlier, refused record
+ * would have had. The expected error is that of the first refused record. */
 static const struct {
     weir_status status;
     const char *record;
@@ -295,7 +296,7 @@ START_TEST(writes_go_on_behind_the_highest_positions_of_an_import)
 }
 END_TEST
 
-/* What makes a record unusable, and the field that the reason names. */
+/* Faults that make a record invalid, and the field that the error names. */
 static const struct {
     struct record record;
     const char *reason_names;
@@ -341,7 +342,7 @@ START_TEST(a_missing_field_makes_a_record_unusable)
 }
 END_TEST
 
-/* Times that have no text could not be exported. */
+/* Times outside the range of the text form, which an export could not write. */
 static const int64_t times_without_text[] = {INT64_MIN, -62167219200000001, 253402300800000000,
                                              INT64_MAX};
 

@@ -1,5 +1,5 @@
-/* data and metadata: any JSON value comes back equal, anything else is refused and changes nothing.
- */
+/* data and metadata: every JSON value is returned equal; anything else is refused and changes
+ * nothing. */
 #include "tests/conformance/fixture.h"
 
 #include <stdlib.h>
@@ -134,7 +134,7 @@ START_TEST(absent_null_and_empty_stay_apart)
 }
 END_TEST
 
-/* `depth` arrays inside one another. */
+/* Returns `depth` nested arrays. */
 static char *nested(size_t depth)
 {
     char *text = malloc(2 * depth + 1);

@@ -61,7 +61,7 @@ START_TEST(a_prefix_is_literal)
 {
     put_names();
     if (strcmp(prefixes[_i].prefix, "\xc3") == 0) {
-        Weir__V1__ListStreamsResponse *refused = NULL;  // half a character is no UTF-8
+        Weir__V1__ListStreamsResponse *refused = NULL;  // a truncated character is invalid UTF-8
         assert_invalid(try_list("\xc3", "", 100, &refused), "prefix");
         return;
     }

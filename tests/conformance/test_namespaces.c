@@ -1,4 +1,4 @@
-/* Namespaces: isolated, opened by their tokens only, created and deleted whole. */
+/* Namespaces are isolated, accept only their own tokens, and are created and deleted as a whole. */
 #include "tests/conformance/fixture.h"
 
 #include <pthread.h>
@@ -50,7 +50,7 @@ static weir_status try_get(struct weir_client *client, const char *id,
     return weir_namespaces_get_namespace(client, &request, NULL, response, &conf.err);
 }
 
-/* Unique over the tests that share a store. */
+/* Makes an id that is unique among the tests that share a store. */
 static const char *unique(const char *tail, char id[128])
 {
     (void)snprintf(id, 128, "%.60s%s", conf.namespace_id, tail);
@@ -249,7 +249,7 @@ START_TEST(a_supplied_token_must_name_the_namespace)
 }
 END_TEST
 
-/* Names that careless mapping would confuse or let out of their place. */
+/* Names that a careless mapping to files or schemas would confuse or let escape. */
 static const char *const tails[] = {"-a",
                                     "_a",
                                     ".a",
@@ -284,7 +284,7 @@ START_TEST(namespaces_do_not_see_each_other)
 }
 END_TEST
 
-/* The same id, and the same stream, with other contents. */
+/* The same message id and stream name exist in both namespaces with different contents. */
 START_TEST(ids_streams_and_listings_are_of_one_namespace)
 {
     char id[128];

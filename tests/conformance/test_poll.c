@@ -1,4 +1,4 @@
-/* Long polls: a read that finds nothing waits for what it selects, and for nothing else. */
+/* Long polls: a read that finds nothing waits for messages of its selection, and only for those. */
 #include "tests/conformance/fixture.h"
 
 #include "tests/lib/open_client.h"
@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* BUSY_MS is what a busy machine may add to a bound. */
+/* BUSY_MS is the allowance for delays on a busy machine. */
 enum { LONG_MS = 30000, SHORT_MS = 300, BUSY_MS = 2000 };
 
-/* A poll under way on another thread of the library. */
+/* A poll in flight, which ends on a thread of the client library. */
 struct poll_call {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -114,7 +114,7 @@ START_TEST(a_wait_for_nothing_ends_and_tells_where_to_go_on)
 }
 END_TEST
 
-/* What is selected, and the write that ends the wait. A write to another place comes first and must
+/* A selection and the write that ends the wait. A write outside the selection comes first and must
  * not end it. */
 static const struct wake_row {
     const char *category;
@@ -219,7 +219,7 @@ START_TEST(a_deadline_ends_a_wait)
 }
 END_TEST
 
-/* What ends a namespace's token or life ends the waits in it. */
+/* Deleting a namespace or rotating its token ends the waits in the namespace. */
 static void delete_it(void)
 {
     Weir__V1__DeleteNamespaceRequest request = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
@@ -252,7 +252,8 @@ START_TEST(deletion_and_rotation_end_a_wait_with_an_error)
         rotate_it();
     }
     await(&call);
-    /* The last where it comes while the deletion is under way, which may fail. */
+    /* BACKEND_UNAVAILABLE: the poll ended while the deletion was in progress and could still
+     * fail. */
     ck_assert(call.status == WEIR_AUTH_UNAUTHORIZED || call.status == WEIR_NAMESPACE_NOT_FOUND ||
               (_i == 0 && call.status == WEIR_BACKEND_UNAVAILABLE));
     ck_assert_ptr_null(call.reply);
@@ -321,7 +322,7 @@ static void delete_there(void)
 
 static const struct {
     void (*act)(void);
-    weir_status outcome;  // of a wait at the first server
+    weir_status outcome;  // of a poll at the first server
 } elsewhere[] = {{write_there, WEIR_OK},
                  {rotate_there, WEIR_AUTH_UNAUTHORIZED},
                  {delete_there, WEIR_AUTH_UNAUTHORIZED}};

@@ -48,7 +48,7 @@ START_TEST(the_empty_category_is_the_whole_namespace)
 }
 END_TEST
 
-/* Global positions 1..10 alternate between a-1 (odd) and b-1 (even). */
+/* Writes global positions 1..10 alternately to a-1 (odd) and b-1 (even). */
 static void put_alternating(void)
 {
     for (int i = 0; i < 5; i++) {
@@ -173,7 +173,7 @@ START_TEST(pages_join_without_gap_or_overlap)
 }
 END_TEST
 
-/* A correlation matches by the category of the whole name, byte by byte. */
+/* A correlation matches the category of the whole stream name, byte by byte. */
 static const struct {
     const char *correlation;
     size_t n;

@@ -22,7 +22,7 @@ START_TEST(a_missing_stream_is_empty_and_no_error)
 }
 END_TEST
 
-/* Ten messages stand at 0..9. What a read from `position` with `batch` gives. */
+/* The result of reads at `position` with `batch` from ten messages at 0..9. */
 static const struct {
     int64_t position;
     int64_t batch;
@@ -117,8 +117,8 @@ START_TEST(a_read_may_start_at_a_global_position)
 }
 END_TEST
 
-/* The stream's positions 0..5 have the global positions 1, 2, 3 and 8, 9, 10. What a read from a
- * global position tells as the position to go on at: never one that leaves out a message. */
+/* The stream's positions 0..5 have the global positions 1, 2, 3 and 8, 9, 10. The next_position of
+ * a read from a global position must never skip a message. */
 static const struct {
     bool is_backward;
     bool has_global;
@@ -217,7 +217,7 @@ START_TEST(a_stream_is_not_its_neighbours)
 }
 END_TEST
 
-/* 40 messages of half a megabyte do not fit a reply of 16 MiB. */
+/* 40 messages of half a megabyte exceed the reply limit of 16 MiB. */
 START_TEST(a_reply_too_large_is_truncated_and_can_be_continued)
 {
     static char data[512 * 1024];

@@ -1,10 +1,10 @@
-/* What a server says of itself, and of the store that it has. */
+/* What a server reports about itself and about its store. */
 #include "tests/conformance/fixture.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The store's name in GetServerInfo and CheckHealth, which is the scheme of its URL. */
+/* Returns the store's name in GetServerInfo and CheckHealth, which is the scheme of its URL. */
 static const char *backend_of_store(void)
 {
     const char *url = getenv("WEIR_TEST_STORE");
@@ -53,7 +53,7 @@ START_TEST(a_server_serves_and_grows_older)
 }
 END_TEST
 
-/* Statistics and chunks are the admin's, whatever the store. */
+/* Statistics and chunks need the admin token on every store. */
 START_TEST(what_is_the_admins_is_refused_to_a_tenant)
 {
     Weir__V1__GetStatsRequest stats = WEIR__V1__GET_STATS_REQUEST__INIT;

@@ -1,5 +1,5 @@
-/* WriteMessages: positions, expectations, atomic batches (sections "Positions" and "Write" of the
- * rules). */
+/* WriteMessages: positions, expected versions, atomic batches (BEHAVIOUR, sections "Positions" and
+ * "Write"). */
 #include "tests/conformance/fixture.h"
 #include "weir/rules/utf8.h"
 
@@ -100,7 +100,7 @@ START_TEST(a_batch_of_a_thousand_is_written)
 }
 END_TEST
 
-/* What stands in the stream, what is expected, and whether the write is let in. */
+/* The stream's messages, the expected version, and whether the write is accepted. */
 static const struct expectation_row {
     int stands;
     struct expect expect;
@@ -149,7 +149,7 @@ START_TEST(an_expectation_lets_in_or_conflicts)
 }
 END_TEST
 
-/* A long name is cut in the text, between two characters. */
+/* The error text cuts a long name between two characters. */
 START_TEST(the_text_of_a_conflict_is_utf8)
 {
     char name[301] = "x";
@@ -172,7 +172,7 @@ START_TEST(a_conflicting_batch_writes_nothing)
 }
 END_TEST
 
-/* Names that are legal, each its own stream, compared byte by byte. */
+/* Legal names. Each is a separate stream, compared byte by byte. */
 static const char *const legal_names[] = {
     "account",
     "account-",

@@ -1,4 +1,4 @@
-/* WriteStreams: several streams, all or none. */
+/* WriteStreams writes to several streams or to none. */
 #include "tests/conformance/fixture.h"
 
 #include <pthread.h>
@@ -38,7 +38,7 @@ static weir_status try_streams(const struct entry *entries, size_t n)
     Weir__V1__WriteStreamsRequest request = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
     request.writes = pointers;
     request.n_writes = n;
-    /* The details of a hundred conflicts need more room than an error has of itself. */
+    /* The details of a hundred conflicts exceed the room inside weir_error. */
     static char details[256 * 1024];
     weir_error_init(&conf.err);
     weir_error_enlarge(&conf.err, details, sizeof details);
@@ -128,7 +128,7 @@ START_TEST(a_retry_gets_the_original_result)
                                     {"check-1", {EXACT, 0}, NULL, 0}};
     assert_failed(try_streams(entries, 3), WEIR_OK);
     const int64_t global = last->results[1]->written[0]->global_position;
-    /* The check is not judged again: it holds no more. */
+    /* A retry does not evaluate the expectation on "check-1" again, which is no longer met. */
     put("check-1", "{}");
     put("a-1", "{}");
     assert_failed(try_streams(entries, 3), WEIR_OK);
@@ -187,7 +187,7 @@ enum { TRIPLES = 200 };
 static struct {
     pthread_t thread;
     atomic_bool is_over;
-    weir_status outcome;  // of the first that failed
+    weir_status outcome;  // of the first failed read
 } triples;
 
 static void *write_triples(void *context)
@@ -204,7 +204,7 @@ static void *write_triples(void *context)
     return NULL;
 }
 
-/* All of the namespace as it is at one moment. */
+/* Counts all messages of the namespace in one read. */
 static size_t count_all(void)
 {
     CategoryQuery query = query_category("");

@@ -1,7 +1,7 @@
-/* Readers that follow from the start of a load by many writers: each sees exactly its set, in
- * order.
+/* Readers that follow a load by many writers from its start: each sees exactly the messages of its
+ * selection, in order.
  *
- * WEIR_FOLLOW_MESSAGES says how many messages the load has. */
+ * WEIR_FOLLOW_MESSAGES sets the number of messages of the load. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/open_client.h"
@@ -16,7 +16,7 @@ enum { WRITERS = 16, STREAMS = 24, QUIET_MS = 1500, BATCH = 5 };
 
 static struct server_process server;
 static struct weir_client *client;
-static atomic_int left;  // batches still to be written
+static atomic_int left;  // batches not yet written
 static atomic_bool is_over;
 
 static void setup(void)
@@ -85,7 +85,7 @@ struct follower {
     struct weir_subscription_options options;
     pthread_t thread;
     struct weir_client *client;
-    int64_t *seen;  // positions in the order they came: global ones, for a stream its own
+    int64_t *seen;  // in order of arrival: global positions, or those of the stream
     size_t n;
     size_t capacity;
     weir_status failed;

@@ -1,6 +1,5 @@
-/* A namespace whose writes are stuck delays no other, and a reader, however slow, delays no writer:
- * shown with another program that holds the locks of a namespace's file for as long as it pleases.
- */
+/* A namespace whose writes are blocked delays no other namespace, and a slow reader delays no
+ * writer. A second program holds the locks of a namespace's file as long as the test requires. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/open_client.h"
@@ -15,7 +14,7 @@
 static struct server_process server;
 static struct weir_client *client;  // of namespace `default`
 static struct weir_client *admin;
-static sqlite3 *holder;  // the other program's connection to the file of `default`
+static sqlite3 *holder;  // the second program's connection to the file of `default`
 
 static void setup(void)
 {
@@ -67,7 +66,7 @@ static void write_done(void *context, weir_status status, Weir__V1__WriteMessage
     (void)pthread_mutex_unlock(&pending->mutex);
 }
 
-/* A request of one message, in static storage. */
+/* Returns a request of one message, in static storage. */
 static const Weir__V1__WriteMessagesRequest *one_message(void)
 {
     static Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;

@@ -1,5 +1,5 @@
-/* kill -9 under write load, again and again: nothing acknowledged is lost, positions are gapless,
- * no batch is halved, and a retry over the kill is the same write. */
+/* Kills the server with SIGKILL under write load, repeatedly: no acknowledged message is lost,
+ * positions have no gaps, batches are atomic, and a retry across a kill is the same write. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/open_client.h"
@@ -29,7 +29,7 @@ static atomic_bool is_over;
 struct writer {
     pthread_t thread;
     int number;
-    int64_t *acknowledged;  // positions of the first message of each acknowledged batch
+    int64_t *acknowledged;  // position of the first message of each acknowledged batch
     size_t n;
     weir_status failed;
     char text[WEIR_ERROR_TEXT_BYTES];
@@ -98,8 +98,8 @@ static void *write_until_over(void *context)
     return NULL;
 }
 
-/* Each writer has a stream to itself and retries over the kills, so batch k stands at positions 3k,
- * 3k+1, 3k+2. */
+/* Each writer has its own stream and retries across kills, so batch k is at positions 3k, 3k + 1
+ * and 3k + 2. */
 static void check_stream(const struct writer *w)
 {
     char stream[32];
@@ -146,7 +146,7 @@ START_TEST(nothing_acknowledged_is_lost)
     }
     for (int kill = 0; kill < KILLS; kill++) {
         (void)poll(NULL, 0,
-                   LOAD_MS + 37 * kill);  // load for a while: the moment of the kill is the point
+                   LOAD_MS + 37 * kill);  // varies the moment of the kill
         server_kill(&server);
         server_start(&server);
     }

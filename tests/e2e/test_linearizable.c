@@ -1,6 +1,5 @@
-/* Concurrent writes, conditional writes and reads, with the server killed and restarted among them,
- * are linearizable per stream. Calls are made once, without retries, so that a lost answer stays an
- * unknown outcome. */
+/* Concurrent writes, conditional writes and reads are linearizable per stream while the server is
+ * killed and restarted. Calls are not retried, so that a lost reply remains an unknown outcome. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/history.h"
@@ -19,7 +18,7 @@ static struct server_process server;
 static struct weir_client *client;
 static atomic_bool is_over;
 
-/* A write as it was sent; position -1 where no answer came. */
+/* A write that was sent; position -1 if no reply arrived. */
 struct sent_write {
     char id[WEIR_UUID_TEXT + 1];
     int stream;
@@ -31,7 +30,7 @@ struct sent_write {
 struct actor {
     pthread_t thread;
     uint32_t random;
-    int64_t seen[STREAMS];  // the last version it knows of
+    int64_t seen[STREAMS];  // last known version of each stream
     struct history looks[STREAMS];
     struct sent_write *writes;
     size_t n;
@@ -84,7 +83,7 @@ static bool is_unknown(weir_status st)
     return weir_status_retryable(st) || st == WEIR_CANCELLED;
 }
 
-/* A write expecting the version last seen, or anything. */
+/* Writes with the last known version as the expectation, or with none. */
 static void write_once(struct actor *actor, int stream)
 {
     struct sent_write *w = &actor->writes[actor->n];
@@ -167,7 +166,7 @@ static void *act(void *context)
     return NULL;
 }
 
-/* Where each id stands in the end; -1 for the ids that do not. */
+/* Returns the final position of the message with this id; -1 if it is not stored. */
 static int64_t standing_position(Weir__V1__GetStreamMessagesResponse *const *pages, size_t n,
                                  const char *id)
 {
@@ -251,7 +250,7 @@ static void run_actors(struct actor *actors)
         ck_assert_int_eq(pthread_create(&actors[a].thread, NULL, act, &actors[a]), 0);
     }
     for (int kill = 0; kill < KILLS; kill++) {
-        (void)poll(NULL, 0, LOAD_MS);  // load for a while: the moment of the kill is the point
+        (void)poll(NULL, 0, LOAD_MS);  // varies the moment of the kill
         server_kill(&server);
         server_start(&server);
     }

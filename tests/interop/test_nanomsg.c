@@ -1,6 +1,6 @@
-/* The other implementation of the protocol speaks to the server: libnanomsg's REQ socket, the
- * messages of the same .proto files, and nothing of ours. What works here works for any language
- * with an SP socket and a protobuf compiler. */
+/* An independent SP implementation as the client: libnanomsg's REQ socket and messages generated
+ * from the same .proto files, without any code of weir. This shows that any language with an SP
+ * socket and a protobuf compiler can be a client. */
 #include "tests/lib/check_main.h"
 #include "tests/lib/server_process.h"
 
@@ -47,8 +47,8 @@ static int dial(const char *url)
     return s;
 }
 
-/* One exchange; the response's payload is unpacked as `type`. Both messages are freed by the
- * caller. */
+/* Makes one exchange and unpacks the response's payload as `type`. The caller frees both
+ * messages. */
 static ProtobufCMessage *call(int s, const char *method, const ProtobufCMessage *request,
                               const ProtobufCMessageDescriptor *type)
 {
