@@ -145,8 +145,7 @@ START_TEST(nothing_acknowledged_is_lost)
                          0);
     }
     for (int kill = 0; kill < KILLS; kill++) {
-        (void)poll(NULL, 0,
-                   LOAD_MS + 37 * kill);  // varies the moment of the kill
+        (void)poll(NULL, 0, LOAD_MS + 37 * kill);  // load until a different moment each time
         server_kill(&server);
         server_start(&server);
     }

@@ -250,7 +250,7 @@ static void run_actors(struct actor *actors)
         ck_assert_int_eq(pthread_create(&actors[a].thread, NULL, act, &actors[a]), 0);
     }
     for (int kill = 0; kill < KILLS; kill++) {
-        (void)poll(NULL, 0, LOAD_MS);  // varies the moment of the kill
+        (void)poll(NULL, 0, LOAD_MS);  // load until the kill
         server_kill(&server);
         server_start(&server);
     }

@@ -1,4 +1,4 @@
-/* The lane: who leads, in what order, and how much at once. */
+/* The lane: who leads, the order of writes, and the size of a group. */
 #include "store/lane.h"
 
 #include "tests/lib/check_main.h"
@@ -82,7 +82,7 @@ START_TEST(a_group_has_so_many_writes_at_most)
 }
 END_TEST
 
-/* An append of `n` messages with `bytes` of data each. */
+/* Makes an append of `n` messages. The lane looks only at their number and lengths. */
 static struct weir_write append_of(struct weir_stream_append *part,
                                    const struct weir_new_message *messages, size_t n)
 {
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken)
 {
-    /* Only the lengths are looked at. */
+    /* The lane looks only at the lengths. */
     const struct weir_import_record huge = {
         .message = {.data = {(const uint8_t *)"", (size_t)WEIR_GROUP_BYTES_MAX + 1}}};
     const struct weir_new_message small = {.data = {(const uint8_t *)"", 1}};
@@ -128,7 +128,7 @@ START_TEST(a_group_has_so_many_bytes_at_most_but_one_write_is_always_taken)
 }
 END_TEST
 
-/* Of four that are queued, those whose bit is set are late. */
+/* Of the four queued writes, those whose bit is set in _i have missed their deadline. */
 START_TEST(those_whose_deadline_has_passed_leave_the_queue)
 {
     struct weir_write writes[4];
@@ -157,7 +157,7 @@ START_TEST(those_whose_deadline_has_passed_leave_the_queue)
 }
 END_TEST
 
-/* Types, data and metadata together. */
+/* Types, data and metadata are counted together. */
 START_TEST(all_that_a_message_holds_counts)
 {
     const struct weir_slice third = {(const uint8_t *)"", (size_t)WEIR_GROUP_BYTES_MAX / 3};
@@ -241,7 +241,7 @@ enum { MANY = 48, WANTED_OF_MANY = 24, HOUR_US = INT32_MAX };
 
 static struct weir_write many[MANY];
 
-/* Writes of a lane that is idle, all of them in one group that is done. */
+/* Queues `n` writes on an idle lane and commits them as one group. */
 static void commit_at_once(size_t n)
 {
     for (size_t w = 0; w < n; w++) {
@@ -282,7 +282,8 @@ static void *add_what_is_wanted(void *context)
     return NULL;
 }
 
-/* After a group of so many the leader waits for so many. */
+/* Checks that, after a group of `on_their_way` writes, the leader waits until its group has
+ * `wanted` writes. */
 static void wait_after(size_t on_their_way, size_t wanted)
 {
     commit_at_once(on_their_way);
@@ -334,7 +335,7 @@ START_TEST(the_leader_waits_no_longer_than_it_is_told)
     ck_assert_ptr_eq(weir_lane_take(&lane), &many[0]);
     ck_assert_ptr_null(weir_lane_join(&lane, &many[0], 0));
     ck_assert_ptr_null(weir_lane_join(&lane, &many[0], 100));
-    ck_assert_ptr_null(weir_lane_join(&lane, &many[0], HOUR_US));  // once for a group
+    ck_assert_ptr_null(weir_lane_join(&lane, &many[0], HOUR_US));  // at most once per group
     ck_assert(!weir_lane_go_on(&lane));
 }
 END_TEST
@@ -343,7 +344,7 @@ END_TEST
 
 enum { THREADS = 4, WRITES_EACH = 2000 };
 
-static size_t committed;  // written by leaders only: a data race here is two leaders at once
+static size_t committed;  // written by leaders only: a data race on it means two leaders at once
 
 static void lead(void)
 {

@@ -1,4 +1,4 @@
-/* The session pool, and the namespace handles that stand on it, over a backend that counts. */
+/* The session pool and the namespace handles above it, on a backend that counts calls. */
 #include "store/store_int.h"
 
 #include "tests/lib/check_main.h"
@@ -100,7 +100,7 @@ START_TEST(a_session_that_is_stale_when_it_comes_back_is_closed)
 }
 END_TEST
 
-/* Its place is the new one's; and the one that writes is still the only one. */
+/* The new session takes the place of the stale one, and remains the only one that writes. */
 START_TEST(a_session_that_has_become_stale_is_closed_and_not_lent)
 {
     open_with(2);
@@ -144,17 +144,18 @@ START_TEST(the_session_idle_longest_makes_room_for_another_namespace)
     struct weir_namespace *c = must_open("c");
     ck_assert_uint_eq(fake.open_most, 2);
     ck_assert_uint_eq(fake.opened, 3);
-    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);  // test's was closed for c's
+    ck_assert_int_eq(call(INT64_MAX), WEIR_OK);  // the session of "test" was closed for that of "c"
     ck_assert_uint_eq(fake.opened, 4);
     struct weir_head head;
-    ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_OK);  // c's was not
+    ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err),
+                     WEIR_OK);  // the session of "c" is still open
     ck_assert_uint_eq(fake.opened, 4);
     weir_namespace_release(b);
     weir_namespace_release(c);
 }
 END_TEST
 
-/* Two sessions are idle, and the first of them gives back too few. */
+/* Two sessions are idle; closing the first does not free enough descriptors. */
 START_TEST(idle_sessions_make_room_where_the_process_has_no_file_left)
 {
     open_with(8);
@@ -167,7 +168,7 @@ START_TEST(idle_sessions_make_room_where_the_process_has_no_file_left)
     ck_assert_uint_eq(fake.open, 1);
     weir_namespace_release(b);
 
-    /* Where none is idle any more it is told. */
+    /* Without an idle session the error is reported. */
     fake.breaks = true;
     fake.opens_short = 1;
     struct weir_head head;
@@ -175,7 +176,7 @@ START_TEST(idle_sessions_make_room_where_the_process_has_no_file_left)
     ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(weir_head(c, INT64_MAX, &head, &err), WEIR_OK);
     weir_namespace_release(c);
-    for (int i = 0; i < 8; i++) {  // nor is a place lost
+    for (int i = 0; i < 8; i++) {  // no place in the pool has been lost
         ck_assert_int_eq(call(INT64_MAX), WEIR_OK);
     }
 }
@@ -337,7 +338,8 @@ static void note_done(struct weir_write *write)
     atomic_fetch_add((atomic_int *)write->context, 1);
 }
 
-/* Of a group that waits for a session, each waits no longer than it may; the others go on. */
+/* Each write in a group that waits for a session waits only until its own deadline; the others go
+ * on. */
 START_TEST(a_group_loses_the_write_whose_time_is_up)
 {
     open_with(1);
@@ -419,7 +421,7 @@ static void *open_in_thread(void *context)
     return NULL;
 }
 
-/* Begins to open the namespace, which hangs. */
+/* Starts a thread that opens the namespace and hangs at the gate. */
 static void begin_open(pthread_t *thread, weir_status *status)
 {
     store = fake_store_open(8);
@@ -434,7 +436,7 @@ static weir_status try_open(void)
     return weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &ns, &err);
 }
 
-/* Those who come have no session opened of their own, and do not wait either once it takes long. */
+/* Later callers do not open a second session, and do not wait once opening has taken long. */
 START_TEST(who_comes_while_a_namespace_is_opened_for_long_is_refused)
 {
     pthread_t thread;
@@ -507,7 +509,7 @@ END_TEST
 
 /* ---- deleting ---- */
 
-/* Until calls are refused. */
+/* Waits until calls are refused because of the deletion. */
 static void wait_until_deleting(void)
 {
     struct weir_namespace *again = NULL;
@@ -516,7 +518,7 @@ static void wait_until_deleting(void)
     }
 }
 
-/* A deletion that waits for a call. */
+/* A deletion that waits for a call in flight. */
 struct deletion {
     pthread_t caller;
     pthread_t deleter;
@@ -554,7 +556,8 @@ START_TEST(a_deletion_waits_for_calls_and_refuses_later_ones)
     end_deletion(&deletion);
     ck_assert(!fake.is_deleted_while_open);
 
-    /* The old handle is of what is gone, a new namespace of the id is another one. */
+    /* The old handle refers to the deleted namespace; a new namespace with the same id gets another
+     * handle. */
     ck_assert_int_eq(call(INT64_MAX), WEIR_NAMESPACE_NOT_FOUND);
     size_t done = 0;
     struct weir_write write = clear_of(&done, &err, INT64_MAX);
@@ -585,7 +588,7 @@ static void *create_in_thread(void *context)
     return NULL;
 }
 
-/* What is made anew while it is still being deleted is there afterwards. */
+/* A namespace created during the deletion of its id exists afterwards. */
 START_TEST(a_creation_waits_for_the_deletion_of_its_id)
 {
     struct deletion deletion;
@@ -596,7 +599,7 @@ START_TEST(a_creation_waits_for_the_deletion_of_its_id)
     while (!atomic_load(&creation.is_begun)) {
         (void)sched_yield();
     }
-    /* Were it not to wait, it would have found the old one by now. */
+    /* Without waiting, the creation would have found the old namespace by this time. */
     (void)poll(NULL, 0, 20);
     end_deletion(&deletion);
     (void)pthread_join(creator, NULL);
@@ -611,7 +614,7 @@ static weir_status delete_test(int64_t deadline_us)
     return weir_namespace_delete(store, weir_slice_of("test"), deadline_us, &deleted, &err);
 }
 
-/* A call that goes on for long keeps neither the deletion nor the namespace. */
+/* A long call delays a deletion only until its deadline, and the namespace remains usable. */
 START_TEST(a_deletion_waits_for_calls_no_longer_than_its_deadline)
 {
     open_with(8);
@@ -631,7 +634,7 @@ START_TEST(a_deletion_waits_for_calls_no_longer_than_its_deadline)
 }
 END_TEST
 
-/* Which of the two has deleted it is told to each. */
+/* Each of the two callers learns which one deleted the namespace. */
 START_TEST(a_second_deletion_waits_for_the_first)
 {
     struct deletion deletion;
@@ -682,8 +685,8 @@ static void write_once(struct weir_namespace *to, size_t which)
     size_t done = 0;
     struct weir_error own;
     struct weir_write write = clear_of(&done, &own, INT64_MAX);
-    /* The write lives on this stack, so this thread leads until it is done itself: it is alone on
-     * its namespace's lane or waits for the leader. */
+    /* The write lives on this stack, so this thread must lead until the write is done. The mutex
+     * keeps other threads off the lane meanwhile. */
     static pthread_mutex_t lanes[WEIR_COUNTOF(ids)] = {
         PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
     pthread_mutex_t *lane = &lanes[which];

@@ -1,4 +1,4 @@
-/* SQLite's allocator: a large block grows without being copied. */
+/* SQLite's allocator: large blocks grow without a copy. */
 #include "store/sqlite/sqlite_alloc.h"
 #include "tests/lib/check_main.h"
 
@@ -12,7 +12,7 @@ static long faults(void)
     return usage.ru_minflt;
 }
 
-/* The pages of a block that nobody has written are not there yet; a copy would touch them all. */
+/* Pages of a block that were never written are not resident; a copy would touch them all. */
 START_TEST(a_large_block_grows_without_a_copy)
 {
     enum { MIB = 1024 * 1024 };

@@ -1,11 +1,11 @@
-/* How often a read allocates: as often for a thousand messages as for ten. */
+/* The number of allocations of a read is the same for ten messages and for a thousand. */
 #include "tests/lib/alloc_count.h"
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
 #include <stdlib.h>
 
-enum { ALLOCATIONS_MAX = 0 };  // of a read on a warm session, SQLite's own included
+enum { ALLOCATIONS_MAX = 0 };  // of a read on a warm session, including SQLite's
 
 static uint64_t allocations_of(const struct weir_query *query, size_t expected)
 {
@@ -18,7 +18,8 @@ static uint64_t allocations_of(const struct weir_query *query, size_t expected)
     return n;
 }
 
-/* 1,500 messages of about 360 bytes in three streams of two categories, as in the benchmark. */
+/* Writes 1,500 messages of about 360 bytes in three streams of two categories, as in the
+ * benchmark. */
 static void put_many(void)
 {
     char data[300];
@@ -63,7 +64,7 @@ START_TEST(a_read_of_a_thousand_allocates_as_often_as_one_of_ten)
     struct weir_slice type = weir_slice_of("Happened");
     struct weir_query query = query_number(_i, &type);
     query.max_messages = 1000;
-    must_read(fx.ns, &query);  // statements are prepared, the arena has its block
+    must_read(fx.ns, &query);  // prepares the statements and allocates the arena's block
     uint64_t counts[3];
     static const int64_t sizes[] = {10, 100, 1000};
     for (size_t s = 0; s < 3; s++) {
@@ -76,7 +77,7 @@ START_TEST(a_read_of_a_thousand_allocates_as_often_as_one_of_ten)
 }
 END_TEST
 
-/* A write throws the reader's cached pages away; reading them again allocates nothing either. */
+/* A write invalidates the reader's cached pages; reading them again must not allocate either. */
 START_TEST(a_read_after_a_write_allocates_no_more)
 {
     put_many();

@@ -1,4 +1,4 @@
-/* What the store promises about appends and retries, on SQLite on disk and in memory. */
+/* Appends and retries: what the store promises, on SQLite on disk and in memory. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -66,7 +66,8 @@ END_TEST
 
 START_TEST(names_are_bytes)
 {
-    /* Cases, SQL wildcards, combining marks and the empty category are all different streams. */
+    /* Upper and lower case, SQL wildcards, combining marks and the empty category all name
+     * different streams. */
     static const char *const names[] = {"a-1",        "A-1",         "a-%",     "a-_", "-x",
                                         "a-\xc3\xa9", "a-e\xcc\x81", "a-'; --", "a",   "a-"};
     for (size_t i = 0; i < WEIR_COUNTOF(names); i++) {
@@ -82,7 +83,7 @@ END_TEST
 
 static const struct {
     struct weir_expectation expectation;
-    int64_t version;       // before
+    int64_t version;       // before the append
     const char *conflict;  // detail "expected"; NULL: the append succeeds
 } expectations[] = {
     {{WEIR_EXPECT_ANY, 0}, -1, NULL},
@@ -132,7 +133,7 @@ END_TEST
 
 static struct weir_written retry_original;
 
-/* Message 5 at position 1 of a-1, with messages before and after. */
+/* Writes message 5 at position 1 of a-1, with messages before and after it. */
 static void put_original(void)
 {
     must_put(fx.ns, "a-1", 1);
@@ -164,7 +165,7 @@ static const struct {
      "T",
      "{\"x\":1.10,\"y\":[true]}",
      "{\"m\":1}",
-     {WEIR_EXPECT_EXACT, 4},  // the present version: the retry must not be judged by it
+     {WEIR_EXPECT_EXACT, 4},  // the current version: it must not be applied to the retry
      WEIR_STREAM_VERSION_CONFLICT},
     {"a-2", "T", "{\"x\":1.10,\"y\":[true]}", "{\"m\":1}", {0}, WEIR_MESSAGE_ID_CONFLICT},
     {"a-1", "U", "{\"x\":1.10,\"y\":[true]}", "{\"m\":1}", {0}, WEIR_MESSAGE_ID_CONFLICT},
@@ -175,7 +176,7 @@ static const struct {
      "T",
      "{\"x\":2}",
      NULL,
-     {WEIR_EXPECT_EXACT, 99},  // the id comes before the expectation
+     {WEIR_EXPECT_EXACT, 99},  // the id is checked before the expectation
      WEIR_MESSAGE_ID_CONFLICT},
 };
 
@@ -209,7 +210,7 @@ START_TEST(an_id_that_is_there_is_a_retry_or_a_conflict)
 }
 END_TEST
 
-/* Messages 10, 11, 12 at positions 0..2 of b-1, and a message of somebody else behind them. */
+/* Writes messages 10, 11, 12 at positions 0..2 of b-1, and another message after them. */
 static void put_batch(void)
 {
     const struct weir_new_message batch[] = {message_of(10, "0"), message_of(11, "1"),
@@ -222,7 +223,7 @@ static void put_batch(void)
 static const struct {
     uint64_t ids[4];
     weir_status status;
-    const char *position;  // detail of the conflict
+    const char *position;  // detail "position" of the conflict
 } batches[] = {
     {{10, 11, 12}, WEIR_OK, NULL},
     {{10, 11}, WEIR_OK, NULL},
@@ -255,7 +256,7 @@ START_TEST(a_batch_is_a_retry_as_a_whole_or_not_at_all)
     }
     ck_assert_int_eq(must_version(fx.ns, "b-1"), 3);
     ck_assert_int_eq(must_head(fx.ns), 4);
-    must_put(fx.ns, "b-1", 1);  // and no position has been used up
+    must_put(fx.ns, "b-1", 1);  // no position was consumed
     ck_assert_int_eq(must_head(fx.ns), 5);
 }
 END_TEST
@@ -296,7 +297,7 @@ struct two {
     struct weir_stream_append parts[3];
 };
 
-/* Two messages for x-1, one for y-1, and a check of z-1. */
+/* A write of two messages for x-1 and one for y-1, with an expectation on z-1. */
 static void make_two(struct two *two)
 {
     two->messages[0] = message_of(30, "0");
@@ -332,20 +333,20 @@ START_TEST(several_streams_sent_again_give_the_original_result)
     struct weir_write write = streams_of(two.parts, 3);
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
     must_put(fx.ns, "x-1", 1);
-    must_put(fx.ns, "z-1", 1);  // a check of a stream that is not written is not judged again
+    must_put(fx.ns, "z-1", 1);  // a retry does not check an expectation without messages again
     memset(two.written, 0, sizeof two.written);
     write = streams_of(two.parts, 3);
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_OK);
     ck_assert(write.of.append.is_duplicate);
     ck_assert_int_eq(two.written[2].global_position, 3);
 
-    two.parts[1].expectation = EXACT(0);  // would not have admitted it
+    two.parts[1].expectation = EXACT(0);  // would not have admitted the message
     write = streams_of(two.parts, 3);
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_STREAM_VERSION_CONFLICT);
     assert_detail("stream", "y-1");
     ck_assert_ptr_null(weir_error_get_detail(&fx.err, "stream.1"));
 
-    two.messages[2].id = id_of(99);  // one of three is new
+    two.messages[2].id = id_of(99);  // one of the three ids is new
     write = streams_of(two.parts, 3);
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_MESSAGE_ID_CONFLICT);
     ck_assert_int_eq(must_head(fx.ns), 5);
@@ -387,7 +388,7 @@ START_TEST(a_hundred_failed_expectations_of_long_names_are_all_reported)
     ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_STREAM_VERSION_CONFLICT);
     assert_detail("stream.99", names[99]);
     assert_detail("actual.99", "-1");
-    weir_error_init(&fx.err);  // the details go with the arena
+    weir_error_init(&fx.err);  // the error's details lie in the arena
 }
 END_TEST
 
@@ -434,7 +435,7 @@ START_TEST(one_id_in_two_writes_of_a_group_is_stored_once)
 }
 END_TEST
 
-/* A retry has what was written before it in its group looked up, and thus written out. */
+/* To recognise a retry, the group must first write out the messages before it. */
 START_TEST(what_a_group_adds_is_counted_once)
 {
     const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
@@ -547,7 +548,7 @@ START_TEST(clearing_removes_all_but_the_counter)
     struct weir_category_list list = {.n = 1};
     ck_assert_int_eq(weir_list_categories(fx.ns, INT64_MAX, &fx.arena, &list, &fx.err), WEIR_OK);
     ck_assert_uint_eq(list.n, 0);
-    put_batch();  // the ids are free again
+    put_batch();  // the ids may be used again
     ck_assert_int_eq(must_head(fx.ns), 10);
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* SQLite files that somebody has changed: what is damaged is named, nothing is calculated with a
- * number that cannot be, and those at the end of their range run out cleanly. */
+/* SQLite files changed by another program: damage is reported by name, impossible numbers are never
+ * used in calculations, and counters at the end of their range fail cleanly. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -8,10 +8,11 @@
 START_TEST(time_does_not_go_back)
 {
     must_put(fx.ns, "a-1", 1);
-    /* The time of the newest write is kept: without its counters a namespace takes none. */
+    /* Deletes the counters unless they hold the time of the newest write; without counters the
+     * append below would fail. */
     tamper("DELETE FROM counters WHERE printf('%016X', last_write_us) <> "
            "(SELECT max(hex(substr(packed, 17, 8))) FROM messages)");
-    tamper("UPDATE counters SET last_write_us = 4102444800000000");  // the clock stood at 2100
+    tamper("UPDATE counters SET last_write_us = 4102444800000000");  // in the year 2100
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
@@ -81,7 +82,7 @@ END_TEST
 
 enum { ITS_RETRY, ITS_STREAM, ITS_POSITION, ITS_ID };
 
-/* The id stays where the index has it. */
+/* Cuts the packed message but keeps the id that the index has. */
 #define CUT_FIRST "UPDATE messages SET packed = substr(packed, 1, 20) WHERE global_position = 1"
 
 static const struct {
@@ -96,7 +97,7 @@ static const struct {
     {"UPDATE streams SET version = -2 WHERE name = 'a-1'", ITS_POSITION},
 };
 
-/* Of three writes that are one group the second meets the damage. */
+/* The second write of a group of three meets the damage. */
 START_TEST(what_is_damaged_fails_nobody_else_of_the_group)
 {
     const int meets = met_damages[_i].meets;
@@ -137,11 +138,11 @@ START_TEST(a_counter_that_lies_is_not_believed)
     const struct weir_new_message message = message_of(1, "1");
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_BACKEND_ERROR);
-    ck_assert_ptr_null(strstr(fx.err.text, "messages"));  // no SQL for clients
+    ck_assert_ptr_null(strstr(fx.err.text, "messages"));  // clients see no SQL
     const struct weir_query query = query_stream("a-1");
     must_read(fx.ns, &query);
     ck_assert_uint_eq(fx.rows.n, 3);
-    tamper("UPDATE counters SET next_global_position = 4");  // nobody holds its lock
+    tamper("UPDATE counters SET next_global_position = 4");  // no session has it locked
     ck_assert_int_eq(append(fx.ns, "a-2", ANY, &message, 1, &written), WEIR_OK);
     ck_assert_int_eq(written.global_position, 4);
 }
@@ -161,7 +162,7 @@ START_TEST(the_lowest_hash_has_a_member)
 }
 END_TEST
 
-/* As in a file that has lost its types. */
+/* Makes the tables as in a file that has lost its STRICT types. */
 #define WITHOUT_TYPES                                                \
     "PRAGMA writable_schema = ON; "                                  \
     "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')'); " \
@@ -189,7 +190,8 @@ START_TEST(a_damaged_message_is_named)
     const struct weir_slice type = weir_slice_of("NoSuchType");
     query.types = &type;
     query.types_n = 1;
-    const bool is_head_damaged = _i < 2 || _i == 4;  // otherwise it is of another type
+    const bool is_head_damaged =
+        _i < 2 || _i == 4;  // otherwise the damage is behind the type, which does not match
     ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
                      is_head_damaged ? WEIR_DATA_CORRUPT : WEIR_OK);
     struct weir_query rest = query_category("a");
@@ -218,7 +220,7 @@ static const struct {
     {"UPDATE messages SET position = " HIGHEST " WHERE position = 1", WEIR_SELECT_CATEGORY},
 };
 
-/* They say how much room the rows need, and what comes next. */
+/* The numbers that determine the room for rows and the next position. */
 START_TEST(damaged_numbers_are_not_calculated_with)
 {
     must_put(fx.ns, "a-1", 2);
@@ -269,7 +271,7 @@ START_TEST(more_streams_than_are_counted_are_not_listed)
 }
 END_TEST
 
-/* The index has its entries in the other order than it is said to have. */
+/* The index entries are in the reverse of the declared order. */
 START_TEST(rows_out_of_order_are_not_given)
 {
     must_put(fx.ns, "a-1", 3);

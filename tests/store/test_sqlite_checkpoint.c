@@ -1,4 +1,4 @@
-/* Checkpoints: how long the WAL gets, and who learns of their end. */
+/* Checkpoints: the size of the WAL, and the report of their end. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -16,12 +16,12 @@ START_TEST(a_long_wal_is_checkpointed)
 {
     static char data[200 * 1024 + 1];
     memset(data, '1', sizeof data - 1);
-    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: more than a checkpoint's worth
+    for (uint64_t i = 0; i < 200; i++) {  // 50 pages each: together more than a checkpoint needs
         const struct weir_new_message message = message_of(i + 1, data);
         struct weir_written written;
         ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
     }
-    /* The database file itself has grown although nothing was closed. */
+    /* The database file itself must grow although nothing has been closed. */
     const int64_t until_us = weir_monotonic_us() + 20000000;
     struct stat status = {.st_size = 0};
     while (status.st_size < 4 << 20 && weir_monotonic_us() < until_us) {
@@ -43,7 +43,8 @@ static void put_megabytes(uint64_t first, uint64_t n)
     }
 }
 
-/* A reader that stays keeps the WAL growing; once it has gone, the writer itself ends that. */
+/* A long reader makes the WAL grow. Once the reader has ended, the writer itself limits the WAL
+ * again. */
 START_TEST(the_wal_is_bounded_although_writes_never_pause)
 {
     put_megabytes(1, 1);
@@ -61,7 +62,7 @@ START_TEST(the_wal_is_bounded_although_writes_never_pause)
 }
 END_TEST
 
-/* Waits for the end of what was asked for. */
+/* Waits until the requested checkpoint has ended. */
 static bool take_checkpoint(struct sqlite_checkpointer *checkpointer, const char *name)
 {
     const int64_t until_us = weir_monotonic_us() + 20000000;
@@ -92,11 +93,11 @@ START_TEST(the_end_of_a_checkpoint_is_told_once)
 }
 END_TEST
 
-/* Nobody but who changes the list of namespaces moves its WAL. */
+/* Only changes to the registry cause checkpoints of its WAL. */
 START_TEST(the_list_of_namespaces_has_its_checkpoints_as_well)
 {
     struct weir_token_hash hash = {{0}};
-    for (size_t i = 0; i < 2200; i++) {  // a page each
+    for (size_t i = 0; i < 2200; i++) {  // one page each
         hash.bytes[0] = (uint8_t)i;
         ck_assert_int_eq(
             weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, INT64_MAX, &fx.err),
@@ -109,10 +110,11 @@ START_TEST(the_list_of_namespaces_has_its_checkpoints_as_well)
 }
 END_TEST
 
-/* SQLite's lock on a file that a connection has open: bytes behind its first GiB. */
+/* The byte range that SQLite locks in an open file, after the first GiB. */
 enum { SHARED_FIRST = (1 << 30) + 2, SHARED_SIZE = 510 };
 
-/* Whether another process finds the file in use: to the one that holds a lock it never shows. */
+/* Returns whether another process finds the file locked. The check forks, because a process never
+ * sees its own locks. */
 static bool is_locked_for_others(const char *path)
 {
     const pid_t child = fork();
@@ -127,8 +129,8 @@ static bool is_locked_for_others(const char *path)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Another program that finds nobody removes the WAL when it closes the file, and with it what is
- * acknowledged from then on. */
+/* A program that finds no lock removes the WAL when it closes the file, and with it everything
+ * acknowledged later. */
 START_TEST(a_file_is_in_use_for_others_as_long_as_it_is_open)
 {
     const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
@@ -136,7 +138,7 @@ START_TEST(a_file_is_in_use_for_others_as_long_as_it_is_open)
     weir_sqlite_database_name(weir_slice_of("test"), name);
     put_megabytes(1, 1);
     ck_assert(is_locked_for_others(namespace_path()));
-    weir_sqlite_checkpointer_ask(backend->checkpointer, name);  // opens and closes it
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);  // opens and closes the file
     ck_assert(take_checkpoint(backend->checkpointer, name));
     ck_assert(is_locked_for_others(namespace_path()));
     ck_assert(is_locked_for_others(path_in_dir("registry.db")));

@@ -1,4 +1,4 @@
-/* A deletion of a namespace and who else is at work meanwhile. */
+/* Deletions of a namespace while other threads and processes use it. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -28,7 +28,7 @@ static void *delete_in_thread(void *context)
     return NULL;
 }
 
-/* It waits for another process; the list of namespaces does not wait with it. */
+/* The deletion waits for another process, without holding up the registry. */
 START_TEST(a_deletion_that_waits_delays_no_other_namespace)
 {
     struct outcome outcome = {.deadline_us = INT64_MAX};
@@ -52,7 +52,8 @@ START_TEST(a_deletion_that_waits_delays_no_other_namespace)
 }
 END_TEST
 
-/* It waits no longer than it may, and meanwhile the namespace is not said to be gone. */
+/* The deletion waits only until its deadline; meanwhile the namespace is not reported as
+ * deleted. */
 START_TEST(a_deletion_that_fails_leaves_the_namespace_in_use)
 {
     struct outcome outcome = {.is_told = false};
@@ -80,8 +81,8 @@ static char path[400];
 static bool is_awaited;
 static sqlite3 *other;
 
-/* It gets the lock of the namespace's database in the moment when that is off the list, and holds
- * it while it waits for the list itself. */
+/* Locks the namespace's database as soon as it has left the registry, as another process does that
+ * deletes the namespace as well and then waits for the registry. */
 static int on_prepare(void *context, int action, const char *table, const char *second,
                       const char *schema, const char *trigger)
 {
@@ -140,8 +141,8 @@ END_TEST
 static char wal_path[sizeof path + 8];
 static bool is_wal_kept;
 
-/* SQLite has the last one who closes a database remove the WAL by its name, which may be another
- * one's soon. */
+/* Closes the other connection during the deletion. The last connection to close a database removes
+ * the WAL by name, which soon may belong to another file. */
 static int close_other(void *context, int action, const char *table, const char *second,
                        const char *schema, const char *trigger)
 {
@@ -190,7 +191,7 @@ END_TEST
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool has_to_wait;  // the deletion in the thread, for the other one's lock
+static bool has_to_wait;  // the deletion in the thread, for the first one's lock
 static bool may_go_on;
 static _Thread_local bool is_in_thread;
 static pthread_t thread_of_second;
@@ -223,8 +224,8 @@ static void *delete_in_second(void *context)
     return NULL;
 }
 
-/* The first deletion has the lock of the namespace's database and has not yet taken the namespace
- * off the list. */
+/* Starts the second deletion while the first holds the lock of the namespace's database and has not
+ * yet removed the namespace from the registry. */
 static int start_second(void *context, int action, const char *table, const char *second,
                         const char *schema, const char *trigger)
 {

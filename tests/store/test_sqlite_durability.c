@@ -1,5 +1,5 @@
-/* What a commit has synced when it is acknowledged. The C library's call that syncs is replaced by
- * one that counts. */
+/* What a commit has synced before it is acknowledged. A counting function replaces the C library's
+ * sync call. */
 #define _GNU_SOURCE
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static atomic_ulong wal;  // its inode
+static atomic_ulong wal;  // inode of the WAL
 static atomic_uint wal_synced_n;
 
 int fdatasync(int fd)
@@ -31,7 +31,7 @@ static void open_namespace(bool is_durability_normal)
     must_put(fx.ns, "a-1", 1);
 }
 
-/* Counts from now on the syncs of the namespace's WAL, which the first write has made. */
+/* Starts counting syncs of the namespace's WAL, which exists after the first write. */
 static void watch_wal(void)
 {
     char path[400];

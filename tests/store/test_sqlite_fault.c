@@ -1,7 +1,6 @@
-/* Fails the Nth allocation and the Nth operation on files, for N = 1, 2, … until none fails, around
- * each call of the store. Whatever happens, the call ends in an outcome that says so, nothing
- * leaks, the store goes on working, and it holds what was acknowledged and nothing else.
- */
+/* Fails the Nth allocation and the Nth file operation during each call of the store, for N = 1, 2,
+ * … until nothing fails. In every case the call's outcome reports the failure, nothing leaks, the
+ * store remains usable, and it holds exactly what was acknowledged. */
 #include "tests/lib/alloc_count.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/faulty_vfs.h"
@@ -15,8 +14,8 @@
 
 enum injector { ALLOCATION, FILE_ONCE, FILE_LASTING };
 
-/* Only opening and making stores allocate more often than EACH_UP_TO: SQLite does, which parses
- * the schema. */
+/* Only opening and creating stores allocates more often than EACH_UP_TO, because SQLite parses the
+ * schema. */
 enum { RUNS_MAX = 10000, EACH_UP_TO = 600, THEN_EACH = 13 };
 
 /* ---- the calls ---- */
@@ -27,7 +26,7 @@ static struct weir_stream_append parts[3];
 static struct weir_new_message messages[4];
 static struct weir_import_record records[3];
 
-/* As commit_write, without assertions: those allocate. */
+/* As commit_write, but without assertions, which allocate. */
 static void ignore(struct weir_write *done)
 {
     (void)done;
@@ -45,8 +44,8 @@ static weir_status commit(void)
     return fx.err.status;
 }
 
-/* What is there before each call: k-1 with ids 901 and 902, k-2 with id 903. Made once for a sweep
- * and copied for each run. */
+/* The contents before each call: k-1 with ids 901 and 902, k-2 with id 903. The directory is made
+ * once per sweep and copied for each run. */
 static char pattern[sizeof fx.dir];
 
 static void make_pattern(void)
@@ -93,7 +92,7 @@ static void prepare(void)
     fx.ns = must_open(fx.store, "test");
 }
 
-/* Another process has the namespace open. */
+/* Also opens the namespace in a second store, as another process would. */
 static void prepare_two(void)
 {
     prepare();
@@ -161,7 +160,8 @@ static weir_status act_append(void)
     return commit();
 }
 
-/* A new stream of a new category, a known one, and a check. */
+/* Writes to a new stream of a new category and to a known stream, with an expectation on a
+ * third. */
 static weir_status act_append_streams(void)
 {
     for (uint64_t m = 0; m < 3; m++) {
@@ -183,7 +183,7 @@ static weir_status act_retry(void)
     return commit();
 }
 
-/* A refusal that takes rows back. */
+/* A write whose refusal rolls rows back. */
 static weir_status act_refused(void)
 {
     messages[0] = message_of(1, "1");
@@ -212,13 +212,13 @@ static weir_status act_refused_import(void)
     return commit();
 }
 
-/* A group: what each of its writes is told where nothing fails. A new one, one that does not hold,
- * an import that is taken back, the first once more, one whose second message takes the first
- * back, and one to two streams. */
+/* A group and the outcome of each write without a fault: a new message, an expectation that is not
+ * met, an import that is rolled back, the first write again, a write whose second message rolls the
+ * first back, and a write to two streams. */
 static const struct {
     const char *stream;
     struct weir_expectation expectation;
-    uint64_t ids[2];  // of its messages; 0: none
+    uint64_t ids[2];  // message ids; 0: none
     weir_status outcome;
 } in_group[] = {
     {"k-1", {WEIR_EXPECT_EXACT, 1}, {1, 0}, WEIR_OK},
@@ -253,8 +253,8 @@ static void prepare_in_group(size_t w, struct weir_stream_append *part,
     group[w].deadline_us = INT64_MAX;
 }
 
-/* All are told what they are to be told, or all that it has failed; anything else is an error. Only
- * those whose ids are there may fail alone, where there is no memory to compare their data. */
+/* Checks that either every write has its expected outcome or all have failed; a mixture is an
+ * error. Only writes whose ids exist may fail alone, without memory to compare their data. */
 static weir_status group_outcome(void)
 {
     size_t as_wanted = 0;
@@ -333,7 +333,7 @@ static weir_status act_list(void)
 
 /* ---- what is checked afterwards ---- */
 
-/* The namespace's content agrees with itself and has these numbers. */
+/* Checks that the namespace is consistent and has these counts. */
 static void check_content(size_t n, int64_t k_1, int64_t k_2)
 {
     const struct weir_query query = query_all();
@@ -352,7 +352,7 @@ static void check_unchanged(void)
     ck_assert_int_eq(must_head(fx.ns), 3);
 }
 
-/* The call is made again, as a client would, and then its effect is there once. */
+/* Repeats the call, as a client would, and checks that its effect exists once. */
 static void check_append(weir_status status)
 {
     if (status != WEIR_OK) {
@@ -484,7 +484,7 @@ static void check_created(weir_status status)
     check_unchanged();
 }
 
-/* There whole, or gone whole. */
+/* Checks that the namespace exists completely or not at all. */
 static void check_deleted(weir_status status)
 {
     struct weir_namespace *again = NULL;
@@ -500,13 +500,13 @@ static void check_deleted(weir_status status)
         ck_assert_int_eq(opened, WEIR_NAMESPACE_NOT_FOUND);
     }
     close_all();
-    fx.store = open_store(fx.url, 4);  // what is left of it goes at the next start
+    fx.store = open_store(fx.url, 4);  // the next start removes what is left
     must_create(fx.store, "test");
     fx.ns = must_open(fx.store, "test");
     ck_assert_int_eq(must_head(fx.ns), 0);
 }
 
-/* What the other process writes afterwards is refused, or it is there. */
+/* Checks that a later write of the other process is either refused or stored. */
 static void check_deleted_for_two(weir_status status)
 {
     struct weir_written put;
@@ -524,7 +524,7 @@ static void check_deleted_for_two(weir_status status)
 static const struct {
     void (*prepare)(void);
     weir_status (*act)(void);
-    weir_status outcome;  // where nothing fails
+    weir_status outcome;  // without a fault
     void (*check)(weir_status status);
 } calls[] = {
     {fixture_dir_only, act_open_fresh, WEIR_OK, check_opened_fresh},
@@ -568,7 +568,7 @@ static bool stop(enum injector injector)
     return has_failed;
 }
 
-/* True where something was made to fail. */
+/* Runs one call with one fault. Returns whether a fault was injected. */
 static bool run_once(size_t call, enum injector injector, uint64_t n)
 {
     calls[call].prepare();
@@ -636,8 +636,8 @@ static Suite *sqlite_fault_suite(void)
     return suite;
 }
 
-/* The store configures SQLite when it is first opened. After that its memory is made to come from
- * where each allocation can fail, and its files from where each operation can. */
+/* Lets the store configure SQLite, which it does when it is first opened, and then installs the
+ * allocator and the VFS whose operations can fail. */
 static bool start_sqlite(void)
 {
     const struct weir_store_options options = {.url = "sqlite::memory:", .max_sessions = 1};
@@ -658,7 +658,7 @@ static bool start_sqlite(void)
 
 int main(void)
 {
-    /* Thousands of stores are made: their syncs need not reach a disk. */
+    /* Uses a memory file system if there is one, since the test creates thousands of stores. */
     if (access("/dev/shm", W_OK) == 0) {
         (void)setenv("TMPDIR", "/dev/shm", 0);
     }

@@ -1,4 +1,4 @@
-/* Imports: messages that bring their positions along. */
+/* Imports: messages that carry their positions. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -74,7 +74,7 @@ START_TEST(what_is_there_already_is_skipped)
                                            record_of(3, "b", 0, 3)};
     struct weir_import outcome;
     ck_assert_int_eq(import(fx.ns, records, 2, NULL), WEIR_OK);
-    records[0].message.data = weir_slice_of(" { \"a\" : 1.0 } ");  // the same value
+    records[0].message.data = weir_slice_of(" { \"a\" : 1.0 } ");  // an equal JSON value
     ck_assert_int_eq(import(fx.ns, records, 3, &outcome), WEIR_OK);
     ck_assert_int_eq(outcome.imported, 1);
     ck_assert_int_eq(outcome.skipped_identical, 2);
@@ -84,8 +84,8 @@ START_TEST(what_is_there_already_is_skipped)
 }
 END_TEST
 
-/* Stored before: id 1 at a-1/0, global 10, and id 2 at a-1/1, global 11. Each record is sent behind
- * one that is fine. */
+/* Stored before: id 1 at a-1/0, global position 10, and id 2 at a-1/1, global position 11. Each
+ * record is sent after a valid one. */
 static const struct {
     uint64_t id;
     const char *stream;
@@ -98,16 +98,18 @@ static const struct {
     {9, "z-1", 0, 10, "Happened", 0, WEIR_POSITION_EXISTS},
     {9, "a-1", 0, 30, "Happened", 0, WEIR_POSITION_EXISTS},
     {1, "z-1", 0, 30, "Happened", 0, WEIR_MESSAGE_ID_CONFLICT},
-    {1, "a-1", 0, 30, "Happened", 0, WEIR_POSITION_EXISTS},       // identical but for gpos
-    {1, "a-1", 7, 10, "Happened", 0, WEIR_POSITION_EXISTS},       // but for pos
-    {9, "a-1", 0, 10, "Happened", 0, WEIR_POSITION_EXISTS},       // but for the id
-    {1, "a-1", 0, 10, "Other", 0, WEIR_POSITION_EXISTS},          // but for the type
-    {1, "a-1", 0, 10, "Happened", 1, WEIR_POSITION_EXISTS},       // but for the time
-    {1, "b-1", 0, 10, "Happened", 0, WEIR_POSITION_EXISTS},       // but for the stream
-    {2, "a-1", 0, 40, "Happened", 0, WEIR_POSITION_EXISTS},       // id of one, position of another
-    {20, "z-2", 0, 40, "Happened", 0, WEIR_MESSAGE_ID_CONFLICT},  // of the same import
-    {21, "z-1", 5, 40, "Happened", 0, WEIR_POSITION_EXISTS},      // of the same import
-    {21, "z-2", 0, 20, "Happened", 0, WEIR_POSITION_EXISTS},      // of the same import
+    {1, "a-1", 0, 30, "Happened", 0,
+     WEIR_POSITION_EXISTS},  // identical except for the global position
+    {1, "a-1", 7, 10, "Happened", 0, WEIR_POSITION_EXISTS},  // except for the position
+    {9, "a-1", 0, 10, "Happened", 0, WEIR_POSITION_EXISTS},  // except for the id
+    {1, "a-1", 0, 10, "Other", 0, WEIR_POSITION_EXISTS},     // except for the type
+    {1, "a-1", 0, 10, "Happened", 1, WEIR_POSITION_EXISTS},  // except for the time
+    {1, "b-1", 0, 10, "Happened", 0, WEIR_POSITION_EXISTS},  // except for the stream
+    {2, "a-1", 0, 40, "Happened", 0,
+     WEIR_POSITION_EXISTS},  // id of one message, position of another
+    {20, "z-2", 0, 40, "Happened", 0, WEIR_MESSAGE_ID_CONFLICT},  // within the same import
+    {21, "z-1", 5, 40, "Happened", 0, WEIR_POSITION_EXISTS},      // within the same import
+    {21, "z-2", 0, 20, "Happened", 0, WEIR_POSITION_EXISTS},      // within the same import
 };
 
 START_TEST(a_collision_refuses_the_whole_import_and_names_the_record)

@@ -1,6 +1,6 @@
-/* Writes that are queued while a group is applied: they are committed with it, in their order.
+/* Writes queued while a group is being applied are committed with the group, in order.
  *
- * Each time a message is inserted, the next write is queued from within SQLite's update hook. */
+ * Each insert of a message queues the next write from SQLite's update hook. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -15,9 +15,9 @@ static struct weir_error errors[WRITES];
 static struct weir_stream_append parts[WRITES];
 static struct weir_new_message messages[WRITES];
 static struct weir_written written[WRITES];
-static struct weir_write *waiting;  // to be queued, linked by `context`
+static struct weir_write *waiting;  // next writes to queue, linked by `context`
 static size_t done;
-static bool must_fail;  // the commit
+static bool must_fail;  // makes the commit fail
 
 static void count_done(struct weir_write *write)
 {
@@ -53,7 +53,7 @@ static int set_hooks(sqlite3 *db, char **text, const void *api)
     return SQLITE_OK;
 }
 
-/* Appends, each of one message to "a-1". */
+/* Prepares appends of one message each to "a-1". */
 static void set_up(void)
 {
     ck_assert_int_eq(sqlite3_auto_extension((void (*)(void))set_hooks), SQLITE_OK);
@@ -77,8 +77,8 @@ static void tear_down(void)
     (void)sqlite3_cancel_auto_extension((void (*)(void))set_hooks);
 }
 
-/* Queues the first of `n` writes; each of the others comes when the one before it is inserted.
- * Commits one group and tells how many of them were in it. */
+/* Queues the first of `n` writes; each insert queues the next one. Commits one group and returns
+ * its number of writes. */
 static size_t commit_with_late_ones(size_t n)
 {
     for (size_t w = 1; w < n; w++) {
@@ -114,7 +114,7 @@ START_TEST(one_that_joins_is_judged_by_what_went_before_it)
 {
     parts[1].expectation = EXACT(5);
     parts[2].expectation = EXACT(0);
-    /* The refused one is inserted nowhere: nothing brings what would come behind it. */
+    /* The refused write inserts nothing, so no further write is queued. */
     ck_assert_uint_eq(commit_with_late_ones(2), 2);
     ck_assert_int_eq(errors[1].status, WEIR_STREAM_VERSION_CONFLICT);
     ck_assert_int_eq(must_version(fx.ns, "a-1"), 0);
@@ -157,7 +157,7 @@ START_TEST(those_that_joined_fail_with_their_group)
 }
 END_TEST
 
-/* Of it more is known than of the others. */
+/* Its own outcome is certain even if the group fails. */
 START_TEST(one_that_was_too_late_is_told_so_though_its_group_fails)
 {
     must_fail = true;

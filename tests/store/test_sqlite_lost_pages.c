@@ -1,5 +1,6 @@
-/* A disk that loses what a checkpoint has written. The C library's call that syncs is replaced by
- * one that can fail, as the system's does once; and the pages are put back to what they were. */
+/* A disk that loses pages written by a checkpoint. The C library's sync call is replaced by one
+ * that can fail once, as the kernel reports a lost write only once; the test then restores the old
+ * pages. */
 #define _GNU_SOURCE
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
@@ -19,8 +20,8 @@
 
 enum { MEGABYTE = 1 << 20 };
 
-static atomic_ulong database;  // its inode
-static atomic_bool is_told;    // by the database's next sync
+static atomic_ulong database;  // inode of the database
+static atomic_bool is_told;    // the next sync of the database reports the loss
 
 int fdatasync(int fd)
 {
@@ -33,7 +34,7 @@ int fdatasync(int fd)
     return fsync(fd);
 }
 
-/* Another process has the namespace open all the time. */
+/* Keeps the namespace open in a second store throughout, as another process would. */
 static void begin(void)
 {
     struct stat status;
@@ -82,8 +83,8 @@ static int checkpoint(int *left)
     return rc;
 }
 
-/* Moves a part, up to what a reader still needs, and syncs nothing. Gives back the file as it was.
- */
+/* Makes a checkpoint of the part of the WAL that no reader needs, without a sync. Returns the
+ * previous contents of the file. */
 static uint8_t *checkpoint_a_part(size_t *n)
 {
     static const char read[] = "BEGIN; SELECT count(*) FROM messages";
@@ -124,8 +125,8 @@ static void check_messages(size_t n)
     }
 }
 
-/* The sync that is told of it is a later one than that of the lost pages, which was none; the next
- * would be told of nothing. */
+/* The loss is reported by a later sync than the one that should have covered the pages; there was
+ * none. The sync after that reports nothing. */
 START_TEST(what_a_disk_has_lost_is_moved_out_of_the_wal_again)
 {
     int left = 0;
@@ -135,11 +136,11 @@ START_TEST(what_a_disk_has_lost_is_moved_out_of_the_wal_again)
     atomic_store(&is_told, true);
     ck_assert_int_eq(checkpoint(&left), SQLITE_IOERR_FSYNC);
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
-    reopen();  // nothing is in a cache
+    reopen();  // empties all page caches
     check_messages(2);
     ck_assert_int_eq(checkpoint(&left), SQLITE_OK);
     ck_assert_int_eq(left, 0);
-    put_megabyte(3);  // the WAL begins anew
+    put_megabyte(3);  // the WAL restarts
     reopen();
     check_messages(3);
     check_integrity(namespace_path());
@@ -147,7 +148,7 @@ START_TEST(what_a_disk_has_lost_is_moved_out_of_the_wal_again)
 }
 END_TEST
 
-/* Pages of the WAL that count as moved, as the WAL's index has it. */
+/* Returns the number of WAL pages marked as moved in the WAL's index. */
 static uint32_t moved(void)
 {
     enum { MOVED_AT = 96 };
@@ -163,7 +164,7 @@ static uint32_t moved(void)
     return pages;
 }
 
-/* There is no file left to read beside it. */
+/* The checkpoint cannot open a file, as no descriptor is left. */
 START_TEST(a_checkpoint_that_does_not_begin_takes_nothing_back)
 {
     struct rlimit limit;
@@ -198,7 +199,7 @@ static sqlite3 *open_index(sqlite3_file **file)
     return db;
 }
 
-/* It raises the number in the end. */
+/* A checkpoint in another process raises the number when it ends. */
 START_TEST(the_checkpoint_of_another_process_is_waited_for)
 {
     enum { LOCK_OF_CHECKPOINTS = 1, LOCK = SQLITE_SHM_LOCK, UNLOCK = SQLITE_SHM_UNLOCK };
@@ -212,7 +213,7 @@ START_TEST(the_checkpoint_of_another_process_is_waited_for)
         file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, LOCK | SQLITE_SHM_EXCLUSIVE),
         SQLITE_OK);
     vfs->xSleep = do_not_sleep;
-    ck_assert(!weir_sqlite_declare_unmoved(db));  // but not for ever
+    ck_assert(!weir_sqlite_declare_unmoved(db));  // the wait is limited
     vfs->xSleep = sleep_of_vfs;
     ck_assert_int_eq(
         file->pMethods->xShmLock(file, LOCK_OF_CHECKPOINTS, 1, UNLOCK | SQLITE_SHM_EXCLUSIVE),

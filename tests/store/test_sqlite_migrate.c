@@ -1,4 +1,4 @@
-/* Files of older schemas: brought up to date when they are opened, with everything in them. */
+/* Files of older schema versions: opening them upgrades them and keeps all their contents. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -20,7 +20,7 @@ static void run(sqlite3 *db, const char *sql)
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK, "%s: %s", sql, text);
 }
 
-/* Of a path, or of a URI. */
+/* Returns the number that a query gives on a file, named by path or URI. */
 static int64_t number_in(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
@@ -42,7 +42,7 @@ static void give(sqlite3_context *context, struct weir_slice text)
     }
 }
 
-/* part(packed, large, column): what stood in a column of its own once. */
+/* SQL function part(packed, large, column): returns what was once a column of its own. */
 static void part(sqlite3_context *context, int values_n, sqlite3_value **values)
 {
     struct weir_slice packed;
@@ -80,7 +80,7 @@ static const char *const old_messages[] = {
           "part(packed, large, 'data'), part(packed, large, 'metadata') FROM now.messages",
 };
 
-/* Puts a file of an older version with the same content in the place of the namespace's file. */
+/* Replaces the namespace's file by one of an older version with the same contents. */
 static void put_back_to_version(int version)
 {
     const char *path = namespace_path();
@@ -110,12 +110,12 @@ static void put_back_to_version(int version)
 
 /* ---- what is in it ---- */
 
-enum { LONG_BYTES = 9000 };  // more than a page: on overflow pages
+enum { LONG_BYTES = 9000 };  // more than a page, hence on overflow pages
 
 static char long_data[LONG_BYTES + 1];
 
-/* Streams in turns, with and without ids, of two categories; with a correlation, without data and
- * with much; and positions with gaps, as imports leave them. */
+/* Writes to streams in turn: with and without ids, of two categories, with a correlation, without
+ * data and with long data, and positions with gaps, as imports leave them. */
 static void fill(void)
 {
     static const char *const streams[] = {"a-1", "b-1", "a-2", "a", "a-1"};
@@ -151,7 +151,7 @@ static struct weir_query read_of(int number)
     return query;
 }
 
-/* Everything that a read gives, as text. */
+/* Returns everything that a read returns, as text. */
 static char *text_of_read(int number)
 {
     const struct weir_query query = read_of(number);
@@ -207,7 +207,7 @@ START_TEST(after_the_step_ids_are_known_and_writes_go_on)
     close_all();
     put_back_to_version(_i);
     reopen();
-    const struct weir_new_message again = message_of(3, "{\"a\":1}");  // the first of a-2
+    const struct weir_new_message again = message_of(3, "{\"a\":1}");  // the first message of a-2
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-2", NO_STREAM, &again, 1, &written), WEIR_OK);
     ck_assert_int_eq(written.position, 0);
@@ -226,14 +226,14 @@ START_TEST(after_the_step_ids_are_known_and_writes_go_on)
 }
 END_TEST
 
-/* A message whose stream is missing has no name, and one with an id of another length cannot be
- * packed: it is not for the step to lose them. */
+/* A message without its stream has no name, and one with an id of another length cannot be packed.
+ * The migration must not drop such messages. */
 static const char *const damages[] = {
     [1] = "DELETE FROM streams WHERE name = 'b-1'",
     [2] = "UPDATE messages SET id = x'00' WHERE global_position = 3",
 };
 
-/* Else the first write would wait until it is. */
+/* Otherwise the first write would have to wait for a checkpoint. */
 START_TEST(what_the_step_has_written_is_moved_into_the_file)
 {
     char uri[450];
@@ -242,7 +242,7 @@ START_TEST(what_the_step_has_written_is_moved_into_the_file)
     put_back_to_version(_i);
     fx.store = open_store(fx.url, 4);
     fx.ns = must_open(fx.store, "test");
-    (void)snprintf(uri, sizeof uri, "file:%s?immutable=1", namespace_path());  // without the WAL
+    (void)snprintf(uri, sizeof uri, "file:%s?immutable=1", namespace_path());  // ignores the WAL
     ck_assert_int_eq(number_in(uri, "PRAGMA user_version"), weir_sqlite_namespace_schema.version);
     ck_assert_int_eq(number_in(uri, "SELECT count(*) FROM messages"), 41);
 }

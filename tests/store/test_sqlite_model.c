@@ -1,5 +1,5 @@
-/* Calls drawn at random, by one server or by two, against what a simple model of a namespace says
- * of each. The numbers drawn are the same in every run: a fault is met again. */
+/* Random calls by one server or by two, compared with the results of a simple model of a namespace.
+ * The random numbers are the same in every run, so a fault is reproducible. */
 #include "tests/lib/check_main.h"
 #include "tests/store/model.h"
 #include "tests/store/store_fixture.h"
@@ -12,10 +12,10 @@
 enum {
     SEEDS = 4,
     STEPS = 100,
-    GROUP_MAX = 5,  // writes
-    READS_MAX = 4,  // of a step
+    GROUP_MAX = 5,  // writes in a group
+    READS_MAX = 4,  // reads in a step
     PARTS_MAX = 3,
-    MESSAGES_MAX = 3,  // of a part
+    MESSAGES_MAX = 3,  // messages in a part
     RECORDS_MAX = 4,
     DRAFTS_MAX = 64,
     NAMES_MAX = 16
@@ -64,7 +64,7 @@ static struct model model;
 static uint64_t last_id;
 static struct weir_arena arenas[READS_MAX];
 
-/* A write with all that it points at. */
+/* A write with everything that it points to. */
 struct draft {
     struct weir_write write;
     struct weir_stream_append parts[PARTS_MAX];
@@ -74,7 +74,7 @@ struct draft {
 };
 
 static struct draft drafts[DRAFTS_MAX];
-static size_t drafts_n;  // ever
+static size_t drafts_n;  // total number of drafts
 
 static void begin(void)
 {
@@ -141,7 +141,7 @@ static struct weir_new_message draw_message(void)
     return message;
 }
 
-/* Three of four hold, where nothing else of the group is in between. */
+/* Three of four expectations are met, unless the group changes the stream first. */
 static struct weir_expectation draw_expectation(struct weir_slice stream)
 {
     const int64_t version = model_version(&model, stream);
@@ -192,7 +192,7 @@ static void draw_append(struct draft *draft)
     }
 }
 
-/* As it was, or with something changed. */
+/* Repeats an earlier write, unchanged or with one change. */
 static void draw_repetition(struct draft *draft)
 {
     const size_t back = drafts_n < DRAFTS_MAX ? drafts_n : DRAFTS_MAX - 1;
@@ -252,7 +252,7 @@ static void draw_import(struct draft *draft)
     }
 }
 
-/* Points the parts at the draft's own areas. */
+/* Points the parts to the draft's own memory. */
 static void finish_append(struct draft *draft)
 {
     draft->write.of.append.streams = draft->parts;
@@ -315,7 +315,7 @@ static void check_append(const struct weir_append *append, const struct weir_err
     }
 }
 
-/* Where records of one import are in each other's way as well, any of them may be blamed. */
+/* If records of the same import also conflict with each other, the error may name any of them. */
 static void check_refused_import(const struct weir_import *import, const struct weir_error *err,
                                  weir_status wanted)
 {
@@ -489,7 +489,7 @@ static void ignore(struct weir_read *read)
     (void)read;
 }
 
-/* Small ones together, the others one by one. */
+/* Makes small reads as a group, the others one by one. */
 static void read_some(void)
 {
     struct weir_slice areas[READS_MAX][WEIR_READ_TYPES_MAX];

@@ -1,5 +1,5 @@
-/* Files that are removed, renamed or replaced under a store that has them open: nothing is
- * acknowledged that nobody would find again, and nothing that was is lost for it. */
+/* Files removed, renamed or replaced while a store has them open: no write is acknowledged that
+ * could not be found again, and no acknowledged write is lost. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -14,7 +14,7 @@ static char file[256];
 static char wal[sizeof file + 8];
 static char away[sizeof file + 8];
 
-/* Three messages that are acknowledged. */
+/* Starts with three acknowledged messages. */
 static void begin(void)
 {
     fixture_on_disk();
@@ -43,7 +43,7 @@ static void must_be_refused(const char *told)
     ck_assert_int_eq(must_head(fx.ns), head);
 }
 
-/* As the next server would find it after a crash of this one. */
+/* Returns the number of messages that the next server would find after a crash. */
 static int64_t stored_in_file(void)
 {
     char url[sizeof file + 32];
@@ -83,7 +83,7 @@ START_TEST(a_file_that_is_put_back_takes_writes_again)
 }
 END_TEST
 
-/* Nor does a session that is opened meanwhile find the other one. */
+/* A session opened meanwhile does not use the new file either. */
 START_TEST(a_file_that_is_replaced_is_not_mixed_with_the_one_in_use)
 {
     uint8_t *bytes = NULL;
@@ -107,8 +107,8 @@ END_TEST
 static bool is_to_be_replaced;
 static bool is_to_be_listed_anew;
 
-/* Between the opening of the file and that of its WAL: as another process does that deletes the
- * namespace and makes another of its id. */
+/* Replaces the file between the opening of the database and that of its WAL, as another process
+ * does that deletes the namespace and creates it again. */
 static int replace(sqlite3 *db, char **text, const void *api)
 {
     (void)text;
@@ -163,7 +163,7 @@ START_TEST(a_namespace_that_is_made_anew_while_it_is_opened_is_opened)
 }
 END_TEST
 
-/* What had been acknowledged was in the WAL only. */
+/* The acknowledged messages were only in the WAL. */
 START_TEST(a_wal_that_is_removed_takes_no_writes_and_loses_nothing)
 {
     ck_assert_int_eq(_i == 0 ? unlink(wal) : rename(wal, away), 0);
@@ -176,8 +176,8 @@ START_TEST(a_wal_that_is_removed_takes_no_writes_and_loses_nothing)
 }
 END_TEST
 
-/* SQLite looks whether the file is still there before it moves the WAL and not before it removes
- * that by its name. */
+/* SQLite checks that the file still exists before it moves the WAL's contents, but not before it
+ * removes the WAL by name. */
 START_TEST(who_closes_a_stale_session_leaves_the_wal_alone)
 {
     atomic_store(&fx.ns->shelf.idle->is_stale, true);

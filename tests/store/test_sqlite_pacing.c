@@ -1,5 +1,5 @@
-/* A checkpoint's writes go to the disk piece by piece. The C library's call for that is replaced by
- * one that counts and can fail. */
+/* A checkpoint writes to the disk in pieces. The C library's call for that is replaced by one that
+ * counts and can fail. */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
 #include "tests/lib/check_main.h"
@@ -17,7 +17,7 @@ enum { PIECES_MIN = 4, PIECE_MAX = 1024 * 1024 };
 
 static atomic_int pieces;
 static atomic_llong longest;
-static atomic_int error_number;  // 0: it succeeds
+static atomic_int error_number;  // 0: the call succeeds
 static atomic_uint last_flags;
 static void (*at_first_piece)(void);
 
@@ -44,7 +44,7 @@ static void begin(int number)
     at_first_piece = NULL;
 }
 
-/* Of new pages that lie one after the other. */
+/* Writes `n` bytes to new, adjacent pages. */
 static void put(size_t n)
 {
     static char data[(1 << 20) + 1];
@@ -107,7 +107,8 @@ START_TEST(a_checkpoint_goes_to_the_disk_in_pieces)
 }
 END_TEST
 
-/* A checkpoint beside a writer rarely ends with a sync: its last piece must not be left to that. */
+/* A checkpoint next to a writer rarely ends with a sync, so its last piece must be written out as
+ * well. */
 START_TEST(the_last_piece_goes_too)
 {
     begin(0);
@@ -141,7 +142,7 @@ END_TEST
 typedef ssize_t write_call(int fd, const void *bytes, size_t n, off_t at);
 
 static write_call *paced_write;
-static atomic_int writes_left;  // that succeed
+static atomic_int writes_left;  // writes that still succeed
 
 static ssize_t failing_write(int fd, const void *bytes, size_t n, off_t at)
 {
@@ -159,7 +160,7 @@ static void set_write(write_call *call)
     (void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)call);
 }
 
-/* The checkpoint of "test" writes so often. */
+/* Fails the checkpoint of "test" after this number of writes. */
 static void fail_checkpoint_after(int writes)
 {
     char name[WEIR_SQLITE_NAME_BYTES];
@@ -172,12 +173,12 @@ static void fail_checkpoint_after(int writes)
     while (atomic_load(&writes_left) >= 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
-    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for its end
+    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for the checkpoint to end
     set_write(paced_write);
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
 }
 
-/* Its file is closed: the descriptor is somebody else's by now. */
+/* The file has been closed, so its descriptor may belong to another file. */
 START_TEST(what_a_failed_checkpoint_has_written_is_not_left_to_the_next)
 {
     begin(0);
@@ -185,12 +186,12 @@ START_TEST(what_a_failed_checkpoint_has_written_is_not_left_to_the_next)
     must_create(fx.store, "other");
     fail_checkpoint_after(3);
     ck_assert_int_eq(atomic_load(&pieces), 0);
-    must_checkpoint_of("other");  // of nothing
+    must_checkpoint_of("other");  // has nothing to move
     ck_assert_int_eq(atomic_load(&pieces), 0);
 }
 END_TEST
 
-/* SQLite has synced and counted it, but not what the system tells of the piece. */
+/* SQLite has synced and counted the pages, but the error of the piece was consumed before. */
 START_TEST(what_a_piece_had_that_failed_is_moved_again)
 {
     begin(EIO);
@@ -201,7 +202,7 @@ START_TEST(what_a_piece_had_that_failed_is_moved_again)
     while (atomic_load(&pieces) == 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
-    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for its end
+    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for the checkpoint to end
     begin(0);
     must_checkpoint_of("test");
     ck_assert_int_eq(atomic_load(&pieces), 1);
@@ -213,7 +214,8 @@ static void put_little(void)
     put(1 << 14);
 }
 
-/* So that the writer, who syncs them, has less to wait for, and the WAL has not grown meanwhile. */
+/* The checkpoint starts writing the pages without waiting, so that the sync by the writer has less
+ * to do and the WAL does not grow meanwhile. */
 START_TEST(pages_written_during_the_last_piece_are_begun_and_not_waited_for)
 {
     begin(0);
@@ -232,7 +234,7 @@ static void end_reader(void)
     end_program(reader);
 }
 
-/* As a writer is for a moment after its commit. */
+/* A writer is such a reader for a moment after its commit. */
 START_TEST(a_reader_that_ends_meanwhile_holds_up_one_pass_only)
 {
     static const char read[] = "BEGIN; SELECT count(*) FROM messages";

@@ -1,4 +1,5 @@
-/* The value that a message is packed into: it comes back the same, and other bytes do not. */
+/* The packed form of a message: packing and unpacking give the same message, and other bytes are
+ * rejected. */
 #include "store/sqlite/sqlite_packed.h"
 
 #include "tests/lib/check_main.h"
@@ -28,7 +29,7 @@ static void assert_same(const struct weir_row *a, const struct weir_row *b)
     ck_assert(weir_slice_equal(a->metadata, b->metadata));
 }
 
-/* Exactly as long as it has to be, for AddressSanitizer. */
+/* Copies into an allocation of the exact size, for AddressSanitizer. */
 static struct weir_slice copy(const uint8_t *bytes, size_t n)
 {
     uint8_t *p = malloc(n + (n == 0));
@@ -45,7 +46,7 @@ static bool unpack(const uint8_t *bytes, size_t n, struct weir_slice large, stru
     return is_ok;
 }
 
-/* The layout is in files: it is what it is. */
+/* The layout is stored in files and must never change. */
 START_TEST(the_layout_stays)
 {
     static const char expected[] = "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20"

@@ -1,4 +1,4 @@
-/* A store that goes away under the server. */
+/* A store directory that disappears while the server runs. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Twice a second it is looked at. */
+/* Writes until refused; the store checks its location twice a second. */
 static weir_status put_until_refused(struct weir_namespace *ns)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -32,7 +32,7 @@ static void ping_until_refused(void)
     ck_assert_int_eq(err.status, WEIR_BACKEND_UNAVAILABLE);
 }
 
-/* Renamed, and the registry removed. */
+/* The directory renamed, and the registry removed. */
 START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
 {
     char away[sizeof fx.dir + 8];
@@ -44,7 +44,7 @@ START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
     ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
     ping_until_refused();
 
-    /* It is not asked again whether it has come back. */
+    /* The store does not check whether the directory has returned. */
     ck_assert(_i != 0 || rename(away, fx.dir) == 0);
     ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(weir_store_ping(fx.store, INT64_MAX, &fx.err), WEIR_BACKEND_UNAVAILABLE);
@@ -79,7 +79,7 @@ static weir_status drop(const char *id)
     return weir_namespace_delete(fx.store, weir_slice_of(id), INT64_MAX, &deleted, &fx.err);
 }
 
-/* Namespaces that the registry itself lists, without its WAL. */
+/* Returns the number of namespaces in the registry file without its WAL. */
 static int64_t listed(void)
 {
     char uri[450];
@@ -97,8 +97,8 @@ static int64_t listed(void)
     return n;
 }
 
-/* The change that meets it is refused, however short a while it is that it happened; what was
- * acknowledged before is there also after a crash. */
+/* The first change after the removal is refused, however recent the removal; earlier acknowledged
+ * changes survive a crash. */
 START_TEST(a_registry_whose_wal_is_removed_acknowledges_no_change)
 {
     weir_status (*const changes[])(const char *id) = {create, set_token, drop};

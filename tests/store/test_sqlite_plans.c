@@ -1,5 +1,4 @@
-/* How SQLite finds what the store asks for: every statement searches, by the index it is meant to.
- */
+/* Query plans of SQLite: every statement of the store searches by the intended index. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -14,7 +13,7 @@ static sqlite3 *open_directly(void)
     return db;
 }
 
-/* No table is scanned and nothing is sorted; the first step is through `index`. */
+/* Checks that no table is scanned, nothing is sorted, and the first step uses `index`. */
 static void assert_plan(sqlite3 *db, const char *sql, const char *index)
 {
     char text[WEIR_SQLITE_SELECT_BYTES + 32];

@@ -1,4 +1,4 @@
-/* Two processes on one directory, as two stores. */
+/* Two processes on one directory, simulated by two stores. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -37,7 +37,7 @@ END_TEST
 START_TEST(what_another_store_deletes_is_gone_here)
 {
     must_put(fx.ns, "a-1", 1);
-    must_put(fx.second_ns, "a-1", 1);  // it has a session open
+    must_put(fx.second_ns, "a-1", 1);  // has a session open
     ck_assert_int_eq(must_head(fx.second_ns), 2);
     int64_t deleted = 0;
     ck_assert_int_eq(
@@ -57,12 +57,12 @@ START_TEST(what_another_store_deletes_is_gone_here)
     ck_assert_int_eq(weir_read(fx.second_ns, &query, &fx.arena, &fx.rows, &fx.err),
                      WEIR_NAMESPACE_NOT_FOUND);
     must_create(fx.store, "test");
-    must_read(fx.second_ns, &query);  // made anew: the same id
+    must_read(fx.second_ns, &query);  // the re-created namespace has the same id
     ck_assert_uint_eq(fx.rows.n, 0);
 }
 END_TEST
 
-/* Three sessions, as calls at the same time leave them. */
+/* Leaves three idle sessions, as concurrent calls do. */
 static void have_idle_sessions(struct weir_namespace *ns)
 {
     struct weir_session_pool *pool = &ns->store->pool;
@@ -137,7 +137,8 @@ static void make_test_anew(void)
     must_create(fx.store, "test");
 }
 
-/* No call shows what was deleted, and one alone fails, however many sessions there are. */
+/* No call shows deleted messages, and only the first call fails, regardless of the number of
+ * sessions. */
 START_TEST(the_first_call_finds_out_that_another_store_has_made_it_anew)
 {
     make_test_anew();
@@ -150,7 +151,7 @@ START_TEST(the_first_call_finds_out_that_another_store_has_made_it_anew)
 }
 END_TEST
 
-/* Who asks the registry, as for a token that is not known yet, need not fail once. */
+/* A caller that asks the registry, as for an unknown token, need not fail even once. */
 START_TEST(what_the_registry_says_is_made_anew_is_used_at_once)
 {
     make_test_anew();
@@ -163,7 +164,7 @@ START_TEST(what_the_registry_says_is_made_anew_is_used_at_once)
 }
 END_TEST
 
-/* Also where it did not exist when the registry was asked. */
+/* This also holds if the namespace did not exist when the registry was asked. */
 START_TEST(what_the_registry_did_not_list_is_opened_anew)
 {
     int64_t deleted = 0;
@@ -201,7 +202,7 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
     ck_assert_int_eq(append_by(deadline_us), WEIR_DEADLINE_EXCEEDED);
     ck_assert_int_lt(weir_monotonic_us(), deadline_us + 4 * 1000 * 1000);
     const struct weir_query query = query_all();
-    must_read(fx.ns, &query);  // reads do not mind
+    must_read(fx.ns, &query);  // reads are not affected
     ck_assert_uint_eq(fx.rows.n, 1);
     end_program(other);
     ck_assert_int_eq(append_by(INT64_MAX), WEIR_OK);
@@ -210,7 +211,7 @@ END_TEST
 
 static int64_t until_us;
 
-/* What begins a transaction is not prepared before. */
+/* Delays the preparation of BEGIN, which is the start of a transaction, beyond the deadline. */
 static int on_begin(void *context, int action, const char *what, const char *second,
                     const char *schema, const char *trigger)
 {
@@ -245,7 +246,7 @@ START_TEST(a_lock_that_is_got_too_late_is_given_back)
 }
 END_TEST
 
-/* Without a deadline it is not waited for any longer than a client would like to. */
+/* Without a deadline the wait for the lock is limited to a client's patience. */
 START_TEST(another_processs_lock_is_not_waited_for_for_ever)
 {
     must_put(fx.ns, "a-1", 1);
@@ -267,8 +268,8 @@ static int do_not_sleep(sqlite3_vfs *vfs, int us)
 
 static int (*sleep_of_vfs)(sqlite3_vfs *vfs, int us);
 
-/* A write of the test below: one that stays in its group, one that is late in it, and one that is
- * queued behind it and late too. */
+/* Writes of the test below: the first stays in the group, the second misses its deadline in the
+ * group, the third is queued behind the group and misses its deadline too. */
 struct waiting_write {
     struct weir_write write;
     struct weir_error err;
@@ -279,13 +280,13 @@ struct waiting_write {
 };
 
 static struct waiting_write waiting[3];
-static sqlite3 *holder;  // of the lock
+static sqlite3 *holder;  // connection that holds the lock
 
 static void note_told(struct weir_write *write)
 {
     struct waiting_write *told = write->context;
     told->is_done = true;
-    memset(&told->write, 0xa5, sizeof told->write);  // it is nobody's any more
+    memset(&told->write, 0xa5, sizeof told->write);  // the write may be reused from here on
 }
 
 static bool submit_waiting(size_t w, int64_t deadline_us)
@@ -302,7 +303,7 @@ static bool submit_waiting(size_t w, int64_t deadline_us)
     return weir_write_submit(fx.ns, &to->write);
 }
 
-/* On the leader's thread, while it waits for the lock. */
+/* Runs on the leader's thread while it waits for the lock. */
 static void queue_behind_and_let_go(void *context)
 {
     size_t *calls = context;
@@ -333,8 +334,8 @@ START_TEST(those_who_cannot_wait_for_another_processs_lock_are_told_meanwhile)
 }
 END_TEST
 
-/* Another process that writes to the namespace and takes its time. SQLite counts how long it has
- * waited for it, and does not look at the clock. */
+/* Locks the namespace as another process in a long write does. SQLite adds up its sleeps instead of
+ * reading the clock, so they are skipped. */
 static sqlite3 *lock_namespace(void)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find("weir");
@@ -378,7 +379,7 @@ START_TEST(what_another_process_writes_to_is_not_deleted)
 }
 END_TEST
 
-/* A crash has left a deleted namespace's file, which another process still uses. */
+/* A crash has left the file of a deleted namespace, which another process still uses. */
 START_TEST(what_is_doomed_is_not_removed_under_another_process)
 {
     must_put(fx.second_ns, "a-1", 1);
@@ -455,8 +456,8 @@ START_TEST(stores_may_be_opened_together_on_an_empty_directory)
         (void)pthread_join(threads[t], NULL);
         ck_assert_msg(errors[t].status == WEIR_OK, "%s", errors[t].text);
     }
-    /* Of two that close in the same moment SQLite takes neither for the last, so the WAL may stay
-     * until the next. */
+    /* If two connections close at the same moment, SQLite considers neither the last, so the WAL
+     * may remain until the next one closes. */
     (void)open_and_close(&errors[0]);
     ck_assert_uint_eq(files_in_dir(), 1);
 }

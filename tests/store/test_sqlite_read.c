@@ -1,4 +1,4 @@
-/* Reads and listings on SQLite: what is selected, where to go on, what is cut. */
+/* Reads and listings on SQLite: selection, next position, truncation. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -60,13 +60,13 @@ static const struct {
     int flags;
     int64_t from;
     int64_t max;
-    const char *types;        // letters
+    const char *types;        // one letter for each type
     const char *correlation;  // NULL: no filter
-    int64_t globals[8];       // expected, 0 ends
+    int64_t globals[8];       // expected; 0 ends the list
     int64_t next;
     bool is_truncated;
 } reads[] = {
-    /* streams: positions of a-1 are 0..4 at global 1 2 5 8 11 */
+    /* Streams: positions 0..4 of a-1 have the global positions 1 2 5 8 11 */
     {STREAM, "a-1", 0, 0, 100, "", NULL, {1, 2, 5, 8, 11}, 5, false},
     {STREAM, "a-1", 0, 0, 2, "", NULL, {1, 2}, 2, false},
     {STREAM, "a-1", 0, 0, 5, "", NULL, {1, 2, 5, 8, 11}, 5, false},
@@ -87,7 +87,7 @@ static const struct {
     {STREAM, "a-1", UNLIMITED, 0, 3, "", NULL, {1, 2, 5}, 3, true},
     {STREAM, "a-1", UNLIMITED, 0, 5, "", NULL, {1, 2, 5, 8, 11}, 5, false},
     {STREAM, "a-1", UNLIMITED, 0, 1, "B", NULL, {2}, 2, true},
-    /* streams from a global position: the next position is one of the stream all the same */
+    /* Streams from a global position: next_position is still a position in the stream */
     {STREAM, "a-1", GLOBAL, 3, 100, "", NULL, {5, 8, 11}, 5, false},
     {STREAM, "a-1", GLOBAL, 2, 2, "", NULL, {2, 5}, 3, false},
     {STREAM, "a-1", GLOBAL, 12, 100, "", NULL, {0}, 5, false},
@@ -95,7 +95,7 @@ static const struct {
     {STREAM, "a-1", GLOBAL, -1, 1, "", NULL, {1}, 1, false},
     {STREAM, "none", GLOBAL, 3, 100, "", NULL, {0}, 0, false},
     {STREAM, "a-1", GLOBAL | BACK, 6, 100, "", NULL, {5, 2, 1}, -1, false},
-    /* streams backwards */
+    /* Streams backward */
     {STREAM, "a-1", BACK, 2, 100, "", NULL, {5, 2, 1}, -1, false},
     {STREAM, "a-1", BACK, 2, 2, "", NULL, {5, 2}, 0, false},
     {STREAM, "a-1", BACK, 99, 1, "", NULL, {11}, 3, false},
@@ -107,7 +107,7 @@ static const struct {
     {STREAM, "a-1", BACK, 3, 1, "C", NULL, {0}, 3, false},
     {STREAM, "none", BACK | NEWEST, 0, 1, "", NULL, {0}, -1, false},
     {STREAM, "a-1", BACK | UNLIMITED, 4, 4, "", NULL, {11, 8, 5, 2}, 0, true},
-    /* categories */
+    /* Categories */
     {CATEGORY, "a", 0, 1, 100, "", NULL, {1, 2, 4, 5, 6, 8, 9, 11}, 13, false},
     {CATEGORY, "a", 0, 0, 3, "", NULL, {1, 2, 4}, 5, false},
     {CATEGORY, "a", 0, INT64_MIN, 1, "", NULL, {1}, 2, false},
@@ -131,7 +131,7 @@ static const struct {
     {CATEGORY, "a", BACK, 8, 100, "", "w", {6, 2}, 1, false},
     {CATEGORY, "a", BACK, 0, 100, "", NULL, {0}, 0, false},
     {CATEGORY, "none", BACK | NEWEST, 0, 100, "", NULL, {0}, 12, false},
-    /* the whole namespace */
+    /* The whole namespace */
     {ALL, NULL, 0, 1, 3, "", NULL, {1, 2, 3}, 4, false},
     {ALL, NULL, 0, 10, 100, "", NULL, {10, 11, 12}, 13, false},
     {ALL, NULL, 0, 13, 100, "", NULL, {0}, 13, false},
@@ -199,7 +199,7 @@ static void assert_category(const char *category, size_t n, int64_t next_positio
     ck_assert_uint_eq(fx.rows.n, n);
 }
 
-/* By the same session, which has read it as the whole namespace before. */
+/* The same session has read the category before, when it was the whole namespace. */
 START_TEST(a_category_is_itself_also_when_it_is_no_longer_all)
 {
     must_put(fx.ns, "a-1", 2);
@@ -246,8 +246,8 @@ START_TEST(headers_leave_data_and_metadata_out)
 }
 END_TEST
 
-/* Short ones stand in the row with all else, long ones apart; longer ones are on pages of their
- * own. A retry is compared with what was read. */
+/* Short data are stored in the row, long data separately, and longer data on their own pages. A
+ * retry is compared with the data read. */
 START_TEST(data_and_metadata_of_any_length_come_back)
 {
     static const size_t lengths[] = {0, 3, 1500, 5000};
@@ -334,8 +334,8 @@ static size_t packed_bytes(const struct weir_row *row)
     return row->stream.n + row->type.n + row->data.n + row->metadata.n + WEIR_PACKED_REST_BYTES;
 }
 
-/* Each text counts, and what a message has beside them: small messages with long names, and so on.
- * As many as fit are given, and no more. */
+/* Every text of a message counts, and its fixed size: small messages with long names, and so on. A
+ * reply has exactly as many messages as fit. */
 START_TEST(a_reply_holds_what_fits_into_its_bytes)
 {
     enum { MESSAGES = 24, LONG = 300 };
@@ -400,11 +400,11 @@ START_TEST(a_reply_is_cut_at_its_bytes_but_never_empty)
         ck_assert_int_eq(fx.rows.next_position, (int64_t)cuts[c].n);
     }
     query.max_bytes = 1;
-    query.from = 5;  // the last one alone is not cut short
+    query.from = 5;  // the last message alone is not cut
     must_read(fx.ns, &query);
     ck_assert(!fx.rows.is_truncated);
     query.from = 0;
-    query.max_messages = 1;  // nor is a batch that is full
+    query.max_messages = 1;  // neither is a full batch
     must_read(fx.ns, &query);
     ck_assert(!fx.rows.is_truncated);
 }
@@ -464,7 +464,7 @@ START_TEST(a_deadline_ends_a_long_search)
     ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
                      WEIR_DEADLINE_EXCEEDED);
     query.deadline_us = INT64_MAX;
-    must_read(fx.ns, &query);  // the session is as good as before
+    must_read(fx.ns, &query);  // the session remains usable
     ck_assert_uint_eq(fx.rows.n, 0);
 }
 END_TEST
@@ -504,7 +504,7 @@ static const struct {
     const char *prefix;
     const char *after;
     size_t limit;
-    size_t first;  // of `listed`
+    size_t first;  // index in `listed`
     size_t n;
     bool is_more;
 } pages[] = {

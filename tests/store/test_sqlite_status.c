@@ -1,4 +1,4 @@
-/* What SQLite's result codes mean to callers. */
+/* The mapping of SQLite's result codes to statuses. */
 #include "store/sqlite/sqlite_status.h"
 
 #include "tests/lib/check_main.h"

@@ -1,4 +1,4 @@
-/* The store as files: made, recognised, deleted, many at once. */
+/* The files of a store: creation, recognition, deletion, and many at once. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -38,7 +38,7 @@ START_TEST(names_that_a_uri_would_bend_are_plain_directories)
 }
 END_TEST
 
-/* Every directory that has been synced. */
+/* Every directory synced so far. */
 static struct sqlite_file_id synced[64];
 static size_t synced_n;
 
@@ -67,7 +67,7 @@ static bool is_synced(const char *path)
     return is_found;
 }
 
-/* A store is no use where a power loss takes its directory. */
+/* A store is lost if a power failure can remove its directory. */
 START_TEST(what_is_made_is_written_in_every_directory_above_it)
 {
     char url[256];
@@ -91,7 +91,7 @@ static int64_t synchronous_of(const struct sqlite_registry_connection *connectio
     return level;
 }
 
-/* The token of `default` is kept in a file that is synced. */
+/* The token of `default` is in a file that is synced. */
 START_TEST(the_list_of_namespaces_is_durable_whatever_messages_are)
 {
     enum { FULL = 2 };
@@ -103,7 +103,7 @@ START_TEST(the_list_of_namespaces_is_durable_whatever_messages_are)
 }
 END_TEST
 
-/* Before it is forgotten that they are to be removed. */
+/* Synced before the list of files to remove is cleared. */
 START_TEST(the_files_of_a_deleted_namespace_stay_away)
 {
     int64_t deleted = 0;
@@ -165,7 +165,7 @@ START_TEST(everything_is_there_after_closing)
     must_put(fx.ns, "a-1", 1);
     ck_assert_int_eq(must_head(fx.ns), 5);
     close_all();
-    ck_assert_uint_eq(files_in_dir(), 2);  // no WAL and no draft is left
+    ck_assert_uint_eq(files_in_dir(), 2);  // neither a WAL nor a draft is left
 }
 END_TEST
 
@@ -246,7 +246,7 @@ START_TEST(a_newer_version_in_the_wal_alone_is_seen)
 {
     close_all();
     const char *path = path_in_dir("registry.db");
-    /* It keeps the WAL from being moved into the file. */
+    /* Keeps the WAL from being moved into the file. */
     sqlite3 *other = start_program(path, "PRAGMA user_version = 2");
     struct weir_store *store = NULL;
     ck_assert_int_eq(try_open_store(fx.url, 1, &store), WEIR_PRECONDITION);
@@ -288,7 +288,7 @@ START_TEST(a_namespace_that_cannot_be_used_does_not_harm_the_others)
     int64_t deleted = -1;
     const weir_status status =
         weir_namespace_delete(fx.store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err);
-    if (_i == 0) {  // a newer server may have it open
+    if (_i == 0) {  // a newer server may have the file open
         ck_assert_int_eq(status, WEIR_PRECONDITION);
         ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
         ck_assert_int_eq(access(path, F_OK), 0);
@@ -458,7 +458,7 @@ START_TEST(drafts_that_a_crash_has_left_are_removed_at_the_next_start)
 }
 END_TEST
 
-/* In two containers two processes may have one number. */
+/* Processes in two containers may have the same process id. */
 START_TEST(the_draft_of_another_process_of_this_number_is_left_alone)
 {
     fx.store = open_store(fx.url, 1);
@@ -497,7 +497,8 @@ START_TEST(five_hundred_namespaces_live_with_few_files_open)
 }
 END_TEST
 
-/* Sessions keep more files than they have where a namespace had more of them before. */
+/* The sessions of a namespace keep extra descriptors open if the namespace had more sessions
+ * before. */
 START_TEST(idle_sessions_give_way_where_no_file_is_left)
 {
     enum { NAMESPACES = 20, FILES_LEFT = 24 };
@@ -580,7 +581,8 @@ static void *write_many(void *context)
     return NULL;
 }
 
-/* A consumer: never sees a gap, a part of a batch, or something appear below what it has seen. */
+/* Reads as a consumer: never sees a gap, a part of a batch, or a message below a position it has
+ * passed. */
 static void *follow(void *context)
 {
     (void)context;

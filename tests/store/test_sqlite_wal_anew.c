@@ -1,4 +1,4 @@
-/* A WAL that begins anew while a checkpoint begins. */
+/* A WAL that restarts while a checkpoint starts. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
@@ -26,7 +26,8 @@ static void put_kilobytes(uint64_t first, uint64_t n)
     }
 }
 
-/* A checkpoint calls it between its look at the WAL's length and the one at what is moved. */
+/* Called by a checkpoint after it reads the length of the WAL and before it reads how much has been
+ * moved. */
 static int unfetch(sqlite3_file *file, sqlite3_int64 at, void *page)
 {
     if (is_awaited) {
@@ -50,7 +51,7 @@ static int open_watched(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
     return rc;
 }
 
-/* The store's own stands before what is the default when a store is first opened. */
+/* The store's VFS wraps the VFS that is the default when a store is first opened. */
 static void on_disk_and_watched(void)
 {
     watched = sqlite3_vfs_find(NULL);
@@ -92,7 +93,7 @@ START_TEST(what_is_written_while_a_checkpoint_begins_is_not_lost)
     is_awaited = true;
     ck_assert_int_eq(weir_sqlite_checkpoint(backend, name, second, mode, NULL), SQLITE_OK);
     ck_assert(!is_awaited);
-    put_kilobytes(101, 150);  // more than was in the WAL
+    put_kilobytes(101, 150);  // more than the WAL held
     ck_assert_int_eq(weir_sqlite_checkpoint(backend, name, first, mode, NULL), SQLITE_OK);
     put_kilobytes(251, 1);
     end_program(first);

@@ -1,5 +1,5 @@
-/* The file of the WAL: many small writes reach the VFS behind it as few large ones, and none of
- * them is lost without SQLite being told. */
+/* The WAL file's VFS: many small writes reach the underlying VFS as a few large ones, and SQLite is
+ * told of every write that is lost. */
 #include "store/sqlite/sqlite_wal_file.h"
 
 #include "tests/lib/check_main.h"
@@ -28,7 +28,7 @@ static int sync_file(void)
     return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
 }
 
-/* What is in the file itself, whoever gathers what. */
+/* Returns a byte of the file itself, bypassing gathered writes. */
 static char byte_at(sqlite3_int64 at)
 {
     char byte = '?';
@@ -82,7 +82,8 @@ START_TEST(frames_are_written_together)
         at += FRAME + PAGE;
     }
     ck_assert_int_eq(sync_file(), SQLITE_OK);
-    /* 64 KiB have room for 15 frames; one more for the sync, and the room for what follows. */
+    /* A 64 KiB buffer holds 15 frames; the sync writes one more, and makes room for later
+     * frames. */
     ck_assert_uint_eq(faulty_vfs_stop(NULL), (PAGES + 14) / 15 + 1 + 1 + 4);
     ck_assert_int_eq(byte_at(32), 'x');
     ck_assert_int_eq(byte_at(at - 1), 'x');
@@ -125,14 +126,14 @@ START_TEST(a_sync_tells_of_a_write_that_failed)
     ck_assert_int_eq(put(10, 0), SQLITE_OK);
     faulty_vfs_start(1, false);
     ck_assert_int_eq(sync_file(), SQLITE_IOERR_WRITE);
-    /* Once. The transaction that is written anew may succeed. */
+    /* The error is reported once. The transaction may succeed when it is written again. */
     ck_assert_int_eq(put(20, 0), SQLITE_OK);
     ck_assert_int_eq(sync_file(), SQLITE_OK);
     ck_assert_int_eq(byte_at(19), 'x');
 }
 END_TEST
 
-/* Whatever SQLite makes of the answer to a read, it does not take the data for durable. */
+/* Whatever SQLite does with the failed read, the data must not count as durable. */
 START_TEST(a_failure_is_not_forgotten)
 {
     char byte = '?';
@@ -165,7 +166,7 @@ static sqlite3_int64 size_of_file(void)
     return size;
 }
 
-/* The size, the zeros: not for what is written where they are. */
+/* Room means the file size and the zeros; both are skipped for writes within existing room. */
 START_TEST(a_sync_makes_room_for_the_next)
 {
     ck_assert_int_eq(put(10, 0), SQLITE_OK);
@@ -183,7 +184,7 @@ START_TEST(a_sync_makes_room_for_the_next)
 }
 END_TEST
 
-/* Another process may have written it. */
+/* Another process may have written the bytes. */
 START_TEST(what_is_there_is_not_overwritten_with_zeros)
 {
     FILE *stream = fopen(sqlite3_filename_wal(names), "wb");
@@ -209,7 +210,7 @@ START_TEST(a_file_that_was_cut_is_made_longer_again)
 }
 END_TEST
 
-/* The write, and then the size or the zeros. */
+/* Fails the operations that make room, the size and the zeros; the write itself succeeds. */
 START_TEST(a_sync_does_without_room)
 {
     ck_assert_int_eq(put(10, 0), SQLITE_OK);
@@ -258,7 +259,7 @@ static sqlite3 *connect(void)
     return db;
 }
 
-/* The next transaction stands in the same place of the file. */
+/* The next transaction is written to the same place in the file. */
 START_TEST(what_is_taken_back_is_not_written_over_what_follows)
 {
     sqlite3 *one = connect();
