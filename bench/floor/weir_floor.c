@@ -94,7 +94,7 @@ static const struct {
     {"echo-client", floor_echo_client, "sends the same requests by nng alone"},
     {"disk", floor_disk, "appends or overwrites blocks, each made durable by fdatasync"},
     {"sqlite", floor_sqlite, "inserts rows into weir's schema by SQLite alone"},
-    {"store", floor_store, "writes and reads through the store's C interface, without transport"},
+    {"store", floor_store, "writes and reads through the store's C interface alone"},
 };
 
 enum option_key {

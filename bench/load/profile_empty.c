@@ -41,7 +41,7 @@ static void free_nothing(struct profile_run *run)
 
 const struct profile profile_empty = {
     .name = "empty",
-    .doc = "a request that reads and writes nothing (GetServerInfo)",
+    .doc = "requests that read and write nothing (GetServerInfo)",
     .uses = 0,
     .batch = 1,
     .batch_max = 1,

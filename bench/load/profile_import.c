@@ -214,7 +214,7 @@ static void free_importing(struct profile_run *run)
 
 const struct profile profile_import = {
     .name = "import",
-    .doc = "1,000 messages imported at once, each worker into a stream of its own (--batch)",
+    .doc = "imports of 1,000 messages, a stream for each worker (--batch)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_DATA | PROFILE_USES_BATCH | PROFILE_WRITES_BATCH,
     .batch = BATCH,
     .batch_max = BATCH_MAX,

@@ -262,7 +262,7 @@ static void start_group(void *context, struct load_slot *slot)
 
 const struct profile profile_read_stream = {
     .name = "read-stream",
-    .doc = "100 messages of a stream read, from anywhere (--batch, --newest)",
+    .doc = "reads of 100 messages of a stream (--batch, --newest)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
             PROFILE_USES_MESSAGES,
     .batch = BATCH,
@@ -274,7 +274,7 @@ const struct profile profile_read_stream = {
 
 const struct profile profile_read_category = {
     .name = "read-category",
-    .doc = "100 messages of a category read, from anywhere (--batch, --newest)",
+    .doc = "reads of 100 messages of a category (--batch, --newest)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
             PROFILE_USES_MESSAGES,
     .batch = BATCH,
@@ -286,8 +286,7 @@ const struct profile profile_read_category = {
 
 const struct profile profile_group = {
     .name = "group",
-    .doc =
-        "the members of a consumer group read a category through, 100 at a time, again and again",
+    .doc = "a consumer group that reads a category, 100 at a time",
     .uses = PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH | PROFILE_USES_MESSAGES |
             PROFILE_USES_GROUP,
     .batch = BATCH,

@@ -79,7 +79,7 @@ static void free_tail(struct profile_run *run)
 
 const struct profile profile_tail = {
     .name = "tail",
-    .doc = "one message written; --subscribers wait for it: the time to each delivery",
+    .doc = "time from a write to its delivery to each subscriber",
     .uses = PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_SUBSCRIBERS,
     .batch = 1,
     .batch_max = 1,

@@ -235,7 +235,7 @@ static void free_tenants(struct profile_run *run)
 
 const struct profile profile_tenants = {
     .name = "tenants",
-    .doc = "mixed, over many namespaces, of which some are much busier than others (--namespaces)",
+    .doc = "mixed, in many namespaces, some far busier than others",
     .uses = PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
             PROFILE_USES_WRITE_PERCENT | PROFILE_USES_NAMESPACES,
     .batch = READ_BATCH,

@@ -99,7 +99,7 @@ static void start_batch(void *context, struct load_slot *slot)
 
 const struct profile profile_mixed = {
     .name = "mixed",
-    .doc = "one message written, or 10 of a stream read (--write-percent, --batch)",
+    .doc = "writes of one message and reads of 10 (--write-percent)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
             PROFILE_USES_WRITE_PERCENT,
     .batch = READ_BATCH,
@@ -112,7 +112,7 @@ const struct profile profile_mixed = {
 
 const struct profile profile_write = {
     .name = "write",
-    .doc = "one message written to a stream (--batch for more)",
+    .doc = "writes of one message to a stream (--batch for more)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
             PROFILE_WRITES_BATCH,
     .batch = 1,
@@ -125,7 +125,7 @@ const struct profile profile_write = {
 
 const struct profile profile_conditional_write = {
     .name = "conditional-write",
-    .doc = "a stream's version read, then a message written expecting it; conflicts are counted",
+    .doc = "reads of a version, each followed by a write expecting it",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA,
     .batch = 1,
     .batch_max = 1,
@@ -137,8 +137,7 @@ const struct profile profile_conditional_write = {
 
 const struct profile profile_batch = {
     .name = "batch",
-    .doc =
-        "1 to 1,000 messages written at once, as many as chance will (--batch for a fixed number)",
+    .doc = "writes of 1 to 1,000 messages (--batch: always as many)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
             PROFILE_WRITES_BATCH,
     .batch = 0,

@@ -47,8 +47,7 @@ static const struct setting settings[] = {
     {"store-connections", "N", KIND_NUMBER, AT(store_connections), "8", 1, 1024, NULL,
      "PostgreSQL and TimescaleDB: largest number of connections to the database"},
     {"durability", "full|normal", KIND_CHOICE, AT(durability), "full", 0, 0, "full|normal",
-     "full: an acknowledged write survives a power loss; normal: it survives a crash of the "
-     "server"},
+     "What an acknowledged write survives: a power loss (full), or a crash of the server (normal)"},
     {"listen", "URL", KIND_LIST, AT(listen), WEIR_DEFAULT_URL, 0, 0, NULL,
      "Address to listen on: tcp://HOST:PORT, ipc://PATH, tls+tcp://HOST:PORT or "
      "ws://HOST:PORT/PATH; port 0 takes a free port. May be given several times"},
@@ -72,7 +71,7 @@ static const struct setting settings[] = {
     {"workers", "N", KIND_NUMBER, AT(workers), "32", 1, WEIR_WORKERS_MAX, NULL,
      "Number of worker threads; each may wait for the store"},
     {"max-calls", "N", KIND_NUMBER, AT(max_calls), "1024", 1, 65536, NULL,
-     "Largest number of calls in flight; further calls are refused at once"},
+     "Largest number of calls in flight; more are refused at once"},
     {"max-waiting", "N", KIND_NUMBER, AT(max_waiting), "16384", 0, 1048576, NULL,
      "Largest number of waiting long polls, in addition to the calls in flight"},
     {"log-level", "LEVEL", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
