@@ -158,8 +158,8 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
     if (client->is_closing) {
         st = call_fail_closing(err);
     } else if (n >= client->max_in_flight) {
-        st = weir_fail_limit(err, "calls in flight (max_in_flight)", client->max_in_flight, n + 1);
-        weir_error_detail(err, "queue", "the number of calls in flight");
+        st = weir_fail_full(err, "the number of calls in flight", "max_in_flight",
+                            client->max_in_flight, n + 1);
     } else {
         client->in_flight_n++;
     }

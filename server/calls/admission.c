@@ -4,8 +4,6 @@
 #include "server/transport/deferred.h"
 #include "weir/rules/time_text.h"
 
-#include <stdio.h>
-
 enum {
     /* Requests in flight may take so many times the largest single one. */
     REQUESTS_OF_FULL_SIZE = 4,
@@ -28,16 +26,6 @@ void weir_admission_refuse(struct weir_exchange *exchange, const struct weir_err
     weir_exchange_send(exchange);
 }
 
-weir_status weir_admission_fail_full(struct weir_error *err, const char *queue, const char *option,
-                                     unsigned long long limit, unsigned long long actual)
-{
-    char limited[128];
-    (void)snprintf(limited, sizeof limited, "%s (%s)", queue, option);
-    (void)weir_fail_limit(err, limited, limit, actual);
-    weir_error_detail(err, "queue", "%s", queue);
-    return err->status;
-}
-
 static size_t bytes_max(const struct weir_server *server)
 {
     return (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
@@ -49,11 +37,10 @@ static void tell_what_is_full(struct weir_server *server, size_t bytes, struct w
     const size_t calls = atomic_load_explicit(&server->unanswered, memory_order_relaxed);
     const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes > bytes_max(server)) {
-        (void)weir_admission_fail_full(err, "bytes of requests in flight",
-                                       "a multiple of --max-request-bytes", bytes_max(server),
-                                       held + bytes);
+        (void)weir_fail_full(err, "bytes of requests in flight",
+                             "a multiple of --max-request-bytes", bytes_max(server), held + bytes);
     } else {
-        (void)weir_admission_fail_full(err, "calls in flight", "--max-calls", calls_max, calls);
+        (void)weir_fail_full(err, "calls in flight", "--max-calls", calls_max, calls);
     }
 }
 
@@ -96,12 +83,12 @@ weir_status weir_admission_check_unread(const struct weir_server *server,
         weir_exchange_unread(exchange, &own, &all);
     }
     if (own > own_max) {
-        return weir_admission_fail_full(err, "bytes of replies that this connection has not read",
-                                        "a multiple of --max-reply-bytes", own_max, own);
+        return weir_fail_full(err, "bytes of replies that this connection has not read",
+                              "a multiple of --max-reply-bytes", own_max, own);
     }
     if (all > all_max) {
-        return weir_admission_fail_full(err, "bytes of replies that clients have not read",
-                                        "a multiple of --max-reply-bytes", all_max, all);
+        return weir_fail_full(err, "bytes of replies that clients have not read",
+                              "a multiple of --max-reply-bytes", all_max, all);
     }
     return WEIR_OK;
 }

@@ -31,11 +31,6 @@ void weir_admission_finished(struct weir_server *server, size_t bytes);
 /* The same for a call that had begun to wait, which is no longer in flight. */
 void weir_admission_waited(struct weir_server *server);
 
-/* LIMIT_EXCEEDED about a queue whose limit an option sets: as weir_fail_full, with the option in
- * the text. */
-weir_status weir_admission_fail_full(struct weir_error *err, const char *queue, const char *option,
-                                     unsigned long long limit, unsigned long long actual);
-
 void weir_admission_refuse_stopping(struct weir_exchange *exchange);
 
 /* Answers an exchange with a failure, without a call. Closes the connection where there is no

@@ -70,8 +70,8 @@ weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *quer
     }
     const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
     if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
-        return weir_admission_fail_full(err, "reads that wait", "--max-waiting",
-                                        (unsigned long long)server->config->max_waiting, waiting);
+        return weir_fail_full(err, "reads that wait", "--max-waiting",
+                              (unsigned long long)server->config->max_waiting, waiting);
     }
     const struct weir_interest interest = interest_of(query);
     *watches = weir_wake_arm(server->wake, waiter, call->tenant, &interest);

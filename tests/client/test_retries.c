@@ -79,7 +79,7 @@ static void prepare_refusals(void)
 {
     weir_error_init(&full);
     weir_error_init(&unauthorized);
-    (void)weir_fail_full(&full, "the queue", 1, 2);
+    (void)weir_fail_full(&full, "the queue", "--max-calls", 1, 2);
     (void)weir_fail(&unauthorized, WEIR_AUTH_UNAUTHORIZED, "the token is unknown");
 }
 

@@ -124,7 +124,9 @@ END_TEST
 
 START_TEST(a_full_queue_is_a_limit_that_passes)
 {
-    ck_assert_int_eq(weir_fail_full(&err, "calls in flight", 4, 5), WEIR_LIMIT_EXCEEDED);
+    ck_assert_int_eq(weir_fail_full(&err, "calls in flight", "--max-calls", 4, 5),
+                     WEIR_LIMIT_EXCEEDED);
+    ck_assert_str_eq(err.text, "calls in flight (--max-calls): 5, but the limit is 4");
     ck_assert_str_eq(weir_error_get_detail(&err, "queue"), "calls in flight");
     ck_assert_str_eq(weir_error_get_detail(&err, "limit"), "4");
     ck_assert(weir_error_is_transient(&err));

@@ -66,10 +66,12 @@ weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned l
     return WEIR_LIMIT_EXCEEDED;
 }
 
-weir_status weir_fail_full(struct weir_error *err, const char *queue, unsigned long long limit,
-                           unsigned long long actual)
+weir_status weir_fail_full(struct weir_error *err, const char *queue, const char *option,
+                           unsigned long long limit, unsigned long long actual)
 {
-    (void)weir_fail_limit(err, queue, limit, actual);
+    char what[128];
+    (void)snprintf(what, sizeof what, "%s (%s)", queue, option);
+    (void)weir_fail_limit(err, what, limit, actual);
     weir_error_detail(err, "queue", "%s", queue);
     return WEIR_LIMIT_EXCEEDED;
 }

@@ -19,9 +19,10 @@ weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned l
                             unsigned long long actual);
 
 /* LIMIT_EXCEEDED about a queue: details `limit`, `actual` and `queue`. The last one tells a refusal
- * that depends on the load from one that depends on the request. */
-weir_status weir_fail_full(struct weir_error *err, const char *queue, unsigned long long limit,
-                           unsigned long long actual);
+ * that depends on the load from one that depends on the request. The text names `option`, which
+ * sets the limit, as well. */
+weir_status weir_fail_full(struct weir_error *err, const char *queue, const char *option,
+                           unsigned long long limit, unsigned long long actual);
 
 /* NAMESPACE_NOT_FOUND and NAMESPACE_EXISTS, with the detail `namespace`. */
 weir_status weir_fail_no_namespace(struct weir_error *err, struct weir_slice id);
