@@ -86,15 +86,8 @@ static struct weir_server *make(const struct weir_config *config)
     server->started_at_us = weir_monotonic_us();
     server->started_time_us = weir_now_us();
     (void)weir_random_bytes(&server->reference_salt, sizeof server->reference_salt);
-    if (!weir_queue_init(&server->queue)) {
-        free(server);
-        return NULL;
-    }
-    if (!weir_calls_init(&server->calls, server, weir_dispatch_memory_max(&config->limits))) {
-        weir_queue_fini(&server->queue);
-        free(server);
-        return NULL;
-    }
+    weir_queue_init(&server->queue);
+    weir_calls_init(&server->calls, server, weir_dispatch_memory_max(&config->limits));
     return server;
 }
 

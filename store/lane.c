@@ -5,15 +5,11 @@
 
 #include <assert.h>
 
-bool weir_lane_init(struct weir_lane *lane)
+void weir_lane_init(struct weir_lane *lane)
 {
     *lane = (struct weir_lane){.first = NULL};
-    bool is_ready = weir_cond_init(&lane->enough);
-    if (is_ready && pthread_mutex_init(&lane->mutex, NULL) != 0) {
-        (void)pthread_cond_destroy(&lane->enough);
-        is_ready = false;
-    }
-    return is_ready;
+    weir_cond_init(&lane->enough);
+    (void)pthread_mutex_init(&lane->mutex, NULL);
 }
 
 void weir_lane_fini(struct weir_lane *lane)

@@ -44,9 +44,8 @@ struct weir_lane {
     size_t wanted;          // writes that a group should have; the leader's own
 };
 
-/* Initialises a lane; false without memory. weir_lane_fini requires it to be empty and without a
- * leader. */
-bool weir_lane_init(struct weir_lane *lane);
+/* Initialise and free a lane. weir_lane_fini requires it to be empty and without a leader. */
+void weir_lane_init(struct weir_lane *lane);
 void weir_lane_fini(struct weir_lane *lane);
 
 /* Adds a write. Returns true if the lane had no leader: the caller leads it from then on. */

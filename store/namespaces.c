@@ -26,15 +26,9 @@ enum { OPENING_WAIT_US = 500 * 1000 };
 
 bool weir_namespaces_init(struct weir_store *store)
 {
-    if (!weir_random_bytes(&store->hash_seed, sizeof store->hash_seed) ||
-        pthread_mutex_init(&store->mutex, NULL) != 0) {
-        return false;
-    }
-    if (!weir_cond_init(&store->changed)) {
-        (void)pthread_mutex_destroy(&store->mutex);
-        return false;
-    }
-    return true;
+    (void)pthread_mutex_init(&store->mutex, NULL);
+    weir_cond_init(&store->changed);
+    return weir_random_bytes(&store->hash_seed, sizeof store->hash_seed);
 }
 
 static void free_namespace(struct weir_namespace *ns)
@@ -64,11 +58,11 @@ static struct weir_namespace *new_namespace(struct weir_store *store, struct wei
 {
     assert(id.n >= 1 && id.n <= WEIR_NAMESPACE_MAX_BYTES);
     struct weir_namespace *ns = calloc(1, sizeof *ns + id.n);
-    if (ns == NULL || !weir_lane_init(&ns->lane)) {
-        free(ns);
+    if (ns == NULL) {
         (void)weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
         return NULL;
     }
+    weir_lane_init(&ns->lane);
     ns->store = store;
     memcpy(ns->id, id.p, id.n);
     ns->shelf.id = weir_slice(ns->id, id.n);

@@ -5,19 +5,13 @@
 
 #include <assert.h>
 
-weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
-                                   size_t max, struct weir_error *err)
+void weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
+                            size_t max)
 {
     assert(max >= 1);
     *pool = (struct weir_session_pool){.backend = backend, .max = max};
-    if (!weir_cond_init(&pool->changed)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    if (pthread_mutex_init(&pool->mutex, NULL) != 0) {
-        (void)pthread_cond_destroy(&pool->changed);
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    return WEIR_OK;
+    weir_cond_init(&pool->changed);
+    (void)pthread_mutex_init(&pool->mutex, NULL);
 }
 
 /* ---- the list of idle sessions; all with the mutex held ---- */

@@ -42,9 +42,9 @@ struct weir_shelf {
     bool is_gone;               // the namespace has been deleted
 };
 
-/* Initialises a pool of at most `max` sessions, >= 1. BACKEND_UNAVAILABLE without memory. */
-weir_status weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
-                                   size_t max, struct weir_error *err);
+/* Initialises a pool of at most `max` sessions, >= 1. */
+void weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend *backend,
+                            size_t max);
 
 /* Closes the idle sessions; none may be lent. */
 void weir_session_pool_fini(struct weir_session_pool *pool);

@@ -44,15 +44,11 @@ static weir_status start(struct weir_store *store, const struct weir_store_optio
                          struct weir_error *err)
 {
     if (!weir_namespaces_init(store)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the system gives no random bytes");
     }
     const size_t own = store->backend->max_sessions;
-    const weir_status status = weir_session_pool_init(&store->pool, store->backend,
-                                                      own > 0 ? own : options->max_sessions, err);
-    if (status != WEIR_OK) {
-        weir_namespaces_fini(store);
-    }
-    return status;
+    weir_session_pool_init(&store->pool, store->backend, own > 0 ? own : options->max_sessions);
+    return WEIR_OK;
 }
 
 weir_status weir_store_open(const struct weir_store_options *options, struct weir_store **store,

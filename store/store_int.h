@@ -37,7 +37,7 @@ struct weir_store {
 };
 
 /* Initialise and free the table of namespaces and the store's mutex. weir_namespaces_init returns
- * false without memory or random bytes; weir_namespaces_fini requires that no handle is left. */
+ * false without random bytes; weir_namespaces_fini requires that no handle is left. */
 bool weir_namespaces_init(struct weir_store *store);
 void weir_namespaces_fini(struct weir_store *store);
 

@@ -150,7 +150,7 @@ weir_status weir_client_open(const struct weir_client_options *options,
         return client_fail_memory(err);
     }
     (void)pthread_mutex_init(&client->mutex, NULL);
-    (void)weir_cond_init(&client->is_idle);
+    weir_cond_init(&client->is_idle);
     st = take_options(client, options, err);
     if (st == WEIR_OK) {
         st = client_tls_open(client, options, err);

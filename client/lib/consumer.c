@@ -84,7 +84,7 @@ static struct weir_consumer *consumer_new(struct weir_client *client,
         return NULL;
     }
     weir_arena_init(&c->arena, SIZE_MAX, 0);
-    (void)weir_cond_init(&c->changed);
+    weir_cond_init(&c->changed);
     (void)pthread_mutex_init(&c->mutex, NULL);
     c->client = client;
     if (!copy_options(c, options)) {

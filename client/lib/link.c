@@ -184,7 +184,7 @@ static struct link *link_new(uint32_t connections)
     if (link == NULL) {
         return NULL;
     }
-    (void)weir_cond_init(&link->changed);
+    weir_cond_init(&link->changed);
     (void)pthread_mutex_init(&link->mutex, NULL);
     return link;
 }

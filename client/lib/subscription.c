@@ -122,7 +122,7 @@ static struct weir_subscription *subscription_new(struct weir_client *client,
     sub->is_wait_ours = options->wait_ms == 0;
     weir_arena_init(&sub->arena, SIZE_MAX, 0);
     weir_error_init(&sub->failure);
-    (void)weir_cond_init(&sub->changed);
+    weir_cond_init(&sub->changed);
     (void)pthread_mutex_init(&sub->mutex, NULL);
     const bool is_filled = sub->is_stream ? fill_stream(sub, options) : fill_category(sub, options);
     if (!is_filled || !copy_call_options(&sub->arena, &options->call, &sub->call)) {

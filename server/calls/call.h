@@ -112,7 +112,7 @@ struct weir_calls {
     struct weir_server *server;
 };
 
-bool weir_calls_init(struct weir_calls *calls, struct weir_server *server, size_t cap_bytes);
+void weir_calls_init(struct weir_calls *calls, struct weir_server *server, size_t cap_bytes);
 void weir_calls_fini(struct weir_calls *calls);
 
 /* A call with nothing in it; NULL without memory. */

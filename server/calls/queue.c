@@ -2,11 +2,11 @@
 
 #include "weir/rules/time_text.h"
 
-bool weir_queue_init(struct weir_queue *queue)
+void weir_queue_init(struct weir_queue *queue)
 {
     *queue = (struct weir_queue){.first = NULL};
     queue->last = &queue->first;
-    return pthread_mutex_init(&queue->lock, NULL) == 0;
+    (void)pthread_mutex_init(&queue->lock, NULL);
 }
 
 void weir_queue_fini(struct weir_queue *queue)
@@ -14,10 +14,10 @@ void weir_queue_fini(struct weir_queue *queue)
     (void)pthread_mutex_destroy(&queue->lock);
 }
 
-bool weir_taker_init(struct weir_taker *taker)
+void weir_taker_init(struct weir_taker *taker)
 {
     *taker = (struct weir_taker){.next = NULL};
-    return pthread_cond_init(&taker->woken, NULL) == 0;
+    (void)pthread_cond_init(&taker->woken, NULL);
 }
 
 void weir_taker_fini(struct weir_taker *taker)

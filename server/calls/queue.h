@@ -46,16 +46,14 @@ struct weir_queue {
     atomic_size_t n;  // jobs waiting
 };
 
-/* False without resources. */
-bool weir_queue_init(struct weir_queue *queue);
+void weir_queue_init(struct weir_queue *queue);
 
 /* No thread may use it any more. */
 void weir_queue_fini(struct weir_queue *queue);
 
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
 
-/* False without resources. */
-bool weir_taker_init(struct weir_taker *taker);
+void weir_taker_init(struct weir_taker *taker);
 void weir_taker_fini(struct weir_taker *taker);
 
 /* Calls `look` for each job that is due; those of which something is left keep their places. For a

@@ -15,9 +15,7 @@ static void *work(void *context)
 static bool start(struct weir_worker *worker, struct weir_queue *queue)
 {
     worker->queue = queue;
-    if (!weir_taker_init(&worker->taker)) {
-        return false;
-    }
+    weir_taker_init(&worker->taker);
     if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
         weir_taker_fini(&worker->taker);
         return false;

@@ -31,10 +31,10 @@ struct weir_tenants {
 struct weir_tenants *weir_tenants_new(struct weir_store *store)
 {
     struct weir_tenants *tenants = calloc(1, sizeof *tenants);
-    if (tenants == NULL || pthread_mutex_init(&tenants->lock, NULL) != 0) {
-        free(tenants);
+    if (tenants == NULL) {
         return NULL;
     }
+    (void)pthread_mutex_init(&tenants->lock, NULL);
     tenants->store = store;
     return tenants;
 }

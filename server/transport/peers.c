@@ -13,7 +13,7 @@ enum {
     RECOUNT_US = 100 * 1000
 };
 
-bool weir_peers_init(struct weir_peers *peers)
+void weir_peers_init(struct weir_peers *peers)
 {
     atomic_init(&peers->unread_bytes, 0);
     peers->recounted_at_us = 0;
@@ -21,7 +21,7 @@ bool weir_peers_init(struct weir_peers *peers)
         peers->buckets[i] = NULL;
     }
     peers->n = 0;
-    return pthread_mutex_init(&peers->lock, NULL) == 0;
+    (void)pthread_mutex_init(&peers->lock, NULL);
 }
 
 void weir_peers_fini(struct weir_peers *peers)

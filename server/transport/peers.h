@@ -66,8 +66,7 @@ struct weir_peers {
     int64_t recounted_at_us;  // latest weir_peers_recount that was due; monotonic
 };
 
-/* Returns false if the lock cannot be created. */
-bool weir_peers_init(struct weir_peers *peers);
+void weir_peers_init(struct weir_peers *peers);
 
 /* Releases the table's references. To be called when all pipes are gone. */
 void weir_peers_fini(struct weir_peers *peers);

@@ -479,10 +479,10 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
                                 struct weir_transport **transport, struct weir_error *err)
 {
     struct weir_transport *t = calloc(1, sizeof *t);
-    if (t == NULL || !weir_peers_init(&t->peers)) {
-        free(t);
+    if (t == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory for the listeners");
     }
+    weir_peers_init(&t->peers);
     (void)pthread_mutex_init(&t->grow_lock, NULL);
     (void)pthread_mutex_init(&t->idle_lock, NULL);
     t->log = log;

@@ -433,8 +433,9 @@ struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_
     wake->context = context;
     weir_link_init(&wake->watched);
     (void)pthread_mutex_init(&wake->lock, NULL);
-    if (!weir_random_bytes(&wake->seed, sizeof wake->seed) || !weir_cond_init(&wake->earlier) ||
-        !weir_cond_init(&wake->poll) || !start_threads(wake)) {
+    weir_cond_init(&wake->earlier);
+    weir_cond_init(&wake->poll);
+    if (!weir_random_bytes(&wake->seed, sizeof wake->seed) || !start_threads(wake)) {
         destroy(wake);
         return NULL;
     }

@@ -62,8 +62,7 @@ struct pg_pool {
     struct pg_waiter *first, *last;
 };
 
-weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max,
-                              struct weir_error *err);
+void weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max);
 void weir_pg_pool_fini(struct pg_pool *pool);
 
 /* Lends a connection, if possible one that last ran statements of `owner`, with its limit set to

@@ -25,18 +25,13 @@ enum {
     OPEN_AGAIN_US = 1000 * 1000
 };
 
-weir_status weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max,
-                              struct weir_error *err)
+void weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t max)
 {
     assert(max >= 1);
     pool->backend = backend;
     pool->max = max;
-    if (!weir_cond_init(&pool->changed)) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
-    }
-    /* On Linux initialising a plain mutex takes nothing and cannot fail. */
+    weir_cond_init(&pool->changed);
     (void)pthread_mutex_init(&pool->mutex, NULL);
-    return WEIR_OK;
 }
 
 void weir_pg_pool_fini(struct pg_pool *pool)

@@ -181,11 +181,7 @@ weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_sto
         backend_free(backend);
         return status;
     }
-    status = weir_pg_pool_init(&backend->pool, backend, options->max_sessions, err);
-    if (status != WEIR_OK) {
-        backend_free(backend);
-        return status;
-    }
+    weir_pg_pool_init(&backend->pool, backend, options->max_sessions);
     status = start(backend, err);
     if (status != WEIR_OK) {
         weir_pg_close(&backend->base);

@@ -21,15 +21,8 @@ bool weir_sqlite_memory_add(struct sqlite_backend *backend, const char *name, sq
     if (memory == NULL) {
         return false;
     }
-    if (pthread_mutex_init(&memory->gate, NULL) != 0) {
-        free(memory);
-        return false;
-    }
-    if (pthread_rwlock_init(&memory->lock, NULL) != 0) {
-        (void)pthread_mutex_destroy(&memory->gate);
-        free(memory);
-        return false;
-    }
+    (void)pthread_mutex_init(&memory->gate, NULL);
+    (void)pthread_rwlock_init(&memory->lock, NULL);
     (void)snprintf(memory->name, sizeof memory->name, "%s", name);
     memory->keeper = keeper;
     (void)pthread_mutex_lock(&backend->memory_mutex);

@@ -129,7 +129,7 @@ struct fake_server *fake_server_start(const struct fake_action *script, size_t s
     memcpy(server->script, script, script_n * sizeof *script);
     server->script_n = script_n;
     (void)pthread_mutex_init(&server->mutex, NULL);
-    (void)weir_cond_init(&server->came);
+    weir_cond_init(&server->came);
     nng_listener listener;
     int port = 0;
     ck_assert_int_eq(nng_rep0_open(&server->socket), 0);

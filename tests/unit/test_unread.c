@@ -50,7 +50,7 @@ START_TEST(who_reads_slowly_is_not_stuck)
 {
     const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
     wire_learn_key();
-    ck_assert(weir_peers_init(&peers));
+    weir_peers_init(&peers);
     ck_assert(weir_peers_add(&peers, 1, wire.key, false, &remote));
     struct weir_peer *peer = weir_peers_find(&peers, 1);
     weir_peer_sends(peer, 1, 0);
@@ -72,7 +72,7 @@ static struct weir_peer *begin_peer(bool is_opaque)
 {
     const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
     wire_learn_key();
-    ck_assert(weir_peers_init(&peers));
+    weir_peers_init(&peers);
     ck_assert(weir_peers_add(&peers, 1, wire.key, is_opaque, &remote));
     return weir_peers_find(&peers, 1);
 }

@@ -1,5 +1,9 @@
-/* Condition variables whose waits end at a time of the clock that is never set, as
- * weir_monotonic_us() tells it. */
+/* Condition variables whose waits end at a time of the monotonic clock, as weir_monotonic_us()
+ * tells it.
+ *
+ * On Linux initialising a mutex, read-write lock or condition variable without special attributes,
+ * or with this clock, allocates nothing and cannot fail. All code relies on that and ignores the
+ * results of pthread_mutex_init and the like. */
 #ifndef WEIR_BASE_MONOTONIC_H
 #define WEIR_BASE_MONOTONIC_H
 
@@ -7,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* False without memory. */
-bool weir_cond_init(pthread_cond_t *cond);
+/* Initialises a condition variable for weir_cond_wait_until. */
+void weir_cond_init(pthread_cond_t *cond);
 
-/* As pthread_cond_wait, until `until_us` at the latest; false where that time has come. */
+/* Waits as pthread_cond_wait does, until `until_us` at the latest; false if that time has come. */
 bool weir_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until_us);
 
 #endif
