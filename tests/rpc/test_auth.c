@@ -1,4 +1,4 @@
-/* Who may call what: every kind of caller against every kind of method. */
+/* Permissions: every kind of caller against every kind of method. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -40,17 +40,17 @@ static void set_up(void)
 enum caller {
     NOBODY,            // no token
     EMPTY,             // an empty one
-    NONSENSE,          // no token at all
-    ALMOST,            // a token cut short
-    STRANGER,          // a token of a namespace that is not there
-    IMPOSTOR,          // of this namespace with another secret
-    TENANT,            // its own
-    OTHER,             // that of namespace default
-    ADMIN,             // without a namespace
-    ADMIN_OF,          // in this namespace
-    ADMIN_OF_NONE,     // in one that is not there
-    ADMIN_OF_NOTHING,  // in what is no namespace's id
-    TENANT_ELSEWHERE   // its own, but naming default
+    NONSENSE,          // text that is not a token
+    ALMOST,            // a truncated token
+    STRANGER,          // the token of a namespace that does not exist
+    IMPOSTOR,          // the namespace's id with a wrong secret
+    TENANT,            // the namespace's token
+    OTHER,             // the token of namespace default
+    ADMIN,             // the admin token, without a namespace
+    ADMIN_OF,          // the admin token, in this namespace
+    ADMIN_OF_NONE,     // the admin token, in a namespace that does not exist
+    ADMIN_OF_NOTHING,  // the admin token, with an invalid namespace id
+    TENANT_ELSEWHERE   // the namespace's token, but naming default
 };
 
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
@@ -133,7 +133,7 @@ static const struct {
 
 static const struct {
     enum caller caller;
-    weir_status outcome[WEIR_COUNTOF(methods)];  // in their order
+    weir_status outcome[WEIR_COUNTOF(methods)];  // in the order of `methods`
 } matrix[] = {
     {NOBODY, {WEIR_OK, WEIR_AUTH_REQUIRED, WEIR_AUTH_REQUIRED, WEIR_AUTH_REQUIRED}},
     {EMPTY, {WEIR_OK, WEIR_AUTH_REQUIRED, WEIR_AUTH_REQUIRED, WEIR_AUTH_REQUIRED}},
@@ -238,7 +238,7 @@ START_TEST(a_rotated_token_is_dead_at_once_and_the_new_one_works)
 }
 END_TEST
 
-/* The reply was lost, so the client sends the same again, with the token it had. */
+/* The first reply was lost, so the client repeats the request with the token it had. */
 START_TEST(a_repeated_rotation_succeeds)
 {
     const char *fresh =
@@ -325,7 +325,7 @@ START_TEST(the_token_of_default_is_an_admins_where_there_is_none)
         }
         rpc_free(&reply);
     }
-    /* The methods of admins, and another's namespace. */
+    /* Admin methods, and methods on another namespace. */
     static const enum caller callers[] = {OTHER, TENANT};
     for (size_t i = 0; i < WEIR_COUNTOF(callers); i++) {
         call_as(callers[i], 3);

@@ -1,4 +1,4 @@
-/* Connections by sockets, and how they are known to the server. */
+/* Connections over sockets, and the keys by which the server knows them. */
 #include "server/transport/peers.h"
 #include "server/transport/transport_int.h"
 #include "tests/rpc/bare.h"
@@ -37,7 +37,7 @@ static void tear_down(void)
     remove_tree(directory);
 }
 
-/* Returns how many keys there are. */
+/* Stores the keys of all connections. Returns their number. */
 static size_t read_keys(weir_connection_key *keys, size_t max)
 {
     struct weir_peers *peers = &rpc.server->transport->peers;
@@ -53,7 +53,7 @@ static size_t read_keys(weir_connection_key *keys, size_t max)
     return n;
 }
 
-/* The fixture's own is the first. */
+/* The connection of the fixture's client is the first. */
 START_TEST(each_kind_of_connection_has_a_key)
 {
     nng_socket others[KINDS - 1];
@@ -107,7 +107,8 @@ int __wrap_nng_pipe_close(nng_pipe pipe)
     return __real_nng_pipe_close(pipe);
 }
 
-/* The fixture's own client is not by a socket, which the server's calls would take for theirs. */
+/* The fixture's own client uses inproc, since the server's wrapped calls would apply to a socket of
+ * the test's process too. */
 static const char *const by_tcp[] = {
     "--listen", "inproc://weir-rpc-test", "--listen", "tcp://127.0.0.1:0", "--log-level", "error",
     NULL};
@@ -122,7 +123,7 @@ static void start_by_tcp(void)
     rpc_start(by_tcp);
 }
 
-/* The client need not wait for its reply, and nng hears of the end from the socket. */
+/* The client must not wait for a reply forever, and nng learns of the end from the socket. */
 START_TEST(a_connection_without_a_reply_is_ended)
 {
     const int fd = connect_bare();
@@ -171,8 +172,8 @@ static struct weir_slice write_request(void)
     return rpc_pack(&request, room, sizeof room);
 }
 
-/* A write finds its namespace gone, is begun again by a worker and stands at the gate. The registry
- * has been read before the write comes. */
+/* Makes a write find its namespace gone, restart on a worker and wait at the gate. An earlier write
+ * makes the server read the registry first. */
 static void begin_write_twice(int fd)
 {
     bare_send(fd, 1, write_request());
@@ -194,7 +195,7 @@ static int64_t time_info(int fd)
     return weir_monotonic_us() - before_us;
 }
 
-/* The system keeps what more is to follow for 200 ms. */
+/* With MSG_MORE the kernel holds data back for 200 ms. */
 START_TEST(replies_are_not_held_for_a_write_that_is_begun_again)
 {
     enum { ATTEMPTS = 8, HELD_US = 150 * 1000 };

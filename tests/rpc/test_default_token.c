@@ -1,4 +1,4 @@
-/* The token of namespace default, and the file that says what it is. */
+/* The token of namespace default and the file that holds it. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "server/namespaces/default_namespace.h"
@@ -70,7 +70,7 @@ START_TEST(the_first_token_is_kept_in_a_file_of_the_owner)
     ck_assert_int_eq(stat(token_path, &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0600);
     (void)snprintf(first, sizeof first, "%s", read_token_file());
-    /* Another start leaves it alone, and takes it as its own. */
+    /* Another start leaves the file unchanged and uses its token. */
     ck_assert_int_eq(start_once("", &err), WEIR_OK);
     ck_assert_str_eq(read_token_file(), first);
     ck_assert_int_eq(start_once(first, &err), WEIR_OK);
@@ -92,7 +92,8 @@ START_TEST(a_token_that_is_not_the_namespaces_own_stops_the_start)
 }
 END_TEST
 
-/* A start that died between the file and the namespace is finished by the next. */
+/* A start that died after it wrote the file and before it created the namespace is completed by the
+ * next start. */
 START_TEST(a_token_that_was_written_but_not_used_is_used)
 {
     struct weir_error err;
@@ -108,7 +109,7 @@ START_TEST(a_token_that_was_written_but_not_used_is_used)
 }
 END_TEST
 
-/* A server on the directory, whose first start has made this token. */
+/* Starts a server on the directory whose first start generated this token. */
 static void start_with_first_token(char first[TOKEN_ROOM])
 {
     struct weir_error err;
@@ -156,7 +157,7 @@ START_TEST(rotating_the_default_token_rewrites_its_file)
 }
 END_TEST
 
-/* Whoever of several is last in the store is last in the file. */
+/* With concurrent rotations, the token that is last in the store is also last in the file. */
 START_TEST(rotations_at_once_leave_the_token_that_counts)
 {
     enum { ROUNDS = 30, AT_ONCE = 8 };
@@ -180,7 +181,7 @@ START_TEST(rotations_at_once_leave_the_token_that_counts)
 }
 END_TEST
 
-/* What comes late to the file is of no meaning there. */
+/* A late write of a replaced token must not change the file. */
 START_TEST(a_token_that_has_been_replaced_does_not_come_to_the_file)
 {
     char first[TOKEN_ROOM];
@@ -206,7 +207,7 @@ START_TEST(a_token_that_has_been_replaced_does_not_come_to_the_file)
 }
 END_TEST
 
-/* As does making the namespace anew. */
+/* Creating the namespace again changes the file too. */
 START_TEST(another_default_namespace_rewrites_the_file)
 {
     char first[TOKEN_ROOM];
@@ -236,7 +237,7 @@ START_TEST(a_token_that_died_with_the_default_namespace_stays_dead)
 }
 END_TEST
 
-/* Also where the server dies as soon as the namespace is deleted. */
+/* This also holds if the server dies right after the namespace has been deleted. */
 START_TEST(a_crash_does_not_bring_the_token_of_a_deleted_default_back)
 {
     char first[TOKEN_ROOM];
@@ -257,7 +258,7 @@ START_TEST(a_crash_does_not_bring_the_token_of_a_deleted_default_back)
 }
 END_TEST
 
-/* So nothing is deleted while the next token cannot be written. */
+/* The next token is written first, so that a failure to write it prevents the deletion. */
 START_TEST(the_next_token_is_there_before_the_default_namespace_goes)
 {
     char first[TOKEN_ROOM];

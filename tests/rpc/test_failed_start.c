@@ -1,4 +1,4 @@
-/* A start that fails when its first listener serves already. */
+/* A start that fails after its first listener has begun to serve. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -9,8 +9,8 @@
 
 static const char first_url[] = "inproc://weir-rpc-test";
 
-/* In place of the C library's: the host of the second listener is looked up until the first one has
- * a call that the store keeps, and has no address then. */
+/* Replaces the C library's function: blocks the lookup of the second listener's host until the
+ * first listener has a call that the store holds, and then fails. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **result)
 {
@@ -44,8 +44,8 @@ static struct weir_slice version_request(void)
     return rpc_pack(&request, room, sizeof room);
 }
 
-/* The listener is not there yet. Nor is another thread: nng initialises itself when it is first
- * used, and two first uses at once look like a race to ThreadSanitizer. */
+/* Connects once the listener exists. The test starts no other thread, because nng initialises
+ * itself at the first use, and ThreadSanitizer reports two concurrent first uses as a race. */
 static void connect_when_it_serves(void)
 {
     ck_assert_int_eq(nng_req0_open(&rpc.client), 0);
@@ -66,7 +66,7 @@ static void wait_until_it_stops(void)
     rpc_assert_status(&reply, WEIR_SHUTTING_DOWN);
 }
 
-/* Its reply may be lost with the connection. */
+/* The reply may be lost with the connection. */
 static void end_whatever_came(struct rpc_pending *pending)
 {
     nng_aio_wait(pending->aio);

@@ -1,5 +1,5 @@
-/* What a thread has deferred while the store keeps it waiting, on a thread that has the name of
- * nng's task threads. */
+/* Work that a thread has deferred while the store makes it wait, on a thread with the name of nng's
+ * task threads. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "server/transport/deferred.h"
@@ -39,7 +39,7 @@ static void *defer_and_ask_store(void *context)
     return NULL;
 }
 
-/* Nobody else tells of a task meanwhile. */
+/* No other thread signals a task meanwhile. */
 START_TEST(what_is_deferred_is_handed_on_while_the_store_waits)
 {
     pthread_t thread;

@@ -1,4 +1,4 @@
-/* What a call leaves in the log: who it was for and how it went, and no token, whoever sent it. */
+/* The log entry of a call: the caller, the outcome, and never a token. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -20,7 +20,7 @@ static FILE *file;
 static int own_stderr;
 static char text[LOG_MAX];
 
-/* The server writes to standard error, which is a file meanwhile. */
+/* Redirects standard error, to which the server logs, to a file. */
 static void redirect(void)
 {
     file = tmpfile();
@@ -54,7 +54,7 @@ static void start(int format)
 
 /* ---- tokens ---- */
 
-/* What has been sent or given, and must not be found. */
+/* Tokens sent or returned, which must not appear in the log. */
 static char secrets[16][WEIR_TOKEN_MAX_BYTES + 1];
 static size_t secrets_n;
 
@@ -83,7 +83,7 @@ static void ask_version(const char *token, weir_status want)
     rpc_free(&reply);
 }
 
-/* The token that the namespace has then; NULL where it is refused. */
+/* Creates a namespace. Returns its token; NULL if the server refuses. */
 static const char *create(const char *id, const char *token)
 {
     Weir__V1__CreateNamespaceRequest in = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
@@ -139,7 +139,7 @@ static void call_with_tokens(void)
     rpc_free(&reply);
 }
 
-/* Its secret is the last part of a namespace's token; a part of that would do for a clue. */
+/* Checks that no part of the token's secret, the last part of the token, is in the log. */
 static void assert_is_nowhere(const char *token)
 {
     const size_t n = strlen(token);
@@ -188,7 +188,7 @@ static void call_traced(const char *method, weir_status want)
     rpc_free(&reply);
 }
 
-/* Waits for a line with both, since the reply may come before it. */
+/* Waits for a line with both texts, since the reply may arrive before the line. */
 static void assert_line_with(const char *one, const char *other)
 {
     for (int look = 0; look < LOOKS; look++) {

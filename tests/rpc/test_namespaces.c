@@ -65,8 +65,8 @@ START_TEST(a_namespace_is_described)
 }
 END_TEST
 
-/* Whether it says all of a namespace: of default, which holds one message, or of one just created.
- */
+/* Checks that all fields of a namespace are set: of default, which holds one message, or of a new
+ * namespace. */
 static void assert_described(const Weir__V1__NamespaceInfo *info)
 {
     const bool is_default = strcmp(info->namespace_, "default") == 0;
@@ -80,7 +80,7 @@ static void assert_described(const Weir__V1__NamespaceInfo *info)
 
 START_TEST(namespaces_are_listed_page_by_page)
 {
-    /* In bytewise order: upper case before lower case, default among them. */
+    /* In bytewise order: upper case before lower case, default in its place. */
     static const char *const ids[] = {"Z", "a", "a-b", "default", "x"};
     create("a");
     create("Z");
@@ -109,8 +109,8 @@ START_TEST(namespaces_are_listed_page_by_page)
 }
 END_TEST
 
-/* Metadata as long as may be do not fit a page together, and do not keep a namespace from being
- * used. */
+/* Namespaces whose metadata have the maximum length do not fit on one page together, and remain
+ * usable. */
 START_TEST(a_page_of_namespaces_is_bounded)
 {
     enum { METADATA_BYTES = 1048576, N = 20 };
@@ -251,7 +251,7 @@ START_TEST(streams_and_categories_are_listed)
 }
 END_TEST
 
-/* What was written while longer names were allowed is listed and read. */
+/* Messages written under longer limits are still listed and read. */
 START_TEST(a_lower_limit_hides_nothing)
 {
     enum { LENGTH = 100 };
@@ -318,7 +318,7 @@ START_TEST(in_test_mode_tokens_are_believed)
         ck_assert_int_eq(out->version, rows[i].version);
         rpc_free_message(out);
     }
-    /* Where there is an admin token, only that one is an admin's. */
+    /* If an admin token is configured, only that token has admin rights. */
     const Weir__V1__ListNamespacesRequest list = WEIR__V1__LIST_NAMESPACES_REQUEST__INIT;
     const char *method = "weir.v1.Namespaces/ListNamespaces";
     ck_assert_int_eq(rpc_call_as(&reply, DEFAULT_TOKEN, method, &list.base),

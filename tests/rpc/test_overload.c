@@ -1,5 +1,5 @@
-/* What happens when the store hangs or fails, when there is more to do than can be done, and when
- * the server stops in the middle. */
+/* Behaviour when the store hangs or fails, when there is more work than the server can do, and when
+ * the server is stopped in the middle. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -77,8 +77,8 @@ START_TEST(a_call_too_many_is_refused_at_once)
 }
 END_TEST
 
-/* A client that has its reply is not in flight any more, though the server may still be busy with
- * what comes after a reply. */
+/* A call whose reply has been sent is not in flight any more, although the server may still be
+ * finishing it. */
 START_TEST(as_many_calls_as_there_may_be_are_never_refused)
 {
     static const char *const arguments[] = {"--max-calls", "1", NULL};
@@ -92,7 +92,7 @@ START_TEST(as_many_calls_as_there_may_be_are_never_refused)
 }
 END_TEST
 
-/* The same read, with an unknown field of `n` bytes behind it. */
+/* Returns a read request with an unknown field of `n` bytes appended. */
 static struct weir_slice padded_request(size_t n, uint32_t timeout_ms)
 {
     static uint8_t room[65536];
@@ -125,7 +125,7 @@ START_TEST(bytes_too_many_are_refused_at_once)
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "262144");
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "queue"), "bytes of requests in flight");
     rpc_free(&reply);
-    /* A small one still fits. */
+    /* A small request still fits. */
     rpc_begin(&pending[4], version_request(0));
     rpc_wait_in_flight(5);
     fake_gate_open();
@@ -188,7 +188,7 @@ static struct weir_slice write_request(uint32_t timeout_ms)
     return rpc_pack(&request, room, sizeof room);
 }
 
-/* All workers are held up by calls that have more time. */
+/* Checks that the request ends at its deadline while calls with more time block all workers. */
 static void assert_ends_in_time(struct weir_slice request)
 {
     uint8_t copy[32768];
@@ -221,7 +221,7 @@ END_TEST
 
 START_TEST(a_write_ends_at_its_deadline_though_no_worker_is_free)
 {
-    rpc_exchange(write_request(0), &reply);  // what it needs to know is known
+    rpc_exchange(write_request(0), &reply);  // loads the tenant and opens the namespace
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);
     assert_ends_in_time(write_request(SHORT_MS));
@@ -232,7 +232,7 @@ START_TEST(a_write_ends_at_its_deadline_though_no_worker_is_free)
 }
 END_TEST
 
-/* Those that may wait longer are served in the end, in their order. */
+/* Calls with more time are served later, in order. */
 START_TEST(who_has_time_left_keeps_his_place)
 {
     fake_gate_shut();
@@ -278,7 +278,7 @@ static weir_status fail_to_find(struct weir_namespace_record *record, struct wei
     return weir_fail(err, WEIR_BACKEND_ERROR, "as the test wants it");
 }
 
-/* Whether the token is right is not known, and may be soon. */
+/* Whether the token is valid is unknown, so the caller may retry. */
 START_TEST(a_registry_that_fails_says_nothing_about_a_token)
 {
     Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
@@ -308,7 +308,7 @@ static struct weir_slice health_request(void)
     return rpc_pack(&request, room, sizeof room);
 }
 
-/* Whether a reply says so; it is freed. */
+/* Returns whether the reply says SERVING, and frees the reply. */
 static bool is_serving(void)
 {
     rpc_assert_status(&reply, WEIR_OK);
@@ -340,7 +340,7 @@ START_TEST(many_who_ask_for_health_are_one_to_the_store)
 }
 END_TEST
 
-/* There are two workers: one would be left for nobody. */
+/* There are two workers, one of which must remain free. */
 START_TEST(a_store_that_hangs_holds_one_of_those_who_ask_for_health)
 {
     fake_gate_shut();
@@ -348,7 +348,7 @@ START_TEST(a_store_that_hangs_holds_one_of_those_who_ask_for_health)
     fake_gate_wait(1);
     for (size_t i = 1; i < 4; i++) {
         rpc_exchange(health_request(), &reply);
-        ck_assert(is_serving());  // as it was when it was opened
+        ck_assert(is_serving());  // as at the last ping, when the store was opened
     }
     ck_assert_uint_eq(fake.pings, 1);
     rpc_end(&pending[0], &reply);
@@ -356,7 +356,7 @@ START_TEST(a_store_that_hangs_holds_one_of_those_who_ask_for_health)
 }
 END_TEST
 
-/* As a disk that hangs does, which no deadline ends. */
+/* Simulates a hung disk, which ignores deadlines. */
 START_TEST(a_store_that_never_answers_is_not_serving)
 {
     enum { PING_MS = 1000 };
@@ -384,7 +384,8 @@ START_TEST(writes_that_wait_become_one_group)
         rpc_begin(&pending[i], bytes);
     }
     rpc_wait_in_flight(4);
-    /* The other worker takes them in while the first stands at the gate. */
+    /* The other worker moves the writes from the queue to the lane while the first waits at the
+     * gate. */
     while (weir_queue_length(&rpc.server->queue) > 0) {
         (void)poll(NULL, 0, 1);
     }
@@ -404,7 +405,8 @@ static void set_up_local(void)
     fake_backend_reset();
     fake.base.is_local = true;
     rpc_start_on(fake_store_open(SESSIONS), arguments);
-    /* Looks the token up and opens the namespace. Its reply leaves before its thread is free. */
+    /* The first call looks the token up and opens the namespace. Its reply leaves before its thread
+     * is free. */
     ck_assert_int_eq(try_read(), WEIR_OK);
     rpc_free(&reply);
     while (rpc_is_spot_taken() || atomic_load(&rpc.server->in_flight) > 0) {
@@ -433,7 +435,7 @@ START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
     fake_gate_wait(3);
     rpc_wait_in_flight(4);
     ck_assert(rpc_is_spot_taken());
-    /* New requests are taken, and answered where that needs no worker. */
+    /* The server still receives requests and answers those that need no worker. */
     for (size_t i = 0; i < 8; i++) {
         ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
         rpc_free(&reply);
@@ -444,7 +446,7 @@ START_TEST(one_call_at_a_time_blocks_a_thread_of_the_transport)
 }
 END_TEST
 
-/* An old file that is brought up to date, say: its namespace waits and no other does. */
+/* For example an old file that is being migrated: only its own namespace waits. */
 START_TEST(a_namespace_that_is_opened_for_long_holds_one_worker)
 {
     (void)pthread_mutex_lock(&fake.mutex);
@@ -461,7 +463,7 @@ START_TEST(a_namespace_that_is_opened_for_long_holds_one_worker)
     rpc_end_all(&pending[1], 2, WEIR_BACKEND_UNAVAILABLE);
     rpc_begin(&pending[1], version_request(0));
     rpc_begin(&pending[2], version_request(0));
-    fake_gate_wait(3);  // on the spot, and by the other worker
+    fake_gate_wait(3);  // one on the transport thread, one on the other worker
     fake_gate_open();
     rpc_end_all(pending, 3, WEIR_OK);
 }

@@ -1,4 +1,4 @@
-/* Small reads over a store that answers them in groups. */
+/* Small reads on a store that serves them in groups. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -76,7 +76,8 @@ static void begin_reads(size_t from, size_t to)
     }
 }
 
-/* A reply leaves before who has led its read takes down how long that took, and leaves the spot. */
+/* Waits until the transport thread is free: the reply leaves before the thread has recorded the
+ * time and released itself. */
 static void wait_for_spot(void)
 {
     while (rpc_is_spot_taken()) {
@@ -84,7 +85,8 @@ static void wait_for_spot(void)
     }
 }
 
-/* The first is a worker's, who takes it down at any time. */
+/* Makes the store seem quick. The first read is led by a worker, which may record its time at any
+ * later moment. */
 static void warm_up(void)
 {
     for (int i = 0; i < 3; i++) {
@@ -98,7 +100,7 @@ static void warm_up(void)
     (void)pthread_mutex_unlock(&fake.mutex);
 }
 
-/* How many reads the store was given, and the most of them at once. */
+/* Returns the number of reads the store was given, and the size of the largest group. */
 static size_t count_reads(size_t *most)
 {
     size_t n = 0;
@@ -112,8 +114,9 @@ static size_t count_reads(size_t *most)
     return n;
 }
 
-/* How many go together of those that come while others are read. Where the machine was slow, the
- * store seems to be, and reads of a slow store do not go together; quick ones make up for it. */
+/* Returns the size of the largest group among reads that arrive while others are in progress. On a
+ * slow machine the store may seem slow, and reads of a slow store are not grouped; the preceding
+ * quick reads compensate. */
 static size_t most_together(void)
 {
     for (int i = 0; i < 100; i++) {
@@ -121,10 +124,10 @@ static size_t most_together(void)
     }
     fake_gate_shut();
     begin_reads(0, 2);
-    fake_gate_wait(1);  // who led the read before may still be about to cease
+    fake_gate_wait(1);  // the leader of the previous read may still be finishing
     begin_reads(2, 12);
     rpc_wait_in_flight(12);
-    (void)poll(NULL, 0, 5);  // they are with their lane by now
+    (void)poll(NULL, 0, 5);  // time for the reads to join their lane
     fake_gate_open();
     rpc_end_all(pending, 12, WEIR_OK);
     size_t most = 0;
@@ -154,8 +157,8 @@ START_TEST(each_hears_of_a_failure)
 }
 END_TEST
 
-/* One read after the other, each led by a thread of its own; the first on the spot, where the
- * machine is not slow. */
+/* Starts reads one after the other, each of which gets a thread of its own as leader; the first
+ * gets the transport thread unless the machine is slow. */
 static void hang(size_t reads)
 {
     for (size_t i = 0; i < reads; i++) {
@@ -165,7 +168,7 @@ static void hang(size_t reads)
     }
 }
 
-/* One after the other hangs, and so do those that lead; the next read does not wait for them. */
+/* Each hanging read blocks its leader; the next read gets another one. */
 START_TEST(a_read_does_not_wait_for_those_that_hang)
 {
     warm_up();
@@ -176,13 +179,13 @@ START_TEST(a_read_does_not_wait_for_those_that_hang)
 }
 END_TEST
 
-/* Some wait for a leader, some for a worker that leads. What has more time is read in the end, and
- * so is what comes afterwards. */
+/* Some reads wait for a leader, others for a worker that leads. Reads with more time, and later
+ * ones, are served in the end. */
 START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
 {
     warm_up();
     fake_gate_shut();
-    hang(7);  // on the spot and on all workers
+    hang(7);  // on the transport thread and on all workers
     for (size_t i = 7; i < 15; i++) {
         rpc_begin(&pending[i], category_request_within(10, i % 2 == 1 ? SHORT_MS : 0));
         (void)poll(NULL, 0, 25);
@@ -203,7 +206,7 @@ START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
 }
 END_TEST
 
-/* No worker is wanting; the leaders themselves see to those behind them. */
+/* There are enough workers; the hanging leaders must answer the reads queued behind them. */
 START_TEST(a_read_ends_at_its_deadline_though_its_leaders_hang)
 {
     warm_up();
@@ -219,7 +222,7 @@ END_TEST
 
 /* ---- on the spot ---- */
 
-/* Whether the next read is led by the thread of the transport that it comes by. */
+/* Returns whether the next read is led by the transport thread that received it. */
 static bool is_led_on_the_spot(void)
 {
     fake_gate_shut();
@@ -231,11 +234,11 @@ static bool is_led_on_the_spot(void)
     return is_taken;
 }
 
-/* What else is asked for meanwhile is answered by others. */
+/* Workers answer the other requests meanwhile. */
 START_TEST(a_read_of_a_quick_store_is_led_on_the_spot)
 {
     for (int i = 0; i < 100; i++) {
-        warm_up();  // a slow machine is made up for
+        warm_up();  // compensates for a slow machine
     }
     fake_gate_shut();
     begin_reads(0, 1);
@@ -252,7 +255,7 @@ START_TEST(a_read_of_a_quick_store_is_led_on_the_spot)
 }
 END_TEST
 
-/* The transport would wait for it to release a connection. */
+/* The transport cannot release a connection while its thread is blocked. */
 START_TEST(what_hangs_on_the_spot_becomes_a_workers)
 {
     for (int i = 0; i < 100; i++) {
@@ -269,7 +272,7 @@ START_TEST(what_hangs_on_the_spot_becomes_a_workers)
 }
 END_TEST
 
-/* Its own deadline stands. */
+/* The deadline of the read itself applies. */
 START_TEST(what_hangs_on_the_spot_ends_at_its_deadline)
 {
     for (int i = 0; i < 100; i++) {
@@ -281,7 +284,7 @@ START_TEST(what_hangs_on_the_spot_ends_at_its_deadline)
 }
 END_TEST
 
-/* Whoever waits for the namespace is to look again. */
+/* Rotates the token, which makes every waiting call of the namespace check again. */
 static void rotate_token(void)
 {
     Weir__V1__RotateTokenRequest in = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
@@ -293,7 +296,7 @@ static void rotate_token(void)
     rpc_free(&reply);
 }
 
-/* The thread on the spot could be kept by what it is about to read. */
+/* The next read could block the transport thread too. */
 START_TEST(a_read_that_is_woken_on_the_spot_is_the_workers)
 {
     for (int i = 0; i < 100; i++) {
@@ -301,14 +304,14 @@ START_TEST(a_read_that_is_woken_on_the_spot_is_the_workers)
     }
     fake_gate_shut();
     (void)pthread_mutex_lock(&fake.mutex);
-    fake.heads_pass = true;  // nobody else is to stand at the gate
+    fake.heads_pass = true;  // keeps other calls away from the gate
     (void)pthread_mutex_unlock(&fake.mutex);
     rpc_begin(&pending[0], poll_request());
     fake_gate_wait(1);
     ck_assert(rpc_is_spot_taken());
     rotate_token();
     fake_gate_let_one_through();
-    fake_gate_wait(1);  // it looks again
+    fake_gate_wait(1);  // the poll reads again
     for (int i = 0; i < SHORT_MS && rpc_is_spot_taken(); i++) {
         (void)poll(NULL, 0, 10);
     }
@@ -319,7 +322,7 @@ START_TEST(a_read_that_is_woken_on_the_spot_is_the_workers)
 }
 END_TEST
 
-/* It may have to connect. Another call has had the namespace opened. */
+/* The first read may have to connect, although another call has already opened the namespace. */
 START_TEST(the_first_read_is_a_workers)
 {
     Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;

@@ -1,5 +1,4 @@
-/* Whatever a request holds, exactly one reply comes back, with the right reason, and the connection
- * goes on working. */
+/* Any request gets exactly one reply with the right reason, and the connection remains usable. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -38,9 +37,9 @@ static const struct {
     {BYTES("\x0a\x01x"), WEIR_METHOD_NOT_FOUND, NULL},
     {BYTES("\x0a\x00"), WEIR_INVALID_REQUEST, "method"},
     {BYTES("\x0a\x1cweir.v1.System/GetServerInfo"), WEIR_OK, NULL},
-    /* An unknown field is nothing. */
+    /* An unknown field is ignored. */
     {BYTES("\x0a\x1cweir.v1.System/GetServerInfo\xa2\x06\x03zzz"), WEIR_OK, NULL},
-    /* Nor is a payload of unknown fields. */
+    /* A payload of unknown fields is ignored too. */
     {BYTES("\x0a\x1cweir.v1.System/GetServerInfo\x2a\x02\x50\x01"), WEIR_OK, NULL},
     {BYTES("\x0a\x1cweir.v1.System/GetServerInfo\x2a\x02\x52\x7f"), WEIR_INVALID_REQUEST,
      "payload"},
@@ -99,7 +98,7 @@ START_TEST(an_unknown_method_is_named)
 }
 END_TEST
 
-/* One that this store does not have, too. */
+/* Including methods that this store does not support. */
 START_TEST(an_unsupported_method_is_named)
 {
     const struct rpc_request request = {
@@ -111,7 +110,7 @@ START_TEST(an_unsupported_method_is_named)
 }
 END_TEST
 
-/* However long: what does not fit is cut. */
+/* A name of any length is reported, cut to fit. */
 START_TEST(a_long_unknown_method_is_named)
 {
     static char name[10001];
@@ -188,7 +187,7 @@ START_TEST(a_payload_that_is_wrong_is_refused_by_field)
 }
 END_TEST
 
-/* A record of an import is refused by its number, whatever is wrong with it. */
+/* The error names the record's number, whatever is wrong with it. */
 START_TEST(a_record_that_cannot_be_decoded_is_named)
 {
     send_payload("weir.v1.MessageStore/ImportMessages", BYTES("\x0a\x00\x0a\x05\x12\x03"
@@ -201,7 +200,7 @@ START_TEST(a_record_that_cannot_be_decoded_is_named)
 }
 END_TEST
 
-/* 2 MB of empty messages would decode to a hundred times that. */
+/* 2 MB of empty messages would take a hundred times that when decoded. */
 START_TEST(many_empty_elements_are_refused_without_much_memory)
 {
     enum { PAYLOAD = 2 * 1024 * 1024 };
@@ -234,7 +233,7 @@ END_TEST
 
 /* ---- details ---- */
 
-/* More than an error's own room holds. */
+/* The details exceed the room inside weir_error. */
 START_TEST(a_hundred_conflicts_are_all_told)
 {
     static char names[100][1025];
@@ -275,7 +274,7 @@ END_TEST
 
 /* ---- sizes ---- */
 
-/* The transport closes the connection before it reads so much; the server goes on. */
+/* The transport closes the connection before it reads that much; the server continues. */
 START_TEST(a_frame_above_the_limit_ends_its_connection_only)
 {
     static const char *const arguments[] = {
@@ -296,7 +295,7 @@ START_TEST(a_frame_above_the_limit_ends_its_connection_only)
 }
 END_TEST
 
-/* A request of `n` bytes, all but a few of them in a field that nobody knows. */
+/* Sends a request of `n` bytes, nearly all of them in an unknown field. */
 static void send_long_request(size_t n)
 {
     static const char begin[] = "\x0A\x1Aweir.v1.System/CheckHealth\x7A";
@@ -312,7 +311,8 @@ static void send_long_request(size_t n)
     free(bytes);
 }
 
-/* What the transport lets through, because a header might have taken it, is counted as well. */
+/* The transport admits slightly more than the limit, to leave room for a header; the server counts
+ * the excess. */
 START_TEST(a_request_a_little_above_the_limit_is_refused_with_numbers)
 {
     static const char *const arguments[] = {
@@ -345,7 +345,7 @@ START_TEST(data_above_the_limit_is_refused_with_numbers)
                                         .token = DEFAULT_TOKEN,
                                         .message = &write.base};
     rpc_call(&request, &reply);
-    /* Neither the missing name and type nor the bad JSON come first. */
+    /* The size is checked before the missing name and type and the invalid JSON. */
     rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "1048576");
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "actual"), "1048577");

@@ -1,4 +1,4 @@
-/* Reads that may look at much to find little, over a store that takes its time. */
+/* Reads that may examine much and return little, on a slow store. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "tests/lib/check_main.h"
@@ -35,7 +35,7 @@ static struct weir_slice of_types(uint32_t timeout_ms)
     return pack("weir.v1.MessageStore/GetCategoryMessages", &in.base, timeout_ms);
 }
 
-/* It wants no message, but the position of the newest of the type. */
+/* A read that wants no message, only the position of the newest one of the type. */
 static struct weir_slice of_a_start(uint32_t timeout_ms)
 {
     Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
@@ -65,7 +65,7 @@ static struct weir_slice from_a_global_position(uint32_t timeout_ms)
     return pack("weir.v1.MessageStore/GetStreamMessages", &in.base, timeout_ms);
 }
 
-/* It looks at little, and waits for a worker as anything does. */
+/* A read that examines little and waits for a worker like any other call. */
 static struct weir_slice of_all(uint32_t timeout_ms)
 {
     Weir__V1__GetCategoryMessagesRequest in = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
@@ -131,7 +131,7 @@ static void tear_down(void)
     fake.base.is_local = false;
 }
 
-/* One has its turn, and two wait. */
+/* Starts three slow reads: one has the turn, two wait for it. */
 static void begin_three(int i, uint32_t last_timeout_ms)
 {
     fake_gate_shut();
@@ -157,7 +157,7 @@ START_TEST(a_long_read_ends_at_its_deadline_though_it_has_no_turn)
     rpc_end_all(&pending[2], 1, WEIR_DEADLINE_EXCEEDED);
     fake_gate_open();
     rpc_end_all(pending, 2, WEIR_OK);
-    rpc_exchange(slow_reads[_i](0), &reply);  // its turn is not lost
+    rpc_exchange(slow_reads[_i](0), &reply);  // the turn has not been lost
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);
 }
@@ -178,7 +178,7 @@ static void set_up_local(void)
     }
 }
 
-/* A slow read takes a turn then. */
+/* Makes a slow read move from the transport thread to a worker; it then takes the turn. */
 static void leave_the_spot(struct weir_slice request)
 {
     fake_gate_shut();
@@ -187,7 +187,7 @@ static void leave_the_spot(struct weir_slice request)
     while (rpc_is_spot_taken()) {
         (void)poll(NULL, 0, 1);
     }
-    fake_gate_wait(1);  // a worker has it now
+    fake_gate_wait(1);  // a worker has the read
     fake_gate_open();
     rpc_end_all(pending, 1, WEIR_OK);
 }
@@ -198,7 +198,7 @@ START_TEST(what_takes_long_leaves_the_spot)
 }
 END_TEST
 
-/* The first is on the spot until its deadline, the others hold both workers. */
+/* The first read occupies the transport thread until its deadline, the others both workers. */
 static void take_all_workers(void)
 {
     fake_gate_shut();
@@ -213,7 +213,7 @@ static void take_all_workers(void)
     }
 }
 
-/* It has left the spot with a turn, and waits for a worker. */
+/* The read has left the transport thread with the turn, and waits for a worker. */
 START_TEST(a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free)
 {
     take_all_workers();
@@ -222,7 +222,7 @@ START_TEST(a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_i
     rpc_free(&reply);
     fake_gate_open();
     rpc_end_all(&pending[1], 2, WEIR_OK);
-    leave_the_spot(slow_reads[_i](0));  // its turn is not lost
+    leave_the_spot(slow_reads[_i](0));  // the turn has not been lost
 }
 END_TEST
 

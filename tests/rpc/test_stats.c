@@ -1,4 +1,4 @@
-/* The server's numbers, over RPC and over HTTP, and that nobody holds the HTTP listener. */
+/* The server's statistics over RPC and over HTTP; clients cannot block the HTTP listener. */
 #include "tests/rpc/rpc_fixture.h"
 
 #include "server/operation/http.h"
@@ -46,7 +46,7 @@ static int dial_http(void)
     return fd;
 }
 
-/* Everything until the server ends the connection, within 20 s. */
+/* Reads until the server closes the connection, at most 20 s. */
 static void read_all(int fd)
 {
     size_t n = 0;
@@ -85,7 +85,7 @@ static double value_of(const char *sample)
     return strtod(at + strlen(sample), NULL);
 }
 
-/* A group is counted once all its replies have left. */
+/* Waits for `n` groups: a group is counted once all its replies have left. */
 static void wait_for_groups(uint64_t n)
 {
     struct weir_histogram_view view;
@@ -186,7 +186,7 @@ START_TEST(metrics_count_a_message_sent_again_once)
 }
 END_TEST
 
-/* Each name has one HELP and one TYPE, before its samples. */
+/* Each metric has one HELP and one TYPE line before its samples. */
 START_TEST(metrics_are_well_formed)
 {
     rpc_write("a-1", 10);
@@ -256,7 +256,7 @@ START_TEST(a_head_without_end_is_refused)
 }
 END_TEST
 
-/* More idle connections than there are places; who asks is served at once. */
+/* There are more idle connections than slots; a new request is still served at once. */
 START_TEST(idle_connections_hold_up_nobody)
 {
     enum { IDLE = 64 };
@@ -275,8 +275,8 @@ START_TEST(idle_connections_hold_up_nobody)
 }
 END_TEST
 
-/* What cannot be taken stays in the listener's queue; the thread must not look at it all the time.
- */
+/* Connections that cannot be accepted stay in the listener's queue; the thread must not spin on
+ * them. */
 START_TEST(without_descriptors_the_thread_rests)
 {
     enum { FILLED = 512 };

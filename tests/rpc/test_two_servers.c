@@ -1,4 +1,4 @@
-/* Two servers on the same files: what one does, the other's clients see. */
+/* Two servers on the same files: the clients of one see the changes made through the other. */
 #include "tests/rpc/polls.h"
 
 #include "tests/lib/check_main.h"
@@ -35,7 +35,7 @@ static void tear_down_two(void)
     remove_tree(directory);
 }
 
-/* Calls that the fixture makes go to the other server. */
+/* Sends the fixture's calls to the other server, or back to the first. */
 static void use_other(bool is_other)
 {
     static nng_socket mine;
@@ -78,7 +78,7 @@ START_TEST(another_servers_rotation_ends_the_wait)
 }
 END_TEST
 
-/* What is remembered of a token does not keep out the one that another server has set since. */
+/* A cached token must not lock out the new one that another server has set. */
 START_TEST(another_servers_new_token_works_at_once)
 {
     create_tenant();
@@ -100,7 +100,7 @@ static weir_status try_version(const char *token)
     return outcome;
 }
 
-/* A token is cached for one second; the rest is for machines that are busy. */
+/* A token is cached for one second; the rest of the limit allows for a busy machine. */
 START_TEST(another_servers_rotation_ends_the_old_token)
 {
     create_tenant();
@@ -116,7 +116,7 @@ START_TEST(another_servers_rotation_ends_the_old_token)
 }
 END_TEST
 
-/* Nor does what is open here of the namespace that it was. */
+/* The open handle of the old namespace must not lock out the new token either. */
 START_TEST(the_token_of_what_another_server_makes_anew_works_at_once)
 {
     create_tenant();
@@ -148,7 +148,7 @@ static void ask_version(const char *token, const char *namespace_id, int64_t wan
     rpc_free(&reply);
 }
 
-/* The same token again, which is remembered, or an admin's word: a read, and a write. */
+/* With the same token, which is cached, or with the admin token; a read, or a write. */
 START_TEST(what_another_server_makes_anew_is_found_at_once)
 {
     create_tenant();
@@ -168,8 +168,8 @@ START_TEST(what_another_server_makes_anew_is_found_at_once)
 }
 END_TEST
 
-/* Whoever goes on where he was would miss the first messages of the new one. The admin is told why.
- */
+/* A reader that continued at its position would miss the first messages of the new namespace. Only
+ * the admin learns the reason. */
 START_TEST(another_server_makes_the_namespace_anew)
 {
     create_tenant();
@@ -191,7 +191,8 @@ START_TEST(another_server_makes_the_namespace_anew)
 }
 END_TEST
 
-/* To the holder of its token it is as unknown as one that never was, from the first call on. */
+/* To the holder of its token a deleted namespace looks as if it had never existed, from the first
+ * call on. */
 START_TEST(another_server_deletes_the_namespace)
 {
     create_tenant();
@@ -236,8 +237,8 @@ static weir_status rotate(void)
     return rpc_call_as(&reply, TENANT, "weir.v1.Namespaces/RotateToken", &in.base);
 }
 
-/* A token that was remembered does not clear, delete or take over what another server has made
- * anew, or given another token. */
+/* A cached token must not clear, delete or rotate a namespace that another server has re-created or
+ * whose token it has rotated. */
 START_TEST(a_token_that_another_server_has_ended_destroys_nothing)
 {
     static weir_status (*const destroy[])(void) = {clear, erase, rotate};

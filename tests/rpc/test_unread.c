@@ -1,4 +1,4 @@
-/* What happens when a client does not read the replies it has asked for. */
+/* Clients that do not read the replies to their requests. */
 #include "tests/rpc/bare.h"
 #include "tests/rpc/rpc_fixture.h"
 
@@ -27,7 +27,7 @@ static struct weir_slice read_request(void)
     return pack("weir.v1.MessageStore/GetStreamMessages", &in.base);
 }
 
-/* Somebody else's call, which may be refused as one too many but never waits. */
+/* Times a call of another client, which may be refused as one too many but must not wait. */
 static int64_t time_another(void)
 {
     static struct rpc_reply reply;
@@ -48,7 +48,7 @@ static size_t connections(void)
     return n;
 }
 
-/* The server's end is gone; ours may go on seeing what is still in the system's buffers. */
+/* Counts on the server's side; the client may still see data in the socket buffers. */
 static void wait_for_connections(size_t n)
 {
     const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
@@ -77,7 +77,7 @@ START_TEST(a_client_that_does_not_read_holds_up_nobody_and_is_closed)
     rpc_start(arguments);
     rpc_write("big-1", DATA_BYTES);
     const int fd = bare_connect(rpc.url);
-    /* Far more replies than the server has exchanges for. */
+    /* Requests far more replies than the server has exchanges. */
     int64_t slowest_us = 0;
     for (uint32_t i = 0; i < 400; i++) {
         bare_send(fd, i, read_request());
@@ -94,7 +94,7 @@ START_TEST(a_client_that_does_not_read_holds_up_nobody_and_is_closed)
 }
 END_TEST
 
-/* One whose replies are few is found by the clock. */
+/* A client with few unread replies is closed after a timeout. */
 START_TEST(a_client_that_stops_reading_is_closed_after_a_while)
 {
     static const char *const arguments[] = {"--listen", "tcp://127.0.0.1:0", "--log-level", "error",
@@ -119,7 +119,7 @@ static const struct weir_method_metrics *of_reads(void)
                 .methods[weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"))];
 }
 
-/* So many reads have been answered or refused. */
+/* Returns whether exactly `n` reads have been answered or refused. */
 static bool are_dealt_with(uint32_t n)
 {
     const _Atomic uint64_t *outcomes = of_reads()->outcomes;
@@ -131,8 +131,8 @@ static bool is_exhausted(void)
     return atomic_load(&rpc.server->transport->receiving) == 0;
 }
 
-/* Each leaves a few replies unread, and all together more than the server has exchanges for. They
- * ask in turn, lest they are refused. */
+/* Each client leaves a few replies unread; together they exceed the server's exchanges. The clients
+ * ask in turn, so that no request is refused. */
 START_TEST(many_clients_that_do_not_read_hold_up_nobody)
 {
     enum { CLIENTS = 12, REPLIES = 28 };
@@ -160,10 +160,10 @@ START_TEST(many_clients_that_do_not_read_hold_up_nobody)
 }
 END_TEST
 
-/* Sends another read: of the first `n` at once, and then one whenever all have been dealt with,
- * because many may have been refused while the system still had room for replies. Nothing else
- * tells that: what is under way to the server is not in flight yet, and more replies than it has
- * exchanges for would have it close the connection. */
+/* Sends another read: the first `n` at once, then one whenever all have been answered or refused.
+ * Earlier reads may have been refused while the kernel still had room for replies. No counter shows
+ * this: a request on its way is not in flight yet, and more replies than the server has exchanges
+ * would make it close the connection. */
 static void ask_on(int fd, uint32_t *sent, uint32_t n)
 {
     if (*sent < n || are_dealt_with(*sent)) {
@@ -173,7 +173,7 @@ static void ask_on(int fd, uint32_t *sent, uint32_t n)
     }
 }
 
-/* A reply holds one message of those that are there. Returns a connection. */
+/* Starts a server whose replies hold only one of the messages. Returns a connection. */
 static int start_with_a_full_reply(void)
 {
     static const char *const arguments[] = {"--max-reply-bytes",
@@ -190,7 +190,7 @@ static int start_with_a_full_reply(void)
     return bare_connect(rpc.url);
 }
 
-/* Many small requests for large replies: the server does not hold more of these than it should. */
+/* Many small requests for large replies: the server must limit the replies it holds. */
 START_TEST(what_is_not_read_is_bounded)
 {
     enum { REQUESTS = 400, REPLY_BYTES = 65536, ROOM = 8 + 40 };
@@ -208,7 +208,7 @@ START_TEST(what_is_not_read_is_bounded)
     (void)time_another();
     (void)close(fd);
     wait_for_connections(1);
-    /* Its replies are given up behind it. */
+    /* Its replies are discarded afterwards. */
     while (atomic_load(held) != 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
         (void)poll(NULL, 0, 1);
@@ -217,7 +217,8 @@ START_TEST(what_is_not_read_is_bounded)
 }
 END_TEST
 
-/* In turn, as many as clients there are; returns how many have been answered. */
+/* Connects the clients and sends one request each, in turn. Returns the number of answered
+ * requests. */
 static size_t ask_once_each(int *fds, uint32_t clients)
 {
     for (uint32_t c = 0; c < clients; c++) {
@@ -230,12 +231,12 @@ static size_t ask_once_each(int *fds, uint32_t clients)
     return atomic_load(&of_reads()->outcomes[WEIR_OK]);
 }
 
-/* One reply of each, which nng says is sent: together they would be more than the server is to
- * hold. It is rid of them when their clients go, and after a while where they do not. */
+/* One unread reply per connection, which nng reports as sent: together they exceed what the server
+ * may hold. The server frees them when their clients disconnect, or after a timeout. */
 START_TEST(one_unread_reply_of_each_connection_is_too_much)
 {
     enum { CLIENTS = 72, MESSAGES = 16, REPLIES_IN_ALL = 64, REPLY_BYTES = MESSAGES * DATA_BYTES };
-    /* Then the first are closed, and there is room again. */
+    /* After this time the server closes the first connections, which makes room. */
     enum { PATIENCE_US = 9 * 1000 * 1000 };
     static const char *const arguments[] = {
         "--max-reply-bytes", "8388608",           "--log-level", "error",
@@ -296,7 +297,7 @@ static struct weir_slice write_streams_request(void)
     return pack("weir.v1.MessageStore/WriteStreams", &in.base);
 }
 
-/* The reply to a write is small: whoever leaves the replies to his reads unread may still write. */
+/* The reply to a write is small, so a client may still write when its reads are refused. */
 START_TEST(a_client_that_does_not_read_may_write)
 {
     enum { REQUESTS = 400 };
@@ -338,8 +339,8 @@ static struct weir_slice small_read_request(void)
     return rpc_pack(&request, room, sizeof room);
 }
 
-/* The store passes for a quick one however long the gate is shut, because reads of a slow store do
- * not go together; and the registry need not be asked again. */
+/* Makes the store count as quick, however long the gate is shut, since reads of a slow store are
+ * not grouped, and makes the registry entry stay fresh. */
 static void make_store_quick(void)
 {
     struct weir_arena arena;
@@ -358,7 +359,7 @@ static void make_store_quick(void)
     weir_arena_fini(&arena);
 }
 
-/* The first read has the namespace opened. */
+/* Starts the server; the first read opens the namespace. */
 static void start_with_groups(void)
 {
     static struct rpc_reply reply;
@@ -399,7 +400,7 @@ static size_t largest_group(void)
     return most;
 }
 
-/* When the reads arrive no reply is unread yet. */
+/* No reply is unread yet when the reads arrive. */
 START_TEST(what_is_not_read_is_bounded_though_reads_go_together)
 {
     enum { READS = 40, REPLIES_MAX = 8 + 8, ANSWERED_BEFORE = 1 };
@@ -410,7 +411,7 @@ START_TEST(what_is_not_read_is_bounded_though_reads_go_together)
         bare_send(fd, i, small_read_request());
     }
     rpc_wait_in_flight(READS);
-    (void)poll(NULL, 0, 20);  // they are with their lane by now
+    (void)poll(NULL, 0, 20);  // time for the reads to join their lane
     fake_gate_open();
     while (!are_dealt_with(ANSWERED_BEFORE + READS)) {
         (void)poll(NULL, 0, 1);

@@ -1,4 +1,4 @@
-/* Long polls: what wakes them and what does not, and that nothing stays behind. */
+/* Long polls: what wakes them and what does not, and that nothing is left behind. */
 #include "tests/rpc/polls.h"
 
 #include "server/transport/peers.h"
@@ -34,8 +34,8 @@ END_TEST
 
 static const struct {
     struct poll_of of;
-    const char *others[4];  // streams whose writes do not concern it
-    const char *its;        // that does
+    const char *others[4];  // streams whose writes must not wake the poll
+    const char *its;        // stream whose write wakes the poll
     int64_t next_position;
 } watches[] = {
     {{.stream = "a-1"}, {"a-2", "a", "b-1"}, "a-1", 1},
@@ -43,7 +43,7 @@ static const struct {
     {{.category = "a"}, {"b-1", "aa-1", "a:x-1", "-a"}, "a-9", 6},
     {{.category = "a"}, {"b-1"}, "a", 3},
     {{.category = ""}, {NULL}, "x", 2},
-    /* Of two members the first has a-1, and streams without id are nobody's. */
+    /* Of two members the first has a-1; streams without an id belong to none. */
     {{.category = "a", .group_member = 0, .group_size = 2}, {"a-2", "a"}, "a-1", 4},
 };
 
@@ -89,7 +89,7 @@ START_TEST(each_of_several_types_is_waited_for)
 {
     const struct poll_of of = {
         .category = "a", .wait_ms = LONG_MS, .type = "Wanted", .other_type = "Wanted too"};
-    /* So long that it is the write and not the look for those of others that wakes. */
+    /* Waits out the check for other servers' writes, so that the write below wakes the poll. */
     begin(1, &(struct poll_of){.stream = "b-1", .wait_ms = 500});
     end_with(1, 0, 0);
     begin(0, &of);
@@ -127,7 +127,8 @@ START_TEST(the_answer_comes_within_the_deadline)
 }
 END_TEST
 
-/* No more than there may be calls: on a busy machine none waits yet when the last has come. */
+/* As many polls as there may be calls, since on a busy machine none may be waiting when the last
+ * arrives. */
 START_TEST(waits_of_many_lengths_end_each_in_its_time)
 {
     enum { WAITS = 60 };
@@ -144,7 +145,7 @@ START_TEST(waits_of_many_lengths_end_each_in_its_time)
 }
 END_TEST
 
-/* A wait is counted by its end, and its time says nothing about the server. */
+/* A wait is counted by its end; its duration says nothing about the server and is not recorded. */
 START_TEST(a_wait_is_counted_and_not_timed)
 {
     const size_t method = weir_method_find(weir_slice_of("weir.v1.MessageStore/GetStreamMessages"));
@@ -163,7 +164,7 @@ START_TEST(a_wait_is_counted_and_not_timed)
 }
 END_TEST
 
-/* What comes before the global position that was asked for is not what is waited for. */
+/* Messages before the requested global position must not end the wait. */
 START_TEST(a_start_by_global_position_stays_the_bound)
 {
     begin(0, &(struct poll_of){.stream = "a-1", .from_global = 3, .wait_ms = LONG_MS});
@@ -176,7 +177,7 @@ START_TEST(a_start_by_global_position_stays_the_bound)
 }
 END_TEST
 
-/* An unknown field that is longer than what is kept for a read that waits. */
+/* The request carries an unknown field that exceeds the room for a waiting read. */
 START_TEST(a_request_too_large_to_be_kept_is_refused)
 {
     enum { UNKNOWN_BYTES = 33000 };
@@ -260,7 +261,7 @@ START_TEST(one_wait_too_many_is_refused)
     rpc.config.max_waiting = 3;
     begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     end_failed(3, WEIR_LIMIT_EXCEEDED);
-    /* What does not need to wait is answered all the same. */
+    /* Calls that need not wait are still answered. */
     put("b-1");
     begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = 0});
     end_with(3, 0, 0);
@@ -271,8 +272,8 @@ START_TEST(one_wait_too_many_is_refused)
 }
 END_TEST
 
-/* A client that has its answer does not wait any more, though the server may still be busy with
- * what comes after an answer. */
+/* A poll whose reply has been sent does not count as waiting, although the server may still be
+ * finishing it. */
 START_TEST(as_many_waits_as_there_may_be_are_never_refused)
 {
     rpc.config.max_waiting = 1;
@@ -283,7 +284,7 @@ START_TEST(as_many_waits_as_there_may_be_are_never_refused)
 }
 END_TEST
 
-/* Chained polls beside a writer: a commit between a read and its wait must not be slept through. */
+/* Chained polls next to a writer: a commit between a read and its wait must not be missed. */
 static atomic_bool is_writer_done;
 
 static void *write_many(void *context)
@@ -367,7 +368,7 @@ START_TEST(rotation_ends_the_wait)
     wait_until(1);
     rotate_tenant();
     end_failed(0, WEIR_AUTH_UNAUTHORIZED);
-    /* Who has the new token waits on, and is woken. */
+    /* A poll with the new token keeps waiting and is woken. */
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS, .token = FRESH});
     wait_until(1);
     write_as(FRESH, "a-1", "T", NULL);
@@ -427,7 +428,7 @@ START_TEST(a_client_that_went_away_is_noticed)
     }
     rpc.client = mine;
     wait_until(0);
-    /* Their exchanges work again. */
+    /* The exchanges are usable again. */
     rpc_assert_alive();
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     wait_until(1);
@@ -438,8 +439,8 @@ END_TEST
 
 /* ---- without memory ---- */
 
-static atomic_bool has_no_call;  // there is no memory for another one
-static atomic_bool has_no_peer;  // the same
+static atomic_bool has_no_call;  // no memory for another call
+static atomic_bool has_no_peer;  // no memory for another peer
 
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
@@ -467,7 +468,8 @@ static void use_up_calls(struct weir_call **calls, size_t *n)
     }
 }
 
-/* Nobody would tell of the end of its connection, so it cannot wait there. */
+/* Without a peer entry the server would not learn that the connection has ended, so the poll must
+ * not wait. */
 START_TEST(a_connection_that_came_without_memory_is_closed_when_it_is_to_wait)
 {
     (void)nng_close(rpc.client);
@@ -491,7 +493,7 @@ START_TEST(a_read_that_is_woken_without_memory_is_counted_once)
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     wait_until(1);
     use_up_calls(calls, &n);
-    weir_tenants_forget(rpc.server->tenants, weir_slice_of("default"));  // it looks again
+    weir_tenants_forget(rpc.server->tenants, weir_slice_of("default"));  // forces a new lookup
     end_failed(0, WEIR_BACKEND_UNAVAILABLE);
     ck_assert_uint_eq(atomic_load(&rpc.server->metrics.refused[WEIR_BACKEND_UNAVAILABLE]), 1);
     atomic_store(&has_no_call, false);
