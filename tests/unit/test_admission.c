@@ -1,5 +1,5 @@
-/* What a request that is taken in does first, by a thread that has nng's name for those for tasks.
- * What is around the intake is this test's own. */
+/* What a thread does first with a request that arrives, on a thread with the name of nng's task
+ * threads. The test provides everything around admission.c. */
 #include "server/calls/admission.h"
 
 #include "server/calls/dispatch.h"
@@ -107,7 +107,8 @@ static void *take_requests_in(void *context)
     return NULL;
 }
 
-/* However many requests there are, and whatever becomes of them. */
+/* Takes requests in with this limit of calls, or while the server stops. Deferred work is done
+ * first in every case. */
 static void check(long long max_calls, bool is_stopping)
 {
     pthread_t thread;

@@ -1,4 +1,4 @@
-/* The memory of a call. */
+/* The arena, the memory of a call. */
 #include "weir/base/arena.h"
 
 #include "tests/lib/check_main.h"
@@ -86,7 +86,8 @@ START_TEST(what_the_cap_refuses_is_told_with_sizes)
     weir_error_init(&err);
     ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 100));
     ck_assert_ptr_null(weir_arena_bytes(&arena, CAP_BYTES));
-    ck_assert_ptr_nonnull(weir_arena_bytes(&arena, 1));  // of two, the one that failed counts
+    ck_assert_ptr_nonnull(
+        weir_arena_bytes(&arena, 1));  // the failed one of the two allocations is counted
     ck_assert_int_eq(weir_arena_fail(&arena, &err), WEIR_LIMIT_EXCEEDED);
     ck_assert_int_eq(atoi(weir_error_get_detail(&err, "limit")), CAP_BYTES);
     ck_assert_int_eq(atoi(weir_error_get_detail(&err, "actual")), CAP_BYTES + 101);
@@ -166,7 +167,7 @@ START_TEST(an_unused_arena_can_be_reset)
 END_TEST
 
 #ifndef WEIR_ARENA_POISON
-/* How much can be handed out without another block. */
+/* Returns the bytes that can be allocated without another block. */
 static size_t room_in_block(void)
 {
     return arena.blocks == NULL ? 0 : arena.left;

@@ -1,4 +1,4 @@
-/* Commands that are run for messages. */
+/* Commands that weir runs for messages. */
 #include "client/cli/child.h"
 #include "tests/lib/check_main.h"
 
@@ -52,7 +52,7 @@ START_TEST(a_command_has_the_environment_of_the_program)
 }
 END_TEST
 
-/* The C library keeps what variables have been set to, for ever: a consumer runs for months. */
+/* The C library never frees values that a variable has had, and a consumer runs for months. */
 START_TEST(the_environment_of_the_program_stays_as_it_is)
 {
     const Weir__V1__Message message = message_at(7);
@@ -71,7 +71,7 @@ START_TEST(a_command_that_a_signal_ends_is_no_failure_of_its_own)
 }
 END_TEST
 
-/* There is no descriptor more for the pipe. */
+/* No descriptor is left for the pipe. */
 START_TEST(a_command_that_cannot_be_run_has_not_failed)
 {
     const Weir__V1__Message message = message_at(7);
@@ -84,7 +84,7 @@ START_TEST(a_command_that_cannot_be_run_has_not_failed)
 }
 END_TEST
 
-/* Nobody can tell what has become of it. */
+/* The command's outcome cannot be determined. */
 START_TEST(a_command_that_is_lost_has_not_failed)
 {
     const Weir__V1__Message message = message_at(7);
@@ -94,7 +94,7 @@ START_TEST(a_command_that_is_lost_has_not_failed)
 }
 END_TEST
 
-/* Its names go into the environment, of which Linux takes 32 pages an entry. */
+/* The names go into the environment, where Linux limits an entry to 32 pages. */
 START_TEST(a_message_that_no_command_can_take_has_failed)
 {
     Weir__V1__Message message = message_at(7);
@@ -112,7 +112,7 @@ END_TEST
 
 int main(void)
 {
-    /* As the program does, whose commands need not read what they are given. */
+    /* As weir does, since commands need not read their input. */
     (void)signal(SIGPIPE, SIG_IGN);
     Suite *suite = suite_create("child");
     TCase *tests = tcase_create("child");

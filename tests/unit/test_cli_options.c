@@ -1,5 +1,5 @@
-/* Command lines of weir. A wrong one ends the program, so those are tests that end with a status.
- */
+/* Command lines of weir. A wrong command line ends the program, so those tests expect an exit
+ * status. */
 #include "client/cli/cli_options.h"
 
 #include <check.h>
@@ -16,7 +16,9 @@ static void parse(const char *line)
     static char *argv[64];
     int argc = 0;
     (void)snprintf(copy, sizeof copy, "%s", line);
-    /* Words are separated by '|', so that empty ones can be written. */
+    /* '
+     *
+     * ' separates the words, so that a word may be empty. */
     char *at = copy;
     while (at != NULL) {
         char *end = strchr(at, '|');
@@ -129,7 +131,7 @@ int main(void)
     tcase_add_test(options, the_last_of_an_option_counts_unless_all_do);
     tcase_add_test(options, a_dash_and_empty_words_are_arguments);
     tcase_add_test(options, the_table_is_sound);
-    /* A program that ends is a test that ends only where each has a process of its own. */
+    /* Tests that end the program need a process each. */
     SRunner *runner = srunner_create(suite);
     if (srunner_fork_status(runner) == CK_FORK) {
         tcase_add_loop_exit_test(options, a_wrong_line_ends_with_2, CLI_USAGE, 0,

@@ -1,4 +1,4 @@
-/* Options, their environment variables and the token files of weir-server. */
+/* Options, environment variables and token files of weir-server. */
 #include "server/operation/config.h"
 
 #include "server/operation/http.h"
@@ -15,7 +15,7 @@ static struct weir_config config;
 static struct weir_error err;
 static char path[64];
 
-/* With CK_FORK=no the tests share one environment. */
+/* With CK_FORK=no all tests share one environment. */
 static void clear_environment(void)
 {
     static const char *const variables[] = {
@@ -153,7 +153,7 @@ START_TEST(a_wrong_variable_is_named)
 }
 END_TEST
 
-/* argp prints it, with the name of the program; there is no second text. */
+/* argp prints the error with the program's name; the server adds no second text. */
 START_TEST(an_unknown_option_is_refused)
 {
     static const char *const arguments[] = {"--bogus", NULL};

@@ -1,5 +1,4 @@
-/* What a thread puts off, by a thread that has nng's name for those for tasks and waits as they do.
- */
+/* Deferred work, on a thread that has the name of nng's task threads and waits as they do. */
 #include "server/transport/deferred.h"
 
 #include "server/transport/nng_tasks.h"
@@ -69,7 +68,7 @@ START_TEST(it_is_done_once_when_there_is_no_task_or_when_it_must)
 }
 END_TEST
 
-/* It finds tasks all the time. */
+/* The thread always finds another task. */
 static void *put_off_and_go_on(void *context)
 {
     static int one = 1;

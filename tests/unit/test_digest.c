@@ -1,4 +1,4 @@
-/* Digests, and that they are there also where no memory is left. */
+/* Digests, which must work even without memory. */
 #include "weir/rules/digest.h"
 
 #include "tests/lib/check_main.h"
@@ -63,7 +63,7 @@ START_TEST(digests_are_those_of_the_standards)
 }
 END_TEST
 
-/* Nor has an earlier one made anything for it. */
+/* No earlier digest has allocated anything in advance. */
 START_TEST(a_digest_needs_no_memory)
 {
     is_memory_out = true;

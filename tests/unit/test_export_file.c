@@ -1,5 +1,5 @@
-/* The file of an export: whole and on disk before it has its name, or not there at all. What the
- * disk is asked for is seen, and made to fail, by the linker's --wrap. */
+/* The file of an export: complete and on disk before it gets its name, or absent. The linker's
+ * --wrap records the disk operations and makes them fail. */
 #include "client/cli/export_file.h"
 
 #include <check.h>
@@ -20,11 +20,11 @@ static char directory[64];
 static char path[96];
 static const char text[] = "{\"n\":1}\n";
 
-/* What was done so far: "f" a file synced, "r" renamed, "d" a directory synced. */
+/* The steps so far: "f" a file synced, "r" renamed, "d" a directory synced. */
 static char done[8];
 static off_t synced_bytes;
-static char failing;  // the step that fails, 0: none
-static int failure;   // of that step
+static char failing;  // the step that fails; 0: none
+static int failure;   // the errno of that step
 
 static int note(char step)
 {
@@ -84,7 +84,7 @@ static size_t files_n(void)
     return n;
 }
 
-/* Whether there is a file of that name with that text. */
+/* Returns whether the export's file exists with this text. */
 static bool holds(const char *expected)
 {
     char found[64] = "";
@@ -113,7 +113,7 @@ static struct export_file *open_and_write(bool is_gzip)
     return file;
 }
 
-/* Plain and gzip. */
+/* Plain and with gzip. */
 START_TEST(all_bytes_are_on_disk_before_the_name_and_the_name_before_the_end)
 {
     put_file("before");
@@ -132,7 +132,7 @@ END_TEST
 static const struct {
     char step;
     const char *done;
-    const char *left;  // what the file holds then
+    const char *left;  // the contents of the file afterwards
 } failures[] = {{'f', "f", "before"}, {'r', "fr", "before"}, {'d', "frd", text}};
 
 START_TEST(a_disk_that_fails_is_told_and_leaves_nothing_beside_the_file)
@@ -159,7 +159,8 @@ START_TEST(a_file_system_that_syncs_no_directory_is_no_fault)
 }
 END_TEST
 
-/* One may write there, but not look. Root may do all, so this is somebody else. */
+/* The directory is writable but not readable. The test drops root's rights, which would allow
+ * both. */
 START_TEST(a_directory_that_cannot_be_read_is_no_fault)
 {
     const uid_t own = geteuid();
@@ -189,8 +190,8 @@ START_TEST(an_export_given_up_leaves_what_was_there)
 }
 END_TEST
 
-/* As `>` does it: the link stays, and the file is where the last one of them leads, in a folder of
- * another name as well. Whether there is such a file yet makes no difference. */
+/* Symbolic links stay, as with the shell's `>`: the file is made where the last link leads, even in
+ * another directory, and whether or not a file exists there. */
 START_TEST(links_stay_and_the_file_is_made_where_they_lead)
 {
     char link[96];
@@ -231,7 +232,7 @@ START_TEST(links_that_lead_nowhere_are_told)
 }
 END_TEST
 
-/* zlib keeps what it has until it is closed, so that is where a full disk shows. */
+/* zlib buffers until it is closed, so a full disk shows only then. */
 START_TEST(a_full_disk_is_told)
 {
     struct export_file *file = export_file_open("/dev/full", _i == 1);

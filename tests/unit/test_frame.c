@@ -1,4 +1,4 @@
-/* The envelope, held against protobuf-c's own idea of the same messages. */
+/* The envelope, compared with protobuf-c's encoding and decoding of the same messages. */
 #include "tests/lib/check_main.h"
 #include "weir/rules/limits.h"
 #include "weir/v1/envelope.pb-c.h"
@@ -25,7 +25,8 @@ static void tear_down(void)
     weir_arena_fini(&arena);
 }
 
-/* The bytes in memory of exactly their size, so that the sanitizer sees any read beyond. */
+/* Returns the bytes in an allocation of the exact size, so that AddressSanitizer detects
+ * overreads. */
 static struct weir_slice exact(const void *bytes, size_t n)
 {
     uint8_t *p = weir_arena_bytes(&arena, n);
@@ -261,7 +262,7 @@ START_TEST(request_without_memory_is_limit_exceeded)
 }
 END_TEST
 
-/* What a fuzzer finds first: every way to cut a good request short. */
+/* Every truncation of a valid request. */
 START_TEST(no_prefix_of_a_request_is_read_beyond_its_end)
 {
     const struct weir_slice whole = request_with_entries(4);
@@ -389,7 +390,7 @@ START_TEST(unknown_reason_becomes_a_status_of_its_code)
 }
 END_TEST
 
-/* protobuf merges a message that is given in parts. */
+/* protobuf merges a message that is sent in parts. */
 START_TEST(status_in_parts_is_one_status)
 {
     ck_assert_int_eq(parse_response(BYTES("\x0a\x02\x08\x09\x0a\x0e\x12\x0cPRECONDITION"
@@ -435,7 +436,7 @@ START_TEST(bad_response_is_a_backend_error)
 }
 END_TEST
 
-/* Around each power of two. */
+/* Numbers around each power of two. */
 START_TEST(a_number_takes_as_many_bytes_as_are_counted)
 {
     uint8_t bytes[16];

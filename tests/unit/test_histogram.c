@@ -1,4 +1,4 @@
-/* Samples land in the first bucket whose bound is not below them. */
+/* Samples are counted in the first bucket whose bound is not below them. */
 #include "server/operation/histogram.h"
 
 #include "tests/lib/check_main.h"

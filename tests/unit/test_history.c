@@ -1,31 +1,31 @@
-/* The linearizability checker itself: histories that are sound, and one of each kind that is not.
- */
+/* The linearizability checker: sound histories, and one of each unsound kind. */
 #include "tests/lib/check_main.h"
 #include "tests/lib/history.h"
 
 enum { OPERATIONS_MAX = 5 };
 
 static const struct {
-    struct history_operation operations[OPERATIONS_MAX];  // up to the first that began at 0
+    struct history_operation
+        operations[OPERATIONS_MAX];  // the list ends at the first that began at 0
     bool is_linearizable;
 } histories[] = {
-    /* One after the other. */
+    /* Sequential operations. */
     {{{true, 0, 1, 2}, {false, 0, 3, 4}, {true, 1, 5, 6}, {false, 1, 7, 8}}, true},
     /* Overlapping writes in any order. */
     {{{true, 1, 1, 9}, {true, 0, 2, 8}}, true},
     /* A look during a write may see either state. */
     {{{true, 0, 1, 9}, {false, -1, 2, 3}, {false, 0, 4, 5}}, true},
-    /* A write without an answer is seen much later. */
+    /* A write without an answer that is seen much later. */
     {{{true, 0, 1, INT64_MAX}, {false, -1, 5, 6}, {false, 0, 7, 8}}, true},
-    /* A look at a state that was over. */
+    /* A look at a state that has passed. */
     {{{true, 0, 1, 2}, {false, -1, 3, 4}}, false},
-    /* A look at what was not yet written. */
+    /* A look at a write that has not begun. */
     {{{false, 0, 1, 2}, {true, 0, 3, 4}}, false},
-    /* Looks that go back. */
+    /* Looks that go back in time. */
     {{{true, 0, 1, 9}, {false, 0, 2, 3}, {false, -1, 4, 5}}, false},
     /* A later write at a lower version. */
     {{{true, 1, 1, 2}, {true, 0, 3, 4}}, false},
-    /* Two writes at one version. */
+    /* Two writes at the same version. */
     {{{true, 0, 1, 2}, {true, 0, 3, 4}}, false},
 };
 

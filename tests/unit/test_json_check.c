@@ -1,4 +1,4 @@
-/* Which texts are JSON to weir, and what a check finds out of them on the way. */
+/* Which texts weir accepts as JSON, and what a check reports about them. */
 #include "weir/rules/json_text.h"
 #include "weir/rules/utf8.h"
 
@@ -16,7 +16,7 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
-/* The allocation that fails, counted from 1; 0: none. */
+/* The number of the allocation to fail, from 1; 0: none. */
 static size_t fail_at;
 static size_t allocations;
 void *__real_malloc(size_t n);
@@ -230,7 +230,7 @@ START_TEST(is_no_json)
 }
 END_TEST
 
-/* In a string long enough to be looked at by words, at any place of it. */
+/* In a string long enough to be checked by words, at every position. */
 START_TEST(a_byte_of_a_string_is_judged_wherever_it_stands)
 {
     static const uint8_t good[] = " !#[]^~\x7F";
@@ -250,7 +250,7 @@ START_TEST(a_byte_of_a_string_is_judged_wherever_it_stands)
 }
 END_TEST
 
-/* Whatever the parser was given of it. */
+/* The position refers to the text, whatever part of it the parser was given. */
 START_TEST(the_place_of_a_fault_is_one_in_the_text)
 {
     const struct weir_slice text = weir_slice_of("[\"a plain one of twenty-nine...\",x]");
@@ -267,7 +267,7 @@ START_TEST(absent_is_no_json)
 }
 END_TEST
 
-/* A text of `n` bytes filled with `c`. */
+/* Returns a text of `n` bytes filled with `c`. */
 static char *filled(size_t n, char c)
 {
     char *text = malloc(n + 1);
@@ -338,8 +338,8 @@ START_TEST(long_strings_of_digits_are_strings)
 }
 END_TEST
 
-/* A locale with a decimal comma must not change what a number is. Where the system has none, this
- * proves nothing and does no harm. */
+/* A locale with a decimal comma must not change numbers. Without such a locale on the system the
+ * test proves nothing. */
 START_TEST(numbers_need_no_locale)
 {
     (void)setlocale(LC_ALL, "de_DE.UTF-8");
@@ -361,7 +361,7 @@ END_TEST
 struct facts_row {
     const char *text;
     bool is_object;
-    const char *correlation;  // NULL if absent
+    const char *correlation;  // NULL: absent
 };
 
 static const struct facts_row facts_rows[] = {
@@ -408,7 +408,7 @@ START_TEST(a_long_correlation_is_refused)
 }
 END_TEST
 
-/* A string whose size the parser learns by and by, and some that fit what it has by then. */
+/* A string that makes the parser enlarge its buffer, and strings that fit in it. */
 START_TEST(a_check_without_memory_fails_and_does_no_harm)
 {
     static const char begin[] = "{\"a\":\"\\n";
@@ -428,7 +428,7 @@ START_TEST(a_check_without_memory_fails_and_does_no_harm)
         status = weir_json_check(weir_slice(text, text_n), "metadata", &facts, &err);
         fail_at = 0;
         ck_assert(status == WEIR_OK || status == WEIR_BACKEND_UNAVAILABLE);
-        /* Where the parser fails without the plain strings, it is given the whole text. */
+        /* If the parser fails without plain strings, it is given the whole text. */
         allocations = 0;
         fail_at = n;
         const weir_status again = weir_json_check(weir_slice(text, text_n), "data", NULL, &err);

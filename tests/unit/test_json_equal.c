@@ -1,4 +1,4 @@
-/* When two JSON texts are the same value. */
+/* Which JSON texts are equal values. */
 #include "weir/rules/json_text.h"
 
 #include "tests/lib/check_main.h"
@@ -12,7 +12,7 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
-/* Compared both ways round, because the relation is symmetric. */
+/* Compares in both directions, since the relation is symmetric. */
 static bool are_equal(struct weir_slice a, struct weir_slice b)
 {
     bool equal = false;
@@ -170,8 +170,8 @@ END_TEST
 
 enum { MANY = 100000, MEMBER_BYTES = 32 };
 
-/* An object of many members in an order that depends on `step`, which has no divisor in common with
- * their number; member 0 is given the value `first`. Returns its length. */
+/* Writes an object whose members are ordered by `step`, which is coprime to their number; member 0
+ * has the value `first`. Returns its length. */
 static size_t many_members(size_t step, unsigned first, char *text)
 {
     size_t n = 0;
@@ -185,7 +185,7 @@ static size_t many_members(size_t step, unsigned first, char *text)
     return n;
 }
 
-/* Would take minutes if each member were looked for among all. */
+/* A linear search for each member would take minutes. */
 START_TEST(large_objects_are_compared_quickly)
 {
     static char a[MANY * MEMBER_BYTES + 2];
@@ -196,7 +196,7 @@ START_TEST(large_objects_are_compared_quickly)
 }
 END_TEST
 
-/* The same key over and over, in one text with a different value each time. */
+/* The same key many times in one text, each time with another value. */
 START_TEST(many_duplicates_are_compared_quickly)
 {
     char *text = malloc((size_t)MANY * MEMBER_BYTES + 2);
@@ -212,7 +212,7 @@ START_TEST(many_duplicates_are_compared_quickly)
 }
 END_TEST
 
-/* A large string at the bottom of the deepest nesting is read once, not once per level. */
+/* A long string at the deepest level is read once, not once per level. */
 START_TEST(depth_does_not_multiply_length)
 {
     enum { CORE = 1000000 };
@@ -260,7 +260,7 @@ START_TEST(unchecked_depth_is_found_out)
 }
 END_TEST
 
-/* Every piece of a text, in memory of exactly its size: nothing beyond is read. */
+/* Every part of a text, in an allocation of the exact size: no byte beyond is read. */
 START_TEST(unchecked_pieces_are_safe)
 {
     const struct weir_slice text = weir_slice_of(

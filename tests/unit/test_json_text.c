@@ -1,4 +1,4 @@
-/* Parts of checked JSON texts. */
+/* Access to parts of checked JSON texts. */
 #include "weir/rules/json_text.h"
 
 #include "tests/lib/check_main.h"
@@ -48,7 +48,7 @@ START_TEST(other_texts_have_no_members)
 }
 END_TEST
 
-/* Runs everything that wants a checked text on one that is none: nothing beyond it is touched. */
+/* Calls all functions for checked texts on an invalid text: they must not read beyond it. */
 static void abuse(struct weir_slice text)
 {
     size_t at = 0;
@@ -92,7 +92,7 @@ END_TEST
 
 struct unescape_row {
     const char *text;
-    const char *plain;  // NULL if no string
+    const char *plain;  // NULL: not a string
 };
 
 static const struct unescape_row unescaped[] = {

@@ -1,7 +1,7 @@
-/* posix_openpt is one of the X/Open functions for glibc. */
+/* Declares posix_openpt, an X/Open function in glibc. */
 #define _XOPEN_SOURCE 700
 
-/* Lines of plain and of gzip input. */
+/* Reading lines from plain and gzip input. */
 #include "client/cli/lines.h"
 
 #include <check.h>
@@ -20,7 +20,7 @@ static struct weir_error err;
 static void setup(void)
 {
     weir_error_init(&err);
-    memcpy(path, PATH_TEMPLATE, sizeof path);  // the tests may share a process
+    memcpy(path, PATH_TEMPLATE, sizeof path);  // tests may share a process
     const int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     (void)close(fd);
@@ -50,7 +50,7 @@ static size_t put_gzip(const void *bytes, size_t n)
     return (size_t)size;
 }
 
-/* Reads all; the number of lines and of bytes in them. */
+/* Reads all lines. Returns their number and their bytes. */
 static weir_status count(bool must_be_gzip, long long *lines_n, size_t *bytes_n)
 {
     struct lines *lines = NULL;
@@ -135,7 +135,7 @@ START_TEST(gzip_that_ends_too_early_is_refused)
     enum { N = 20000 };
     char *text = random_lines(N);
     const size_t size = put_gzip(text, N);
-    /* Cut in the header, in the data, and in the checksum at the end. */
+    /* Cuts in the header, in the data, and in the trailing checksum. */
     const size_t cuts[] = {2, 9, 11, size / 2, size - 9, size - 8, size - 4, size - 1};
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
         (void)put_gzip(text, N);
@@ -166,7 +166,7 @@ START_TEST(damaged_gzip_is_refused)
 }
 END_TEST
 
-/* Its end is a key that is pressed once: read again, it would wait for more. */
+/* The end of terminal input is a single key press: another read would wait for more. */
 START_TEST(a_terminal_without_a_line_ends_at_once)
 {
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);

@@ -1,4 +1,4 @@
-/* Lines of the log: one per event, escaped, complete. */
+/* Log lines: one per event, escaped and complete. */
 #include "server/operation/log.h"
 
 #include "tests/lib/check_main.h"
@@ -63,7 +63,7 @@ START_TEST(json_lines_are_json)
 }
 END_TEST
 
-/* Cut between characters; what no longer fits is left out whole. */
+/* Long values are cut between characters; values that do not fit at all are left out. */
 START_TEST(long_values_leave_a_line_complete)
 {
     static char value[4000];
@@ -91,7 +91,7 @@ START_TEST(lower_levels_are_not_written)
 }
 END_TEST
 
-/* Reads what has been written; returns how many lines. */
+/* Reads what has been written. Returns the number of lines. */
 static size_t drain(void)
 {
     size_t lines = 0;
@@ -105,7 +105,7 @@ static size_t drain(void)
     return lines;
 }
 
-/* More than a pipe holds. */
+/* Writes more than a pipe holds. */
 START_TEST(a_log_that_nobody_reads_holds_up_nobody)
 {
     enum { LINES = 10000 };

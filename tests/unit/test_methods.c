@@ -1,5 +1,5 @@
-/* The generated code: the method table, the server's dispatch and the client's stubs. The two
- * functions that the stubs need of the client library are played by this file. */
+/* Generated code: the method table, the server's dispatch and the client's stubs. This file
+ * provides the two functions of the client library that the stubs call. */
 #include "tests/lib/check_main.h"
 #include "weir/base/fail.h"
 #include "weir/v1/dispatch.h"
@@ -17,8 +17,8 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
-/* Every method there is: what is repeated by itself, and who may call it, is nowhere else checked.
- */
+/* The complete list of methods. Which methods are retried automatically, and who may call them, is
+ * checked nowhere else. */
 static const struct {
     const char *name;
     size_t id;
@@ -123,7 +123,7 @@ END_TEST
 /* ---- dispatch ---- */
 
 struct weir_call {
-    const char *stream_name;  // what the handler was given
+    const char *stream_name;  // as the handler received it
 };
 
 static weir_status handle_get_stream_version(struct weir_call *call,
@@ -174,7 +174,7 @@ struct weir_client {
     const ProtobufCMessage *request;
     const struct weir_call_options *options;
     struct weir_client_completion completion;
-    ProtobufCMessage *response;  // to answer with; NULL = fail
+    ProtobufCMessage *response;  // the reply; NULL: fail
 };
 
 weir_status weir_client_call(struct weir_client *client, size_t method,

@@ -1,4 +1,4 @@
-/* Waits that end at a time. */
+/* Waits with a deadline. */
 #include "weir/base/monotonic.h"
 
 #include "tests/lib/check_main.h"

@@ -1,5 +1,6 @@
-/* What nng's calls do in this program (nng_connections.h), which replies leave together and when
- * the end is told (pending_replies.c): on a connection of TCP, by the calls that nng makes. */
+/* The socket calls of nng in this program (nng_connections.h): which replies leave together and
+ * when the end of a connection is reported (pending_replies.c), on a TCP connection with the calls
+ * that nng makes. */
 #include "server/transport/nng_sockets.h"
 #include "server/transport/pending_replies.h"
 
@@ -19,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The system holds back what it was told more follows for some 200 ms. */
+/* With MSG_MORE the kernel holds data back for about 200 ms. */
 enum { HELD_US = 100 * 1000, ATTEMPTS = 50 };
 
 /* ---- sending ---- */
@@ -47,7 +48,7 @@ static void assert_received(const char *text)
     ck_assert_int_lt(recv(wire.client, received, 1, MSG_DONTWAIT), 0);
 }
 
-/* Sends two replies; false where it took so long that the system may have sent the first. */
+/* Sends two replies. Returns false if it was so slow that the kernel may have sent the first. */
 static bool send_two_in_time(void)
 {
     const int64_t from_us = weir_monotonic_us();
@@ -90,7 +91,7 @@ START_TEST(a_reply_by_itself_leaves_at_once)
 }
 END_TEST
 
-/* Sends a reply on its way; false where it took so long that the system may have let go of it. */
+/* Sends one reply of several. Returns false if it was so slow that the kernel may have sent it. */
 static bool send_held_in_time(const char *text)
 {
     const int64_t from_us = weir_monotonic_us();
@@ -153,7 +154,7 @@ END_TEST
 
 /* ---- accepting ---- */
 
-/* Whoever connects meets the end at once. */
+/* The connection is closed at once. */
 START_TEST(descriptors_above_the_bound_are_left_to_others)
 {
     struct sockaddr_in address;
@@ -198,7 +199,7 @@ static void assert_nothing_to_read(void)
     ck_assert_int_eq(errno, EAGAIN);
 }
 
-/* Of parts whose lengths are around what is received ahead. */
+/* Parts whose lengths are around the size of the read-ahead buffer. */
 START_TEST(each_byte_is_read_once_in_order)
 {
     static const size_t parts[] = {8, 1, 2040, 8, 2048, 8, 2049, 3, 4096, 1};
@@ -257,7 +258,7 @@ START_TEST(the_end_is_told_behind_the_last_reply)
 }
 END_TEST
 
-/* As much as the system takes, and more: nobody reads it, and what waits is done with at once. */
+/* Fills the kernel's buffer, which nobody reads; the waiting reply is then discarded at once. */
 START_TEST(a_reply_that_waits_for_room_does_not_hold_up_the_end)
 {
     static char bytes[1 << 20];
@@ -279,7 +280,7 @@ START_TEST(a_reply_that_waits_for_room_does_not_hold_up_the_end)
 }
 END_TEST
 
-/* What no longer comes is not waited for without end. */
+/* A reply that never comes delays the end only for a limited time. */
 START_TEST(the_end_is_told_after_a_while)
 {
     wire_learn_key();
@@ -312,7 +313,8 @@ static void send_greeting(const char *greeting)
     assert_reads("\0SP\0\0\x30\0\0", 8);
 }
 
-/* The client sends it, in two parts where it can be divided; false where it is not to be had. */
+/* Lets the client send bytes, in two parts if possible. Returns false if the server does not
+ * receive them. */
 static bool passes(const uint8_t *bytes, size_t n)
 {
     static uint8_t to[256];
@@ -340,14 +342,14 @@ static bool length_passes(uint64_t length)
     return passes(bytes, sizeof bytes);
 }
 
-/* On ipc:// a byte stands before a length, which tells what follows. */
+/* On ipc:// a type byte precedes the length. */
 static bool ipc_length_passes(uint8_t what, uint8_t length)
 {
     const uint8_t bytes[IPC_LENGTH_BYTES] = {what, [IPC_LENGTH_BYTES - 1] = length};
     return passes(bytes, sizeof bytes);
 }
 
-/* The hop so numbered is marked as the last. */
+/* Sends a message in which hop number last_hop is marked as the last. */
 static bool message_passes(size_t n, size_t last_hop)
 {
     uint8_t bytes[LONGEST] = {0};
@@ -395,7 +397,7 @@ START_TEST(a_greeting_that_nng_refuses_is_the_end)
         ck_assert(!greeting_passes(refused[i]));
         assert_ends_behind_the_last_reply();
     }
-    ck_assert(greeting_passes("\0SP\0\xff\xff\0\0"));  // of whatever protocol
+    ck_assert(greeting_passes("\0SP\0\xff\xff\0\0"));  // any protocol number
 }
 END_TEST
 
@@ -464,7 +466,7 @@ START_TEST(what_follows_what_nng_refuses_is_not_read)
 }
 END_TEST
 
-/* What another protocol's messages are like is not for us to say. */
+/* Messages of another protocol are not checked. */
 START_TEST(another_protocols_bytes_are_not_looked_at)
 {
     wire_close();
@@ -505,7 +507,8 @@ START_TEST(a_reply_of_a_plain_connection_leaves_when_it_is_pushed)
 }
 END_TEST
 
-/* By who was about to send it, to who has sent the one before meanwhile. */
+/* The count includes a reply that another thread was about to send, seen by the thread that has
+ * sent the previous one. */
 START_TEST(the_end_of_a_reply_tells_whether_another_is_announced_still)
 {
     wire_learn_key();

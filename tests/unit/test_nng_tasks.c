@@ -1,5 +1,5 @@
-/* When threads for tasks are woken (nng_tasks.c), by threads that have nng's name for theirs and
- * wait as nng's do. */
+/* When task threads are woken (nng_tasks.c), with threads that have the name of nng's task threads
+ * and wait as they do. */
 #include "server/transport/nng_tasks.h"
 
 #include "tests/lib/check_main.h"
@@ -10,7 +10,7 @@
 
 enum {
     THREADS = 4,
-    QUIET_MS = 100,  // those who have been woken arrive
+    QUIET_MS = 100,  // time for woken threads to arrive
     ATTEMPTS = 300,
     GIVERS = 3,
     TASKS_EACH = 20000
@@ -20,16 +20,16 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static pthread_t threads[THREADS];
 
-/* Under the lock. */
+/* Guarded by `lock`. */
 static int tasks;
 static int done;
 static int sleeping;
-static int arrivals;  // of threads that have been woken
+static int arrivals;  // woken threads that have arrived
 static bool is_over;
-static bool puts_off;  // each task that may
+static bool puts_off;  // tasks defer work where possible
 static int put_off;
-static int run;       // of those
-static int done_run;  // tasks done when the last of them was run
+static int run;       // deferred work that was run
+static int done_run;  // tasks done when deferred work was last run
 static bool is_called_off;
 
 static void run_later(void *context)
@@ -41,7 +41,7 @@ static void run_later(void *context)
     (void)pthread_mutex_unlock(&lock);
 }
 
-/* The giver of a task calls it, and has the lock. */
+/* Called by the thread that gives a task, which holds the lock. */
 static void hand_on(void *context)
 {
     (void)context;
@@ -87,7 +87,7 @@ static void quiet(void)
     (void)nanosleep(&nap, NULL);
 }
 
-/* Waits for it, and reads it under the lock. */
+/* Waits until a number has the wanted value, and returns it. Takes the lock. */
 static int await(const int *number, int wanted)
 {
     int is = 0;
@@ -149,7 +149,7 @@ START_TEST(a_task_wakes_one)
 }
 END_TEST
 
-/* False where it took so long that nobody was waited for. */
+/* Gives `n` tasks at once. Returns false if it took so long that no thread was still expected. */
 static bool give_at_once(int n)
 {
     const int64_t from_us = weir_monotonic_us();
@@ -163,7 +163,7 @@ static bool give_at_once(int n)
     return is_in_time;
 }
 
-/* The one that is coming has another woken, which wants no third. */
+/* The thread that is on its way causes one more to be woken, and that one causes no third. */
 START_TEST(tasks_that_come_together_wake_one_and_one_behind_it)
 {
     bool is_in_time = false;
@@ -175,7 +175,7 @@ START_TEST(tasks_that_come_together_wake_one_and_one_behind_it)
 }
 END_TEST
 
-/* As if what was to wake it had been lost. */
+/* As if the wake-up of the thread had been lost. */
 START_TEST(one_that_does_not_come_is_not_relied_on)
 {
     (void)pthread_mutex_lock(&lock);
@@ -189,7 +189,7 @@ START_TEST(one_that_does_not_come_is_not_relied_on)
 END_TEST
 
 static pthread_cond_t other = PTHREAD_COND_INITIALIZER;
-static int waiting;  // for the other
+static int waiting;  // threads that wait for `other`
 static int woken;
 
 static void *wait_for_other(void *context)

@@ -1,5 +1,5 @@
-/* Which threads of nng a burst of replies wakes (nng_tasks.c, nng_wakes.c): with a socket of nng,
- * whose callbacks run on those threads, and clients that are plain sockets. */
+/* Which nng threads a burst of replies wakes (nng_tasks.c, nng_wakes.c), with an nng socket, whose
+ * callbacks run on those threads, and plain sockets as clients. */
 #include "server/transport/nng_tasks.h"
 
 #include "tests/lib/check_main.h"
@@ -15,10 +15,10 @@
 
 enum {
     REPLIES = 4,
-    QUIET_MS = 100,  // nng does everything it was woken for
+    QUIET_MS = 100,  // time for nng to do everything it was woken for
     ATTEMPTS = 100,
     GREETING_BYTES = 8,
-    REQUEST_BYTES = 12,  // a length and the request's number
+    REQUEST_BYTES = 12,  // a length and the request's id
 };
 
 static nng_socket rep;
@@ -29,8 +29,8 @@ static struct reply {
     sem_t done;
 } replies[REPLIES];
 
-static atomic_int told;     // of replies that have been sent
-static atomic_bool blocks;  // the first that is told of one
+static atomic_int told;     // replies reported as sent
+static atomic_bool blocks;  // the first callback blocks
 static sem_t go_on;
 
 static void quiet(void)
@@ -39,7 +39,7 @@ static void quiet(void)
     (void)nanosleep(&nap, NULL);
 }
 
-/* On a thread of nng. */
+/* Callback on an nng thread. */
 static void received_or_sent(void *context)
 {
     struct reply *reply = context;
@@ -63,7 +63,7 @@ static int connect_to(uint16_t port)
     return client;
 }
 
-/* Asks, and takes the request in the reply's context. */
+/* Sends a request and receives it in the reply's context. */
 static void ask(struct reply *reply)
 {
     static const uint8_t request[REQUEST_BYTES] = {[7] = 4, [8] = 0x80, [11] = 1};
@@ -104,7 +104,7 @@ static void close_socket(void)
     (void)sem_destroy(&go_on);
 }
 
-/* Each with the message that the request came in. */
+/* Sends all replies, each in the message of its request. */
 static void send_replies(void)
 {
     for (int i = 0; i < REPLIES; i++) {
@@ -129,7 +129,7 @@ static void assert_all_are_told(void)
     ck_assert_int_eq(atomic_load(&told), REPLIES);
 }
 
-/* The one is held up. */
+/* Waits for all callbacks but the blocked one. */
 static void await_all_but_one(void)
 {
     for (int i = 0; atomic_load(&told) < REPLIES - 1 && i < ATTEMPTS; i++) {

@@ -1,4 +1,4 @@
-/* What the service manager is told, and how. */
+/* Notifications to the service manager. */
 #include "server/operation/notify.h"
 
 #include "tests/lib/check_main.h"
@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A manager's socket of this name, '@' standing for the abstract namespace. */
+/* Opens a manager's socket with this name; '@' stands for the abstract namespace. */
 static int listen_at(const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

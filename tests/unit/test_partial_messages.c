@@ -1,5 +1,5 @@
-/* Which connections are ended for what they hold of messages that are not whole
- * (partial_messages.c), by a clock of the test's; and what nng's calls tell of them
+/* Which connections are closed for the incomplete messages they hold (partial_messages.c), with
+ * time controlled by the test; and what nng's socket calls report about them
  * (nng_connections.h). */
 #include "server/transport/partial_messages.h"
 
@@ -39,7 +39,7 @@ static void open_pair(struct pair *pair)
     weir_partial_opened(pair->server);
 }
 
-/* As nng does. */
+/* Closes the connection as nng does. */
 static void close_pair(const struct pair *pair)
 {
     (void)shutdown(pair->server, SHUT_RDWR);
@@ -107,7 +107,7 @@ START_TEST(what_is_received_counts_until_the_message_is_whole)
 }
 END_TEST
 
-/* All of the memory for it may be in use. */
+/* The whole block of a small message counts, since all of its memory may be in use. */
 START_TEST(of_a_small_message_all_counts_from_the_first)
 {
     weir_partial_add(pairs[0].server, 0, WEIR_LARGE_BLOCK_BYTES - 1, 0);
@@ -118,7 +118,7 @@ START_TEST(of_a_small_message_all_counts_from_the_first)
 }
 END_TEST
 
-/* Of a connection of which nobody here knows where a message begins. */
+/* For a connection whose message boundaries are not known here. */
 START_TEST(all_that_comes_by_a_connection_that_is_followed_counts)
 {
     weir_partial_came(pairs[0].server, 3 * MIB, 0);
@@ -161,7 +161,7 @@ START_TEST(beyond_the_bound_who_has_stopped_first_is_ended)
 }
 END_TEST
 
-/* What comes fast is not ended for those that were there before, nor all of these for it. */
+/* A fast message does not lose to older ones; only as many of them are closed as make room. */
 START_TEST(as_many_are_ended_as_make_room)
 {
     for (size_t i = 0; i < 5; i++) {
@@ -173,7 +173,8 @@ START_TEST(as_many_are_ended_as_make_room)
 }
 END_TEST
 
-/* 60 MiB in a quarter of an hour, while two others a second come, send much at once and stop. */
+/* One client sends 60 MiB over a quarter of an hour, while two others a second connect, send much
+ * at once and stop. */
 START_TEST(who_goes_on_slowly_outlasts_who_stops)
 {
     int64_t now_us = 0;
@@ -206,7 +207,7 @@ START_TEST(bytes_now_and_then_are_no_progress)
 }
 END_TEST
 
-/* A pause is made up for by what comes after it. */
+/* Fast data after a pause compensates for the pause. */
 START_TEST(what_comes_fast_makes_up_for_a_pause_and_for_none_to_come)
 {
     add(0, 10 * MIB, 0);
@@ -239,7 +240,7 @@ START_TEST(one_alone_may_be_the_one_too_many)
 }
 END_TEST
 
-/* Ending one whose other end has gone fails. */
+/* shutdown() fails on a connection whose peer has gone. */
 START_TEST(who_is_ended_leaves_no_fault_in_anothers_call)
 {
     const int gone = socket(AF_INET, SOCK_STREAM, 0);
@@ -254,7 +255,7 @@ START_TEST(who_is_ended_leaves_no_fault_in_anothers_call)
 }
 END_TEST
 
-/* Of a connection that nng has shut down, which may be somebody else's from then on. */
+/* After nng has shut a connection down, the descriptor may belong to another file. */
 START_TEST(a_descriptor_is_left_alone_when_it_has_been_given_up)
 {
     add(0, 60 * MIB, 0);
@@ -329,8 +330,8 @@ static void open_tcp(void)
     (void)close(listener);
 }
 
-/* Receives at least so much of `n` bytes, from `done` on. nng asks for all that is missing. False
- * at the end. */
+/* Receives at least `least` of `n` bytes, from `done` on, while nng asks for all that are missing.
+ * Returns false at the end of the connection. */
 static bool receive_part(uint8_t *to, size_t n, size_t done, size_t least)
 {
     while (done < least) {
@@ -418,7 +419,8 @@ START_TEST(a_message_of_which_nothing_has_come_is_counted)
 }
 END_TEST
 
-/* A frame's head, what WebSocket asks of its other end, and what may be part of a message. */
+/* Counted are frame headers, requests of WebSocket to its peer, and data that may belong to a
+ * message. */
 START_TEST(by_websocket_what_may_be_part_of_a_message_counts)
 {
     open_tcp();

@@ -12,7 +12,7 @@ static void set_up(void)
     weir_error_init(&err);
 }
 
-/* The system's memory, which ends where a test says so. */
+/* Makes malloc fail from a point that the test chooses. */
 static bool is_out_of_memory;
 void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
@@ -53,7 +53,7 @@ START_TEST(message_lives_in_the_arena)
     ck_assert_str_eq(write->messages[1]->type, "Put");
     ck_assert(!write->messages[1]->has_data);
     ck_assert_uint_eq(message->n_unknown_fields, 1);
-    /* All of it is the arena's: nothing else is freed, and the leak check is content. */
+    /* Everything is in the arena: nothing else needs to be freed, as the leak check confirms. */
     weir_arena_fini(&arena);
 }
 END_TEST
@@ -77,7 +77,7 @@ START_TEST(every_cap_is_kept)
 }
 END_TEST
 
-/* That is no fault of the message's, and passes. */
+/* The message is not at fault, and the condition is temporary. */
 START_TEST(without_memory_the_server_is_not_available)
 {
     struct weir_arena arena;

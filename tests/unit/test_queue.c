@@ -1,4 +1,4 @@
-/* Jobs and the threads that run them: each once, as many at a time as there are workers. */
+/* The queue and the workers: each job runs once, and as many run at a time as there are workers. */
 #include "server/calls/workers.h"
 
 #include "tests/lib/check_main.h"
@@ -36,14 +36,14 @@ static void count(struct weir_job *job)
 
 static pthread_barrier_t barrier;
 
-/* Ends when all workers and the test stand here. */
+/* Returns when all workers and the test have arrived here. */
 static void meet(struct weir_job *job)
 {
     (void)job;
     (void)pthread_barrier_wait(&barrier);
 }
 
-/* A worker that nobody wakes would leave the others standing. */
+/* A worker that is not woken would leave the others waiting at the barrier. */
 START_TEST(as_many_jobs_run_at_once_as_there_are_workers)
 {
     struct weir_job jobs[WORKERS] = {{.run = NULL}};
@@ -95,7 +95,7 @@ static bool end(struct weir_job *job)
     return false;
 }
 
-/* Something comes meanwhile. */
+/* Pushes another job during the look. */
 static bool push_another(struct weir_job *job)
 {
     static struct weir_job another;
@@ -117,7 +117,7 @@ static size_t pop_all(struct weir_job **order)
     return n;
 }
 
-/* Without workers, so that nobody takes them. */
+/* Without workers, which would take the jobs. */
 START_TEST(what_is_due_is_looked_at_and_the_rest_keeps_its_order)
 {
     struct weir_job jobs[] = {
@@ -143,7 +143,7 @@ START_TEST(what_is_due_is_looked_at_and_the_rest_keeps_its_order)
 }
 END_TEST
 
-/* All of them ended: what comes next is linked in where it belongs. */
+/* All jobs have ended; the next one must be linked in correctly. */
 START_TEST(a_queue_that_has_been_emptied_by_a_look_goes_on)
 {
     struct weir_job jobs[] = {{.look = end}, {.run = count}};
@@ -160,13 +160,13 @@ START_TEST(a_queue_that_has_been_emptied_by_a_look_goes_on)
 }
 END_TEST
 
-/* Whoever looks is no worker; what he has in his hands is run, though the queue is closed and
- * looks empty. */
+/* The looking thread is not a worker; the job that it holds must run even though the queue is
+ * closed and looks empty. */
 static bool close_meanwhile(struct weir_job *job)
 {
     (void)job;
     weir_queue_close(&queue);
-    (void)pthread_barrier_wait(&barrier);  // the workers come back
+    (void)pthread_barrier_wait(&barrier);  // the workers return to the queue
     (void)poll(NULL, 0, 20);
     return true;
 }
@@ -191,7 +191,7 @@ START_TEST(what_is_looked_at_while_the_queue_is_closed_is_run)
 }
 END_TEST
 
-static pthread_t latest;  // who ran the last job
+static pthread_t latest;  // the thread that ran the last job
 
 static void tell_thread(struct weir_job *job)
 {
@@ -203,13 +203,13 @@ static pthread_t run_one(void)
 {
     struct weir_job job = {.run = tell_thread};
     wait_until_all_are_idle();
-    weir_queue_push(&queue, &job);  // the one that is woken is idle no more
+    weir_queue_push(&queue, &job);  // the woken worker is not idle any more
     wait_until_all_are_idle();
     return latest;
 }
 
-/* Jobs that come one at a time keep one thread busy, and its caches warm, however many there are.
- */
+/* Jobs that arrive one at a time keep one thread busy, with warm caches, however many workers there
+ * are. */
 START_TEST(the_worker_that_was_busy_last_is_woken_first)
 {
     const pthread_t first = run_one();
@@ -240,7 +240,7 @@ START_TEST(each_job_runs_once)
     for (size_t i = 0; i < PRODUCERS; i++) {
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
     }
-    /* Stopping runs what is left. */
+    /* Stopping the workers runs the remaining jobs. */
     weir_workers_stop(&workers);
     ck_assert_uint_eq(atomic_load(&runs), (size_t)PRODUCERS * JOBS);
     free(jobs);

@@ -63,7 +63,7 @@ START_TEST(absent_and_null_are_kept_apart)
 }
 END_TEST
 
-/* What follows the head, and what is said about it. */
+/* The text after the common beginning, and the expected error. */
 static const struct {
     const char *line;
     const char *reason;
@@ -128,7 +128,8 @@ START_TEST(every_prefix_of_a_record_is_refused)
     const char *line = "{" HEAD ",\"data\":{\"n\":[1,\"\\u00e9\"]}, \"x\":{}," TIME " }";
     ck_assert_int_eq(parse(line), WEIR_OK);
     for (size_t n = 0; n < strlen(line); n++) {
-        /* In memory of its own size, so that a sanitizer sees a byte too many. */
+        /* Copies into an allocation of the exact size, so that AddressSanitizer detects
+         * overreads. */
         char *copy = malloc(n + 1);
         memcpy(copy, line, n);
         struct weir_slice text = weir_slice(copy, n);
@@ -216,7 +217,7 @@ START_TEST(a_message_is_one_line_that_can_be_read_again)
 }
 END_TEST
 
-/* Where it would be obeyed. */
+/* Control characters must not reach a terminal. */
 START_TEST(nothing_in_the_data_steers_a_terminal)
 {
     Weir__V1__Message m = sample();

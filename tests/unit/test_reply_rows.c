@@ -1,4 +1,4 @@
-/* Rows packed by hand are what protobuf-c packs of the same message, byte for byte. */
+/* Rows packed by reply_rows.c equal protobuf-c's packing of the same message, byte for byte. */
 #include "server/handlers/reply_rows.h"
 
 #include "tests/lib/check_main.h"
@@ -8,7 +8,7 @@
 
 enum { ROWS = 7 };
 
-/* Lengths of 128 and more take two bytes, that of the text and that of the message around it. */
+/* Lengths from 128 on take two bytes, for the text and for the enclosing message. */
 #define TEXT_64 "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""
 
 static const struct {

@@ -1,4 +1,4 @@
-/* What a request may hold: tables of bad input and the field it is refused by. */
+/* Valid and invalid requests: tables of bad input and the field that the error names. */
 #include "server/handlers/request_check.h"
 
 #include "server/handlers/check_namespace.h"
@@ -97,7 +97,7 @@ static const struct {
     {{ID_1, "T", NULL, NULL}, "messages"},
 };
 
-/* A write of two messages, of which these are the second's texts. */
+/* Checks a write of two messages, the second of which has these texts. */
 static weir_status check_write(const char *stream, const struct texts *texts,
                                struct weir_append *append)
 {
@@ -172,7 +172,7 @@ START_TEST(an_import_has_as_many_records_as_may_be)
 }
 END_TEST
 
-/* Beside it stands a record that nothing is wrong with. */
+/* Checks an import of this record and a valid one. */
 static weir_status check_import(Weir__V1__ImportedMessage *record, struct weir_import *import)
 {
     Weir__V1__ImportMessagesRequest request = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
@@ -273,7 +273,7 @@ START_TEST(streams_written_together_are_checked_each)
 }
 END_TEST
 
-/* The path of a message inside a stream inside the request. */
+/* The field has the path of a message in a stream in the request. */
 START_TEST(a_message_of_several_streams_is_named_by_its_whole_path)
 {
     Weir__V1__WriteStreamsRequest request = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
@@ -324,7 +324,7 @@ START_TEST(a_false_expectation_of_several_streams_is_named_by_its_whole_path)
 }
 END_TEST
 
-/* The messages of all streams are bounded together. */
+/* The limit applies to the messages of all streams together. */
 START_TEST(several_streams_get_no_more_messages_than_one)
 {
     static Weir__V1__NewMessage message;

@@ -1,4 +1,4 @@
-/* What import learns about the sizes that a server reads from how its calls end. */
+/* What an import learns about the server's size limit from the outcomes of its calls. */
 #include "client/cli/request_size.h"
 #include "tests/lib/check_main.h"
 #include "weir/base/fail.h"
@@ -12,7 +12,7 @@ static Weir__V1__ImportedMessage record;
 static Weir__V1__ImportedMessage *records[RECORDS];
 static Weir__V1__ImportMessagesRequest request;
 
-/* About 4 KB each. */
+/* Records of about 4 KB each. */
 static void setup(void)
 {
     memset(stream, 's', sizeof stream - 1);
@@ -94,7 +94,7 @@ START_TEST(a_busy_server_has_read_the_request)
 }
 END_TEST
 
-/* The envelope counts, too: what is nearly as large as any server reads is tried as well. */
+/* The envelope counts too: a request nearly as large as any server reads is retried as well. */
 START_TEST(a_small_request_whose_connection_is_lost_is_sent_again)
 {
     ck_assert_uint_eq(attempts(16), 1);

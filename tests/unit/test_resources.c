@@ -1,4 +1,4 @@
-/* How what the system gives is divided, by the limit of open files that this process has. */
+/* How the server divides its resources, by the process's limit of open files. */
 #include "server/operation/resources.h"
 
 #include "server/transport/pending_replies.h"

@@ -1,6 +1,5 @@
-/* The order of what a thread of the transport does on the spot and what it has deferred, on a
- * thread that has the name of nng's task threads. Store, dispatch and exchanges are this test's
- * own. */
+/* The order of direct and deferred work on a transport thread, run on a thread with the name of
+ * nng's task threads. The test provides the store, the dispatch and the exchanges. */
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
 #include "server/calls/write_lane.h"
@@ -220,7 +219,7 @@ static void *write_to_both(void *context)
     (void)context;
     task_thread_become();
     weir_write_lane_start(&calls[0]);
-    ck_assert_uint_eq(commits, 0);  // it is deferred
+    ck_assert_uint_eq(commits, 0);  // the commit is deferred
     weir_write_lane_start(&calls[1]);
     ck_assert_uint_eq(commits, 1);
     task_thread_find_none();

@@ -20,7 +20,7 @@ struct status_row {
     bool retryable;
 };
 
-/* Written out once more, as clients know them. */
+/* The list of statuses as clients know them, repeated on purpose. */
 static const struct status_row statuses[] = {
     {WEIR_OK, "", 0, false},
     {WEIR_INVALID_REQUEST, "INVALID_REQUEST", 3, false},
@@ -152,7 +152,7 @@ static bool is_utf8_cut(const char *text)
     return tail != wanted;
 }
 
-/* Characters of 1 to 4 bytes, behind 0 to 3 bytes that shift where the cut falls. */
+/* Characters of 1 to 4 bytes after 0 to 3 bytes that shift the position of the cut. */
 START_TEST(texts_are_cut_between_characters)
 {
     static const char *const characters[] = {"a", "é", "€", "😀"};
@@ -218,8 +218,8 @@ START_TEST(details_are_walked_in_order)
 }
 END_TEST
 
-/* Two names of the longest kind must fit; the detail that does not is left out, the next may fit.
- */
+/* Two names of maximum length must fit. A detail that does not fit is left out; a later one may
+ * fit. */
 START_TEST(a_detail_fits_whole_or_not_at_all)
 {
     char name[1025];

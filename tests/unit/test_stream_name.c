@@ -1,4 +1,4 @@
-/* Stream names, the hash behind consumer groups, and who belongs to which member. */
+/* Stream names, the hash for consumer groups, and the assignment of streams to members. */
 #include "weir/rules/stream_name.h"
 
 #include "tests/lib/check_main.h"
@@ -8,8 +8,8 @@
 struct name_row {
     const char *name;
     const char *category;
-    const char *id;           // NULL if absent
-    const char *cardinal_id;  // NULL if absent
+    const char *id;           // NULL: absent
+    const char *cardinal_id;  // NULL: absent
     bool is_category;
 };
 
@@ -68,7 +68,7 @@ END_TEST
 struct type_row {
     const char *name;
     const char *entity;
-    const char *type;  // NULL if absent
+    const char *type;  // NULL: absent
 };
 
 static const struct type_row types[] = {

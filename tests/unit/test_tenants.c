@@ -1,4 +1,4 @@
-/* The tenants by themselves: how long what the registry says counts, and who makes room. */
+/* The tenants: how long registry entries are cached, and which entries are evicted. */
 #include "server/namespaces/tenants.h"
 
 #include "tests/lib/check_main.h"
@@ -33,8 +33,8 @@ static void wait_for_clock(void)
 static void find_another_token(void);
 static void find_while_renewed(void);
 
-/* Knows every id. With changes_now the entry changes once it has been read; with is_overtaken_now
- * another server changes it, and that is read before this is told. */
+/* Finds every id. With changes_now the entry changes after it has been read; with is_overtaken_now
+ * another server changes it, and the change is read before this result is returned. */
 static weir_status find_any(struct weir_namespace_record *record, struct weir_error *err)
 {
     (void)err;
@@ -65,7 +65,7 @@ static weir_status find_nobody(struct weir_namespace_record *record, struct weir
     return weir_fail_no_namespace(err, record->id);
 }
 
-/* Who was told of. */
+/* The tenant that change was reported for, and the number of reports. */
 static size_t told;
 static struct weir_tenant *told_of;
 
@@ -107,7 +107,7 @@ static weir_status try_find(const char *id, struct weir_tenant_lookup *lookup)
     return weir_tenants_find(tenants, weir_slice_of(id), &arena, lookup, &err);
 }
 
-/* The tenant, if it is not older; counted. */
+/* Finds a tenant whose entry is at most max_age_us old. Takes a reference. */
 static struct weir_tenant *find(const char *id, int64_t max_age_us, bool *is_fresh)
 {
     struct weir_tenant_lookup lookup = {.max_age_us = max_age_us};
@@ -146,7 +146,7 @@ static void find_while_renewed(void)
     ck_assert(!is_fresh);
 }
 
-/* One that may not block has somebody else ask. */
+/* A caller that must not block leaves the question to another caller. */
 START_TEST(after_half_its_time_one_asks_and_the_others_need_not)
 {
     bool is_fresh = false;
@@ -198,7 +198,7 @@ START_TEST(what_is_gone_is_forgotten_and_told)
 }
 END_TEST
 
-/* A token that dies while the registry is read must not be taken for the one that lives. */
+/* A token that is replaced while the registry is read must not count as the current one. */
 START_TEST(an_entry_that_changes_while_it_is_read_is_read_again)
 {
     struct weir_tenant_lookup lookup = {.max_age_us = LONG_US};
@@ -239,7 +239,7 @@ START_TEST(a_namespace_made_anew_is_another_tenant)
 }
 END_TEST
 
-/* Between the two it may have changed. */
+/* The entry may have changed between the question and the answer. */
 START_TEST(an_entry_is_as_old_as_the_question)
 {
     bool is_fresh = false;

@@ -1,4 +1,4 @@
-/* Times as text. */
+/* The text form of times. */
 #include "weir/rules/time_text.h"
 
 #include "tests/lib/check_main.h"
@@ -12,7 +12,7 @@ struct time_row {
     int64_t time_us;
 };
 
-/* Expected values are those of GNU date. */
+/* The expected values are from GNU date. */
 static const struct time_row formatted[] = {
     {"1970-01-01T00:00:00.000000Z", 0},
     {"1970-01-01T00:00:00.000001Z", 1},
@@ -186,7 +186,7 @@ END_TEST
 
 START_TEST(the_clocks_run)
 {
-    /* Later than this test was written, and before the year 2500. */
+    /* After the time this test was written, and before the year 2500. */
     ck_assert_int_gt(weir_now_us(), 1735689600 * US);
     ck_assert_int_lt(weir_now_us(), INT64_C(16725225600) * US);
     const int64_t before = weir_monotonic_us();

@@ -99,7 +99,7 @@ END_TEST
 
 struct token_row {
     const char *token;
-    const char *id;  // NULL if the token is none
+    const char *id;  // NULL: not a token
 };
 
 static const struct token_row tokens[] = {
@@ -127,10 +127,10 @@ static const struct token_row tokens[] = {
     {"ns_ZGVmYXVsdA_g" ZEROS_16 ZEROS_16 ZEROS_16 "000000000000000", NULL},
     {"ns_ZGVmYXVsdA_" ZEROS_16 ZEROS_16 ZEROS_16 "00000000-0000000", NULL},
     {"ns_ZGVmYXVsdA==_" ZEROS_64, NULL},
-    {"ns_ZGVmYXVsdB_" ZEROS_64, NULL},   // stray bits behind the last byte
-    {"ns_ZGVmYXVsdHh_" ZEROS_64, NULL},  // the same, two of them
-    {"ns_ZGVmYXVsd_" ZEROS_64, NULL},    // a lone sixth
-    {"ns_ZGVmYXVsA_" ZEROS_64, NULL},    // the same, its bits all 0
+    {"ns_ZGVmYXVsdB_" ZEROS_64, NULL},   // extra bits after the last byte
+    {"ns_ZGVmYXVsdHh_" ZEROS_64, NULL},  // two extra bits
+    {"ns_ZGVmYXVsd_" ZEROS_64, NULL},    // a single base64 character at the end
+    {"ns_ZGVmYXVsA_" ZEROS_64, NULL},    // the same with all bits 0
     {"ns_ZGVmYXVsdA_:" ZEROS_16 ZEROS_16 ZEROS_16 "000000000000000", NULL},
     {"ns_ZGVm YXVsdA_" ZEROS_64, NULL},
     {"ns_fn5+_" ZEROS_64, NULL},
@@ -139,7 +139,7 @@ static const struct token_row tokens[] = {
     {"ns_Li4_" ZEROS_64, NULL},  // ".."
     {"ns_Cg_" ZEROS_64, NULL},   // a line feed
     {"ns_AA_" ZEROS_64, NULL},   // NUL
-    {"ns__w_" ZEROS_64, NULL},   // FF, no UTF-8
+    {"ns__w_" ZEROS_64, NULL},   // FF, invalid UTF-8
     {"ns_" A_128 A_32 A_32 "_" ZEROS_64, NULL},
 };
 

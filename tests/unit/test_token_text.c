@@ -1,4 +1,4 @@
-/* The file that a token is read from: what works in one program works in all. */
+/* The file that holds a token: all programs must read it alike. */
 #include "weir/rules/token_text.h"
 
 #include "tests/lib/check_main.h"

@@ -1,5 +1,5 @@
-/* What is known of the replies that a connection's other end has not read (peers.c,
- * pending_replies.c), on a connection of TCP, by the calls that nng makes. */
+/* What the server knows about replies that a peer has not read (peers.c, pending_replies.c), on a
+ * TCP connection with the calls that nng makes. */
 #include "server/transport/peers.h"
 
 #include "tests/lib/check_main.h"
@@ -30,8 +30,8 @@ static void read_some(void)
     ck_assert_int_gt(recv(wire.client, bytes, sizeof bytes, 0), 0);
 }
 
-/* Whether the connection comes to be taken for one that does not read, or for one that does. What
- * has been read may be known at the other end a moment later. */
+/* Returns whether the connection is eventually considered stuck, or not stuck. The kernel may
+ * report what the peer has read a moment later. */
 static bool comes_to_be_stuck(bool is_stuck)
 {
     uint32_t id = 0;
@@ -85,7 +85,8 @@ static void end_peer(struct weir_peer *peer)
     weir_peers_fini(&peers);
 }
 
-/* Sends a reply as nng does, which tells of it when it has begun; false where something is left. */
+/* Sends a reply as nng does, which reports it as sent once sending has begun. Returns false if a
+ * part is left. */
 static bool send_large(void)
 {
     static char bytes[REPLY_BYTES];
@@ -109,7 +110,7 @@ static void read_all_of_it(void)
     } while (!send_large());
 }
 
-/* How many bytes of replies wait, after another look. */
+/* Returns the unread bytes of replies after another check. */
 static size_t unread_after_look(void)
 {
     uint32_t id = 0;
@@ -142,7 +143,8 @@ START_TEST(what_is_left_of_a_reply_is_given_up_with_its_connection)
 }
 END_TEST
 
-/* Whoever finds too much unread does not wait for the next look, and looks seldom. */
+/* A caller that finds too much unread recounts at once, but not more often than the interval
+ * allows. */
 START_TEST(replies_are_counted_anew_where_they_are_too_many)
 {
     struct weir_peer *peer = begin_peer(false);
@@ -159,7 +161,7 @@ START_TEST(replies_are_counted_anew_where_they_are_too_many)
 }
 END_TEST
 
-/* As of TLS, where nng may be between two parts of it when it is looked for. */
+/* On TLS nng may be between two parts of a reply during a check. */
 START_TEST(a_reply_in_parts_counts_again_when_it_goes_on)
 {
     struct weir_peer *peer = begin_peer(true);

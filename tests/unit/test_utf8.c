@@ -1,4 +1,4 @@
-/* Which bytes are UTF-8 text to weir. */
+/* Which bytes weir accepts as UTF-8. */
 #include "weir/rules/utf8.h"
 
 #include "tests/lib/check_main.h"
@@ -54,7 +54,8 @@ static const struct text_row bad_utf8[] = {
     TEXT("0123456\xE2\x82"),
 };
 
-/* In memory of exactly its size, so that a read beyond a cut character is seen. */
+/* Copied into an allocation of the exact size, so that reads beyond a truncated character are
+ * detected. */
 START_TEST(is_no_utf8)
 {
     const struct text_row *row = &bad_utf8[_i];

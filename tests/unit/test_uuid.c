@@ -1,4 +1,4 @@
-/* Message ids: their text, and version 7 under a clock of the test's own. */
+/* Message ids: their text, and version 7 with a clock controlled by the test. */
 #include "weir/rules/uuid.h"
 
 #include "tests/lib/check_main.h"
@@ -10,7 +10,7 @@
 
 enum { THREADS = 4, IDS_PER_THREAD = 5000, IDS = 10000 };
 
-/* Stands in for the one of time_text.c, which the linker then leaves out. */
+/* Replaces the clock of time_text.c, which the linker then leaves out. */
 static int64_t now_us;
 
 int64_t weir_now_us(void)
@@ -18,7 +18,7 @@ int64_t weir_now_us(void)
     return now_us;
 }
 
-/* Each test begins later than any test before it has been, in one process with it or not. */
+/* Each test starts at a later time than all tests before it, also within one process. */
 static void set_up(void)
 {
     static int64_t start_us = INT64_C(1700000000000000);
@@ -151,7 +151,7 @@ START_TEST(v7_increases_within_a_millisecond)
         ck_assert_uint_eq(id.bytes[8] >> 6, 2);
         last = id;
     }
-    /* None had to be borrowed from the future. */
+    /* No id had to take a later time than the clock's. */
     ck_assert_int_eq(ms_of(&last), now_us / 1000);
 }
 END_TEST
@@ -185,7 +185,7 @@ START_TEST(v7_increases_when_the_clock_goes_back)
 }
 END_TEST
 
-/* What counts within a millisecond. */
+/* Returns the counter within a millisecond. */
 static uint64_t counter_of(const struct weir_uuid *id)
 {
     uint64_t counter = (uint64_t)(id->bytes[6] & 0x0F) << 8 | id->bytes[7];
@@ -196,7 +196,7 @@ static uint64_t counter_of(const struct weir_uuid *id)
     return counter;
 }
 
-/* Anew in each millisecond, at any number of the lower half. */
+/* The counter restarts in each millisecond at a random number in the lower half of its range. */
 START_TEST(v7_counters_begin_at_random_numbers)
 {
     enum { BITS = 42, TIMES = 100 };
@@ -225,7 +225,8 @@ START_TEST(v7_tails_are_random)
             all[b] &= id.bytes[12 + b];
         }
     }
-    /* Each of 32 bits was seen both ways; by chance not so once in 2^250. */
+    /* Each of the 32 bits has been seen as 0 and as 1; the chance of a false failure is below
+     * 2^-250. */
     for (size_t b = 0; b < sizeof any; b++) {
         ck_assert_uint_eq(any[b], 0xFF);
         ck_assert_uint_eq(all[b], 0);
@@ -275,7 +276,7 @@ START_TEST(v7_of_threads_never_meet)
 }
 END_TEST
 
-/* The id that a child process makes first. */
+/* Returns the first id that a child process makes. */
 static struct weir_uuid made_in_child(void)
 {
     int ends[2];
@@ -304,7 +305,8 @@ START_TEST(v7_of_a_forked_child_are_its_own)
     const struct weir_uuid other_childs = made_in_child();
     const struct weir_uuid parents = make();
     ck_assert_int_lt(order(&before, &childs), 0);
-    /* Neither counter nor random bytes are shared, though the clock stands still. */
+    /* Parent and child share neither the counter nor random bytes, although the clock stands
+     * still. */
     ck_assert_mem_ne(childs.bytes + 6, parents.bytes + 6, 6);
     ck_assert_mem_ne(childs.bytes + 12, parents.bytes + 12, 4);
     ck_assert_mem_ne(childs.bytes + 6, other_childs.bytes + 6, 6);

@@ -1,4 +1,4 @@
-/* The wake list by itself: what is marked, woken, timed and given up. */
+/* The wake list: arming, waking, timing out and giving up. */
 #include "server/waiting/wake.h"
 
 #include "tests/lib/check_main.h"
@@ -19,7 +19,7 @@ static struct weir_waiter waiters[WAITERS];
 static struct weir_link peer;
 static bool is_gone;
 
-/* What was called back, in order. */
+/* The callbacks made, in order. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static size_t woken_n;
 static struct weir_waiter *woken[WAITERS];
@@ -98,7 +98,8 @@ static void commit(const char *stream)
     ck_assert_int_eq(weir_wake_committed(wake, tenant, &write), 1);
 }
 
-/* The poller's first look wakes everybody once, since it knows nothing of before. */
+/* Waits for the poller's first check, which wakes every waiter once because the poller has no
+ * earlier state to compare with. */
 static void let_poller_look(void)
 {
     arm(WAITERS - 1, WEIR_SELECT_STREAM, "nothing");
@@ -123,7 +124,8 @@ START_TEST(a_commit_between_arming_and_parking_is_not_slept_through)
 }
 END_TEST
 
-/* Its token has been rotated, say, since it was let in; whoever told of that did not find it. */
+/* For example, the token has been rotated since the call was admitted, before the waiter could be
+ * found. */
 START_TEST(one_armed_after_its_tenant_has_changed_looks_again)
 {
     weir_tenants_forget(tenants, weir_slice_of("test"));
@@ -158,8 +160,8 @@ START_TEST(a_commit_wakes_by_stream_category_and_all)
 }
 END_TEST
 
-/* Whoever waits in a group, for a type or for a correlation is left alone by what it does not
- * select: being called back costs a read. */
+/* A waiter with a group, a type or a correlation is not woken by messages outside its selection,
+ * because each wake-up costs a read. */
 START_TEST(a_commit_leaves_alone_whom_its_messages_do_not_concern)
 {
     const uint64_t mark = weir_interest_mark(weir_slice_of("other"));
@@ -241,7 +243,7 @@ START_TEST(waits_end_in_the_order_of_their_times)
 }
 END_TEST
 
-/* Taking waits out of the middle of the heap leaves the others in order. */
+/* Removing waits from the middle of the heap keeps the others in order. */
 START_TEST(waits_that_end_early_leave_the_others_in_order)
 {
     enum { N = 48 };
@@ -268,7 +270,8 @@ START_TEST(waits_that_end_early_leave_the_others_in_order)
 }
 END_TEST
 
-/* One that ends early is replaced by the last, which may end before those above its new place. */
+/* The last wait of the heap takes the place of a removed one, and may end before its new
+ * parents. */
 START_TEST(a_wait_that_takes_anothers_place_ends_in_its_time)
 {
     static const int ends_ms[] = {100, FAR_MS, 150, FAR_MS, FAR_MS, 200, 250};
@@ -371,8 +374,8 @@ static void assert_told_within(int64_t us)
     ck_assert_int_eq(reasons[0], WEIR_WAKE_CHANGE);
 }
 
-/* A commit of this process as the poller may see it: the message is visible a while before it is
- * counted. */
+/* A commit of this process as the poller may see it: the message is visible slightly before it is
+ * counted as the process's own. */
 static void commit_slowly(void)
 {
     struct weir_error err;
@@ -467,7 +470,7 @@ static weir_status note_time(struct weir_namespace_record *record, struct weir_e
     return WEIR_OK;
 }
 
-/* When the registry is read after this time. */
+/* Returns the time of the first read of the registry after after_us. */
 static int64_t next_registry_read(int64_t after_us)
 {
     int64_t at_us = 0;
@@ -479,11 +482,11 @@ static int64_t next_registry_read(int64_t after_us)
 
 static const struct {
     int64_t head_takes_us;
-    int64_t within_us;  // and from one look at the registry to the next there is no more
+    int64_t within_us;  // largest interval between two checks of the registry
 } slow_stores[] = {{60 * 1000, 900 * 1000}, {250 * 1000, 1120 * 1000}};
 
-/* What others do is to be seen within a second, however a second is divided into looks and pauses.
- * A machine that is slow makes up for it: it has several tries. */
+/* Writes of other servers must be seen within a second, however the second is divided into checks
+ * and pauses. Several attempts compensate for a slow machine. */
 START_TEST(a_slow_store_is_looked_at_every_second)
 {
     atomic_store(&registry_read_us, 0);
@@ -540,7 +543,8 @@ static void wait_in_all(struct weir_tenant **all)
     }
 }
 
-/* However many namespaces there are to be looked at. They are looked up anew from time to time. */
+/* This holds for any number of namespaces. The poller also looks them up again from time to
+ * time. */
 START_TEST(the_end_waits_for_no_more_than_one_answer_of_the_store)
 {
     struct weir_tenant *all[ALL];

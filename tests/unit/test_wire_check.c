@@ -1,4 +1,4 @@
-/* What is refused before decoding, and that what is accepted decodes. */
+/* What the wire check refuses before decoding, and that everything it accepts can be decoded. */
 #include "tests/lib/check_main.h"
 #include "weir/v1/message_store.pb-c.h"
 #include "weir/v1/namespaces.pb-c.h"
@@ -14,7 +14,7 @@
 #define BYTES(text) (text), sizeof(text) - 1
 
 static struct weir_error err;
-static uint8_t *copy;  // the bytes of the last check, in memory of exactly their size
+static uint8_t *copy;  // the bytes of the last check, in an allocation of the exact size
 
 static void set_up(void)
 {
@@ -37,7 +37,7 @@ static weir_status check_bytes(const ProtobufCMessageDescriptor *type, size_t ma
     return weir_wire_check(weir_slice(copy, n), type, max_elements, &err);
 }
 
-/* Accepted, decoded by protobuf-c, and within the memory that was promised. */
+/* Checks that the bytes are accepted, decodable by protobuf-c, and within the promised memory. */
 static void accepts(const ProtobufCMessageDescriptor *type, size_t max_elements, const void *bytes,
                     size_t n)
 {
@@ -126,12 +126,12 @@ static const struct {
     const ProtobufCMessageDescriptor *type;
     const char *bytes;
     size_t n;
-    size_t elements;  // exactly so many are counted
+    size_t elements;  // exact number counted
 } accepted[] = {
     {&weir__v1__get_stream_version_request__descriptor, BYTES(""), 0},
     {&weir__v1__get_stream_version_request__descriptor, BYTES("\x0a\x02\xc3\xa4"), 0},
     {&weir__v1__list_categories_request__descriptor, BYTES(""), 0},
-    /* repetitions of a scalar, unknown fields of every kind */
+    /* Repeated scalars, unknown fields of every kind */
     {&weir__v1__get_stream_version_request__descriptor,
      BYTES("\x0a\x01"
            "a\x0a\x01"
@@ -142,15 +142,15 @@ static const struct {
            "12345678\x1a\x02\xff\x00\x25"
            "1234"),
      4},
-    /* both values of an enum, a bool that is neither 0 nor 1, ten bytes of -1 */
+    /* Both values of an enum, a bool other than 0 and 1, -1 in ten bytes */
     {&weir__v1__get_stream_messages_request__descriptor, BYTES("\x28\x00\x28\x01\x40\x07"), 1},
     {&weir__v1__get_stream_messages_request__descriptor,
      BYTES("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), 0},
-    /* repeated messages, a message in parts, a oneof with two members */
+    /* Repeated messages, a message in parts, a oneof with two members */
     {&weir__v1__write_messages_request__descriptor, BYTES("\x12\x00\x12\x00\x12\x00"), 3},
     {&weir__v1__write_messages_request__descriptor, BYTES("\x1a\x02\x08\x05\x1a\x02\x10\x01"), 1},
     {&weir__v1__write_messages_request__descriptor, BYTES("\x1a\x04\x08\x05\x10\x01"), 0},
-    /* numbers one by one and packed, and both */
+    /* Numbers one by one, packed, and both */
     {&weir__v1__histogram__descriptor,
      BYTES("\x1a\x10"
            "1234567812345678\x19"
@@ -160,7 +160,7 @@ static const struct {
     {&weir__v1__histogram__descriptor, BYTES("\x22\x00\x1a\x00"), 0},
     {&google__protobuf__source_code_info__location__descriptor,
      BYTES("\x0a\x03\x01\x02\x03\x08\x04"), 4},
-    /* merging a message that holds three elements copies them */
+    /* Merging a message with three elements copies them */
     {&weir__v1__metric__descriptor, BYTES("\x22\x06\x20\x01\x20\x02\x20\x03\x22\x02\x20\x04"),
      3 + 1 + 3 + 1},
     {&weir__v1__metric__descriptor, BYTES("\x12\x04\x0a\x00\x12\x00"), 1},
@@ -182,7 +182,7 @@ START_TEST(accepts_and_counts)
 }
 END_TEST
 
-/* A request like a client's, cut at every byte: refused or accepted, never read beyond. */
+/* A typical client request, cut at every byte: refused or accepted, never read beyond its end. */
 START_TEST(no_prefix_is_read_beyond_its_end)
 {
     static const char whole[] = "\x0a\x01s\x12\x0a\x0a\x01i\x12\x01t\x1a\x02{}\x1a\x02\x08\x07";
@@ -195,7 +195,8 @@ START_TEST(no_prefix_is_read_beyond_its_end)
 }
 END_TEST
 
-/* DescriptorProto.nested_type (3) is a DescriptorProto: the only kind of type that nests freely. */
+/* DescriptorProto.nested_type (3) is a DescriptorProto, the only type that nests without a
+ * limit. */
 static size_t nest(uint8_t *out, size_t levels)
 {
     size_t n = 0;
@@ -220,7 +221,7 @@ START_TEST(nesting_has_a_limit)
 }
 END_TEST
 
-/* 2 MB of empty messages would decode to 200 MB. */
+/* 2 MB of empty messages would take 200 MB when decoded. */
 START_TEST(many_empty_messages_are_refused)
 {
     enum { MESSAGES = 100000 };
@@ -237,7 +238,7 @@ START_TEST(many_empty_messages_are_refused)
 }
 END_TEST
 
-/* A type that nests in itself under a name of 60 bytes. */
+/* A recursive type with a field name of 60 bytes. */
 static const ProtobufCMessageDescriptor long_named;
 static const ProtobufCIntRange one_field[] = {{1, 0}, {0, 1}};
 static const ProtobufCFieldDescriptor long_name = {
