@@ -1,4 +1,5 @@
-/* Message DB's own schema as a namespace: what its functions and weir write, both read. */
+/* Message DB's own schema adopted as a namespace: its functions and weir read each other's
+ * writes. */
 #include "store/postgres/pg_int.h"
 
 #include "tests/lib/check_main.h"
@@ -105,7 +106,8 @@ START_TEST(a_record_that_is_refused_is_not_told_what_a_later_one_got)
 }
 END_TEST
 
-/* Names may be longer there. Of the two one would be cut inside of a character. */
+/* Message DB allows longer names. The loop runs with two names, one of which would be cut inside a
+ * character. */
 START_TEST(a_name_that_is_too_long_to_be_told_is_cut_between_characters)
 {
     sql(MESSAGE_DB "SELECT write_message('%s', '%s-' || repeat('é', 800), 'T', '{}')",
@@ -120,7 +122,7 @@ START_TEST(a_name_that_is_too_long_to_be_told_is_cut_between_characters)
 }
 END_TEST
 
-/* A sequence keeps what a transaction that fails has given it. */
+/* A sequence is not rolled back with a failed transaction. */
 START_TEST(an_import_that_is_refused_does_not_move_the_head)
 {
     const struct weir_import_record first = record_of(21, "c-1", 0, 100);
@@ -171,7 +173,7 @@ START_TEST(imports_listings_and_the_clear_agree)
 }
 END_TEST
 
-/* Their exponents are beyond what jsonb takes. */
+/* The exponents are beyond the range of jsonb. */
 START_TEST(zeros_of_any_form_are_taken)
 {
     const struct weir_new_message message = message_of(31, "[0e-99999,1]");
@@ -191,7 +193,7 @@ START_TEST(zeros_of_any_form_are_taken)
 }
 END_TEST
 
-/* Digits that no compression makes less of. */
+/* Returns metadata whose correlation consists of digits that do not compress. */
 static const char *long_correlation(void)
 {
     static char metadata[8000];
@@ -205,7 +207,7 @@ static const char *long_correlation(void)
     return metadata;
 }
 
-/* A name is bounded; what is none, only by Message DB's index. */
+/* A stream name has a limit; any other JSON value is limited only by Message DB's index. */
 START_TEST(what_message_dbs_index_cannot_hold_is_told_with_both_sizes)
 {
     struct weir_new_message message = message_of(51, "1");
@@ -228,7 +230,7 @@ START_TEST(what_message_dbs_index_cannot_hold_is_told_with_both_sizes)
 }
 END_TEST
 
-/* Readers of the view would find no message at all. */
+/* Otherwise readers of the view would find no message at all. */
 START_TEST(zeros_of_any_form_can_be_read_as_message_db_would)
 {
     struct weir_namespace *ns = must_open(fx.store, "test");
@@ -260,7 +262,7 @@ START_TEST(one_namespace_adopts_and_deleting_it_harms_nothing)
 }
 END_TEST
 
-/* By another server; this one looks at the registry now and then. */
+/* Another server re-creates the namespace; this server notices at its next look at the registry. */
 START_TEST(a_namespace_that_comes_to_adopt_is_read_as_such)
 {
     const struct weir_query query = query_all();
@@ -282,7 +284,8 @@ START_TEST(a_namespace_that_comes_to_adopt_is_read_as_such)
                      WEIR_OK);
     ck_assert_int_eq(must_head(again), 2);
     must_read(again, &query);
-    ck_assert_int_eq(fx.rows.next_position, 3);  // as settled; the counters know of nothing yet
+    ck_assert_int_eq(fx.rows.next_position,
+                     3);  // the settled position; the counters are still empty
     must_put(again, "x-1", 1);
     ck_assert_int_eq(must_head(again), 3);
     weir_namespace_release(again);
@@ -328,7 +331,7 @@ START_TEST(another_version_is_not_adopted)
 }
 END_TEST
 
-/* By a role that may read and write, and not lock. */
+/* The role may read and write, but not lock. */
 START_TEST(a_role_without_the_rights_is_told)
 {
     char url[256];
@@ -370,7 +373,7 @@ START_TEST(a_role_without_the_rights_is_told)
 }
 END_TEST
 
-/* What is written goes through triggers, which this setting switches off. */
+/* Adopted writes rely on triggers, which this setting switches off. */
 START_TEST(triggers_work_whatever_the_role_says)
 {
     sql("ALTER ROLE postgres SET session_replication_role = 'replica'");
@@ -386,7 +389,7 @@ START_TEST(triggers_work_whatever_the_role_says)
 }
 END_TEST
 
-/* How names are written is up to the role; the types are the same. */
+/* The role's settings determine how names are written; the types are the same. */
 START_TEST(it_is_known_however_names_are_written)
 {
     int64_t deleted = 0;
@@ -402,8 +405,8 @@ START_TEST(it_is_known_however_names_are_written)
 }
 END_TEST
 
-/* One writer got a position and has not committed, another one got the next and has: a reader of
- * both categories must see neither until the first is decided. */
+/* One writer has a position and has not committed; another has the next position and has. A reader
+ * of both categories must see neither message until the first transaction ends. */
 START_TEST(what_is_in_flight_is_waited_for)
 {
     PGconn *slow = sql_connect();
@@ -414,7 +417,7 @@ START_TEST(what_is_in_flight_is_waited_for)
     query.from = 3;
     query.deadline_us = weir_monotonic_us() + 200000;
     ck_assert_int_ne(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_OK);
-    struct weir_query category = query_category("fast");  // a single one needs no wait
+    struct weir_query category = query_category("fast");  // a single category needs no wait
     must_read(fx.ns, &category);
     ck_assert_uint_eq(fx.rows.n, 1);
     ck_assert_int_eq(must_head(fx.ns), 4);
@@ -438,7 +441,8 @@ static void wait_until_asleep(const PGconn *conn)
     }
 }
 
-/* Its lock keeps the name of the session that had it, which not all releases have done. */
+/* The lock of a prepared transaction keeps the name of its session, though not in all releases of
+ * PostgreSQL. */
 START_TEST(what_is_prepared_meanwhile_is_waited_for)
 {
     const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
@@ -464,7 +468,7 @@ START_TEST(what_is_prepared_meanwhile_is_waited_for)
 }
 END_TEST
 
-/* What is committed behind it while the read is under way is read by the next one. */
+/* Messages committed during the read are returned by the next read. */
 START_TEST(a_read_that_finds_nothing_ends_where_all_is_settled)
 {
     const struct weir_slice type = weir_slice_of("None");
@@ -480,7 +484,7 @@ START_TEST(a_read_that_finds_nothing_ends_where_all_is_settled)
 }
 END_TEST
 
-/* A scan of the table goes through all versions of its row that a snapshot still holds. */
+/* A sequential scan would visit every row version that a snapshot still needs. */
 START_TEST(a_reader_of_everything_finds_the_counters_by_their_era)
 {
     char text[256];
@@ -507,7 +511,7 @@ static void *commit_later(void *context)
     return NULL;
 }
 
-/* As long as the reader has time, however long that takes. */
+/* The reader waits until its deadline, however long the transaction takes. */
 START_TEST(what_is_in_flight_for_long_is_waited_for)
 {
     pthread_t thread;
@@ -527,7 +531,7 @@ END_TEST
 
 /* ---- vacuums ---- */
 
-/* Its lock is that of a vacuum that an operator runs, which gives way to nobody. */
+/* A vacuum started by an operator holds this lock and gives way to nobody. */
 START_TEST(a_reader_of_everything_does_not_wait_for_a_vacuum)
 {
     PGconn *vacuum = sql_connect();
@@ -561,13 +565,13 @@ static struct weir_head look(void)
     return head;
 }
 
-/* Own writes move both numbers by as many as they are, on top of others' and beside what is free.
- */
+/* The server's own writes add their number to both counts, on top of other writers' messages and of
+ * positions left free. */
 START_TEST(the_head_moves_with_every_write)
 {
     const struct weir_new_message messages[2] = {message_of(11, "1"), message_of(12, "2")};
     struct weir_written written[2];
-    sql("SELECT nextval('message_store.messages_global_position_seq')");  // one is left out
+    sql("SELECT nextval('message_store.messages_global_position_seq')");  // leaves a gap
     const struct weir_head first = look();
     sql(MESSAGE_DB "SELECT write_message(gen_random_uuid()::text, 'b-1', 'T', '{}')");
     const struct weir_head by_other = look();
@@ -594,7 +598,7 @@ START_TEST(the_head_tells_of_a_writer_who_is_overtaken)
 }
 END_TEST
 
-/* The rows that the nodes of the plan pass on are what they have read. */
+/* The rows that plan nodes emit show how much they have read. */
 START_TEST(the_head_costs_the_same_however_many_there_are)
 {
     char *text = NULL;
@@ -621,7 +625,7 @@ START_TEST(the_head_costs_the_same_however_many_there_are)
 }
 END_TEST
 
-/* Otherwise the next read looks at all of it again. */
+/* Otherwise the next read would examine the same messages again. */
 START_TEST(a_reader_of_few_of_a_category_moves_on_while_others_write)
 {
     const struct weir_slice type = weir_slice_of("None");
@@ -649,7 +653,7 @@ START_TEST(a_reader_of_few_of_a_category_moves_on_while_others_write)
 }
 END_TEST
 
-/* By the index of categories, whatever else there is. */
+/* The plan uses the index of categories, whatever other messages exist. */
 START_TEST(the_end_of_a_category_costs_the_same_however_many_there_are)
 {
     char pattern[WEIR_PG_SELECT_BYTES];

@@ -1,6 +1,7 @@
-/* A PostgreSQL that says nothing: each call ends at about its own deadline, whatever others have.
+/* A PostgreSQL server that does not answer: each call ends at about its own deadline, whatever the
+ * deadlines of other calls.
  *
- * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that holds all back. */
+ * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that holds all data back. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -16,14 +17,14 @@
 static void begin(void)
 {
     fixture_through_proxy(1);
-    must_put(fx.ns, "warm-1", 1);  // statements are prepared
+    must_put(fx.ns, "warm-1", 1);  // prepares the statements
 }
 
 /* ---- the list of namespaces ---- */
 
 enum { SHORT_US = 300 * 1000, LIMIT_US = 1500 * 1000 };
 
-/* What is asked about the list of namespaces, each with a short deadline. */
+/* Makes one request about the registry, with a short deadline. */
 static weir_status ask_registry(int which, int64_t deadline_us)
 {
     struct weir_namespace_record record = {.id = weir_slice_of("test")};
@@ -59,7 +60,7 @@ START_TEST(the_list_of_namespaces_is_asked_no_longer_than_the_deadline)
     const int64_t start_us = weir_monotonic_us();
     ck_assert_int_eq(ask_registry(_i, start_us + SHORT_US), WEIR_DEADLINE_EXCEEDED);
     ck_assert_int_lt(weir_monotonic_us() - start_us, LIMIT_US);
-    if (_i == 2) {  // sent, and not answered
+    if (_i == 2) {  // the request was sent and not answered
         ck_assert_ptr_nonnull(strstr(fx.err.text, "not known"));
     }
     pg_proxy_set(proxy, PROXY_PASSES, 0);
@@ -67,8 +68,8 @@ START_TEST(the_list_of_namespaces_is_asked_no_longer_than_the_deadline)
 }
 END_TEST
 
-/* The tables of a new namespace are made by many statements, and the database may cease to answer
- * at any of them. */
+/* Creating a namespace takes many statements, and the database may stop answering at any of
+ * them. */
 START_TEST(a_namespace_is_not_made_for_longer_than_the_deadline)
 {
     sql("CREATE FUNCTION public.sleep() RETURNS event_trigger LANGUAGE plpgsql AS"
@@ -94,7 +95,7 @@ static void nap(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* A write on its own memory, which is nobody's once it is done. */
+/* A write in its own memory, which may be reused once the write is done. */
 struct own_write {
     struct weir_write write;
     struct weir_error err;
@@ -123,7 +124,7 @@ static void note_and_free(struct weir_write *write)
     atomic_store(&outcome->is_done, true);
 }
 
-/* True where the caller is to lead. */
+/* Submits a write. Returns whether the caller must lead. */
 static bool submit_own(uint64_t id, int64_t deadline_us, struct outcome *outcome)
 {
     struct own_write *own = calloc(1, sizeof *own);
@@ -147,7 +148,7 @@ static void await(const struct outcome *outcome)
     }
 }
 
-/* Until what has been submitted is no longer in the queue. */
+/* Waits until everything submitted has left the queue. */
 static void await_taken(void)
 {
     struct weir_lane *lane = &fx.ns->lane;
@@ -170,8 +171,8 @@ static void *lead(void *context)
 
 enum { PATIENT_US = 4000 * 1000 };
 
-/* One write is sent and not answered, others are queued behind it: each ends at its own deadline,
- * and what is queued in the end is done. */
+/* One write has been sent and is not answered, others are queued behind it: each late write ends at
+ * its own deadline, and the remaining ones succeed. */
 START_TEST(a_write_does_not_wait_for_the_deadline_of_another_that_hangs)
 {
     struct outcome first;
@@ -202,7 +203,7 @@ START_TEST(a_write_does_not_wait_for_the_deadline_of_another_that_hangs)
 }
 END_TEST
 
-/* They are sent together. */
+/* The writes are sent together. */
 START_TEST(a_write_does_not_wait_for_the_deadline_of_another_of_its_group)
 {
     struct outcome outcomes[3];

@@ -1,7 +1,7 @@
-/* Connections that break and servers that do not answer: every outcome is true.
+/* Broken connections and servers that do not answer: every outcome must be true.
  *
- * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that loses what it is told
- * to; a second store reaches it directly. */
+ * The store reaches PostgreSQL through a proxy (tests/lib/pg_proxy.h) that drops requests or
+ * answers; a second store reaches it directly. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -12,18 +12,18 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* All through one connection, so that it is known which one is cut. */
+/* Uses one connection, so that the test knows which one is cut. */
 static void begin(void)
 {
     fixture_through_proxy(1);
-    must_put(fx.ns, "warm-1", 1);  // statements are prepared
+    must_put(fx.ns, "warm-1", 1);  // prepares the statements
 }
 
 /* ---- answers that are lost ---- */
 
 static const enum pg_proxy_mode losses[] = {PROXY_LOSES_REPLY, PROXY_LOSES_REQUEST};
 
-/* Whether the request or the answer was lost: the write is done once and said to be done. */
+/* Whether the request or the answer is lost, the write is stored once and reported as done. */
 START_TEST(a_write_over_a_broken_connection_is_done_once)
 {
     struct weir_new_message message = message_of(7, "{\"a\":1}");
@@ -43,7 +43,7 @@ START_TEST(a_write_over_a_broken_connection_is_done_once)
 }
 END_TEST
 
-/* What had been acknowledged before is a duplicate all the same. */
+/* A message acknowledged before is still recognised as a duplicate. */
 START_TEST(a_repetition_over_a_broken_connection_is_a_duplicate)
 {
     const struct weir_new_message message = message_of(7, "1");
@@ -60,7 +60,7 @@ START_TEST(a_repetition_over_a_broken_connection_is_a_duplicate)
 }
 END_TEST
 
-/* Also where the session has not written since: here another server has. */
+/* This also holds if the session has not written since: here another server has. */
 START_TEST(what_another_server_stored_is_a_duplicate_over_a_broken_connection)
 {
     const struct weir_new_message message = message_of(7, "1");
@@ -113,7 +113,7 @@ START_TEST(an_import_over_a_broken_connection_is_done_once)
     const struct weir_import_record records[] = {record_of(1, "a-1", 0, 10),
                                                  record_of(2, "a-1", 1, 11)};
     struct weir_import outcome;
-    ck_assert_int_eq(import(fx.ns, records, 1, &outcome), WEIR_OK);  // prepared
+    ck_assert_int_eq(import(fx.ns, records, 1, &outcome), WEIR_OK);  // prepares the statement
     pg_proxy_set(proxy, losses[_i], 0);
     ck_assert_msg(import(fx.ns, records, 2, &outcome) == WEIR_OK, "%s", fx.err.text);
     ck_assert_int_eq(outcome.imported + outcome.skipped_identical, 2);
@@ -121,15 +121,15 @@ START_TEST(an_import_over_a_broken_connection_is_done_once)
 }
 END_TEST
 
-/* Repeated blindly, a clear would remove what another server has written since. */
+/* A blind repetition would remove what another server has written since. */
 START_TEST(a_clear_over_a_broken_connection_is_not_repeated)
 {
     must_put(fx.ns, "a-1", 4);
     struct weir_write clear = {.kind = WEIR_WRITE_CLEAR};
-    ck_assert_int_eq(commit_write(fx.ns, &clear), WEIR_OK);  // prepared
+    ck_assert_int_eq(commit_write(fx.ns, &clear), WEIR_OK);  // prepares the statement
     must_put(fx.ns, "a-1", 5);
     const int64_t head = must_head(fx.ns);
-    pg_proxy_set(proxy, losses[_i], 1);  // the question before it passes
+    pg_proxy_set(proxy, losses[_i], 1);  // lets the query before it pass
     clear = (struct weir_write){.kind = WEIR_WRITE_CLEAR};
     ck_assert_msg(commit_write(fx.ns, &clear) == WEIR_OK, "%s", fx.err.text);
     ck_assert_int_eq(clear.of.clear.messages_deleted, 5);
@@ -157,7 +157,7 @@ START_TEST(a_broken_connection_is_no_reason_to_call_the_database_gone)
 }
 END_TEST
 
-/* Its COMMIT is the last of the requests: each of them is lost once. */
+/* Each of the requests is lost once, the last one being the COMMIT. */
 START_TEST(a_namespace_is_created_over_a_broken_connection)
 {
     struct weir_namespace_record record = {.id = weir_slice_of("new"), .token_hash = {{1}}};
@@ -203,7 +203,7 @@ START_TEST(a_write_that_cannot_be_resolved_is_unavailable_at_its_deadline)
     ck_assert_msg(status == WEIR_DEADLINE_EXCEEDED || status == WEIR_BACKEND_UNAVAILABLE, "%s",
                   weir_status_name(status));
     ck_assert_int_lt(weir_monotonic_us() - start_us, 3000000);
-    /* The client sends it again, with the same id. */
+    /* The client retries with the same id. */
     pg_proxy_set(proxy, PROXY_PASSES, 0);
     write = write_of(&part, "a-1", ANY, &message, &written);
     ck_assert_msg(commit_write(fx.ns, &write) == WEIR_OK, "%s", fx.err.text);
@@ -231,7 +231,8 @@ START_TEST(nothing_is_waited_for_while_the_database_is_gone)
 }
 END_TEST
 
-/* A database that only reads, which the URL lets pass: it is not stormed until it writes again. */
+/* The URL admits a read-only database. The store must limit its attempts until the database accepts
+ * writes again. */
 START_TEST(a_database_that_only_reads_is_asked_now_and_then)
 {
     char url[320];
@@ -299,7 +300,7 @@ static void wait_until_nobody_else(const char *condition)
     }
 }
 
-/* Most of it is on this side yet when the write is given up. */
+/* Most of the write has not been sent when it is given up. */
 START_TEST(a_write_that_is_given_up_is_not_sent_on)
 {
     static char data[BIG_BYTES + 1] = "\"";
@@ -341,8 +342,8 @@ static void *hold_when_waited_for(void *context)
     return NULL;
 }
 
-/* It is given up while it waits for the lock, which the one has who clears in its place and writes.
- */
+/* The clear is given up while it waits for a lock. The holder of the lock clears in its place and
+ * writes. */
 START_TEST(a_clear_that_was_given_up_does_nothing_later)
 {
     char text[512];
@@ -378,14 +379,14 @@ static void *let_pass_later(void *context)
     return NULL;
 }
 
-/* Connecting takes longer than the caller has: he is told of his deadline, nobody of an outage, and
- * the next one finds the connection. */
+/* Connecting takes longer than the call may: the call gets its deadline error, no outage is
+ * reported, and the next call finds the connection. */
 START_TEST(a_connection_that_comes_too_late_for_one_serves_the_next)
 {
     struct weir_query query = query_all();
     pthread_t thread;
     pg_proxy_set(proxy, PROXY_REFUSES, 0);
-    (void)weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err);  // what there was is gone
+    (void)weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err);  // drops the open connection
     pg_proxy_set(proxy, PROXY_HOLDS, 0);
     fx.report[0] = '\0';
     ck_assert_int_eq(pthread_create(&thread, NULL, let_pass_later, NULL), 0);

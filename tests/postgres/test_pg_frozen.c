@@ -1,5 +1,5 @@
-/* A server whose database says nothing, and whose workers all wait for it: whoever has less time
- * than they is answered at his deadline all the same. */
+/* A server whose database does not answer while all workers wait for it: a call with less time than
+ * they have still ends at its deadline. */
 #include "tests/lib/check_main.h"
 #include "tests/lib/pg_proxy.h"
 #include "tests/lib/remove_tree.h"

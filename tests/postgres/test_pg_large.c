@@ -1,17 +1,19 @@
-/* Messages that are large, or may be: a read is whole, bounded and goes on behind them. */
+/* Messages that are large, or may be: reads are complete and bounded, and continue after such
+ * messages. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
 #include <stdlib.h>
 
-/* All through one connection, so that it is known which one is cut. */
+/* Uses one connection, so that the test knows which one is cut. */
 static void begin(void)
 {
     fixture_through_proxy(1);
-    must_put(fx.ns, "warm-1", 1);  // statements are prepared
+    must_put(fx.ns, "warm-1", 1);  // prepares the statements
 }
 
-/* A first message that exceeds the reply by itself is a reply, and not the end. */
+/* Checks that a first message larger than the reply limit is returned alone and does not end the
+ * read. */
 static void assert_goes_on_behind_a_large_one(struct weir_query query)
 {
     query.max_bytes = 1000;
@@ -32,7 +34,7 @@ static void assert_goes_on_behind_a_large_one(struct weir_query query)
     ck_assert(!fx.rows.is_truncated);
 }
 
-/* One message is so large that a batch might not fit into memory: reads go on in pages. */
+/* One message is so large that a batch might not fit in memory, so reads are split into pages. */
 START_TEST(large_messages_do_not_hide_small_ones)
 {
     enum { LARGE = 3 * 1024 * 1024 };
@@ -57,14 +59,14 @@ START_TEST(large_messages_do_not_hide_small_ones)
             ck_assert_int_eq(fx.rows.rows[r].position, (int64_t)r);
         }
     }
-    query.max_bytes = LARGE + 100000;  // the last one does not fit any more
+    query.max_bytes = LARGE + 100000;  // the last message does not fit
     must_read(fx.ns, &query);
     ck_assert_uint_gt(fx.rows.n, 300);
     ck_assert_uint_lt(fx.rows.n, 902);
     ck_assert(fx.rows.is_truncated);
     query.max_messages = 500;
     for (int unlimited = 0; unlimited < 2; unlimited++) {
-        query.is_unlimited = unlimited == 1;  // a row more is asked for, and left out
+        query.is_unlimited = unlimited == 1;  // an extra row is requested and dropped
         must_read(fx.ns, &query);
         ck_assert_uint_eq(fx.rows.n, 500);
         ck_assert(fx.rows.is_truncated == query.is_unlimited);
@@ -75,7 +77,7 @@ START_TEST(large_messages_do_not_hide_small_ones)
 }
 END_TEST
 
-/* One of them at a time, until their sizes are known. */
+/* Messages are read one at a time until their sizes are known. */
 START_TEST(messages_that_may_be_larger_than_a_page_are_read)
 {
     must_put(fx.ns, "a-1", 3);
@@ -91,8 +93,7 @@ START_TEST(messages_that_may_be_larger_than_a_page_are_read)
 }
 END_TEST
 
-/* The first page is there already when the connection breaks, and the memory of a call is bounded.
- */
+/* The connection breaks after the first page, and the memory of the call is limited. */
 START_TEST(a_large_read_that_is_repeated_needs_no_more_memory)
 {
     enum { LARGE = 12 * 1024 * 1024 };
@@ -108,7 +109,7 @@ START_TEST(a_large_read_that_is_repeated_needs_no_more_memory)
     const struct weir_query query = query_stream("a-1");
     struct weir_arena arena;
     weir_arena_init(&arena, LARGE / 2 * 3, 0);
-    pg_proxy_set(proxy, PROXY_LOSES_REQUEST, 3);  // behind two statements to prepare, and a page
+    pg_proxy_set(proxy, PROXY_LOSES_REQUEST, 3);  // after two statements to prepare and a page
     const size_t before = pg_proxy_connections(proxy);
     ck_assert_msg(weir_read(fx.ns, &query, &arena, &fx.rows, &fx.err) == WEIR_OK, "%s",
                   fx.err.text);

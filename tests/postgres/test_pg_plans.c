@@ -1,5 +1,6 @@
-/* Every SELECT of messages walks the index whose order is the order of its rows, whatever the
- * statistics say: nothing is sorted, and no table is scanned. It ends where the batch is full. */
+/* Query plans of reads: every SELECT of messages walks the index in the order of its rows, whatever
+ * the statistics say. Nothing is sorted, no table is scanned, and the scan ends when the batch is
+ * full. */
 #include "store/postgres/pg_int.h"
 #include "store/store_int.h"
 
@@ -30,8 +31,8 @@ static void end(void)
     fixture_end();
 }
 
-/* Nearly everything is of one category: then an index of all positions looks good, and is very bad
- * for the others. */
+/* Puts nearly all messages in one category, which makes an index of all positions look good
+ * although it is very bad for the other categories. */
 static void fill(void)
 {
     char text[TEXT_BYTES];
@@ -103,11 +104,11 @@ static void assert_plan(const struct pg_shape *shape)
     ck_assert_msg(strstr(plan, scan) != NULL, "no %s in\n%s", scan, plan);
     ck_assert_msg(strstr(plan, "Seq Scan") == NULL, "%s", plan);
     ck_assert_msg(strstr(plan, "Sort") == NULL, "%s", plan);
-    /* What comes behind the messages is left out where they are as many as were wanted. */
+    /* The row after the messages is omitted if the batch is full. */
     ck_assert_msg(strncmp(plan, "Limit", strlen("Limit")) == 0, "%s", plan);
 }
 
-/* All shapes there are, but those that no query has. */
+/* Covers all shapes except those that no query has. */
 START_TEST(every_read_walks_its_index)
 {
     if (_i == 1) {
@@ -132,7 +133,7 @@ END_TEST
 
 /* ---- the counters ---- */
 
-/* By this connection, lately. */
+/* Returns the scans by this connection in its current transaction. */
 static int64_t scans_of_counters(void)
 {
     char text[TEXT_BYTES];
@@ -157,7 +158,7 @@ static void call_function(const char *call)
     PQclear(must_query(text));
 }
 
-/* A scan of the table goes through all versions of its row that a snapshot still holds. */
+/* A sequential scan would visit every row version that a snapshot still needs. */
 START_TEST(writes_find_the_counters_by_their_era)
 {
     ck_assert_int_eq(weir_pg_script(conn, "BEGIN", &fx.err), WEIR_OK);
@@ -170,7 +171,7 @@ START_TEST(writes_find_the_counters_by_their_era)
 }
 END_TEST
 
-/* Of a table's indexes. */
+/* Returns the index entries read for a table. */
 static int64_t entries_read(const char *table)
 {
     char text[TEXT_BYTES];
@@ -195,7 +196,7 @@ static void import_one(int64_t global_position)
     PQclear(must_query(text));
 }
 
-/* The statement is planned while there is nothing, and stays. */
+/* The statement is planned on an empty table and the plan is kept. */
 START_TEST(an_import_looks_at_its_own_streams)
 {
     char text[TEXT_BYTES];
@@ -227,7 +228,7 @@ START_TEST(the_era_is_that_of_the_head)
 }
 END_TEST
 
-/* Of versions that a snapshot still holds each page has an entry in the index. */
+/* Each page of row versions that a snapshot still needs has an index entry. */
 START_TEST(an_append_looks_at_the_last_era_of_a_category)
 {
     PGconn *holder = sql_connect();
@@ -249,7 +250,7 @@ START_TEST(an_append_looks_at_the_last_era_of_a_category)
 }
 END_TEST
 
-/* Without these each write looks at all ids there are. */
+/* Without these settings each write would examine all ids. */
 START_TEST(what_a_role_says_of_planning_does_not_count)
 {
     struct pg_conn *fresh = NULL;
@@ -287,7 +288,8 @@ static Suite *make_suite(void)
     TCase *tcase = tcase_create("plans");
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, begin, end);
-    tcase_add_loop_test(tcase, every_read_walks_its_index, 0, 2);  // an empty table, a full one
+    tcase_add_loop_test(tcase, every_read_walks_its_index, 0,
+                        2);  // on an empty and on a full table
     tcase_add_test(tcase, writes_find_the_counters_by_their_era);
     tcase_add_test(tcase, an_import_looks_at_its_own_streams);
     tcase_add_test(tcase, the_era_is_that_of_the_head);

@@ -1,4 +1,5 @@
-/* A database that takes fewer connections than the store may open: what is there is shared. */
+/* A database that accepts fewer connections than the store may open: the existing ones are
+ * shared. */
 #include "store/postgres/pg_int.h"
 #include "store/store_int.h"
 
@@ -99,7 +100,7 @@ START_TEST(who_is_refused_a_connection_waits_for_one_that_is_there)
 }
 END_TEST
 
-/* There is none to wait for then. */
+/* In that case there is no connection to wait for. */
 START_TEST(who_is_refused_the_only_connection_is_told)
 {
     struct weir_error err;

@@ -1,5 +1,5 @@
-/* Reads that go together: each has its own rows, its own deadline and its own failure, whatever
- * becomes of the others and of the connection. */
+/* Grouped reads: each read has its own rows, deadline and failure, whatever happens to the other
+ * reads and to the connection. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -26,7 +26,7 @@ static struct weir_query limited(struct weir_query query, int64_t from, int64_t 
     return query;
 }
 
-/* Reads of all kinds; what they have in common is that they are small. */
+/* Prepares reads of all kinds, all of them small. */
 static void set_up_reads(void)
 {
     reads[0].query = limited(query_stream("a-1"), 0, 10);
@@ -52,7 +52,7 @@ static void set_up_reads(void)
     }
 }
 
-/* All through one connection, so that it is known which one is cut. */
+/* Uses one connection, so that the test knows which one is cut. */
 static void begin(void)
 {
     fixture_through_proxy(1);
@@ -97,7 +97,7 @@ static void assert_same_row(const struct weir_row *row, const struct weir_row *w
     ck_assert_int_eq(row->time_us, want->time_us);
 }
 
-/* What the read alone gives. */
+/* Checks that the read returned what it returns alone. */
 static void assert_answered(size_t i)
 {
     ck_assert_msg(errors[i].status == WEIR_OK, "read %zu: %s", i, errors[i].text);
@@ -121,7 +121,7 @@ static void assert_answered_but(size_t but)
     }
 }
 
-/* Twice, because the first group finds no prepared statements. */
+/* The test runs twice, because the first group finds no prepared statements. */
 START_TEST(each_read_has_its_own_rows)
 {
     for (int again = 0; again < 2; again++) {
@@ -136,7 +136,7 @@ START_TEST(each_read_has_its_own_rows)
 }
 END_TEST
 
-/* They are one exchange: the answer to the second request is the one that is lost. */
+/* The group is a single exchange: the lost answer is that to the second request. */
 START_TEST(a_group_is_one_exchange)
 {
     read_group();
@@ -155,7 +155,7 @@ static const enum pg_proxy_mode losses[] = {PROXY_LOSES_REPLY, PROXY_LOSES_REQUE
 START_TEST(a_group_over_a_broken_connection_is_read_again)
 {
     if (_i / 2 == 1) {
-        read_group();  // else it breaks while the statements are prepared
+        read_group();  // so that the cut does not hit the preparation
     }
     const size_t before = pg_proxy_connections(proxy);
     pg_proxy_set(proxy, losses[_i % 2], 0);
@@ -170,7 +170,7 @@ START_TEST(a_refused_statement_leaves_the_others_alone)
     static const size_t bad[] = {0, 4, 6};
     const size_t at = bad[_i];
     const struct weir_query good = reads[at].query;
-    reads[at].query.name = weir_slice("\xff-1", 3);  // is no UTF-8
+    reads[at].query.name = weir_slice("\xff-1", 3);  // invalid UTF-8
     read_group();
     ck_assert_int_eq(errors[at].status, WEIR_INVALID_REQUEST);
     assert_answered_but(at);
@@ -211,7 +211,7 @@ START_TEST(a_late_read_is_refused_alone)
 }
 END_TEST
 
-/* The one with the nearest deadline ends the wait for all, and the others try again. */
+/* The nearest deadline ends the wait of all reads, and the others try again. */
 START_TEST(they_end_though_nothing_comes)
 {
     read_group();
@@ -260,7 +260,7 @@ START_TEST(each_is_told_that_the_namespace_has_gone)
 }
 END_TEST
 
-/* Where messages may be large a page has a few of them only; who needs a second one gets it. */
+/* If messages may be large, a page holds only a few; a read that needs a second page gets it. */
 START_TEST(a_read_of_several_pages_is_whole)
 {
     (void)sql("UPDATE %s.counters SET largest = 16 * 1024 * 1024", schema_of("test"));

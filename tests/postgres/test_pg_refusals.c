@@ -1,5 +1,5 @@
-/* Locks that are held, statements that the database refuses, schemas that are damaged or gone: each
- * is told apart, and nobody else suffers from it. */
+/* Held locks, statements that the database refuses, and damaged or missing schemas: each has its
+ * own outcome and affects no other call. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -13,7 +13,7 @@
 static void begin(void)
 {
     fixture_on_disk();
-    must_put(fx.ns, "warm-1", 1);  // statements are prepared
+    must_put(fx.ns, "warm-1", 1);  // prepares the statements
 }
 
 static void begin_with_one_connection(void)
@@ -53,7 +53,7 @@ START_TEST(a_write_waits_for_the_lock_until_its_deadline)
 }
 END_TEST
 
-/* None of them takes its positions out of turn. */
+/* No kind of write may take its positions out of turn. */
 START_TEST(every_kind_of_write_waits_for_the_lock)
 {
     struct weir_stream_append part;
@@ -123,7 +123,8 @@ static void *delete_one(void *context)
     return NULL;
 }
 
-/* With one connection for everything: who waits for a lock lets others through again and again. */
+/* With one connection for everything, a call that waits for a lock repeatedly lets others
+ * through. */
 START_TEST(a_slow_namespace_does_not_delay_another_for_long)
 {
     must_create(fx.store, "slow");
@@ -172,15 +173,15 @@ START_TEST(a_write_that_the_database_refuses_leaves_its_group_alone)
     ck_assert_int_eq(errors[1].status, WEIR_BACKEND_ERROR);
     ck_assert_int_eq(errors[2].status, WEIR_OK);
     ck_assert_int_eq(written[2].position, 1);
-    /* Neither SQL nor names of tables reach the client. */
+    /* Neither SQL nor table names reach the client. */
     ck_assert_ptr_null(strstr(errors[1].text, "stored"));
     ck_assert_ptr_null(strstr(errors[1].text, "weir_"));
     ck_assert_ptr_nonnull(strstr(fx.report, "check constraint"));
 }
 END_TEST
 
-/* Makes a function of the namespace's that fails so many times with an internal error, as what is
- * being dropped does. */
+/* Makes a function in the namespace's schema that fails this many times with an internal error,
+ * like an object that is being dropped. */
 static void make_failing(const char *schema, int times)
 {
     sql("CREATE SEQUENCE %s.calls", schema);
@@ -220,7 +221,7 @@ START_TEST(a_write_that_meets_an_internal_error_is_tried_again)
 }
 END_TEST
 
-/* To delete many tables may take longer than other statements may. */
+/* Deleting many tables may take longer than the limit of other statements. */
 START_TEST(a_deletion_may_take_as_long_as_its_call)
 {
     sql("CREATE TABLE public.seen (ms text);"
@@ -242,7 +243,7 @@ START_TEST(a_deletion_may_take_as_long_as_its_call)
 }
 END_TEST
 
-/* More than PostgreSQL takes as a time-out. */
+/* The deadline exceeds PostgreSQL's largest timeout. */
 START_TEST(a_deletion_may_have_all_the_time_there_is)
 {
     int64_t deleted = 0;
@@ -269,7 +270,7 @@ START_TEST(a_hint_of_the_database_is_reported)
 }
 END_TEST
 
-/* What another server has made anew while a call was under way is not damaged. */
+/* A namespace that another server re-creates during a call must not be reported as damaged. */
 START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
 {
     struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
@@ -279,7 +280,7 @@ START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
     ck_assert_int_eq(
         weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
     must_create(other, "test");
-    sql("ALTER TABLE %s.counters RENAME TO kept", schema_of("test"));  // as while it is made
+    sql("ALTER TABLE %s.counters RENAME TO kept", schema_of("test"));  // as during its creation
     fx.report[0] = '\0';
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_msg(strstr(fx.report, "damaged") == NULL, "%s", fx.report);
@@ -290,7 +291,8 @@ START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
 }
 END_TEST
 
-/* By another server; this one has not heard of it. What it sends is for the one that was. */
+/* Another server re-creates the namespace unnoticed by this server, whose write is meant for the
+ * old one. */
 START_TEST(nothing_lands_in_a_namespace_made_anew)
 {
     struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
@@ -312,7 +314,7 @@ START_TEST(nothing_lands_in_a_namespace_made_anew)
     ck_assert_int_eq(commit_write(fx.ns, &writes[_i]), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(sql_int("SELECT count(*) FROM %s.stored", schema_of("test")), 1);
     ck_assert_int_eq(stored("b-1"), 1);
-    /* Now it has. */
+    /* The server has noticed by this time. */
     weir_error_init(&fx.err);
     ck_assert_int_eq(commit_write(fx.ns, &writes[_i]), WEIR_OK);
     weir_namespace_release(anew);
@@ -357,7 +359,7 @@ START_TEST(a_damaged_schema_is_unavailable_and_can_be_deleted)
 }
 END_TEST
 
-/* As where another database has been restored in the place of this one. */
+/* As if another database had been restored in its place. */
 START_TEST(a_database_without_the_list_of_namespaces_does_not_serve)
 {
     sql("ALTER SCHEMA weir_registry RENAME TO elsewhere");
@@ -385,7 +387,7 @@ START_TEST(what_another_server_deletes_is_gone_here)
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_NAMESPACE_NOT_FOUND);
     must_create(other, "test");
     weir_error_init(&fx.err);
-    must_read(fx.ns, &query);  // made anew: the same id
+    must_read(fx.ns, &query);  // the re-created namespace has the same id
     ck_assert_uint_eq(fx.rows.n, 0);
     weir_store_close(other);
 }

@@ -1,6 +1,6 @@
-/* Two real servers on one PostgreSQL, many writers of one stream, and what may happen meanwhile:
- * connections that are terminated, a server that is stopped, a primary that dies. Every
- * acknowledged message is there once, where it was said to be, and the stream has no gap. */
+/* Two real servers on one PostgreSQL and many writers of one stream, while connections are
+ * terminated, a server is stopped, and a primary dies. Every acknowledged message exists once, at
+ * the reported position, and the stream has no gap. */
 #include "client/weir.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/open_client.h"
@@ -21,15 +21,15 @@ enum {
     WRITES_PER_KILL = 100,
     STOPS = 4,
     CALL_MS = 60000,
-    STANDARD_WRITES = 3200  // of all writers; WEIR_TEST_WRITES says otherwise
+    STANDARD_WRITES = 3200  // of all writers together; WEIR_TEST_WRITES overrides it
 };
 
 static struct server_process servers[SERVERS];
 static struct weir_client *clients[SERVERS];
 static char token[256];
-static int writes;  // of each writer
+static int writes;  // per writer
 static atomic_int acknowledged;
-static atomic_int acknowledged_by_first;  // the first server
+static atomic_int acknowledged_by_first;  // through the first server
 
 /* ---- servers ---- */
 
@@ -81,7 +81,7 @@ static void end(void)
 struct writer {
     pthread_t thread;
     int number;
-    int64_t *positions;  // acknowledged
+    int64_t *positions;  // of the acknowledged messages
     weir_status failed;
     char text[WEIR_ERROR_TEXT_BYTES];
 };
@@ -146,7 +146,7 @@ static void join_writers(struct writer *writers)
     }
 }
 
-/* Waits until so many parts of a hundred of the writes are acknowledged, so that what follows
+/* Waits until this percentage of the writes has been acknowledged, so that the following step
  * happens under load. */
 static void wait_for(int percent)
 {
@@ -157,7 +157,7 @@ static void wait_for(int percent)
 
 /* ---- what is stored ---- */
 
-/* Reads the stream through one server; fills in who wrote which position. */
+/* Reads the stream through one server and records which writer wrote each position. */
 static int read_stream(struct weir_client *client, int (*stored)[2], int room)
 {
     int n = 0;
@@ -271,8 +271,8 @@ static PGconn *sql_connect(const char *url)
     return conn;
 }
 
-/* Of some server, as soon as there is one. The killer is connected once: the writers do not wait.
- */
+/* Terminates the connection of some server, as soon as one exists. The killer connects in advance,
+ * since the writers do not wait. */
 static int kill_connection(PGconn *killer)
 {
     int killed = 0;
@@ -298,7 +298,7 @@ START_TEST(terminated_connections_and_a_stopped_server_lose_nothing)
         wait_for(90 * kill_number / kills);
         killed += kill_connection(killer);
         if (kill_number % (kills / STOPS) == 0) {
-            /* The other server's writers go on meanwhile. */
+            /* The writers of the other server continue. */
             ck_assert_int_eq(kill(servers[1].pid, SIGSTOP), 0);
             int until = atomic_load(&acknowledged_by_first) + WRITERS;
             const int all = writes * WRITERS / SERVERS;
@@ -316,7 +316,7 @@ START_TEST(terminated_connections_and_a_stopped_server_lose_nothing)
 }
 END_TEST
 
-/* Ends the primary as a crash does. */
+/* Ends the primary as a crash would. */
 static void kill_primary(void)
 {
     char path[512];

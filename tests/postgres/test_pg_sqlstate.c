@@ -1,4 +1,4 @@
-/* SQLSTATE to outcome and remedy, and the URL: what needs no server. */
+/* The mapping of SQLSTATEs to outcomes and remedies, and URL parsing; no server is needed. */
 #include "store/postgres/pg_sqlstate.h"
 #include "store/postgres/pg_url.h"
 

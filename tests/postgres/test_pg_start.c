@@ -1,4 +1,4 @@
-/* Opening a store on PostgreSQL, and what stands in the way of it. */
+/* Opening a store on PostgreSQL, and the obstacles to it. */
 #include "tests/lib/check_main.h"
 #include "tests/lib/pg_proxy.h"
 #include "tests/lib/remove_tree.h"
@@ -27,7 +27,7 @@ static const char *test_store(void)
     return getenv("WEIR_TEST_STORE");
 }
 
-/* One line that names the way out, and no more than one. */
+/* Checks that opening fails with a single line that names the remedy. */
 static void assert_refused(const char *url, weir_status status, const char *hint)
 {
     struct weir_store *store = NULL;
@@ -48,7 +48,7 @@ START_TEST(a_server_that_is_not_there_is_named)
 }
 END_TEST
 
-/* A proxy that holds everything takes connections in and says nothing. */
+/* The proxy accepts connections and never answers. */
 START_TEST(a_server_that_does_not_answer_is_given_up)
 {
     char dir[64];
@@ -60,7 +60,7 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
     const int64_t start_us = weir_monotonic_us();
     assert_refused(url, WEIR_BACKEND_UNAVAILABLE, "in time");
     ck_assert_int_lt(weir_monotonic_us() - start_us, 5000000);
-    /* With another host behind it in the URL, that one is found. */
+    /* A second host in the URL is used instead. */
     (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s,%s&connect_timeout=1", dir,
                    server_dir());
     weir_store_close(open_store(url, 1));
@@ -69,7 +69,8 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
 }
 END_TEST
 
-/* One that keeps sessions is as good as none. With one connection nobody can tell. */
+/* A pooler that keeps sessions is acceptable. With a single connection a pooler cannot be
+ * detected. */
 START_TEST(a_pooler_that_does_not_keep_sessions_is_refused)
 {
     char dir[64];
@@ -185,8 +186,8 @@ START_TEST(a_schema_that_nobody_lists_is_not_taken_over)
 }
 END_TEST
 
-/* One in the public schema that fits an argument's type exactly is preferred to PostgreSQL's own,
- * where it is looked for there at all. */
+/* If the public schema were in the search path, a function there whose argument types match exactly
+ * would take precedence over PostgreSQL's own. */
 START_TEST(a_function_of_another_role_is_not_called)
 {
     sql("CREATE TABLE public.caught (who text);"
@@ -256,7 +257,7 @@ START_TEST(durability_is_what_was_asked_for)
         ck_assert_int_eq(weir_store_open(&options, &store, &fx.err), WEIR_OK);
         must_create(store, "test");
         struct weir_namespace *ns = must_open(store, "test");
-        /* A trigger of another program's sees what the store's sessions run with. */
+        /* A trigger of another program sees the settings of the store's sessions. */
         const char *schema = schema_of("test");
         sql("CREATE TABLE IF NOT EXISTS public.seen (setting text); TRUNCATE public.seen;"
             "CREATE OR REPLACE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS"

@@ -1,5 +1,5 @@
-/* Several servers on one database: two stores with many writers, connections killed under them, a
- * server that is stopped, and namespaces that one makes while another deletes them. */
+/* Several servers on one database: two stores with many writers, terminated connections, a stopped
+ * server, and namespaces that one server creates while another deletes them. */
 #include "store/postgres/pg_int.h"
 
 #include "tests/lib/check_main.h"
@@ -24,7 +24,7 @@ static void post(struct weir_write *write)
     (void)sem_post(write->context);
 }
 
-/* Submits, leads the lane if nobody does, and waits for the outcome. */
+/* Submits a write, leads the lane if necessary, and waits for the outcome. */
 static weir_status commit_and_wait(struct weir_namespace *ns, struct weir_write *write,
                                    struct weir_error *err)
 {
@@ -56,7 +56,7 @@ struct writer {
     bool is_failed;
 };
 
-/* Ends some connection of a server, as an administrator or a failover would. */
+/* Terminates a connection of a server, as an administrator or a failover would. */
 static void kill_one(struct writer *writer, PGconn *killer)
 {
     PGresult *result =
@@ -92,7 +92,7 @@ static void *write_all(void *context)
     return NULL;
 }
 
-/* Runs the writers, half of them on each store; the number of kills. */
+/* Runs the writers, half of them on each store. Returns the number of terminated connections. */
 static size_t run_writers(struct writer *writers, bool kills)
 {
     size_t killed = 0;
@@ -152,7 +152,7 @@ START_TEST(writers_on_two_servers_share_one_order)
 }
 END_TEST
 
-/* Whatever the clocks say: that of the database's server stood at 2100 once. */
+/* Whatever the clocks say: the database's clock has been at 2100. */
 START_TEST(time_does_not_go_back)
 {
     enum { N = 3 };
@@ -200,8 +200,8 @@ struct tail {
     bool is_in_order;
 };
 
-/* Reads all there is, again and again from where it was: with a reader that goes on behind what it
- * has seen, whatever appears below that later is lost. */
+/* Reads everything, always continuing after the last message seen. A message that appears later
+ * below that position is lost. */
 static void *follow(void *context)
 {
     struct tail *tail = context;
@@ -246,7 +246,7 @@ END_TEST
 
 /* ---- a server that is stopped ---- */
 
-/* Never returns. */
+/* Writes forever; never returns. */
 static void write_for_ever(const char *url, int told)
 {
     struct weir_store *store = open_store(url, 2);
@@ -274,7 +274,7 @@ START_TEST(a_stopped_server_does_not_stop_the_others)
     uint64_t next = 1;
     for (int stop = 0; stop < STOPS; stop++) {
         char bytes[5];
-        ck_assert_int_gt(read(told[0], bytes, sizeof bytes), 0);  // it is writing
+        ck_assert_int_gt(read(told[0], bytes, sizeof bytes), 0);  // the child is writing
         ck_assert_int_eq(kill(child, SIGSTOP), 0);
         for (int w = 0; w < WRITES_WHILE_STOPPED; w++, next++) {
             const struct weir_new_message message = message_of(next, "1");
@@ -303,8 +303,8 @@ static int64_t count_connections(void)
                    "application_name = 'weir-server'");
 }
 
-/* As by a restart of the database: nothing that is sent later goes to one of them, where its
- * outcome would be in doubt. */
+/* As after a restart of the database: no later request may go to an ended connection, where its
+ * outcome would be unknown. */
 START_TEST(a_connection_that_was_ended_while_idle_is_not_used)
 {
     must_put(fx.ns, "a-1", 1);
@@ -321,8 +321,8 @@ START_TEST(a_connection_that_was_ended_while_idle_is_not_used)
 }
 END_TEST
 
-/* What the triggers of the list of namespaces do: what is in the way of the first attempt is gone
- * when it is looked at, and at the second one. */
+/* Installs triggers on the registry, by which the obstacle to the first attempt has disappeared
+ * when it is examined, and at the second attempt. */
 static void take_away(const char *schema)
 {
     sql("DROP SEQUENCE IF EXISTS attempts; CREATE SEQUENCE attempts;"
@@ -342,7 +342,7 @@ static void take_away(const char *schema)
         schema);
 }
 
-/* By its id, by its schema's name, or by a schema that the session still knows. */
+/* The obstacle is the id, the schema's name, or a schema that the session still knows. */
 START_TEST(a_namespace_that_is_deleted_meanwhile_is_not_in_the_way)
 {
     struct pg_namespace ns;

@@ -1,5 +1,4 @@
-/* What locks a table against all others has a vacuum give way that the database has begun by
- * itself. */
+/* Operations that lock a table exclusively make an autovacuum give way. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 

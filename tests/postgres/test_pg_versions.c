@@ -1,5 +1,5 @@
-/* The versions of streams that a session knows: used while nobody else has written, and never after
- * that. And namespaces whose append function does not know of them yet. */
+/* Stream versions that a session caches: used while nobody else has written, and never afterwards.
+ * Also namespaces whose append function is older than the cache. */
 #include "store/postgres/pg_dialect.h"
 
 #include "tests/lib/check_main.h"
@@ -12,7 +12,7 @@ enum { LONG_NAME = 300, MANY_STREAMS = 3000 };
 
 static uint64_t next_id = 1000;
 
-/* The position that one more message of the stream was given. */
+/* Appends one message to the stream and returns its position. */
 static int64_t put(struct weir_namespace *ns, const char *stream)
 {
     const struct weir_new_message message = message_of(next_id++, "1");
@@ -21,8 +21,8 @@ static int64_t put(struct weir_namespace *ns, const char *stream)
     return written.position;
 }
 
-/* Takes the messages away behind the store's back: what is written next tells by its position
- * whether the version was known or looked up. */
+/* Deletes the messages behind the store's back: the position of the next write shows whether its
+ * version was cached or looked up. */
 static void remove_messages(void)
 {
     sql("DELETE FROM %s.stored", schema_of("test"));
@@ -61,8 +61,8 @@ START_TEST(what_is_known_ends_when_another_server_writes)
 }
 END_TEST
 
-/* Of several streams known before, one is written by the other server, and then another by this
- * one: the first is known no more, though this server's own append was the last. */
+/* The other server writes one of several cached streams, then this server writes another: the first
+ * must not count as cached, although this server made the last append. */
 START_TEST(one_append_brings_back_nothing_that_was_known_before)
 {
     ck_assert_int_eq(put(fx.ns, "a-1"), 0);
@@ -87,7 +87,7 @@ START_TEST(what_is_known_ends_with_an_import_and_a_clear)
 }
 END_TEST
 
-/* An import below the head: the head stays as it was. */
+/* An import below the head leaves the head unchanged. */
 START_TEST(what_is_known_ends_with_an_import_of_old_messages)
 {
     const struct weir_import_record high = record_of(1, "a-1", 0, 100);
@@ -101,7 +101,7 @@ START_TEST(what_is_known_ends_with_an_import_of_old_messages)
 }
 END_TEST
 
-/* Of writes in one group some are refused and one is there already. */
+/* Some writes of the group are refused, and one is a duplicate. */
 START_TEST(a_group_with_refusals_leaves_the_versions_that_are)
 {
     struct weir_new_message messages[5];
@@ -117,7 +117,7 @@ START_TEST(a_group_with_refusals_leaves_the_versions_that_are)
         messages[w] = message_of(next_id++, "1");
         writes[w] = write_of(&parts[w], streams[w], expectations[w], &messages[w], &written[w]);
     }
-    messages[4].id = id_of(next_id - 6);  // that of the message before
+    messages[4].id = id_of(next_id - 6);  // the id of the message written before
     commit_group(fx.ns, writes, errors, 5);
     ck_assert_int_eq(errors[0].status, WEIR_OK);
     ck_assert_int_eq(errors[1].status, WEIR_STREAM_VERSION_CONFLICT);
@@ -158,7 +158,7 @@ END_TEST
 
 /* ---- the step before ---- */
 
-/* The namespace as the version before left it. */
+/* Restores the namespace as the previous version left it. */
 START_TEST(a_namespace_with_the_older_append_gets_the_newer)
 {
     ck_assert_int_eq(put(fx.ns, "a-1"), 0);
@@ -177,8 +177,8 @@ START_TEST(a_namespace_with_the_older_append_gets_the_newer)
 }
 END_TEST
 
-/* One of an older version, with functions that were there then, or are another's, and with what an
- * operator has said of those that are there still. */
+/* A namespace of an older version with functions that existed then, functions of another program,
+ * and grants by an operator on functions that still exist. */
 START_TEST(functions_of_an_older_version_are_replaced)
 {
     const char *schema = schema_of("test");
@@ -209,7 +209,7 @@ START_TEST(functions_of_an_older_version_are_replaced)
 }
 END_TEST
 
-/* A step beyond the version would be applied to new schemas and never to others. */
+/* A step beyond the version would be applied to new schemas and never to existing ones. */
 START_TEST(the_steps_of_a_layout_rise_up_to_its_version)
 {
     const struct pg_layout *const layouts[] = {&weir_pg_rows_layout, &weir_pg_adopted_layout};
@@ -222,7 +222,7 @@ START_TEST(the_steps_of_a_layout_rise_up_to_its_version)
 }
 END_TEST
 
-/* A server of the version before still writes: by the append that it knows. */
+/* A server of the previous version writes with the append function that it knows. */
 START_TEST(the_older_append_may_write_meanwhile)
 {
     ck_assert_int_eq(put(fx.ns, "a-1"), 0);

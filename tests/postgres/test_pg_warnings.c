@@ -1,5 +1,5 @@
-/* Warnings that come with a commit: one that says that no standby has confirmed it is heeded, also
- * where the role wants to hear of errors only, and others are not taken for it. */
+/* Warnings at a commit: the warning that no standby has confirmed the commit must be heeded, even
+ * if the role receives errors only. Other warnings must not be mistaken for it. */
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
@@ -12,7 +12,7 @@
 
 enum { KINDS = 3, CHANGES = 4 };
 
-/* A write of each kind, in areas of its own. */
+/* A write of each kind, in its own memory. */
 struct one_write {
     pthread_t thread;
     struct weir_new_message message;
@@ -56,7 +56,7 @@ static void nap(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* The process that waits for a standby, another than `but`. */
+/* Returns a process, other than `but`, that waits for a standby. */
 static int64_t find_waiting(int64_t but)
 {
     return sql_int("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -79,7 +79,8 @@ static void cancel(int64_t pid)
     sql("SELECT pg_cancel_backend(%lld)", (long long)pid);
 }
 
-/* The server takes note of it at some time: until the commits of another program wait. */
+/* Configures a missing standby. The server applies the setting with a delay, so this waits until
+ * another program's commits block. */
 static void want_a_standby_that_is_not_there(void)
 {
     PGconn *other = sql_connect();
@@ -124,8 +125,8 @@ static void end(void)
     fixture_end();
 }
 
-/* There is no standby; an administrator who is tired of the wait ends it. What stands in the
- * primary alone is not acknowledged, and is waited for once more. */
+/* An administrator ends the wait for the missing standby. A commit on the primary alone is not
+ * acknowledged; the store waits for the standby once more. */
 START_TEST(what_no_standby_has_confirmed_is_not_acknowledged)
 {
     struct one_write one;
@@ -145,7 +146,7 @@ END_TEST
 
 /* ---- the list of namespaces ---- */
 
-/* Of the namespace "other", which is there, or "new", which is not. */
+/* Changes the existing namespace "other", or creates "new". */
 struct change {
     pthread_t thread;
     int kind;
@@ -165,7 +166,7 @@ static weir_status make_change(struct change *change)
         record.id = weir_slice_of("new");
         return weir_namespace_create(fx.store, &record, deadline_us, &change->is_same,
                                      &change->err);
-    case 1:  // once more
+    case 1:  // a repetition
         return weir_namespace_create(fx.store, &record, deadline_us, &change->is_same,
                                      &change->err);
     case 2:
@@ -205,7 +206,7 @@ START_TEST(a_change_of_the_list_that_no_standby_has_confirmed_is_not_acknowledge
 }
 END_TEST
 
-/* A trigger of the operator's that has something to say. */
+/* A trigger of the operator raises a warning. */
 START_TEST(what_else_is_warned_of_is_no_doubt_about_the_commit)
 {
     struct one_write one;
@@ -223,7 +224,7 @@ START_TEST(what_else_is_warned_of_is_no_doubt_about_the_commit)
 }
 END_TEST
 
-/* PostgreSQL's own module has something to say of each statement. */
+/* A PostgreSQL module reports a warning for every statement. */
 START_TEST(plans_that_are_told_are_no_doubt_about_the_commit)
 {
     struct one_write one;

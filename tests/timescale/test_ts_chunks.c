@@ -1,4 +1,4 @@
-/* Chunks of a TimescaleDB store: listed, compressed, dropped; what is unique and what survives. */
+/* Chunks of a TimescaleDB store: list, compress and drop; uniqueness, and what survives a drop. */
 #include "tests/lib/check_main.h"
 #include "tests/lib/pg_proxy.h"
 #include "tests/timescale/ts_fixture.h"
@@ -15,7 +15,7 @@
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
-/* Three weeks of messages, one a day, imported. Three or four chunks, depending on the day. */
+/* Three weeks of imported messages, one a day: three or four chunks, depending on the day. */
 enum { DAYS = 21 };
 
 static int64_t first_day_us;
@@ -81,7 +81,7 @@ START_TEST(compressed_chunks_read_the_same)
     const int64_t before_us = listed.chunks[1].range_end_us;
     must_do(WEIR_CHUNKS_COMPRESS, before_us);
     ck_assert_uint_eq(listed.n, 2);
-    must_do(WEIR_CHUNKS_COMPRESS, before_us);  // done already
+    must_do(WEIR_CHUNKS_COMPRESS, before_us);  // compressed already
     ck_assert_uint_eq(listed.n, 0);
     ck_assert_int_eq(rows_listed(), DAYS);
     ck_assert(listed.chunks[0].is_compressed && listed.chunks[1].is_compressed &&
@@ -95,7 +95,7 @@ START_TEST(compressed_chunks_read_the_same)
     const struct weir_query query = query_stream("a-odd");
     must_read(fx.ns, &query);
     ck_assert_uint_eq(fx.rows.n, DAYS / 2);
-    /* Ids of compressed messages are known, and writes go on. */
+    /* Ids of compressed messages are recognised, and writes continue. */
     const struct weir_new_message same = message_of(1, "{\"a\":1}");
     struct weir_written written;
     ck_assert_int_eq(append(fx.ns, "a-even", ANY, &same, 1, &written), WEIR_OK);
@@ -116,8 +116,8 @@ static void run_on(PGconn *conn, const char *text)
 
 static atomic_bool has_passed;
 
-/* Commits once somebody waits for what the transaction holds. Nobody does where the policy's job
- * was faster than `first`. */
+/* Commits as soon as another session waits for the transaction's locks. None waits if the policy's
+ * job was faster than `first`. */
 static void *commit_when_waited_for(void *context)
 {
     PGconn *conn = context;
@@ -133,8 +133,8 @@ static void *commit_when_waited_for(void *context)
     return NULL;
 }
 
-/* Does what is asked while another transaction has done `first` and is still open, which ends as
- * soon as it is waited for. */
+/* Executes the chunk action while another transaction has executed `first` and is open; the
+ * transaction ends once it is waited for. */
 static void do_behind(const char *first, enum weir_chunk_action action, int64_t before_us)
 {
     PGconn *other = PQconnectdb(getenv("WEIR_TEST_SQL"));
@@ -156,7 +156,7 @@ static void do_behind(const char *first, enum weir_chunk_action action, int64_t 
     ck_assert_msg(status == WEIR_OK, "%s", fx.err.text);
 }
 
-/* As the policy's job may do at any time. */
+/* The policy's job may do so at any time. */
 START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
 {
     if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
@@ -174,7 +174,7 @@ START_TEST(a_chunk_that_another_compresses_meanwhile_is_no_failure)
 }
 END_TEST
 
-/* The second chunk is being written to: the first is compressed, and stays so. */
+/* The second chunk is being written to; the first one is compressed and stays compressed. */
 START_TEST(what_is_compressed_before_the_time_is_over_stays_so)
 {
     if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
@@ -218,7 +218,7 @@ START_TEST(a_chunk_that_another_drops_meanwhile_is_not_listed)
 }
 END_TEST
 
-/* An import behind what is there lands in the chunks of its times, compressed or not. */
+/* Imports land in the chunks of their times, compressed or not. */
 START_TEST(imports_into_compressed_chunks_are_found)
 {
     (void)rows_listed();
@@ -273,7 +273,7 @@ START_TEST(a_stream_that_is_dropped_whole_goes_on_where_it_was)
     ck_assert_int_eq(append(fx.ns, "a-even", EXACT(DAYS / 2), &message, 1, &written), WEIR_OK);
     ck_assert_int_eq(written.position, DAYS / 2 + 1);
     ck_assert_int_eq(written.global_position, DAYS + 1);
-    /* The id of a dropped message is free again. */
+    /* The id of a dropped message may be used again. */
     const struct weir_new_message again = message_of(1, "2");
     ck_assert_int_eq(append(fx.ns, "b-1", ANY, &again, 1, &written), WEIR_OK);
     ck_assert_int_eq(written.position, 0);
@@ -296,7 +296,7 @@ static void assert_totals(int64_t streams, int64_t n)
     ck_assert_int_eq(in_categories, streams);
 }
 
-/* Far enough ahead that the chunk that is written to now is dropped as well. */
+/* The limit is far enough ahead to drop the current chunk too. */
 static void drop_all(void)
 {
     must_do(WEIR_CHUNKS_DROP, weir_now_us() + 20 * DAY_US);
@@ -322,8 +322,8 @@ START_TEST(a_stream_that_comes_back_counts_again)
 }
 END_TEST
 
-/* A write that is refused, or only looks at the stream, tells its version and brings no messages.
- * It is beside one that does, by which what the session knows goes on. */
+/* A write that is refused, or only checks the stream, reveals the stream's version and adds no
+ * messages. Another write next to it keeps the session's cache valid. */
 START_TEST(a_stream_that_comes_back_counts_again_where_its_version_was_told)
 {
     must_put(fx.ns, "b-1", 2);
@@ -362,7 +362,8 @@ static int64_t listed_version(const char *prefix)
     return page.streams[0].version;
 }
 
-/* An import may bring a later position with an earlier time: it is dropped, the other stays. */
+/* An import may give a later position an earlier time: that message is dropped, the other one
+ * remains. */
 START_TEST(a_version_is_not_rewound_where_older_messages_are_left)
 {
     struct weir_import_record records[2] = {record_of(800, "s-1", 0, 500),
@@ -385,8 +386,8 @@ START_TEST(a_version_is_not_rewound_where_older_messages_are_left)
 }
 END_TEST
 
-/* As the step before left them. All keys are looked at, so that readers must not be locked out
- * meanwhile. */
+/* Restores the counts as the previous step left them. The migration examines all keys, so readers
+ * must not be locked out meanwhile. */
 START_TEST(counts_of_an_older_version_are_put_right)
 {
     char text[2048];
@@ -420,7 +421,7 @@ START_TEST(counts_of_an_older_version_are_put_right)
 }
 END_TEST
 
-/* Whichever of its answers is lost: that of the commit as well. */
+/* Each answer is lost once, including that of the commit. */
 START_TEST(what_is_done_over_a_broken_connection_is_listed)
 {
     static const enum weir_chunk_action actions[] = {WEIR_CHUNKS_COMPRESS, WEIR_CHUNKS_DROP};
@@ -439,7 +440,8 @@ START_TEST(what_is_done_over_a_broken_connection_is_listed)
     close_all();
     fx.store = open_store(url, 1);
     fx.ns = must_open(fx.store, "test");
-    must_do(actions[_i % 2], first_day_us - 100 * DAY_US);  // nothing, but prepared
+    must_do(actions[_i % 2],
+            first_day_us - 100 * DAY_US);  // does nothing but prepare the statement
     pg_proxy_set(proxy, PROXY_LOSES_REPLY, (size_t)_i / 2);
     must_do(actions[_i % 2], before_us);
     pg_proxy_set(proxy, PROXY_PASSES, 0);

@@ -1,4 +1,4 @@
-/* The edition of TimescaleDB under the Apache licence: all but compression. */
+/* TimescaleDB under the Apache licence: everything but compression. */
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 

@@ -1,6 +1,6 @@
-/* A read from a position on touches the chunks that can hold it and no older one, and misses
- * nothing whatever times an import brings. What is touched is asked of the database: the plan of
- * the statement that the store prepared for the read. */
+/* A read from a position touches only the chunks that can hold it, none older, and misses no
+ * message whatever times an import brings. The touched chunks come from the plan of the statement
+ * that the store prepared for the read. */
 #include "store/postgres/pg_int.h"
 #include "store/store_int.h"
 
@@ -31,7 +31,7 @@ static void statement_prepared_last(char text[TEXT_BYTES])
     PQclear(result);
 }
 
-/* How many chunks the last read that prepared a statement looks into. */
+/* Returns the number of chunks in the plan of the last read that prepared a statement. */
 static int chunks_touched(void)
 {
     char text[TEXT_BYTES];
@@ -59,7 +59,7 @@ static void must_import(uint64_t id, int64_t position, int64_t global_position, 
 
 static int64_t first_us;
 
-/* One message a week for a year, compressed where that is offered, and one of today. */
+/* Writes one message a week for a year, compressed where available, and one of today. */
 static void fill(void)
 {
     first_us = weir_now_us() - (WEEKS + 1) * WEEK_US;
@@ -116,7 +116,7 @@ START_TEST(a_read_from_an_old_position_touches_no_older_chunk)
 }
 END_TEST
 
-/* The reader has read before, so it knows spans that do not hold any more. */
+/* The reader has read before and has cached spans that have become invalid. */
 START_TEST(an_import_of_old_times_is_not_missed)
 {
     fill();
@@ -133,7 +133,7 @@ START_TEST(an_import_of_old_times_is_not_missed)
 }
 END_TEST
 
-/* Behind the back of the store's handle, as another server would. */
+/* Re-creates the namespace without the store's handle, as another server would. */
 static void make_anew(void)
 {
     struct weir_backend *backend = fx.store->backend;
@@ -144,7 +144,7 @@ static void make_anew(void)
     must_create(fx.store, "test");
 }
 
-/* The spans of the new one have been changed as often as those that the reader knows. */
+/* The new namespace's spans have the same version as those that the reader has cached. */
 START_TEST(what_is_known_of_one_does_not_count_for_the_next)
 {
     fill();
@@ -157,7 +157,7 @@ START_TEST(what_is_known_of_one_does_not_count_for_the_next)
 }
 END_TEST
 
-/* Positions of a stream may be higher than global ones, and tell nothing about the spans. */
+/* Stream positions may exceed global positions, and say nothing about spans. */
 START_TEST(a_stream_is_read_by_its_own_positions)
 {
     fill();
@@ -170,7 +170,7 @@ START_TEST(a_stream_is_read_by_its_own_positions)
 }
 END_TEST
 
-/* The spans are others whenever they are looked at, as where imports never cease. */
+/* The spans have changed at every check, as under constant imports. */
 START_TEST(a_read_whose_window_never_holds_looks_everywhere)
 {
     char text[TEXT_BYTES];
@@ -195,7 +195,8 @@ START_TEST(a_read_whose_window_never_holds_looks_everywhere)
 }
 END_TEST
 
-/* Has the database say of whoever changed the spans that he is over `looks` looks later. */
+/* Makes the database report the transaction that changed the spans as over only after `looks`
+ * checks. */
 static void have_changes_be_over_after(int looks)
 {
     char text[TEXT_BYTES];
@@ -221,7 +222,7 @@ static int64_t looks_taken(void)
     return n;
 }
 
-/* Of a new chunk nobody knows before the transaction that has made it is over. */
+/* A new chunk is invisible until the transaction that made it is over. */
 START_TEST(a_read_waits_until_who_has_changed_the_spans_is_over)
 {
     must_put(fx.ns, "a-new", 1);
@@ -281,7 +282,7 @@ static void nothing(struct weir_read *read)
     (void)read;
 }
 
-/* How many rows each of three reads finds that go together. */
+/* Runs three reads as a group and returns the number of rows of each. */
 static void read_together(const int64_t from[3], size_t found[3])
 {
     struct weir_read reads[3];
@@ -303,7 +304,7 @@ static void read_together(const int64_t from[3], size_t found[3])
     }
 }
 
-/* Once with spans of their own, and twice with one that does not hold any more the second time. */
+/* First with separate spans, then twice with one shared span that is invalid the second time. */
 START_TEST(reads_that_go_together_miss_nothing)
 {
     static const int64_t apart[3] = {WEEKS - 9, 1, WEEKS + 2};
@@ -354,7 +355,7 @@ START_TEST(spans_go_on_after_chunks_are_dropped)
 }
 END_TEST
 
-/* A namespace as the step before the spans left it, with messages. */
+/* Restores a namespace with messages as the step before the spans left it. */
 START_TEST(a_namespace_without_spans_gets_them)
 {
     char text[TEXT_BYTES];
@@ -381,7 +382,7 @@ START_TEST(a_namespace_without_spans_gets_them)
 }
 END_TEST
 
-/* The clock cannot be moved here, the end of the open span can. */
+/* The test cannot move the clock, but it can move the end of the open span. */
 START_TEST(a_write_that_enters_a_span_closes_the_one_before)
 {
     char text[TEXT_BYTES];
