@@ -1,5 +1,6 @@
-/* The server's options: the first byte chooses one, the rest is its value, given once by the
- * environment and once as an argument. Both must come to the same, and to what the value says. */
+/* The server's options. The first byte chooses an option, the rest is its value, given once in
+ * the environment and once as an argument. Both must have the same result, which must match the
+ * value. */
 #include "server/operation/config.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -36,7 +37,7 @@ static const struct {
 
 /* ---- what a value means ---- */
 
-/* A sign and digits, within the range. */
+/* Reads a sign and digits within the range. */
 static bool read_number(const char *value, unsigned base, long long lowest, long long highest,
                         long long *number)
 {
@@ -110,7 +111,7 @@ static weir_status parse_argument(struct weir_config *config, const char *option
     return st;
 }
 
-/* Two of the limits depend on each other. */
+/* Checks the two limits that depend on each other. */
 static bool fits_together(const struct weir_limits *limits)
 {
     return limits->message_bytes <= limits->request_bytes;

@@ -1,5 +1,5 @@
-/* The file of contexts: what is read of it is what jansson finds in it, and what is saved is read
- * as the same. */
+/* The file of contexts: the contexts read are those that jansson finds, and a saved file reads back
+ * as the same contexts. */
 #include "client/cli/context.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
@@ -19,8 +19,7 @@ static void remove_directory(void)
     (void)rmdir(directory);
 }
 
-/* Once for the process; in memory where the system has such a place, as saving waits for the disk.
- */
+/* Makes one directory per process, in memory if possible, because saving waits for the disk. */
 static void make_directory(void)
 {
     if (path[0] == '\0') {
@@ -60,7 +59,7 @@ static void compare_settings(const struct context *ours, const json_t *theirs)
     }
 }
 
-/* Names that stand twice, or are escaped, are left to the one who writes such a file. */
+/* Duplicate and escaped names are not compared; their effect is the file author's concern. */
 static void compare(const struct contexts *ours, struct weir_slice text)
 {
     json_t *root =

@@ -1,4 +1,4 @@
-/* The envelope's parsers on any bytes. A request that is accepted must be one for protobuf-c as
+/* The envelope's parsers on arbitrary bytes. An accepted request must be valid for protobuf-c as
  * well, with the same fields. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/v1/envelope.pb-c.h"
@@ -44,7 +44,7 @@ static void parse_request(struct weir_slice bytes)
     weir_arena_fini(&arena);
 }
 
-/* A failure that was parsed and is written again says the same. */
+/* A parsed failure that is written again must have the same contents. */
 static void parse_response(struct weir_slice bytes)
 {
     struct weir_error err;

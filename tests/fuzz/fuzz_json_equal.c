@@ -1,6 +1,6 @@
-/* Equality of JSON texts: two texts with an RS byte (0x1E) between them, which stands in none. It
- * must be an equivalence, survive what does not change a value, notice what does, and agree with
- * jansson as far as that compares numbers exactly. */
+/* Equality of two JSON texts, which an RS byte (0x1E) separates, since no JSON text contains one.
+ * Equality must be an equivalence relation, survive changes that keep the value, notice changes of
+ * the value, and agree with jansson where jansson compares numbers exactly. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 
@@ -34,7 +34,7 @@ static bool is_structure(uint8_t c)
     return c == '[' || c == ']' || c == '{' || c == '}' || c == ',' || c == ':';
 }
 
-/* Blanks around all that is structure. */
+/* Copies the text with blanks around all structure characters. */
 static void put_spread(struct fuzz_text *out, struct weir_slice text)
 {
     bool is_in_string = false;
@@ -58,7 +58,7 @@ struct members {
     size_t n;
 };
 
-/* False where the text is no object or too large a one. */
+/* Returns false if the text is not an object, or one with too many members. */
 static bool take_members(struct weir_slice text, struct members *m)
 {
     size_t at = 0;
@@ -98,7 +98,7 @@ static bool is_overridden(const struct members *m, size_t i)
     return false;
 }
 
-/* The members from the last to the first, those that do not count left out. */
+/* Writes the members in reverse order, without those overridden by a later duplicate. */
 static void put_reversed(struct fuzz_text *out, const struct members *m)
 {
     const char *before = "{";
@@ -114,7 +114,7 @@ static void put_reversed(struct fuzz_text *out, const struct members *m)
     fuzz_puts(out, m->n == 0 ? "{}" : "}");
 }
 
-/* One member more, of a name that is too long to be there already. */
+/* Adds a member whose name is longer than any existing one. */
 static void put_extended(struct fuzz_text *out, struct weir_slice text, const struct members *m)
 {
     fuzz_puts(out, "{\"");
@@ -162,7 +162,7 @@ static void check_one(struct weir_slice text)
 
 /* ---- two texts ---- */
 
-/* Whether doubles tell all numbers of the text apart that are different. */
+/* Returns whether doubles distinguish all different numbers of the text. */
 static bool has_exact_numbers(struct weir_slice text)
 {
     size_t digits = 0;
@@ -198,7 +198,7 @@ static void check_two(struct weir_slice a, struct weir_slice b)
     }
 }
 
-/* Texts that were never checked: any answer or none. */
+/* Compares unchecked texts: any result is allowed, but no overread. */
 static void compare_unchecked(struct weir_slice a, struct weir_slice b)
 {
     struct weir_error err;

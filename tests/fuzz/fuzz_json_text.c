@@ -1,5 +1,5 @@
-/* The check of JSON texts, and the walkers that rely on it. Beside laws of its own it is held
- * against jansson, which it may be stricter than only for reasons that are found here again. */
+/* The check of JSON texts and the walkers that rely on it. Apart from its own invariants, the check
+ * is compared with jansson; it may be stricter only for reasons that this file recognises. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/utf8.h"
@@ -31,14 +31,14 @@ static json_t *load(struct weir_slice text)
 
 /* ---- reasons to be stricter than jansson ---- */
 
-/* What speaks against a text that jansson accepts. */
+/* Reasons to refuse a text that jansson accepts. */
 struct doubts {
     bool is_refused;
-    bool is_uncertain;  // too near to a bound to be told with long doubles
+    bool is_uncertain;  // too close to a bound for long doubles to decide
     size_t depth;
 };
 
-/* Whether a number that is not zero is too close to it. */
+/* Judges whether a number other than zero is too close to zero. */
 static void judge_size(const char *number, struct doubts *doubts)
 {
     const long double bound = 1e-324L;
@@ -51,7 +51,7 @@ static void judge_size(const char *number, struct doubts *doubts)
     }
 }
 
-/* Returns the number's end. */
+/* Judges a number. Returns its end. */
 static const char *judge_number(const char *number, struct doubts *doubts)
 {
     size_t digits = 0;
@@ -99,7 +99,7 @@ static struct doubts judge(const char *text)
     return doubts;
 }
 
-/* Returns how deep the text is nested. */
+/* Compares the verdicts. Returns the depth of nesting. */
 static size_t compare_verdicts(struct weir_slice text, bool accepted, bool jansson_accepts)
 {
     if (!jansson_accepts || memchr(text.p, 0, text.n) != NULL) {
@@ -124,13 +124,13 @@ static void wrap(struct weir_slice text, size_t depth)
         fuzz_put(&wrapped, text);
         fuzz_puts(&wrapped, around[i][1]);
         require(is_accepted(fuzz_slice(&wrapped)) == (depth < WEIR_JSON_DEPTH_MAX));
-        /* Cut short it is no text. */
+        /* A truncated text is invalid. */
         require(!is_accepted(weir_slice(wrapped.p, wrapped.n - 1 - (i == 1))));
         free(wrapped.p);
     }
 }
 
-/* The text of a string, given with its quotes, with a NUL behind it. */
+/* Returns the text of a quoted string, with a trailing NUL. */
 static char *unescape(struct weir_slice quoted)
 {
     uint8_t *out = fuzz_copy(quoted, false);
@@ -142,7 +142,7 @@ static char *unescape(struct weir_slice quoted)
     return text;
 }
 
-/* The members that the walk finds make the object that jansson makes of the text. */
+/* The members found by the walk must form the object that jansson reads. */
 static void walk_members(struct weir_slice text, const json_t *theirs)
 {
     json_t *ours = json_object();
@@ -195,7 +195,7 @@ static void check_accepted(struct weir_slice text, const json_t *root, size_t de
 
 /* ---- any bytes ---- */
 
-/* A text that was never checked: any answer, but nothing beyond it. */
+/* Walks a text that was never checked: any result is allowed, but no overread. */
 static void walk_unchecked(struct weir_slice text)
 {
     uint8_t *out = fuzz_copy(text, false);

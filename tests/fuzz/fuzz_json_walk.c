@@ -1,5 +1,5 @@
-/* Taking JSON texts apart without a check: parts that are JSON make a whole that is, and of a whole
- * that is JSON the parts are those that jansson finds. */
+/* Taking JSON texts apart without a prior check: if all parts are JSON, so is the whole, and the
+ * parts of a valid text are those that jansson finds. */
 #include "client/cli/json_walk.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
@@ -19,10 +19,10 @@ static json_t *load(struct weir_slice text)
                       NULL);
 }
 
-/* What a walk came to. */
+/* The result of a walk. */
 struct walk {
-    json_t *made;      // of the parts; complete only where all of them are JSON
-    bool is_complete;  // to the end, without a fault
+    json_t *made;      // built from the parts; complete only if all parts are JSON
+    bool is_complete;  // the walk reached the end without a fault
     bool has_bad_part;
 };
 
@@ -72,7 +72,7 @@ static struct walk walk_array(struct weir_slice text)
     return walk;
 }
 
-/* `whole` is what jansson makes of the text, NULL where that is nothing of the walked kind. */
+/* Compares the walk with what jansson reads; NULL if the text is not of the walked kind. */
 static void compare(struct walk walk, const json_t *whole)
 {
     if (whole != NULL) {

@@ -1,6 +1,6 @@
-/* Lines of a file, plain or gzip. The first byte says how the rest becomes a file: as it is;
- * compressed, which must give the same lines; or compressed and cut short or followed by what is no
- * gzip, which must fail, after lines that are right. Any bytes fail for good or come to an end. */
+/* Lines of a plain or gzip file. The first byte chooses how the rest becomes a file: unchanged;
+ * compressed, which must give the same lines; or compressed and then truncated or followed by other
+ * data, which must fail after correct lines. Any input must end or fail permanently. */
 #include "client/cli/lines.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -10,7 +10,7 @@
 
 enum { GZIP_WINDOW = 15 + 16, MODES = 5 };
 
-/* A file in memory, by the name that the system gives it. */
+/* Makes a file in memory and returns its /proc path. */
 static int make_file(struct weir_slice bytes, char path[64])
 {
     const int fd = memfd_create("fuzz_lines", 0);
@@ -38,7 +38,7 @@ static struct fuzz_text compress_text(struct weir_slice bytes)
     return out;
 }
 
-/* The next line of a text, as it should be; absent after the last. */
+/* Returns the expected next line of a text; absent after the last. */
 static struct weir_slice expected_line(struct weir_slice text, size_t *at)
 {
     if (*at >= text.n) {
@@ -52,7 +52,7 @@ static struct weir_slice expected_line(struct weir_slice text, size_t *at)
     return weir_slice(begin, n);
 }
 
-/* Reads all lines and compares them, where a text is given, with its own. */
+/* Reads all lines and compares them with those of the text, if given. */
 static weir_status read_all(struct weir_slice file, bool must_be_gzip, struct weir_slice text)
 {
     char path[64];
@@ -82,7 +82,8 @@ static bool looks_like_gzip(struct weir_slice bytes)
     return bytes.n >= 1 && bytes.p[0] == 0x1F && (bytes.n < 2 || bytes.p[1] == 0x8B);
 }
 
-/* The text compressed, and behind it the text, which may happen to be a further member. */
+/* Reads the compressed text followed by the text itself, which may happen to be another gzip
+ * member. */
 static void read_followed(const struct fuzz_text *packed, struct weir_slice bytes)
 {
     struct fuzz_text file = {.p = malloc(packed->n + bytes.n), .n = packed->n + bytes.n};
@@ -112,7 +113,7 @@ static void run(unsigned mode, struct weir_slice bytes)
     } else if (mode == 4) {
         read_followed(&packed, bytes);
     } else {
-        /* Somewhere within the last bytes, or anywhere behind the header. */
+        /* A cut within the last bytes, or anywhere after the header. */
         const size_t cut = 10 + (bytes.n > 0 ? bytes.p[0] : 0U) % (packed.n - 10);
         const struct weir_slice part = weir_slice(packed.p, mode == 2 ? cut : packed.n - 1);
         require(read_all(part, true, bytes) == WEIR_INVALID_RECORD);

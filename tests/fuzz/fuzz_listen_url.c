@@ -1,5 +1,5 @@
-/* Listen URLs: what is accepted has a known scheme and a port that makes sense, and the URL that is
- * reported, with another port, is read as the same place. */
+/* Listen URLs: an accepted URL has a known scheme and a valid port, and the URL reported with
+ * another port reads as the same place. */
 #include "server/transport/listen_url.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -15,7 +15,7 @@ static bool has_port(const struct weir_listen_url *url)
            url->kind == WEIR_TRANSPORT_WS;
 }
 
-/* Scheme, host, port and path are the whole text; the port may be written with zeros before it. */
+/* Scheme, host, port and path make up the whole text; the port may have leading zeros. */
 static void check_parts(const struct weir_listen_url *url)
 {
     const struct weir_slice whole = weir_slice_of(url->text);
@@ -43,7 +43,7 @@ static void check_formatted(const struct weir_listen_url *url, int port)
     struct weir_error err;
     weir_error_init(&err);
     struct weir_listen_url again;
-    /* With a longer port it may just not fit any more, but it is written whole. */
+    /* A longer port may exceed the room for parsing, but the URL is written completely. */
     if (weir_listen_url_parse(text, &again, &err) == WEIR_OK) {
         require(again.kind == url->kind && again.port == (has_port(url) ? port : -1));
         require(weir_slice_equal(again.host, url->host));
@@ -55,7 +55,7 @@ static void check_formatted(const struct weir_listen_url *url, int port)
     free(text);
 }
 
-/* What is on this machine alone, by names that nobody else can have. */
+/* Checks URLs that only this machine can reach, by names that no other host can have. */
 static void check_local(const struct weir_listen_url *url)
 {
     if (!has_port(url)) {
@@ -66,7 +66,7 @@ static void check_local(const struct weir_listen_url *url)
     }
 }
 
-/* Any host with a port is accepted; a host is what stands before the last ':'. */
+/* Any host with a port is accepted; the host is what precedes the last ':'. */
 static void check_host(const char *host)
 {
     char text[WEIR_URL_BYTES_MAX];

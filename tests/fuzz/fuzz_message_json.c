@@ -1,6 +1,6 @@
-/* Messages written as JSON. The first byte chooses a method's request or response; the rest is the
- * text. What is accepted is a JSON object for jansson, packs into what the wire check accepts and,
- * printed, is one line that is read as what is printed the same. */
+/* Messages as JSON. The first byte chooses the request or response of a method; the rest is the
+ * text. An accepted text is a JSON object for jansson, packs into bytes that the wire check
+ * accepts, and prints as one line that reads back and prints the same. */
 #include "client/cli/message_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/v1/system.pb-c.h"
@@ -24,8 +24,8 @@ static char *print(const ProtobufCMessage *message, size_t *n)
     return text;
 }
 
-/* A NUL byte behind a number is passed over by jansson, as by strtoll. And jansson takes deeper
- * nesting than we do, so that a value's 512 levels fit into the message's. */
+/* Like strtoll, jansson ignores a NUL byte after a number. It also accepts deeper nesting than
+ * weir, so that the 512 levels of a value fit in the message's own. */
 static json_t *load_object(struct weir_slice text)
 {
     require(memchr(text.p, 0, text.n) == NULL);
@@ -58,7 +58,8 @@ static bool members_were_given(json_t *printed, json_t *given)
     return all;
 }
 
-/* Whether all that is printed was given. What was given again as null was given before. */
+/* Returns whether everything printed was given. A null counts as given: an earlier duplicate of the
+ * member has given the value. */
 static bool was_given(json_t *printed, json_t *given)
 {
     if (json_is_null(given)) {
@@ -116,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const struct weir_method *method = &weir_methods[data[0] / 2 % weir_methods_n];
-    /* The one message that holds a map, which is only ever printed. */
+    /* The only message with a map is printed but never read. */
     const bool has_map = method->output == &weir__v1__get_stats_response__descriptor;
     const ProtobufCMessageDescriptor *type =
         data[0] % 2 == 0 || has_map ? method->input : method->output;

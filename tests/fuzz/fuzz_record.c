@@ -1,5 +1,5 @@
-/* Import records, in both forms: an accepted line is a JSON object, and what is read of it, printed
- * as `weir` prints messages, is one line that is read as the same record. */
+/* Import records in both forms: an accepted line is a JSON object, and the record, printed in
+ * weir's form, is one line that reads back as the same record. */
 #include "client/cli/record.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
@@ -112,7 +112,8 @@ static json_t *load(struct weir_slice line)
     return json_loadb((const char *)line.p, line.n, JSON_DECODE_INT_AS_REAL, NULL);
 }
 
-/* jansson takes deeper nesting than we do, so that a value's 512 levels fit into the line's. */
+/* jansson accepts deeper nesting than weir, so that the 512 levels of a value fit in the line's
+ * own. */
 static void compare_members(struct weir_slice line, const record *r)
 {
     json_t *root = load(line);
@@ -124,7 +125,7 @@ static void compare_members(struct weir_slice line, const record *r)
     json_decref(root);
 }
 
-/* Whether a position is digits alone, few enough to be in range. */
+/* Returns whether a position consists of digits alone, few enough for the range. */
 static bool is_position(struct weir_slice number, uint8_t first)
 {
     for (size_t i = 0; i < number.n; i++) {
@@ -158,7 +159,7 @@ static bool is_string(const json_t *root, const char *name, size_t bytes_min)
     return json_is_string(value) && json_string_length(value) >= bytes_min;
 }
 
-/* Whether nothing can be said against a line by what jansson makes of it. */
+/* Returns whether jansson's reading of the line gives no reason to refuse it. */
 static bool is_usable(struct weir_slice line)
 {
     struct weir_error err;
@@ -183,7 +184,7 @@ static bool is_null(struct weir_slice json)
     return weir_slice_is(json, "null");
 }
 
-/* EventoDB's form differs by one thing. */
+/* The two forms differ in one member. */
 static void compare_forms(const record *plain, const record *eventodb)
 {
     record expected = *plain;

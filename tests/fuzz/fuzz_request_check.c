@@ -1,7 +1,7 @@
-/* The server's checks of requests. The first byte chooses a request and, if odd, the lowest limits
- * that can be configured; the rest is its payload. What passes is within the ranges that the store
- * relies on; what does not is refused with a field that the request has, a size and its limit, or a
- * record's number. */
+/* The server's checks of requests. The first byte chooses a request and, if odd, the lowest
+ * configurable limits; the rest is the payload. An accepted request is within the ranges that the
+ * store relies on; a refused one is reported with a field of the request, a size and its limit, or
+ * a record's number. */
 #include "server/handlers/check_namespace.h"
 #include "server/handlers/request_check.h"
 #include "server/server.h"
@@ -25,7 +25,7 @@ static const struct weir_limits *limits(void)
 
 /* ---- refusals ---- */
 
-/* Takes "name" or "name[7]" and a '.' behind it from the front of a path. */
+/* Takes "name" or "name[7]", and a following '.', from the front of a path. */
 static bool take_segment(const char **path, char name[NAME_BYTES], bool *is_indexed)
 {
     const size_t n = strcspn(*path, "[.");
@@ -125,7 +125,7 @@ static bool is_given(const struct weir_append *append, const struct weir_uuid *i
     return n == 1;
 }
 
-/* Returns the number of messages. */
+/* Checks a stream of an append. Returns the number of messages. */
 static size_t check_stream(const struct weir_append *append, size_t at)
 {
     const struct weir_stream_append *stream = &append->streams[at];

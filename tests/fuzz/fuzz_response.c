@@ -1,6 +1,6 @@
-/* What a client does with a reply. The first byte chooses a method; the rest is taken as a frame
- * and, apart from that, as a payload. A payload becomes the message that protobuf-c makes of it, in
- * one allocation; the linker's --wrap counts those. */
+/* A client's handling of replies. The first byte chooses a method; the rest is used as a frame and
+ * also as a payload. A payload must unpack into the same message as protobuf-c's, in one
+ * allocation; the linker's --wrap counts allocations. */
 #include "client/lib/response.h"
 #include "client/weir.h"
 #include "tests/fuzz/fuzz.h"
@@ -39,7 +39,7 @@ static void compare(const ProtobufCMessage *ours, const ProtobufCMessageDescript
     protobuf_c_message_free_unpacked(theirs, NULL);
 }
 
-/* The response outlives the payload, which is overwritten before the response is looked at. */
+/* The response must outlive the payload, which is overwritten before the response is compared. */
 static void unpack(const ProtobufCMessageDescriptor *type, struct weir_slice payload)
 {
     uint8_t *copy = fuzz_copy(payload, false);

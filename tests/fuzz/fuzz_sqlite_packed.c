@@ -1,5 +1,5 @@
-/* A message's row in a SQLite file: how much of the bytes is `large` (the first two, the rest is
- * `packed`). What is accepted, packed again, is the same bytes. */
+/* A message's row in an SQLite file. The first two bytes give the size of `large`; the rest is
+ * `packed`. An accepted row, packed again, gives the same bytes. */
 #include "store/sqlite/sqlite_packed.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -8,9 +8,9 @@ static void pack_again(const struct weir_row *row, struct weir_slice packed,
 {
     struct sqlite_packed again;
     if (!weir_sqlite_pack(row, &again)) {
-        return;  // names that are longer than there can be
+        return;  // longer than any valid name
     }
-    /* What is long may stand in one value, and what is short in two: both can be read. */
+    /* Long values may be stored in one part and short values in two; both forms are readable. */
     if (again.is_large == (large.p != NULL)) {
         require(weir_slice_equal(packed, weir_slice(again.bytes, again.n)));
     }

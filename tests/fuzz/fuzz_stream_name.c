@@ -1,5 +1,5 @@
-/* Stream names: the parts put together again are the name, and who reads a stream depends on its
- * cardinal id alone. The first 8 bytes are a group's size, the rest is the name. */
+/* Stream names: the parts joined again give the name, and the member that reads a stream depends
+ * only on the cardinal id. The first 8 bytes are a group size, the rest is the name. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/stream_name.h"
 
@@ -10,7 +10,7 @@ static bool contains(struct weir_slice text, char c)
     return text.n > 0 && memchr(text.p, c, text.n) != NULL;
 }
 
-/* The head, and `sign` and the rest where there is a rest. */
+/* Checks that the head, followed by `sign` and the rest if there is a rest, is the whole. */
 static void require_joined(struct weir_slice head, char sign, struct weir_slice rest,
                            struct weir_slice whole)
 {
@@ -55,7 +55,7 @@ static void check_cardinal(struct weir_slice id)
     free(name.p);
 }
 
-/* The remainder without signs. */
+/* The remainder, computed without signed arithmetic. */
 static int64_t plain_member(int64_t hash, int64_t size)
 {
     const uint64_t magnitude = hash < 0 ? 0 - (uint64_t)hash : (uint64_t)hash;

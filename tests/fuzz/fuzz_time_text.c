@@ -1,5 +1,5 @@
-/* Times: the bytes as text, which must say what the C library's calendar says of the time that was
- * read, and 8 of them as a time, whose text must be read as that time. */
+/* Times: the bytes as text, which must agree with the C library's calendar for the time read, and 8
+ * of the bytes as a time, whose text must read as that time. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/time_text.h"
 
@@ -12,7 +12,7 @@ static int64_t floor_seconds(int64_t us)
     return us / US_PER_SECOND - (us % US_PER_SECOND < 0);
 }
 
-/* "2025-01-15T10:00:00" of a time in seconds, by the C library. */
+/* Writes a time in seconds as "2025-01-15T10:00:00", with the C library. */
 static bool write_clock(int64_t seconds, char clock[CLOCK_BYTES + 1])
 {
     const time_t t = (time_t)seconds;
@@ -43,7 +43,7 @@ static void check_time(int64_t us)
     require(weir_time_or_date_parse(weir_slice_of(text), &parsed) && parsed == us);
 }
 
-/* The offset that an accepted text ends with, in seconds; its length into *n. */
+/* Returns the offset at the end of an accepted text, in seconds, and its length in *n. */
 static int64_t offset_of(struct weir_slice text, size_t *n)
 {
     *n = 1;
@@ -58,7 +58,7 @@ static int64_t offset_of(struct weir_slice text, size_t *n)
     return (at[0] == '-' ? -60 : 60) * minutes;
 }
 
-/* The fraction between clock and offset, in microseconds, cut off. */
+/* Returns the fraction between clock and offset in microseconds, truncated. */
 static int64_t fraction_of(struct weir_slice digits)
 {
     int64_t us = 0;
@@ -82,7 +82,7 @@ static void check_accepted(struct weir_slice text, int64_t us)
     if (is_leap) {
         memcpy(written + 17, "59", 2);
     }
-    /* With an offset the local year may be one that has no text of its own. */
+    /* With an offset the local year may be outside the range of the text form. */
     require(!write_clock(local, clock) || memcmp(written, clock, CLOCK_BYTES) == 0);
     free(written);
     require(us - floor_seconds(us) * US_PER_SECOND ==
@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int64_t us = 0;
         memcpy(&us, data, sizeof us);
         check_time(us);
-        /* The years that have a text are a small part of all. */
+        /* Most times are outside the years that have a text form. */
         check_time(us % ((int64_t)10000 * 366 * 86400 * US_PER_SECOND));
     }
     return 0;

@@ -1,5 +1,5 @@
 /* Tokens and namespace ids: the bytes as a token, which must be the only spelling of its id, and as
- * an id, of which a token is made. */
+ * an id, from which a token is made. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/token_hash.h"
 #include "weir/rules/utf8.h"
@@ -20,7 +20,7 @@ static bool contains_control(struct weir_slice text)
     return false;
 }
 
-/* The rule, said in another way. */
+/* The rule for ids, formulated in another way. */
 static bool is_namespace(struct weir_slice id)
 {
     return id.n >= 1 && id.n <= WEIR_NAMESPACE_MAX_BYTES && weir_utf8_is_valid(id) &&
@@ -36,7 +36,7 @@ static bool is_accepted(struct weir_slice id)
     return st == WEIR_OK;
 }
 
-/* libcrypto's base64, in the alphabet of base64url and without padding; returns the length. */
+/* Encodes as base64url without padding, with libcrypto's base64. Returns the length. */
 static size_t encode(struct weir_slice bytes, char *to)
 {
     int n = EVP_EncodeBlock((unsigned char *)to, bytes.p, (int)bytes.n);

@@ -1,5 +1,5 @@
-/* Message ids: the bytes as text, whose hexadecimal digits must come back, and 16 of them as an id,
- * whose every spelling must be read as that id. */
+/* Message ids: the bytes as text, whose hexadecimal digits must be preserved, and 16 of the bytes
+ * as an id, each spelling of which must read as that id. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/uuid.h"
 
@@ -10,7 +10,7 @@ static bool is_same(const struct weir_uuid *a, const struct weir_uuid *b)
     return memcmp(a->bytes, b->bytes, WEIR_UUID_BYTES) == 0;
 }
 
-/* The text without braces and hyphens, in lower case. */
+/* Returns the text without braces and hyphens, in lower case. */
 static struct fuzz_text digits_of(struct weir_slice text)
 {
     struct fuzz_text digits = {0};
@@ -44,8 +44,7 @@ static void check_text(struct weir_slice text)
     require(text.n == 32 + braces || text.n == WEIR_UUID_TEXT + braces);
 }
 
-/* In upper case for an odd `form`, without hyphens with its second bit, in braces with its third.
- */
+/* Spells an id. Bits of `form`: upper case, without hyphens, in braces. */
 static struct fuzz_text spell(const char *formatted, unsigned form)
 {
     struct fuzz_text text = {0};
@@ -66,7 +65,7 @@ static void check_id(const struct weir_uuid *id)
         struct fuzz_text text = spell(formatted, form);
         struct weir_uuid parsed;
         require(weir_uuid_parse(fuzz_slice(&text), &parsed) && is_same(&parsed, id));
-        /* A character too few, or too many, or a foreign one is no id. */
+        /* One character missing, one extra, or a foreign character make an id invalid. */
         require(!weir_uuid_parse(weir_slice(text.p, text.n - 1), &parsed));
         fuzz_puts(&text, "0");
         require(!weir_uuid_parse(fuzz_slice(&text), &parsed));

@@ -1,5 +1,6 @@
-/* What the check accepts, protobuf-c decodes, within the memory that was promised, and what it
- * decoded to is accepted again. The first byte chooses a method's request or response. */
+/* The wire check: protobuf-c decodes whatever the check accepts, within the promised memory, and
+ * the decoded message is accepted again. The first byte chooses the request or response of a
+ * method. */
 #include "tests/fuzz/fuzz.h"
 #include "weir/wire/check.h"
 #include "weir/wire/method.h"
@@ -28,7 +29,7 @@ static void decode(struct weir_slice bytes, const ProtobufCMessageDescriptor *ty
     weir_error_init(&err);
     ProtobufCMessage *message = NULL;
     const weir_status status = weir_pb_unpack(&arena, type, bytes, &message, &err);
-    /* protobuf-c cannot merge two messages whose oneof is empty; it refuses them. */
+    /* protobuf-c refuses to merge two messages whose oneof is unset. */
     require(status == WEIR_OK || status == WEIR_INVALID_REQUEST);
     if (status == WEIR_OK) {
         pack_and_check(message);

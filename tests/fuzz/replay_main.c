@@ -1,5 +1,5 @@
-/* Runs a fuzz target on files, where there is no fuzzer: each argument is a file or a folder of
- * files. Fails where an argument gives none, so that a corpus that went missing is noticed. */
+/* Runs a fuzz target on files where no fuzzer is available. Each argument is a file or a folder of
+ * files. Fails if an argument has no file, so that a missing corpus is noticed. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FILE_BYTES_MAX = 1 << 24, PATH_BYTES = 4096 };
 
-/* The target gets memory of exactly the file's size. */
+/* Passes the target an allocation of exactly the file's size. */
 static int run_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
