@@ -1,12 +1,13 @@
 #!/bin/sh
-# Holds every C source and header to .clang-format: names what clang-format would change. `clang-format -i` mends it.
+# Checks all C sources and headers against .clang-format and names the files that differ; `clang-format -i` formats
+# them.
 set -eu
 root=${1:?usage: format.sh ROOT}
 command -v clang-format >/dev/null || {
     echo "skipped: there is no clang-format"
     exit 77
 }
-# Versions differ in what they do; this is Debian 12's.
+# Versions of clang-format differ in their results; this is the version of Debian 12.
 clang-format --version | grep -q 'version 14\.' || {
     echo "skipped: $(clang-format --version) is not version 14"
     exit 77

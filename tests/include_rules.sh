@@ -1,13 +1,13 @@
 #!/bin/sh
-# Holds the folders to the one-way rules of who may include whom: reads every #include "…" under the root given and
-# prints each that the table below does not allow. Exit 1 where there is one.
+# Checks the rules of who may include whom: reads every #include "…" below the given root and prints those that the
+# table below does not allow. Exits 1 if there are any.
 #
 #   base <- rules <- wire <- {server, client}     base <- rules <- store <- server     client <- {bench, tests}
 #   client/lib <- client/cli                      nng: server/transport and client/lib alone
 set -eu
 root=${1:?usage: include_rules.sh ROOT}
 
-# A line: a folder, then the prefixes that its files may include.
+# Each line has a folder, then the prefixes of the headers that its files may include.
 rules='
 proto/weir/base    weir/base/
 proto/weir/rules   weir/base/ weir/rules/
@@ -50,7 +50,7 @@ for file in $(find proto store server client -name '*.[ch]'); do
             "$prefix"*) ok=yes ;;
             esac
         done
-        # The interface for backends is for backends; another backend's files are nobody's business.
+        # Only backends include the interface for backends, and no backend includes files of another one.
         case $folder:$included in
         server:store/store_backend.h) ok=no ;;
         store/sqlite:store/postgres/* | store/sqlite:store/timescale/* | store/postgres:store/sqlite/* | \

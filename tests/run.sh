@@ -30,9 +30,9 @@ mkdir -p build/all
 for build in $builds; do
     printf 'subdirs("%s")\n' "$PWD/build/$build"
 done >build/all/CTestTestfile.cmake
-# The tests use real servers and real time-outs, so on a busy machine a test may be starved. A test that fails is therefore
-# run once more, and ctest shows both runs. Not only starvation passes the second time: a race in the code may as well. So
-# the tests that needed a second run are listed at the end, and each of them is worth a look.
+# The tests use real servers and real timeouts, so a busy machine may starve a test. A failed test therefore runs a
+# second time, and ctest shows both runs. A race in the code may also pass the second time, so the tests that needed a
+# second run are listed at the end; each of them deserves a look.
 log=$PWD/build/all/tests.log
 status=0
 ctest --test-dir build/all --output-on-failure --repeat until-pass:2 --output-log "$log" --parallel "$(nproc)" "$@" ||

@@ -1,5 +1,5 @@
 #!/bin/sh
-# weir-bench-page: the page of made-up results, whose figures are known. Three rounds of some measurements, others missing.
+# weir-bench-page on invented results with known figures: three rounds of some measurements, others missing.
 set -u
 page=${WEIR_PAGE_PROGRAM:?the path of weir-bench-page}
 work=$(mktemp -d)
@@ -37,7 +37,7 @@ EOF
 is_equal $? 1
 has err 'no results found'
 
-# Ratios are taken round by round: 0.7, 0.5 and 0.8, so 0.7, whatever the medians of both would give.
+# Ratios are computed in each round: 0.7, 0.5 and 0.8 give 0.7, whatever the ratio of the medians.
 result 1 memory_mixed_64 70 100
 result 1 echo_mixed_64 100 50
 result 2 memory_mixed_64 50 100
@@ -49,7 +49,7 @@ result 1 memory_open 20000 250
 result 1 grow_streams_1 5000 100
 result 1 grow_streams_1000 4000 100
 result 1 disk_open 900 1500
-# What is broken is told of and left out.
+# Broken results are reported and left out.
 echo '{"operations_per_s":' >"$work/results/2/memory_open.json"
 : >"$work/results/3/memory_open.json"
 

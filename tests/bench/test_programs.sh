@@ -1,13 +1,13 @@
 #!/bin/sh
-# The programs of bench/ against a real server: each profile and each floor runs, checks what it gets, and gives figures
-# that hold together. How fast it is is none of this test's business.
+# The benchmark programs against a real server: each profile and each floor runs, verifies its replies, and gives
+# consistent figures. Speed is not tested.
 . "$(dirname "$0")/../cli/lib.sh"
 bench=${WEIR_BENCH_PROGRAM:?the path of weir-bench}
 load=${WEIR_LOAD_PROGRAM:?the path of weir-load}
 floor=${WEIR_FLOOR_PROGRAM:?the path of weir-floor}
 export WEIR_ADMIN_TOKEN=$admin_token
 
-# holds FILE EXPRESSION: a Python expression about the JSON in the file, which is `j`.
+# holds FILE EXPRESSION: checks a Python expression about the JSON in the file, which is `j`.
 holds() {
     checks=$((checks + 1))
     python3 -c 'import json, sys
@@ -15,7 +15,7 @@ j = json.load(open(sys.argv[1]))
 sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$2" || fail "not so in $1: $2"
 }
 
-# What every result of weir-load and weir-floor must be.
+# is_sound FILE: checks what holds for every result of weir-load and weir-floor.
 is_sound() {
     holds "$1" 'j["operations"] > 0 and abs(j["operations"] / j["seconds"] - j["operations_per_s"]) < 1'
     holds "$1" 'sum(n for _, n in j["histogram_us"]) == j["operations"]'
@@ -24,7 +24,7 @@ is_sound() {
     holds "$1" 'j["generator"]["cores"] > 0 and j["machine"]["cores"] > 0'
 }
 
-# weir-bench: three ways of six reads, and one that finds nothing.
+# weir-bench: three ways of doing six reads, and one read that finds nothing.
 run 0 "$bench" --quick --json
 cp out bench.json
 holds bench.json 'len(j["reads"]) == 7'
@@ -44,7 +44,7 @@ err_has 'cannot create'
 
 start_server
 
-# Every profile, against the server.
+# Every profile against the server.
 for profile in mixed write conditional-write batch read-stream read-category group tail import empty; do
     run 0 "$load" --profile $profile --workers 3 --seconds 0.5 --json $profile.json --server-pid $server_pid
     out_has "^weir-load $profile: "
@@ -62,7 +62,7 @@ holds mixed.json '{"read", "write"} == j["by_operation"].keys()'
 holds conditional-write.json 'j["conflicts"] >= 0 and "version" in j["by_operation"]'
 holds tail.json 'j["by_operation"]["delivery"]["operations"] > 0'
 
-# Replies that a server cuts off, and what is to be read in as many requests as it takes.
+# Replies that the server truncates, and reads that need several requests.
 for profile in read-stream read-category group; do
     run 0 "$load" --profile $profile --batch 1000 --data-bytes 20000 --messages 2000 --streams 2 --workers 2 \
         --seconds 1 --json large.json
@@ -71,7 +71,7 @@ done
 run 0 "$load" --profile read-category --data-bytes 1000000 --messages 100 --seconds 0.2
 run 0 "$load" --profile write --data-bytes 1000000 --batch 67 --workers 1 --seconds 0.2 --timeout 60000
 
-# A category that holds messages already, other ones and those of the load before.
+# A category that already holds other messages and those of earlier loads.
 for stream in 000000 000001 000002; do
     run 0 "$weir" write "shared-$stream" Other '"of somebody else"'
 done
@@ -86,7 +86,7 @@ for profile in mixed write conditional-write batch read-stream read-category imp
     esac
 done
 
-# Open loop; the picture; quiet; readers that wait.
+# Open loop, the chart, quiet mode, waiting readers.
 run 0 "$load" --rate 200 --arrivals random --seconds 0.5 --plot plot.svg --json - --quiet --waiting 5
 cp out open.json
 is_sound open.json
@@ -94,7 +94,7 @@ holds open.json '60 <= j["operations"] <= 140'
 checks=$((checks + 1))
 grep -q '^</svg>' plot.svg || fail "the picture is not whole"
 
-# A signal ends it; what was measured is shown.
+# A signal ends the load; the results so far are shown.
 "$load" --seconds 60 --warmup 0.2 --json signal.json >out 2>err &
 pid=$!
 sleep 1.5
@@ -103,7 +103,7 @@ wait $pid
 is_equal $? 0
 holds signal.json 'j["interrupted"] and 0 < j["seconds"] < 50'
 
-# Also while what is to be read is still being written, or the namespaces made; those are gone then.
+# A signal also ends the preparation; namespaces created by then are deleted.
 for preparing in 'read-stream --messages 100000000' 'tenants --namespaces 100000'; do
     "$load" --profile $preparing >out 2>err &
     pid=$!
@@ -116,7 +116,7 @@ done
 run 0 env WEIR_TOKEN=$admin_token "$weir" namespace list
 out_lines 1
 
-# A variable that is empty counts as not set.
+# An empty environment variable counts as unset.
 cp weir-data/default.token other.token
 mv weir-data/default.token hidden.token
 run 0 env WEIR_TOKEN= WEIR_TOKEN_FILE=other.token "$load" --profile write --seconds 0.1
@@ -125,7 +125,7 @@ run 0 env WEIR_TOKEN= WEIR_TOKEN_FILE= "$load" --profile write --seconds 0.1
 env WEIR_SERVER= "$load" --profile empty --seconds 0.1 --timeout 200 >out 2>err
 [ $? -ne 2 ] || fail "an empty WEIR_SERVER is taken for a URL"
 
-# What makes no sense is refused, and named.
+# Contradictory options are refused with a message that names them.
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
     '--profile write --data-bytes 1000000 --batch 68' '--profile batch --data-bytes 100000' \
@@ -142,7 +142,8 @@ for program in "$bench" "$load" "$floor"; do
     err_has "^${program##*/}: standard output: "
 done
 
-# A server that goes away for longer than a call waits and comes back: the moment is told, and the load goes on or ends.
+# A server that is down for longer than a call waits and comes back: the outage is reported, and the load continues or
+# ends.
 "$load" --profile read-stream --seconds 6 --timeout 1000 --json away.json >out 2>err &
 pid=$!
 sleep 2
@@ -164,7 +165,7 @@ out_has 'BACKEND_UNAVAILABLE\|SHUTTING_DOWN'
 run 3 "$load" --seconds 1 --timeout 300
 err_has 'BACKEND_UNAVAILABLE'
 
-# One that does not come back is not waited for once for each namespace.
+# A server that does not come back is not waited for once per namespace.
 start_server
 "$load" --profile tenants --namespaces 100 --streams 1 --seconds 60 --timeout 1000 --on-error stop >out 2>err &
 pid=$!

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The scripts of bench/: whatever is measured on PostgreSQL can be asked for by its name alone.
+# The benchmark scripts: every PostgreSQL measurement can be selected by its name alone.
 set -eu
 cd "$1"
 results=results round=1 seconds=1 warmup=0 work=work output=output build=build bin=bin size=quick except=

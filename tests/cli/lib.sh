@@ -1,7 +1,7 @@
-# For the tests of the program `weir`: a server of their own, and ways to say what is expected. Sourced.
+# Library for tests of the program `weir`; sourced. Provides a server for each test and functions that check output.
 #
-# $weir is the program; commands run in an empty directory, $work, with the server's address in WEIR_SERVER and the
-# default token where weir looks for it by itself. A test ends with `finish`.
+# $weir is the program. Commands run in an empty directory, $work, with the server's address in WEIR_SERVER and the
+# default token where weir finds it. A test ends with `finish`.
 set -u
 weir=${WEIR_PROGRAM:?the path of the program weir}
 server=${WEIR_SERVER_PROGRAM:?the path of the program weir-server}
@@ -31,7 +31,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# start_server [OPTION...]: listens on a free port, or again on the one of before.
+# start_server [OPTION...]: listens on a free port the first time, and on the same port again after a stop.
 start_server() {
     : >listening
     WEIR_ADMIN_TOKEN=$admin_token "$server" --listen "${listen_url:-tcp://127.0.0.1:0}" "$@" >listening 2>>server.log &
@@ -57,7 +57,7 @@ fail() {
     [ ! -s out ] || sed 's/^/  stdout: /' out | head -20 >&2
 }
 
-# run STATUS WORD...: runs a command with its output in `out` and `err`, and checks its exit status.
+# run STATUS WORD...: runs a command with its output in the files `out` and `err`, and checks its exit status.
 run() {
     want=$1
     shift
@@ -67,7 +67,7 @@ run() {
     [ "$got" -eq "$want" ] || fail "exit status $got instead of $want: $*"
 }
 
-# out_is TEXT, out_has PATTERN, err_has PATTERN: about the last `run`. Patterns are grep's.
+# out_is TEXT, out_has PATTERN, err_has PATTERN: check the output of the last `run`. Patterns are grep's.
 out_is() {
     checks=$((checks + 1))
     [ "$(cat out)" = "$1" ] || fail "standard output is not: $1"
@@ -81,7 +81,7 @@ err_has() {
     grep -q -e "$1" err || fail "standard error has no: $1"
 }
 
-# out_lines N
+# out_lines N: checks the number of output lines.
 out_lines() {
     checks=$((checks + 1))
     [ "$(wc -l <out)" -eq "$1" ] || fail "standard output has $(wc -l <out) lines instead of $1"

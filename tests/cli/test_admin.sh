@@ -1,5 +1,6 @@
 #!/bin/sh
-# streams, categories, namespace …, stats, context …, list, describe, call; chunks, where a store has none.
+# The commands streams, categories, namespace, stats, context, list, describe and call; chunks on a store without
+# chunks.
 . "$(dirname "$0")/lib.sh"
 start_server
 printf '%s\n' "$admin_token" >admin.token
@@ -8,7 +9,7 @@ admin() { status=$1; shift; run "$status" "$weir" --token-file admin.token "$@";
 for i in 1 2 3; do "$weir" write "account-$i" T >/dev/null; done
 "$weir" write other-1 T >/dev/null
 
-# Lists, for programs and for people.
+# Listings as JSON and as text.
 run 0 "$weir" streams
 out_lines 4
 out_has '^{"stream":"account-1","version":0,"last_activity":"2'
@@ -22,7 +23,7 @@ run 0 "$weir" categories
 out_is '{"category":"account","stream_count":3,"message_count":3}
 {"category":"other","stream_count":1,"message_count":1}'
 
-# More streams than a page of the server holds.
+# More streams than one page of the server holds.
 for part in $(seq 0 11); do
     list=$(seq $((part * 100)) $((part * 100 + 99)) | sed 's/.*/{"stream_name":"many-&","messages":[{"type":"T"}]},/' | tr -d '\n')
     run 0 "$weir" call WriteStreams "{\"writes\":[${list%,}]}"
@@ -54,7 +55,7 @@ err_has 'NAME is required because the token does not name a namespace'
 admin 1 version account-1
 err_has '^weir: INVALID_REQUEST'
 err_has '^  name it with --namespace NAME$'
-# A name that is too long is none that is shorter.
+# A namespace id that is too long must not be truncated to an existing one.
 longest=$(printf '%0128d' 0)
 admin 0 namespace create "$longest"
 admin 0 namespace show --namespace "$longest"
@@ -71,7 +72,7 @@ run 1 "$weir" --token-file tenant.token version account-1
 run 0 "$weir" --token-file new.token version account-1
 run 0 "$weir" --token-file new.token namespace rotate-token --new-token-file tenant.token
 run 0 "$weir" --token-file tenant.token version account-1
-# A token that was chosen beforehand names its namespace; another one is refused.
+# A token chosen in advance contains its namespace; a token of another namespace is refused.
 printf 'ns_Y2hvc2Vu_%064d\n' 7 >chosen.token
 admin 0 namespace create chosen --new-token-file chosen.token
 out_has "\"token\":\"$(cat chosen.token)\""
@@ -81,7 +82,7 @@ admin 1 namespace create other --new-token-file chosen.token
 err_has '^weir: INVALID_REQUEST'
 admin 2 namespace create other --new-token-file no-such-file
 err_has 'no-such-file'
-# The namespace that an admin acts in comes from the environment, too; the option goes before it.
+# The environment can name the namespace for an admin; the option takes precedence.
 run 0 env WEIR_NAMESPACE=chosen "$weir" --token-file admin.token write account-1 T
 run 0 env WEIR_NAMESPACE=chosen "$weir" --token-file admin.token version account-1
 out_is 0
@@ -96,7 +97,7 @@ run 0 "$weir" namespace clear --help
 out_has '--confirm NAME\.'
 run 1 "$weir" --token-file tenant.token namespace clear tenant
 err_has '^weir: PRECONDITION'
-# Another process writes to the store until the deadline has passed: the outcome is in doubt.
+# Another process holds the store's lock until the deadline has passed, so the outcome is unknown.
 python3 -c 'import glob, sqlite3, time
 held = [sqlite3.connect(path, isolation_level=None) for path in glob.glob("weir-data/*.db")]
 for db in held:
@@ -118,7 +119,7 @@ err_has '^weir: NAMESPACE_NOT_FOUND'
 admin 1 namespace delete default
 err_has '^weir: PRECONDITION'
 
-# The server's counters, which are those of its metrics.
+# The server's counters, which equal those of /metrics.
 run 1 "$weir" stats
 err_has '^weir: AUTH_UNAUTHORIZED'
 admin 0 stats
@@ -141,14 +142,14 @@ out_has '^NAME  *LABELS  *VALUE$'
 out_has '^weir_messages_written_total  *-  *[1-9][0-9]*$'
 out_has '^weir_request_duration_seconds  *{.*}  *[1-9][0-9]* samples, mean .*, p50 <= .*, p99 <= '
 
-# Chunks are TimescaleDB's.
+# Chunks exist only on TimescaleDB.
 for asked in 'chunks list' 'chunks compress 90d' 'chunks drop 90d --confirm default'; do
     admin 1 --namespace default $asked
     err_has '^weir: FEATURE_UNSUPPORTED'
 done
 run 2 "$weir" chunks compress
 
-# The interface, from the descriptors alone.
+# The interface, described from the generated descriptors alone.
 run 0 "$weir" list
 out_has '"method":"weir.v1.MessageStore/WriteMessages"'
 run 0 "$weir" list System
@@ -184,7 +185,7 @@ run 2 "$weir" call GetStreamMessages '[]'
 run 2 "$weir" call GetStreamMessages '{"stream_name":"a"'
 run 2 "$weir" call Nothing
 
-# Contexts. The current one's settings give way to a server that is named.
+# Contexts. An explicit server overrides the settings of the current context.
 mkdir other
 cp weir-data/default.token other/default.token
 run 0 "$weir" context list
@@ -203,7 +204,7 @@ out_is 0
 run 3 env -u WEIR_SERVER "$weir" version account-1 --context gone --timeout 0.2
 run 2 env -u WEIR_SERVER "$weir" version account-1 --context nothing
 run 3 "$weir" version account-1 --server tcp://127.0.0.1:9 --timeout 0.2
-# One that is named goes before the environment, so that no token goes to another's server, and options before it.
+# An explicit context overrides the environment, so that no token reaches another server; options override the context.
 run 3 "$weir" version account-1 --context gone --timeout 0.2
 run 3 env WEIR_CONTEXT=gone "$weir" version account-1 --timeout 0.2
 run 0 "$weir" version account-1 --context gone --server "$WEIR_SERVER"
@@ -215,7 +216,7 @@ run 0 "$weir" version account-1
 run 0 "$weir" context remove gone
 run 2 "$weir" context use gone
 run 2 "$weir" context remove gone
-# What JSON cannot hold would make the file useless.
+# Names that JSON cannot represent would make the file unreadable.
 run 2 "$weir" context add "$(printf 'odd-\377')" --server "$WEIR_SERVER"
 run 2 "$weir" context add odd --server "$(printf 'tcp://\377:1')"
 mkdir "$(printf 'odd-\377')"
@@ -238,12 +239,12 @@ run 0 "$weir" context list
 out_has "\"name\":\"here\",.*\"server\":\"$WEIR_SERVER\""
 run 2 "$weir" context add odd --server "$WEIR_SERVER" --token-file no-such-file
 err_has "'no-such-file': No such file or directory"
-# Another may be writing it at the same time, under a name of its own.
+# Another process may be writing the file at the same time, under a temporary name of its own.
 mkdir config/weir/contexts.json.new
 run 0 "$weir" context add second --server "$WEIR_SERVER"
 rmdir config/weir/contexts.json.new
 is_equal "$(ls -A config/weir)" contexts.json
-# More than there can be would be fewer after a change.
+# A file with more contexts than the limit must not lose any in a change.
 {
     printf '{"current":null,"contexts":{'
     seq -f '"c%g":{"server":"tcp://127.0.0.1:9"},' 256 | tr -d '\n'
@@ -256,7 +257,7 @@ echo '{"broken"' >config/weir/contexts.json
 run 1 env -u WEIR_SERVER "$weir" version account-1
 err_has 'contexts.json'
 
-# What a namespace whose file is damaged holds is not known, which is not the same as nothing.
+# The contents of a namespace with a damaged file are unknown, which is not reported as empty.
 admin 0 namespace create damaged
 stop_server
 file=weir-data/ns-$(printf damaged | sha256sum | cut -c1-64).db

@@ -1,5 +1,5 @@
 #!/bin/sh
-# write, read, category, last, version, health, info: output, exit statuses and the environment.
+# The commands write, read, category, last, version, health and info: output, exit statuses and environment.
 . "$(dirname "$0")/lib.sh"
 start_server
 
@@ -98,7 +98,7 @@ out_lines 1
 run 1 "$weir" category account-1
 err_has INVALID_REQUEST
 
-# Standard input: one text over several lines, and several texts.
+# Standard input as one text of several lines, and as several texts.
 printf '{\n  "n": 1\n}\n' >input
 run 0 "$weir" write list-1 N - <input
 out_lines 1
@@ -113,7 +113,7 @@ out_is 2499
 run 0 "$weir" read list-2
 out_lines 2500
 is_equal "$(sed -n 's/.*"data":\(.*\),"time.*/\1/p' out | cksum)" "$(cksum <input)"
-# Each message carries the metadata, 68 MB in all.
+# Each message carries the metadata, 68 MB in total.
 head -560 input >some
 run 0 "$weir" write list-4 N - --expect no-stream --metadata "\"$(printf '%0122000d' 0)\"" <some
 out_lines 560
@@ -129,7 +129,7 @@ run 2 "$weir" write list-3 N - --id a5eb2a97-84d9-4ccf-8a56-7160338b11e2 <input
 run 0 "$weir" write list-3 N - </dev/null
 out_is ''
 
-# Groups: each stream goes to one member.
+# Consumer groups: each stream belongs to one member.
 for i in 1 2 3 4 5 6; do "$weir" write "group-$i" N >/dev/null; done
 "$weir" category group --group 0/2 >first
 "$weir" category group --group 1/2 >second
@@ -141,7 +141,7 @@ for group in 0 / 0/ /2 0/0 -1/2 2/2 0/-2 0/2/2 0/2x ' 0/2' '0/ 2' 0/999999999999
     run 2 "$weir" subscribe --category group --limit 1 --group "$group"
 done
 
-# Names cannot steer a terminal.
+# Names must not send control sequences to a terminal.
 run 0 "$weir" write "$(printf 'odd-\033[31m')" N
 out_has 'odd-\\u001b\[31m'
 
@@ -168,7 +168,7 @@ err_has '^weir: BACKEND_UNAVAILABLE: .*tcp://127.0.0.1:9'
 stop_server
 run 3 env WEIR_TIMEOUT=0.3 "$weir" version account-1
 
-# A full disk, and streams that are not open: what is printed goes nowhere else, as into a connection.
+# A full disk, and closed standard streams: output must never go elsewhere, for example into a connection.
 for asked in --help --usage --version help 'help write' 'write --help'; do
     run 1 sh -c "'$weir' $asked >/dev/full"
     err_has '^weir.*: standard output: No space left on device'

@@ -1,11 +1,11 @@
 #!/bin/sh
-# chunks list, compress and drop, on the TimescaleDB that WEIR_TEST_STORE names (tests/lib/with_timescale.sh).
+# chunks list, compress and drop on the TimescaleDB named by WEIR_TEST_STORE (tests/lib/with_timescale.sh).
 . "$(dirname "$0")/lib.sh"
 start_server --store "${WEIR_TEST_STORE:?the URL of a TimescaleDB}"
 printf '%s\n' "$admin_token" >admin.token
 admin() { status=$1; shift; run "$status" "$weir" --token-file admin.token --namespace tenant "$@"; }
 
-# A message a day, from 40 days ago to 21 days ago.
+# One message a day, from 40 to 21 days ago.
 admin 0 namespace create tenant
 sed 's/.*"token":"\([^"]*\)".*/\1/' out >tenant.token
 for day in $(seq 1 20); do
@@ -23,7 +23,7 @@ admin 0 chunks list -o text
 out_has '^NAME  *RANGE START  *RANGE END  *COMPRESSED  *SIZE BYTES  *ROW COUNT$'
 out_lines $((chunks + 1))
 
-# All that end before are compressed, whether it is this that does it or the policy that came first.
+# All chunks that end before the limit are compressed, by this command or earlier by the policy.
 admin 0 chunks compress 10d
 cp out compressed
 run 0 sh -c '! grep -v "^{\"name\":\"[^\"]*\"}\$" compressed'
@@ -34,7 +34,7 @@ out_is ''
 run 0 "$weir" --token-file tenant.token read a-1
 out_lines 20
 
-# What is dropped is gone with its messages, and the stream's version stays.
+# Dropped chunks lose their messages, and the stream keeps its version.
 admin 1 chunks drop 28d
 err_has '^weir: PRECONDITION'
 admin 1 chunks drop 28d --confirm default
@@ -56,7 +56,7 @@ run 0 "$weir" --token-file tenant.token read a-1
 run 0 "$weir" --token-file tenant.token version a-1
 out_is 19
 
-# Ages are checked, and only an admin may.
+# Ages are validated, and only an admin may use the commands.
 admin 1 chunks compress soon
 err_has '^weir: INVALID_REQUEST'
 admin 1 chunks drop --confirm tenant -- -1d

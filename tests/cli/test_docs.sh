@@ -1,5 +1,5 @@
 #!/bin/bash
-# The man pages and the completion that weir-docs makes of the table of commands: test_docs.sh WEIR-DOCS WEIR
+# Man pages and bash completion that weir-docs generates from the table of commands: test_docs.sh WEIR-DOCS WEIR
 set -u
 docs=$1
 weir=$2
@@ -16,7 +16,7 @@ mkdir "$work/man1"
 "$docs" man "$work/no-such-directory" 2>/dev/null && fail 'a directory that is not there'
 "$docs" 2>/dev/null && fail 'no arguments'
 
-# Every command that --help lists has its page, every option of its own help stands there.
+# Every command in --help has a man page, which contains every option of its help.
 commands=$("$weir" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\( [a-z-]*\)\{0,1\}\)  .*/\1/p')
 [ "$(wc -l <<<"$commands")" -gt 20 ] || fail "only these commands are listed: $commands"
 while read -r command; do
@@ -35,7 +35,7 @@ if command -v groff >/dev/null; then
     done
 fi
 
-# complete WORD...: what is offered for the last word.
+# complete WORD...: prints the completions of the last word.
 source "$work/weir.bash"
 compopt() { :; }
 complete_words() {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# weir export: what it writes, where, and that an import of it is the same again.
+# weir export: the records it writes, the files it makes, and that importing an export reproduces it.
 . "$(dirname "$0")/lib.sh"
 start_server
 
@@ -33,7 +33,7 @@ run 0 cmp copy all
 "$weir" export --gzip | gzip -dc >copy
 run 0 cmp copy all
 is_equal "$(ls | grep -c 'copy.*\.......$')" 0
-# What is no file is written to and stays what it is; a link stays a link.
+# A target other than a regular file is written to and keeps its type; a symbolic link stays.
 mkfifo piped
 cat piped >copy &
 reader=$!
@@ -59,7 +59,7 @@ chmod 600 shared
 run 0 "$weir" export --output shared
 is_equal "$(ls -l shared | cut -c1-10)" -rw-------
 
-# Categories, merged in the order of global positions; days.
+# Categories, merged by global position; time ranges.
 run 0 "$weir" export --category b --category a --category b
 grep -v '"stream":"c"' all >some
 is_equal "$(cksum <out)" "$(cksum <some)"
@@ -75,7 +75,7 @@ is_equal "$(cksum <out)" "$(cksum <some)"
 run 2 "$weir" export --since yesterday
 err_has "'yesterday'"
 
-# A file appears whole or not at all.
+# The file appears completely or not at all.
 run 2 "$weir" export --output no-such-directory/file
 err_has 'no-such-directory'
 echo before >kept
@@ -85,20 +85,20 @@ run 1 sh -c "'$weir' export >/dev/full"
 err_has 'standard output'
 is_equal "$(ls | grep -c 'kept\.')" 0
 
-# A file that may grow no more.
+# A file that has reached its size limit.
 run 1 sh -c "ulimit -f 8; '$weir' export --output kept"
 err_has 'kept: File too large'
 is_equal "$(cat kept)" before
 is_equal "$(ls | grep -c 'kept\.')" 0
 
-# The copy in another namespace is the same.
+# An export of the imported copy is identical.
 printf '%s\n' "$admin_token" >admin.token
 run 0 "$weir" --token-file admin.token namespace create copy
 run 0 "$weir" --token-file admin.token --namespace copy import copy.gz
 run 0 "$weir" --token-file admin.token --namespace copy export
 is_equal "$(cksum <out)" "$(cksum <all)"
 
-# Data stay as long as they are: of characters that would be escaped for a terminal a megabyte.
+# Data keep their length: a megabyte of characters that would be escaped on a terminal.
 run 0 "$weir" --token-file admin.token namespace create odd
 python3 -c 'print("\"" + "\u0085\u007f" * 349000 + "\"")' >odd-data
 "$weir" --token-file admin.token --namespace odd write odd-1 T - <odd-data >/dev/null || fail 'odd data are not taken'
@@ -107,7 +107,7 @@ run 0 "$weir" --token-file admin.token namespace create even
 run 0 "$weir" --token-file admin.token --namespace even import odd-export
 run 0 "$weir" --token-file admin.token --namespace even export
 is_equal "$(cksum <out)" "$(cksum <odd-export)"
-# A terminal is not to obey them, whether it is standard output or a file that was named.
+# On a terminal these characters are escaped, for standard output and for a named file alike.
 for output in '' '--output /dev/tty'; do
     run 0 script -qec "'$weir' --token-file admin.token --namespace even export $output" /dev/null
     out_has '"data":"\\u0085\\u007f\\u0085'
@@ -116,7 +116,7 @@ for name in odd even; do
     run 0 "$weir" --token-file admin.token namespace delete $name
 done
 
-# What is written while an export runs is not in it: one that has come half way waits for its reader meanwhile.
+# Messages written during an export are not in it; the export waits for its reader half way.
 run 0 "$weir" --token-file admin.token namespace create large
 pad=$(printf '%01000d' 0 | tr 0 x)
 for i in $(seq 3000); do printf '"%s"\n' "$pad"; done | "$weir" --token-file admin.token --namespace large write early-1 T - >/dev/null
@@ -133,7 +133,7 @@ is_equal $? 0
 is_equal "$(wc -l <rest)" 2999
 run 1 grep -q late-1 rest
 
-# While others write, an export ends at what was there when it began, without gaps.
+# With concurrent writers an export ends at the head at its start, without gaps.
 { while :; do "$weir" write live-1 T >/dev/null 2>&1 || exit 0; done; } &
 writer=$!
 run 0 "$weir" export
@@ -143,7 +143,7 @@ n=$(grep -c '"stream":"live-1"' out)
 is_equal "$(grep '"stream":"live-1"' out | sed 's/.*"pos":\([0-9]*\).*/\1/' | tr '\n' ' ')" \
     "$(i=0; while [ $i -lt "$n" ]; do printf '%d ' $i; i=$((i + 1)); done)"
 
-# Under nohup it outlives the terminal.
+# Under nohup the export outlives its terminal.
 kill -STOP "$server_pid"
 (
     trap '' HUP
@@ -157,7 +157,8 @@ wait $exporter
 is_equal $? 0
 run 0 grep -q '"stream":"live-1"' whole
 
-# A time without a text, which imports once took: an error that names the message, not a file or an answer without it.
+# A time outside the text range, which earlier imports accepted: the error names the message; no file and no partial
+# answer.
 stop_server
 python3 - <<'EOF' || fail 'the store cannot be changed'
 import glob, sqlite3
@@ -187,7 +188,7 @@ run 1 "$weir" last a-500
 run 1 "$weir" subscribe --stream a-500 --limit 1
 err_has 'global position 1500 '
 run 1 "$weir" subscribe --stream a-500 --limit 1 --exec true
-# A durable subscription parks it and goes on.
+# A durable subscription parks the message and continues.
 run 0 "$weir" subscribe --all --from 1499 --durable odd --limit 3
 out_lines 2
 err_has 'global position 1500 '

@@ -1,5 +1,5 @@
 #!/bin/sh
-# weir import: what it reads, what it refuses and what it says about it.
+# weir import: accepted and refused input, and its messages.
 . "$(dirname "$0")/lib.sh"
 start_server
 
@@ -17,12 +17,13 @@ is_equal "$(cksum <out)" "$(cksum <records)"
 run 0 "$weir" import - <records
 out_has '^{"imported":0,"skipped_identical":2500,'
 
-# What takes a while tells how far it is, in lines where nobody looks on; at a terminal what goes wrong has its own line.
+# A long import reports progress: as lines if standard error is no terminal; on a terminal errors get a line of their
+# own.
 mkfifo slowly
 { head -n 1000 records; sleep 1.2; tail -n +1001 records; } >slowly &
 run 0 "$weir" import - <slowly
 wait $!
-# (The first thousand, where they took a second as well.)
+# The first progress line may report 1,000 records if those took a second as well.
 err_has '^weir: [12]000 records, [0-9]*/s, gpos [12]000$'
 { head -n 1500 records; echo '{"id":"nonsense"}'; } >late
 run 1 script -qec "'$weir' import late" /dev/null
@@ -32,7 +33,7 @@ out_has '^weir: INVALID_RECORD: line 1501, '
 run 1 script -qec "'$weir' import late" /dev/null
 out_has '^weir: POSITION_EXISTS: '
 
-# gzip, recognised and demanded; cut short and damaged.
+# gzip input: detected and required, truncated and damaged.
 for i in $(seq 2501 5000); do record "$i"; done >more
 gzip -k more
 run 1 "$weir" import --gzip more
@@ -66,7 +67,7 @@ err_has 'no-such-file'
 run 2 "$weir" import .
 err_has "'.': "
 
-# A file of several gzip members, and one with something else behind the first.
+# A file of several gzip members, and one with other data after the first member.
 cat more.gz rest.gz >two.gz
 run 0 "$weir" import two.gz
 out_has '"skipped_identical":6500,'
@@ -80,7 +81,7 @@ for file in no-head one-byte garbage; do
     run 1 "$weir" import --gzip - <$file.gz
 done
 
-# Records that cannot be used are named; nothing of their batch is stored.
+# Invalid records are named; nothing of their batch is stored.
 before=$("$weir" category '' | wc -l)
 { record 9001; echo; record 9002; echo '{"id":"nonsense"}'; record 9003; } >bad
 run 1 "$weir" import bad
@@ -93,13 +94,13 @@ err_has '^  import into an empty namespace; two exports cannot be merged$'
 err_has 'line 1004, record 1004 of the input'
 err_has 'stored so far: 1000 records imported'
 
-# EventoDB's files: absent metadata is written as null.
+# EventoDB's files, in which absent metadata is null.
 record 20000 >eventodb
 run 0 "$weir" import --eventodb eventodb
 run 0 "$weir" read a-20000
 run 1 grep -q '"meta"' out
 
-# Line ends of another system, unknown members, members in any order, escapes in names.
+# CRLF line ends, unknown members, members in any order, escapes in names.
 printf '{"time":"2024-01-01t01:00:00+01:00","gpos":30000,"new":[{"x":1}],"pos":3,"type":"","str\u0065am":"b-\u0031","id":"{%s}"}\r\n' "$(id 30000)" >odd
 run 0 "$weir" import odd
 run 0 "$weir" read b-1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Commands against a server whose limits are lower than the numbers that weir chooses by itself.
+# Commands against a server with lower limits than weir's own defaults.
 . "$(dirname "$0")/lib.sh"
 start_server --max-batch-size 100 --max-import-records 100 --max-wait-ms 1000
 
@@ -28,12 +28,12 @@ is_equal "$(cksum <out)" "$(cksum <records)"
 run 0 "$weir" subscribe --category a --durable worker --limit 350
 is_equal "$(cksum <out)" "$(cksum <records)"
 
-# What a user asks for is refused where it is too much.
+# A user's explicit value above a limit is refused.
 run 1 "$weir" call GetStreamMessages '{"stream_name": "a-1", "batch_size": 101}'
 err_has 'field: batch_size'
 
-# A server that reads smaller requests than weir would make, and says nothing to larger ones. Repeated in vain, those
-# would take as long as a command may.
+# A server with a smaller request limit than weir assumes, which closes the connection without a reply. Futile retries
+# would last until the command's timeout.
 stop_server
 start_server --max-request-bytes 65536 --max-message-bytes 65536
 export WEIR_TIMEOUT=86400
@@ -62,7 +62,7 @@ text 65536 | sed 's/.*/{"namespace":"&"}/' >request
 run 3 "$weir" call DeleteNamespace - <request
 err_has '^weir: BACKEND_UNAVAILABLE: .*larger than its --max-request-bytes: this one has 65[0-9]* bytes$'
 
-# What is written at once is written at once or not at all. It is repeated as long as it may be.
+# One write request is atomic, and is retried as long as its deadline allows.
 for i in $(seq 1 2300); do printf '{"n":%d}\n' "$i"; done >lines
 run 0 "$weir" write d-1 T - --expect no-stream <lines
 out_lines 2300

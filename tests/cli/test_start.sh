@@ -1,11 +1,11 @@
 #!/bin/sh
-# What keeps weir-server from starting, and how it says so: in words, with an exit status, and in time.
+# Failures of weir-server to start: the message, the exit status, and the time it takes.
 . "$(dirname "$0")/lib.sh"
 
-# timeout is in the foreground where the server is to end well: else it sends its signal twice, and after a second one the
-# server ends at once.
+# timeout runs in the foreground where the server must stop in an orderly way: otherwise timeout sends its signal twice,
+# and a second signal ends the server at once.
 
-# Nothing keeps root from anything, so another user is taken, one of this test's own.
+# Root ignores permissions and limits, so tests of these run as another user that no other program uses.
 chmod 755 .
 user=$((100000 + $$))
 as_user() {
@@ -17,14 +17,15 @@ as_user() {
 }
 as_user "$server" --version >out || exit 77
 
-# Nobody is told that help was given where it was not.
+# Help that could not be printed must not count as printed.
 run 0 "$server" --help
 for asked in --help --usage --version; do
     run 1 sh -c "'$server' $asked >/dev/full"
     err_has '^weir-server: standard output: No space left on device'
 done
 
-# Under every limit of threads it starts or says that it needs more. Only root can take a user who has no other threads.
+# Under any limit of threads the server either starts or reports that it needs more. Only root can switch to a user
+# without other threads.
 limits_threads() {
     n=$1
     shift
@@ -44,7 +45,7 @@ while [ "$(id -u)" -eq 0 ] && [ "$status" -eq 1 ] && [ "$threads" -lt 500 ]; do
     fi
 done
 
-# With too few files it does not listen. With the fewest that it asks for it serves.
+# With too few descriptors the server does not start. With the minimum that it reports it serves.
 limits_files() {
     (ulimit -n "$1" && shift && exec "$@")
 }
@@ -73,19 +74,19 @@ stop_server
 is_equal "$server_status" 0
 server=$program
 
-# Standard streams that are not open are no other file's: what is logged would go into a connection.
+# Closed standard streams are opened on /dev/null: otherwise log output would go into a connection.
 "$server" --store sqlite::memory: --listen "ipc://$work/closed.ipc" <&- >&- 2>&- &
 server_pid=$!
 run 0 "$weir" --server "ipc://$work/closed.ipc" --timeout 30 health
 for fd in 0 1 2; do
     is_equal "$(readlink "/proc/$server_pid/fd/$fd")" /dev/null
 done
-# SQLite takes the numbers too, for reading; a server on PostgreSQL has nothing else that does.
+# SQLite opens low descriptors too, but for reading; a server on PostgreSQL has no such protection.
 is_equal "$(stat -c %A "/proc/$server_pid/fd/0")" l-wx------
 stop_server
 is_equal "$server_status" 0
 
-# A file that may grow no more is a failure of the write that meets it.
+# A file that has reached its size limit makes the write fail that meets the limit.
 printf '#!/bin/sh\nulimit -f 4096\nexec "%s" "$@"\n' "$program" >limited
 server=$work/limited
 start_server --store sqlite:narrow
@@ -105,8 +106,8 @@ stop_server
 is_equal "$server_status" 0
 server=$program
 
-# What may be otherwise tomorrow ends with 1, and what has to be written otherwise with 2: a service is started again
-# after the one and not after the other.
+# Failures that may be temporary exit with 1, wrong settings with 2: a service manager restarts the server only after
+# the former.
 starts_not() {
     status=$1
     shift
@@ -116,7 +117,7 @@ starts_not 1 --listen tcp://nowhere.invalid:7117
 err_has "^weir-server: cannot listen on 'tcp://nowhere.invalid:7117': the host has no address"
 starts_not 2 --listen ws://127.0.0.1:0/%ff
 
-# What is wrong with a directory is said of the path and in the system's words.
+# Errors about a directory name the path and give the system's message.
 cannot_use() {
     run 1 as_user timeout -k 5 20 "$server" --store "sqlite:$1" --listen tcp://127.0.0.1:0
 }
@@ -136,7 +137,7 @@ chmod 444 store/registry.db
 cannot_use store
 err_has '^weir-server: cannot write store/registry.db: Permission denied$'
 
-# A token that cannot be kept is not given to the namespace.
+# A token that cannot be saved is not given to the namespace.
 mkdir astray
 ln -s nowhere astray/default.token
 run 1 timeout -k 5 20 "$server" --store sqlite:astray --listen tcp://127.0.0.1:0

@@ -26,7 +26,7 @@ out_lines 2
 run 0 "$weir" subscribe --category account --limit 0
 out_is ''
 
-# A live message ends a subscription that waits for it.
+# A live message ends a waiting subscription with --limit 1.
 "$weir" subscribe --all --limit 1 >live 2>live.err &
 follower=$!
 while kill -0 $follower 2>/dev/null; do "$weir" write live-1 T '"live"' >/dev/null; done
@@ -43,7 +43,7 @@ run 0 "$weir" subscribe --category account --limit 3 --exec true
 run 1 "$weir" subscribe --category account --limit 3 --exec 'exit 3'
 err_has 'status 3'
 
-# A durable one goes on where it was.
+# A durable subscription continues at its stored position.
 run 0 "$weir" subscribe --category account --durable worker --limit 2
 out_lines 2
 run 0 "$weir" subscribe --category account --durable worker --limit 1
@@ -51,7 +51,7 @@ out_lines 1
 out_has '"stream":"account-3"'
 run 1 "$weir" subscribe --category other --durable worker --limit 1
 err_has '^weir: PRECONDITION'
-# A start counts only while no position has been kept.
+# --from counts only while no position has been stored.
 run 0 "$weir" subscribe --category account --durable started --from 2 --limit 1
 out_has '"stream":"account-2"'
 is_equal "$(cat err)" ''
@@ -59,7 +59,7 @@ run 0 "$weir" subscribe --category account --durable started --from begin --limi
 out_has '"stream":"account-3"'
 err_has '^weir: --from is ignored.* 3$'
 
-# Of two at a time under one name, one is told why it ends.
+# Of two concurrent subscriptions with one name, one ends and reports why.
 "$weir" subscribe --category rival --durable rival >rival 2>rival.err &
 follower=$!
 until [ "$("$weir" version weirConsumer:position-rival)" -eq 0 ]; do kill -0 $follower || break; done
@@ -70,13 +70,13 @@ is_equal $? 1
 run 0 grep -q '^weir: STREAM_VERSION_CONFLICT' rival.err
 run 0 grep -q '^  another subscription of this name is running, or the namespace was cleared$' rival.err
 
-# A message whose line could not be written is not done with, also where nothing is left to be flushed.
+# A message that could not be printed does not count as handled, even if no buffered output is left to flush.
 run 1 env ASAN_OPTIONS=verify_asan_link_order=0 stdbuf -o0 sh -c \
     "exec '$weir' subscribe --category account --durable unprinted --limit 1 >/dev/full"
 run 0 "$weir" subscribe --category account --durable unprinted --limit 1
 out_has '"stream":"account-1"'
 
-# What goes on failing is parked, listed and tried again. It counts as a message that is done with.
+# A message that keeps failing is parked, listed and replayed. A parked message counts as handled.
 run 0 timeout 60 "$weir" subscribe --category account --durable failing --limit 2 --attempts 1 --exec 'cat; exit 1'
 out_lines 2
 err_has "^weir: parking the message at position 0 of stream 'account-1' after 1 attempt\$"
@@ -104,7 +104,7 @@ run 0 "$weir" subscribe --category account --durable picky --parked
 out_lines 1
 out_has '"stream":"account-2"'
 run 1 "$weir" subscribe --category account --durable picky --replay --exec 'exit 1'
-# A signal ends a replay behind the message that is being handled.
+# A signal ends a replay after the current message.
 run 0 "$weir" subscribe --category account --durable lazy --limit 3 --attempts 1 \
     --exec '[ "$WEIR_STREAM" = account-3 ]'
 run 0 "$weir" subscribe --category account --durable lazy --replay --exec 'cat; kill -TERM $PPID; sleep 0.5'
@@ -116,7 +116,7 @@ out_lines 1
 run 0 "$weir" subscribe --category account --durable picky --parked
 out_is ''
 
-# A signal ends it well, with the position kept.
+# A signal ends the subscription with exit status 0 and the position stored.
 "$weir" subscribe --category account --durable ended --exec 'echo $WEIR_STREAM' >ended 2>ended.err &
 follower=$!
 until [ "$(wc -l <ended)" -eq 3 ]; do kill -0 $follower || break; done
@@ -127,7 +127,8 @@ is_equal $? 0
 run 0 "$weir" subscribe --category account --durable ended --limit 1
 out_has '"stream":"account-4"'
 
-# One that ends the command with it, before it or after, at the last attempt too: the message comes again.
+# A signal that ends the command as well, before or after weir, even at the last attempt: the message is delivered
+# again.
 for killing in 'kill -TERM $PPID $$' '(sleep 0.05; kill -TERM $PPID) & kill -TERM $$'; do
     run 0 timeout 60 "$weir" subscribe --category account --durable "together-${#killing}" --limit 1 --attempts 1 \
         --exec "$killing"
@@ -137,18 +138,18 @@ for killing in 'kill -TERM $PPID $$' '(sleep 0.05; kill -TERM $PPID) & kill -TER
     out_has '"stream":"account-1"'
     run 0 timeout 60 "$weir" subscribe --category account --exec "$killing"
 done
-# One that is for the command alone is a failure of it.
+# A signal to the command alone counts as a failure of the command.
 run 0 timeout 60 "$weir" subscribe --category account --durable alone --limit 1 --attempts 1 --exec 'kill -TERM $$'
 err_has '^weir: parking the message at position 0 '
 
-# Whoever started it may have it ignore that children end.
+# The parent process may have set SIGCHLD to be ignored.
 run 0 python3 -c 'import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])' "$weir" subscribe --category account --durable deserted --limit 1 --attempts 1 \
     --exec true
 is_equal "$(cat err)" ''
 
-# Any other signal does what it does to any program, rather than take the ear for those that end it.
+# Other signals have their default effect, and do not stop weir from noticing SIGTERM.
 "$weir" subscribe --category account --from begin >deaf 2>deaf.err &
 follower=$!
 until [ -s deaf ]; do kill -0 $follower || break; done
@@ -163,7 +164,7 @@ done
 wait $follower
 is_equal $? 138
 
-# What whoever started it has it ignore does not end it, as under nohup; SIGTERM always does.
+# Signals ignored by the parent process, as under nohup, stay ignored; SIGTERM always ends the subscription.
 (
     trap '' HUP INT
     exec "$weir" subscribe --category account --from begin
@@ -179,7 +180,7 @@ kill -TERM $follower
 wait $follower
 is_equal $? 0
 
-# Before there is anything to follow the signal does what it does to any program.
+# Before the subscription has started, a signal has its default effect.
 for ignored in '' TERM; do
     (
         [ -z "$ignored" ] || trap '' "$ignored"
@@ -192,7 +193,7 @@ for ignored in '' TERM; do
     is_equal $? 143
 done
 
-# A restart of the server does not end it.
+# A restart of the server does not end the subscription.
 "$weir" subscribe --category account --from end --limit 1 >after 2>after.err &
 follower=$!
 stop_server
@@ -203,7 +204,7 @@ wait $follower || fail "subscribe did not live through the restart: $(cat after.
 checks=$((checks + 1))
 grep -q account-5 after || fail 'no message after the restart'
 
-# A last message that could not be parked is not done with.
+# A last message that could not be parked does not count as handled.
 run 1 "$weir" subscribe --category account --durable away --limit 1 --attempts 1 --timeout 1 \
     --exec "kill -KILL $server_pid; exit 1"
 err_has '^weir: the last message could not be parked; it will be delivered again'

@@ -1,9 +1,10 @@
 #!/bin/sh
-# weir over TLS: the server's certificate must be signed by the CA and name the host; a server may ask for the client's.
+# weir over TLS: the CA must have signed the server's certificate, which must name the host; the server may require a
+# client certificate.
 . "$(dirname "$0")/lib.sh"
 command -v openssl >/dev/null || exit 77
 
-# ca NAME, certificate NAME SUBJECT-ALT-NAME CA
+# ca NAME makes a CA; certificate NAME SUBJECT-ALT-NAME CA makes a certificate.
 ca() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem" \
         -addext basicConstraints=critical,CA:TRUE 2>/dev/null
@@ -34,7 +35,7 @@ err_has 'no-such-file'
 run 2 "$weir" health --tls-ca authority.pem --tls-cert client.pem
 err_has 'must be given together'
 
-# A name that the certificate does not have.
+# A host name that the certificate does not contain.
 run 3 "$weir" health --tls-ca authority.pem --server "tls+tcp://ip6-localhost:$port" --timeout 0.7
 stop_server
 certificate server DNS:elsewhere authority
@@ -44,7 +45,7 @@ export WEIR_SERVER="tls+tcp://localhost:$port"
 run 3 "$weir" health --tls-ca authority.pem --timeout 0.7
 stop_server
 
-# The server asks for a certificate.
+# The server requires a client certificate.
 certificate server DNS:localhost authority
 start_server --tls-cert server.pem --tls-key server.key --tls-client-ca authority.pem
 export WEIR_SERVER="tls+tcp://localhost:$port"

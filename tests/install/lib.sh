@@ -7,7 +7,7 @@ build=${WEIR_BUILD:?the build directory}
 WEIR_PROGRAM=weir
 WEIR_SERVER_PROGRAM=weir-server
 . "$(dirname "$0")/../cli/lib.sh"
-# What surrounds the test says where things are on this machine, not here.
+# The environment of the test must not influence where things are found.
 unset DESTDIR CMAKE_PREFIX_PATH PKG_CONFIG_PATH LD_LIBRARY_PATH
 
 need() {
@@ -19,7 +19,7 @@ need() {
     done
 }
 
-# run_install WORD...: `cmake --install` with these words.
+# run_install WORD...: runs `cmake --install` with these words.
 run_install() {
     if ! "$CMAKE" --install "$build" "$@" >install.log 2>&1; then
         cat install.log >&2
@@ -36,7 +36,7 @@ install_to() {
     libdir=$(dirname "$(find "$prefix" -name libweir.so)")
 }
 
-# is_file PATH..., is_no_file PATH...
+# is_file PATH..., is_no_file PATH...: check that files exist, or do not.
 is_file() {
     for path in "$@"; do
         checks=$((checks + 1))

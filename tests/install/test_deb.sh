@@ -1,5 +1,5 @@
 #!/bin/sh
-# cpack makes Debian packages that hold what they should, ask for what they need, and whose programs run.
+# cpack makes Debian packages with the right contents and dependencies, whose programs run.
 . "$(dirname "$0")/lib.sh"
 : "${CPACK:?the program cpack}"
 need dpkg-deb dpkg-shlibdeps file gzip

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Each installed header compiles alone, as strict C11 and as C++, and gives C++ the names that the library has.
+# Each installed header compiles alone, as strict C11 and as C++, and declares to C++ the names that the library
+# exports.
 . "$(dirname "$0")/lib.sh"
 need c++ pkg-config
 
@@ -9,7 +10,7 @@ find . -name '*.h' | sed 's|^\./||' | sort >"$work/headers"
 cd "$work" || exit 1
 is_equal "$(wc -l <headers | awk '$1 >= 14 { print "enough" }')" enough
 while read -r header; do
-    # A header may have nothing but comments; a source may not.
+    # A header may contain only comments; a source file may not.
     printf '#include <%s>\nextern int something;\n' "$header" | tee one.c >one.cc
     run 0 "$CC" -std=c11 -pedantic -Wall -Wextra -Werror -I"$prefix/include" -fsyntax-only one.c
     run 0 c++ -std=c++11 -pedantic -Wall -Wextra -Werror -I"$prefix/include" -fsyntax-only one.cc

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Where files go: under /usr as a distribution has them, staged in DESTDIR; nothing names the stage; settings that an
-# administrator has changed are kept.
+# The layout of an installation: below /usr as in a distribution, staged in DESTDIR without a trace of the stage, and
+# with settings preserved that an administrator has changed.
 . "$(dirname "$0")/lib.sh"
 
 DESTDIR=$work/stage
@@ -15,7 +15,7 @@ for file in libweir.so libweir.so.0 pkgconfig/weir.pc cmake/weir/weir-config.cma
     checks=$((checks + 1))
     [ -n "$(find "$usr" -path "*/$file")" ] || fail "there is no $file"
 done
-# The documents refer to nothing that is not installed.
+# The documents link only to installed files.
 documents=0
 for page in $(find "$usr/share/doc/weir" -name '*.md'); do
     documents=$((documents + 1))

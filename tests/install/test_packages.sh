@@ -1,6 +1,6 @@
 #!/bin/sh
-# server/packages.sh asks nothing, also through a sudo that keeps the environment to itself, and decides about the
-# system's PostgreSQL only where it is the one that installs it. Neither the system nor its packages are touched here.
+# server/packages.sh asks no questions, even through a sudo that clears the environment, and configures the system's
+# PostgreSQL only if it installs it. The test changes neither the system nor its packages.
 . "$(dirname "$0")/lib.sh"
 
 mkdir stubs

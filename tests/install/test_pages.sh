@@ -1,15 +1,15 @@
 #!/bin/sh
-# The man pages render without a warning and know every option; bash completes commands, options and values.
+# The man pages render without warnings and document every option; bash completes commands, options and values.
 . "$(dirname "$0")/lib.sh"
 install_to "$work/prefix"
 
 completions=$prefix/share/bash-completion/completions
 cat >complete.bash <<'BASH'
-# complete.bash FILE WORD...: what bash would offer for the last word.
+# complete.bash FILE WORD...: prints bash's completions of the last word.
 set -u
 source "$1"
 shift
-# It is for readline alone.
+# Only readline provides it.
 compopt() { :; }
 COMP_WORDS=("$@")
 COMP_CWORD=$(($# - 1))

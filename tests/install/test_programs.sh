@@ -1,6 +1,6 @@
 #!/bin/sh
-# The program of README.md is built against an installation with pkg-config and with CMake, also after the installation
-# was moved, and talks to the server that was installed.
+# The program of README.md builds against an installation with pkg-config and with CMake, also after the installation
+# has been moved, and works with the installed server.
 . "$(dirname "$0")/lib.sh"
 . "$here/../readme/program_lib.sh"
 example=${WEIR_README_PROGRAM:?the program of README.md as a file}
@@ -21,7 +21,7 @@ run 0 "$weir" health
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
 run 0 pkg-config --cflags --libs weir
 flags=$(cat out)
-# As many words as there are flags.
+# The flags must be split into words.
 # shellcheck disable=SC2086
 run 0 "$CC" -std=c11 -Wall -Wextra -Werror "$example" $flags -o by_pkg_config
 LD_LIBRARY_PATH=$libdir program_works ./by_pkg_config account-1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# libweir.so exports every function and object that the installed headers declare, and nothing else.
+# libweir.so exports exactly the functions and objects that the installed headers declare.
 . "$(dirname "$0")/lib.sh"
 need nm python3 readelf
 
@@ -23,7 +23,7 @@ out_has 'SONAME.*\[libweir\.so\.[0-9]*\]'
 soname=$(sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p' out)
 checks=$((checks + 1))
 [ -L "$libdir/$soname" ] || fail "$soname is no link to the library"
-# The names have versions, so that a program says which of them it was built with.
+# The symbols are versioned, so that a program records the version that it was built with.
 run 0 nm -D --defined-only "$libdir/libweir.so"
 out_has ' weir_client_open@@WEIR_0$'
 finish

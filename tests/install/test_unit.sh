@@ -1,5 +1,5 @@
 #!/bin/sh
-# systemd takes the unit without a complaint and finds little that the service may do beyond its work.
+# systemd accepts the unit without warnings and rates the service's remaining privileges as low.
 . "$(dirname "$0")/lib.sh"
 need systemd-analyze man
 
@@ -10,16 +10,16 @@ run 0 systemd-analyze verify --man=yes "$unit"
 checks=$((checks + 1))
 [ ! -s err ] || fail "systemd has something to say about the unit"
 
-# A database that is away at boot is waited for, and the scheduling is what the server by itself would have.
+# The unit retries while a database is away at boot, and sets the scheduling policy that the server would choose.
 run 0 grep -x 'Restart=on-failure' "$unit"
 run 0 grep -x 'RestartSec=2s' "$unit"
 run 0 grep -x 'StartLimitIntervalSec=0' "$unit"
 run 0 grep -x 'CPUSchedulingPolicy=batch' "$unit"
 
-# In tenths; what remains is that it serves a network and is in no image of its own.
+# The threshold is in tenths; the remainder is due to network access and to running without an image of its own.
 run 0 systemd-analyze security --offline=true --no-pager --threshold=15 "$unit"
 
-# The unit's settings are options that the server knows.
+# The settings in the unit's environment file are options of the server.
 run 0 grep -h -o '^#*WEIR_[A-Z_]*=' "$prefix/etc/default/weir-server"
 for name in $(tr -d '#=' <out) WEIR_STORE; do
     case $name in

@@ -1,6 +1,6 @@
-# For scripts that need a package of npm; they source this. npm_package NAME DIR FLAG... installs what the lock file in
-# DIR says, once, under WEIR_TEST_CACHE (default: the user's cache directory), and sets `cache` to where node_modules is.
-# Exits 77 where it cannot be had.
+# Sourced by scripts that need an npm package. npm_package NAME DIR FLAG... installs the packages of the lock file in
+# DIR, once, under WEIR_TEST_CACHE (default: the user's cache directory), and sets `cache` to the directory of
+# node_modules. Exits 77 if the package is not available.
 npm_package() {
     name=$1
     from=$2

@@ -1,5 +1,5 @@
-# For scripts that run a command with a server of its own; they source this, and define clean_up, which is called once
-# the command has ended, or the script, however that was.
+# Sourced by scripts that run a command with a temporary server. Such a script defines clean_up, which is called once
+# when the command or the script ends, for whatever reason.
 child=
 
 finish() {
@@ -11,14 +11,14 @@ finish() {
     exit "$status"
 }
 
-# From here on there is something to clean up.
+# clean_up_at_end: call as soon as there is something to clean up.
 clean_up_at_end() {
     trap finish EXIT
-    # The command may pass a signal on to its whole group.
+    # The command may send a signal to its whole process group.
     trap "trap '' INT TERM; exit 143" INT TERM
 }
 
-# Exits with its status.
+# run_command COMMAND...: runs the command and exits with its status.
 run_command() {
     "$@" &
     child=$!

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Runs a command with Message DB installed in the database of with_postgres.sh, within which this is to be called:
-# sh with_postgres.sh sh with_message_db.sh COMMAND...
+# Runs a command with Message DB installed in the database of with_postgres.sh. Call it within that script: sh
+# with_postgres.sh sh with_message_db.sh COMMAND...
 #
-# Its SQL comes from a package of npm, fetched once (npm_package.sh). Exit 77 where that cannot be had.
+# Message DB's SQL comes from an npm package, which is downloaded once (npm_package.sh). Exits 77 if it is not
+# available.
 set -eu
 . "$(dirname "$0")/npm_package.sh"
 here=$(cd "$(dirname "$0")/../message_db" && pwd)
 npm_package message-db "$here" --ignore-scripts
 
-# In the order of its own installer.
+# The order is that of Message DB's installer.
 sql=$cache/node_modules/@eventide/message-db/database
 psql="$WEIR_TEST_PG_BIN/psql -q -v ON_ERROR_STOP=1 $WEIR_TEST_STORE"
 export PGOPTIONS="-c client_min_messages=warning"

@@ -1,13 +1,15 @@
 #!/bin/sh
-# Runs a command with a PostgreSQL of its own: sh with_postgres.sh COMMAND...
+# Runs a command with a temporary PostgreSQL server: sh with_postgres.sh COMMAND...
 #
-# The server lives in a new temporary directory, listens on a unix socket there, and is gone when the command ends.
-# The command gets WEIR_TEST_STORE, the URL of its database; WEIR_TEST_PG_DIR, the directory (data/, log); and
-# WEIR_TEST_PG_BIN, where PostgreSQL's programs are. User `locked` of that server has the password `open sesame`.
-# WEIR_TEST_PG_OPTIONS are further options of the server ("-c fsync=on"). With WEIR_TEST_PG_WITH_STANDBY=1 there is a
-# synchronous standby as well, which the URL names second and WEIR_TEST_PG_STANDBY is the directory of. With
-# WEIR_TEST_PG_EXTENSION=timescaledb it is a TimescaleDB, as installed on this machine. WEIR_TEST_SQL is the same URL for
-# libpq. Exit 77 where there is no PostgreSQL, or no such extension for it.
+# The server has a new temporary directory, listens on a Unix socket there, and is removed when the command ends. The
+# command gets WEIR_TEST_STORE, the URL of the database; WEIR_TEST_SQL, the same URL for libpq; WEIR_TEST_PG_DIR, the
+# directory (data/, log); and WEIR_TEST_PG_BIN, the directory of PostgreSQL's programs. The server's user `locked` has
+# the password `open sesame`.
+#
+# WEIR_TEST_PG_OPTIONS contains further options of the server ("-c fsync=on"). WEIR_TEST_PG_WITH_STANDBY=1 adds a
+# synchronous standby, the second host of the URL, with the directory WEIR_TEST_PG_STANDBY.
+# WEIR_TEST_PG_EXTENSION=timescaledb makes it a TimescaleDB, as installed on this machine. Exits 77 if PostgreSQL or the
+# extension is not installed.
 set -eu
 [ $# -gt 0 ] || {
     echo "usage: with_postgres.sh COMMAND..." >&2

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Runs a command with a TimescaleDB of its own: sh with_timescale.sh COMMAND...
+# Runs a command with a temporary TimescaleDB: sh with_timescale.sh COMMAND...
 #
-# It is the real extension, compiled to WebAssembly together with PostgreSQL (tests/timescale/serve.mjs), in memory, and
-# takes one connection at a time. The command gets WEIR_TEST_STORE, WEIR_STORE_CONNECTIONS=1, and WEIR_TEST_ONE_SERVER=1,
-# by which cases that need several connections count as skipped.
+# The database is the real extension, compiled to WebAssembly together with PostgreSQL (tests/timescale/serve.mjs). It
+# runs in memory and accepts one connection at a time. The command gets WEIR_TEST_STORE, WEIR_STORE_CONNECTIONS=1, and
+# WEIR_TEST_ONE_SERVER=1, which makes cases that need several connections count as skipped.
 #
-# Where WEIR_TEST_TIMESCALE names a native TimescaleDB ("timescaledb://..."), that is used instead, with as many
-# connections as the command likes and a new database, which is dropped afterwards. With WEIR_TEST_NATIVE=1, for cases
-# that need several connections, it is that one or else one that with_postgres.sh starts from what is installed on this
-# machine. Exit 77 where none can be had.
+# If WEIR_TEST_TIMESCALE names a native TimescaleDB ("timescaledb://..."), the command uses that one instead, with any
+# number of connections and a new database that is dropped afterwards. WEIR_TEST_NATIVE=1, for cases that need several
+# connections, requires a native one: that of WEIR_TEST_TIMESCALE, or one that with_postgres.sh starts from the
+# installed packages. Exits 77 if none is available.
 set -eu
 [ $# -gt 0 ] || {
     echo "usage: with_timescale.sh COMMAND..." >&2
@@ -54,7 +54,7 @@ clean_up() {
 }
 clean_up_at_end
 
-# Modules are looked for beside the program.
+# Node.js looks for modules next to the program.
 cp "$here/serve.mjs" "$cache/serve-$$.mjs"
 mkfifo "$dir/ready"
 node "$cache/serve-$$.mjs" "$dir" >"$dir/ready" 2>"$dir/log" &

@@ -1,6 +1,6 @@
-# What the program of README.md does, for tests that have built it. Sourced after tests/cli/lib.sh, with a server running.
+# Runs the program of README.md and checks its effect. Sourced after tests/cli/lib.sh, with a server running.
 
-# program_works PROGRAM STREAM: of a stream that does not exist yet.
+# program_works PROGRAM STREAM: the stream must not exist yet.
 program_works() {
     run 0 "$1" "$2"
     out_has "^$2: written at position 0\$"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_program.sh PROGRAM: the program of README.md says what it did, and says so where it cannot.
+# test_program.sh PROGRAM: the program of README.md reports success, and reports failures.
 program=${1:?the program of README.md}
 . "$(dirname "$0")/../cli/lib.sh"
 . "$here/program_lib.sh"

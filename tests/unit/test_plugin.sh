@@ -1,6 +1,6 @@
 #!/bin/sh
-# protoc-gen-weir against what it should refuse and what could break its output:
-# test_plugin.sh PLUGIN PROTOC PROTOC_C CC PROTO_DIR
+# protoc-gen-weir with input that it must refuse and input that could break its output: test_plugin.sh PLUGIN PROTOC
+# PROTOC_C CC PROTO_DIR
 set -eu
 plugin=$1 protoc=$2 protoc_c=$3 cc=$4 protos=$5
 work=$(mktemp -d)
@@ -12,7 +12,7 @@ fail() {
     failed=1
 }
 
-# Bytes that are no request: no output, a message, exit status 1.
+# Bytes that are not a request: no output, an error message, exit status 1.
 refuses_input() {
     if "$plugin" <"$work/in" >"$work/out" 2>"$work/err"; then
         fail "$1: accepted"
@@ -29,17 +29,17 @@ refuses_input "a length beyond the end"
 head -c 100000 /dev/zero >"$work/in"
 refuses_input "zeros"
 
-# A request without files is well-formed: the fault is told in the response.
+# A request without files is well-formed; the response reports the fault.
 if ! "$plugin" </dev/null >"$work/out" || ! grep -q 'method options' "$work/out"; then
     fail "an empty request is not answered with an error"
 fi
 
-# A response that cannot be written is a failure.
+# A failure to write the response is an error.
 if [ -e /dev/full ] && "$plugin" </dev/null >/dev/full 2>"$work/err"; then
     fail "a full disk goes unnoticed"
 fi
 
-# Runs protoc on $work/weir/v1/t.proto: a service T with the body given.
+# Runs protoc on $work/weir/v1/t.proto, which has a service T with the given body.
 generate() {
     mkdir -p "$work/weir/v1" "$work/gen"
     {
@@ -67,7 +67,7 @@ refuses_service "no string field 'namespace'" 'rpc Do(B) returns (A) { option (a
 refuses_service 'the same name in C' 'rpc DoIt(A) returns (B); rpc do_it(A) returns (B);'
 refuses_service 'has a service' ''
 
-# Comments that would end, open or continue something in C, in a header that must compile alone.
+# Comments with text that would end, open or continue something in C, in a header that must compile alone.
 generate '
 // Ends */ int broken; /* and opens /*/ again, **/ twice.
 //
