@@ -1,4 +1,4 @@
-"""Clients that speak the transport's own bytes: what they do not read, nobody reads for them."""
+"""Clients that speak the SP protocol on plain sockets, so that no library reads replies on their behalf."""
 import base64
 import os
 import socket
@@ -12,7 +12,7 @@ GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 
 
 class Tcp:
-    window = 0  # bytes that the system takes in for it; 0: as many as it likes
+    window = 0  # receive buffer in bytes; 0: the default of the system
 
     def __init__(self, url):
         host, port = url.split("://")[1].rstrip("/").rsplit(":", 1)
@@ -67,7 +67,7 @@ class WebSocket(Tcp):
 
     @staticmethod
     def head(length):
-        """As short as can be, and masked, as it must be, with zeros."""
+        """Returns the shortest frame header. A client must mask its data; a mask of zeros changes nothing."""
         if length < 126:
             return bytes([0x82, 0x80 | length]) + bytes(4)
         return (struct.pack(">BBH", 0x82, 0xFE, length) if length < 1 << 16
@@ -75,7 +75,7 @@ class WebSocket(Tcp):
 
     @staticmethod
     def receive_length(connection):
-        """Of a frame; a long reply has several."""
+        """Receives the length of a frame; a long reply has several frames."""
         length = receive(connection, 2)[1]
         if length < 126:
             return length

@@ -1,8 +1,8 @@
-"""Clients that connect and are gone leave the server as it was: in the middle of the greeting or before it, with
-requests that nobody waits for the answers of, or in the middle of an answer.
+"""Clients that disconnect early leave no trace on the server: before or during the greeting, with requests in flight, or in
+the middle of a reply.
 
-On tcp://, ipc:// and, where there is openssl, tls+tcp://, by the transport's own bytes. Afterwards a real client is served, and the server holds no more
-files than before.
+The clients speak the SP protocol on tcp://, ipc:// and, if openssl is installed, tls+tcp://. Afterwards the server must
+serve a real client and hold no more connections than before.
 """
 import os
 import resource
@@ -16,13 +16,13 @@ import time
 from connections import check_closed, sockets
 from tls_listener import tls_options
 
-# Fewer than a backlog holds: after most failed greetings nng accepts nobody for 100 ms.
+# Fewer than the listen backlog: after most failed greetings nng accepts no connection for 100 ms.
 TIMES = 60
-PARTS = [b"", b"\0SP", b"\0SP\0\0\x30\0\0"]  # of the greeting of a REQ socket; what follows it is a length
+PARTS = [b"", b"\0SP", b"\0SP\0\0\x30\0\0"]  # prefixes of a REQ socket's greeting, which a length follows
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 GREETING = PARTS[-1]
 ANSWER = b"\0SP\0\0\x31\0\0"
-# Enough of them for what is rare to happen.
+# Enough clients for rare interleavings to happen.
 VANISHING = 300
 PIPELINED = 4
 SMALL = b"\x0a\x1cweir.v1.System/GetServerInfo"
@@ -32,7 +32,7 @@ def connect(url):
     scheme, address = url.split("://")
     if scheme == "ipc":
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(address)  # waits where the backlog is full, which it does not with a timeout
+        connection.connect(address)  # without a timeout it waits while the backlog is full
         connection.settimeout(20)
         return connection
     host, port = address.rsplit(":", 1)
@@ -53,7 +53,7 @@ def come_and_go(url):
         try:
             connection.sendall(PARTS[i % len(PARTS)])
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the server was faster
+            pass  # the server has closed the connection already
         connection.close()
 
 
@@ -72,11 +72,11 @@ def read_some(connection, left):
         while left > 0 and (part := connection.recv(min(left, 65536))):
             left -= len(part)
     except (ConnectionResetError, ssl.SSLError):
-        pass  # the server has closed it, as its other direction had ended
+        pass  # the server has closed it because the client ended its direction
 
 
 def ask_and_go(url, request, read_bytes, times=VANISHING):
-    """Sends some requests at once and reads so much of the answers; then ends its own direction or all of it."""
+    """Sends some requests at once, reads part of the replies, and then ends its direction or the connection."""
     for i in range(times):
         with connect(url) as connection:
             connection.sendall(GREETING + b"".join(frame(request, n) for n in range(PIPELINED)))
@@ -86,7 +86,7 @@ def ask_and_go(url, request, read_bytes, times=VANISHING):
 
 
 def break_off(url):
-    """Clients that are gone in the middle of their first request."""
+    """Connects clients that disconnect in the middle of their first request."""
     for _ in range(8):
         with connect(url) as connection:
             connection.sendall(GREETING)
@@ -95,7 +95,7 @@ def break_off(url):
 
 
 def check_answered(url):
-    """By TLS, which a client of ours would have to trust."""
+    """Makes a call with TLS. A real client would refuse the certificate."""
     with connect(url) as connection:
         connection.sendall(GREETING + frame(SMALL, 1))
         assert connection.recv(len(ANSWER)) == ANSWER
@@ -103,7 +103,7 @@ def check_answered(url):
 
 
 def ask_and_offend(url):
-    """Sends requests and then a length that is too large, or a message that is no request."""
+    """Sends requests and then an excessive length or a message that is not a request."""
     for i in range(30):
         with connect(url) as connection:
             offence = struct.pack(">Q", 1 << 40) if i % 2 == 0 else struct.pack(">Q", 2) + b"no"
@@ -156,14 +156,14 @@ def main():
             check_closed(server, before)
             for url in tls_urls:
                 ask_and_go(url, SMALL, 0)
-                for _ in range(10):  # with memory that the others' requests have been in
+                for _ in range(10):  # in memory that other requests have used
                     break_off(urls[0])
                     check_answered(url)
             write_much(urls[0], directory)
             for url in urls:
                 ask_and_go(url, read_all(directory), 500000)
                 check_served(url, directory)
-            for url in tls_urls:  # the rest is still encrypted, which takes its time
+            for url in tls_urls:  # fewer clients: the server still encrypts the rest, which is slow
                 ask_and_go(url, read_all(directory), 500000, 20)
             check_closed(server, before)
             server.terminate()
@@ -178,7 +178,7 @@ def few_files():
 
 
 def run_out_of_files():
-    """More connections than the server may have files: it says so once, and serves again when some are gone."""
+    """Opens more connections than the server has descriptors: it logs that once, and serves again after some have closed."""
     with tempfile.TemporaryDirectory() as directory, open(directory + "/log", "w+", encoding="utf-8") as log:
         server = subprocess.Popen([os.environ["WEIR_SERVER_PROGRAM"], "--store", "sqlite:" + directory + "/data",
                                    "--listen", "tcp://127.0.0.1:0"],

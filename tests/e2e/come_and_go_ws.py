@@ -1,7 +1,6 @@
-"""Clients that connect by WebSocket, send requests and are gone in the middle of the answers leave no connection behind.
+"""WebSocket clients that send requests and disconnect in the middle of the replies leave no connection behind.
 
-Whether one would stay is a matter of moments, so there are many of them: with a server that keeps some it is about one in
-a thousand.
+A leak depends on timing, so the test uses many clients: a server with such a leak loses about one connection in a thousand.
 """
 import base64
 import os
@@ -15,7 +14,7 @@ from connections import check_closed, sockets
 CLIENTS = 6000
 PIPELINED = 4
 REQUEST = b"\x0a\x1cweir.v1.System/GetServerInfo"
-# nng loses a reply now and then where it closes such a connection for what came by it.
+# nng occasionally leaks a reply when it closes such a connection because of invalid data.
 SERVER_ENVIRONMENT = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}
 KEY = base64.b64encode(bytes(16)).decode()
 
@@ -35,7 +34,7 @@ def connect(port):
 
 
 def frame(message):
-    """Of a client, which must mask what it sends; with zeros, that changes nothing."""
+    """Returns a client frame. A client must mask its data; a mask of zeros changes nothing."""
     assert len(message) < 126
     return bytes([0x82, 0x80 | len(message), 0, 0, 0, 0]) + message
 
@@ -48,7 +47,7 @@ def ask_and_go(port, number):
             for part in [*requests, offence]:
                 connection.sendall(part)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the server has closed it for the offence
+            pass  # the server has closed it because of the invalid data
 
 
 def main():

@@ -1,4 +1,4 @@
-"""How many connections a server holds, and what comes by one."""
+"""Counts the connections that a server holds, and receives from one."""
 import os
 import time
 
@@ -7,7 +7,7 @@ def is_socket(path):
     try:
         return os.readlink(path).startswith("socket:")
     except FileNotFoundError:
-        return False  # closed since it was listed
+        return False  # closed since the listing
 
 
 def sockets(pid):

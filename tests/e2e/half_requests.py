@@ -1,9 +1,9 @@
-"""Many connections that send most of a request and then nothing: some are ended, so that what the server holds for them
-is bounded; a client that sends a large write slowly meanwhile is served; and the memory is the system's again afterwards.
-The server says that it closes them, seldom.
+"""Many connections that send most of a request and then stop: the server closes some of them, so that the memory for
+incomplete requests is bounded; a client that sends a large write slowly is served meanwhile; the memory is freed
+afterwards; and the server logs the closed connections at a limited rate.
 
-On tcp://, ws:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
-is looked at, which sanitizers keep for themselves.
+The clients speak the SP protocol on tcp://, ws:// and, if openssl is installed, tls+tcp://. --measure checks the server's
+memory, which is meaningless with sanitizers, since they keep freed memory.
 """
 import os
 import struct
@@ -14,18 +14,18 @@ import tempfile
 from bare_clients import Tcp, Tls, WebSocket, is_ended, resident, varint, wait_until
 from tls_listener import tls_options
 
-REQUEST_BYTES = 8 << 20  # at most
-AT_A_TIME = 8  # as many whole ones may be arriving
-SENT = 7 << 20  # of an attacker's
+REQUEST_BYTES = 8 << 20  # maximum
+AT_A_TIME = 8  # this many complete requests may arrive at once
+SENT = 7 << 20  # by an attacker
 ATTACKERS = 30
 WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
-MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # the payload, of type T for stream s
-OK = b"\x0a\x02\x08\x00"  # a reply's status
-ROOM = 40 << 20  # for all else that the server does meanwhile
+MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # payload: a message of type T for stream s
+OK = b"\x0a\x02\x08\x00"  # status of a reply
+ROOM = 40 << 20  # for other memory of the server
 
 
 def large_write(transport, token):
-    """A field that the server does not know makes it large."""
+    """Returns a write that an unknown field makes large."""
     request = WRITE + b"\x12" + varint(len(token)) + token + MESSAGE_FOR_A_STREAM
     request += varint(15 << 3 | 2) + varint(SENT) + b"x" * SENT
     body = struct.pack(">I", 0x80000001) + request
@@ -44,7 +44,7 @@ def check_served(transport, connection):
 
 
 def write_much(transport, write):
-    """Whole ones do not count, though many come by one connection."""
+    """Complete requests do not count, even if one connection sends many."""
     with transport.connect() as connection:
         for _ in range(AT_A_TIME + 2):
             connection.sendall(write)

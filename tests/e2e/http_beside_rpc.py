@@ -1,5 +1,5 @@
-"""Clients that hold as many connections as the server has descriptors for leave it one for /healthz and /metrics, and those
-who ask for these leave some for the store.
+"""Clients that take all connections leave the server descriptors for /healthz and /metrics, and HTTP clients leave it
+descriptors for the store.
 """
 import os
 import resource
@@ -17,7 +17,7 @@ def address_of(line):
 
 
 def is_taken(connection):
-    """A connection that cannot be had is ended at once; of any other the server is the first to say something."""
+    """Returns whether the server serves a connection: it sends first, and closes a refused connection at once."""
     try:
         return connection.recv(1) != b""
     except ConnectionResetError:

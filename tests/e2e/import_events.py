@@ -1,9 +1,9 @@
-"""Imports real events through the real programs and reads every one of them back, by stream and by category.
+"""Imports real events through the real programs and reads all of them back by category, and streams one by one.
 
     import_events.py HISTORY_SCRIPT REPOSITORY | import_events.py FILE.ndjson.gz
 
-With a script the events are made of the repository's own history. weir and weir-server are found through WEIR_PROGRAM
-and WEIR_SERVER_PROGRAM. Every record must come back equal as JSON, numbers and times exactly, in its place.
+The script makes events from the history of the repository. WEIR_PROGRAM and WEIR_SERVER_PROGRAM name the programs. Every
+record must come back at its position and equal as JSON, with exact numbers and times.
 """
 import atexit
 import decimal
@@ -20,7 +20,7 @@ STREAMS = 100
 
 def parse(line):
     record = json.loads(line, parse_float=decimal.Decimal)
-    if record.get("meta", 0) is None:  # EventoDB's dumps say null for absent
+    if record.get("meta", 0) is None:  # EventoDB's dumps have null for absent metadata
         del record["meta"]
     return record
 
@@ -69,11 +69,11 @@ def main():
     for record in records:
         streams.setdefault(record["stream"], []).append(record)
         categories.setdefault(record["stream"].partition("-")[0], []).append(record)
-    # A history grows for ever and a read of each stream is a process: of a history, some hundred streams are read.
+    # The history keeps growing, and each stream is read by a new process, so about a hundred streams of it are read.
     step = 1 if is_eventodb else max(1, len(streams) // STREAMS)
     with tempfile.TemporaryDirectory() as directory:
         weir = Weir(directory)
-        atexit.register(weir.server.kill)  # not left behind where a check fails
+        atexit.register(weir.server.kill)  # also if a check fails
         form = ["--eventodb"] if is_eventodb else []
         weir.run("import", *form, input=dump)
         again = json.loads(weir.run("-o", "json", "import", *form, input=dump).splitlines()[-1])

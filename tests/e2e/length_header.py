@@ -1,7 +1,7 @@
-"""A length header that claims 4 GiB, and worse, is refused before memory is taken for it; others go on undisturbed.
+"""Length headers that claim 4 GiB and more are refused before memory is allocated, without effect on other clients.
 
-Speaks the transport's own bytes over TCP: the greeting of an SP REQ socket, then an 8-byte length. The server's address
-space (VmPeak) must not grow by what is claimed, and a real client must be served meanwhile.
+Speaks the SP protocol over TCP: the greeting of a REQ socket, then an 8-byte length. The server's address space (VmPeak)
+must not grow by the claimed size, and a real client must be served meanwhile.
 """
 import os
 import socket
@@ -11,7 +11,7 @@ import tempfile
 
 GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 CLAIMS = [1 << 32, (1 << 32) - 1, 1 << 63, (1 << 64) - 1, (64 << 20) + 4096]
-GROWTH_MAX_KIB = 1024 * 1024  # each thread that allocates has its own 64 MiB reserved by the C library
+GROWTH_MAX_KIB = 1024 * 1024  # the C library reserves 64 MiB for each thread that allocates
 
 
 def peak_kib(pid):

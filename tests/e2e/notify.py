@@ -1,5 +1,5 @@
-"""notify.py: the real weir-server (WEIR_SERVER_PROGRAM) as a service manager runs it: READY=1 once it serves, STOPPING=1
-when it is told to stop, exit status 0."""
+"""notify.py: runs the real weir-server (WEIR_SERVER_PROGRAM) as a service manager does. The server must send READY=1 once
+it serves and STOPPING=1 when told to stop, and exit with status 0."""
 import os
 import signal
 import socket

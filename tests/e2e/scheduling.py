@@ -1,4 +1,4 @@
-"""The server's threads do not interrupt each other: all of them are of the batch policy, unless another was chosen."""
+"""The server's threads use the batch scheduling policy, unless another was set, so that they do not preempt each other."""
 import os
 import subprocess
 import tempfile

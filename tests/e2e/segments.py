@@ -1,9 +1,9 @@
-"""Each request is answered once, however its bytes come: all requests at once, byte by byte, cut anywhere.
+"""Each request gets one reply, however its bytes arrive: all requests at once, byte by byte, or cut anywhere.
 
-And at once: none is held back by the system, which keeps what it was told more follows for 40 or 200 ms.
+Replies leave at once: the kernel must not hold one back, as it does for 40 or 200 ms after MSG_MORE.
 
-Speaks the transport's own bytes on tcp:// and ipc://. The requests have lengths around those that a server may receive
-at a time; what lengthens them is a field that it does not know.
+Speaks the SP protocol on tcp:// and ipc://. The lengths of the requests are around those that a server may receive in one
+call; an unknown field makes up the length.
 """
 import os
 import random
@@ -18,12 +18,12 @@ from connections import receive
 GREETING = b"\0SP\0\0\x30\0\0"  # REQ, version 0
 METHOD = b"\x0a\x1cweir.v1.System/GetServerInfo"
 WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
-OK = b"\x0a\x02\x08\x00"  # a reply's status
-MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # the payload, of type T for stream s
+OK = b"\x0a\x02\x08\x00"  # status of a reply
+MESSAGE_FOR_A_STREAM = b"\x2a\x08\x0a\x01s\x12\x03\x12\x01T"  # payload: a message of type T for stream s
 UNKNOWN = 15
 LENGTHS = [0, 1, 100, 1900, 1990, 2000, 2010, 2040, 2048, 2100, 4000, 4096, 4100, 8192, 70000]
-TIMES = 4  # all lengths, each time in another order
-HELD_S = 0.035  # at least
+TIMES = 4  # all lengths, each time in a different order
+HELD_S = 0.035  # minimum delay of a held reply
 BURSTS = 30
 
 
@@ -62,12 +62,12 @@ def connect(url):
 
 
 def receive_message(connection, prefix_bytes):
-    """What ipc:// puts before a message is one byte longer."""
+    """Receives a message. On ipc:// the prefix is one byte longer."""
     return receive(connection, struct.unpack(">Q", receive(connection, prefix_bytes)[-8:])[0])
 
 
 def answered(connection, prefix_bytes):
-    """The number of the request that the next message answers."""
+    """Returns the number of the request that the next message answers."""
     body = receive_message(connection, prefix_bytes)
     assert b"sqlite" in body, f"no answer to GetServerInfo: {body[:100]}"
     return struct.unpack(">I", body[:4])[0] & 0x7FFFFFFF
@@ -129,7 +129,7 @@ def seconds_until_answered(connection, frames):
 
 
 def ask_in_bursts(url, method):
-    """The last of a burst is sent by another of the server's threads than one that comes alone."""
+    """Times bursts: the last reply of a burst and a single reply are sent by different threads of the server."""
     with connect(url) as connection:
         greet(connection)
         for requests_n in [1, 2, 20]:

@@ -1,5 +1,5 @@
-"""stop_while_starting.py: the real weir-server (WEIR_SERVER_PROGRAM) is told to stop while it waits for a database that
-takes its connection and says nothing. It ends at once and in good order, not when it gives the database up (10 s)."""
+"""stop_while_starting.py: stops the real weir-server (WEIR_SERVER_PROGRAM) while it waits for a database that accepts its
+connection and never answers. The server must stop at once in an orderly way, not when it gives up the database (10 s)."""
 import os
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""The options of a server that listens on tls+tcp:// as well, with a certificate of its own; none without openssl."""
+"""Options of a server that also listens on tls+tcp://, with a certificate made for it; none without openssl."""
 import shutil
 import subprocess
 

@@ -1,9 +1,9 @@
-"""Many connections that each ask for one large reply and do not read it: what the server holds for them is bounded, it
-refuses the rest, closes them after a while, and has the memory back then. So it has where it closes a connection by
-WebSocket in the middle of a reply for what came by it.
+"""Many connections that each request a large reply and do not read it: the server limits the memory for unread replies,
+refuses further requests, closes the connections after a timeout, and frees the memory. It also frees a reply when it
+closes a WebSocket connection in the middle of the reply because of invalid data.
 
-On tcp://, ws:// and, where there is openssl, tls+tcp://, by the transport's own bytes. With --measure the server's memory
-is looked at, which sanitizers keep for themselves.
+The clients speak the SP protocol on tcp://, ws:// and, if openssl is installed, tls+tcp://. --measure checks the server's
+memory, which is meaningless with sanitizers, since they keep freed memory.
 """
 import os
 import struct
@@ -16,15 +16,15 @@ from bare_clients import Tcp, Tls, WebSocket, resident, varint, wait_until
 from connections import check_closed, sockets
 from tls_listener import tls_options
 
-REPLY_BYTES = 8 << 20  # more than the system takes for a connection
+REPLY_BYTES = 8 << 20  # more than the socket buffers of a connection hold
 REPLIES_AT_MOST = 64
-LARGE = 10000  # a refusal is shorter, and a frame of WebSocket longer
+LARGE = 10000  # longer than a refusal, shorter than a WebSocket frame of a reply
 ATTACKERS = 100
 OFFENDERS = 30
 WINDOW = 4096
-PATIENCE_S = 9  # then the server begins to close those that were first, and has room again
-ROOM = 100 << 20  # for all else that the server does meanwhile
-OK = b"\x0a\x02\x08\x00"  # a reply's status
+PATIENCE_S = 9  # then the server closes the first connections, which makes room
+ROOM = 100 << 20  # for other memory of the server
+OK = b"\x0a\x02\x08\x00"  # status of a reply
 
 
 def field(number, value):
@@ -45,7 +45,7 @@ def write_large_message(transport, token):
 
 
 def ask(transport, token):
-    """The connection, and whether a large reply comes by it, of which nothing is read."""
+    """Returns the connection, and whether a large reply arrives, of which only the length is read."""
     connection = transport.connect()
     body = request(b"GetStreamMessages", token, field(1, b"s"))
     connection.sendall(transport.head(len(body)) + body)

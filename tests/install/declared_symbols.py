@@ -1,5 +1,5 @@
-"""Reads preprocessed C and prints what the headers below a folder declare with external linkage: functions and objects
-named weir_… and weir__v1__…, one a line."""
+"""Reads preprocessed C and prints the functions and objects named weir_… and weir__v1__… that the headers below a folder
+declare with external linkage, one per line."""
 import re
 import sys
 
@@ -14,7 +14,7 @@ for line in sys.stdin:
         text.append(line)
 text = "".join(text)
 
-# Bodies of structs, enums and inline functions go; what is left are declarations.
+# Removes the bodies of structs, enums and inline functions, which leaves the declarations.
 while True:
     shorter = re.sub(r"\{[^{}]*\}", " BODY ", text)
     if shorter == text:

