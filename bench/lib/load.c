@@ -1,3 +1,8 @@
+/* The load engine (load.h). The thread that calls load_run drives the phases: it starts the first
+ * operations, watches the clock and the signals, and prints progress. Operations end in callbacks
+ * on any thread (load_finish), which also start a slot's next operation, or on the slot's own
+ * thread if the work blocks. Histograms and counters are atomic; errors_mutex guards errors and
+ * outages. */
 #include "bench/lib/load.h"
 
 #include "bench/lib/clock.h"

@@ -1,3 +1,8 @@
+/* When operations start. In an open loop one thread takes the intended start times in order and
+ * starts each operation on a free slot; a slot that ends while an arrival is overdue takes that
+ * arrival itself. In a closed loop a slot continues at once, except after a failure: failed slots
+ * wait for load_arrivals_resume. load->mutex guards the lists and the time of the next arrival, and
+ * is never held while an operation starts. */
 #include "bench/lib/load_arrivals.h"
 
 #include "bench/lib/clock.h"

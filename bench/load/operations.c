@@ -1,3 +1,6 @@
+/* An operation takes what has been acknowledged when it starts as its lower bound, and checks its
+ * reply against that bound: concurrent writers of the same stream may only have added to it. The
+ * callback of a write records it as acknowledged. */
 #include "bench/load/operations.h"
 
 #include "bench/lib/clock.h"

@@ -1,3 +1,6 @@
+/* Each subscriber has one long poll in flight. The callback checks the response, records the
+ * deliveries, moves the position on and sends the next poll. A subscriber stops for good after an
+ * incorrect reply or a failure that cannot be retried; both are errors of the load. */
 #include "bench/load/subscribers.h"
 
 #include "bench/lib/clock.h"

@@ -1,3 +1,6 @@
+/* Prepares every read (warm-up with a full comparison, heap counts, number of reads per sample),
+ * then runs the rounds: in each round every read takes one sample in every way, one directly after
+ * the other, so that slow changes of the machine affect all ways alike. */
 #include "bench/read/read_measure.h"
 
 #include "bench/read/heap_count.h"

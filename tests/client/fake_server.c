@@ -1,3 +1,6 @@
+/* One thread receives requests on a REP socket, one at a time, records each one and executes the
+ * script's action for its number. The thread checks every LOOK_MS whether to stop, and closes the
+ * socket itself. */
 #include "tests/client/fake_server.h"
 
 #include "weir/base/arena.h"

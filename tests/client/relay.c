@@ -1,3 +1,6 @@
+/* One thread polls the listener and the pairs of connections and moves bytes. A change by the test
+ * increments changes_n under the mutex and wakes the thread through a pipe; the thread discards the
+ * results of a poll that began before the change. */
 #include "tests/client/relay.h"
 
 #include "tests/lib/socket_pairs.h"

@@ -1,3 +1,6 @@
+/* Wraps SQLite's default VFS and its files. While counting is on, each operation that can fail has
+ * a number; the operation with the chosen number fails without reaching the real VFS, except that a
+ * write stores a part first. */
 #include "tests/lib/faulty_vfs.h"
 
 #include <sqlite3.h>

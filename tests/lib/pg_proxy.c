@@ -1,3 +1,7 @@
+/* One thread polls the listener and all pairs of connections, and forwards each chunk that it
+ * receives according to the current mode. The modes that lose data count each received chunk as one
+ * request or one answer. Setting a mode wakes the thread through a pipe, so that it does not act on
+ * an outdated poll set. */
 #include "tests/lib/pg_proxy.h"
 
 #include "tests/lib/socket_pairs.h"
