@@ -11,6 +11,7 @@
 #include "server/transport/listen_url.h"
 #include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/random.h"
 #include "weir/rules/time_text.h"
 

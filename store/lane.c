@@ -1,7 +1,6 @@
 #include "store/lane.h"
 
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <assert.h>
 

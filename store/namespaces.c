@@ -15,7 +15,6 @@
 #include "weir/base/table_hash.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/random.h"
-#include "weir/rules/time_text.h"
 
 #include <assert.h>
 #include <stdlib.h>

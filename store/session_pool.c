@@ -1,7 +1,6 @@
 #include "store/session_pool.h"
 
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <assert.h>
 

@@ -4,8 +4,8 @@
 
 #include "store/store_int.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
-#include "weir/rules/time_text.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 #include "client/cli/progress.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <stdarg.h>
 #include <stdio.h>

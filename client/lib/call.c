@@ -12,6 +12,7 @@
 
 #include "client/lib/request.h"
 #include "client/lib/response.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
 
 enum {

@@ -1,7 +1,6 @@
 #include "client/lib/link.h"
 
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <nng/protocol/reqrep0/req.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 
 #include "server/calls/dispatch.h"
 #include "server/transport/deferred.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum {
     /* Requests in flight may take so many times the largest single one. */

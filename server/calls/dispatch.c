@@ -8,7 +8,7 @@
 #include "server/transport/deferred.h"
 #include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
 #include "weir/wire/check.h"

@@ -1,6 +1,6 @@
 #include "server/calls/queue.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 void weir_queue_init(struct weir_queue *queue)
 {

@@ -2,7 +2,7 @@
 
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum {
     /* One group is read while the replies to the other are packed and sent. */

@@ -3,7 +3,7 @@
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
 #include "server/transport/deferred.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 void weir_slow_reads_init(struct weir_slow_reads *reads, size_t turns)
 {

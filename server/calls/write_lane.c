@@ -5,7 +5,7 @@
 #include "server/transport/deferred.h"
 #include "server/transport/nng_tasks.h"
 #include "server/waiting/wake.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 static void written(struct weir_write *write)
 {

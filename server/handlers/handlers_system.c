@@ -1,7 +1,7 @@
 #include "server/handlers/handlers.h"
 
 #include "server/server.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum { PROTOCOL_VERSION = 1 };
 

@@ -4,7 +4,7 @@
  * real one, synced and renamed, so that a crash leaves the old one or the new one. */
 #include "server/namespaces/default_namespace.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/token_text.h"
 
 #include <errno.h>

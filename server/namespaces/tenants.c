@@ -9,8 +9,8 @@
  * (`changes`), and so is one that is older than what is listed. */
 #include "server/namespaces/tenants.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/base/table_hash.h"
-#include "weir/rules/time_text.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "server/operation/health.h"
 
 #include "server/server.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum {
     /* Longest wait for an answer: a slower store counts as not serving. */

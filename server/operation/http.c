@@ -10,7 +10,7 @@
 #include "server/operation/resources.h"
 #include "server/server.h"
 #include "server/transport/listen_url.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "server/transport/deferred.h"
 
 #include "server/transport/nng_tasks.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <stddef.h>
 

@@ -11,7 +11,7 @@
 #include "server/transport/partial_messages.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/transport_int.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <assert.h>
 

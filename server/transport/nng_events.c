@@ -4,7 +4,7 @@
 #include "server/transport/nng_connections.h"
 
 #include "server/transport/partial_messages.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>

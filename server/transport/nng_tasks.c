@@ -1,7 +1,7 @@
 #define _GNU_SOURCE  // pthread_getname_np()
 #include "server/transport/nng_tasks.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <assert.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 #include "server/transport/peers.h"
 
 #include "server/transport/partial_messages.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <stdlib.h>
 

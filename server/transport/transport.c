@@ -14,7 +14,7 @@
 #include "server/transport/pending_replies.h"
 #include "server/transport/tls_config.h"
 #include "server/transport/ws_replies.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/supplemental/tls/tls.h>

@@ -7,7 +7,7 @@
 #include "server/transport/exchange.h"
 #include "server/waiting/wake.h"
 #include "weir/base/fail.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum {
     /* A wait ends so long before the call's deadline, or a quarter of its time-out if that is less,

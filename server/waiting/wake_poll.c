@@ -1,7 +1,6 @@
 #include "server/waiting/wake_int.h"
 
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <stdlib.h>
 #include <time.h>

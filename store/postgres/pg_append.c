@@ -5,8 +5,8 @@
 
 #include "store/append_rules.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
-#include "weir/rules/time_text.h"
 
 #include <stdlib.h>
 

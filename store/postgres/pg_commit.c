@@ -10,8 +10,8 @@
 
 #include "store/append_rules.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/base/table_hash.h"
-#include "weir/rules/time_text.h"
 
 #include <time.h>
 

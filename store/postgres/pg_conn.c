@@ -3,7 +3,7 @@
  * failure sets the connection's `remedy`, which tells the caller whether and where to try again. */
 #include "store/postgres/pg_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * equal share of the time that is left; then the server is checked and its session is set up. */
 #include "store/postgres/pg_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -11,7 +11,6 @@
 #include "store/postgres/pg_int.h"
 
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <assert.h>
 

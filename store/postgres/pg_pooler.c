@@ -3,7 +3,7 @@
  * connection, which is closed again, shows whether sessions are exchanged. */
 #include "store/postgres/pg_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum {
     LOOKS = 4,  // other clients of the pooler may take the session that we would have got

@@ -10,7 +10,7 @@
  * ones. */
 #include "store/postgres/pg_reading.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 struct member {
     struct weir_read *read;

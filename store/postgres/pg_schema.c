@@ -4,7 +4,7 @@
  * date. */
 #include "store/postgres/pg_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <stdio.h>
 #include <stdlib.h>

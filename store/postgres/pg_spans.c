@@ -4,7 +4,7 @@
  * its own snapshot. */
 #include "store/postgres/pg_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <time.h>
 

@@ -3,7 +3,7 @@
  * from others. */
 #include "store/postgres/pg_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <inttypes.h>
 #include <stdio.h>

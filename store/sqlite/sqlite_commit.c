@@ -13,7 +13,7 @@
 #include "store/sqlite/sqlite_location.h"
 #include "store/sqlite/sqlite_memory.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 enum {
     WAIT_MAX_US = 300,         // longest wait for more writes to join a group

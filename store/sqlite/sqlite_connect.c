@@ -8,7 +8,7 @@
 #include "store/sqlite/sqlite_status.h"
 #include "store/sqlite/sqlite_wal_file.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <stdio.h>

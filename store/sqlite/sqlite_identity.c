@@ -11,7 +11,7 @@
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_session.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <fcntl.h>

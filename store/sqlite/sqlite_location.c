@@ -8,7 +8,7 @@
 #include "store/sqlite/sqlite_checkpoint.h"
 #include "store/sqlite/sqlite_files.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <stdlib.h>

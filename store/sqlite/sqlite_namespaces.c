@@ -20,6 +20,7 @@
 #include "store/sqlite/sqlite_remove.h"
 #include "store/sqlite/sqlite_session.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <stdio.h>

@@ -13,7 +13,7 @@
 #include "store/sqlite/sqlite_session.h"
 #include "store/sqlite/sqlite_status.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <dirent.h>
 

@@ -16,7 +16,7 @@
 #include "store/sqlite/sqlite_value.h"
 #include "store/sqlite/sqlite_write.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <assert.h>
 #include <errno.h>

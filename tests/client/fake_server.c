@@ -5,7 +5,6 @@
 
 #include "weir/base/arena.h"
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 #include "weir/wire/frame.h"
 
 #include <check.h>

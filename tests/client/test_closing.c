@@ -3,7 +3,6 @@
 #include "client/lib/link.h"
 #include "client/weir.h"
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <check.h>
 #include <nng/protocol/reqrep0/rep.h>

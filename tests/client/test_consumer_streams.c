@@ -1,7 +1,7 @@
 /* The streams in which consumers keep their positions and parked messages. The tests write some
  * entries themselves, as another run, or an interrupted one, would have left them. */
 #include "tests/client/live.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <stdio.h>

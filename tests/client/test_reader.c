@@ -1,7 +1,7 @@
 /* Complete reads against a real server with small reply limits: a reader returns what one call
  * without a reply limit would. */
 #include "tests/client/live.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <stdio.h>
 #include <stdlib.h>

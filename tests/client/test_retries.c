@@ -1,7 +1,7 @@
 /* Which calls libweir sends again, and how a call ends when no reply arrives in time. */
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

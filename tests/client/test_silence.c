@@ -4,6 +4,7 @@
 #include "tests/client/relay.h"
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
+#include "weir/base/monotonic.h"
 
 #include <poll.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* Subscriptions against a real server: each matching message arrives exactly once and in order,
  * even if the server is restarted. */
 #include "tests/client/live.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <stdio.h>

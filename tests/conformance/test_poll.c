@@ -3,7 +3,7 @@
 
 #include "tests/lib/open_client.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <stdio.h>

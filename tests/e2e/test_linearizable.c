@@ -5,6 +5,7 @@
 #include "tests/lib/history.h"
 #include "tests/lib/open_client.h"
 #include "tests/lib/server_process.h"
+#include "weir/base/monotonic.h"
 
 #include <poll.h>
 #include <pthread.h>

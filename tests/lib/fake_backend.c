@@ -1,7 +1,6 @@
 #include "tests/lib/fake_backend.h"
 
 #include "weir/base/monotonic.h"
-#include "weir/rules/time_text.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/stream_name.h"
-#include "weir/rules/time_text.h"
 #include "weir/rules/utf8.h"
 
 #include <pthread.h>

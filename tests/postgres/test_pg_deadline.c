@@ -6,7 +6,7 @@
 #include "tests/postgres/pg_fixture.h"
 
 #include "store/store_int.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -4,7 +4,7 @@
 #include "tests/lib/pg_proxy.h"
 #include "tests/lib/remove_tree.h"
 #include "tests/rpc/rpc_fixture.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <poll.h>
 #include <stdio.h>

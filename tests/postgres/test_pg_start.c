@@ -4,7 +4,7 @@
 #include "tests/lib/remove_tree.h"
 #include "tests/postgres/pg_fixture.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <semaphore.h>

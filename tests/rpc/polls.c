@@ -1,6 +1,6 @@
 #include "tests/rpc/polls.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <poll.h>
 

@@ -7,8 +7,8 @@
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"
 #include "tests/lib/remove_tree.h"
+#include "weir/base/monotonic.h"
 #include "weir/base/slice.h"
-#include "weir/rules/time_text.h"
 
 #include <poll.h>
 #include <stdio.h>

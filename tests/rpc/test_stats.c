@@ -3,7 +3,7 @@
 
 #include "server/operation/http.h"
 #include "tests/lib/check_main.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "server/transport/transport_int.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -3,8 +3,8 @@
 
 #include "server/transport/peers.h"
 #include "tests/lib/check_main.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/stream_name.h"
-#include "weir/rules/time_text.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 
 #include "store/sqlite/sqlite_checkpoint.h"
 #include "store/store_int.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "store/sqlite/sqlite_backend.h"
 #include "store/sqlite/sqlite_packed.h"
 #include "store/sqlite/sqlite_value.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <stdio.h>

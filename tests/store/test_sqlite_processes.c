@@ -4,7 +4,7 @@
 
 #include "store/store_int.h"
 
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

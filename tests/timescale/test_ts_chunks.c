@@ -4,6 +4,7 @@
 #include "tests/timescale/ts_fixture.h"
 
 #include "store/postgres/pg_int.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>

@@ -7,6 +7,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/timescale/ts_fixture.h"
 
+#include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <stdio.h>

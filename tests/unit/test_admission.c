@@ -6,7 +6,7 @@
 #include "server/transport/deferred.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/task_thread.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <pthread.h>
 

@@ -6,7 +6,8 @@
 
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
+#include "weir/base/slice.h"
 
 #include <errno.h>
 #include <linux/sockios.h>

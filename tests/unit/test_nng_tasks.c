@@ -3,7 +3,7 @@
 #include "server/transport/nng_tasks.h"
 
 #include "tests/lib/check_main.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <stdbool.h>
 #include <time.h>

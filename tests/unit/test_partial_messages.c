@@ -5,7 +5,7 @@
 
 #include "server/transport/pending_replies.h"
 #include "tests/lib/check_main.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <netinet/in.h>

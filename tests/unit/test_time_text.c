@@ -2,6 +2,7 @@
 #include "weir/rules/time_text.h"
 
 #include "tests/lib/check_main.h"
+#include "weir/base/monotonic.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"
-#include "weir/rules/time_text.h"
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <poll.h>

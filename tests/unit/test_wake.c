@@ -3,8 +3,8 @@
 
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/stream_name.h"
-#include "weir/rules/time_text.h"
 
 #include <poll.h>
 

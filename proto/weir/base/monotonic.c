@@ -4,6 +4,14 @@
 
 enum { US_PER_SECOND = 1000000 };
 
+int64_t weir_monotonic_us(void)
+{
+    struct timespec t = {0};
+    /* The clock exists on every system that weir runs on, so reading it cannot fail. */
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
+}
+
 void weir_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attributes;

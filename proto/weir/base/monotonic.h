@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Returns microseconds of a clock that is never set and never goes back. */
+int64_t weir_monotonic_us(void);
+
 /* Initialises a condition variable for weir_cond_wait_until. */
 void weir_cond_init(pthread_cond_t *cond);
 

@@ -227,20 +227,10 @@ bool weir_time_or_date_parse(struct weir_slice text, int64_t *time_us)
     return weir_time_parse(text, time_us);
 }
 
-static int64_t clock_us(clockid_t clock)
-{
-    struct timespec t = {0};
-    /* Both clocks exist on every system that weir runs on, so reading them cannot fail. */
-    (void)clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
-}
-
 int64_t weir_now_us(void)
 {
-    return clock_us(CLOCK_REALTIME);
-}
-
-int64_t weir_monotonic_us(void)
-{
-    return clock_us(CLOCK_MONOTONIC);
+    struct timespec t = {0};
+    /* The clock exists on every system that weir runs on, so reading it cannot fail. */
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * US_PER_SECOND + t.tv_nsec / 1000;
 }

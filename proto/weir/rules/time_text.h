@@ -1,5 +1,5 @@
 /* Times as text: written as RFC 3339 in UTC with six fraction digits, read with any offset and 0..9
- * fraction digits; and the clocks. */
+ * fraction digits; and the time of day. */
 #ifndef WEIR_RULES_TIME_TEXT_H
 #define WEIR_RULES_TIME_TEXT_H
 
@@ -26,9 +26,6 @@ bool weir_time_or_date_parse(struct weir_slice text, int64_t *time_us);
 
 /* Returns the time in microseconds since 1970-01-01T00:00:00Z. */
 int64_t weir_now_us(void);
-
-/* Returns microseconds of a clock that never goes back. */
-int64_t weir_monotonic_us(void);
 
 #ifdef __cplusplus
 }
