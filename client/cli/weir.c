@@ -3,6 +3,7 @@
 #include "weir/base/standard_streams.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 static int check_words(const struct cli *cli, const struct cli_option *options)
 {
@@ -12,11 +13,14 @@ static int check_words(const struct cli *cli, const struct cli_option *options)
             continue;
         }
         bool is_known = false;
-        for (const char *const *word = o->words; *word != NULL; word++) {
+        char known[64] = "";
+        size_t n = 0;
+        for (const char *const *word = o->words; *word != NULL && n < sizeof known; word++) {
             is_known = is_known || strcmp(*word, text) == 0;
+            n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n == 0 ? "" : ", ", *word);
         }
         if (!is_known) {
-            return cli_usage(cli, "--%s: '%s' is not one of its values", o->name, text);
+            return cli_usage(cli, "--%s: '%s' is not one of: %s", o->name, text, known);
         }
     }
     return CLI_DONE;

@@ -46,7 +46,8 @@ static weir_status keep_metadata(struct call *call, const struct weir_call_optio
         return WEIR_OK;
     }
     if (n > WEIR_METADATA_ENTRIES_MAX) {
-        return weir_fail_field(&call->err, "metadata", "%zu entries, the limit is %d", n,
+        return weir_fail_field(&call->err, "metadata",
+                               "%zu entries are too many: must be at most %d", n,
                                WEIR_METADATA_ENTRIES_MAX);
     }
     struct weir_metadata_entry *entries = weir_arena_array(&call->arena, n, sizeof *entries);

@@ -92,7 +92,8 @@ static weir_status check_options(const struct weir_client_options *options, stru
                                options->connections, CONNECTIONS_MAX);
     }
     if (options->max_reply_bytes > SIZE_MAX / 2) {
-        return weir_fail_field(err, "max_reply_bytes", "out of range");
+        return weir_fail_field(err, "max_reply_bytes", "%zu is out of range: must be at most %zu",
+                               options->max_reply_bytes, SIZE_MAX / 2);
     }
     if ((options->tls_cert_file == NULL) != (options->tls_key_file == NULL)) {
         return weir_fail_field(err, "tls_cert_file",

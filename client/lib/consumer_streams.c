@@ -118,8 +118,8 @@ static weir_status take_position(const struct consumer_streams *s, const Weir__V
         return st;
     }
     return weir_fail(err, WEIR_PRECONDITION,
-                     "the position in stream '%s' belongs to a consumer of something else than %s: "
-                     "choose another name",
+                     "the position in stream '%s' was kept by a consumer that reads something "
+                     "other than %s: choose another name",
                      s->position_stream, s->selector);
 }
 

@@ -17,7 +17,7 @@ err_has "'soon'"
 run 2 "$weir" version stream-1 --server tcp://127.0.0.1
 err_has 'has no port'
 run 2 "$weir" version stream-1 -o xml
-err_has "'xml'"
+err_has "'xml' is not one of: json, text"
 run 2 "$weir" read stream-1 --from x
 run 2 "$weir" write stream-1 Type --expect never
 err_has "not a version, 'no-stream' or 'stream-exists'"
