@@ -189,7 +189,7 @@ static bool begin(nng_socket socket, struct echo *echoes)
 }
 
 /* Prints the URL; port 0 is replaced by the port that was taken. */
-static void tell_url(const char *url, nng_listener listener)
+static void print_url(const char *url, nng_listener listener)
 {
     int port = 0;
     const char *colon = strrchr(url, ':');
@@ -211,7 +211,7 @@ static int serve(const char *url, struct echo *echoes)
     }
     rv = nng_listen(socket, url, &listener, 0);
     if (rv == 0 && begin(socket, echoes)) {
-        tell_url(url, listener);
+        print_url(url, listener);
         end_signals_wait();
     }
     /* nng 1.5.2 may block forever when it closes a connection that is receiving a message. */

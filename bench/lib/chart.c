@@ -45,7 +45,7 @@ static void put_text(FILE *out, const char *text)
     }
 }
 
-static void label(FILE *out, double x, double y, const char *attributes, const char *text)
+static void put_label(FILE *out, double x, double y, const char *attributes, const char *text)
 {
     (void)fprintf(out, "<text x='%.1f' y='%.1f' %s>", x, y, attributes);
     put_text(out, text);
@@ -179,7 +179,7 @@ static double round_log(double value, bool is_up)
 }
 
 /* Sets the scale from the limits of the axis, or from the range of the data (low..high). */
-static void fit(struct scale *scale, const struct chart_axis *axis, double low, double high)
+static void fit_scale(struct scale *scale, const struct chart_axis *axis, double low, double high)
 {
     scale->kind = axis->scale;
     if (axis->low < axis->high) {
@@ -208,7 +208,7 @@ static void widen(double value, enum chart_scale kind, double *low, double *high
     }
 }
 
-static void fit_both(const struct chart *chart, struct scale *x, struct scale *y)
+static void fit_scales(const struct chart *chart, struct scale *x, struct scale *y)
 {
     double low_x = INFINITY, high_x = -INFINITY, low_y = INFINITY, high_y = -INFINITY;
     for (size_t s = 0; s < chart->series_n; s++) {
@@ -224,26 +224,26 @@ static void fit_both(const struct chart *chart, struct scale *x, struct scale *y
         low_x = low_y = 1;
         high_x = high_y = 10;
     }
-    fit(x, &chart->x, low_x, high_x);
-    fit(y, &chart->y, low_y, high_y);
+    fit_scale(x, &chart->x, low_x, high_x);
+    fit_scale(y, &chart->y, low_y, high_y);
 }
 
 /* ---- the frame ---- */
 
-static void begin(FILE *out, int width, int height, const char *title, const char *note)
+static void begin_svg(FILE *out, int width, int height, const char *title, const char *note)
 {
     (void)fprintf(out,
                   "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' "
                   "height='%d' font-family='sans-serif' font-size='12' fill='#222'>\n"
                   "<rect width='%d' height='%d' fill='#fff'/>\n",
                   width, height, width, height, width, height);
-    label(out, 16, 24, "font-size='15' font-weight='bold'", title);
+    put_label(out, 16, 24, "font-size='15' font-weight='bold'", title);
     if (note != NULL) {
-        label(out, 16, 43, "fill='#555'", note);
+        put_label(out, 16, 43, "fill='#555'", note);
     }
 }
 
-static bool end(FILE *out)
+static bool end_svg(FILE *out)
 {
     (void)fputs("</svg>\n", out);
     return ferror(out) == 0;
@@ -258,10 +258,10 @@ static void draw_x_axis(FILE *out, const struct chart *chart, const struct scale
         const double at = pixel(x, ticks[t]);
         (void)fprintf(out, "<path d='M%.1f %dV%.1f' stroke='#e5e7eb'/>\n", at, TOP, bottom);
         chart_text(ticks[t], chart->x.unit, text);
-        label(out, at, bottom + 17, "text-anchor='middle'", text);
+        put_label(out, at, bottom + 17, "text-anchor='middle'", text);
     }
-    label(out, (x->from + x->to) / 2, bottom + 38, "text-anchor='middle' fill='#555'",
-          chart->x.label);
+    put_label(out, (x->from + x->to) / 2, bottom + 38, "text-anchor='middle' fill='#555'",
+              chart->x.label);
 }
 
 static void draw_y_axis(FILE *out, const struct chart *chart, const struct scale *y)
@@ -273,13 +273,13 @@ static void draw_y_axis(FILE *out, const struct chart *chart, const struct scale
         const double at = pixel(y, ticks[t]);
         (void)fprintf(out, "<path d='M%d %.1fH%d' stroke='#e5e7eb'/>\n", LEFT, at, WIDTH - RIGHT);
         chart_text(ticks[t], chart->y.unit, text);
-        label(out, LEFT - 8, at + 4, "text-anchor='end'", text);
+        put_label(out, LEFT - 8, at + 4, "text-anchor='end'", text);
     }
     char place[64];
     (void)snprintf(place, sizeof place,
                    "text-anchor='middle' fill='#555' transform='rotate(-90 16 %.0f)'",
                    (y->from + y->to) / 2);
-    label(out, 16, (y->from + y->to) / 2, place, chart->y.label);
+    put_label(out, 16, (y->from + y->to) / 2, place, chart->y.label);
 }
 
 /* ---- lines ---- */
@@ -355,14 +355,14 @@ static void draw_marks(FILE *out, const struct chart *chart, const struct scale 
             /* Labels of neighbouring marks have different heights; near the right edge they stand
              * on the left side of the mark. */
             const bool is_left = at > x->from + 0.8 * (x->to - x->from);
-            label(out, at + (is_left ? -4 : 4), TOP + 12 + 14 * (double)(m % 6),
-                  is_left ? "fill='#b5383f' text-anchor='end'" : "fill='#b5383f'",
-                  chart->marks[m].name);
+            put_label(out, at + (is_left ? -4 : 4), TOP + 12 + 14 * (double)(m % 6),
+                      is_left ? "fill='#b5383f' text-anchor='end'" : "fill='#b5383f'",
+                      chart->marks[m].name);
         }
     }
 }
 
-static size_t named(const struct chart *chart)
+static size_t count_named(const struct chart *chart)
 {
     size_t n = 0;
     for (size_t s = 0; s < chart->series_n; s++) {
@@ -378,7 +378,7 @@ static void draw_legend(FILE *out, const struct chart *chart, double y)
             (void)fprintf(out, "<path d='M%d %.1fh24' stroke='%s' stroke-width='3'%s/>\n", LEFT,
                           y - 4, tones[s % TONES],
                           chart->series[s].style == CHART_DASHES ? " stroke-dasharray='6 4'" : "");
-            label(out, LEFT + 32, y, "", chart->series[s].name);
+            put_label(out, LEFT + 32, y, "", chart->series[s].name);
             y += LEGEND_LINE;
         }
     }
@@ -389,8 +389,9 @@ bool chart_write(FILE *out, const struct chart *chart)
     const double bottom = HEIGHT - BOTTOM;
     struct scale x = {.from = LEFT, .to = WIDTH - RIGHT};
     struct scale y = {.from = bottom, .to = TOP};
-    fit_both(chart, &x, &y);
-    begin(out, WIDTH, HEIGHT + LEGEND_LINE * (int)named(chart), chart->title, chart->note);
+    fit_scales(chart, &x, &y);
+    begin_svg(out, WIDTH, HEIGHT + LEGEND_LINE * (int)count_named(chart), chart->title,
+              chart->note);
     draw_x_axis(out, chart, &x, bottom);
     draw_y_axis(out, chart, &y);
     (void)fprintf(out, "<path d='M%d %dV%.1fH%d' fill='none' stroke='#888'/>\n", LEFT, TOP, bottom,
@@ -400,7 +401,7 @@ bool chart_write(FILE *out, const struct chart *chart)
     }
     draw_marks(out, chart, &x, bottom);
     draw_legend(out, chart, HEIGHT + 8);
-    return end(out);
+    return end_svg(out);
 }
 
 /* ---- bars ---- */
@@ -412,7 +413,7 @@ static void draw_bar(FILE *out, const struct chart_bar *bar, const struct scale 
     const double to = pixel(x, bar->value);
     char text[CHART_TEXT_MAX];
     chart_text(bar->value, unit, text);
-    label(out, BAR_NAMES - 8, y + BAR - 7, "text-anchor='end'", bar->name);
+    put_label(out, BAR_NAMES - 8, y + BAR - 7, "text-anchor='end'", bar->name);
     (void)fprintf(out, "<rect x='%d' y='%.1f' width='%.1f' height='%d' fill='%s'/>\n", BAR_NAMES, y,
                   to - BAR_NAMES, BAR, tone);
     const double high = bar->high > bar->value ? pixel(x, bar->high) : to;
@@ -421,7 +422,7 @@ static void draw_bar(FILE *out, const struct chart_bar *bar, const struct scale 
             out, "<path d='M%.1f %.1fH%.1fm0 -4v8M%.1f %.1fv8' stroke='#222' fill='none'/>\n",
             pixel(x, bar->low), y + BAR / 2.0, high, pixel(x, bar->low), y + BAR / 2.0 - 4);
     }
-    label(out, high + 6, y + BAR - 7, "", text);
+    put_label(out, high + 6, y + BAR - 7, "", text);
 }
 
 bool chart_write_bars(FILE *out, const struct chart_bars *bars)
@@ -437,10 +438,10 @@ bool chart_write_bars(FILE *out, const struct chart_bars *bars)
                             .high = most > 0 ? most : 1,
                             .from = BAR_NAMES,
                             .to = WIDTH - BAR_FIGURES};
-    begin(out, WIDTH, height, bars->title, bars->note);
+    begin_svg(out, WIDTH, height, bars->title, bars->note);
     for (size_t i = 0; i < bars->n; i++) {
         draw_bar(out, &bars->bars[i], &x, TOP + (double)i * (BAR + BAR_GAP), bars->unit);
     }
-    label(out, BAR_NAMES, height - 18, "fill='#555'", bars->label);
-    return end(out);
+    put_label(out, BAR_NAMES, height - 18, "fill='#555'", bars->label);
+    return end_svg(out);
 }

@@ -95,7 +95,7 @@ double load_measured_s(const struct load *load)
 
 /* ---- counting ---- */
 
-static double moment(const struct load *load, int64_t ns)
+static double seconds_since_start(const struct load *load, int64_t ns)
 {
     return (double)(ns - load->begin_ns) / 1e9;
 }
@@ -158,7 +158,7 @@ static void begin_outage_locked(struct load *load, double at_s)
 
 void load_error(struct load *load, const struct load_outcome *outcome)
 {
-    const double at_s = moment(load, clock_ns());
+    const double at_s = seconds_since_start(load, clock_ns());
     (void)pthread_mutex_lock(&load->errors_mutex);
     struct load_errors *errors = errors_of(load, outcome->reason);
     if (errors->n++ == 0) {
@@ -180,8 +180,8 @@ static void end_outage(struct load *load, int64_t started_ns)
 {
     (void)pthread_mutex_lock(&load->errors_mutex);
     struct load_outage *outage = &load->outages[load->outages_n - 1];
-    if (outage->to_s < 0 && moment(load, started_ns) > outage->from_s) {
-        outage->to_s = moment(load, clock_ns());
+    if (outage->to_s < 0 && seconds_since_start(load, started_ns) > outage->from_s) {
+        outage->to_s = seconds_since_start(load, clock_ns());
         atomic_store(&load->is_outage, false);
     }
     (void)pthread_mutex_unlock(&load->errors_mutex);
@@ -235,7 +235,7 @@ static void count_outcome(struct load_slot *slot, const struct load_outcome *out
     }
 }
 
-static void rest(struct load_slot *slot)
+static void release_slot(struct load_slot *slot)
 {
     (void)atomic_fetch_sub(&slot->load->in_flight, 1);
 }
@@ -246,7 +246,7 @@ void load_finish(struct load_slot *slot, const struct load_outcome *outcome)
     const int64_t now_ns = clock_ns();
     count_outcome(slot, outcome, now_ns);
     if (load_is_ending(load)) {
-        rest(slot);
+        release_slot(slot);
     } else if (load->settings->rate > 0) {
         load_arrivals_next(slot, now_ns, outcome->reason != NULL);
     } else if (outcome->reason != NULL) {

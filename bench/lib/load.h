@@ -125,7 +125,7 @@ struct load {
     size_t errors_n;
     struct load_outage outages[LOAD_OUTAGES_MAX];
     size_t outages_n;
-    size_t outages_told;  // begins and ends of outages already reported
+    size_t outages_reported;  // begins and ends of outages already reported
     atomic_bool is_outage;
 
     pthread_mutex_t mutex;  // guards the members below; a leaf

@@ -34,27 +34,27 @@ static void show_line(struct load *load, int64_t second)
 }
 
 /* Reports the begin and the end of each outage once. */
-static void tell_outages(struct load *load)
+static void report_outages(struct load *load)
 {
     (void)pthread_mutex_lock(&load->errors_mutex);
     const char *before = load->settings->has_progress ? clear_line : "";
-    while (load->outages_told < 2 * load->outages_n) {
-        const struct load_outage *outage = &load->outages[load->outages_told / 2];
-        const bool is_end = load->outages_told % 2 == 1;
+    while (load->outages_reported < 2 * load->outages_n) {
+        const struct load_outage *outage = &load->outages[load->outages_reported / 2];
+        const bool is_end = load->outages_reported % 2 == 1;
         if (is_end && outage->to_s < 0) {
             break;
         }
         (void)fprintf(stderr, "%sweir-load: after %.3f s: the server %s\n", before,
                       is_end ? outage->to_s : outage->from_s,
                       is_end ? "answers again" : "has stopped answering");
-        load->outages_told++;
+        load->outages_reported++;
     }
     (void)pthread_mutex_unlock(&load->errors_mutex);
 }
 
 void load_progress(struct load *load)
 {
-    tell_outages(load);
+    report_outages(load);
     const int64_t second = (clock_ns() - load->begin_ns) / 1000000000;
     if (load->settings->has_progress && second > 0 && second != load->second_shown &&
         second <= LOAD_SECONDS_MAX) {
@@ -65,7 +65,7 @@ void load_progress(struct load *load)
 
 void load_progress_end(struct load *load)
 {
-    tell_outages(load);
+    report_outages(load);
     if (load->settings->has_progress) {
         (void)fputs(clear_line, stderr);
     }

@@ -148,7 +148,7 @@ static weir_status write_all(struct filling *filling, const struct profile_run *
             status = write_round(filling, run, &round, err);
         }
         if (status == WEIR_OK) {
-            status = profile_go_on(err);
+            status = profile_check_signals(err);
         }
     }
     round_fini(&round);

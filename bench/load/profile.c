@@ -22,7 +22,7 @@ const struct profile *profile_find(const char *name)
     return NULL;
 }
 
-weir_status profile_go_on(struct weir_error *err)
+weir_status profile_check_signals(struct weir_error *err)
 {
     return end_signals_come(0) ? weir_fail(err, WEIR_CANCELLED, "ended by a signal") : WEIR_OK;
 }
@@ -41,7 +41,7 @@ const char *profile_uncertainty(const struct profile_run *run)
     return atomic_load(&run->load->in_flight) > 0 ? "some requests were not answered" : NULL;
 }
 
-void profile_tell_unverified(const struct profile_run *run, const char *why)
+void profile_report_unverified(const struct profile_run *run, const char *why)
 {
     if (!run->options->is_quiet) {
         (void)fprintf(stderr, "weir-load: what was acknowledged was not counted: %s\n", why);

@@ -41,8 +41,8 @@ struct profile {
     int64_t batch;  // default of --batch
     int64_t batch_max;
 
-    /* Prepares the run. May make blocking calls, and asks profile_go_on between them. After a
-     * failure `free` is called. */
+    /* Prepares the run. May make blocking calls, and asks profile_check_signals between them. After
+     * a failure `free` is called. */
     weir_status (*prepare)(struct profile_run *run, struct weir_error *err);
     /* Starts one operation, which ends with load_finish. */
     void (*start)(void *run, struct load_slot *slot);
@@ -61,14 +61,14 @@ extern const size_t profiles_n;
 const struct profile *profile_find(const char *name);
 
 /* Returns WEIR_CANCELLED if a signal has asked the program to end. */
-weir_status profile_go_on(struct weir_error *err);
+weir_status profile_check_signals(struct weir_error *err);
 
 /* Returns NULL if, after the load, the server must hold exactly what it acknowledged; otherwise the
  * reason why that is uncertain, as constant text. */
 const char *profile_uncertainty(const struct profile_run *run);
 
 /* Reports that the acknowledged messages were not compared with the stored ones, and why. */
-void profile_tell_unverified(const struct profile_run *run, const char *why);
+void profile_report_unverified(const struct profile_run *run, const char *why);
 
 /* Returns the client that the slot uses. */
 struct weir_client *profile_client(const struct profile_run *run, const struct load_slot *slot);

@@ -61,7 +61,7 @@ static void end(struct profile_run *run)
         why = subscribers_wait(&tail->subscribers, written(&tail->streams), CATCH_UP_S);
     }
     if (why != NULL) {
-        profile_tell_unverified(run, why);
+        profile_report_unverified(run, why);
     }
     subscribers_end(&tail->subscribers);
 }

@@ -22,7 +22,8 @@ struct tenants {
     size_t made;  // namespaces created on the server
 };
 
-static weir_status create(struct profile_run *run, struct tenant *tenant, struct weir_error *err)
+static weir_status create_namespace(struct profile_run *run, struct tenant *tenant,
+                                    struct weir_error *err)
 {
     Weir__V1__CreateNamespaceRequest request = WEIR__V1__CREATE_NAMESPACE_REQUEST__INIT;
     Weir__V1__CreateNamespaceResponse *response = NULL;
@@ -40,8 +41,8 @@ static weir_status create(struct profile_run *run, struct tenant *tenant, struct
                : status;
 }
 
-static weir_status delete (struct profile_run *run, const struct tenant *tenant,
-                           struct weir_error *err)
+static weir_status delete_namespace(struct profile_run *run, const struct tenant *tenant,
+                                    struct weir_error *err)
 {
     Weir__V1__DeleteNamespaceRequest request = WEIR__V1__DELETE_NAMESPACE_REQUEST__INIT;
     Weir__V1__DeleteNamespaceResponse *response = NULL;
@@ -65,11 +66,11 @@ static void delete_all(struct profile_run *run, struct tenants *tenants)
     bool goes_on = true;
     while (tenants->made > 0 && goes_on) {
         const struct tenant *last = &tenants->all[tenants->made - 1];
-        weir_status status = profile_go_on(&err);
+        weir_status status = profile_check_signals(&err);
         goes_on = status == WEIR_OK;
         if (goes_on) {
             weir_error_init(&err);
-            status = delete (run, last, &err);
+            status = delete_namespace(run, last, &err);
             goes_on = !load_is_unreachable(&err);
         }
         if (goes_on && status != WEIR_OK) {
@@ -87,8 +88,8 @@ static void delete_all(struct profile_run *run, struct tenants *tenants)
 
 /* Writes one message to the namespace. The server opens a namespace's files at its first use, and a
  * warm-up would not reach the quietest of many; this keeps that cost out of the measurement. */
-static weir_status use(struct profile_run *run, struct tenants *tenants, struct tenant *tenant,
-                       struct weir_error *err)
+static weir_status use_namespace(struct profile_run *run, struct tenants *tenants,
+                                 struct tenant *tenant, struct weir_error *err)
 {
     struct write_request *write = &tenants->operations.slots[0].write;
     Weir__V1__WriteMessagesResponse *response = NULL;
@@ -131,16 +132,16 @@ static weir_status create_all(struct profile_run *run, struct tenants *tenants,
 {
     weir_status status = WEIR_OK;
     while (status == WEIR_OK && tenants->made < tenants->n) {
-        status = profile_go_on(err);
+        status = profile_check_signals(err);
         if (status == WEIR_OK) {
-            status = create(run, &tenants->all[tenants->made], err);
+            status = create_namespace(run, &tenants->all[tenants->made], err);
             tenants->made += status == WEIR_OK;
         }
     }
     for (size_t t = 0; status == WEIR_OK && t < tenants->made; t++) {
-        status = profile_go_on(err);
+        status = profile_check_signals(err);
         if (status == WEIR_OK) {
-            status = use(run, tenants, &tenants->all[t], err);
+            status = use_namespace(run, tenants, &tenants->all[t], err);
         }
     }
     return status;
@@ -163,7 +164,7 @@ static weir_status prepare(struct profile_run *run, struct weir_error *err)
     return status;
 }
 
-static struct tenant *choose(const struct tenants *tenants, struct load_slot *slot)
+static struct tenant *choose_tenant(const struct tenants *tenants, struct load_slot *slot)
 {
     const double unit = (double)(payload_random(&slot->random) >> 11) * 0x1p-53;
     const double wanted = unit * tenants->all[tenants->n - 1].share;
@@ -184,7 +185,7 @@ static void start(void *context, struct load_slot *slot)
 {
     struct profile_run *run = context;
     struct tenants *tenants = run->own;
-    struct tenant *tenant = choose(tenants, slot);
+    struct tenant *tenant = choose_tenant(tenants, slot);
     struct operation *operation =
         operations_of(&tenants->operations, slot, &tenant->streams, tenant->token);
     if (payload_random(&slot->random) % 100 < (uint64_t)run->options->write_percent) {
@@ -213,7 +214,7 @@ static void end(struct profile_run *run)
     struct tenants *tenants = run->own;
     const char *why = verify(run, tenants);
     if (why != NULL) {
-        profile_tell_unverified(run, why);
+        profile_report_unverified(run, why);
     }
     delete_all(run, tenants);
 }

@@ -44,7 +44,7 @@ weir_status streams_learn(struct streams *streams, const struct profile_run *run
     const bool is_new = run->options->category == NULL || run->options->is_against_echo;
     for (size_t s = 0; !is_new && status == WEIR_OK && s < streams->n; s++) {
         int64_t version = -1;
-        status = profile_go_on(err);
+        status = profile_check_signals(err);
         if (status == WEIR_OK) {
             status = ask_version(streams, s, run->clients[0], NULL, &version, err);
         }
@@ -110,7 +110,7 @@ const char *streams_verify(const struct streams *streams, struct weir_client *cl
         int64_t version = -1;
         struct weir_error err;
         weir_error_init(&err);
-        if (profile_go_on(&err) != WEIR_OK) {
+        if (profile_check_signals(&err) != WEIR_OK) {
             return "ended by a signal";
         }
         if (ask_version(streams, s, client, token, &version, &err) != WEIR_OK) {
@@ -130,6 +130,6 @@ void streams_verify_run(const struct streams *streams, struct profile_run *run)
         why = streams_verify(streams, run->clients[0], NULL, run->load);
     }
     if (why != NULL) {
-        profile_tell_unverified(run, why);
+        profile_report_unverified(run, why);
     }
 }

@@ -21,7 +21,7 @@ struct subscriber {
     atomic_uint_fast64_t received;
 };
 
-static void ask(struct subscriber *subscriber);
+static void poll_next(struct subscriber *subscriber);
 
 static void fail(struct subscriber *subscriber, const struct load_outcome *outcome)
 {
@@ -63,7 +63,7 @@ static void on_messages(void *context, weir_status status,
         const struct load_outcome outcome = load_failure(LOAD_DELIVERY, err);
         fail(subscriber, &outcome);
         if (weir_status_retryable(status)) {
-            ask(subscriber);
+            poll_next(subscriber);
         }
         return;
     }
@@ -79,10 +79,10 @@ static void on_messages(void *context, weir_status status,
         fail(subscriber, &outcome);
         return;
     }
-    ask(subscriber);
+    poll_next(subscriber);
 }
 
-static void ask(struct subscriber *subscriber)
+static void poll_next(struct subscriber *subscriber)
 {
     struct subscribers *all = subscriber->all;
     Weir__V1__GetCategoryMessagesRequest request = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
@@ -122,7 +122,7 @@ bool subscribers_begin(struct subscribers *subscribers, struct profile_run *run,
         subscriber->all = subscribers;
         subscriber->client = run->clients[s % run->clients_n];
         subscriber->from = 1;
-        ask(subscriber);
+        poll_next(subscriber);
     }
     return subscribers->all != NULL;
 }

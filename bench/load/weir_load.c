@@ -58,7 +58,7 @@ static weir_status open_clients(struct profile_run *run, struct weir_error *err)
 }
 
 /* Makes one call on every client, so that all connections exist before the measurement. */
-static weir_status greet(struct profile_run *run, struct weir_error *err)
+static weir_status connect_all(struct profile_run *run, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
     for (size_t c = 0; status == WEIR_OK && c < run->clients_n; c++) {
@@ -193,7 +193,7 @@ static weir_status prepare(struct run *run, struct weir_error *err)
     }
     weir_status status = open_clients(profile_run, err);
     if (status == WEIR_OK) {
-        status = greet(profile_run, err);
+        status = connect_all(profile_run, err);
     }
     if (status == WEIR_OK) {
         status = run->profile->prepare(profile_run, err);

@@ -149,7 +149,7 @@ static const struct wanted wanted[] = {
 
 enum { WANTED = sizeof wanted / sizeof wanted[0] };
 
-static double work_out(const struct wanted *w, double a, double b, double c)
+static double compute_value(const struct wanted *w, double a, double b, double c)
 {
     const double factor = w->factor == 0 ? 1 : w->factor;
     switch (w->rule) {
@@ -165,7 +165,7 @@ static double work_out(const struct wanted *w, double a, double b, double c)
     return NAN;
 }
 
-static void take_figure(struct results *results, const struct figure *figure,
+static void load_figure(struct results *results, const struct figure *figure,
                         double values[RESULTS_ROUNDS_MAX])
 {
     if (figure->name != NULL) {
@@ -183,11 +183,11 @@ static bool make_target(struct results *results, const struct wanted *w, struct 
     const size_t rounds = results_rounds(results);
     memset(b, 0, sizeof b);
     memset(c, 0, sizeof c);
-    take_figure(results, &w->a, a);
-    take_figure(results, &w->b, b);
-    take_figure(results, &w->c, c);
+    load_figure(results, &w->a, a);
+    load_figure(results, &w->b, b);
+    load_figure(results, &w->c, c);
     for (size_t r = 0; r < rounds; r++) {
-        values[r] = work_out(w, a[r], b[r], c[r]);
+        values[r] = compute_value(w, a[r], b[r], c[r]);
         values[r] = isfinite(values[r]) ? values[r] : NAN;
     }
     const struct estimate estimate = results_estimate_of(values, rounds);

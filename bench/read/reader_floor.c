@@ -6,7 +6,7 @@ static weir_status read_floor(struct reader *reader, const struct read_plan *pla
 const struct reader floor_reader = {"floor", read_floor};
 
 /* Looks at all columns of a row with the fewest possible calls. Returns the bytes of text. */
-static uint64_t look_at(sqlite3_stmt *statement, int columns, uint64_t *numbers)
+static uint64_t read_columns(sqlite3_stmt *statement, int columns, uint64_t *numbers)
 {
     uint64_t bytes = 0;
     for (int c = 0; c < columns; c++) {
@@ -37,7 +37,7 @@ static weir_status read_floor(struct reader *reader, const struct read_plan *pla
     *reply = (struct read_reply){.message = NULL};
     int rc = SQLITE_ROW;
     while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-        reply->text_bytes += look_at(statement, plan->columns_n, &numbers);
+        reply->text_bytes += read_columns(statement, plan->columns_n, &numbers);
         reply->rows++;
     }
     volatile uint64_t sink = numbers;  // keeps the compiler from removing the column reads

@@ -15,7 +15,8 @@ static struct weir_slice column_bytes(sqlite3_stmt *statement, int column)
 }
 
 /* Reads the columns into a row without copying. */
-static bool look_at(const struct read_plan *plan, sqlite3_stmt *statement, struct weir_row *row)
+static bool read_columns(const struct read_plan *plan, sqlite3_stmt *statement,
+                         struct weir_row *row)
 {
     struct weir_slice packed = weir_slice(NULL, 0);
     struct weir_slice large = weir_slice(NULL, 0);
@@ -56,7 +57,7 @@ static bool take_row(const struct read_plan *plan, sqlite3_stmt *statement, stru
 {
     struct weir_row row = {.position = 0};
     Weir__V1__Message *message = grown_add(grown);
-    if (message == NULL || !look_at(plan, statement, &row) || !copy_texts(&row, message)) {
+    if (message == NULL || !read_columns(plan, statement, &row) || !copy_texts(&row, message)) {
         return false;
     }
     message->has_position = true;

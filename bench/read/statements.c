@@ -8,8 +8,8 @@ enum { SEEN_MAX = 32, PRAGMA_MAX = 64 };
 /* The pragma by which the store sizes the page cache of a connection. */
 static const char cache_pragma[] = "PRAGMA cache_size";
 
-/* Statements seen since the last forget(). Static, because SQLite passes no context to hooks that
- * are set for all connections. */
+/* Statements seen since the last clear_seen(). Static, because SQLite passes no context to hooks
+ * that are set for all connections. */
 static struct {
     size_t n;
     char *sql[SEEN_MAX];  // with their values; allocated by SQLite
@@ -17,7 +17,7 @@ static struct {
     char cache[PRAGMA_MAX];  // the pragma as the store executed it
 } seen;
 
-static void forget(void)
+static void clear_seen(void)
 {
     for (size_t i = 0; i < seen.n; i++) {
         sqlite3_free(seen.sql[i]);
@@ -50,7 +50,7 @@ static int on_statement(unsigned what, void *context, void *statement, void *tex
     return 0;
 }
 
-static int watch(sqlite3 *db, char **text, const struct sqlite3_api_routines *api)
+static int trace_connection(sqlite3 *db, char **text, const struct sqlite3_api_routines *api)
 {
     (void)text;
     (void)api;
@@ -60,7 +60,7 @@ static int watch(sqlite3 *db, char **text, const struct sqlite3_api_routines *ap
 /* The cast is required: sqlite3_auto_extension declares another signature than it calls. */
 static void watch_new_connections(bool is_on)
 {
-    void (*entry)(void) = (void (*)(void))watch;
+    void (*entry)(void) = (void (*)(void))trace_connection;
     if (is_on) {
         (void)sqlite3_auto_extension(entry);
     } else {
@@ -90,7 +90,7 @@ static weir_status connect_to(struct statements *statements, const char *file,
  * columns as arguments. Returns a statement that instead stops at each row, so that the floor can
  * look at the columns, or NULL if `sql` is not such a statement. The caller frees it with
  * sqlite3_free. */
-static char *stepping(const char *sql, size_t rows)
+static char *stepping_select(const char *sql, size_t rows)
 {
     static const char begin[] = "SELECT 1 ";
     static const char take[] = "weir_take(";
@@ -121,7 +121,7 @@ static weir_status prepare_rows(struct statements *statements, const struct read
 {
     for (size_t i = 0; i < seen.n; i++) {
         sqlite3_stmt *statement = NULL;
-        char *sql = stepping(seen.sql[i], plan->rows);
+        char *sql = stepping_select(seen.sql[i], plan->rows);
         if (sql == NULL) {
             continue;  // a statement about the schema, or a setting of a new connection
         }
@@ -179,7 +179,7 @@ static weir_status learn_read(struct statements *statements, struct dataset *dat
 {
     struct sized_reader reader;
     struct read_reply reply;
-    forget();
+    clear_seen();
     sized_reader_init(&reader, dataset->ns);
     weir_status status = reader.base.read(&reader.base, plan, start, &reply, err);
     nng_msg_free(reply.message);
@@ -226,7 +226,7 @@ weir_status statements_learn(struct statements *statements, struct dataset *data
         status = learn_all(statements, dataset, err);
     }
     watch_new_connections(false);
-    forget();
+    clear_seen();
     return status == WEIR_OK ? dataset_reopen(dataset, url, err) : status;
 }
 
