@@ -172,7 +172,7 @@ static void on_aio(void *context)
     }
 }
 
-/* ---- all together ---- */
+/* ---- setup ---- */
 
 static int open_sockets(struct client *client)
 {

@@ -41,7 +41,7 @@ static double messages_of(const struct load *load)
     return n;
 }
 
-/* ---- for people ---- */
+/* ---- text ---- */
 
 static void put_number(FILE *out, int width, double value, enum chart_unit unit)
 {
@@ -153,7 +153,7 @@ void load_report_text(FILE *out, const struct load_report *report)
     put_usage(out, report);
 }
 
-/* ---- for programs ---- */
+/* ---- JSON ---- */
 
 static json_t *latency_json(const struct histogram *histogram)
 {
@@ -293,7 +293,7 @@ json_t *load_report_json(const struct load_report *report)
     return json;
 }
 
-/* ---- as a picture ---- */
+/* ---- chart ---- */
 
 /* Merges the histogram's steps, which are finer than a picture can show, into columns of equal
  * width on a logarithmic axis. */

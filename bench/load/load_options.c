@@ -197,7 +197,7 @@ static void take(struct parsing *parsing, size_t which, const char *text, struct
     }
 }
 
-/* ---- all together ---- */
+/* ---- checks across options ---- */
 
 static bool is_given(const struct parsing *parsing, const char *name)
 {

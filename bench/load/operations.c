@@ -164,7 +164,7 @@ void operation_read(struct operation *operation, size_t batch)
     }
 }
 
-/* ---- writing what was read before ---- */
+/* ---- conditional writes ---- */
 
 static void on_version(void *context, weir_status status,
                        Weir__V1__GetStreamVersionResponse *response, const struct weir_error *err)

@@ -70,7 +70,7 @@ static weir_status connect_all(struct profile_run *run, struct weir_error *err)
     return status;
 }
 
-/* ---- what is measured ---- */
+/* ---- resource use in the measured time ---- */
 
 static void usage_of(const struct run *run, struct usage *usage)
 {
@@ -139,7 +139,7 @@ static void measure(struct run *run)
     subscribers_end(&run->waiting);
 }
 
-/* ---- what is shown ---- */
+/* ---- report ---- */
 
 static int show(struct run *run)
 {
@@ -156,7 +156,7 @@ static int show(struct run *run)
     return is_written && load_report_errors(&run->load) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* ---- all together ---- */
+/* ---- main program ---- */
 
 static int fail(const struct weir_error *err)
 {

@@ -9,7 +9,7 @@
 
 enum { EXIT_USAGE = 2, PATH_BYTES = 1024 };
 
-/* ---- what there is ---- */
+/* ---- measurements on the page ---- */
 
 static const struct page_line limits[] = {
     {"echo_raw_64", "nng echo of a write's size, nng alone, 64 in flight"},

@@ -52,7 +52,7 @@ static void plan_all(const struct dataset *dataset, struct read_result results[R
     results[r].plan = (struct read_plan){.selection = &nothing, .batch = 1000};
 }
 
-/* ---- one way of one read ---- */
+/* ---- one read in one way ---- */
 
 static weir_status check_rows(const struct read_plan *plan, const struct read_reply *reply,
                               struct weir_error *err)
@@ -306,7 +306,7 @@ void read_results_free(struct read_result results[READ_RESULTS])
     }
 }
 
-/* ---- what it comes to ---- */
+/* ---- results ---- */
 
 struct estimate read_time(const struct read_figures *figures, size_t rounds)
 {

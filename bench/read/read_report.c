@@ -132,7 +132,7 @@ static size_t make_targets(const struct read_report *report, struct target targe
     return n;
 }
 
-/* ---- for people ---- */
+/* ---- text ---- */
 
 static void put_machine(FILE *out)
 {
@@ -280,7 +280,7 @@ void read_report_text(FILE *out, const struct read_report *report)
     put_targets(out, report);
 }
 
-/* ---- for programs ---- */
+/* ---- JSON ---- */
 
 static json_t *estimate_json(struct estimate e)
 {

@@ -296,7 +296,7 @@ START_TEST(another_members_message_is_seen)
 }
 END_TEST
 
-/* ---- what is there in the end ---- */
+/* ---- final contents ---- */
 
 static Weir__V1__GetStreamVersionResponse version_response;
 static const struct fake_action answer = {FAKE_ANSWER, &version_response.base, NULL};

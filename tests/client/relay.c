@@ -108,7 +108,7 @@ static void *run(void *context)
     return NULL;
 }
 
-/* ---- for the test ---- */
+/* ---- functions for the test ---- */
 
 /* Listens on the relay's port: the first time a free one, which it then keeps. */
 static int open_listener(struct relay *relay)

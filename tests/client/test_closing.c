@@ -89,7 +89,7 @@ START_TEST(a_call_is_not_freed_under_the_thread_that_starts_it)
 }
 END_TEST
 
-/* ---- sockets that were replaced ---- */
+/* ---- replaced sockets ---- */
 
 static size_t joined_n;
 static bool has_blocked_signals;  // in the thread created last, from its start
@@ -193,7 +193,7 @@ static void replace_lost(struct links *links, uint64_t oldest)
     ck_assert_uint_eq(atomic_load(&links->number), number + 1);
 }
 
-/* ---- connections of sockets that were replaced ---- */
+/* ---- connections of replaced sockets ---- */
 
 enum { DAY_MS = 86400000 };
 static size_t never_n[2];  // dialers whose minimum, maximum pause exceeds a day

@@ -401,7 +401,7 @@ START_TEST(the_second_of_two_consumers_of_one_name_ends)
 }
 END_TEST
 
-/* ---- too much to do ---- */
+/* ---- overload ---- */
 
 /* Waits until the client, which allows one call in flight, is free for the next. */
 static void await_room(struct weir_client *client)
@@ -485,7 +485,7 @@ START_TEST(a_first_position_that_could_not_be_kept_is_kept_by_the_next_run)
 }
 END_TEST
 
-/* ---- filters that let little through ---- */
+/* ---- selective filters ---- */
 
 enum { MANY = 1000 };
 
@@ -557,7 +557,7 @@ START_TEST(what_was_looked_through_in_vain_is_not_looked_through_again)
 }
 END_TEST
 
-/* ---- a store that can be read and not written ---- */
+/* ---- a store that cannot be written ---- */
 
 weir_status __real_weir_message_store_write_messages(struct weir_client *client,
                                                      const Weir__V1__WriteMessagesRequest *request,

@@ -247,7 +247,7 @@ START_TEST(it_is_stopped_while_it_pauses)
 }
 END_TEST
 
-/* ---- what is parked ---- */
+/* ---- parked messages ---- */
 
 /* After a crash between parking and storing the position, the message is handled and parked
  * again. */

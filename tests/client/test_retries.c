@@ -68,7 +68,7 @@ START_TEST(a_namespace_is_created_with_the_same_token_again)
 }
 END_TEST
 
-/* ---- refusals that say nothing of an attempt before ---- */
+/* ---- refusals after an attempt of unknown outcome ---- */
 
 static struct weir_error full;
 static struct weir_error unauthorized;
@@ -380,7 +380,7 @@ START_TEST(each_call_has_attempts_of_its_own)
 }
 END_TEST
 
-/* ---- time-outs that are another operation's ---- */
+/* ---- timeouts of another operation ---- */
 
 void __real_nng_ctx_recv(nng_ctx ctx, nng_aio *aio);
 void __wrap_nng_ctx_recv(nng_ctx ctx, nng_aio *aio);

@@ -76,7 +76,7 @@ START_TEST(calls_go_over_a_new_connection_after_a_silent_one)
 }
 END_TEST
 
-/* ---- calls that are on the silent connection ---- */
+/* ---- calls on the silent connection ---- */
 
 static void on_version(void *context, weir_status status,
                        Weir__V1__GetStreamVersionResponse *response, const struct weir_error *err)
@@ -128,7 +128,7 @@ START_TEST(what_waits_on_a_silent_connection_is_answered_there)
 }
 END_TEST
 
-/* ---- silence that is none ---- */
+/* ---- no silence ---- */
 
 START_TEST(an_answer_ends_the_silence)
 {

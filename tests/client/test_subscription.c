@@ -346,7 +346,7 @@ START_TEST(it_lives_through_a_restart_of_the_server)
 }
 END_TEST
 
-/* ---- too much to do ---- */
+/* ---- overload ---- */
 
 START_TEST(it_lives_through_a_server_with_too_many_readers)
 {

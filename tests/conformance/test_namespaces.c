@@ -138,7 +138,7 @@ START_TEST(the_last_activity_is_the_newest_messages_time)
 }
 END_TEST
 
-/* ---- one id, many who create it ---- */
+/* ---- concurrent creations of one id ---- */
 
 enum { CREATORS = 16 };
 

@@ -180,7 +180,7 @@ START_TEST(more_than_a_hundred_streams_are_invalid)
 }
 END_TEST
 
-/* ---- what readers see meanwhile ---- */
+/* ---- concurrent readers ---- */
 
 enum { TRIPLES = 200 };
 

@@ -35,7 +35,7 @@ static const struct {
 #undef LIMIT
 };
 
-/* ---- what a value means ---- */
+/* ---- meaning of values ---- */
 
 /* Reads a sign and digits within the range. */
 static bool read_number(const char *value, unsigned base, long long lowest, long long highest,
@@ -71,7 +71,7 @@ static bool read_value(size_t at, const char *value, long long *number)
                              options[at].highest, number);
 }
 
-/* ---- what the server makes of it ---- */
+/* ---- the server's reading ---- */
 
 static weir_status parse(struct weir_config *config, char *argument)
 {

@@ -27,7 +27,7 @@ static bool is_equal(struct weir_slice a, struct weir_slice b)
     return equal;
 }
 
-/* ---- a value written in another way ---- */
+/* ---- other spellings of a value ---- */
 
 static bool is_structure(uint8_t c)
 {

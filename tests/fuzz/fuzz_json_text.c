@@ -113,7 +113,7 @@ static size_t compare_verdicts(struct weir_slice text, bool accepted, bool janss
     return doubts.depth;
 }
 
-/* ---- what holds of an accepted text ---- */
+/* ---- invariants of an accepted text ---- */
 
 static void wrap(struct weir_slice text, size_t depth)
 {

@@ -61,7 +61,7 @@ static void *note(void *p)
     return p;
 }
 
-/* ---- ours, through the linker ---- */
+/* ---- our code, through the linker ---- */
 
 void *__wrap_malloc(size_t n)
 {
@@ -96,7 +96,7 @@ char *__wrap_strdup(const char *text)
     return copy == NULL ? NULL : memcpy(copy, text, n);
 }
 
-/* ---- SQLite's, which wants to know sizes: they stand in front of what it gets ---- */
+/* ---- SQLite's allocations, with their size in front ---- */
 
 enum { HEADER = 16 };
 

@@ -45,7 +45,7 @@ static bool fails(void)
     return is_hit;
 }
 
-/* ---- files: the real one stands behind the shim's own struct ---- */
+/* ---- files: the wrapper's struct precedes the real file ---- */
 
 struct faulty_file {
     sqlite3_file base;
@@ -168,7 +168,7 @@ static const sqlite3_io_methods file_methods = {
     .xShmUnmap = file_shm_unmap,
 };
 
-/* ---- the VFS; what is not overridden is the real one's ---- */
+/* ---- the VFS; methods that are not overridden are the real ones ---- */
 
 static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
                     int *out_flags)

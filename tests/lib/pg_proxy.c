@@ -25,7 +25,7 @@ enum { ROOM_BYTES = 4096 };  // of socket buffer for bytes not yet forwarded
 struct pg_proxy {
     pthread_t thread;
     struct sockaddr_un server;
-    char path[108];  // of the socket listened on; "" where it has none
+    char path[108];  // of the listening Unix socket; "" for a TCP port
     int listener;
     int wake[2];
 
@@ -189,7 +189,7 @@ static void *run(void *context)
     return NULL;
 }
 
-/* ---- for the test ---- */
+/* ---- functions for the test ---- */
 
 static struct pg_proxy *start(const char *server_dir, const struct sockaddr *own, socklen_t own_n)
 {

@@ -556,7 +556,7 @@ START_TEST(a_vacuum_gives_way_to_a_writer)
 }
 END_TEST
 
-/* ---- what a waiting reader watches ---- */
+/* ---- the head, which waiting readers watch ---- */
 
 static struct weir_head look(void)
 {

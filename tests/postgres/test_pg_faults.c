@@ -19,7 +19,7 @@ static void begin(void)
     must_put(fx.ns, "warm-1", 1);  // prepares the statements
 }
 
-/* ---- answers that are lost ---- */
+/* ---- lost answers ---- */
 
 static const enum pg_proxy_mode losses[] = {PROXY_LOSES_REPLY, PROXY_LOSES_REQUEST};
 
@@ -286,7 +286,7 @@ START_TEST(calls_end_at_their_deadline_though_nothing_comes)
 }
 END_TEST
 
-/* ---- what arrives late ---- */
+/* ---- late messages ---- */
 
 enum { BIG_BYTES = 200000 };
 

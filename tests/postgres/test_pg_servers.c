@@ -155,7 +155,7 @@ static void wait_for(int percent)
     }
 }
 
-/* ---- what is stored ---- */
+/* ---- stored messages ---- */
 
 /* Reads the stream through one server and records which writer wrote each position. */
 static int read_stream(struct weir_client *client, int (*stored)[2], int room)

@@ -109,7 +109,7 @@ static size_t run_writers(struct writer *writers, bool kills)
     return killed;
 }
 
-/* ---- what must be so afterwards ---- */
+/* ---- checks after the call ---- */
 
 static void assert_stream_is_whole(struct weir_namespace *ns, size_t n)
 {
@@ -244,7 +244,7 @@ START_TEST(readers_that_follow_miss_nothing)
 }
 END_TEST
 
-/* ---- a server that is stopped ---- */
+/* ---- a stopped server ---- */
 
 /* Writes forever; never returns. */
 static void write_for_ever(const char *url, int told)
@@ -295,7 +295,7 @@ START_TEST(a_stopped_server_does_not_stop_the_others)
 }
 END_TEST
 
-/* ---- connections that end while nobody uses them ---- */
+/* ---- idle connections that end ---- */
 
 static int64_t count_connections(void)
 {

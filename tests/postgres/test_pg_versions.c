@@ -156,7 +156,7 @@ START_TEST(long_names_and_more_streams_than_there_is_room_for_are_looked_up)
 }
 END_TEST
 
-/* ---- the step before ---- */
+/* ---- older versions ---- */
 
 /* Restores the namespace as the previous version left it. */
 START_TEST(a_namespace_with_the_older_append_gets_the_newer)

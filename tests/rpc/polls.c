@@ -74,7 +74,7 @@ void put(const char *stream)
     write_as(DEFAULT_TOKEN, stream, "T", NULL);
 }
 
-/* ---- what has come of them ---- */
+/* ---- outcomes ---- */
 
 void wait_until(size_t waiting)
 {
@@ -106,7 +106,7 @@ void end_failed(size_t i, weir_status want)
     rpc_free(&reply);
 }
 
-/* ---- a namespace of its own ---- */
+/* ---- a separate namespace ---- */
 
 static void call_admin(const char *method, const ProtobufCMessage *message)
 {

@@ -43,7 +43,7 @@ void end_failed(size_t i, weir_status want);
 void write_as(const char *token, const char *stream, const char *type, const char *metadata);
 void put(const char *stream);
 
-/* ---- a namespace of its own ---- */
+/* ---- a separate namespace ---- */
 
 #define TENANT "ns_dGVuYW50_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define FRESH  "ns_dGVuYW50_1111111111111111111111111111111111111111111111111111111111111111"

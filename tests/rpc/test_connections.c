@@ -141,7 +141,7 @@ START_TEST(a_connection_without_a_reply_is_ended)
 }
 END_TEST
 
-/* ---- a write that is begun again ---- */
+/* ---- a restarted write ---- */
 
 static void start_fake(void)
 {

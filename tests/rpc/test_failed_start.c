@@ -44,8 +44,8 @@ static struct weir_slice version_request(void)
     return rpc_pack(&request, room, sizeof room);
 }
 
-/* Connects once the listener exists. The test starts no other thread, because nng initialises
- * itself at the first use, and ThreadSanitizer reports two concurrent first uses as a race. */
+/* Dials before the listener exists and before the test has another thread: nng initialises itself
+ * when it is first used, and ThreadSanitizer reports two concurrent first uses as a race. */
 static void connect_when_it_serves(void)
 {
     ck_assert_int_eq(nng_req0_open(&rpc.client), 0);

@@ -139,7 +139,7 @@ static void call_with_tokens(void)
     rpc_free(&reply);
 }
 
-/* Checks that no part of the token's secret, the last part of the token, is in the log. */
+/* Checks that the start of the token's secret, its last 64 characters, is not in the log. */
 static void assert_is_nowhere(const char *token)
 {
     const size_t n = strlen(token);

@@ -58,7 +58,7 @@ static weir_status try_read(void)
     return reply.status;
 }
 
-/* ---- too much to do ---- */
+/* ---- overload ---- */
 
 START_TEST(a_call_too_many_is_refused_at_once)
 {

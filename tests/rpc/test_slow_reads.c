@@ -75,7 +75,7 @@ static struct weir_slice of_all(uint32_t timeout_ms)
 static struct weir_slice (*const slow_reads[])(uint32_t timeout_ms) = {
     of_types, of_a_start, of_the_last, from_a_global_position};
 
-/* ---- what is served on the spot as well ---- */
+/* ---- other calls of the transport thread ---- */
 
 static struct weir_slice of_a_stream(uint32_t timeout_ms)
 {

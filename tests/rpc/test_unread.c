@@ -321,7 +321,7 @@ START_TEST(a_client_that_does_not_read_may_write)
 }
 END_TEST
 
-/* ---- reads that go together ---- */
+/* ---- grouped reads ---- */
 
 enum { REPLY_MAX_BYTES = 1024 * 1024, SESSIONS = 2 };
 

@@ -75,7 +75,7 @@ START_TEST(a_deletion_that_fails_leaves_the_namespace_in_use)
 }
 END_TEST
 
-/* ---- another process that deletes it as well ---- */
+/* ---- a concurrent deletion by another process ---- */
 
 static char path[400];
 static bool is_awaited;
@@ -136,7 +136,7 @@ START_TEST(of_two_deletions_neither_waits_for_what_the_other_has)
 }
 END_TEST
 
-/* ---- a file that others have open while it is removed ---- */
+/* ---- removal of an open file ---- */
 
 static char wal_path[sizeof path + 8];
 static bool is_wal_kept;
@@ -187,7 +187,7 @@ START_TEST(who_closes_a_deleted_file_is_not_the_last_to_do_so)
 }
 END_TEST
 
-/* ---- a namespace that another process makes anew meanwhile ---- */
+/* ---- a namespace re-created by another process ---- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;

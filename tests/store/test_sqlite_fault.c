@@ -331,7 +331,7 @@ static weir_status act_list(void)
     return status;
 }
 
-/* ---- what is checked afterwards ---- */
+/* ---- checks afterwards ---- */
 
 /* Checks that the namespace is consistent and has these counts. */
 static void check_content(size_t n, int64_t k_1, int64_t k_2)

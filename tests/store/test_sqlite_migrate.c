@@ -108,7 +108,7 @@ static void put_back_to_version(int version)
     ck_assert_int_eq(number_in(path, "PRAGMA user_version"), version);
 }
 
-/* ---- what is in it ---- */
+/* ---- contents ---- */
 
 enum { LONG_BYTES = 9000 };  // more than a page, hence on overflow pages
 

@@ -21,7 +21,7 @@ enum {
     NAMES_MAX = 16
 };
 
-/* ---- what is drawn from ---- */
+/* ---- values to draw from ---- */
 
 static const char *const streams[] = {"a-1", "a-2+x", "a-2+y", "a",     "b-1",
                                       "b-",  "-x",    "c:d-1", "é-1-2", "b"};

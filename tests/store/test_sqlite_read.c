@@ -49,7 +49,7 @@ static void assert_globals(const int64_t *globals, size_t n)
     }
 }
 
-/* ---- which messages, and where to go on ---- */
+/* ---- selection and next position ---- */
 
 enum { STREAM = WEIR_SELECT_STREAM, CATEGORY = WEIR_SELECT_CATEGORY, ALL = WEIR_SELECT_ALL };
 enum { NEWEST = 1, BACK = 2, GLOBAL = 4, UNLIMITED = 8 };

@@ -471,7 +471,7 @@ START_TEST(an_open_schema_of_the_extension_is_reported)
 }
 END_TEST
 
-/* ---- how wide chunks are ---- */
+/* ---- width of chunks ---- */
 
 static weir_status create_with(const char *id, const char *metadata)
 {

@@ -17,7 +17,7 @@ static uint8_t room[1024];
 static int done;
 static int done_when_answered;
 
-/* ---- what is around the intake ---- */
+/* ---- the environment of admission.c ---- */
 
 struct weir_slice weir_exchange_request(const struct weir_exchange *exchange)
 {

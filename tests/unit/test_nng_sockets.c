@@ -296,7 +296,7 @@ START_TEST(the_end_is_told_after_a_while)
 }
 END_TEST
 
-/* ---- what nng would refuse ---- */
+/* ---- input that nng refuses ---- */
 
 enum { SHORTEST = 4, LONGEST = 64, HOPS_MAX = 8, IPC_LENGTH_BYTES = 9 };
 
@@ -480,9 +480,7 @@ START_TEST(another_protocols_bytes_are_not_looked_at)
 }
 END_TEST
 
-/* ---- which connection it is ---- */
-
-/* ---- what is held back ---- */
+/* ---- data held back ---- */
 
 static void greet(void)
 {

@@ -87,7 +87,7 @@ static bool add(size_t i, size_t bytes, int64_t now_us)
     return weir_partial_add(pairs[i].server, bytes, LENGTH, now_us);
 }
 
-/* ---- what they hold ---- */
+/* ---- memory that counts ---- */
 
 START_TEST(what_is_received_counts_until_the_message_is_whole)
 {
@@ -138,7 +138,7 @@ START_TEST(all_that_comes_by_a_connection_that_is_followed_counts)
 }
 END_TEST
 
-/* ---- who is ended ---- */
+/* ---- which connections are closed ---- */
 
 START_TEST(up_to_the_bound_nobody_is_ended)
 {

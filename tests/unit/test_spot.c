@@ -142,7 +142,7 @@ weir_status weir_admission_check_unread(const struct weir_server *of,
     return WEIR_OK;
 }
 
-/* ---- what is around them ---- */
+/* ---- the environment ---- */
 
 void weir_exchange_announce(struct weir_exchange *exchange)
 {

@@ -12,7 +12,7 @@
 
 enum { ATTEMPTS = 50 };
 
-/* ---- what the other end has taken ---- */
+/* ---- data taken by the peer ---- */
 
 static struct weir_peers peers;
 
@@ -64,7 +64,7 @@ START_TEST(who_reads_slowly_is_not_stuck)
 }
 END_TEST
 
-/* ---- what nng has of a reply that it has said is sent ---- */
+/* ---- replies that nng has reported as sent ---- */
 
 enum { REPLY_BYTES = 16 * 1024 * 1024 };
 

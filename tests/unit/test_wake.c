@@ -347,7 +347,7 @@ START_TEST(a_store_that_fails_is_told_to_those_who_wait)
 }
 END_TEST
 
-/* ---- what others write ---- */
+/* ---- writes of other servers ---- */
 
 enum { TOLD_US = 1000 * 1000, TOLD_LATE_US = 5000 * 1000, MANY_LOOKS_US = 900 * 1000 };
 
@@ -458,7 +458,7 @@ START_TEST(a_store_that_is_late_hides_nothing_for_ever)
 }
 END_TEST
 
-/* ---- a store that takes its time ---- */
+/* ---- a slow store ---- */
 
 static _Atomic(int64_t) registry_read_us;
 
