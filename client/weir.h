@@ -21,11 +21,12 @@
  * A response belongs to the caller and is one block of memory: weir_response_free frees it,
  * whatever its type.
  *
- * Errors. A function that can fail returns a weir_status, a reason of the server's unchanged, and
- * fills the error that the caller passes and has initialised with weir_error_init: text and
- * details (weir/base/status.h). A detail `url` marks a failure that the server did not send: there
- * was no connection, or no reply in time. "Failed writes" below tells what a failure of a write
- * means for the store. */
+ * Errors. A function that can fail returns a weir_status, which is the server's own reason if the
+ * server refused, and fills the error that the caller has initialised with weir_error_init: text
+ * and details. After WEIR_OK the error has no meaning; copy one with weir_error_copy only
+ * (weir/base/status.h). A detail `url` marks a failure that the server did not send: there was no
+ * connection, or no reply in time. "Failed writes" below tells what a failure means for the
+ * store. */
 #ifndef WEIR_H
 #define WEIR_H
 
@@ -244,8 +245,8 @@ void weir_reader_close(struct weir_reader *reader);
  * weir_system_check_health.
  *
  * ClearNamespace makes the positions of every stream start at 0 again, and global positions go on.
- * Afterwards subscriptions to a stream must be opened again, and positions in streams that a
- * program has kept are void.
+ * Afterwards subscriptions to a stream must be opened again, from the beginning, and positions in
+ * streams that a program has kept are void.
  *
  * One thread at a time reads; any thread may stop the subscription. */
 struct weir_subscription;

@@ -5,8 +5,7 @@
 #include "weir/base/fail.h"
 
 enum {
-    /* A record holds at most 16 MiB of data and metadata, each byte of which JSON can write as
-     * six. */
+    /* Longer than any record: 16 MiB of data and metadata, whose bytes JSON may write as six. */
     LINE_BYTES_MAX = 100 << 20
 };
 

@@ -26,7 +26,7 @@ enum {
 
 /* ---- preparing ---- */
 
-static struct weir_slice or_text(struct weir_slice given, const char *standard)
+static struct weir_slice text_or(struct weir_slice given, const char *standard)
 {
     return given.p != NULL ? given : weir_slice_of(standard);
 }
@@ -127,7 +127,7 @@ static weir_status call_prepare(struct call *call, size_t method, const Protobuf
     call->delay_ms = call->client->retry.first_delay_ms;
     call->frame = (struct weir_request_frame){.method = weir_slice_of(call->method->name)};
     set_deadline(call, request, options);
-    const struct weir_slice token = or_text(weir_slice_of(options->token), call->client->token);
+    const struct weir_slice token = text_or(weir_slice_of(options->token), call->client->token);
     weir_status st = keep_text(call, token, &call->frame.token);
     if (st == WEIR_OK) {
         st = keep_metadata(call, options);
@@ -236,7 +236,7 @@ static bool leaves_doubt(const struct call *call)
 }
 
 /* Whether the server refuses before it looks whether it has carried out the request already. */
-static bool says_nothing_of_others(const struct weir_error *err)
+static bool is_refused_unseen(const struct weir_error *err)
 {
     return err->status == WEIR_AUTH_REQUIRED || err->status == WEIR_AUTH_INVALID_TOKEN ||
            err->status == WEIR_AUTH_UNAUTHORIZED ||
@@ -247,7 +247,7 @@ static bool says_nothing_of_others(const struct weir_error *err)
  * is repeated only to find out whether an earlier attempt was carried out. */
 static bool after_failure(struct call *call)
 {
-    if (!call->is_in_doubt || !says_nothing_of_others(&call->err)) {
+    if (!call->is_in_doubt || !is_refused_unseen(&call->err)) {
         call->is_in_doubt = call->is_in_doubt || leaves_doubt(call);
         return retry(call);
     }

@@ -1,3 +1,4 @@
+/* A consumer's own streams: their names, and reading and keeping its position. */
 #include "client/lib/consumer_entry.h"
 
 #include "client/lib/client.h"
@@ -124,8 +125,8 @@ static weir_status take_position(const struct consumer_streams *s, const Weir__V
 }
 
 /* Reads the position kept last; kept->position is -1 if there is none. */
-static weir_status load(struct consumer_streams *s, const struct weir_call_options *call,
-                        struct kept *kept, struct weir_error *err)
+static weir_status load_kept(struct consumer_streams *s, const struct weir_call_options *call,
+                             struct kept *kept, struct weir_error *err)
 {
     *kept = (struct kept){.position = -1, .version = -1};
     Weir__V1__GetLastStreamMessageRequest request = WEIR__V1__GET_LAST_STREAM_MESSAGE_REQUEST__INIT;
@@ -146,7 +147,7 @@ static weir_status load(struct consumer_streams *s, const struct weir_call_optio
 weir_status consumer_load_position(struct consumer_streams *s, struct weir_error *err)
 {
     struct kept kept;
-    const weir_status st = load(s, s->call, &kept, err);
+    const weir_status st = load_kept(s, s->call, &kept, err);
     if (st == WEIR_OK) {
         atomic_store(&s->position, kept.position);
         s->position_version = kept.version;
@@ -175,7 +176,7 @@ static weir_status is_ours(struct consumer_streams *s, const struct weir_call_op
                            bool *is_ours, struct weir_error *err)
 {
     struct kept kept;
-    const weir_status st = load(s, call, &kept, err);
+    const weir_status st = load_kept(s, call, &kept, err);
     *is_ours = st == WEIR_OK && strcmp(kept.instance, s->instance) == 0;
     if (*is_ours) {
         s->position_version = kept.version;

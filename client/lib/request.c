@@ -1,3 +1,4 @@
+/* Completes requests by the descriptors of their messages. Copies only the parts that change. */
 #include "client/lib/request.h"
 
 #include "weir/rules/token.h"

@@ -1,5 +1,5 @@
 /* Decodes a reply into one block: counts the bytes that protobuf-c will allocate, allocates them at
- * once, and lets protobuf-c's allocator cut from them. */
+ * once, and lets protobuf-c allocate from that block. */
 #include "client/lib/response.h"
 
 #include "client/weir.h"
@@ -25,7 +25,7 @@ struct block {
 
 /* Allocates a response from its first block. If that is too small, which can only happen with a
  * protobuf-c that allocates otherwise, the rest goes into further blocks. */
-struct cutter {
+struct cursor {
     ProtobufCAllocator allocator;
     struct block *first;
     uint8_t *at;
@@ -37,26 +37,26 @@ static size_t aligned(size_t n)
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-static void *cut(void *data, size_t n)
+static void *allocate_from_block(void *data, size_t n)
 {
-    struct cutter *cutter = data;
+    struct cursor *cursor = data;
     const size_t need = aligned(n);
-    if (need <= cutter->left) {
-        void *p = cutter->at;
-        cutter->at += need;
-        cutter->left -= need;
+    if (need <= cursor->left) {
+        void *p = cursor->at;
+        cursor->at += need;
+        cursor->left -= need;
         return p;
     }
     struct block *more = malloc(sizeof *more + n);
     if (more == NULL) {
         return NULL;
     }
-    more->next = cutter->first->next;
-    cutter->first->next = more;
+    more->next = cursor->first->next;
+    cursor->first->next = more;
     return more->bytes;
 }
 
-static void keep(void *data, void *p)
+static void ignore_free(void *data, void *p)
 {
     (void)data;
     (void)p;
@@ -151,17 +151,18 @@ weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_
                          fault.text);
     }
     const size_t room = message_bytes(type, payload);
-    struct cutter cutter = {.first = malloc(sizeof *cutter.first + room), .left = room};
-    if (cutter.first == NULL) {
+    struct cursor cursor = {.first = malloc(sizeof *cursor.first + room), .left = room};
+    if (cursor.first == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    cutter.first->next = NULL;
-    cutter.at = cutter.first->bytes;
-    cutter.allocator = (ProtobufCAllocator){.alloc = cut, .free = keep, .allocator_data = &cutter};
+    cursor.first->next = NULL;
+    cursor.at = cursor.first->bytes;
+    cursor.allocator = (ProtobufCAllocator){
+        .alloc = allocate_from_block, .free = ignore_free, .allocator_data = &cursor};
     ProtobufCMessage *message =
-        protobuf_c_message_unpack(type, &cutter.allocator, payload.n, payload.p);
+        protobuf_c_message_unpack(type, &cursor.allocator, payload.n, payload.p);
     if (message == NULL) {
-        free_blocks(cutter.first);
+        free_blocks(cursor.first);
         return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is not a %s", type->name);
     }
     *response = message;

@@ -143,7 +143,7 @@ static void subscription_free(struct weir_subscription *sub)
 }
 
 /* Sets *end to the position behind `last`, a position that the server has sent. */
-static weir_status go_behind(int64_t last, int64_t *end, struct weir_error *err)
+static weir_status position_behind(int64_t last, int64_t *end, struct weir_error *err)
 {
     if (last == INT64_MAX) {
         return weir_fail(err, WEIR_BACKEND_ERROR, "there is no position after %" PRId64, last);
@@ -162,7 +162,7 @@ static weir_status find_stream_end(struct weir_subscription *sub, int64_t *end,
     weir_status st =
         weir_message_store_get_stream_version(sub->client, &request, &sub->call, &response, err);
     if (st == WEIR_OK) {
-        st = go_behind(response->version, end, err);
+        st = position_behind(response->version, end, err);
     }
     weir_response_free(response);
     return st;
@@ -185,8 +185,8 @@ static weir_status find_category_end(struct weir_subscription *sub, int64_t *end
     weir_status st =
         weir_message_store_get_category_messages(sub->client, &request, &sub->call, &response, err);
     if (st == WEIR_OK) {
-        st = go_behind(response->n_messages == 0 ? 0 : response->messages[0]->global_position, end,
-                       err);
+        st = position_behind(response->n_messages == 0 ? 0 : response->messages[0]->global_position,
+                             end, err);
     }
     weir_response_free(response);
     return st;
