@@ -29,7 +29,7 @@ enum load_op {
     LOAD_EMPTY,
     LOAD_DELIVERY,    // of a message to a waiting reader
     LOAD_COMMIT,      // of a group of writes
-    LOAD_CHECKPOINT,  // a commit in such a group, during a checkpoint
+    LOAD_CHECKPOINT,  // of such a group, if a checkpoint overlapped it
     LOAD_OPS
 };
 
@@ -144,7 +144,7 @@ void load_fini(struct load *load);
 /* Runs the load: warm-up, measured time, then the drain of the operations in flight. Ends early on
  * SIGINT or SIGTERM, which the caller must have blocked (end_signals.h), and after an error if
  * stops_on_error is set. A signal during the drain abandons the operations still in flight.
- * `window` (NULL for none) is called at the begin and at the end of the measured time. */
+ * `window` (NULL for none) is called at the start and at the end of the measured time. */
 struct load_window {
     void *context;
     void (*begins)(void *context);
@@ -152,7 +152,7 @@ struct load_window {
 };
 void load_run(struct load *load, const struct load_window *window);
 
-/* Ends the operation of a slot and starts the next one if it is due. Any thread. */
+/* Ends the operation of a slot and starts the next one if it is due. Called on any thread. */
 void load_finish(struct load_slot *slot, const struct load_outcome *outcome);
 
 /* Returns whether a call failed because the server was unreachable or is shutting down. */

@@ -33,7 +33,7 @@ static void show_line(struct load *load, int64_t second)
                   clear_line, second, phases[is_measuring], rate, p50, p99, errors_in_all(load));
 }
 
-/* Reports the begin and the end of each outage once. */
+/* Reports the start and the end of each outage once. */
 static void report_outages(struct load *load)
 {
     (void)pthread_mutex_lock(&load->errors_mutex);

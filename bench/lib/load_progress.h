@@ -1,5 +1,5 @@
 /* Progress on standard error while a load runs: a line that is overwritten on a terminal, and one
- * line for the begin and the end of each outage. Internal to the load engine. */
+ * line for the start and the end of each outage. Internal to the load engine. */
 #ifndef WEIR_BENCH_LOAD_PROGRESS_H
 #define WEIR_BENCH_LOAD_PROGRESS_H
 

@@ -17,8 +17,7 @@ enum {
     PROFILE_USES_SUBSCRIBERS = 1 << 6,
     PROFILE_USES_NAMESPACES = 1 << 7,
     PROFILE_USES_CATEGORY = 1 << 8,  // the category may hold other messages
-    PROFILE_WRITES_BATCH =
-        1 << 9  // not an option: the batch is that of a write, sent in one request
+    PROFILE_WRITES_BATCH = 1 << 9    // not an option: the batch is written in one request
 };
 
 enum { PROFILE_NAME_MAX = 64 };
