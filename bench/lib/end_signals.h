@@ -1,5 +1,5 @@
-/* SIGINT and SIGTERM, which end a benchmark program. Both are blocked in every thread; the main
- * thread waits for them synchronously. */
+/* SIGINT and SIGTERM, which end a benchmark program. Both are blocked in every thread; one thread
+ * waits for them synchronously. */
 #ifndef WEIR_BENCH_END_SIGNALS_H
 #define WEIR_BENCH_END_SIGNALS_H
 

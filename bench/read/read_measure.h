@@ -14,7 +14,7 @@ struct read_figures {
     double heap_calls;      // median per read, without the database driver
     double heap_calls_max;  // maximum of any read
     double heap_bytes;      // mean per read
-    double driver_calls;    // mean per read; SQLite is not a driver
+    double driver_calls;    // mean per read; 0 on SQLite
     double sent_bytes;      // mean per read; 0 for the floor
 };
 

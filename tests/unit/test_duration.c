@@ -1,3 +1,4 @@
+/* Parsing of durations such as "90m": valid and invalid texts. */
 #include "weir/rules/duration.h"
 
 #include "tests/lib/check_main.h"
@@ -6,7 +7,7 @@
 
 static const struct {
     const char *text;
-    int64_t us;  // -1: none
+    int64_t us;  // -1: invalid
 } cases[] = {
     {"0s", 0},
     {"1s", 1000000},
