@@ -2,6 +2,7 @@
 
 #include "server/server.h"
 #include "weir/base/monotonic.h"
+#include "weir/rules/message_db.h"
 
 enum { PROTOCOL_VERSION = 1 };
 
@@ -13,7 +14,7 @@ WEIR_HANDLER(weir_handle_get_server_info, Weir__V1__GetServerInfoRequest)
     response.server_version = (char *)(uintptr_t)WEIR_VERSION;
     response.has_protocol_version = true;
     response.protocol_version = PROTOCOL_VERSION;
-    response.message_db_compat = (char *)(uintptr_t) "1.3.0";
+    response.message_db_compat = (char *)(uintptr_t)WEIR_MESSAGE_DB_VERSION;
     response.backend = (char *)(uintptr_t)weir_store_backend_name(store);
     response.has_schema_version = true;
     response.schema_version = weir_store_schema_version(store);

@@ -2,6 +2,8 @@
  * it. */
 #include "store/postgres/pg_int.h"
 
+#include "weir/rules/message_db.h"
+
 static weir_status ask(struct pg_conn *conn, const char *text, bool *is_so, struct weir_error *err)
 {
     struct pg_params none;
@@ -54,8 +56,8 @@ static weir_status check_schema(struct pg_conn *conn, struct weir_error *err)
     }
     if (status == WEIR_OK) {
         status = ask(conn,
-                     "SELECT (message_store.message_store_version() = '1.3.0' AND (SELECT"
-                     " count(*) FROM pg_attribute AS a WHERE a.attrelid ="
+                     "SELECT (message_store.message_store_version() = '" WEIR_MESSAGE_DB_VERSION
+                     "' AND (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid ="
                      " 'message_store.messages'::regclass AND NOT a.attisdropped"
                      " AND (a.attname, a.atttypid) IN (('global_position', 'bigint'::regtype),"
                      " ('position', 'bigint'::regtype), ('time', 'timestamp'::regtype),"
@@ -67,9 +69,10 @@ static weir_status check_schema(struct pg_conn *conn, struct weir_error *err)
                      &is_alike, err);
     }
     if (status == WEIR_OK && !is_alike) {
-        return weir_fail(err, WEIR_PRECONDITION,
-                         "the schema message_store is not that of Message DB 1.3.0: update it "
-                         "first");
+        return weir_fail(
+            err, WEIR_PRECONDITION,
+            "the schema message_store is not that of Message DB " WEIR_MESSAGE_DB_VERSION
+            ": update it first");
     }
     return status;
 }
