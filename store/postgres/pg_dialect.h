@@ -15,6 +15,7 @@
 #ifndef WEIR_STORE_POSTGRES_PG_DIALECT_H
 #define WEIR_STORE_POSTGRES_PG_DIALECT_H
 
+#include "store/postgres/pg_sql.h"
 #include "store/store_backend.h"
 
 /* The statements whose text does not depend on a query. */
@@ -125,14 +126,6 @@ struct pg_dialect {
 #define WEIR_PG_SIZE                                          \
     "octet_length(p.type) + octet_length(p.stream_name) + 72" \
     " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)"
-
-/* Steps and functions that several layouts have in common. */
-extern const char weir_pg_sql_counters_010[];
-extern const char weir_pg_sql_categories_014[];
-extern const char weir_pg_sql_born_016[];
-extern const char weir_pg_sql_functions[];
-extern const char weir_pg_sql_older_appends[];
-extern const char weir_pg_sql_own_functions[];
 
 /* PG_FIXED_LIST_STREAMS of layouts whose @keys@ has an index by stream name. */
 extern const char weir_pg_sql_list_streams[];

@@ -144,14 +144,6 @@ weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err);
 /* How long a statement waits for a lock unless it says otherwise. */
 #define WEIR_PG_LOCK_TIMEOUT "'5s'"
 
-extern const char weir_pg_sql_registry_001[];
-extern const char weir_pg_sql_adopted_001[];
-extern const char weir_pg_sql_adopted_003[];
-extern const char weir_pg_sql_adopted_008[];
-extern const char weir_pg_sql_adopted_functions[];
-extern const char weir_pg_sql_drop_earlier_signatures[];
-extern const char weir_pg_sql_rows_001[];
-
 /* Refuses a database that lacks the extension of the dialect: PRECONDITION. Reports to the operator
  * if other roles may create functions in the extension's schema. */
 weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err);

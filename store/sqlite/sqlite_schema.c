@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite_checkpoint.h"
 #include "store/sqlite/sqlite_pacing.h"
 #include "store/sqlite/sqlite_packed.h"
+#include "store/sqlite/sqlite_sql.h"
 #include "store/sqlite/sqlite_status.h"
 
 #include <stdio.h>

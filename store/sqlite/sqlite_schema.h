@@ -27,12 +27,6 @@ extern const struct sqlite_schema weir_sqlite_registry_schema;
 /* For opening a namespace's file that is about to be removed and need not be migrated before. */
 extern const struct sqlite_schema weir_sqlite_doomed_schema;
 
-/* The texts of schema/NAME.sql, embedded by the build. */
-extern const char weir_sqlite_sql_namespace_001[];
-extern const char weir_sqlite_sql_namespace_002[];
-extern const char weir_sqlite_sql_namespace_003[];
-extern const char weir_sqlite_sql_registry_001[];
-
 /* Applies the schema steps that the database lacks, in one transaction behind the write lock, so
  * that of two processes one applies them and the other finds it done. PRECONDITION if the schema is
  * newer than this program's; the database is then unchanged.

@@ -1,9 +1,8 @@
 /* TimescaleDB, a dialect of the PostgreSQL backend. Messages are a hypertable, in chunks by time.
  * Ids, positions and versions, which must be unique or must survive retention, are kept in tables
  * beside it. */
-#include "store/timescale/timescale.h"
-
 #include "store/postgres/pg_dialect.h"
+#include "store/timescale/timescale_sql.h"
 
 static const struct pg_step steps[] = {
     {1, weir_timescale_sql_hypertable_001},
