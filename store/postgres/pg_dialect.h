@@ -16,6 +16,7 @@
 #define WEIR_STORE_POSTGRES_PG_DIALECT_H
 
 #include "store/postgres/pg_sql.h"
+#include "store/read_rules.h"
 #include "store/store_backend.h"
 
 /* The statements whose text does not depend on a query. */
@@ -122,10 +123,11 @@ struct pg_dialect {
 #define WEIR_PG_HEADERS                                                                       \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, NULL::text AS data," \
     " NULL::text AS metadata"
-/* As weir_pg_message_size() counts; 72 is WEIR_PACKED_REST_BYTES. */
+/* As weir_pg_message_size() counts. */
 #define WEIR_PG_SIZE                                          \
     "octet_length(p.type) + octet_length(p.stream_name) + 72" \
     " + coalesce(octet_length(p.data), 0) + coalesce(octet_length(p.metadata), 0)"
+_Static_assert(WEIR_PACKED_REST_BYTES == 72, "WEIR_PG_SIZE has the number in its text");
 
 /* PG_FIXED_LIST_STREAMS of layouts whose @keys@ has an index by stream name. */
 extern const char weir_pg_sql_list_streams[];
