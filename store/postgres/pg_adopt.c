@@ -1,6 +1,6 @@
 /* Checks whether Message DB's schema can be adopted: its version, its table, and the rights on
  * it. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_adopt.h"
 
 #include "weir/rules/message_db.h"
 

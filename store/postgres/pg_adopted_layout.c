@@ -1,7 +1,7 @@
 /* The layout of a namespace that is Message DB's own schema, adopted. Message DB's indexes decide
  * what is fast: a listing reads all messages, and a correlation is looked for within its
  * category. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_dialect.h"
 
 static const struct pg_step steps[] = {
     {1, weir_pg_sql_adopted_001},  {3, weir_pg_sql_adopted_003},     {6, weir_pg_sql_adopted_008},

@@ -4,7 +4,7 @@
 #include "store/postgres/pg_sending.h"
 
 #include "store/append_rules.h"
-
+#include "store/postgres/pg_read.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
 
@@ -186,7 +186,7 @@ static weir_status load_stored(const struct pg_sending *s, struct pg_conn *conn,
 {
     weir_status status = weir_pg_params_check(params, err);
     if (status == WEIR_OK) {
-        status = weir_pg_fixed(s->session, conn, PG_FIXED_BY_IDS, params, &stored->result, err);
+        status = weir_pg_run_fixed(s->session, conn, PG_FIXED_BY_IDS, params, &stored->result, err);
     }
     if (status != WEIR_OK) {
         return status;
@@ -275,7 +275,7 @@ weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struc
     weir_status status = weir_pg_params_check(&params, err);
     PGresult *result = NULL;
     if (status == WEIR_OK) {
-        status = weir_pg_fixed(s.session, conn, PG_FIXED_APPEND, &params, &result, err);
+        status = weir_pg_run_fixed(s.session, conn, PG_FIXED_APPEND, &params, &result, err);
     }
     if (status == WEIR_OK && conn->has_warned) {
         status = weir_pg_fail_unconfirmed(conn, err);

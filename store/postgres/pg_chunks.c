@@ -1,6 +1,7 @@
 /* Lists, compresses and drops chunks: the pieces, by time, in which some layouts keep messages. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_chunks.h"
 
+#include "store/postgres/pg_session.h"
 #include "weir/rules/time_text.h"
 
 #include <stdio.h>
@@ -44,13 +45,13 @@ static weir_status fail_licence(struct weir_error *err)
 static weir_status run(struct chunk_work *work, struct pg_conn *conn, enum pg_fixed which,
                        const struct pg_params *params, PGresult **result, struct weir_error *err)
 {
-    const weir_status status = weir_pg_fixed(work->session, conn, which, params, result, err);
+    const weir_status status = weir_pg_run_fixed(work->session, conn, which, params, result, err);
     memcpy(work->sqlstate, conn->sqlstate, sizeof work->sqlstate);
     return status;
 }
 
 /* Begins a transaction that waits for a lock until an autovacuum gives way. */
-static weir_status begin(struct pg_conn *conn, struct weir_error *err)
+static weir_status begin_long(struct pg_conn *conn, struct weir_error *err)
 {
     char text[LOCK_BYTES];
     (void)snprintf(text, sizeof text,
@@ -67,7 +68,7 @@ static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, 
 {
     work->sqlstate[0] = '\0';
     work->is_in_doubt = false;
-    weir_status status = begin(conn, err);
+    weir_status status = begin_long(conn, err);
     if (status == WEIR_OK) {
         status = run(work, conn, which, params, result, err);
     }
@@ -246,7 +247,7 @@ static weir_status drop(struct chunk_work *work, struct pg_conn *conn, struct we
 /* ---- the call ---- */
 
 /* Safe to repeat: chunks that are compressed or dropped already are left out. */
-static weir_status act(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status run_action(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct chunk_work *work = context;
     weir_status status = WEIR_OK;
@@ -275,6 +276,6 @@ weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_qu
     }
     struct chunk_work work = {.session = session, .query = query, .arena = arena, .list = list};
     *list = (struct weir_chunk_list){.chunks = NULL};
-    const struct pg_work pg_work = {act, &work};
+    const struct pg_work pg_work = {run_action, &work};
     return weir_pg_session_run(session, &pg_work, err);
 }

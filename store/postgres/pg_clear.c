@@ -11,7 +11,7 @@ static weir_status read_clears(struct pg_session *session, struct pg_conn *conn,
     struct pg_params none;
     weir_pg_params_init(&none, NULL);
     PGresult *result = NULL;
-    weir_status status = weir_pg_fixed(session, conn, PG_FIXED_CLEARS, &none, &result, err);
+    weir_status status = weir_pg_run_fixed(session, conn, PG_FIXED_CLEARS, &none, &result, err);
     if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, clears) ||
                               !weir_pg_int8(result, 0, 1, cleared))) {
         status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
@@ -27,7 +27,8 @@ static weir_status confirm(struct pg_session *session, struct pg_conn *conn, str
     struct pg_params none;
     weir_pg_params_init(&none, NULL);
     PGresult *result = NULL;
-    const weir_status status = weir_pg_fixed(session, conn, PG_FIXED_CONFIRM, &none, &result, err);
+    const weir_status status =
+        weir_pg_run_fixed(session, conn, PG_FIXED_CONFIRM, &none, &result, err);
     PQclear(result);
     return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
 }
@@ -58,7 +59,7 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
     weir_pg_params_begin(run->session, NULL, &params);
     weir_pg_param_int8(&params, now);
     PGresult *result = NULL;
-    status = weir_pg_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
+    status = weir_pg_run_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
     if (status == WEIR_OK && conn->has_warned) {
         status = weir_pg_fail_unconfirmed(conn, err);
     } else if (status == WEIR_OK && PQgetisnull(result, 0, 0)) {

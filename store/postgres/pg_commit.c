@@ -34,7 +34,7 @@ static size_t count_open(const struct pg_run *run)
 
 /* Ends the writes whose deadline has passed, so that none waits for another's. They leave the
  * group, because a write that is done belongs to its client again. */
-static void end_late(struct pg_run *run)
+static void end_expired(struct pg_run *run)
 {
     const int64_t now_us = weir_monotonic_us();
     for (struct weir_write **at = run->first; *at != run->end;) {
@@ -77,7 +77,7 @@ static void fail_open(struct pg_run *run, const struct weir_error *err)
 
 /* ---- one attempt ---- */
 
-static weir_status send(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
+static weir_status send_run(struct pg_run *run, struct pg_conn *conn, struct weir_error *err)
 {
     switch ((*run->first)->kind) {
     case WEIR_WRITE_APPEND:
@@ -111,14 +111,14 @@ static weir_status attempt(struct pg_run *run, enum pg_remedy *remedy, bool *is_
     /* The writes of a group have different deadlines, and giving up costs all of them the
      * connection. */
     weir_pg_limit_with_grace(conn, earliest_deadline(run), WEIR_PG_GROUP_GRACE_US);
-    status = send(run, conn, err);
+    status = send_run(run, conn, err);
     *remedy = status == WEIR_OK ? PG_REMEDY_NONE : conn->remedy;
     *is_sent = *remedy == PG_REMEDY_RECONNECT && !is_nothing_done(conn);
     weir_pg_release(conn);
     return status;
 }
 
-static void pause_a_little(struct pg_run *run)
+static void pause_before_retry(struct pg_run *run)
 {
     const int64_t left_us = earliest_deadline(run) - weir_monotonic_us();
     const int64_t nap_us = run->pause_us < left_us ? run->pause_us : left_us;
@@ -159,7 +159,7 @@ static void commit_singly(const struct pg_run *run)
 }
 
 /* Whether one of the writes may have caused the failure, and not the database or the time. */
-static bool is_of_one(enum pg_remedy remedy, weir_status status)
+static bool may_be_one_write(enum pg_remedy remedy, weir_status status)
 {
     return remedy == PG_REMEDY_UNIQUE ||
            ((remedy == PG_REMEDY_NONE || remedy == PG_REMEDY_INTERNAL) &&
@@ -177,9 +177,9 @@ static bool has_twin(const struct pg_run *run)
 }
 
 /* Ends the run after its last attempt. */
-static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
+static void end_run(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
 {
-    if (count_open(run) > 1 && is_of_one(remedy, err->status)) {
+    if (count_open(run) > 1 && may_be_one_write(remedy, err->status)) {
         commit_singly(run);
         return;
     }
@@ -196,7 +196,7 @@ static void settle_refusal(struct pg_run *run, enum pg_remedy remedy, struct wei
 }
 
 /* Whether to make another attempt. */
-static bool is_to_go_on(const struct pg_run *run, enum pg_remedy remedy, weir_status status)
+static bool should_retry(const struct pg_run *run, enum pg_remedy remedy, weir_status status)
 {
     if (weir_monotonic_us() >= run->until_us) {
         return false;
@@ -207,7 +207,7 @@ static bool is_to_go_on(const struct pg_run *run, enum pg_remedy remedy, weir_st
     case PG_REMEDY_RECONNECT:
         return true;
     case PG_REMEDY_INTERNAL:
-        return !run->is_second;
+        return !run->has_met_internal;
     default:
         /* There was no connection. A client can repeat a write that was not sent; a write in doubt
          * is tried again here. After a deadline, writes with later ones go on. */
@@ -220,7 +220,7 @@ static void commit_run(struct pg_run *run)
 {
     struct weir_error err;
     for (;;) {
-        end_late(run);
+        end_expired(run);
         if (count_open(run) == 0) {
             return;
         }
@@ -232,16 +232,16 @@ static void commit_run(struct pg_run *run)
             return;
         }
         run->is_in_doubt = run->is_in_doubt || is_sent;
-        if (!is_to_go_on(run, remedy, status)) {
-            settle_refusal(run, remedy, &err);
+        if (!should_retry(run, remedy, status)) {
+            end_run(run, remedy, &err);
             return;
         }
-        run->is_second = run->is_second || remedy == PG_REMEDY_INTERNAL;
+        run->has_met_internal = run->has_met_internal || remedy == PG_REMEDY_INTERNAL;
         weir_backend_waits(&run->session->backend->base);
         /* Nothing was sent, so the next attempt may end in the same way, as at a server that is
          * read-only until there is a new primary. */
         if (remedy == PG_REMEDY_NONE || (remedy == PG_REMEDY_RECONNECT && !is_sent)) {
-            pause_a_little(run);
+            pause_before_retry(run);
         }
     }
 }
@@ -325,7 +325,7 @@ static bool begin(struct pg_session *session, struct weir_write **group)
         if (status == WEIR_OK) {
             return true;
         }
-        end_late(&all);
+        end_expired(&all);
         if (status != WEIR_DEADLINE_EXCEEDED || weir_monotonic_us() >= all.until_us) {
             fail_open(&all, &err);
             return false;

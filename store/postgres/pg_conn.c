@@ -1,8 +1,10 @@
 /* Statements on a connection, in libpq's asynchronous form, so that each has a time limit. While
- * the calling thread waits for the socket it calls weir_backend_waits every WEIR_PG_PATROL_US. Each
- * failure sets the connection's `remedy`, which tells the caller whether and where to try again. */
-#include "store/postgres/pg_int.h"
+ * the calling thread waits for the socket it calls weir_backend_waits every WEIR_PG_WAIT_SLICE_US.
+ * Each failure sets the connection's `remedy`, which tells the caller whether and where to try
+ * again. */
+#include "store/postgres/pg_conn.h"
 
+#include "store/postgres/pg_backend.h"
 #include "weir/base/monotonic.h"
 
 #include <assert.h>
@@ -29,7 +31,7 @@ bool weir_pg_wait(struct pg_conn *conn, short events, short *ready)
         if (left_us <= 0) {
             return false;
         }
-        const int64_t turn_us = left_us < WEIR_PG_PATROL_US ? left_us : WEIR_PG_PATROL_US;
+        const int64_t turn_us = left_us < WEIR_PG_WAIT_SLICE_US ? left_us : WEIR_PG_WAIT_SLICE_US;
         struct pollfd fd = {.fd = PQsocket(conn->pq), .events = events};
         const int n = poll(&fd, 1, (int)((turn_us + 999) / 1000));
         if (n > 0) {

@@ -22,6 +22,12 @@ enum {
     WEIR_PG_STATEMENT_MAX_US = 60 * 1000 * 1000  // for calls without a deadline
 };
 
+/* How long a statement waits for a lock unless it says otherwise. */
+#define WEIR_PG_LOCK_TIMEOUT "'5s'"
+
+/* How often a thread that waits for the database, or for a connection, calls weir_backend_waits. */
+enum { WEIR_PG_WAIT_SLICE_US = 100 * 1000 };
+
 /* Identifies a prepared statement: its owner (0: the registry, else `owner` of struct
  * pg_namespace), its kind, and the second since 1970 from which it reads messages (0: no lower
  * bound). */

@@ -1,7 +1,8 @@
 /* Opening and closing connections. The hosts of the URL are tried one after the other, each with an
  * equal share of the time that is left; then the server is checked and its session is set up. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_conn.h"
 
+#include "store/postgres/pg_backend.h"
 #include "weir/base/monotonic.h"
 
 #include <poll.h>

@@ -130,13 +130,17 @@ struct pg_dialect {
 _Static_assert(WEIR_PACKED_REST_BYTES == 72, "WEIR_PG_SIZE has the number in its text");
 
 /* PG_FIXED_LIST_STREAMS of layouts whose @keys@ has an index by stream name. */
-extern const char weir_pg_sql_list_streams[];
+extern const char weir_pg_list_streams_text[];
 
 /* The layout in which a namespace is one table with its indexes. */
 extern const struct pg_layout weir_pg_rows_layout;
 
 /* The layout of a namespace that is Message DB's own schema, adopted. */
 extern const struct pg_layout weir_pg_adopted_layout;
+
+/* Returns the dialect's layout of that name; NULL if it has none. */
+const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
+                                            struct weir_slice name);
 
 /* The functions of a dialect's struct weir_store_ops: only `name` and `open` differ. */
 weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_store_ops *ops,

@@ -166,7 +166,7 @@ weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struc
     weir_status status = weir_pg_params_check(&params, err);
     PGresult *result = NULL;
     if (status == WEIR_OK) {
-        status = weir_pg_fixed(session, conn, PG_FIXED_IMPORT, &params, &result, err);
+        status = weir_pg_run_fixed(session, conn, PG_FIXED_IMPORT, &params, &result, err);
     }
     if (status == WEIR_OK && conn->has_warned) {
         status = weir_pg_fail_unconfirmed(conn, err);

@@ -1,5 +1,7 @@
 /* Versions of streams, heads, totals and listings: one statement of fixed text for each. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_list.h"
+
+#include "store/postgres/pg_session.h"
 
 enum { PREFIX_BYTES = 1100 };  // more than the longest name
 
@@ -14,7 +16,7 @@ struct question {
 static weir_status put(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct question *q = context;
-    return weir_pg_fixed(q->session, conn, q->which, &q->params, &q->result, err);
+    return weir_pg_run_fixed(q->session, conn, q->which, &q->params, &q->result, err);
 }
 
 /* On success the caller clears the result. */

@@ -8,8 +8,9 @@
  * After a failed attempt to open a connection, no further one is opened for OPEN_AGAIN_US as long
  * as others are open, so a server whose connection limit is below `max` is served with the
  * connections it has accepted. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_pool.h"
 
+#include "store/postgres/pg_backend.h"
 #include "weir/base/monotonic.h"
 
 #include <assert.h>
@@ -99,7 +100,7 @@ static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *w
 }
 
 /* Waits until it is this waiter's turn; false if the time runs out first. Releases the mutex every
- * WEIR_PG_PATROL_US for weir_backend_waits. */
+ * WEIR_PG_WAIT_SLICE_US for weir_backend_waits. */
 static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, int64_t until_us)
 {
     while (!is_turn_locked(pool, waiter)) {
@@ -107,9 +108,9 @@ static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, in
         if (now_us >= until_us) {
             return false;
         }
-        const int64_t patrol_us = now_us + WEIR_PG_PATROL_US;
+        const int64_t slice_us = now_us + WEIR_PG_WAIT_SLICE_US;
         if (!weir_cond_wait_until(&pool->changed, &pool->mutex,
-                                  until_us < patrol_us ? until_us : patrol_us)) {
+                                  until_us < slice_us ? until_us : slice_us)) {
             (void)pthread_mutex_unlock(&pool->mutex);
             weir_backend_waits(&pool->backend->base);
             (void)pthread_mutex_lock(&pool->mutex);

@@ -1,8 +1,9 @@
 /* Checks at start-up whether a pooler between weir and PostgreSQL keeps sessions. Settings and
  * prepared statements belong to a session, so a connection must keep the one it has. A second
  * connection, which is closed again, shows whether sessions are exchanged. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_pooler.h"
 
+#include "store/postgres/pg_backend.h"
 #include "weir/base/monotonic.h"
 
 enum {

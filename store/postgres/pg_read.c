@@ -4,19 +4,17 @@
  * A page is limited so that its messages fit into PAGE_BYTES even if each is as large as the
  * largest one of the namespace. Once that limit has cut a page short, the session's pages are
  * measured: their SELECT sums up the sizes first, and ends where the reply is full. */
-#include "store/postgres/pg_reading.h"
-#include "store/read_rules.h"
+#include "store/postgres/pg_read.h"
 
+#include "store/postgres/pg_reading.h"
+#include "store/postgres/pg_select.h"
+#include "store/read_rules.h"
 #include "weir/rules/limits.h"
 
 enum {
     /* Bytes that one result may hold if the sizes of its messages are not summed up first. */
     PAGE_BYTES = 32 * 1024 * 1024
 };
-
-/* The last row of a page that has fewer messages than wanted, and of every page of a window. It is
- * about the namespace; its other columns, among them the id, are NULL. */
-enum pg_head { PG_HEAD_END, PG_HEAD_LARGEST };
 
 static int messages_of(const PGresult *page)
 {
@@ -47,7 +45,8 @@ static weir_status settle(struct pg_reading *r, struct pg_conn *conn, struct wei
     weir_pg_params_init(&params, NULL);
     weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
     PGresult *result = NULL;
-    weir_status status = weir_pg_fixed(r->session, conn, PG_FIXED_SETTLE, &params, &result, err);
+    weir_status status =
+        weir_pg_run_fixed(r->session, conn, PG_FIXED_SETTLE, &params, &result, err);
     if (status == WEIR_OK && (PQntuples(result) != 1 || !weir_pg_int8(result, 0, 0, &r->settled))) {
         status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
     }
@@ -125,13 +124,16 @@ weir_status weir_pg_reading_prepare(struct pg_reading *r, struct pg_conn *conn, 
 {
     const struct pg_shape shape = shape_of(r);
     *key = (struct pg_key){r->session->ns.owner, weir_pg_select_kind(&shape), shape.since_s};
-    return weir_pg_is_prepared(conn, *key)
-               ? WEIR_OK
-               : weir_pg_prepare_select(r->session, conn, *key, &shape, err);
+    if (weir_pg_is_prepared(conn, *key)) {
+        return WEIR_OK;
+    }
+    char text[WEIR_PG_SELECT_BYTES];
+    weir_pg_select_text(r->session->ns.layout, &shape, text);
+    return weir_pg_session_prepare(r->session, conn, *key, text, err);
 }
 
-static weir_status ask(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
-                       struct weir_error *err)
+static weir_status fetch_page(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
+                              struct weir_error *err)
 {
     *result = NULL;
     struct pg_key key;
@@ -143,7 +145,8 @@ static weir_status ask(struct pg_reading *r, struct pg_conn *conn, PGresult **re
     return status == WEIR_OK ? weir_pg_execute(conn, key, &params, result, err) : status;
 }
 
-weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, struct weir_error *err)
+weir_status weir_pg_reading_find_window(struct pg_reading *r, struct pg_conn *conn,
+                                        struct weir_error *err)
 {
     const struct pg_window *known = &r->session->window;
     r->is_spanned = weir_pg_has_spans(r->session) && !r->query->is_backward;
@@ -171,15 +174,15 @@ bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page)
 /* Fetches the page from the chunks of its window or, after a few windows that were outdated, from
  * all chunks. In that case the reader goes on behind the page's messages, and not behind what the
  * page may have missed. */
-static weir_status ask_window(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
-                              struct weir_error *err)
+static weir_status fetch_window_page(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
+                                     struct weir_error *err)
 {
     enum { TRIES = 3 };
     *result = NULL;
     for (int attempt = 0; attempt < TRIES; attempt++) {
-        weir_status status = weir_pg_reading_aim(r, conn, err);
+        weir_status status = weir_pg_reading_find_window(r, conn, err);
         if (status == WEIR_OK) {
-            status = ask(r, conn, result, err);
+            status = fetch_page(r, conn, result, err);
         }
         if (status != WEIR_OK || !weir_pg_reading_is_outdated(r, *result)) {
             return status;
@@ -189,7 +192,7 @@ static weir_status ask_window(struct pg_reading *r, struct pg_conn *conn, PGresu
     }
     r->is_spanned = false;
     r->is_unsure = true;
-    return ask(r, conn, result, err);
+    return fetch_page(r, conn, result, err);
 }
 
 /* ---- rows ---- */
@@ -384,7 +387,7 @@ static weir_status read_pages(struct pg_conn *conn, void *context, struct weir_e
     weir_status status = weir_pg_reading_must_settle(r) ? settle(r, conn, err) : WEIR_OK;
     while (status == WEIR_OK && !weir_pg_reading_is_over(r)) {
         PGresult *result = NULL;
-        status = ask_window(r, conn, &result, err);
+        status = fetch_window_page(r, conn, &result, err);
         if (status == WEIR_OK) {
             status = weir_pg_reading_take(r, result, err);
         }

@@ -8,8 +8,9 @@
  *
  * Each read is answered as soon as its result is there, while the database works on the next
  * ones. */
-#include "store/postgres/pg_reading.h"
+#include "store/postgres/pg_read.h"
 
+#include "store/postgres/pg_reading.h"
 #include "weir/base/monotonic.h"
 
 struct member {
@@ -90,7 +91,7 @@ static weir_status prepare(struct group *group, struct pg_conn *conn, struct wei
             continue;
         }
         weir_pg_reading_begin(&member->r);
-        status = weir_pg_reading_aim(&member->r, conn, err);
+        status = weir_pg_reading_find_window(&member->r, conn, err);
         if (status == WEIR_OK) {
             status = weir_pg_reading_prepare(&member->r, conn, &member->key, err);
         }

@@ -4,7 +4,7 @@
 #ifndef WEIR_STORE_POSTGRES_PG_READING_H
 #define WEIR_STORE_POSTGRES_PG_READING_H
 
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_session.h"
 
 struct pg_reading {
     /* Set by the caller: */
@@ -42,7 +42,8 @@ void weir_pg_reading_begin(struct pg_reading *r);
 bool weir_pg_reading_must_settle(const struct pg_reading *r);
 
 /* Finds the window of the next page, if the layout has spans and the read goes forward. */
-weir_status weir_pg_reading_aim(struct pg_reading *r, struct pg_conn *conn, struct weir_error *err);
+weir_status weir_pg_reading_find_window(struct pg_reading *r, struct pg_conn *conn,
+                                        struct weir_error *err);
 
 /* Prepare the next page's statement, unless the connection has it, and bind its parameters. */
 weir_status weir_pg_reading_prepare(struct pg_reading *r, struct pg_conn *conn, struct pg_key *key,

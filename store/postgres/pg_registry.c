@@ -1,24 +1,13 @@
 /* The registry: the list of namespaces, one table that all servers share. A namespace is created or
  * deleted in one transaction over its row in the list and its schema. A change whose answer was
  * lost is tried again, and the new attempt recognises what the earlier one committed. */
+#include "store/postgres/pg_adopt.h"
+#include "store/postgres/pg_metadata.h"
+#include "store/postgres/pg_schema.h"
 #include "store/postgres/pg_write.h"
-
-#include "weir/rules/time_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-void weir_pg_roll_back(struct pg_conn *conn)
-{
-    const enum pg_remedy remedy = conn->remedy;
-    if (remedy != PG_REMEDY_RECONNECT) {
-        struct weir_error ignored;
-        weir_error_init(&ignored);
-        if (weir_pg_script(conn, "ROLLBACK", &ignored) == WEIR_OK) {
-            conn->remedy = remedy;
-        }
-    }
-}
 
 static weir_status run(struct weir_backend *base, const struct pg_work *work, int64_t deadline_us,
                        struct weir_error *err)
@@ -68,7 +57,7 @@ struct finding {
     struct weir_namespace_record *record;
 };
 
-static weir_status find(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status find_record(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct finding *finding = context;
     struct pg_params params;
@@ -93,7 +82,7 @@ weir_status weir_pg_namespace_find(struct weir_backend *base, struct weir_namesp
 {
     struct pg_backend *backend = (struct pg_backend *)base;
     struct finding finding = {record->id, arena, record};
-    const struct pg_work work = {find, &finding};
+    const struct pg_work work = {find_record, &finding};
     struct pg_namespace ns;
     weir_pg_namespace_name(record->id, &ns);
     const weir_status status = run(base, &work, deadline_us, err);
@@ -135,7 +124,7 @@ static weir_status copy_records(const PGresult *result, struct listing *listing,
 
 /* The database sums up the sizes, so that it gives the records that fit and the first that does
  * not. */
-static weir_status list(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status list_records(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct listing *listing = context;
     const struct weir_registry_query *query = listing->query;
@@ -166,7 +155,7 @@ weir_status weir_pg_namespace_list(struct weir_backend *base,
                                    struct weir_error *err)
 {
     struct listing listing = {query, arena, page};
-    const struct pg_work work = {list, &listing};
+    const struct pg_work work = {list_records, &listing};
     return run(base, &work, query->deadline_us, err);
 }
 
@@ -226,7 +215,7 @@ weir_status weir_pg_namespace_set_token(struct weir_backend *base, struct weir_s
 struct creation {
     struct weir_namespace_record *record;
     struct pg_namespace ns;
-    struct pg_wishes wishes;
+    struct pg_create_options options;
     bool *is_same;
     bool is_begun;     // an earlier attempt may have been committed
     bool is_unlisted;  // a schema of the name exists
@@ -234,8 +223,8 @@ struct creation {
 
 /* Inserts nothing if one of the table's keys exists. With ON CONFLICT (id) PostgreSQL would still
  * fail on another key, if the same namespace is inserted while it looks. */
-static weir_status insert(struct pg_conn *conn, struct creation *creation, bool *is_new,
-                          struct weir_error *err)
+static weir_status insert_record(struct pg_conn *conn, struct creation *creation, bool *is_new,
+                                 struct weir_error *err)
 {
     struct weir_namespace_record *record = creation->record;
     struct pg_params params;
@@ -276,14 +265,15 @@ static weir_status fail_without_twin(struct pg_conn *conn, const struct creation
 
 /* Compares the namespace that exists with the one to be created: they are the same if the token
  * is. */
-static weir_status compare(struct pg_conn *conn, struct creation *creation, struct weir_error *err)
+static weir_status compare_existing(struct pg_conn *conn, struct creation *creation,
+                                    struct weir_error *err)
 {
     struct weir_namespace_record *record = creation->record;
     struct weir_arena arena;
     weir_arena_init(&arena, WEIR_NAMESPACE_RECORD_BYTES_MAX, 0);
     struct weir_namespace_record stored;
     struct finding finding = {record->id, &arena, &stored};
-    const weir_status status = find(conn, &finding, err);
+    const weir_status status = find_record(conn, &finding, err);
     weir_arena_fini(&arena);
     if (status == WEIR_NAMESPACE_NOT_FOUND) {
         return fail_without_twin(conn, creation, err);
@@ -323,7 +313,7 @@ static weir_status set_chunk_interval(struct pg_conn *conn, const struct creatio
     }
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_int8(&params, creation->wishes.chunk_interval_us);
+    weir_pg_param_int8(&params, creation->options.chunk_interval_us);
     PGresult *result = NULL;
     const weir_status status = weir_pg_query(conn, text, &params, &result, err);
     PQclear(result);
@@ -332,23 +322,23 @@ static weir_status set_chunk_interval(struct pg_conn *conn, const struct creatio
 }
 
 /* Creates the namespace in one transaction. Another creation of the same id waits at the insert. */
-static weir_status create(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status create_namespace(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct creation *creation = context;
     bool is_new = false;
     creation->is_unlisted = false;
     weir_status status = weir_pg_script(conn, "BEGIN", err);
     if (status == WEIR_OK) {
-        status = insert(conn, creation, &is_new, err);
+        status = insert_record(conn, creation, &is_new, err);
     }
     if (status == WEIR_OK && !is_new) {
-        status = compare(conn, creation, err);
+        status = compare_existing(conn, creation, err);
     } else if (status == WEIR_OK) {
         status = creation->ns.layout->is_adopted ? weir_pg_check_adoption(conn, err) : WEIR_OK;
         if (status == WEIR_OK) {
             status = create_schema(conn, creation, err);
         }
-        if (status == WEIR_OK && creation->wishes.chunk_interval_us != 0) {
+        if (status == WEIR_OK && creation->options.chunk_interval_us != 0) {
             status = set_chunk_interval(conn, creation, err);
         }
     }
@@ -370,14 +360,14 @@ weir_status weir_pg_namespace_create(struct weir_backend *base,
 {
     const struct pg_backend *backend = (const struct pg_backend *)base;
     struct creation creation = {.record = record, .is_same = is_same};
-    const struct pg_work work = {create, &creation};
+    const struct pg_work work = {create_namespace, &creation};
     *is_same = false;
     weir_pg_namespace_name(record->id, &creation.ns);
-    if (!weir_pg_read_metadata(record->metadata, backend->dialect, &creation.wishes, err)) {
+    if (!weir_pg_read_metadata(record->metadata, backend->dialect, &creation.options, err)) {
         return err->status;
     }
     creation.ns.layout =
-        creation.wishes.is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
+        creation.options.is_adoption ? &weir_pg_adopted_layout : backend->dialect->layouts[0];
     const weir_status status = run_change(base, &work, deadline_us, &creation.is_begun, err);
     if (status == WEIR_PRECONDITION && creation.is_unlisted) {
         weir_backend_report(base,
@@ -399,8 +389,8 @@ struct deletion {
     bool is_found;
 };
 
-static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
-                              struct weir_error *err)
+static weir_status delete_record(struct pg_conn *conn, struct deletion *deletion,
+                                 struct weir_error *err)
 {
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
@@ -432,7 +422,8 @@ static weir_status strike_out(struct pg_conn *conn, struct deletion *deletion,
 
 /* Counts the messages that the deletion removes. A damaged schema has no count and is deleted as
  * well; adopted messages stay. */
-static weir_status count(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
+static weir_status count_messages(struct pg_conn *conn, struct deletion *deletion,
+                                  struct weir_error *err)
 {
     if (deletion->ns.layout != NULL && deletion->ns.layout->is_adopted) {
         return WEIR_OK;
@@ -457,11 +448,12 @@ static weir_status count(struct pg_conn *conn, struct deletion *deletion, struct
     return status;
 }
 
-static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct weir_error *err)
+static weir_status drop_schema(struct pg_conn *conn, struct deletion *deletion,
+                               struct weir_error *err)
 {
     char text[WEIR_PG_SCHEMA_BYTES + 48];
     (void)snprintf(text, sizeof text, "DROP SCHEMA IF EXISTS %s CASCADE", deletion->ns.schema);
-    weir_status status = count(conn, deletion, err);
+    weir_status status = count_messages(conn, deletion, err);
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, text, err);
     }
@@ -473,7 +465,7 @@ static weir_status drop(struct pg_conn *conn, struct deletion *deletion, struct 
 }
 
 /* Deletes the namespace behind its lock, so that writes under way are finished before. */
-static weir_status erase(struct pg_conn *conn, void *context, struct weir_error *err)
+static weir_status delete_namespace(struct pg_conn *conn, void *context, struct weir_error *err)
 {
     struct deletion *deletion = context;
     weir_status status = weir_pg_begin_long(conn, err);
@@ -481,10 +473,10 @@ static weir_status erase(struct pg_conn *conn, void *context, struct weir_error 
         status = weir_pg_namespace_lock(conn, &deletion->ns, err);
     }
     if (status == WEIR_OK) {
-        status = strike_out(conn, deletion, err);
+        status = delete_record(conn, deletion, err);
     }
     if (status == WEIR_OK && deletion->is_found) {
-        status = drop(conn, deletion, err);
+        status = drop_schema(conn, deletion, err);
     }
     if (status != WEIR_OK || !deletion->is_found) {
         weir_pg_roll_back(conn);
@@ -497,7 +489,7 @@ weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slic
                                      struct weir_error *err)
 {
     struct deletion deletion = {.id = id};
-    const struct pg_work work = {erase, &deletion};
+    const struct pg_work work = {delete_namespace, &deletion};
     weir_pg_namespace_name(id, &deletion.ns);
     weir_pg_namespace_forget((struct pg_backend *)base, &deletion.ns);
     const weir_status status = run_change(base, &work, deadline_us, &deletion.is_begun, err);

@@ -1,5 +1,5 @@
 /* The layout of plain PostgreSQL: a namespace is one table with its indexes. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_dialect.h"
 
 static const struct pg_step steps[] = {
     {1, weir_pg_sql_rows_001},
@@ -13,7 +13,7 @@ static const char *const functions[] = {weir_pg_sql_own_functions, weir_pg_sql_f
 /* Walks from stream to stream by the index, without touching the messages between. The prefix is
  * given twice: $1 is the lowest text that has it, $4 its bytes. Where messages are dropped, a
  * stream's version may be that of a dropped one. */
-const char weir_pg_sql_list_streams[] =
+const char weir_pg_list_streams_text[] =
     "WITH RECURSIVE walk (name, seen) AS ("
     " (SELECT s.stream_name, 1 FROM @keys@ AS s"
     "  WHERE s.stream_name >= $1 AND s.stream_name > $2"
@@ -49,7 +49,7 @@ const struct pg_layout weir_pg_rows_layout = {
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT m.time FROM @.stored AS m"
                 " ORDER BY m.global_position DESC LIMIT 1) FROM " WEIR_PG_COUNTERS " AS c",
-            [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
+            [PG_FIXED_LIST_STREAMS] = weir_pg_list_streams_text,
         },
     .columns = WEIR_PG_COLUMNS,
     .headers = WEIR_PG_HEADERS,

@@ -1,9 +1,10 @@
 /* Creates the registry and the schemas of namespaces, and brings them up to date. Each change is a
  * transaction behind an advisory lock, so that servers may start together: one of them makes the
- * change and the others find it made. A cache has the namespaces that are known to be up to
- * date. */
-#include "store/postgres/pg_int.h"
+ * change and the others find it made. */
+#include "store/postgres/pg_schema.h"
 
+#include "store/postgres/pg_backend.h"
+#include "store/postgres/pg_work.h"
 #include "weir/base/monotonic.h"
 
 #include <stdio.h>
@@ -24,8 +25,8 @@ static const char *const registry_steps[] = {weir_pg_sql_registry_001};
 /* Reports roles that may create functions in the extension's schema, which is on the search path: a
  * function of theirs that matches better is called in place of another. The types in this query are
  * exact, so that it calls none of those. */
-static weir_status report_strangers(struct pg_conn *conn, const struct pg_params *name,
-                                    struct weir_error *err)
+static weir_status report_other_creators(struct pg_conn *conn, const struct pg_params *name,
+                                         struct weir_error *err)
 {
     PGresult *result = NULL;
     const weir_status status = weir_pg_query(
@@ -72,7 +73,7 @@ weir_status weir_pg_check_extension(struct pg_conn *conn, struct weir_error *err
                            extension, extension);
     }
     PQclear(result);
-    return status == WEIR_OK ? report_strangers(conn, &params, err) : status;
+    return status == WEIR_OK ? report_other_creators(conn, &params, err) : status;
 }
 
 /* ---- the registry ---- */
@@ -197,19 +198,19 @@ weir_status weir_pg_bring_up_to_date(struct pg_conn *conn, const struct pg_names
 }
 
 /* A namespace as the registry has it. */
-struct place {
+struct registration {
     struct weir_slice id;
     struct pg_namespace *ns;
     int32_t version;
 };
 
-static weir_status fail_unusable(struct pg_conn *conn, const struct place *place,
+static weir_status fail_unusable(struct pg_conn *conn, const struct registration *entry,
                                  struct weir_slice layout, struct weir_error *err)
 {
-    if (place->ns->layout == NULL) {
+    if (entry->ns->layout == NULL) {
         weir_backend_report(&conn->backend->base,
                             "%s has the layout '%.*s', which this store does not support",
-                            place->ns->schema, WEIR_SLICE_ARG(layout));
+                            entry->ns->schema, WEIR_SLICE_ARG(layout));
         return weir_fail(
             err, WEIR_BACKEND_UNAVAILABLE,
             "the namespace's storage has a layout that this store does not support (%.*s)",
@@ -217,7 +218,7 @@ static weir_status fail_unusable(struct pg_conn *conn, const struct place *place
     }
     weir_backend_report(&conn->backend->base,
                         "%s has the schema version %d, but this program supports at most %d",
-                        place->ns->schema, (int)place->version, place->ns->layout->version);
+                        entry->ns->schema, (int)entry->version, entry->ns->layout->version);
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
                      "the namespace's schema is newer than this program");
 }
@@ -230,11 +231,11 @@ static uint64_t owner_of(const struct pg_namespace *ns)
     return owner == 0 ? 1 : owner;
 }
 
-static weir_status look_up(struct pg_conn *conn, struct place *place, struct weir_error *err)
+static weir_status look_up(struct pg_conn *conn, struct registration *entry, struct weir_error *err)
 {
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_slice(&params, place->id);
+    weir_pg_param_slice(&params, entry->id);
     PGresult *result = NULL;
     weir_status status = weir_pg_query(conn,
                                        "SELECT layout, schema_version, created_at"
@@ -244,16 +245,16 @@ static weir_status look_up(struct pg_conn *conn, struct place *place, struct wei
         return status;
     }
     if (PQntuples(result) == 0) {
-        status = weir_fail_no_namespace(err, place->id);
+        status = weir_fail_no_namespace(err, entry->id);
     } else {
         const struct weir_slice layout = weir_pg_slice(result, 0, 0);
-        place->ns->layout = weir_pg_find_layout(conn->backend->dialect, layout);
-        if (!weir_pg_int4(result, 0, 1, &place->version) || place->ns->layout == NULL ||
-            place->version > place->ns->layout->version) {
-            status = fail_unusable(conn, place, layout, err);
+        entry->ns->layout = weir_pg_find_layout(conn->backend->dialect, layout);
+        if (!weir_pg_int4(result, 0, 1, &entry->version) || entry->ns->layout == NULL ||
+            entry->version > entry->ns->layout->version) {
+            status = fail_unusable(conn, entry, layout, err);
         }
-        (void)weir_pg_time(result, 0, 2, &place->ns->created_at_us);
-        place->ns->owner = owner_of(place->ns);
+        (void)weir_pg_time(result, 0, 2, &entry->ns->created_at_us);
+        entry->ns->owner = owner_of(entry->ns);
     }
     PQclear(result);
     return status;
@@ -280,11 +281,12 @@ weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespa
 
 /* Migrates behind the namespace's own lock: one of several servers does it, the others find it
  * done. */
-static weir_status migrate_locked(struct pg_conn *conn, struct place *place, struct weir_error *err)
+static weir_status migrate_locked(struct pg_conn *conn, struct registration *entry,
+                                  struct weir_error *err)
 {
-    weir_status status = weir_pg_namespace_lock(conn, place->ns, err);
+    weir_status status = weir_pg_namespace_lock(conn, entry->ns, err);
     if (status == WEIR_OK) {
-        status = look_up(conn, place, err);
+        status = look_up(conn, entry, err);
     }
     /* The time depends on the number of messages. A new schema, which has none, is not made
      * here. */
@@ -293,7 +295,7 @@ static weir_status migrate_locked(struct pg_conn *conn, struct place *place, str
         status = weir_pg_script(conn, "SET LOCAL statement_timeout = 0", err);
     }
     if (status == WEIR_OK) {
-        status = weir_pg_bring_up_to_date(conn, place->ns, place->version, err);
+        status = weir_pg_bring_up_to_date(conn, entry->ns, entry->version, err);
     }
     if (status != WEIR_OK) {
         return status;
@@ -301,8 +303,8 @@ static weir_status migrate_locked(struct pg_conn *conn, struct place *place, str
     struct pg_params params;
     PGresult *result = NULL;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_slice(&params, place->id);
-    weir_pg_param_int4(&params, place->ns->layout->version);
+    weir_pg_param_slice(&params, entry->id);
+    weir_pg_param_int4(&params, entry->ns->layout->version);
     status = weir_pg_query(conn,
                            "UPDATE weir_registry.namespaces SET schema_version = $2::int4"
                            " WHERE id = $1",
@@ -311,11 +313,11 @@ static weir_status migrate_locked(struct pg_conn *conn, struct place *place, str
     return status;
 }
 
-static weir_status migrate(struct pg_conn *conn, struct place *place, struct weir_error *err)
+static weir_status migrate(struct pg_conn *conn, struct registration *entry, struct weir_error *err)
 {
     weir_status status = weir_pg_script(conn, "BEGIN", err);
     if (status == WEIR_OK) {
-        status = migrate_locked(conn, place, err);
+        status = migrate_locked(conn, entry, err);
     }
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, "COMMIT", err);
@@ -328,59 +330,12 @@ static weir_status migrate(struct pg_conn *conn, struct place *place, struct wei
 
 static weir_status locate(struct pg_conn *conn, void *context, struct weir_error *err)
 {
-    struct place *place = context;
-    const weir_status status = look_up(conn, place, err);
-    if (status == WEIR_OK && place->version < place->ns->layout->version) {
-        return migrate(conn, place, err);
+    struct registration *entry = context;
+    const weir_status status = look_up(conn, entry, err);
+    if (status == WEIR_OK && entry->version < entry->ns->layout->version) {
+        return migrate(conn, entry, err);
     }
     return status;
-}
-
-/* ---- the cache of namespaces ---- */
-
-static struct pg_namespace *place_of(struct pg_backend *backend, const struct pg_namespace *ns)
-{
-    return &backend->known[(uint64_t)ns->lock_key % WEIR_PG_KNOWN];
-}
-
-static bool recall(struct pg_backend *backend, struct pg_namespace *ns)
-{
-    const struct pg_namespace *known = place_of(backend, ns);
-    (void)pthread_mutex_lock(&backend->known_mutex);
-    const bool is_known = strcmp(known->schema, ns->schema) == 0;
-    if (is_known) {
-        *ns = *known;
-    }
-    (void)pthread_mutex_unlock(&backend->known_mutex);
-    return is_known;
-}
-
-static void remember(struct pg_backend *backend, const struct pg_namespace *ns)
-{
-    (void)pthread_mutex_lock(&backend->known_mutex);
-    *place_of(backend, ns) = *ns;
-    (void)pthread_mutex_unlock(&backend->known_mutex);
-}
-
-void weir_pg_namespace_check(struct pg_backend *backend, const struct pg_namespace *ns,
-                             int64_t created_at_us)
-{
-    struct pg_namespace *known = place_of(backend, ns);
-    (void)pthread_mutex_lock(&backend->known_mutex);
-    if (strcmp(known->schema, ns->schema) == 0 && known->created_at_us != created_at_us) {
-        known->schema[0] = '\0';
-    }
-    for (struct pg_session *s = backend->sessions; s != NULL; s = s->after) {
-        if (s->ns.lock_key == ns->lock_key && s->created_at_us != created_at_us) {
-            atomic_store(&s->is_outdated, true);
-        }
-    }
-    (void)pthread_mutex_unlock(&backend->known_mutex);
-}
-
-void weir_pg_namespace_forget(struct pg_backend *backend, const struct pg_namespace *ns)
-{
-    weir_pg_namespace_check(backend, ns, INT64_MIN);  // a time that no namespace has
 }
 
 weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_slice id,
@@ -388,15 +343,15 @@ weir_status weir_pg_namespace_locate(struct pg_backend *backend, struct weir_sli
                                      struct weir_error *err)
 {
     weir_pg_namespace_name(id, ns);
-    if (recall(backend, ns)) {
+    if (weir_pg_namespace_recall(backend, ns)) {
         return WEIR_OK;
     }
-    struct place place = {.id = id, .ns = ns};
-    const struct pg_work work = {locate, &place};
+    struct registration entry = {.id = id, .ns = ns};
+    const struct pg_work work = {locate, &entry};
     const weir_status status =
         weir_pg_run(backend, 0, weir_pg_call_deadline(deadline_us), &work, err);
     if (status == WEIR_OK) {
-        remember(backend, ns);
+        weir_pg_namespace_remember(backend, ns);
     }
     return status;
 }

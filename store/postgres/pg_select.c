@@ -5,7 +5,7 @@
  * The messages are ordered by an index, and their conditions are those of the index: category and
  * position are compared together, as a row, so that the planner cannot take the index of all
  * positions and discard what is of other categories. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_select.h"
 
 #include <assert.h>
 #include <inttypes.h>

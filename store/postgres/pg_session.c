@@ -2,9 +2,13 @@
  * connection: each call takes one from the pool. When this process learns that the namespace was
  * deleted, and perhaps made anew, it marks the sessions of the id as outdated, and the next call of
  * each asks the registry again. */
-#include "store/postgres/pg_write.h"
+#include "store/postgres/pg_session.h"
 
-#include "weir/rules/time_text.h"
+#include "store/postgres/pg_chunks.h"
+#include "store/postgres/pg_list.h"
+#include "store/postgres/pg_read.h"
+#include "store/postgres/pg_schema.h"
+#include "store/postgres/pg_write.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,39 +19,31 @@ enum {
     KIND_FIXED = 1  // of the statements with fixed texts, the first; SELECTs have the highest bit
 };
 
-static weir_status prepare(struct pg_session *session, struct pg_conn *conn, struct pg_key key,
-                           const char *pattern, struct weir_error *err)
+weir_status weir_pg_session_prepare(struct pg_session *session, struct pg_conn *conn,
+                                    struct pg_key key, const char *text, struct weir_error *err)
 {
-    char *text = weir_pg_expand(&session->ns, pattern);
-    const weir_status status = text == NULL
+    char *expanded = weir_pg_expand(&session->ns, text);
+    const weir_status status = expanded == NULL
                                    ? weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory")
-                                   : weir_pg_prepare(conn, key, text, err);
-    free(text);
+                                   : weir_pg_prepare(conn, key, expanded, err);
+    free(expanded);
     return status;
 }
 
-weir_status weir_pg_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
-                          const struct pg_params *params, PGresult **result, struct weir_error *err)
+weir_status weir_pg_run_fixed(struct pg_session *session, struct pg_conn *conn, enum pg_fixed which,
+                              const struct pg_params *params, PGresult **result,
+                              struct weir_error *err)
 {
     const struct pg_key key = {session->ns.owner, KIND_FIXED + (uint32_t)which, 0};
     *result = NULL;
     if (!weir_pg_is_prepared(conn, key)) {
         const weir_status status =
-            prepare(session, conn, key, session->ns.layout->fixed[which], err);
+            weir_pg_session_prepare(session, conn, key, session->ns.layout->fixed[which], err);
         if (status != WEIR_OK) {
             return status;
         }
     }
     return weir_pg_execute(conn, key, params, result, err);
-}
-
-weir_status weir_pg_prepare_select(struct pg_session *session, struct pg_conn *conn,
-                                   struct pg_key key, const struct pg_shape *shape,
-                                   struct weir_error *err)
-{
-    char pattern[WEIR_PG_SELECT_BYTES];
-    weir_pg_select_text(session->ns.layout, shape, pattern);
-    return prepare(session, conn, key, pattern, err);
 }
 
 static struct weir_slice id_of(const struct pg_session *session)
@@ -65,9 +61,9 @@ static weir_status find_namespace(struct pg_session *session, int64_t deadline_u
     const weir_status status =
         weir_pg_namespace_locate(backend, id_of(session), deadline_us, ns, err);
     if (status == WEIR_OK) {
-        (void)pthread_mutex_lock(&backend->known_mutex);
+        (void)pthread_mutex_lock(&backend->namespaces_mutex);
         session->created_at_us = ns->created_at_us;
-        (void)pthread_mutex_unlock(&backend->known_mutex);
+        (void)pthread_mutex_unlock(&backend->namespaces_mutex);
     }
     return status;
 }
@@ -154,19 +150,19 @@ weir_status weir_pg_session_run(struct pg_session *session, const struct pg_work
 static void enlist(struct pg_session *session)
 {
     struct pg_backend *backend = session->backend;
-    (void)pthread_mutex_lock(&backend->known_mutex);
+    (void)pthread_mutex_lock(&backend->namespaces_mutex);
     session->after = backend->sessions;
     if (session->after != NULL) {
         session->after->before = session;
     }
     backend->sessions = session;
-    (void)pthread_mutex_unlock(&backend->known_mutex);
+    (void)pthread_mutex_unlock(&backend->namespaces_mutex);
 }
 
 static void delist(struct pg_session *session)
 {
     struct pg_backend *backend = session->backend;
-    (void)pthread_mutex_lock(&backend->known_mutex);
+    (void)pthread_mutex_lock(&backend->namespaces_mutex);
     if (session->after != NULL) {
         session->after->before = session->before;
     }
@@ -175,7 +171,7 @@ static void delist(struct pg_session *session)
     } else {
         backend->sessions = session->after;
     }
-    (void)pthread_mutex_unlock(&backend->known_mutex);
+    (void)pthread_mutex_unlock(&backend->namespaces_mutex);
 }
 
 static void session_close(struct weir_session *base)

@@ -2,8 +2,9 @@
  * messages in chunks by time record which positions each span of time holds. A session remembers
  * the last answer and the version of the spans from which it came; a read compares that version in
  * its own snapshot. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_spans.h"
 
+#include "store/postgres/pg_session.h"
 #include "weir/base/monotonic.h"
 
 #include <time.h>
@@ -64,7 +65,7 @@ static weir_status ask(struct pg_session *session, struct pg_conn *conn, int64_t
     weir_pg_param_int8(&params, from);
     weir_pg_param_int8(&params, session->window.version);
     PGresult *result = NULL;
-    weir_status status = weir_pg_fixed(session, conn, PG_FIXED_SINCE, &params, &result, err);
+    weir_status status = weir_pg_run_fixed(session, conn, PG_FIXED_SINCE, &params, &result, err);
     struct pg_window window;
     if (status == WEIR_OK && !take_window(result, &window)) {
         status = weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");

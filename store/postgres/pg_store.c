@@ -1,99 +1,16 @@
-/* The backend: opening and closing the store, and the names of what belongs to a namespace. The
- * first connection is opened here, and checks whether weir can use the database at all. */
-#include "store/postgres/pg_int.h"
-
-#include "weir/rules/digest.h"
-#include "weir/rules/hex.h"
+/* The backend: opening, closing and pinging the store. The first connection is opened here, and
+ * checks whether weir can use the database at all. */
+#include "store/postgres/pg_backend.h"
+#include "store/postgres/pg_pooler.h"
+#include "store/postgres/pg_schema.h"
+#include "store/postgres/pg_work.h"
 #include "weir/rules/random.h"
-#include "weir/rules/time_text.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* A session holds no connection, so there may be more of them: a write that waits for its
  * namespace's lock keeps its session and leaves the connection to others in between. */
 enum { SESSIONS_MAX = 128 };
-
-/* ---- names ---- */
-
-/* Two ids that share 224 bits of their SHA-256 cannot be found. PostgreSQL's names end at 63
- * bytes. */
-void weir_pg_namespace_name(struct weir_slice id, struct pg_namespace *ns)
-{
-    static const char prefix[] = "weir_";
-    uint8_t digest[WEIR_SHA256_BYTES];
-    weir_digest_sha256(id, digest);
-    memcpy(ns->schema, prefix, sizeof prefix - 1);
-    *weir_hex_write(ns->schema + sizeof prefix - 1, digest, WEIR_PG_SCHEMA_DIGEST_BYTES) = '\0';
-    uint64_t key = 0;
-    for (size_t i = 0; i < sizeof key; i++) {
-        key = key << 8 | digest[i];
-    }
-    ns->lock_key = (int64_t)key;
-}
-
-enum { LOCK_BYTES = 32 };  // of a number and its type
-
-static size_t replaced_size(const struct pg_namespace *ns, const char *text)
-{
-    size_t n = strlen(text) + 1;
-    for (const char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@')) {
-        n += sizeof ns->schema + LOCK_BYTES;
-    }
-    return n;
-}
-
-/* Writes to `out` what replaces the mark at the beginning of `text`; returns the mark's length, 0
- * if there is no mark. */
-static size_t replace_mark(const struct pg_namespace *ns, const char *text, char *out)
-{
-    const bool has_side = ns->layout->has_side_tables;
-    *out = '\0';
-    if (strncmp(text, "@.", 2) == 0) {
-        (void)snprintf(out, sizeof ns->schema + LOCK_BYTES, "%s.", ns->schema);
-        return 2;
-    }
-    if (strncmp(text, "@name@", 6) == 0) {
-        (void)snprintf(out, sizeof ns->schema, "%s", ns->schema);
-        return 6;
-    }
-    if (strncmp(text, "@keys@", 6) == 0) {
-        (void)snprintf(out, sizeof ns->schema + LOCK_BYTES, "%s.%s", ns->schema,
-                       has_side ? "keys" : "stored");
-        return 6;
-    }
-    if (strncmp(text, "@lock@", 6) == 0) {
-        (void)snprintf(out, LOCK_BYTES, "(%" PRId64 ")::int8", ns->lock_key);
-        return 6;
-    }
-    const bool is_side = strncmp(text, "@side{", 6) == 0;
-    const bool is_plain = strncmp(text, "@plain{", 7) == 0;
-    if (is_side || is_plain) {
-        const size_t mark = is_side ? 6 : 7;
-        return is_side == has_side ? mark : (size_t)(strstr(text, "}@") + 2 - text);
-    }
-    return strncmp(text, "}@", 2) == 0 ? 2 : 0;
-}
-
-char *weir_pg_expand(const struct pg_namespace *ns, const char *text)
-{
-    char *out = malloc(replaced_size(ns, text));
-    size_t n = 0;
-    while (out != NULL && *text != '\0') {
-        const size_t mark = *text == '@' || *text == '}' ? replace_mark(ns, text, out + n) : 0;
-        if (mark == 0) {
-            out[n++] = *text++;
-        } else {
-            text += mark;
-            n += strlen(out + n);
-        }
-    }
-    if (out != NULL) {
-        out[n] = '\0';
-    }
-    return out;
-}
 
 const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
                                             struct weir_slice name)
@@ -132,14 +49,14 @@ static struct pg_backend *backend_new(const struct pg_dialect *dialect,
     backend->base.report_context = options->report_context;
     atomic_init(&backend->good_host, 0);
     atomic_init(&backend->last_report_us, INT64_MIN / 2);
-    (void)pthread_mutex_init(&backend->known_mutex, NULL);
+    (void)pthread_mutex_init(&backend->namespaces_mutex, NULL);
     return backend;
 }
 
 static void backend_free(struct pg_backend *backend)
 {
     weir_pg_url_free(&backend->url);
-    (void)pthread_mutex_destroy(&backend->known_mutex);
+    (void)pthread_mutex_destroy(&backend->namespaces_mutex);
     free(backend);
 }
 

@@ -2,8 +2,9 @@
  *
  * A hash table with one place for each hash: a later stream replaces an earlier one. Names are
  * compared, and not only their hashes, because a wrong version would be a wrong position. */
-#include "store/postgres/pg_write.h"
+#include "store/postgres/pg_versions.h"
 
+#include "store/postgres/pg_session.h"
 #include "weir/base/table_hash.h"
 
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* Runs repeatable work on a connection of the pool, and again where that may help. A lock is waited
  * for in slices: after each the connection goes back to the pool, so that a waiter does not keep it
  * from others. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_work.h"
 
+#include "store/postgres/pg_backend.h"
 #include "weir/base/monotonic.h"
 
 #include <inttypes.h>
@@ -30,6 +31,18 @@ weir_status weir_pg_begin_long(struct pg_conn *conn, struct weir_error *err)
     (void)snprintf(text, sizeof text, "BEGIN; SET LOCAL statement_timeout = %" PRId64,
                    left_ms < 1 ? 1 : left_ms);
     return weir_pg_script(conn, text, err);
+}
+
+void weir_pg_roll_back(struct pg_conn *conn)
+{
+    const enum pg_remedy remedy = conn->remedy;
+    if (remedy != PG_REMEDY_RECONNECT) {
+        struct weir_error ignored;
+        weir_error_init(&ignored);
+        if (weir_pg_script(conn, "ROLLBACK", &ignored) == WEIR_OK) {
+            conn->remedy = remedy;
+        }
+    }
 }
 
 static bool is_worth_another(enum pg_remedy remedy)

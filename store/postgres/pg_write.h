@@ -9,7 +9,10 @@
 #ifndef WEIR_STORE_POSTGRES_PG_WRITE_H
 #define WEIR_STORE_POSTGRES_PG_WRITE_H
 
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_session.h"
+
+/* The slot `commit` of struct weir_session_ops. */
+void weir_pg_commit(struct weir_session *base, struct weir_write **group);
 
 static inline bool weir_pg_is_open(const struct weir_write *write)
 {
@@ -24,10 +27,10 @@ struct pg_run {
     int64_t begun_us;              // before the first attempt; monotonic
     int64_t until_us;              // no attempt begins later; monotonic
     int64_t pause_us;              // before the next attempt to reach the database
-    int64_t clears;    // count of clears before the last attempt of a clear; -1 before the first
-    int64_t head;      // known before the first attempt: no attempt stored anything up to here
-    bool is_second;    // an attempt has met PG_REMEDY_INTERNAL
-    bool is_in_doubt;  // an attempt was sent and not answered
+    int64_t clears;  // count of clears before the last attempt of a clear; -1 before the first
+    int64_t head;    // known before the first attempt: no attempt stored anything up to here
+    bool has_met_internal;  // an attempt has met PG_REMEDY_INTERNAL
+    bool is_in_doubt;       // an attempt was sent and not answered
 };
 
 weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err);
@@ -53,12 +56,5 @@ size_t weir_pg_message_size(const struct weir_new_message *message, struct weir_
 
 /* Adds hash_64 of the stream name's cardinal id; NULL if the name has no id. */
 void weir_pg_array_hash(struct pg_array *array, struct weir_slice name);
-
-/* The versions of streams that the session knows (pg_versions.c). `find` returns false for a stream
- * that it does not know; `keep` may leave a stream out, and `forget` drops all. */
-bool weir_pg_versions_find(const struct pg_session *session, struct weir_slice name,
-                           int64_t *version);
-void weir_pg_versions_keep(struct pg_session *session, struct weir_slice name, int64_t version);
-void weir_pg_versions_forget(struct pg_session *session);
 
 #endif

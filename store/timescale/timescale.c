@@ -42,7 +42,7 @@ static const struct pg_layout hypertable = {
             [PG_FIXED_TOTALS] =
                 "SELECT c.message_count, c.stream_count, (SELECT k.time FROM @.keys AS k"
                 " ORDER BY k.global_position DESC LIMIT 1) FROM " WEIR_PG_COUNTERS " AS c",
-            [PG_FIXED_LIST_STREAMS] = weir_pg_sql_list_streams,
+            [PG_FIXED_LIST_STREAMS] = weir_pg_list_streams_text,
             /* `f` is the first span that has such positions, since none before it matters, or the
              * last span if none has. All positions from `below` + 1 to `upto` have the same
              * answer. */

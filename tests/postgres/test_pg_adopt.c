@@ -1,6 +1,7 @@
 /* Message DB's own schema adopted as a namespace: its functions and weir read each other's
  * writes. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_namespace.h"
+#include "store/postgres/pg_select.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"

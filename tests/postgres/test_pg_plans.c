@@ -1,7 +1,9 @@
 /* Query plans of reads: every SELECT of messages walks the index in the order of its rows, whatever
  * the statistics say. Nothing is sorted, no table is scanned, and the scan ends when the batch is
  * full. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_schema.h"
+#include "store/postgres/pg_select.h"
+#include "store/postgres/pg_session.h"
 #include "store/store_int.h"
 
 #include "tests/lib/check_main.h"

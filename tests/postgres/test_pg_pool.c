@@ -1,6 +1,6 @@
 /* A database that accepts fewer connections than the store may open: the existing ones are
  * shared. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_backend.h"
 #include "store/store_int.h"
 
 #include "tests/lib/check_main.h"

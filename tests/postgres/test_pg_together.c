@@ -1,6 +1,6 @@
 /* Several servers on one database: two stores with many writers, terminated connections, a stopped
  * server, and namespaces that one server creates while another deletes them. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_namespace.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"

@@ -3,7 +3,8 @@
 #include "tests/lib/pg_proxy.h"
 #include "tests/timescale/ts_fixture.h"
 
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_namespace.h"
+#include "store/postgres/pg_value.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 

@@ -1,7 +1,7 @@
 /* A read from a position touches only the chunks that can hold it, none older, and misses no
  * message whatever times an import brings. The touched chunks come from the plan of the statement
  * that the store prepared for the read. */
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_namespace.h"
 #include "store/store_int.h"
 
 #include "tests/lib/check_main.h"

@@ -1,6 +1,6 @@
 #include "tests/timescale/ts_fixture.h"
 
-#include "store/postgres/pg_int.h"
+#include "store/postgres/pg_backend.h"
 #include "store/store_int.h"
 
 #include <stdlib.h>
