@@ -112,8 +112,8 @@ static bool has_messages(const struct pg_sending *s, const struct weir_stream_ap
     return !s->session->ns.layout->has_side_tables || (is_appended && part->n > 0);
 }
 
-/* Keeps the streams' versions for the next append; verdicts->head is the highest global
- * position. */
+/* Keeps the streams' versions for the next append; verdicts->head is the highest global position
+ * by then. */
 static void keep_versions(const struct pg_sending *s, const struct verdicts *verdicts)
 {
     if (!verdicts->is_current) {

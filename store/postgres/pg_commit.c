@@ -133,7 +133,7 @@ static void pause_before_retry(struct pg_run *run)
 
 static void commit_run(struct pg_run *run);
 
-/* Returns the link behind the run, of which no write may be left. */
+/* Returns the link behind the run, even if no write of the run is left in the group. */
 static struct weir_write **link_behind(const struct pg_run *run)
 {
     struct weir_write **at = run->first;
@@ -158,7 +158,7 @@ static void commit_singly(const struct pg_run *run)
     }
 }
 
-/* Whether one of the writes may have caused the failure, and not the database or the time. */
+/* Whether one of the writes may have caused the failure, rather than the database or a deadline. */
 static bool may_be_one_write(enum pg_remedy remedy, weir_status status)
 {
     return remedy == PG_REMEDY_UNIQUE ||
@@ -176,7 +176,8 @@ static bool has_twin(const struct pg_run *run)
     return is_found;
 }
 
-/* Ends the run after its last attempt. */
+/* Ends the run after its last attempt: refuses its writes, or sends each alone if one of them may
+ * have caused the failure. */
 static void end_run(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
 {
     if (count_open(run) > 1 && may_be_one_write(remedy, err->status)) {

@@ -14,7 +14,7 @@ struct pg_reading {
     struct weir_rows *rows;
     /* State of the read: */
     int64_t from;             // where the next page starts
-    int64_t wanted;           // rows still to be got; one beyond the batch if is_unlimited
+    int64_t wanted;           // rows still wanted; one beyond the batch if is_unlimited
     size_t bytes;             // of the rows so far, about as packed
     bool is_measured;         // the page ends by bytes
     bool is_full;             // a row did not fit into the reply

@@ -26,12 +26,12 @@ struct pg_shape {
     bool is_backward;
     bool is_from_global;
     bool is_headers_only;
-    bool is_measured;  // ends where the bytes do
+    bool is_measured;  // ends with the row that crosses $4 bytes
     bool has_correlation;
     bool has_group;
     bool has_types;
     bool is_settled;  // ends at a position up to which everything is committed
-    bool is_spanned;  // tells whether the version of the spans is still $5, or $6
+    bool is_spanned;  // tells whether the spans still have version $5 ($6 with a correlation)
     int64_t since_s;  // as in struct pg_window
 };
 

@@ -16,7 +16,7 @@
 enum {
     WRITE_ARENA_BYTES = 512 * 1024 * 1024,  // for the statement of one write
     WRITE_ARENA_KEEP_BYTES = 256 * 1024,
-    KIND_FIXED = 1  // of the statements with fixed texts, the first; SELECTs have the highest bit
+    KIND_FIXED = 1  // the first kind of the fixed texts; kinds of SELECTs have the highest bit
 };
 
 weir_status weir_pg_session_prepare(struct pg_session *session, struct pg_conn *conn,

@@ -47,7 +47,8 @@ static weir_status fail_url(struct weir_error *err)
 }
 
 /* Returns false if an '@' is left in the host, port or database. A special character that is not
- * escaped makes part of the password host, port or database, which libpq quotes when it fails. */
+ * escaped turns part of the password into host, port or database, which would be quoted when that
+ * is not found. */
 static bool is_well_formed(const char *url)
 {
     const char *place = strstr(url, "://") + 3;
