@@ -1,5 +1,4 @@
-/* Condition variables whose waits end at a time of the monotonic clock, as weir_monotonic_us()
- * tells it.
+/* The monotonic clock, and condition variables whose waits end at a time of that clock.
  *
  * On Linux initialising a mutex, read-write lock or condition variable without special attributes,
  * or with this clock, allocates nothing and cannot fail. All code relies on that and ignores the
