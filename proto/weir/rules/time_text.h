@@ -1,5 +1,5 @@
-/* The time of day, and times as text: written as RFC 3339 in UTC with six fraction digits, read with
- * any offset and 0..9 fraction digits. */
+/* The time of day, and times as text: written as RFC 3339 in UTC with six fraction digits, read
+ * with any offset and 0..9 fraction digits. */
 #ifndef WEIR_RULES_TIME_TEXT_H
 #define WEIR_RULES_TIME_TEXT_H
 
