@@ -30,7 +30,7 @@
  * makes few new ones: nng is told to wait for days between attempts, but takes half of such times
  * for no wait.
  *
- * Any thread may call these functions. links->mutex is the last lock to be taken. */
+ * Any thread may call these functions. Under links->mutex only a link's own mutex is taken. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
 
@@ -66,7 +66,7 @@ struct links {
     atomic_int_least64_t silence_us;  // silence that a socket is allowed
     atomic_size_t outstanding_bytes;  // of requests sent and not ended
 
-    pthread_mutex_t mutex;  // guards the list; taken last
+    pthread_mutex_t mutex;  // guards the list
     struct link *newest;    // the current socket, then the replaced ones
 };
 
