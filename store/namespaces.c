@@ -4,8 +4,9 @@
  * Called by any thread. The store's mutex guards the table and the references, states and links of
  * its entries; it is never held while a backend is called. An entry is in one of three states:
  * open, `is_opening` (its first session is being opened; other callers wait at `changed`) or
- * `is_deleting` (no new handles). It stays in the table while it has handles or open sessions, and
- * is freed by the release of the last handle or by the sweep of a later opening or deletion. */
+ * `is_deleting` (no new handles). It stays in the table while it has handles or open sessions, but
+ * leaves it at once when its namespace has been deleted. It is freed by the release of the last
+ * handle or by the sweep of a later opening or deletion. */
 #include "store/store.h"
 
 #include "store/append_rules.h"

@@ -5,8 +5,9 @@
  * VFS. A session is a connection to a namespace; at a time one session of a namespace writes and
  * any number read. The files are in WAL mode, so neither readers nor the writer block each other.
  *
- * The backend is shared by all threads. Lock order: the mutexes of the registry's connections and
- * image_mutex are held while SQLite runs; sessions_mutex and memory_mutex are leaves. */
+ * The backend is shared by all threads. Lock order: the mutex of the registry's connection for
+ * changes before that of its connection for reads. Both and image_mutex are held while SQLite runs;
+ * sessions_mutex and memory_mutex are leaves. */
 #ifndef WEIR_STORE_SQLITE_BACKEND_H
 #define WEIR_STORE_SQLITE_BACKEND_H
 

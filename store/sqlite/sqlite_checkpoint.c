@@ -7,8 +7,8 @@
  * over blocks that a file has is synced in half the time of one that lengthens the file.
  *
  * A request waits in `requests`, is `under_way` while the checkpointer works on it, and then stands
- * in `ended` until the writer takes it; it is dropped if the checkpoint has left more than little
- * to do. A database has at most one request in each of the three. */
+ * in `ended` until the writer takes it; it is dropped if the checkpoint has failed or has left more
+ * than a few pages. A database has at most one request in each of the three. */
 #include "store/sqlite/sqlite_checkpoint.h"
 
 #include "store/sqlite/sqlite_connect.h"

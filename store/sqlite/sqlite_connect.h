@@ -24,7 +24,8 @@ enum sqlite_presence {
 
 /* Opens a connection to an existing database, sets it up, and migrates the schema. PRECONDITION for
  * a file that is foreign or newer, which is left unchanged; BACKEND_UNAVAILABLE if the file is
- * missing or cannot be used. *presence is set in every case; it may be NULL. */
+ * missing or cannot be used. *presence is set after a failure too, unless memory runs out; it may
+ * be NULL. */
 weir_status weir_sqlite_connect(struct sqlite_backend *backend, const struct sqlite_wanted *wanted,
                                 sqlite3 **db, enum sqlite_presence *presence,
                                 struct weir_error *err);

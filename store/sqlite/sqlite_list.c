@@ -77,8 +77,7 @@ struct listing {
     const struct weir_page_query *query;
     struct weir_arena *arena;
     struct weir_stream_page *page;
-    size_t
-        room;  // entries in the page's array: the limit, or the number of streams if that is less
+    size_t room;  // entries in the page's array: the limit, or all streams if those are fewer
 };
 
 static weir_status fail_streams(struct weir_error *err)

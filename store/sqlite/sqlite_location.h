@@ -1,7 +1,7 @@
 /* The location of the store: whether the registry and its WAL are still at the paths where they
- * were opened (sqlite_location.c). Checked on any thread: before commits, changes of the registry
- * and openings of sessions, and after each committed change of the registry. Stores in memory have
- * no location and pass every check. */
+ * were opened (sqlite_location.c). Checked on any thread: before commits, changes of the registry,
+ * openings of sessions and health checks, and after each committed change of the registry. Stores
+ * in memory have no location and pass every check. */
 #ifndef WEIR_STORE_SQLITE_LOCATION_H
 #define WEIR_STORE_SQLITE_LOCATION_H
 

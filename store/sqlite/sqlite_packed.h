@@ -37,7 +37,8 @@ struct sqlite_packed {
     bool is_large;  // data and metadata belong in `large`
 };
 
-/* Packs a row but for its positions. False if a text exceeds the limits of limits.h. */
+/* Packs a row but for its positions. False if the stream's name or the type exceeds its limit
+ * (limits.h), or data or metadata has a length that cannot be packed. */
 bool weir_sqlite_pack(const struct weir_row *row, struct sqlite_packed *packed);
 
 /* Writes the value of `large`: data.n + metadata.n bytes. */

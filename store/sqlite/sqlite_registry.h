@@ -10,8 +10,8 @@
 
 /* ---- opening ---- */
 
-/* Opens the registry, making it in an empty directory, and finishes what crashes have left undone.
- */
+/* Opens the registry and finishes what crashes have left undone. Makes a registry if there is none;
+ * PRECONDITION if the directory then holds other files of a store. */
 weir_status weir_sqlite_registry_open(struct sqlite_backend *backend, struct weir_error *err);
 void weir_sqlite_registry_close(struct sqlite_backend *backend);
 

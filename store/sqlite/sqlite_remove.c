@@ -1,6 +1,6 @@
 /* Removing the databases of deleted namespaces: lock, mark as deleted, remove, unlock
- * (weir_sqlite_destroy does all four). A database is not removed before its mark is committed,
- * because a process that has it open would go on with a file that no other process sees. */
+ * (weir_sqlite_destroy does all four). A database that a process may still use is not removed
+ * before its mark is committed: that process would go on with a file that no other process sees. */
 #include "store/sqlite/sqlite_remove.h"
 
 #include "store/sqlite/sqlite_connect.h"

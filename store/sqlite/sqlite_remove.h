@@ -34,8 +34,8 @@ bool weir_sqlite_mark_deleted(struct sqlite_backend *backend, const char *name, 
 bool weir_sqlite_remove_deleted(struct sqlite_backend *backend, const char *name);
 
 /* Locks a namespace's database, marks it as deleted and removes it. Returns false if anything is
- * left of it. A database that cannot be marked is not removed: a process that has it open would go
- * on with a file that no other process sees. */
+ * left of it. A database on disk that cannot be marked, but that a process may still use, is not
+ * removed: that process would go on with a file that no other process sees. */
 bool weir_sqlite_destroy(struct sqlite_backend *backend, const char *name);
 
 #endif
