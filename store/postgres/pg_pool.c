@@ -16,6 +16,7 @@
 #include <assert.h>
 
 struct pg_waiter {
+    pthread_cond_t woken;
     struct pg_waiter *next;
 };
 
@@ -30,7 +31,6 @@ void weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t 
     assert(max >= 1);
     pool->backend = backend;
     pool->max = max;
-    weir_cond_init(&pool->changed);
     (void)pthread_mutex_init(&pool->mutex, NULL);
 }
 
@@ -43,7 +43,6 @@ void weir_pg_pool_fini(struct pg_pool *pool)
         pool->open--;
     }
     assert(pool->open == 0 && pool->first == NULL);
-    (void)pthread_cond_destroy(&pool->changed);
     (void)pthread_mutex_destroy(&pool->mutex);
 }
 
@@ -76,10 +75,6 @@ static void dequeue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
     if (pool->last == waiter) {
         pool->last = before;
     }
-    /* The next waiter may find a connection as well. */
-    if (pool->first != NULL) {
-        (void)pthread_cond_broadcast(&pool->changed);
-    }
 }
 
 /* Whether any connection is open that is not still being opened. */
@@ -99,9 +94,17 @@ static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *w
     return pool->first == waiter && (pool->idle != NULL || may_open_locked(pool));
 }
 
+/* Wakes the first waiter if it is its turn. The others would only find that it is not theirs. */
+static void wake_first_locked(struct pg_pool *pool)
+{
+    if (pool->first != NULL && is_turn_locked(pool, pool->first)) {
+        (void)pthread_cond_signal(&pool->first->woken);
+    }
+}
+
 /* Waits until it is this waiter's turn; false if the time runs out first. Releases the mutex every
  * WEIR_PG_WAIT_SLICE_US for weir_backend_waits. */
-static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, int64_t until_us)
+static bool wait_locked(struct pg_pool *pool, struct pg_waiter *waiter, int64_t until_us)
 {
     while (!is_turn_locked(pool, waiter)) {
         const int64_t now_us = weir_monotonic_us();
@@ -109,7 +112,7 @@ static bool wait_locked(struct pg_pool *pool, const struct pg_waiter *waiter, in
             return false;
         }
         const int64_t slice_us = now_us + WEIR_PG_WAIT_SLICE_US;
-        if (!weir_cond_wait_until(&pool->changed, &pool->mutex,
+        if (!weir_cond_wait_until(&waiter->woken, &pool->mutex,
                                   until_us < slice_us ? until_us : slice_us)) {
             (void)pthread_mutex_unlock(&pool->mutex);
             weir_backend_waits(&pool->backend->base);
@@ -150,9 +153,7 @@ static void give_back(struct pg_pool *pool, struct pg_conn *conn)
     } else {
         pool->open--;
     }
-    if (pool->first != NULL) {
-        (void)pthread_cond_broadcast(&pool->changed);
-    }
+    wake_first_locked(pool);
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -231,6 +232,7 @@ static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us
                           struct pg_conn **taken)
 {
     struct pg_waiter waiter;
+    weir_cond_init(&waiter.woken);
     (void)pthread_mutex_lock(&pool->mutex);
     enqueue_locked(pool, &waiter);
     const bool is_turn = wait_locked(pool, &waiter, until_us);
@@ -238,7 +240,9 @@ static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us
         *taken = take_locked(pool, owner);
     }
     dequeue_locked(pool, &waiter);
+    wake_first_locked(pool);
     (void)pthread_mutex_unlock(&pool->mutex);
+    (void)pthread_cond_destroy(&waiter.woken);
     return is_turn;
 }
 

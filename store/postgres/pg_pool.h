@@ -17,11 +17,10 @@ struct pg_pool {
     struct pg_backend *backend;
     size_t max;
     pthread_mutex_t mutex;  // guards the fields below
-    pthread_cond_t changed;
-    size_t open;           // connections that are lent, idle, being opened or being closed
-    size_t opening;        // those being opened, which `open` includes
-    int64_t open_from_us;  // before it, one is opened only if no other is open; monotonic
-    struct pg_conn *idle;  // idle connections, the one used last first
+    size_t open;            // connections that are lent, idle, being opened or being closed
+    size_t opening;         // those being opened, which `open` includes
+    int64_t open_from_us;   // before it, one is opened only if no other is open; monotonic
+    struct pg_conn *idle;   // idle connections, the one used last first
     struct pg_waiter *first, *last;
 };
 

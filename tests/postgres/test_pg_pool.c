@@ -8,8 +8,10 @@
 
 #include "weir/base/monotonic.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 enum { ALLOWED = 1, WANTED = 4, CALL_US = 20 * 1000 * 1000 };
@@ -115,6 +117,62 @@ START_TEST(who_is_refused_the_only_connection_is_told)
 }
 END_TEST
 
+/* ---- waking ---- */
+
+enum { CALLERS = 8, CALLS_EACH = 5 };
+
+static atomic_bool is_counting;
+static atomic_uint wakes;
+
+bool __real_weir_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until_us);
+bool __wrap_weir_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until_us);
+
+bool __wrap_weir_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until_us)
+{
+    const bool is_woken = __real_weir_cond_wait_until(cond, mutex, until_us);
+    if (is_woken && mutex == &pool->mutex && atomic_load(&is_counting)) {
+        atomic_fetch_add(&wakes, 1);
+    }
+    return is_woken;
+}
+
+static void *take_and_give_back(void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < CALLS_EACH; i++) {
+        struct weir_error err;
+        struct pg_conn *conn = NULL;
+        weir_error_init(&err);
+        ck_assert_int_eq(weir_pg_acquire(pool->backend, 1, INT64_MAX, &conn, &err), WEIR_OK);
+        weir_pg_release(conn);
+    }
+    return NULL;
+}
+
+/* One connection, and no other may be opened. Each time it is given back one caller wakes. */
+START_TEST(a_connection_that_is_given_back_wakes_one)
+{
+    pthread_t threads[CALLERS];
+    struct pg_conn *only = NULL;
+    ck_assert_int_eq(weir_pg_acquire(pool->backend, 1, INT64_MAX, &only, &fx.err), WEIR_OK);
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->open_from_us = INT64_MAX;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    atomic_store(&wakes, 0);
+    atomic_store(&is_counting, true);
+    for (size_t i = 0; i < CALLERS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, take_and_give_back, NULL), 0);
+    }
+    (void)poll(NULL, 0, 50);  // all wait
+    weir_pg_release(only);
+    for (size_t i = 0; i < CALLERS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    atomic_store(&is_counting, false);
+    ck_assert_uint_le(atomic_load(&wakes), CALLERS * CALLS_EACH + CALLERS);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("pg_pool");
@@ -123,6 +181,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_loop_test(tcase, who_is_refused_a_connection_waits_for_one_that_is_there, 0, 3);
     tcase_add_test(tcase, who_is_refused_the_only_connection_is_told);
+    tcase_add_test(tcase, a_connection_that_is_given_back_wakes_one);
     suite_add_tcase(suite, tcase);
     return suite;
 }
