@@ -1,3 +1,5 @@
+/* Parses command lines with argp, in two steps: first the options before the command, then the
+ * options and arguments of the command, which may repeat the common options. */
 #include "client/cli/cli_options.h"
 
 #include "weir/base/command_line.h"

@@ -1,3 +1,6 @@
+/* Reads, changes and writes the file of contexts. Changes happen in memory; saving replaces the
+ * file as a whole. */
+
 /* For realpath, which is an X/Open function in glibc. */
 #define _XOPEN_SOURCE 700
 

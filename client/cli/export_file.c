@@ -1,3 +1,6 @@
+/* Writes an export through zlib, to a temporary file that gets its name at the end. The signals
+ * that end the program remove the temporary file; its name is in a static variable for their
+ * handler. */
 #define _DEFAULT_SOURCE  // realpath
 #include "client/cli/export_file.h"
 

@@ -1,3 +1,5 @@
+/* Reads input into a buffer, through zlib if it is gzip, and cuts lines from it. The buffer grows
+ * with the longest line. The first failure is kept and returned again. */
 #include "client/cli/lines.h"
 
 #include <errno.h>

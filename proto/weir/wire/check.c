@@ -1,3 +1,6 @@
+/* Walks a packed message by its descriptor, recursively: each message has a `struct level` on the
+ * stack, linked to the one around it. The first fault ends the walk; only then is its path
+ * built. */
 #include "weir/wire/check.h"
 
 #include "weir/rules/utf8.h"
