@@ -1,5 +1,4 @@
-/* Reads JSON into messages. The path of the field being read goes into errors ("writes[1].type").
- */
+/* Reads JSON into messages. Errors name the field at fault by its path, as in "writes[1].type". */
 #include "client/cli/message_json.h"
 
 #include "client/cli/json_walk.h"
