@@ -26,7 +26,7 @@ struct weir_session_pool {
     size_t max;  // sessions at most
 
     pthread_mutex_t mutex;
-    pthread_cond_t changed;  // a session has become idle, was closed, or a shelf has closed
+    pthread_cond_t changed;  // a session became idle or was closed, or a shelf was closed
     size_t open;             // sessions that are open, being opened or being closed
     size_t waiting;          // threads at `changed`
     struct weir_session *oldest, *newest;  // idle sessions, by time of return

@@ -46,8 +46,8 @@ struct load_options {
     int64_t waiting;  // readers that wait for messages that never arrive
 };
 
-/* Parses argv. Exits the program on --help, --version and wrong usage (EXIT_USAGE). Strings point
- * into argv, except the tokens, which load_options_free releases. */
+/* Parses argv. Exits the program on --help, --version and wrong usage (EXIT_USAGE). Strings are
+ * borrowed from argv and the environment, except the tokens, which load_options_free releases. */
 void load_options_parse(struct load_options *options, int argc, char **argv);
 void load_options_free(struct load_options *options);
 

@@ -16,7 +16,7 @@ struct subscribers {
 };
 
 /* Starts the readers at the beginning of the category and records the time from each message's
- * seed, which is the start of its write, to its delivery. Returns false without memory. */
+ * seed, which is the intended start of its write, to its delivery. Returns false without memory. */
 bool subscribers_begin(struct subscribers *subscribers, struct profile_run *run,
                        const char *category, size_t n);
 

@@ -177,8 +177,9 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     return st;
 }
 
-/* Opens the call's tenant. That may take long, so it is left to a worker: elsewhere a tenant that
- * is not open yet fails, and is_for_worker says why. */
+/* Opens the call's tenant. That may take long, so only a worker does it: on another thread the call
+ * fails if its tenant is not open yet, and call->is_for_worker has dispatch leave it to a worker.
+ */
 static weir_status open_tenant(struct weir_call *call, struct weir_error *err)
 {
     const bool must_not_open = call->must_not_block || weir_dispatch_is_on_the_spot();

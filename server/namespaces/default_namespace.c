@@ -40,9 +40,9 @@ static bool path_of(const char *directory, const char *suffix, char path[PATH_MA
 
 /* ---- one at a time ---- */
 
-/* Held while the file is changed, or the namespace made from it, together with the look at the
- * namespace that decides on it. Other processes are kept out by a lock on the directory, which some
- * file systems do not have; then the mutex must do. */
+/* Held while the file is changed, or the namespace is created with its token, and during the lookup
+ * of the namespace that comes before either. Other processes are kept out by a lock on the
+ * directory; some file systems have no such lock, and only threads exclude each other there. */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 /* Waits for the turn, for LOCK_US at most where another process has it. Returns the descriptor of

@@ -153,7 +153,8 @@ size_t weir_resources_sessions(const struct weir_config *config)
 }
 
 /* A quarter of the workers, or of the store's sessions where they are fewer, stays free for other
- * calls. With SQLite a read takes a processor of this machine, so twice their number bounds it. */
+ * calls. With SQLite a read occupies a processor of this machine, so at most two slow reads run for
+ * each processor. */
 size_t weir_resources_slow_reads(const struct weir_config *config)
 {
     const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));

@@ -89,10 +89,10 @@ static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 
     return SQLITE_OK;
 }
 
-/* Lengthens the file by zeros behind its end, which no valid frame of a WAL consists of. The
- * following commits then overwrite blocks that the file has, whose sync is one write to the disk;
- * while a file grows, the sync of each commit also writes its length and its blocks, one after the
- * other.
+/* Lengthens the file by zeros behind its end, which no valid frame of a WAL consists of: by about
+ * as much as it has, but 1 to ROOM_PIECES_MAX pieces. The following commits then overwrite blocks
+ * that the file has, whose sync is one write to the disk; while a file grows, the sync of each
+ * commit also writes its length and its blocks, one after the other.
  *
  * Runs during a commit's sync, behind the write lock, so no other process writes there. A failure
  * is ignored: no data is lost, and the next commit tries again. */
