@@ -10,10 +10,11 @@
 #include "weir/base/monotonic.h"
 
 enum {
-    /* A wait ends so long before the call's deadline, or a quarter of its time-out if that is less,
-     * so that the answer arrives within it. */
+    /* Time between the end of a wait and the call's deadline, or a quarter of the call's time-out
+     * if that is less, so that the answer arrives before the deadline. */
     MARGIN_US = 100 * 1000,
-    /* A request that waits is kept. The longest sensible one, with all its types, is shorter. */
+    /* The largest request that may wait, since it is kept in memory. A request with as many types
+     * as allowed is smaller. */
     KEPT_REQUEST_BYTES = 32 * 1024
 };
 
@@ -50,11 +51,11 @@ weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *quer
     struct weir_server *server = call->server;
     struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
     *watches = false;
-    /* Another namespace has the id of the one that the read waited in. */
+    /* The namespace in which the read waited was deleted, and another one has its id. */
     if (waiter->is_resumed && waiter->created_at_us != call->tenant->created_at_us) {
         return weir_fail_no_namespace(err, weir_tenant_id(call->tenant));
     }
-    /* A start by global position stays a bound of its own until a message has been found. */
+    /* A start by global position stays in force until a message has been found. */
     if (waiter->is_resumed && !query->is_from_global) {
         query->from = waiter->next_position;
     }
@@ -119,6 +120,7 @@ void weir_long_poll_park(struct weir_call *call)
     }
 }
 
+/* Answers with no messages and the position to go on at. */
 static void answer_nothing(struct weir_exchange *exchange, int64_t next_position)
 {
     const struct weir_rows rows = {.n = 0, .next_position = next_position};
@@ -132,6 +134,7 @@ static void answer_nothing(struct weir_exchange *exchange, int64_t next_position
     weir_exchange_send(exchange);
 }
 
+/* The wake list's callback, on any thread and without locks: takes over the exchange. */
 static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reason reason)
 {
     struct weir_server *server = context;
@@ -153,8 +156,8 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
         weir_admission_refuse_stopping(exchange);
         break;
     case WEIR_WAKE_GONE:
-        /* It may be that the connection is there and could not be counted when it came: then its
-         * client must not wait for an answer. */
+        /* The connection may be open after all, if there was no memory to count it when it came. It
+         * is closed, so that its client does not wait for an answer. */
         st = WEIR_CANCELLED;
         weir_exchange_abandon(exchange, true);
         break;

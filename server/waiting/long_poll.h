@@ -1,4 +1,9 @@
-/* How a read waits: the way of a long poll between its handler, dispatch and the wake list. */
+/* Long polls: how a read with wait_ms passes between its handler, dispatch and the wake list.
+ *
+ * The handler watches before it reads. If the read finds something, the watch ends and the call is
+ * answered; otherwise the call goes back to the pool, and its exchange waits in the wake list. A
+ * change wakes the exchange, whose request is begun again from where the read had stopped. The end
+ * of the wait answers it with no messages. None of the functions blocks. */
 #ifndef WEIR_SERVER_LONG_POLL_H
 #define WEIR_SERVER_LONG_POLL_H
 
@@ -7,26 +12,30 @@
 
 struct weir_wake;
 
-/* For handlers, before they read: watches for what the query selects. A read that was woken goes on
- * where it has stopped: query->from is moved. *watches is false where there is nothing to wait for
- * or no time left; the answer is then whatever the read finds. LIMIT_EXCEEDED where too many wait.
- */
+/* For handlers, before they read: arms the exchange's waiter for what the query selects, and sets
+ * *watches. That is false where the read does not wait (no wait_ms, no batch, no time left): it is
+ * answered with whatever it finds. For a read that was woken, moves query->from to where it had
+ * stopped. LIMIT_EXCEEDED where too many reads wait or the request is too large to keep,
+ * NAMESPACE_NOT_FOUND where the namespace was created again meanwhile, BACKEND_UNAVAILABLE without
+ * memory. */
 weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
                                  bool *watches, struct weir_error *err);
 
-/* The read is answered: nothing is watched for any more. */
+/* For handlers that watch and answer: disarms the exchange's waiter. */
 void weir_long_poll_end(struct weir_call *call);
 
-/* A handler's outcome: nothing was found up to this position, so the call waits. */
+/* For handlers that watch and have found nothing: sets the next step to waiting, to go on at
+ * `next_position`. Returns WEIR_OK, for the handler to return. */
 weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position);
 
-/* For dispatch: gives the call up and leaves its exchange with the wake list. */
+/* For dispatch: gives the call back to the pool and leaves its exchange to the wake list. Both
+ * belong to others, or are gone, afterwards. */
 void weir_long_poll_park(struct weir_call *call);
 
-/* Starts the wake list of a server; false without resources. */
+/* Starts the server's wake list; false without resources. */
 bool weir_long_poll_start(struct weir_server *server);
 
-/* Hears from the transport that a connection has ended. */
+/* Called by the transport when a connection has ended: gives up the reads that wait for it. */
 void weir_long_poll_peer_gone(void *server, struct weir_link *peer, bool *is_gone);
 
 #endif

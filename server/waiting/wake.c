@@ -1,3 +1,19 @@
+/* Waiters, watches, and what wakes them.
+ *
+ * States of a waiter:
+ *   IDLE -> ARMED            weir_wake_arm, before the store is read (MARKED if out of date)
+ *   ARMED -> MARKED          something that concerns it happens while its read is under way
+ *   ARMED -> PARKED          weir_wake_park, after a read that has found nothing
+ *   ARMED, MARKED -> IDLE    weir_wake_disarm, after a read that is answered
+ *   ARMED, MARKED -> IDLE    weir_wake_park, where it cannot wait: woken at once
+ *   PARKED -> IDLE           a change, its time, its connection's end, the server's stop: woken
+ * A waiter that is not idle is linked to its watch and its tenant; a parked one also to its
+ * connection, and it is in the heap of deadlines.
+ *
+ * Threads: any. A thread that wakes takes waiters out under the lock and calls back without it: a
+ * thread that finishes a group of writes, timer, poller, a thread of nng that ends a connection,
+ * the thread that stops the server, and one that parks. Lock order: wake->lock, then the tenants'
+ * lock. A tenant is released without wake->lock, as that may call the store. */
 #include "server/waiting/wake_int.h"
 
 #include "weir/base/monotonic.h"
@@ -83,6 +99,7 @@ void weir_waiter_init(struct weir_waiter *waiter)
     weir_link_init(&waiter->at_peer);
 }
 
+/* Links a waiter to its watch and tenant. The poller is woken for the first tenant. */
 static void enlist_locked(struct weir_wake *wake, struct weir_waiter *waiter,
                           struct weir_watch *watch)
 {
@@ -98,6 +115,7 @@ static void enlist_locked(struct weir_wake *wake, struct weir_waiter *waiter,
     }
 }
 
+/* Undoes enlist_locked and parking; the waiter is idle then, and still holds its tenant. */
 static void delist_locked(struct weir_wake *wake, struct weir_waiter *waiter)
 {
     struct weir_tenant *tenant = waiter->tenant;
@@ -135,7 +153,7 @@ bool weir_wake_arm(struct weir_wake *wake, struct weir_waiter *waiter, struct we
     }
     if (watch != NULL) {
         enlist_locked(wake, waiter, watch);
-        /* If its change was told before, nobody tells it again. */
+        /* A change that was reported before this is not reported again. */
         waiter->state = weir_tenant_is_current(tenant) ? WEIR_WAITER_ARMED : WEIR_WAITER_MARKED;
     }
     (void)pthread_mutex_unlock(&wake->lock);
@@ -170,14 +188,14 @@ void weir_wake_call_back(struct weir_wake *wake, struct weir_link *out,
         struct weir_tenant *tenant = waiter->tenant;
         weir_link_remove(&waiter->at_watch);
         waiter->tenant = NULL;
-        /* Before the waiter is let go: a server that stops has its tenants freed once the last one
-         * has gone. */
+        /* Before the callback: a server that stops frees its tenants once the last waiter has
+         * gone. */
         weir_tenant_release(tenant);
         wake->woken(wake->context, waiter, reason);
     }
 }
 
-/* Why a waiter that is to be parked cannot be; false where it is parked. */
+/* Parks a waiter and returns false; or returns true where it must not wait, with the reason. */
 static bool must_go_on_locked(struct weir_wake *wake, struct weir_waiter *waiter,
                               struct weir_link *peer, const bool *is_peer_gone,
                               enum weir_wake_reason *reason)
@@ -214,7 +232,7 @@ void weir_wake_park(struct weir_wake *wake, struct weir_waiter *waiter, struct w
 
 /* ---- what wakes ---- */
 
-/* A parked waiter goes into `out`; one that is being read for is marked. */
+/* Takes a parked waiter into `out`; marks a waiter whose read is under way. */
 static void signal_locked(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_link *out)
 {
     if (waiter->state == WEIR_WAITER_PARKED) {
@@ -224,13 +242,13 @@ static void signal_locked(struct weir_wake *wake, struct weir_waiter *waiter, st
     }
 }
 
-/* The messages that one stream has got, as far as waiters can tell them apart. */
+/* New messages of one stream, as far as waiters can tell them apart. */
 struct news {
     struct weir_slice stream;
-    uint64_t types;
-    uint64_t correlations;
-    bool has_hash;
-    int64_t cardinal_hash;
+    uint64_t types;         // marks of their types
+    uint64_t correlations;  // marks of their correlations
+    bool has_hash;          // cardinal_hash is computed
+    int64_t cardinal_hash;  // of the stream's cardinal id, for consumer groups
 };
 
 static bool is_in_group(const struct weir_waiter *waiter, struct news *news)
@@ -249,6 +267,7 @@ static bool is_in_group(const struct weir_waiter *waiter, struct news *news)
     return weir_hash_member(news->cardinal_hash, waiter->group_size) == waiter->group_member;
 }
 
+/* Whether the messages may be among those that the waiter selects. */
 static bool concerns(const struct weir_waiter *waiter, struct news *news)
 {
     return (waiter->types == 0 || (waiter->types & news->types) != 0) &&
@@ -256,13 +275,14 @@ static bool concerns(const struct weir_waiter *waiter, struct news *news)
            is_in_group(waiter, news);
 }
 
+/* Signals the waiters of a watch (NULL is legal) that the messages concern. */
 static void tell_watch_locked(struct weir_wake *wake, struct weir_watch *watch, struct news *news,
                               struct weir_link *out)
 {
     if (watch == NULL) {
         return;
     }
-    /* The watch goes with its last waiter, so the next one is looked up before. */
+    /* The watch is freed with its last waiter, so nothing of it is read after that one. */
     struct weir_link *end = &watch->waiters;
     struct weir_link *link = end->next;
     while (link != end) {
@@ -337,7 +357,7 @@ int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
                             const struct weir_write *write)
 {
     const int64_t change = weir_write_change(write);
-    /* A waiter armed from here on reads what has been committed, and a removal leaves nothing to
+    /* A waiter that is armed after this check reads what was committed. A removal leaves nothing to
      * read. */
     if (change <= 0 || atomic_load(&tenant->waiters_n) == 0) {
         return change;
@@ -381,7 +401,7 @@ void weir_wake_peer_gone(struct weir_wake *wake, struct weir_link *peer, bool *i
     weir_wake_call_back(wake, &out, WEIR_WAKE_GONE);
 }
 
-/* ---- the whole ---- */
+/* ---- start and stop ---- */
 
 void weir_wake_stop(struct weir_wake *wake)
 {

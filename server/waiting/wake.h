@@ -1,19 +1,20 @@
-/* Reads that wait: who waits for what, and what ends the wait.
+/* The wake list: the reads that wait, what they wait for, and what ends their wait.
  *
- * A long poll that finds nothing leaves its worker and its call; what stays is its exchange with
- * the request in it, and the waiter in the exchange. A waiter is armed before the store is read, so
- * that no commit falls between the read and the wait; a commit meanwhile only marks it, and parking
- * it then resumes it at once. Waiters are woken by
+ * A long poll that finds nothing keeps neither a worker nor a call. What remains is its exchange,
+ * with the request and the waiter in it. A waiter is armed before the store is read, so that no
+ * commit falls between the read and the wait: a commit meanwhile marks the waiter, and parking a
+ * marked waiter wakes it at once. Waiters are woken by
  *   - commits of this process that concern them: by stream, category or whole namespace, and by
  *     consumer group, types and correlation as far as these can be told without reading;
- *   - changes by others, which a thread finds by looking at the heads of the namespaces that
- * have waiters; a change of the namespace itself (deleted, its token rotated);
- *   - their time, which a second thread keeps; the end of their connection; the server's stop.
- * A woken waiter is called back (weir_woken) outside of all locks and belongs to nobody here any
- * more.
+ *   - changes by other processes, which the poller finds by comparing the heads of the namespaces
+ *     that have waiters; a change of the namespace itself (deleted, token rotated);
+ *   - the end of their time, which the timer watches; the end of their connection; the server's
+ *     stop.
+ * A woken waiter is handed to the callback (weir_woken), without any lock; the wake list has let go
+ * of it by then.
  *
- * Thread-safe. One lock guards everything, held for as long as it takes to walk the waiters
- * concerned. */
+ * Thread-safe; nothing here blocks on the store but the poller. One lock guards everything, held no
+ * longer than it takes to walk the waiters concerned. It comes before the tenants' lock. */
 #ifndef WEIR_SERVER_WAKE_H
 #define WEIR_SERVER_WAKE_H
 
@@ -27,92 +28,98 @@ struct weir_watch;
 /* What a waiting read selects. */
 struct weir_interest {
     enum weir_selector selector;
-    struct weir_slice name;  // of the stream or category
-    int64_t group_size;      // 0: all
+    struct weir_slice name;  // stream or category
+    int64_t group_size;      // of the consumer group; 0: none
     int64_t group_member;
-    uint64_t types;        // the marks of its types; 0: all
-    uint64_t correlation;  // the mark of its correlation; 0: all
+    uint64_t types;        // marks of the types; 0: all types
+    uint64_t correlation;  // mark of the correlation; 0: all
 };
 
-/* A mark is one bit that equal texts have in common. */
+/* Returns the mark of a text: one of 64 bits, the same for equal texts. Different texts may share a
+ * mark; a waiter is then woken for nothing. */
 uint64_t weir_interest_mark(struct weir_slice text);
 
 enum weir_waiter_state {
-    WEIR_WAITER_IDLE,
+    WEIR_WAITER_IDLE,    // not in the wake list
     WEIR_WAITER_ARMED,   // its read is under way
-    WEIR_WAITER_MARKED,  // the same, and something has happened
-    WEIR_WAITER_PARKED
+    WEIR_WAITER_MARKED,  // its read is under way, and something that concerns it has happened
+    WEIR_WAITER_PARKED   // waits
 };
 
-/* The part of an exchange that waits. Set up by weir_waiter_init. */
+/* The part of an exchange that waits. */
 struct weir_waiter {
     enum weir_waiter_state state;
-    struct weir_tenant *tenant;  // counted, while not idle
-    struct weir_watch *watch;    // what it waits at
+    struct weir_tenant *tenant;  // counted; NULL while idle
+    struct weir_watch *watch;    // NULL while idle
     struct weir_link at_watch;
     struct weir_link at_tenant;
-    struct weir_link at_peer;
-    int64_t group_size;
+    struct weir_link at_peer;  // while parked
+    int64_t group_size;        // from here on as in struct weir_interest
     int64_t group_member;
     uint64_t types;
     uint64_t correlation;
-    size_t heap_at;  // its place among the deadlines, while parked
+    size_t heap_at;  // index among the deadlines, while parked
 
-    /* Kept from one reading to the next; the caller's while idle or armed. */
-    bool is_resumed;        // it has read before: next_position says where to go on
-    int64_t next_position;  // what was examined
-    int64_t created_at_us;  // of the namespace: another of that id is none to go on with
-    int64_t until_us;       // monotonic
-    size_t method;          // of the call, for the server's numbers
+    /* Kept from one read to the next; the owner's while the waiter is not parked. */
+    bool is_resumed;        // the read has waited before
+    int64_t next_position;  // where the next read goes on
+    int64_t created_at_us;  // of the namespace; a new namespace of the same id does not continue it
+    int64_t until_us;       // end of the wait, monotonic
+    size_t method;          // of the call, for the metrics
 };
 
+/* Makes an idle waiter. */
 void weir_waiter_init(struct weir_waiter *waiter);
 
 enum weir_wake_reason {
-    WEIR_WAKE_CHANGE,  // there may be something to read, or the namespace is another: look again
+    WEIR_WAKE_CHANGE,  // there may be something to read, or the namespace has changed: read again
     WEIR_WAKE_TIME,    // the wait is over
     WEIR_WAKE_STOP,    // the server stops
-    WEIR_WAKE_GONE     // the client has gone, or has a connection whose end nobody would tell of
+    WEIR_WAKE_GONE  // the connection has ended, or is not tracked, so that its end would be missed
 };
 
+/* Takes over a woken waiter, which is idle. Called on any thread, without locks. */
 typedef void (*weir_woken)(void *context, struct weir_waiter *waiter, enum weir_wake_reason reason);
 
-/* Starts its threads. NULL without memory or threads. */
+/* Makes the wake list and starts its two threads, timer and poller. Borrows `tenants` and `log`.
+ * NULL without memory or threads. */
 struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_log *log,
                                 weir_woken woken, void *context);
 
-/* Ends its threads: the store is not asked any more, when what it was asked last has been answered.
- * After weir_wake_stop. */
+/* After weir_wake_stop: waits for the end of both threads. The poller may still wait for the
+ * store's answer to its last question; afterwards the store is not asked any more. */
 void weir_wake_join(struct weir_wake *wake);
 
-/* Nothing waits any more, and nobody will call. */
+/* Frees the wake list. No waiter may be in it, and no thread may use it any more. */
 void weir_wake_free(struct weir_wake *wake);
 
-/* Begins to watch. Where the tenant has changed since it was looked up, the waiter is marked from
- * the start. False without memory. */
+/* Arms an idle waiter for what `interest` selects, and holds the tenant. The waiter is marked at
+ * once where the tenant is out of date already. False without memory. */
 bool weir_wake_arm(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_tenant *tenant,
                    const struct weir_interest *interest);
 
-/* Ends it: the read is answered. */
+/* Takes an armed or marked waiter out, because its read is answered. It is idle then. */
 void weir_wake_disarm(struct weir_wake *wake, struct weir_waiter *waiter);
 
-/* Parks an armed waiter until waiter->until_us. It may be called back before this returns. `peer`
- * is the ring of its connection's waiters, NULL where the connection is gone. */
+/* Parks an armed waiter until waiter->until_us, or wakes it at once: where it is marked, its
+ * connection is gone, the server stops or memory is short. The callback may be called before this
+ * returns. `peer` is the ring of the connection's waiters, NULL where the connection is gone. */
 void weir_wake_park(struct weir_wake *wake, struct weir_waiter *waiter, struct weir_link *peer,
                     const bool *is_peer_gone);
 
-/* A write of this process is durable: wakes those whom it concerns. Returns by how many messages it
+/* Wakes the waiters that a durable write of this process concerns. Returns by how many messages it
  * has changed the namespace. */
 int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
                             const struct weir_write *write);
 
-/* The namespace is not what it was. */
+/* Wakes all waiters of a tenant: its namespace has changed, or may have. */
 void weir_wake_tenant(struct weir_wake *wake, struct weir_tenant *tenant);
 
-/* A connection has ended: sets *is_gone and gives up what waited for it. */
+/* After the end of a connection: sets *is_gone and wakes its waiters with WEIR_WAKE_GONE. */
 void weir_wake_peer_gone(struct weir_wake *wake, struct weir_link *peer, bool *is_gone);
 
-/* Ends every wait; whoever parks from now on is woken at once. */
+/* Wakes all parked waiters with WEIR_WAKE_STOP, and from then on each that is parked. Lets the two
+ * threads end. */
 void weir_wake_stop(struct weir_wake *wake);
 
 #endif

@@ -1,5 +1,5 @@
-/* The wake list as its own files see it: waiters and watches (wake.c), deadlines and their thread
- * (wake_timer.c), other people's changes (wake_poll.c). */
+/* The wake list as its own files see it: waiters and watches (wake.c), deadlines and the timer
+ * (wake_timer.c), changes by other processes and the poller (wake_poll.c). */
 #ifndef WEIR_SERVER_WAKE_INT_H
 #define WEIR_SERVER_WAKE_INT_H
 
@@ -9,10 +9,11 @@
 
 enum { WEIR_WATCH_BUCKETS = 4096 };
 
-/* All waiters of one namespace that select the same; gone with the last of them. */
+/* The waiters of one namespace that select the same stream, category or everything; freed with the
+ * last of them. */
 struct weir_watch {
-    struct weir_watch *next;  // in its bucket
-    struct weir_tenant *tenant;
+    struct weir_watch *next;     // in its bucket
+    struct weir_tenant *tenant;  // held by the waiters
     enum weir_selector selector;
     uint64_t hash;
     struct weir_link waiters;
@@ -25,44 +26,49 @@ struct weir_wake {
     const struct weir_log *log;
     weir_woken woken;
     void *context;
-    uint64_t seed;  // of the buckets
+    uint64_t seed;  // of the hash of the buckets
 
-    pthread_mutex_t lock;  // guards all below, all waiters that are not idle, and what the
-                           // tenants say; before the tenants' lock
+    /* Guards all below, all waiters that are not idle, and the wake list's fields of tenants and
+     * connections. Comes before the tenants' lock. */
+    pthread_mutex_t lock;
     struct weir_watch *buckets[WEIR_WATCH_BUCKETS];
     struct weir_link watched;  // tenants with waiters
     size_t watched_n;
     bool is_stopping;
 
-    /* A heap: the waiter whose time comes first is the first. */
+    /* The parked waiters as a heap: the one whose time ends first is the first. */
     struct weir_waiter **deadlines;
     size_t deadlines_n;
     size_t deadlines_cap;
-    pthread_cond_t earlier;  // the first deadline has changed, or the end has come
+    pthread_cond_t earlier;  // the timer waits: the first deadline has changed, or the list stops
 
-    bool is_joined;  // of the one who ends it
+    bool is_joined;  // of the thread that stops the wake list
     pthread_t timer;
     pthread_t poller;
-    pthread_cond_t poll;  // the first tenant is watched, or the end has come
+    pthread_cond_t poll;  // the poller waits: a first tenant has waiters, or the list stops
 };
 
-/* Takes a parked waiter out of everything, into the ring `out`. */
+/* Takes a waiter out of all lists and makes it idle, and appends it to the ring `out`. */
 void weir_wake_take_locked(struct weir_wake *wake, struct weir_waiter *waiter,
                            struct weir_link *out);
 
-/* Calls back for a ring made by weir_wake_take_locked. Without the lock. */
+/* Calls the callback for each waiter of a ring that weir_wake_take_locked has filled. The lock must
+ * not be held. */
 void weir_wake_call_back(struct weir_wake *wake, struct weir_link *out,
                          enum weir_wake_reason reason);
 
 /* ---- wake_timer.c ---- */
 
-/* False without memory. */
+/* Adds a waiter to the heap; false without memory. */
 bool weir_deadlines_add_locked(struct weir_wake *wake, struct weir_waiter *waiter);
 void weir_deadlines_remove_locked(struct weir_wake *wake, struct weir_waiter *waiter);
+
+/* The timer's thread: wakes waiters whose time ends. */
 void *weir_wake_keep_time(void *wake);
 
 /* ---- wake_poll.c ---- */
 
+/* The poller's thread: finds changes by other processes. */
 void *weir_wake_poll(void *wake);
 
 #endif

@@ -1,3 +1,15 @@
+/* The poller: a thread that finds what other processes have changed in the namespaces with waiters.
+ *
+ * A round first looks up each of them, so that its registry entry never gets much older than a
+ * second (a change there wakes the waiters by the callback of the tenants). Then it compares the
+ * head of each with the last one, own writes subtracted. If they differ, others have written, and
+ * the tenant's waiters are woken to read. A comparison is undecided while a commit of this process
+ * is under way; it is repeated a few times, and if it stays undecided for too long the waiters are
+ * woken as well. Rounds are spaced so that changes are seen within a second, and the store has
+ * pauses between them.
+ *
+ * The thread blocks on the store, LOOK_US for each question at most, and holds wake->lock only to
+ * list the tenants. It sleeps while nothing waits. */
 #include "server/waiting/wake_int.h"
 
 #include "weir/base/monotonic.h"
@@ -6,26 +18,28 @@
 #include <time.h>
 
 enum {
-    /* A round may take one part in so many of the time, but what others write, and what they change
-     * of a namespace or its token, is to be seen within a second: from one round to the next there
-     * is no more, as far as the round itself leaves it. A store that is late is left alone for
-     * longer. */
+    /* The pause after a round is this many times as long as the round, within the bounds below. */
     ROUND_SHARE = 8,
     POLL_MIN_US = 150 * 1000,
+    /* Changes by others must be seen within this time, so rounds begin no further apart, as far
+     * as their own length allows. */
     SEEN_WITHIN_US = 1000 * 1000,
+    /* Time-out of each question to the store. */
     LOOK_US = 500 * 1000,
+    /* Longest pause after a round in which the store was late, to relieve it. */
     POLL_LATE_US = ROUND_SHARE * LOOK_US,
-    /* A namespace in which this process is committing is looked at again a moment later. */
+    /* Looks at a namespace in which this process is committing, and the pause between them. */
     LOOKS = 20,
     LOOK_PAUSE_NS = 100 * 1000,
-    /* It is left open for so long at most whether others have written there: then the waiters are
-     * told to look. The second is for a store that has not answered in time. */
+    /* Waiters are woken where it has been unknown for so long whether others have written: while
+     * own commits are under way, and where the store has not answered in time. */
     UNDECIDED_US = 500 * 1000,
     UNDECIDED_LATE_US = 2000 * 1000
 };
 
 enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED, LOOK_LATE };
 
+/* Compares the others' part of the head with that of the last look, and remembers it. */
 static enum look compare(struct weir_tenant *tenant, struct weir_head others)
 {
     const bool is_same = tenant->has_others && others.position == tenant->others.position &&
@@ -36,9 +50,9 @@ static enum look compare(struct weir_tenant *tenant, struct weir_head others)
     return is_same ? LOOK_SAME : LOOK_CHANGED;
 }
 
-/* Others have changed the namespace if its head has moved by something else than this process's own
- * writes. While one of these is under way that cannot be told. A store that cannot be asked is the
- * waiters' business too: they look again and are told. */
+/* Looks whether others have changed the namespace: its head has moved by something else than the
+ * writes of this process. That is undecided while one of them is under way. A store that fails
+ * counts as a change, so that the waiting reads are begun again and fail themselves. */
 static enum look look_at(struct weir_tenant *tenant)
 {
     struct weir_own_writes_seen own;
@@ -58,8 +72,7 @@ static enum look look_at(struct weir_tenant *tenant)
                : LOOK_UNDECIDED;
 }
 
-/* Where it is not known for too long whether others have written, the waiters look by themselves.
- */
+/* Wakes the waiters where it has been unknown for `patience_us` whether others have written. */
 static void tell_uncertain(struct weir_wake *wake, struct weir_tenant *tenant, int64_t patience_us)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -69,7 +82,7 @@ static void tell_uncertain(struct weir_wake *wake, struct weir_tenant *tenant, i
     }
 }
 
-/* Then nobody waits any more for what a look may find. */
+/* Whether the wake list stops: no waiter needs the result of a look then. */
 static bool is_stopping(struct weir_wake *wake)
 {
     (void)pthread_mutex_lock(&wake->lock);
@@ -78,7 +91,8 @@ static bool is_stopping(struct weir_wake *wake)
     return is;
 }
 
-/* The undecided are moved to the front; returns how many they are. */
+/* Looks at `n` tenants and wakes the waiters of those that have changed. Moves the undecided
+ * tenants to the front and returns their number. */
 static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
                           bool *is_late)
 {
@@ -104,7 +118,8 @@ static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, 
     return undecided;
 }
 
-/* Whoever writes all the time leaves moments between two commits. */
+/* Looks at the tenants, and again at the undecided ones: a process that writes all the time leaves
+ * moments between two commits. */
 static void look_often(struct weir_wake *wake, struct weir_tenant **tenants, size_t n,
                        bool *is_late)
 {
@@ -119,7 +134,8 @@ static void look_often(struct weir_wake *wake, struct weir_tenant **tenants, siz
     }
 }
 
-/* Looking the namespace up tells the tenants what has changed, and they tell the waiters. */
+/* Looks the namespace up in the registry. If it has changed there, the tenants call back, which
+ * wakes the waiters. */
 static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, int64_t max_age_us,
                     struct weir_arena *arena)
 {
@@ -133,7 +149,7 @@ static void refresh(struct weir_wake *wake, struct weir_tenant *tenant, int64_t 
     weir_arena_reset(arena);
 }
 
-/* The tenants that have waiters now, counted; NULL without memory. */
+/* Returns the tenants that have waiters, each held for the caller; NULL without memory. */
 static struct weir_tenant **list_watched(struct weir_wake *wake, size_t *n)
 {
     (void)pthread_mutex_lock(&wake->lock);
@@ -149,8 +165,8 @@ static struct weir_tenant **list_watched(struct weir_wake *wake, size_t *n)
     return tenants;
 }
 
-/* `period_us`: until the next one, by the last. *is_late: a look came to nothing within its time.
- */
+/* Runs a round. `period_us`: the estimated time until the next one, by the last. Sets *is_late
+ * where the store has not answered a look in time. */
 static void look_round(struct weir_wake *wake, int64_t period_us, bool *is_late)
 {
     const int64_t max_age_us = period_us < SEEN_WITHIN_US ? SEEN_WITHIN_US - period_us : 0;
@@ -169,6 +185,7 @@ static void look_round(struct weir_wake *wake, int64_t period_us, bool *is_late)
     free(tenants);
 }
 
+/* Returns the pause after a round that has taken `round_us`. */
 static int64_t pause_after(int64_t round_us, bool is_late)
 {
     const int64_t pause_us = round_us * ROUND_SHARE;

@@ -1,3 +1,7 @@
+/* The deadlines of parked waiters, a binary heap, and the timer: a thread that sleeps until the
+ * first deadline, takes the waiters whose time has ended and calls back for them without the lock.
+ * It never asks the store. The heap is guarded by wake->lock; each waiter knows its index
+ * (heap_at), so that one that is woken by something else leaves in logarithmic time. */
 #include "server/waiting/wake_int.h"
 
 #include "weir/base/monotonic.h"
@@ -85,7 +89,7 @@ void weir_deadlines_remove_locked(struct weir_wake *wake, struct weir_waiter *wa
 
 /* ---- the thread ---- */
 
-/* Waits until the first deadline, or until another one may be the first. */
+/* Waits until the first deadline, until that has changed, or until the wake list stops. */
 static void wait_locked(struct weir_wake *wake)
 {
     if (wake->deadlines_n == 0) {
