@@ -23,7 +23,7 @@ enum {
     PATIENCE_MAX_MS = 24 * 60 * 60 * 1000,
     /* nng reports a reply as sent when it has begun to send it, and needs a moment for the rest. */
     LINGER_MS = 100,
-    LOOK_EVERY_US = 50 * 1000
+    EXPIRE_EVERY_US = 50 * 1000
 };
 
 static void report(void *context, const char *text)
@@ -34,18 +34,18 @@ static void report(void *context, const char *text)
 
 /* Ends queued calls whose deadline has passed. The store calls this about ten times a second on
  * each thread that it keeps waiting for another machine or process: all workers may be held up that
- * way, and then no other thread would end those calls. One thread at a time suffices. What the
- * thread itself has deferred is a worker's from then on. */
+ * way, and then no other thread would end those calls. One thread at a time suffices. Work that
+ * the thread itself has deferred is handed to a worker. */
 static void while_waiting(void *context)
 {
     struct weir_server *server = context;
     const int64_t now_us = weir_monotonic_us();
-    int64_t before_us = atomic_load_explicit(&server->looked_at_us, memory_order_relaxed);
+    int64_t before_us = atomic_load_explicit(&server->expired_at_us, memory_order_relaxed);
     weir_deferred_hand_on();
     weir_read_lane_end_late();
-    if (now_us - before_us >= LOOK_EVERY_US &&
-        atomic_compare_exchange_strong(&server->looked_at_us, &before_us, now_us)) {
-        weir_queue_look(&server->queue);
+    if (now_us - before_us >= EXPIRE_EVERY_US &&
+        atomic_compare_exchange_strong(&server->expired_at_us, &before_us, now_us)) {
+        weir_queue_expire(&server->queue);
         weir_slow_reads_end_late(server);
     }
 }

@@ -49,7 +49,7 @@ struct weir_server {
     _Atomic int64_t finished_at_us;    // end of the last call to finish; monotonic
     atomic_bool is_stopping;
 
-    _Atomic int64_t looked_at_us;  // last search of the queue for expired jobs; monotonic
+    _Atomic int64_t expired_at_us;  // last search of the queue for expired jobs; monotonic
 
     atomic_bool is_spot_taken;  // a thread of the transport serves a call; see dispatch.h
 

@@ -5,12 +5,14 @@
 #include "weir/base/monotonic.h"
 
 enum {
-    /* Requests in flight may take so many times the largest single one. */
+    /* Requests in flight, in multiples of --max-request-bytes: large ones can go side by side, and
+     * with the defaults all of them take 256 MiB at most. */
     REQUESTS_OF_FULL_SIZE = 4,
-    /* Replies may take so many times the largest single one before they are read. */
+    /* Unread replies of a connection and of all, in multiples of --max-reply-bytes: 128 MiB and
+     * 1 GiB with the defaults. */
     REPLIES_OF_A_CONNECTION = 8,
     REPLIES_IN_ALL = 64,
-    /* Without a finished call for so long the store is taken to hang. */
+    /* The store is taken to hang where no call has finished for so long. */
     HANGS_AFTER_US = 1000 * 1000
 };
 
@@ -102,7 +104,7 @@ static bool admit(struct weir_server *server, size_t bytes)
         atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
     if (calls < calls_max && held + bytes <= bytes_max(server)) {
         if (others == 0) {
-            /* What was finished before there was anything to do says nothing about the store. */
+            /* The server was idle: the time since the last call says nothing about the store. */
             atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),
                                   memory_order_relaxed);
         }
@@ -117,10 +119,11 @@ static bool admit(struct weir_server *server, size_t bytes)
 void weir_admission_arrived(void *context, struct weir_exchange *exchange)
 {
     struct weir_server *server = context;
-    /* Whatever comes of this request, and though requests come without end. */
+    /* First, so that an endless stream of requests does not delay the deferred work, whether they
+     * are admitted or not. */
     weir_deferred_run_late(weir_exchange_arrived_us(exchange));
-    /* Counted first, so that whoever stops the server and finds nothing in flight has missed
-     * nothing. */
+    /* Counted before is_stopping is read: a thread that stops the server and then finds nothing in
+     * flight has missed no call. */
     const size_t bytes = weir_exchange_request(exchange).n;
     if (!admit(server, bytes)) {
         refuse_one_too_many(server, exchange);

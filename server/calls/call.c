@@ -1,3 +1,11 @@
+/* The pool of calls, and the functions by which handlers set the outcome of a call.
+ *
+ * A call is idle in the pool, or has one owner outside of it (call.h). weir_calls_take resets only
+ * the fields that it names; read, write and job are set where they are first used. Giving a call
+ * back resets its arena, which keeps one block for the next call, and frees the call where idle
+ * calls would hold too much memory together. Any thread takes and gives back. The pool's lock
+ * guards the list of idle calls and their bytes; it is a leaf and not held while memory is
+ * allocated or freed. */
 #include "server/calls/call.h"
 
 #include "server/server.h"
@@ -7,9 +15,9 @@
 #include <stdlib.h>
 
 enum {
-    /* What a call keeps for the next one: a read of 1,000 messages of a usual size fits. */
+    /* Memory that an idle call keeps: enough to read 1,000 messages of a usual size. */
     KEEP_BYTES = 4 * 1024 * 1024,
-    /* What all idle calls keep together. */
+    /* Memory that all idle calls keep together. */
     KEEP_BYTES_IN_ALL = 32 * 1024 * 1024
 };
 
@@ -116,7 +124,7 @@ void weir_calls_fini(struct weir_calls *calls)
     (void)pthread_mutex_destroy(&calls->lock);
 }
 
-/* An arena that was just reset has one block, if any. */
+/* Returns the bytes that an idle call holds: an arena that was just reset has one block, if any. */
 static size_t kept_by(const struct weir_call *call)
 {
     return call->arena.left;

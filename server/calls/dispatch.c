@@ -1,3 +1,21 @@
+/* The path of a call.
+ *
+ * States, each with the function that enters it:
+ *   queued    an exchange waits for a worker, without a call (queue_exchange)
+ *   parsed    frame, method and deadline are known; computing only (parse_and_find_method)
+ *   handled   the token was judged, the payload decoded, the handler run (authenticate_and_run)
+ *   elsewhere a lane, a turn of the slow reads or the wake list owns it (weir_dispatch_go_on)
+ *   finished  the one reply is sent, the call is back in the pool (weir_dispatch_finish)
+ *
+ * Before it is finished, a call may be dropped and its exchange queued, to be begun anew by a
+ * worker: where its thread must not block, its namespace is not open yet, or its tenant has turned
+ * out to be out of date. It has changed nothing by then.
+ *
+ * Threads. Workers come by the job of an exchange (serve_exchange), the transport's threads by
+ * weir_dispatch_arrived, woken reads by weir_dispatch_woken on any thread. The transport's threads
+ * must not block unless they have the spot: server->is_spot_taken lets one have it, and the
+ * thread-local `spot` tells that thread. This file has no lock of its own and holds none when it
+ * calls another module. */
 #include "server/calls/dispatch.h"
 
 #include "server/calls/admission.h"
@@ -17,14 +35,16 @@
 #include <stdio.h>
 
 enum {
-    /* Elements of a request: far more than any method accepts, so that a count too high is told as
-     * such, and few enough to bound the memory. */
+    /* Elements of a request: far more than any method accepts, so that the handler reports a count
+     * that is too high, and few enough to bound the memory. */
     ELEMENTS_MAX = 65536,
-    /* The deadline of a call whose client sets none. */
+    /* The time-out of a call whose client sets none. */
     DEADLINE_MAX_MS = 120 * 1000,
-    /* What rows and checked requests take beside their bytes. */
+    /* Structs of rows and of checked requests, beside their bytes: the largest batch that can be
+     * configured, 100,000 rows, takes a third of it. */
     STRUCTS_BYTES = 32 * 1024 * 1024,
-    /* What is parsed on a thread of the transport. */
+    /* The largest request that a thread of the transport parses; a larger one would keep the thread
+     * from others for long. */
     SMALL_REQUEST_BYTES = 16 * 1024,
     REFERENCE_BYTES = 24
 };
@@ -62,7 +82,7 @@ static void log_outcome(const struct weir_call *call, weir_status st, const char
     weir_log_event(&call->server->log, level, "call", fields, WEIR_COUNTOF(fields));
 }
 
-/* The store's own words stay in the log. */
+/* Replaces the store's own words, which stay in the log. */
 static void hide_internals(struct weir_call *call, weir_status st, const char *reference)
 {
     if (st == WEIR_BACKEND_ERROR) {
@@ -76,6 +96,7 @@ static void hide_internals(struct weir_call *call, weir_status st, const char *r
     }
 }
 
+/* Logs a failure and packs its reply; false without memory for that. */
 static bool pack_failure(struct weir_call *call, weir_status st)
 {
     char text[REFERENCE_BYTES];
@@ -99,12 +120,13 @@ static bool pack_failure(struct weir_call *call, weir_status st)
 
 static void leave_to_workers(struct weir_call *call);
 
-/* The namespace that a call found gone may be one that another server has deleted and made again
- * before the call came: then the one of that name there is now has not been asked. So the call is
- * begun once more, and once only, for what is read of the registry from now on is newer than it.
- * Who waits goes on where he was in the old one, and has to be told. The reply that was announced
- * with those of the group is not near any more. */
-static bool begin_again(struct weir_call *call)
+/* Begins a call that ended with NAMESPACE_NOT_FOUND once more, if its tenant was read from the
+ * registry before the call arrived: another server may have deleted the namespace and created it
+ * again before that, and the new one has not been asked. It happens once only, as the registry is
+ * read anew then, after the arrival. A read that waited must be told instead: it would go on from
+ * its place in the old namespace. The announcement of the reply with those of the group is
+ * withdrawn, as the reply is no longer near. */
+static bool retry_with_fresh_tenant(struct weir_call *call)
 {
     const bool may_be_another = weir_methods[call->method].access == WEIR_ACCESS_NAMESPACE &&
                                 !call->watches && call->tenant != NULL &&
@@ -117,7 +139,7 @@ static bool begin_again(struct weir_call *call)
     return may_be_another;
 }
 
-/* A read that waits is no longer in flight. */
+/* Counts out a waiting read or a call in flight. The server may be gone afterwards. */
 static void count_out(struct weir_server *server, bool has_waited, size_t request_n)
 {
     if (has_waited) {
@@ -129,7 +151,7 @@ static void count_out(struct weir_server *server, bool has_waited, size_t reques
 
 void weir_dispatch_finish(struct weir_call *call, weir_status st)
 {
-    if (st == WEIR_NAMESPACE_NOT_FOUND && begin_again(call)) {
+    if (st == WEIR_NAMESPACE_NOT_FOUND && retry_with_fresh_tenant(call)) {
         return;
     }
     struct weir_server *server = call->server;
@@ -160,7 +182,7 @@ void weir_dispatch_finish(struct weir_call *call, weir_status st)
     count_out(server, has_waited, request_n);
 }
 
-/* ---- the way of a call ---- */
+/* ---- the path of a call ---- */
 
 static weir_status find_method(struct weir_call *call, struct weir_error *err)
 {
@@ -202,7 +224,7 @@ static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
     return st == WEIR_OK ? weir_pb_unpack(&call->arena, type, payload, request, err) : st;
 }
 
-/* The transport lets through what a header may take beyond. */
+/* Checks the size here as well: the transport allows some more, for nng's header. */
 static weir_status check_size(const struct weir_call *call, size_t n, struct weir_error *err)
 {
     const size_t most = (size_t)call->server->config->limits.request_bytes;
@@ -211,6 +233,7 @@ static weir_status check_size(const struct weir_call *call, size_t n, struct wei
                                        most, n);
 }
 
+/* Parses the frame and sets the deadline, also where it fails. */
 static weir_status parse(struct weir_call *call, struct weir_error *err)
 {
     const struct weir_slice request = weir_exchange_request(call->exchange);
@@ -224,14 +247,16 @@ static weir_status parse(struct weir_call *call, struct weir_error *err)
     return st;
 }
 
+/* Whether weir_auth_check_repetition decides on the refusal. */
 static bool may_be_repetition(const struct weir_method *method, weir_status st)
 {
     return st == WEIR_AUTH_UNAUTHORIZED && method->access == WEIR_ACCESS_OWNER &&
            method->retry == WEIR_RETRY_BY_TOKEN;
 }
 
-/* Finds out who calls, and decodes the request. */
-static weir_status admit(struct weir_call *call, ProtobufCMessage **request, struct weir_error *err)
+/* Judges the token, finds the namespace and decodes the request. */
+static weir_status authenticate_and_decode(struct weir_call *call, ProtobufCMessage **request,
+                                           struct weir_error *err)
 {
     const struct weir_method *method = &weir_methods[call->method];
     weir_status st = weir_auth_check(call, method->access, err);
@@ -249,8 +274,9 @@ static weir_status admit(struct weir_call *call, ProtobufCMessage **request, str
     return st;
 }
 
-/* The way of a call as far as it is computing only, in time bounded by the request. */
-static weir_status enter(struct weir_call *call, struct weir_error *err)
+/* Parses the request, finds the method and checks the deadline: computing only, in time bounded by
+ * the request. */
+static weir_status parse_and_find_method(struct weir_call *call, struct weir_error *err)
 {
     weir_status st = parse(call, err);
     if (st == WEIR_OK) {
@@ -262,17 +288,19 @@ static weir_status enter(struct weir_call *call, struct weir_error *err)
     return st;
 }
 
-/* The reply to a write is small, and its outcome is to be known. */
+/* Whether the call is a write. Writes are answered whatever the client has left unread: the reply
+ * is small, and the client must learn the outcome. */
 static bool is_write(const struct weir_call *call)
 {
     return call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_MESSAGES ||
            call->method == WEIR_METHOD_MESSAGE_STORE_WRITE_STREAMS;
 }
 
-static weir_status work(struct weir_call *call, struct weir_error *err)
+/* Authenticates, decodes and runs the handler. May block unless call->must_not_block is set. */
+static weir_status authenticate_and_run(struct weir_call *call, struct weir_error *err)
 {
     ProtobufCMessage *request = NULL;
-    weir_status st = admit(call, &request, err);
+    weir_status st = authenticate_and_decode(call, &request, err);
     if (st == WEIR_OK && !is_write(call)) {
         st = weir_admission_check_unread(call->server, call->exchange, err);
     }
@@ -284,34 +312,41 @@ static weir_status work(struct weir_call *call, struct weir_error *err)
 void weir_dispatch_go_on(struct weir_call *call, weir_status st)
 {
     if (st == WEIR_OK && call->step == WEIR_CALL_WRITES) {
+        /* The lane's leader commits the write, calls on_written and finishes the call. */
         weir_write_lane_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_READS) {
+        /* A leader of the lane reads, calls on_read and comes back here with its outcome. */
         weir_read_lane_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_READS_SLOW) {
+        /* The read is done on the spot or in a turn, then on_read called; back here as well. */
         weir_slow_reads_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
+        /* The call ends; its exchange stays in the wake list until weir_dispatch_woken. */
         weir_long_poll_park(call);
     } else {
+        /* The reply is packed, or `st` is the reply. */
         weir_dispatch_finish(call, st);
     }
 }
 
-/* Of a thread of the transport. */
+/* The spot as this thread knows it; only a thread of the transport can have it. */
 static _Thread_local struct {
-    bool is_own;
-    struct weir_exchange *woken;  // what the thread is to do before it leaves the spot
+    bool is_own;                  // this thread has the spot
+    struct weir_exchange *woken;  // served before the thread leaves the spot; NULL: none
 } spot;
 
-/* Returns whether the store had no more time than the spot allows (weir_dispatch_store_deadline).
- */
+/* Whether the store failed for lack of time because the spot allows no more
+ * (weir_dispatch_store_deadline). */
 static bool was_cut_short(const struct weir_call *call, weir_status st)
 {
     return st == WEIR_DEADLINE_EXCEEDED && weir_monotonic_us() < call->deadline_us;
 }
 
-static void work_and_go_on(struct weir_call *call)
+/* Runs a parsed call where it may block. On the spot, a worker takes over where a namespace must be
+ * opened, or the store needs more time. */
+static void run_call(struct weir_call *call)
 {
-    const weir_status st = work(call, &call->err);
+    const weir_status st = authenticate_and_run(call, &call->err);
     if (spot.is_own && (call->is_for_worker || was_cut_short(call, st))) {
         leave_to_workers(call);
     } else {
@@ -319,7 +354,8 @@ static void work_and_go_on(struct weir_call *call)
     }
 }
 
-static struct weir_call *begin(struct weir_server *server, struct weir_exchange *exchange)
+/* Takes a call for an exchange; NULL without memory. */
+static struct weir_call *take_call(struct weir_server *server, struct weir_exchange *exchange)
 {
     struct weir_call *call = weir_calls_take(&server->calls);
     if (call != NULL) {
@@ -329,11 +365,12 @@ static struct weir_call *begin(struct weir_server *server, struct weir_exchange 
     return call;
 }
 
-static void serve(struct weir_job *job)
+/* Serves an exchange from the beginning, on a thread that may block: a worker, or on the spot. */
+static void serve_exchange(struct weir_job *job)
 {
     struct weir_exchange *exchange = weir_exchange_of_job(job);
     struct weir_server *server = weir_exchange_context(exchange);
-    struct weir_call *call = begin(server, exchange);
+    struct weir_call *call = take_call(server, exchange);
     if (call == NULL) {
         const bool has_waited = weir_exchange_waiter(exchange)->is_resumed;
         const size_t request_n = weir_exchange_request(exchange).n;
@@ -346,25 +383,25 @@ static void serve(struct weir_job *job)
         count_out(server, has_waited, request_n);
         return;
     }
-    const weir_status st = enter(call, &call->err);
+    const weir_status st = parse_and_find_method(call, &call->err);
     if (st == WEIR_OK) {
-        work_and_go_on(call);
+        run_call(call);
     } else {
         weir_dispatch_finish(call, st);
     }
 }
 
-/* A call that has waited too long is answered while it still waits. When that is, is found out by
- * the first look, where it is not known. */
-static bool end_if_late(struct weir_job *job)
+/* Answers a queued call whose deadline has passed. Where the deadline is not known yet, the request
+ * is parsed here to learn it, and the job is looked at again after it. */
+static bool expire_exchange(struct weir_job *job)
 {
     struct weir_exchange *exchange = weir_exchange_of_job(job);
     struct weir_server *server = weir_exchange_context(exchange);
-    struct weir_call *call = begin(server, exchange);
+    struct weir_call *call = take_call(server, exchange);
     if (call == NULL) {
         return true;
     }
-    const weir_status st = enter(call, &call->err);
+    const weir_status st = parse_and_find_method(call, &call->err);
     if (st == WEIR_OK) {
         job->due_us = call->deadline_us + 1;
         weir_calls_give_back(&server->calls, call);
@@ -374,12 +411,13 @@ static bool end_if_late(struct weir_job *job)
     return st == WEIR_OK;
 }
 
-/* `deadline_us`: 0 where it is not known. */
-static void queue(struct weir_server *server, struct weir_exchange *exchange, int64_t deadline_us)
+/* Leaves an exchange to the workers. `deadline_us`: 0 where it is not known. */
+static void queue_exchange(struct weir_server *server, struct weir_exchange *exchange,
+                           int64_t deadline_us)
 {
     struct weir_job *job = weir_exchange_job(exchange);
-    job->run = serve;
-    job->look = end_if_late;
+    job->run = serve_exchange;
+    job->expire = expire_exchange;
     job->due_us = deadline_us;
     weir_queue_push(&server->queue, job);
 }
@@ -404,7 +442,7 @@ bool weir_dispatch_take_spot(struct weir_server *server)
 void weir_dispatch_leave_spot(struct weir_server *server)
 {
     if (spot.woken != NULL) {
-        serve(weir_exchange_job(spot.woken));
+        serve_exchange(weir_exchange_job(spot.woken));
         spot.woken = NULL;
     }
     spot.is_own = false;
@@ -417,19 +455,21 @@ int64_t weir_dispatch_store_deadline(const struct weir_call *call)
     return spot.is_own && until_us < call->deadline_us ? until_us : call->deadline_us;
 }
 
-static void give_up(struct weir_call *call)
+/* Drops a call that is begun anew, and keeps its exchange. */
+static void drop_call(struct weir_call *call)
 {
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&call->server->calls, call);
 }
 
+/* Drops the call and has a worker begin it anew. */
 static void leave_to_workers(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
     const int64_t deadline_us = call->deadline_us;
-    give_up(call);
-    queue(server, exchange, deadline_us);
+    drop_call(call);
+    queue_exchange(server, exchange, deadline_us);
 }
 
 static bool is_read(const struct weir_call *call)
@@ -438,11 +478,13 @@ static bool is_read(const struct weir_call *call)
            call->method == WEIR_METHOD_MESSAGE_STORE_GET_CATEGORY_MESSAGES;
 }
 
+/* Whether a thread of the transport may take the call as far as a lane. */
 static bool is_for_a_lane(const struct weir_call *call)
 {
     return is_write(call) || (is_read(call) && weir_store_groups_reads(call->server->store));
 }
 
+/* Whether a thread of the transport may serve the call itself, given the spot. */
 static bool is_for_the_spot(const struct weir_call *call)
 {
     const enum weir_access access = weir_methods[call->method].access;
@@ -453,47 +495,50 @@ static bool is_for_the_spot(const struct weir_call *call)
 static void serve_on_the_spot(struct weir_call *call)
 {
     struct weir_server *server = call->server;
-    work_and_go_on(call);
+    run_call(call);
     weir_dispatch_leave_spot(server);
 }
 
-static void begin_anew(struct weir_call *call)
+/* Begins a call anew where it may block: on the spot if possible, else by a worker. */
+static void begin_anew_blocking(struct weir_call *call)
 {
     struct weir_server *server = call->server;
     struct weir_exchange *exchange = call->exchange;
     if (is_for_the_spot(call) && weir_dispatch_take_spot(server)) {
-        give_up(call);
-        serve(weir_exchange_job(exchange));
+        drop_call(call);
+        serve_exchange(weir_exchange_job(exchange));
         weir_dispatch_leave_spot(server);
     } else {
         leave_to_workers(call);
     }
 }
 
-/* A failure is found again by who may block, and log it. */
+/* Takes a call as far as its lane without blocking. A failure is not final: the call is begun anew
+ * where it may block, and fails there again if it must, and is logged. */
 static void put_into_lane(struct weir_call *call)
 {
     call->must_not_block = true;
-    const weir_status st = work(call, &call->err);
+    const weir_status st = authenticate_and_run(call, &call->err);
     if (st == WEIR_OK && (call->step == WEIR_CALL_WRITES || call->step == WEIR_CALL_READS)) {
         weir_dispatch_go_on(call, st);
     } else {
-        begin_anew(call);
+        begin_anew_blocking(call);
     }
 }
 
-/* Writes and reads are brief, so that what the thread has put off has time yet. A read that is not
- * sees to that itself. */
-static void catch_up(const struct weir_call *call)
+/* Runs the work that this thread has deferred before a call that may take long. Writes and reads
+ * are brief; a slow read runs the deferred work itself. */
+static void run_deferred_unless_brief(const struct weir_call *call)
 {
     if (!is_write(call) && !is_read(call)) {
         weir_deferred_run();
     }
 }
 
-static void find_way(struct weir_call *call)
+/* Chooses where a parsed call goes: into a lane, onto the spot, or to the workers. */
+static void route_call(struct weir_call *call)
 {
-    catch_up(call);
+    run_deferred_unless_brief(call);
     if (is_for_a_lane(call)) {
         put_into_lane(call);
     } else if (is_for_the_spot(call) && weir_dispatch_take_spot(call->server)) {
@@ -507,23 +552,24 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
 {
     struct weir_call *call = NULL;
     if (weir_exchange_request(exchange).n <= SMALL_REQUEST_BYTES) {
-        call = begin(server, exchange);
+        call = take_call(server, exchange);
     }
     if (call == NULL) {
-        queue(server, exchange, 0);
-    } else if (enter(call, &call->err) != WEIR_OK) {
+        queue_exchange(server, exchange, 0);
+    } else if (parse_and_find_method(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);
     } else {
-        find_way(call);
+        route_call(call);
     }
 }
 
-/* Another machine may keep the thread for as long as it likes before it leaves the spot. */
+/* Serves one woken exchange on the spot, if this thread has it and the store is local: a store on
+ * another machine may keep the thread for long before it leaves the spot. */
 void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange)
 {
     if (spot.is_own && spot.woken == NULL && weir_store_is_local(server->store)) {
         spot.woken = exchange;
     } else {
-        queue(server, exchange, 0);
+        queue_exchange(server, exchange, 0);
     }
 }

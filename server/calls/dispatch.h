@@ -1,72 +1,72 @@
-/* From a request to its one reply: parse, find the method, authenticate, check and decode the
- * payload, run the handler, send.
+/* From a request to its one reply: parses, finds the method, authenticates, checks and decodes the
+ * payload, runs the handler, sends.
  *
- * Calls are served by the workers, where they may block on the store. Two things spare a call the
- * way to a worker, because waking a thread costs more than most calls:
+ * Workers serve calls; they may block on the store. Waking a worker costs more than most calls, so
+ * two kinds of calls are served without one:
  *
- * - The spot. One thread of the transport at a time serves a call itself, or leads what is written,
- *   if nothing is queued and the store is local, or has answered the namespace's reads quickly of
- *   late. It may block as a worker may, but opens no namespace, which may take long: that is a
- *   worker's. The transport has two threads for each core, so the others carry on meanwhile.
- * - Small writes, and reads for a store that answers them in groups, are parsed, checked and put
- *   into their lane on the thread that they came by. That is computing in time bounded by the
- *   request: `must_not_block` makes whatever would ask the store fail, and a call that fails there
- *   is begun anew on the spot or by a worker. So is what is not small. Who leads the lane then, and
- *   when: write_lane.h, read_lane.h.
+ * - On the spot. One thread of the transport at a time serves a call itself, or leads a lane, if
+ *   nothing is queued and the store is local or has lately answered the namespace's reads quickly.
+ *   The thread may block as a worker may, but leaves it to a worker to open a namespace, which may
+ *   take long. The transport has two threads for each core, so the others carry on meanwhile.
+ * - Through a lane. Small writes, and reads for a store that answers them in groups, are parsed,
+ *   checked and put into their lane by the transport's thread that received them. That is computing
+ *   only, in time bounded by the request: call->must_not_block makes everything fail that would
+ *   have to ask the store. A call that fails that way, or is not small, is begun anew on the spot
+ *   or by a worker. write_lane.h and read_lane.h say who leads the lane.
  *
- * Reads that may look at much have only some of the workers at a time (slow_reads.h).
+ * Slow reads run on some of the workers at a time only (slow_reads.h). Where all workers are held
+ * up because another machine does not answer, the threads that wait for it end the queued calls
+ * whose deadline passes (weir_queue_expire).
  *
- * Where all workers are held up, because another machine does not answer, those who wait for it see
- * to it that a call ends at its deadline though nobody has begun it (weir_queue_look).
- *
- * Whatever a request holds, exactly one reply leaves, and what happened is logged here, once: what
- * a client did wrong at debug, what the store did wrong at error, with a reference that the client
- * is given instead of the store's own words. */
+ * Exactly one reply leaves for each request, whatever the request holds. The outcome is logged
+ * here, once: a client's fault at level debug, a fault of the store at level error, with a
+ * reference that the client gets instead of the store's own words. */
 #ifndef WEIR_SERVER_DISPATCH_H
 #define WEIR_SERVER_DISPATCH_H
 
 #include "server/server.h"
 
 enum {
-    /* A leader of a lane, of writes or of reads, lets other work pass after so long. */
+    /* How long a leader of a lane keeps other work waiting; see must_hand_on() of either lane. */
     WEIR_LEAD_US = 2000,
-    /* What a call asks of the store on the spot ends after so long and is asked again by a worker:
-     * the transport's thread is to go on, and nng releases no connection while one whose request is
+    /* How long the store may take over what a call asks on the spot; then a worker asks again. The
+     * transport needs its thread, and nng releases no connection while the one whose request is
      * served on the spot has gone. */
     WEIR_SPOT_US = 20 * 1000
 };
 
-/* Takes an admitted exchange, on a thread of the transport. */
+/* Takes over an admitted exchange, on a thread of the transport. Blocks only on the spot. */
 void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exchange);
 
-/* Takes one that has waited for something to read. Never blocks. */
+/* Takes over an exchange whose wait has ended by a change, on any thread: its request is begun
+ * again. Never blocks. */
 void weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange);
 
-/* On a thread of the transport, which may block from here on, until it leaves the spot. False where
- * another has it, or work is queued. */
+/* Takes the spot for this thread of the transport, which may block until it leaves it. False where
+ * another thread has the spot, or jobs are queued. */
 bool weir_dispatch_take_spot(struct weir_server *server);
 
-/* The server may be gone afterwards. */
+/* Leaves the spot, after serving a call that was woken on it. The server may be gone afterwards. */
 void weir_dispatch_leave_spot(struct weir_server *server);
 
-/* Whether this thread is the transport's and serves on the spot: it may block, but is to be given
- * back soon. */
+/* Whether this thread is one of the transport and has the spot: it may block, but should return to
+ * the transport soon. */
 bool weir_dispatch_is_on_the_spot(void);
 
 /* Returns until when (monotonic) the store may take over a call that this thread serves: the call's
- * deadline, or WEIR_SPOT_US from now on the spot. A handler that was given less than the call has
- * and fails with DEADLINE_EXCEEDED is run again by a worker; until then it has left no trace. */
+ * deadline, or WEIR_SPOT_US from now on the spot, if that is earlier. A handler that fails with
+ * DEADLINE_EXCEEDED by the latter is run again by a worker; it must have left no trace. */
 int64_t weir_dispatch_store_deadline(const struct weir_call *call);
 
-/* For lanes: does what the call's handler has left to be done, given its outcome. The call is
- * another's, or gone, afterwards. */
+/* Carries out the next step of a call, given the status that its handler, or its on_read, has
+ * returned. The call belongs to another owner, or is gone, afterwards. */
 void weir_dispatch_go_on(struct weir_call *call, weir_status st);
 
-/* Sends the one reply, which is made here for a failure, and lets go of everything. The call is
- * gone afterwards. */
+/* Ends a call with `st`: packs the reply of a failure, logs, releases everything and sends. The
+ * call is gone afterwards, and the server may be. */
 void weir_dispatch_finish(struct weir_call *call, weir_status st);
 
-/* The most memory one call may use. */
+/* Returns the most memory that one call may use, in bytes. */
 size_t weir_dispatch_memory_max(const struct weir_limits *limits);
 
 #endif

@@ -38,8 +38,8 @@ void weir_own_writes_end(struct weir_own_writes *own, const struct weir_write *g
     (void)atomic_fetch_add(&own->ended, 1);
 }
 
-/* What is read between two equal numbers of commits, those that had ended and those that have
- * begun, was not changed meanwhile. */
+/* Reads the ended commits first and the begun ones last: if both numbers are equal, nothing was
+ * changed in between. */
 bool weir_own_writes_see(struct weir_own_writes *own, struct weir_own_writes_seen *seen)
 {
     seen->commits = atomic_load(&own->ended);

@@ -25,7 +25,7 @@ void weir_taker_fini(struct weir_taker *taker)
     (void)pthread_cond_destroy(&taker->woken);
 }
 
-/* Whom the caller is to signal, without the lock; NULL for nobody. */
+/* Returns the taker that the caller is to signal once the lock is released; NULL for none. */
 static struct weir_taker *wake_locked(struct weir_queue *queue)
 {
     struct weir_taker *taker = queue->idle;
@@ -57,15 +57,15 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
     signal_to(woken);
 }
 
-/* ---- what is late ---- */
+/* ---- deadlines ---- */
 
-/* NULL where there is nothing to look at, or somebody who does. */
+/* Takes all jobs out; NULL where there are none, or another thread has taken them out. */
 static struct weir_job *take_all(struct weir_queue *queue)
 {
     struct weir_job *first = NULL;
     (void)pthread_mutex_lock(&queue->lock);
-    if (!queue->is_looked_at && queue->first != NULL) {
-        queue->is_looked_at = true;
+    if (!queue->is_expiring && queue->first != NULL) {
+        queue->is_expiring = true;
         first = queue->first;
         queue->first = NULL;
         queue->last = &queue->first;
@@ -83,7 +83,8 @@ static void wake_all_locked(struct weir_queue *queue)
     queue->idle = NULL;
 }
 
-/* In front of what has come meanwhile. `last` is where that is to be linked in. */
+/* Puts the jobs back in front of those that have come meanwhile, which are linked in at `last`.
+ * `ended`: jobs that have not come back. */
 static void put_back(struct weir_queue *queue, struct weir_job *first, struct weir_job **last,
                      size_t ended)
 {
@@ -95,7 +96,7 @@ static void put_back(struct weir_queue *queue, struct weir_job *first, struct we
         queue->first = first;
     }
     atomic_fetch_sub_explicit(&queue->n, ended, memory_order_relaxed);
-    queue->is_looked_at = false;
+    queue->is_expiring = false;
     if (queue->is_closed) {
         wake_all_locked(queue);
     } else {
@@ -105,7 +106,7 @@ static void put_back(struct weir_queue *queue, struct weir_job *first, struct we
     signal_to(woken);
 }
 
-void weir_queue_look(struct weir_queue *queue)
+void weir_queue_expire(struct weir_queue *queue)
 {
     const int64_t now_us = weir_monotonic_us();
     struct weir_job *job = take_all(queue);
@@ -117,7 +118,7 @@ void weir_queue_look(struct weir_queue *queue)
     size_t ended = 0;
     for (struct weir_job *next = NULL; job != NULL; job = next) {
         next = job->next;
-        if (job->look == NULL || job->due_us > now_us || job->look(job)) {
+        if (job->expire == NULL || job->due_us > now_us || job->expire(job)) {
             job->next = NULL;
             *last = job;
             last = &job->next;
@@ -132,7 +133,7 @@ void weir_queue_look(struct weir_queue *queue)
 
 static void wait_locked(struct weir_queue *queue, struct weir_taker *taker)
 {
-    while (queue->first == NULL && (!queue->is_closed || queue->is_looked_at)) {
+    while (queue->first == NULL && (!queue->is_closed || queue->is_expiring)) {
         taker->is_woken = false;
         taker->next = queue->idle;
         queue->idle = taker;

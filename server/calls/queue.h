@@ -1,14 +1,16 @@
 /* Jobs for the workers: first in, first out, many producers, many consumers.
  *
- * A job is a member of what it works on, so pushing allocates nothing and cannot fail. The queue
- * itself knows no bound: what is pushed is bounded by who pushes (calls in flight by admission, one
- * lane job per namespace). Pushing never blocks longer than a mutex is held for a few instructions,
- * so transport callbacks may do it.
+ * A job is a member of the struct that it works on, so pushing allocates nothing and cannot fail.
+ * The queue has no bound of its own: its producers bound what they push (admission the calls in
+ * flight, each namespace one job of its lane of writes and a few of its lane of reads). Pushing
+ * blocks no longer than a mutex is held for a few instructions, so transport callbacks may push.
  *
- * One idle worker at a time is being woken: it wakes the next one if it finds more than one job. So
- * a burst of short jobs does not wake a thread for each of them. The one that became idle last is
- * woken first: there are as many workers as may block on a disk at once, and while they do not, a
- * few of them do everything and the others sleep. */
+ * The queue wakes one idle worker at a time, and that one wakes the next if it finds more than one
+ * job, so that a burst of short jobs does not wake a thread for each. The worker that became idle
+ * last is woken first: there are as many workers as may block on a disk at once, and while none
+ * blocks a few of them do everything and the others sleep.
+ *
+ * Thread-safe. The lock is a leaf; no job is called under it. */
 #ifndef WEIR_SERVER_QUEUE_H
 #define WEIR_SERVER_QUEUE_H
 
@@ -20,54 +22,57 @@
 
 struct weir_job {
     void (*run)(struct weir_job *job);  // on a worker; the job may be gone when it returns
-    /* While all workers are held up, and not before `due_us` (monotonic): ends what of the job is
-     * too late, without blocking. False where nothing of it is left to be run. */
-    bool (*look)(struct weir_job *job);
+    /* Ends the parts of a queued job whose deadline has passed, without blocking; called by
+     * weir_queue_expire at `due_us` (monotonic) at the earliest. False where nothing is left to
+     * run. NULL: the job has no deadline. */
+    bool (*expire)(struct weir_job *job);
     int64_t due_us;
-    struct weir_job *next;  // the queue's
+    struct weir_job *next;  // for the queue
 };
 
-/* What a thread waits for jobs with. It stays where it is until nobody pushes any more; its fields
- * are the queue's. */
+/* A consumer's place among those that wait. It must stay in place while jobs may be pushed; the
+ * queue guards its fields. */
 struct weir_taker {
     pthread_cond_t woken;
     bool is_woken;
-    struct weir_taker *next;  // idle for longer
+    struct weir_taker *next;  // the taker that has been idle for longer
 };
 
 struct weir_queue {
     pthread_mutex_t lock;  // guards all but n; a leaf
     struct weir_job *first;
     struct weir_job **last;   // where the next job is linked in
-    struct weir_taker *idle;  // those that wait, the last to come first
-    bool is_waking;           // one of them has been woken and has not come yet
-    bool is_looked_at;        // what was there is in the hands of one who looks, and comes back
+    struct weir_taker *idle;  // waiting takers, the last to come first
+    bool is_waking;           // a taker has been woken and has not arrived yet
+    bool is_expiring;         // weir_queue_expire has taken the jobs out, and will put them back
     bool is_closed;
-    atomic_size_t n;  // jobs waiting
+    atomic_size_t n;  // queued jobs
 };
 
 void weir_queue_init(struct weir_queue *queue);
 
-/* No thread may use it any more. */
+/* No thread may use the queue any more. */
 void weir_queue_fini(struct weir_queue *queue);
 
+/* Appends a job and wakes an idle worker if none is being woken. Never blocks. */
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job);
 
 void weir_taker_init(struct weir_taker *taker);
 void weir_taker_fini(struct weir_taker *taker);
 
-/* Calls `look` for each job that is due; those of which something is left keep their places. For a
- * thread that has nothing better to do: until it is done the workers see only jobs that are new. */
-void weir_queue_look(struct weir_queue *queue);
+/* Calls `expire` for each job that is due; jobs that still have something to run keep their places.
+ * The workers see only new jobs meanwhile, so this is for a thread whose workers are held up
+ * anyway. Returns at once where another thread is at it. */
+void weir_queue_expire(struct weir_queue *queue);
 
-/* Waits for a job. NULL once the queue is closed and empty. */
+/* Waits for a job and takes it. NULL once the queue is closed and empty. */
 struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *taker);
 
-/* Lets the workers end when nothing is left. Jobs pushed afterwards still run as long as one is
- * there. */
+/* Closes the queue: weir_queue_pop returns NULL once it is empty. A job pushed afterwards still
+ * runs as long as a worker is left. */
 void weir_queue_close(struct weir_queue *queue);
 
-/* Jobs that wait at this moment. */
+/* Returns how many jobs are queued at this moment. */
 static inline size_t weir_queue_length(const struct weir_queue *queue)
 {
     return atomic_load_explicit(&queue->n, memory_order_relaxed);

@@ -1,3 +1,15 @@
+/* States of a read in the lane: queued; leading, as the job of its call, on a thread or in the
+ * workers' queue; in the group that a leader has given to the store; done.
+ *
+ * A queued read always has a leader to take it, since lane->leaders counts a leader until it finds
+ * the queue empty under the lock. A leader reads a group that begins with its own read, has its
+ * calls finished, and goes on with the first queued read. It hands the lead on, which means pushing
+ * the job of its next read, where it keeps other work waiting. A leader whose own read expires
+ * before a worker has begun with it passes the lead to the next read (expire_leader).
+ *
+ * Threads: workers, and the transport's thread on the spot; the latter limits its reads to SPOT_US,
+ * after which a worker does them again. lane->lock is a leaf, and is not held while the store, the
+ * queue or dispatch is called. The tenant, which holds the lane, is held while a thread leads. */
 #include "server/calls/read_lane.h"
 
 #include "server/calls/admission.h"
@@ -5,14 +17,15 @@
 #include "weir/base/monotonic.h"
 
 enum {
-    /* One group is read while the replies to the other are packed and sent. */
+    /* Two: one group is read while the replies to the other are packed and sent. */
     LEADERS = 2,
-    LEADERS_MOST = 8,
-    /* A read of a group takes a tenth of it where all is in memory. */
+    LEADERS_MOST = 8,  // where the store is slow, or leaders seem to hang
+    /* The store is slow above that: a read of a group takes a tenth where all is in memory. */
     SLOW_US = 1000,
-    AVERAGE_OF = 16,  // groups, about
-    HANGS_AFTER_US = 20 * 1000,
-    /* nng releases no connection while one whose request is read on the spot has gone. */
+    AVERAGE_OF = 16,             // groups that us_per_read averages, about
+    HANGS_AFTER_US = 20 * 1000,  // leaders that have not moved for so long seem to hang
+    /* The longest read on the spot: nng releases no connection while the one whose request is being
+     * served there has gone. */
     SPOT_US = 1000 * 1000
 };
 
@@ -29,19 +42,20 @@ void weir_read_lane_fini(struct weir_read_lane *lane)
     (void)pthread_mutex_destroy(&lane->lock);
 }
 
-/* ---- the queue; with its lock held ---- */
+/* ---- the queue; with the lock held ---- */
 
 static bool is_slow_locked(const struct weir_read_lane *lane)
 {
     return lane->us_per_read > SLOW_US;
 }
 
-/* As far as is known: the first read may have to connect. */
+/* Whether the store has been quick. False before the first group: that may have to connect. */
 static bool is_quick_locked(const struct weir_read_lane *lane)
 {
     return lane->has_answered && !is_slow_locked(lane);
 }
 
+/* Whether another leader is allowed. */
 static bool may_be_led_locked(const struct weir_read_lane *lane)
 {
     return lane->leaders < LEADERS ||
@@ -55,7 +69,7 @@ static void append_locked(struct weir_read_lane *lane, struct weir_read *read)
     lane->last = &read->next;
 }
 
-/* The first is taken whatever there is to lead it with; NULL if there is none. */
+/* Takes the first queued read; NULL if there is none. */
 static struct weir_read *take_first_locked(struct weir_read_lane *lane)
 {
     struct weir_read *read = lane->first;
@@ -69,9 +83,9 @@ static struct weir_read *take_first_locked(struct weir_read_lane *lane)
     return read;
 }
 
-/* Whether whoever brought it is to lead, beginning with it; otherwise it is with those who do, and
- * is gone once the lock is. */
-static bool enter_locked(struct weir_read_lane *lane, struct weir_read *read)
+/* Makes the caller a leader that begins with this read, and returns true; or queues the read and
+ * returns false: it may be gone as soon as the lock is released. */
+static bool lead_or_queue_locked(struct weir_read_lane *lane, struct weir_read *read)
 {
     const bool leads = may_be_led_locked(lane);
     if (leads) {
@@ -82,8 +96,8 @@ static bool enter_locked(struct weir_read_lane *lane, struct weir_read *read)
     return leads;
 }
 
-/* Links what may go with `read` behind it. Returns how many they are together. */
-static size_t join_locked(struct weir_read_lane *lane, struct weir_read *read)
+/* Links queued reads behind `read` as its group. Returns the size of the group. */
+static size_t fill_group_locked(struct weir_read_lane *lane, struct weir_read *read)
 {
     const size_t most = is_slow_locked(lane) ? 1 : WEIR_READ_GROUP_MAX;
     int64_t messages = read->query.max_messages;
@@ -100,10 +114,11 @@ static size_t join_locked(struct weir_read_lane *lane, struct weir_read *read)
     return n;
 }
 
-/* ---- what is late ---- */
+/* ---- deadlines ---- */
 
-static void done(struct weir_read *read);
+static void read_done(struct weir_read *read);
 
+/* Takes the queued reads whose deadline has passed. */
 static struct weir_read *take_late(struct weir_read_lane *lane)
 {
     const int64_t now_us = weir_monotonic_us();
@@ -133,11 +148,11 @@ static void end_late(struct weir_read *late)
         next = late->next;
         late->next = NULL;
         weir_call_fail_late_read(late->context);
-        done(late);
+        read_done(late);
     }
 }
 
-/* The lane that this thread leads; NULL if there is none. */
+/* The lane whose group this thread is reading; NULL if none. */
 static _Thread_local struct weir_read_lane *own_lane;
 
 void weir_read_lane_end_late(void)
@@ -159,12 +174,13 @@ static void limit_on_the_spot(struct weir_read *group, int64_t now_us)
     }
 }
 
+/* Reads a group that begins with `first`, and measures it. */
 static void read_group(struct weir_tenant *tenant, struct weir_read *first)
 {
     struct weir_read_lane *lane = &tenant->reads;
     const int64_t start_us = weir_monotonic_us();
     (void)pthread_mutex_lock(&lane->lock);
-    const size_t n = join_locked(lane, first);
+    const size_t n = fill_group_locked(lane, first);
     lane->moved_us = start_us;
     (void)pthread_mutex_unlock(&lane->lock);
     limit_on_the_spot(first, start_us);
@@ -179,13 +195,14 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     (void)pthread_mutex_unlock(&lane->lock);
 }
 
-/* What took too long for the spot has time yet, and a worker can wait. */
-static void begin_again(struct weir_call *call)
+/* Puts a read back into the lane that took too long for the spot: it has time left, and a worker
+ * can wait for it. */
+static void requeue(struct weir_call *call)
 {
     struct weir_read_lane *lane = &call->tenant->reads;
     call->read.next = NULL;
     (void)pthread_mutex_lock(&lane->lock);
-    const bool leads = enter_locked(lane, &call->read);
+    const bool leads = lead_or_queue_locked(lane, &call->read);
     (void)pthread_mutex_unlock(&lane->lock);
     if (leads) {
         weir_queue_push(&call->server->queue, &call->job);
@@ -201,19 +218,20 @@ static void check_unread(struct weir_call *call)
     }
 }
 
-static void done(struct weir_read *read)
+/* Goes on with a read that has its outcome. */
+static void read_done(struct weir_read *read)
 {
     struct weir_call *call = read->context;
     if (weir_call_renew_read(call)) {
-        begin_again(call);
+        requeue(call);
         return;
     }
     check_unread(call);
     weir_dispatch_go_on(call, call->on_read(call, &call->err));
 }
 
-/* What the leader goes on with; NULL where he has ceased to lead. */
-static struct weir_call *go_on(struct weir_read_lane *lane)
+/* Returns the call with which the leader goes on; NULL where it has ceased to lead. */
+static struct weir_call *next_call(struct weir_read_lane *lane)
 {
     (void)pthread_mutex_lock(&lane->lock);
     struct weir_read *read = take_first_locked(lane);
@@ -222,14 +240,15 @@ static struct weir_call *go_on(struct weir_read_lane *lane)
     return read == NULL ? NULL : read->context;
 }
 
-/* Busy lanes must hold neither the transport nor all workers. */
+/* Whether the leader must hand on the lead: a busy lane must hold neither the transport nor all
+ * workers. */
 static bool must_hand_on(const struct weir_server *server, int64_t until_us)
 {
     return (weir_dispatch_is_on_the_spot() || weir_queue_length(&server->queue) > 0) &&
            weir_monotonic_us() > until_us;
 }
 
-/* Leads, beginning with this read. */
+/* Leads the lane, beginning with the read of this call. */
 static void lead(struct weir_call *call)
 {
     struct weir_server *server = call->server;
@@ -244,9 +263,9 @@ static void lead(struct weir_call *call)
         if (weir_admission_check_unread(server, call->exchange, &call->err) == WEIR_OK) {
             read_group(tenant, &call->read);
         } else {
-            done(&call->read);
+            read_done(&call->read);
         }
-        call = go_on(&tenant->reads);
+        call = next_call(&tenant->reads);
     }
     weir_tenant_release(tenant);
 }
@@ -256,8 +275,9 @@ static void lead_by_job(struct weir_job *job)
     lead(weir_call_of_job(job));
 }
 
-/* Who is to lead has not begun. Where that is too late for his own read, the next one is to. */
-static bool end_if_late(struct weir_job *job)
+/* Ends the late reads of a lane whose leader waits for a worker. Where the leader's own read is
+ * late, the lead passes to the next queued read. */
+static bool expire_leader(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     struct weir_server *server = call->server;
@@ -267,7 +287,7 @@ static bool end_if_late(struct weir_job *job)
     end_late(take_late(&tenant->reads));
     if (is_late) {
         end_late(&call->read);
-        call = go_on(&tenant->reads);
+        call = next_call(&tenant->reads);
         if (call != NULL) {
             weir_queue_push(&server->queue, &call->job);
         }
@@ -283,13 +303,13 @@ void weir_read_lane_start(struct weir_call *call)
     const bool is_on_worker = !call->must_not_block;
     call->read.arena = &call->arena;
     call->read.err = &call->err;
-    call->read.done = done;
+    call->read.done = read_done;
     call->read.context = call;
     call->read.next = NULL;
-    call->job = (struct weir_job){.run = lead_by_job, .look = end_if_late};
+    call->job = (struct weir_job){.run = lead_by_job, .expire = expire_leader};
     (void)pthread_mutex_lock(&lane->lock);
     const bool is_quick = is_quick_locked(lane);
-    const bool leads = enter_locked(lane, &call->read);
+    const bool leads = lead_or_queue_locked(lane, &call->read);
     (void)pthread_mutex_unlock(&lane->lock);
     if (leads && is_on_worker) {
         lead(call);

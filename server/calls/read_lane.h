@@ -1,18 +1,18 @@
-/* How small reads go to a store that answers several at once for little more than one.
+/* The lane of reads: how small reads go to a store that answers several at once for little more
+ * than the cost of one.
  *
- * A namespace has a queue of such reads and a few leaders, who take what is queued as one group,
- * have the store answer it, and go on until nothing is left. While they are at work reads
- * are queued, so that the groups grow with the load, and a read that comes alone is read at once.
+ * Each namespace has a queue of small reads and a few leaders. A leader takes what is queued as one
+ * group, has the store answer it, and goes on until nothing is left. While leaders are at work
+ * reads are queued, so groups grow with the load; a read that comes alone is read at once.
  *
- * Leaders are workers. Where the store has been quick and nothing else is queued, the thread of the
- * transport that a read came by leads itself, on the spot (dispatch.h), which spares it the way to
- * a worker. Should the store hang then, the reads are a worker's after a second, all from the
- * beginning.
+ * Leaders are workers. Where the store has been quick and no job is queued, the transport's thread
+ * that received the read leads itself, on the spot (dispatch.h), which saves waking a worker. If
+ * the store hangs then, a worker takes over the reads after a second, from the beginning.
  *
- * No thread waits for another: whoever does not lead leaves his read to those who do. Where the
- * store is slow (its pages come from a disk), waiting side by side is worth more than going
- * together: then there are more leaders, who take one read each. There are more as well where those
- * at work seem to hang: a connection that gives no answer holds up its own group only. */
+ * No thread waits for another: a thread that does not lead leaves its read to the leaders. A slow
+ * store (its pages come from a disk) serves reads side by side better than in groups: there are
+ * more leaders then, and each takes one read. There are more leaders as well where those at work
+ * seem to hang, so that a connection that gives no answer holds up its own group only. */
 #ifndef WEIR_SERVER_READ_LANE_H
 #define WEIR_SERVER_READ_LANE_H
 
@@ -22,26 +22,27 @@
 
 struct weir_call;
 
-/* A namespace's queue. */
+/* The lane of one namespace, a member of its tenant. */
 struct weir_read_lane {
-    pthread_mutex_t lock;  // guards all below; a leaf
-    struct weir_read *first;
+    pthread_mutex_t lock;     // guards all below; a leaf
+    struct weir_read *first;  // queued reads
     struct weir_read **last;  // where the next one is linked in
-    size_t leaders;
-    int64_t us_per_read;  // what one has taken lately
-    int64_t moved_us;     // when a leader took a group last, or had one answered; monotonic
-    bool has_answered;    // a group
+    size_t leaders;           // threads that lead, and jobs that wait for a worker to lead
+    int64_t us_per_read;      // time for a read, averaged over the last groups
+    int64_t moved_us;         // when a leader last took a group or had one answered; monotonic
+    bool has_answered;        // a group has been answered
 };
 
 void weir_read_lane_init(struct weir_read_lane *lane);
 void weir_read_lane_fini(struct weir_read_lane *lane);
 
-/* For dispatch: gives the call's read to its namespace's lane. If there are leaders to be had and
- * the call may block, this thread leads. */
+/* For dispatch: gives the call's read to the lane of its namespace. The thread leads where another
+ * leader is allowed and it may block or takes the spot; it blocks on the store then. The call
+ * belongs to the lane, or is gone, afterwards. */
 void weir_read_lane_start(struct weir_call *call);
 
-/* Now and then, while the store keeps this thread waiting: where it leads, ends the reads that are
- * queued behind it and whose deadline has passed. */
+/* For a thread that the store keeps waiting: if it leads a lane, ends the queued reads of the lane
+ * whose deadline has passed. */
 void weir_read_lane_end_late(void);
 
 #endif

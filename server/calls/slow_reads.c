@@ -33,7 +33,8 @@ static void append_locked(struct weir_slow_reads *reads, struct weir_job *job)
     reads->last = &job->next;
 }
 
-/* False where there is none; the job is another's then, once the lock is. */
+/* Takes a turn for a job. False where none is free: the job is queued, and another thread may have
+ * run it already. */
 static bool take_turn(struct weir_slow_reads *reads, struct weir_job *job)
 {
     (void)pthread_mutex_lock(&reads->lock);
@@ -47,6 +48,7 @@ static bool take_turn(struct weir_slow_reads *reads, struct weir_job *job)
     return is_free;
 }
 
+/* Gives the turn to the next job in the queue, which a worker runs, or back. */
 static void pass_turn_on(struct weir_server *server)
 {
     struct weir_slow_reads *reads = &server->slow_reads;
@@ -66,7 +68,7 @@ static void pass_turn_on(struct weir_server *server)
 
 /* ---- reads ---- */
 
-static void go_on(struct weir_call *call)
+static void continue_call(struct weir_call *call)
 {
     weir_dispatch_go_on(call, call->on_read(call, &call->err));
 }
@@ -77,7 +79,7 @@ static void read_now(struct weir_call *call)
                     &call->err);
 }
 
-/* What the client leaves unread may have become too much while the read waited. */
+/* Reads where no bound on unread replies has been reached while the read waited. */
 static void read_after_wait(struct weir_call *call)
 {
     if (weir_admission_check_unread(call->server, call->exchange, &call->err) == WEIR_OK) {
@@ -85,13 +87,14 @@ static void read_after_wait(struct weir_call *call)
     }
 }
 
+/* Runs a job that has its turn, on a worker. */
 static void read_in_turn(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     read_after_wait(call);
     weir_slow_reads_end_late(call->server);
     pass_turn_on(call->server);
-    go_on(call);
+    continue_call(call);
 }
 
 static bool is_late(const struct weir_call *call, int64_t now_us)
@@ -99,55 +102,58 @@ static bool is_late(const struct weir_call *call, int64_t now_us)
     return call->read.query.deadline_us <= now_us;
 }
 
-static void end(struct weir_call *call)
+static void end_late(struct weir_call *call)
 {
     weir_call_fail_late_read(call);
-    go_on(call);
+    continue_call(call);
 }
 
-/* It has its turn, and waits for a worker. */
-static bool end_if_late(struct weir_job *job)
+/* Ends a read that has its turn, waits for a worker, and has passed its deadline. */
+static bool expire_turn(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     if (!is_late(call, weir_monotonic_us())) {
         return true;
     }
     pass_turn_on(call->server);
-    end(call);
+    end_late(call);
     return false;
 }
 
 /* ---- on the spot ---- */
 
+/* Does a read again, on a worker, that has left the spot and needs no turn. */
 static void read_without_turn(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     read_after_wait(call);
-    go_on(call);
+    continue_call(call);
 }
 
-static bool end_without_turn_if_late(struct weir_job *job)
+static bool expire_without_turn(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     if (!is_late(call, weir_monotonic_us())) {
         return true;
     }
-    end(call);
+    end_late(call);
     return false;
 }
 
+/* Has a worker do a read that has taken too long on the spot: a slow one in its turn. */
 static void leave_to_worker(struct weir_call *call)
 {
     const bool is_slow = weir_query_is_slow(&call->read.query);
     if (!is_slow) {
-        call->job = (struct weir_job){.run = read_without_turn, .look = end_without_turn_if_late};
+        call->job = (struct weir_job){.run = read_without_turn, .expire = expire_without_turn};
     }
     if (!is_slow || take_turn(&call->server->slow_reads, &call->job)) {
         weir_queue_push(&call->server->queue, &call->job);
     }
 }
 
-/* What was read in vain is forgotten, so that a second attempt has as much memory as the first. */
+/* Reads on the spot, for WEIR_SPOT_US at most. An attempt that has failed for lack of time gives
+ * its memory back to the arena, so that the next one has as much. */
 static void read_on_the_spot(struct weir_call *call)
 {
     const struct weir_arena_mark mark = weir_arena_mark(&call->arena);
@@ -160,7 +166,7 @@ static void read_on_the_spot(struct weir_call *call)
         weir_arena_rewind(&call->arena, &mark);
         leave_to_worker(call);
     } else {
-        go_on(call);
+        continue_call(call);
     }
 }
 
@@ -168,7 +174,7 @@ static void read_on_the_spot(struct weir_call *call)
 
 void weir_slow_reads_start(struct weir_call *call)
 {
-    call->job = (struct weir_job){.run = read_in_turn, .look = end_if_late};
+    call->job = (struct weir_job){.run = read_in_turn, .expire = expire_turn};
     if (weir_dispatch_is_on_the_spot()) {
         read_on_the_spot(call);
     } else if (take_turn(&call->server->slow_reads, &call->job)) {
@@ -202,6 +208,6 @@ void weir_slow_reads_end_late(struct weir_server *server)
     struct weir_job *job = take_late(&server->slow_reads);
     for (struct weir_job *next = NULL; job != NULL; job = next) {
         next = job->next;
-        end(weir_call_of_job(job));
+        end_late(weir_call_of_job(job));
     }
 }

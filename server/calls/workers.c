@@ -41,7 +41,7 @@ weir_status weir_workers_start(struct weir_workers *workers, struct weir_queue *
     return WEIR_OK;
 }
 
-/* All have ended before the first is released: one may be waking another. */
+/* Joins all threads before it releases the first taker, which another thread may be waking. */
 void weir_workers_stop(struct weir_workers *workers)
 {
     weir_queue_close(workers->queue);

@@ -1,5 +1,5 @@
-/* The threads that run jobs. A job may block on the store; it holds up its own worker only. Calls
- * do not need a worker in every case; see dispatch.h. */
+/* The threads that run jobs. A job may block on the store: it holds up its own worker only. Not
+ * every call needs a worker; see dispatch.h. */
 #ifndef WEIR_SERVER_WORKERS_H
 #define WEIR_SERVER_WORKERS_H
 
@@ -20,12 +20,12 @@ struct weir_workers {
     size_t n;
 };
 
-/* Starts `n` threads. BACKEND_UNAVAILABLE where the system gives none; those already started are
- * ended. */
+/* Starts `n` threads. BACKEND_UNAVAILABLE where the system grants too few; the threads already
+ * started are ended then. */
 weir_status weir_workers_start(struct weir_workers *workers, struct weir_queue *queue, size_t n,
                                struct weir_error *err);
 
-/* Closes the queue and waits until all jobs have run. */
+/* Closes the queue, waits until all jobs have run, and ends the threads. */
 void weir_workers_stop(struct weir_workers *workers);
 
 #endif

@@ -7,6 +7,7 @@
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"
 
+/* The write has its outcome: wakes the reads that wait for it, and finishes the call. */
 static void written(struct weir_write *write)
 {
     struct weir_call *call = write->context;
@@ -19,7 +20,8 @@ static void written(struct weir_write *write)
     weir_dispatch_finish(call, st);
 }
 
-/* The server may be gone afterwards. */
+/* Answers the calls of a group. All replies are announced first, so that they leave together. The
+ * server may be gone afterwards. */
 static void finish_group(struct weir_server *server, struct weir_write *group)
 {
     size_t n = 0;
@@ -38,8 +40,8 @@ static void finish_group(struct weir_server *server, struct weir_write *group)
 
 static void lead_by_job(struct weir_job *job);
 
-/* The transport's thread leads one group and no more; and busy lanes must not hold all workers
- * while other calls wait. */
+/* Whether the leader must hand on the lead: a thread of the transport leads one group only, and a
+ * busy lane must not hold a worker for long while other jobs wait. */
 static bool must_hand_on(const struct weir_server *server, int64_t until_us)
 {
     return weir_dispatch_is_on_the_spot() ||
@@ -54,8 +56,9 @@ static bool commit(struct weir_tenant *tenant, struct weir_write **group)
     return still_leads;
 }
 
-/* The lead is handed on before the group is finished, so that the next one is committed meanwhile.
- * A leader who goes on finishes first: to have another thread do it costs more than it gains. */
+/* Leads the lane. A lead is handed on before the group is finished, so that the next group is
+ * committed meanwhile. A leader that goes on finishes the group first: leaving that to another
+ * thread costs more than it gains. */
 static void lead(struct weir_server *server, struct weir_tenant *tenant)
 {
     struct weir_write *group = NULL;
@@ -78,8 +81,8 @@ static void lead_by_job(struct weir_job *job)
     lead(tenant->lane_server, tenant);
 }
 
-/* Who is to lead has not begun, which is too late for some. */
-static bool end_late(struct weir_job *job)
+/* Ends the late writes of a lane whose leader waits for a worker. */
+static bool expire_queued(struct weir_job *job)
 {
     weir_lane_end_late(weir_tenant_ns(weir_tenant_of_lane_job(job)));
     return true;
@@ -114,13 +117,14 @@ void weir_write_lane_start(struct weir_call *call)
     const bool is_by_worker = !call->must_not_block;
     call->write.done = written;
     call->write.context = call;
-    /* It may be finished, by another leader, before this returns; where nobody leads, it is not. */
+    /* Another leader may finish the call before this returns; where there was none it is still
+     * there. */
     if (!weir_write_submit(weir_tenant_ns(tenant), &call->write)) {
         return;
     }
     weir_tenant_hold(tenant);
     tenant->lane_server = server;
-    tenant->lane_job = (struct weir_job){.run = lead_by_job, .look = end_late};
+    tenant->lane_job = (struct weir_job){.run = lead_by_job, .expire = expire_queued};
     if (is_by_worker) {
         lead(server, tenant);
     } else if (!weir_store_is_local(server->store)) {

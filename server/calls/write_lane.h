@@ -1,15 +1,18 @@
-/* How a call writes: into its namespace's lane, and back with its group.
+/* How a call writes: into the lane of its namespace (store/lane.h), and back with its group.
  *
- * A thread of the transport that comes to lead a lane puts that off (deferred.h): what it, or
- * another, has received by then is one group, with one commit, whose replies leave together. Where
- * nothing waits for a disk there would be a group for each write. */
+ * A lane has one leader at most. A thread of the transport that becomes the leader defers the lead
+ * (deferred.h): the writes that this thread and others have received by then form one group, with
+ * one commit, and their replies leave together. Without that there would be a group for each write
+ * where no commit waits for a disk. */
 #ifndef WEIR_SERVER_WRITE_LANE_H
 #define WEIR_SERVER_WRITE_LANE_H
 
 #include "server/calls/call.h"
 
-/* For dispatch: gives the call to the lane. Where nobody leads that, a worker does so at once, a
- * thread of the transport as above, or on the spot, or it asks a worker to. */
+/* For dispatch: gives the call's write to the lane. Where the lane has no leader this thread
+ * becomes it. A worker leads at once and blocks on the store. A thread of the transport defers the
+ * lead and takes it on the spot, or asks a worker to lead: where the spot is taken, or the store is
+ * not local. The call belongs to the lane, or is gone, afterwards. */
 void weir_write_lane_start(struct weir_call *call);
 
 #endif

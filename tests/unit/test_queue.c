@@ -118,22 +118,23 @@ static size_t pop_all(struct weir_job **order)
 }
 
 /* Without workers, which would take the jobs. */
-START_TEST(what_is_due_is_looked_at_and_the_rest_keeps_its_order)
+START_TEST(what_is_due_expires_and_the_rest_keeps_its_order)
 {
-    struct weir_job jobs[] = {
-        {.look = keep}, {.look = end},          {.look = NULL}, {.look = end, .due_us = INT64_MAX},
-        {.look = keep}, {.look = push_another}, {.look = end}};
+    struct weir_job jobs[] = {{.expire = keep}, {.expire = end},
+                              {.expire = NULL}, {.expire = end, .due_us = INT64_MAX},
+                              {.expire = keep}, {.expire = push_another},
+                              {.expire = end}};
     static const size_t want[] = {0, 2, 3, 4};
     struct weir_job *order[WEIR_COUNTOF(jobs) + 1];
     weir_workers_stop(&workers);
     weir_queue_fini(&queue);
     weir_queue_init(&queue);
-    weir_queue_look(&queue);
+    weir_queue_expire(&queue);
     for (size_t i = 0; i < WEIR_COUNTOF(jobs); i++) {
         weir_queue_push(&queue, &jobs[i]);
     }
     looks = 0;
-    weir_queue_look(&queue);
+    weir_queue_expire(&queue);
     ck_assert_uint_eq(looks, 5);
     ck_assert_uint_eq(weir_queue_length(&queue), 5);
     ck_assert_uint_eq(pop_all(order), 5);
@@ -146,12 +147,12 @@ END_TEST
 /* All jobs have ended; the next one must be linked in correctly. */
 START_TEST(a_queue_that_has_been_emptied_by_a_look_goes_on)
 {
-    struct weir_job jobs[] = {{.look = end}, {.run = count}};
+    struct weir_job jobs[] = {{.expire = end}, {.run = count}};
     weir_workers_stop(&workers);
     weir_queue_fini(&queue);
     weir_queue_init(&queue);
     weir_queue_push(&queue, &jobs[0]);
-    weir_queue_look(&queue);
+    weir_queue_expire(&queue);
     ck_assert_uint_eq(weir_queue_length(&queue), 0);
     weir_queue_push(&queue, &jobs[1]);
     struct weir_job *order[2];
@@ -171,10 +172,10 @@ static bool close_meanwhile(struct weir_job *job)
     return true;
 }
 
-START_TEST(what_is_looked_at_while_the_queue_is_closed_is_run)
+START_TEST(what_is_expiring_while_the_queue_is_closed_is_run)
 {
     struct weir_job stops[WORKERS] = {{.run = NULL}};
-    struct weir_job job = {.run = count, .look = close_meanwhile};
+    struct weir_job job = {.run = count, .expire = close_meanwhile};
     ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, WORKERS + 1), 0);
     for (size_t i = 0; i < WORKERS; i++) {
         stops[i].run = meet;
@@ -184,7 +185,7 @@ START_TEST(what_is_looked_at_while_the_queue_is_closed_is_run)
         (void)sched_yield();
     }
     weir_queue_push(&queue, &job);
-    weir_queue_look(&queue);
+    weir_queue_expire(&queue);
     weir_workers_stop(&workers);
     (void)pthread_barrier_destroy(&barrier);
     ck_assert_uint_eq(atomic_load(&runs), 1);
@@ -256,9 +257,9 @@ static Suite *queue_suite(void)
     tcase_add_test(tcase, as_many_jobs_run_at_once_as_there_are_workers);
     tcase_add_test(tcase, the_worker_that_was_busy_last_is_woken_first);
     tcase_add_test(tcase, each_job_runs_once);
-    tcase_add_test(tcase, what_is_due_is_looked_at_and_the_rest_keeps_its_order);
+    tcase_add_test(tcase, what_is_due_expires_and_the_rest_keeps_its_order);
     tcase_add_test(tcase, a_queue_that_has_been_emptied_by_a_look_goes_on);
-    tcase_add_test(tcase, what_is_looked_at_while_the_queue_is_closed_is_run);
+    tcase_add_test(tcase, what_is_expiring_while_the_queue_is_closed_is_run);
     suite_add_tcase(suite, tcase);
     return suite;
 }
