@@ -1,6 +1,7 @@
 /* Exchanges: a state machine driven by the completion of one aio of nng each.
  *
- *     idle -> receiving -> served -> sending -> idle, and served -> idle if it is abandoned
+ *     idle -> receiving -> served -> sending -> idle, served -> idle if it is abandoned, and
+ *     receiving -> closed when the socket is closed
  *
  * on_aio_done() takes the transitions that nng completes; weir_exchange_send() and _abandon() are
  * called by the server while it owns the exchange. `idle_lock` guards the list of idle exchanges
@@ -38,8 +39,7 @@ static struct weir_exchange *take_idle_locked(struct weir_transport *t)
     return x;
 }
 
-/* Makes the exchange idle, and has the latest idle one, normally itself, receive if fewer than
- * RECEIVING_MOST do. */
+/* Makes the exchange idle, and has it receive at once if fewer than RECEIVING_MOST exchanges do. */
 static void make_idle(struct weir_exchange *x)
 {
     struct weir_transport *t = x->transport;
@@ -288,9 +288,9 @@ void weir_exchange_send(struct weir_exchange *x)
     weir_pending_push();
 }
 
-/* nng 1.5.2 does not survive being told to close a connection between two parts of a message. A
- * plain connection is shut down instead, and nng hears of the end when it receives (nng_sockets.h).
- */
+/* nng 1.5.2 does not survive being told to close a connection between two parts of a message
+ * (nng_connections.h). So a plain connection is shut down instead, and nng's next receive finds the
+ * end. */
 static void close_connection(const struct weir_exchange *x)
 {
     const struct weir_peer *peer = x->peer;

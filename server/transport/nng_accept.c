@@ -20,7 +20,7 @@ struct weir_nng_connection weir_nng_connections[WEIR_DESCRIPTORS_MAX];
 /* ---- reports ---- */
 
 static struct {
-    pthread_mutex_t lock;  // guards this struct; held during `call`, so that none outlasts its end
+    pthread_mutex_t lock;  // guards this struct; held during `call`, see weir_nng_sockets_report
     void (*call)(void *context, enum weir_nng_sockets_event event, int fault);
     void *context;
     int64_t not_before_us[WEIR_NNG_SOCKETS_ENDED + 1];

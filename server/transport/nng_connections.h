@@ -14,8 +14,8 @@
  *    is in parts if a message does not fit the socket's buffer. nng closes a connection when
  *    sending or receiving fails.
  *    - Sending does not fail. What is sent to a peer that has gone is discarded, as it would be
- *      if the peer had gone a moment later. Receiving reports the end, when nng is not in the
- *      middle of a message: sendmsg(), readv().
+ *      if the peer had gone a moment later. Only receiving reports the end: the part that nng is
+ *      receiving fails, so that nng is not between two parts: sendmsg(), readv().
  *    - Sending is not in parts. weir remembers what the system has taken of a message, and
  *      tells nng once all is taken; until then nng retries with the same message: sendmsg().
  *    - An error of the socket is no event of its own, which would end both directions at a
@@ -23,8 +23,8 @@
  * 2. nng loses a reply, and leaks its memory, if it begins to send it while it closes the
  *    connection.
  *    - The end is reported only when no reply is pending, and replies sent until then are
- *      discarded. After the report no reply is handed to nng (pending_replies.h):
- *      weir_nng_may_report_end().
+ *      discarded. From the report on no reply is handed to nng (pending_replies.h). After a second
+ *      the end is reported even if replies are pending: weir_nng_may_report_end().
  *    - A part for which nng would close the connection, such as a message that is too long or
  *      is no request, is turned into the end before nng sees it (sp_parts.h): readv().
  * 3. Under TLS nng sends in parts all the same, one record each.
@@ -70,7 +70,7 @@ struct weir_nng_connection {
     bool has_sent;
     bool is_tls;
     bool is_plain;        // SP, not inside TLS or WebSocket
-    bool has_ended;       // by TLS; the end is never reported
+    bool has_ended;       // TLS only: the end, which is never reported
     int64_t ended_at_us;  // the end, which is or will be reported; 0: none
 
     size_t sent;   // bytes that the system has taken of the message being sent

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LAST_REPLIES_US = 1000 * 1000 };  // pending replies delay the report of an end for so long
+enum { LAST_REPLIES_US = 1000 * 1000 };  // longest time that pending replies delay an end's report
 
 _Thread_local bool weir_nng_is_poller;
 
@@ -56,7 +56,8 @@ static char asked;
 #define TELL_GOT()   (void)0
 #endif
 
-/* A connection that has ended is always readable; nng does not know, and must not wait for that. */
+/* A TLS connection that has ended is always readable. nng is not told of the end, so waiting until
+ * the connection is readable would wake it again and again: that event is left out. */
 int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     const struct weir_nng_connection *connection = weir_nng_connection_of(fd);
@@ -70,8 +71,8 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
     return (int)syscall(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
-/* Waits as epoll_wait() does. Where nng waits without a limit, silent partial messages are looked
- * for in between. */
+/* Waits as epoll_wait() does, and looks for silent partial messages. Where nng waits without a
+ * limit, the wait is interrupted for that. */
 static int wait_for_events(int epoll, struct epoll_event *events, int events_max, int timeout_ms)
 {
     int n = 0;

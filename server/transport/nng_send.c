@@ -54,8 +54,8 @@ static ssize_t send_from(int fd, const struct msghdr *message, size_t skip, int 
     return (ssize_t)syscall(SYS_sendmsg, fd, &rest, flags);
 }
 
-/* Whether nng must see a failure, as errno says it then: one that passes, or that of a greeting.
- * Any other failure means that the peer has gone. */
+/* Whether nng must see the failure that errno tells, and sets errno to what nng is to see. nng sees
+ * a failure that passes, and that of a greeting; any other means that the peer has gone. */
 static bool must_report_failure(const struct msghdr *message)
 {
     if (errno == ENOBUFS || errno == ENOMEM) {

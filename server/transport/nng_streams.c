@@ -5,9 +5,9 @@
  * nng 1.5.2 sends and receives a message in parts and may close the connection between two parts.
  * The next part is then not started and its aio never completes. Closing waits for that completion
  * for ever, and so does the thread that releases all connections. A client gets there easily: with
- * a request followed by a message that is too long or is no request. On other connections nng is
- * told of the end between messages only (nng_connections.h); but what arrives over TLS only nng can
- * read. So an operation that was not started is completed here, as failed.
+ * a request followed by a message that is too long or is no request. On other connections nng never
+ * meets the end between two parts (nng_connections.h); but what arrives over TLS only nng can read.
+ * So an operation that was not started is completed here, as failed.
  *
  * This is safe for the operations of nng's TLS transport, the only ones on a TLS stream: the lock
  * under which they are started is also taken to cancel them and to handle their completion, so none

@@ -31,7 +31,8 @@ enum { WEIR_LARGE_BLOCK_BYTES = 4 * 1024 * 1024 };
  * receive nothing. To be called before the first connection; 0, the default of each: no limit. */
 void weir_partial_limit(size_t bytes_max, int64_t silence_us);
 
-/* A connection with this descriptor has been accepted; nng is about to close it. */
+/* Called when a connection with this descriptor has been accepted (opened), and when nng is about
+ * to close it (closed). */
 void weir_partial_opened(int descriptor);
 void weir_partial_closed(int descriptor);
 
@@ -56,10 +57,12 @@ bool weir_partial_came(int descriptor, size_t received, int64_t now_us);
 bool weir_partial_look(int64_t now_us);
 
 /* Ends a connection, whatever it holds; does nothing if it is over or being closed already. Only
- * for a connection without TLS and WebSocket, of which nng hears in the middle of no message. */
+ * for a connection without TLS and WebSocket, whose end nng never meets between two parts of a
+ * message (nng_connections.h, 1). */
 void weir_partial_end(weir_connection_key key);
 
-/* Milliseconds until the next look is due; -1, for ever, without connections or without a limit. */
+/* Returns how many milliseconds to wait at most before the next look; -1, for ever, if there is no
+ * connection or no limit of silence. */
 int weir_partial_look_in_ms(void);
 
 /* The bytes that all partial messages hold. */

@@ -31,7 +31,8 @@ static bool is_fit_length(const uint8_t *bytes, size_t n, size_t message_max)
            (message_max == 0 || length <= message_max);
 }
 
-/* A header ends with the entry whose highest bit is set. */
+/* A header ends with the entry whose highest bit is set. One that is too long is accepted here,
+ * because nng drops the request without closing the connection. */
 static bool is_request(const uint8_t *bytes, size_t n)
 {
     bool is_last = false;
