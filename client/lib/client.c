@@ -21,7 +21,7 @@ enum {
 };
 
 /* Enough for the replies of any server. The margin is there because a server counts the size of a
- * reply's messages only about as they are packed. */
+ * reply's messages only roughly as they are packed. */
 #define REPLY_BYTES_DEFAULT ((size_t)WEIR_REPLY_BYTES_MAX + ((size_t)32 << 20))
 
 static const struct weir_limits limits = WEIR_LIMITS_DEFAULT;

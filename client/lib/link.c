@@ -9,9 +9,9 @@
 enum {
     RECONNECT_MIN_MS = 25,
     RECONNECT_MAX_MS = 500,
-    /* nng computes the double of this and waits for a random part of it. Half of the time the part
-     * overflows to a negative number, which on a system that has been up for days is no wait: the
-     * dialer then tries again at once. */
+    /* nng waits for a random part of this time, and also doubles it, which must not overflow. The
+     * random number is signed: half of the time the part is negative, which on a system that has
+     * been up for days is no wait, and the dialer tries again at once. */
     RECONNECT_NEVER_MS = INT32_MAX / 2,
     /* nng counts the SP header of a reply as part of its size. */
     SP_HEADER_BYTES = 4,
@@ -367,7 +367,7 @@ void links_note_ended(struct links *links, struct links_sent sent, bool is_answe
     }
 }
 
-/* Returns `least_us` and the time that the outstanding bytes may take. */
+/* Returns `least_us` plus the time that the outstanding bytes may take. */
 static int64_t patience_us(struct links *links, int64_t least_us)
 {
     const int64_t bytes = (int64_t)atomic_load(&links->outstanding_bytes);

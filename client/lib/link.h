@@ -78,8 +78,9 @@ weir_status links_open(struct links *links, struct weir_error *err);
  * none left and links_replace_used_up should be called. */
 bool links_take_number(struct links *links);
 
-/* Replaces the current socket if its request numbers have run out. Closes replaced sockets with
- * numbers below `oldest`, the lowest number that a call in flight uses. */
+/* Replaces the current socket if its request numbers have run out. Closes sockets that were
+ * replaced earlier and whose numbers are below `oldest`, the lowest number that a call in flight
+ * uses. */
 void links_replace_used_up(struct links *links, uint64_t oldest);
 
 /* Opens a context of the current socket and sets *number to the socket's number. Returns an error

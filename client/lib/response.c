@@ -24,7 +24,7 @@ struct block {
 };
 
 /* Allocates a response from its first block. If that is too small, which can only happen with a
- * protobuf-c that allocates otherwise, the rest goes into further blocks. */
+ * protobuf-c that allocates differently, the rest goes into further blocks. */
 struct cursor {
     ProtobufCAllocator allocator;
     struct block *first;

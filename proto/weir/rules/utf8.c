@@ -35,7 +35,7 @@ static bool is_plain_word(const uint8_t *p)
     const uint64_t ones = 0x0101010101010101;
     uint64_t word = 0;
     memcpy(&word, p, sizeof word);
-    /* Subtracting one sets the top bit of a byte that was 0, and of some above 0x80. */
+    /* Subtracting one sets the top bit of a byte that was 0; a byte beyond ASCII has it set. */
     return ((word | (word - ones)) & ones << 7) == 0;
 }
 

@@ -21,8 +21,8 @@ struct weir_wire_field {
 };
 
 /* Takes the next field off the front of `rest`. False at the end, with *fault NULL, and for bytes
- * that are no field, with the reason in *fault. Refuses what protobuf-c refuses, and field numbers
- * outside protobuf's range. */
+ * that are no field, with the reason in *fault. Refuses nothing that protobuf-c would accept,
+ * except field numbers outside protobuf's range. */
 bool weir_wire_next(struct weir_slice *rest, struct weir_wire_field *field, const char **fault);
 
 /* Takes a varint of at most 10 bytes off the front of `rest`; false if there is none. */
