@@ -56,8 +56,8 @@ static weir_status last_was_read(struct weir_call *call, struct weir_error *err)
 
 /* ---- reading ---- */
 
-/* Runs the call's read, whose query is set: at once, or as slow_reads.h says where it may examine
- * much or keeps the transport's thread. */
+/* Runs the call's read, whose query is set: at once, or by way of slow_reads.h if the read may
+ * examine much or this thread has the spot. */
 static weir_status read_rows(struct weir_call *call,
                              weir_status (*then)(struct weir_call *call, struct weir_error *err),
                              struct weir_error *err)

@@ -9,7 +9,8 @@
 
 static const char namespace_key[] = "namespace";
 
-/* Refuses a well-formed token. The text is the same for every reason, which must not be told. */
+/* Refuses a well-formed token. The text is the same for every reason, so that a client does not
+ * learn whether the namespace exists. */
 static weir_status unauthorized(struct weir_error *err)
 {
     return weir_fail(err, WEIR_AUTH_UNAUTHORIZED, "the token is unknown or has been revoked");

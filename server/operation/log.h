@@ -3,7 +3,7 @@
  * A line is composed on the caller's stack and written by one write(2), so lines of several threads
  * do not mix. Control characters are escaped, long values cut. Tokens must not be logged.
  *
- * Any thread may log, nng's poller included, so nobody waits for the reader of a pipe, socket or
+ * Any thread may log, nng's poller included, so no thread waits for the reader of a pipe, socket or
  * terminal: a line for which there is no room is dropped, and the next line that is written says in
  * the field `lost` how many were. The struct is set up once and only read afterwards. */
 #ifndef WEIR_SERVER_LOG_H

@@ -10,7 +10,7 @@
 struct sqlite_wanted {
     const char *name;
     const struct sqlite_schema *schema;
-    int64_t deadline_us;  // of the wait for another process, which ends after BUSY_US at the latest
+    int64_t deadline_us;  // of the wait for another process, WEIR_SQLITE_BUSY_US at most
 };
 
 /* What is found at a database's name. */
