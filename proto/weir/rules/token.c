@@ -12,8 +12,7 @@ enum { PREFIX_BYTES = 3, SECRET_BYTES = 32, SECRET_DIGITS = 2 * SECRET_BYTES };
 static const char prefix[] = "ns_";
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Whether valid UTF-8 has a control character: C0, DEL, or C1, which is encoded as C2 80 .. C2 9F.
- */
+/* Whether valid UTF-8 has a control character: C0, DEL, or C1, encoded as C2 80 .. C2 9F. */
 static bool has_control(struct weir_slice text)
 {
     for (size_t i = 0; i < text.n; i++) {
