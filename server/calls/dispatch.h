@@ -6,8 +6,10 @@
  *
  * - On the spot. One thread of the transport at a time serves a call itself, or leads a lane, if
  *   nothing is queued and the store is local or has lately answered the namespace's reads quickly.
- *   The thread may block as a worker may, but leaves it to a worker to open a namespace, which may
- *   take long. The transport has two threads for each core, so the others carry on meanwhile.
+ *   The thread may block as a worker may, with two exceptions: a worker takes over a read or a
+ *   listing that takes longer than WEIR_SPOT_US (the lane of reads has a limit of its own), and a
+ *   call whose namespace must be opened, which may take long. The transport has two threads for
+ *   each core, so the others carry on meanwhile.
  * - Through a lane. Small writes, and reads for a store that answers them in groups, are parsed,
  *   checked and put into their lane by the transport's thread that received them. That is computing
  *   only, in time bounded by the request: call->must_not_block makes everything fail that would
@@ -19,8 +21,8 @@
  * whose deadline passes (weir_queue_expire).
  *
  * Exactly one reply leaves for each request, whatever the request holds. The outcome is logged
- * here, once: a client's fault at level debug, a fault of the store at level error, with a
- * reference that the client gets instead of the store's own words. */
+ * here, once: at level debug; at warn where the store is unavailable; at error for a fault of the
+ * store. BACKEND_ERROR has a reference, which the client gets instead of the store's own words. */
 #ifndef WEIR_SERVER_DISPATCH_H
 #define WEIR_SERVER_DISPATCH_H
 
