@@ -244,7 +244,7 @@ void weir_reader_close(struct weir_reader *reader);
  * So a server that is away looks like one that has no new messages. To tell one from the other call
  * weir_system_check_health.
  *
- * ClearNamespace makes the positions of every stream start at 0 again, and global positions go on.
+ * ClearNamespace makes the positions of every stream start at 0 again; global positions continue.
  * Afterwards subscriptions to a stream must be opened again, from the beginning, and positions in
  * streams that a program has kept are void.
  *

@@ -12,7 +12,7 @@ static void add_url(struct call *call)
     weir_error_detail(&call->err, "url", "%s", call->client->url);
 }
 
-/* nng goes on connecting and does not say why there is no connection. A connection carries one
+/* nng keeps trying to connect and does not say why there is no connection. A connection carries one
  * request after the other, so a live one may also be busy. */
 void call_fail_no_connection(struct call *call)
 {

@@ -40,7 +40,7 @@ struct weir_link *weir_exchange_peer(struct weir_exchange *exchange, const bool 
 
 /* Sets *own and *all to the bytes of replies that clients have not read yet, on the exchange's
  * connection and on all connections. Both may include replies that were read recently;
- * weir_exchange_recount_unread counts anew, unless that was done a moment ago. */
+ * weir_exchange_recount_unread counts anew, unless that was done in the last 100 ms. */
 void weir_exchange_unread(const struct weir_exchange *exchange, size_t *own, size_t *all);
 void weir_exchange_recount_unread(struct weir_exchange *exchange);
 

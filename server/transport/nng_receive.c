@@ -58,7 +58,7 @@ static ssize_t read_ahead(int fd, struct weir_nng_connection *connection, const 
     return (ssize_t)wanted;
 }
 
-/* nng asks for a length, and then for so many bytes. One call of the system reads both, and the
+/* nng asks for a length, and then for that many bytes. One call of the system reads both, and the
  * next request if it is there. nng waits for an event only after a read that found nothing, so
  * bytes read ahead are never left waiting. */
 static ssize_t read_any(int fd, struct weir_nng_connection *connection, const struct iovec *parts,

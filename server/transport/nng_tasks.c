@@ -10,7 +10,7 @@
 #include <string.h>
 #include <threads.h>
 
-/* However long a burst is, one wake-up in so many is not left out. */
+/* In a long burst every LEFT_OUT_MAX-th wake-up is not left out. */
 enum { LEFT_OUT_MAX = 64 };
 
 /* ---- the C library's functions ---- */

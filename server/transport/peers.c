@@ -9,7 +9,7 @@ enum {
     /* A shorter last reply of a TLS or WebSocket connection is not counted: nng holds as much for
      * each of these connections anyway. */
     LARGE_REPLY_BYTES = 16 * 1024,
-    LOOKS_BEHIND = 3,  // after so many looks that find nothing, an opaque one's last reply has gone
+    LOOKS_BEHIND = 3,  // looks that find nothing: then an opaque peer's last reply has gone
     RECOUNT_US = 100 * 1000
 };
 

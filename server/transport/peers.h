@@ -95,8 +95,8 @@ void weir_peer_arrived(struct weir_peer *peer, int64_t now_us);
 /* The bytes of replies that this connection has not read. `peer` may be NULL: 0. */
 size_t weir_peer_unread(const struct weir_peer *peer);
 
-/* Looks again at the last replies of all peers and counts them anew, unless that was done a moment
- * ago. */
+/* Looks again at the last replies of all peers and counts them anew, unless that was done in the
+ * last 100 ms. */
 void weir_peers_recount(struct weir_peers *peers, int64_t now_us);
 
 /* Finds connections that have replies under way, have taken nothing of them since `since_us`, and

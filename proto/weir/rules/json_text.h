@@ -4,7 +4,7 @@
  * text, NaN, comments, byte-order marks, invalid UTF-8, unpaired surrogates, U+0000 in a string or
  * key, nesting beyond WEIR_JSON_DEPTH_MAX (a container at the top is level 1), and numbers of more
  * than WEIR_JSON_DIGITS_MAX digits (those of the exponent count), beyond the largest finite double
- * or, if not zero, below 1e-324. A key may stand twice in an object; the last one counts.
+ * or, if not zero, below 1e-324. A key may occur twice in an object; the last one counts.
  *
  * All functions are thread-safe. A "checked" text is one that weir_json_check() has accepted; for
  * any other text the result is arbitrary, but no byte beyond the text is read. */

@@ -2,8 +2,8 @@
  * option of weir-server, and `struct weir_limits` holds the values in force. The client library
  * checks the fixed limits and leaves the others to the server.
  *
- * Limits of a form stand with it: namespace ids and tokens in token.h, JSON texts in json_text.h,
- * names of consumers in client/weir.h. */
+ * Other limits are declared with what they limit: namespace ids and tokens in token.h, JSON texts
+ * in json_text.h, names of consumers in client/weir.h. */
 #ifndef WEIR_RULES_LIMITS_H
 #define WEIR_RULES_LIMITS_H
 

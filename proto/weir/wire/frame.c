@@ -310,7 +310,7 @@ static weir_status fail_reply(struct weir_error *err, const char *fault)
     return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is not a weir.v1.Response: %s", fault);
 }
 
-/* A failure as it stands in a reply. */
+/* The status fields of a reply. */
 struct wire_status {
     int32_t code;
     struct weir_slice reason;
