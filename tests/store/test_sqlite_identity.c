@@ -190,7 +190,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    Suite *suite = suite_create("sqlite_names");
+    Suite *suite = suite_create("sqlite_identity");
     TCase *tcase = tcase_create("files");
     tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_set_timeout(tcase, 60);

@@ -115,10 +115,10 @@ START_TEST(a_registry_whose_wal_is_removed_acknowledges_no_change)
 }
 END_TEST
 
-static Suite *sqlite_place_suite(void)
+static Suite *sqlite_location_suite(void)
 {
-    Suite *suite = suite_create("sqlite_place");
-    TCase *tcase = tcase_create("place");
+    Suite *suite = suite_create("sqlite_location");
+    TCase *tcase = tcase_create("location");
     tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_store_that_is_not_where_it_was_takes_no_writes, 0, 2);
@@ -129,5 +129,5 @@ static Suite *sqlite_place_suite(void)
 
 int main(void)
 {
-    return check_main(sqlite_place_suite());
+    return check_main(sqlite_location_suite());
 }
