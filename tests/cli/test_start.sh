@@ -86,6 +86,15 @@ is_equal "$(stat -c %A "/proc/$server_pid/fd/0")" l-wx------
 stop_server
 is_equal "$server_status" 0
 
+# A store in memory has no directory for a file: the token of namespace default is printed, once, and opens it.
+start_server --store sqlite::memory:
+is_equal "$(grep -c '^token of namespace default: ' server.log)" 1
+sed -n 's/^token of namespace default: //p' server.log >printed.token
+is_equal "$(grep -c -F -f printed.token server.log)" 1
+run 0 "$weir" --token-file printed.token write a-1 T
+stop_server
+is_equal "$server_status" 0
+
 # A file that has reached its size limit makes the write fail that meets the limit.
 printf '#!/bin/sh\nulimit -f 4096\nexec "%s" "$@"\n' "$program" >limited
 server=$work/limited
