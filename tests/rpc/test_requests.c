@@ -231,6 +231,55 @@ START_TEST(many_empty_elements_are_refused_without_much_memory)
 }
 END_TEST
 
+/* ---- ids ---- */
+
+enum { ID_TEXT = 36, ID_VERSION_AT = 14, ID_VARIANT_AT = 19 };
+
+/* Writes `n` messages without ids to stream ids-1; their ids, as the reply has them. */
+static void write_without_ids(size_t n, char (*ids)[ID_TEXT + 1])
+{
+    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *const messages[] = {&message, &message};
+    ck_assert_uint_le(n, WEIR_COUNTOF(messages));
+    message.type = (char *)(uintptr_t) "T";
+    write.stream_name = (char *)(uintptr_t) "ids-1";
+    write.messages = (Weir__V1__NewMessage **)(uintptr_t)messages;
+    write.n_messages = n;
+    rpc_must_call(&reply, DEFAULT_TOKEN, "weir.v1.MessageStore/WriteMessages", &write.base);
+    Weir__V1__WriteMessagesResponse *out =
+        rpc_unpack(&reply, &weir__v1__write_messages_response__descriptor);
+    ck_assert_uint_eq(out->n_written, n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_eq(strlen(out->written[i]->id), ID_TEXT);
+        memcpy(ids[i], out->written[i]->id, ID_TEXT + 1);
+    }
+    rpc_free_message(out);
+}
+
+/* They are UUIDs of version 7 in the order of the messages, over several requests too. */
+START_TEST(ids_that_the_server_makes_rise)
+{
+    enum { N = 3 };
+    char ids[N][ID_TEXT + 1];
+    Weir__V1__GetStreamMessagesRequest read = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    write_without_ids(2, ids);
+    write_without_ids(1, ids + 2);
+    read.stream_name = (char *)(uintptr_t) "ids-1";
+    rpc_must_call(&reply, DEFAULT_TOKEN, "weir.v1.MessageStore/GetStreamMessages", &read.base);
+    Weir__V1__GetStreamMessagesResponse *out =
+        rpc_unpack(&reply, &weir__v1__get_stream_messages_response__descriptor);
+    ck_assert_uint_eq(out->n_messages, N);
+    for (size_t i = 0; i < N; i++) {
+        ck_assert_str_eq(out->messages[i]->id, ids[i]);
+        ck_assert_int_eq(ids[i][ID_VERSION_AT], '7');
+        ck_assert_ptr_nonnull(strchr("89ab", ids[i][ID_VARIANT_AT]));
+        ck_assert(i == 0 || strcmp(ids[i - 1], ids[i]) < 0);
+    }
+    rpc_free_message(out);
+}
+END_TEST
+
 /* ---- details ---- */
 
 /* The details exceed the room inside weir_error. */
@@ -369,6 +418,7 @@ static Suite *requests_suite(void)
     tcase_add_loop_test(tcase, a_payload_that_is_wrong_is_refused_by_field, 0,
                         (int)WEIR_COUNTOF(payloads));
     tcase_add_test(tcase, many_empty_elements_are_refused_without_much_memory);
+    tcase_add_test(tcase, ids_that_the_server_makes_rise);
     tcase_add_test(tcase, a_hundred_conflicts_are_all_told);
     tcase_add_test(tcase, data_above_the_limit_is_refused_with_numbers);
     suite_add_tcase(suite, tcase);
