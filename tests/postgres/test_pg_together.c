@@ -15,7 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WRITERS = 16, WRITES = 60, KILL_EVERY = 7, STOPS = 8, WRITES_WHILE_STOPPED = 20 };
+enum {
+    WRITERS = 16,
+    WRITES = 60,
+    KILL_EVERY = 7,
+    STOPS = 8,
+    WRITES_WHILE_STOPPED = 20,
+    RACERS = 2,
+    RACES = 50
+};
 
 /* ---- writers ---- */
 
@@ -188,6 +196,92 @@ START_TEST(nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed)
     ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_OK);
     ck_assert_int_eq(totals.message_count, WRITERS * WRITES);
     ck_assert_int_eq(totals.stream_count, 1);
+}
+END_TEST
+
+/* ---- sessions with another isolation ---- */
+
+/* A transaction of READ COMMITTED that has waited for the lock sees what was written meanwhile. Any
+ * other is refused and has to be tried again, which the outcomes alone do not show. */
+static const char *const isolation_settings[] = {
+    "ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''",
+    "ALTER ROLE CURRENT_USER IN DATABASE %I SET default_transaction_isolation = ''serializable''",
+};
+
+static void begin_with_isolation(const char *setting)
+{
+    fixture_on_disk();
+    sql("DO $$ BEGIN EXECUTE format('%s', current_database()); END $$", setting);
+    sql("CREATE TABLE public.seen (isolation text);"
+        " CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        "  INSERT INTO public.seen VALUES (current_setting('transaction_isolation'));"
+        "  RETURN NULL;"
+        " END $$;"
+        " CREATE TRIGGER see AFTER UPDATE ON %s.counters EXECUTE FUNCTION public.see()",
+        schema_of("test"));
+    reopen();
+    open_second();
+}
+
+static void end_with_isolation(void)
+{
+    sql("DROP FUNCTION public.see() CASCADE; DROP TABLE public.seen");
+    sql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I RESET default_transaction_isolation',"
+        " current_database()); EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %%I RESET"
+        " default_transaction_isolation', current_database()); END $$");
+}
+
+struct racer {
+    pthread_t thread;
+    struct weir_namespace *ns;
+    uint64_t number;
+    pthread_barrier_t *start;
+    weir_status outcomes[RACES];
+};
+
+/* Both racers expect the version that the winner of the race before has left. */
+static void *race(void *context)
+{
+    struct racer *racer = context;
+    for (uint64_t r = 0; r < RACES; r++) {
+        const struct weir_new_message message = message_of(1 + RACERS * r + racer->number, "1");
+        struct weir_stream_append part;
+        struct weir_written written;
+        struct weir_error err;
+        struct weir_write write =
+            write_of(&part, "shared-1", EXACT((int64_t)r - 1), &message, &written);
+        (void)pthread_barrier_wait(racer->start);
+        racer->outcomes[r] = commit_and_wait(racer->ns, &write, &err);
+    }
+    return NULL;
+}
+
+START_TEST(one_of_two_servers_writes_behind_a_version_whatever_isolation_is_set)
+{
+    struct racer racers[RACERS];
+    pthread_barrier_t start;
+    char isolations[64];
+    begin_with_isolation(isolation_settings[_i]);
+    ck_assert_int_eq(pthread_barrier_init(&start, NULL, RACERS), 0);
+    for (size_t k = 0; k < RACERS; k++) {
+        racers[k] =
+            (struct racer){.ns = k == 0 ? fx.ns : fx.second_ns, .number = k, .start = &start};
+        ck_assert_int_eq(pthread_create(&racers[k].thread, NULL, race, &racers[k]), 0);
+    }
+    for (size_t k = 0; k < RACERS; k++) {
+        (void)pthread_join(racers[k].thread, NULL);
+    }
+    (void)pthread_barrier_destroy(&start);
+    (void)snprintf(isolations, sizeof isolations, "%s",
+                   sql("SELECT string_agg(DISTINCT isolation, ', ') FROM public.seen"));
+    end_with_isolation();
+    for (size_t r = 0; r < RACES; r++) {
+        const size_t winner = racers[0].outcomes[r] == WEIR_OK ? 0 : 1;
+        ck_assert_int_eq(racers[winner].outcomes[r], WEIR_OK);
+        ck_assert_int_eq(racers[1 - winner].outcomes[r], WEIR_STREAM_VERSION_CONFLICT);
+    }
+    assert_stream_is_whole(fx.ns, RACES);
+    ck_assert_str_eq(isolations, "read committed");
 }
 END_TEST
 
@@ -380,6 +474,12 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, time_does_not_go_back);
     tcase_add_test(tcase, nothing_acknowledged_is_lost_or_doubled_while_connections_are_killed);
     tcase_add_test(tcase, readers_that_follow_miss_nothing);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("isolation");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, NULL, fixture_end);
+    tcase_add_loop_test(tcase, one_of_two_servers_writes_behind_a_version_whatever_isolation_is_set,
+                        0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
