@@ -43,6 +43,25 @@ START_TEST(a_write_over_a_broken_connection_is_done_once)
 }
 END_TEST
 
+/* Of several writes, each a group of its own, the answer to the last is the one that is lost. */
+START_TEST(a_write_is_one_exchange)
+{
+    enum { WHOLE = 4 };
+    const size_t before = pg_proxy_connections(proxy);
+    pg_proxy_set(proxy, PROXY_LOSES_REPLY, WHOLE);
+    for (uint64_t w = 0; w <= WHOLE; w++) {
+        struct weir_new_message message = message_of(10 + w, "1");
+        message.is_id_given = w % 2 == 0;
+        struct weir_written written;
+        ck_assert_uint_eq(pg_proxy_connections(proxy), before);
+        ck_assert_int_eq(append(fx.ns, w < 2 ? "warm-1" : "a-1", ANY, &message, 1, &written),
+                         WEIR_OK);
+        ck_assert_int_eq(written.global_position, (int64_t)w + 2);
+    }
+    ck_assert_uint_eq(pg_proxy_connections(proxy), before + 1);
+}
+END_TEST
+
 /* A message acknowledged before is still recognised as a duplicate. */
 START_TEST(a_repetition_over_a_broken_connection_is_a_duplicate)
 {
@@ -412,6 +431,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, begin, fixture_through_proxy_end);
     tcase_add_loop_test(tcase, a_write_over_a_broken_connection_is_done_once, 0, 4);
+    tcase_add_test(tcase, a_write_is_one_exchange);
     tcase_add_loop_test(tcase, a_repetition_over_a_broken_connection_is_a_duplicate, 0, 2);
     tcase_add_loop_test(tcase, what_another_server_stored_is_a_duplicate_over_a_broken_connection,
                         0, 2);
