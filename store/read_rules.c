@@ -23,6 +23,12 @@ static bool is_stream_from_global(const struct weir_query *query)
     return query->selector == WEIR_SELECT_STREAM && query->is_from_global;
 }
 
+/* Nothing is behind INT64_MAX, which no store allots but another program may have stored. */
+static int64_t behind(int64_t at)
+{
+    return at == INT64_MAX ? INT64_MAX : at + 1;
+}
+
 /* Returns the next position of a backward read. A read that returns nothing stays at its start; in
  * a stream read from a global position, no position is left then. */
 static int64_t next_backward(const struct weir_query *query, const struct weir_row *last,
@@ -50,12 +56,12 @@ int64_t weir_rows_next_position(const struct weir_query *query, const struct wei
         return next_backward(query, last, last_at, end);
     }
     if (last != NULL && !is_all_examined) {
-        return last_at + 1;
+        return behind(last_at);
     }
     /* A start by global position says nothing about positions of the stream. */
     const int64_t start = is_stream_from_global(query) ? 0 : weir_query_start(query);
-    const int64_t behind = (end > last_at ? end : last_at) + 1;
-    return behind > start ? behind : start;
+    const int64_t next = behind(end > last_at ? end : last_at);
+    return next > start ? next : start;
 }
 
 bool weir_rows_are_full(const struct weir_query *query, size_t n, size_t bytes_so_far, size_t bytes)

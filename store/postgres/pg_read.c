@@ -292,12 +292,18 @@ static bool is_cut(const struct pg_reading *r, size_t got, int64_t largest)
     return (int64_t)got >= (fit > 1 ? fit : 1);
 }
 
-static void move_on(struct pg_reading *r, size_t got)
+/* Starts the next page beside the last message. Returns false if that has the highest position,
+ * which another program may have stored in an adopted namespace. */
+static bool move_on(struct pg_reading *r, size_t got)
 {
     const struct weir_row *last = &r->rows->rows[r->rows->n - 1];
-    const int64_t step = r->query->is_backward ? -1 : 1;
-    r->from = (weir_query_is_by_position(r->query) ? last->position : last->global_position) + step;
+    const int64_t at = weir_query_is_by_position(r->query) ? last->position : last->global_position;
+    if (!r->query->is_backward && at == INT64_MAX) {
+        return false;
+    }
+    r->from = r->query->is_backward ? at - 1 : at + 1;
     r->wanted -= (int64_t)got;
+    return true;
 }
 
 weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
@@ -323,11 +329,8 @@ weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
     }
     if (status == WEIR_OK) {
         const bool is_more = is_cut(r, got, largest);
-        r->is_exhausted = !r->is_full && !is_more;
         r->session->is_large = r->session->is_large || is_more;
-        if (is_more) {
-            move_on(r, got);
-        }
+        r->is_exhausted = !r->is_full && !(is_more && move_on(r, got));
     }
     return status;
 }

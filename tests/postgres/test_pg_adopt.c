@@ -96,6 +96,25 @@ START_TEST(both_write_one_stream)
 }
 END_TEST
 
+/* Message DB may store the highest number, which weir never does. */
+START_TEST(nothing_is_behind_the_highest_position)
+{
+    sql(MESSAGE_DB "INSERT INTO messages (id, stream_name, type, position, data)"
+                   " VALUES (gen_random_uuid(), 'a-1', 'T', 9223372036854775807, '{}')");
+    struct weir_query query = query_stream("a-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+    query.max_messages = 2;
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+    const struct weir_new_message message = message_of(11, "1");
+    struct weir_written written;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, &message, 1, &written), WEIR_OK);
+}
+END_TEST
+
 START_TEST(a_record_that_is_refused_is_not_told_what_a_later_one_got)
 {
     const struct weir_import_record first = record_of(21, "c-1", 0, 100);
@@ -299,7 +318,7 @@ START_TEST(functions_of_message_db_stay_when_those_here_are_replaced)
     sql("CREATE FUNCTION message_store.append(int4) RETURNS int4 LANGUAGE sql AS 'SELECT 7'");
     sql("CREATE FUNCTION %1$s.settle(text) RETURNS int4 LANGUAGE sql AS 'SELECT 1';"
         " ALTER TABLE %1$s.counters DROP COLUMN born;"
-        " UPDATE weir_registry.namespaces SET schema_version = schema_version - 1"
+        " UPDATE weir_registry.namespaces SET schema_version = 13"
         "  WHERE id = 'adopted'",
         schema_of("adopted"));
     close_all();
@@ -748,6 +767,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_add_test(tcase, what_message_db_has_written_is_read);
     tcase_add_test(tcase, both_write_one_stream);
+    tcase_add_test(tcase, nothing_is_behind_the_highest_position);
     tcase_add_test(tcase, a_record_that_is_refused_is_not_told_what_a_later_one_got);
     tcase_add_loop_test(tcase, a_name_that_is_too_long_to_be_told_is_cut_between_characters, 0, 2);
     tcase_add_test(tcase, an_import_that_is_refused_does_not_move_the_head);

@@ -322,16 +322,50 @@ START_TEST(nothing_lands_in_a_namespace_made_anew)
 }
 END_TEST
 
-START_TEST(positions_that_run_out_are_said_so)
+/* The highest number is never a position, so that each message has a next position. */
+START_TEST(global_positions_run_out_cleanly)
 {
-    const char *schema = schema_of("test");
-    sql("UPDATE %s.counters SET head = 9223372036854775806", schema);
-    const struct weir_new_message messages[2] = {message_of(1, "1"), message_of(2, "2")};
+    sql("UPDATE %s.counters SET head = 9223372036854775805", schema_of("test"));
+    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
     struct weir_written written[2];
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
-    const struct weir_query query = query_all();
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 1, written), WEIR_OK);
+    ck_assert_int_eq(written[0].global_position, INT64_MAX - 1);
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 1, written), WEIR_OK);  // a retry
+    ck_assert_int_eq(written[0].global_position, INT64_MAX - 1);
+    struct weir_query query = query_all();
     must_read(fx.ns, &query);
-    ck_assert_uint_eq(fx.rows.n, 1);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+    query.max_messages = 2;
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+}
+END_TEST
+
+START_TEST(positions_of_a_stream_run_out_cleanly)
+{
+    sql("DO $$ BEGIN UPDATE %1$s.stored SET position = 9223372036854775805;"
+        " UPDATE %1$s.counters SET head = head; END $$",  // no version is known any more
+        schema_of("test"));
+    const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "warm-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "warm-1", ANY, messages, 1, written), WEIR_OK);
+    ck_assert_int_eq(written[0].position, INT64_MAX - 1);
+    ck_assert_int_eq(append(fx.ns, "warm-1", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
+    reopen();
+    ck_assert_int_eq(append(fx.ns, "warm-1", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages + 1, 1, written), WEIR_OK);
+    struct weir_query query = query_stream("warm-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+    query.from = INT64_MAX;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
 }
 END_TEST
 
@@ -416,7 +450,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_hint_of_the_database_is_reported);
     tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
     tcase_add_loop_test(tcase, nothing_lands_in_a_namespace_made_anew, 0, 3);
-    tcase_add_test(tcase, positions_that_run_out_are_said_so);
+    tcase_add_test(tcase, global_positions_run_out_cleanly);
+    tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
     tcase_add_test(tcase, a_database_without_the_list_of_namespaces_does_not_serve);
     tcase_add_test(tcase, what_another_server_deletes_is_gone_here);

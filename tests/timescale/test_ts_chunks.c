@@ -9,6 +9,7 @@
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -408,7 +409,7 @@ START_TEST(counts_of_an_older_version_are_put_right)
                    "  RETURN NEW; END';"
                    " CREATE TRIGGER look BEFORE UPDATE ON %1$s.categories"
                    " FOR EACH ROW EXECUTE FUNCTION %1$s.look();"
-                   " UPDATE weir_registry.namespaces SET schema_version = schema_version - 1"
+                   " UPDATE weir_registry.namespaces SET schema_version = 11"
                    " WHERE id = 'test'; END $$",
                    ns.schema);
     PQclear(ts_run(text));
@@ -453,6 +454,64 @@ START_TEST(what_is_done_over_a_broken_connection_is_listed)
     close_all();
     pg_proxy_stop(proxy);
     ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+/* ---- numbers at the ends of their range ---- */
+
+static const char *schema(void)
+{
+    static struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    return ns.schema;
+}
+
+static void __attribute__((format(printf, 1, 2))) change(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    PQclear(ts_run(text));
+}
+
+/* The highest number is never a position, so that each message has a next position. */
+START_TEST(global_positions_run_out_cleanly)
+{
+    change("UPDATE %s.counters SET head = 9223372036854775805", schema());
+    const struct weir_new_message messages[] = {message_of(801, "1"), message_of(802, "2")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 1, written), WEIR_OK);
+    ck_assert_int_eq(written[0].global_position, INT64_MAX - 1);
+    ck_assert_int_eq(append(fx.ns, "a-2", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
+    const struct weir_query query = query_all();
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, DAYS + 1);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
+}
+END_TEST
+
+START_TEST(positions_of_a_stream_run_out_cleanly)
+{
+    must_put(fx.ns, "b-1", 1);
+    change("DO $$ BEGIN"
+           " UPDATE %1$s.stored SET position = 9223372036854775805 WHERE stream_name = 'b-1';"
+           " UPDATE %1$s.keys SET position = 9223372036854775805 WHERE stream_name = 'b-1';"
+           " UPDATE %1$s.counters SET head = head; END $$",  // no version is known any more
+           schema());
+    const struct weir_new_message messages[] = {message_of(801, "1"), message_of(802, "2")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, messages, 1, written), WEIR_OK);
+    ck_assert_int_eq(written[0].position, INT64_MAX - 1);
+    ck_assert_int_eq(append(fx.ns, "b-1", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_int_eq(append(fx.ns, "c-1", ANY, messages + 1, 1, written), WEIR_OK);
+    const struct weir_query query = query_stream("b-1");
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 2);
+    ck_assert_int_eq(fx.rows.next_position, INT64_MAX);
 }
 END_TEST
 
@@ -544,6 +603,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_version_is_not_rewound_where_older_messages_are_left);
     tcase_add_test(tcase, counts_of_an_older_version_are_put_right);
     tcase_add_loop_test(tcase, what_is_done_over_a_broken_connection_is_listed, 0, 20);
+    tcase_add_test(tcase, global_positions_run_out_cleanly);
+    tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
     tcase_add_test(tcase, an_open_schema_of_the_extension_is_reported);
     tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);
     tcase_add_test(tcase, an_interval_that_is_none_is_refused);

@@ -30,7 +30,8 @@ END $$;
 -- Outcomes by entry: 0 appended, 1 an expectation did not hold, 2 an id is stored already, which the caller looks
 -- at. If outcomes is NULL everything was appended. versions are those before each entry. The messages of an
 -- appended entry have the positions that follow its version, and the global positions from head + 1 on, in their
--- order.
+-- order. The highest int8 is never a position, so that every message has a next position: `+ 1 - 1` is out of range
+-- there (22003).
 --
 -- p_versions are the versions that the caller left or found at the end of its last call, NULL where it knows none.
 -- They hold as long as nothing else has been written. Whatever writes changes the row of the counters, so they hold
@@ -151,8 +152,8 @@ BEGIN
         PERFORM @.enter_span(write_time, head);
     END IF;
     }@WITH incoming AS (
-        SELECT head + m.at - coalesce(refused[m.entry], 0) AS global_position,
-               versions[m.entry] + m.number AS position, write_time AS time,
+        SELECT head + m.at - coalesce(refused[m.entry], 0) + 1 - 1 AS global_position,
+               versions[m.entry] + m.number + 1 - 1 AS position, write_time AS time,
                p_hashes[p_entry_stream[m.entry]] AS cardinal_hash, m.id,
                p_names[p_entry_stream[m.entry]] AS stream_name, m.type, m.correlation, m.data,
                m.metadata
