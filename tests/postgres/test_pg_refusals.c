@@ -369,6 +369,19 @@ START_TEST(positions_of_a_stream_run_out_cleanly)
 }
 END_TEST
 
+/* No name is known that has this hash. */
+START_TEST(the_lowest_hash_has_a_member_too)
+{
+    sql("UPDATE %s.stored SET cardinal_hash = -9223372036854775808", schema_of("test"));
+    struct weir_query query = query_category("warm");
+    query.group_size = 3;
+    for (query.group_member = 0; query.group_member < 3; query.group_member++) {
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, query.group_member == 2);
+    }
+}
+END_TEST
+
 START_TEST(a_damaged_schema_is_unavailable_and_can_be_deleted)
 {
     const char *schema = schema_of("test");
@@ -452,6 +465,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, nothing_lands_in_a_namespace_made_anew, 0, 3);
     tcase_add_test(tcase, global_positions_run_out_cleanly);
     tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
+    tcase_add_test(tcase, the_lowest_hash_has_a_member_too);
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
     tcase_add_test(tcase, a_database_without_the_list_of_namespaces_does_not_serve);
     tcase_add_test(tcase, what_another_server_deletes_is_gone_here);

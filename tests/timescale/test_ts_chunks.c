@@ -515,6 +515,21 @@ START_TEST(positions_of_a_stream_run_out_cleanly)
 }
 END_TEST
 
+/* No name is known that has this hash. */
+START_TEST(the_lowest_hash_has_a_member_too)
+{
+    must_put(fx.ns, "b-1", 1);
+    change("UPDATE %s.stored SET cardinal_hash = -9223372036854775808 WHERE stream_name = 'b-1'",
+           schema());
+    struct weir_query query = query_category("b");
+    query.group_size = 3;
+    for (query.group_member = 0; query.group_member < 3; query.group_member++) {
+        must_read(fx.ns, &query);
+        ck_assert_uint_eq(fx.rows.n, query.group_member == 2);
+    }
+}
+END_TEST
+
 /* ---- the schema of the extension ---- */
 
 START_TEST(an_open_schema_of_the_extension_is_reported)
@@ -605,6 +620,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, what_is_done_over_a_broken_connection_is_listed, 0, 20);
     tcase_add_test(tcase, global_positions_run_out_cleanly);
     tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
+    tcase_add_test(tcase, the_lowest_hash_has_a_member_too);
     tcase_add_test(tcase, an_open_schema_of_the_extension_is_reported);
     tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);
     tcase_add_test(tcase, an_interval_that_is_none_is_refused);
