@@ -61,7 +61,7 @@ static const struct setting settings[] = {
      "File whose first line is the token of namespace default; WEIR_DEFAULT_TOKEN carries the "
      "token itself"},
     {"test-mode", NULL, KIND_FLAG, AT(is_test_mode), NULL, 0, 0, NULL,
-     "Accept any token; requires --store sqlite::memory: and listeners on this machine only"},
+     "Do not check tokens; requires --store sqlite::memory: and listeners on this machine only"},
     {"tls-cert", "FILE", KIND_TEXT, AT(tls_cert), NULL, 0, 0, NULL,
      "Certificate chain for tls+tcp://, in PEM"},
     {"tls-key", "FILE", KIND_TEXT, AT(tls_key), NULL, 0, 0, NULL,
