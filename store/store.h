@@ -390,6 +390,8 @@ struct weir_head {
     /* Number of messages. Where no such count is kept: the number there would be if every position
      * but the newest ones were taken. */
     int64_t messages;
+    /* False where a message may still appear below `position` without an import. */
+    bool is_in_order;
 };
 
 /* Reads the values that a waiting reader watches; cheap on every backend, however large the

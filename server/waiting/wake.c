@@ -375,6 +375,22 @@ int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
     return change;
 }
 
+void weir_wake_rows(struct weir_wake *wake, struct weir_tenant *tenant,
+                    const struct weir_rows *rows)
+{
+    struct weir_link out;
+    weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
+    for (size_t i = 0; i < rows->n; i++) {
+        struct news news = {.stream = rows->rows[i].stream,
+                            .types = weir_interest_mark(rows->rows[i].type),
+                            .correlations = UINT64_MAX};
+        tell_locked(wake, tenant, &news, &out);
+    }
+    (void)pthread_mutex_unlock(&wake->lock);
+    weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
+}
+
 void weir_wake_tenant(struct weir_wake *wake, struct weir_tenant *tenant)
 {
     if (atomic_load(&tenant->waiters_n) == 0) {

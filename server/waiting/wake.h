@@ -7,7 +7,9 @@
  *   - commits of this process that concern them: by stream, category or whole namespace, and by
  *     consumer group, types and correlation as far as these can be told without reading;
  *   - changes by other processes, which the poller finds by comparing the heads of the namespaces
- *     that have waiters; a change of the namespace itself (deleted, token rotated);
+ *     that have waiters: appended messages wake as above, by their headers; anything else, and many
+ *     messages at once, wake all waiters of the namespace;
+ *   - a change of the namespace itself (deleted, token rotated);
  *   - the end of their time, which the timer watches; the end of their connection; the server's
  *     stop.
  * A woken waiter is handed to the callback (weir_woken), without any lock; the wake list has let go

@@ -57,6 +57,11 @@ void weir_wake_take_locked(struct weir_wake *wake, struct weir_waiter *waiter,
 void weir_wake_call_back(struct weir_wake *wake, struct weir_link *out,
                          enum weir_wake_reason reason);
 
+/* Wakes the waiters of the tenant that the messages concern, as far as their headers tell: a waiter
+ * with a correlation is woken whatever the messages' correlations are. */
+void weir_wake_rows(struct weir_wake *wake, struct weir_tenant *tenant,
+                    const struct weir_rows *rows);
+
 /* ---- wake_timer.c ---- */
 
 /* Adds a waiter to the heap; false without memory. */

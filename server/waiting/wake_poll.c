@@ -2,13 +2,15 @@
  *
  * A round first looks up each of them, so that its registry entry never gets much older than a
  * second (a change there wakes the waiters by the callback of the tenants). Then it compares the
- * head of each with the last one, own writes subtracted. If they differ, others have written, and
- * the tenant's waiters are woken to read. A comparison is undecided while a commit of this process
- * is under way; it is repeated a few times, and if it stays undecided for too long the waiters are
- * woken as well. Rounds are spaced so that changes are seen within a second, and the store has
- * pauses between them.
+ * head of each with the last one, own writes subtracted. If they differ, others have written. Where
+ * they have appended a few messages and done nothing else, the poller reads the headers of these
+ * messages and wakes the waiters that they concern, as for own commits; else it wakes all waiters
+ * of the tenant, as it does wherever it is not sure. A comparison is undecided while a commit of
+ * this process is under way; it is repeated a few times, and if it stays undecided for too long the
+ * waiters are woken as well. Rounds are spaced so that changes are seen within a second, and the
+ * store has pauses between them.
  *
- * The thread blocks on the store, LOOK_US for each question at most, and holds wake->lock only to
+ * The thread blocks on the store, LOOK_US for each look at most, and holds wake->lock only to
  * list the tenants. It sleeps while nothing waits. */
 #include "server/waiting/wake_int.h"
 
@@ -24,7 +26,8 @@ enum {
     /* Changes by others must be seen within this time, so rounds begin no further apart, as far
      * as their own length allows. */
     SEEN_WITHIN_US = 1000 * 1000,
-    /* Time-out of each question to the store. */
+    /* Time-out of each question to the registry, and of each look: the question for the head and
+     * the read of headers together. */
     LOOK_US = 500 * 1000,
     /* Longest pause after a round in which the store was late, to relieve it. */
     POLL_LATE_US = ROUND_SHARE * LOOK_US,
@@ -34,26 +37,49 @@ enum {
     /* Waiters are woken where it has been unknown for so long whether others have written: while
      * own commits are under way, and where the store has not answered in time. */
     UNDECIDED_US = 500 * 1000,
-    UNDECIDED_LATE_US = 2000 * 1000
+    UNDECIDED_LATE_US = 2000 * 1000,
+    /* Limits of a read of appended headers. It has to cost less than the reads that it saves, so
+     * its messages are limited by the number of waiters as well. */
+    APPENDED_PER_WAITER = 16,
+    APPENDED_MAX = 2000,
+    APPENDED_BYTES_MAX = 1024 * 1024,
+    APPENDED_ARENA_BYTES_MAX = 4 * 1024 * 1024
 };
 
-enum look { LOOK_SAME, LOOK_CHANGED, LOOK_UNDECIDED, LOOK_LATE };
+enum look { LOOK_SAME, LOOK_APPENDED, LOOK_CHANGED, LOOK_UNDECIDED, LOOK_LATE };
 
-/* Compares the others' part of the head with that of the last look, and remembers it. */
-static enum look compare(struct weir_tenant *tenant, struct weir_head others)
+/* Returns the number of appends between two heads, 0 where something else may have happened. */
+static int64_t count_appends(const struct weir_head *before, const struct weir_head *after)
 {
-    const bool is_same = tenant->has_others && others.position == tenant->others.position &&
+    const int64_t n = after->position - before->position;
+    return n > 0 && n == after->messages - before->messages ? n : 0;
+}
+
+/* Compares the head with that of the last look, and remembers it. LOOK_APPENDED needs both pairs of
+ * heads, with own writes and without, to differ by appends alone, so that no import and no removal
+ * of this process or of another hides among the appends. */
+static enum look compare(struct weir_tenant *tenant, const struct weir_own_writes_seen *own,
+                         const struct weir_head *head, int64_t *appended)
+{
+    const struct weir_head others = weir_own_writes_subtract(own, head);
+    const bool is_known = tenant->has_others;
+    const bool is_same = is_known && others.position == tenant->others.position &&
                          others.messages == tenant->others.messages;
+    const bool is_append =
+        is_known && head->is_in_order && count_appends(&tenant->others, &others) > 0;
+    *appended = is_append ? count_appends(&tenant->head, head) : 0;
+    tenant->head = *head;
     tenant->others = others;
     tenant->has_others = true;
     tenant->certain_us = weir_monotonic_us();
-    return is_same ? LOOK_SAME : LOOK_CHANGED;
+    return is_same ? LOOK_SAME : *appended > 0 ? LOOK_APPENDED : LOOK_CHANGED;
 }
 
 /* Looks whether others have changed the namespace: its head has moved by something else than the
  * writes of this process. That is undecided while one of them is under way. A store that fails
- * counts as a change, so that the waiting reads are begun again and fail themselves. */
-static enum look look_at(struct weir_tenant *tenant)
+ * counts as a change, so that the waiting reads are begun again and fail themselves. With
+ * LOOK_APPENDED, *appended is the number of new messages, those of this process included. */
+static enum look look_at(struct weir_tenant *tenant, int64_t deadline_us, int64_t *appended)
 {
     struct weir_own_writes_seen own;
     if (!weir_own_writes_see(&tenant->own, &own)) {
@@ -62,14 +88,47 @@ static enum look look_at(struct weir_tenant *tenant)
     struct weir_head head;
     struct weir_error err;
     weir_error_init(&err);
-    const weir_status st =
-        weir_head(weir_tenant_ns(tenant), weir_monotonic_us() + LOOK_US, &head, &err);
+    const weir_status st = weir_head(weir_tenant_ns(tenant), deadline_us, &head, &err);
     if (st != WEIR_OK) {
         return st == WEIR_DEADLINE_EXCEEDED ? LOOK_LATE : LOOK_CHANGED;
     }
-    return weir_own_writes_is_same(&tenant->own, &own)
-               ? compare(tenant, weir_own_writes_subtract(&own, &head))
-               : LOOK_UNDECIDED;
+    return weir_own_writes_is_same(&tenant->own, &own) ? compare(tenant, &own, &head, appended)
+                                                       : LOOK_UNDECIDED;
+}
+
+/* Reads the headers of the newest `n` messages up to the head of the last look. Returns whether
+ * they are all there. Messages that have appeared since are left to the next look. */
+static bool read_appended(struct weir_tenant *tenant, int64_t n, int64_t deadline_us,
+                          struct weir_arena *arena, struct weir_rows *rows)
+{
+    const struct weir_query query = {.selector = WEIR_SELECT_ALL,
+                                     .from = tenant->head.position - n + 1,
+                                     .max_messages = n,
+                                     .max_bytes = APPENDED_BYTES_MAX,
+                                     .is_headers_only = true,
+                                     .deadline_us = deadline_us};
+    struct weir_error err;
+    weir_error_init(&err);
+    return weir_read(weir_tenant_ns(tenant), &query, arena, rows, &err) == WEIR_OK &&
+           rows->n == (size_t)n && rows->rows[0].global_position == query.from &&
+           rows->rows[n - 1].global_position == tenant->head.position;
+}
+
+/* Wakes the waiters that the appended messages concern, or all of them where that is cheaper or the
+ * messages cannot be read. */
+static void tell_appended(struct weir_wake *wake, struct weir_tenant *tenant, int64_t n,
+                          int64_t deadline_us)
+{
+    const int64_t wanted = APPENDED_PER_WAITER * (int64_t)atomic_load(&tenant->waiters_n);
+    struct weir_rows rows;
+    struct weir_arena arena;
+    weir_arena_init(&arena, APPENDED_ARENA_BYTES_MAX, 0);
+    if (n <= wanted && n <= APPENDED_MAX && read_appended(tenant, n, deadline_us, &arena, &rows)) {
+        weir_wake_rows(wake, tenant, &rows);
+    } else {
+        weir_wake_tenant(wake, tenant);
+    }
+    weir_arena_fini(&arena);
 }
 
 /* Wakes the waiters where it has been unknown for `patience_us` whether others have written. */
@@ -99,8 +158,13 @@ static size_t look_at_all(struct weir_wake *wake, struct weir_tenant **tenants, 
     size_t undecided = 0;
     for (size_t i = 0; i < n && !is_stopping(wake); i++) {
         struct weir_tenant *tenant = tenants[i];
-        switch (look_at(tenant)) {
+        const int64_t deadline_us = weir_monotonic_us() + LOOK_US;
+        int64_t appended = 0;
+        switch (look_at(tenant, deadline_us, &appended)) {
         case LOOK_SAME:
+            break;
+        case LOOK_APPENDED:
+            tell_appended(wake, tenant, appended, deadline_us);
             break;
         case LOOK_CHANGED:
             weir_wake_tenant(wake, tenant);

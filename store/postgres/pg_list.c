@@ -69,6 +69,8 @@ weir_status weir_pg_head(struct weir_session *base, struct weir_head *head, stru
          !weir_pg_int8(q.result, 0, 1, &head->messages))) {
         status = fail_damaged(&q, err);
     }
+    /* Message DB's writers commit in another order than that of their positions. */
+    head->is_in_order = !((struct pg_session *)base)->ns.layout->is_adopted;
     PQclear(q.result);
     return status;
 }

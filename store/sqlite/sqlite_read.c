@@ -375,7 +375,8 @@ weir_status weir_sqlite_head(struct weir_session *base, struct weir_head *head,
     struct scope scope;
     const weir_status status = read_counts(base, WEIR_SELECT_ALL, weir_slice(NULL, 0), &scope, err);
     if (status == WEIR_OK) {
-        *head = (struct weir_head){.position = scope.head, .messages = scope.count};
+        *head = (struct weir_head){
+            .position = scope.head, .messages = scope.count, .is_in_order = true};
     }
     return status;
 }

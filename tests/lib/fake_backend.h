@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-enum { FAKE_NAMESPACES_MAX = 8, FAKE_GROUPS_MAX = 64 };
+enum { FAKE_NAMESPACES_MAX = 8, FAKE_GROUPS_MAX = 64, FAKE_ROWS_MAX = 64 };
 
 struct fake_backend {
     struct weir_backend base;
@@ -41,9 +41,11 @@ struct fake_backend {
     bool opens_wait;     // session_open waits at the gate as well
 
     size_t pings;
-    bool is_ping_endless;  // a ping waits beyond its deadline
-    size_t row_bytes;      // data size of the one message of a read; 0: no message
-    size_t read_groups;    // groups of reads
+    bool is_ping_endless;                 // a ping waits beyond its deadline
+    size_t row_bytes;                     // data size of the one message of a read; 0: no message
+    struct weir_row rows[FAKE_ROWS_MAX];  // result of reads of everything, ordered by position
+    size_t rows_n;                        // 0: such reads find the one message or none
+    size_t read_groups;                   // groups of reads
     size_t read_group_sizes[FAKE_GROUPS_MAX];  // reads in each group
     size_t groups;                             // committed groups of writes
     size_t group_sizes[FAKE_GROUPS_MAX];       // writes in each group

@@ -615,6 +615,7 @@ START_TEST(the_head_tells_of_a_writer_who_is_overtaken)
     const struct weir_head after = look();
     ck_assert_int_eq(after.position, before.position);
     ck_assert_int_eq(after.messages, before.messages + 1);
+    ck_assert(!before.is_in_order && !after.is_in_order);
 }
 END_TEST
 

@@ -5,6 +5,8 @@
 #include "tests/lib/remove_tree.h"
 #include "weir/base/monotonic.h"
 
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,6 +63,123 @@ START_TEST(another_servers_write_is_seen_within_a_second)
         ck_assert_int_lt(weir_monotonic_us() - before_us, 2 * 1000 * 1000);
         use_other(false);
     }
+}
+END_TEST
+
+/* ---- waits that another server's write wakes ---- */
+
+enum { CONCERNED = 3, OTHERS = 40, WAITING = CONCERNED + OTHERS, IMPORTED_MANY = 1000 };
+
+static atomic_size_t resumed;
+
+void __real_weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange);
+void __wrap_weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange);
+
+/* Counts the polls that read again. */
+void __wrap_weir_dispatch_woken(struct weir_server *server, struct weir_exchange *exchange)
+{
+    atomic_fetch_add(&resumed, 1);
+    __real_weir_dispatch_woken(server, exchange);
+}
+
+/* Polls of category a, and of b, which all know the head. The first look at the namespace wakes
+ * them once. */
+static void wait_in_two_categories(void)
+{
+    put("c-1");
+    for (size_t i = 0; i < WAITING; i++) {
+        begin(i, &(struct poll_of){.category = i < CONCERNED ? "a" : "b", .wait_ms = LONG_MS});
+    }
+    wait_until(WAITING);
+    (void)poll(NULL, 0, 1500);
+    wait_until(WAITING);
+    atomic_store(&resumed, 0);
+}
+
+static void end_many(size_t first, size_t end, int64_t next_position)
+{
+    for (size_t i = first; i < end; i++) {
+        end_with(i, 1, next_position);
+    }
+}
+
+START_TEST(another_servers_write_wakes_those_whom_it_concerns)
+{
+    wait_in_two_categories();
+    use_other(true);
+    put("c-1");
+    put("a-1");
+    end_many(0, CONCERNED, 4);
+    ck_assert_uint_eq(atomic_load(&resumed), CONCERNED);
+    put("b-1");
+    end_many(CONCERNED, WAITING, 5);
+    ck_assert_uint_eq(atomic_load(&resumed), WAITING);
+    use_other(false);
+}
+END_TEST
+
+static void import_from(int64_t global_position, size_t n)
+{
+    static Weir__V1__ImportedMessage records[IMPORTED_MANY];
+    static Weir__V1__ImportedMessage *list[IMPORTED_MANY];
+    static char ids[IMPORTED_MANY][40];
+    Weir__V1__ImportMessagesRequest in = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
+    for (size_t i = 0; i < n; i++) {
+        weir__v1__imported_message__init(&records[i]);
+        (void)snprintf(ids[i], sizeof ids[i], "11111111-1111-4111-8111-%012zu", i);
+        records[i].id = ids[i];
+        records[i].stream_name = (char *)(uintptr_t) "c-2";
+        records[i].type = (char *)(uintptr_t) "T";
+        records[i].has_position = records[i].has_global_position = records[i].has_time_us = true;
+        records[i].position = (int64_t)i;
+        records[i].global_position = global_position + (int64_t)i;
+        list[i] = &records[i];
+    }
+    in.messages = list;
+    in.n_messages = n;
+    ck_assert_int_eq(
+        rpc_call_as(&reply, DEFAULT_TOKEN, "weir.v1.MessageStore/ImportMessages", &in.base),
+        WEIR_OK);
+    rpc_free(&reply);
+}
+
+static void import_behind_a_gap(void)
+{
+    import_from(1000, 1);
+}
+
+static void import_many(void)
+{
+    import_from(2, IMPORTED_MANY);
+}
+
+static void clear_default(void)
+{
+    Weir__V1__ClearNamespaceRequest in = WEIR__V1__CLEAR_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = in.confirm = (char *)(uintptr_t) "default";
+    ck_assert_int_eq(
+        rpc_call_as(&reply, DEFAULT_TOKEN, "weir.v1.Namespaces/ClearNamespace", &in.base), WEIR_OK);
+    rpc_free(&reply);
+}
+
+/* Where another server has done more than append a few messages. */
+START_TEST(what_else_another_server_does_wakes_all_waits)
+{
+    static void (*const does[])(void) = {import_behind_a_gap, import_many, clear_default};
+    const int64_t head = (const int64_t[]){1000, IMPORTED_MANY + 1, 1}[_i];
+    wait_in_two_categories();
+    use_other(true);
+    does[_i]();
+    const int64_t until_us = weir_monotonic_us() + 2 * 1000 * 1000;
+    while (atomic_load(&resumed) < WAITING && weir_monotonic_us() < until_us) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(atomic_load(&resumed), WAITING);
+    put("a-1");
+    end_many(0, CONCERNED, head + 2);
+    put("b-1");
+    end_many(CONCERNED, WAITING, head + 3);
+    use_other(false);
 }
 END_TEST
 
@@ -267,6 +386,8 @@ static Suite *two_servers_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up_two, tear_down_two);
     tcase_add_test(tcase, another_servers_write_is_seen_within_a_second);
+    tcase_add_test(tcase, another_servers_write_wakes_those_whom_it_concerns);
+    tcase_add_loop_test(tcase, what_else_another_server_does_wakes_all_waits, 0, 3);
     tcase_add_test(tcase, another_servers_rotation_ends_the_wait);
     tcase_add_test(tcase, another_servers_new_token_works_at_once);
     tcase_add_test(tcase, another_servers_rotation_ends_the_old_token);

@@ -167,11 +167,12 @@ START_TEST(a_commit_leaves_alone_whom_its_messages_do_not_concern)
     const uint64_t mark = weir_interest_mark(weir_slice_of("other"));
     ck_assert(mark != weir_interest_mark(weir_slice_of("T")));
     const int64_t member = weir_name_member(weir_slice_of("a-1"), 2);
+    const struct weir_slice all = weir_slice_of("");
     const struct weir_interest interests[] = {
-        {.selector = WEIR_SELECT_ALL, .group_size = 2, .group_member = 1 - member},
-        {.selector = WEIR_SELECT_ALL, .types = mark},
-        {.selector = WEIR_SELECT_ALL, .correlation = mark},
-        {.selector = WEIR_SELECT_ALL, .group_size = 2, .group_member = member},
+        {.selector = WEIR_SELECT_ALL, .name = all, .group_size = 2, .group_member = 1 - member},
+        {.selector = WEIR_SELECT_ALL, .name = all, .types = mark},
+        {.selector = WEIR_SELECT_ALL, .name = all, .correlation = mark},
+        {.selector = WEIR_SELECT_ALL, .name = all, .group_size = 2, .group_member = member},
     };
     let_poller_look();
     for (size_t i = 0; i < WEIR_COUNTOF(interests); i++) {
@@ -458,6 +459,172 @@ START_TEST(a_store_that_is_late_hides_nothing_for_ever)
 }
 END_TEST
 
+/* ---- appends of other servers ---- */
+
+enum { APPENDED_MOST = 40 };  // more than are read for two waiters
+
+/* Another server's messages, visible together with the head that they make. */
+static void append_by_other(const char *stream, int64_t n)
+{
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.head.is_in_order = true;
+    for (int64_t i = 0; i < n; i++) {
+        fake.head.messages++;
+        fake.rows[fake.rows_n++] = (struct weir_row){.stream = weir_slice_of(stream),
+                                                     .type = weir_slice_of("T"),
+                                                     .global_position = ++fake.head.position};
+    }
+    (void)pthread_mutex_unlock(&fake.mutex);
+}
+
+static void wait_until_woken(size_t n)
+{
+    const int64_t until_us = weir_monotonic_us() + TOLD_US;
+    while (count() < n && weir_monotonic_us() < until_us) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(count(), n);
+}
+
+/* The correlation of a message is not among its headers. */
+START_TEST(an_append_of_others_wakes_those_whom_it_concerns)
+{
+    const uint64_t mark = weir_interest_mark(weir_slice_of("other"));
+    const int64_t member = weir_name_member(weir_slice_of("a-1"), 2);
+    const struct weir_slice all = weir_slice_of("");
+    const struct weir_slice a = weir_slice_of("a");
+    const struct weir_slice b = weir_slice_of("b");
+    const struct weir_interest interests[] = {
+        {.selector = WEIR_SELECT_STREAM, .name = weir_slice_of("a-1")},
+        {.selector = WEIR_SELECT_CATEGORY, .name = a},
+        {.selector = WEIR_SELECT_CATEGORY, .name = a, .group_size = 2, .group_member = member},
+        {.selector = WEIR_SELECT_CATEGORY, .name = a, .correlation = mark},
+        {.selector = WEIR_SELECT_ALL, .name = all},
+        {.selector = WEIR_SELECT_ALL, .name = all, .types = weir_interest_mark(weir_slice_of("T"))},
+        {.selector = WEIR_SELECT_STREAM, .name = weir_slice_of("a-2")},
+        {.selector = WEIR_SELECT_CATEGORY, .name = a, .group_size = 2, .group_member = 1 - member},
+        {.selector = WEIR_SELECT_CATEGORY, .name = b},
+        {.selector = WEIR_SELECT_CATEGORY, .name = b, .correlation = mark},
+        {.selector = WEIR_SELECT_ALL, .name = all, .types = mark},
+    };
+    enum { CONCERNED = 6, ALL_OF_THEM = WEIR_COUNTOF(interests) };
+    let_poller_look();
+    for (size_t i = 0; i < ALL_OF_THEM; i++) {
+        ck_assert(weir_wake_arm(wake, &waiters[i], tenant, &interests[i]));
+        park(i);
+    }
+    append_by_other("a-1", 2);
+    wait_until_woken(CONCERNED);
+    for (size_t i = 0; i < CONCERNED; i++) {
+        ck_assert_int_eq(reasons[i], WEIR_WAKE_CHANGE);
+        ck_assert_int_eq(waiters[i].state, WEIR_WAITER_IDLE);
+    }
+    append_by_other("a-2", 1);  // of the other member
+    wait_until_woken(CONCERNED + 2);
+    append_by_other("b-1", 3);
+    wait_until_woken(CONCERNED + 4);
+    weir_wake_tenant(wake, tenant);
+    ck_assert_uint_eq(count(), ALL_OF_THEM);
+}
+END_TEST
+
+/* This process's own messages are among those that are read. */
+START_TEST(own_commits_beside_appends_of_others_wake_nobody_else)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_new_message message = {.type = weir_slice_of("T")};
+    struct weir_stream_append append = {
+        .stream = weir_slice_of("b-1"), .messages = &message, .n = 1};
+    const struct weir_write write = {
+        .kind = WEIR_WRITE_APPEND, .of.append = {.streams = &append, .n = 1}, .err = &err};
+    park_for_others();
+    arm(1, WEIR_SELECT_CATEGORY, "b");
+    park(1);
+    weir_own_writes_begin(&tenant->own);
+    append_by_other("b-1", 1);
+    append_by_other("b-2", 1);
+    weir_own_writes_end(&tenant->own, &write);
+    wait_until_woken(1);
+    ck_assert_ptr_eq(woken[0], &waiters[1]);
+    weir_wake_tenant(wake, tenant);
+}
+END_TEST
+
+static void no_more(void)
+{
+}
+
+static void lose_a_row(void)
+{
+    fake.rows_n--;
+}
+
+static void fill_a_gap_below(void)
+{
+    fake.head.messages++;
+}
+
+static void remove_another(void)
+{
+    fake.head.messages--;
+}
+
+static void jump_over_a_position(void)
+{
+    fake.rows[fake.rows_n - 1].global_position = ++fake.head.position;
+}
+
+static void append_many(void)
+{
+    while (fake.rows_n < APPENDED_MOST) {
+        fake.rows[fake.rows_n] = fake.rows[0];
+        fake.head.messages++;
+        fake.rows[fake.rows_n++].global_position = ++fake.head.position;
+    }
+}
+
+static void appear_out_of_order(void)
+{
+    fake.head.is_in_order = false;
+}
+
+static void fail_to_read(void)
+{
+    fake.heads_pass = true;
+    fake.call_fails = WEIR_DEADLINE_EXCEEDED;
+}
+
+static const struct {
+    void (*happens_too)(void);  // beside the append; with fake.mutex
+    size_t wakes;
+} beside_appends[] = {{no_more, 0},        {lose_a_row, 2},           {fill_a_gap_below, 2},
+                      {remove_another, 2}, {jump_over_a_position, 2}, {append_many, 2},
+                      {fail_to_read, 2},   {appear_out_of_order, 2}};
+
+/* Where it is not sure that others have only appended, all waiters look. */
+START_TEST(what_may_be_more_than_an_append_wakes_everybody)
+{
+    park_for_others();
+    arm(1, WEIR_SELECT_CATEGORY, "c");
+    park(1);
+    (void)pthread_mutex_lock(&fake.mutex);
+    fake.head.is_in_order = true;
+    fake.head.position = fake.head.messages = 2;
+    for (int64_t i = 0; i < 2; i++) {
+        fake.rows[fake.rows_n++] = (struct weir_row){
+            .stream = weir_slice_of("b-1"), .type = weir_slice_of("T"), .global_position = i + 1};
+    }
+    beside_appends[_i].happens_too();
+    (void)pthread_mutex_unlock(&fake.mutex);
+    if (beside_appends[_i].wakes == 0) {
+        (void)poll(NULL, 0, MANY_LOOKS_US / 1000);
+    }
+    wait_until_woken(beside_appends[_i].wakes);
+    weir_wake_tenant(wake, tenant);
+}
+END_TEST
+
 /* ---- a slow store ---- */
 
 static _Atomic(int64_t) registry_read_us;
@@ -594,6 +761,10 @@ static Suite *wake_suite(void)
     tcase_add_test(tcase, what_others_get_in_below_the_head_wakes);
     tcase_add_test(tcase, a_commit_that_does_not_end_hides_nothing_for_long);
     tcase_add_test(tcase, a_store_that_is_late_hides_nothing_for_ever);
+    tcase_add_test(tcase, an_append_of_others_wakes_those_whom_it_concerns);
+    tcase_add_test(tcase, own_commits_beside_appends_of_others_wake_nobody_else);
+    tcase_add_loop_test(tcase, what_may_be_more_than_an_append_wakes_everybody, 0,
+                        WEIR_COUNTOF(beside_appends));
     tcase_add_loop_test(tcase, a_slow_store_is_looked_at_every_second, 0,
                         WEIR_COUNTOF(slow_stores));
     tcase_add_test(tcase, the_end_waits_for_no_more_than_one_answer_of_the_store);
