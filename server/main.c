@@ -101,8 +101,8 @@ static bool is_signalled_again(const struct stop_signal *stop, int ms)
 
 /* After the first signal the main thread ends the program in good order. If it takes too long, this
  * thread ends the process, which is safe because the store may be left at any moment. A start may
- * wait for a database that does not answer, while nobody is served; and a close of nng 1.5.2's
- * socket under load was seen never to return, after every call had been answered. */
+ * wait for a database that does not answer, while nobody is served; and nng 1.5.2 was seen never to
+ * return from closing a socket under load, after every call had been answered. */
 static void *watch_signals(void *context)
 {
     struct stop_signal *stop = context;

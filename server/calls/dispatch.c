@@ -7,9 +7,10 @@
  *   elsewhere a lane, a turn of the slow reads or the wake list owns it (weir_dispatch_go_on)
  *   finished  the one reply is sent, the call is back in the pool (weir_dispatch_finish)
  *
- * Before it is finished, a call may be dropped and its exchange queued, to be begun anew by a
- * worker: where its thread must not block, its namespace is not open yet, or its tenant has turned
- * out to be out of date. It has changed nothing by then.
+ * Before it is finished, a call may be dropped and its exchange begun anew, by a worker or on the
+ * spot: where its thread must not block, its namespace is not open yet, the store needs more time
+ * than the spot allows, or its tenant has turned out to be out of date. The call has changed
+ * nothing by then.
  *
  * Threads. Workers come by the job of an exchange (serve_exchange), the transport's threads by
  * weir_dispatch_arrived, woken reads by weir_dispatch_woken on any thread. The transport's threads
@@ -527,7 +528,7 @@ static void put_into_lane(struct weir_call *call)
 }
 
 /* Runs the work that this thread has deferred before a call that may take long. Writes and reads
- * are brief; a slow read runs the deferred work itself. */
+ * are brief; a read that is not small runs the deferred work itself (slow_reads.c). */
 static void run_deferred_unless_brief(const struct weir_call *call)
 {
     if (!is_write(call) && !is_read(call)) {

@@ -32,8 +32,8 @@ enum {
     /* How long a leader of a lane keeps other work waiting; see must_hand_on() of either lane. */
     WEIR_LEAD_US = 2000,
     /* How long the store may take over what a call asks on the spot; then a worker asks again. The
-     * transport needs its thread, and nng releases no connection while the one whose request is
-     * served on the spot has gone. */
+     * transport needs its thread; and if the connection whose request is served on the spot ends,
+     * nng releases no connection until the spot is left. */
     WEIR_SPOT_US = 20 * 1000
 };
 

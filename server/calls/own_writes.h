@@ -22,8 +22,8 @@ struct weir_own_writes {
  * clear. */
 int64_t weir_write_change(const struct weir_write *write);
 
-/* To be called before and after the commit of a group, and before its writes are finished. Several
- * commits may overlap. */
+/* To be called before the commit of a group, and after it but before its writes are finished.
+ * Several commits may overlap. */
 void weir_own_writes_begin(struct weir_own_writes *own);
 void weir_own_writes_end(struct weir_own_writes *own, const struct weir_write *group);
 

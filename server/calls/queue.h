@@ -61,8 +61,8 @@ void weir_taker_init(struct weir_taker *taker);
 void weir_taker_fini(struct weir_taker *taker);
 
 /* Calls `expire` for each job that is due; jobs that still have something to run keep their places.
- * The workers see only new jobs meanwhile, so this is for a thread whose workers are held up
- * anyway. Returns at once where another thread is at it. */
+ * The workers see only new jobs meanwhile, so this is for a thread that the store keeps waiting, as
+ * it may keep all workers. Returns at once where another thread is at it. */
 void weir_queue_expire(struct weir_queue *queue);
 
 /* Waits for a job and takes it. NULL once the queue is closed and empty. */

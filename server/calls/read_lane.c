@@ -24,8 +24,8 @@ enum {
     SLOW_US = 1000,
     AVERAGE_OF = 16,             // groups that us_per_read averages, about
     HANGS_AFTER_US = 20 * 1000,  // leaders that have not moved for so long seem to hang
-    /* The longest read on the spot: nng releases no connection while the one whose request is being
-     * served there has gone. */
+    /* The longest read on the spot: if the connection whose request is served there ends, nng
+     * releases no connection until the spot is left. */
     SPOT_US = 1000 * 1000
 };
 
@@ -195,7 +195,7 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
     (void)pthread_mutex_unlock(&lane->lock);
 }
 
-/* Puts a read back into the lane that took too long for the spot: it has time left, and a worker
+/* Puts a read that took too long for the spot back into its lane: it has time left, and a worker
  * can wait for it. */
 static void requeue(struct weir_call *call)
 {

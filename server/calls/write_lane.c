@@ -95,7 +95,7 @@ static void lead_by_worker(void *context)
 }
 
 /* A thread that has the spot already is about to begin something long. It leads first where the
- * commit is in memory, and elsewhere leaves the lead to a worker, beside it. */
+ * commit is in memory; elsewhere it leaves the lead to a worker, which commits meanwhile. */
 static void lead_on_the_spot(void *context)
 {
     struct weir_tenant *tenant = context;
