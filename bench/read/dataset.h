@@ -53,7 +53,7 @@ weir_status dataset_make(struct dataset *dataset, const char *url, size_t n,
 /* Closes and reopens the store, which drops the state of its connections. */
 weir_status dataset_reopen(struct dataset *dataset, const char *url, struct weir_error *err);
 
-/* Deletes the namespace and frees the dataset. All members are zero for a dataset never made. */
+/* Deletes the namespace, frees the dataset and zeroes it. Does nothing with a zeroed dataset. */
 void dataset_close(struct dataset *dataset);
 
 /* Compares a row with the message. Returns NULL if they are equal, else what differs. */

@@ -18,7 +18,7 @@ struct grown {
 /* Appends an empty message. Returns NULL without memory. */
 Weir__V1__Message *grown_add(struct grown *grown);
 
-/* Copies bytes. Return NULL or false without memory. */
+/* Copy bytes. Return NULL or false without memory. */
 char *grown_text(const void *bytes, size_t n);
 char *grown_id(const void *bytes);
 bool grown_data(const void *bytes, size_t n, protobuf_c_boolean *is_there,

@@ -123,7 +123,7 @@ static weir_status prepare_rows(struct statements *statements, const struct read
         sqlite3_stmt *statement = NULL;
         char *sql = stepping_select(seen.sql[i], plan->rows);
         if (sql == NULL) {
-            continue;  // a statement about the schema, or a setting of a new connection
+            continue;  // another statement of the read, or a setting of a new connection
         }
         const int rc = sqlite3_prepare_v3(statements->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                           &statement, NULL);

@@ -10,8 +10,8 @@
  * waiters are woken as well. Rounds are spaced so that changes are seen within a second, and the
  * store has pauses between them.
  *
- * The thread blocks on the store, LOOK_US for each look at most, and holds wake->lock only to
- * list the tenants. It sleeps while nothing waits. */
+ * The thread blocks on the store, for LOOK_US at most with each question to the registry and each
+ * look, and holds wake->lock only to list the tenants. It sleeps while nothing waits. */
 #include "server/waiting/wake_int.h"
 
 #include "weir/base/monotonic.h"

@@ -168,11 +168,12 @@ END_TEST
 
 struct failing {
     const struct weir_consumer *consumer;
-    int64_t first;  // position of the message that succeeds
+    int64_t first;  // global position of the message that is handled
     bool is_kept;
 };
 
-/* Fails the first message; stops once its position has been stored. */
+/* Handles the first message and fails the second, until the first one's position has been stored;
+ * then stops. */
 static enum weir_handled fail_until_kept(void *context, const Weir__V1__Message *message,
                                          uint32_t attempt)
 {

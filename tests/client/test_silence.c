@@ -145,7 +145,7 @@ START_TEST(an_answer_ends_the_silence)
 }
 END_TEST
 
-/* The time to send a request that a call has started counts as well. */
+/* A large request in flight lengthens the silence that the socket is allowed: sending takes time. */
 START_TEST(a_large_request_is_given_longer)
 {
     open_client_of_relay();

@@ -172,7 +172,7 @@ static void find_message(size_t bytes, struct weir_arena *arena, struct weir_row
     rows->n = 1;
 }
 
-/* Those of fake.rows that a read of everything finds, forward. */
+/* Gives a forward read of everything those of fake.rows that it finds. */
 static void find_rows_locked(const struct weir_query *query, struct weir_arena *arena,
                              struct weir_rows *rows)
 {

@@ -235,7 +235,7 @@ END_TEST
 
 enum { ID_TEXT = 36, ID_VERSION_AT = 14, ID_VARIANT_AT = 19 };
 
-/* Writes `n` messages without ids to stream ids-1; their ids, as the reply has them. */
+/* Writes `n` messages without ids to stream ids-1. Stores the ids that the reply gives them. */
 static void write_without_ids(size_t n, char (*ids)[ID_TEXT + 1])
 {
     Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
@@ -257,7 +257,7 @@ static void write_without_ids(size_t n, char (*ids)[ID_TEXT + 1])
     rpc_free_message(out);
 }
 
-/* They are UUIDs of version 7 in the order of the messages, over several requests too. */
+/* The ids are UUIDs of version 7 and rise in the order of the messages, across requests too. */
 START_TEST(ids_that_the_server_makes_rise)
 {
     enum { N = 3 };

@@ -82,8 +82,8 @@ void __wrap_weir_dispatch_woken(struct weir_server *server, struct weir_exchange
     __real_weir_dispatch_woken(server, exchange);
 }
 
-/* Polls of category a, and of b, which all know the head. The first look at the namespace wakes
- * them once. */
+/* Begins polls of categories a and b, which hold nothing yet, and waits until the poller's first
+ * look at the namespace, which wakes all of the polls once, is over. */
 static void wait_in_two_categories(void)
 {
     put("c-1");
