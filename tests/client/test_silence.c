@@ -145,7 +145,7 @@ START_TEST(an_answer_ends_the_silence)
 }
 END_TEST
 
-/* A large request in flight lengthens the silence that the socket is allowed: sending takes time. */
+/* While a large request is in flight the socket may be silent for longer: sending takes time. */
 START_TEST(a_large_request_is_given_longer)
 {
     open_client_of_relay();
