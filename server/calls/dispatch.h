@@ -65,7 +65,8 @@ int64_t weir_dispatch_store_deadline(const struct weir_call *call);
 void weir_dispatch_go_on(struct weir_call *call, weir_status st);
 
 /* Ends a call with `st`: packs the reply of a failure, logs, releases everything and sends. The
- * call is gone afterwards, and the server may be. */
+ * call is gone afterwards, and the server may be. A call whose namespace was not found is begun
+ * anew instead if its tenant was read before the call arrived. */
 void weir_dispatch_finish(struct weir_call *call, weir_status st);
 
 /* Returns the most memory that one call may use, in bytes. */

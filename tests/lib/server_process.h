@@ -19,8 +19,8 @@ enum { SERVER_URLS_MAX = 6, SERVER_ARGS_MAX = 24, SERVER_TEXT_MAX = 512 };
 
 struct server_process {
     char directory[SERVER_TEXT_MAX];  // created by server_directory; holds data and logs
-    const char
-        *args[SERVER_ARGS_MAX];  // further arguments, NULL-terminated; set before server_start
+    /* Further arguments, NULL-terminated; set before server_start. */
+    const char *args[SERVER_ARGS_MAX];
     char socket_url[SERVER_TEXT_MAX + 16];  // set by server_on_socket
     pid_t pid;                              // 0 while not running
     size_t urls_n;                          // URLs the server reported to listen on

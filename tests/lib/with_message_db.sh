@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command with Message DB installed in the database of with_postgres.sh. Call it within that script: sh
-# with_postgres.sh sh with_message_db.sh COMMAND...
+# Runs a command with Message DB installed in the database of with_postgres.sh. Call it within that script:
+# sh with_postgres.sh sh with_message_db.sh COMMAND...
 #
 # Message DB's SQL comes from an npm package, which is downloaded once (npm_package.sh). Exits 77 if it is not
 # available.

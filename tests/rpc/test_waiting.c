@@ -127,8 +127,8 @@ START_TEST(the_answer_comes_within_the_deadline)
 }
 END_TEST
 
-/* As many polls as there may be calls, since on a busy machine none may be waiting when the last
- * arrives. */
+/* No more polls than calls are allowed in flight: on a busy machine perhaps none waits yet when the
+ * last one arrives. */
 START_TEST(waits_of_many_lengths_end_each_in_its_time)
 {
     enum { WAITS = 60 };
