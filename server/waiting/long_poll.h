@@ -3,7 +3,8 @@
  * The handler watches before it reads. If the read finds something, the watch ends and the call is
  * answered; otherwise the call goes back to the pool, and its exchange waits in the wake list. A
  * change wakes the exchange, whose request is begun again from where the read had stopped. The end
- * of the wait answers it with no messages. None of the functions blocks. */
+ * of the wait answers it with no messages. None of the functions blocks, but weir_long_poll_park
+ * may take a while (weir_exchange_make_way). */
 #ifndef WEIR_SERVER_LONG_POLL_H
 #define WEIR_SERVER_LONG_POLL_H
 
