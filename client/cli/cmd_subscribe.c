@@ -312,7 +312,8 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
 
 /* ---- the two ways to follow ---- */
 
-/* Returns the exit status. An end by a signal or by --limit shows as CANCELLED and is a success. */
+/* Returns the exit status. An end by a signal or by --limit shows as CANCELLED; the handlers have
+ * set the status by then. */
 static int finish(struct following *f, weir_status st)
 {
     if (st == WEIR_OK || st == WEIR_CANCELLED) {

@@ -110,7 +110,7 @@ static const char *end_text(struct weir_slice text, size_t at, const char *fault
 }
 
 /* Moves to the next element, behind the opening bracket or a comma. False at the closing bracket,
- * with *fault NULL, and if neither is there. */
+ * with *fault NULL if nothing follows it, and, with the reason in *fault, if neither is there. */
 static bool next_begins(struct weir_slice text, size_t *at, const char brackets[2],
                         const char **fault)
 {

@@ -101,8 +101,8 @@ static struct socket_pair *first_of(struct pg_proxy *proxy)
     return pair;
 }
 
-/* Returns the socket that bytes are forwarded to. All connections after their greeting share a
- * session; "X" closes a connection. */
+/* Returns the socket that bytes are forwarded to. In mode PROXY_POOLS_TRANSACTIONS the connections
+ * share the session of the first one after their greeting; "X" ends a connection's own session. */
 static int target(struct pg_proxy *proxy, struct socket_pair *pair, bool is_request, char *bytes,
                   size_t n)
 {

@@ -24,7 +24,7 @@ static pthread_t start_waker(void)
     return waker;
 }
 
-/* The lock is held before the waker starts, so that the waker cannot signal before the caller
+/* Takes the lock before it starts the waker, so that the waker cannot signal before the caller
  * waits. */
 void task_thread_wait(void)
 {
