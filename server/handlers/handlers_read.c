@@ -142,7 +142,8 @@ WEIR_HANDLER(weir_handle_get_stream_version, Weir__V1__GetStreamVersionRequest)
         return st;
     }
     int64_t version = -1;
-    st = weir_stream_version(weir_tenant_ns(call->tenant), name, call->deadline_us, &version, err);
+    st = weir_stream_version(weir_tenant_ns(call->tenant), name, weir_dispatch_store_deadline(call),
+                             &version, err);
     if (st != WEIR_OK) {
         return st;
     }

@@ -222,7 +222,7 @@ static weir_status session_stream_version(struct weir_session *session, struct w
 {
     (void)stream;
     *version = -1;
-    return answer(session, err);
+    return answer_within(session, session->deadline_us, err);
 }
 
 static weir_status session_head(struct weir_session *session, struct weir_head *head,

@@ -93,6 +93,13 @@ static struct weir_slice of_few(uint32_t timeout_ms)
     return pack("weir.v1.MessageStore/GetStreamMessages", &in.base, timeout_ms);
 }
 
+static struct weir_slice of_a_version(uint32_t timeout_ms)
+{
+    Weir__V1__GetStreamVersionRequest in = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    return pack("weir.v1.MessageStore/GetStreamVersion", &in.base, timeout_ms);
+}
+
 static struct weir_slice of_streams(uint32_t timeout_ms)
 {
     Weir__V1__ListStreamsRequest in = WEIR__V1__LIST_STREAMS_REQUEST__INIT;
@@ -106,8 +113,8 @@ static struct weir_slice of_categories(uint32_t timeout_ms)
 }
 
 static struct weir_slice (*const calls_of_the_spot[])(uint32_t timeout_ms) = {
-    of_types, of_a_start,  of_the_last, from_a_global_position, of_all,
-    of_few,   of_a_stream, of_streams,  of_categories};
+    of_types,    of_a_start,   of_the_last, from_a_global_position, of_all, of_few,
+    of_a_stream, of_a_version, of_streams,  of_categories};
 
 /* ---- turns ---- */
 
