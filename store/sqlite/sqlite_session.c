@@ -84,9 +84,21 @@ bool weir_sqlite_text(sqlite3_stmt *statement, int column, struct weir_slice *te
 
 /* ---- failing ---- */
 
+/* Whether a read could not wait longer for another process's lock, because of its deadline. The
+ * writes of a commit have deadlines of their own. */
+static bool is_read_late(const struct sqlite_session *session, int rc)
+{
+    return (rc & 0xff) == SQLITE_BUSY && !session->is_committing &&
+           weir_monotonic_us() >= session->base.deadline_us;
+}
+
 weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, const char *what,
                                      struct weir_error *err)
 {
+    if (is_read_late(session, rc)) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while another process had the namespace locked");
+    }
     const weir_status status = weir_sqlite_fail(err, rc, what);
     if (weir_sqlite_is_breaking(rc)) {
         session->base.is_broken = true;

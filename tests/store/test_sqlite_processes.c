@@ -6,9 +6,12 @@
 
 #include "weir/base/monotonic.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void two_stores(void)
@@ -206,6 +209,56 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
     ck_assert_uint_eq(fx.rows.n, 1);
     end_program(other);
     ck_assert_int_eq(append_by(INT64_MAX), WEIR_OK);
+}
+END_TEST
+
+/* The locks of a recovery in the index of a WAL, and the index's two headers. */
+enum { RECOVERY_LOCKS_FIRST = 120, RECOVERY_LOCKS_SIZE = 3, WAL_INDEX_HEADERS = 2 * 48 };
+
+/* Begins what another process does that finds the index of the WAL unusable, as after a crash: it
+ * makes the index anew, and nobody reads meanwhile. Ends with the returned process. */
+static pid_t begin_recovery(void)
+{
+    char path[256];
+    int begun[2];
+    (void)snprintf(path, sizeof path, "%s-shm", namespace_path());
+    ck_assert_int_eq(pipe(begun), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        static const uint8_t nothing[WAL_INDEX_HEADERS];
+        struct flock lock = {.l_type = F_WRLCK,
+                             .l_whence = SEEK_SET,
+                             .l_start = RECOVERY_LOCKS_FIRST,
+                             .l_len = RECOVERY_LOCKS_SIZE};
+        const int fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 &&
+            pwrite(fd, nothing, sizeof nothing, 0) == sizeof nothing &&
+            write(begun[1], "", 1) == 1) {
+            (void)pause();
+        }
+        _exit(1);
+    }
+    char byte = 0;
+    (void)close(begun[1]);
+    ck_assert_int_eq(read(begun[0], &byte, 1), 1);
+    (void)close(begun[0]);
+    return child;
+}
+
+START_TEST(a_read_that_another_process_locks_out_ends_with_its_deadline)
+{
+    must_put(fx.ns, "a-1", 1);
+    const pid_t other = begin_recovery();
+    struct weir_query query = query_all();
+    query.deadline_us = weir_monotonic_us() + 20000;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_ge(weir_monotonic_us(), query.deadline_us);
+    ck_assert_int_eq(kill(other, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(other, NULL, 0), other);
+    query.deadline_us = INT64_MAX;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
 }
 END_TEST
 
@@ -476,6 +529,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_says_is_made_anew_is_used_at_once);
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, a_read_that_another_process_locks_out_ends_with_its_deadline);
     tcase_add_test(two, a_lock_that_is_got_too_late_is_given_back);
     tcase_add_test(two, another_processs_lock_is_not_waited_for_for_ever);
     tcase_add_test(two, those_who_cannot_wait_for_another_processs_lock_are_told_meanwhile);
