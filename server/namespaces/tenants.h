@@ -48,7 +48,7 @@ struct weir_tenant {
     struct weir_own_writes own;
 
     /* Used by the poller's thread only; see wake_poll.c. */
-    struct weir_head head;    // at the last look
+    struct weir_head head;    // at the last look; position INT64_MAX if that has failed
     struct weir_head others;  // the same head, own writes subtracted
     bool has_others;          // there was such a look
     int64_t certain_us;       // last time the others' writes were known, or waiters told; monotonic

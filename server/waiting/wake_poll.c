@@ -90,6 +90,9 @@ static enum look look_at(struct weir_tenant *tenant, int64_t deadline_us, int64_
     weir_error_init(&err);
     const weir_status st = weir_head(weir_tenant_ns(tenant), deadline_us, &head, &err);
     if (st != WEIR_OK) {
+        /* The next head that differs wakes all waiters. A failover during the outage may have lost
+         * messages: those written in their place are not among the newest by the count. */
+        tenant->head.position = INT64_MAX;
         return st == WEIR_DEADLINE_EXCEEDED ? LOOK_LATE : LOOK_CHANGED;
     }
     return weir_own_writes_is_same(&tenant->own, &own) ? compare(tenant, &own, &head, appended)

@@ -625,6 +625,24 @@ START_TEST(what_may_be_more_than_an_append_wakes_everybody)
 }
 END_TEST
 
+/* A failover during the outage may have lost messages, and others have taken their positions. */
+START_TEST(an_append_during_an_outage_wakes_everybody)
+{
+    let_poller_look();
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 2) {
+            fake_calls_fail(WEIR_BACKEND_UNAVAILABLE);
+            wait_until_woken(2);
+            append_by_other("b-1", 1);
+            fake_calls_fail(WEIR_OK);
+        }
+        arm(i, WEIR_SELECT_STREAM, i % 2 == 0 ? "a-1" : "c-1");
+        park(i);
+    }
+    wait_until_woken(4);
+}
+END_TEST
+
 /* ---- a slow store ---- */
 
 static _Atomic(int64_t) registry_read_us;
@@ -765,6 +783,7 @@ static Suite *wake_suite(void)
     tcase_add_test(tcase, own_commits_beside_appends_of_others_wake_nobody_else);
     tcase_add_loop_test(tcase, what_may_be_more_than_an_append_wakes_everybody, 0,
                         WEIR_COUNTOF(beside_appends));
+    tcase_add_test(tcase, an_append_during_an_outage_wakes_everybody);
     tcase_add_loop_test(tcase, a_slow_store_is_looked_at_every_second, 0,
                         WEIR_COUNTOF(slow_stores));
     tcase_add_test(tcase, the_end_waits_for_no_more_than_one_answer_of_the_store);
