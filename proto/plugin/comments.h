@@ -1,4 +1,4 @@
-/* Comments of a .proto file, found by the path of the declaration behind them. */
+/* Comments of a .proto file, found by the path of the declaration that follows them. */
 #ifndef WEIR_PLUGIN_COMMENTS_H
 #define WEIR_PLUGIN_COMMENTS_H
 

@@ -108,8 +108,8 @@ static bool is_listed(const struct weir_chunk_list *list, struct weir_slice name
     return is_found;
 }
 
-/* Adds a chunk that is not listed yet. Chunks of an attempt without an answer stay listed: the next
- * attempt does what was not done, and adds the name again. */
+/* Adds a chunk unless it is listed. Chunks of an attempt whose commit was not answered stay listed:
+ * what that attempt did not do, the next one does, and it may bring their names again. */
 static weir_status add(struct chunk_work *work, struct weir_slice name, struct weir_error *err)
 {
     if (name.p == NULL) {

@@ -44,7 +44,7 @@ struct pg_conn {
     bool is_limit_ours;     // the caller gave no deadline
     enum pg_remedy remedy;  // of the last failure; the next statement resets it
     char sqlstate[6];       // of the last failure; "" if the server reported none
-    bool has_warned;        // with the last statement came a warning: its commit may be unconfirmed
+    bool has_warned;        // the last statement gave a warning: its commit may be unconfirmed
     bool is_ending;         // the server has announced that it ends the connection
     uint64_t owner;         // of the statement that ran last
     struct pg_conn *next;   // in the pool's idle list

@@ -20,7 +20,7 @@ struct pg_reading {
     bool is_full;             // a row did not fit into the reply
     bool is_exhausted;        // there are no more rows
     int64_t end;              // newest position on the scale of next_position; -1 if unknown
-    bool is_spanned;          // the page is of the window's chunks and says whether others came
+    bool is_spanned;          // the page is limited to the window and says if it is outdated
     bool is_unsure;           // the page may lack a chunk that is being added
     struct pg_window window;  // valid if is_spanned
     int64_t settled;          // adopted namespaces: up to here nothing more can appear
@@ -28,8 +28,8 @@ struct pg_reading {
     struct weir_arena_mark mark;  // of the arena, before the first page
 };
 
-/* Prepares a reading that has what the caller sets, and zeros otherwise. Fails if the arena does.
- */
+/* Prepares a reading in which the caller has set its fields and zeroed the others. Fails if the
+ * arena does. */
 weir_status weir_pg_reading_init(struct pg_reading *r, struct weir_error *err);
 
 /* Begins, or begins again after a failed attempt, with the first page; rows of the failed attempt
@@ -55,8 +55,8 @@ weir_status weir_pg_reading_bind(const struct pg_reading *r, struct pg_params *p
  * the page: it is to be discarded, and the session forgets the window. */
 bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page);
 
-/* Adds the page's messages to the rows and moves on behind them. DATA_CORRUPT; fails if
- * the arena does. */
+/* Adds the page's messages to the rows; the next page starts after the last of them. DATA_CORRUPT;
+ * fails if the arena does. */
 weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *page,
                                  struct weir_error *err);
 

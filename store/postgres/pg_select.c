@@ -62,8 +62,8 @@ static void add_newest_of_category(struct text *text, const struct pg_layout *la
 }
 
 /* Adds the row about the namespace: where the messages end (a stream's version, else the head) and
- * the size of the largest. A page of a window has the row in any case, with whether chunks were
- * left out. */
+ * the size of the largest. A page of a window has the row in any case: it also says whether the
+ * spans have changed since the window was found. */
 static void add_head(struct text *text, const struct pg_layout *layout,
                      const struct pg_shape *shape)
 {

@@ -1,7 +1,7 @@
 /* Values in PostgreSQL's binary format: parameters in, columns out.
  *
  * A parameter borrows the caller's bytes until the statement is sent; numbers are kept in struct
- * pg_params itself, which must not be copied, and arrays in the arena. The first failure (out of
+ * pg_params itself, which must not be copied, and arrays in the arena. A failure (out of
  * memory, too large) is remembered, and weir_pg_params_check reports it. */
 #ifndef WEIR_STORE_POSTGRES_PG_VALUE_H
 #define WEIR_STORE_POSTGRES_PG_VALUE_H

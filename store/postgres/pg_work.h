@@ -39,8 +39,9 @@ struct pg_work {
 
 /* Runs the work on a connection of the pool, for statements of `owner` (0: the registry's). Runs it
  * again, WEIR_PG_ATTEMPTS times in all, if the connection broke, the transaction gave way to others
- * or PostgreSQL met an internal error, and until the deadline if a lock was not obtained. For work
- * that may be repeated. Returns the status of the last attempt. */
+ * or PostgreSQL met an internal error. Waits for a lock are no attempts: they go on until the
+ * deadline, or for WEIR_PG_WAIT_MAX_US. For work that may be repeated. Returns the status of the
+ * last attempt. */
 weir_status weir_pg_run(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                         const struct pg_work *work, struct weir_error *err);
 

@@ -305,7 +305,7 @@ START_TEST(calls_end_at_their_deadline_though_nothing_comes)
 }
 END_TEST
 
-/* ---- late messages ---- */
+/* ---- statements that arrive late ---- */
 
 enum { BIG_BYTES = 200000 };
 

@@ -117,7 +117,7 @@ static size_t run_writers(struct writer *writers, bool kills)
     return killed;
 }
 
-/* ---- checks after the call ---- */
+/* ---- checks afterwards ---- */
 
 static void assert_stream_is_whole(struct weir_namespace *ns, size_t n)
 {

@@ -82,8 +82,8 @@ START_TEST(frames_are_written_together)
         at += FRAME + PAGE;
     }
     ck_assert_int_eq(sync_file(), SQLITE_OK);
-    /* A 64 KiB buffer holds 15 frames; the sync writes one more, and makes room for later
-     * frames. */
+    /* A buffer of 64 KiB holds 15 frames. The sync is one more operation; making room for later
+     * frames asks for the file's size and writes four pieces of zeros. */
     ck_assert_uint_eq(faulty_vfs_stop(NULL), (PAGES + 14) / 15 + 1 + 1 + 4);
     ck_assert_int_eq(byte_at(32), 'x');
     ck_assert_int_eq(byte_at(at - 1), 'x');

@@ -223,7 +223,7 @@ static int64_t looks_taken(void)
     return n;
 }
 
-/* A new chunk is invisible until the transaction that made it is over. */
+/* Other sessions may not know of a new chunk until the transaction that made it is over. */
 START_TEST(a_read_waits_until_who_has_changed_the_spans_is_over)
 {
     must_put(fx.ns, "a-new", 1);

@@ -54,7 +54,7 @@ END $$;
 CREATE TRIGGER insert_stored INSTEAD OF INSERT ON @.stored
     FOR EACH ROW EXECUTE FUNCTION @.insert_stored();
 
--- Moves Message DB's sequence behind what is written here.
+-- Moves Message DB's sequence to the highest position that is written here.
 CREATE FUNCTION @.advance() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.head > OLD.head THEN
