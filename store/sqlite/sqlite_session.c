@@ -252,12 +252,14 @@ static weir_status fail_connect(const struct sqlite_session *session, enum obsta
     case BAD_FILE:
         break;
     }
-    weir_backend_report(backend, "%s", err->text);
+    /* Not reported: another process may have locked the file for a moment that is only longer than
+     * a short deadline. A fault of the file is met again. */
     if (err->status == WEIR_BACKEND_UNAVAILABLE &&
         weir_monotonic_us() >= session->base.deadline_us) {
         return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
                          "the deadline passed while the namespace was being opened");
     }
+    weir_backend_report(backend, "%s", err->text);
     return weir_fail(err, err->status == WEIR_PRECONDITION ? WEIR_BACKEND_UNAVAILABLE : err->status,
                      "the namespace's storage cannot be used");
 }

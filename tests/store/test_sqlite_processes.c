@@ -262,6 +262,31 @@ START_TEST(a_read_that_another_process_locks_out_ends_with_its_deadline)
 }
 END_TEST
 
+/* The store keeps one session, so that the namespace has none when it is to be read. */
+START_TEST(a_session_that_another_process_delays_beyond_the_deadline_is_not_reported)
+{
+    must_put(fx.ns, "a-1", 1);
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s", namespace_path());
+    close_second();
+    close_all();
+    fx.store = open_store(fx.url, 1);
+    fx.ns = must_open(fx.store, "test");
+    must_create(fx.store, "other");
+    weir_namespace_release(must_open(fx.store, "other"));
+    sqlite3 *other = start_program(path, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE");
+    struct weir_query query = query_all();
+    query.deadline_us = weir_monotonic_us() + 20000;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
+    ck_assert_str_eq(fx.report, "");
+    end_program(other);
+    query.deadline_us = INT64_MAX;
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 1);
+}
+END_TEST
+
 static int64_t until_us;
 
 /* Delays the preparation of BEGIN, which is the start of a transaction, beyond the deadline. */
@@ -530,6 +555,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
     tcase_add_test(two, a_read_that_another_process_locks_out_ends_with_its_deadline);
+    tcase_add_test(two, a_session_that_another_process_delays_beyond_the_deadline_is_not_reported);
     tcase_add_test(two, a_lock_that_is_got_too_late_is_given_back);
     tcase_add_test(two, another_processs_lock_is_not_waited_for_for_ever);
     tcase_add_test(two, those_who_cannot_wait_for_another_processs_lock_are_told_meanwhile);
