@@ -380,14 +380,17 @@ void weir_wake_rows(struct weir_wake *wake, struct weir_tenant *tenant,
 {
     struct weir_link out;
     weir_link_init(&out);
-    (void)pthread_mutex_lock(&wake->lock);
     for (size_t i = 0; i < rows->n; i++) {
         struct news news = {.stream = rows->rows[i].stream,
                             .types = weir_interest_mark(rows->rows[i].type),
                             .correlations = UINT64_MAX};
+        /* The lock is released between messages: with thousands of waiters, thousands of messages
+         * take more than 100 ms. */
+        (void)pthread_mutex_lock(&wake->lock);
         tell_locked(wake, tenant, &news, &out);
+        (void)pthread_mutex_unlock(&wake->lock);
     }
-    (void)pthread_mutex_unlock(&wake->lock);
+    /* After the last message: a waiter armed again earlier would be woken by the rest in vain. */
     weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
 }
 
