@@ -3,7 +3,8 @@
 -- schema is changed. Deleting the namespace leaves that schema alone.
 
 -- The counters, as in other layouts. The head and the counts follow what is written here; for what Message DB's
--- functions write, the table itself is asked. Messages may be of any size.
+-- functions write, the table itself is asked. `largest` is 16 MiB from the start, because those messages may be of any
+-- size.
 CREATE TABLE @.counters (
     head int8 NOT NULL,
     last_write timestamp NOT NULL,
