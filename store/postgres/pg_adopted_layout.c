@@ -10,9 +10,9 @@ static const struct pg_step steps[] = {
 static const char *const functions[] = {weir_pg_sql_adopted_functions, weir_pg_sql_functions,
                                         weir_pg_sql_older_appends};
 
-/* Message DB keeps no count of messages, and counting takes longer the more there are. The count
- * only has to change when a writer commits whose position is no longer the highest, and which so
- * fills a free place below the head: the newest thousand places are counted. */
+/* Message DB keeps no count of messages, and counting takes longer the more there are. The count is
+ * needed only to notice a writer that commits after another one with a higher position: the head
+ * stays, but a free place below it is filled. So the newest thousand places are counted. */
 static const char head[] =
     "SELECT h.head, greatest(h.head - 1000, 0) + (SELECT count(*) FROM message_store.messages AS n"
     "  WHERE n.global_position > h.head - 1000)"

@@ -121,7 +121,7 @@ static bool connect_host(struct pg_conn *conn, size_t host, char reason[REASON_B
     return false;
 }
 
-/* ---- what must be so on a new connection ---- */
+/* ---- checks and settings of a new connection ---- */
 
 static weir_status check_server(struct pg_conn *conn, struct weir_error *err)
 {

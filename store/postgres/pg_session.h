@@ -14,7 +14,7 @@ struct pg_session {
     struct weir_session base;
     struct pg_backend *backend;
     struct pg_namespace ns;
-    bool is_large;  // pages were too large: they are measured
+    bool is_large;  // a page was cut by its size: pages are measured from then on
     struct pg_window window;
     struct pg_versions versions;
     struct weir_arena arena;  // for the parameters of one write

@@ -119,7 +119,7 @@ void weir_pg_url_free(struct pg_url *url)
     url->options = NULL;
 }
 
-/* ---- one host of it ---- */
+/* ---- one host ---- */
 
 static void add(struct pg_target *target, const char *keyword, const char *value)
 {
