@@ -144,18 +144,20 @@ void weir_tenants_free(struct weir_tenants *tenants)
 }
 
 /* Has one call read the entry again once half of its time is over, while the others go on with it;
- * at the end of its time all of them would ask the registry together. A call that must not block
- * leaves that to its second attempt. */
+ * at the end of its time all of them would ask the registry together. Of calls that must not block
+ * one fails as well, and leaves the question to the next call that may: its own second attempt, as
+ * a rule. */
 static bool must_renew_locked(struct weir_tenant *tenant, const struct weir_tenant_lookup *lookup,
                               int64_t now_us)
 {
     const int64_t half_us = lookup->max_age_us / 2;
-    if (now_us - tenant->read_at_us < half_us || now_us < tenant->renewing_until_us) {
+    const bool is_left_to_this = tenant->is_renewal_left && !lookup->must_not_block;
+    if (now_us - tenant->read_at_us < half_us ||
+        (now_us < tenant->renewing_until_us && !is_left_to_this)) {
         return false;
     }
-    if (!lookup->must_not_block) {
-        tenant->renewing_until_us = now_us + half_us;
-    }
+    tenant->renewing_until_us = now_us + half_us;
+    tenant->is_renewal_left = lookup->must_not_block;
     return true;
 }
 

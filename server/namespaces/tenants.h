@@ -34,6 +34,7 @@ struct weir_tenant {
     /* Guarded by the owner's lock. */
     int64_t read_at_us;         // when the registry was last asked about this entry; monotonic
     int64_t renewing_until_us;  // until then one call reads the entry again; monotonic
+    bool is_renewal_left;       // that call must not block: the next one that may reads the entry
     size_t refs;
     bool is_listed;            // found by id; counts as one of refs
     struct weir_tenant *next;  // in its bucket
