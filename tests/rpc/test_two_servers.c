@@ -122,7 +122,7 @@ static void import_from(int64_t global_position, size_t n)
 {
     static Weir__V1__ImportedMessage records[IMPORTED_MANY];
     static Weir__V1__ImportedMessage *list[IMPORTED_MANY];
-    static char ids[IMPORTED_MANY][40];
+    static char ids[IMPORTED_MANY][64];
     Weir__V1__ImportMessagesRequest in = WEIR__V1__IMPORT_MESSAGES_REQUEST__INIT;
     for (size_t i = 0; i < n; i++) {
         weir__v1__imported_message__init(&records[i]);
