@@ -245,11 +245,11 @@ const struct cli_command cli_commands[] = {
      "Shows the numbers of the server's /metrics. Needs " ADMIN_TOKEN ".", cmd_stats, NULL, 0, 0},
     {"chunks list", "", "List the chunks of a TimescaleDB store",
      "Needs --namespace and " ADMIN_TOKEN ".", cmd_chunks_list, NULL, 0, 0},
-    {"chunks compress", "AGE", "Compress chunks that are older",
+    {"chunks compress", "AGE", "Compress chunks older than AGE",
      "AGE is a number and one of s, m, h, d, w, as in 90d. Prints the names of the chunks "
      "compressed. " TAKES_LONG " Needs --namespace and " ADMIN_TOKEN ".",
      cmd_chunks_compress, NULL, 1, 1},
-    {"chunks drop", "AGE", "Drop chunks that are older, with their messages",
+    {"chunks drop", "AGE", "Drop chunks older than AGE, with their messages",
      "AGE is a number and one of s, m, h, d, w, as in 90d. Prints the names of the chunks "
      "dropped. " TAKES_LONG " Needs --namespace NAME, --confirm NAME and " ADMIN_TOKEN ".",
      cmd_chunks_drop, confirm_options, 1, 1},
