@@ -87,13 +87,33 @@ static void read_after_wait(struct weir_call *call)
     }
 }
 
-/* Runs a job that has its turn, on a worker. */
-static void read_in_turn(struct weir_job *job)
+/* Whether the read needs a turn, and so has one while a worker has its job: other reads come here
+ * from the spot only. */
+static bool needs_turn(const struct weir_call *call)
+{
+    return weir_query_is_slow(&call->read.query);
+}
+
+/* Whether the read may begin; where it needs a turn and none is free, it is queued. */
+static bool may_begin(struct weir_call *call)
+{
+    return !needs_turn(call) || take_turn(&call->server->slow_reads, &call->job);
+}
+
+static void pass_on(const struct weir_call *call)
+{
+    if (needs_turn(call)) {
+        pass_turn_on(call->server);
+    }
+}
+
+/* Does the read, on a worker. */
+static void read_by_worker(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     read_after_wait(call);
     weir_slow_reads_end_late(call->server);
-    pass_turn_on(call->server);
+    pass_on(call);
     continue_call(call);
 }
 
@@ -108,46 +128,24 @@ static void end_late(struct weir_call *call)
     continue_call(call);
 }
 
-/* Ends a read that has its turn, waits for a worker, and has passed its deadline. */
-static bool expire_turn(struct weir_job *job)
+/* Ends a read that may begin, waits for a worker, and has passed its deadline. */
+static bool expire(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     if (!is_late(call, weir_monotonic_us())) {
         return true;
     }
-    pass_turn_on(call->server);
+    pass_on(call);
     end_late(call);
     return false;
 }
 
 /* ---- on the spot ---- */
 
-/* Does a read again, on a worker, that has left the spot and needs no turn. */
-static void read_without_turn(struct weir_job *job)
-{
-    struct weir_call *call = weir_call_of_job(job);
-    read_after_wait(call);
-    continue_call(call);
-}
-
-static bool expire_without_turn(struct weir_job *job)
-{
-    struct weir_call *call = weir_call_of_job(job);
-    if (!is_late(call, weir_monotonic_us())) {
-        return true;
-    }
-    end_late(call);
-    return false;
-}
-
-/* Has a worker do a read that has taken too long on the spot: a slow one in its turn. */
+/* Has a worker do a read that has taken too long on the spot. */
 static void leave_to_worker(struct weir_call *call)
 {
-    const bool is_slow = weir_query_is_slow(&call->read.query);
-    if (!is_slow) {
-        call->job = (struct weir_job){.run = read_without_turn, .expire = expire_without_turn};
-    }
-    if (!is_slow || take_turn(&call->server->slow_reads, &call->job)) {
+    if (may_begin(call)) {
         weir_queue_push(&call->server->queue, &call->job);
     }
 }
@@ -174,11 +172,11 @@ static void read_on_the_spot(struct weir_call *call)
 
 void weir_slow_reads_start(struct weir_call *call)
 {
-    call->job = (struct weir_job){.run = read_in_turn, .expire = expire_turn};
+    call->job = (struct weir_job){.run = read_by_worker, .expire = expire};
     if (weir_dispatch_is_on_the_spot()) {
         read_on_the_spot(call);
-    } else if (take_turn(&call->server->slow_reads, &call->job)) {
-        read_in_turn(&call->job);
+    } else if (may_begin(call)) {
+        read_by_worker(&call->job);
     }
 }
 
