@@ -37,6 +37,20 @@ static int print_messages(struct cli *cli, struct weir_reader *reader)
     return cli_failed(cli);
 }
 
+/* Sets the fields that both requests have, under the same names. */
+#define SET_READ_FIELDS(request, cli, options)                                          \
+    do {                                                                                \
+        (request)->has_batch_size = true;                                               \
+        (request)->batch_size = (options)->limit;                                       \
+        (request)->types = (char **)(uintptr_t)(options)->types;                        \
+        (request)->n_types = (options)->types_n;                                        \
+        (request)->has_direction = cli_flag(cli, CLI_BACKWARD);                         \
+        (request)->direction = (request)->has_direction ? WEIR__V1__DIRECTION__BACKWARD \
+                                                        : WEIR__V1__DIRECTION__FORWARD; \
+        (request)->has_headers_only = cli_flag(cli, CLI_HEADERS_ONLY);                  \
+        (request)->headers_only = (request)->has_headers_only;                          \
+    } while (0)
+
 int cmd_read(struct cli *cli)
 {
     struct read_options options;
@@ -57,15 +71,7 @@ int cmd_read(struct cli *cli)
         return status;
     }
     request.stream_name = (char *)(uintptr_t)cli->values.args[0];
-    request.has_batch_size = true;
-    request.batch_size = options.limit;
-    request.types = (char **)(uintptr_t)options.types;
-    request.n_types = options.types_n;
-    request.has_direction = cli_flag(cli, CLI_BACKWARD);
-    request.direction =
-        request.has_direction ? WEIR__V1__DIRECTION__BACKWARD : WEIR__V1__DIRECTION__FORWARD;
-    request.has_headers_only = cli_flag(cli, CLI_HEADERS_ONLY);
-    request.headers_only = request.has_headers_only;
+    SET_READ_FIELDS(&request, cli, &options);
     struct weir_reader *reader = NULL;
     if (weir_reader_open_stream(cli->client, &request, &cli->call, &reader, &cli->err) != WEIR_OK) {
         return cli_failed(cli);
@@ -101,15 +107,7 @@ int cmd_category(struct cli *cli)
     }
     request.category = (char *)(uintptr_t)cli->values.args[0];
     request.correlation = (char *)(uintptr_t)cli_text(cli, CLI_CORRELATION);
-    request.has_batch_size = true;
-    request.batch_size = options.limit;
-    request.types = (char **)(uintptr_t)options.types;
-    request.n_types = options.types_n;
-    request.has_direction = cli_flag(cli, CLI_BACKWARD);
-    request.direction =
-        request.has_direction ? WEIR__V1__DIRECTION__BACKWARD : WEIR__V1__DIRECTION__FORWARD;
-    request.has_headers_only = cli_flag(cli, CLI_HEADERS_ONLY);
-    request.headers_only = request.has_headers_only;
+    SET_READ_FIELDS(&request, cli, &options);
     struct weir_reader *reader = NULL;
     if (weir_reader_open_category(cli->client, &request, &cli->call, &reader, &cli->err) !=
         WEIR_OK) {

@@ -23,6 +23,17 @@ struct read_fields {
     uint32_t wait_ms;
 };
 
+/* The fields that requests of both types have, under the same names. */
+#define READ_FIELDS_OF(request)                                                                \
+    {                                                                                          \
+        .has_batch_size = (request)->has_batch_size, .batch_size = (request)->batch_size,      \
+        .is_backward =                                                                         \
+            (request)->has_direction && (request)->direction == WEIR__V1__DIRECTION__BACKWARD, \
+        .is_headers_only = (request)->has_headers_only && (request)->headers_only,             \
+        .types = (request)->types, .types_n = (request)->n_types,                              \
+        .wait_ms = (request)->has_wait_ms ? (request)->wait_ms : 0,                            \
+    }
+
 /* A batch of -1 asks for everything: the reply then holds at most one full batch, and says so where
  * more is left. */
 static weir_status check_batch(const struct weir_call *call, const struct read_fields *in,
@@ -122,16 +133,7 @@ weir_status weir_check_stream_read(struct weir_call *call,
                                    struct weir_query *query, uint32_t *wait_ms,
                                    struct weir_error *err)
 {
-    const struct read_fields in = {
-        .has_batch_size = request->has_batch_size,
-        .batch_size = request->batch_size,
-        .is_backward =
-            request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD,
-        .is_headers_only = request->has_headers_only && request->headers_only,
-        .types = request->types,
-        .types_n = request->n_types,
-        .wait_ms = request->has_wait_ms ? request->wait_ms : 0,
-    };
+    const struct read_fields in = READ_FIELDS_OF(request);
     *query = (struct weir_query){.selector = WEIR_SELECT_STREAM};
     weir_status st = weir_check_known_stream(request->stream_name, &query->name, err);
     if (st == WEIR_OK && request->has_position && request->has_global_position) {
@@ -189,16 +191,7 @@ weir_status weir_check_category_read(struct weir_call *call,
                                      struct weir_query *query, uint32_t *wait_ms,
                                      struct weir_error *err)
 {
-    const struct read_fields in = {
-        .has_batch_size = request->has_batch_size,
-        .batch_size = request->batch_size,
-        .is_backward =
-            request->has_direction && request->direction == WEIR__V1__DIRECTION__BACKWARD,
-        .is_headers_only = request->has_headers_only && request->headers_only,
-        .types = request->types,
-        .types_n = request->n_types,
-        .wait_ms = request->has_wait_ms ? request->wait_ms : 0,
-    };
+    const struct read_fields in = READ_FIELDS_OF(request);
     *query = (struct weir_query){.selector = WEIR_SELECT_ALL};
     weir_status st = check_category_name(request->category, WEIR_STREAM_NAME_BYTES_MAX, "category",
                                          &query->name, err);
