@@ -189,6 +189,24 @@ struct weir_slice rpc_pack(const struct rpc_request *request, uint8_t *room, siz
     return weir_slice(room, n);
 }
 
+struct weir_slice rpc_write_request(uint32_t timeout_ms)
+{
+    static uint8_t room[1024];
+    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
+    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
+    Weir__V1__NewMessage *messages[] = {&message};
+    message.type = (char *)(uintptr_t) "T";
+    in.stream_name = (char *)(uintptr_t) "s-1";
+    in.messages = messages;
+    in.n_messages = 1;
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
+                                        .token = ADMIN_TOKEN,
+                                        .namespace_id = "default",
+                                        .timeout_ms = timeout_ms,
+                                        .message = &in.base};
+    return rpc_pack(&request, room, sizeof room);
+}
+
 void rpc_call(const struct rpc_request *request, struct rpc_reply *reply)
 {
     uint8_t *room = malloc(REQUEST_ROOM);

@@ -96,6 +96,10 @@ struct rpc_request {
 /* Packs the request into the caller's buffer. */
 struct weir_slice rpc_pack(const struct rpc_request *request, uint8_t *room, size_t room_n);
 
+/* Packs a write of one message of type T to stream s-1 of namespace default, by the admin token.
+ * The bytes are valid until the next call. */
+struct weir_slice rpc_write_request(uint32_t timeout_ms);
+
 /* Packs the request, sends it and waits for the reply. */
 void rpc_call(const struct rpc_request *request, struct rpc_reply *reply);
 

@@ -155,31 +155,14 @@ static void stop_fake(void)
     rpc_stop();
 }
 
-static struct weir_slice write_request(void)
-{
-    static uint8_t room[1024];
-    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    in.stream_name = (char *)(uintptr_t) "s-1";
-    in.messages = messages;
-    in.n_messages = 1;
-    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
-                                        .token = ADMIN_TOKEN,
-                                        .namespace_id = "default",
-                                        .message = &in.base};
-    return rpc_pack(&request, room, sizeof room);
-}
-
 /* Makes a write find its namespace gone, restart on a worker and wait at the gate. An earlier write
  * makes the server read the registry first. */
 static void begin_write_twice(int fd)
 {
-    bare_send(fd, 1, write_request());
+    bare_send(fd, 1, rpc_write_request(0));
     ck_assert(bare_receive(fd));
     fake_gate_shut();
-    bare_send(fd, 2, write_request());
+    bare_send(fd, 2, rpc_write_request(0));
     fake_gate_wait(1);
     fake_calls_fail(WEIR_NAMESPACE_NOT_FOUND);
     fake_gate_let_one_through();

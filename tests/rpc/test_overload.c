@@ -170,24 +170,6 @@ START_TEST(a_call_whose_deadline_passed_in_the_queue_is_not_begun)
 }
 END_TEST
 
-static struct weir_slice write_request(uint32_t timeout_ms)
-{
-    static uint8_t room[1024];
-    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    in.stream_name = (char *)(uintptr_t) "s-1";
-    in.messages = messages;
-    in.n_messages = 1;
-    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
-                                        .token = ADMIN_TOKEN,
-                                        .namespace_id = "default",
-                                        .timeout_ms = timeout_ms,
-                                        .message = &in.base};
-    return rpc_pack(&request, room, sizeof room);
-}
-
 /* Checks that the request ends at its deadline while calls with more time block all workers. */
 static void assert_ends_in_time(struct weir_slice request)
 {
@@ -221,11 +203,11 @@ END_TEST
 
 START_TEST(a_write_ends_at_its_deadline_though_no_worker_is_free)
 {
-    rpc_exchange(write_request(0), &reply);  // loads the tenant and opens the namespace
+    rpc_exchange(rpc_write_request(0), &reply);  // loads the tenant and opens the namespace
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);
-    assert_ends_in_time(write_request(SHORT_MS));
-    rpc_exchange(write_request(0), &reply);
+    assert_ends_in_time(rpc_write_request(SHORT_MS));
+    rpc_exchange(rpc_write_request(0), &reply);
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);
     ck_assert_uint_eq(fake.groups, 2);
@@ -376,7 +358,7 @@ END_TEST
 
 START_TEST(writes_that_wait_become_one_group)
 {
-    const struct weir_slice bytes = write_request(0);
+    const struct weir_slice bytes = rpc_write_request(0);
     fake_gate_shut();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
@@ -484,7 +466,7 @@ END_TEST
 
 START_TEST(a_leader_on_the_spot_hands_on_what_has_queued_up)
 {
-    const struct weir_slice bytes = write_request(0);
+    const struct weir_slice bytes = rpc_write_request(0);
     fake_gate_shut();
     rpc_begin(&pending[0], bytes);
     fake_gate_wait(1);
