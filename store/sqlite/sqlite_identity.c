@@ -114,6 +114,13 @@ bool weir_sqlite_identity_may_open(struct sqlite_backend *backend, const char *n
     return may_open;
 }
 
+bool weir_sqlite_identity_is_open(struct sqlite_backend *backend, const char *name)
+{
+    struct sqlite_file_id file;
+    struct sqlite_file_id wal;
+    return find_files(backend, name, &file, &wal);
+}
+
 bool weir_sqlite_identity_enter(struct sqlite_session *session)
 {
     const char *path = path_of(session);

@@ -31,6 +31,9 @@ bool weir_sqlite_is_file(const char *path, struct sqlite_file_id id);
  * remove a WAL that is not theirs when it closes them. */
 bool weir_sqlite_identity_may_open(struct sqlite_backend *backend, const char *name);
 
+/* Returns whether a session of the database is open, stale sessions excepted. */
+bool weir_sqlite_identity_is_open(struct sqlite_backend *backend, const char *name);
+
 /* Records the ids of the files of a session that has just been opened, and adds the session to its
  * list; false if the files have lost their names meanwhile. */
 bool weir_sqlite_identity_enter(struct sqlite_session *session);

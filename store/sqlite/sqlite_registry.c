@@ -12,6 +12,7 @@
 #include "store/sqlite/sqlite_namespaces.h"
 #include "store/sqlite/sqlite_session.h"
 #include "store/sqlite/sqlite_status.h"
+#include "store/sqlite/sqlite_wal_file.h"
 
 #include "weir/base/monotonic.h"
 
@@ -50,7 +51,10 @@ static weir_status connect_registry(struct sqlite_backend *backend, sqlite3 **db
     if (status != WEIR_OK) {
         return status;
     }
-    const int rc = sqlite3_exec(opened, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+    int rc = sqlite3_exec(opened, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+    if (rc == SQLITE_OK && backend->dir != NULL) {
+        rc = weir_sqlite_wal_sync(opened);
+    }
     if (rc != SQLITE_OK) {
         (void)sqlite3_close(opened);
         return weir_sqlite_fail(err, rc, "open a database");

@@ -14,6 +14,7 @@
 #include "store/sqlite/sqlite_registry.h"
 #include "store/sqlite/sqlite_status.h"
 #include "store/sqlite/sqlite_value.h"
+#include "store/sqlite/sqlite_wal_file.h"
 #include "store/sqlite/sqlite_write.h"
 
 #include "weir/base/monotonic.h"
@@ -209,6 +210,19 @@ static const struct weir_session_ops session_ops = {
     .chunks = weir_chunks_unsupported,
 };
 
+/* Makes durable what an earlier process has left in the WAL, which a retry and a read are about to
+ * find. Where another session is open, that was done before it entered the list. */
+static weir_status sync_wal(const struct sqlite_session *session, struct weir_error *err)
+{
+    struct sqlite_backend *backend = session->backend;
+    if (session->memory != NULL || backend->is_durability_normal ||
+        weir_sqlite_identity_is_open(backend, session->name)) {
+        return WEIR_OK;
+    }
+    const int rc = weir_sqlite_wal_sync(session->db);
+    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_fail(err, rc, "sync a namespace's WAL");
+}
+
 enum obstacle { NO_OBSTACLE, OTHER_FILES, NO_FILE, BAD_FILE };
 
 /* Opens the namespace's files; returns what keeps them from being opened. `err` is set for NO_FILE
@@ -228,6 +242,9 @@ static enum obstacle connect_files(struct sqlite_session *session, struct weir_e
     weir_sqlite_memory_end(session->memory);
     if (status != WEIR_OK) {
         return presence == WEIR_SQLITE_MISSING ? NO_FILE : BAD_FILE;
+    }
+    if (sync_wal(session, err) != WEIR_OK) {
+        return BAD_FILE;
     }
     return session->memory == NULL && !weir_sqlite_identity_enter(session) ? OTHER_FILES
                                                                            : NO_OBSTACLE;

@@ -261,6 +261,18 @@ void weir_sqlite_wal_watch(sqlite3 *db)
     (void)sqlite3_rollback_hook(db, on_rollback, db);
 }
 
+int weir_sqlite_wal_sync(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 0;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (rc != SQLITE_OK || file == NULL || file->pMethods == NULL) {
+        return rc;
+    }
+    rc = file->pMethods->xFileSize(file, &size);
+    return rc == SQLITE_OK && size > 0 ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : rc;
+}
+
 const char *weir_sqlite_wal_vfs(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

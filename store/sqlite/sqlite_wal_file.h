@@ -19,4 +19,10 @@ const char *weir_sqlite_wal_vfs(void);
  * after its rollback the next connection that gets the write lock writes to the same place. */
 void weir_sqlite_wal_watch(sqlite3 *db);
 
+/* Brings to the disk what the WAL of a connection that has read the database holds. A process that
+ * was killed may have left a whole transaction there without a sync, which SQLite takes for
+ * committed: this is called before anything of it is shown. Works with any VFS. Returns a result
+ * code. */
+int weir_sqlite_wal_sync(sqlite3 *db);
+
 #endif
