@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    HEADER_BYTES = 32,  // of the WAL; the header of a frame is shorter, and a page follows it
     GATHERED_BYTES = 64 * 1024,
     ROOM_PIECES_MAX = 4  // most pieces of GATHERED_BYTES by which a file is lengthened at once
 };
@@ -22,6 +23,9 @@ struct wal_file {
     sqlite3_int64 at;    // offset in the file of the gathered bytes
     int failure;         // of writing gathered bytes there, until SQLite has been told
     sqlite3_int64 room;  // known length of the file; 0 if it may be shorter
+    /* Offset at which the transaction under way began to write, or to write on after a sync; -1 if
+     * it has not. */
+    sqlite3_int64 begun;
 };
 
 static sqlite3_vfs *behind;
@@ -74,6 +78,7 @@ static int wal_write(sqlite3_file *file, const void *from, int n, sqlite3_int64 
     if (at <= wal->at) {
         wal->failure = SQLITE_OK;
     }
+    wal->begun = wal->begun < 0 ? at : wal->begun;
     if (!can_gather(wal, n, at)) {
         const int rc = write_gathered(wal);
         if (rc != SQLITE_OK) {
@@ -115,6 +120,23 @@ static void make_room(struct wal_file *wal, sqlite3_int64 end)
     }
 }
 
+/* Takes a transaction back whose sync has failed, by zeros over its first frame, or over the header
+ * that begins the WAL anew. SQLite only leaves it out of the WAL's index. But what has not reached
+ * the disk is still in the system's cache, and what has may be found after a power loss: to a
+ * process that makes the index anew, the transaction is committed. It would answer retries by
+ * messages that the disk has lost, and commit behind them.
+ *
+ * A failure is ignored, since nothing better can be done. */
+static void take_back(const struct wal_file *wal)
+{
+    static const uint8_t zeros[HEADER_BYTES];
+    sqlite3_file *real = real_of((sqlite3_file *)wal);
+    if (wal->begun >= 0 &&
+        real->pMethods->xWrite(real, zeros, sizeof zeros, wal->begun) == SQLITE_OK) {
+        (void)real->pMethods->xSync(real, SQLITE_SYNC_NORMAL);
+    }
+}
+
 static int wal_sync(sqlite3_file *file, int flags)
 {
     struct wal_file *wal = (struct wal_file *)file;
@@ -128,7 +150,11 @@ static int wal_sync(sqlite3_file *file, int flags)
     forget(wal);
     if (rc == SQLITE_OK) {
         rc = real_of(file)->pMethods->xSync(real_of(file), flags);
+        if (rc != SQLITE_OK) {
+            take_back(wal);
+        }
     }
+    wal->begun = -1;
     return rc;
 }
 
@@ -210,7 +236,7 @@ static const sqlite3_io_methods wal_methods = {
 static int open_wal(const char *name, sqlite3_file *file, int flags, int *out_flags)
 {
     struct wal_file *wal = (struct wal_file *)file;
-    *wal = (struct wal_file){.failure = SQLITE_OK};
+    *wal = (struct wal_file){.failure = SQLITE_OK, .begun = -1};
     real_of(file)->pMethods = NULL;
     const int rc = behind->xOpen(behind, name, real_of(file), flags, out_flags);
     if (real_of(file)->pMethods != NULL) {
@@ -253,6 +279,7 @@ static void on_rollback(void *context)
         struct wal_file *wal = (struct wal_file *)file;
         forget(wal);
         wal->failure = SQLITE_OK;
+        wal->begun = -1;
     }
 }
 

@@ -226,6 +226,38 @@ START_TEST(a_sync_does_without_room)
 }
 END_TEST
 
+/* Zeros over the first frame are enough: a WAL ends before the first frame that is not valid. */
+START_TEST(what_could_not_be_synced_is_taken_back)
+{
+    ck_assert_int_eq(put(32, 0), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(put(FRAME, 32), SQLITE_OK);
+    ck_assert_int_eq(put(PAGE, 32 + FRAME), SQLITE_OK);
+    faulty_vfs_start(2, false);
+    ck_assert_int_eq(sync_file(), SQLITE_IOERR_FSYNC);
+    ck_assert_uint_eq(faulty_vfs_stop(NULL), 4);  // the zeros are synced too
+    ck_assert_int_eq(byte_at(31), 'x');
+    ck_assert_int_eq(byte_at(32), '\0');
+    ck_assert_int_eq(byte_at(31 + FRAME), '\0');
+    ck_assert_int_eq(put(FRAME, 32), SQLITE_OK);
+    ck_assert_int_eq(put(PAGE, 32 + FRAME), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    ck_assert_int_eq(byte_at(32), 'x');
+    ck_assert_int_eq(byte_at(31 + FRAME), 'x');
+}
+END_TEST
+
+/* A checkpoint syncs the WAL too. */
+START_TEST(a_sync_without_writes_takes_nothing_back)
+{
+    ck_assert_int_eq(put(PAGE, 32), SQLITE_OK);
+    ck_assert_int_eq(sync_file(), SQLITE_OK);
+    faulty_vfs_start(1, false);
+    ck_assert_int_eq(sync_file(), SQLITE_IOERR_FSYNC);
+    ck_assert_int_eq(byte_at(32), 'x');
+}
+END_TEST
+
 /* ---- with SQLite in front ---- */
 
 static char database[sizeof directory + 16];
@@ -278,6 +310,76 @@ START_TEST(what_is_taken_back_is_not_written_over_what_follows)
 }
 END_TEST
 
+static void copy(const char *from, const char *to)
+{
+    char bytes[PAGE];
+    size_t n = 0;
+    FILE *in = fopen(from, "rb");
+    FILE *out = fopen(to, "wb");
+    ck_assert_ptr_nonnull(in);
+    ck_assert_ptr_nonnull(out);
+    while ((n = fread(bytes, 1, sizeof bytes, in)) > 0) {
+        ck_assert_uint_eq(fwrite(bytes, 1, n, out), n);
+    }
+    ck_assert_int_eq(fclose(in), 0);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+/* Runs SQL on a copy of the files, which is what the next process finds after a kill. */
+static void run_after_a_kill(const char *sql)
+{
+    char from[sizeof database + 8];
+    char to[sizeof database + 8];
+    (void)snprintf(from, sizeof from, "%s-wal", database);
+    (void)snprintf(to, sizeof to, "%s/c.db-wal", directory);
+    copy(from, to);
+    (void)snprintf(to, sizeof to, "%s/c.db", directory);
+    copy(database, to);
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(to, &db), SQLITE_OK);
+    run(db, sql);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    (void)unlink(to);
+}
+
+/* Inserts a row whose commit fails with its sync, which follows the write of the frames. */
+static void fail_to_sync(sqlite3 *db)
+{
+    sqlite3_extended_result_codes(db, 1);
+    run(db, "BEGIN; INSERT INTO t VALUES ('lost')");
+    faulty_vfs_start(2, false);
+    ck_assert_int_eq(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_IOERR_FSYNC);
+    (void)faulty_vfs_stop(NULL);
+}
+
+START_TEST(the_next_process_does_not_find_what_could_not_be_synced)
+{
+    sqlite3 *db = connect();
+    run(db, "CREATE TABLE t (a); INSERT INTO t VALUES ('synced')");
+    fail_to_sync(db);
+    run_after_a_kill("CREATE TEMP TABLE whole (a CHECK (a IS 'synced'));"
+                     "INSERT INTO whole SELECT group_concat(a) FROM t");
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+END_TEST
+
+/* It may stand where the connection has begun a transaction and rolled it back. */
+START_TEST(what_another_connection_has_committed_is_not_taken_back)
+{
+    sqlite3 *one = connect();
+    sqlite3 *other = connect();
+    run(one, "CREATE TABLE t (a)");
+    run(one, "BEGIN; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+             "INSERT INTO t SELECT randomblob(3000) FROM n; ROLLBACK");
+    run(other, "INSERT INTO t VALUES ('synced')");
+    fail_to_sync(one);
+    run_after_a_kill("CREATE TEMP TABLE whole (a CHECK (a IS 'synced'));"
+                     "INSERT INTO whole SELECT group_concat(a) FROM t");
+    ck_assert_int_eq(sqlite3_close(one), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
+}
+END_TEST
+
 static Suite *sqlite_wal_file_suite(void)
 {
     Suite *suite = suite_create("sqlite_wal_file");
@@ -293,10 +395,14 @@ static Suite *sqlite_wal_file_suite(void)
     tcase_add_test(tcase, what_is_there_is_not_overwritten_with_zeros);
     tcase_add_test(tcase, a_file_that_was_cut_is_made_longer_again);
     tcase_add_loop_test(tcase, a_sync_does_without_room, 2, 4);
+    tcase_add_test(tcase, what_could_not_be_synced_is_taken_back);
+    tcase_add_test(tcase, a_sync_without_writes_takes_nothing_back);
     suite_add_tcase(suite, tcase);
     TCase *connections = tcase_create("connections");
     tcase_add_checked_fixture(connections, make_directory, remove_directory);
     tcase_add_test(connections, what_is_taken_back_is_not_written_over_what_follows);
+    tcase_add_test(connections, the_next_process_does_not_find_what_could_not_be_synced);
+    tcase_add_test(connections, what_another_connection_has_committed_is_not_taken_back);
     suite_add_tcase(suite, connections);
     return suite;
 }
