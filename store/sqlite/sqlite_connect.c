@@ -173,6 +173,18 @@ void weir_sqlite_close_without_checkpoint(sqlite3 *db)
     }
 }
 
+/* Closes a connection that cannot be used. One to a newer schema, or to a file that was replaced,
+ * must not write. Elsewhere closing removes the WAL if nobody else has the file open: a migration
+ * that has failed leaves one as long as the file, and other namespaces may need the space. */
+static void close_unusable(sqlite3 *db, weir_status status)
+{
+    if (status == WEIR_PRECONDITION || weir_sqlite_has_moved(db)) {
+        weir_sqlite_close_without_checkpoint(db);
+    } else {
+        (void)sqlite3_close(db);
+    }
+}
+
 static weir_status connect_path(struct sqlite_backend *backend, const char *path,
                                 const struct sqlite_wanted *wanted, sqlite3 **db,
                                 struct weir_error *err)
@@ -191,8 +203,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
                            "%s was removed or replaced while it was being opened", path);
     }
     if (status != WEIR_OK) {
-        /* Closing must not write to a file with a newer schema. */
-        weir_sqlite_close_without_checkpoint(opened);
+        close_unusable(opened, status);
         return status;
     }
     *db = opened;

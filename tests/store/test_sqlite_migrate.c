@@ -266,6 +266,37 @@ START_TEST(a_step_that_fails_leaves_the_file_as_it_was)
 }
 END_TEST
 
+/* The last message cannot be migrated, when most of the WAL is written. */
+static const char *const late_damages[] = {
+    [1] = "DELETE FROM streams WHERE name = 'last-1'",
+    [2] = "UPDATE messages SET id = x'00' "
+          "WHERE global_position = (SELECT max(global_position) FROM messages)",
+};
+
+/* On a full disk the WAL of the migration would be in the way of all other namespaces. */
+START_TEST(a_step_that_fails_leaves_no_wal)
+{
+    enum { MORE = 400 };  // exceeds the page cache
+    char wal[450];
+    fill();
+    for (uint64_t m = 0; m < MORE; m++) {
+        const struct weir_new_message message = message_of(1000 + m, long_data);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "long-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+    must_put(fx.ns, "last-1", 1);
+    close_all();
+    put_back_to_version(_i);
+    tamper(late_damages[_i]);
+    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
+    fx.store = open_store(fx.url, 4);
+    ck_assert_int_ne(
+        weir_namespace_open(fx.store, weir_slice_of("test"), INT64_MAX, &fx.ns, &fx.err), WEIR_OK);
+    ck_assert_int_ne(access(wal, F_OK), 0);
+    ck_assert_int_eq(number_in(namespace_path(), "PRAGMA user_version"), _i);
+}
+END_TEST
+
 START_TEST(an_older_file_can_be_deleted)
 {
     fill();
@@ -357,6 +388,7 @@ static Suite *sqlite_migrate_suite(void)
     tcase_add_loop_test(tcase, after_the_step_ids_are_known_and_writes_go_on, 1, end);
     tcase_add_loop_test(tcase, what_the_step_has_written_is_moved_into_the_file, 1, end);
     tcase_add_loop_test(tcase, a_step_that_fails_leaves_the_file_as_it_was, 1, end);
+    tcase_add_loop_test(tcase, a_step_that_fails_leaves_no_wal, 1, end);
     tcase_add_loop_test(tcase, an_older_file_can_be_deleted, 1, end);
     tcase_add_loop_test(tcase, another_process_is_waited_for_no_longer_than_the_deadline, 1, end);
     tcase_add_loop_test(tcase, of_several_that_open_it_one_takes_the_step, 1, end);
