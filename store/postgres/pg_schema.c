@@ -279,6 +279,22 @@ weir_status weir_pg_namespace_lock(struct pg_conn *conn, const struct pg_namespa
                : status;
 }
 
+/* Tells the operator what keeps a namespace from being brought up to date, and thus from being
+ * served. */
+static void report_unmigrated(const struct pg_conn *conn, const struct registration *entry,
+                              const struct weir_error *err)
+{
+    const char *why = err->text;
+    if (strcmp(conn->sqlstate, "55P03") == 0) {
+        why = "another session, such as that of a backup, holds locks on its tables";
+    } else if (strcmp(conn->sqlstate, "42501") == 0) {
+        why = "weir's role must own the schema and all that is in it";
+    }
+    weir_backend_report(&conn->backend->base,
+                        "%s cannot be brought from schema version %d to version %d: %s",
+                        entry->ns->schema, (int)entry->version, entry->ns->layout->version, why);
+}
+
 /* Migrates behind the namespace's own lock: one of several servers does it, the others find it
  * done. */
 static weir_status migrate_locked(struct pg_conn *conn, struct registration *entry,
@@ -296,6 +312,9 @@ static weir_status migrate_locked(struct pg_conn *conn, struct registration *ent
     }
     if (status == WEIR_OK) {
         status = weir_pg_bring_up_to_date(conn, entry->ns, entry->version, err);
+        if (status != WEIR_OK) {
+            report_unmigrated(conn, entry, err);
+        }
     }
     if (status != WEIR_OK) {
         return status;

@@ -4,8 +4,10 @@
 
 #include "tests/lib/check_main.h"
 #include "tests/postgres/pg_fixture.h"
+#include "weir/base/monotonic.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LONG_NAME = 300, MANY_STREAMS = 3000 };
@@ -209,6 +211,54 @@ START_TEST(functions_of_an_older_version_are_replaced)
 }
 END_TEST
 
+/* Makes the namespace look like one of the version before `born` was added. */
+static void put_back_to_version_8(void)
+{
+    sql("ALTER TABLE %s.counters DROP COLUMN born;"
+        " UPDATE weir_registry.namespaces SET schema_version = 8 WHERE id = 'test'",
+        schema_of("test"));
+}
+
+static void check_not_migrated(const char *url, const char *why)
+{
+    struct weir_namespace *ns = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    struct weir_store *store = open_store(url, 1);
+    ck_assert_int_ne(weir_namespace_open(store, weir_slice_of("test"),
+                                         weir_monotonic_us() + 1000 * 1000, &ns, &err),
+                     WEIR_OK);
+    ck_assert_ptr_nonnull(strstr(fx.report, schema_of("test")));
+    ck_assert_ptr_nonnull(strstr(fx.report, "from schema version 8 to version 10"));
+    ck_assert_msg(strstr(fx.report, why) != NULL, "%s", fx.report);
+    weir_store_close(store);
+    ck_assert_int_eq(
+        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 8);
+}
+
+START_TEST(what_keeps_a_namespace_old_is_reported)
+{
+    char url[300];
+    const char *schema = schema_of("test");
+    PGconn *backup = sql_connect();
+    char text[200];
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    close_all();
+    put_back_to_version_8();
+    (void)snprintf(text, sizeof text, "BEGIN; LOCK TABLE %s.counters IN ACCESS SHARE MODE", schema);
+    sql_on(backup, text);
+    check_not_migrated(getenv("WEIR_TEST_STORE"), "holds locks on its tables");
+    PQfinish(backup);
+    sql("GRANT ALL ON SCHEMA weir_registry, %1$s TO locked;"
+        " GRANT ALL ON ALL TABLES IN SCHEMA weir_registry, %1$s TO locked",
+        schema);
+    (void)snprintf(url, sizeof url, "%s&options=-c%%20role%%3dlocked", getenv("WEIR_TEST_STORE"));
+    check_not_migrated(url, "must own the schema");
+    reopen();
+    ck_assert_int_eq(put(fx.ns, "a-1"), 1);
+}
+END_TEST
+
 /* A step beyond the version would be applied to new schemas and never to existing ones. */
 START_TEST(the_steps_of_a_layout_rise_up_to_its_version)
 {
@@ -253,6 +303,7 @@ static Suite *versions_suite(void)
     tcase_add_test(tcase, long_names_and_more_streams_than_there_is_room_for_are_looked_up);
     tcase_add_test(tcase, a_namespace_with_the_older_append_gets_the_newer);
     tcase_add_test(tcase, functions_of_an_older_version_are_replaced);
+    tcase_add_test(tcase, what_keeps_a_namespace_old_is_reported);
     tcase_add_loop_test(tcase, the_steps_of_a_layout_rise_up_to_its_version, 0, 2);
     tcase_add_test(tcase, the_older_append_may_write_meanwhile);
     suite_add_tcase(suite, tcase);
