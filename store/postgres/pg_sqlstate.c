@@ -21,6 +21,7 @@ static const struct entry entries[] = {
     {"3F000", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // invalid schema name
     {"40003", {WEIR_BACKEND_UNAVAILABLE, PG_REMEDY_RECONNECT}},  // completion unknown
     {"42501", {WEIR_BACKEND_ERROR, PG_REMEDY_NONE}},             // insufficient privilege
+    {"42703", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // undefined column
     {"42883", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // undefined function
     {"42P01", {WEIR_BACKEND_ERROR, PG_REMEDY_MISSING}},          // undefined table
     {"42P06", {WEIR_BACKEND_ERROR, PG_REMEDY_INTERNAL}},         // duplicate schema

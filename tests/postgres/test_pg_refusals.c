@@ -291,6 +291,32 @@ START_TEST(what_is_made_anew_meanwhile_is_not_called_damaged)
 }
 END_TEST
 
+/* A server of an older version re-creates the namespace, whose tables lack a column then. */
+START_TEST(what_an_older_server_makes_anew_is_brought_up_to_date_at_a_read)
+{
+    struct weir_store *other = open_store(getenv("WEIR_TEST_STORE"), 1);
+    const struct weir_new_message message = message_of(1, "1");
+    const struct weir_query query = query_all();
+    struct weir_written written;
+    int64_t deleted = 0;
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(
+        weir_namespace_delete(other, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    must_create(other, "test");
+    sql("ALTER TABLE %1$s.counters DROP COLUMN era, DROP COLUMN born;"
+        " ALTER TABLE %1$s.categories DROP COLUMN era;"
+        " UPDATE weir_registry.namespaces SET schema_version = 2 WHERE id = 'test'",
+        schema_of("test"));
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_BACKEND_UNAVAILABLE);
+    weir_error_init(&fx.err);
+    must_read(fx.ns, &query);
+    ck_assert_uint_eq(fx.rows.n, 0);
+    weir_store_close(other);
+}
+END_TEST
+
 /* Another server re-creates the namespace unnoticed by this server, whose write is meant for the
  * old one. */
 START_TEST(nothing_lands_in_a_namespace_made_anew)
@@ -462,6 +488,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_deletion_may_have_all_the_time_there_is);
     tcase_add_test(tcase, a_hint_of_the_database_is_reported);
     tcase_add_test(tcase, what_is_made_anew_meanwhile_is_not_called_damaged);
+    tcase_add_test(tcase, what_an_older_server_makes_anew_is_brought_up_to_date_at_a_read);
     tcase_add_loop_test(tcase, nothing_lands_in_a_namespace_made_anew, 0, 3);
     tcase_add_test(tcase, global_positions_run_out_cleanly);
     tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
