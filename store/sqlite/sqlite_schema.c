@@ -61,20 +61,29 @@ static int commit(sqlite3 *db)
     return sqlite3_exec(db, "COMMIT; PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
 }
 
-static int migrate_locked(sqlite3 *db, const struct sqlite_schema *schema, int *version)
+/* *version is then that which this connection has brought up to date, or that of another process,
+ * which was faster. */
+static int migrate_locked(sqlite3 *db, const struct sqlite_schema *schema,
+                          struct weir_backend *backend, const char *path, int *version)
 {
-    int rc = read_version(db, version);
-    if (rc == SQLITE_OK && *version < schema->version) {
-        rc = apply_steps(db, schema, *version);
+    const int rc = read_version(db, version);
+    if (rc != SQLITE_OK || *version >= schema->version) {
+        return rc;
     }
-    return rc;
+    if (*version > 0) {
+        weir_backend_report(backend,
+                            "%s: migrating to schema version %d; its namespace waits meanwhile",
+                            path, schema->version);
+    }
+    return apply_steps(db, schema, *version);
 }
 
-static int migrate(sqlite3 *db, const struct sqlite_schema *schema, int *version)
+static int migrate(sqlite3 *db, const struct sqlite_schema *schema, struct weir_backend *backend,
+                   const char *path, int *version)
 {
     int rc = begin(db, *version);
     if (rc == SQLITE_OK) {
-        rc = migrate_locked(db, schema, version);
+        rc = migrate_locked(db, schema, backend, path, version);
         rc = rc != SQLITE_OK ? rc : commit(db);
     }
     if (rc != SQLITE_OK && sqlite3_get_autocommit(db) == 0) {
@@ -96,18 +105,11 @@ static void move_wal(sqlite3 *db, struct weir_backend *backend, const char *path
     weir_sqlite_pace_end();
 }
 
-static int migrate_old(sqlite3 *db, const struct sqlite_schema *schema,
-                       struct weir_backend *backend, const char *path, int *version)
+static void end_migration(sqlite3 *db, const struct sqlite_schema *schema,
+                          struct weir_backend *backend, const char *path)
 {
-    weir_backend_report(backend,
-                        "%s: migrating to schema version %d; its namespace waits meanwhile", path,
-                        schema->version);
-    const int rc = migrate(db, schema, version);
-    if (rc == SQLITE_OK) {
-        move_wal(db, backend, path);
-        weir_backend_report(backend, "%s: migrated to schema version %d", path, schema->version);
-    }
-    return rc;
+    move_wal(db, backend, path);
+    weir_backend_report(backend, "%s: migrated to schema version %d", path, schema->version);
 }
 
 weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
@@ -117,8 +119,10 @@ weir_status weir_sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema,
     int version = 0;
     int rc = read_version(db, &version);
     if (rc == SQLITE_OK && version < schema->version && schema->steps != NULL) {
-        rc = version == 0 ? migrate(db, schema, &version)
-                          : migrate_old(db, schema, backend, path, &version);
+        rc = migrate(db, schema, backend, path, &version);
+        if (rc == SQLITE_OK && version > 0 && version < schema->version) {
+            end_migration(db, schema, backend, path);
+        }
     }
     if (rc != SQLITE_OK) {
         return weir_sqlite_fail(err, rc, "migrate the schema");

@@ -324,6 +324,7 @@ START_TEST(another_process_is_waited_for_no_longer_than_the_deadline)
         weir_namespace_open(fx.store, weir_slice_of("test"), from_us + 100 * 1000, &fx.ns, &fx.err),
         WEIR_DEADLINE_EXCEEDED);
     ck_assert_int_lt(weir_monotonic_us() - from_us, WEIR_SQLITE_BUSY_US / 2);
+    ck_assert_msg(strstr(fx.report, "migrating") == NULL, "%s", fx.report);
     end_program(other);
     fx.ns = must_open(fx.store, "test");
     ck_assert_int_eq(must_head(fx.ns), 1000);
