@@ -25,6 +25,18 @@ static weir_status choose_token(const char *supplied, struct weir_slice id,
     return WEIR_OK;
 }
 
+/* Prepares the file with the token of `default` for a rotation. A failure is logged only: it
+ * matters only if the server crashes before the rotation has ended. */
+static void prepare_rotation(const struct weir_call *call, struct weir_slice id, const char *token)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    if (weir_namespace_is_default(id) &&
+        weir_default_namespace_prepare_rotation(call->server->config, token, &err) != WEIR_OK) {
+        weir_log_say(&call->server->log, WEIR_LOG_ERROR, "%s", err.text);
+    }
+}
+
 /* Keeps the file with the token of `default` up to date. A failure is logged only: the token has
  * been changed by then. */
 static void keep_default_token(const struct weir_call *call, struct weir_slice id,
@@ -143,6 +155,7 @@ WEIR_HANDLER(weir_handle_rotate_token, Weir__V1__RotateTokenRequest)
     }
     struct weir_token_hash hash;
     weir_token_hash(weir_slice_of(token), &hash);
+    prepare_rotation(call, id, token);
     st = weir_namespace_set_token(call->server->store, id, &hash, call->deadline_us, err);
     forget(call, id);
     if (st != WEIR_OK) {

@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 static const char file_name[] = "default.token";
-static const char next_suffix[] = ".next";  // of the file with the token after a deletion
+static const char next_suffix[] = ".next";        // of the file with the token after a deletion
+static const char rotated_suffix[] = ".rotated";  // of the one with the token of a rotation
 
 enum {
     TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1,
@@ -146,20 +147,28 @@ static weir_status write_file(const char *directory, const char *suffix, const c
     return st;
 }
 
-/* Renames the prepared file to the real one; no change where none was prepared, or another server
- * has renamed it. */
-static weir_status take_prepared(const char *directory, struct weir_error *err)
+/* Renames the prepared file of this suffix to the real one; no change where none was prepared, or
+ * another server has renamed it. */
+static weir_status take_prepared(const char *directory, const char *suffix, struct weir_error *err)
 {
     char path[PATH_MAX];
-    char next[PATH_MAX];
-    if (!path_of(directory, "", path) || !path_of(directory, next_suffix, next)) {
+    char prepared[PATH_MAX];
+    if (!path_of(directory, "", path) || !path_of(directory, suffix, prepared)) {
         return too_long(directory, err);
     }
-    if (rename(next, path) != 0) {
-        return errno == ENOENT ? WEIR_OK : file_failed(err, next, "rename");
+    if (rename(prepared, path) != 0) {
+        return errno == ENOENT ? WEIR_OK : file_failed(err, prepared, "rename");
     }
     sync_directory(directory);
     return WEIR_OK;
+}
+
+static void remove_rotated(const char *directory)
+{
+    char path[PATH_MAX];
+    if (path_of(directory, rotated_suffix, path)) {
+        (void)unlink(path);
+    }
 }
 
 /* ---- the namespace ---- */
@@ -178,7 +187,7 @@ static weir_status token_of_directory(const char *directory, char token[TOKEN_RO
     if (!path_of(directory, "", path)) {
         return too_long(directory, err);
     }
-    weir_status st = take_prepared(directory, err);
+    weir_status st = take_prepared(directory, next_suffix, err);
     if (st == WEIR_OK) {
         st = read_file(path, token, err);
     }
@@ -229,15 +238,37 @@ static weir_status create(struct weir_store *store, const struct weir_config *co
     return WEIR_OK;
 }
 
+static bool is_of(const struct weir_namespace_record *record, const char *token)
+{
+    struct weir_token_hash hash;
+    weir_token_hash(weir_slice_of(token), &hash);
+    return weir_token_hash_equal(&hash, &record->token_hash);
+}
+
+/* Completes a rotation that was interrupted after the store had changed the token and before the
+ * file had: the prepared token is then that of the namespace. Any other is removed. */
+static weir_status complete_rotation(const char *directory,
+                                     const struct weir_namespace_record *record,
+                                     struct weir_error *err)
+{
+    char path[PATH_MAX];
+    char token[TOKEN_ROOM] = "";
+    struct weir_error ignored;
+    weir_error_init(&ignored);
+    if (directory == NULL || !path_of(directory, rotated_suffix, path)) {
+        return WEIR_OK;
+    }
+    if (read_file(path, token, &ignored) == WEIR_OK && is_of(record, token)) {
+        return take_prepared(directory, rotated_suffix, err);
+    }
+    remove_rotated(directory);
+    return WEIR_OK;
+}
+
 static weir_status check_token(const struct weir_config *config,
                                const struct weir_namespace_record *record, struct weir_error *err)
 {
-    if (config->default_token[0] == '\0') {
-        return WEIR_OK;
-    }
-    struct weir_token_hash hash;
-    weir_token_hash(weir_slice_of(config->default_token), &hash);
-    return weir_token_hash_equal(&hash, &record->token_hash)
+    return config->default_token[0] == '\0' || is_of(record, config->default_token)
                ? WEIR_OK
                : weir_fail(err, WEIR_PRECONDITION,
                            "the configured token is not the present token of namespace default: "
@@ -261,10 +292,15 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_log *log, struct weir_error *err)
 {
     struct weir_namespace_record record;
-    const int fd = begin_turn(weir_config_directory(config));
+    const char *directory = weir_config_directory(config);
+    const int fd = begin_turn(directory);
     weir_status st = find(store, &record, err);
     const bool is_missing = st == WEIR_NAMESPACE_NOT_FOUND;
-    st = is_missing ? create(store, config, log, err) : st;
+    if (is_missing) {
+        st = create(store, config, log, err);
+    } else if (st == WEIR_OK) {
+        st = complete_rotation(directory, &record, err);
+    }
     end_turn(fd);
     if (is_missing && st == WEIR_NAMESPACE_EXISTS) {
         /* Another server that starts at the same time was faster. */
@@ -289,13 +325,23 @@ static const char *directory_with_file(const struct weir_config *config)
 static bool has_token(struct weir_store *store, const char *token)
 {
     struct weir_namespace_record record;
-    struct weir_token_hash hash;
     struct weir_error ignored;
     weir_error_init(&ignored);
-    weir_token_hash(weir_slice_of(token), &hash);
     const weir_status st = find(store, &record, &ignored);
-    return st == WEIR_OK ? weir_token_hash_equal(&hash, &record.token_hash)
-                         : st != WEIR_NAMESPACE_NOT_FOUND;
+    return st == WEIR_OK ? is_of(&record, token) : st != WEIR_NAMESPACE_NOT_FOUND;
+}
+
+weir_status weir_default_namespace_prepare_rotation(const struct weir_config *config,
+                                                    const char *token, struct weir_error *err)
+{
+    const char *directory = directory_with_file(config);
+    if (directory == NULL) {
+        return WEIR_OK;
+    }
+    const int fd = begin_turn(directory);
+    const weir_status st = write_file(directory, rotated_suffix, token, true, err);
+    end_turn(fd);
+    return st;
 }
 
 weir_status weir_default_namespace_keep_token(const struct weir_config *config,
@@ -307,8 +353,13 @@ weir_status weir_default_namespace_keep_token(const struct weir_config *config,
         return WEIR_OK;
     }
     const int fd = begin_turn(directory);
-    const weir_status st =
-        has_token(store, token) ? write_file(directory, "", token, true, err) : WEIR_OK;
+    weir_status st = WEIR_OK;
+    if (has_token(store, token)) {
+        st = write_file(directory, "", token, true, err);
+        if (st == WEIR_OK) {
+            remove_rotated(directory);
+        }
+    }
     end_turn(fd);
     return st;
 }
@@ -344,7 +395,7 @@ weir_status weir_default_namespace_take_prepared_token(const struct weir_config 
     const int fd = begin_turn(directory);
     const weir_status st = find(store, &record, &ignored) == WEIR_OK
                                ? WEIR_OK  // made anew meanwhile, with a token of its own
-                               : take_prepared(directory, err);
+                               : take_prepared(directory, next_suffix, err);
     end_turn(fd);
     return st;
 }

@@ -26,6 +26,13 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_config *config,
                                           const struct weir_log *log, struct weir_error *err);
 
+/* Before the token becomes `token`: writes it to DIRECTORY/default.token.rotated, if there is a
+ * default.token. If a crash comes between the change and weir_default_namespace_keep_token, the
+ * next start renames it; where the token has not been changed the file has no effect.
+ * BACKEND_UNAVAILABLE where it cannot be written. */
+weir_status weir_default_namespace_prepare_rotation(const struct weir_config *config,
+                                                    const char *token, struct weir_error *err);
+
 /* Rewrites DIRECTORY/default.token, if it exists, after the token has become `token`. Leaves it
  * where the token has changed again since. BACKEND_UNAVAILABLE where it cannot be written. */
 weir_status weir_default_namespace_keep_token(const struct weir_config *config,

@@ -141,6 +141,13 @@ static void assert_default_token(const char *token)
     rpc_free(&reply);
 }
 
+static const char *rotated_path(void)
+{
+    static char path[sizeof token_path + 16];
+    (void)snprintf(path, sizeof path, "%s.rotated", token_path);
+    return path;
+}
+
 START_TEST(rotating_the_default_token_rewrites_its_file)
 {
     char first[TOKEN_ROOM];
@@ -152,8 +159,52 @@ START_TEST(rotating_the_default_token_rewrites_its_file)
         rpc_unpack(&reply, &weir__v1__rotate_token_response__descriptor);
     ck_assert_str_ne(out->token, first);
     ck_assert_str_eq(out->token, read_token_file());
+    ck_assert_int_ne(access(rotated_path(), F_OK), 0);
     rpc_free_message(out);
     rpc_stop();
+}
+END_TEST
+
+static void set_default_token(const char *token)
+{
+    struct weir_error err;
+    struct weir_token_hash hash;
+    weir_error_init(&err);
+    weir_token_hash(weir_slice_of(token), &hash);
+    ck_assert_int_eq(weir_namespace_set_token(rpc.server->store, weir_slice_of("default"), &hash,
+                                              INT64_MAX, &err),
+                     WEIR_OK);
+}
+
+START_TEST(a_crash_during_a_rotation_leaves_the_token_that_counts)
+{
+    char first[TOKEN_ROOM];
+    struct weir_error err;
+    start_with_first_token(first);
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_default_namespace_prepare_rotation(&rpc.config, DEFAULT_TOKEN, &err),
+                     WEIR_OK);
+    set_default_token(DEFAULT_TOKEN);
+    rpc_stop();
+    ck_assert_str_eq(first, read_token_file());
+    ck_assert_msg(start_once("", &err) == WEIR_OK, "%s", err.text);
+    ck_assert_str_eq(DEFAULT_TOKEN, read_token_file());
+    ck_assert_int_ne(access(rotated_path(), F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_rotation_that_a_crash_has_prevented_leaves_the_file)
+{
+    char first[TOKEN_ROOM];
+    struct weir_error err;
+    start_with_first_token(first);
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_default_namespace_prepare_rotation(&rpc.config, DEFAULT_TOKEN, &err),
+                     WEIR_OK);
+    rpc_stop();
+    ck_assert_int_eq(start_once("", &err), WEIR_OK);
+    ck_assert_str_eq(first, read_token_file());
+    ck_assert_int_ne(access(rotated_path(), F_OK), 0);
 }
 END_TEST
 
@@ -287,6 +338,8 @@ int main(void)
     tcase_add_test(tcase, a_token_that_is_not_the_namespaces_own_stops_the_start);
     tcase_add_test(tcase, a_token_that_was_written_but_not_used_is_used);
     tcase_add_test(tcase, rotating_the_default_token_rewrites_its_file);
+    tcase_add_test(tcase, a_crash_during_a_rotation_leaves_the_token_that_counts);
+    tcase_add_test(tcase, a_rotation_that_a_crash_has_prevented_leaves_the_file);
     tcase_add_test(tcase, rotations_at_once_leave_the_token_that_counts);
     tcase_add_test(tcase, a_token_that_has_been_replaced_does_not_come_to_the_file);
     tcase_add_test(tcase, another_default_namespace_rewrites_the_file);
