@@ -8,27 +8,9 @@
 
 /* ---- totals ---- */
 
-static int newest_time(struct sqlite_session *session, int64_t *time_us)
-{
-    sqlite3_stmt *statement = NULL;
-    struct weir_slice packed;
-    struct weir_row row = {.time_us = 0};
-    int rc = weir_sqlite_statement(session, STATEMENT_NEWEST, &statement);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW && (!weir_sqlite_value_blob(sqlite3_column_value(statement, 0), &packed) ||
-                             !weir_sqlite_unpack_head(packed, &row))) {
-        rc = SQLITE_CORRUPT;
-    }
-    *time_us = row.time_us;
-    (void)sqlite3_reset(statement);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* The first statement stays open while the second runs: one snapshot. */
-static weir_status read_totals(struct sqlite_session *session, sqlite3_stmt **statement,
+/* Reads the numbers of messages and streams. Leaves the statement open: what is read before it is
+ * reset is of the same snapshot. */
+static weir_status read_counts(struct sqlite_session *session, sqlite3_stmt **statement,
                                struct weir_namespace_totals *totals, struct weir_error *err)
 {
     int rc = weir_sqlite_statement(session, STATEMENT_SCOPE_ALL, statement);
@@ -38,15 +20,36 @@ static weir_status read_totals(struct sqlite_session *session, sqlite3_stmt **st
     if (rc == SQLITE_DONE) {
         return weir_sqlite_session_is_deleted(session, err);
     }
-    if (rc == SQLITE_ROW) {
-        totals->message_count = sqlite3_column_int64(*statement, 1);
-        totals->stream_count = sqlite3_column_int64(*statement, 2);
-        if (totals->message_count < 0 || totals->stream_count < 0) {
-            return weir_sqlite_session_miscounts(session, err);
-        }
-        rc = newest_time(session, &totals->last_activity_us);
+    if (rc != SQLITE_ROW) {
+        return weir_sqlite_session_fail(session, rc, "read", err);
     }
-    return rc == SQLITE_OK ? WEIR_OK : weir_sqlite_session_fail(session, rc, "read", err);
+    totals->message_count = sqlite3_column_int64(*statement, 1);
+    totals->stream_count = sqlite3_column_int64(*statement, 2);
+    return totals->message_count < 0 || totals->stream_count < 0
+               ? weir_sqlite_session_miscounts(session, err)
+               : WEIR_OK;
+}
+
+/* Reads the time of the newest message; 0 if there is none. */
+static weir_status read_newest_time(struct sqlite_session *session, int64_t *time_us,
+                                    struct weir_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    struct weir_slice packed;
+    struct weir_row row = {.time_us = 0};
+    int rc = weir_sqlite_statement(session, STATEMENT_NEWEST, &statement);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW && (!weir_sqlite_value_blob(sqlite3_column_value(statement, 0), &packed) ||
+                             !weir_sqlite_unpack_head(packed, &row))) {
+        rc = SQLITE_CORRUPT;
+    }
+    *time_us = row.time_us;
+    (void)sqlite3_reset(statement);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE
+               ? WEIR_OK
+               : weir_sqlite_session_fail(session, rc, "read", err);
 }
 
 weir_status weir_sqlite_totals(struct weir_session *base, struct weir_namespace_totals *totals,
@@ -55,7 +58,10 @@ weir_status weir_sqlite_totals(struct weir_session *base, struct weir_namespace_
     struct sqlite_session *session = (struct sqlite_session *)base;
     sqlite3_stmt *statement = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    const weir_status status = read_totals(session, &statement, totals, err);
+    weir_status status = read_counts(session, &statement, totals, err);
+    if (status == WEIR_OK) {
+        status = read_newest_time(session, &totals->last_activity_us, err);
+    }
     (void)sqlite3_reset(statement);
     weir_sqlite_memory_end(session->memory);
     return status;
@@ -178,7 +184,7 @@ weir_status weir_sqlite_list_streams(struct weir_session *base, const struct wei
     struct weir_namespace_totals totals = {.stream_count = 0};
     sqlite3_stmt *statement = NULL;
     weir_sqlite_memory_begin(session->memory, WEIR_SESSION_READ);
-    weir_status status = read_totals(session, &statement, &totals, err);
+    weir_status status = read_counts(session, &statement, &totals, err);
     if (status == WEIR_OK) {
         status = list_page(session, &listing, totals.stream_count, err);
     }

@@ -271,6 +271,22 @@ START_TEST(more_streams_than_are_counted_are_not_listed)
 }
 END_TEST
 
+START_TEST(a_damaged_newest_message_spoils_no_list_of_streams)
+{
+    must_put(fx.ns, "a-1", 2);
+    close_all();
+    tamper(damaged_messages[0]);
+    fx.store = open_store(fx.url, 8);
+    fx.ns = must_open(fx.store, "test");
+    const struct weir_page_query query = {.limit = 10, .deadline_us = INT64_MAX};
+    struct weir_stream_page page;
+    ck_assert_int_eq(weir_list_streams(fx.ns, &query, &fx.arena, &page, &fx.err), WEIR_OK);
+    ck_assert_uint_eq(page.n, 1);
+    struct weir_namespace_totals totals;
+    ck_assert_int_eq(weir_namespace_totals(fx.ns, INT64_MAX, &totals, &fx.err), WEIR_DATA_CORRUPT);
+}
+END_TEST
+
 /* The index entries are in the reverse of the declared order. */
 START_TEST(rows_out_of_order_are_not_given)
 {
@@ -306,6 +322,7 @@ static Suite *sqlite_changed_suite(void)
                         (int)WEIR_COUNTOF(wrong_numbers));
     tcase_add_loop_test(tcase, damaged_totals_are_not_told, 0, (int)WEIR_COUNTOF(wrong_totals));
     tcase_add_test(tcase, more_streams_than_are_counted_are_not_listed);
+    tcase_add_test(tcase, a_damaged_newest_message_spoils_no_list_of_streams);
     tcase_add_test(tcase, rows_out_of_order_are_not_given);
     suite_add_tcase(suite, tcase);
     return suite;
