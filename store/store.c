@@ -113,6 +113,12 @@ weir_status weir_store_ping(struct weir_store *store, int64_t deadline_us, struc
     return store->backend->ops->ping(store->backend, deadline_us, err);
 }
 
+/* Lists take an absent prefix or cursor for the empty one; backends get the empty one. */
+static struct weir_slice or_empty(struct weir_slice text)
+{
+    return text.p == NULL ? weir_slice("", 0) : text;
+}
+
 /* ---- the registry ---- */
 
 weir_status weir_namespace_find(struct weir_store *store, struct weir_namespace_record *record,
@@ -134,7 +140,9 @@ weir_status weir_namespace_list(struct weir_store *store, const struct weir_regi
                                 struct weir_error *err)
 {
     assert(query->limit >= 1);
-    return store->backend->ops->namespace_list(store->backend, query, arena, page, err);
+    struct weir_registry_query present = *query;
+    present.after = or_empty(query->after);
+    return store->backend->ops->namespace_list(store->backend, &present, arena, page, err);
 }
 
 /* ---- calls in a namespace: borrow a session, call the backend, return the session ---- */
@@ -277,11 +285,14 @@ weir_status weir_list_streams(struct weir_namespace *ns, const struct weir_page_
                               struct weir_error *err)
 {
     assert(query->limit >= 1 && query->limit <= WEIR_LIST_LIMIT_MAX);
+    struct weir_page_query present = *query;
+    present.prefix = or_empty(query->prefix);
+    present.after = or_empty(query->after);
     struct weir_session *session = NULL;
     if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
         return err->status;
     }
-    return give_back(ns, session, session->ops->list_streams(session, query, arena, page, err));
+    return give_back(ns, session, session->ops->list_streams(session, &present, arena, page, err));
 }
 
 weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,

@@ -103,7 +103,7 @@ weir_status weir_namespace_set_token(struct weir_store *store, struct weir_slice
                                      struct weir_error *err);
 
 struct weir_registry_query {
-    struct weir_slice after;  // ids > after; empty = from the start
+    struct weir_slice after;  // ids > after; absent or empty = from the start
     size_t limit;             // entries at most, >= 1
     size_t max_bytes;         // of the entries' texts; one entry is returned whatever its size
     int64_t deadline_us;

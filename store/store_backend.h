@@ -32,7 +32,8 @@ struct weir_store_ops {
     int (*schema_version)(const struct weir_backend *backend);
     weir_status (*ping)(struct weir_backend *backend, int64_t deadline_us, struct weir_error *err);
 
-    /* The registry of namespaces. Thread-safe; semantics as the functions of store.h. */
+    /* The registry of namespaces. Thread-safe; semantics as the functions of store.h. The query of
+     * a list has a present `after`. */
     weir_status (*namespace_create)(struct weir_backend *backend,
                                     struct weir_namespace_record *record, int64_t deadline_us,
                                     bool *is_same, struct weir_error *err);
@@ -80,6 +81,7 @@ struct weir_session_ops {
                         struct weir_error *err);
     weir_status (*totals)(struct weir_session *session, struct weir_namespace_totals *totals,
                           struct weir_error *err);
+    /* The query has a present prefix and a present `after`. */
     weir_status (*list_streams)(struct weir_session *session, const struct weir_page_query *query,
                                 struct weir_arena *arena, struct weir_stream_page *page,
                                 struct weir_error *err);

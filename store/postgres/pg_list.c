@@ -96,11 +96,6 @@ weir_status weir_pg_totals(struct weir_session *base, struct weir_namespace_tota
 
 /* ---- streams ---- */
 
-static struct weir_slice or_empty(struct weir_slice text)
-{
-    return text.p == NULL ? weir_slice("", 0) : text;
-}
-
 static weir_status copy_streams(const struct question *q, struct weir_arena *arena,
                                 struct weir_stream_info *infos, size_t n, struct weir_error *err)
 {
@@ -146,10 +141,10 @@ weir_status weir_pg_list_streams(struct weir_session *base, const struct weir_pa
     struct question q;
     uint8_t lowest[PREFIX_BYTES];
     question_init(&q, base, PG_FIXED_LIST_STREAMS);
-    weir_pg_param_slice(&q.params, lowest_text(or_empty(query->prefix), lowest));
-    weir_pg_param_slice(&q.params, or_empty(query->after));
+    weir_pg_param_slice(&q.params, lowest_text(query->prefix, lowest));
+    weir_pg_param_slice(&q.params, query->after);
     weir_pg_param_int8(&q.params, (int64_t)query->limit + 1);
-    weir_pg_param_slice(&q.params, or_empty(query->prefix));
+    weir_pg_param_slice(&q.params, query->prefix);
     weir_status status = ask(&q, err);
     if (status == WEIR_OK) {
         const size_t got = (size_t)PQntuples(q.result);

@@ -130,7 +130,7 @@ static weir_status list_records(struct pg_conn *conn, void *context, struct weir
     const struct weir_registry_query *query = listing->query;
     struct pg_params params;
     weir_pg_params_init(&params, NULL);
-    weir_pg_param_slice(&params, query->after.p == NULL ? weir_slice("", 0) : query->after);
+    weir_pg_param_slice(&params, query->after);
     weir_pg_param_int8(&params, (int64_t)query->limit + 1);
     weir_pg_param_int8(&params, (int64_t)query->max_bytes);
     PGresult *result = NULL;

@@ -74,11 +74,6 @@ static bool begins_with(struct weir_slice name, struct weir_slice prefix)
     return name.n >= prefix.n && (prefix.n == 0 || memcmp(name.p, prefix.p, prefix.n) == 0);
 }
 
-static struct weir_slice or_empty(struct weir_slice text)
-{
-    return text.p == NULL ? weir_slice("", 0) : text;
-}
-
 struct listing {
     const struct weir_page_query *query;
     struct weir_arena *arena;
@@ -133,8 +128,8 @@ static bool is_before(struct weir_slice a, struct weir_slice b)
 static weir_status step_streams(struct sqlite_session *session, sqlite3_stmt *statement,
                                 const struct listing *listing, struct weir_error *err)
 {
-    const struct weir_slice prefix = or_empty(listing->query->prefix);
-    const struct weir_slice after = or_empty(listing->query->after);
+    const struct weir_slice prefix = listing->query->prefix;
+    const struct weir_slice after = listing->query->after;
     int rc = weir_sqlite_bind_text(statement, 1, is_before(prefix, after) ? after : prefix);
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_bind_text(statement, 2, after);

@@ -106,18 +106,12 @@ void weir_sqlite_registry_unlock(struct sqlite_registry_connection *connection)
     (void)pthread_mutex_unlock(&connection->mutex);
 }
 
-static int bind_id(sqlite3_stmt *statement, struct weir_slice id)
-{
-    return sqlite3_bind_text64(statement, 1, id.n == 0 ? "" : (const char *)id.p, id.n,
-                               SQLITE_STATIC, SQLITE_UTF8);
-}
-
 int weir_sqlite_registry_prepare(sqlite3 *db, const char *text, struct weir_slice id,
                                  sqlite3_stmt **statement)
 {
     *statement = NULL;
     const int rc = sqlite3_prepare_v2(db, text, -1, statement, NULL);
-    return rc != SQLITE_OK ? rc : bind_id(*statement, id);
+    return rc != SQLITE_OK ? rc : weir_sqlite_bind_text(*statement, 1, id);
 }
 
 int weir_sqlite_registry_run(sqlite3 *db, const char *text, struct weir_slice id)
