@@ -238,6 +238,7 @@ int weir_sqlite_registry_hash(sqlite3_stmt *statement, int column, struct weir_t
     return SQLITE_OK;
 }
 
+#define RECORD_COLUMNS "id, token_hash, description, metadata, created_at_us"
 enum { RECORD_ID, RECORD_TOKEN, RECORD_DESCRIPTION, RECORD_METADATA, RECORD_CREATED };
 
 static weir_status copy_record(sqlite3_stmt *statement, struct weir_arena *arena,
@@ -289,10 +290,7 @@ static weir_status find(struct sqlite_backend *backend, struct weir_namespace_re
         return err->status;
     }
     int rc = weir_sqlite_registry_prepare(
-        connection->db,
-        "SELECT id, token_hash, description, metadata, created_at_us FROM namespaces "
-        "WHERE id = ?1",
-        id, &statement);
+        connection->db, "SELECT " RECORD_COLUMNS " FROM namespaces WHERE id = ?1", id, &statement);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(statement);
     }
@@ -427,11 +425,10 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
     }
     int rc = count_after(connection->db, query->after, query->limit + 1, &listing.room);
     if (rc == SQLITE_OK) {
-        rc = weir_sqlite_registry_prepare(
-            connection->db,
-            "SELECT id, token_hash, description, metadata, created_at_us FROM namespaces "
-            "WHERE id > ?1 ORDER BY id LIMIT ?2",
-            query->after, &statement);
+        rc = weir_sqlite_registry_prepare(connection->db,
+                                          "SELECT " RECORD_COLUMNS
+                                          " FROM namespaces WHERE id > ?1 ORDER BY id LIMIT ?2",
+                                          query->after, &statement);
     }
     const weir_status status = rc == SQLITE_OK
                                    ? list_rows(backend, statement, &listing, err)
