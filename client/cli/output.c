@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static void begin(struct output *o, FILE *out, bool is_for_people, const char *const *columns,
+void output_begin(struct output *o, FILE *out, bool is_for_people, const char *const *columns,
                   size_t columns_n)
 {
     assert(columns_n <= OUTPUT_COLUMNS_MAX);
@@ -16,16 +16,10 @@ static void begin(struct output *o, FILE *out, bool is_for_people, const char *c
         .out = out, .columns = columns, .columns_n = columns_n, .is_for_people = is_for_people};
 }
 
-void output_begin(struct output *o, FILE *out, bool is_for_people, const char *const *columns,
-                  size_t columns_n)
-{
-    begin(o, out, is_for_people, columns, columns_n);
-}
-
 void output_begin_single(struct output *o, FILE *out, bool is_for_people,
                          const char *const *columns, size_t columns_n)
 {
-    begin(o, out, is_for_people, columns, columns_n);
+    output_begin(o, out, is_for_people, columns, columns_n);
     o->is_single = true;
 }
 
@@ -67,23 +61,36 @@ static void open_member(struct output *o)
     o->column++;
 }
 
-void output_text(struct output *o, const char *text)
+typedef void (*put_value)(FILE *out, struct weir_slice value);
+
+/* Adds a value, which `plain` writes for people and `json` as JSON. */
+static void add_value(struct output *o, struct weir_slice value, put_value plain, put_value json)
 {
     if (o->is_for_people) {
         char *cell = NULL;
         size_t n = 0;
-        FILE *out = text == NULL ? NULL : open_memstream(&cell, &n);
+        FILE *out = value.p == NULL ? NULL : open_memstream(&cell, &n);
         if (out != NULL) {
-            json_put_plain(out, weir_slice_of(text));
+            plain(out, value);
             (void)fclose(out);
         }
         add_cell_take(o, cell);
-    } else if (text != NULL) {
+    } else if (value.p != NULL) {
         open_member(o);
-        json_put_string(o->out, weir_slice_of(text));
+        json(o->out, value);
     } else {
         o->column++;
     }
+}
+
+void output_text(struct output *o, const char *text)
+{
+    add_value(o, weir_slice_of(text), json_put_plain, json_put_string);
+}
+
+void output_json(struct output *o, struct weir_slice json)
+{
+    add_value(o, json, json_put_plain_text, json_put_text);
 }
 
 void output_number(struct output *o, int64_t number)
@@ -113,25 +120,6 @@ void output_time(struct output *o, bool is_present, int64_t time_us)
     char text[WEIR_TIME_TEXT + 1] = "";
     const bool has_text = is_present && weir_time_format(time_us, text);
     output_text(o, has_text ? text : NULL);
-}
-
-void output_json(struct output *o, struct weir_slice json)
-{
-    if (o->is_for_people) {
-        char *cell = NULL;
-        size_t n = 0;
-        FILE *out = json.p == NULL ? NULL : open_memstream(&cell, &n);
-        if (out != NULL) {
-            json_put_plain_text(out, json);
-            (void)fclose(out);
-        }
-        add_cell_take(o, cell);
-    } else if (json.p != NULL) {
-        open_member(o);
-        json_put_text(o->out, json);
-    } else {
-        o->column++;
-    }
 }
 
 /* ---- for people ---- */
