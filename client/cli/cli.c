@@ -229,6 +229,11 @@ static int find_token(struct cli *cli)
 
 /* ---- the context ---- */
 
+int cli_no_context(const struct cli *cli, const char *name)
+{
+    return cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts", name);
+}
+
 /* Finds the context in force. A context's token is meant for the context's server. So the current
  * context does not apply if a server is named; a context that is named itself goes before a server
  * in the environment. */
@@ -251,7 +256,7 @@ static int find_context(struct cli *cli)
     }
     cli->context = name == NULL ? NULL : contexts_find(cli->contexts, name);
     if (name != NULL && cli->context == NULL) {
-        return cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts", name);
+        return cli_no_context(cli, name);
     }
     return CLI_DONE;
 }

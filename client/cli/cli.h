@@ -53,6 +53,9 @@ size_t cli_types(const struct cli *cli, const char *types[CLI_VALUES_MAX]);
 /* Reports on standard error what is wrong with the command line; returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Reports on standard error that there is no context of that name; returns CLI_USAGE. */
+int cli_no_context(const struct cli *cli, const char *name);
+
 /* ---- the server ---- */
 
 /* Opens the client, with server, token, TLS files and time limit from the options, the environment,

@@ -97,32 +97,27 @@ int cmd_context_list(struct cli *cli)
     return CLI_DONE;
 }
 
-int cmd_context_use(struct cli *cli)
+/* Changes the context of that name with `change`, which is false if there is none, and saves. */
+static int change_context(const struct cli *cli,
+                          bool (*change)(struct contexts *contexts, const char *name))
 {
+    const char *name = cli->values.args[0];
     struct contexts contexts;
     int status = load(cli, &contexts);
     if (status != CLI_DONE) {
         return status;
     }
-    status = contexts_use(&contexts, cli->values.args[0])
-                 ? save(cli, &contexts)
-                 : cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts",
-                             cli->values.args[0]);
+    status = change(&contexts, name) ? save(cli, &contexts) : cli_no_context(cli, name);
     contexts_free(&contexts);
     return status;
 }
 
+int cmd_context_use(struct cli *cli)
+{
+    return change_context(cli, contexts_use);
+}
+
 int cmd_context_remove(struct cli *cli)
 {
-    struct contexts contexts;
-    int status = load(cli, &contexts);
-    if (status != CLI_DONE) {
-        return status;
-    }
-    status = contexts_remove(&contexts, cli->values.args[0])
-                 ? save(cli, &contexts)
-                 : cli_usage(cli, "unknown context '%s'; 'weir context list' lists the contexts",
-                             cli->values.args[0]);
-    contexts_free(&contexts);
-    return status;
+    return change_context(cli, contexts_remove);
 }
