@@ -91,12 +91,10 @@ static void put_command_page(FILE *out, const struct cli_command *c)
     put_line(out, c->args);
     (void)fputs(".SH DESCRIPTION\n", out);
     put_text(out, c->text);
+    (void)fputs(".SH OPTIONS\n", out);
     if (c->options != NULL) {
-        (void)fputs(".SH OPTIONS\n", out);
         put_options(out, c->options);
         (void)fputs(".PP\n", out);
-    } else {
-        (void)fputs(".SH OPTIONS\n", out);
     }
     (void)fputs("The options of \\fBweir\\fR(1) may also be given.\n", out);
     (void)fputs(".SH SEE ALSO\n\\fBweir\\fR(1)\n", out);
