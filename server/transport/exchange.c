@@ -194,10 +194,9 @@ struct weir_job *weir_exchange_job(struct weir_exchange *x)
     return &x->job;
 }
 
-/* The job is the first member of the exchange. */
 struct weir_exchange *weir_exchange_of_job(struct weir_job *job)
 {
-    return (struct weir_exchange *)job;
+    return WEIR_LINKED(job, struct weir_exchange, job);
 }
 
 struct weir_waiter *weir_exchange_waiter(struct weir_exchange *x)
