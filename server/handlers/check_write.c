@@ -85,6 +85,9 @@ static weir_status check_type(const struct weir_call *call, const struct place *
 {
     const size_t most = (size_t)weir_call_limits(call)->type_bytes;
     *type = weir_slice_of(text);
+    if (type->n == 0) {
+        return fail_at(err, place, "type", "required");
+    }
     if (type->n > most) {
         return fail_at(err, place, "type",
                        "%zu bytes are too long: must be at most %zu (--max-type-bytes)", type->n,
@@ -107,9 +110,6 @@ static weir_status check_new_message(struct weir_call *call, const struct place 
     const weir_status st = check_type(call, place, in->type, &out->type, err);
     if (st != WEIR_OK) {
         return st;
-    }
-    if (out->type.n == 0) {
-        return fail_at(err, place, "type", "required");
     }
     out->data = weir_request_bytes(in->has_data, &in->data);
     out->metadata = weir_request_bytes(in->has_metadata, &in->metadata);
