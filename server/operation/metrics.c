@@ -21,11 +21,16 @@ static void add_one(_Atomic uint64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
+/* Returns the place of a method in the array; unknown methods share the last one. */
+static size_t place_of(size_t method)
+{
+    return method < weir_methods_n ? method : WEIR_METRICS_METHODS_MAX;
+}
+
 void weir_metrics_call(struct weir_metrics *metrics, size_t method, weir_status status,
                        int64_t took_us)
 {
-    struct weir_method_metrics *of =
-        &metrics->methods[method < weir_methods_n ? method : WEIR_METRICS_METHODS_MAX];
+    struct weir_method_metrics *of = &metrics->methods[place_of(method)];
     add_one(&of->outcomes[status]);
     if (took_us >= 0) {
         weir_histogram_record(&of->latency, &weir_scale_latency, (uint64_t)took_us);
@@ -142,7 +147,7 @@ static void show_latency(const struct visit *v, size_t method, const struct weir
 
 static const struct weir_method_metrics *of_method(const struct visit *v, size_t method)
 {
-    return &v->server->metrics.methods[method < weir_methods_n ? method : WEIR_METRICS_METHODS_MAX];
+    return &v->server->metrics.methods[place_of(method)];
 }
 
 static void show_calls(const struct visit *v)
