@@ -219,10 +219,10 @@ weir_status weir_check_last_read(struct weir_call *call,
 {
     *query = (struct weir_query){.selector = WEIR_SELECT_STREAM, .deadline_us = call->deadline_us};
     const weir_status st = weir_check_known_stream(request->stream_name, &query->name, err);
-    struct weir_slice *type = weir_arena_array(&call->arena, 1, sizeof *type);
     if (st != WEIR_OK || request->type == NULL || request->type[0] == '\0') {
         return st;
     }
+    struct weir_slice *type = weir_arena_array(&call->arena, 1, sizeof *type);
     if (type == NULL) {
         return weir_call_is_too_large(call, err);
     }
