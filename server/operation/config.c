@@ -12,13 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
-enum {
-    KEY_BASE = 0x100,
-    NAME_BYTES_MAX = WEIR_VARIABLE_BYTES,
-    TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1
-};
+enum { KEY_BASE = 0x100, TOKEN_ROOM = WEIR_TOKEN_TEXT_MAX_BYTES + 1 };
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_FLAG, KIND_NUMBER, KIND_MODE, KIND_CHOICE };
 
@@ -87,12 +82,12 @@ struct parse {
     bool is_list_given;  // a listener on the command line has replaced those of the environment
 };
 
-static void environment_name(const char *option, char name[NAME_BYTES_MAX])
+static void environment_name(const char *option, char name[WEIR_VARIABLE_BYTES])
 {
     static const char prefix[] = "WEIR_";
     size_t n = sizeof prefix - 1;
     memcpy(name, prefix, n);
-    for (const char *c = option; *c != '\0' && n + 1 < NAME_BYTES_MAX; c++) {
+    for (const char *c = option; *c != '\0' && n + 1 < WEIR_VARIABLE_BYTES; c++) {
         name[n++] = *c == '-' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
     }
     name[n] = '\0';
@@ -237,7 +232,7 @@ static weir_status set_list(struct weir_config *config, const char *name, const 
 static weir_status read_environment(struct weir_config *config, struct weir_error *err)
 {
     for (size_t i = 0; i < WEIR_COUNTOF(settings); i++) {
-        char name[NAME_BYTES_MAX];
+        char name[WEIR_VARIABLE_BYTES];
         environment_name(settings[i].name, name);
         const char *value = getenv(name);
         if (value == NULL || value[0] == '\0') {
@@ -256,7 +251,7 @@ static weir_status read_environment(struct weir_config *config, struct weir_erro
 static weir_status set_argument(struct parse *parse, const struct setting *setting,
                                 const char *value)
 {
-    char source[NAME_BYTES_MAX];
+    char source[WEIR_VARIABLE_BYTES];
     (void)snprintf(source, sizeof source, "--%s", setting->name);
     if (setting->kind == KIND_FLAG) {
         value = "true";
@@ -294,7 +289,7 @@ static char *complete_help(int key, const char *text, void *input)
         return (char *)(uintptr_t)text;
     }
     const struct setting *setting = &settings[key - KEY_BASE];
-    char name[NAME_BYTES_MAX];
+    char name[WEIR_VARIABLE_BYTES];
     environment_name(setting->name, name);
     const char *standard = setting->standard == NULL ? "" : setting->standard;
     const size_t room = strlen(text) + strlen(standard) + sizeof name + 32;
