@@ -169,17 +169,17 @@ static bool is_stopped(struct weir_consumer *c)
     return stopped;
 }
 
-/* Waits. False if the consumer has been stopped. */
-static bool pause_ms(struct weir_consumer *c, uint32_t ms)
+/* Waits. CANCELLED as soon as the consumer has been stopped. */
+static weir_status pause_ms(struct weir_consumer *c, uint32_t ms, struct weir_error *err)
 {
     const int64_t until_us = weir_monotonic_us() + (int64_t)ms * 1000;
     (void)pthread_mutex_lock(&c->mutex);
     while (!c->is_stopped && weir_monotonic_us() < until_us) {
         (void)weir_cond_wait_until(&c->changed, &c->mutex, until_us);
     }
-    const bool goes_on = !c->is_stopped;
+    const bool stopped = c->is_stopped;
     (void)pthread_mutex_unlock(&c->mutex);
-    return goes_on;
+    return stopped ? weir_fail(err, WEIR_CANCELLED, "the consumer has been stopped") : WEIR_OK;
 }
 
 /* ---- the position ---- */
@@ -274,8 +274,9 @@ static weir_status park(struct run *run, const Weir__V1__Message *message, uint3
     struct weir_consumer *c = run->consumer;
     weir_status st = consumer_park(&c->streams, message, attempts, run->err);
     while (st != WEIR_OK && weir_error_is_transient(run->err)) {
-        if (!pause_ms(c, c->options.max_delay_ms)) {
-            return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
+        st = pause_ms(c, c->options.max_delay_ms, run->err);
+        if (st != WEIR_OK) {
+            return st;
         }
         st = consumer_park(&c->streams, message, attempts, run->err);
     }
@@ -303,12 +304,12 @@ static weir_status hand_over(struct run *run, const Weir__V1__Message *message, 
             return park(run, message, attempt);
         }
         /* The position of earlier messages must not wait for one that may fail for ever. */
-        const weir_status st = commit_if_due(c, run->err);
+        weir_status st = commit_if_due(c, run->err);
+        if (st == WEIR_OK) {
+            st = pause_ms(c, delay_ms, run->err);
+        }
         if (st != WEIR_OK) {
             return st;
-        }
-        if (!pause_ms(c, delay_ms)) {
-            return weir_fail(run->err, WEIR_CANCELLED, "the consumer has been stopped");
         }
         delay_ms = delay_ms > o->max_delay_ms / 2 ? o->max_delay_ms : delay_ms * 2;
     }
