@@ -371,7 +371,7 @@ static void start_poll(struct weir_subscription *sub)
 
 /* ---- reading ---- */
 
-enum wait_outcome { WAIT_PAGE, WAIT_TIMEOUT, WAIT_STOPPED, WAIT_FAILED, WAIT_PAUSED };
+enum wait_outcome { WAIT_PAGE, WAIT_TIMEOUT, WAIT_STOPPED, WAIT_FAILED, WAIT_POLL_DUE };
 
 /* Waits until the reader has something to do. */
 static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t until_us)
@@ -388,7 +388,7 @@ static enum wait_outcome wait_locked(struct weir_subscription *sub, int64_t unti
         }
         const int64_t now = weir_monotonic_us();
         if (!sub->is_polling && now >= sub->not_before_us) {
-            return WAIT_PAUSED;
+            return WAIT_POLL_DUE;
         }
         if (now >= until_us) {
             return WAIT_TIMEOUT;
@@ -456,7 +456,7 @@ weir_status weir_subscription_next(struct weir_subscription *sub, uint32_t timeo
                 atomic_store(&sub->position, sub->page.next_position);
             }
             break;
-        case WAIT_PAUSED:
+        case WAIT_POLL_DUE:
             break;
         case WAIT_TIMEOUT:
             return WEIR_OK;
