@@ -77,12 +77,14 @@ static weir_status check_schema(struct pg_conn *conn, struct weir_error *err)
     return status;
 }
 
-/* Without a right to use the schema, the checks themselves fail (42501). */
+/* Without a right to use the schema, the checks themselves fail. */
 weir_status weir_pg_check_adoption(struct pg_conn *conn, struct weir_error *err)
 {
     weir_status status = check_schema(conn, err);
     if (status == WEIR_OK) {
         status = check_rights(conn, err);
     }
-    return status != WEIR_OK && strcmp(conn->sqlstate, "42501") == 0 ? fail_rights(err) : status;
+    return status != WEIR_OK && strcmp(conn->sqlstate, PG_STATE_INSUFFICIENT_PRIVILEGE) == 0
+               ? fail_rights(err)
+               : status;
 }

@@ -151,7 +151,8 @@ static bool read_chunk(const PGresult *result, int row, struct weir_chunk *chunk
  * which is a syntax error, or its table is not found. */
 static bool is_gone(const struct chunk_work *work)
 {
-    return has_failed_by(work, "42601") || has_failed_by(work, "42P01");
+    return has_failed_by(work, PG_STATE_SYNTAX_ERROR) ||
+           has_failed_by(work, PG_STATE_UNDEFINED_TABLE);
 }
 
 static weir_status list(struct chunk_work *work, struct pg_conn *conn, struct weir_error *err)
@@ -182,8 +183,9 @@ static weir_status list(struct chunk_work *work, struct pg_conn *conn, struct we
 /* Whether another process, perhaps the policy's job, compressed or dropped the chunk first. */
 static bool is_done_by_another(const struct chunk_work *work)
 {
-    return has_failed_by(work, "42710") || has_failed_by(work, "42704") ||
-           has_failed_by(work, "42P01");
+    return has_failed_by(work, PG_STATE_DUPLICATE_OBJECT) ||
+           has_failed_by(work, PG_STATE_UNDEFINED_OBJECT) ||
+           has_failed_by(work, PG_STATE_UNDEFINED_TABLE);
 }
 
 static weir_status compress_one(struct chunk_work *work, struct pg_conn *conn,
@@ -263,7 +265,8 @@ static weir_status run_action(struct pg_conn *conn, void *context, struct weir_e
         break;
     }
     /* The licence of this edition does not cover the function. */
-    return status != WEIR_OK && has_failed_by(work, "0A000") ? fail_licence(err) : status;
+    const bool is_unlicensed = has_failed_by(work, PG_STATE_FEATURE_NOT_SUPPORTED);
+    return status != WEIR_OK && is_unlicensed ? fail_licence(err) : status;
 }
 
 weir_status weir_pg_chunks(struct weir_session *base, const struct weir_chunk_query *query,

@@ -92,7 +92,8 @@ static weir_status send_run(struct pg_run *run, struct pg_conn *conn, struct wei
 
 static bool is_nothing_done(const struct pg_conn *conn)
 {
-    return strcmp(conn->sqlstate, "25006") == 0;  // a standby refuses at once
+    /* A standby refuses at once. */
+    return strcmp(conn->sqlstate, PG_STATE_READ_ONLY_SQL_TRANSACTION) == 0;
 }
 
 /* Makes one attempt. *is_sent: it got so far that the transaction may have been committed. */

@@ -130,7 +130,7 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
     case PG_REMEDY_UNIQUE:
         break;
     }
-    if (strcmp(conn->sqlstate, "22008") == 0) {
+    if (strcmp(conn->sqlstate, PG_STATE_DATETIME_FIELD_OVERFLOW) == 0) {
         return weir_fail(err, verdict.status,
                          "a time is outside the database's range, 4713 BC to the year 294276");
     }

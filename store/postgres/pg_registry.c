@@ -296,7 +296,8 @@ static weir_status create_schema(struct pg_conn *conn, struct creation *creation
     char text[WEIR_PG_SCHEMA_BYTES + 16];
     (void)snprintf(text, sizeof text, "CREATE SCHEMA %s", ns->schema);
     weir_status status = weir_pg_script(conn, text, err);
-    creation->is_unlisted = status != WEIR_OK && strcmp(conn->sqlstate, "42P06") == 0;
+    creation->is_unlisted =
+        status != WEIR_OK && strcmp(conn->sqlstate, PG_STATE_DUPLICATE_SCHEMA) == 0;
     if (creation->is_unlisted) {
         return weir_fail(err, WEIR_PRECONDITION,
                          "storage of a namespace of this id already exists, but is not listed");

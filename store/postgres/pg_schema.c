@@ -134,7 +134,8 @@ static weir_status create_registry(struct pg_conn *conn, struct weir_error *err)
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, "COMMIT", err);
     }
-    const bool is_forbidden = status != WEIR_OK && strcmp(conn->sqlstate, "42501") == 0;
+    const bool is_forbidden =
+        status != WEIR_OK && strcmp(conn->sqlstate, PG_STATE_INSUFFICIENT_PRIVILEGE) == 0;
     if (status != WEIR_OK) {
         weir_pg_roll_back(conn);
     }

@@ -23,6 +23,17 @@ struct pg_verdict {
     enum pg_remedy remedy;
 };
 
+/* The SQLSTATEs that code asks for beside the verdict, by PostgreSQL's names of the conditions. */
+#define PG_STATE_FEATURE_NOT_SUPPORTED     "0A000"
+#define PG_STATE_DATETIME_FIELD_OVERFLOW   "22008"
+#define PG_STATE_READ_ONLY_SQL_TRANSACTION "25006"
+#define PG_STATE_INSUFFICIENT_PRIVILEGE    "42501"
+#define PG_STATE_SYNTAX_ERROR              "42601"
+#define PG_STATE_UNDEFINED_OBJECT          "42704"
+#define PG_STATE_DUPLICATE_OBJECT          "42710"
+#define PG_STATE_UNDEFINED_TABLE           "42P01"
+#define PG_STATE_DUPLICATE_SCHEMA          "42P06"
+
 /* Returns the verdict on any SQLSTATE. NULL and "" stand for a connection that broke. */
 struct pg_verdict weir_pg_sqlstate(const char *sqlstate);
 
