@@ -98,6 +98,12 @@ bool weir_store_is_local(const struct weir_store *store)
     return store->backend->is_local;
 }
 
+void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context)
+{
+    store->backend->waits = waits;
+    store->backend->waits_context = context;
+}
+
 const char *weir_store_backend_name(const struct weir_store *store)
 {
     return store->backend->ops->name;
@@ -306,11 +312,18 @@ weir_status weir_list_categories(struct weir_namespace *ns, int64_t deadline_us,
     return give_back(ns, session, session->ops->list_categories(session, arena, list, err));
 }
 
-void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context)
+weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
+                        struct weir_arena *arena, struct weir_chunk_list *list,
+                        struct weir_error *err)
 {
-    store->backend->waits = waits;
-    store->backend->waits_context = context;
+    struct weir_session *session = NULL;
+    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
+        return err->status;
+    }
+    return give_back(ns, session, session->ops->chunks(session, query, arena, list, err));
 }
+
+/* ---- for backends ---- */
 
 weir_status weir_fail_connections_in_use(int64_t deadline_us, struct weir_error *err)
 {
@@ -345,15 +358,4 @@ weir_status weir_chunks_unsupported(struct weir_session *session,
     (void)list;
     return weir_fail(err, WEIR_FEATURE_UNSUPPORTED,
                      "the namespace has no chunks: only a store on TimescaleDB has them");
-}
-
-weir_status weir_chunks(struct weir_namespace *ns, const struct weir_chunk_query *query,
-                        struct weir_arena *arena, struct weir_chunk_list *list,
-                        struct weir_error *err)
-{
-    struct weir_session *session = NULL;
-    if (borrow(ns, query->deadline_us, &session, err) != WEIR_OK) {
-        return err->status;
-    }
-    return give_back(ns, session, session->ops->chunks(session, query, arena, list, err));
 }
