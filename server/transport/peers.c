@@ -83,6 +83,14 @@ void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id)
     weir_peer_release(peer);
 }
 
+size_t weir_peers_count(struct weir_peers *peers)
+{
+    (void)pthread_mutex_lock(&peers->lock);
+    const size_t n = peers->n;
+    (void)pthread_mutex_unlock(&peers->lock);
+    return n;
+}
+
 struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id)
 {
     (void)pthread_mutex_lock(&peers->lock);

@@ -79,6 +79,9 @@ bool weir_peers_add(struct weir_peers *peers, uint32_t pipe_id, weir_connection_
 /* Removes a peer, if it is in the table, and releases the table's reference to it. */
 void weir_peers_remove(struct weir_peers *peers, uint32_t pipe_id);
 
+/* Returns the number of peers in the table. */
+size_t weir_peers_count(struct weir_peers *peers);
+
 /* Returns a new reference to a peer, to be released with weir_peer_release, which accepts NULL; or
  * NULL if there is no such peer. */
 struct weir_peer *weir_peers_find(struct weir_peers *peers, uint32_t pipe_id);

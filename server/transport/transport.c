@@ -509,10 +509,7 @@ const char *weir_transport_url(const struct weir_transport *t, size_t i)
 
 size_t weir_transport_connections(struct weir_transport *t)
 {
-    (void)pthread_mutex_lock(&t->peers.lock);
-    const size_t n = t->peers.n;
-    (void)pthread_mutex_unlock(&t->peers.lock);
-    return n;
+    return weir_peers_count(&t->peers);
 }
 
 void weir_transport_close(struct weir_transport *t)
