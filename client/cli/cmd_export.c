@@ -232,11 +232,9 @@ static int run_export(struct export *ex)
     if (status == CLI_DONE) {
         status = export_all(ex);
     }
-    struct export_file *file = ex->file;
-    ex->file = NULL;
     if (status != CLI_DONE) {
-        export_file_abandon(file);
-    } else if (!export_file_finish(file)) {
+        export_file_abandon(ex->file);
+    } else if (!export_file_finish(ex->file)) {
         status = fail_write(ex);
     }
     return status;
