@@ -213,7 +213,8 @@ static bool is_first_word(const char *word)
     return false;
 }
 
-static void fail_command(const char *word)
+/* Reports a word that is no command, and ends the program. */
+_Noreturn static void fail_command(const char *word)
 {
     if (is_first_word(word)) {
         (void)fprintf(stderr, "weir: '%s' must be followed by one of:", word);
