@@ -19,7 +19,7 @@ static const char *const system_ca_files[] = {
  * failure. */
 static char *read_pem(const char *field, const char *path, struct weir_error *err)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "re");
     if (file == NULL) {
         (void)weir_fail_field(err, field, "'%s': %s", path, strerror(errno));
         return NULL;
