@@ -96,6 +96,25 @@ bool weir_wire_next(struct weir_slice *rest, struct weir_wire_field *field, cons
     return *fault == NULL;
 }
 
+const char *weir_wire_read_entry(struct weir_slice bytes, struct weir_slice *key,
+                                 struct weir_slice *value)
+{
+    *key = weir_slice_of("");
+    *value = weir_slice_of("");
+    struct weir_wire_field field;
+    const char *fault = NULL;
+    while (weir_wire_next(&bytes, &field, &fault)) {
+        if (field.number != MAP_KEY && field.number != MAP_VALUE) {
+            continue;
+        }
+        if (field.type != WEIR_WIRE_BYTES) {
+            return "an entry's key or value is not a string";
+        }
+        *(field.number == MAP_KEY ? key : value) = field.bytes;
+    }
+    return fault;
+}
+
 static void put(struct weir_wire_writer *writer, const uint8_t *bytes, size_t n)
 {
     if (writer->at != NULL && n > 0) {

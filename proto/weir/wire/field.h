@@ -25,6 +25,11 @@ struct weir_wire_field {
  * except field numbers outside protobuf's range. */
 bool weir_wire_next(struct weir_slice *rest, struct weir_wire_field *field, const char **fault);
 
+/* Reads an entry of a map<string, string>; an absent key or value is "". Returns NULL, or what is
+ * wrong. */
+const char *weir_wire_read_entry(struct weir_slice bytes, struct weir_slice *key,
+                                 struct weir_slice *value);
+
 /* Takes a varint of at most 10 bytes off the front of `rest`; false if there is none. */
 bool weir_wire_take_varint(struct weir_slice *rest, uint64_t *value);
 

@@ -19,30 +19,8 @@ enum {
     STATUS_CODE = 1,
     STATUS_REASON = 2,
     STATUS_MESSAGE = 3,
-    STATUS_DETAILS = 4,
-    MAP_KEY = 1,
-    MAP_VALUE = 2
+    STATUS_DETAILS = 4
 };
-
-/* Parses an entry of a map<string, string>; an absent key or value is "". Returns NULL, or what is
- * wrong. */
-static const char *parse_entry(struct weir_slice bytes, struct weir_metadata_entry *entry)
-{
-    entry->key = weir_slice_of("");
-    entry->value = weir_slice_of("");
-    struct weir_wire_field field;
-    const char *fault = NULL;
-    while (weir_wire_next(&bytes, &field, &fault)) {
-        if (field.number != MAP_KEY && field.number != MAP_VALUE) {
-            continue;
-        }
-        if (field.type != WEIR_WIRE_BYTES) {
-            return "an entry's key or value is not a string";
-        }
-        *(field.number == MAP_KEY ? &entry->key : &entry->value) = field.bytes;
-    }
-    return fault;
-}
 
 /* ---- Requests, parsed by the server ---- */
 
@@ -70,7 +48,7 @@ static weir_status take_metadata(struct request_parser *parser, struct weir_slic
                                WEIR_METADATA_ENTRIES_MAX);
     }
     struct weir_metadata_entry *entry = &parser->metadata[parser->metadata_n];
-    const char *fault = parse_entry(bytes, entry);
+    const char *fault = weir_wire_read_entry(bytes, &entry->key, &entry->value);
     if (fault != NULL) {
         return weir_fail_field(parser->err, "metadata", "%s", fault);
     }
@@ -344,15 +322,16 @@ static const char *parse_status(struct weir_slice bytes, struct wire_status *sta
 /* Adds a detail to `err`. Skips one with a NUL in its value: errors keep values NUL-terminated. */
 static void take_detail(struct weir_slice bytes, struct weir_error *err)
 {
-    struct weir_metadata_entry entry;
-    char key[DETAIL_KEY_BYTES_MAX + 1];
-    if (parse_entry(bytes, &entry) != NULL || entry.key.n >= sizeof key ||
-        !weir_utf8_is_valid(entry.key) || !weir_utf8_is_valid(entry.value)) {
+    struct weir_slice key;
+    struct weir_slice value;
+    char text[DETAIL_KEY_BYTES_MAX + 1];
+    if (weir_wire_read_entry(bytes, &key, &value) != NULL || key.n >= sizeof text ||
+        !weir_utf8_is_valid(key) || !weir_utf8_is_valid(value)) {
         return;
     }
-    memcpy(key, entry.key.p, entry.key.n);
-    key[entry.key.n] = '\0';
-    weir_error_detail_slice(err, key, entry.value);
+    memcpy(text, key.p, key.n);
+    text[key.n] = '\0';
+    weir_error_detail_slice(err, text, value);
 }
 
 static void take_details(struct weir_slice status_bytes, struct weir_error *err)
