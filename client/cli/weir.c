@@ -44,6 +44,5 @@ int main(int argc, char **argv)
         status = cli.values.command->run(&cli);
     }
     cli_free(&cli);
-    const int flushed = cli_flush(&cli);
-    return status == CLI_DONE ? flushed : status;
+    return status == CLI_DONE ? cli_flush(&cli) : status;
 }

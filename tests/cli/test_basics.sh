@@ -178,6 +178,8 @@ err_has '^weir: standard output: Bad file descriptor'
 start_server
 run 1 sh -c "'$weir' read list-2 >/dev/full"
 err_has 'standard output: No space left on device'
+run 1 sh -c "'$weir' write account-8 T 1 >/dev/full"
+is_equal "$(cat err)" 'weir: standard output: No space left on device'
 run 1 sh -c "timeout 60 '$weir' version account-1 >&-"
 err_has 'standard output: Bad file descriptor'
 run 1 sh -c "timeout 60 '$weir' write account-9 T - <&-"
