@@ -35,12 +35,13 @@ struct read_fields {
     }
 
 /* A batch of -1 asks for everything: the reply then holds at most one full batch, and says so where
- * more is left. */
+ * more is left. So does a read without a batch where the default is more than a full batch, because
+ * a client that counts on the default takes a smaller reply for the end of the stream. */
 static weir_status check_batch(const struct weir_call *call, const struct read_fields *in,
                                struct weir_query *query, struct weir_error *err)
 {
     const int64_t most = weir_call_limits(call)->batch_size;
-    int64_t batch = WEIR_BATCH_DEFAULT < most ? WEIR_BATCH_DEFAULT : most;
+    int64_t batch = WEIR_BATCH_DEFAULT <= most ? WEIR_BATCH_DEFAULT : -1;
     if (in->has_batch_size) {
         batch = in->batch_size;
     }

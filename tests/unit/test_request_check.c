@@ -474,7 +474,7 @@ START_TEST(a_batch_size_has_its_meanings)
 }
 END_TEST
 
-START_TEST(a_lower_limit_bounds_the_batch_that_nobody_chose)
+START_TEST(a_lower_limit_bounds_the_batch_that_nobody_chose_and_the_reply_says_so)
 {
     Weir__V1__GetStreamMessagesRequest in = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
     struct weir_query query;
@@ -483,6 +483,10 @@ START_TEST(a_lower_limit_bounds_the_batch_that_nobody_chose)
     in.stream_name = (char *)(uintptr_t) "s";
     ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
     ck_assert_int_eq(query.max_messages, 10);
+    ck_assert(query.is_unlimited);
+    config.limits.batch_size = WEIR_BATCH_DEFAULT;
+    ck_assert_int_eq(weir_check_stream_read(&call, &in, &query, &wait_ms, &err), WEIR_OK);
+    ck_assert_int_eq(query.max_messages, WEIR_BATCH_DEFAULT);
     ck_assert(!query.is_unlimited);
 }
 END_TEST
@@ -669,7 +673,7 @@ static Suite *request_check_suite(void)
     tcase_add_test(tcase, a_record_is_taken_up_to_its_bounds);
     tcase_add_test(tcase, json_that_is_given_but_none_makes_a_record_unusable);
     tcase_add_test(tcase, a_batch_size_has_its_meanings);
-    tcase_add_test(tcase, a_lower_limit_bounds_the_batch_that_nobody_chose);
+    tcase_add_test(tcase, a_lower_limit_bounds_the_batch_that_nobody_chose_and_the_reply_says_so);
     tcase_add_test(tcase, a_type_is_looked_for_up_to_its_longest);
     tcase_add_test(tcase, a_start_has_its_meanings);
     tcase_add_test(tcase, a_category_that_is_empty_is_the_whole_namespace);
