@@ -215,7 +215,7 @@ static weir_status check_test_mode(const struct weir_config *config, struct weir
     if (!config->is_test_mode) {
         return WEIR_OK;
     }
-    if (!weir_config_is_in_memory(config)) {
+    if (!weir_store_traits(config->store).is_in_memory) {
         return weir_fail(err, WEIR_INVALID_REQUEST, "--test-mode requires --store sqlite::memory:");
     }
     for (size_t i = 0; i < config->listen_n; i++) {

@@ -27,17 +27,25 @@ static const struct scheme schemes[] = {
     {"timescaledb://", &weir_timescale_ops},
 };
 
-static const struct weir_store_ops *find_backend(const char *url, struct weir_error *err)
+/* Returns the backend that serves a URL; NULL for none. */
+static const struct weir_store_ops *find_backend(const char *url)
 {
     for (size_t s = 0; s < WEIR_COUNTOF(schemes); s++) {
         if (strncmp(url, schemes[s].prefix, strlen(schemes[s].prefix)) == 0) {
             return schemes[s].ops;
         }
     }
-    (void)weir_fail_field(err, "store",
-                          "unknown store URL: it must be sqlite:DIR, sqlite::memory:, "
-                          "postgresql://… or timescaledb://…");
     return NULL;
+}
+
+struct weir_store_traits weir_store_traits(const char *url)
+{
+    const struct weir_store_ops *ops = find_backend(url);
+    struct weir_store_traits traits = {.is_local = false};
+    if (ops != NULL) {
+        ops->traits(url, &traits);
+    }
+    return traits;
 }
 
 static weir_status start(struct weir_store *store, const struct weir_store_options *options,
@@ -54,8 +62,11 @@ static weir_status start(struct weir_store *store, const struct weir_store_optio
 weir_status weir_store_open(const struct weir_store_options *options, struct weir_store **store,
                             struct weir_error *err)
 {
-    const struct weir_store_ops *ops = find_backend(options->url, err);
-    return ops == NULL ? err->status : weir_store_open_on(ops, options, store, err);
+    const struct weir_store_ops *ops = find_backend(options->url);
+    return ops == NULL ? weir_fail_field(err, "store",
+                                         "unknown store URL: it must be sqlite:DIR, "
+                                         "sqlite::memory:, postgresql://… or timescaledb://…")
+                       : weir_store_open_on(ops, options, store, err);
 }
 
 weir_status weir_store_open_on(const struct weir_store_ops *ops,
@@ -67,6 +78,7 @@ weir_status weir_store_open_on(const struct weir_store_ops *ops,
     if (opened == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
+    ops->traits(options->url, &opened->traits);
     weir_status status = ops->open(options, &opened->backend, err);
     if (status == WEIR_OK) {
         status = start(opened, options, err);
@@ -95,7 +107,12 @@ void weir_store_close(struct weir_store *store)
 
 bool weir_store_is_local(const struct weir_store *store)
 {
-    return store->backend->is_local;
+    return store->traits.is_local;
+}
+
+bool weir_store_is_in_memory(const struct weir_store *store)
+{
+    return store->traits.is_in_memory;
 }
 
 void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context)

@@ -39,6 +39,19 @@ struct weir_store_options {
     void *report_context;
 };
 
+/* What the URL of a store tells before the store is opened. */
+struct weir_store_traits {
+    bool is_local;  // its calls wait at most for this machine's disk, never for another machine
+    bool is_in_memory;
+    const char *directory;    // that holds its files, within the URL; NULL: none
+    size_t files_of_session;  // that each connection keeps open, and so limits their number; 0: the
+                              // number is the operator's to choose
+};
+
+/* Returns the traits of the store that a URL names; all absent for a URL that weir_store_open
+ * refuses. Pure. */
+struct weir_store_traits weir_store_traits(const char *url);
+
 /* Opens the store, creating it if none exists. A store that cannot be opened, belongs to another
  * program or has a newer schema is left unchanged. Fails with BACKEND_UNAVAILABLE, PRECONDITION or
  * INVALID_REQUEST (the URL) and a text that says what to do. Blocks. */
@@ -58,9 +71,9 @@ void weir_store_close(struct weir_store *store);
 const char *weir_store_backend_name(const struct weir_store *store);
 int weir_store_schema_version(const struct weir_store *store);
 
-/* Returns whether the store's calls wait at most for this machine's disk, never for another
- * machine. */
+/* Return these traits of an open store. */
 bool weir_store_is_local(const struct weir_store *store);
+bool weir_store_is_in_memory(const struct weir_store *store);
 
 /* Sends the backend a trivial query. OK if the backend answers before the deadline (monotonic
  * microseconds). */

@@ -26,6 +26,9 @@ enum weir_session_kind { WEIR_SESSION_READ, WEIR_SESSION_WRITE };
 struct weir_store_ops {
     const char *name;  // "sqlite"
 
+    /* Sets the traits of a store with this URL, which has the backend's scheme and may be refused
+     * by `open`. They are all absent before. */
+    void (*traits)(const char *url, struct weir_store_traits *traits);
     weir_status (*open)(const struct weir_store_options *options, struct weir_backend **backend,
                         struct weir_error *err);
     void (*close)(struct weir_backend *backend);
@@ -96,7 +99,6 @@ struct weir_session_ops {
 struct weir_backend {
     const struct weir_store_ops *ops;
     size_t max_sessions;            // open at once; 0: as weir_store_options.max_sessions says
-    bool is_local;                  // calls wait at most for this machine's disk
     bool groups_reads;              // a group of reads costs less than the same reads one by one
     atomic_bool is_short_of_files;  // see session_open
     /* From weir_store_options; called by weir_backend_report. */

@@ -28,6 +28,7 @@ enum { WEIR_NAMESPACE_BUCKETS = 256 };
 /* Lock order: the store's mutex before the pool's. Neither is held while a backend is called. */
 struct weir_store {
     struct weir_backend *backend;
+    struct weir_store_traits traits;
     struct weir_session_pool pool;
 
     pthread_mutex_t mutex;   // guards the table and the fields of namespaces marked above

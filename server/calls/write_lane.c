@@ -1,7 +1,6 @@
 #include "server/calls/write_lane.h"
 
 #include "server/calls/dispatch.h"
-#include "server/operation/config.h"
 #include "server/transport/deferred.h"
 #include "server/transport/nng_tasks.h"
 #include "server/waiting/wake.h"
@@ -100,7 +99,7 @@ static void lead_on_the_spot(void *context)
 {
     struct weir_tenant *tenant = context;
     struct weir_server *server = tenant->lane_server;
-    if (weir_dispatch_is_on_the_spot() && weir_config_is_in_memory(server->config)) {
+    if (weir_dispatch_is_on_the_spot() && weir_store_is_in_memory(server->store)) {
         lead(server, tenant);
     } else if (weir_dispatch_take_spot(server)) {
         lead(server, tenant);

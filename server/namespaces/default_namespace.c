@@ -209,7 +209,7 @@ static weir_status token_of_directory(const char *directory, char token[TOKEN_RO
 static weir_status create(struct weir_store *store, const struct weir_config *config,
                           const struct weir_log *log, struct weir_error *err)
 {
-    const char *directory = weir_config_directory(config);
+    const char *directory = weir_store_traits(config->store).directory;
     char token[TOKEN_ROOM];
     weir_status st = WEIR_OK;
     if (config->default_token[0] != '\0') {
@@ -292,7 +292,7 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
                                           const struct weir_log *log, struct weir_error *err)
 {
     struct weir_namespace_record record;
-    const char *directory = weir_config_directory(config);
+    const char *directory = weir_store_traits(config->store).directory;
     const int fd = begin_turn(directory);
     weir_status st = find(store, &record, err);
     const bool is_missing = st == WEIR_NAMESPACE_NOT_FOUND;
@@ -314,7 +314,7 @@ weir_status weir_default_namespace_ensure(struct weir_store *store,
 /* Returns the store's directory if the token file is in it; NULL otherwise. */
 static const char *directory_with_file(const struct weir_config *config)
 {
-    const char *directory = weir_config_directory(config);
+    const char *directory = weir_store_traits(config->store).directory;
     char path[PATH_MAX];
     return directory != NULL && path_of(directory, "", path) && access(path, F_OK) == 0 ? directory
                                                                                         : NULL;

@@ -451,29 +451,3 @@ bool weir_config_option(size_t i, struct weir_config_option *option)
     environment_name(setting->name, option->variable);
     return true;
 }
-
-/* Returns what follows "sqlite:" in --store; NULL for another store. */
-static const char *place_of_sqlite(const struct weir_config *config)
-{
-    static const char prefix[] = "sqlite:";
-    return strncmp(config->store, prefix, sizeof prefix - 1) == 0
-               ? config->store + sizeof prefix - 1
-               : NULL;
-}
-
-bool weir_config_is_sqlite(const struct weir_config *config)
-{
-    return place_of_sqlite(config) != NULL;
-}
-
-bool weir_config_is_in_memory(const struct weir_config *config)
-{
-    const char *place = place_of_sqlite(config);
-    return place != NULL && strcmp(place, ":memory:") == 0;
-}
-
-const char *weir_config_directory(const struct weir_config *config)
-{
-    const char *place = place_of_sqlite(config);
-    return place == NULL || place[0] == '\0' || weir_config_is_in_memory(config) ? NULL : place;
-}

@@ -62,13 +62,4 @@ struct weir_config_option {
 /* Describes option number `i`, from 0; false past the last. */
 bool weir_config_option(size_t i, struct weir_config_option *option);
 
-/* Whether --store names a SQLite store. */
-bool weir_config_is_sqlite(const struct weir_config *config);
-
-/* Whether --store names a SQLite store in memory. */
-bool weir_config_is_in_memory(const struct weir_config *config);
-
-/* Returns the directory of a SQLite store; NULL for any other store and for one in memory. */
-const char *weir_config_directory(const struct weir_config *config);
-
 #endif

@@ -1,6 +1,7 @@
 #include "server/operation/resources.h"
 
 #include "server/transport/pending_replies.h"
+#include "store/store.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,13 +19,14 @@ enum {
     /* For threads that come and go, and for other processes of the same user. */
     SPARE_THREADS = 4,
 
-    /* A SQLite session has three files open. Sessions may take half of all descriptors. */
-    FILES_OF_SESSION = 3,
+    /* Of sessions that keep files open; these may take half of all descriptors. */
     SESSIONS_MIN = 4,
     SESSIONS_MAX = 2048,
-    /* Files besides: standard input, output and error, two connections to the registry, one of the
-     * checkpointer to a namespace, two for nng's polling, and one to open for a moment. */
-    FILES_OF_PROCESS = 3 + 2 * FILES_OF_SESSION + FILES_OF_SESSION + 2 + 1,
+    /* Files besides: standard input, output and error, two for nng's polling, and one to open for a
+     * moment; and what a store has open besides its sessions: SQLite two connections to the
+     * registry and the checkpointer's, of three files each. */
+    FILES_OF_PROCESS = 3 + 2 + 1,
+    FILES_OF_STORE = 9,
     /* A listener, both ends of a pipe, and a client. */
     FILES_OF_HTTP = 4,
     CONNECTIONS_MIN = 4,
@@ -105,9 +107,11 @@ static rlim_t files_max(void)
 
 static size_t files_wanted(const struct weir_config *config)
 {
-    const size_t n = FILES_OF_PROCESS + config->listen_n +
+    const size_t n = FILES_OF_PROCESS + FILES_OF_STORE + config->listen_n +
                      (config->http == NULL ? 0 : FILES_OF_HTTP) + CONNECTIONS_MIN;
-    return weir_config_is_sqlite(config) ? 2 * n : n + (size_t)config->store_connections;
+    return weir_store_traits(config->store).files_of_session > 0
+               ? 2 * n
+               : n + (size_t)config->store_connections;
 }
 
 /* With too few descriptors the server would listen but could accept no connection. */
@@ -123,7 +127,7 @@ static weir_status check_files(const struct weir_config *config, struct weir_err
 }
 
 /* Reserves an eighth of the descriptors: clients must not use up all. With half of them for
- * SQLite's sessions, more than a third remains for connections. */
+ * the store's sessions, more than a third remains for connections. */
 static rlim_t files_not_for_clients(void)
 {
     return files_max() / 8;
@@ -145,22 +149,24 @@ size_t weir_resources_http_connections(size_t wanted)
 
 size_t weir_resources_sessions(const struct weir_config *config)
 {
-    if (!weir_config_is_sqlite(config)) {
+    const size_t files = weir_store_traits(config->store).files_of_session;
+    if (files == 0) {
         return (size_t)config->store_connections;
     }
-    const rlim_t n = files_max() / 2 / FILES_OF_SESSION;
+    const rlim_t n = files_max() / 2 / files;
     return n < SESSIONS_MIN ? SESSIONS_MIN : n > SESSIONS_MAX ? SESSIONS_MAX : (size_t)n;
 }
 
 /* A quarter of the workers, or of the store's sessions where they are fewer, stays free for other
- * calls. With SQLite a read occupies a processor of this machine, so at most two slow reads run for
- * each processor. */
+ * calls. In a local store a read occupies a processor of this machine, so at most two slow reads
+ * run for each processor. */
 size_t weir_resources_slow_reads(const struct weir_config *config)
 {
     const size_t most = at_most((size_t)config->workers, weir_resources_sessions(config));
     const size_t others = most / 4 > 0 ? most / 4 : 1;
     const size_t turns = most > others ? most - others : 1;
-    return weir_config_is_sqlite(config) ? at_most(turns, 2 * count_processors()) : turns;
+    return weir_store_traits(config->store).is_local ? at_most(turns, 2 * count_processors())
+                                                     : turns;
 }
 
 weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err)

@@ -11,8 +11,8 @@
  * nng is first used. */
 weir_status weir_resources_check(const struct weir_config *config, struct weir_error *err);
 
-/* Returns how many sessions the store may open: with SQLite by the files that each takes, else by
- * --store-connections. */
+/* Returns how many sessions the store may open: by the files that each keeps open, or by
+ * --store-connections where it keeps none. */
 size_t weir_resources_sessions(const struct weir_config *config);
 
 /* Returns the lowest descriptor that a client's connection must not have: those from there on are

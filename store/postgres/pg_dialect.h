@@ -146,6 +146,7 @@ const struct pg_layout *weir_pg_find_layout(const struct pg_dialect *dialect,
 weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_store_ops *ops,
                          const struct weir_store_options *options, struct weir_backend **backend,
                          struct weir_error *err);
+void weir_pg_traits(const char *url, struct weir_store_traits *traits);
 void weir_pg_close(struct weir_backend *base);
 int weir_pg_schema_version(const struct weir_backend *base);
 weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct weir_error *err);
@@ -169,9 +170,10 @@ weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id
                                  int64_t deadline_us, struct weir_session **session,
                                  struct weir_error *err);
 #define WEIR_PG_SHARED_OPS                                                                        \
-    .close = weir_pg_close, .schema_version = weir_pg_schema_version, .ping = weir_pg_ping,       \
-    .namespace_create = weir_pg_namespace_create, .namespace_find = weir_pg_namespace_find,       \
-    .namespace_set_token = weir_pg_namespace_set_token, .namespace_list = weir_pg_namespace_list, \
-    .namespace_delete = weir_pg_namespace_delete, .session_open = weir_pg_session_open
+    .traits = weir_pg_traits, .close = weir_pg_close, .schema_version = weir_pg_schema_version,   \
+    .ping = weir_pg_ping, .namespace_create = weir_pg_namespace_create,                           \
+    .namespace_find = weir_pg_namespace_find, .namespace_set_token = weir_pg_namespace_set_token, \
+    .namespace_list = weir_pg_namespace_list, .namespace_delete = weir_pg_namespace_delete,       \
+    .session_open = weir_pg_session_open
 
 #endif

@@ -108,6 +108,13 @@ weir_status weir_pg_open(const struct pg_dialect *dialect, const struct weir_sto
     return WEIR_OK;
 }
 
+/* The database may be on another machine, and may be given any number of connections. */
+void weir_pg_traits(const char *url, struct weir_store_traits *traits)
+{
+    (void)url;
+    (void)traits;
+}
+
 void weir_pg_close(struct weir_backend *base)
 {
     struct pg_backend *backend = (struct pg_backend *)base;

@@ -85,6 +85,22 @@ static void configure_once(void)
 static pthread_once_t configured = PTHREAD_ONCE_INIT;
 static atomic_uint backends_made;
 
+/* Returns what follows the scheme. */
+static const char *place_of(const char *url)
+{
+    return url + strlen("sqlite:");
+}
+
+/* A connection opens the database, its WAL and the WAL's index. */
+static void backend_traits(const char *url, struct weir_store_traits *traits)
+{
+    const char *place = place_of(url);
+    traits->is_local = true;
+    traits->is_in_memory = strcmp(place, ":memory:") == 0;
+    traits->directory = traits->is_in_memory || place[0] == '\0' ? NULL : place;
+    traits->files_of_session = 3;
+}
+
 static int backend_schema_version(const struct weir_backend *base)
 {
     (void)base;
@@ -125,9 +141,9 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     (void)pthread_mutex_init(&backend->image_mutex, NULL);
     (void)pthread_mutex_init(&backend->changes.mutex, NULL);
     (void)pthread_mutex_init(&backend->reads.mutex, NULL);
-    const char *where = options->url + strlen("sqlite:");
-    if (strcmp(where, ":memory:") != 0) {
-        backend->dir = strdup(where);
+    const char *dir = weir_store_traits(options->url).directory;
+    if (dir != NULL) {
+        backend->dir = strdup(dir);
         if (backend->dir == NULL) {
             backend_free(backend);
             return NULL;
@@ -165,18 +181,19 @@ static weir_status start(struct sqlite_backend *backend, struct weir_error *err)
 
 /* Returns whether the path is ":memory:" behind slashes, as other programs write the URL of a
  * database in memory. It is refused, because its user does not mean a directory. */
-static bool is_memory_as_a_path(const char *where)
+static bool is_memory_as_a_path(const char *place)
 {
-    return where[0] == '/' && strcmp(where + strspn(where, "/"), ":memory:") == 0;
+    return place[0] == '/' && strcmp(place + strspn(place, "/"), ":memory:") == 0;
 }
 
 static weir_status backend_open(const struct weir_store_options *options,
                                 struct weir_backend **base, struct weir_error *err)
 {
-    if (options->url[strlen("sqlite:")] == '\0') {
+    const char *place = place_of(options->url);
+    if (place[0] == '\0') {
         return weir_fail_field(err, "store", "sqlite: requires a directory, as in sqlite:./data");
     }
-    if (is_memory_as_a_path(options->url + strlen("sqlite:"))) {
+    if (is_memory_as_a_path(place)) {
         return weir_fail_field(err, "store",
                                "a store in memory is sqlite::memory:, without slashes; a directory "
                                "of that name is sqlite:./:memory:");
@@ -190,7 +207,6 @@ static weir_status backend_open(const struct weir_store_options *options,
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     backend->base.ops = &weir_sqlite_ops;
-    backend->base.is_local = true;
     const weir_status status = start(backend, err);
     if (status != WEIR_OK) {
         backend_close(&backend->base);
@@ -202,6 +218,7 @@ static weir_status backend_open(const struct weir_store_options *options,
 
 const struct weir_store_ops weir_sqlite_ops = {
     .name = "sqlite",
+    .traits = backend_traits,
     .open = backend_open,
     .close = backend_close,
     .schema_version = backend_schema_version,

@@ -441,8 +441,15 @@ static weir_status backend_session_open(struct weir_backend *backend, struct wei
     return WEIR_OK;
 }
 
+static void backend_traits(const char *url, struct weir_store_traits *traits)
+{
+    (void)url;
+    traits->is_local = fake.is_local;
+}
+
 static const struct weir_store_ops fake_ops = {
     .name = "fake",
+    .traits = backend_traits,
     .open = backend_open,
     .close = backend_close,
     .schema_version = backend_schema_version,

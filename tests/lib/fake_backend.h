@@ -17,6 +17,7 @@ struct fake_backend {
     pthread_mutex_t mutex;  // guards the members below
     pthread_cond_t changed;
 
+    bool is_local;                                // as its traits say when the store is opened
     const char *namespaces[FAKE_NAMESPACES_MAX];  // registered ids; NULL: free slot
     /* Replaces namespace_find if not NULL. Called without the mutex. */
     weir_status (*find)(struct weir_namespace_record *record, struct weir_error *err);

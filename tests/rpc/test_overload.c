@@ -385,7 +385,7 @@ static void set_up_local(void)
     static const char *const arguments[] = {"--workers",   "2",     "--max-calls", "4",
                                             "--log-level", "error", NULL};
     fake_backend_reset();
-    fake.base.is_local = true;
+    fake.is_local = true;
     rpc_start_on(fake_store_open(SESSIONS), arguments);
     /* The first call looks the token up and opens the namespace. Its reply leaves before its thread
      * is free. */
@@ -399,7 +399,7 @@ static void set_up_local(void)
 static void tear_down_local(void)
 {
     tear_down();
-    fake.base.is_local = false;
+    fake.is_local = false;
 }
 
 static size_t count_at_gate(void)

@@ -122,7 +122,7 @@ static void set_up_with(bool is_local)
 {
     static const char *const arguments[] = {"--workers", "2", "--log-level", "error", NULL};
     fake_backend_reset();
-    fake.base.is_local = is_local;
+    fake.is_local = is_local;
     rpc_start_on(fake_store_open(SESSIONS), arguments);
 }
 
@@ -135,7 +135,7 @@ static void tear_down(void)
 {
     fake_gate_open();
     rpc_stop();
-    fake.base.is_local = false;
+    fake.is_local = false;
 }
 
 /* Starts three slow reads: one has the turn, two wait for it. */

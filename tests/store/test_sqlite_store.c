@@ -144,6 +144,26 @@ START_TEST(an_unknown_url_is_refused)
 }
 END_TEST
 
+START_TEST(a_url_tells_the_traits_of_its_store)
+{
+    const struct weir_store_traits in_dir = weir_store_traits("sqlite:./some/dir");
+    ck_assert(in_dir.is_local && !in_dir.is_in_memory);
+    ck_assert_str_eq(in_dir.directory, "./some/dir");
+    ck_assert_uint_eq(in_dir.files_of_session, 3);
+    const struct weir_store_traits in_memory = weir_store_traits("sqlite::memory:");
+    ck_assert(in_memory.is_local && in_memory.is_in_memory);
+    ck_assert_ptr_null(in_memory.directory);
+    static const char *const elsewhere[] = {"postgresql:///db", "timescaledb:///db", "other:db"};
+    for (size_t i = 0; i < WEIR_COUNTOF(elsewhere); i++) {
+        const struct weir_store_traits traits = weir_store_traits(elsewhere[i]);
+        ck_assert(!traits.is_local && !traits.is_in_memory);
+        ck_assert_ptr_null(traits.directory);
+        ck_assert_uint_eq(traits.files_of_session, 0);
+    }
+    ck_assert_ptr_null(weir_store_traits("sqlite:").directory);
+}
+END_TEST
+
 START_TEST(a_directory_that_cannot_be_made_is_named)
 {
     write_file(path_in_dir("file"), "x", 1);
@@ -655,6 +675,7 @@ static void add_files(Suite *suite)
     tcase_add_test(fresh, what_is_made_is_written_in_every_directory_above_it);
     tcase_add_test(fresh, the_list_of_namespaces_is_durable_whatever_messages_are);
     tcase_add_loop_test(fresh, an_unknown_url_is_refused, 0, WEIR_COUNTOF(bad_urls));
+    tcase_add_test(fresh, a_url_tells_the_traits_of_its_store);
     tcase_add_loop_test(fresh, memory_as_a_path_is_told_its_name, 0, WEIR_COUNTOF(memory_urls));
     tcase_add_test(fresh, a_directory_may_be_called_as_memory_is);
     tcase_add_test(fresh, a_directory_that_cannot_be_made_is_named);

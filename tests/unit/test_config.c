@@ -4,6 +4,7 @@
 #include "server/operation/http.h"
 #include "server/operation/log.h"
 #include "server/transport/listen_url.h"
+#include "store/store.h"
 #include "tests/lib/check_main.h"
 
 #include <stdio.h>
@@ -66,7 +67,7 @@ START_TEST(without_options_the_defaults_hold)
 {
     ck_assert_int_eq(parse(NULL), WEIR_OK);
     ck_assert_str_eq(config.store, "sqlite:./weir-data");
-    ck_assert_str_eq(weir_config_directory(&config), "./weir-data");
+    ck_assert_str_eq(weir_store_traits(config.store).directory, "./weir-data");
     ck_assert_uint_eq(config.listen_n, 1);
     ck_assert_str_eq(config.listen[0], "tcp://127.0.0.1:7117");
     ck_assert_ptr_null(config.http);
@@ -99,7 +100,7 @@ START_TEST(options_and_variables_are_the_same)
     ck_assert_int_eq(config.limits.reply_bytes, 65536);
     ck_assert_uint_eq(config.listen_n, 2);
     ck_assert_str_eq(config.listen[1], "ipc:///y");
-    ck_assert_ptr_null(weir_config_directory(&config));
+    ck_assert_ptr_null(weir_store_traits(config.store).directory);
 }
 END_TEST
 
