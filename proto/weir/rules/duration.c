@@ -1,7 +1,7 @@
 #include "weir/rules/duration.h"
 
 #define SECOND_US INT64_C(1000000)
-#define MOST_US   (INT64_C(10000) * 366 * 86400 * SECOND_US)
+#define MOST_US   (INT64_C(5000) * 366 * 86400 * SECOND_US)
 
 /* Returns the microseconds of a unit; 0 for any other character. */
 static int64_t unit_us(uint8_t unit)

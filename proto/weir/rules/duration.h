@@ -6,8 +6,8 @@
 
 #define WEIR_DURATION_FORM "a number and one of s, m, h, d, w, as in 90d"
 
-/* Parses a duration of at most 10,000 years, so that it can be subtracted from any time. False for
- * anything else; sets *duration_us only on true. */
+/* Parses a duration of at most 5,000 years, so that the time which lies so far back is one that
+ * PostgreSQL knows (from 4713 BC). False for anything else; sets *duration_us only on true. */
 bool weir_duration_parse(struct weir_slice text, int64_t *duration_us);
 
 #endif
