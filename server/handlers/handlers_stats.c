@@ -60,7 +60,7 @@ static bool fill_histogram(struct weir_arena *arena, const struct weir_sample *s
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        bounds[i] = (double)sample->scale->bounds[i] * sample->scale->unit;
+        bounds[i] = weir_histogram_bound(sample->scale, i);
     }
     memcpy(counts, sample->view.cumulative, (n + 1) * sizeof *counts);
     weir__v1__histogram__init(histogram);

@@ -13,7 +13,7 @@ enum { WEIR_HISTOGRAM_BOUNDS_MAX = 20 };
 struct weir_histogram_scale {
     size_t n;
     uint64_t bounds[WEIR_HISTOGRAM_BOUNDS_MAX];
-    double unit;  // recorded unit in terms of the shown one: 1e-6 for microseconds as seconds
+    double units;  // recorded ones in a shown one: 1e6 for microseconds that are shown as seconds
 };
 
 /* 100 µs to 10 s, recorded in microseconds, shown in seconds. */
@@ -31,6 +31,9 @@ struct weir_histogram {
 /* Records one sample. */
 void weir_histogram_record(struct weir_histogram *histogram,
                            const struct weir_histogram_scale *scale, uint64_t value);
+
+/* Returns the bound in the shown unit: the number that its decimal text, as in 0.1, stands for. */
+double weir_histogram_bound(const struct weir_histogram_scale *scale, size_t at);
 
 struct weir_histogram_view {
     uint64_t cumulative[WEIR_HISTOGRAM_BOUNDS_MAX + 1];  // samples at or below each bound; then all

@@ -71,7 +71,7 @@ static void add_histogram(struct text *text, const struct weir_sample *sample)
     for (size_t i = 0; i <= scale->n; i++) {
         char bound[32] = "+Inf";
         if (i < scale->n) {
-            (void)snprintf(bound, sizeof bound, "%g", (double)scale->bounds[i] * scale->unit);
+            (void)snprintf(bound, sizeof bound, "%g", weir_histogram_bound(scale, i));
         }
         add(text, "%s_bucket", sample->name);
         add_labels(text, sample, bound);

@@ -3,6 +3,9 @@
 
 #include "tests/lib/check_main.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static struct weir_histogram histogram;
 
 static void set_up(void)
@@ -50,6 +53,17 @@ START_TEST(scales_are_ascending_and_fit)
 }
 END_TEST
 
+START_TEST(a_bound_is_the_number_that_its_text_stands_for)
+{
+    for (size_t i = 0; i < weir_scale_latency.n; i++) {
+        const double bound = weir_histogram_bound(&weir_scale_latency, i);
+        char text[32];
+        (void)snprintf(text, sizeof text, "%g", bound);
+        ck_assert_msg(strtod(text, NULL) == bound, "%s is shown for %.17g", text, bound);
+    }
+}
+END_TEST
+
 static Suite *histogram_suite(void)
 {
     Suite *suite = suite_create("server_histogram");
@@ -58,6 +72,7 @@ static Suite *histogram_suite(void)
     tcase_add_test(tcase, bounds_are_inclusive);
     tcase_add_test(tcase, latencies_are_shown_in_seconds);
     tcase_add_test(tcase, scales_are_ascending_and_fit);
+    tcase_add_test(tcase, a_bound_is_the_number_that_its_text_stands_for);
     suite_add_tcase(suite, tcase);
     return suite;
 }
