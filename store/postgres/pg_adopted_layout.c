@@ -29,7 +29,7 @@ static const char list_streams[] =
 
 const struct pg_layout weir_pg_adopted_layout = {
     .name = "message_db",
-    .version = 15,
+    .version = 16,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

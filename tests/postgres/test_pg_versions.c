@@ -175,7 +175,7 @@ START_TEST(a_namespace_with_the_older_append_gets_the_newer)
     reopen();
     ck_assert_int_eq(put(fx.ns, "a-1"), 1);
     ck_assert_int_eq(
-        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 10);
+        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 11);
 }
 END_TEST
 
@@ -229,7 +229,7 @@ static void check_not_migrated(const char *url, const char *why)
                                          weir_monotonic_us() + 1000 * 1000, &ns, &err),
                      WEIR_OK);
     ck_assert_ptr_nonnull(strstr(fx.report, schema_of("test")));
-    ck_assert_ptr_nonnull(strstr(fx.report, "from schema version 8 to version 10"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "from schema version 8 to version 11"));
     ck_assert_msg(strstr(fx.report, why) != NULL, "%s", fx.report);
     weir_store_close(store);
     ck_assert_int_eq(
@@ -272,7 +272,7 @@ START_TEST(the_steps_of_a_layout_rise_up_to_its_version)
 }
 END_TEST
 
-/* A server of the previous version writes with the append function that it knows. */
+/* Servers of older versions write with the append functions that they know. */
 START_TEST(the_older_append_may_write_meanwhile)
 {
     ck_assert_int_eq(put(fx.ns, "a-1"), 0);
@@ -284,6 +284,32 @@ START_TEST(the_older_append_may_write_meanwhile)
                 schema_of("test")),
         2);
     ck_assert_int_eq(put(fx.ns, "a-1"), 3);
+}
+END_TEST
+
+/* Four writes: of two streams, of what the first one leads to, one whose expectation does not hold,
+ * and one that only checks a stream. */
+START_TEST(the_older_append_judges_a_group)
+{
+    ck_assert_int_eq(put(fx.ns, "a-1"), 0);
+    const char *answer = sql(
+        "SELECT concat_ws(' ', head, outcomes, versions) FROM %s.append(500, 300, '{a-1,b-1}',"
+        " '{1,2}', '{1,1,2,3,4}', '{1,2,1,2,2}', '{0,0,1,1,2}', '{-1,-1,1,7,-1}', '{1,2,1,1,0}',"
+        " '{1,2,2,3,4}', ARRAY(SELECT md5(i::text)::uuid FROM generate_series(1, 5) AS i),"
+        " '{A,B,C,D,E}', array_fill(NULL::text, '{5}'), '{1,2,3,4,5}', array_fill(NULL::text,"
+        " '{5}'))",
+        schema_of("test"));
+    ck_assert_str_eq(answer, "1 {0,0,0,1,0} {0,-1,1,1,1}");
+    answer = sql("SELECT string_agg(concat_ws(' ', global_position, stream_name, position, type),"
+                 " ', ' ORDER BY global_position) FROM %s.stored WHERE global_position > 1",
+                 schema_of("test"));
+    ck_assert_str_eq(answer, "2 a-1 1 A, 3 b-1 0 B, 4 b-1 1 C, 5 a-1 2 D");
+    answer = sql("SELECT string_agg(concat_ws(' ', name, stream_count, message_count), ', ' ORDER"
+                 " BY name) FROM %s.categories",
+                 schema_of("test"));
+    ck_assert_str_eq(answer, "a 1 3, b 1 2");
+    ck_assert_int_eq(put(fx.ns, "a-1"), 3);
+    ck_assert_int_eq(put(fx.ns, "b-1"), 2);
 }
 END_TEST
 
@@ -306,6 +332,7 @@ static Suite *versions_suite(void)
     tcase_add_test(tcase, what_keeps_a_namespace_old_is_reported);
     tcase_add_loop_test(tcase, the_steps_of_a_layout_rise_up_to_its_version, 0, 2);
     tcase_add_test(tcase, the_older_append_may_write_meanwhile);
+    tcase_add_test(tcase, the_older_append_judges_a_group);
     suite_add_tcase(suite, tcase);
     return suite;
 }

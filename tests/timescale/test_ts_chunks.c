@@ -355,6 +355,30 @@ START_TEST(a_stream_that_comes_back_counts_again_where_its_version_was_told)
 }
 END_TEST
 
+/* Appends a message as a server of the first version does. */
+static void append_as_older(const char *stream)
+{
+    char text[512];
+    struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    (void)snprintf(text, sizeof text,
+                   "SELECT head FROM %s.append(500, 300, '{%s}', '{1}', '{1}', '{1}', '{0}', "
+                   "'{-1}', '{1}', '{1}', '{00000000-0000-0000-0000-00000000aaaa}', '{T}', "
+                   "'{NULL}', '{NULL}', '{NULL}')",
+                   ns.schema, stream);
+    PQclear(ts_run(text));
+}
+
+START_TEST(a_stream_that_an_older_server_brings_back_counts_again)
+{
+    must_put(fx.ns, "b-1", 2);
+    drop_all();
+    append_as_older("b-1");
+    ck_assert_int_eq(must_version(fx.ns, "b-1"), 2);
+    assert_totals(1, 1);
+}
+END_TEST
+
 static int64_t listed_version(const char *prefix)
 {
     struct weir_stream_page page = {.n = 0};
@@ -613,6 +637,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, dropped_chunks_leave_versions_and_counts_right);
     tcase_add_test(tcase, a_stream_that_is_dropped_whole_goes_on_where_it_was);
     tcase_add_test(tcase, a_stream_that_comes_back_counts_again);
+    tcase_add_test(tcase, a_stream_that_an_older_server_brings_back_counts_again);
     tcase_add_loop_test(tcase, a_stream_that_comes_back_counts_again_where_its_version_was_told, 0,
                         2);
     tcase_add_test(tcase, a_version_is_not_rewound_where_older_messages_are_left);
