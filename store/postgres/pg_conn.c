@@ -138,6 +138,9 @@ static weir_status fail_result(struct pg_conn *conn, const PGresult *result, str
     if (verdict.remedy == PG_REMEDY_RECONNECT) {
         return weir_fail(err, verdict.status, "the connection to the database broke");
     }
+    if (verdict.status == WEIR_OUT_OF_POSITIONS) {
+        return weir_fail(err, verdict.status, "no position is left");
+    }
     return weir_fail(err, verdict.status, "the database refused a statement (SQLSTATE %s)",
                      conn->sqlstate);
 }

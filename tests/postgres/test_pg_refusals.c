@@ -355,6 +355,7 @@ START_TEST(global_positions_run_out_cleanly)
     const struct weir_new_message messages[] = {message_of(1, "1"), message_of(2, "2")};
     struct weir_written written[2];
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
+    ck_assert_str_eq(fx.err.text, "no position is left");
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 1, written), WEIR_OK);
     ck_assert_int_eq(written[0].global_position, INT64_MAX - 1);
     ck_assert_int_eq(append(fx.ns, "a-2", ANY, messages + 1, 1, written), WEIR_OUT_OF_POSITIONS);
