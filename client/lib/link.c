@@ -31,7 +31,8 @@ enum {
 /* Longer than a lost connection takes to come back by itself. */
 #define REPLACE_AFTER_US ((int64_t)1500000)
 /* Longer than a first connection takes. TCP tries an unreachable host ever more rarely: the return
- * of the host would go unnoticed for a minute. */
+ * of the host would go unnoticed for a minute. A Unix domain socket connects at once, so it gets
+ * less time, which doubles up to this one (link.h). */
 #define CONNECT_US ((int64_t)30000000)
 /* The silence that a socket is allowed, at first and at most. */
 #define SILENCE_US_MIN ((int64_t)3000000)
@@ -288,9 +289,22 @@ void links_close(struct links *links)
 
 /* ---- all of them ---- */
 
+/* Returns the time that the first socket without a connection is allowed. */
+static int64_t first_connect_us(const struct links *links)
+{
+    static const char *const unix_sockets[] = {"ipc://", "unix://", "abstract://"};
+    for (size_t i = 0; i < WEIR_COUNTOF(unix_sockets); i++) {
+        if (strncmp(links->url, unix_sockets[i], strlen(unix_sockets[i])) == 0) {
+            return REPLACE_AFTER_US;
+        }
+    }
+    return CONNECT_US;
+}
+
 weir_status links_open(struct links *links, struct weir_error *err)
 {
     (void)pthread_mutex_init(&links->mutex, NULL);
+    links->connect_us = first_connect_us(links);
     const int rv = link_open(links, &links->newest);
     if (rv == NNG_ENOMEM) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
@@ -456,11 +470,14 @@ void links_replace_lost(struct links *links, uint64_t oldest)
     const int64_t now = weir_monotonic_us();
     (void)pthread_mutex_lock(&links->mutex);
     int_least64_t since = atomic_load(&links->waiting_since_us);
-    const int64_t patience =
-        atomic_load(&links->newest->was_connected) ? REPLACE_AFTER_US : CONNECT_US;
+    const bool was_connected = atomic_load(&links->newest->was_connected);
+    const int64_t patience = was_connected ? REPLACE_AFTER_US : links->connect_us;
     /* The first caller replaces the socket, and the time begins anew. */
     if (since != 0 && now - since >= patience_us(links, patience) &&
         atomic_compare_exchange_strong(&links->waiting_since_us, &since, now)) {
+        const int64_t longer_us =
+            links->connect_us < CONNECT_US / 2 ? links->connect_us * 2 : CONNECT_US;
+        links->connect_us = was_connected ? first_connect_us(links) : longer_us;
         (void)replace_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);

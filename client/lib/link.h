@@ -8,7 +8,9 @@
  * connects. So a socket that had a connection and has been without one for a while is replaced, and
  * sockets are closed by threads of their own that nothing has to wait for. A socket that never had
  * a connection gets more time before it is replaced: TCP may wait for a minute before it tries a
- * host again that has come back meanwhile.
+ * host again that has come back meanwhile. On a Unix domain socket the wait is short at first,
+ * since nng may have given up: if the server ends between the connection and the first bytes, the
+ * error is EPIPE, which nng takes for its own closing, and it does not dial again.
  *
  * 2. Its request numbers run out. nng before 1.7 numbers the requests of a REQ socket from a random
  * number between 2^31 and 2^32 on, and continues with 0, 1, 2 after the last one (nni_id_alloc
@@ -66,7 +68,8 @@ struct links {
     atomic_int_least64_t silence_us;  // silence that a socket is allowed
     atomic_size_t outstanding_bytes;  // of requests sent and not ended
 
-    pthread_mutex_t mutex;  // guards the list
+    pthread_mutex_t mutex;  // guards the following fields
+    int64_t connect_us;     // time that a socket is allowed for its first connection
     struct link *newest;    // the current socket, then the replaced ones
 };
 

@@ -196,6 +196,32 @@ START_TEST(a_socket_that_never_connects_is_replaced)
 }
 END_TEST
 
+static bool is_replaced_after(int64_t waited_us)
+{
+    const uint64_t before = count_sockets();
+    atomic_store(&links()->waiting_since_us, weir_monotonic_us() - waited_us);
+    ck_assert(links_has_waited(links()));
+    links_replace_lost(links(), UINT64_MAX);
+    return count_sockets() > before;
+}
+
+/* nng dials a Unix domain socket no more once it has met a server at its end there. */
+START_TEST(a_unix_socket_that_never_connects_is_replaced_soon_and_then_more_rarely)
+{
+    scripted_open_client("ipc:///nonexistent/weir", 10000);
+    ck_assert(is_replaced_after(2000000));
+    ck_assert(!is_replaced_after(2000000));
+    ck_assert(is_replaced_after(4000000));
+    for (int64_t waited_us = 8000000; waited_us <= 32000000; waited_us *= 2) {
+        ck_assert(is_replaced_after(waited_us));
+    }
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!is_replaced_after(28000000));
+        ck_assert(is_replaced_after(31000000));
+    }
+}
+END_TEST
+
 /* A request that waits for a connection has not been sent, so the wait does not count as an
  * attempt. */
 START_TEST(what_waits_for_a_connection_goes_on_waiting_on_another_socket)
@@ -231,6 +257,7 @@ int main(void)
     tcase_add_test(tests, a_large_request_is_given_longer);
     tcase_add_test(tests, a_socket_after_a_silent_one_is_given_longer);
     tcase_add_test(tests, a_socket_that_never_connects_is_replaced);
+    tcase_add_test(tests, a_unix_socket_that_never_connects_is_replaced_soon_and_then_more_rarely);
     tcase_add_test(tests, what_waits_for_a_connection_goes_on_waiting_on_another_socket);
     suite_add_tcase(suite, tests);
     return check_main(suite);
