@@ -72,13 +72,13 @@ static void log_outcome(const struct weir_call *call, weir_status st, const char
                    (long long)(weir_monotonic_us() - call->arrived_us));
     const struct weir_slice none = {NULL, 0};
     const struct weir_log_field fields[] = {
-        {"method", call->frame.method},
-        {"code", weir_slice_of(st == WEIR_OK ? "OK" : weir_status_name(st))},
-        {"namespace", call->tenant == NULL ? none : weir_tenant_id(call->tenant)},
-        {"took_us", weir_slice_of(took_us)},
-        {"traceparent", weir_request_frame_metadata(&call->frame, "traceparent")},
-        {"ref", weir_slice_of(reference)},
-        {"text", st == WEIR_OK ? none : weir_slice_of(call->err.text)},
+        {.key = "method", .value = call->frame.method},
+        {.key = "code", .value = weir_slice_of(st == WEIR_OK ? "OK" : weir_status_name(st))},
+        {.key = "namespace", .value = call->tenant == NULL ? none : weir_tenant_id(call->tenant)},
+        {.key = "took_us", .value = weir_slice_of(took_us), .is_number = true},
+        {.key = "traceparent", .value = weir_request_frame_metadata(&call->frame, "traceparent")},
+        {.key = "ref", .value = weir_slice_of(reference)},
+        {.key = "text", .value = st == WEIR_OK ? none : weir_slice_of(call->err.text)},
     };
     weir_log_event(&call->server->log, level, "call", fields, WEIR_COUNTOF(fields));
 }

@@ -97,13 +97,12 @@ static void put_key_and_value(struct line *line, enum weir_log_format format,
         put_text(line, ",\"");
         put_text(line, field->key);
         put_text(line, "\":");
-        put_quoted(line, field->value);
-        return;
+    } else {
+        put_char(line, ' ');
+        put_text(line, field->key);
+        put_char(line, '=');
     }
-    put_char(line, ' ');
-    put_text(line, field->key);
-    put_char(line, '=');
-    if (is_plain(field->value)) {
+    if (field->is_number || (format == WEIR_LOG_TEXT && is_plain(field->value))) {
         put_escaped(line, field->value);
     } else {
         put_quoted(line, field->value);
@@ -168,7 +167,8 @@ static void put_lost(struct line *line, enum weir_log_format format, unsigned lo
 {
     char text[24];
     (void)snprintf(text, sizeof text, "%lu", n);
-    const struct weir_log_field field = {"lost", weir_slice_of(text)};
+    const struct weir_log_field field = {
+        .key = "lost", .value = weir_slice_of(text), .is_number = true};
     put_field(line, format, &field);
 }
 

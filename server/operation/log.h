@@ -11,6 +11,8 @@
 
 #include "weir/base/slice.h"
 
+#include <stdbool.h>
+
 enum weir_log_level { WEIR_LOG_DEBUG, WEIR_LOG_INFO, WEIR_LOG_WARN, WEIR_LOG_ERROR };
 enum weir_log_format { WEIR_LOG_TEXT, WEIR_LOG_JSON };
 
@@ -24,6 +26,7 @@ struct weir_log {
 struct weir_log_field {
     const char *key;  // lower case, without blanks
     struct weir_slice value;
+    bool is_number;  // the value is a number's text, which JSON has without quotes
 };
 
 /* Whether events of this level are written. */

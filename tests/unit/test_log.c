@@ -37,21 +37,26 @@ static const char nasty[] = "a\nb\t\"c\"\\\x01\x7f";
 
 START_TEST(text_lines_keep_to_one_line)
 {
-    const struct weir_log_field fields[] = {{"plain", weir_slice_of("x/y:1")},
-                                            {"nasty", weir_slice_of(nasty)},
-                                            {"none", {NULL, 0}},
-                                            {"empty", weir_slice_of("")}};
+    const struct weir_log_field fields[] = {
+        {.key = "plain", .value = weir_slice_of("x/y:1")},
+        {.key = "nasty", .value = weir_slice_of(nasty)},
+        {.key = "none", .value = {NULL, 0}},
+        {.key = "number", .value = weir_slice_of("-17"), .is_number = true},
+        {.key = "empty", .value = weir_slice_of("")}};
     weir_log_event(&logger, WEIR_LOG_INFO, "event", fields, WEIR_COUNTOF(fields));
     ck_assert_ptr_nonnull(strstr(read_line(), " info event plain=x/y:1 "
                                               "nasty=\"a\\nb\\u0009\\\"c\\\"\\\\\\u0001\\u007f\" "
-                                              "empty=\"\"\n"));
+                                              "number=-17 empty=\"\"\n"));
 }
 END_TEST
 
 START_TEST(json_lines_are_json)
 {
     logger.format = WEIR_LOG_JSON;
-    const struct weir_log_field fields[] = {{"nasty", weir_slice_of(nasty)}, {"none", {NULL, 0}}};
+    const struct weir_log_field fields[] = {
+        {.key = "nasty", .value = weir_slice_of(nasty)},
+        {.key = "none", .value = {NULL, 0}},
+        {.key = "number", .value = weir_slice_of("-17"), .is_number = true}};
     weir_log_event(&logger, WEIR_LOG_ERROR, "an \"event\"", fields, WEIR_COUNTOF(fields));
     json_t *object = json_loads(read_line(), 0, NULL);
     ck_assert_ptr_nonnull(object);
@@ -59,6 +64,8 @@ START_TEST(json_lines_are_json)
     ck_assert_str_eq(json_string_value(json_object_get(object, "event")), "an \"event\"");
     ck_assert_str_eq(json_string_value(json_object_get(object, "level")), "error");
     ck_assert_ptr_null(json_object_get(object, "none"));
+    ck_assert(json_is_integer(json_object_get(object, "number")));
+    ck_assert_int_eq(json_integer_value(json_object_get(object, "number")), -17);
     json_decref(object);
 }
 END_TEST
@@ -72,7 +79,7 @@ START_TEST(long_values_leave_a_line_complete)
         value[i] = "\xc3\xa4\x01"[i % 3];
     }
     for (size_t i = 0; i < WEIR_COUNTOF(fields); i++) {
-        fields[i] = (struct weir_log_field){"key", weir_slice(value, sizeof value)};
+        fields[i] = (struct weir_log_field){.key = "key", .value = weir_slice(value, sizeof value)};
     }
     logger.format = WEIR_LOG_JSON;
     weir_log_event(&logger, WEIR_LOG_INFO, "event", fields, WEIR_COUNTOF(fields));
