@@ -286,9 +286,9 @@ static void report_unmigrated(const struct pg_conn *conn, const struct registrat
                               const struct weir_error *err)
 {
     const char *why = err->text;
-    if (strcmp(conn->sqlstate, "55P03") == 0) {
+    if (strcmp(conn->sqlstate, PG_STATE_LOCK_NOT_AVAILABLE) == 0) {
         why = "another session, such as that of a backup, holds locks on its tables";
-    } else if (strcmp(conn->sqlstate, "42501") == 0) {
+    } else if (strcmp(conn->sqlstate, PG_STATE_INSUFFICIENT_PRIVILEGE) == 0) {
         why = "weir's role must own the schema and all that is in it";
     }
     weir_backend_report(&conn->backend->base,

@@ -33,6 +33,7 @@ struct pg_verdict {
 #define PG_STATE_DUPLICATE_OBJECT          "42710"
 #define PG_STATE_UNDEFINED_TABLE           "42P01"
 #define PG_STATE_DUPLICATE_SCHEMA          "42P06"
+#define PG_STATE_LOCK_NOT_AVAILABLE        "55P03"
 
 /* Returns the verdict on any SQLSTATE. NULL and "" stand for a connection that broke. */
 struct pg_verdict weir_pg_sqlstate(const char *sqlstate);
