@@ -13,15 +13,11 @@
 static weir_status read_counts(struct sqlite_session *session, sqlite3_stmt **statement,
                                struct weir_namespace_totals *totals, struct weir_error *err)
 {
-    int rc = weir_sqlite_statement(session, STATEMENT_SCOPE_ALL, statement);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(*statement);
-    }
-    if (rc == SQLITE_DONE) {
-        return weir_sqlite_session_is_deleted(session, err);
-    }
-    if (rc != SQLITE_ROW) {
-        return weir_sqlite_session_fail(session, rc, "read", err);
+    const int rc = weir_sqlite_statement(session, STATEMENT_SCOPE_ALL, statement);
+    const weir_status status =
+        weir_sqlite_session_step_counters(session, rc, *statement, "read", err);
+    if (status != WEIR_OK) {
+        return status;
     }
     totals->message_count = sqlite3_column_int64(*statement, 1);
     totals->stream_count = sqlite3_column_int64(*statement, 2);
@@ -230,15 +226,11 @@ static weir_status list_all_categories(struct sqlite_session *session, sqlite3_s
                                        struct weir_arena *arena, struct weir_category_list *list,
                                        struct weir_error *err)
 {
-    int rc = weir_sqlite_statement(session, STATEMENT_COUNT_CATEGORIES, statement);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(*statement);
-    }
-    if (rc == SQLITE_DONE) {
-        return weir_sqlite_session_is_deleted(session, err);
-    }
-    if (rc != SQLITE_ROW) {
-        return weir_sqlite_session_fail(session, rc, "list categories", err);
+    const int rc = weir_sqlite_statement(session, STATEMENT_COUNT_CATEGORIES, statement);
+    const weir_status status =
+        weir_sqlite_session_step_counters(session, rc, *statement, "list categories", err);
+    if (status != WEIR_OK) {
+        return status;
     }
     const size_t room = (size_t)sqlite3_column_int64(*statement, 0);
     list->categories = weir_arena_array(arena, room, sizeof *list->categories);

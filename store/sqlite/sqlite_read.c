@@ -60,14 +60,10 @@ static weir_status open_scope(struct sqlite_session *session, enum weir_selector
     if (rc == SQLITE_OK && selector != WEIR_SELECT_ALL) {
         rc = weir_sqlite_bind_text(scope->statement, 1, name);
     }
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(scope->statement);
-    }
-    if (rc == SQLITE_DONE) {
-        return weir_sqlite_session_is_deleted(session, err);
-    }
-    if (rc != SQLITE_ROW) {
-        return weir_sqlite_session_fail(session, rc, "read", err);
+    const weir_status status =
+        weir_sqlite_session_step_counters(session, rc, scope->statement, "read", err);
+    if (status != WEIR_OK) {
+        return status;
     }
     take_scope(scope->statement, selector, scope);
     return is_scope_sound(scope) ? WEIR_OK : weir_sqlite_session_miscounts(session, err);

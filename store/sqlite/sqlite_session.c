@@ -135,6 +135,19 @@ weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struc
     return weir_fail(err, WEIR_NAMESPACE_NOT_FOUND, "the namespace has been deleted");
 }
 
+weir_status weir_sqlite_session_step_counters(struct sqlite_session *session, int rc,
+                                              sqlite3_stmt *statement, const char *what,
+                                              struct weir_error *err)
+{
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_DONE) {
+        return weir_sqlite_session_is_deleted(session, err);
+    }
+    return rc == SQLITE_ROW ? WEIR_OK : weir_sqlite_session_fail(session, rc, what, err);
+}
+
 /* ---- opening and closing ---- */
 
 static int on_progress(void *context)

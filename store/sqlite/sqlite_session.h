@@ -145,4 +145,12 @@ weir_status weir_sqlite_session_miscounts(const struct sqlite_session *session,
  */
 weir_status weir_sqlite_session_is_deleted(struct sqlite_session *session, struct weir_error *err);
 
+/* Steps a statement that reads the counters to its row, given the result code `rc` of preparing it;
+ * `what` was to be done. Leaves it there: what is read before it is reset is of the same snapshot.
+ * Fails as weir_sqlite_session_is_deleted where there is no row, else as weir_sqlite_session_fail.
+ */
+weir_status weir_sqlite_session_step_counters(struct sqlite_session *session, int rc,
+                                              sqlite3_stmt *statement, const char *what,
+                                              struct weir_error *err);
+
 #endif
