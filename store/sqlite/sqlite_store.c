@@ -141,9 +141,10 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     (void)pthread_mutex_init(&backend->image_mutex, NULL);
     (void)pthread_mutex_init(&backend->changes.mutex, NULL);
     (void)pthread_mutex_init(&backend->reads.mutex, NULL);
-    const char *dir = weir_store_traits(options->url).directory;
-    if (dir != NULL) {
-        backend->dir = strdup(dir);
+    struct weir_store_traits traits = {.is_local = false};
+    backend_traits(options->url, &traits);
+    if (!traits.is_in_memory) {
+        backend->dir = strdup(traits.directory);
         if (backend->dir == NULL) {
             backend_free(backend);
             return NULL;
