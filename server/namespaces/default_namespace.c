@@ -331,17 +331,21 @@ static bool has_token(struct weir_store *store, const char *token)
     return st == WEIR_OK ? is_of(&record, token) : st != WEIR_NAMESPACE_NOT_FOUND;
 }
 
+/* Prepares the file of this suffix, in a turn of its own. */
+static weir_status prepare(const char *directory, const char *suffix, const char *token,
+                           struct weir_error *err)
+{
+    const int fd = begin_turn(directory);
+    const weir_status st = write_file(directory, suffix, token, true, err);
+    end_turn(fd);
+    return st;
+}
+
 weir_status weir_default_namespace_prepare_rotation(const struct weir_config *config,
                                                     const char *token, struct weir_error *err)
 {
     const char *directory = directory_with_file(config);
-    if (directory == NULL) {
-        return WEIR_OK;
-    }
-    const int fd = begin_turn(directory);
-    const weir_status st = write_file(directory, rotated_suffix, token, true, err);
-    end_turn(fd);
-    return st;
+    return directory == NULL ? WEIR_OK : prepare(directory, rotated_suffix, token, err);
 }
 
 weir_status weir_default_namespace_keep_token(const struct weir_config *config,
@@ -372,13 +376,8 @@ weir_status weir_default_namespace_prepare_token(const struct weir_config *confi
     if (directory == NULL) {
         return WEIR_OK;
     }
-    const int fd = begin_turn(directory);
-    weir_status st = make_token(token, err);
-    if (st == WEIR_OK) {
-        st = write_file(directory, next_suffix, token, true, err);
-    }
-    end_turn(fd);
-    return st;
+    const weir_status st = make_token(token, err);
+    return st == WEIR_OK ? prepare(directory, next_suffix, token, err) : st;
 }
 
 weir_status weir_default_namespace_take_prepared_token(const struct weir_config *config,
