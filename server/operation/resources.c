@@ -22,11 +22,11 @@ enum {
     /* Of sessions that keep files open; these may take half of all descriptors. */
     SESSIONS_MIN = 4,
     SESSIONS_MAX = 2048,
-    /* Files besides: standard input, output and error, two for nng's polling, and one to open for a
-     * moment; and what a store has open besides its sessions: SQLite two connections to the
-     * registry and the checkpointer's, of three files each. */
-    FILES_OF_PROCESS = 3 + 2 + 1,
+    /* Of a store besides its sessions: SQLite has two connections to the registry and the
+     * checkpointer's, of three files each. */
     FILES_OF_STORE = 9,
+    /* Standard input, output and error, two for nng's polling, and one to open for a moment. */
+    FILES_OF_PROCESS = 3 + 2 + 1,
     /* A listener, both ends of a pipe, and a client. */
     FILES_OF_HTTP = 4,
     CONNECTIONS_MIN = 4,
