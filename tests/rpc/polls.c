@@ -52,18 +52,14 @@ void begin(size_t i, const struct poll_of *of)
 
 void write_as(const char *token, const char *stream, const char *type, const char *metadata)
 {
-    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t)type;
-    message.has_metadata = metadata != NULL;
-    message.metadata.data = (uint8_t *)(uintptr_t)metadata;
-    message.metadata.len = metadata == NULL ? 0 : strlen(metadata);
-    write.stream_name = (char *)(uintptr_t)stream;
-    write.messages = messages;
-    write.n_messages = 1;
+    struct rpc_one_write write;
+    rpc_one_write_init(&write, stream);
+    write.message.type = (char *)(uintptr_t)type;
+    write.message.has_metadata = metadata != NULL;
+    write.message.metadata.data = (uint8_t *)(uintptr_t)metadata;
+    write.message.metadata.len = metadata == NULL ? 0 : strlen(metadata);
     const struct rpc_request request = {
-        .method = "weir.v1.MessageStore/WriteMessages", .token = token, .message = &write.base};
+        .method = "weir.v1.MessageStore/WriteMessages", .token = token, .message = &write.in.base};
     rpc_call(&request, &reply);
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);

@@ -189,21 +189,27 @@ struct weir_slice rpc_pack(const struct rpc_request *request, uint8_t *room, siz
     return weir_slice(room, n);
 }
 
+void rpc_one_write_init(struct rpc_one_write *write, const char *stream)
+{
+    weir__v1__write_messages_request__init(&write->in);
+    weir__v1__new_message__init(&write->message);
+    write->message.type = (char *)(uintptr_t) "T";
+    write->messages[0] = &write->message;
+    write->in.stream_name = (char *)(uintptr_t)stream;
+    write->in.messages = write->messages;
+    write->in.n_messages = 1;
+}
+
 struct weir_slice rpc_write_request(uint32_t timeout_ms)
 {
     static uint8_t room[1024];
-    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    in.stream_name = (char *)(uintptr_t) "s-1";
-    in.messages = messages;
-    in.n_messages = 1;
+    struct rpc_one_write write;
+    rpc_one_write_init(&write, "s-1");
     const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
                                         .token = ADMIN_TOKEN,
                                         .namespace_id = "default",
                                         .timeout_ms = timeout_ms,
-                                        .message = &in.base};
+                                        .message = &write.in.base};
     return rpc_pack(&request, room, sizeof room);
 }
 
@@ -256,24 +262,20 @@ void rpc_assert_alive(void)
 void rpc_write(const char *stream, size_t data_n)
 {
     static struct rpc_reply reply;
-    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    message.has_data = true;
-    message.data.len = data_n;
-    message.data.data = malloc(data_n);
-    ck_assert(message.data.data != NULL && data_n >= 2);
-    memset(message.data.data, 'x', data_n);
-    message.data.data[0] = message.data.data[data_n - 1] = '"';
-    write.stream_name = (char *)(uintptr_t)stream;
-    write.messages = messages;
-    write.n_messages = 1;
+    struct rpc_one_write write;
+    rpc_one_write_init(&write, stream);
+    ProtobufCBinaryData *data = &write.message.data;
+    write.message.has_data = true;
+    data->len = data_n;
+    data->data = malloc(data_n);
+    ck_assert(data->data != NULL && data_n >= 2);
+    memset(data->data, 'x', data_n);
+    data->data[0] = data->data[data_n - 1] = '"';
     const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
                                         .token = DEFAULT_TOKEN,
-                                        .message = &write.base};
+                                        .message = &write.in.base};
     rpc_call(&request, &reply);
     rpc_assert_status(&reply, WEIR_OK);
     rpc_free(&reply);
-    free(message.data.data);
+    free(data->data);
 }

@@ -96,6 +96,17 @@ struct rpc_request {
 /* Packs the request into the caller's buffer. */
 struct weir_slice rpc_pack(const struct rpc_request *request, uint8_t *room, size_t room_n);
 
+/* A WriteMessages request of one message. */
+struct rpc_one_write {
+    Weir__V1__WriteMessagesRequest in;
+    Weir__V1__NewMessage message;
+    Weir__V1__NewMessage *messages[1];
+};
+
+/* Makes it a write of a message of type T, without id and data, to the stream. The caller may
+ * change its fields, and may not move it. */
+void rpc_one_write_init(struct rpc_one_write *write, const char *stream);
+
 /* Packs a write of one message of type T to stream s-1 of namespace default, by the admin token.
  * The bytes are valid until the next call. */
 struct weir_slice rpc_write_request(uint32_t timeout_ms);

@@ -176,14 +176,20 @@ static void set_default_token(const char *token)
                      WEIR_OK);
 }
 
+static void prepare_rotation(void)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_int_eq(weir_default_namespace_prepare_rotation(&rpc.config, DEFAULT_TOKEN, &err),
+                     WEIR_OK);
+}
+
 START_TEST(a_crash_during_a_rotation_leaves_the_token_that_counts)
 {
     char first[TOKEN_ROOM];
     struct weir_error err;
     start_with_first_token(first);
-    weir_error_init(&err);
-    ck_assert_int_eq(weir_default_namespace_prepare_rotation(&rpc.config, DEFAULT_TOKEN, &err),
-                     WEIR_OK);
+    prepare_rotation();
     set_default_token(DEFAULT_TOKEN);
     rpc_stop();
     ck_assert_str_eq(first, read_token_file());
@@ -198,9 +204,7 @@ START_TEST(a_rotation_that_a_crash_has_prevented_leaves_the_file)
     char first[TOKEN_ROOM];
     struct weir_error err;
     start_with_first_token(first);
-    weir_error_init(&err);
-    ck_assert_int_eq(weir_default_namespace_prepare_rotation(&rpc.config, DEFAULT_TOKEN, &err),
-                     WEIR_OK);
+    prepare_rotation();
     rpc_stop();
     ck_assert_int_eq(start_once("", &err), WEIR_OK);
     ck_assert_str_eq(first, read_token_file());

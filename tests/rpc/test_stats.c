@@ -165,19 +165,14 @@ END_TEST
 
 START_TEST(metrics_count_a_message_sent_again_once)
 {
-    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.id = (char *)(uintptr_t) "11111111-1111-4111-8111-111111111111";
-    message.type = (char *)(uintptr_t) "T";
-    in.stream_name = (char *)(uintptr_t) "a-1";
-    in.messages = messages;
-    in.n_messages = 1;
-    const struct rpc_request write = {.method = "weir.v1.MessageStore/WriteMessages",
-                                      .token = DEFAULT_TOKEN,
-                                      .message = &in.base};
+    struct rpc_one_write write;
+    rpc_one_write_init(&write, "a-1");
+    write.message.id = (char *)(uintptr_t) "11111111-1111-4111-8111-111111111111";
+    const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
+                                        .token = DEFAULT_TOKEN,
+                                        .message = &write.in.base};
     for (size_t i = 0; i < 2; i++) {
-        rpc_call(&write, &reply);
+        rpc_call(&request, &reply);
         rpc_assert_status(&reply, WEIR_OK);
         rpc_free(&reply);
     }

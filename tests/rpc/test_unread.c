@@ -267,21 +267,11 @@ START_TEST(one_unread_reply_of_each_connection_is_too_much)
 }
 END_TEST
 
-static Weir__V1__NewMessage **one_message(void)
-{
-    static Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    static Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    return messages;
-}
-
 static struct weir_slice write_request(void)
 {
-    Weir__V1__WriteMessagesRequest in = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    in.stream_name = (char *)(uintptr_t) "s-1";
-    in.messages = one_message();
-    in.n_messages = 1;
-    return pack("weir.v1.MessageStore/WriteMessages", &in.base);
+    struct rpc_one_write write;
+    rpc_one_write_init(&write, "s-1");
+    return pack("weir.v1.MessageStore/WriteMessages", &write.in.base);
 }
 
 static struct weir_slice write_streams_request(void)
@@ -289,8 +279,10 @@ static struct weir_slice write_streams_request(void)
     Weir__V1__WriteStreamsRequest in = WEIR__V1__WRITE_STREAMS_REQUEST__INIT;
     Weir__V1__StreamWrite write = WEIR__V1__STREAM_WRITE__INIT;
     Weir__V1__StreamWrite *writes[] = {&write};
-    write.stream_name = (char *)(uintptr_t) "s-2";
-    write.messages = one_message();
+    struct rpc_one_write one;
+    rpc_one_write_init(&one, "s-2");
+    write.stream_name = one.in.stream_name;
+    write.messages = one.messages;
     write.n_messages = 1;
     in.writes = writes;
     in.n_writes = 1;

@@ -292,16 +292,11 @@ static void *write_many(void *context)
     const int n = *(int *)context;
     nng_socket socket = rpc_connect(rpc.url);
     static uint8_t room[1024];
-    Weir__V1__WriteMessagesRequest write = WEIR__V1__WRITE_MESSAGES_REQUEST__INIT;
-    Weir__V1__NewMessage message = WEIR__V1__NEW_MESSAGE__INIT;
-    Weir__V1__NewMessage *messages[] = {&message};
-    message.type = (char *)(uintptr_t) "T";
-    write.stream_name = (char *)(uintptr_t) "chain-1";
-    write.messages = messages;
-    write.n_messages = 1;
+    struct rpc_one_write write;
+    rpc_one_write_init(&write, "chain-1");
     const struct rpc_request request = {.method = "weir.v1.MessageStore/WriteMessages",
                                         .token = DEFAULT_TOKEN,
-                                        .message = &write.base};
+                                        .message = &write.in.base};
     const struct weir_slice bytes = rpc_pack(&request, room, sizeof room);
     for (int i = 0; i < n; i++) {
         nng_msg *msg = NULL;
