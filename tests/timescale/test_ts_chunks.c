@@ -3,13 +3,11 @@
 #include "tests/lib/pg_proxy.h"
 #include "tests/timescale/ts_fixture.h"
 
-#include "store/postgres/pg_namespace.h"
 #include "store/postgres/pg_value.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -358,15 +356,11 @@ END_TEST
 /* Appends a message as a server of the first version does. */
 static void append_as_older(const char *stream)
 {
-    char text[512];
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
-    (void)snprintf(text, sizeof text,
-                   "SELECT head FROM %s.append(500, 300, '{%s}', '{1}', '{1}', '{1}', '{0}', "
-                   "'{-1}', '{1}', '{1}', '{00000000-0000-0000-0000-00000000aaaa}', '{T}', "
-                   "'{NULL}', '{NULL}', '{NULL}')",
-                   ns.schema, stream);
-    PQclear(ts_run(text));
+    PQclear(
+        ts_run_format("SELECT head FROM %s.append(500, 300, '{%s}', '{1}', '{1}', '{1}', '{0}', "
+                      "'{-1}', '{1}', '{1}', '{00000000-0000-0000-0000-00000000aaaa}', '{T}', "
+                      "'{NULL}', '{NULL}', '{NULL}')",
+                      ts_schema(), stream));
 }
 
 START_TEST(a_stream_that_an_older_server_brings_back_counts_again)
@@ -417,31 +411,26 @@ END_TEST
  * must not be locked out meanwhile. */
 START_TEST(counts_of_an_older_version_are_put_right)
 {
-    char text[2048];
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
     must_do(WEIR_CHUNKS_DROP, first_day_us + 8 * DAY_US);
     const int64_t left = (int64_t)messages();
-    (void)snprintf(text, sizeof text,
-                   "DO $$ BEGIN ALTER TABLE %1$s.counters DROP COLUMN born;"
-                   " UPDATE %1$s.counters SET stream_count = -1;"
-                   " UPDATE %1$s.categories SET stream_count = -1;"
-                   " CREATE TABLE %1$s.locks (n int8);"
-                   " CREATE FUNCTION %1$s.look() RETURNS trigger LANGUAGE plpgsql AS"
-                   " 'BEGIN INSERT INTO %1$s.locks SELECT count(*) FROM pg_locks WHERE mode ="
-                   "  ''AccessExclusiveLock'' AND relation = ''%1$s.counters''::regclass;"
-                   "  RETURN NEW; END';"
-                   " CREATE TRIGGER look BEFORE UPDATE ON %1$s.categories"
-                   " FOR EACH ROW EXECUTE FUNCTION %1$s.look();"
-                   " UPDATE weir_registry.namespaces SET schema_version = 11"
-                   " WHERE id = 'test'; END $$",
-                   ns.schema);
-    PQclear(ts_run(text));
+    PQclear(
+        ts_run_format("DO $$ BEGIN ALTER TABLE %1$s.counters DROP COLUMN born;"
+                      " UPDATE %1$s.counters SET stream_count = -1;"
+                      " UPDATE %1$s.categories SET stream_count = -1;"
+                      " CREATE TABLE %1$s.locks (n int8);"
+                      " CREATE FUNCTION %1$s.look() RETURNS trigger LANGUAGE plpgsql AS"
+                      " 'BEGIN INSERT INTO %1$s.locks SELECT count(*) FROM pg_locks WHERE mode ="
+                      "  ''AccessExclusiveLock'' AND relation = ''%1$s.counters''::regclass;"
+                      "  RETURN NEW; END';"
+                      " CREATE TRIGGER look BEFORE UPDATE ON %1$s.categories"
+                      " FOR EACH ROW EXECUTE FUNCTION %1$s.look();"
+                      " UPDATE weir_registry.namespaces SET schema_version = 11"
+                      " WHERE id = 'test'; END $$",
+                      ts_schema()));
     reopen();
     assert_totals(2, left);
-    (void)snprintf(text, sizeof text, "SELECT max(n) FROM %s.locks", ns.schema);
     int64_t locks = -1;
-    PGresult *result = ts_run(text);
+    PGresult *result = ts_run_format("SELECT max(n) FROM %s.locks", ts_schema());
     ck_assert(weir_pg_int8(result, 0, 0, &locks));
     PQclear(result);
     ck_assert_int_eq(locks, 0);
@@ -483,27 +472,10 @@ END_TEST
 
 /* ---- numbers at the ends of their range ---- */
 
-static const char *schema(void)
-{
-    static struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
-    return ns.schema;
-}
-
-static void __attribute__((format(printf, 1, 2))) change(const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    PQclear(ts_run(text));
-}
-
 /* The highest number is never a position, so that each message has a next position. */
 START_TEST(global_positions_run_out_cleanly)
 {
-    change("UPDATE %s.counters SET head = 9223372036854775805", schema());
+    PQclear(ts_run_format("UPDATE %s.counters SET head = 9223372036854775805", ts_schema()));
     const struct weir_new_message messages[] = {message_of(801, "1"), message_of(802, "2")};
     struct weir_written written[2];
     ck_assert_int_eq(append(fx.ns, "a-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
@@ -520,11 +492,12 @@ END_TEST
 START_TEST(positions_of_a_stream_run_out_cleanly)
 {
     must_put(fx.ns, "b-1", 1);
-    change("DO $$ BEGIN"
-           " UPDATE %1$s.stored SET position = 9223372036854775805 WHERE stream_name = 'b-1';"
-           " UPDATE %1$s.keys SET position = 9223372036854775805 WHERE stream_name = 'b-1';"
-           " UPDATE %1$s.counters SET head = head; END $$",  // no version is known any more
-           schema());
+    PQclear(ts_run_format(
+        "DO $$ BEGIN"
+        " UPDATE %1$s.stored SET position = 9223372036854775805 WHERE stream_name = 'b-1';"
+        " UPDATE %1$s.keys SET position = 9223372036854775805 WHERE stream_name = 'b-1';"
+        " UPDATE %1$s.counters SET head = head; END $$",  // no version is known any more
+        ts_schema()));
     const struct weir_new_message messages[] = {message_of(801, "1"), message_of(802, "2")};
     struct weir_written written[2];
     ck_assert_int_eq(append(fx.ns, "b-1", ANY, messages, 2, written), WEIR_OUT_OF_POSITIONS);
@@ -543,8 +516,9 @@ END_TEST
 START_TEST(the_lowest_hash_has_a_member_too)
 {
     must_put(fx.ns, "b-1", 1);
-    change("UPDATE %s.stored SET cardinal_hash = -9223372036854775808 WHERE stream_name = 'b-1'",
-           schema());
+    PQclear(ts_run_format(
+        "UPDATE %s.stored SET cardinal_hash = -9223372036854775808 WHERE stream_name = 'b-1'",
+        ts_schema()));
     struct weir_query query = query_category("b");
     query.group_size = 3;
     for (query.group_member = 0; query.group_member < 3; query.group_member++) {

@@ -1,7 +1,6 @@
 /* A read from a position touches only the chunks that can hold it, none older, and misses no
  * message whatever times an import brings. The touched chunks come from the plan of the statement
  * that the store prepared for the read. */
-#include "store/postgres/pg_namespace.h"
 #include "store/store_int.h"
 
 #include "tests/lib/check_main.h"
@@ -174,20 +173,15 @@ END_TEST
 /* The spans have changed at every check, as under constant imports. */
 START_TEST(a_read_whose_window_never_holds_looks_everywhere)
 {
-    char text[TEXT_BYTES];
-    struct pg_namespace ns;
     fill();
     must_import(500, WEEKS, WEEKS + 2, first_us);
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
-    (void)snprintf(
-        text, sizeof text,
+    PQclear(ts_run_format(
         "DO $$ BEGIN UPDATE %1$s.spans SET newest = 1 WHERE newest = %2$d;"
         " CREATE SEQUENCE %1$s.changes; ALTER TABLE %1$s.counters RENAME TO kept;"
         " CREATE VIEW %1$s.counters AS SELECT head, last_write, message_count, stream_count,"
         " largest, clears, last_cleared, nextval('%1$s.changes') AS spans_version, span_width,"
         " span_end, era, xmin FROM %1$s.kept; END $$",
-        ns.schema, WEEKS + 2);
-    PQclear(ts_run(text));
+        ts_schema(), WEEKS + 2));
     ck_assert_uint_eq(read_from(query_all(), WEEKS + 1), 2);
     ck_assert_int_eq(fx.rows.rows[1].global_position, WEEKS + 2);
     ck_assert_uint_eq(read_from(query_category("a"), WEEKS + 1), 2);
@@ -200,24 +194,15 @@ END_TEST
  * checks. */
 static void have_changes_be_over_after(int looks)
 {
-    char text[TEXT_BYTES];
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
-    (void)snprintf(text, sizeof text,
-                   "DO $$ BEGIN CREATE SEQUENCE %1$s.looks; CREATE OR REPLACE FUNCTION"
-                   " %1$s.is_over(p_changed xid) RETURNS bool LANGUAGE sql AS"
-                   " 'SELECT nextval(''%1$s.looks'') > %2$d'; END $$",
-                   ns.schema, looks);
-    PQclear(ts_run(text));
+    PQclear(ts_run_format("DO $$ BEGIN CREATE SEQUENCE %1$s.looks; CREATE OR REPLACE FUNCTION"
+                          " %1$s.is_over(p_changed xid) RETURNS bool LANGUAGE sql AS"
+                          " 'SELECT nextval(''%1$s.looks'') > %2$d'; END $$",
+                          ts_schema(), looks));
 }
 
 static int64_t looks_taken(void)
 {
-    char text[TEXT_BYTES];
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
-    (void)snprintf(text, sizeof text, "SELECT last_value::text FROM %s.looks", ns.schema);
-    PGresult *result = ts_run(text);
+    PGresult *result = ts_run_format("SELECT last_value::text FROM %s.looks", ts_schema());
     const int64_t n = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
     return n;
@@ -359,21 +344,17 @@ END_TEST
 /* Restores a namespace with messages as the step before the spans left it. */
 START_TEST(a_namespace_without_spans_gets_them)
 {
-    char text[TEXT_BYTES];
     fill();
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
-    (void)snprintf(text, sizeof text,
-                   "DO $$ BEGIN DROP TABLE %1$s.spans; DROP FUNCTION %1$s.span_of;"
-                   " DROP FUNCTION %1$s.enter_span; DROP FUNCTION %1$s.set_chunk_interval;"
-                   " DROP FUNCTION %1$s.is_over;"
-                   " ALTER TABLE %1$s.counters DROP COLUMN spans_version, DROP COLUMN span_width,"
-                   " DROP COLUMN span_end, DROP COLUMN era, DROP COLUMN born;"
-                   " ALTER TABLE %1$s.categories DROP COLUMN era;"
-                   " UPDATE weir_registry.namespaces SET schema_version = 2"
-                   " WHERE id = 'test'; END $$",
-                   ns.schema);
-    PQclear(ts_run(text));
+    PQclear(ts_run_format(
+        "DO $$ BEGIN DROP TABLE %1$s.spans; DROP FUNCTION %1$s.span_of;"
+        " DROP FUNCTION %1$s.enter_span; DROP FUNCTION %1$s.set_chunk_interval;"
+        " DROP FUNCTION %1$s.is_over;"
+        " ALTER TABLE %1$s.counters DROP COLUMN spans_version, DROP COLUMN span_width,"
+        " DROP COLUMN span_end, DROP COLUMN era, DROP COLUMN born;"
+        " ALTER TABLE %1$s.categories DROP COLUMN era;"
+        " UPDATE weir_registry.namespaces SET schema_version = 2"
+        " WHERE id = 'test'; END $$",
+        ts_schema()));
     reopen();
     ck_assert_uint_eq(read_from(query_all(), WEEKS), 2);
     ck_assert_int_eq(chunks_touched(), 2);
@@ -386,20 +367,15 @@ END_TEST
 /* The test cannot move the clock, but it can move the end of the open span. */
 START_TEST(a_write_that_enters_a_span_closes_the_one_before)
 {
-    char text[TEXT_BYTES];
-    struct pg_namespace ns;
-    weir_pg_namespace_name(weir_slice_of("test"), &ns);
     must_put(fx.ns, "a-new", 3);
-    (void)snprintf(text, sizeof text,
-                   "DO $$ BEGIN UPDATE %1$s.spans SET starts = starts - INTERVAL '7 days';"
-                   " UPDATE %1$s.counters SET span_end = span_end - INTERVAL '7 days'; END $$",
-                   ns.schema);
-    PQclear(ts_run(text));
+    PQclear(
+        ts_run_format("DO $$ BEGIN UPDATE %1$s.spans SET starts = starts - INTERVAL '7 days';"
+                      " UPDATE %1$s.counters SET span_end = span_end - INTERVAL '7 days'; END $$",
+                      ts_schema()));
     must_put(fx.ns, "a-new", 1);
     must_put(fx.ns, "a-new", 1);
-    (void)snprintf(text, sizeof text, "SELECT newest::text FROM %s.spans ORDER BY starts",
-                   ns.schema);
-    PGresult *result = ts_run(text);
+    PGresult *result =
+        ts_run_format("SELECT newest::text FROM %s.spans ORDER BY starts", ts_schema());
     ck_assert_int_eq(PQntuples(result), 2);
     ck_assert_str_eq(PQgetvalue(result, 0, 0), "3");
     ck_assert_str_eq(PQgetvalue(result, 1, 0), "9223372036854775807");

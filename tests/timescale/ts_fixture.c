@@ -1,8 +1,11 @@
 #include "tests/timescale/ts_fixture.h"
 
 #include "store/postgres/pg_backend.h"
+#include "store/postgres/pg_namespace.h"
 #include "store/store_int.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 PGresult *ts_run(const char *text)
@@ -18,6 +21,24 @@ PGresult *ts_run(const char *text)
                   fx.report, text);
     weir_pg_release(conn);
     return result;
+}
+
+PGresult *ts_run_format(const char *format, ...)
+{
+    char text[2001];
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ck_assert(n >= 0 && (size_t)n < sizeof text);
+    return ts_run(text);
+}
+
+const char *ts_schema(void)
+{
+    static struct pg_namespace ns;
+    weir_pg_namespace_name(weir_slice_of("test"), &ns);
+    return ns.schema;
 }
 
 void ts_begin(void)

@@ -11,6 +11,12 @@
  * unconverted. */
 PGresult *ts_run(const char *text);
 
+/* As ts_run, with SQL of at most 2,000 bytes made by a printf format. */
+PGresult *ts_run_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Returns the schema of namespace "test". */
+const char *ts_schema(void);
+
 /* Opens the fixture's store on disk, without a policy that could compress chunks before the test
  * does. */
 void ts_begin(void);
