@@ -210,6 +210,14 @@ START_TEST(the_head_tells_of_a_writer_who_is_overtaken)
 }
 END_TEST
 
+/* Checks each number that follows `label` in a plan. */
+static void assert_at_most(const PGresult *plan, const char *label, int most)
+{
+    for (const char *at = PQgetvalue(plan, 0, 0); (at = strstr(at, label)) != NULL; at++) {
+        ck_assert_int_le(atoi(at + strlen(label)), most);
+    }
+}
+
 /* The rows that plan nodes emit show how much they have read. */
 START_TEST(the_head_costs_the_same_however_many_there_are)
 {
@@ -226,10 +234,7 @@ START_TEST(the_head_costs_the_same_however_many_there_are)
     ck_assert_int_gt(asprintf(&text, "EXPLAIN (ANALYZE, FORMAT JSON) %s", head), 0);
     PGresult *result = PQexec(conn, text);
     ck_assert_msg(PQntuples(result) == 1, "%s", PQerrorMessage(conn));
-    static const char rows[] = "\"Actual Rows\": ";
-    for (const char *at = PQgetvalue(result, 0, 0); (at = strstr(at, rows)) != NULL; at++) {
-        ck_assert_int_le(atoi(at + sizeof rows - 1), 1000);
-    }
+    assert_at_most(result, "\"Actual Rows\": ", 1000);
     PQclear(result);
     PQfinish(conn);
     free(head);
@@ -286,14 +291,8 @@ START_TEST(the_end_of_a_category_costs_the_same_however_many_there_are)
     PGresult *result =
         PQexec(conn, "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE p('a', 1, 100, 1000000, '{T}')");
     ck_assert_msg(PQntuples(result) == 1, "%s", PQerrorMessage(conn));
-    static const char rows[] = "Actual Rows\": ";
-    static const char removed[] = "Removed by Filter\": ";
-    for (const char *at = PQgetvalue(result, 0, 0); (at = strstr(at, rows)) != NULL; at++) {
-        ck_assert_int_le(atoi(at + sizeof rows - 1), 2);
-    }
-    for (const char *at = PQgetvalue(result, 0, 0); (at = strstr(at, removed)) != NULL; at++) {
-        ck_assert_int_le(atoi(at + sizeof removed - 1), 2);
-    }
+    assert_at_most(result, "Actual Rows\": ", 2);
+    assert_at_most(result, "Removed by Filter\": ", 2);
     PQclear(result);
     PQfinish(conn);
     free(select);

@@ -291,14 +291,20 @@ static sqlite3 *connect(void)
     return db;
 }
 
+/* Exceeds the page cache, so that pages are written to the WAL before the end. */
+static void write_and_roll_back(sqlite3 *db)
+{
+    run(db, "BEGIN; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+            "INSERT INTO t SELECT randomblob(3000) FROM n; ROLLBACK");
+}
+
 /* The next transaction is written to the same place in the file. */
 START_TEST(what_is_taken_back_is_not_written_over_what_follows)
 {
     sqlite3 *one = connect();
     sqlite3 *other = connect();
     run(one, "CREATE TABLE t (a); PRAGMA wal_checkpoint");
-    run(one, "BEGIN; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
-             "INSERT INTO t SELECT randomblob(3000) FROM n; ROLLBACK");
+    write_and_roll_back(one);
     run(other, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
                "INSERT INTO t SELECT zeroblob(3000) FROM n");
     run(one, "CREATE TEMP TABLE whole (n CHECK (n = 100));"
@@ -325,8 +331,8 @@ static void copy(const char *from, const char *to)
     ck_assert_int_eq(fclose(out), 0);
 }
 
-/* Runs SQL on a copy of the files, which is what the next process finds after a kill. */
-static void run_after_a_kill(const char *sql)
+/* Looks at a copy of the files, which is what the next process finds after a kill. */
+static void assert_synced_alone_is_found(void)
 {
     char from[sizeof database + 8];
     char to[sizeof database + 8];
@@ -337,7 +343,8 @@ static void run_after_a_kill(const char *sql)
     copy(database, to);
     sqlite3 *db = NULL;
     ck_assert_int_eq(sqlite3_open(to, &db), SQLITE_OK);
-    run(db, sql);
+    run(db, "CREATE TEMP TABLE whole (a CHECK (a IS 'synced'));"
+            "INSERT INTO whole SELECT group_concat(a) FROM t");
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
     (void)unlink(to);
 }
@@ -357,8 +364,7 @@ START_TEST(the_next_process_does_not_find_what_could_not_be_synced)
     sqlite3 *db = connect();
     run(db, "CREATE TABLE t (a); INSERT INTO t VALUES ('synced')");
     fail_to_sync(db);
-    run_after_a_kill("CREATE TEMP TABLE whole (a CHECK (a IS 'synced'));"
-                     "INSERT INTO whole SELECT group_concat(a) FROM t");
+    assert_synced_alone_is_found();
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 }
 END_TEST
@@ -369,12 +375,10 @@ START_TEST(what_another_connection_has_committed_is_not_taken_back)
     sqlite3 *one = connect();
     sqlite3 *other = connect();
     run(one, "CREATE TABLE t (a)");
-    run(one, "BEGIN; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
-             "INSERT INTO t SELECT randomblob(3000) FROM n; ROLLBACK");
+    write_and_roll_back(one);
     run(other, "INSERT INTO t VALUES ('synced')");
     fail_to_sync(one);
-    run_after_a_kill("CREATE TEMP TABLE whole (a CHECK (a IS 'synced'));"
-                     "INSERT INTO whole SELECT group_concat(a) FROM t");
+    assert_synced_alone_is_found();
     ck_assert_int_eq(sqlite3_close(one), SQLITE_OK);
     ck_assert_int_eq(sqlite3_close(other), SQLITE_OK);
 }
