@@ -146,7 +146,7 @@ weir_status response_unpack(const ProtobufCMessageDescriptor *type, struct weir_
 {
     struct weir_error fault;
     weir_error_init(&fault);
-    if (weir_wire_check(payload, type, elements_max(payload), &fault) != WEIR_OK) {
+    if (weir_wire_check(payload, type, elements_max(payload), NULL, &fault) != WEIR_OK) {
         return weir_fail(err, WEIR_BACKEND_ERROR, "the reply is not a %s: %s", type->name,
                          fault.text);
     }

@@ -22,7 +22,6 @@
 #include "server/calls/admission.h"
 #include "server/calls/read_lane.h"
 #include "server/calls/write_lane.h"
-#include "server/handlers/request_check.h"
 #include "server/namespaces/auth.h"
 #include "server/transport/deferred.h"
 #include "server/waiting/long_poll.h"
@@ -218,10 +217,9 @@ static weir_status decode(struct weir_call *call, ProtobufCMessage **request,
     if (payload.p == NULL) {
         payload = weir_slice(nothing, 0);
     }
-    weir_status st = weir_wire_check(payload, type, ELEMENTS_MAX, err);
-    if (st == WEIR_INVALID_REQUEST && call->method == WEIR_METHOD_MESSAGE_STORE_IMPORT_MESSAGES) {
-        st = weir_check_import_fault(err);
-    }
+    const bool is_import = call->method == WEIR_METHOD_MESSAGE_STORE_IMPORT_MESSAGES;
+    const weir_status st =
+        weir_wire_check(payload, type, ELEMENTS_MAX, is_import ? "messages" : NULL, err);
     return st == WEIR_OK ? weir_pb_unpack(&call->arena, type, payload, request, err) : st;
 }
 

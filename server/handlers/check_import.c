@@ -7,30 +7,6 @@
 
 #include <stdio.h>
 
-/* Refuses a record by its number, counted from 1, with a reason that names the field. */
-static weir_status refuse(struct weir_error *err, size_t record, const char *field,
-                          const char *reason)
-{
-    (void)weir_fail(err, WEIR_INVALID_RECORD, "record %zu: %s: %s", record, field, reason);
-    weir_error_detail(err, "record", "%zu", record);
-    weir_error_detail(err, "reason", "%s: %s", field, reason);
-    return err->status;
-}
-
-weir_status weir_check_import_fault(struct weir_error *err)
-{
-    const char *path = weir_error_get_detail(err, "field");
-    const char *reason = weir_error_get_detail(err, "reason");
-    size_t at = 0;
-    char field[32];
-    char why[96];
-    if (path == NULL || reason == NULL || sscanf(path, "messages[%zu].%31s", &at, field) != 2) {
-        return err->status;
-    }
-    (void)snprintf(why, sizeof why, "%s", reason);
-    return refuse(err, at + 1, field, why);
-}
-
 /* Turns the INVALID_REQUEST of a check of JSON into the refusal of a record. */
 static weir_status refuse_json(struct weir_error *err, size_t record, const char *field)
 {
@@ -40,7 +16,7 @@ static weir_status refuse_json(struct weir_error *err, size_t record, const char
     char reason[WEIR_ERROR_TEXT_BYTES];
     const char *found = weir_error_get_detail(err, "reason");
     (void)snprintf(reason, sizeof reason, "%s", found == NULL ? "not valid JSON" : found);
-    return refuse(err, record, field, reason);
+    return weir_fail_record(err, record, field, reason);
 }
 
 static weir_status check_size(const struct weir_call *call, size_t record,
@@ -64,18 +40,19 @@ static weir_status check_names(const struct weir_call *call, size_t record,
 {
     const struct weir_limits *limits = weir_call_limits(call);
     if (in->id == NULL || !weir_uuid_parse(weir_slice_of(in->id), &out->message.id)) {
-        return refuse(err, record, "id", in->id == NULL ? "missing" : "not a UUID");
+        return weir_fail_record(err, record, "id", in->id == NULL ? "missing" : "not a UUID");
     }
     out->message.is_id_given = true;
     out->stream = weir_slice_of(in->stream_name);
     if (out->stream.n == 0 || out->stream.n > (size_t)limits->stream_name_bytes) {
-        return refuse(err, record, "stream_name",
-                      out->stream.n == 0 ? "missing" : "too long (--max-stream-name-bytes)");
+        return weir_fail_record(err, record, "stream_name",
+                                out->stream.n == 0 ? "missing"
+                                                   : "too long (--max-stream-name-bytes)");
     }
     out->message.type = weir_slice_of(in->type);
     if (out->message.type.p == NULL || out->message.type.n > (size_t)limits->type_bytes) {
-        return refuse(err, record, "type",
-                      in->type == NULL ? "missing" : "too long (--max-type-bytes)");
+        return weir_fail_record(err, record, "type",
+                                in->type == NULL ? "missing" : "too long (--max-type-bytes)");
     }
     return WEIR_OK;
 }
@@ -84,18 +61,18 @@ static weir_status check_numbers(size_t record, const Weir__V1__ImportedMessage 
                                  struct weir_import_record *out, struct weir_error *err)
 {
     if (!in->has_position || in->position < 0 || in->position > WEIR_IMPORT_POSITION_MAX) {
-        return refuse(err, record, "position (pos)",
-                      in->has_position ? "must be from 0 to 2^62" : "missing");
+        return weir_fail_record(err, record, "position (pos)",
+                                in->has_position ? "must be from 0 to 2^62" : "missing");
     }
     if (!in->has_global_position || in->global_position < 1 ||
         in->global_position > WEIR_IMPORT_POSITION_MAX) {
-        return refuse(err, record, "global_position (gpos)",
-                      in->has_global_position ? "must be from 1 to 2^62" : "missing");
+        return weir_fail_record(err, record, "global_position (gpos)",
+                                in->has_global_position ? "must be from 1 to 2^62" : "missing");
     }
     char text[WEIR_TIME_TEXT + 1];
     if (!in->has_time_us || !weir_time_format(in->time_us, text)) {
-        return refuse(err, record, "time_us",
-                      in->has_time_us ? "must be in the years 0000 to 9999" : "missing");
+        return weir_fail_record(err, record, "time_us",
+                                in->has_time_us ? "must be in the years 0000 to 9999" : "missing");
     }
     out->position = in->position;
     out->global_position = in->global_position;

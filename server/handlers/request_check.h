@@ -40,10 +40,6 @@ weir_status weir_check_last_read(struct weir_call *call,
                                  const Weir__V1__GetLastStreamMessageRequest *request,
                                  struct weir_query *query, struct weir_error *err);
 
-/* Rewrites the error of an ImportMessages request that cannot be decoded: a fault in a record
- * becomes INVALID_RECORD with the record's number. Returns the status. */
-weir_status weir_check_import_fault(struct weir_error *err);
-
 /* Checks the required name of a stream, at most `most` bytes; `text` may be NULL (absent). */
 weir_status weir_check_stream_name(const char *text, size_t most, const char *field,
                                    struct weir_slice *name, struct weir_error *err);

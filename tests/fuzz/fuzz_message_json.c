@@ -88,7 +88,7 @@ static void pack_and_check(const ProtobufCMessage *message)
     require(bytes != NULL && protobuf_c_message_pack(message, bytes) == n);
     struct weir_error err;
     weir_error_init(&err);
-    require(weir_wire_check(weir_slice(bytes, n), message->descriptor, ELEMENTS_MAX, &err) ==
+    require(weir_wire_check(weir_slice(bytes, n), message->descriptor, ELEMENTS_MAX, NULL, &err) ==
             WEIR_OK);
     free(bytes);
 }

@@ -333,7 +333,7 @@ static void run(size_t which, struct weir_slice payload)
     struct weir_error err;
     weir_error_init(&err);
     ProtobufCMessage *message = NULL;
-    if (weir_wire_check(payload, requests[which].type, ELEMENTS_MAX, &err) == WEIR_OK &&
+    if (weir_wire_check(payload, requests[which].type, ELEMENTS_MAX, NULL, &err) == WEIR_OK &&
         weir_pb_unpack(&call.arena, requests[which].type, payload, &message, &err) == WEIR_OK) {
         const weir_status st = requests[which].run(&call, message, &err);
         if (st != WEIR_OK) {

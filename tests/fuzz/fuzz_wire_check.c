@@ -16,7 +16,7 @@ static void pack_and_check(const ProtobufCMessage *message)
     require(protobuf_c_message_pack(message, bytes) == n);
     struct weir_error err;
     weir_error_init(&err);
-    require(weir_wire_check(weir_slice(bytes, n), message->descriptor, ELEMENTS_MAX, &err) ==
+    require(weir_wire_check(weir_slice(bytes, n), message->descriptor, ELEMENTS_MAX, NULL, &err) ==
             WEIR_OK);
     free(bytes);
 }
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct weir_slice bytes = weir_slice(data + 1, size - 1);
     struct weir_error err;
     weir_error_init(&err);
-    if (weir_wire_check(bytes, type, ELEMENTS_MAX, &err) == WEIR_OK) {
+    if (weir_wire_check(bytes, type, ELEMENTS_MAX, NULL, &err) == WEIR_OK) {
         decode(bytes, type);
     } else {
         require(weir_error_get_detail(&err, "field") != NULL);

@@ -34,7 +34,7 @@ static weir_status check_bytes(const ProtobufCMessageDescriptor *type, size_t ma
     copy = malloc(n == 0 ? 1 : n);
     ck_assert_ptr_nonnull(copy);
     memcpy(copy, bytes, n);
-    return weir_wire_check(weir_slice(copy, n), type, max_elements, &err);
+    return weir_wire_check(weir_slice(copy, n), type, max_elements, NULL, &err);
 }
 
 /* Checks that the bytes are accepted, decodable by protobuf-c, and within the promised memory. */
@@ -238,6 +238,27 @@ START_TEST(many_empty_messages_are_refused)
 }
 END_TEST
 
+static weir_status check_records(const char *bytes, size_t n)
+{
+    return weir_wire_check(weir_slice((const uint8_t *)bytes, n),
+                           &weir__v1__import_messages_request__descriptor, 10, "messages", &err);
+}
+
+/* The second record's stream_name holds a NUL; a record as a whole has no field to name. */
+START_TEST(a_fault_in_a_record_is_told_by_its_number)
+{
+    static const char field[] = "\x0a\x00\x0a\x05\x12\x03"
+                                "a\0b";
+    static const char whole[] = "\x0a\x00\x0a\x01\x12";
+    ck_assert_int_eq(check_records(field, sizeof field - 1), WEIR_INVALID_RECORD);
+    ck_assert_str_eq(weir_error_get_detail(&err, "record"), "2");
+    ck_assert_str_eq(weir_error_get_detail(&err, "reason"),
+                     "stream_name: must be UTF-8 text without U+0000");
+    ck_assert_int_eq(check_records(whole, sizeof whole - 1), WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&err, "field"), "messages[1]");
+}
+END_TEST
+
 /* A recursive type with a field name of 60 bytes. */
 static const ProtobufCMessageDescriptor long_named;
 static const ProtobufCIntRange one_field[] = {{1, 0}, {0, 1}};
@@ -279,6 +300,7 @@ static Suite *wire_check_suite(void)
     tcase_add_test(checks, no_prefix_is_read_beyond_its_end);
     tcase_add_test(checks, nesting_has_a_limit);
     tcase_add_test(checks, many_empty_messages_are_refused);
+    tcase_add_test(checks, a_fault_in_a_record_is_told_by_its_number);
     tcase_add_test(checks, long_paths_are_cut);
     suite_add_tcase(suite, checks);
     return suite;

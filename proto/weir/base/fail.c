@@ -56,6 +56,15 @@ weir_status weir_fail_field(struct weir_error *err, const char *field, const cha
     return WEIR_INVALID_REQUEST;
 }
 
+weir_status weir_fail_record(struct weir_error *err, size_t record, const char *field,
+                             const char *reason)
+{
+    (void)weir_fail(err, WEIR_INVALID_RECORD, "record %zu: %s: %s", record, field, reason);
+    weir_error_detail(err, "record", "%zu", record);
+    weir_error_detail(err, "reason", "%s: %s", field, reason);
+    return WEIR_INVALID_RECORD;
+}
+
 weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned long long limit,
                             unsigned long long actual)
 {

@@ -14,6 +14,11 @@ weir_status weir_fail(struct weir_error *err, weir_status status, const char *fo
 weir_status weir_fail_field(struct weir_error *err, const char *field, const char *reason_format,
                             ...) __attribute__((format(printf, 3, 4)));
 
+/* INVALID_RECORD about a field of a record, counted from 1: text "record <record>: <field>:
+ * <reason>", details `record` and `reason` (with the field). */
+weir_status weir_fail_record(struct weir_error *err, size_t record, const char *field,
+                             const char *reason);
+
 /* LIMIT_EXCEEDED about a size, which `what` names in the text: details `limit` and `actual`. */
 weir_status weir_fail_limit(struct weir_error *err, const char *what, unsigned long long limit,
                             unsigned long long actual);

@@ -7,6 +7,7 @@
 #include "weir/wire/field.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* A message being checked and, through `outer`, the messages around it: a fault's path is made from
  * these. */
@@ -24,6 +25,7 @@ struct level {
 struct checker {
     size_t elements_left;
     size_t max_elements;
+    const char *records;  // a repeated field of the outermost message, or NULL
     struct weir_error *err;
 };
 
@@ -62,8 +64,19 @@ static void add_level(char *path, size_t *n, const struct level *level)
     *n += added < 0 ? 0 : (size_t)added;
 }
 
+/* Whether the fault is in a field of a record. */
+static bool is_in_record(const struct checker *checker, const struct level *level)
+{
+    return checker->records != NULL && level->depth == 2 && level->field != NULL &&
+           strcmp(level->outer->field->name, checker->records) == 0;
+}
+
 static weir_status fail_here(struct checker *checker, const struct level *level, const char *reason)
 {
+    if (is_in_record(checker, level)) {
+        return weir_fail_record(checker->err, index_of(level->outer) + 1, level->field->name,
+                                reason);
+    }
     char path[PATH_BYTES_MAX] = "";
     size_t n = 0;
     add_level(path, &n, level);
@@ -233,10 +246,12 @@ static weir_status check_message(struct checker *checker, struct level *level)
 }
 
 weir_status weir_wire_check(struct weir_slice bytes, const ProtobufCMessageDescriptor *type,
-                            size_t max_elements, struct weir_error *err)
+                            size_t max_elements, const char *records, struct weir_error *err)
 {
-    struct checker checker = {
-        .elements_left = max_elements, .max_elements = max_elements, .err = err};
+    struct checker checker = {.elements_left = max_elements,
+                              .max_elements = max_elements,
+                              .records = records,
+                              .err = err};
     struct level outermost = {.type = type, .bytes = bytes, .depth = 1};
     return check_message(&checker, &outermost);
 }

@@ -34,8 +34,11 @@ static inline size_t weir_wire_memory_max(size_t bytes_n, size_t max_elements)
  * Also refuses more than `max_elements` elements: each element of a repeated field, each unknown
  * field and each repetition of a singular field counts as one. A submessage that occurs twice is
  * merged, as protobuf demands; merging copies, so the elements that the enclosing message holds by
- * then are counted again. */
+ * then are counted again.
+ *
+ * `records`: the repeated field of `type` whose elements are records; a fault in a field of one is
+ * INVALID_RECORD with the record's number instead. NULL where there is none. */
 weir_status weir_wire_check(struct weir_slice bytes, const ProtobufCMessageDescriptor *type,
-                            size_t max_elements, struct weir_error *err);
+                            size_t max_elements, const char *records, struct weir_error *err);
 
 #endif
