@@ -2,6 +2,7 @@
 
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
+#include "server/calls/long_poll.h"
 #include "server/calls/read_lane.h"
 #include "server/handlers/handlers.h"
 #include "server/namespaces/default_namespace.h"
@@ -9,7 +10,6 @@
 #include "server/operation/resources.h"
 #include "server/transport/deferred.h"
 #include "server/transport/listen_url.h"
-#include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/random.h"

@@ -6,8 +6,8 @@
 #   client/lib <- client/cli                      nng: server/transport and client/lib alone
 #
 # Inside server/, operation/ may see all, and each other folder what its line names: transport/ hands over requests
-# without knowing calls, handlers, namespaces or the store; handlers/ see neither transport/ nor who runs them, but for
-# what dispatch.h and call.h offer.
+# without knowing calls, handlers, namespaces or the store; namespaces/ and waiting/ know nothing of calls; handlers/
+# see neither transport/ nor waiting/, and nobody sees handlers/.
 set -eu
 root=${1:?usage: include_rules.sh ROOT}
 
@@ -25,13 +25,11 @@ server             weir/ store/store.h server/
 server/operation   weir/ store/store.h server/
 server/transport   weir/base/ weir/wire/ server/list.h server/transport/ server/operation/config.h server/operation/log.h \
                    server/calls/queue.h server/waiting/wake.h
-server/namespaces  weir/ store/store.h server/list.h server/server.h server/namespaces/ server/operation/ server/calls/
-server/waiting     weir/ server/list.h server/server.h server/waiting/ server/namespaces/ server/operation/log.h \
-                   server/calls/ server/transport/exchange.h server/handlers/reply_rows.h
+server/namespaces  weir/ store/store.h server/list.h server/namespaces/ server/operation/ server/calls/queue.h
+server/waiting     weir/ store/store.h server/list.h server/waiting/ server/namespaces/ server/operation/log.h
 server/calls       weir/ store/store.h server/list.h server/server.h server/calls/ server/namespaces/ server/transport/ \
-                   server/waiting/ server/handlers/request_check.h
-server/handlers    weir/ server/server.h server/handlers/ server/calls/call.h server/calls/dispatch.h server/namespaces/ \
-                   server/operation/metrics.h server/waiting/long_poll.h
+                   server/waiting/
+server/handlers    weir/ server/server.h server/handlers/ server/calls/ server/namespaces/ server/operation/metrics.h
 client/lib         weir/ weir.h client/weir.h client/lib/
 client/cli         weir/ weir.h client/
 client             weir/ weir.h

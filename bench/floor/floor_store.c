@@ -7,7 +7,7 @@
 #include "bench/lib/payload.h"
 #include "bench/lib/scratch.h"
 #include "bench/read/dataset.h"
-#include "server/handlers/reply_rows.h"
+#include "server/calls/reply_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "bench/read/reader.h"
 
-#include "server/handlers/reply_rows.h"
+#include "server/calls/reply_rows.h"
 #include "weir/wire/frame.h"
 
 enum {

@@ -20,11 +20,11 @@
 #include "server/calls/dispatch.h"
 
 #include "server/calls/admission.h"
+#include "server/calls/auth.h"
+#include "server/calls/long_poll.h"
 #include "server/calls/read_lane.h"
 #include "server/calls/write_lane.h"
-#include "server/namespaces/auth.h"
 #include "server/transport/deferred.h"
-#include "server/waiting/long_poll.h"
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"
 #include "weir/v1/dispatch.h"

@@ -29,19 +29,6 @@ enum {
     SPOT_US = 1000 * 1000
 };
 
-void weir_read_lane_init(struct weir_read_lane *lane)
-{
-    *lane = (struct weir_read_lane){.first = NULL};
-    lane->last = &lane->first;
-    /* On Linux initialising a plain mutex takes nothing and cannot fail. */
-    (void)pthread_mutex_init(&lane->lock, NULL);
-}
-
-void weir_read_lane_fini(struct weir_read_lane *lane)
-{
-    (void)pthread_mutex_destroy(&lane->lock);
-}
-
 /* ---- the queue; with the lock held ---- */
 
 static bool is_slow_locked(const struct weir_read_lane *lane)

@@ -1,9 +1,10 @@
 /* The lane of reads: how small reads go to a store that answers several at once for little more
  * than the cost of one.
  *
- * Each namespace has a queue of small reads and a few leaders. A leader takes what is queued as one
- * group, has the store answer it, and goes on until nothing is left. While leaders are at work
- * reads are queued, so groups grow with the load; a read that comes alone is read at once.
+ * Each namespace has a queue of small reads (struct weir_read_lane in tenants.h) and a few leaders.
+ * A leader takes what is queued as one group, has the store answer it, and goes on until nothing is
+ * left. While leaders are at work reads are queued, so groups grow with the load; a read that comes
+ * alone is read at once.
  *
  * Leaders are workers. Where the store has been quick and no job is queued, the transport's thread
  * that received the read leads itself, on the spot (dispatch.h), which saves waking a worker. If
@@ -16,25 +17,7 @@
 #ifndef WEIR_SERVER_READ_LANE_H
 #define WEIR_SERVER_READ_LANE_H
 
-#include "store/store.h"
-
-#include <pthread.h>
-
 struct weir_call;
-
-/* The lane of one namespace, a member of its tenant. */
-struct weir_read_lane {
-    pthread_mutex_t lock;     // guards all below; a leaf
-    struct weir_read *first;  // queued reads
-    struct weir_read **last;  // where the next one is linked in
-    size_t leaders;           // threads that lead, and jobs that wait for a worker to lead
-    int64_t us_per_read;      // time for a read, averaged over the last groups
-    int64_t moved_us;         // when a leader last took a group or had one answered; monotonic
-    bool has_answered;        // a group has been answered
-};
-
-void weir_read_lane_init(struct weir_read_lane *lane);
-void weir_read_lane_fini(struct weir_read_lane *lane);
 
 /* For dispatch: gives the call's read to the lane of its namespace. The thread leads where another
  * leader is allowed and it may block or takes the spot; it blocks on the store then. The call

@@ -1,6 +1,6 @@
 #include "server/handlers/handlers.h"
 
-#include "server/namespaces/auth.h"
+#include "server/calls/auth.h"
 #include "server/server.h"
 #include "weir/rules/duration.h"
 #include "weir/rules/time_text.h"

@@ -1,8 +1,8 @@
 #include "server/handlers/handlers.h"
 
+#include "server/calls/auth.h"
 #include "server/handlers/check_namespace.h"
 #include "server/handlers/namespace_info.h"
-#include "server/namespaces/auth.h"
 #include "server/namespaces/default_namespace.h"
 #include "server/server.h"
 #include "weir/rules/time_text.h"

@@ -4,11 +4,11 @@
 #include "server/handlers/handlers.h"
 
 #include "server/calls/dispatch.h"
-#include "server/handlers/reply_rows.h"
+#include "server/calls/long_poll.h"
+#include "server/calls/reply_rows.h"
 #include "server/handlers/request_check.h"
 #include "server/namespaces/tenants.h"
 #include "server/server.h"
-#include "server/waiting/long_poll.h"
 
 /* ---- after the read ---- */
 

@@ -13,16 +13,26 @@
 #ifndef WEIR_SERVER_TENANTS_H
 #define WEIR_SERVER_TENANTS_H
 
-#include "server/calls/own_writes.h"
 #include "server/calls/queue.h"
-#include "server/calls/read_lane.h"
 #include "server/list.h"
+#include "server/namespaces/own_writes.h"
 #include "store/store.h"
 
 enum { WEIR_TENANT_TTL_US = 1000 * 1000, WEIR_TENANTS_CACHED_MAX = 1024 };
 
 struct weir_server;
 struct weir_tenants;
+
+/* The lane of small reads, which only calls/read_lane.c uses once it is initialised. */
+struct weir_read_lane {
+    pthread_mutex_t lock;     // guards all below; a leaf
+    struct weir_read *first;  // queued reads
+    struct weir_read **last;  // where the next one is linked in
+    size_t leaders;           // threads that lead, and jobs that wait for a worker to lead
+    int64_t us_per_read;      // time for a read, averaged over the last groups
+    int64_t moved_us;         // when a leader last took a group or had one answered; monotonic
+    bool has_answered;        // a group has been answered
+};
 
 struct weir_tenant {
     struct weir_tenants *owner;

@@ -1,5 +1,5 @@
 /* Rows packed by reply_rows.c equal protobuf-c's packing of the same message, byte for byte. */
-#include "server/handlers/reply_rows.h"
+#include "server/calls/reply_rows.h"
 
 #include "tests/lib/check_main.h"
 #include "weir/v1/message_store.pb-c.h"

@@ -1,4 +1,4 @@
-#include "server/calls/own_writes.h"
+#include "server/namespaces/own_writes.h"
 
 int64_t weir_write_change(const struct weir_write *write)
 {

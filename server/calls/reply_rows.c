@@ -1,4 +1,4 @@
-#include "server/handlers/reply_rows.h"
+#include "server/calls/reply_rows.h"
 
 #include "weir/wire/field.h"
 

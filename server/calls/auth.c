@@ -1,4 +1,4 @@
-#include "server/namespaces/auth.h"
+#include "server/calls/auth.h"
 
 #include "server/calls/dispatch.h"
 #include "server/namespaces/default_namespace.h"

@@ -1,8 +1,8 @@
-#include "server/waiting/long_poll.h"
+#include "server/calls/long_poll.h"
 
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
-#include "server/handlers/reply_rows.h"
+#include "server/calls/reply_rows.h"
 #include "server/server.h"
 #include "server/transport/exchange.h"
 #include "server/waiting/wake.h"
