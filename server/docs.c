@@ -5,7 +5,7 @@
  *
  * A line of the template that consists of "@NAME@" is replaced by the output of the part of that
  * name (`parts` below). */
-#include "server/operation/config.h"
+#include "server/base/config.h"
 #include "weir/base/roff.h"
 
 #include <errno.h>

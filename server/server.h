@@ -8,14 +8,14 @@
 #ifndef WEIR_SERVER_SERVER_H
 #define WEIR_SERVER_SERVER_H
 
+#include "server/base/config.h"
+#include "server/base/log.h"
+#include "server/base/metrics.h"
+#include "server/base/workers.h"
 #include "server/calls/call.h"
 #include "server/calls/slow_reads.h"
-#include "server/calls/workers.h"
 #include "server/namespaces/tenants.h"
-#include "server/operation/config.h"
 #include "server/operation/health.h"
-#include "server/operation/log.h"
-#include "server/operation/metrics.h"
 #include "server/transport/transport.h"
 
 struct weir_handlers;

@@ -5,9 +5,8 @@
 #   base <- rules <- wire <- {server, client}     base <- rules <- store <- server     client <- {bench, tests}
 #   client/lib <- client/cli                      nng: server/transport and client/lib alone
 #
-# Inside server/, operation/ may see all, and each other folder what its line names: transport/ hands over requests
-# without knowing calls, handlers, namespaces or the store; namespaces/ and waiting/ know nothing of calls; handlers/
-# see neither transport/ nor waiting/, and nobody sees handlers/.
+# Inside server/ the folders have an order, and each sees only what stands before it: base, namespaces, waiting,
+# transport, calls, operation, handlers. transport/ knows neither the store nor namespaces.
 set -eu
 root=${1:?usage: include_rules.sh ROOT}
 
@@ -22,14 +21,15 @@ store/postgres     weir/base/ weir/rules/ store/
 store/timescale    weir/base/ weir/rules/ store/
 store              weir/base/ weir/rules/ store/
 server             weir/ store/store.h server/
-server/operation   weir/ store/store.h server/
-server/transport   weir/base/ weir/wire/ server/list.h server/transport/ server/operation/config.h server/operation/log.h \
-                   server/calls/queue.h server/waiting/wake.h
-server/namespaces  weir/ store/store.h server/list.h server/namespaces/ server/operation/ server/calls/queue.h
-server/waiting     weir/ store/store.h server/list.h server/waiting/ server/namespaces/ server/operation/log.h
-server/calls       weir/ store/store.h server/list.h server/server.h server/calls/ server/namespaces/ server/transport/ \
-                   server/waiting/
-server/handlers    weir/ server/server.h server/handlers/ server/calls/ server/namespaces/ server/operation/metrics.h
+server/base        weir/ server/base/
+server/namespaces  weir/ store/store.h server/base/ server/namespaces/
+server/waiting     weir/ store/store.h server/base/ server/namespaces/ server/waiting/
+server/transport   weir/base/ weir/wire/ server/base/ server/transport/ server/waiting/wake.h
+server/calls       weir/ store/store.h server/base/ server/namespaces/ server/waiting/ server/transport/ server/calls/ \
+                   server/server.h
+server/operation   weir/ store/store.h server/base/ server/namespaces/ server/transport/ server/operation/ server/server.h
+server/handlers    weir/ store/store.h server/base/ server/namespaces/ server/calls/ server/operation/ server/handlers/ \
+                   server/server.h
 client/lib         weir/ weir.h client/weir.h client/lib/
 client/cli         weir/ weir.h client/
 client             weir/ weir.h

@@ -9,8 +9,8 @@
 #ifndef WEIR_SERVER_CALL_H
 #define WEIR_SERVER_CALL_H
 
-#include "server/calls/queue.h"
-#include "server/list.h"
+#include "server/base/list.h"
+#include "server/base/queue.h"
 #include "store/store.h"
 #include "weir/base/arena.h"
 #include "weir/base/fail.h"

@@ -13,7 +13,7 @@
 #ifndef WEIR_SERVER_SLOW_READS_H
 #define WEIR_SERVER_SLOW_READS_H
 
-#include "server/calls/queue.h"
+#include "server/base/queue.h"
 #include "store/store.h"
 
 struct weir_call;

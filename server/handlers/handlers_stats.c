@@ -1,9 +1,9 @@
 #include "server/handlers/handlers.h"
 
-#include "server/operation/metrics.h"
+#include "server/operation/samples.h"
 #include "server/server.h"
 
-/* Collects the samples of weir_metrics_visit as the response's list, in the call's arena. */
+/* Collects the samples of weir_samples_visit as the response's list, in the call's arena. */
 struct gathering {
     struct weir_call *call;
     Weir__V1__Metric **metrics;
@@ -109,7 +109,7 @@ WEIR_HANDLER(weir_handle_get_stats, Weir__V1__GetStatsRequest)
 {
     (void)request;
     struct gathering g = {.call = call};
-    weir_metrics_visit(call->server, gather, &g);
+    weir_samples_visit(call->server, gather, &g);
     if (g.is_full) {
         return weir_call_is_too_large(call, err);
     }

@@ -5,16 +5,9 @@
 #ifndef WEIR_SERVER_DEFAULT_NAMESPACE_H
 #define WEIR_SERVER_DEFAULT_NAMESPACE_H
 
-#include "server/operation/config.h"
-#include "server/operation/log.h"
+#include "server/base/config.h"
+#include "server/base/log.h"
 #include "store/store.h"
-
-#define WEIR_DEFAULT_NAMESPACE "default"
-
-static inline bool weir_namespace_is_default(struct weir_slice id)
-{
-    return weir_slice_is(id, WEIR_DEFAULT_NAMESPACE);
-}
 
 /* Creates the namespace where it is missing, with the configured token or a new one. With a SQLite
  * store in a directory the new token is written to DIRECTORY/default.token (mode 0600) before the

@@ -13,8 +13,8 @@
 #ifndef WEIR_SERVER_TENANTS_H
 #define WEIR_SERVER_TENANTS_H
 
-#include "server/calls/queue.h"
-#include "server/list.h"
+#include "server/base/list.h"
+#include "server/base/queue.h"
 #include "server/namespaces/own_writes.h"
 #include "store/store.h"
 

@@ -6,8 +6,8 @@
 #define _GNU_SOURCE  // accept4()
 #include "server/operation/http.h"
 
-#include "server/operation/metrics.h"
 #include "server/operation/resources.h"
+#include "server/operation/samples.h"
 #include "server/server.h"
 #include "server/transport/listen_url.h"
 #include "weir/base/monotonic.h"
@@ -202,7 +202,7 @@ static void reply_metrics(struct weir_http *http, struct connection *c, bool has
 {
     struct page page = {
         .status = 200, .reason = "OK", .type = "text/plain; version=0.0.4; charset=utf-8"};
-    page.body = weir_metrics_text(http->server, &page.n);
+    page.body = weir_samples_text(http->server, &page.n);
     set_reply(c, page.body == NULL ? &out_of_memory : &page, has_body);
     free(page.body);
 }

@@ -4,7 +4,7 @@
 #ifndef WEIR_SERVER_RESOURCES_H
 #define WEIR_SERVER_RESOURCES_H
 
-#include "server/operation/config.h"
+#include "server/base/config.h"
 
 /* Raises the limit of open files as far as the system allows, and checks that open files and
  * threads suffice; BACKEND_UNAVAILABLE with a text for the operator otherwise. To be called before

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE  // syscall()
 #include "server/transport/partial_messages.h"
 
-#include "server/list.h"
+#include "server/base/list.h"
 #include "server/transport/pending_replies.h"
 
 #include <errno.h>

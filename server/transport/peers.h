@@ -17,7 +17,7 @@
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
-#include "server/list.h"
+#include "server/base/list.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/remote.h"
 

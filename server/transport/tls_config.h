@@ -2,7 +2,7 @@
 #ifndef WEIR_SERVER_TLS_CONFIG_H
 #define WEIR_SERVER_TLS_CONFIG_H
 
-#include "server/operation/config.h"
+#include "server/base/config.h"
 
 struct nng_tls_config;
 

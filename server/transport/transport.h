@@ -9,8 +9,8 @@
 #ifndef WEIR_SERVER_TRANSPORT_H
 #define WEIR_SERVER_TRANSPORT_H
 
-#include "server/operation/config.h"
-#include "server/operation/log.h"
+#include "server/base/config.h"
+#include "server/base/log.h"
 #include "server/transport/exchange.h"
 
 struct weir_transport;

@@ -20,9 +20,9 @@
 #ifndef WEIR_SERVER_WAKE_H
 #define WEIR_SERVER_WAKE_H
 
-#include "server/list.h"
+#include "server/base/list.h"
+#include "server/base/log.h"
 #include "server/namespaces/tenants.h"
-#include "server/operation/log.h"
 
 struct weir_wake;
 struct weir_watch;

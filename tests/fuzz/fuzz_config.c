@@ -1,7 +1,7 @@
 /* The server's options. The first byte chooses an option, the rest is its value, given once in
  * the environment and once as an argument. Both must have the same result, which must match the
  * value. */
-#include "server/operation/config.h"
+#include "server/base/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>

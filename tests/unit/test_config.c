@@ -1,8 +1,8 @@
 /* Options, environment variables and token files of weir-server. */
-#include "server/operation/config.h"
+#include "server/base/config.h"
 
+#include "server/base/log.h"
 #include "server/operation/http.h"
-#include "server/operation/log.h"
 #include "server/transport/listen_url.h"
 #include "store/store.h"
 #include "tests/lib/check_main.h"

@@ -1,5 +1,5 @@
 /* Samples are counted in the first bucket whose bound is not below them. */
-#include "server/operation/histogram.h"
+#include "server/base/histogram.h"
 
 #include "tests/lib/check_main.h"
 

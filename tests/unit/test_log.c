@@ -1,5 +1,5 @@
 /* Log lines: one per event, escaped and complete. */
-#include "server/operation/log.h"
+#include "server/base/log.h"
 
 #include "tests/lib/check_main.h"
 

@@ -1,5 +1,5 @@
 /* The queue and the workers: each job runs once, and as many run at a time as there are workers. */
-#include "server/calls/workers.h"
+#include "server/base/workers.h"
 
 #include "tests/lib/check_main.h"
 

@@ -12,6 +12,14 @@
 #include "weir/rules/limits.h"
 #include "weir/rules/token_hash.h"
 
+/* The namespace that every store has (default_namespace.h); its token can be configured. */
+#define WEIR_DEFAULT_NAMESPACE "default"
+
+static inline bool weir_namespace_is_default(struct weir_slice id)
+{
+    return weir_slice_is(id, WEIR_DEFAULT_NAMESPACE);
+}
+
 enum { WEIR_LISTEN_MAX = 16, WEIR_VARIABLE_BYTES = 64 };
 
 struct weir_config {

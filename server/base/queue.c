@@ -1,4 +1,4 @@
-#include "server/calls/queue.h"
+#include "server/base/queue.h"
 
 #include "weir/base/monotonic.h"
 

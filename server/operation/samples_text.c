@@ -1,4 +1,4 @@
-#include "server/operation/metrics.h"
+#include "server/operation/samples.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -102,10 +102,10 @@ static void add_sample(void *context, const struct weir_sample *sample)
     add(text, " %.17g\n", sample->value);
 }
 
-char *weir_metrics_text(struct weir_server *server, size_t *n)
+char *weir_samples_text(struct weir_server *server, size_t *n)
 {
     struct text text = {.bytes = NULL};
-    weir_metrics_visit(server, add_sample, &text);
+    weir_samples_visit(server, add_sample, &text);
     if (text.is_broken) {
         free(text.bytes);
         return NULL;

@@ -1,4 +1,4 @@
-#include "server/calls/workers.h"
+#include "server/base/workers.h"
 
 static void *work(void *context)
 {

@@ -1,4 +1,4 @@
-#include "server/operation/histogram.h"
+#include "server/base/histogram.h"
 
 const struct weir_histogram_scale weir_scale_latency = {
     .n = 16,

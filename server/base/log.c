@@ -1,4 +1,4 @@
-#include "server/operation/log.h"
+#include "server/base/log.h"
 
 #include "weir/base/fail.h"
 #include "weir/rules/time_text.h"

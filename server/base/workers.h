@@ -3,7 +3,7 @@
 #ifndef WEIR_SERVER_WORKERS_H
 #define WEIR_SERVER_WORKERS_H
 
-#include "server/calls/queue.h"
+#include "server/base/queue.h"
 #include "weir/base/fail.h"
 
 enum { WEIR_WORKERS_MAX = 256 };

@@ -1,8 +1,7 @@
-#include "server/operation/config.h"
+#include "server/base/config.h"
 
-#include "server/calls/workers.h"
-#include "server/namespaces/default_namespace.h"
-#include "server/operation/log.h"
+#include "server/base/log.h"
+#include "server/base/workers.h"
 #include "weir/base/command_line.h"
 #include "weir/rules/default_url.h"
 #include "weir/rules/token_text.h"

@@ -1,4 +1,4 @@
-#include "server/operation/metrics.h"
+#include "server/operation/samples.h"
 
 #include "server/namespaces/tenants.h"
 #include "server/server.h"
@@ -10,57 +10,6 @@
 
 #include <stdio.h>
 #include <unistd.h>
-
-_Static_assert((int)WEIR_METHOD_COUNT <= (int)WEIR_METRICS_METHODS_MAX,
-               "there is room for every method");
-
-/* ---- counting ---- */
-
-static void add_one(_Atomic uint64_t *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
-/* Returns the place of a method in the array; unknown methods share the last one. */
-static size_t place_of(size_t method)
-{
-    return method < weir_methods_n ? method : WEIR_METRICS_METHODS_MAX;
-}
-
-void weir_metrics_call(struct weir_metrics *metrics, size_t method, weir_status status,
-                       int64_t took_us)
-{
-    struct weir_method_metrics *of = &metrics->methods[place_of(method)];
-    add_one(&of->outcomes[status]);
-    if (took_us >= 0) {
-        weir_histogram_record(&of->latency, &weir_scale_latency, (uint64_t)took_us);
-    }
-}
-
-void weir_metrics_refused(struct weir_metrics *metrics, weir_status status)
-{
-    add_one(&metrics->refused[status]);
-}
-
-void weir_metrics_written(struct weir_metrics *metrics, int64_t messages)
-{
-    if (messages > 0) {
-        atomic_fetch_add_explicit(&metrics->messages_written, (uint64_t)messages,
-                                  memory_order_relaxed);
-    }
-}
-
-void weir_metrics_read(struct weir_metrics *metrics, size_t messages)
-{
-    atomic_fetch_add_explicit(&metrics->messages_read, messages, memory_order_relaxed);
-}
-
-void weir_metrics_group(struct weir_metrics *metrics, size_t writes)
-{
-    weir_histogram_record(&metrics->group_writes, &weir_scale_sizes, writes);
-}
-
-/* ---- showing ---- */
 
 struct visit {
     struct weir_server *server;
@@ -147,7 +96,7 @@ static void show_latency(const struct visit *v, size_t method, const struct weir
 
 static const struct weir_method_metrics *of_method(const struct visit *v, size_t method)
 {
-    return &v->server->metrics.methods[place_of(method)];
+    return weir_metrics_of(&v->server->metrics, method);
 }
 
 static void show_calls(const struct visit *v)
@@ -246,7 +195,7 @@ static void show_gauges(const struct visit *v)
          WEIR_METRIC_GAUGE, (double)server->started_time_us / 1e6);
 }
 
-void weir_metrics_visit(struct weir_server *server, weir_sample_visitor visit, void *context)
+void weir_samples_visit(struct weir_server *server, weir_sample_visitor visit, void *context)
 {
     const struct visit v = {.server = server, .visit = visit, .context = context};
     show_build(&v);
