@@ -6,6 +6,7 @@
  *
  * Exit status: 0 stopped in good order; 1 the store, a listener or a resource of the system is not
  * available; 2 wrong usage. */
+#include "server/calls/server_parts.h"
 #include "server/operation/http.h"
 #include "server/operation/notify.h"
 #include "server/operation/resources.h"
@@ -13,6 +14,7 @@
 #include "server/server.h"
 #include "server/transport/nng_sockets.h"
 #include "server/transport/partial_messages.h"
+#include "server/transport/transport.h"
 #include "weir/base/standard_streams.h"
 #include "weir/rules/json_text.h"
 

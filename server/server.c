@@ -4,12 +4,15 @@
 #include "server/calls/dispatch.h"
 #include "server/calls/long_poll.h"
 #include "server/calls/read_lane.h"
+#include "server/calls/server_parts.h"
 #include "server/handlers/handlers.h"
 #include "server/namespaces/default_namespace.h"
+#include "server/namespaces/tenants.h"
 #include "server/operation/http.h"
 #include "server/operation/resources.h"
 #include "server/transport/deferred.h"
 #include "server/transport/listen_url.h"
+#include "server/transport/transport.h"
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/random.h"
@@ -170,6 +173,8 @@ static weir_status serve(struct weir_server *server, struct weir_error *err)
         weir_log_say(&server->log, WEIR_LOG_WARN,
                      "test mode: tokens are not checked and nothing is kept");
     }
+    server->health.store = server->store;
+    server->health.log = &server->log;
     weir_store_on_wait(server->store, while_waiting, server);
     weir_status st =
         weir_default_namespace_ensure(server->store, server->config, &server->log, err);

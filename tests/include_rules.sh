@@ -6,7 +6,8 @@
 #   client/lib <- client/cli                      nng: server/transport and client/lib alone
 #
 # Inside server/ the folders have an order, and each sees only what stands before it: base, namespaces, waiting,
-# transport, calls, operation, handlers. transport/ knows neither the store nor namespaces.
+# transport, calls, operation, handlers. The transport sees neither the store nor namespaces, and of waiting/ only the
+# struct that an exchange has as a member.
 set -eu
 root=${1:?usage: include_rules.sh ROOT}
 
@@ -21,15 +22,13 @@ store/postgres     weir/base/ weir/rules/ store/
 store/timescale    weir/base/ weir/rules/ store/
 store              weir/base/ weir/rules/ store/
 server             weir/ store/store.h server/
-server/base        weir/ server/base/
+server/base        weir/ store/store.h server/base/
 server/namespaces  weir/ store/store.h server/base/ server/namespaces/
 server/waiting     weir/ store/store.h server/base/ server/namespaces/ server/waiting/
-server/transport   weir/base/ weir/wire/ server/base/ server/transport/ server/waiting/wake.h
-server/calls       weir/ store/store.h server/base/ server/namespaces/ server/waiting/ server/transport/ server/calls/ \
-                   server/server.h
-server/operation   weir/ store/store.h server/base/ server/namespaces/ server/transport/ server/operation/ server/server.h
-server/handlers    weir/ store/store.h server/base/ server/namespaces/ server/calls/ server/operation/ server/handlers/ \
-                   server/server.h
+server/transport   weir/base/ weir/wire/ server/base/ server/waiting/waiter.h server/transport/
+server/calls       weir/ store/store.h server/base/ server/namespaces/ server/waiting/ server/transport/ server/calls/
+server/operation   weir/ store/store.h server/base/ server/namespaces/ server/transport/ server/calls/ server/operation/
+server/handlers    weir/ server/base/ server/namespaces/ server/calls/ server/operation/ server/handlers/
 client/lib         weir/ weir.h client/weir.h client/lib/
 client/cli         weir/ weir.h client/
 client             weir/ weir.h

@@ -1,7 +1,9 @@
 #include "server/calls/admission.h"
 
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
 #include "server/transport/deferred.h"
+#include "server/transport/exchange.h"
 #include "weir/base/monotonic.h"
 
 enum {

@@ -4,13 +4,15 @@
  * not read are bounded in bytes, by connection and in total, because many small requests can ask
  * for much. A request beyond a bound gets LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has
  * ended for a second, because the store hangs then; while the server stops it gets SHUTTING_DOWN.
- * The counters are in struct weir_server. Any thread; nothing here blocks, except that
- * weir_admission_arrived may lead or serve on the spot (dispatch.h). */
+ * The counters are in struct weir_server (server_parts.h). Any thread; nothing here blocks, except
+ * that weir_admission_arrived may lead or serve on the spot (dispatch.h). */
 #ifndef WEIR_SERVER_ADMISSION_H
 #define WEIR_SERVER_ADMISSION_H
 
-#include "server/server.h"
-#include "server/transport/exchange.h"
+#include "weir/base/fail.h"
+
+struct weir_exchange;
+struct weir_server;
 
 /* Takes over a request, on a thread of the transport: admits it and calls weir_dispatch_arrived, or
  * refuses it. */

@@ -1,8 +1,9 @@
 #include "server/calls/auth.h"
 
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
 #include "server/namespaces/default_namespace.h"
-#include "server/server.h"
+#include "server/namespaces/tenants.h"
 #include "weir/rules/token_text.h"
 
 #include <assert.h>

@@ -8,7 +8,7 @@
  * allocated or freed. */
 #include "server/calls/call.h"
 
-#include "server/server.h"
+#include "server/calls/server_parts.h"
 #include "server/transport/exchange.h"
 #include "weir/v1/methods.h"
 

@@ -26,7 +26,12 @@
 #ifndef WEIR_SERVER_DISPATCH_H
 #define WEIR_SERVER_DISPATCH_H
 
-#include "server/server.h"
+#include "weir/base/fail.h"
+
+struct weir_call;
+struct weir_exchange;
+struct weir_limits;
+struct weir_server;
 
 enum {
     /* How long a leader of a lane keeps other work waiting; see must_hand_on() of either lane. */

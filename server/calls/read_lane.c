@@ -14,6 +14,8 @@
 
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
+#include "server/namespaces/tenants.h"
 #include "weir/base/monotonic.h"
 
 enum {

@@ -2,6 +2,8 @@
 
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
+#include "server/namespaces/tenants.h"
 #include "server/transport/deferred.h"
 #include "weir/base/monotonic.h"
 

@@ -1,7 +1,10 @@
 #include "server/calls/write_lane.h"
 
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
+#include "server/namespaces/tenants.h"
 #include "server/transport/deferred.h"
+#include "server/transport/exchange.h"
 #include "server/transport/nng_tasks.h"
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"

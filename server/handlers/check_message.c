@@ -1,6 +1,5 @@
 #include "server/handlers/check_message.h"
 
-#include "server/server.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"

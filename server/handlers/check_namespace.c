@@ -1,7 +1,6 @@
 #include "server/handlers/check_namespace.h"
 
 #include "server/handlers/check_message.h"
-#include "server/server.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/limits.h"
 

@@ -1,6 +1,5 @@
 #include "server/handlers/request_check.h"
 
-#include "server/server.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 

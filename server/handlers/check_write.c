@@ -1,7 +1,6 @@
 #include "server/handlers/request_check.h"
 
 #include "server/handlers/check_message.h"
-#include "server/server.h"
 #include "weir/rules/limits.h"
 
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "server/handlers/handlers.h"
 
 #include "server/calls/auth.h"
-#include "server/server.h"
+#include "server/namespaces/tenants.h"
 #include "weir/rules/duration.h"
 #include "weir/rules/time_text.h"
 

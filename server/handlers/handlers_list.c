@@ -1,9 +1,10 @@
 #include "server/handlers/handlers.h"
 
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
 #include "server/handlers/check_namespace.h"
 #include "server/handlers/namespace_info.h"
-#include "server/server.h"
+#include "server/namespaces/tenants.h"
 
 /* ---- namespaces ---- */
 

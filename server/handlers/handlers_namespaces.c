@@ -1,10 +1,11 @@
 #include "server/handlers/handlers.h"
 
 #include "server/calls/auth.h"
+#include "server/calls/server_parts.h"
 #include "server/handlers/check_namespace.h"
 #include "server/handlers/namespace_info.h"
 #include "server/namespaces/default_namespace.h"
-#include "server/server.h"
+#include "server/namespaces/tenants.h"
 #include "weir/rules/time_text.h"
 
 /* Drops the cached tenant of a namespace that has just been changed. */

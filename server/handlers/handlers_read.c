@@ -6,9 +6,9 @@
 #include "server/calls/dispatch.h"
 #include "server/calls/long_poll.h"
 #include "server/calls/reply_rows.h"
+#include "server/calls/server_parts.h"
 #include "server/handlers/request_check.h"
 #include "server/namespaces/tenants.h"
-#include "server/server.h"
 
 /* ---- after the read ---- */
 

@@ -1,7 +1,7 @@
 #include "server/handlers/handlers.h"
 
+#include "server/calls/server_parts.h"
 #include "server/operation/samples.h"
-#include "server/server.h"
 
 /* Collects the samples of weir_samples_visit as the response's list, in the call's arena. */
 struct gathering {

@@ -1,6 +1,6 @@
 #include "server/handlers/handlers.h"
 
-#include "server/server.h"
+#include "server/calls/server_parts.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/message_db.h"
 
@@ -27,7 +27,7 @@ WEIR_HANDLER(weir_handle_check_health, Weir__V1__CheckHealthRequest)
     struct weir_server *server = call->server;
     Weir__V1__CheckHealthResponse response = WEIR__V1__CHECK_HEALTH_RESPONSE__INIT;
     response.has_status = true;
-    response.status = weir_health_is_good(server)
+    response.status = weir_health_is_good(&server->health)
                           ? WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__SERVING
                           : WEIR__V1__CHECK_HEALTH_RESPONSE__SERVING_STATUS__NOT_SERVING;
     response.backend = (char *)(uintptr_t)weir_store_backend_name(server->store);

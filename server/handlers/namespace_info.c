@@ -1,6 +1,6 @@
 #include "server/handlers/namespace_info.h"
 
-#include "server/server.h"
+#include "server/calls/server_parts.h"
 
 weir_status weir_namespace_info_fill(struct weir_call *call,
                                      const struct weir_namespace_record *record,

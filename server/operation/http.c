@@ -6,9 +6,9 @@
 #define _GNU_SOURCE  // accept4()
 #include "server/operation/http.h"
 
+#include "server/calls/server_parts.h"
 #include "server/operation/resources.h"
 #include "server/operation/samples.h"
-#include "server/server.h"
 #include "server/transport/listen_url.h"
 #include "weir/base/monotonic.h"
 
@@ -212,7 +212,7 @@ static void reply_health(struct weir_http *http, struct connection *c, bool has_
     char serving[] = "SERVING\n";
     char not_serving[] = "NOT_SERVING\n";
     const bool is_well =
-        !atomic_load(&http->server->is_stopping) && weir_health_is_good(http->server);
+        !atomic_load(&http->server->is_stopping) && weir_health_is_good(&http->server->health);
     const struct page page = {.status = is_well ? 200 : 503,
                               .reason = is_well ? "OK" : "Service Unavailable",
                               .body = is_well ? serving : not_serving,

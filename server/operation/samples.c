@@ -1,7 +1,7 @@
 #include "server/operation/samples.h"
 
+#include "server/calls/server_parts.h"
 #include "server/namespaces/tenants.h"
-#include "server/server.h"
 #include "server/transport/transport.h"
 #include "weir/rules/time_text.h"
 #include "weir/v1/dispatch.h"

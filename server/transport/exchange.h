@@ -29,7 +29,7 @@ void *weir_exchange_context(const struct weir_exchange *exchange);
 struct weir_job *weir_exchange_job(struct weir_exchange *exchange);
 struct weir_exchange *weir_exchange_of_job(struct weir_job *job);
 
-/* The exchange's waiter (wake.h), as new for each request, and the exchange of such a waiter. */
+/* The exchange's waiter (waiter.h), as new for each request, and the exchange of such a waiter. */
 struct weir_waiter *weir_exchange_waiter(struct weir_exchange *exchange);
 struct weir_exchange *weir_exchange_of_waiter(struct weir_waiter *waiter);
 

@@ -4,7 +4,7 @@
 
 #include "server/transport/exchange.h"
 #include "server/transport/peers.h"
-#include "server/waiting/wake.h"
+#include "server/waiting/waiter.h"
 
 #include <nng/nng.h>
 

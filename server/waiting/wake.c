@@ -91,14 +91,6 @@ static void remove_locked(struct weir_wake *wake, struct weir_watch *watch)
 
 /* ---- waiters ---- */
 
-void weir_waiter_init(struct weir_waiter *waiter)
-{
-    *waiter = (struct weir_waiter){.state = WEIR_WAITER_IDLE};
-    weir_link_init(&waiter->at_watch);
-    weir_link_init(&waiter->at_tenant);
-    weir_link_init(&waiter->at_peer);
-}
-
 /* Links a waiter to its watch and tenant. The poller is woken for the first tenant. */
 static void enlist_locked(struct weir_wake *wake, struct weir_waiter *waiter,
                           struct weir_watch *watch)

@@ -2,9 +2,9 @@
  * configurable limits; the rest is the payload. An accepted request is within the ranges that the
  * store relies on; a refused one is reported with a field of the request, a size and its limit, or
  * a record's number. */
+#include "server/calls/server_parts.h"
 #include "server/handlers/check_namespace.h"
 #include "server/handlers/request_check.h"
-#include "server/server.h"
 #include "tests/fuzz/fuzz.h"
 #include "weir/rules/json_text.h"
 #include "weir/rules/stream_name.h"

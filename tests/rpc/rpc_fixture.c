@@ -1,5 +1,6 @@
 #include "tests/rpc/rpc_fixture.h"
 
+#include "server/transport/transport.h"
 #include "weir/wire/frame.h"
 
 #include <nng/protocol/reqrep0/req.h>

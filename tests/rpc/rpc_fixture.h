@@ -3,6 +3,7 @@
 #ifndef WEIR_TESTS_RPC_RPC_FIXTURE_H
 #define WEIR_TESTS_RPC_RPC_FIXTURE_H
 
+#include "server/calls/server_parts.h"
 #include "server/server.h"
 #include "weir/v1/envelope.pb-c.h"
 #include "weir/v1/message_store.pb-c.h"

@@ -2,6 +2,7 @@
 #include "tests/rpc/bare.h"
 #include "tests/rpc/rpc_fixture.h"
 
+#include "server/namespaces/tenants.h"
 #include "server/transport/transport_int.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/fake_backend.h"

@@ -1,6 +1,7 @@
 /* Long polls: what wakes them and what does not, and that nothing is left behind. */
 #include "tests/rpc/polls.h"
 
+#include "server/namespaces/tenants.h"
 #include "server/transport/peers.h"
 #include "tests/lib/check_main.h"
 #include "weir/base/monotonic.h"

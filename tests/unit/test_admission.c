@@ -1,8 +1,11 @@
 /* What a thread does first with a request that arrives, on a thread with the name of nng's task
  * threads. The test provides everything around admission.c. */
 #include "server/calls/admission.h"
+#include "server/calls/server_parts.h"
+#include "server/transport/exchange.h"
 
 #include "server/calls/dispatch.h"
+#include "server/namespaces/tenants.h"
 #include "server/transport/deferred.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/task_thread.h"

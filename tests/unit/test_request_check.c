@@ -1,8 +1,8 @@
 /* Valid and invalid requests: tables of bad input and the field that the error names. */
 #include "server/handlers/request_check.h"
 
+#include "server/calls/server_parts.h"
 #include "server/handlers/check_namespace.h"
-#include "server/server.h"
 #include "tests/lib/check_main.h"
 #include "weir/rules/limits.h"
 

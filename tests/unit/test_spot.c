@@ -2,7 +2,9 @@
  * nng's task threads. The test provides the store, the dispatch and the exchanges. */
 #include "server/calls/admission.h"
 #include "server/calls/dispatch.h"
+#include "server/calls/server_parts.h"
 #include "server/calls/write_lane.h"
+#include "server/namespaces/tenants.h"
 #include "server/transport/deferred.h"
 #include "server/transport/exchange.h"
 #include "server/waiting/wake.h"

@@ -1,6 +1,7 @@
-#include "server/operation/health.h"
+#include "server/base/health.h"
 
-#include "server/server.h"
+#include "server/base/log.h"
+#include "store/store.h"
 #include "weir/base/monotonic.h"
 
 enum {
@@ -25,30 +26,29 @@ static bool is_overdue(const struct weir_health *health)
 
 /* Asks the store and notes the answer. The time limit is fixed instead of the caller's deadline,
  * because the answer is given to other callers too. */
-static void ask(struct weir_server *server)
+static void ask(struct weir_health *health)
 {
     struct weir_error err;
     weir_error_init(&err);
     const int64_t now_us = weir_monotonic_us();
-    atomic_store(&server->health.asking_since_us, now_us);
-    const bool is_bad = weir_store_ping(server->store, now_us + PING_US, &err) != WEIR_OK;
-    const bool was_bad = atomic_exchange(&server->health.is_bad, is_bad);
-    atomic_store(&server->health.asked_at_us, weir_monotonic_us());
-    atomic_store(&server->health.asking_since_us, 0);
+    atomic_store(&health->asking_since_us, now_us);
+    const bool is_bad = weir_store_ping(health->store, now_us + PING_US, &err) != WEIR_OK;
+    const bool was_bad = atomic_exchange(&health->is_bad, is_bad);
+    atomic_store(&health->asked_at_us, weir_monotonic_us());
+    atomic_store(&health->asking_since_us, 0);
     if (is_bad && !was_bad) {
-        weir_log_say(&server->log, WEIR_LOG_WARN, "not serving: %s", err.text);
+        weir_log_say(health->log, WEIR_LOG_WARN, "not serving: %s", err.text);
     } else if (was_bad && !is_bad) {
-        weir_log_say(&server->log, WEIR_LOG_INFO, "serving again");
+        weir_log_say(health->log, WEIR_LOG_INFO, "serving again");
     }
 }
 
-bool weir_health_is_good(struct weir_server *server)
+bool weir_health_is_good(struct weir_health *health)
 {
-    struct weir_health *health = &server->health;
     if (!is_known(health) && !atomic_exchange(&health->is_being_asked, true)) {
         /* Another thread may have asked since. */
         if (!is_known(health)) {
-            ask(server);
+            ask(health);
         }
         atomic_store(&health->is_being_asked, false);
     }

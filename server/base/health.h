@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct weir_server;
+struct weir_log;
+struct weir_store;
 
 struct weir_health {
+    struct weir_store *store;
+    const struct weir_log *log;
     atomic_bool is_being_asked;       // a thread asks, or is about to
     atomic_bool is_bad;               // last answer
     _Atomic int64_t asked_at_us;      // time of the last answer, monotonic; 0: none
@@ -21,6 +24,6 @@ struct weir_health {
 };
 
 /* Whether the store serves. Asks it where the last answer is too old; may block for a second. */
-bool weir_health_is_good(struct weir_server *server);
+bool weir_health_is_good(struct weir_health *health);
 
 #endif
