@@ -47,13 +47,19 @@
  *      calls of the system: readv().
  * 9. nng sends replies one by one, under a lock that all its threads need.
  *    - Replies that are ready together leave together, after nng has released the lock
- *      (pending_replies.h): sendmsg(). */
+ *      (pending_replies.h): sendmsg().
+ * 10. By WebSocket nng takes time by the square of the pieces in which a message comes, and keeps
+ *     answers to pings without a limit.
+ *    - The connection ends where there are too many of either (ws_frames.h). To follow its frames
+ *      from the first byte on, nothing behind a request of HTTP is received with it: readv(),
+ *      sendmsg(). */
 #ifndef WEIR_SERVER_NNG_CONNECTIONS_H
 #define WEIR_SERVER_NNG_CONNECTIONS_H
 
 #include "server/transport/nng_sockets.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/sp_parts.h"
+#include "server/transport/ws_frames.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +76,7 @@ struct weir_nng_connection {
     bool has_sent;
     bool is_tls;
     bool is_plain;        // SP, not inside TLS or WebSocket
+    bool is_ws;           // WebSocket; before that, HTTP
     bool has_ended;       // TLS only: the end, which is never reported
     int64_t ended_at_us;  // the end, which is or will be reported; 0: none
 
@@ -79,6 +86,8 @@ struct weir_nng_connection {
     struct weir_sp_parts incoming;  // parts that nng receives
     bool is_refused;                // nng would close the connection for what was received
     bool is_partial;                // partial_messages.h counts a message of this connection
+    uint8_t http_matched;           // before is_ws: of the end of a request's head
+    struct weir_ws_frames frames;   // from is_ws on
     /* Bytes read and not yet asked for by nng. */
     uint8_t *ahead;  // WEIR_NNG_AHEAD_BYTES, kept for the descriptor's next connection; or NULL
     size_t ahead_at;

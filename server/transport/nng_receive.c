@@ -1,9 +1,10 @@
 /* Receives nng's messages: reads ahead, counts partial messages, and turns what nng would close a
- * connection for into the connection's end (nng_connections.h, 2, 5 and 8). */
+ * connection for into the connection's end (nng_connections.h, 2, 5, 8 and 10). */
 #define _GNU_SOURCE
 #include "server/transport/nng_connections.h"
 
 #include "server/transport/partial_messages.h"
+#include "server/transport/ws_frames.h"
 #include "weir/base/monotonic.h"
 
 #include <errno.h>
@@ -11,8 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-enum { OWN_FRAME_BYTES = 125 };
 
 static size_t message_max;
 
@@ -58,12 +57,42 @@ static ssize_t read_ahead(int fd, struct weir_nng_connection *connection, const 
     return (ssize_t)wanted;
 }
 
+/* Reads a request of HTTP no further than its head: what follows is left for nng's next call, so
+ * that frames of WebSocket that have come with it are followed from the first one on. What a TLS
+ * client sends first is read here as well, and as good as any way. */
+static ssize_t read_http(int fd, struct weir_nng_connection *connection, const struct iovec *part)
+{
+    if (connection->ahead == NULL) {
+        const ssize_t n = (ssize_t)syscall(SYS_read, fd, part->iov_base, (size_t)1);
+        (void)weir_ws_http_head(&connection->http_matched, part->iov_base, n > 0 ? 1 : 0);
+        return n;
+    }
+    if (connection->ahead_n == 0) {
+        const ssize_t n =
+            (ssize_t)syscall(SYS_read, fd, connection->ahead, (size_t)WEIR_NNG_AHEAD_BYTES);
+        if (n <= 0) {
+            return n;
+        }
+        connection->ahead_at = 0;
+        connection->ahead_n = (size_t)n;
+    }
+    const size_t n = part->iov_len < connection->ahead_n ? part->iov_len : connection->ahead_n;
+    const struct iovec head = {.iov_base = part->iov_base,
+                               .iov_len =
+                                   weir_ws_http_head(&connection->http_matched,
+                                                     connection->ahead + connection->ahead_at, n)};
+    return take_ahead(connection, &head, 1);
+}
+
 /* nng asks for a length, and then for that many bytes. One call of the system reads both, and the
  * next request if it is there. nng waits for an event only after a read that found nothing, so
  * bytes read ahead are never left waiting. */
 static ssize_t read_any(int fd, struct weir_nng_connection *connection, const struct iovec *parts,
                         int parts_n)
 {
+    if (parts_n > 0 && !connection->is_plain && !connection->is_tls && !connection->is_ws) {
+        return read_http(fd, connection, &parts[0]);
+    }
     if (connection->ahead_n > 0) {
         return take_ahead(connection, parts, parts_n);
     }
@@ -88,13 +117,22 @@ static void count_partial(int fd, struct weir_nng_connection *connection, size_t
     }
 }
 
-/* Counts bytes received by TLS or WebSocket. A control frame of WebSocket, which is part of no
- * message, has at most OWN_FRAME_BYTES, and nng asks for no more than that. */
-static void count_opaque(int fd, size_t asked, ssize_t n)
+/* Counts what nng keeps of the bytes received by WebSocket. Returns false if the connection is to
+ * end. */
+static bool follow_frames(int fd, struct weir_nng_connection *connection, const struct iovec *parts,
+                          size_t n)
 {
-    if (asked > OWN_FRAME_BYTES && n > 0) {
-        weir_nng_report_ended(weir_partial_came(fd, (size_t)n, weir_monotonic_us()));
+    size_t held = 0;
+    bool are_few = true;
+    for (size_t i = 0; are_few && n > 0; i++) {
+        const size_t taken = parts[i].iov_len < n ? parts[i].iov_len : n;
+        are_few = weir_ws_frames_add(&connection->frames, parts[i].iov_base, taken, &held);
+        n -= taken;
     }
+    if (held > 0) {
+        weir_nng_report_ended(weir_partial_came(fd, held, weir_monotonic_us()));
+    }
+    return are_few;
 }
 
 /* ---- receiving ---- */
@@ -104,8 +142,23 @@ static bool is_end(ssize_t n)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* Looks at `n` bytes that nng is about to get. Returns false if the connection is to end instead.
+ */
+static bool may_pass(int fd, struct weir_nng_connection *connection, const struct iovec *parts,
+                     size_t n)
+{
+    if (connection->is_plain) {
+        return weir_sp_parts_add(&connection->incoming, n, message_max);
+    }
+    if (connection->is_ws) {
+        return follow_frames(fd, connection, parts, n);
+    }
+    weir_nng_report_ended(weir_partial_came(fd, n, weir_monotonic_us()));
+    return true;
+}
+
 /* Sets *n as readv() returns it. Returns false, with *n of no meaning, at the connection's end and
- * where nng would close it. */
+ * where nng would close it or weir does. */
 static bool receive_part(int fd, struct weir_nng_connection *connection, const struct iovec *parts,
                          int parts_n, ssize_t *n)
 {
@@ -118,16 +171,12 @@ static bool receive_part(int fd, struct weir_nng_connection *connection, const s
         weir_sp_parts_begin(&connection->incoming, parts[0].iov_base, parts[0].iov_len);
     }
     *n = read_any(fd, connection, parts, parts_n);
-    connection->is_refused =
-        is_watched && *n > 0 && !weir_sp_parts_add(&connection->incoming, (size_t)*n, message_max);
+    connection->is_refused = *n > 0 && !may_pass(fd, connection, parts, (size_t)*n);
     if (connection->is_refused || is_end(*n)) {
         return false;
     }
     if (is_message) {
         count_partial(fd, connection, *n > 0 ? (size_t)*n : 0);
-    }
-    if (!connection->is_plain && parts_n > 0) {
-        count_opaque(fd, parts[0].iov_len, *n);
     }
     return true;
 }

@@ -35,6 +35,21 @@ static bool is_greeting(const struct msghdr *message)
            weir_sp_begins_greeting(message->msg_iov[0].iov_base);
 }
 
+/* Learns from the first message what the connection speaks, and from an answer of HTTP that it
+ * speaks WebSocket from now on. */
+static void learn_protocol(struct weir_nng_connection *connection, const struct msghdr *message)
+{
+    if (!connection->has_sent) {
+        connection->has_sent = true;
+        connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
+        connection->is_plain = is_greeting(message);
+    }
+    if (!connection->is_plain && !connection->is_tls && !connection->is_ws) {
+        connection->is_ws =
+            weir_ws_begins(message->msg_iov[0].iov_base, message->msg_iov[0].iov_len);
+    }
+}
+
 /* Sends the message without its first `skip` bytes. */
 static ssize_t send_from(int fd, const struct msghdr *message, size_t skip, int flags)
 {
@@ -96,10 +111,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return (ssize_t)syscall(SYS_sendmsg, fd, message, flags);
     }
     const size_t bytes = bytes_of(message);
-    if (!connection->has_sent && bytes > 0) {
-        connection->has_sent = true;
-        connection->is_tls = first_byte_of(message) == TLS_HANDSHAKE;
-        connection->is_plain = is_greeting(message);
+    if (bytes > 0) {
+        learn_protocol(connection, message);
     }
     if (connection->sent > 0 && connection->bytes != bytes) {
         errno = ECONNRESET;  // nng has given up a message that was sent in part
@@ -121,6 +134,9 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return -1;
     }
     connection->sent = 0;
+    if (connection->is_ws) {
+        weir_ws_frames_sent(&connection->frames, first_byte_of(message));
+    }
     finish_message(fd, is_last, is_held_back);
     return (ssize_t)bytes;
 }

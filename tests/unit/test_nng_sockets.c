@@ -3,6 +3,7 @@
  * that nng makes. */
 #include "server/transport/nng_sockets.h"
 #include "server/transport/pending_replies.h"
+#include "server/transport/ws_frames.h"
 
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"
@@ -480,6 +481,61 @@ START_TEST(another_protocols_bytes_are_not_looked_at)
 }
 END_TEST
 
+/* ---- WebSocket ---- */
+
+enum { WS_FRAME_BYTES = 6 };
+
+/* Sends frames with a request that opens a WebSocket, in which nng would read them too. */
+static void begin_websocket(const uint8_t *frames, size_t n)
+{
+    open_another();
+    ck_assert_int_eq(send(wire.client, "GET /\r\n\r\n", 9, MSG_MORE), 9);
+    ck_assert_int_eq(send(wire.client, frames, n, 0), (ssize_t)n);
+    assert_reads("GET /\r\n\r\n", 9);
+    send_text("HTTP/1.1 101 Switching");
+}
+
+/* Fills `frames` with empty frames that begin with a byte. */
+static void fill_frames(uint8_t first, uint8_t *frames, size_t n)
+{
+    memset(frames, 0, n);
+    for (size_t i = 0; i < n; i += WS_FRAME_BYTES) {
+        frames[i] = first;
+        frames[i + 1] = 0x80;  // a mask follows
+    }
+}
+
+/* Reads frames up to the last byte of the last head. */
+static void assert_ends_in_the_last_frame(const uint8_t *frames, size_t n)
+{
+    for (size_t i = 0; i < n - WS_FRAME_BYTES; i += WS_FRAME_BYTES) {
+        assert_reads((const char *)frames + i, WS_FRAME_BYTES);
+    }
+    wire_announce(1);
+    assert_reads((const char *)frames, WS_FRAME_BYTES - 1);
+    assert_ends_behind_the_last_reply();
+}
+
+START_TEST(a_message_in_too_many_pieces_is_the_end)
+{
+    static uint8_t pieces[(WEIR_WS_PIECES_FREE + 1) * WS_FRAME_BYTES];
+    fill_frames(0, pieces, sizeof pieces);
+    begin_websocket(pieces, sizeof pieces);
+    assert_ends_in_the_last_frame(pieces, sizeof pieces);
+}
+END_TEST
+
+START_TEST(too_many_pings_without_an_answer_are_the_end)
+{
+    static uint8_t pings[(WEIR_WS_PINGS_MAX + 2) * WS_FRAME_BYTES];
+    fill_frames(0x89, pings, sizeof pings);
+    begin_websocket(pings, sizeof pings);
+    assert_reads((const char *)pings, WS_FRAME_BYTES);
+    send_text("\x8a");
+    assert_ends_in_the_last_frame(pings + WS_FRAME_BYTES, sizeof pings - WS_FRAME_BYTES);
+}
+END_TEST
+
 /* ---- data held back ---- */
 
 static void greet(void)
@@ -580,6 +636,8 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, a_message_of_many_hops_is_none_that_nng_refuses);
     tcase_add_test(tcase, what_follows_what_nng_refuses_is_not_read);
     tcase_add_test(tcase, another_protocols_bytes_are_not_looked_at);
+    tcase_add_test(tcase, a_message_in_too_many_pieces_is_the_end);
+    tcase_add_test(tcase, too_many_pings_without_an_answer_are_the_end);
     tcase_add_test(tcase, a_connection_is_known_by_what_is_asked_of_it);
     suite_add_tcase(suite, tcase);
     return suite;

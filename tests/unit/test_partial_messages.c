@@ -4,6 +4,7 @@
 #include "server/transport/partial_messages.h"
 
 #include "server/transport/pending_replies.h"
+#include "server/transport/ws_frames.h"
 #include "tests/lib/check_main.h"
 #include "weir/base/monotonic.h"
 
@@ -419,19 +420,24 @@ START_TEST(a_message_of_which_nothing_has_come_is_counted)
 }
 END_TEST
 
-/* Counted are frame headers, requests of WebSocket to its peer, and data that may belong to a
- * message. */
-START_TEST(by_websocket_what_may_be_part_of_a_message_counts)
+/* Counted are the pieces of messages, in the frames that follow a request of HTTP. */
+START_TEST(by_websocket_what_is_part_of_a_message_counts)
 {
+    static const char answer[] = "HTTP/1.1 101 Switching";
+    static const uint8_t sent[] = {'\r', '\n', '\r', '\n', 2, 0x82, 1,   2, 3,    4, 'a', 'b',
+                                   0x89, 0x81, 0,    0,    0, 0,    'p', 0, 0x80, 0, 0,   0};
     open_tcp();
-    send_first("HTTP/1.1", 8);
     weir_partial_follow(tcp.server);
-    ck_assert_int_eq(send(tcp.client, bytes, 2 + 125 + 126, 0), 2 + 125 + 126);
-    ck_assert(receive(received, 2));
-    ck_assert(receive(received, 125));
-    ck_assert_uint_eq(weir_partial_bytes(), 0);
-    ck_assert(receive(received, 126));
-    ck_assert_uint_eq(weir_partial_bytes(), 126);
+    ck_assert_int_eq(send(tcp.client, sent, sizeof sent, 0), sizeof sent);
+    const struct iovec part = {.iov_base = received, .iov_len = sizeof received};
+    ck_assert_int_eq(readv(tcp.server, &part, 1), 4);
+    weir_partial_whole(tcp.server);
+    send_first(answer, sizeof answer - 1);
+    ck_assert(receive(received, 7));
+    ck_assert_uint_eq(weir_partial_bytes(), WEIR_WS_PIECE_MEMORY + 1);
+    ck_assert(receive(received, 13));
+    ck_assert_mem_eq(received, sent + 11, 13);
+    ck_assert_uint_eq(weir_partial_bytes(), WEIR_WS_PIECE_MEMORY + 2);
     close_pair(&tcp);
 }
 END_TEST
@@ -493,7 +499,7 @@ static Suite *half_messages_suite(void)
     tcase_add_test(tcase, without_connections_or_limits_nobody_looks);
     tcase_add_test(tcase, a_message_that_is_not_whole_is_counted);
     tcase_add_test(tcase, a_message_of_which_nothing_has_come_is_counted);
-    tcase_add_test(tcase, by_websocket_what_may_be_part_of_a_message_counts);
+    tcase_add_test(tcase, by_websocket_what_is_part_of_a_message_counts);
     tcase_add_test(tcase, nng_is_told_the_end_of_what_is_ended);
     tcase_add_test(tcase, what_has_ended_by_itself_is_not_counted);
     tcase_add_test(tcase, who_waits_for_events_ends_the_silent);
