@@ -65,7 +65,7 @@ static struct weir_namespace *new_namespace(struct weir_store *store, struct wei
     weir_lane_init(&ns->lane);
     ns->store = store;
     memcpy(ns->id, id.p, id.n);
-    ns->shelf.id = weir_slice(ns->id, id.n);
+    weir_shelf_init(&ns->shelf, weir_slice(ns->id, id.n));
     return ns;
 }
 

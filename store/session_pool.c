@@ -9,47 +9,35 @@ void weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend 
 {
     assert(max >= 1);
     *pool = (struct weir_session_pool){.backend = backend, .max = max};
+    weir_link_init(&pool->idle);
     weir_cond_init(&pool->changed);
     (void)pthread_mutex_init(&pool->mutex, NULL);
 }
 
-/* ---- the list of idle sessions; all with the mutex held ---- */
+void weir_shelf_init(struct weir_shelf *shelf, struct weir_slice id)
+{
+    shelf->id = id;
+    weir_link_init(&shelf->idle);
+}
+
+/* ---- the lists of idle sessions; all with the mutex held ---- */
 
 static void shelve_locked(struct weir_session_pool *pool, struct weir_session *session)
 {
-    session->newer = NULL;
-    session->older = pool->newest;
-    if (pool->newest != NULL) {
-        pool->newest->newer = session;
-    } else {
-        pool->oldest = session;
-    }
-    pool->newest = session;
-    session->beside = session->shelf->idle;
-    session->shelf->idle = session;
+    weir_link_append(&pool->idle, &session->at_pool);
+    weir_link_append(&session->shelf->idle, &session->at_shelf);
 }
 
-static void unshelve_locked(struct weir_session_pool *pool, struct weir_session *session)
+static void unshelve_locked(struct weir_session *session)
 {
-    if (session->older != NULL) {
-        session->older->newer = session->newer;
-    } else {
-        pool->oldest = session->newer;
-    }
-    if (session->newer != NULL) {
-        session->newer->older = session->older;
-    } else {
-        pool->newest = session->older;
-    }
-    session->older = NULL;
-    session->newer = NULL;
-    /* The list is short: a shelf has at most as many sessions as threads have used it at once. */
-    struct weir_session **at = &session->shelf->idle;
-    while (*at != session) {
-        at = &(*at)->beside;
-    }
-    *at = session->beside;
-    session->beside = NULL;
+    weir_link_remove(&session->at_pool);
+    weir_link_remove(&session->at_shelf);
+}
+
+/* Returns the session that has been idle longest; NULL if none is idle. */
+static struct weir_session *oldest_locked(const struct weir_session_pool *pool)
+{
+    return WEIR_FIRST_LINKED(&pool->idle, struct weir_session, at_pool);
 }
 
 /* Returns the session used last for the same kind, because its caches are warm, else the session
@@ -57,12 +45,15 @@ static void unshelve_locked(struct weir_session_pool *pool, struct weir_session 
 static struct weir_session *find_idle_locked(const struct weir_shelf *shelf,
                                              enum weir_session_kind kind)
 {
-    for (struct weir_session *s = shelf->idle; s != NULL; s = s->beside) {
-        if (s->kind == kind) {
-            return s;
+    struct weir_session *last = NULL;
+    for (struct weir_link *at = shelf->idle.before; at != &shelf->idle; at = at->before) {
+        struct weir_session *session = WEIR_LINKED(at, struct weir_session, at_shelf);
+        if (session->kind == kind) {
+            return session;
         }
+        last = last == NULL ? session : last;
     }
-    return shelf->idle;
+    return last;
 }
 
 static void wake_locked(struct weir_session_pool *pool)
@@ -137,11 +128,12 @@ static enum decision decide_locked(struct weir_session_pool *pool, struct weir_s
     if (*session == NULL && pool->open < pool->max) {
         pool->open++;
         decision = MAY_OPEN;
-    } else if (*session == NULL && pool->oldest != NULL) {
-        *session = pool->oldest;
-        decision = MUST_CLOSE_FIRST;
     } else if (*session == NULL) {
-        return MUST_WAIT;
+        *session = oldest_locked(pool);
+        if (*session == NULL) {
+            return MUST_WAIT;
+        }
+        decision = MUST_CLOSE_FIRST;
     } else if (is_to_be_closed_locked(*session)) {
         decision = MUST_CLOSE_FIRST;
     }
@@ -149,7 +141,7 @@ static enum decision decide_locked(struct weir_session_pool *pool, struct weir_s
         lend_locked((*session)->shelf, (*session)->kind);
     }
     if (*session != NULL) {
-        unshelve_locked(pool, *session);
+        unshelve_locked(*session);
     }
     if (decision == LENT) {
         (*session)->kind = kind;
@@ -173,9 +165,9 @@ static void close_for_place(struct weir_session_pool *pool, struct weir_session 
 static bool close_oldest(struct weir_session_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    struct weir_session *oldest = pool->oldest;
+    struct weir_session *oldest = oldest_locked(pool);
     if (oldest != NULL) {
-        unshelve_locked(pool, oldest);
+        unshelve_locked(oldest);
         lend_locked(oldest->shelf, oldest->kind);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
@@ -217,9 +209,6 @@ static weir_status open_session(struct weir_session_pool *pool, const struct dem
     if (status == WEIR_OK) {
         (*session)->shelf = shelf;
         (*session)->kind = demand->kind;
-        (*session)->older = NULL;
-        (*session)->newer = NULL;
-        (*session)->beside = NULL;
         return WEIR_OK;
     }
     (void)pthread_mutex_lock(&pool->mutex);
@@ -296,30 +285,28 @@ void weir_session_return(struct weir_session_pool *pool, struct weir_session *se
 
 /* ---- closing ---- */
 
-/* Takes the idle sessions of a shelf (NULL: of all shelves) off the list, linked by `newer`. */
-static struct weir_session *take_idle_locked(struct weir_session_pool *pool,
-                                             const struct weir_shelf *shelf)
+/* Moves the idle sessions of a shelf (NULL: of all shelves) to the ring `taken`. */
+static void take_idle_locked(struct weir_session_pool *pool, const struct weir_shelf *shelf,
+                             struct weir_link *taken)
 {
-    struct weir_session *taken = NULL;
-    struct weir_session *next = NULL;
-    for (struct weir_session *s = pool->oldest; s != NULL; s = next) {
-        next = s->newer;
-        if (shelf == NULL || s->shelf == shelf) {
-            unshelve_locked(pool, s);
-            s->newer = taken;
-            taken = s;
+    struct weir_link *next = NULL;
+    for (struct weir_link *at = pool->idle.next; at != &pool->idle; at = next) {
+        struct weir_session *session = WEIR_LINKED(at, struct weir_session, at_pool);
+        next = at->next;
+        if (shelf == NULL || session->shelf == shelf) {
+            unshelve_locked(session);
+            weir_link_append(taken, at);
         }
     }
-    return taken;
 }
 
-static size_t close_all(struct weir_session *taken)
+static size_t close_all(struct weir_link *taken)
 {
     size_t n = 0;
-    while (taken != NULL) {
-        struct weir_session *next = taken->newer;
-        taken->ops->close(taken);
-        taken = next;
+    struct weir_session *session = NULL;
+    while ((session = WEIR_FIRST_LINKED(taken, struct weir_session, at_pool)) != NULL) {
+        weir_link_remove(&session->at_pool);
+        session->ops->close(session);
         n++;
     }
     return n;
@@ -336,10 +323,14 @@ bool weir_shelf_close(struct weir_session_pool *pool, struct weir_shelf *shelf, 
     }
     const bool is_closed = shelf->borrowed == 0;
     shelf->is_closed = is_closed;
-    struct weir_session *taken = is_closed ? take_idle_locked(pool, shelf) : NULL;
+    struct weir_link taken;
+    weir_link_init(&taken);
+    if (is_closed) {
+        take_idle_locked(pool, shelf, &taken);
+    }
     (void)pthread_mutex_unlock(&pool->mutex);
 
-    const size_t n = close_all(taken);
+    const size_t n = close_all(&taken);
 
     (void)pthread_mutex_lock(&pool->mutex);
     pool->open -= n;
@@ -365,15 +356,17 @@ void weir_shelf_reopen(struct weir_session_pool *pool, struct weir_shelf *shelf)
 bool weir_shelf_is_empty(struct weir_session_pool *pool, struct weir_shelf *shelf)
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    const bool is_empty = shelf->borrowed == 0 && shelf->idle == NULL;
+    const bool is_empty = shelf->borrowed == 0 && weir_link_is_alone(&shelf->idle);
     (void)pthread_mutex_unlock(&pool->mutex);
     return is_empty;
 }
 
 void weir_session_pool_fini(struct weir_session_pool *pool)
 {
-    struct weir_session *taken = take_idle_locked(pool, NULL);
-    pool->open -= close_all(taken);
+    struct weir_link taken;
+    weir_link_init(&taken);
+    take_idle_locked(pool, NULL, &taken);
+    pool->open -= close_all(&taken);
     assert(pool->open == 0);
     (void)pthread_cond_destroy(&pool->changed);
     (void)pthread_mutex_destroy(&pool->mutex);

@@ -29,17 +29,17 @@ struct weir_session_pool {
     pthread_cond_t changed;  // a session became idle or was closed, or a shelf was closed
     size_t open;             // sessions that are open, being opened or being closed
     size_t waiting;          // threads at `changed`
-    struct weir_session *oldest, *newest;  // idle sessions, by time of return
+    struct weir_link idle;   // idle sessions, by time of return
 };
 
 /* The sessions of one namespace. */
 struct weir_shelf {
     struct weir_slice id;  // of the namespace; lives as long as the shelf
     size_t borrowed;
-    struct weir_session *idle;  // linked by `beside`, the one returned last first
-    bool is_write_out;          // the session for writing is lent or being opened
-    bool is_closed;             // lends nothing: the namespace is being or has been deleted
-    bool is_gone;               // the namespace has been deleted
+    struct weir_link idle;  // idle sessions, by time of return
+    bool is_write_out;      // the session for writing is lent or being opened
+    bool is_closed;         // lends nothing: the namespace is being or has been deleted
+    bool is_gone;           // the namespace has been deleted
 };
 
 /* Initialises a pool of at most `max` sessions, >= 1. */
@@ -48,6 +48,9 @@ void weir_session_pool_init(struct weir_session_pool *pool, struct weir_backend 
 
 /* Closes the idle sessions; none may be lent. */
 void weir_session_pool_fini(struct weir_session_pool *pool);
+
+/* Initialises the shelf of namespace `id`, all other fields of which are zero. */
+void weir_shelf_init(struct weir_shelf *shelf, struct weir_slice id);
 
 /* Lends a session until weir_session_return. Blocks until one is free, until the deadline (then
  * DEADLINE_EXCEEDED) or for WEIR_SESSION_WAIT_MAX_US (then BACKEND_UNAVAILABLE). Fails with

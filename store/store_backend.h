@@ -13,6 +13,7 @@
 #define WEIR_STORE_STORE_BACKEND_H
 
 #include "store/store.h"
+#include "weir/base/list.h"
 
 #include <stdatomic.h>
 
@@ -130,8 +131,8 @@ struct weir_session {
     /* Private to the pool; backends leave these fields alone. */
     struct weir_shelf *shelf;
     enum weir_session_kind kind;
-    struct weir_session *older, *newer;  // links of the pool's list of idle sessions
-    struct weir_session *beside;         // link of the shelf's list of idle sessions
+    struct weir_link at_pool;   // among the idle sessions of the pool
+    struct weir_link at_shelf;  // among those of the shelf
 };
 
 /* Adds to a group the writes that have been queued since it was begun, in the order of the lane and

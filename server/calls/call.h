@@ -9,11 +9,11 @@
 #ifndef WEIR_SERVER_CALL_H
 #define WEIR_SERVER_CALL_H
 
-#include "server/base/list.h"
 #include "server/base/queue.h"
 #include "store/store.h"
 #include "weir/base/arena.h"
 #include "weir/base/fail.h"
+#include "weir/base/list.h"
 #include "weir/wire/frame.h"
 
 #include <pthread.h>

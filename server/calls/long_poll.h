@@ -8,8 +8,8 @@
 #ifndef WEIR_SERVER_LONG_POLL_H
 #define WEIR_SERVER_LONG_POLL_H
 
-#include "server/base/list.h"
 #include "server/calls/call.h"
+#include "weir/base/list.h"
 
 struct weir_wake;
 

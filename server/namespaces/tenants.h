@@ -13,10 +13,10 @@
 #ifndef WEIR_SERVER_TENANTS_H
 #define WEIR_SERVER_TENANTS_H
 
-#include "server/base/list.h"
 #include "server/base/queue.h"
 #include "server/namespaces/own_writes.h"
 #include "store/store.h"
+#include "weir/base/list.h"
 
 enum { WEIR_TENANT_TTL_US = 1000 * 1000, WEIR_TENANTS_CACHED_MAX = 1024 };
 

@@ -9,8 +9,8 @@
 #ifndef WEIR_SERVER_EXCHANGE_H
 #define WEIR_SERVER_EXCHANGE_H
 
-#include "server/base/list.h"
 #include "server/base/queue.h"
+#include "weir/base/list.h"
 #include "weir/base/slice.h"
 
 struct weir_exchange;

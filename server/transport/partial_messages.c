@@ -1,8 +1,8 @@
 #define _GNU_SOURCE  // syscall()
 #include "server/transport/partial_messages.h"
 
-#include "server/base/list.h"
 #include "server/transport/pending_replies.h"
+#include "weir/base/list.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -17,9 +17,9 @@
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
-#include "server/base/list.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/remote.h"
+#include "weir/base/list.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
 #ifndef WEIR_SERVER_WAITER_H
 #define WEIR_SERVER_WAITER_H
 
-#include "server/base/list.h"
+#include "weir/base/list.h"
 
 #include <stdint.h>
 

@@ -17,7 +17,7 @@
 
 struct pg_waiter {
     pthread_cond_t woken;
-    struct pg_waiter *next;
+    struct weir_link queued;
 };
 
 enum {
@@ -31,6 +31,7 @@ void weir_pg_pool_init(struct pg_pool *pool, struct pg_backend *backend, size_t 
     assert(max >= 1);
     pool->backend = backend;
     pool->max = max;
+    weir_link_init(&pool->waiting);
     (void)pthread_mutex_init(&pool->mutex, NULL);
 }
 
@@ -42,40 +43,11 @@ void weir_pg_pool_fini(struct pg_pool *pool)
         weir_pg_conn_close(conn);
         pool->open--;
     }
-    assert(pool->open == 0 && pool->first == NULL);
+    assert(pool->open == 0 && weir_link_is_alone(&pool->waiting));
     (void)pthread_mutex_destroy(&pool->mutex);
 }
 
 /* ---- the queue; all with the mutex held ---- */
-
-static void enqueue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
-{
-    waiter->next = NULL;
-    if (pool->last != NULL) {
-        pool->last->next = waiter;
-    } else {
-        pool->first = waiter;
-    }
-    pool->last = waiter;
-}
-
-static void dequeue_locked(struct pg_pool *pool, struct pg_waiter *waiter)
-{
-    struct pg_waiter *before = NULL;
-    struct pg_waiter *at = pool->first;
-    while (at != waiter) {
-        before = at;
-        at = at->next;
-    }
-    if (before == NULL) {
-        pool->first = waiter->next;
-    } else {
-        before->next = waiter->next;
-    }
-    if (pool->last == waiter) {
-        pool->last = before;
-    }
-}
 
 /* Whether any connection is open that is not still being opened. */
 static bool has_any_locked(const struct pg_pool *pool)
@@ -91,14 +63,15 @@ static bool may_open_locked(const struct pg_pool *pool)
 
 static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *waiter)
 {
-    return pool->first == waiter && (pool->idle != NULL || may_open_locked(pool));
+    return pool->waiting.next == &waiter->queued && (pool->idle != NULL || may_open_locked(pool));
 }
 
 /* Wakes the first waiter if it is its turn. The others would only find that it is not theirs. */
 static void wake_first_locked(struct pg_pool *pool)
 {
-    if (pool->first != NULL && is_turn_locked(pool, pool->first)) {
-        (void)pthread_cond_signal(&pool->first->woken);
+    struct pg_waiter *first = WEIR_FIRST_LINKED(&pool->waiting, struct pg_waiter, queued);
+    if (first != NULL && is_turn_locked(pool, first)) {
+        (void)pthread_cond_signal(&first->woken);
     }
 }
 
@@ -234,12 +207,12 @@ static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us
     struct pg_waiter waiter;
     weir_cond_init(&waiter.woken);
     (void)pthread_mutex_lock(&pool->mutex);
-    enqueue_locked(pool, &waiter);
+    weir_link_append(&pool->waiting, &waiter.queued);
     const bool is_turn = wait_locked(pool, &waiter, until_us);
     if (is_turn) {
         *taken = take_locked(pool, owner);
     }
-    dequeue_locked(pool, &waiter);
+    weir_link_remove(&waiter.queued);
     wake_first_locked(pool);
     (void)pthread_mutex_unlock(&pool->mutex);
     (void)pthread_cond_destroy(&waiter.woken);

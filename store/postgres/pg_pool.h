@@ -6,22 +6,21 @@
 #define WEIR_STORE_POSTGRES_PG_POOL_H
 
 #include "store/postgres/pg_conn.h"
+#include "weir/base/list.h"
 
 #include <pthread.h>
 
 enum { WEIR_PG_WAIT_MAX_US = 30 * 1000 * 1000 };  // longest wait for a connection or a lock
 
-struct pg_waiter;
-
 struct pg_pool {
     struct pg_backend *backend;
     size_t max;
-    pthread_mutex_t mutex;  // guards the fields below
-    size_t open;            // connections that are lent, idle, being opened or being closed
-    size_t opening;         // those being opened, which `open` includes
-    int64_t open_from_us;   // before it, one is opened only if no other is open; monotonic
-    struct pg_conn *idle;   // idle connections, the one used last first
-    struct pg_waiter *first, *last;
+    pthread_mutex_t mutex;     // guards the fields below
+    size_t open;               // connections that are lent, idle, being opened or being closed
+    size_t opening;            // those being opened, which `open` includes
+    int64_t open_from_us;      // before it, one is opened only if no other is open; monotonic
+    struct pg_conn *idle;      // idle connections, the one used last first
+    struct weir_link waiting;  // callers, in order of arrival
 };
 
 /* Prepares a pool whose fields are zero. `max` is at least 1. */

@@ -105,7 +105,8 @@ START_TEST(a_session_that_has_become_stale_is_closed_and_not_lent)
 {
     open_with(2);
     weir_session_return(&store->pool, must_borrow(WEIR_SESSION_WRITE));
-    atomic_store(&ns->shelf.idle->is_stale, true);
+    atomic_store(&WEIR_LINKED(ns->shelf.idle.before, struct weir_session, at_shelf)->is_stale,
+                 true);
     struct weir_session *writes = must_borrow(WEIR_SESSION_WRITE);
     ck_assert_uint_eq(fake.opened, 2);
     ck_assert_uint_eq(fake.open_most, 1);

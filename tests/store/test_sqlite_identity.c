@@ -180,7 +180,8 @@ END_TEST
  * removes the WAL by name. */
 START_TEST(who_closes_a_stale_session_leaves_the_wal_alone)
 {
-    atomic_store(&fx.ns->shelf.idle->is_stale, true);
+    atomic_store(&WEIR_LINKED(fx.ns->shelf.idle.before, struct weir_session, at_shelf)->is_stale,
+                 true);
     close_all();
     ck_assert_int_eq(access(wal, F_OK), 0);
     reopen();

@@ -1,8 +1,8 @@
 /* Intrusive doubly linked lists: each list is a ring through its head, and an element embeds one
  * struct weir_link for each list that it can be in, so that it can be removed in constant time.
  * Nothing here allocates or locks. */
-#ifndef WEIR_SERVER_LIST_H
-#define WEIR_SERVER_LIST_H
+#ifndef WEIR_BASE_LIST_H
+#define WEIR_BASE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +44,9 @@ static inline void weir_link_remove(struct weir_link *link)
 
 /* The struct of type `type` whose member `member` is *link. */
 #define WEIR_LINKED(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
+
+/* The first of the elements of type `type` in a list; NULL where there is none. */
+#define WEIR_FIRST_LINKED(head, type, member) \
+    (weir_link_is_alone(head) ? NULL : WEIR_LINKED((head)->next, type, member))
 
 #endif
