@@ -4,8 +4,8 @@
 
 void weir_queue_init(struct weir_queue *queue)
 {
-    *queue = (struct weir_queue){.first = NULL};
-    queue->last = &queue->first;
+    *queue = (struct weir_queue){.is_closed = false};
+    weir_link_init(&queue->jobs);
     (void)pthread_mutex_init(&queue->lock, NULL);
 }
 
@@ -29,7 +29,7 @@ void weir_taker_fini(struct weir_taker *taker)
 static struct weir_taker *wake_locked(struct weir_queue *queue)
 {
     struct weir_taker *taker = queue->idle;
-    if (queue->first == NULL || taker == NULL || queue->is_waking) {
+    if (weir_link_is_alone(&queue->jobs) || taker == NULL || queue->is_waking) {
         return NULL;
     }
     queue->idle = taker->next;
@@ -47,10 +47,8 @@ static void signal_to(struct weir_taker *taker)
 
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
 {
-    job->next = NULL;
     (void)pthread_mutex_lock(&queue->lock);
-    *queue->last = job;
-    queue->last = &job->next;
+    weir_link_append(&queue->jobs, &job->queued);
     atomic_fetch_add_explicit(&queue->n, 1, memory_order_relaxed);
     struct weir_taker *woken = wake_locked(queue);
     (void)pthread_mutex_unlock(&queue->lock);
@@ -59,19 +57,17 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
 
 /* ---- deadlines ---- */
 
-/* Takes all jobs out; NULL where there are none, or another thread has taken them out. */
-static struct weir_job *take_all(struct weir_queue *queue)
+/* Takes all jobs out; false where there are none, or another thread has taken them out. */
+static bool take_all(struct weir_queue *queue, struct weir_link *taken)
 {
-    struct weir_job *first = NULL;
     (void)pthread_mutex_lock(&queue->lock);
-    if (!queue->is_expiring && queue->first != NULL) {
+    const bool takes = !queue->is_expiring && !weir_link_is_alone(&queue->jobs);
+    if (takes) {
         queue->is_expiring = true;
-        first = queue->first;
-        queue->first = NULL;
-        queue->last = &queue->first;
+        weir_link_move_all(&queue->jobs, taken);
     }
     (void)pthread_mutex_unlock(&queue->lock);
-    return first;
+    return takes;
 }
 
 static void wake_all_locked(struct weir_queue *queue)
@@ -83,18 +79,14 @@ static void wake_all_locked(struct weir_queue *queue)
     queue->idle = NULL;
 }
 
-/* Puts the jobs back in front of those that have come meanwhile, which are linked in at `last`.
- * `ended`: jobs that have not come back. */
-static void put_back(struct weir_queue *queue, struct weir_job *first, struct weir_job **last,
-                     size_t ended)
+/* Puts jobs back in front of those that have come meanwhile. `ended`: how many have not come
+ * back. */
+static void put_back(struct weir_queue *queue, struct weir_link *left, size_t ended)
 {
     struct weir_taker *woken = NULL;
     (void)pthread_mutex_lock(&queue->lock);
-    if (first != NULL) {
-        *last = queue->first;
-        queue->last = queue->first == NULL ? last : queue->last;
-        queue->first = first;
-    }
+    weir_link_move_all(&queue->jobs, left);
+    weir_link_move_all(left, &queue->jobs);
     atomic_fetch_sub_explicit(&queue->n, ended, memory_order_relaxed);
     queue->is_expiring = false;
     if (queue->is_closed) {
@@ -109,31 +101,31 @@ static void put_back(struct weir_queue *queue, struct weir_job *first, struct we
 void weir_queue_expire(struct weir_queue *queue)
 {
     const int64_t now_us = weir_monotonic_us();
-    struct weir_job *job = take_all(queue);
-    if (job == NULL) {
+    struct weir_link taken;
+    struct weir_link left;
+    weir_link_init(&taken);
+    weir_link_init(&left);
+    if (!take_all(queue, &taken)) {
         return;
     }
-    struct weir_job *first = NULL;
-    struct weir_job **last = &first;
     size_t ended = 0;
-    for (struct weir_job *next = NULL; job != NULL; job = next) {
-        next = job->next;
+    struct weir_job *job = NULL;
+    while ((job = WEIR_FIRST_LINKED(&taken, struct weir_job, queued)) != NULL) {
+        weir_link_remove(&job->queued);
         if (job->expire == NULL || job->due_us > now_us || job->expire(job)) {
-            job->next = NULL;
-            *last = job;
-            last = &job->next;
+            weir_link_append(&left, &job->queued);
         } else {
             ended++;
         }
     }
-    put_back(queue, first, last, ended);
+    put_back(queue, &left, ended);
 }
 
 /* ---- taking ---- */
 
 static void wait_locked(struct weir_queue *queue, struct weir_taker *taker)
 {
-    while (queue->first == NULL && (!queue->is_closed || queue->is_expiring)) {
+    while (weir_link_is_alone(&queue->jobs) && (!queue->is_closed || queue->is_expiring)) {
         taker->is_woken = false;
         taker->next = queue->idle;
         queue->idle = taker;
@@ -148,12 +140,9 @@ struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *tak
 {
     (void)pthread_mutex_lock(&queue->lock);
     wait_locked(queue, taker);
-    struct weir_job *job = queue->first;
+    struct weir_job *job = WEIR_FIRST_LINKED(&queue->jobs, struct weir_job, queued);
     if (job != NULL) {
-        queue->first = job->next;
-        if (queue->first == NULL) {
-            queue->last = &queue->first;
-        }
+        weir_link_remove(&job->queued);
         atomic_fetch_sub_explicit(&queue->n, 1, memory_order_relaxed);
     }
     struct weir_taker *woken = wake_locked(queue);

@@ -14,6 +14,8 @@
 #ifndef WEIR_SERVER_QUEUE_H
 #define WEIR_SERVER_QUEUE_H
 
+#include "weir/base/list.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,7 +29,7 @@ struct weir_job {
      * run. NULL: the job has no deadline. */
     bool (*expire)(struct weir_job *job);
     int64_t due_us;
-    struct weir_job *next;  // for the queue
+    struct weir_link queued;  // for the queue
 };
 
 /* A consumer's place among those that wait. It must stay in place while jobs may be pushed; the
@@ -40,8 +42,7 @@ struct weir_taker {
 
 struct weir_queue {
     pthread_mutex_t lock;  // guards all but n; a leaf
-    struct weir_job *first;
-    struct weir_job **last;   // where the next job is linked in
+    struct weir_link jobs;
     struct weir_taker *idle;  // waiting takers, the last to come first
     bool is_waking;           // a taker has been woken and has not arrived yet
     bool is_expiring;         // weir_queue_expire has taken the jobs out, and will put them back

@@ -53,7 +53,8 @@ struct weir_call {
 
     struct weir_read read;
     bool watches;         // its exchange's waiter is armed for what the read selects
-    struct weir_job job;  // for a worker: to lead the lane from this read on, or the read's turn
+    struct weir_job job;  // for a worker: to lead the lane from this read on, or the read's turn;
+                          // and its place among the reads that wait for either
     /* Packs the reply or has the call wait; called whatever the outcome of the read. */
     weir_status (*on_read)(struct weir_call *call, struct weir_error *err);
 

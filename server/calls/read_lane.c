@@ -52,35 +52,22 @@ static bool may_be_led_locked(const struct weir_read_lane *lane)
             (is_slow_locked(lane) || weir_monotonic_us() - lane->moved_us > HANGS_AFTER_US));
 }
 
-static void append_locked(struct weir_read_lane *lane, struct weir_read *read)
+/* Returns the call whose read was queued first; NULL if there is none. */
+static struct weir_call *first_locked(const struct weir_read_lane *lane)
 {
-    *lane->last = read;
-    lane->last = &read->next;
+    struct weir_job *job = WEIR_FIRST_LINKED(&lane->queued, struct weir_job, queued);
+    return job == NULL ? NULL : weir_call_of_job(job);
 }
 
-/* Takes the first queued read; NULL if there is none. */
-static struct weir_read *take_first_locked(struct weir_read_lane *lane)
-{
-    struct weir_read *read = lane->first;
-    if (read != NULL) {
-        lane->first = read->next;
-        if (lane->first == NULL) {
-            lane->last = &lane->first;
-        }
-        read->next = NULL;
-    }
-    return read;
-}
-
-/* Makes the caller a leader that begins with this read, and returns true; or queues the read and
- * returns false: it may be gone as soon as the lock is released. */
-static bool lead_or_queue_locked(struct weir_read_lane *lane, struct weir_read *read)
+/* Makes the caller a leader that begins with the read of this call, and returns true; or queues the
+ * read and returns false: the call may be gone as soon as the lock is released. */
+static bool lead_or_queue_locked(struct weir_read_lane *lane, struct weir_call *call)
 {
     const bool leads = may_be_led_locked(lane);
     if (leads) {
         lane->leaders++;
     } else {
-        append_locked(lane, read);
+        weir_link_append(&lane->queued, &call->job.queued);
     }
     return leads;
 }
@@ -91,15 +78,18 @@ static size_t fill_group_locked(struct weir_read_lane *lane, struct weir_read *r
     const size_t most = is_slow_locked(lane) ? 1 : WEIR_READ_GROUP_MAX;
     int64_t messages = read->query.max_messages;
     size_t n = 1;
-    while (n < most && lane->first != NULL) {
-        messages += lane->first->query.max_messages;
+    struct weir_call *call = NULL;
+    while (n < most && (call = first_locked(lane)) != NULL) {
+        messages += call->read.query.max_messages;
         if (messages > WEIR_READ_GROUP_MESSAGES) {
             break;
         }
-        read->next = take_first_locked(lane);
+        weir_link_remove(&call->job.queued);
+        read->next = &call->read;
         read = read->next;
         n++;
     }
+    read->next = NULL;
     return n;
 }
 
@@ -107,37 +97,39 @@ static size_t fill_group_locked(struct weir_read_lane *lane, struct weir_read *r
 
 static void read_done(struct weir_read *read);
 
-/* Takes the queued reads whose deadline has passed. */
-static struct weir_read *take_late(struct weir_read_lane *lane)
+static void end_late(struct weir_call *call)
+{
+    weir_call_fail_late_read(call);
+    read_done(&call->read);
+}
+
+/* Moves the jobs of queued reads whose deadline has passed to the ring `late`. */
+static void take_late(struct weir_read_lane *lane, struct weir_link *late)
 {
     const int64_t now_us = weir_monotonic_us();
-    struct weir_read *late = NULL;
-    struct weir_read **late_last = &late;
+    struct weir_link *next = NULL;
     (void)pthread_mutex_lock(&lane->lock);
-    struct weir_read *read = lane->first;
-    lane->first = NULL;
-    lane->last = &lane->first;
-    for (struct weir_read *next = NULL; read != NULL; read = next) {
-        next = read->next;
-        read->next = NULL;
-        if (read->query.deadline_us <= now_us) {
-            *late_last = read;
-            late_last = &read->next;
-        } else {
-            append_locked(lane, read);
+    for (struct weir_link *at = lane->queued.next; at != &lane->queued; at = next) {
+        struct weir_call *call = weir_call_of_job(WEIR_LINKED(at, struct weir_job, queued));
+        next = at->next;
+        if (call->read.query.deadline_us <= now_us) {
+            weir_link_remove(at);
+            weir_link_append(late, at);
         }
     }
     (void)pthread_mutex_unlock(&lane->lock);
-    return late;
 }
 
-static void end_late(struct weir_read *late)
+/* Ends the queued reads of a lane whose deadline has passed. */
+static void end_late_of(struct weir_read_lane *lane)
 {
-    for (struct weir_read *next = NULL; late != NULL; late = next) {
-        next = late->next;
-        late->next = NULL;
-        weir_call_fail_late_read(late->context);
-        read_done(late);
+    struct weir_link late;
+    weir_link_init(&late);
+    take_late(lane, &late);
+    struct weir_job *job = NULL;
+    while ((job = WEIR_FIRST_LINKED(&late, struct weir_job, queued)) != NULL) {
+        weir_link_remove(&job->queued);
+        end_late(weir_call_of_job(job));
     }
 }
 
@@ -147,7 +139,7 @@ static _Thread_local struct weir_read_lane *own_lane;
 void weir_read_lane_end_late(void)
 {
     if (own_lane != NULL) {
-        end_late(take_late(own_lane));
+        end_late_of(own_lane);
     }
 }
 
@@ -189,9 +181,8 @@ static void read_group(struct weir_tenant *tenant, struct weir_read *first)
 static void requeue(struct weir_call *call)
 {
     struct weir_read_lane *lane = &call->tenant->reads;
-    call->read.next = NULL;
     (void)pthread_mutex_lock(&lane->lock);
-    const bool leads = lead_or_queue_locked(lane, &call->read);
+    const bool leads = lead_or_queue_locked(lane, call);
     (void)pthread_mutex_unlock(&lane->lock);
     if (leads) {
         weir_queue_push(&call->server->queue, &call->job);
@@ -223,10 +214,14 @@ static void read_done(struct weir_read *read)
 static struct weir_call *next_call(struct weir_read_lane *lane)
 {
     (void)pthread_mutex_lock(&lane->lock);
-    struct weir_read *read = take_first_locked(lane);
-    lane->leaders -= read == NULL;
+    struct weir_call *call = first_locked(lane);
+    if (call != NULL) {
+        weir_link_remove(&call->job.queued);
+    } else {
+        lane->leaders--;
+    }
     (void)pthread_mutex_unlock(&lane->lock);
-    return read == NULL ? NULL : read->context;
+    return call;
 }
 
 /* Whether the leader must hand on the lead: a busy lane must hold neither the transport nor all
@@ -273,9 +268,9 @@ static bool expire_leader(struct weir_job *job)
     struct weir_tenant *tenant = call->tenant;
     const bool is_late = call->read.query.deadline_us <= weir_monotonic_us();
     weir_tenant_hold(tenant);
-    end_late(take_late(&tenant->reads));
+    end_late_of(&tenant->reads);
     if (is_late) {
-        end_late(&call->read);
+        end_late(call);
         call = next_call(&tenant->reads);
         if (call != NULL) {
             weir_queue_push(&server->queue, &call->job);
@@ -294,11 +289,10 @@ void weir_read_lane_start(struct weir_call *call)
     call->read.err = &call->err;
     call->read.done = read_done;
     call->read.context = call;
-    call->read.next = NULL;
     call->job = (struct weir_job){.run = lead_by_job, .expire = expire_leader};
     (void)pthread_mutex_lock(&lane->lock);
     const bool is_quick = is_quick_locked(lane);
-    const bool leads = lead_or_queue_locked(lane, &call->read);
+    const bool leads = lead_or_queue_locked(lane, call);
     (void)pthread_mutex_unlock(&lane->lock);
     if (leads && is_on_worker) {
         lead(call);

@@ -10,7 +10,7 @@
 void weir_slow_reads_init(struct weir_slow_reads *reads, size_t turns)
 {
     *reads = (struct weir_slow_reads){.turns = turns};
-    reads->last = &reads->first;
+    weir_link_init(&reads->waiting);
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
     (void)pthread_mutex_init(&reads->lock, NULL);
 }
@@ -28,13 +28,6 @@ bool weir_query_is_slow(const struct weir_query *query)
 
 /* ---- turns ---- */
 
-static void append_locked(struct weir_slow_reads *reads, struct weir_job *job)
-{
-    job->next = NULL;
-    *reads->last = job;
-    reads->last = &job->next;
-}
-
 /* Takes a turn for a job. False where none is free: the job is queued, and another thread may have
  * run it already. */
 static bool take_turn(struct weir_slow_reads *reads, struct weir_job *job)
@@ -44,7 +37,7 @@ static bool take_turn(struct weir_slow_reads *reads, struct weir_job *job)
     if (is_free) {
         reads->turns--;
     } else {
-        append_locked(reads, job);
+        weir_link_append(&reads->waiting, &job->queued);
     }
     (void)pthread_mutex_unlock(&reads->lock);
     return is_free;
@@ -55,12 +48,11 @@ static void pass_turn_on(struct weir_server *server)
 {
     struct weir_slow_reads *reads = &server->slow_reads;
     (void)pthread_mutex_lock(&reads->lock);
-    struct weir_job *job = reads->first;
+    struct weir_job *job = WEIR_FIRST_LINKED(&reads->waiting, struct weir_job, queued);
     if (job == NULL) {
         reads->turns++;
     } else {
-        reads->first = job->next;
-        reads->last = reads->first == NULL ? &reads->first : reads->last;
+        weir_link_remove(&job->queued);
     }
     (void)pthread_mutex_unlock(&reads->lock);
     if (job != NULL) {
@@ -182,32 +174,30 @@ void weir_slow_reads_start(struct weir_call *call)
     }
 }
 
-static struct weir_job *take_late(struct weir_slow_reads *reads)
+/* Moves the reads whose deadline has passed to the ring `late`. */
+static void take_late(struct weir_slow_reads *reads, struct weir_link *late)
 {
     const int64_t now_us = weir_monotonic_us();
-    struct weir_job *late = NULL;
+    struct weir_link *next = NULL;
     (void)pthread_mutex_lock(&reads->lock);
-    struct weir_job *job = reads->first;
-    reads->first = NULL;
-    reads->last = &reads->first;
-    for (struct weir_job *next = NULL; job != NULL; job = next) {
-        next = job->next;
-        if (is_late(weir_call_of_job(job), now_us)) {
-            job->next = late;
-            late = job;
-        } else {
-            append_locked(reads, job);
+    for (struct weir_link *at = reads->waiting.next; at != &reads->waiting; at = next) {
+        next = at->next;
+        if (is_late(weir_call_of_job(WEIR_LINKED(at, struct weir_job, queued)), now_us)) {
+            weir_link_remove(at);
+            weir_link_append(late, at);
         }
     }
     (void)pthread_mutex_unlock(&reads->lock);
-    return late;
 }
 
 void weir_slow_reads_end_late(struct weir_server *server)
 {
-    struct weir_job *job = take_late(&server->slow_reads);
-    for (struct weir_job *next = NULL; job != NULL; job = next) {
-        next = job->next;
+    struct weir_link late;
+    weir_link_init(&late);
+    take_late(&server->slow_reads, &late);
+    struct weir_job *job = NULL;
+    while ((job = WEIR_FIRST_LINKED(&late, struct weir_job, queued)) != NULL) {
+        weir_link_remove(&job->queued);
         end_late(weir_call_of_job(job));
     }
 }

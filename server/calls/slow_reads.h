@@ -20,10 +20,9 @@ struct weir_call;
 struct weir_server;
 
 struct weir_slow_reads {
-    pthread_mutex_t lock;    // guards all below; a leaf
-    size_t turns;            // free turns
-    struct weir_job *first;  // reads that wait for a turn
-    struct weir_job **last;  // where the next one is linked in
+    pthread_mutex_t lock;      // guards all below; a leaf
+    size_t turns;              // free turns
+    struct weir_link waiting;  // jobs of reads that wait for a turn
 };
 
 /* `turns`: how many slow reads may run at a time. */

@@ -78,7 +78,7 @@ static struct weir_tenant **find_locked(struct weir_tenants *tenants, struct wei
 
 static void init_lane(struct weir_read_lane *lane)
 {
-    lane->last = &lane->first;
+    weir_link_init(&lane->queued);
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
     (void)pthread_mutex_init(&lane->lock, NULL);
 }

@@ -26,8 +26,7 @@ struct weir_tenants;
 /* The lane of small reads, which only calls/read_lane.c uses once it is initialised. */
 struct weir_read_lane {
     pthread_mutex_t lock;     // guards all below; a leaf
-    struct weir_read *first;  // queued reads
-    struct weir_read **last;  // where the next one is linked in
+    struct weir_link queued;  // jobs of the calls whose reads are queued
     size_t leaders;           // threads that lead, and jobs that wait for a worker to lead
     int64_t us_per_read;      // time for a read, averaged over the last groups
     int64_t moved_us;         // when a leader last took a group or had one answered; monotonic

@@ -90,7 +90,7 @@ static bool keep(struct weir_job *job)
 
 static bool end(struct weir_job *job)
 {
-    job->next = NULL;
+    job->queued = (struct weir_link){NULL, NULL};
     looks++;
     return false;
 }

@@ -42,6 +42,18 @@ static inline void weir_link_remove(struct weir_link *link)
     weir_link_init(link);
 }
 
+/* Moves all elements of a list to the end of another one. */
+static inline void weir_link_move_all(struct weir_link *from, struct weir_link *to)
+{
+    if (!weir_link_is_alone(from)) {
+        from->next->before = to->before;
+        to->before->next = from->next;
+        from->before->next = to;
+        to->before = from->before;
+        weir_link_init(from);
+    }
+}
+
 /* The struct of type `type` whose member `member` is *link. */
 #define WEIR_LINKED(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
