@@ -21,9 +21,9 @@ enum call_state { CALL_SENDING, CALL_RECEIVING, CALL_PAUSING };
 struct call {
     struct weir_client *client;
     enum call_kind kind;
-    struct call *next;      // in a pool, or in flight
-    struct call *previous;  // in flight
-    nng_aio *aio;           // for sends and receives
+    struct call *next;           // in a pool
+    struct weir_link in_flight;  // among the calls in flight
+    nng_aio *aio;                // for sends and receives
     /* For pauses; made with the first one. It is an aio of its own because nng 1.5.2 reports the
      * time-out of an aio that has once slept as a success. */
     nng_aio *pause;

@@ -51,7 +51,8 @@ static uint64_t oldest_in_use(struct weir_client *client)
 {
     uint64_t oldest = UINT64_MAX;
     (void)pthread_mutex_lock(&client->mutex);
-    for (const struct call *call = client->in_flight; call != NULL; call = call->next) {
+    for (struct weir_link *at = client->in_flight.next; at != &client->in_flight; at = at->next) {
+        const struct call *call = WEIR_LINKED(at, struct call, in_flight);
         const uint64_t number = call->link_number;
         oldest = number != 0 && number < oldest ? number : oldest;
     }
@@ -121,29 +122,6 @@ static struct call *pop_free_locked(struct weir_client *client, enum call_kind k
     return call;
 }
 
-static void link_in_flight_locked(struct call *call)
-{
-    struct weir_client *client = call->client;
-    call->previous = NULL;
-    call->next = client->in_flight;
-    if (client->in_flight != NULL) {
-        client->in_flight->previous = call;
-    }
-    client->in_flight = call;
-}
-
-static void unlink_in_flight_locked(struct call *call)
-{
-    if (call->previous != NULL) {
-        call->previous->next = call->next;
-    } else {
-        call->client->in_flight = call->next;
-    }
-    if (call->next != NULL) {
-        call->next->previous = call->previous;
-    }
-}
-
 weir_status call_fail_closing(struct weir_error *err)
 {
     return weir_fail(err, WEIR_CANCELLED, "the client is being closed");
@@ -179,7 +157,7 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
     } else {
         call->is_cancelled = client->is_closing;
         call->has_ended = false;
-        link_in_flight_locked(call);
+        weir_link_append(&client->in_flight, &call->in_flight);
     }
     (void)pthread_mutex_unlock(&client->mutex);
     *call_out = call;
@@ -197,7 +175,7 @@ void call_release(struct call *call)
     struct weir_client *client = call->client;
     weir_arena_reset(&call->arena);
     (void)pthread_mutex_lock(&client->mutex);
-    unlink_in_flight_locked(call);
+    weir_link_remove(&call->in_flight);
     call->next = client->free[call->kind];
     client->free[call->kind] = call;
     client->in_flight_n--;
@@ -212,7 +190,8 @@ void call_release(struct call *call)
 
 void calls_cancel_locked(struct weir_client *client, bool awaits_replies)
 {
-    for (struct call *call = client->in_flight; call != NULL; call = call->next) {
+    for (struct weir_link *at = client->in_flight.next; at != &client->in_flight; at = at->next) {
+        struct call *call = WEIR_LINKED(at, struct call, in_flight);
         (void)pthread_mutex_lock(&call->mutex);
         call->is_cancelled = true;
         if (!awaits_replies || call->state != CALL_RECEIVING) {

@@ -150,6 +150,7 @@ weir_status weir_client_open(const struct weir_client_options *options,
     if (client == NULL) {
         return client_fail_memory(err);
     }
+    weir_link_init(&client->in_flight);
     (void)pthread_mutex_init(&client->mutex, NULL);
     weir_cond_init(&client->is_idle);
     st = take_options(client, options, err);

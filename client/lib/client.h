@@ -8,6 +8,7 @@
 
 #include "client/lib/link.h"
 #include "client/weir.h"
+#include "weir/base/list.h"
 
 struct call;
 
@@ -30,7 +31,7 @@ struct weir_client {
     pthread_mutex_t mutex;
     pthread_cond_t is_idle;         // signalled when in_flight_n falls to 0
     struct call *free[CALL_KINDS];  // the pools
-    struct call *in_flight;
+    struct weir_link in_flight;
     size_t in_flight_n;
     bool is_closing;
     /* Calls in flight whose callback is running: they do not count against max_in_flight. Increased

@@ -28,7 +28,7 @@ struct pg_backend {
     /* Namespaces that are known to have an up-to-date schema, at lock_key modulo the number of
      * slots; the schema of a free slot is "". */
     struct pg_namespace namespace_cache[WEIR_PG_NAMESPACE_CACHE_SLOTS];
-    struct pg_session *sessions;  // all that are open
+    struct weir_link sessions;  // all that are open
 };
 
 #endif

@@ -122,7 +122,8 @@ void weir_pg_namespace_check(struct pg_backend *backend, const struct pg_namespa
     if (strcmp(slot->schema, ns->schema) == 0 && slot->created_at_us != created_at_us) {
         slot->schema[0] = '\0';
     }
-    for (struct pg_session *s = backend->sessions; s != NULL; s = s->after) {
+    for (struct weir_link *at = backend->sessions.next; at != &backend->sessions; at = at->next) {
+        struct pg_session *s = WEIR_LINKED(at, struct pg_session, open);
         if (s->ns.lock_key == ns->lock_key && s->created_at_us != created_at_us) {
             atomic_store(&s->is_outdated, true);
         }

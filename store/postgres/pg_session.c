@@ -151,11 +151,7 @@ static void enlist(struct pg_session *session)
 {
     struct pg_backend *backend = session->backend;
     (void)pthread_mutex_lock(&backend->namespaces_mutex);
-    session->after = backend->sessions;
-    if (session->after != NULL) {
-        session->after->before = session;
-    }
-    backend->sessions = session;
+    weir_link_append(&backend->sessions, &session->open);
     (void)pthread_mutex_unlock(&backend->namespaces_mutex);
 }
 
@@ -163,14 +159,7 @@ static void delist(struct pg_session *session)
 {
     struct pg_backend *backend = session->backend;
     (void)pthread_mutex_lock(&backend->namespaces_mutex);
-    if (session->after != NULL) {
-        session->after->before = session->before;
-    }
-    if (session->before != NULL) {
-        session->before->after = session->after;
-    } else {
-        backend->sessions = session->after;
-    }
+    weir_link_remove(&session->open);
     (void)pthread_mutex_unlock(&backend->namespaces_mutex);
 }
 

@@ -24,7 +24,7 @@ struct pg_session {
     atomic_bool is_outdated;  // the id may belong to another namespace; set by any thread
     /* Guarded by the backend's namespaces_mutex: */
     int64_t created_at_us;  // that of `ns`
-    struct pg_session *before, *after;
+    struct weir_link open;  // among the open sessions
 };
 
 /* Begins a call of the session. If its id may belong to another namespace by then, finds that one

@@ -49,6 +49,7 @@ static struct pg_backend *backend_new(const struct pg_dialect *dialect,
     backend->base.report_context = options->report_context;
     atomic_init(&backend->good_host, 0);
     atomic_init(&backend->last_report_us, INT64_MIN / 2);
+    weir_link_init(&backend->sessions);
     (void)pthread_mutex_init(&backend->namespaces_mutex, NULL);
     return backend;
 }

@@ -52,7 +52,7 @@ struct sqlite_backend {
 
     pthread_mutex_t sessions_mutex;  // guards the lists and the links and file ids in them
     /* Open sessions, on disk only. The name of its database decides which list a session is in. */
-    struct sqlite_session *sessions[WEIR_SQLITE_SESSION_LISTS];
+    struct weir_link sessions[WEIR_SQLITE_SESSION_LISTS];
 
     pthread_mutex_t memory_mutex;  // guards the list
     struct sqlite_memory *memory;  // databases in memory

@@ -52,7 +52,7 @@ static const char *path_of(const struct sqlite_session *session)
 
 /* Returns the list with the open sessions of a database, and perhaps of a few others. Each lookup
  * of a token searches one list, which therefore must not hold the sessions of all databases. */
-static struct sqlite_session **list_of(struct sqlite_backend *backend, const char *name)
+static struct weir_link *list_of(struct sqlite_backend *backend, const char *name)
 {
     unsigned sum = 0;
     for (const char *c = name; *c != '\0'; c++) {
@@ -69,9 +69,10 @@ static bool is_of(const struct sqlite_session *session, const char *name)
 void weir_sqlite_identity_renew(struct sqlite_backend *backend, const char *name,
                                 int64_t created_at_us)
 {
-    struct sqlite_session **list = list_of(backend, name);
+    struct weir_link *list = list_of(backend, name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    for (struct sqlite_session *s = *list; s != NULL; s = s->after) {
+    for (struct weir_link *at = list->next; at != list; at = at->next) {
+        struct sqlite_session *s = WEIR_LINKED(at, struct sqlite_session, open);
         if (is_of(s, name) && s->created_at_us != created_at_us) {
             atomic_store(&s->base.is_stale, true);
         }
@@ -84,18 +85,19 @@ void weir_sqlite_identity_renew(struct sqlite_backend *backend, const char *name
 static bool find_files(struct sqlite_backend *backend, const char *name,
                        struct sqlite_file_id *file, struct sqlite_file_id *wal)
 {
-    struct sqlite_session **list = list_of(backend, name);
+    struct weir_link *list = list_of(backend, name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    const struct sqlite_session *s = *list;
-    while (s != NULL && (!is_of(s, name) || atomic_load(&s->base.is_stale))) {
-        s = s->after;
-    }
-    if (s != NULL) {
-        *file = s->file;
-        *wal = s->wal;
+    bool is_found = false;
+    for (struct weir_link *at = list->next; at != list && !is_found; at = at->next) {
+        const struct sqlite_session *s = WEIR_LINKED(at, struct sqlite_session, open);
+        is_found = is_of(s, name) && !atomic_load(&s->base.is_stale);
+        if (is_found) {
+            *file = s->file;
+            *wal = s->wal;
+        }
     }
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
-    return s != NULL;
+    return is_found;
 }
 
 bool weir_sqlite_identity_may_open(struct sqlite_backend *backend, const char *name)
@@ -129,13 +131,8 @@ bool weir_sqlite_identity_enter(struct sqlite_session *session)
         !weir_sqlite_file_id(sqlite3_filename_wal(path), &session->wal)) {
         return false;
     }
-    struct sqlite_session **list = list_of(backend, session->name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    session->after = *list;
-    if (session->after != NULL) {
-        session->after->before = session;
-    }
-    *list = session;
+    weir_link_append(list_of(backend, session->name), &session->open);
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
     return true;
 }
@@ -143,16 +140,8 @@ bool weir_sqlite_identity_enter(struct sqlite_session *session)
 void weir_sqlite_identity_leave(struct sqlite_session *session)
 {
     struct sqlite_backend *backend = session->backend;
-    struct sqlite_session **list = list_of(backend, session->name);
     (void)pthread_mutex_lock(&backend->sessions_mutex);
-    if (session->after != NULL) {
-        session->after->before = session->before;
-    }
-    if (session->before != NULL) {
-        session->before->after = session->after;
-    } else if (*list == session) {
-        *list = session->after;
-    }
+    weir_link_remove(&session->open);
     (void)pthread_mutex_unlock(&backend->sessions_mutex);
 }
 

@@ -357,6 +357,7 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
     }
     opened->base.ops = &session_ops;
     opened->base.deadline_us = deadline_us;
+    weir_link_init(&opened->open);
     opened->backend = (struct sqlite_backend *)base;
     weir_sqlite_database_name(id, opened->name);
     const weir_status status = connect_session(opened, id, err);

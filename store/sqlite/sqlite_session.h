@@ -99,8 +99,8 @@ struct sqlite_session {
     /* On disk only. */
     int64_t created_at_us;  // of the namespace, by the registry when the session was opened
     struct sqlite_file_id file, wal;
-    bool is_nameless;                       // the file or its WAL has lost its name
-    struct sqlite_session *before, *after;  // guarded by the backend's sessions_mutex
+    bool is_nameless;       // the file or its WAL has lost its name
+    struct weir_link open;  // among the open sessions; guarded by the backend's sessions_mutex
 };
 
 /* The session_open of `struct weir_store_ops`. */

@@ -130,6 +130,9 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     if (backend == NULL) {
         return NULL;
     }
+    for (size_t i = 0; i < WEIR_COUNTOF(backend->sessions); i++) {
+        weir_link_init(&backend->sessions[i]);
+    }
     backend->cache_kib = CACHE_KIB_MAX;
     backend->is_durability_normal = options->is_durability_normal;
     backend->number = atomic_fetch_add(&backends_made, 1);
