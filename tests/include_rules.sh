@@ -26,9 +26,13 @@ server/base        weir/ store/store.h server/base/
 server/namespaces  weir/ store/store.h server/base/ server/namespaces/
 server/waiting     weir/ store/store.h server/base/ server/namespaces/ server/waiting/
 server/transport   weir/base/ weir/wire/ server/base/ server/waiting/waiter.h server/transport/
-server/calls       weir/ store/store.h server/base/ server/namespaces/ server/waiting/ server/transport/ server/calls/
-server/operation   weir/ store/store.h server/base/ server/namespaces/ server/transport/ server/calls/ server/operation/
-server/handlers    weir/ server/base/ server/namespaces/ server/calls/ server/operation/ server/handlers/
+server/calls       weir/ store/store.h server/base/ server/namespaces/ server/waiting/ server/transport/exchange.h \
+                   server/transport/deferred.h server/transport/nng_tasks.h server/calls/
+server/operation   weir/ store/store.h server/base/ server/namespaces/ server/transport/ server/calls/server_parts.h \
+                   server/operation/
+server/handlers    weir/ server/base/ server/namespaces/ server/calls/auth.h server/calls/call.h server/calls/dispatch.h \
+                   server/calls/long_poll.h server/calls/reply_rows.h server/calls/server_parts.h \
+                   server/operation/samples.h server/handlers/
 client/lib         weir/ weir.h client/weir.h client/lib/
 client/cli         weir/ weir.h client/
 client             weir/ weir.h

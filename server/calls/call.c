@@ -10,6 +10,7 @@
 
 #include "server/calls/server_parts.h"
 #include "server/transport/exchange.h"
+#include "weir/base/monotonic.h"
 #include "weir/v1/methods.h"
 
 #include <stdlib.h>
@@ -84,6 +85,40 @@ void weir_call_fail_late_read(struct weir_call *call)
 {
     (void)weir_fail(&call->err, WEIR_DEADLINE_EXCEEDED,
                     "the deadline passed before the read was started");
+}
+
+static struct weir_call *call_of_link(struct weir_link *link)
+{
+    return weir_call_of_job(WEIR_LINKED(link, struct weir_job, queued));
+}
+
+static void take_late_locked(struct weir_link *queued, struct weir_link *late)
+{
+    const int64_t now_us = weir_monotonic_us();
+    struct weir_link *next = NULL;
+    for (struct weir_link *at = queued->next; at != queued; at = next) {
+        next = at->next;
+        if (call_of_link(at)->read.query.deadline_us <= now_us) {
+            weir_link_remove(at);
+            weir_link_append(late, at);
+        }
+    }
+}
+
+void weir_call_end_late_reads(struct weir_link *queued, pthread_mutex_t *lock,
+                              void (*end)(struct weir_call *call))
+{
+    struct weir_link late;
+    weir_link_init(&late);
+    (void)pthread_mutex_lock(lock);
+    take_late_locked(queued, &late);
+    (void)pthread_mutex_unlock(lock);
+    while (!weir_link_is_alone(&late)) {
+        struct weir_call *call = call_of_link(late.next);
+        weir_link_remove(late.next);
+        weir_call_fail_late_read(call);
+        end(call);
+    }
 }
 
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,

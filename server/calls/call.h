@@ -99,6 +99,11 @@ bool weir_call_renew_read(struct weir_call *call);
 /* Sets the call's error to DEADLINE_EXCEEDED: its deadline passed before its read was begun. */
 void weir_call_fail_late_read(struct weir_call *call);
 
+/* Ends the reads whose deadline has passed in a queue of calls (linked by call->job.queued), which
+ * `lock` guards: takes them out, sets their errors and calls `end` for each, without the lock. */
+void weir_call_end_late_reads(struct weir_link *queued, pthread_mutex_t *lock,
+                              void (*end)(struct weir_call *call));
+
 /* Returns a terminated copy in the call's arena, for a protobuf string; "" for an absent slice,
  * NULL past the arena's cap. */
 char *weir_call_text(struct weir_call *call, struct weir_slice text);

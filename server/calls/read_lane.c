@@ -97,40 +97,15 @@ static size_t fill_group_locked(struct weir_read_lane *lane, struct weir_read *r
 
 static void read_done(struct weir_read *read);
 
-static void end_late(struct weir_call *call)
+static void go_on(struct weir_call *call)
 {
-    weir_call_fail_late_read(call);
     read_done(&call->read);
 }
 
-/* Moves the jobs of queued reads whose deadline has passed to the ring `late`. */
-static void take_late(struct weir_read_lane *lane, struct weir_link *late)
-{
-    const int64_t now_us = weir_monotonic_us();
-    struct weir_link *next = NULL;
-    (void)pthread_mutex_lock(&lane->lock);
-    for (struct weir_link *at = lane->queued.next; at != &lane->queued; at = next) {
-        struct weir_call *call = weir_call_of_job(WEIR_LINKED(at, struct weir_job, queued));
-        next = at->next;
-        if (call->read.query.deadline_us <= now_us) {
-            weir_link_remove(at);
-            weir_link_append(late, at);
-        }
-    }
-    (void)pthread_mutex_unlock(&lane->lock);
-}
-
 /* Ends the queued reads of a lane whose deadline has passed. */
-static void end_late_of(struct weir_read_lane *lane)
+static void end_late(struct weir_read_lane *lane)
 {
-    struct weir_link late;
-    weir_link_init(&late);
-    take_late(lane, &late);
-    struct weir_job *job = NULL;
-    while ((job = WEIR_FIRST_LINKED(&late, struct weir_job, queued)) != NULL) {
-        weir_link_remove(&job->queued);
-        end_late(weir_call_of_job(job));
-    }
+    weir_call_end_late_reads(&lane->queued, &lane->lock, go_on);
 }
 
 /* The lane whose group this thread is reading; NULL if none. */
@@ -139,7 +114,7 @@ static _Thread_local struct weir_read_lane *own_lane;
 void weir_read_lane_end_late(void)
 {
     if (own_lane != NULL) {
-        end_late_of(own_lane);
+        end_late(own_lane);
     }
 }
 
@@ -268,9 +243,10 @@ static bool expire_leader(struct weir_job *job)
     struct weir_tenant *tenant = call->tenant;
     const bool is_late = call->read.query.deadline_us <= weir_monotonic_us();
     weir_tenant_hold(tenant);
-    end_late_of(&tenant->reads);
+    end_late(&tenant->reads);
     if (is_late) {
-        end_late(call);
+        weir_call_fail_late_read(call);
+        read_done(&call->read);
         call = next_call(&tenant->reads);
         if (call != NULL) {
             weir_queue_push(&server->queue, &call->job);

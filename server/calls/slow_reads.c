@@ -111,26 +111,16 @@ static void read_by_worker(struct weir_job *job)
     continue_call(call);
 }
 
-static bool is_late(const struct weir_call *call, int64_t now_us)
-{
-    return call->read.query.deadline_us <= now_us;
-}
-
-static void end_late(struct weir_call *call)
-{
-    weir_call_fail_late_read(call);
-    continue_call(call);
-}
-
 /* Ends a read that may begin, waits for a worker, and has passed its deadline. */
 static bool expire(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
-    if (!is_late(call, weir_monotonic_us())) {
+    if (call->read.query.deadline_us > weir_monotonic_us()) {
         return true;
     }
     pass_on(call);
-    end_late(call);
+    weir_call_fail_late_read(call);
+    continue_call(call);
     return false;
 }
 
@@ -174,30 +164,8 @@ void weir_slow_reads_start(struct weir_call *call)
     }
 }
 
-/* Moves the reads whose deadline has passed to the ring `late`. */
-static void take_late(struct weir_slow_reads *reads, struct weir_link *late)
-{
-    const int64_t now_us = weir_monotonic_us();
-    struct weir_link *next = NULL;
-    (void)pthread_mutex_lock(&reads->lock);
-    for (struct weir_link *at = reads->waiting.next; at != &reads->waiting; at = next) {
-        next = at->next;
-        if (is_late(weir_call_of_job(WEIR_LINKED(at, struct weir_job, queued)), now_us)) {
-            weir_link_remove(at);
-            weir_link_append(late, at);
-        }
-    }
-    (void)pthread_mutex_unlock(&reads->lock);
-}
-
 void weir_slow_reads_end_late(struct weir_server *server)
 {
-    struct weir_link late;
-    weir_link_init(&late);
-    take_late(&server->slow_reads, &late);
-    struct weir_job *job = NULL;
-    while ((job = WEIR_FIRST_LINKED(&late, struct weir_job, queued)) != NULL) {
-        weir_link_remove(&job->queued);
-        end_late(weir_call_of_job(job));
-    }
+    struct weir_slow_reads *reads = &server->slow_reads;
+    weir_call_end_late_reads(&reads->waiting, &reads->lock, continue_call);
 }

@@ -139,6 +139,14 @@ void weir_call_fail_late_read(struct weir_call *call)
     (void)call;
 }
 
+void weir_call_end_late_reads(struct weir_link *queued, pthread_mutex_t *lock,
+                              void (*end)(struct weir_call *call))
+{
+    (void)queued;
+    (void)lock;
+    (void)end;
+}
+
 weir_status weir_admission_check_unread(const struct weir_server *of,
                                         struct weir_exchange *exchange, struct weir_error *err)
 {
