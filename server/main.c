@@ -37,6 +37,9 @@ enum {
     DRAIN_MS = 4000,       // for calls in flight to be answered
     END_MS = 4800,         // after which the process ends in any case
     START_GRACE_MS = 800,  // after which it ends if it has not finished starting
+    /* The process ends at such a step if it has done nothing but close connections for a whole one.
+     */
+    STEP_MS = 200,
     /* Bounds of partial messages (partial_messages.h). */
     PARTIAL_MESSAGES_OF_FULL_SIZE = 8,  // all together, in messages of the greatest size
     SILENCE_US = 60 * 1000 * 1000       // that one may receive nothing
@@ -91,6 +94,7 @@ struct stop_signal {
     sigset_t signals;
     sem_t received;          // posted at the first signal
     atomic_bool is_started;  // the main thread waits on `received`
+    atomic_bool is_closing;  // it closes connections, and has nothing else to do
 };
 
 /* Waits `ms` for another signal, with which the user asks for the end at once. Returns whether one
@@ -101,10 +105,26 @@ static bool is_signalled_again(const struct stop_signal *stop, int ms)
     return sigtimedwait(&stop->signals, NULL, &time) >= 0;
 }
 
+/* Waits until the process is to end although the main thread has not ended it, or until another
+ * signal. Returns whether one arrived. */
+static bool is_signalled_before_the_end(const struct stop_signal *stop)
+{
+    bool is_signalled = false;
+    bool is_stuck = false;
+    for (int ms = START_GRACE_MS; ms < END_MS && !is_stuck && !is_signalled; ms += STEP_MS) {
+        const bool was_closing = atomic_load(&stop->is_closing);
+        is_signalled = is_signalled_again(stop, STEP_MS);
+        is_stuck = was_closing && atomic_load(&stop->is_closing);
+    }
+    return is_signalled;
+}
+
 /* After the first signal the main thread ends the program in good order. If it takes too long, this
  * thread ends the process, which is safe because the store may be left at any moment. A start may
- * wait for a database that does not answer, while nobody is served; and nng 1.5.2 was seen never to
- * return from closing a socket under load, after every call had been answered. */
+ * wait for a database that does not answer, while nobody is served. And nng 1.5.2 never returns
+ * from closing a socket if it closes a connection between two parts of a message, as it nearly
+ * always does where clients send requests without a pause. Until the process ends these clients
+ * wait. */
 static void *watch_signals(void *context)
 {
     struct stop_signal *stop = context;
@@ -118,7 +138,13 @@ static void *watch_signals(void *context)
         (void)fprintf(stderr, "weir-server: stopped before it had started\n");
         _exit(EXIT_SUCCESS);
     }
-    _exit(is_signalled_again(stop, END_MS - START_GRACE_MS) ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
+    _exit(is_signalled_before_the_end(stop) ? EXIT_UNAVAILABLE : EXIT_SUCCESS);
+}
+
+static void store_is_closed(void *context)
+{
+    struct stop_signal *stop = context;
+    atomic_store(&stop->is_closing, true);
 }
 
 /* Starts the signal thread. Returns false if the system refuses a thread. */
@@ -189,6 +215,7 @@ int main(int argc, char **argv)
     }
     atomic_store(&stop.is_started, true);
     weir_nng_sockets_report(log_connections, server);
+    weir_server_when_store_closed(server, store_is_closed, &stop);
     announce(server);
     (void)weir_notify(WEIR_NOTIFY_READY);
     wait_for_signal(&stop);
@@ -198,6 +225,7 @@ int main(int argc, char **argv)
         /* Threads still work in the store, which is safe to leave at any moment. */
         _exit(EXIT_SUCCESS);
     }
+    atomic_store(&stop.is_closing, false);
     weir_config_fini(&config);
     return EXIT_SUCCESS;
 }

@@ -149,6 +149,9 @@ static void destroy(struct weir_server *server)
     if (server->store != NULL) {
         weir_store_close(server->store);
     }
+    if (server->store_closed != NULL) {
+        server->store_closed(server->store_closed_context);
+    }
     if (server->transport != NULL) {
         weir_transport_close(server->transport);
     }
@@ -276,6 +279,13 @@ weir_status weir_server_start_on(const struct weir_config *config, struct weir_s
     }
     made->store = store;
     return serve_or_destroy(made, server, err);
+}
+
+void weir_server_when_store_closed(struct weir_server *server, void (*call)(void *context),
+                                   void *context)
+{
+    server->store_closed = call;
+    server->store_closed_context = context;
 }
 
 bool weir_server_stop(struct weir_server *server, int64_t patience_ms)

@@ -23,6 +23,11 @@ weir_status weir_server_start(const struct weir_config *config, struct weir_serv
 weir_status weir_server_start_on(const struct weir_config *config, struct weir_store *store,
                                  struct weir_server **server, struct weir_error *err);
 
+/* Has `call` called by weir_server_stop when every call has been answered and the store is closed:
+ * only connections remain to be closed then, from which nng may never return. */
+void weir_server_when_store_closed(struct weir_server *server, void (*call)(void *context),
+                                   void *context);
+
 /* Refuses new requests with SHUTTING_DOWN, waits until the calls in flight are answered, and closes
  * and frees everything. Returns false where calls still run after `patience_ms`: nothing is closed
  * then, and the process must end. */

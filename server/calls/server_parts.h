@@ -53,6 +53,10 @@ struct weir_server {
 
     uint32_t reference_salt;  // tells this process's log references from another's
     atomic_uint reference;    // number of the next internal error
+
+    /* See weir_server_when_store_closed. */
+    void (*store_closed)(void *context);  // NULL: none
+    void *store_closed_context;
 };
 
 #endif
