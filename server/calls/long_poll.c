@@ -70,11 +70,6 @@ weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *quer
         return weir_fail_limit(err, "size of a long poll's request in bytes", KEPT_REQUEST_BYTES,
                                request_n);
     }
-    const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
-    if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
-        return weir_fail_full(err, "reads that wait", "--max-waiting",
-                              (unsigned long long)server->config->max_waiting, waiting);
-    }
     const struct weir_interest interest = interest_of(query);
     *watches = weir_wake_arm(server->wake, waiter, call->tenant, &interest);
     return *watches
@@ -87,9 +82,19 @@ void weir_long_poll_end(struct weir_call *call)
     weir_wake_disarm(call->server->wake, weir_exchange_waiter(call->exchange));
 }
 
-weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position)
+/* The limit applies here and not before the read: a read that finds something never waits. */
+weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position,
+                                struct weir_error *err)
 {
-    weir_exchange_waiter(call->exchange)->next_position = next_position;
+    struct weir_server *server = call->server;
+    struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
+    const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
+    if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
+        weir_long_poll_end(call);
+        return weir_fail_full(err, "reads that wait", "--max-waiting",
+                              (unsigned long long)server->config->max_waiting, waiting);
+    }
+    waiter->next_position = next_position;
     call->step = WEIR_CALL_WAITS;
     return WEIR_OK;
 }

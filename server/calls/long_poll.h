@@ -16,9 +16,8 @@ struct weir_wake;
 /* For handlers, before they read: arms the exchange's waiter for what the query selects, and sets
  * *watches. That is false where the read does not wait (no wait_ms, no batch, no time left): it is
  * answered with whatever it finds. For a read that was woken, moves query->from to where it had
- * stopped. LIMIT_EXCEEDED where too many reads wait or the request is too large to keep,
- * NAMESPACE_NOT_FOUND where the namespace was created again meanwhile, BACKEND_UNAVAILABLE without
- * memory. */
+ * stopped. LIMIT_EXCEEDED where the request is too large to keep, NAMESPACE_NOT_FOUND where the
+ * namespace was created again meanwhile, BACKEND_UNAVAILABLE without memory. */
 weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *query, uint32_t wait_ms,
                                  bool *watches, struct weir_error *err);
 
@@ -26,8 +25,9 @@ weir_status weir_long_poll_watch(struct weir_call *call, struct weir_query *quer
 void weir_long_poll_end(struct weir_call *call);
 
 /* For handlers that watch and have found nothing: sets the next step to waiting, to go on at
- * `next_position`. Returns WEIR_OK, for the handler to return. */
-weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position);
+ * `next_position`. LIMIT_EXCEEDED, with the waiter disarmed, where too many reads wait already. */
+weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position,
+                                struct weir_error *err);
 
 /* For dispatch: gives the call back to the pool and leaves its exchange to the wake list. Both
  * belong to others, or are gone, afterwards. */

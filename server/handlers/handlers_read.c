@@ -18,7 +18,7 @@ static weir_status was_read(struct weir_call *call, struct weir_error *err)
     const struct weir_rows *rows = &call->read.rows;
     const weir_status st = err->status;
     if (st == WEIR_OK && call->watches && rows->n == 0) {
-        return weir_long_poll_wait(call, rows->next_position);
+        return weir_long_poll_wait(call, rows->next_position, err);
     }
     if (call->watches) {
         weir_long_poll_end(call);

@@ -262,10 +262,17 @@ START_TEST(one_wait_too_many_is_refused)
     rpc.config.max_waiting = 3;
     begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     end_failed(3, WEIR_LIMIT_EXCEEDED);
-    /* Calls that need not wait are still answered. */
+    /* Calls that need not wait are still answered, long polls that find something among them. */
     put("b-1");
     begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = 0});
     end_with(3, 0, 0);
+    begin(3, &(struct poll_of){.stream = "b-1", .wait_ms = LONG_MS});
+    end_with(3, 1, 1);
+    rpc.config.max_waiting = 0;
+    begin(3, &(struct poll_of){.category = "b", .wait_ms = LONG_MS});
+    end_with(3, 1, 2);
+    begin(3, &(struct poll_of){.category = "b", .from = 2, .wait_ms = LONG_MS});
+    end_failed(3, WEIR_LIMIT_EXCEEDED);
     put("a-1");
     for (size_t i = 0; i < 3; i++) {
         end_with(i, 1, 1);
