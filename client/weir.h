@@ -77,7 +77,8 @@ struct weir_client_options {
      * every server reads 64 KiB. */
     size_t max_request_bytes;
     /* The library closes a connection that brings a larger reply, so this must exceed the server's
-     * --max-reply-bytes. Default 288 MiB, more than that option can be set to. */
+     * --max-reply-bytes. Default 288 MiB, more than that option can be set to; at most
+     * 4294967291. */
     size_t max_reply_bytes;
     struct weir_retry_policy retry;
     /* PEM files for tls+tcp:// and wss://. The CA must have signed the server's certificate, which

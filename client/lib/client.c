@@ -91,9 +91,9 @@ static weir_status check_options(const struct weir_client_options *options, stru
         return weir_fail_field(err, "connections", "%u is out of range: must be 1 to %d",
                                options->connections, CONNECTIONS_MAX);
     }
-    if (options->max_reply_bytes > SIZE_MAX / 2) {
+    if (options->max_reply_bytes > LINKS_REPLY_BYTES_MAX) {
         return weir_fail_field(err, "max_reply_bytes", "%zu is out of range: must be at most %zu",
-                               options->max_reply_bytes, SIZE_MAX / 2);
+                               options->max_reply_bytes, LINKS_REPLY_BYTES_MAX);
     }
     if ((options->tls_cert_file == NULL) != (options->tls_key_file == NULL)) {
         return weir_fail_field(err, "tls_cert_file",

@@ -13,8 +13,6 @@ enum {
      * random number is signed: half of the time the part is negative, which on a system that has
      * been up for days is no wait, and the dialer tries again at once. */
     RECONNECT_NEVER_MS = INT32_MAX / 2,
-    /* nng counts the SP header of a reply as part of its size. */
-    SP_HEADER_BYTES = 4,
     CLOSE_WAIT_MS = 2000,  // longest wait in links_close, for all sockets together
     LEARN_WAIT_MS = 1000,
     /* Requests until the next try, if no new socket could be opened. */
@@ -72,7 +70,7 @@ static int set_up_socket(const struct links *links, struct link *link)
     int rv = nng_socket_set_ms(link->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     if (rv == 0) {
         rv = nng_socket_set_size(link->socket, NNG_OPT_RECVMAXSZ,
-                                 links->max_reply_bytes + SP_HEADER_BYTES);
+                                 links->max_reply_bytes + LINKS_SP_HEADER_BYTES);
     }
     if (rv == 0) {
         rv = nng_socket_set_ms(link->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);

@@ -48,6 +48,12 @@ struct link;
 /* Requests that a socket could still number when it is replaced. */
 enum { LINKS_SPARE_NUMBERS = 1 << 20 };
 
+/* nng counts the SP header of a reply as part of its size. */
+enum { LINKS_SP_HEADER_BYTES = 4 };
+
+/* nng's limits of sizes have 32 bits. */
+#define LINKS_REPLY_BYTES_MAX ((size_t)UINT32_MAX - LINKS_SP_HEADER_BYTES)
+
 struct links {
     /* Set before links_open. */
     const char *url;

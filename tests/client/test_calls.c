@@ -217,6 +217,15 @@ START_TEST(options_that_cannot_be_used_are_refused)
     ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err),
                      WEIR_INVALID_REQUEST);
     options.connections = 1;
+    options.max_reply_bytes = (size_t)UINT32_MAX - 3;
+    ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&scripted.err, "field"), "max_reply_bytes");
+    options.max_reply_bytes--;
+    ck_assert_msg(weir_client_open(&options, &scripted.client, &scripted.err) == WEIR_OK, "%s",
+                  scripted.err.text);
+    weir_client_close(scripted.client);
+    scripted.client = NULL;
     options.url = "tls+tcp://localhost:7117";
     options.tls_ca_file = "/nonexistent";
     ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err),
