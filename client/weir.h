@@ -195,10 +195,10 @@ void weir_response_free(const void *response);
 
 /* A read of any length, message by message. A server cuts a reply at its own reply size (16 MiB by
  * default) and sets `truncated`; the stubs pass that on, a reader continues the read. It returns
- * what one call with the same request would return if replies had no size limit: an absent
- * batch_size means 1000 messages in all, -1 all messages there are now; wait_ms applies to the
- * first message only. The reader holds one page in memory, and a second one while it fetches the
- * next; a page has at most 1,000 messages and fits into one reply. One thread at a time uses a
+ * what one call with the same request would return if neither replies nor batch_size had a limit:
+ * an absent batch_size means 1000 messages in all, -1 all messages there are now; wait_ms applies
+ * to the first message only. The reader holds one page in memory, and a second one while it fetches
+ * the next; a page has at most 1,000 messages and fits into one reply. One thread at a time uses a
  * reader. */
 struct weir_reader;
 
@@ -293,8 +293,9 @@ struct weir_subscription_options {
 #endif
 
 /* Opens a subscription. With WEIR_START_END it asks the server for the end and fails as that call
- * does; otherwise it sends nothing yet. INVALID_REQUEST for options that contradict each other.
- * `client` must outlive the subscription. */
+ * does; otherwise it sends nothing yet. INVALID_REQUEST for options that contradict each other or
+ * select what cannot be (a category with '-', an empty stream name); other faults are the server's
+ * to find, and end the subscription. `client` must outlive the subscription. */
 weir_status weir_subscription_open(struct weir_client *client,
                                    const struct weir_subscription_options *options,
                                    struct weir_subscription **subscription, struct weir_error *err);

@@ -52,7 +52,7 @@ uint32_t client_pause_ms(const struct weir_client *client, uint32_t *delay_ms);
 bool client_halve_refused(const struct weir_error *err, const char *field, int64_t least,
                           int64_t *number);
 
-/* INVALID_REQUEST if a subscription's options contradict each other. */
+/* INVALID_REQUEST if a subscription's options contradict each other or select what cannot be. */
 weir_status subscription_check(const struct weir_subscription_options *options,
                                struct weir_error *err);
 

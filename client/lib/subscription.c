@@ -48,7 +48,11 @@ struct weir_subscription {
 
 /* ---- opening ---- */
 
-weir_status subscription_check(const struct weir_subscription_options *o, struct weir_error *err)
+/* A selection that the server would refuse is refused here already: a consumer keeps its first
+ * position before its first poll, and a name whose position belongs to a selection that cannot be
+ * is of no further use. */
+static weir_status check_selection(const struct weir_subscription_options *o,
+                                   struct weir_error *err)
 {
     const int selectors =
         (o->stream_name != NULL ? 1 : 0) + (o->category != NULL ? 1 : 0) + (o->all ? 1 : 0);
@@ -56,13 +60,41 @@ weir_status subscription_check(const struct weir_subscription_options *o, struct
         return weir_fail_field(err, "stream_name",
                                "exactly one of stream_name, category and all is required");
     }
+    if (o->stream_name != NULL && o->stream_name[0] == '\0') {
+        return weir_fail_field(err, "stream_name", "must not be empty");
+    }
     if (o->category != NULL && o->category[0] == '\0') {
         return weir_fail_field(err, "category",
                                "must not be empty; `all` selects the whole namespace");
     }
+    return WEIR_OK;
+}
+
+static weir_status check_category(const char *category, const char *field, struct weir_error *err)
+{
+    return weir_name_is_category(weir_slice_of(category))
+               ? WEIR_OK
+               : weir_fail_field(err, field, "a category must not contain '-'");
+}
+
+weir_status subscription_check(const struct weir_subscription_options *o, struct weir_error *err)
+{
+    weir_status st = check_selection(o, err);
+    if (st == WEIR_OK) {
+        st = check_category(o->category, "category", err);
+    }
+    if (st == WEIR_OK) {
+        st = check_category(o->correlation, "correlation", err);
+    }
+    if (st != WEIR_OK) {
+        return st;
+    }
     if (o->stream_name != NULL && (o->group_size != 0 || o->correlation != NULL)) {
         return weir_fail_field(err, "stream_name",
                                "group_size and correlation cannot be given with a stream");
+    }
+    if (o->group_size < 0) {
+        return weir_fail_field(err, "group_size", "must not be negative");
     }
     if (o->group_member < 0 ||
         (o->group_size == 0 ? o->group_member != 0 : o->group_member >= o->group_size)) {

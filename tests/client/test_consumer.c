@@ -381,6 +381,26 @@ START_TEST(contradictory_options_are_refused_at_once)
 }
 END_TEST
 
+/* A first position kept for it would bar the name from what was meant. */
+START_TEST(a_selection_that_cannot_be_does_not_take_the_name)
+{
+    struct weir_consumer *consumer = NULL;
+    struct log log = {.stop_after = 0};
+    struct weir_consumer_options options = live_consumer_options("account-1");
+    weir_status st = weir_consumer_open(live.client, &options, &consumer, &live.err);
+    if (st == WEIR_OK) {
+        st = weir_consumer_run(consumer, handle, &log, &live.err);
+        weir_consumer_close(consumer);
+    }
+    ck_assert_int_eq(st, WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&live.err, "field"), "category");
+    options.subscription.category = "account";
+    ck_assert_msg(weir_consumer_open(live.client, &options, &consumer, &live.err) == WEIR_OK, "%s",
+                  live.err.text);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
 START_TEST(the_second_of_two_consumers_of_one_name_ends)
 {
     (void)live_write("account-1", 6);
@@ -706,6 +726,7 @@ int main(void)
     tcase_add_test(tests, a_start_at_the_end_does_not_move_with_restarts);
     tcase_add_test(tests, another_selector_or_name_is_refused);
     tcase_add_test(tests, contradictory_options_are_refused_at_once);
+    tcase_add_test(tests, a_selection_that_cannot_be_does_not_take_the_name);
     tcase_add_test(tests, the_second_of_two_consumers_of_one_name_ends);
     tcase_add_loop_test(tests, what_a_busy_client_cannot_write_is_written_later, 0, 2);
     tcase_add_test(tests, a_first_position_that_could_not_be_kept_is_kept_by_the_next_run);
