@@ -155,6 +155,14 @@ static bool tells_of_signal(int status)
     return status > 128 && status <= 128 + SIGRTMAX;
 }
 
+/* Whether a shell's exit status says that there was nothing to run: no such command, or not an
+ * executable one. That is no message's fault; were it a failure, one misspelt command would have
+ * all of a consumer's messages parked. */
+static bool tells_of_no_command(int status)
+{
+    return status == 127 || status == 126;
+}
+
 static enum child_outcome wait_child(pid_t pid)
 {
     int status = 0;
@@ -167,6 +175,11 @@ static enum child_outcome wait_child(pid_t pid)
     if (WIFSIGNALED(status)) {
         (void)fprintf(stderr, "weir: the command was ended by signal %d\n", WTERMSIG(status));
         return CHILD_KILLED;
+    }
+    if (tells_of_no_command(WEXITSTATUS(status))) {
+        (void)fprintf(stderr, "weir: the command cannot be run: the shell ended with status %d\n",
+                      WEXITSTATUS(status));
+        return CHILD_NOT_RUN;
     }
     if (WEXITSTATUS(status) != 0) {
         (void)fprintf(stderr, "weir: the command failed with status %d\n", WEXITSTATUS(status));

@@ -11,7 +11,7 @@ enum child_outcome {
     CHILD_DONE,     // exit status 0
     CHILD_FAILED,   // another exit status, or the message cannot be passed to a command
     CHILD_KILLED,   // ended by a signal, which may have been meant for this program as well
-    CHILD_NOT_RUN,  // not started, or lost, for a reason other than the message
+    CHILD_NOT_RUN,  // not started or found, or lost, for a reason other than the message
 };
 
 /* Runs `command` in a shell, with the message as a record on its standard input and described in

@@ -104,6 +104,13 @@ run 0 "$weir" subscribe --category account --durable picky --parked
 out_lines 1
 out_has '"stream":"account-2"'
 run 1 "$weir" subscribe --category account --durable picky --replay --exec 'exit 1'
+# A command that is not there parks nothing.
+run 1 timeout 60 "$weir" subscribe --category account --durable misspelt --limit 1 --attempts 1 --exec ./misspelt
+err_has '^weir: the command cannot be run: the shell ended with status 127$'
+run 0 "$weir" subscribe --category account --durable misspelt --parked
+out_lines 0
+run 0 timeout 60 "$weir" subscribe --category account --durable misspelt --limit 1 --exec 'echo "$WEIR_STREAM"'
+out_is account-1
 # A signal ends a replay after the current message.
 run 0 "$weir" subscribe --category account --durable lazy --limit 3 --attempts 1 \
     --exec '[ "$WEIR_STREAM" = account-3 ]'

@@ -84,6 +84,16 @@ START_TEST(a_command_that_cannot_be_run_has_not_failed)
 }
 END_TEST
 
+/* The shell runs, and finds nothing to run: no such file, or one that is no program. */
+START_TEST(a_command_that_is_not_there_has_not_failed)
+{
+    const Weir__V1__Message message = message_at(7);
+    ck_assert_int_eq(child_run("/nonexistent/command", &message, 1), CHILD_NOT_RUN);
+    ck_assert_int_eq(child_run("/etc/passwd", &message, 1), CHILD_NOT_RUN);
+    ck_assert_int_eq(child_run("exit 125", &message, 1), CHILD_FAILED);
+}
+END_TEST
+
 /* The command's outcome cannot be determined. */
 START_TEST(a_command_that_is_lost_has_not_failed)
 {
@@ -121,6 +131,7 @@ int main(void)
     tcase_add_test(tests, the_environment_of_the_program_stays_as_it_is);
     tcase_add_test(tests, a_command_that_a_signal_ends_is_no_failure_of_its_own);
     tcase_add_test(tests, a_command_that_cannot_be_run_has_not_failed);
+    tcase_add_test(tests, a_command_that_is_not_there_has_not_failed);
     tcase_add_test(tests, a_command_that_is_lost_has_not_failed);
     tcase_add_test(tests, a_message_that_no_command_can_take_has_failed);
     suite_add_tcase(suite, tests);
