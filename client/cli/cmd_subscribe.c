@@ -297,7 +297,11 @@ static enum weir_handled on_parked(void *context, const Weir__V1__Message *messa
     if (atomic_load(&f->is_ended) || is_enough(f)) {
         return WEIR_STOP;
     }
-    const enum weir_handled handled = handle(f, message, attempt);
+    /* A replay hands over what is stored, whatever the consumer asks for. */
+    Weir__V1__Message shown = *message;
+    shown.has_data = shown.has_data && !f->options.headers_only;
+    shown.has_metadata = shown.has_metadata && !f->options.headers_only;
+    const enum weir_handled handled = handle(f, &shown, attempt);
     if (handled == WEIR_STOP) {
         f->status = status_of_stop(f) == CLI_DONE ? f->status : CLI_REFUSED;
         return WEIR_STOP;

@@ -90,6 +90,10 @@ run 0 "$weir" subscribe --category account --durable failing --parked
 out_lines 3
 run 0 "$weir" subscribe --category account --durable failing --parked --limit 2
 out_lines 2
+out_has '"data":'
+run 0 "$weir" subscribe --category account --durable failing --parked --headers-only
+out_lines 3
+is_equal "$(grep -c '"data":' out)" 0
 run 0 "$weir" subscribe --category account --durable failing --replay --limit 1 --exec cat
 out_lines 1
 run 0 "$weir" subscribe --category account --durable failing --parked
