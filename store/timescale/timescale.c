@@ -21,7 +21,7 @@ static const char *const functions[] = {weir_timescale_sql_hypertable_functions,
 
 static const struct pg_layout hypertable = {
     .name = "hypertable",
-    .version = 14,
+    .version = 15,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

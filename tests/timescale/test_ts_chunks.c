@@ -76,6 +76,23 @@ START_TEST(chunks_are_listed_by_time)
 }
 END_TEST
 
+/* chunks_detailed_size measures all chunks: one call for each chunk took minutes for some hundred. */
+START_TEST(a_listing_measures_the_chunks_once)
+{
+    PQclear(ts_run_format("DO $$ BEGIN PERFORM set_config('track_functions', 'all', true);"
+                          " PERFORM %1$s.list_chunks();"
+                          " CREATE TABLE %1$s.calls AS SELECT"
+                          "  pg_stat_get_xact_function_calls('chunks_detailed_size'::regproc) AS n;"
+                          " END $$",
+                          ts_schema()));
+    int64_t calls = -1;
+    PGresult *result = ts_run_format("SELECT n FROM %s.calls", ts_schema());
+    ck_assert(weir_pg_int8(result, 0, 0, &calls));
+    PQclear(result);
+    ck_assert_int_eq(calls, 1);
+}
+END_TEST
+
 START_TEST(compressed_chunks_read_the_same)
 {
     (void)rows_listed();
@@ -603,6 +620,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, begin, fixture_end);
     tcase_add_test(tcase, chunks_are_listed_by_time);
+    tcase_add_test(tcase, a_listing_measures_the_chunks_once);
     tcase_add_test(tcase, compressed_chunks_read_the_same);
     tcase_add_test(tcase, a_chunk_that_another_compresses_meanwhile_is_no_failure);
     tcase_add_test(tcase, what_is_compressed_before_the_time_is_over_stays_so);

@@ -18,7 +18,8 @@ RETURNS SETOF record LANGUAGE sql STABLE AS $$
     ORDER BY c.range_start
 $$;
 
--- Returns all chunks with their sizes, and counts the rows of each.
+-- Returns all chunks with their sizes, and counts the rows of each. chunks_detailed_size measures all chunks whatever is
+-- wanted of it, so it is called once.
 CREATE OR REPLACE FUNCTION @.list_chunks(
     OUT name text, OUT range_start timestamp, OUT range_end timestamp, OUT is_compressed boolean,
     OUT size_bytes int8, OUT row_count int8)
@@ -26,13 +27,17 @@ RETURNS SETOF record LANGUAGE plpgsql AS $$
 DECLARE
     c record;
 BEGIN
-    FOR c IN SELECT * FROM @.chunks(NULL) LOOP
+    FOR c IN
+        SELECT k.*, coalesce(s.bytes, 0) AS bytes FROM @.chunks(NULL) AS k
+        LEFT JOIN (SELECT d.chunk_name::text AS name, sum(d.total_bytes) AS bytes
+                   FROM chunks_detailed_size('@name@.stored') AS d GROUP BY 1) AS s USING (name)
+        ORDER BY k.range_start
+    LOOP
         name := c.name;
         range_start := c.range_start;
         range_end := c.range_end;
         is_compressed := c.is_compressed;
-        SELECT coalesce(sum(d.total_bytes), 0) INTO size_bytes
-        FROM chunks_detailed_size('@name@.stored') AS d WHERE d.chunk_name = c.name;
+        size_bytes := c.bytes;
         EXECUTE format('SELECT count(*) FROM %s', c.chunk) INTO row_count;
         RETURN NEXT;
     END LOOP;
