@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* How long to wait for the signal that has ended a command, in steps. */
@@ -220,6 +221,19 @@ static enum weir_handled run_command(struct following *f, const Weir__V1__Messag
     return WEIR_STOP;
 }
 
+/* Reports a failure, except that the reader has gone, as that of "weir subscribe | head" does. */
+static bool flush_output(const struct following *f)
+{
+    /* Check ferror too: after an earlier failed write there may be nothing left to flush. */
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return true;
+    }
+    if (errno != EPIPE) {
+        (void)cli_broken(f->cli, "", "standard output: %s", strerror(errno));
+    }
+    return false;
+}
+
 /* Prints a message or runs the command for it. Parks a message that cannot be formatted, because
  * another attempt would not help. Stops if standard output cannot be written or no command be run,
  * which is not the fault of the message. */
@@ -233,8 +247,7 @@ static enum weir_handled handle(struct following *f, const Weir__V1__Message *me
         (void)cli_failed(f->cli);
         return WEIR_PARK;
     }
-    /* Check ferror too: after an earlier failed write there may be nothing left to flush. */
-    return fflush(stdout) == 0 && ferror(stdout) == 0 ? WEIR_HANDLED : WEIR_STOP;
+    return flush_output(f) ? WEIR_HANDLED : WEIR_STOP;
 }
 
 /* Returns the exit status after a handler has stopped: an end by a signal is a success. */

@@ -73,6 +73,12 @@ run 0 grep -q '^  another subscription of this name is running, or the namespace
 # A message that could not be printed does not count as handled, even if no buffered output is left to flush.
 run 1 env ASAN_OPTIONS=verify_asan_link_order=0 stdbuf -o0 sh -c \
     "exec '$weir' subscribe --category account --durable unprinted --limit 1 >/dev/full"
+err_has '^weir: standard output: No space left on device$'
+run 1 sh -c "'$weir' subscribe --category account --limit 1 >/dev/full"
+err_has '^weir: standard output: No space left on device$'
+# A reader that has gone is no news.
+run 0 sh -c "'$weir' subscribe --category account --limit 3 | head -n 1"
+is_equal "$(cat err)" ''
 run 0 "$weir" subscribe --category account --durable unprinted --limit 1
 out_has '"stream":"account-1"'
 
