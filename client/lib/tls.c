@@ -1,6 +1,8 @@
 /* TLS of a client: CA, own certificate and expected server name, for nng's dialers. */
 #include "client/lib/client.h"
 
+#include "weir/wire/pem_pair.h"
+
 #include <openssl/crypto.h>
 
 #include <errno.h>
@@ -55,8 +57,32 @@ static weir_status set_ca(nng_tls_config *tls, const char *path, struct weir_err
                                "no CA file is given, and the system has no certificates");
     }
     const int rv = nng_tls_config_ca_file(tls, path);
+    if (rv == NNG_ECRYPTO) {
+        return weir_fail_field(err, "tls_ca_file",
+                               "'%s' contains no PEM certificate, or a damaged one", path);
+    }
     if (rv != 0) {
         return client_fail_option(err, rv, "tls_ca_file", "'%s'", path);
+    }
+    return WEIR_OK;
+}
+
+static weir_status check_pair(const struct weir_client_options *options, const char *cert_pem,
+                              const char *key_pem, struct weir_error *err)
+{
+    switch (weir_pem_pair_check(cert_pem, key_pem)) {
+    case WEIR_PEM_PAIR_FITS:
+        break;
+    case WEIR_PEM_PAIR_NO_CERTIFICATE:
+        return weir_fail_field(err, "tls_cert_file", "'%s' contains no PEM certificate",
+                               options->tls_cert_file);
+    case WEIR_PEM_PAIR_NO_KEY:
+        return weir_fail_field(err, "tls_key_file",
+                               "'%s' contains no PEM private key without a password",
+                               options->tls_key_file);
+    case WEIR_PEM_PAIR_DIFFERS:
+        return weir_fail_field(err, "tls_key_file", "the key in '%s' does not belong to '%s'",
+                               options->tls_key_file, options->tls_cert_file);
     }
     return WEIR_OK;
 }
@@ -75,10 +101,12 @@ static weir_status set_own_certificate(nng_tls_config *tls,
     }
     weir_status st = err->status;
     if (key != NULL) {
-        const int rv = nng_tls_config_own_cert(tls, cert, key, NULL);
-        st = rv == 0 ? WEIR_OK
-                     : client_fail_option(err, rv, "tls_cert_file", "'%s' with key '%s'",
-                                          options->tls_cert_file, options->tls_key_file);
+        st = check_pair(options, cert, key, err);
+        const int rv = st == WEIR_OK ? nng_tls_config_own_cert(tls, cert, key, NULL) : 0;
+        if (rv != 0) {
+            st = client_fail_option(err, rv, "tls_cert_file", "'%s' with key '%s'",
+                                    options->tls_cert_file, options->tls_key_file);
+        }
         OPENSSL_cleanse(key, strlen(key));
     }
     free(key);

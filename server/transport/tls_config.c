@@ -1,10 +1,11 @@
 #include "server/transport/tls_config.h"
 
+#include "weir/wire/pem_pair.h"
+
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/crypto.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,32 +39,23 @@ static char *read_file(const char *path, struct weir_error *err)
     return text;
 }
 
-/* Checks that the key belongs to the certificate: nng's TLS engine accepts any key and then fails
- * at the first client. */
 static weir_status check_pair(const struct weir_config *config, const char *cert_pem,
                               const char *key_pem, struct weir_error *err)
 {
-    BIO *cert_bio = BIO_new_mem_buf(cert_pem, -1);
-    BIO *key_bio = BIO_new_mem_buf(key_pem, -1);
-    X509 *cert = cert_bio == NULL ? NULL : PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
-    EVP_PKEY *key =
-        key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)"");
-    weir_status st = WEIR_OK;
-    if (cert == NULL) {
-        st = weir_fail(err, WEIR_INVALID_REQUEST, "%s contains no PEM certificate",
-                       config->tls_cert);
-    } else if (key == NULL) {
-        st = weir_fail(err, WEIR_INVALID_REQUEST,
-                       "%s contains no PEM private key without a password", config->tls_key);
-    } else if (X509_check_private_key(cert, key) != 1) {
-        st = weir_fail(err, WEIR_INVALID_REQUEST, "the key in %s does not belong to %s",
-                       config->tls_key, config->tls_cert);
+    switch (weir_pem_pair_check(cert_pem, key_pem)) {
+    case WEIR_PEM_PAIR_FITS:
+        break;
+    case WEIR_PEM_PAIR_NO_CERTIFICATE:
+        return weir_fail(err, WEIR_INVALID_REQUEST, "%s contains no PEM certificate",
+                         config->tls_cert);
+    case WEIR_PEM_PAIR_NO_KEY:
+        return weir_fail(err, WEIR_INVALID_REQUEST,
+                         "%s contains no PEM private key without a password", config->tls_key);
+    case WEIR_PEM_PAIR_DIFFERS:
+        return weir_fail(err, WEIR_INVALID_REQUEST, "the key in %s does not belong to %s",
+                         config->tls_key, config->tls_cert);
     }
-    EVP_PKEY_free(key);
-    X509_free(cert);
-    (void)BIO_free(key_bio);
-    (void)BIO_free(cert_bio);
-    return st;
+    return WEIR_OK;
 }
 
 static weir_status demand_client_certs(const struct weir_config *config, nng_tls_config *tls,

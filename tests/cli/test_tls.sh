@@ -34,6 +34,14 @@ run 2 "$weir" health --tls-ca no-such-file
 err_has 'no-such-file'
 run 2 "$weir" health --tls-ca authority.pem --tls-cert client.pem
 err_has 'must be given together'
+run 2 "$weir" health --tls-ca authority.key
+err_has "'authority.key' contains no PEM certificate, or a damaged one"
+run 2 "$weir" health --tls-ca authority.pem --tls-cert client.pem --tls-key fake.key
+err_has "the key in 'fake.key' does not belong to 'client.pem'"
+run 2 "$weir" health --tls-ca authority.pem --tls-cert client.key --tls-key client.key
+err_has "'client.key' contains no PEM certificate"
+run 2 "$weir" health --tls-ca authority.pem --tls-cert client.pem --tls-key client.pem
+err_has "'client.pem' contains no PEM private key without a password"
 
 # A host name that the certificate does not contain.
 run 3 "$weir" health --tls-ca authority.pem --server "tls+tcp://ip6-localhost:$port" --timeout 0.7

@@ -76,7 +76,8 @@ START_TEST(chunks_are_listed_by_time)
 }
 END_TEST
 
-/* chunks_detailed_size measures all chunks: one call for each chunk took minutes for some hundred. */
+/* chunks_detailed_size measures all chunks: with a call for each chunk the listing of some hundred
+ * took minutes. */
 START_TEST(a_listing_measures_the_chunks_once)
 {
     PQclear(ts_run_format("DO $$ BEGIN PERFORM set_config('track_functions', 'all', true);"

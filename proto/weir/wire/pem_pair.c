@@ -1,0 +1,34 @@
+#include "weir/wire/pem_pair.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+static enum weir_pem_pair compare(X509 *cert, EVP_PKEY *key)
+{
+    if (cert == NULL) {
+        return WEIR_PEM_PAIR_NO_CERTIFICATE;
+    }
+    if (key == NULL) {
+        return WEIR_PEM_PAIR_NO_KEY;
+    }
+    return X509_check_private_key(cert, key) == 1 ? WEIR_PEM_PAIR_FITS : WEIR_PEM_PAIR_DIFFERS;
+}
+
+enum weir_pem_pair weir_pem_pair_check(const char *cert_pem, const char *key_pem)
+{
+    (void)ERR_set_mark();
+    BIO *cert_bio = BIO_new_mem_buf(cert_pem, -1);
+    BIO *key_bio = BIO_new_mem_buf(key_pem, -1);
+    X509 *cert = cert_bio == NULL ? NULL : PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+    /* The empty password keeps OpenSSL from asking for one at the terminal. */
+    EVP_PKEY *key =
+        key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)"");
+    const enum weir_pem_pair pair = compare(cert, key);
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    (void)BIO_free(key_bio);
+    (void)BIO_free(cert_bio);
+    (void)ERR_pop_to_mark();
+    return pair;
+}

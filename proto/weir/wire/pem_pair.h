@@ -1,0 +1,17 @@
+/* Certificates and private keys in PEM. nng's TLS engine takes any certificate with any key, and
+ * then fails at each connection, so whoever reads a pair checks it. */
+#ifndef WEIR_WIRE_PEM_PAIR_H
+#define WEIR_WIRE_PEM_PAIR_H
+
+enum weir_pem_pair {
+    WEIR_PEM_PAIR_FITS,
+    WEIR_PEM_PAIR_NO_CERTIFICATE,
+    WEIR_PEM_PAIR_NO_KEY,  // none, or one with a password
+    WEIR_PEM_PAIR_DIFFERS  // the key belongs to another certificate
+};
+
+/* Looks at the first certificate and the first key of the texts. Leaves OpenSSL's list of errors as
+ * it was. */
+enum weir_pem_pair weir_pem_pair_check(const char *cert_pem, const char *key_pem);
+
+#endif
