@@ -169,8 +169,10 @@ static weir_status check_token(struct weir_call *call, struct weir_error *err)
     uint8_t id[WEIR_NAMESPACE_MAX_BYTES];
     size_t id_n = 0;
     if (token.n > WEIR_TOKEN_TEXT_MAX_BYTES || !weir_token_parse(token, id, &id_n)) {
-        return weir_fail(err, WEIR_AUTH_INVALID_TOKEN,
-                         "the token is malformed; check that it is complete");
+        return weir_fail(
+            err, WEIR_AUTH_INVALID_TOKEN,
+            "the token is malformed: a namespace's token begins with ns_ and ends with "
+            "64 hexadecimal digits");
     }
     const weir_status st = find_by_token(call, weir_slice(id, id_n), &hash, err);
     if (st == WEIR_OK && !config->has_admin_token) {
