@@ -168,7 +168,8 @@ const char *weir_client_url(const struct weir_client *client);
  * with id, stream name and type, in the order of their positions.
  *
  * Details. An error holds about 2.5 KB of details; to see all details of a WriteStreams with very
- * many conflicts, give the error a larger area with weir_error_enlarge before the call. */
+ * many conflicts, give the error a larger area with weir_error_enlarge before each such call: a
+ * function that fails without asking the server moves the details back into the error. */
 
 struct weir_call_metadata {
     const char *key;
