@@ -210,7 +210,9 @@ static weir_status fail_unusable(struct pg_conn *conn, const struct registration
 {
     if (entry->ns->layout == NULL) {
         weir_backend_report(&conn->backend->base,
-                            "%s has the layout '%.*s', which this store does not support",
+                            "%s has the layout '%.*s', which this store does not support: it was "
+                            "made by a server whose store's URL began otherwise, as timescaledb:// "
+                            "does",
                             entry->ns->schema, WEIR_SLICE_ARG(layout));
         return weir_fail(
             err, WEIR_BACKEND_UNAVAILABLE,
