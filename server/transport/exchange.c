@@ -113,11 +113,21 @@ static void on_received(struct weir_exchange *x, int result)
     transport->user.arrived(transport->user.context, x);
 }
 
+/* What waited for the withdrawn reply may find no room in the socket and is sent by the sweep. */
+static void withdraw(struct weir_exchange *x)
+{
+    if (x->pending != 0) {
+        weir_pending_withdraw(x->pending);
+        x->pending = 0;
+        weir_transport_watch(x->transport);
+    }
+}
+
 static void on_sent(struct weir_exchange *x, int result)
 {
     weir_pending_push();
     if (result != 0) {
-        weir_pending_withdraw(x->pending);
+        withdraw(x);
     }
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
     if (result != 0) {
@@ -258,8 +268,7 @@ void weir_exchange_announce(struct weir_exchange *x)
 
 void weir_exchange_withdraw(struct weir_exchange *x)
 {
-    weir_pending_withdraw(x->pending);
-    x->pending = 0;
+    withdraw(x);
 }
 
 static bool is_connection_over(const struct weir_exchange *x)
@@ -305,10 +314,10 @@ static void close_connection(const struct weir_exchange *x)
 void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED);
+    withdraw(x);
     if (is_fatal) {
         close_connection(x);
     }
-    weir_pending_withdraw(x->pending);
     reset(x);
     make_idle(x);
 }

@@ -46,8 +46,8 @@
  *    - A small request is read along with its length, before nng asks for it, which saves two
  *      calls of the system: readv().
  * 9. nng sends replies one by one, under a lock that all its threads need.
- *    - Replies that are ready together leave together, after nng has released the lock
- *      (pending_replies.h): sendmsg().
+ *    - Replies that are ready together leave together, after nng has released the lock, and the
+ *      small ones by one call of the system (pending_replies.h, joined_replies.h): sendmsg().
  * 10. By WebSocket nng takes time by the square of the pieces in which a message comes, and keeps
  *     answers to pings without a limit.
  *    - The connection ends where there are too many of either (ws_frames.h). To follow its frames

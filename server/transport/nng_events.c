@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "server/transport/nng_connections.h"
 
+#include "server/transport/joined_replies.h"
 #include "server/transport/partial_messages.h"
 #include "weir/base/monotonic.h"
 
@@ -36,6 +37,10 @@ bool weir_nng_may_report_end(int fd, struct weir_nng_connection *connection)
 int shutdown(int fd, int how)
 {
     weir_partial_closed(fd);
+    if (weir_nng_connection_of(fd) != NULL) {
+        (void)weir_joined_flush(fd);
+        weir_joined_drop(fd);
+    }
     return (int)syscall(SYS_shutdown, fd, how);
 }
 

@@ -1,6 +1,7 @@
 /* Sends nng's messages: never in parts and never with a failure (nng_connections.h, 1 and 4), and
- * held back while more will follow or until nng has released its lock (9). */
+ * joined or held back while more will follow, or held back until nng has released its lock (9). */
 #define _GNU_SOURCE
+#include "server/transport/joined_replies.h"
 #include "server/transport/nng_connections.h"
 
 #include <errno.h>
@@ -50,25 +51,6 @@ static void learn_protocol(struct weir_nng_connection *connection, const struct 
     }
 }
 
-/* Sends the message without its first `skip` bytes. */
-static ssize_t send_from(int fd, const struct msghdr *message, size_t skip, int flags)
-{
-    struct iovec parts[WEIR_NNG_PARTS_MAX];
-    struct msghdr rest = *message;
-    rest.msg_iov = parts;
-    rest.msg_iovlen = 0;
-    for (size_t i = 0; i < message->msg_iovlen; i++) {
-        const struct iovec *part = &message->msg_iov[i];
-        const size_t skipped = skip < part->iov_len ? skip : part->iov_len;
-        skip -= skipped;
-        if (skipped < part->iov_len) {
-            parts[rest.msg_iovlen++] = (struct iovec){.iov_base = (char *)part->iov_base + skipped,
-                                                      .iov_len = part->iov_len - skipped};
-        }
-    }
-    return (ssize_t)syscall(SYS_sendmsg, fd, &rest, flags);
-}
-
 /* Whether nng must see the failure that errno tells, and sets errno to what nng is to see. nng sees
  * a failure that passes, and that of a greeting; any other means that the peer has gone. */
 static bool must_report_failure(const struct msghdr *message)
@@ -104,6 +86,20 @@ static void finish_message(int fd, bool was_last, bool is_held_back)
     }
 }
 
+static bool may_join(const struct weir_nng_connection *connection)
+{
+    return connection->is_plain && connection->sent == 0;
+}
+
+/* The message has been joined to the ones announced behind it. If they have been withdrawn since,
+ * nobody else sends it. */
+static void finish_joined(int fd)
+{
+    if (!weir_pending_end(fd)) {
+        (void)weir_joined_flush(fd);
+    }
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct weir_nng_connection *connection = weir_nng_connection_of(fd);
@@ -119,9 +115,13 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
         return -1;
     }
     const bool is_last = !weir_pending_begin(fd);
+    if (!is_last && may_join(connection) && weir_joined_add(fd, message, bytes)) {
+        finish_joined(fd);
+        return (ssize_t)bytes;
+    }
     const bool is_held_back = is_last && may_hold_back(connection, message);
     const int more = !is_last || is_held_back ? MSG_MORE : 0;
-    const ssize_t n = send_from(fd, message, connection->sent, flags | more);
+    const ssize_t n = weir_joined_send(fd, message, connection->sent, flags | more);
     if (n < 0 && must_report_failure(message)) {
         weir_pending_leave(fd, bytes - connection->sent);
         return -1;

@@ -1,5 +1,6 @@
 #include "server/transport/peers.h"
 
+#include "server/transport/joined_replies.h"
 #include "server/transport/partial_messages.h"
 #include "weir/base/monotonic.h"
 
@@ -173,7 +174,7 @@ void weir_peer_sent(struct weir_peer *peer, size_t n, int64_t now_us)
      * to have no reply under way. */
     record_last_reply(peer, n);
     atomic_store_explicit(&peer->progress_at_us, now_us, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&peer->sending, 1, memory_order_release);
     atomic_fetch_sub_explicit(&peer->sending_bytes, n, memory_order_relaxed);
     atomic_fetch_sub_explicit(&peer->all->unread_bytes, n, memory_order_relaxed);
 }
@@ -221,6 +222,19 @@ static void look_for_progress_locked(struct weir_peer *peer)
     }
 }
 
+/* Sends what is joined and could not leave before. Returns whether anything is left. */
+static bool is_joined_left(const struct weir_peer *peer)
+{
+    const int descriptor = weir_pending_descriptor(peer->key);
+    return descriptor >= 0 && !weir_joined_flush(descriptor);
+}
+
+static bool is_any_joined(const struct weir_peer *peer)
+{
+    const int descriptor = weir_pending_descriptor(peer->key);
+    return descriptor >= 0 && weir_joined_bytes(descriptor) > 0;
+}
+
 /* Looks at the last reply and at progress. Returns whether replies are under way. */
 static bool look_at_locked(struct weir_peer *peer)
 {
@@ -229,7 +243,8 @@ static bool look_at_locked(struct weir_peer *peer)
     if (!is_left && (!peer->is_opaque || peer->looks_behind >= LOOKS_BEHIND)) {
         atomic_store_explicit(&peer->last_bytes, 0, memory_order_relaxed);
     }
-    const bool owes = is_left || atomic_load_explicit(&peer->sending, memory_order_acquire) > 0;
+    const bool owes = is_joined_left(peer) || is_left ||
+                      atomic_load_explicit(&peer->sending, memory_order_acquire) > 0;
     if (owes) {
         look_for_progress_locked(peer);
     }
@@ -247,10 +262,10 @@ size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quie
 {
     size_t n = 0;
     (void)pthread_mutex_lock(&peers->lock);
-    for (size_t i = 0; i < WEIR_PEERS_BUCKETS && n < max; i++) {
+    for (size_t i = 0; i < WEIR_PEERS_BUCKETS; i++) {
         struct weir_peer *peer = peers->buckets[i];
-        for (; peer != NULL && n < max; peer = peer->next) {
-            if (look_at_locked(peer) && is_stuck(peer, since_us, quiet_since_us)) {
+        for (; peer != NULL; peer = peer->next) {
+            if (look_at_locked(peer) && is_stuck(peer, since_us, quiet_since_us) && n < max) {
                 pipe_ids[n++] = peer->pipe_id;
             }
         }
@@ -293,7 +308,8 @@ bool weir_peers_any_sends(struct weir_peers *peers)
     for (size_t i = 0; i < WEIR_PEERS_BUCKETS && !any; i++) {
         const struct weir_peer *peer = peers->buckets[i];
         for (; peer != NULL && !any; peer = peer->next) {
-            any = atomic_load(&peer->sending) > 0 || atomic_load(&peer->last_bytes) > 0;
+            any = atomic_load(&peer->sending) > 0 || atomic_load(&peer->last_bytes) > 0 ||
+                  is_any_joined(peer);
         }
     }
     (void)pthread_mutex_unlock(&peers->lock);

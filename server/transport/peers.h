@@ -13,7 +13,8 @@
  *
  * A connection is known by the id of its nng pipe. Its peer is in the table before the pipe can
  * deliver messages (NNG_PIPE_EV_ADD_PRE); messages delivered after the peer was removed have none.
- * Thread-safe; the table's lock is a leaf. */
+ * Thread-safe; the table's lock is held over that on what a connection has joined, and over no
+ * other. */
 #ifndef WEIR_SERVER_PEERS_H
 #define WEIR_SERVER_PEERS_H
 
@@ -60,7 +61,7 @@ struct weir_peer {
 
 struct weir_peers {
     atomic_size_t unread_bytes;  // sum of sending_bytes and kept_bytes of all peers
-    pthread_mutex_t lock;        // guards the following fields; a leaf
+    pthread_mutex_t lock;        // guards the following fields
     struct weir_peer *buckets[WEIR_PEERS_BUCKETS];
     size_t n;                 // peers in the table
     int64_t recounted_at_us;  // latest weir_peers_recount that was due; monotonic
@@ -102,10 +103,11 @@ size_t weir_peer_unread(const struct weir_peer *peer);
  * last 100 ms. */
 void weir_peers_recount(struct weir_peers *peers, int64_t now_us);
 
-/* Finds connections that have replies under way, have taken nothing of them since `since_us`, and
- * have sent no request since `quiet_since_us`. Writes their pipe ids and returns their number, at
- * most `max`. Progress within a reply shows only in comparison with the previous call, so calls
- * must be much more frequent than once in the time from `since_us` until now. */
+/* Sends what connections have joined (joined_replies.h). Finds those that have replies under way,
+ * have taken nothing of them since `since_us`, and have sent no request since `quiet_since_us`;
+ * writes their pipe ids and returns their number, at most `max`. Progress within a reply shows only
+ * in comparison with the previous call, so calls must be much more frequent than once in the time
+ * from `since_us` until now. */
 size_t weir_peers_stuck(struct weir_peers *peers, int64_t since_us, int64_t quiet_since_us,
                         uint32_t *pipe_ids, size_t max);
 

@@ -1,5 +1,7 @@
 #include "server/transport/pending_replies.h"
 
+#include "server/transport/joined_replies.h"
+
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,7 +32,8 @@ static uint32_t announced_of(uint64_t state)
 }
 
 /* Adds or removes one announcement. Returns false, without a change, if the state has another
- * generation or there is no announcement to remove. */
+ * generation or there is no announcement to remove. Whoever removes the last one sees what was
+ * joined before the others were removed. */
 static bool change_announced(_Atomic uint64_t *state, uint64_t generation, bool is_more)
 {
     uint64_t seen = atomic_load_explicit(state, memory_order_relaxed);
@@ -39,7 +42,7 @@ static bool change_announced(_Atomic uint64_t *state, uint64_t generation, bool 
            (is_more || announced_of(seen) > 0)) {
         is_counted =
             atomic_compare_exchange_weak_explicit(state, &seen, is_more ? seen + 1 : seen - 1,
-                                                  memory_order_relaxed, memory_order_relaxed);
+                                                  memory_order_acq_rel, memory_order_relaxed);
     }
     return is_counted;
 }
@@ -93,7 +96,8 @@ void weir_pending_push(void)
 void weir_pending_withdraw(uint64_t announced)
 {
     if (announced != 0 && change_announced(state_of(announced), generation_of(announced), false) &&
-        announced_of(atomic_load_explicit(state_of(announced), memory_order_relaxed)) == 0) {
+        announced_of(atomic_load_explicit(state_of(announced), memory_order_acquire)) == 0) {
+        (void)weir_joined_flush((int)(uint32_t)announced);
         flush_segment((int)(uint32_t)announced);
     }
 }
@@ -123,7 +127,7 @@ int64_t weir_pending_untaken(weir_connection_key key)
     int n = 0;
     const int descriptor = weir_pending_descriptor(key);
     return descriptor >= 0 && ioctl(descriptor, SIOCOUTQ, &n) == 0
-               ? n + (int64_t)weir_pending_left(key)
+               ? n + (int64_t)(weir_pending_left(key) + weir_joined_bytes(descriptor))
                : -1;
 }
 
@@ -134,6 +138,7 @@ void weir_pending_opened(int descriptor)
 {
     _Atomic uint64_t *state = &states[descriptor];
     const uint64_t before = generation_of(atomic_load_explicit(state, memory_order_relaxed));
+    weir_joined_drop(descriptor);
     atomic_store_explicit(&unsent_bytes[descriptor], 0, memory_order_relaxed);
     atomic_store_explicit(state, (before + 1) << 32, memory_order_relaxed);
 }
@@ -174,7 +179,7 @@ bool weir_pending_end(int descriptor)
     _Atomic uint64_t *state = &states[descriptor];
     (void)change_announced(state, generation_of(atomic_load_explicit(state, memory_order_relaxed)),
                            false);
-    return announced_of(atomic_load_explicit(state, memory_order_relaxed)) > 0;
+    return announced_of(atomic_load_explicit(state, memory_order_acquire)) > 0;
 }
 
 bool weir_pending_close(int descriptor)

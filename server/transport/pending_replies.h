@@ -6,8 +6,9 @@
  *
  * - Replies that are ready together leave together. nng sends the replies of a connection one by
  *   one, each after it was told that the previous one is sent. Each would leave in a segment of its
- *   own and wake a client that has read the previous one and gone to sleep. So all but the last are
- *   sent with MSG_MORE: the kernel holds them back until the last one is sent or withdrawn.
+ *   own and wake a client that has read the previous one and gone to sleep. So a small reply that
+ *   is not the last one is joined to the next (joined_replies.h); what cannot be joined is sent
+ *   with MSG_MORE: the kernel holds it back until the last one is sent or withdrawn.
  * - Replies leave when nng has released its lock. nng sends under a lock that all its threads need,
  *   and a segment that leaves wakes the client and, within one machine, runs through the whole
  *   network stack. So even the last reply is sent with MSG_MORE, and the thread that sent it makes
@@ -20,7 +21,8 @@
  * connection, however, it calls getsockopt() on the descriptor, which shows it (weir_pending_ask).
  * No reply is announced to a connection whose descriptor is unknown.
  *
- * State is process-wide, by descriptor. Thread-safe and lock-free; no function blocks or fails. */
+ * State is process-wide, by descriptor. Thread-safe; no function fails, or blocks for longer than
+ * the lock on what is joined. */
 #ifndef WEIR_SERVER_PENDING_REPLIES_H
 #define WEIR_SERVER_PENDING_REPLIES_H
 
@@ -62,8 +64,8 @@ int weir_pending_descriptor(weir_connection_key key);
  * nng keeps the whole message. 0 also if the connection is unknown. */
 size_t weir_pending_left(weir_connection_key key);
 
-/* Returns weir_pending_left plus the bytes that the kernel has taken and the client has not; -1
- * if unknown. */
+/* Returns weir_pending_left plus the bytes that are joined, and those that the kernel has taken and
+ * the client has not; -1 if unknown. */
 int64_t weir_pending_untaken(weir_connection_key key);
 
 /* ---- for the calls that nng makes on a connection (nng_connections.h) ---- */

@@ -27,13 +27,6 @@ enum { HELD_US = 100 * 1000, ATTEMPTS = 50 };
 
 /* ---- sending ---- */
 
-static void send_text(const char *text)
-{
-    struct iovec part = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ck_assert_int_eq(sendmsg(wire.server, &message, MSG_NOSIGNAL), (ssize_t)part.iov_len);
-}
-
 static bool is_held(void)
 {
     int unsent = 0;
@@ -41,26 +34,17 @@ static bool is_held(void)
     return unsent > 0;
 }
 
-static void assert_received(const char *text)
-{
-    char received[64];
-    const size_t n = strlen(text);
-    ck_assert_int_eq(recv(wire.client, received, n, MSG_WAITALL), (ssize_t)n);
-    ck_assert_mem_eq(received, text, n);
-    ck_assert_int_lt(recv(wire.client, received, 1, MSG_DONTWAIT), 0);
-}
-
 /* Sends two replies. Returns false if it was so slow that the kernel may have sent the first. */
 static bool send_two_in_time(void)
 {
     const int64_t from_us = weir_monotonic_us();
-    send_text("one");
+    wire_send("one");
     const bool is_first_held = is_held();
-    send_text("two");
+    wire_send("two");
     const bool is_in_time = weir_monotonic_us() - from_us < HELD_US;
     ck_assert(is_first_held || !is_in_time);
     ck_assert(!is_held());
-    assert_received("onetwo");
+    wire_assert_received("onetwo");
     return is_in_time;
 }
 
@@ -78,9 +62,9 @@ END_TEST
 
 static void assert_sent_at_once(const char *text)
 {
-    send_text(text);
+    wire_send(text);
     ck_assert(!is_held());
-    assert_received(text);
+    wire_assert_received(text);
 }
 
 START_TEST(a_reply_by_itself_leaves_at_once)
@@ -97,7 +81,7 @@ END_TEST
 static bool send_held_in_time(const char *text)
 {
     const int64_t from_us = weir_monotonic_us();
-    send_text(text);
+    wire_send(text);
     const bool was_held = is_held();
     const bool is_in_time = weir_monotonic_us() - from_us < HELD_US;
     ck_assert(was_held || !is_in_time);
@@ -113,7 +97,7 @@ START_TEST(what_is_sent_before_one_that_is_withdrawn_leaves_with_that)
         is_in_time = send_held_in_time("first");
         weir_pending_withdraw(wire.key);
         ck_assert(!is_held());
-        assert_received("first");
+        wire_assert_received("first");
     }
     ck_assert(is_in_time);
 }
@@ -249,8 +233,8 @@ START_TEST(the_end_is_told_behind_the_last_reply)
     const uint64_t withdrawn = weir_pending_add(wire.key);
     ck_assert_int_eq(shutdown(wire.client, SHUT_WR), 0);
     assert_nothing_to_read();
-    send_text("one");
-    send_text("two");
+    wire_send("one");
+    wire_send("two");
     assert_nothing_to_read();
     weir_pending_withdraw(withdrawn);
     ck_assert(!weir_pending_is_over(wire.key));
@@ -386,7 +370,7 @@ static void begin(void)
 static void assert_ends_behind_the_last_reply(void)
 {
     assert_nothing_to_read();
-    send_text("last");
+    wire_send("last");
     assert_end_is_told();
     ck_assert(weir_pending_is_over(wire.key));
 }
@@ -474,7 +458,7 @@ START_TEST(another_protocols_bytes_are_not_looked_at)
     wire_close();
     wire_open();
     wire_learn_key();
-    send_text("HTTP/1.1");
+    wire_send("HTTP/1.1");
     for (uint64_t length = 0; length < SHORTEST; length++) {
         ck_assert(length_passes(length));
     }
@@ -492,7 +476,7 @@ static void begin_websocket(const uint8_t *frames, size_t n)
     ck_assert_int_eq(send(wire.client, "GET /\r\n\r\n", 9, MSG_MORE), 9);
     ck_assert_int_eq(send(wire.client, frames, n, 0), (ssize_t)n);
     assert_reads("GET /\r\n\r\n", 9);
-    send_text("HTTP/1.1 101 Switching");
+    wire_send("HTTP/1.1 101 Switching");
 }
 
 /* Fills `frames` with empty frames that begin with a byte. */
@@ -531,32 +515,22 @@ START_TEST(too_many_pings_without_an_answer_are_the_end)
     fill_frames(0x89, pings, sizeof pings);
     begin_websocket(pings, sizeof pings);
     assert_reads((const char *)pings, WS_FRAME_BYTES);
-    send_text("\x8a");
+    wire_send("\x8a");
     assert_ends_in_the_last_frame(pings + WS_FRAME_BYTES, sizeof pings - WS_FRAME_BYTES);
 }
 END_TEST
 
 /* ---- data held back ---- */
 
-static void greet(void)
-{
-    static const char greeting[8] = "\0SP\0\0\x31\0\0";
-    char received[sizeof greeting];
-    send_greeting(greeting);
-    ck_assert(!is_held());
-    ck_assert_int_eq(recv(wire.client, received, sizeof received, MSG_WAITALL), sizeof received);
-    ck_assert_mem_eq(received, greeting, sizeof greeting);
-}
-
 START_TEST(a_reply_of_a_plain_connection_leaves_when_it_is_pushed)
 {
-    greet();
+    wire_greet();
     bool is_in_time = false;
     for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
         is_in_time = send_held_in_time("reply");
         weir_pending_push();
         ck_assert(!is_held());
-        assert_received("reply");
+        wire_assert_received("reply");
     }
     ck_assert(is_in_time);
 }
@@ -585,18 +559,18 @@ static void *wait_for_events_and_send(void *context)
     const int epoll = epoll_create1(0);
     ck_assert_int_eq(epoll_wait(epoll, &event, 1, 0), 0);
     (void)close(epoll);
-    send_text("rest");
+    wire_send("rest");
     return NULL;
 }
 
 START_TEST(who_waits_for_events_holds_nothing_back)
 {
-    greet();
+    wire_greet();
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_events_and_send, NULL), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert(!is_held());
-    assert_received("rest");
+    wire_assert_received("rest");
 }
 END_TEST
 

@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct wire wire;
@@ -48,6 +50,44 @@ void wire_learn_key(void)
 {
     wire.key = wire_key_of(wire.server);
     ck_assert_uint_ne(wire.key, 0);
+}
+
+static void send_from_server(const void *bytes, size_t n)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ck_assert_int_eq(sendmsg(wire.server, &message, MSG_NOSIGNAL), (ssize_t)n);
+}
+
+static void assert_client_receives(const void *bytes, size_t n)
+{
+    char received[4096];
+    ck_assert_uint_lt(n, sizeof received);
+    ck_assert_int_eq(recv(wire.client, received, sizeof received, MSG_DONTWAIT), (ssize_t)n);
+    ck_assert_mem_eq(received, bytes, n);
+}
+
+void wire_greet(void)
+{
+    static const char from_server[] = "\0SP\0\0\x31\0";
+    static const char from_client[] = "\0SP\0\0\x30\0";
+    char received[sizeof from_client];
+    const struct iovec part = {.iov_base = received, .iov_len = sizeof received};
+    send_from_server(from_server, sizeof from_server);
+    assert_client_receives(from_server, sizeof from_server);
+    ck_assert_int_eq(send(wire.client, from_client, sizeof from_client, 0), sizeof from_client);
+    ck_assert_int_eq(readv(wire.server, &part, 1), sizeof received);
+    ck_assert_mem_eq(received, from_client, sizeof received);
+}
+
+void wire_send(const char *text)
+{
+    send_from_server(text, strlen(text));
+}
+
+void wire_assert_received(const char *text)
+{
+    assert_client_receives(text, strlen(text));
 }
 
 void wire_announce(size_t n)

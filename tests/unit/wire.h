@@ -21,6 +21,15 @@ weir_connection_key wire_key_of(int descriptor);
 /* Sets wire.key, which wire_open leaves 0. */
 void wire_learn_key(void);
 
+/* Exchanges greetings, as nng does first on a tcp:// connection. */
+void wire_greet(void);
+
+/* Sends a text as nng sends a reply; all of it must be taken. */
+void wire_send(const char *text);
+
+/* The client receives exactly this text, which has left already. */
+void wire_assert_received(const char *text);
+
 /* Announces `n` pending replies on the connection. Requires its key. */
 void wire_announce(size_t n);
 

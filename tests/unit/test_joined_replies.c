@@ -1,0 +1,368 @@
+/* Small replies that leave together (joined_replies.c), on a TCP connection with the calls that nng
+ * makes: when they leave, that none is lost or out of order, and what a full socket does to them.
+ */
+#include "server/transport/joined_replies.h"
+
+#include "server/transport/peers.h"
+#include "tests/lib/check_main.h"
+#include "tests/unit/wire.h"
+#include "weir/base/monotonic.h"
+#include "weir/base/slice.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void open_wire(void)
+{
+    wire_open();
+    wire_greet();
+    wire_learn_key();
+}
+
+/* ---- when they leave ---- */
+
+static void assert_nothing_received(void)
+{
+    char byte = 0;
+    ck_assert_int_lt(recv(wire.client, &byte, 1, MSG_DONTWAIT), 0);
+    ck_assert_int_eq(errno, EAGAIN);
+}
+
+START_TEST(announced_replies_leave_in_order_with_the_last)
+{
+    wire_announce(3);
+    wire_send("one ");
+    wire_send("two ");
+    assert_nothing_received();
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), strlen("one two "));
+    wire_send("three");
+    weir_pending_push();
+    wire_assert_received("one two three");
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), 0);
+}
+END_TEST
+
+START_TEST(a_reply_leaves_when_the_one_behind_it_is_withdrawn)
+{
+    wire_announce(3);
+    wire_send("one ");
+    wire_send("two");
+    weir_pending_withdraw(wire.key);
+    wire_assert_received("one two");
+}
+END_TEST
+
+/* More than fits, and one reply that is too large by itself. */
+START_TEST(what_has_no_room_is_sent_behind_what_is_joined)
+{
+    static char large[WEIR_JOINED_BYTES + 2];
+    char all[2 * sizeof large + 1000] = "";
+    char received[sizeof all];
+    memset(large, 'x', sizeof large - 1);
+    const char *const texts[] = {
+        "a", "bcd", large + WEIR_JOINED_BYTES / 2, "e", large + WEIR_JOINED_BYTES / 2 - 10, large,
+        "f", "g"};
+    wire_announce(WEIR_COUNTOF(texts));
+    for (size_t i = 0; i < WEIR_COUNTOF(texts); i++) {
+        wire_send(texts[i]);
+        (void)strcat(all, texts[i]);
+    }
+    weir_pending_push();
+    ck_assert_int_eq(recv(wire.client, received, strlen(all), MSG_WAITALL), (ssize_t)strlen(all));
+    ck_assert_mem_eq(received, all, strlen(all));
+    assert_nothing_received();
+}
+END_TEST
+
+START_TEST(what_is_joined_leaves_before_its_connection_ends_and_never_on_another)
+{
+    const int descriptor = wire.server;
+    wire_announce(2);
+    wire_send("old");
+    ck_assert_int_eq(shutdown(wire.server, SHUT_RDWR), 0);
+    wire_assert_received("old");
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), 0);
+    wire_send("lost");
+    wire_close();
+    open_wire();
+    ck_assert_int_eq(wire.server, descriptor);
+    wire_announce(2);
+    wire_send("joined to no end");
+    wire_close();
+    open_wire();
+    ck_assert_int_eq(wire.server, descriptor);
+    wire_announce(1);
+    wire_send("new");
+    weir_pending_push();
+    wire_assert_received("new");
+}
+END_TEST
+
+/* ---- a full socket ---- */
+
+static const char filling[1 << 16];
+
+/* Returns how many bytes the kernel has taken until there was no room for one. */
+static size_t fill_socket(void)
+{
+    size_t filled = 0;
+    for (size_t step = sizeof filling; step > 0; step /= 2) {
+        ssize_t n = 0;
+        while ((n = send(wire.server, filling, step, MSG_NOSIGNAL)) > 0) {
+            filled += (size_t)n;
+        }
+    }
+    return filled;
+}
+
+static void drain_filling(size_t filled)
+{
+    static char received[sizeof filling];
+    while (filled > 0) {
+        const size_t wanted = filled < sizeof received ? filled : sizeof received;
+        const ssize_t n = recv(wire.client, received, wanted, 0);
+        ck_assert_int_gt(n, 0);
+        ck_assert_mem_eq(received, filling, (size_t)n);
+        filled -= (size_t)n;
+    }
+}
+
+static ssize_t try_to_send(const char *text)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    return sendmsg(wire.server, &message, MSG_NOSIGNAL);
+}
+
+static void wait_for_room(void)
+{
+    struct pollfd ready = {.fd = wire.server, .events = POLLOUT};
+    ck_assert_int_eq(poll(&ready, 1, -1), 1);
+}
+
+START_TEST(the_last_reply_is_tried_again_behind_what_is_joined)
+{
+    const size_t filled = fill_socket();
+    wire_announce(2);
+    wire_send("joined ");
+    ck_assert_int_lt(try_to_send("last"), 0);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_uint_gt(weir_pending_left(wire.key), 0);
+    drain_filling(filled);
+    wait_for_room();
+    wire_send("last");
+    weir_pending_push();
+    ck_assert_uint_eq(weir_pending_left(wire.key), 0);
+    wire_assert_received("joined last");
+}
+END_TEST
+
+static bool any_owed(struct weir_peers *peers)
+{
+    uint32_t id = 0;
+    (void)weir_peers_stuck(peers, 0, 0, &id, 1);
+    return weir_peers_any_sends(peers);
+}
+
+/* Nothing makes nng send again: the look at all connections does. */
+START_TEST(what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look)
+{
+    struct weir_peers peers;
+    const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
+    weir_peers_init(&peers);
+    ck_assert(weir_peers_add(&peers, 1, wire.key, false, &remote));
+    ck_assert(!any_owed(&peers));
+    const size_t filled = fill_socket();
+    wire_announce(2);
+    wire_send("joined");
+    weir_pending_withdraw(wire.key);
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), strlen("joined"));
+    ck_assert(any_owed(&peers));
+    drain_filling(filled);
+    wait_for_room();
+    ck_assert(!any_owed(&peers));
+    wire_assert_received("joined");
+    weir_peers_fini(&peers);
+}
+END_TEST
+
+/* ---- any order of events ---- */
+
+enum { EVENTS = 50 * 1000, BUFFER_BYTES = 4096, REPLY_MAX = 3000 };
+
+/* All replies together are one sequence of bytes, in which each byte tells its place. */
+static struct {
+    size_t sent;
+    size_t received;
+    size_t announced;
+    size_t trying_n;  // bytes of the reply that nng tries again; 0: none
+} flow;
+
+static uint8_t byte_at(size_t at)
+{
+    return (uint8_t)(at % 251);
+}
+
+static void try_reply(size_t n)
+{
+    uint8_t bytes[REPLY_MAX];
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = byte_at(flow.sent + i);
+    }
+    struct iovec parts[] = {{.iov_base = bytes, .iov_len = n / 3},
+                            {.iov_base = bytes + n / 3, .iov_len = n - n / 3}};
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = WEIR_COUNTOF(parts)};
+    const ssize_t result = sendmsg(wire.server, &message, MSG_NOSIGNAL);
+    ck_assert(result == (ssize_t)n || (result < 0 && errno == EAGAIN));
+    flow.trying_n = result < 0 ? n : 0;
+    flow.sent += result < 0 ? 0 : n;
+    flow.announced -= result < 0 ? 0 : 1;
+}
+
+static void receive_some(size_t most)
+{
+    uint8_t bytes[4 * REPLY_MAX];
+    const ssize_t n =
+        recv(wire.client, bytes, most < sizeof bytes ? most : sizeof bytes, MSG_DONTWAIT);
+    for (ssize_t i = 0; i < n; i++) {
+        ck_assert_uint_eq(bytes[i], byte_at(flow.received + (size_t)i));
+    }
+    flow.received += n > 0 ? (size_t)n : 0;
+}
+
+static void withdraw_one(void)
+{
+    weir_pending_withdraw(wire.key);
+    flow.announced--;
+}
+
+static void let_anything_happen(unsigned chance)
+{
+    const size_t n = chance / 8 % (chance % 3 == 0 ? REPLY_MAX : 40) + 1;
+    switch (chance % 8) {
+    case 0:
+        wire_announce(n % 8);
+        flow.announced += n % 8;
+        return;
+    case 1:
+        receive_some(n * 20);
+        return;
+    case 2:
+        if (flow.announced > (flow.trying_n > 0)) {
+            withdraw_one();
+        }
+        return;
+    default:
+        if (flow.announced > 0) {
+            try_reply(flow.trying_n > 0 ? flow.trying_n : n);
+            weir_pending_push();
+        }
+    }
+}
+
+static void assert_all_is_received(void)
+{
+    const int64_t until_us = weir_monotonic_us() + INT64_C(10) * 1000 * 1000;
+    while (flow.announced > (flow.trying_n > 0)) {
+        withdraw_one();
+    }
+    while (flow.received < flow.sent || flow.trying_n > 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        if (flow.trying_n > 0) {
+            try_reply(flow.trying_n);
+            weir_pending_push();
+        }
+        (void)weir_joined_flush(wire.server);
+        receive_some(SIZE_MAX);
+    }
+}
+
+START_TEST(every_byte_arrives_once_in_order)
+{
+    const int room = BUFFER_BYTES;
+    unsigned seed = 1;
+    ck_assert_int_eq(setsockopt(wire.server, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    ck_assert_int_eq(setsockopt(wire.client, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    flow.sent = flow.received = flow.announced = flow.trying_n = 0;
+    for (int i = 0; i < EVENTS; i++) {
+        let_anything_happen((unsigned)rand_r(&seed));
+    }
+    assert_all_is_received();
+    ck_assert_uint_gt(flow.sent, EVENTS / 4);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+enum { ROUNDS = 10000, DELAYS = 200, WAIT_S = 20 };
+
+static atomic_int announced_rounds;
+
+static void wait_shortly(int turns)
+{
+    for (volatile int i = 0; i < turns; i++) {
+    }
+}
+
+/* Withdraws one reply of two, in each round while the other one is sent. */
+static void *withdraw_all(void *context)
+{
+    (void)context;
+    for (int i = 0; i < ROUNDS; i++) {
+        while (atomic_load(&announced_rounds) <= i) {
+        }
+        wait_shortly(i % DELAYS);
+        weir_pending_withdraw(wire.key);
+    }
+    return NULL;
+}
+
+START_TEST(a_reply_is_not_left_behind_by_one_that_is_withdrawn_meanwhile)
+{
+    const struct timeval limit = {.tv_sec = WAIT_S};
+    pthread_t thread;
+    (void)setsockopt(wire.client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    atomic_store(&announced_rounds, 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, withdraw_all, NULL), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        char byte = 0;
+        wire_announce(2);
+        atomic_store(&announced_rounds, i + 1);
+        wait_shortly(DELAYS / 2);
+        wire_send("x");
+        weir_pending_push();
+        ck_assert_int_eq(recv(wire.client, &byte, 1, 0), 1);
+    }
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    assert_nothing_received();
+}
+END_TEST
+
+static Suite *joined_replies_suite(void)
+{
+    Suite *suite = suite_create("joined_replies");
+    TCase *tcase = tcase_create("connection");
+    tcase_set_timeout(tcase, 2 * WAIT_S);
+    tcase_add_checked_fixture(tcase, open_wire, wire_close);
+    tcase_add_test(tcase, announced_replies_leave_in_order_with_the_last);
+    tcase_add_test(tcase, a_reply_leaves_when_the_one_behind_it_is_withdrawn);
+    tcase_add_test(tcase, what_has_no_room_is_sent_behind_what_is_joined);
+    tcase_add_test(tcase, what_is_joined_leaves_before_its_connection_ends_and_never_on_another);
+    tcase_add_test(tcase, the_last_reply_is_tried_again_behind_what_is_joined);
+    tcase_add_test(tcase, what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look);
+    tcase_add_test(tcase, every_byte_arrives_once_in_order);
+    tcase_add_test(tcase, a_reply_is_not_left_behind_by_one_that_is_withdrawn_meanwhile);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    return check_main(joined_replies_suite());
+}
