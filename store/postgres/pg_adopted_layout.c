@@ -4,8 +4,9 @@
 #include "store/postgres/pg_dialect.h"
 
 static const struct pg_step steps[] = {
-    {1, weir_pg_sql_adopted_001},  {3, weir_pg_sql_adopted_003},     {6, weir_pg_sql_adopted_008},
-    {8, weir_pg_sql_counters_010}, {12, weir_pg_sql_categories_014}, {14, weir_pg_sql_born_016},
+    {1, weir_pg_sql_adopted_001},   {3, weir_pg_sql_adopted_003},     {6, weir_pg_sql_adopted_008},
+    {8, weir_pg_sql_counters_010},  {12, weir_pg_sql_categories_014}, {14, weir_pg_sql_born_016},
+    {17, weir_pg_sql_counters_018},
 };
 static const char *const functions[] = {weir_pg_sql_adopted_functions, weir_pg_sql_functions,
                                         weir_pg_sql_older_appends};
@@ -29,7 +30,7 @@ static const char list_streams[] =
 
 const struct pg_layout weir_pg_adopted_layout = {
     .name = "message_db",
-    .version = 16,
+    .version = 17,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

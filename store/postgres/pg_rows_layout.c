@@ -2,10 +2,8 @@
 #include "store/postgres/pg_dialect.h"
 
 static const struct pg_step steps[] = {
-    {1, weir_pg_sql_rows_001},
-    {5, weir_pg_sql_counters_010},
-    {7, weir_pg_sql_categories_014},
-    {9, weir_pg_sql_born_016},
+    {1, weir_pg_sql_rows_001}, {5, weir_pg_sql_counters_010},  {7, weir_pg_sql_categories_014},
+    {9, weir_pg_sql_born_016}, {12, weir_pg_sql_counters_018},
 };
 static const char *const functions[] = {weir_pg_sql_own_functions, weir_pg_sql_functions,
                                         weir_pg_sql_older_appends};
@@ -32,7 +30,7 @@ const char weir_pg_list_streams_text[] =
 
 const struct pg_layout weir_pg_rows_layout = {
     .name = "rows",
-    .version = 11,
+    .version = 12,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

@@ -159,6 +159,18 @@ START_TEST(imports_listings_and_the_clear_agree)
 }
 END_TEST
 
+/* PostgreSQL refuses updates in tables that are published and have no replica identity. */
+START_TEST(it_is_written_though_all_is_published)
+{
+    sql("CREATE PUBLICATION everything FOR ALL TABLES");
+    const struct weir_new_message message = message_of(30, "1");
+    struct weir_written written;
+    const weir_status status = append(fx.ns, "c-1", ANY, &message, 1, &written);
+    sql("DROP PUBLICATION everything");
+    ck_assert_msg(status == WEIR_OK, "%s", fx.report);
+}
+END_TEST
+
 /* The exponents are beyond the range of jsonb. */
 START_TEST(zeros_of_any_form_are_taken)
 {
@@ -404,6 +416,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_name_that_is_too_long_to_be_told_is_cut_between_characters, 0, 2);
     tcase_add_test(tcase, an_import_that_is_refused_does_not_move_the_head);
     tcase_add_test(tcase, imports_listings_and_the_clear_agree);
+    tcase_add_test(tcase, it_is_written_though_all_is_published);
     tcase_add_test(tcase, zeros_of_any_form_are_taken);
     tcase_add_test(tcase, what_message_dbs_index_cannot_hold_is_told_with_both_sizes);
     tcase_add_test(tcase, zeros_of_any_form_can_be_read_as_message_db_would);

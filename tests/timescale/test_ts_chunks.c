@@ -530,6 +530,19 @@ START_TEST(positions_of_a_stream_run_out_cleanly)
 }
 END_TEST
 
+/* PostgreSQL refuses updates in tables that are published and have no replica identity. */
+START_TEST(it_is_written_though_all_is_published)
+{
+    struct weir_import_record record = record_of(700, "b-1", 0, 50000);
+    record.time_us = first_day_us;
+    PQclear(ts_run("CREATE PUBLICATION everything FOR ALL TABLES"));
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_msg(import(fx.ns, &record, 1, NULL) == WEIR_OK, "%s", fx.report);
+    must_do(WEIR_CHUNKS_DROP, first_day_us + 8 * DAY_US);
+    PQclear(ts_run("DROP PUBLICATION everything"));
+}
+END_TEST
+
 /* No name is known that has this hash. */
 START_TEST(the_lowest_hash_has_a_member_too)
 {
@@ -638,6 +651,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, what_is_done_over_a_broken_connection_is_listed, 0, 20);
     tcase_add_test(tcase, global_positions_run_out_cleanly);
     tcase_add_test(tcase, positions_of_a_stream_run_out_cleanly);
+    tcase_add_test(tcase, it_is_written_though_all_is_published);
     tcase_add_test(tcase, the_lowest_hash_has_a_member_too);
     tcase_add_test(tcase, an_open_schema_of_the_extension_is_reported);
     tcase_add_test(tcase, a_namespace_has_chunks_of_its_interval);

@@ -7,7 +7,8 @@ FROM (SELECT split_part(k.stream_name, '-', 1) AS name, count(*) AS n
       FROM (SELECT DISTINCT stream_name FROM @.keys) AS k GROUP BY 1) AS s
 WHERE s.name = c.name AND EXISTS (SELECT FROM @.dropped);
 
-}@ALTER TABLE @.counters ADD COLUMN born timestamptz;
+}@-- The replica identity (counters_018) allows the update below where the table is published.
+ALTER TABLE @.counters ADD COLUMN born timestamptz, REPLICA IDENTITY FULL;
 UPDATE @.counters
 SET @side{stream_count = coalesce((SELECT sum(c.stream_count) FROM @.categories AS c), 0),
     }@born = (SELECT n.created_at FROM weir_registry.namespaces AS n WHERE n.schema_name = '@name@');
