@@ -118,6 +118,10 @@ struct pg_dialect {
     [PG_FIXED_HEAD] = "SELECT c.head, c.message_count FROM " WEIR_PG_COUNTERS " AS c", \
     [PG_FIXED_LIST_CATEGORIES] =                                                       \
         "SELECT name, stream_count, message_count FROM @.categories ORDER BY name"
+#define WEIR_PG_FIXED_BY_IDS                                                            \
+    [PG_FIXED_BY_IDS] = "SELECT " WEIR_PG_COLUMNS " FROM unnest($1::uuid[]) AS i (id)," \
+                        " LATERAL (SELECT s.* FROM @.stored AS s"                       \
+                        "  WHERE s.id = i.id OFFSET 0) AS m"
 #define WEIR_PG_COLUMNS \
     "m.global_position, m.position, m.time, m.id, m.stream_name, m.type, m.data, m.metadata"
 #define WEIR_PG_HEADERS                                                                       \

@@ -39,9 +39,7 @@ const struct pg_layout weir_pg_rows_layout = {
         {
             WEIR_PG_FIXED_FUNCTIONS,
             WEIR_PG_FIXED_COUNTERS,
-            [PG_FIXED_BY_IDS] =
-                "SELECT " WEIR_PG_COLUMNS
-                " FROM unnest($1::uuid[]) AS i (id) JOIN @.stored AS m ON m.id = i.id",
+            WEIR_PG_FIXED_BY_IDS,
             [PG_FIXED_VERSION] = "SELECT m.position FROM @.stored AS m WHERE m.stream_name = $1"
                                  " ORDER BY m.position DESC LIMIT 1",
             [PG_FIXED_TOTALS] =

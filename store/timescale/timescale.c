@@ -33,9 +33,11 @@ static const struct pg_layout hypertable = {
             WEIR_PG_FIXED_FUNCTIONS,
             WEIR_PG_FIXED_COUNTERS,
             [PG_FIXED_BY_IDS] =
-                "SELECT " COLUMNS ", m.data, m.metadata FROM unnest($1::uuid[]) AS i (id) JOIN "
-                "@.keys AS k ON k.id = i.id"
-                " JOIN @.stored AS m ON m.time = k.time AND m.global_position = k.global_position",
+                "SELECT " COLUMNS ", m.data, m.metadata FROM unnest($1::uuid[]) AS i (id),"
+                " LATERAL (SELECT a.time, a.global_position FROM @.keys AS a WHERE a.id = i.id"
+                "  OFFSET 0) AS k,"
+                " LATERAL (SELECT s.* FROM @.stored AS s"
+                "  WHERE s.time = k.time AND s.global_position = k.global_position OFFSET 0) AS m",
             [PG_FIXED_VERSION] =
                 "SELECT max(v.version) FROM (SELECT d.version FROM @.dropped AS d WHERE d.name = $1"
                 " UNION ALL (SELECT k.position FROM @.keys AS k WHERE k.stream_name = $1"

@@ -6,6 +6,9 @@
 -- table, and text in braces after "@side" is kept. In other layouts @keys@ is the table of the messages, and text
 -- in braces after "@plain" is kept. An @ follows the closing brace.
 --
+-- Ids and streams are looked for one by one, by subqueries with LIMIT, which stay subqueries. A join or an EXISTS may
+-- be planned as one look at all messages there are: sessions keep their plans, and an ANALYZE may have found few.
+--
 -- own_functions.sql or adopted_functions.sql defines the lock() that is called here, and the clear() that removes
 -- the messages.
 
@@ -88,7 +91,7 @@ BEGIN
                                       -1))
             FROM unnest(p_names, p_versions) AS n (name, version)),
            (SELECT array_agg(i.entry) FROM unnest(p_ids, p_message_entry) AS i (id, entry)
-            WHERE EXISTS (SELECT FROM @keys@ AS k WHERE k.id = i.id))@side{, c.span_end}@
+            WHERE (SELECT true FROM @keys@ AS k WHERE k.id = i.id LIMIT 1))@side{, c.span_end}@
         INTO STRICT head, write_time, is_current, now_era, now_born, old_versions,
             known@side{, span_end}@
         FROM (SELECT k.*, k.xmin = p_changed AND k.head = p_head AND k.last_write = p_last_write AS is_same
@@ -251,8 +254,7 @@ BEGIN
         ON CONFLICT DO NOTHING
         RETURNING stream_name, global_position
     }@), by_stream AS (
-        -- This statement does not see its own rows: a stream is new where no older one is found. It is
-        -- looked for one by one; an EXISTS may be planned as one look at all streams there are.
+        -- This statement does not see its own rows: a stream is new where no older one is found.
         SELECT w.stream_name AS name, count(*) AS n, max(w.global_position) AS newest,
                (SELECT true FROM @keys@ AS k WHERE k.stream_name = w.stream_name LIMIT 1) IS NULL AS is_new
         FROM written AS w GROUP BY 1
