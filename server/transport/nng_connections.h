@@ -51,8 +51,7 @@
  * 10. By WebSocket nng takes time by the square of the pieces in which a message comes, and keeps
  *     answers to pings without a limit.
  *    - The connection ends where there are too many of either (ws_frames.h). To follow its frames
- *      from the first byte on, nothing behind a request of HTTP is received with it: readv(),
- *      sendmsg(). */
+ *      from the first byte on, a request of HTTP is received by lines: readv(), sendmsg(). */
 #ifndef WEIR_SERVER_NNG_CONNECTIONS_H
 #define WEIR_SERVER_NNG_CONNECTIONS_H
 
@@ -86,7 +85,6 @@ struct weir_nng_connection {
     struct weir_sp_parts incoming;  // parts that nng receives
     bool is_refused;                // nng would close the connection for what was received
     bool is_partial;                // partial_messages.h counts a message of this connection
-    uint8_t http_matched;           // before is_ws: of the end of a request's head
     struct weir_ws_frames frames;   // from is_ws on
     /* Bytes read and not yet asked for by nng. */
     uint8_t *ahead;  // WEIR_NNG_AHEAD_BYTES, kept for the descriptor's next connection; or NULL

@@ -57,15 +57,13 @@ static ssize_t read_ahead(int fd, struct weir_nng_connection *connection, const 
     return (ssize_t)wanted;
 }
 
-/* Reads a request of HTTP no further than its head: what follows is left for nng's next call, so
- * that frames of WebSocket that have come with it are followed from the first one on. What a TLS
- * client sends first is read here as well, and as good as any way. */
+/* Reads a line of HTTP, or what has come of it. A request ends where a line does, so the frames of
+ * WebSocket that have come with it are left for nng's next call, and are followed from the first
+ * one on. What a TLS client sends first is read here as well, and as good as any way. */
 static ssize_t read_http(int fd, struct weir_nng_connection *connection, const struct iovec *part)
 {
     if (connection->ahead == NULL) {
-        const ssize_t n = (ssize_t)syscall(SYS_read, fd, part->iov_base, (size_t)1);
-        (void)weir_ws_http_head(&connection->http_matched, part->iov_base, n > 0 ? 1 : 0);
-        return n;
+        return (ssize_t)syscall(SYS_read, fd, part->iov_base, (size_t)1);
     }
     if (connection->ahead_n == 0) {
         const ssize_t n =
@@ -77,11 +75,11 @@ static ssize_t read_http(int fd, struct weir_nng_connection *connection, const s
         connection->ahead_n = (size_t)n;
     }
     const size_t n = part->iov_len < connection->ahead_n ? part->iov_len : connection->ahead_n;
-    const struct iovec head = {.iov_base = part->iov_base,
-                               .iov_len =
-                                   weir_ws_http_head(&connection->http_matched,
-                                                     connection->ahead + connection->ahead_at, n)};
-    return take_ahead(connection, &head, 1);
+    const uint8_t *from = connection->ahead + connection->ahead_at;
+    const uint8_t *end = memchr(from, '\n', n);
+    const struct iovec line = {.iov_base = part->iov_base,
+                               .iov_len = end != NULL ? (size_t)(end - from) + 1 : n};
+    return take_ahead(connection, &line, 1);
 }
 
 /* nng asks for a length, and then for that many bytes. One call of the system reads both, and the

@@ -71,7 +71,8 @@ static void end_frame(struct weir_ws_frames *frames)
     frames->head_n = 0;
 }
 
-/* Returns false if the head is that of one piece or ping too many. */
+/* Returns false if the head is that of one piece or ping too many, or of a control frame that is
+ * too long. */
 static bool take_head(struct weir_ws_frames *frames, uint8_t byte, size_t *held)
 {
     frames->head[frames->head_n++] = byte;
@@ -86,7 +87,7 @@ static bool take_head(struct weir_ws_frames *frames, uint8_t byte, size_t *held)
     } else if ((frames->head[0] & OPCODE) == PING) {
         frames->pings++;
     }
-    return !are_too_many(frames);
+    return !are_too_many(frames) && (frames->is_piece || frames->lacking <= WEIR_WS_CONTROL_MAX);
 }
 
 /* Returns how many of the bytes belong to the frame. */
@@ -121,23 +122,6 @@ void weir_ws_frames_sent(struct weir_ws_frames *frames, uint8_t first)
     if ((first & OPCODE) == PONG && frames->pings > 0) {
         frames->pings--;
     }
-}
-
-size_t weir_ws_http_head(uint8_t *matched, const uint8_t *bytes, size_t n)
-{
-    static const char end[] = "\r\n\r\n";
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i] == end[*matched]) {
-            (*matched)++;
-        } else {
-            *matched = bytes[i] == end[0] ? 1 : 0;
-        }
-        if (*matched == sizeof end - 1) {
-            *matched = 0;
-            return i + 1;
-        }
-    }
-    return n;
 }
 
 bool weir_ws_begins(const uint8_t *bytes, size_t n)

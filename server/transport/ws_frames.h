@@ -8,6 +8,8 @@
  *   WEIR_WS_PIECES_FREE, and one more for each WEIR_WS_PIECE_BYTES of the message. The libraries
  *   that divide messages by themselves make pieces of at least 4 KiB.
  * - Pings whose answers are not taken. nng keeps an answer to each, without a limit.
+ * - Control frames above WEIR_WS_CONTROL_MAX bytes, which WebSocket forbids. nng takes in all of
+ *   one before it refuses it, and what it holds of them is not counted.
  *
  * One thread at a time per connection. No function fails. */
 #ifndef WEIR_SERVER_WS_FRAMES_H
@@ -19,6 +21,7 @@
 
 enum {
     WEIR_WS_PINGS_MAX = 256,
+    WEIR_WS_CONTROL_MAX = 125,
     WEIR_WS_PIECES_FREE = 1024,
     WEIR_WS_PIECE_BYTES = 2048,
     WEIR_WS_PIECE_MEMORY = 256,  // what nng needs for a piece beside its bytes, and a little more
@@ -37,16 +40,13 @@ struct weir_ws_frames {
 };
 
 /* Takes in `n` more bytes, and adds to *held what nng keeps of them for a message. Returns false if
- * the message has too many pieces, or too many pings are not answered. */
+ * the message has too many pieces, too many pings are not answered, or a control frame is too long.
+ */
 bool weir_ws_frames_add(struct weir_ws_frames *frames, const uint8_t *bytes, size_t n,
                         size_t *held);
 
 /* The system has taken a frame from nng that begins with this byte. */
 void weir_ws_frames_sent(struct weir_ws_frames *frames, uint8_t first);
-
-/* Returns how many of `n` bytes, at least one, belong to the head of an HTTP request, which an
- * empty line ends. *matched keeps what the next call must know; initially 0. */
-size_t weir_ws_http_head(uint8_t *matched, const uint8_t *bytes, size_t n);
 
 /* Whether an HTTP response that begins with these bytes turns the connection into a WebSocket. */
 bool weir_ws_begins(const uint8_t *bytes, size_t n);

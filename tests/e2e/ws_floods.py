@@ -9,7 +9,7 @@ import struct
 import subprocess
 import tempfile
 
-from bare_clients import WebSocket, varint, wait_until
+from bare_clients import WebSocket, is_ended, varint, wait_until
 from connections import receive, sockets
 
 WRITE = b"\x0a\x22weir.v1.MessageStore/WriteMessages"
@@ -62,31 +62,58 @@ def check_write_in_pieces(server, token):
         check_reply(connection)
 
 
+def connect_with(server, line_end, frames):
+    """Sends the request that opens a WebSocket, and with it what follows."""
+    lines = ("GET / HTTP/1.1", "Host: %s:%d" % server.address, "Upgrade: websocket", "Connection: Upgrade",
+             "Sec-WebSocket-Key: " + base64.b64encode(bytes(16)).decode(), "Sec-WebSocket-Version: 13",
+             "Sec-WebSocket-Protocol: rep.sp.nanomsg.org", "", "")
+    connection = server.open()
+    connection.sendall(line_end.join(lines).encode() + frames)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += receive(connection, 1)
+    assert answer.startswith(b"HTTP/1.1 101"), answer
+    return connection
+
+
 def check_write_with_the_request(server, token):
-    host, port = server.address
-    opening = (f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
-               "Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n").encode()
-    with server.open() as connection:
-        connection.sendall(opening + b"".join(pieces(write(token, 5000), 1000)))
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += receive(connection, 1)
-        assert answer.startswith(b"HTTP/1.1 101"), answer
+    with connect_with(server, "\r\n", b"".join(pieces(write(token, 5000), 1000))) as connection:
         check_reply(connection)
 
 
-def flood(server, first, other):
-    """Sends frames until the server ends the connection."""
+def check_long_control_frame(server):
+    """nng would take in all of it before it refuses it."""
     with server.connect() as connection:
+        connection.sendall(frame(FIN | PONG, b"x" * LARGE)[:1024])
+        wait_until("the connection is kept", lambda: is_ended(connection))
+
+
+def check_disguised_flood(server):
+    """Lines that end without '\\r' belong to a request of HTTP as well. Who does not see that takes the ping, without its
+    two bytes that have come with the request, for the beginning of an endless message, and all that follows for its data.
+    """
+    ping = bytes([FIN | PING, 0x80 | 6, FIN | BINARY, 127, 0x7F]) + bytes(7)
+    with connect_with(server, "\n", ping[:2]) as connection:
+        connection.sendall(ping[2:])
+        assert receive_frame(connection) == (FIN | PONG, ping[2:6] + ping[2:4])
+        flood_on(connection, frame(BINARY, b"\x80"), frame(CONTINUED, b""))
+
+
+def flood_on(connection, first, other):
+    """Sends frames until the server ends the connection."""
+    try:
         connection.sendall(first)
-        try:
-            for _ in range(FLOOD // 1024):
-                connection.sendall(other * 1024)
-        except (BrokenPipeError, ConnectionResetError, socket.timeout) as fault:
-            assert not isinstance(fault, socket.timeout), "the connection is kept, and not served"
-            return
+        for _ in range(FLOOD // 1024):
+            connection.sendall(other * 1024)
+    except (BrokenPipeError, ConnectionResetError, socket.timeout) as fault:
+        assert not isinstance(fault, socket.timeout), "the connection is kept, and not served"
+        return
     raise AssertionError("the connection is kept")
+
+
+def flood(server, first, other):
+    with server.connect() as connection:
+        flood_on(connection, first, other)
 
 
 def main():
@@ -103,6 +130,8 @@ def main():
                 for tiny in (frame(CONTINUED, b""), frame(CONTINUED, b"x"), frame(CONTINUED, b"x" * 100)):
                     flood(server, frame(BINARY, b"\x80"), tiny)
                 flood(server, b"", frame(FIN | PING, b"x" * 100))
+                check_long_control_frame(server)
+                check_disguised_flood(server)
                 honest.sendall(frame(FIN | BINARY, write(token, 0)))
                 check_reply(honest)
                 wait_until("a connection is left behind", lambda: sockets(process.pid) <= before)

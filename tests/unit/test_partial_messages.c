@@ -424,13 +424,14 @@ END_TEST
 START_TEST(by_websocket_what_is_part_of_a_message_counts)
 {
     static const char answer[] = "HTTP/1.1 101 Switching";
-    static const uint8_t sent[] = {'\r', '\n', '\r', '\n', 2, 0x82, 1,   2, 3,    4, 'a', 'b',
+    static const uint8_t sent[] = {'a',  '\n', '\r', '\n', 2, 0x82, 1,   2, 3,    4, 'a', 'b',
                                    0x89, 0x81, 0,    0,    0, 0,    'p', 0, 0x80, 0, 0,   0};
     open_tcp();
     weir_partial_follow(tcp.server);
     ck_assert_int_eq(send(tcp.client, sent, sizeof sent, 0), sizeof sent);
     const struct iovec part = {.iov_base = received, .iov_len = sizeof received};
-    ck_assert_int_eq(readv(tcp.server, &part, 1), 4);
+    ck_assert_int_eq(readv(tcp.server, &part, 1), 2);
+    ck_assert_int_eq(readv(tcp.server, &part, 1), 2);
     weir_partial_whole(tcp.server);
     send_first(answer, sizeof answer - 1);
     ck_assert(receive(received, 7));

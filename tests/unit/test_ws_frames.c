@@ -101,6 +101,16 @@ START_TEST(control_frames_are_part_of_no_message)
 }
 END_TEST
 
+START_TEST(a_control_frame_is_short)
+{
+    begin();
+    ck_assert(add(FIN | PONG, WEIR_WS_CONTROL_MAX, 1));
+    ck_assert(!add(FIN | PONG, WEIR_WS_CONTROL_MAX + 1, 1));
+    begin();
+    ck_assert(!add(FIN | PING, FRAME_MAX, SIZE_MAX / 2));
+}
+END_TEST
+
 /* Adds pieces of an unfinished message; returns how many are taken, `max` at most. */
 static size_t add_pieces(size_t length, size_t max)
 {
@@ -162,27 +172,6 @@ START_TEST(each_message_counts_for_itself)
 }
 END_TEST
 
-static size_t head_of(uint8_t *matched, const char *text)
-{
-    return weir_ws_http_head(matched, (const uint8_t *)text, strlen(text));
-}
-
-START_TEST(a_head_of_http_ends_with_an_empty_line)
-{
-    uint8_t matched = 0;
-    ck_assert_uint_eq(head_of(&matched, "GET / HTTP/1.1\r\nA: b\r\n\r\n\x82"), 24);
-    ck_assert_uint_eq(head_of(&matched, "\r\n\r\n\r\n"), 4);
-    ck_assert_uint_eq(head_of(&matched, "\r\n\r\r\n\n\r\n"), 8);
-    ck_assert_uint_eq(head_of(&matched, "\r\n"), 2);
-    matched = 0;
-    static const char *const parts[] = {"GET\r", "\n", "\r"};
-    for (size_t i = 0; i < WEIR_COUNTOF(parts); i++) {
-        ck_assert_uint_eq(head_of(&matched, parts[i]), strlen(parts[i]));
-    }
-    ck_assert_uint_eq(head_of(&matched, "\nrest"), 1);
-}
-END_TEST
-
 START_TEST(one_answer_of_http_begins_a_websocket)
 {
     static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\n";
@@ -201,12 +190,12 @@ int main(void)
     tcase_add_test(tcase, frames_of_all_lengths_are_counted_however_they_are_cut);
     tcase_add_test(tcase, a_frame_without_a_mask_is_followed);
     tcase_add_test(tcase, control_frames_are_part_of_no_message);
+    tcase_add_test(tcase, a_control_frame_is_short);
     tcase_add_test(tcase, a_message_has_few_small_pieces);
     tcase_add_test(tcase, a_message_has_any_number_of_large_pieces);
     tcase_add_test(tcase, few_pings_wait_for_their_answers);
     tcase_add_test(tcase, what_nobody_asked_for_is_no_answer);
     tcase_add_test(tcase, each_message_counts_for_itself);
-    tcase_add_test(tcase, a_head_of_http_ends_with_an_empty_line);
     tcase_add_test(tcase, one_answer_of_http_begins_a_websocket);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
