@@ -2,7 +2,6 @@
 
 #include "server/calls/dispatch.h"
 #include "server/calls/server_parts.h"
-#include "server/namespaces/default_namespace.h"
 #include "server/namespaces/tenants.h"
 #include "weir/rules/token_text.h"
 

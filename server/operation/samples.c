@@ -3,7 +3,6 @@
 #include "server/calls/server_parts.h"
 #include "server/namespaces/tenants.h"
 #include "server/transport/transport.h"
-#include "weir/rules/time_text.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
 #include "weir/wire/method.h"

@@ -2,7 +2,6 @@
 #include "store/postgres/pg_chunks.h"
 
 #include "store/postgres/pg_session.h"
-#include "weir/rules/time_text.h"
 
 #include <stdio.h>
 

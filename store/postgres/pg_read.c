@@ -9,7 +9,6 @@
 #include "store/postgres/pg_reading.h"
 #include "store/postgres/pg_select.h"
 #include "store/read_rules.h"
-#include "weir/rules/limits.h"
 
 enum {
     /* Bytes that one result may hold if the sizes of its messages are not summed up first. */
