@@ -10,7 +10,7 @@ static const struct pg_step steps[] = {
     {8, weir_pg_sql_counters_010},
     {10, weir_pg_sql_categories_014},
     {12, weir_pg_sql_born_016},
-    {15, weir_pg_sql_counters_018},
+    {16, weir_pg_sql_counters_018},
 };
 static const char *const functions[] = {weir_timescale_sql_hypertable_functions,
                                         weir_pg_sql_own_functions, weir_pg_sql_functions,
@@ -22,7 +22,7 @@ static const char *const functions[] = {weir_timescale_sql_hypertable_functions,
 
 static const struct pg_layout hypertable = {
     .name = "hypertable",
-    .version = 15,
+    .version = 16,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,
