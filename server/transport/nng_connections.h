@@ -51,7 +51,9 @@
  * 10. By WebSocket nng takes time by the square of the pieces in which a message comes, and keeps
  *     answers to pings without a limit.
  *    - The connection ends where there are too many of either (ws_frames.h). To follow its frames
- *      from the first byte on, a request of HTTP is received by lines: readv(), sendmsg(). */
+ *      from the first byte on, a request of HTTP is received by lines: readv(), sendmsg().
+ * 11. nng waits for a megabyte behind a request of HTTP, for as long as it takes.
+ *    - The connection ends where a request is longer than WEIR_NNG_HTTP_MAX: readv(). */
 #ifndef WEIR_SERVER_NNG_CONNECTIONS_H
 #define WEIR_SERVER_NNG_CONNECTIONS_H
 
@@ -65,8 +67,9 @@
 #include <stdint.h>
 
 enum {
-    WEIR_NNG_PARTS_MAX = 16,     // parts of a message, as nng passes it
-    WEIR_NNG_AHEAD_BYTES = 2048  // read ahead: a few small requests
+    WEIR_NNG_PARTS_MAX = 16,      // parts of a message, as nng passes it
+    WEIR_NNG_AHEAD_BYTES = 2048,  // read ahead: a few small requests
+    WEIR_NNG_HTTP_MAX = 16384     // request of HTTP; twice the head that nng takes
 };
 
 /* nng makes one call at a time for a connection, so its fields need no lock. */
@@ -85,6 +88,7 @@ struct weir_nng_connection {
     struct weir_sp_parts incoming;  // parts that nng receives
     bool is_refused;                // nng would close the connection for what was received
     bool is_partial;                // partial_messages.h counts a message of this connection
+    size_t http_n;                  // before is_ws: bytes received since the last answer
     struct weir_ws_frames frames;   // from is_ws on
     /* Bytes read and not yet asked for by nng. */
     uint8_t *ahead;  // WEIR_NNG_AHEAD_BYTES, kept for the descriptor's next connection; or NULL

@@ -1,5 +1,5 @@
 /* Receives nng's messages: reads ahead, counts partial messages, and turns what nng would close a
- * connection for into the connection's end (nng_connections.h, 2, 5, 8 and 10). */
+ * connection for into the connection's end (nng_connections.h, 2, 5, 8, 10 and 11). */
 #define _GNU_SOURCE
 #include "server/transport/nng_connections.h"
 
@@ -151,8 +151,12 @@ static bool may_pass(int fd, struct weir_nng_connection *connection, const struc
     if (connection->is_ws) {
         return follow_frames(fd, connection, parts, n);
     }
-    weir_nng_report_ended(weir_partial_came(fd, n, weir_monotonic_us()));
-    return true;
+    if (connection->is_tls) {
+        weir_nng_report_ended(weir_partial_came(fd, n, weir_monotonic_us()));
+        return true;
+    }
+    connection->http_n += n;
+    return connection->http_n <= WEIR_NNG_HTTP_MAX;
 }
 
 /* Sets *n as readv() returns it. Returns false, with *n of no meaning, at the connection's end and

@@ -46,6 +46,7 @@ static void learn_protocol(struct weir_nng_connection *connection, const struct 
         connection->is_plain = is_greeting(message);
     }
     if (!connection->is_plain && !connection->is_tls && !connection->is_ws) {
+        connection->http_n = 0;
         connection->is_ws =
             weir_ws_begins(message->msg_iov[0].iov_base, message->msg_iov[0].iov_len);
     }

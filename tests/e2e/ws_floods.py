@@ -81,6 +81,14 @@ def check_write_with_the_request(server, token):
         check_reply(connection)
 
 
+def check_long_request(server):
+    """nng would wait for what the request announces."""
+    with server.open() as connection:
+        head = "GET / HTTP/1.1\r\nHost: %s:%d\r\nContent-Length: 100000\r\n\r\n" % server.address
+        connection.sendall(head.encode() + b"x" * 20000)
+        wait_until("the connection is kept", lambda: is_ended(connection))
+
+
 def check_long_control_frame(server):
     """nng would take in all of it before it refuses it."""
     with server.connect() as connection:
@@ -130,6 +138,7 @@ def main():
                 for tiny in (frame(CONTINUED, b""), frame(CONTINUED, b"x"), frame(CONTINUED, b"x" * 100)):
                     flood(server, frame(BINARY, b"\x80"), tiny)
                 flood(server, b"", frame(FIN | PING, b"x" * 100))
+                check_long_request(server)
                 check_long_control_frame(server)
                 check_disguised_flood(server)
                 honest.sendall(frame(FIN | BINARY, write(token, 0)))

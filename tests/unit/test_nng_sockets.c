@@ -1,6 +1,7 @@
 /* The socket calls of nng in this program (nng_connections.h): which replies leave together and
  * when the end of a connection is reported (pending_replies.c), on a TCP connection with the calls
  * that nng makes. */
+#include "server/transport/nng_connections.h"
 #include "server/transport/nng_sockets.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/ws_frames.h"
@@ -479,6 +480,27 @@ static void begin_websocket(const uint8_t *frames, size_t n)
     wire_send("HTTP/1.1 101 Switching");
 }
 
+/* A request may be so long after each answer. */
+START_TEST(a_long_request_of_http_is_the_end)
+{
+    static char lines[2 * WEIR_NNG_HTTP_MAX + 1];
+    const size_t line_n = WEIR_NNG_HTTP_MAX / 8;
+    for (size_t i = 0; i < sizeof lines; i++) {
+        lines[i] = i % line_n == line_n - 1 ? '\n' : 'x';
+    }
+    open_another();
+    ck_assert_int_eq(send(wire.client, lines, sizeof lines, 0), sizeof lines);
+    for (size_t i = 0; i < 2 * WEIR_NNG_HTTP_MAX; i += line_n) {
+        if (i == WEIR_NNG_HTTP_MAX) {
+            wire_send("HTTP/1.1 404 Not Found");
+        }
+        assert_reads(lines + i, line_n);
+    }
+    wire_announce(1);
+    assert_ends_behind_the_last_reply();
+}
+END_TEST
+
 /* Fills `frames` with empty frames that begin with a byte. */
 static void fill_frames(uint8_t first, uint8_t *frames, size_t n)
 {
@@ -610,6 +632,7 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, a_message_of_many_hops_is_none_that_nng_refuses);
     tcase_add_test(tcase, what_follows_what_nng_refuses_is_not_read);
     tcase_add_test(tcase, another_protocols_bytes_are_not_looked_at);
+    tcase_add_test(tcase, a_long_request_of_http_is_the_end);
     tcase_add_test(tcase, a_message_in_too_many_pieces_is_the_end);
     tcase_add_test(tcase, too_many_pings_without_an_answer_are_the_end);
     tcase_add_test(tcase, a_connection_is_known_by_what_is_asked_of_it);
