@@ -10,7 +10,7 @@ static char message_type[] = "Deposited";
 
 bool write_request_init(struct write_request *write, size_t room, size_t data_bytes)
 {
-    *write = (struct write_request){.room = room, .data_bytes = data_bytes};
+    *write = (struct write_request){.data_bytes = data_bytes};
     write->messages = calloc(room, sizeof *write->messages);
     write->pointers = calloc(room, sizeof *write->pointers);
     write->ids = calloc(room, ID_BYTES);

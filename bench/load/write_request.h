@@ -17,7 +17,6 @@ struct write_request {
     char *ids;   // room for `room` ids, each with its NUL
     char *data;  // room for the data of `room` messages
     size_t data_bytes;
-    size_t room;
     char stream[STREAM_NAME_MAX];
 };
 

@@ -53,7 +53,6 @@ typedef weir_status reader_read(struct reader *reader, const struct read_plan *p
                                 struct read_reply *reply, struct weir_error *err);
 
 struct reader {
-    const char *name;
     reader_read *read;
 };
 

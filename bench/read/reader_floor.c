@@ -3,7 +3,7 @@
 static weir_status read_floor(struct reader *reader, const struct read_plan *plan, size_t start,
                               struct read_reply *reply, struct weir_error *err);
 
-const struct reader floor_reader = {"floor", read_floor};
+const struct reader floor_reader = {read_floor};
 
 /* Looks at all columns of a row with the fewest possible calls. Returns the bytes of text. */
 static uint64_t read_columns(sqlite3_stmt *statement, int columns, uint64_t *numbers)

@@ -6,7 +6,7 @@
 static weir_status read_grown(struct reader *reader, const struct read_plan *plan, size_t start,
                               struct read_reply *reply, struct weir_error *err);
 
-const struct reader grown_reader = {"grown", read_grown};
+const struct reader grown_reader = {read_grown};
 
 static struct weir_slice column_bytes(sqlite3_stmt *statement, int column)
 {

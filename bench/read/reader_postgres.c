@@ -214,14 +214,14 @@ static PGconn *connect_to(const char *url)
 weir_status postgres_readers_open(struct postgres_reader *floor, struct postgres_reader *grown,
                                   const char *url, const char *namespace_id, struct weir_error *err)
 {
-    *floor = (struct postgres_reader){{"floor", read_floor}, connect_to(url)};
+    *floor = (struct postgres_reader){{read_floor}, connect_to(url)};
     if (PQstatus(floor->conn) != CONNECTION_OK || !prepare_both(floor->conn, namespace_id)) {
         (void)fail_postgres(floor->conn, err);
         PQfinish(floor->conn);
         floor->conn = NULL;
         return err->status;
     }
-    *grown = (struct postgres_reader){{"grown", read_grown}, floor->conn};
+    *grown = (struct postgres_reader){{read_grown}, floor->conn};
     return WEIR_OK;
 }
 

@@ -57,7 +57,7 @@ static weir_status read_sized(struct reader *base, const struct read_plan *plan,
 
 void sized_reader_init(struct sized_reader *reader, struct weir_namespace *ns)
 {
-    *reader = (struct sized_reader){.base = {"sized", read_sized}, .ns = ns};
+    *reader = (struct sized_reader){.base = {read_sized}, .ns = ns};
     weir_arena_init(&reader->arena, ARENA_CAP_BYTES, ARENA_KEEP_BYTES);
 }
 

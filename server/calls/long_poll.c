@@ -174,7 +174,7 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
 
 bool weir_long_poll_start(struct weir_server *server)
 {
-    server->wake = weir_wake_new(server->tenants, &server->log, woken, server);
+    server->wake = weir_wake_new(server->tenants, woken, server);
     return server->wake != NULL;
 }
 

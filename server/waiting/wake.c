@@ -451,15 +451,13 @@ static void destroy(struct weir_wake *wake)
     free(wake);
 }
 
-struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_log *log,
-                                weir_woken woken, void *context)
+struct weir_wake *weir_wake_new(struct weir_tenants *tenants, weir_woken woken, void *context)
 {
     struct weir_wake *wake = calloc(1, sizeof *wake);
     if (wake == NULL) {
         return NULL;
     }
     wake->tenants = tenants;
-    wake->log = log;
     wake->woken = woken;
     wake->context = context;
     weir_link_init(&wake->watched);

@@ -20,7 +20,6 @@
 #ifndef WEIR_SERVER_WAKE_H
 #define WEIR_SERVER_WAKE_H
 
-#include "server/base/log.h"
 #include "server/namespaces/tenants.h"
 #include "server/waiting/waiter.h"
 
@@ -50,10 +49,9 @@ enum weir_wake_reason {
 /* Takes over a woken waiter, which is idle. Called on any thread, without locks. */
 typedef void (*weir_woken)(void *context, struct weir_waiter *waiter, enum weir_wake_reason reason);
 
-/* Makes the wake list and starts its two threads, timer and poller. Borrows `tenants` and `log`.
- * NULL without memory or threads. */
-struct weir_wake *weir_wake_new(struct weir_tenants *tenants, const struct weir_log *log,
-                                weir_woken woken, void *context);
+/* Makes the wake list and starts its two threads, timer and poller. Borrows `tenants`. NULL without
+ * memory or threads. */
+struct weir_wake *weir_wake_new(struct weir_tenants *tenants, weir_woken woken, void *context);
 
 /* After weir_wake_stop: waits for the end of both threads. The poller may still wait for the
  * store's answer to its last question; afterwards the store is not asked any more. */

@@ -23,7 +23,6 @@ struct weir_watch {
 
 struct weir_wake {
     struct weir_tenants *tenants;
-    const struct weir_log *log;
     weir_woken woken;
     void *context;
     uint64_t seed;  // of the hash of the buckets

@@ -87,7 +87,6 @@ struct pg_layout {
 };
 
 struct pg_dialect {
-    const char *name;    // "postgresql"
     const char *scheme;  // "postgresql://"
     /* The layouts it serves; a new namespace gets the first. */
     const struct pg_layout *const *layouts;

@@ -142,7 +142,6 @@ weir_status weir_pg_ping(struct weir_backend *base, int64_t deadline_us, struct 
 static const struct pg_layout *const layouts[] = {&weir_pg_rows_layout, &weir_pg_adopted_layout};
 
 static const struct pg_dialect dialect = {
-    .name = "postgresql",
     .scheme = "postgresql://",
     .layouts = layouts,
     .layouts_n = WEIR_COUNTOF(layouts),

@@ -87,7 +87,6 @@ static const struct pg_layout *const layouts[] = {&hypertable, &weir_pg_rows_lay
                                                   &weir_pg_adopted_layout};
 
 static const struct pg_dialect dialect = {
-    .name = "timescaledb",
     .scheme = "timescaledb://",
     .layouts = layouts,
     .layouts_n = WEIR_COUNTOF(layouts),

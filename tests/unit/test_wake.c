@@ -56,8 +56,7 @@ static void set_up(void)
                      WEIR_OK);
     tenant = lookup.tenant;
     ck_assert_int_eq(weir_tenant_open(tenant, INT64_MAX, &err), WEIR_OK);
-    static const struct weir_log silent = {.fd = -1, .level = WEIR_LOG_ERROR};
-    wake = weir_wake_new(tenants, &silent, note, NULL);
+    wake = weir_wake_new(tenants, note, NULL);
     ck_assert_ptr_nonnull(wake);
     woken_n = 0;
     is_gone = false;
