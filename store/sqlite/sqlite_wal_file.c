@@ -127,10 +127,10 @@ static void make_room(struct wal_file *wal, sqlite3_int64 end)
  * messages that the disk has lost, and commit behind them.
  *
  * A failure is ignored, since nothing better can be done. */
-static void take_back(const struct wal_file *wal)
+static void take_back(struct wal_file *wal)
 {
     static const uint8_t zeros[HEADER_BYTES];
-    sqlite3_file *real = real_of((sqlite3_file *)wal);
+    sqlite3_file *real = real_of(&wal->base);
     if (wal->begun >= 0 &&
         real->pMethods->xWrite(real, zeros, sizeof zeros, wal->begun) == SQLITE_OK) {
         (void)real->pMethods->xSync(real, SQLITE_SYNC_NORMAL);

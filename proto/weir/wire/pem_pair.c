@@ -22,8 +22,9 @@ enum weir_pem_pair weir_pem_pair_check(const char *cert_pem, const char *key_pem
     BIO *key_bio = BIO_new_mem_buf(key_pem, -1);
     X509 *cert = cert_bio == NULL ? NULL : PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
     /* The empty password keeps OpenSSL from asking for one at the terminal. */
+    static char no_password[] = "";
     EVP_PKEY *key =
-        key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)"");
+        key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, no_password);
     const enum weir_pem_pair pair = compare(cert, key);
     EVP_PKEY_free(key);
     X509_free(cert);
