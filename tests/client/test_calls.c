@@ -234,6 +234,20 @@ START_TEST(options_that_cannot_be_used_are_refused)
 }
 END_TEST
 
+START_TEST(a_client_tells_its_url)
+{
+    struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
+    ck_assert_str_eq(weir_client_url(scripted.client), WEIR_DEFAULT_URL);
+    weir_client_close(scripted.client);
+    char url[] = "ipc:///nonexistent/weir";
+    options.url = url;
+    ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
+    url[0] = 'x';
+    ck_assert_str_eq(weir_client_url(scripted.client), "ipc:///nonexistent/weir");
+}
+END_TEST
+
 static Suite *calls_suite(void)
 {
     Suite *suite = suite_create("calls");
@@ -250,6 +264,7 @@ static Suite *calls_suite(void)
     tcase_add_test(calls, a_long_poll_may_take_its_wait_and_the_usual_time);
     tcase_add_test(calls, a_large_reply_is_taken);
     tcase_add_test(calls, options_that_cannot_be_used_are_refused);
+    tcase_add_test(calls, a_client_tells_its_url);
     suite_add_tcase(suite, calls);
     return suite;
 }
