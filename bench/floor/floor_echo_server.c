@@ -5,7 +5,6 @@
 
 #include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
-#include "weir/rules/uuid.h"
 #include "weir/v1/message_store.pb-c.h"
 #include "weir/v1/system.pb-c.h"
 #include "weir/wire/frame.h"

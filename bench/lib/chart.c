@@ -1,7 +1,6 @@
 #include "bench/lib/chart.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { TICKS_MAX = 32, TICKS_WANTED = 6, TONES = 6 };
 

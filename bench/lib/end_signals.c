@@ -2,7 +2,6 @@
 
 #include "bench/lib/clock.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 static sigset_t end_signals(void)

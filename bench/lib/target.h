@@ -4,7 +4,6 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 enum target_kind { TARGET_AT_MOST, TARGET_AT_LEAST };
 

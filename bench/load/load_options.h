@@ -4,7 +4,6 @@
 #define WEIR_BENCH_LOAD_OPTIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* Exit status for invalid settings. */

@@ -1,6 +1,5 @@
 /* The profile `tail`: writers, and subscribers that wait for the written messages. Measures the
  * time from the intended start of a write to its delivery to each subscriber. */
-#include "bench/lib/clock.h"
 #include "bench/load/operations.h"
 #include "bench/load/subscribers.h"
 

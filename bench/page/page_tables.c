@@ -2,9 +2,6 @@
 
 #include "bench/lib/chart.h"
 
-#include <math.h>
-#include <string.h>
-
 enum { NAME_BYTES = 128 };
 
 const long page_sizes[PAGE_SIZES] = {0, 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};

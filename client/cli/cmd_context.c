@@ -4,7 +4,6 @@
 #include "client/cli/output.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static int load(const struct cli *cli, struct contexts *contexts)
 {

@@ -11,7 +11,6 @@
 #include "weir/rules/limits.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 
 /* The categories of all consumers' positions, and of what they have parked. */
 #define CONSUMER_POSITION_CATEGORY "weirConsumer:position"

@@ -1,6 +1,5 @@
 #include "server/base/config.h"
 
-#include "server/base/log.h"
 #include "server/base/workers.h"
 #include "weir/base/command_line.h"
 #include "weir/rules/default_url.h"

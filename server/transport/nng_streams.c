@@ -17,7 +17,6 @@
 
 #include <dlfcn.h>
 #include <nng/nng.h>
-#include <nng/supplemental/tls/tls.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>

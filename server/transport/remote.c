@@ -1,8 +1,6 @@
 #define _DEFAULT_SOURCE  // TCP_INFO
 #include "server/transport/remote.h"
 
-#include <nng/supplemental/tls/tls.h>
-
 #include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -18,9 +18,7 @@
 
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/supplemental/tls/tls.h>
-#include <nng/supplemental/util/platform.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 

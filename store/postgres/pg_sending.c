@@ -5,8 +5,6 @@
 #include "weir/base/table_hash.h"
 #include "weir/rules/stream_name.h"
 
-#include <limits.h>
-
 /* Kinds of expectation, as the function numbers them. */
 enum { EXPECT_ANYTHING, EXPECT_VERSION, EXPECT_STREAM };
 

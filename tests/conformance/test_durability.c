@@ -1,8 +1,6 @@
 /* Acknowledged messages survive a stop and a kill of the server. */
 #include "tests/conformance/fixture.h"
 
-#include <string.h>
-
 static void assert_all_there(void)
 {
     const StreamReply *r = read_stream("s-1");

@@ -2,7 +2,6 @@
 #include "tests/conformance/fixture.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const CategoryReply *read_member(const char *category, int64_t member, int64_t size)
 {

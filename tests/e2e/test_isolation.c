@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <string.h>
 
 static struct server_process server;
 static struct weir_client *client;  // of namespace `default`

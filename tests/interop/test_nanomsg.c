@@ -6,14 +6,12 @@
 
 #include "weir/v1/envelope.pb-c.h"
 #include "weir/v1/message_store.pb-c.h"
-#include "weir/v1/system.pb-c.h"
 
 #include <check.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
 #include <nanomsg/ws.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { URLS = 3, RECEIVE_MS = 20000, REQUEST_MAX = 65536 };

@@ -2,14 +2,11 @@
 
 #include "tests/lib/remove_tree.h"
 
-#include "weir/rules/time_text.h"
-
 #include <dirent.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct fixture fx;
 

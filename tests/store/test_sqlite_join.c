@@ -4,8 +4,6 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
-#include "store/lane.h"
-
 #include <sqlite3.h>
 
 enum { WRITES = 4 };

@@ -5,7 +5,6 @@
 #include "server/transport/exchange.h"
 
 #include "server/calls/dispatch.h"
-#include "server/namespaces/tenants.h"
 #include "server/transport/deferred.h"
 #include "tests/lib/check_main.h"
 #include "tests/lib/task_thread.h"

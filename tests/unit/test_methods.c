@@ -8,7 +8,6 @@
 #include "weir/wire/invoke.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct weir_error err;
 

@@ -4,7 +4,6 @@
 #include "weir/v1/namespaces.pb-c.h"
 #include "weir/v1/system.pb-c.h"
 #include "weir/wire/check.h"
-#include "weir/wire/field.h"
 #include "weir/wire/pb_arena.h"
 
 #include <google/protobuf/descriptor.pb-c.h>
