@@ -11,8 +11,10 @@
 #include "weir/base/monotonic.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Offsets in SQLite's file format: big-endian integers in the first page. */
@@ -36,6 +38,20 @@ static int read_header(const char *path, uint8_t header[HEADER_BYTES])
     return rc;
 }
 
+/* SQLite would keep the WAL of a linked file where the link leads to. */
+static enum sqlite_presence find(const char *path)
+{
+    struct stat status;
+    const bool is_there = lstat(path, &status) == 0;
+    if (is_there && !S_ISREG(status.st_mode)) {
+        return WEIR_SQLITE_NO_FILE;
+    }
+    if (is_there && access(path, R_OK) == 0) {
+        return WEIR_SQLITE_OURS;
+    }
+    return errno == ENOENT || errno == ENOTDIR ? WEIR_SQLITE_MISSING : WEIR_SQLITE_UNREADABLE;
+}
+
 /* Examines the header without a connection, which might change the file (recovery, WAL). The
  * application id is written before a file gets its name, so it is never in the WAL alone. A newer
  * schema version may be in the WAL alone, and is then found by weir_sqlite_migrate. */
@@ -43,8 +59,9 @@ static enum sqlite_presence recognise(const char *path, const struct sqlite_sche
 {
     static const char magic[16] = "SQLite format 3";
     uint8_t header[HEADER_BYTES];
-    if (access(path, R_OK) != 0) {
-        return errno == ENOENT || errno == ENOTDIR ? WEIR_SQLITE_MISSING : WEIR_SQLITE_UNREADABLE;
+    const enum sqlite_presence found = find(path);
+    if (found != WEIR_SQLITE_OURS) {
+        return found;
     }
     const int rc = read_header(path, header);
     if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
@@ -121,6 +138,10 @@ static weir_status fail_presence(const struct sqlite_backend *backend, const cha
             err, WEIR_PRECONDITION,
             "%s/%s was written by a newer weir-server: use that version, or another directory",
             backend->dir, name);
+    case WEIR_SQLITE_NO_FILE:
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                         "%s/%s is a link or a directory: put the file itself there", backend->dir,
+                         name);
     case WEIR_SQLITE_UNREADABLE:
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot read %s/%s: %s", backend->dir, name,
                          strerror(errno));
@@ -185,17 +206,69 @@ static void close_unusable(sqlite3 *db, weir_status status)
     }
 }
 
+/* Puts a database into WAL mode that is not: a copy that was made by VACUUM INTO, or a file whose
+ * mode another program has changed while no server ran. *is_wal tells whether it is then. */
+static int use_wal(sqlite3 *db, bool *is_wal)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    if (rc == SQLITE_ROW) {
+        *is_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+        rc = SQLITE_OK;
+    }
+    const int end_rc = sqlite3_finalize(statement);
+    return rc != SQLITE_OK ? rc : end_rc;
+}
+
+static weir_status check_mode(const struct sqlite_backend *backend, const char *path, sqlite3 *db,
+                              struct weir_error *err)
+{
+    bool is_wal = backend->dir == NULL;  // in memory there is no WAL
+    const int rc = is_wal ? SQLITE_OK : use_wal(db, &is_wal);
+    if (rc != SQLITE_OK) {
+        return fail_open(backend, path, rc, err);
+    }
+    return is_wal ? WEIR_OK
+                  : weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot put %s into WAL mode", path);
+}
+
+/* Without this check SQLite would open a file that may not be written, for reading, and make a WAL
+ * that may not be written either, which is still in the way when the file may be written again. */
+static weir_status check_writable(const struct sqlite_backend *backend, const char *path,
+                                  struct weir_error *err)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; backend->dir != NULL && i < WEIR_COUNTOF(suffixes); i++) {
+        char name[PATH_MAX];
+        const int n = snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        if (n < (int)sizeof name && access(name, W_OK) != 0 && errno == EACCES) {
+            return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot write %s: %s", name,
+                             strerror(errno));
+        }
+    }
+    return WEIR_OK;
+}
+
 static weir_status connect_path(struct sqlite_backend *backend, const char *path,
                                 const struct sqlite_wanted *wanted, sqlite3 **db,
                                 struct weir_error *err)
 {
     sqlite3 *opened = NULL;
+    if (check_writable(backend, path, err) != WEIR_OK) {
+        return err->status;
+    }
     const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE,
                                     busy_ms(wanted->deadline_us), &opened);
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
-    weir_status status = weir_sqlite_migrate(opened, wanted->schema, &backend->base, path, err);
+    weir_status status = check_mode(backend, path, opened, err);
+    if (status == WEIR_OK) {
+        status = weir_sqlite_migrate(opened, wanted->schema, &backend->base, path, err);
+    }
     if (status == WEIR_OK && weir_sqlite_has_moved(opened)) {
         /* SQLite has opened the WAL by its name, which may belong to the file that replaced this
          * one. */

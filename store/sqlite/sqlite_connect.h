@@ -19,6 +19,7 @@ enum sqlite_presence {
     WEIR_SQLITE_MISSING,
     WEIR_SQLITE_FOREIGN,
     WEIR_SQLITE_NEWER,
+    WEIR_SQLITE_NO_FILE,  // but a link or a directory
     WEIR_SQLITE_UNREADABLE
 };
 

@@ -101,11 +101,10 @@ weir_status weir_sqlite_session_fail(struct sqlite_session *session, int rc, con
                          "the deadline passed while another process had the namespace locked");
     }
     const weir_status status = weir_sqlite_fail(err, rc, what);
-    if (weir_sqlite_is_breaking(rc)) {
-        session->base.is_broken = true;
-    }
-    if (status == WEIR_BACKEND_ERROR || status == WEIR_DATA_CORRUPT ||
-        weir_sqlite_is_breaking(rc)) {
+    const bool is_breaking = weir_sqlite_is_breaking(rc);
+    session->base.is_broken = session->base.is_broken || is_breaking;
+    if (status == WEIR_BACKEND_ERROR || status == WEIR_DATA_CORRUPT || is_breaking ||
+        (rc & 0xff) == SQLITE_FULL) {
         weir_backend_report(&session->backend->base, "%s: %s: %s (%d)", session->name, what,
                             sqlite3_errmsg(session->db), rc);
     }
@@ -277,7 +276,9 @@ static weir_status fail_connect(const struct sqlite_session *session, enum obsta
             err, WEIR_BACKEND_UNAVAILABLE,
             "the namespace's files have been moved or replaced since they were opened");
     case NO_FILE:
-        weir_backend_report(backend, "%s: the namespace's file is missing", session->name);
+        weir_backend_report(
+            backend, "%s: the namespace's file is missing: put it back, or delete the namespace",
+            session->name);
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace's storage is missing");
     case BAD_FILE:
         break;

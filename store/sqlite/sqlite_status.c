@@ -61,6 +61,7 @@ bool weir_sqlite_is_breaking(int rc)
     case SQLITE_INTERRUPT:
     case SQLITE_TOOBIG:
     case SQLITE_CONSTRAINT:
+    case SQLITE_FULL:
         return false;
     default:
         return true;

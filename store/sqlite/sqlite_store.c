@@ -4,6 +4,7 @@
 #include "store/sqlite/sqlite_alloc.h"
 #include "store/sqlite/sqlite_checkpoint.h"
 #include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_mapping.h"
 #include "store/sqlite/sqlite_memory.h"
 #include "store/sqlite/sqlite_namespaces.h"
 #include "store/sqlite/sqlite_pacing.h"
@@ -80,6 +81,7 @@ static void configure_once(void)
     /* Pages of a connection's cache come from one allocation instead of one each. */
     (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, PAGES_AT_ONCE);
     weir_sqlite_pacing_install();
+    weir_sqlite_mapping_install();
 }
 
 static pthread_once_t configured = PTHREAD_ONCE_INIT;
