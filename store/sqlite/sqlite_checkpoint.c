@@ -8,13 +8,19 @@
  *
  * A request waits in `requests`, is `under_way` while the checkpointer works on it, and then stands
  * in `ended` until the writer takes it; it is dropped if the checkpoint has failed or has left more
- * than a few pages. A database has at most one request in each of the three. */
+ * than a few pages. A database has at most one request in each of the three.
+ *
+ * A database whose WAL a long reader keeps from being moved stands in `held` as well. Its WAL grows
+ * for as long, and the writer leaves all of it to the checkpointer, also when the reader has ended:
+ * moving hundreds of MiB takes seconds, for which no write should wait. */
 #include "store/sqlite/sqlite_checkpoint.h"
 
 #include "store/sqlite/sqlite_connect.h"
 #include "store/sqlite/sqlite_identity.h"
 #include "store/sqlite/sqlite_pacing.h"
 #include "store/sqlite/sqlite_wal_index.h"
+
+#include "weir/base/monotonic.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -24,11 +30,16 @@
 
 enum {
     PASSES_MAX = 8,
-    FEW_PAGES = 200  // pages that a writer moves in about the time of a commit
+    LET_WORK_US = 100 * 1000,
+    FEW_PAGES = 200,  // pages that a writer moves in about the time of a commit
+    /* More than what is written during a short read: a pass that leaves as much was kept from
+     * moving it by a long one. */
+    MANY_PAGES = WEIR_SQLITE_CHECKPOINT_PAGES / 2
 };
 
 struct request {
     struct request *next;
+    int told;  // in `held` only: length of the WAL that the operator was told of; 0: none
     char name[WEIR_SQLITE_NAME_BYTES];
 };
 
@@ -40,6 +51,7 @@ struct sqlite_checkpointer {
     struct request *requests;   // oldest first
     struct request *under_way;  // NULL if none
     struct request *ended;
+    struct request *held;
     atomic_size_t ended_n;  // length of `ended`, read without the mutex
     bool is_stopping;
 };
@@ -166,6 +178,88 @@ static bool is_little_left(const struct sqlite_progress *progress)
     return progress->pages - progress->moved <= FEW_PAGES;
 }
 
+/* Returns the link to the request for a database in a list, or the link at the end of the list. */
+static struct request **find_link(struct request **at, const char *name)
+{
+    while (*at != NULL && strcmp((*at)->name, name) != 0) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+/* Takes the request for a database off a list; NULL if there is none. The caller frees it. */
+static struct request *take_from(struct request **list, const char *name)
+{
+    struct request **at = find_link(list, name);
+    struct request *taken = *at;
+    if (taken != NULL) {
+        *at = taken->next;
+    }
+    return taken;
+}
+
+/* ---- databases whose WAL is held ---- */
+
+static bool is_held_now(const struct sqlite_progress *progress)
+{
+    return progress->pages - progress->moved > MANY_PAGES;
+}
+
+/* Returns the length of the WAL that the operator is to be told of, or 0: each time that it has
+ * doubled, from the length that it does not have without a long reader. */
+static int hold_locked(struct sqlite_checkpointer *checkpointer, const char *name, int pages)
+{
+    struct request **at = find_link(&checkpointer->held, name);
+    if (*at == NULL) {
+        struct request *fresh = calloc(1, sizeof *fresh);
+        if (fresh == NULL) {
+            return 0;
+        }
+        (void)snprintf(fresh->name, sizeof fresh->name, "%s", name);
+        *at = fresh;
+    }
+    const int least = (*at)->told == 0 ? WEIR_SQLITE_WAL_PAGES_MAX : 2 * (*at)->told;
+    if (pages < least) {
+        return 0;
+    }
+    (*at)->told = pages;
+    return pages;
+}
+
+/* Notes whether the WAL is held, by how far its last checkpoint has come. */
+static void note_reader(struct sqlite_checkpointer *checkpointer, const char *name,
+                        const struct sqlite_progress *progress)
+{
+    int pages = 0;
+    struct request *released = NULL;
+    (void)pthread_mutex_lock(&checkpointer->mutex);
+    if (is_held_now(progress)) {
+        pages = hold_locked(checkpointer, name, progress->pages);
+    } else {
+        released = take_from(&checkpointer->held, name);
+    }
+    (void)pthread_mutex_unlock(&checkpointer->mutex);
+    if (pages > 0) {
+        weir_backend_report(&checkpointer->backend->base,
+                            "%s-wal has grown to %d MiB, because something has been reading the "
+                            "file for long, such as a backup or a shell with an open transaction: "
+                            "it grows with every write until that ends",
+                            name, pages / 256);
+    } else if (released != NULL && released->told > 0) {
+        weir_backend_report(&checkpointer->backend->base,
+                            "%s-wal is no longer held by a reader, and begins anew", name);
+    }
+    free(released);
+}
+
+bool weir_sqlite_checkpointer_is_held(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    (void)pthread_mutex_lock(&checkpointer->mutex);
+    const bool is_held = *find_link(&checkpointer->held, name) != NULL;
+    (void)pthread_mutex_unlock(&checkpointer->mutex);
+    return is_held;
+}
+
 /* Makes passes over the WAL; returns whether all but little of it has been moved.
  *
  * A writer that has just committed still reads from the frame before for a moment, and the frames
@@ -181,6 +275,7 @@ static bool make_passes(struct sqlite_backend *backend, const char *name, sqlite
         if (!pass(backend, name, db, &progress)) {
             return false;
         }
+        note_reader(backend->checkpointer, name, &progress);
         if (progress.moved - before <= FEW_PAGES) {
             break;
         }
@@ -217,25 +312,7 @@ static bool checkpoint(struct sqlite_backend *backend, const char *name)
     return is_done;
 }
 
-/* Returns the link to the request for a database in a list, or the link at the end of the list. */
-static struct request **find_link(struct request **at, const char *name)
-{
-    while (*at != NULL && strcmp((*at)->name, name) != 0) {
-        at = &(*at)->next;
-    }
-    return at;
-}
-
-/* Takes the request for a database off a list; NULL if there is none. The caller frees it. */
-static struct request *take_from(struct request **list, const char *name)
-{
-    struct request **at = find_link(list, name);
-    struct request *taken = *at;
-    if (taken != NULL) {
-        *at = taken->next;
-    }
-    return taken;
-}
+/* ---- requests ---- */
 
 static struct request *take_ended_locked(struct sqlite_checkpointer *checkpointer, const char *name)
 {
@@ -299,7 +376,7 @@ struct sqlite_checkpointer *weir_sqlite_checkpointer_start(struct sqlite_backend
     }
     checkpointer->backend = backend;
     (void)pthread_mutex_init(&checkpointer->mutex, NULL);
-    (void)pthread_cond_init(&checkpointer->changed, NULL);
+    weir_cond_init(&checkpointer->changed);
     if (pthread_create(&checkpointer->thread, NULL, run, checkpointer) != 0) {
         (void)pthread_cond_destroy(&checkpointer->changed);
         (void)pthread_mutex_destroy(&checkpointer->mutex);
@@ -330,6 +407,7 @@ void weir_sqlite_checkpointer_stop(struct sqlite_checkpointer *checkpointer)
     (void)pthread_join(checkpointer->thread, NULL);
     free_all(checkpointer->requests);
     free_all(checkpointer->ended);
+    free_all(checkpointer->held);
     (void)pthread_cond_destroy(&checkpointer->changed);
     (void)pthread_mutex_destroy(&checkpointer->mutex);
     free(checkpointer);
@@ -352,6 +430,23 @@ void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, cons
     }
     (void)pthread_mutex_unlock(&checkpointer->mutex);
     free(request);
+}
+
+static bool is_pending_locked(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    const struct request *under_way = checkpointer->under_way;
+    return (under_way != NULL && strcmp(under_way->name, name) == 0) ||
+           *find_link(&checkpointer->requests, name) != NULL;
+}
+
+void weir_sqlite_checkpointer_let_work(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    const int64_t until_us = weir_monotonic_us() + LET_WORK_US;
+    (void)pthread_mutex_lock(&checkpointer->mutex);
+    while (is_pending_locked(checkpointer, name) && *find_link(&checkpointer->held, name) == NULL &&
+           weir_cond_wait_until(&checkpointer->changed, &checkpointer->mutex, until_us)) {
+    }
+    (void)pthread_mutex_unlock(&checkpointer->mutex);
 }
 
 bool weir_sqlite_checkpointer_take(struct sqlite_checkpointer *checkpointer, const char *name)
@@ -378,6 +473,7 @@ void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, c
         (void)pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
     }
     struct request *ended = take_ended_locked(checkpointer, name);
+    free(take_from(&checkpointer->held, name));
     (void)pthread_mutex_unlock(&checkpointer->mutex);
     free(ended);
 }

@@ -12,7 +12,8 @@ enum {
     /* Length to which a longer WAL is cut when it begins anew, while the write that begins it
      * waits. A WAL that begins anew with the second checkpoint is not that long. */
     WEIR_SQLITE_WAL_PAGES_KEPT = 3 * WEIR_SQLITE_CHECKPOINT_PAGES,
-    /* Length of the WAL from which the writer makes the whole checkpoint itself. */
+    /* Length of the WAL from which the writer makes the whole checkpoint itself, unless a reader
+     * keeps it from being moved. */
     WEIR_SQLITE_WAL_PAGES_MAX = 4 * WEIR_SQLITE_CHECKPOINT_PAGES
 };
 
@@ -41,6 +42,15 @@ void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, cons
 /* Returns true once for each requested checkpoint that has left only a few pages: the writer then
  * moves these between two of its writes, and the WAL begins anew. */
 bool weir_sqlite_checkpointer_take(struct sqlite_checkpointer *checkpointer, const char *name);
+
+/* Lets a checkpoint of the database that is asked for or under way come nearer to its end, for a
+ * tenth of a second at most. For writers of a WAL that is long already: they can be faster than the
+ * checkpointer. Does not wait where a reader holds the WAL. */
+void weir_sqlite_checkpointer_let_work(struct sqlite_checkpointer *checkpointer, const char *name);
+
+/* Returns whether a reader that has stayed for long keeps much of a database's WAL from being
+ * moved, as the last checkpoint by the checkpointer has found. */
+bool weir_sqlite_checkpointer_is_held(struct sqlite_checkpointer *checkpointer, const char *name);
 
 /* Drops the requests for a database, and waits until the checkpointer does not work on it. A NULL
  * checkpointer is allowed. */

@@ -16,8 +16,10 @@
 #include "weir/base/monotonic.h"
 
 enum {
-    WAIT_MAX_US = 300,         // longest wait for more writes to join a group
-    BUSY_TURN_US = 100 * 1000  // interval of ending late writes while another process has the lock
+    WAIT_MAX_US = 300,          // longest wait for more writes to join a group
+    BUSY_TURN_US = 100 * 1000,  // interval of ending late writes while another process has the lock
+    BUSY_TOLD_US = 2 * 1000 * 1000,  // wait for the lock after which the operator is told
+    ASK_AGAIN_US = 5 * 1000 * 1000   // interval of checkpoints of a WAL that stays long
 };
 
 /* ---- writes of the group that are not decided yet ---- */
@@ -97,6 +99,33 @@ static int64_t end_of_turn(const struct weir_write *group, int64_t until_us)
     return earliest_us < most_us ? earliest_us : most_us;
 }
 
+/* Tells the operator, once, when writes have waited for another process for long. Deadlines may end
+ * group after group before a wait is so long, and their calls are not reported. */
+static void note_lock(struct sqlite_session *session)
+{
+    const int64_t now_us = weir_monotonic_us();
+    if (now_us - session->busy_at_us > BUSY_TOLD_US) {
+        session->busy_since_us = now_us;  // nothing is known of the time before
+    }
+    session->busy_at_us = now_us;
+    if (!session->is_lock_told && now_us - session->busy_since_us >= BUSY_TOLD_US) {
+        session->is_lock_told = true;
+        weir_backend_report(&session->backend->base,
+                            "%s takes no writes: another process has locked it for long; end that "
+                            "process or its transaction",
+                            session->name);
+    }
+}
+
+static void note_no_lock(struct sqlite_session *session)
+{
+    session->busy_at_us = 0;
+    if (session->is_lock_told) {
+        session->is_lock_told = false;
+        weir_backend_report(&session->backend->base, "%s takes writes again", session->name);
+    }
+}
+
 /* Begins the transaction. No write waits for the write lock beyond its deadline. SQLITE_BUSY if
  * another process holds the lock for too long. */
 static int begin(struct sqlite_session *session, struct weir_write **group)
@@ -109,8 +138,10 @@ static int begin(struct sqlite_session *session, struct weir_write **group)
         rc = weir_sqlite_do(session, STATEMENT_BEGIN);
         refuse_late(*group);
         if ((rc & 0xff) != SQLITE_BUSY) {
+            note_no_lock(session);
             break;
         }
+        note_lock(session);
         finish_late(session, group);
         if (weir_monotonic_us() >= until_us) {
             break;
@@ -189,28 +220,51 @@ static void checkpoint_now(struct sqlite_session *session, int mode)
  * group rather than after one, so that no write that is already committed waits for it. */
 static void end_checkpoint(struct sqlite_session *session)
 {
-    if (weir_sqlite_checkpointer_take(session->backend->checkpointer, session->name)) {
+    struct sqlite_checkpointer *checkpointer = session->backend->checkpointer;
+    if (session->wal_pages >= WEIR_SQLITE_WAL_PAGES_MAX) {
+        weir_sqlite_checkpointer_let_work(checkpointer, session->name);
+    }
+    if (weir_sqlite_checkpointer_take(checkpointer, session->name)) {
         checkpoint_now(session, SQLITE_CHECKPOINT_PASSIVE);
     }
 }
 
-/* Asks for a checkpoint each time the WAL has grown by WEIR_SQLITE_CHECKPOINT_PAGES. If readers
- * keep the WAL from beginning anew until it has WEIR_SQLITE_WAL_PAGES_MAX, the writer itself waits
- * a little for them and makes the checkpoint, so that the WAL stays bounded. */
-static void begin_checkpoint(struct sqlite_session *session)
+/* Returns whether the WAL has grown by WEIR_SQLITE_CHECKPOINT_PAGES since a checkpoint was last
+ * asked for. */
+static bool has_grown(struct sqlite_session *session)
 {
     if (session->wal_pages < session->wal_asked) {
         session->wal_asked = 0;  // the WAL has begun anew
     }
     if (session->wal_pages - session->wal_asked < WEIR_SQLITE_CHECKPOINT_PAGES) {
-        return;
+        return false;
     }
     session->wal_asked = session->wal_pages;
-    if (session->wal_pages < WEIR_SQLITE_WAL_PAGES_MAX) {
-        weir_sqlite_checkpointer_ask(session->backend->checkpointer, session->name);
+    return true;
+}
+
+/* Asks for a checkpoint each time the WAL has grown, and now and then while it stays long, because
+ * the reader that kept the last checkpoint from moving it may have ended. If short readers, one
+ * after the other, keep the WAL from beginning anew until it has WEIR_SQLITE_WAL_PAGES_MAX, the
+ * writer itself waits a little for them and makes the checkpoint, so that the WAL stays bounded. */
+static void begin_checkpoint(struct sqlite_session *session)
+{
+    struct sqlite_checkpointer *checkpointer = session->backend->checkpointer;
+    if (session->wal_pages < WEIR_SQLITE_CHECKPOINT_PAGES) {
         return;
     }
-    session->busy_until_us = weir_monotonic_us() + WEIR_SQLITE_READERS_WAIT_US;
+    const int64_t now_us = weir_monotonic_us();
+    const bool is_due = has_grown(session);
+    if (!is_due && now_us - session->asked_at_us < ASK_AGAIN_US) {
+        return;
+    }
+    session->asked_at_us = now_us;
+    if (!is_due || session->wal_pages < WEIR_SQLITE_WAL_PAGES_MAX ||
+        weir_sqlite_checkpointer_is_held(checkpointer, session->name)) {
+        weir_sqlite_checkpointer_ask(checkpointer, session->name);
+        return;
+    }
+    session->busy_until_us = now_us + WEIR_SQLITE_READERS_WAIT_US;
     checkpoint_now(session, SQLITE_CHECKPOINT_RESTART);
 }
 

@@ -88,6 +88,10 @@ struct sqlite_session {
     int64_t commit_us;             // duration of the last commit; 0 in memory
     int wal_pages;                 // length of the WAL after the last commit
     int wal_asked;                 // length of the WAL when a checkpoint was last asked for
+    int64_t asked_at_us;           // when that was, monotonic
+    int64_t busy_since_us;         // when commits began to wait for another process
+    int64_t busy_at_us;            // when they last waited; 0: the last one did not
+    bool is_lock_told;             // the operator has been told of that wait
     char name[WEIR_SQLITE_NAME_BYTES];
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct sqlite_select selects[WEIR_SQLITE_SELECTS];

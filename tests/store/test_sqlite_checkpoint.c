@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 START_TEST(a_long_wal_is_checkpointed)
@@ -43,22 +44,90 @@ static void put_megabytes(uint64_t first, uint64_t n)
     }
 }
 
-/* A long reader makes the WAL grow. Once the reader has ended, the writer itself limits the WAL
- * again. */
+static off_t wal_bytes(void)
+{
+    char wal[420];
+    struct stat status;
+    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
+    ck_assert_int_eq(stat(wal, &status), 0);
+    return status.st_size;
+}
+
+/* Puts messages until the WAL has been cut. */
+static void put_until_cut(uint64_t first)
+{
+    const int64_t until_us = weir_monotonic_us() + 40000000;
+    while (wal_bytes() > (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096 &&
+           weir_monotonic_us() < until_us) {
+        put_megabytes(first++, 1);
+    }
+    ck_assert_int_le(wal_bytes(), (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
+}
+
+/* A long reader makes the WAL grow. Once the reader has ended, the WAL is limited again. */
 START_TEST(the_wal_is_bounded_although_writes_never_pause)
 {
     put_megabytes(1, 1);
     sqlite3 *reader = start_program(namespace_path(), "BEGIN; SELECT count(*) FROM counters");
     put_megabytes(2, WEIR_SQLITE_WAL_PAGES_MAX / 256 + 1);
-    char wal[420];
-    (void)snprintf(wal, sizeof wal, "%s-wal", namespace_path());
-    struct stat status;
-    ck_assert_int_eq(stat(wal, &status), 0);
-    ck_assert_int_gt(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_MAX * 4096);
+    ck_assert_int_gt(wal_bytes(), (off_t)WEIR_SQLITE_WAL_PAGES_MAX * 4096);
     end_program(reader);
-    put_megabytes(1000, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
-    ck_assert_int_eq(stat(wal, &status), 0);
-    ck_assert_int_le(status.st_size, (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096);
+    put_until_cut(1000);
+}
+END_TEST
+
+/* One write may wait for readers: the one before a checkpoint has found the reader to be a long
+ * one. */
+START_TEST(no_write_waits_for_a_long_reader_and_the_operator_is_told)
+{
+    enum { MEGABYTES = (WEIR_SQLITE_WAL_PAGES_MAX + 3 * WEIR_SQLITE_CHECKPOINT_PAGES) / 256 + 1 };
+    int slow = 0;
+    put_megabytes(1, 1);
+    fx.report[0] = '\0';
+    sqlite3 *reader = start_program(namespace_path(), "BEGIN; SELECT count(*) FROM counters");
+    for (uint64_t id = 2; id < MEGABYTES; id++) {
+        const int64_t from_us = weir_monotonic_us();
+        put_megabytes(id, 1);
+        slow += weir_monotonic_us() - from_us >= WEIR_SQLITE_READERS_WAIT_US;
+    }
+    ck_assert_int_le(slow, 1);
+    ck_assert_msg(strstr(fx.report, "-wal has grown to") != NULL, "%s", fx.report);
+    end_program(reader);
+    put_until_cut(1000);
+    ck_assert_msg(strstr(fx.report, "no longer held") != NULL, "%s", fx.report);
+}
+END_TEST
+
+static void wait_until_held(void)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    while (!weir_sqlite_checkpointer_is_held(backend->checkpointer, name) &&
+           weir_monotonic_us() < until_us) {
+    }
+    ck_assert(weir_sqlite_checkpointer_is_held(backend->checkpointer, name));
+}
+
+/* A namespace to which little is written must not keep a long WAL until much has been. */
+START_TEST(a_wal_is_moved_soon_after_a_long_reader_has_ended)
+{
+    sqlite3 *reader = start_program(namespace_path(), "BEGIN; SELECT count(*) FROM counters");
+    put_megabytes(1, WEIR_SQLITE_CHECKPOINT_PAGES / 256 + 2);
+    wait_until_held();
+    end_program(reader);
+    struct stat status = {.st_size = 0};
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    for (uint64_t id = 1000; status.st_size < 16 << 20 && weir_monotonic_us() < until_us; id++) {
+        const struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
+        (void)nanosleep(&nap, NULL);
+        const struct weir_new_message message = message_of(id, "1");
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+        ck_assert_int_eq(stat(namespace_path(), &status), 0);
+    }
+    ck_assert_int_ge(status.st_size, 16 << 20);
 }
 END_TEST
 
@@ -150,9 +219,11 @@ static Suite *sqlite_checkpoint_suite(void)
     Suite *suite = suite_create("sqlite_checkpoint");
     TCase *tcase = tcase_create("checkpoints");
     tcase_add_checked_fixture(tcase, fixture_on_disk, fixture_end);
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_long_wal_is_checkpointed);
     tcase_add_test(tcase, the_wal_is_bounded_although_writes_never_pause);
+    tcase_add_test(tcase, no_write_waits_for_a_long_reader_and_the_operator_is_told);
+    tcase_add_test(tcase, a_wal_is_moved_soon_after_a_long_reader_has_ended);
     tcase_add_test(tcase, the_end_of_a_checkpoint_is_told_once);
     tcase_add_test(tcase, the_list_of_namespaces_has_its_checkpoints_as_well);
     tcase_add_test(tcase, a_file_is_in_use_for_others_as_long_as_it_is_open);

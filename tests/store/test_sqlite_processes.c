@@ -212,6 +212,26 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
 }
 END_TEST
 
+/* Calls that end by their deadline are not reported one by one. */
+START_TEST(a_lock_that_lasts_is_reported_once_and_when_it_ends)
+{
+    must_put(fx.ns, "a-1", 1);
+    fx.report[0] = '\0';
+    sqlite3 *other = start_program(namespace_path(), "BEGIN IMMEDIATE");
+    for (int i = 0; i < 4; i++) {
+        ck_assert_str_eq(fx.report, "");
+        ck_assert_int_eq(append_by(weir_monotonic_us() + 550000), WEIR_DEADLINE_EXCEEDED);
+    }
+    ck_assert_msg(strstr(fx.report, "another process has locked it") != NULL, "%s", fx.report);
+    fx.report[0] = '\0';
+    ck_assert_int_eq(append_by(weir_monotonic_us() + 20000), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_str_eq(fx.report, "");
+    end_program(other);
+    ck_assert_int_eq(append_by(INT64_MAX), WEIR_OK);
+    ck_assert_msg(strstr(fx.report, "takes writes again") != NULL, "%s", fx.report);
+}
+END_TEST
+
 /* The locks of a recovery in the index of a WAL, and the index's two headers. */
 enum { RECOVERY_LOCKS_FIRST = 120, RECOVERY_LOCKS_SIZE = 3, WAL_INDEX_HEADERS = 2 * 48 };
 
@@ -554,6 +574,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_says_is_made_anew_is_used_at_once);
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_test(two, a_lock_that_lasts_is_reported_once_and_when_it_ends);
     tcase_add_test(two, a_read_that_another_process_locks_out_ends_with_its_deadline);
     tcase_add_test(two, a_session_that_another_process_delays_beyond_the_deadline_is_not_reported);
     tcase_add_test(two, a_lock_that_is_got_too_late_is_given_back);
