@@ -10,4 +10,9 @@
 /* Installs the allocator; must be called before SQLite is first used. */
 void weir_sqlite_alloc_install(void);
 
+/* To be called when a connection has been closed. Now and then gives free memory back to the
+ * system: the C library keeps what lies between blocks in use, in each of its arenas as much as all
+ * connections together had, if they come and go. */
+void weir_sqlite_alloc_closed(void);
+
 #endif

@@ -7,6 +7,7 @@
 #include "store/sqlite/sqlite_session.h"
 
 #include "store/read_rules.h"
+#include "store/sqlite/sqlite_alloc.h"
 #include "store/sqlite/sqlite_connect.h"
 #include "store/sqlite/sqlite_location.h"
 #include "store/sqlite/sqlite_memory.h"
@@ -207,6 +208,7 @@ static void session_close(struct weir_session *base)
     weir_sqlite_identity_leave(session);
     weir_sqlite_cache_give_back(session->backend, session->cache_kib);
     free(session);
+    weir_sqlite_alloc_closed();
 }
 
 static const struct weir_session_ops session_ops = {
