@@ -18,6 +18,14 @@ static enum weir_handled note_first(void *context, const Weir__V1__Message *mess
     return WEIR_HANDLED;
 }
 
+/* Returns once the client has noticed: nng 1.5.2 leaks a message that it begins to send while it
+ * closes the connection. */
+static void lose_server(void)
+{
+    server_kill(&live.server);
+    (void)poll(NULL, 0, 200);
+}
+
 struct running {
     struct weir_consumer *consumer;
     weir_status status;
@@ -42,7 +50,7 @@ START_TEST(a_consumer_is_stopped_soon_although_the_server_is_away)
     ck_assert_int_eq(sem_init(&has_handled, 0, 0), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_noting_first, &r), 0);
     (void)sem_wait(&has_handled);
-    server_kill(&live.server);
+    lose_server();
     const int64_t began_us = weir_monotonic_us();
     weir_consumer_stop(r.consumer);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
@@ -75,7 +83,7 @@ static enum weir_handled stop_without_server(void *context, const Weir__V1__Mess
         return WEIR_HANDLED;
     }
     (void)poll(NULL, 0, 1100);
-    server_kill(&live.server);
+    lose_server();
     weir_consumer_stop(stopping->consumer);
     return stopping->outcome;
 }
