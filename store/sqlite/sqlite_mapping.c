@@ -1,4 +1,4 @@
-/* For fallocate, which only Linux has, and because SQLite's offsets always have 64 bits. */
+/* For fallocate and SEEK_HOLE, and because SQLite's offsets always have 64 bits. */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
 #include "store/sqlite/sqlite_mapping.h"
@@ -9,12 +9,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+/* A file system that does not tell where blocks are missing says that there are none missing. */
+static bool has_blocks(int fd, size_t n, off_t at)
+{
+    return lseek(fd, at, SEEK_HOLE) >= at + (off_t)n;
+}
 
 /* Only a lack of room, or a disk that fails, keeps the file from being mapped: a file system that
- * cannot allot blocks ahead says so by other codes. */
+ * cannot allot blocks ahead says so by other codes. A full
+ * XFS refuses to allot blocks even where the file has them, so these are not asked for. */
 static bool has_room(int fd, size_t n, off_t at)
 {
     int rc = 0;
+    if (has_blocks(fd, n, at)) {
+        return true;
+    }
     do {
         rc = fallocate(fd, 0, at, (off_t)n);
     } while (rc != 0 && errno == EINTR);

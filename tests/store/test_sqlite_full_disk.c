@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 static atomic_bool is_full;        // nothing can be written
-static atomic_bool has_no_blocks;  // no block can be taken, where the file has none yet
+static atomic_bool has_no_blocks;  // no block can be taken, not even one that the file has
+static atomic_bool has_holes;      // files have none of their blocks
 
 ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
 {
@@ -32,6 +33,14 @@ int fallocate(int fd, int mode, off_t at, off_t n)
     return (int)syscall(SYS_fallocate, fd, mode, at, n);
 }
 
+off_t lseek(int fd, off_t at, int whence)
+{
+    if (whence == SEEK_HOLE) {
+        return atomic_load(&has_holes) ? at : (off_t)1 << 62;
+    }
+    return syscall(SYS_lseek, fd, at, whence);
+}
+
 static void begin(void)
 {
     fixture_on_disk();
@@ -42,6 +51,7 @@ static void end(void)
 {
     atomic_store(&is_full, false);
     atomic_store(&has_no_blocks, false);
+    atomic_store(&has_holes, false);
     fixture_end();
 }
 
@@ -78,9 +88,20 @@ START_TEST(the_index_of_a_wal_is_used_only_where_it_has_its_blocks)
 {
     close_all();
     struct weir_store *store = NULL;
+    atomic_store(&has_holes, true);
     atomic_store(&has_no_blocks, true);
     ck_assert_int_eq(try_open_store(fx.url, 4, &store), WEIR_BACKEND_UNAVAILABLE);
     atomic_store(&has_no_blocks, false);
+    reopen();
+    ck_assert_int_eq(must_head(fx.ns), 3);
+}
+END_TEST
+
+/* A full XFS refuses to allot blocks that a file has already. */
+START_TEST(the_index_of_a_wal_that_has_its_blocks_asks_for_none)
+{
+    close_all();
+    atomic_store(&has_no_blocks, true);
     reopen();
     ck_assert_int_eq(must_head(fx.ns), 3);
 }
@@ -94,6 +115,7 @@ static Suite *sqlite_full_disk_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, reads_go_on_and_writes_as_soon_as_there_is_room);
     tcase_add_test(tcase, the_index_of_a_wal_is_used_only_where_it_has_its_blocks);
+    tcase_add_test(tcase, the_index_of_a_wal_that_has_its_blocks_asks_for_none);
     suite_add_tcase(suite, tcase);
     return suite;
 }
