@@ -206,6 +206,8 @@ static void close_unusable(sqlite3 *db, weir_status status)
     }
 }
 
+enum { MODE_NAP_MS = 5 };
+
 /* Puts a database into WAL mode that is not: a copy that was made by VACUUM INTO, or a file whose
  * mode another program has changed while no server ran. *is_wal tells whether it is then. */
 static int use_wal(sqlite3 *db, bool *is_wal)
@@ -223,11 +225,24 @@ static int use_wal(sqlite3 *db, bool *is_wal)
     return rc != SQLITE_OK ? rc : end_rc;
 }
 
+/* Where a file is to be put into WAL mode, SQLite fails at once while another connection writes it,
+ * such as one that is just doing the same. */
+static int wait_for_wal(sqlite3 *db, int busy_ms, bool *is_wal)
+{
+    const int64_t until_us = weir_monotonic_us() + (int64_t)busy_ms * 1000;
+    int rc = use_wal(db, is_wal);
+    while ((rc & 0xff) == SQLITE_BUSY && weir_monotonic_us() < until_us) {
+        (void)sqlite3_sleep(MODE_NAP_MS);
+        rc = use_wal(db, is_wal);
+    }
+    return rc;
+}
+
 static weir_status check_mode(const struct sqlite_backend *backend, const char *path, sqlite3 *db,
-                              struct weir_error *err)
+                              int64_t deadline_us, struct weir_error *err)
 {
     bool is_wal = backend->dir == NULL;  // in memory there is no WAL
-    const int rc = is_wal ? SQLITE_OK : use_wal(db, &is_wal);
+    const int rc = is_wal ? SQLITE_OK : wait_for_wal(db, busy_ms(deadline_us), &is_wal);
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
@@ -265,7 +280,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
-    weir_status status = check_mode(backend, path, opened, err);
+    weir_status status = check_mode(backend, path, opened, wanted->deadline_us, err);
     if (status == WEIR_OK) {
         status = weir_sqlite_migrate(opened, wanted->schema, &backend->base, path, err);
     }

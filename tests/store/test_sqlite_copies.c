@@ -4,9 +4,11 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NOBODY = 65534 };
@@ -67,6 +69,27 @@ START_TEST(files_in_another_journal_mode_are_used)
     run_sql(registry, "PRAGMA journal_mode = TRUNCATE");
     must_go_on(3);
     must_go_on(4);
+}
+END_TEST
+
+static void *end_program_soon(void *program)
+{
+    const struct timespec nap = {.tv_nsec = 200 * 1000 * 1000};
+    (void)nanosleep(&nap, NULL);
+    end_program(program);
+    return NULL;
+}
+
+/* As while another server, or another call, puts the same file into WAL mode. SQLite itself does
+ * not wait there. */
+START_TEST(who_writes_the_file_in_another_journal_mode_is_waited_for)
+{
+    run_sql(file, "PRAGMA journal_mode = DELETE");
+    sqlite3 *program = start_program(file, "BEGIN IMMEDIATE");
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, end_program_soon, program), 0);
+    must_go_on(3);
+    (void)pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -152,6 +175,7 @@ static Suite *sqlite_copies_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, copies_made_by_vacuum_into_are_used);
     tcase_add_test(tcase, files_in_another_journal_mode_are_used);
+    tcase_add_test(tcase, who_writes_the_file_in_another_journal_mode_is_waited_for);
     tcase_add_test(tcase, a_program_that_keeps_the_mode_from_being_changed_is_told_of);
     tcase_add_test(tcase, a_link_is_not_followed);
     tcase_add_test(tcase, a_file_that_is_missing_can_be_put_back);
