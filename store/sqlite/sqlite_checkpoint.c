@@ -10,9 +10,11 @@
  * in `ended` until the writer takes it; it is dropped if the checkpoint has failed or has left more
  * than a few pages. A database has at most one request in each of the three.
  *
- * A database whose WAL a long reader keeps from being moved stands in `held` as well. Its WAL grows
- * for as long, and the writer leaves all of it to the checkpointer, also when the reader has ended:
- * moving hundreds of MiB takes seconds, for which no write should wait. */
+ * A database whose WAL readers keep from being moved stands in `held` as well. Where no more can be
+ * moved for longer than the writer would wait, that is one long reader. The WAL grows for as long,
+ * and the writer leaves all of it to the checkpointer, also when the reader has ended: moving
+ * hundreds of MiB takes seconds, for which no write should wait. Short readers that overlap leave
+ * as much behind, but the writer can wait for them. */
 #include "store/sqlite/sqlite_checkpoint.h"
 
 #include "store/sqlite/sqlite_connect.h"
@@ -32,14 +34,17 @@ enum {
     PASSES_MAX = 8,
     LET_WORK_US = 100 * 1000,
     FEW_PAGES = 200,  // pages that a writer moves in about the time of a commit
-    /* More than what is written during a short read: a pass that leaves as much was kept from
-     * moving it by a long one. */
+    /* A pass that leaves fewer was kept from moving them by a short read. */
     MANY_PAGES = WEIR_SQLITE_CHECKPOINT_PAGES / 2
 };
 
 struct request {
     struct request *next;
-    int told;  // in `held` only: length of the WAL that the operator was told of; 0: none
+    /* In `held` only: */
+    int moved;         // pages that were moved after the last pass
+    int64_t since_us;  // the first time that no more were, monotonic
+    int64_t seen_us;   // the last time
+    int told;          // length of the WAL that the operator was told of; 0: none
     char name[WEIR_SQLITE_NAME_BYTES];
 };
 
@@ -200,41 +205,60 @@ static struct request *take_from(struct request **list, const char *name)
 
 /* ---- databases whose WAL is held ---- */
 
-static bool is_held_now(const struct sqlite_progress *progress)
+static bool is_much_left(const struct sqlite_progress *progress)
 {
     return progress->pages - progress->moved > MANY_PAGES;
 }
 
-/* Returns the length of the WAL that the operator is to be told of, or 0: each time that it has
- * doubled, from the length that it does not have without a long reader. */
-static int hold_locked(struct sqlite_checkpointer *checkpointer, const char *name, int pages)
+static bool is_long(const struct request *held)
 {
-    struct request **at = find_link(&checkpointer->held, name);
-    if (*at == NULL) {
-        struct request *fresh = calloc(1, sizeof *fresh);
-        if (fresh == NULL) {
-            return 0;
-        }
-        (void)snprintf(fresh->name, sizeof fresh->name, "%s", name);
-        *at = fresh;
-    }
-    const int least = (*at)->told == 0 ? WEIR_SQLITE_WAL_PAGES_MAX : 2 * (*at)->told;
-    if (pages < least) {
-        return 0;
-    }
-    (*at)->told = pages;
-    return pages;
+    return held->seen_us - held->since_us >= WEIR_SQLITE_READERS_WAIT_US;
 }
 
-/* Notes whether the WAL is held, by how far its last checkpoint has come. */
+static bool is_held_locked(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    const struct request *held = *find_link(&checkpointer->held, name);
+    return held != NULL && is_long(held);
+}
+
+/* Returns the entry in `held`, NULL if there is no memory for one. */
+static struct request *hold_locked(struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    struct request **at = find_link(&checkpointer->held, name);
+    if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL) {
+        (void)snprintf((*at)->name, sizeof(*at)->name, "%s", name);
+        (*at)->moved = -1;
+    }
+    return *at;
+}
+
+/* Returns the length of the WAL that the operator is to be told of, or 0: each time that it has
+ * doubled, from the length that it does not have without a long reader. */
+static int note_held(struct request *held, const struct sqlite_progress *progress)
+{
+    held->seen_us = weir_monotonic_us();
+    if (progress->moved != held->moved) {
+        held->moved = progress->moved;
+        held->since_us = held->seen_us;
+    }
+    const int least = held->told == 0 ? WEIR_SQLITE_WAL_PAGES_MAX : 2 * held->told;
+    if (!is_long(held) || progress->pages < least) {
+        return 0;
+    }
+    held->told = progress->pages;
+    return progress->pages;
+}
+
+/* Notes whether the WAL is held, by how far a pass has come. */
 static void note_reader(struct sqlite_checkpointer *checkpointer, const char *name,
                         const struct sqlite_progress *progress)
 {
     int pages = 0;
     struct request *released = NULL;
     (void)pthread_mutex_lock(&checkpointer->mutex);
-    if (is_held_now(progress)) {
-        pages = hold_locked(checkpointer, name, progress->pages);
+    if (is_much_left(progress)) {
+        struct request *held = hold_locked(checkpointer, name);
+        pages = held != NULL ? note_held(held, progress) : 0;
     } else {
         released = take_from(&checkpointer->held, name);
     }
@@ -255,7 +279,7 @@ static void note_reader(struct sqlite_checkpointer *checkpointer, const char *na
 bool weir_sqlite_checkpointer_is_held(struct sqlite_checkpointer *checkpointer, const char *name)
 {
     (void)pthread_mutex_lock(&checkpointer->mutex);
-    const bool is_held = *find_link(&checkpointer->held, name) != NULL;
+    const bool is_held = is_held_locked(checkpointer, name);
     (void)pthread_mutex_unlock(&checkpointer->mutex);
     return is_held;
 }
@@ -443,7 +467,7 @@ void weir_sqlite_checkpointer_let_work(struct sqlite_checkpointer *checkpointer,
 {
     const int64_t until_us = weir_monotonic_us() + LET_WORK_US;
     (void)pthread_mutex_lock(&checkpointer->mutex);
-    while (is_pending_locked(checkpointer, name) && *find_link(&checkpointer->held, name) == NULL &&
+    while (is_pending_locked(checkpointer, name) && !is_held_locked(checkpointer, name) &&
            weir_cond_wait_until(&checkpointer->changed, &checkpointer->mutex, until_us)) {
     }
     (void)pthread_mutex_unlock(&checkpointer->mutex);

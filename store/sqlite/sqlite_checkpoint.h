@@ -49,7 +49,7 @@ bool weir_sqlite_checkpointer_take(struct sqlite_checkpointer *checkpointer, con
 void weir_sqlite_checkpointer_let_work(struct sqlite_checkpointer *checkpointer, const char *name);
 
 /* Returns whether a reader that has stayed for long keeps much of a database's WAL from being
- * moved, as the last checkpoint by the checkpointer has found. */
+ * moved, as checkpoints by the checkpointer have found one after the other. */
 bool weir_sqlite_checkpointer_is_held(struct sqlite_checkpointer *checkpointer, const char *name);
 
 /* Drops the requests for a database, and waits until the checkpointer does not work on it. A NULL

@@ -211,9 +211,9 @@ static void roll_back(struct sqlite_session *session)
     }
 }
 
-static void checkpoint_now(struct sqlite_session *session, int mode)
+static int checkpoint_now(struct sqlite_session *session, int mode)
 {
-    (void)weir_sqlite_checkpoint(session->backend, session->name, session->db, mode, NULL);
+    return weir_sqlite_checkpoint(session->backend, session->name, session->db, mode, NULL);
 }
 
 /* Moves the last pages of a checkpoint, so that the next write begins the WAL anew. Called before a
@@ -225,7 +225,7 @@ static void end_checkpoint(struct sqlite_session *session)
         weir_sqlite_checkpointer_let_work(checkpointer, session->name);
     }
     if (weir_sqlite_checkpointer_take(checkpointer, session->name)) {
-        checkpoint_now(session, SQLITE_CHECKPOINT_PASSIVE);
+        (void)checkpoint_now(session, SQLITE_CHECKPOINT_PASSIVE);
     }
 }
 
@@ -265,7 +265,9 @@ static void begin_checkpoint(struct sqlite_session *session)
         return;
     }
     session->busy_until_us = now_us + WEIR_SQLITE_READERS_WAIT_US;
-    checkpoint_now(session, SQLITE_CHECKPOINT_RESTART);
+    if (checkpoint_now(session, SQLITE_CHECKPOINT_RESTART) != SQLITE_OK) {
+        weir_sqlite_checkpointer_ask(checkpointer, session->name);  // finds out how long they stay
+    }
 }
 
 static void commit_locked(struct sqlite_session *session, struct weir_write **first)
