@@ -404,7 +404,7 @@ START_TEST(what_is_not_read_is_bounded_though_reads_go_together)
         bare_send(fd, i, small_read_request());
     }
     rpc_wait_in_flight(READS);
-    (void)poll(NULL, 0, 20);  // time for the reads to join their lane
+    (void)poll(NULL, 0, 300);  // time for the reads to join their lane
     fake_gate_open();
     while (!are_dealt_with(ANSWERED_BEFORE + READS)) {
         (void)poll(NULL, 0, 1);
