@@ -114,7 +114,7 @@ static void on_received(struct weir_exchange *x, int result)
 }
 
 /* What waited for the withdrawn reply may find no room in the socket and is sent by the sweep. */
-static void withdraw(struct weir_exchange *x)
+void weir_exchange_withdraw(struct weir_exchange *x)
 {
     if (x->pending != 0) {
         weir_pending_withdraw(x->pending);
@@ -127,7 +127,7 @@ static void on_sent(struct weir_exchange *x, int result)
 {
     weir_pending_push();
     if (result != 0) {
-        withdraw(x);
+        weir_exchange_withdraw(x);
     }
     weir_peer_sent(x->peer, x->sending_bytes, weir_monotonic_us());
     if (result != 0) {
@@ -266,11 +266,6 @@ void weir_exchange_announce(struct weir_exchange *x)
     }
 }
 
-void weir_exchange_withdraw(struct weir_exchange *x)
-{
-    withdraw(x);
-}
-
 static bool is_connection_over(const struct weir_exchange *x)
 {
     return x->peer != NULL && x->pending == 0 && weir_pending_is_over(x->peer->key);
@@ -314,7 +309,7 @@ static void close_connection(const struct weir_exchange *x)
 void weir_exchange_abandon(struct weir_exchange *x, bool is_fatal)
 {
     assert(x->state == WEIR_EXCHANGE_SERVED);
-    withdraw(x);
+    weir_exchange_withdraw(x);
     if (is_fatal) {
         close_connection(x);
     }
