@@ -208,21 +208,19 @@ static void close_unusable(sqlite3 *db, weir_status status)
 
 enum { MODE_NAP_MS = 5 };
 
+static int note_mode(void *is_wal, int columns, char **values, char **names)
+{
+    (void)columns;
+    (void)names;
+    *(bool *)is_wal = strcmp(values[0], "wal") == 0;
+    return 0;
+}
+
 /* Puts a database into WAL mode that is not: a copy that was made by VACUUM INTO, or a file whose
  * mode another program has changed while no server ran. *is_wal tells whether it is then. */
 static int use_wal(sqlite3 *db, bool *is_wal)
 {
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
-    }
-    if (rc == SQLITE_ROW) {
-        *is_wal = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
-        rc = SQLITE_OK;
-    }
-    const int end_rc = sqlite3_finalize(statement);
-    return rc != SQLITE_OK ? rc : end_rc;
+    return sqlite3_exec(db, "PRAGMA journal_mode = WAL", note_mode, is_wal, NULL);
 }
 
 /* Where a file is to be put into WAL mode, SQLite fails at once while another connection writes it,

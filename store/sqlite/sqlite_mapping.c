@@ -18,8 +18,8 @@ static bool has_blocks(int fd, size_t n, off_t at)
 }
 
 /* Only a lack of room, or a disk that fails, keeps the file from being mapped: a file system that
- * cannot allot blocks ahead says so by other codes. A full
- * XFS refuses to allot blocks even where the file has them, so these are not asked for. */
+ * cannot allot blocks ahead says so by other codes. A full XFS refuses to allot blocks even where
+ * the file has them, so these are not asked for. */
 static bool has_room(int fd, size_t n, off_t at)
 {
     int rc = 0;
