@@ -357,6 +357,14 @@ weir_status append(struct weir_namespace *ns, const char *stream,
     return commit_write(ns, &write);
 }
 
+weir_status put_one(uint64_t id)
+{
+    const struct weir_new_message message = message_of(id, "1");
+    struct weir_written written;
+    weir_error_init(&fx.err);
+    return append(fx.ns, "a-1", ANY, &message, 1, &written);
+}
+
 void must_put(struct weir_namespace *ns, const char *stream, size_t n)
 {
     struct weir_new_message *messages = calloc(n, sizeof *messages);

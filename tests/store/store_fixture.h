@@ -97,6 +97,9 @@ struct weir_write write_of(struct weir_stream_append *part, const char *stream,
                            struct weir_expectation expectation,
                            const struct weir_new_message *message, struct weir_written *written);
 
+/* Appends a message with the id id_of(`id`) to the stream a-1 of the namespace "test". */
+weir_status put_one(uint64_t id);
+
 /* Appends `n` messages with new ids in one write. */
 void must_put(struct weir_namespace *ns, const char *stream, size_t n);
 

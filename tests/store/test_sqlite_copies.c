@@ -29,14 +29,6 @@ static void begin(void)
     fx.report[0] = '\0';
 }
 
-static weir_status put_one(uint64_t id)
-{
-    const struct weir_new_message message = message_of(id, "1");
-    struct weir_written written;
-    weir_error_init(&fx.err);
-    return append(fx.ns, "a-1", ANY, &message, 1, &written);
-}
-
 static void must_go_on(int64_t head)
 {
     reopen();

@@ -55,14 +55,6 @@ static void end(void)
     fixture_end();
 }
 
-static weir_status put_one(uint64_t id)
-{
-    const struct weir_new_message message = message_of(id, "1");
-    struct weir_written written;
-    weir_error_init(&fx.err);
-    return append(fx.ns, "a-1", ANY, &message, 1, &written);
-}
-
 /* A session could not be opened again: the index of the WAL would have to be made anew. */
 START_TEST(reads_go_on_and_writes_as_soon_as_there_is_room)
 {
