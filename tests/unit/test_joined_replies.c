@@ -132,13 +132,6 @@ static void drain_filling(size_t filled)
     }
 }
 
-static ssize_t try_to_send(const char *text)
-{
-    struct iovec part = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
-    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    return sendmsg(wire.server, &message, MSG_NOSIGNAL);
-}
-
 static void wait_for_room(void)
 {
     struct pollfd ready = {.fd = wire.server, .events = POLLOUT};
@@ -150,7 +143,7 @@ START_TEST(the_last_reply_is_tried_again_behind_what_is_joined)
     const size_t filled = fill_socket();
     wire_announce(2);
     wire_send("joined ");
-    ck_assert_int_lt(try_to_send("last"), 0);
+    ck_assert_int_lt(wire_try_to_send("last", strlen("last")), 0);
     ck_assert_int_eq(errno, EAGAIN);
     ck_assert_uint_gt(weir_pending_left(wire.key), 0);
     drain_filling(filled);

@@ -90,9 +90,7 @@ static void end_peer(struct weir_peer *peer)
 static bool send_large(void)
 {
     static char bytes[REPLY_BYTES];
-    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
-    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    return sendmsg(wire.server, &message, MSG_NOSIGNAL) == (ssize_t)sizeof bytes;
+    return wire_try_to_send(bytes, sizeof bytes) == (ssize_t)sizeof bytes;
 }
 
 static void reply_large(struct weir_peer *peer)

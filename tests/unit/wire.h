@@ -5,6 +5,8 @@
 
 #include "server/transport/pending_replies.h"
 
+#include <sys/types.h>
+
 extern struct wire {
     int listener;
     int client;
@@ -23,6 +25,9 @@ void wire_learn_key(void);
 
 /* Exchanges greetings, as nng does first on a tcp:// connection. */
 void wire_greet(void);
+
+/* Sends bytes as nng sends a message, and returns what sendmsg() does. */
+ssize_t wire_try_to_send(const void *bytes, size_t n);
 
 /* Sends a text as nng sends a reply; all of it must be taken. */
 void wire_send(const char *text);
