@@ -167,20 +167,28 @@ static void wait_for_signal(struct stop_signal *stop)
 
 static void log_connections(void *context, enum weir_nng_sockets_event event, int fault)
 {
+    static const char *const texts[] = {
+        [WEIR_NNG_SOCKETS_ENDED] = "closing connections that have stopped in the middle of a "
+                                   "request",
+        [WEIR_NNG_SOCKETS_TOO_LONG] = "closing a connection: its request is longer than "
+                                      "--max-request-bytes; raise that, or have the client send "
+                                      "less at a time",
+        [WEIR_NNG_SOCKETS_NOT_SP] = "closing a connection: what it sends is no request; is its "
+                                    "client meant for this port, and does its URL begin as that "
+                                    "of --listen?",
+        [WEIR_NNG_SOCKETS_WEBSOCKET] = "closing a connection to ws://: its HTTP request is too "
+                                       "long, a message comes in too many pieces, or the answers "
+                                       "to its pings are not read"};
     const struct weir_server *server = context;
-    switch (event) {
-    case WEIR_NNG_SOCKETS_FULL:
+    if (event == WEIR_NNG_SOCKETS_FULL) {
         weir_log_say(
             &server->log, WEIR_LOG_ERROR,
             "cannot accept a connection: %s; raise the limit of open files or find the client that "
             "holds so many connections",
             strerror(fault));
         return;
-    case WEIR_NNG_SOCKETS_ENDED:
-        weir_log_say(&server->log, WEIR_LOG_WARN,
-                     "closing connections that have stopped in the middle of a request");
-        return;
     }
+    weir_log_say(&server->log, WEIR_LOG_WARN, "%s", texts[event]);
 }
 
 int main(int argc, char **argv)

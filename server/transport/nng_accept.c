@@ -23,7 +23,7 @@ static struct {
     pthread_mutex_t lock;  // guards this struct; held during `call`, see weir_nng_sockets_report
     void (*call)(void *context, enum weir_nng_sockets_event event, int fault);
     void *context;
-    int64_t not_before_us[WEIR_NNG_SOCKETS_ENDED + 1];
+    int64_t not_before_us[WEIR_NNG_SOCKETS_EVENTS];
 } report = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void weir_nng_sockets_report(void (*call)(void *context, enum weir_nng_sockets_event event,

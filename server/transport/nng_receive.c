@@ -159,6 +159,14 @@ static bool may_pass(int fd, struct weir_nng_connection *connection, const struc
     return connection->http_n <= WEIR_NNG_HTTP_MAX;
 }
 
+static enum weir_nng_sockets_event refusal(const struct weir_nng_connection *connection)
+{
+    if (!connection->is_plain) {
+        return WEIR_NNG_SOCKETS_WEBSOCKET;
+    }
+    return connection->incoming.is_too_long ? WEIR_NNG_SOCKETS_TOO_LONG : WEIR_NNG_SOCKETS_NOT_SP;
+}
+
 /* Sets *n as readv() returns it. Returns false, with *n of no meaning, at the connection's end and
  * where nng would close it or weir does. */
 static bool receive_part(int fd, struct weir_nng_connection *connection, const struct iovec *parts,
@@ -174,7 +182,11 @@ static bool receive_part(int fd, struct weir_nng_connection *connection, const s
     }
     *n = read_any(fd, connection, parts, parts_n);
     connection->is_refused = *n > 0 && !may_pass(fd, connection, parts, (size_t)*n);
-    if (connection->is_refused || is_end(*n)) {
+    if (connection->is_refused) {
+        weir_nng_report(refusal(connection));
+        return false;
+    }
+    if (is_end(*n)) {
         return false;
     }
     if (is_message) {

@@ -9,8 +9,12 @@
 #include <stddef.h>
 
 enum weir_nng_sockets_event {
-    WEIR_NNG_SOCKETS_FULL,  // a connection was refused because descriptors are exhausted
-    WEIR_NNG_SOCKETS_ENDED  // connections were ended, see partial_messages.h
+    WEIR_NNG_SOCKETS_FULL,       // a connection was refused because descriptors are exhausted
+    WEIR_NNG_SOCKETS_ENDED,      // connections were ended, see partial_messages.h
+    WEIR_NNG_SOCKETS_TOO_LONG,   // one was ended for a message that is too long
+    WEIR_NNG_SOCKETS_NOT_SP,     // one was ended because what came is not SP, or no request
+    WEIR_NNG_SOCKETS_WEBSOCKET,  // one was ended for its HTTP or its frames, see ws_frames.h
+    WEIR_NNG_SOCKETS_EVENTS
 };
 
 /* Has `report` called for each kind of event, at most once a minute, on a thread of nng; `fault` is

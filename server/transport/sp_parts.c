@@ -21,14 +21,18 @@ static bool is_fit_greeting(const uint8_t *bytes, size_t n)
            bytes[7] == 0;
 }
 
-static bool is_fit_length(const uint8_t *bytes, size_t n, size_t message_max)
+static uint64_t length_of(const uint8_t *bytes, size_t n)
 {
     uint64_t length = 0;
     for (size_t i = n - LENGTH_BYTES; i < n; i++) {
         length = length << 8 | bytes[i];
     }
-    return (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length >= HOP_BYTES &&
-           (message_max == 0 || length <= message_max);
+    return length;
+}
+
+static bool is_length(const uint8_t *bytes, size_t n)
+{
+    return (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length_of(bytes, n) >= HOP_BYTES;
 }
 
 /* A header ends with the entry whose highest bit is set. One that is too long is accepted here,
@@ -65,7 +69,9 @@ bool weir_sp_parts_add(struct weir_sp_parts *parts, size_t n, size_t message_max
     case WEIR_SP_GREETING:
         return is_fit_greeting(parts->begin, parts->wanted);
     case WEIR_SP_LENGTH:
-        return is_fit_length(parts->begin, parts->wanted, message_max);
+        parts->is_too_long = is_length(parts->begin, parts->wanted) && message_max > 0 &&
+                             length_of(parts->begin, parts->wanted) > message_max;
+        return is_length(parts->begin, parts->wanted) && !parts->is_too_long;
     case WEIR_SP_MESSAGE:
         break;
     }

@@ -20,6 +20,7 @@ struct weir_sp_parts {
     const uint8_t *begin;    // nng's buffer for the part
     size_t wanted;           // size of the part
     size_t received;         // bytes received of the part
+    bool is_too_long;        // the message that is to come is longer than allowed
 };
 
 /* Whether the first four of `bytes` are those of a greeting. */

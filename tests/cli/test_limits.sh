@@ -44,6 +44,7 @@ run 0 "$weir" import records
 out_has '^{"imported":1421,"skipped_identical":0,"max_gpos":2420,'
 is_equal "$(grep -c 'was lost.* larger than its --max-request-bytes: this one has [0-9]* bytes; continuing with smaller requests$' err)" 1
 is_equal "$(wc -l <err)" 1
+is_equal "$(grep -c 'closing a connection: its request is longer than --max-request-bytes' server.log)" 1
 run 0 "$weir" import records
 out_has '^{"imported":0,"skipped_identical":1421,'
 run 0 "$weir" read b-1 --limit all
