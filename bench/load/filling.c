@@ -30,13 +30,17 @@ static void round_fini(struct round *round)
     free(round->pointers);
 }
 
-static bool round_init(struct round *round, size_t streams_n, size_t data_bytes)
+/* Makes a round for `n` messages in all. A part is no larger than a stream's share of them, or
+ * there would be streams without any. */
+static bool round_init(struct round *round, size_t streams_n, size_t n, size_t data_bytes)
 {
     const size_t fit = ROUND_BYTES / (data_bytes + MESSAGE_BESIDE_DATA_BYTES);
     const size_t messages = fit < WEIR_WRITE_MESSAGES_MAX ? fit : WEIR_WRITE_MESSAGES_MAX;
     const size_t most = messages < WEIR_WRITE_STREAMS_MAX ? messages : WEIR_WRITE_STREAMS_MAX;
     const size_t parts = streams_n < most ? streams_n : most;
-    *round = (struct round){.parts_n = parts, .each = messages / parts};
+    const size_t share = n / streams_n;
+    *round = (struct round){.parts_n = parts,
+                            .each = share < messages / parts ? share : messages / parts};
     round->parts = calloc(parts, sizeof *round->parts);
     round->streams = calloc(parts, sizeof *round->streams);
     round->writes = calloc(parts, sizeof *round->writes);
@@ -138,7 +142,7 @@ static weir_status write_all(struct filling *filling, const struct profile_run *
     uint64_t random = (uint64_t)run->options->seed;
     size_t stream = 0;
     weir_status status = WEIR_OK;
-    if (!round_init(&round, filling->streams.n, (size_t)run->options->data_bytes)) {
+    if (!round_init(&round, filling->streams.n, n, (size_t)run->options->data_bytes)) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
     while (status == WEIR_OK && filling->n < n) {

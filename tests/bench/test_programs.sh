@@ -62,6 +62,11 @@ holds mixed.json '{"read", "write"} == j["by_operation"].keys()'
 holds conditional-write.json 'j["conflicts"] >= 0 and "version" in j["by_operation"]'
 holds tail.json 'j["by_operation"]["delivery"]["operations"] > 0'
 
+# No stream is left without messages: each read of one finds its message.
+run 0 "$load" --profile read-stream --messages 1500 --streams 1000 --batch 1 --seconds 0.3 --json thin.json
+is_sound thin.json
+holds thin.json 'j["messages_per_s"] == j["operations_per_s"]'
+
 # Replies that the server truncates, and reads that need several requests.
 for profile in read-stream read-category group; do
     run 0 "$load" --profile $profile --batch 1000 --data-bytes 20000 --messages 2000 --streams 2 --workers 2 \
