@@ -1,8 +1,8 @@
 // An echo on gRPC, built as gRPC's documentation recommends for speed: a server with the callback
 // API, and a client that keeps a fixed number of calls in flight on a completion queue.
 //
-//   grpc-echo server                          listens on a free port, prints the URL, serves until
-//   it is killed grpc-echo client URL IN_FLIGHT SECONDS    prints the result as JSON
+// `grpc-echo server` listens on a free port, prints its URL and serves until it is killed.
+// `grpc-echo client URL IN_FLIGHT SECONDS` prints the result as JSON.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>

@@ -43,13 +43,9 @@ static bool make_histograms(struct load *load)
 
 static void init_locks(struct load *load)
 {
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&load->errors_mutex, NULL);
     (void)pthread_mutex_init(&load->mutex, NULL);
-    (void)pthread_cond_init(&load->slot_is_free, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_cond_init(&load->slot_is_free, NULL);
 }
 
 weir_status load_init(struct load *load, const struct load_settings *settings,

@@ -137,9 +137,9 @@ static void take_number(const struct setting *setting, const char *text, char *m
     char *end = NULL;
     errno = 0;
     const double value = strtod(text, &end);
-    const bool is_whole = setting->kind == KIND_REAL || value == (double)(int64_t)value;
-    if (end == text || *end != '\0' || errno != 0 || !(value >= setting->lowest) ||
-        !(value <= setting->highest) || !is_whole) {
+    const bool is_in_range = value >= setting->lowest && value <= setting->highest;
+    if (end == text || *end != '\0' || errno != 0 || !is_in_range ||
+        (setting->kind != KIND_REAL && value != (double)(int64_t)value)) {
         argp_error(state, "--%s: '%s' is not a %snumber from %.15g to %.15g", setting->name, text,
                    setting->kind == KIND_REAL ? "" : "whole ", setting->lowest, setting->highest);
     }
