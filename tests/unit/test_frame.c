@@ -413,6 +413,18 @@ START_TEST(details_that_cannot_be_kept_are_left_out)
 }
 END_TEST
 
+/* Programs rely on the text of an error to be UTF-8, and a terminal may act on other bytes. */
+START_TEST(texts_that_are_not_utf8_are_left_out)
+{
+    ck_assert_int_eq(parse_response(BYTES("\x0a\x13\x08\x09\x12\x0cPRECONDITION\x1a\x01\x9b")),
+                     WEIR_PRECONDITION);
+    ck_assert_str_eq(err.text, "");
+    ck_assert_int_eq(parse_response(BYTES("\x0a\x09\x08\x0e\x12\x01\x9b\x1a\x02hm")),
+                     WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_str_eq(err.text, "hm ()");
+}
+END_TEST
+
 static const struct {
     const char *bytes;
     size_t n;
@@ -473,6 +485,7 @@ static Suite *frame_suite(void)
     tcase_add_test(responses, unknown_reason_becomes_a_status_of_its_code);
     tcase_add_test(responses, status_in_parts_is_one_status);
     tcase_add_test(responses, details_that_cannot_be_kept_are_left_out);
+    tcase_add_test(responses, texts_that_are_not_utf8_are_left_out);
     tcase_add_loop_test(responses, a_number_takes_as_many_bytes_as_are_counted, 0, 64);
     tcase_add_loop_test(responses, bad_response_is_a_backend_error, 0, WEIR_COUNTOF(bad_responses));
     suite_add_tcase(suite, responses);

@@ -345,17 +345,24 @@ static void take_details(struct weir_slice status_bytes, struct weir_error *err)
     }
 }
 
+/* Leaves out a text that is not UTF-8, as take_detail does: errors hold nothing else. */
+static struct weir_slice utf8_or_none(struct weir_slice text)
+{
+    return weir_utf8_is_valid(text) ? text : weir_slice(NULL, 0);
+}
+
 static weir_status take_failure(const struct wire_status *status, struct weir_error *err)
 {
     char *area = err->details;
     const size_t area_n = err->details_cap;
-    weir_status known = weir_status_from_name(status->reason);
-    if (known != WEIR_OK && weir_slice_is(status->reason, weir_status_name(known))) {
-        (void)weir_fail(err, known, "%.*s", WEIR_SLICE_ARG(status->message));
+    const struct weir_slice reason = utf8_or_none(status->reason);
+    const struct weir_slice message = utf8_or_none(status->message);
+    weir_status known = weir_status_from_name(reason);
+    if (known != WEIR_OK && weir_slice_is(reason, weir_status_name(known))) {
+        (void)weir_fail(err, known, "%.*s", WEIR_SLICE_ARG(message));
     } else {
         known = status_of_code(status->code);
-        (void)weir_fail(err, known, "%.*s (%.*s)", WEIR_SLICE_ARG(status->message),
-                        WEIR_SLICE_ARG(status->reason));
+        (void)weir_fail(err, known, "%.*s (%.*s)", WEIR_SLICE_ARG(message), WEIR_SLICE_ARG(reason));
     }
     if (area != err->inline_details) {
         weir_error_enlarge(err, area, area_n);

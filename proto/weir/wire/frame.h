@@ -69,7 +69,7 @@ void weir_response_error_pack(const struct weir_error *err, uint8_t *out);
  * or the server's failure, recorded in `err`. An unknown reason becomes the first status with the
  * same gRPC code, and its name is kept in the text. Bytes that are no Response are BACKEND_ERROR.
  * Details go into the area of `err`, which the caller may have enlarged; those that do not fit are
- * left out. */
+ * left out, as are texts and details that are not UTF-8. */
 weir_status weir_response_parse(struct weir_slice bytes, struct weir_slice *payload,
                                 struct weir_error *err);
 
