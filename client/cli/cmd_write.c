@@ -57,10 +57,12 @@ static int take_expectation(struct writing *w)
                            "--expect: '%s' is not a version, 'no-stream' or 'stream-exists'", text);
 }
 
-/* Makes the next batch expect the version that this batch has left. */
+/* Makes the next batch expect the version that this batch has left, if a version was expected at
+ * all: with stream-exists others may write in between. */
 static void expect_next(struct writing *w, const Weir__V1__WriteMessagesResponse *response)
 {
-    if (w->has_expectation && response->n_written > 0) {
+    if (w->has_expectation && response->n_written > 0 &&
+        w->expectation.kind_case != WEIR__V1__EXPECTATION__KIND_STREAM_EXISTS) {
         w->expectation.kind_case = WEIR__V1__EXPECTATION__KIND_EXACT;
         w->expectation.exact = response->written[response->n_written - 1]->position;
     }

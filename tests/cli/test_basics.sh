@@ -113,6 +113,22 @@ out_is 2499
 run 0 "$weir" read list-2
 out_lines 2500
 is_equal "$(sed -n 's/.*"data":\(.*\),"time.*/\1/p' out | cksum)" "$(cksum <input)"
+# Between two batches another writer may come. Where a version was expected, the next batch finds it changed; where only
+# the stream was to exist, it still does.
+mkfifo lines
+for expected in 2499 stream-exists; do
+    "$weir" write list-2 N - --expect "$expected" <lines >written 2>write.err &
+    writer=$!
+    exec 3>lines
+    head -1000 input >&3
+    until [ "$(wc -l <written)" -eq 1000 ]; do kill -0 $writer || break; done
+    "$weir" write list-2 Other >/dev/null
+    seq 3 >&3
+    exec 3>&-
+    wait $writer
+    is_equal "$expected $?" "$expected $([ "$expected" = 2499 ] && echo 1 || echo 0)"
+done
+is_equal "$(wc -l <written)" 1003
 # Each message carries the metadata, 68 MB in total.
 head -560 input >some
 run 0 "$weir" write list-4 N - --expect no-stream --metadata "\"$(printf '%0122000d' 0)\"" <some
