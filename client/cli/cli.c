@@ -80,12 +80,20 @@ static const char *name_of(const struct cli *cli, int key)
     return "?";
 }
 
+/* Writes a report, which may quote what a file holds: that must not control the terminal. */
+__attribute__((format(printf, 1, 0))) static void put_report(const char *format, va_list args)
+{
+    char text[8192];
+    (void)vsnprintf(text, sizeof text, format, args);
+    json_put_plain(stderr, weir_slice_of(text));
+}
+
 int cli_usage(const struct cli *cli, const char *format, ...)
 {
     (void)fprintf(stderr, "weir %s: ", cli->values.command->name);
     va_list args;
     va_start(args, format);
-    (void)vfprintf(stderr, format, args);
+    put_report(format, args);
     va_end(args);
     (void)fprintf(stderr, "\nTry 'weir %s --help' for more.\n", cli->values.command->name);
     return CLI_USAGE;
@@ -323,7 +331,9 @@ static void put_details(const struct weir_error *err)
     const char *key = NULL;
     const char *value = NULL;
     while (weir_error_next_detail(err, &at, &key, &value)) {
-        (void)fprintf(stderr, "  %s: ", key);
+        (void)fputs("  ", stderr);
+        json_put_plain(stderr, weir_slice_of(key));
+        (void)fputs(": ", stderr);
         json_put_plain(stderr, weir_slice_of(value));
         (void)fputc('\n', stderr);
     }
@@ -381,7 +391,7 @@ int cli_broken(const struct cli *cli, const char *reason, const char *format, ..
     (void)fprintf(stderr, "weir: %s%s", reason, reason[0] == '\0' ? "" : ": ");
     va_list args;
     va_start(args, format);
-    (void)vfprintf(stderr, format, args);
+    put_report(format, args);
     va_end(args);
     (void)fputc('\n', stderr);
     return CLI_REFUSED;

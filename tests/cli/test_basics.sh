@@ -160,6 +160,8 @@ done
 # Names must not send control sequences to a terminal.
 run 0 "$weir" write "$(printf 'odd-\033[31m')" N
 out_has 'odd-\\u001b\[31m'
+run 2 "$weir" call GetStreamMessages '{"odd\u001b[31m": 1}'
+err_has 'odd\\u001b\[31m: weir.v1.GetStreamMessagesRequest has no such field'
 
 # Tokens.
 cp weir-data/default.token my.token

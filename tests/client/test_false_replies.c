@@ -90,6 +90,22 @@ START_TEST(a_message_without_its_names_is_handed_to_no_command)
 }
 END_TEST
 
+/* Nothing that a server says controls the terminal. */
+START_TEST(the_details_of_a_failure_are_escaped)
+{
+    struct weir_error odd;
+    weir_error_init(&odd);
+    (void)weir_fail(&odd, WEIR_PRECONDITION, "a text\x1b[31m");
+    weir_error_detail(&odd, "a key\x1b[32m", "a value\x1b[33m");
+    const struct fake_action refuse = {FAKE_FAIL, NULL, &odd};
+    server = fake_server_start(&refuse, 1);
+    ck_assert_int_eq(run_weir("version s-1"), 1);
+    ck_assert_ptr_nonnull(strstr(output, "PRECONDITION: a text\\u001b[31m\n"));
+    ck_assert_ptr_nonnull(strstr(output, "  a key\\u001b[32m: a value\\u001b[33m\n"));
+    ck_assert_ptr_null(strchr(output, '\x1b'));
+}
+END_TEST
+
 /* ---- tokens that may be in force ---- */
 
 static const char token_line[] = "if it was done all the same, the token is: ";
@@ -153,6 +169,7 @@ int main(void)
     tcase_add_loop_test(replies, a_list_whose_pages_lead_nowhere_ends, 0, 2);
     tcase_add_test(replies, a_list_with_too_many_rows_ends);
     tcase_add_test(replies, a_message_without_its_names_is_handed_to_no_command);
+    tcase_add_test(replies, the_details_of_a_failure_are_escaped);
     tcase_add_loop_test(replies, a_token_that_may_be_in_force_is_told, 0, 2);
     tcase_add_test(replies, a_token_that_is_not_in_force_is_not_told);
     suite_add_tcase(suite, replies);
