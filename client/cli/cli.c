@@ -373,13 +373,22 @@ int cli_failed(const struct cli *cli)
     return has_no_answer || err->status == WEIR_DEADLINE_EXCEEDED ? CLI_UNREACHABLE : CLI_REFUSED;
 }
 
+/* Whether the failed call may have been carried out (client/weir.h, "Failed writes"). If there was
+ * no connection it has not; one that is lost before the reply leaves the size of what was sent. */
+static bool is_in_doubt(const struct weir_error *err)
+{
+    if (err->status == WEIR_BACKEND_UNAVAILABLE) {
+        return weir_error_get_detail(err, "url") == NULL ||
+               weir_error_get_detail(err, "request_bytes") != NULL;
+    }
+    return weir_status_retryable(err->status) || err->status == WEIR_BACKEND_ERROR ||
+           err->status == WEIR_DATA_CORRUPT;
+}
+
 int cli_failed_in_doubt(const struct cli *cli)
 {
-    const struct weir_error *err = &cli->err;
     const int status = cli_failed(cli);
-    /* A connection that is lost before the reply leaves the size of what was sent. */
-    if (err->status == WEIR_DEADLINE_EXCEEDED ||
-        weir_error_get_detail(err, "request_bytes") != NULL) {
+    if (is_in_doubt(&cli->err)) {
         (void)fputs("  it may have been done all the same; look before you repeat it\n", stderr);
     }
     return status;

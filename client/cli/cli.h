@@ -73,7 +73,7 @@ int cli_read_token(const struct cli *cli, const char *path, char **token);
  * server answered, else CLI_REFUSED. */
 int cli_failed(const struct cli *cli);
 
-/* As cli_failed; where no answer came, says as well that the call may have been carried out. */
+/* As cli_failed; says as well if the call may have been carried out all the same. */
 int cli_failed_in_doubt(const struct cli *cli);
 
 /* Reports a failure other than that of a call, with a reason code or "" for none. Returns

@@ -235,7 +235,8 @@ static int call_method(struct cli *cli, size_t index, struct weir_slice json,
     }
     if (weir_client_call(cli->client, index, request, &cli->call, &response, &cli->err) !=
         WEIR_OK) {
-        return cli_failed(cli);
+        return weir_methods[index].retry == WEIR_RETRY_SAFE ? cli_failed(cli)
+                                                            : cli_failed_in_doubt(cli);
     }
     message_to_json(stdout, response);
     (void)putchar('\n');

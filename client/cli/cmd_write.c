@@ -70,7 +70,9 @@ static void expect_next(struct writing *w, const Weir__V1__WriteMessagesResponse
 
 static int fail_batch(const struct writing *w)
 {
-    const int status = cli_failed(w->cli);
+    /* With an id of the user's the same write may simply be repeated. */
+    const bool has_id = cli_text(w->cli, CLI_ID) != NULL;
+    const int status = has_id ? cli_failed(w->cli) : cli_failed_in_doubt(w->cli);
     const long long *lines = w->line_numbers;
     const size_t n = w->batch_n;
     if (n > 1) {

@@ -106,6 +106,37 @@ START_TEST(the_details_of_a_failure_are_escaped)
 }
 END_TEST
 
+/* ---- calls that may have been carried out ---- */
+
+static const char doubt_line[] = "it may have been done all the same; look before you repeat it\n";
+
+static const struct {
+    const char *command;
+    bool is_told;
+} doubtful[] = {
+    {"write s-1 T", true},
+    {"write s-1 T --id 00000000-0000-4000-8000-000000000001", false},  // is safe to repeat
+    {"call WriteMessages '{\"stream_name\":\"s-1\",\"messages\":[{\"type\":\"T\"}]}'", true},
+    {"namespace delete tenant", true},
+    {"version s-1", false},
+    {"call GetStreamVersion '{\"stream_name\":\"s-1\"}'", false},
+};
+
+START_TEST(a_write_that_may_have_been_done_is_told)
+{
+    struct weir_error failure;
+    weir_error_init(&failure);
+    (void)weir_fail(&failure, WEIR_BACKEND_ERROR, "something went wrong");
+    const struct fake_action fail = {FAKE_FAIL, NULL, &failure};
+    const struct fake_action disconnect = {FAKE_DISCONNECT, NULL, NULL};
+    server = fake_server_start(_i % 2 == 0 ? &fail : &disconnect, 1);
+    char command[256];
+    (void)snprintf(command, sizeof command, "--timeout 0.5 %s", doubtful[_i / 2].command);
+    ck_assert_int_eq(run_weir(command), _i % 2 == 0 ? 1 : 3);
+    ck_assert_msg((strstr(output, doubt_line) != NULL) == doubtful[_i / 2].is_told, "%s", output);
+}
+END_TEST
+
 /* ---- tokens that may be in force ---- */
 
 static const char token_line[] = "if it was done all the same, the token is: ";
@@ -170,6 +201,8 @@ int main(void)
     tcase_add_test(replies, a_list_with_too_many_rows_ends);
     tcase_add_test(replies, a_message_without_its_names_is_handed_to_no_command);
     tcase_add_test(replies, the_details_of_a_failure_are_escaped);
+    tcase_add_loop_test(replies, a_write_that_may_have_been_done_is_told, 0,
+                        2 * WEIR_COUNTOF(doubtful));
     tcase_add_loop_test(replies, a_token_that_may_be_in_force_is_told, 0, 2);
     tcase_add_test(replies, a_token_that_is_not_in_force_is_not_told);
     suite_add_tcase(suite, replies);
