@@ -156,7 +156,8 @@ const char *weir_client_url(const struct weir_client *client);
  * failure it has not. When in doubt, repeat the write with the same message ids, which you know
  * only if you have set them (weir_uuid_make_v7). If one attempt had no reply and the server refuses
  * a repetition without looking at it (AUTH_…, a full queue), the call ends with BACKEND_UNAVAILABLE
- * and a text that quotes the refusal.
+ * and a text that quotes the refusal. ImportMessages, which may always be repeated, ends with the
+ * refusal itself: it says nothing about the earlier attempt.
  *
  * Full queues. LIMIT_EXCEEDED with a detail `queue` is about the load of the server or the client:
  * there were too many calls at once, and the same call may succeed later. The library repeats such
@@ -256,7 +257,7 @@ struct weir_subscription;
 enum weir_start {
     WEIR_START_DEFAULT,  // the beginning for streams and categories, the end for all
     WEIR_START_BEGIN,
-    WEIR_START_END,  // only what is committed after weir_subscription_open has returned
+    WEIR_START_END,  // the end that weir_subscription_open finds: all that is committed later
     WEIR_START_AT    // `position`, inclusive
 };
 
