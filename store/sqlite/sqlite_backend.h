@@ -30,7 +30,8 @@ enum {
 struct sqlite_registry_connection {
     pthread_mutex_t mutex;
     sqlite3 *db;
-    bool is_broken;  // must be opened anew before its next use
+    bool is_broken;       // must be opened anew before its next use
+    int64_t deadline_us;  // of the call that has the lock; monotonic
 };
 
 struct sqlite_checkpointer;

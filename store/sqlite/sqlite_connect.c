@@ -169,9 +169,8 @@ static weir_status fail_open(const struct sqlite_backend *backend, const char *p
     return weir_fail(err, status, "cannot open %s: %s", path, sqlite3_errstr(rc));
 }
 
-/* Returns the time left until the deadline, rounded up to milliseconds, WEIR_SQLITE_BUSY_US at
- * most. */
-static int busy_ms(int64_t deadline_us)
+/* Rounds up, so that the deadline has passed when the wait ends. */
+int weir_sqlite_busy_ms(int64_t deadline_us)
 {
     const int64_t left_us = deadline_us - weir_monotonic_us();
     return left_us <= 0                    ? 0
@@ -240,7 +239,7 @@ static weir_status check_mode(const struct sqlite_backend *backend, const char *
                               int64_t deadline_us, struct weir_error *err)
 {
     bool is_wal = backend->dir == NULL;  // in memory there is no WAL
-    const int rc = is_wal ? SQLITE_OK : wait_for_wal(db, busy_ms(deadline_us), &is_wal);
+    const int rc = is_wal ? SQLITE_OK : wait_for_wal(db, weir_sqlite_busy_ms(deadline_us), &is_wal);
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }
@@ -274,7 +273,7 @@ static weir_status connect_path(struct sqlite_backend *backend, const char *path
         return err->status;
     }
     const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE,
-                                    busy_ms(wanted->deadline_us), &opened);
+                                    weir_sqlite_busy_ms(wanted->deadline_us), &opened);
     if (rc != SQLITE_OK) {
         return fail_open(backend, path, rc, err);
     }

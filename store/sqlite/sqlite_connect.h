@@ -36,6 +36,10 @@ weir_status weir_sqlite_connect(struct sqlite_backend *backend, const struct sql
 int weir_sqlite_open(const struct sqlite_backend *backend, const char *path, int flags, int busy_ms,
                      sqlite3 **db);
 
+/* Returns how long a call with this deadline waits for another connection's lock, in milliseconds:
+ * until the deadline, WEIR_SQLITE_BUSY_US at most. */
+int weir_sqlite_busy_ms(int64_t deadline_us);
+
 /* Returns whether the file of a connection has lost its name, to another file or to none. */
 bool weir_sqlite_has_moved(sqlite3 *db);
 

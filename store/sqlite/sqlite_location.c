@@ -46,6 +46,7 @@ static bool is_check_due(struct sqlite_location *location)
 static void rescue_wal(struct sqlite_backend *backend)
 {
     (void)pthread_mutex_lock(&backend->reads.mutex);
+    (void)sqlite3_busy_timeout(backend->reads.db, WEIR_SQLITE_BUSY_US / 1000);
     (void)weir_sqlite_checkpoint(backend, weir_sqlite_registry_name, backend->reads.db,
                                  SQLITE_CHECKPOINT_FULL, NULL);
     (void)pthread_mutex_unlock(&backend->reads.mutex);

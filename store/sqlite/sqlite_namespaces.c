@@ -263,12 +263,14 @@ static int next_doomed(sqlite3 *db, char name[WEIR_SQLITE_NAME_BYTES], bool *is_
 
 /* Removes a doomed file by `remove_file`, behind the registry's write lock, so that no other
  * process makes a namespace of the same name meanwhile. If one has done so before, its creation
- * took the name off the list, and the file stays. */
+ * took the name off the list, and the file stays. The namespace is deleted by then, so that lock is
+ * waited for whatever the deletion's deadline was. */
 static int remove_doomed(struct sqlite_backend *backend, const char *name,
                          bool (*remove_file)(struct sqlite_backend *backend, const char *name))
 {
     sqlite3 *db = backend->changes.db;
     const struct weir_slice key = weir_slice_of(name);
+    (void)sqlite3_busy_timeout(db, WEIR_SQLITE_BUSY_US / 1000);
     int rc = begin(db);
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1", key);

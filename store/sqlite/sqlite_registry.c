@@ -97,8 +97,11 @@ weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
     }
     if (status != WEIR_OK) {
         (void)pthread_mutex_unlock(&connection->mutex);
+        return status;
     }
-    return status;
+    connection->deadline_us = deadline_us;
+    (void)sqlite3_busy_timeout(connection->db, weir_sqlite_busy_ms(deadline_us));
+    return WEIR_OK;
 }
 
 void weir_sqlite_registry_unlock(struct sqlite_registry_connection *connection)
@@ -139,6 +142,11 @@ weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
     connection->is_broken = connection->is_broken || weir_sqlite_is_breaking(rc);
     weir_backend_report(&backend->base, "%s: %s (%d)", weir_sqlite_registry_name,
                         sqlite3_errmsg(connection->db), rc);
+    if ((rc & 0xff) == SQLITE_BUSY && weir_monotonic_us() >= connection->deadline_us) {
+        return weir_fail(
+            err, WEIR_DEADLINE_EXCEEDED,
+            "the deadline passed while another process had the list of namespaces locked");
+    }
     return weir_sqlite_fail(err, rc, "use the list of namespaces");
 }
 

@@ -46,9 +46,10 @@ bool weir_sqlite_was_deleted(struct sqlite_backend *backend, struct weir_slice i
 
 /* ---- one call on a connection ---- */
 
-/* Locks a connection for one call, and opens it anew if it is broken. Fails, without holding the
- * lock, if the connection cannot be opened, if it is the one for changes and the store is not where
- * it was opened, or if the deadline has passed when the lock is taken. */
+/* Locks a connection for one call, which then waits for other processes until its deadline, and
+ * opens it anew if it is broken. Fails, without holding the lock, if the connection cannot be
+ * opened, if it is the one for changes and the store is not where it was opened, or if the deadline
+ * has passed when the lock is taken. */
 weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection,
                                       int64_t deadline_us, struct weir_error *err);
@@ -65,8 +66,9 @@ int weir_sqlite_registry_run(sqlite3 *db, const char *text, struct weir_slice id
 /* Rolls back the open transaction, if there is one. */
 void weir_sqlite_registry_roll_back(sqlite3 *db);
 
-/* Fails a call, reports the failure to the operator, and marks the connection as broken if it
- * cannot be used any more. */
+/* Fails a call, with DEADLINE_EXCEEDED if it has waited for another process until its deadline.
+ * Reports the failure to the operator, and marks the connection as broken if it cannot be used any
+ * more. */
 weir_status weir_sqlite_registry_fail(struct sqlite_backend *backend,
                                       struct sqlite_registry_connection *connection, int rc,
                                       struct weir_error *err);

@@ -212,6 +212,40 @@ START_TEST(another_processs_lock_is_waited_for_until_the_deadline)
 }
 END_TEST
 
+static weir_status create_by(int64_t deadline_us)
+{
+    struct weir_namespace_record record = {.id = weir_slice_of("new")};
+    bool is_same = false;
+    return weir_namespace_create(fx.store, &record, deadline_us, &is_same, &fx.err);
+}
+
+static weir_status set_token_by(int64_t deadline_us)
+{
+    const struct weir_token_hash hash = {{1}};
+    return weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, deadline_us, &fx.err);
+}
+
+static weir_status delete_by(int64_t deadline_us)
+{
+    int64_t deleted = 0;
+    return weir_namespace_delete(fx.store, weir_slice_of("test"), deadline_us, &deleted, &fx.err);
+}
+
+/* A change that came later would be one that its caller has given up. */
+START_TEST(a_locked_list_of_namespaces_is_waited_for_until_the_deadline)
+{
+    static weir_status (*const changes[])(int64_t deadline_us) = {create_by, set_token_by,
+                                                                  delete_by};
+    sqlite3 *other = start_program(path_in_dir("registry.db"), "BEGIN IMMEDIATE");
+    ck_assert_int_eq(changes[_i](weir_monotonic_us() + 20000), WEIR_DEADLINE_EXCEEDED);
+    ck_assert_msg(strstr(fx.err.text, "another process") != NULL, "%s", fx.err.text);
+    end_program(other);
+    weir_error_init(&fx.err);
+    must_put(fx.ns, "a-1", 1);
+    ck_assert_int_eq(changes[_i](INT64_MAX), WEIR_OK);
+}
+END_TEST
+
 /* Calls that end by their deadline are not reported one by one. */
 START_TEST(a_lock_that_lasts_is_reported_once_and_when_it_ends)
 {
@@ -574,6 +608,7 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_says_is_made_anew_is_used_at_once);
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
+    tcase_add_loop_test(two, a_locked_list_of_namespaces_is_waited_for_until_the_deadline, 0, 3);
     tcase_add_test(two, a_lock_that_lasts_is_reported_once_and_when_it_ends);
     tcase_add_test(two, a_read_that_another_process_locks_out_ends_with_its_deadline);
     tcase_add_test(two, a_session_that_another_process_delays_beyond_the_deadline_is_not_reported);
