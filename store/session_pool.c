@@ -190,10 +190,10 @@ static weir_status open_with_files(struct weir_session_pool *pool, const struct 
 {
     struct weir_backend *backend = pool->backend;
     for (;;) {
-        const weir_status status = backend->ops->session_open(backend, demand->shelf->id,
-                                                              demand->deadline_us, session, err);
-        if (status == WEIR_OK || !atomic_exchange(&backend->is_short_of_files, false) ||
-            !close_oldest(pool)) {
+        bool is_short_of_files = false;
+        const weir_status status = backend->ops->session_open(
+            backend, demand->shelf->id, demand->deadline_us, session, &is_short_of_files, err);
+        if (status == WEIR_OK || !is_short_of_files || !close_oldest(pool)) {
             return status;
         }
         weir_error_init(err);

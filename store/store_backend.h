@@ -56,11 +56,11 @@ struct weir_store_ops {
                                     struct weir_error *err);
 
     /* Connects to a registered namespace and applies pending schema steps, however long they take.
-     * If it fails because the process has no file descriptors left, it sets is_short_of_files: the
-     * pool then closes an idle session and tries again. */
+     * If it fails because the process has no file descriptors left, it sets *is_short_of_files,
+     * which is false before: the pool then closes an idle session and tries again. */
     weir_status (*session_open)(struct weir_backend *backend, struct weir_slice id,
                                 int64_t deadline_us, struct weir_session **session,
-                                struct weir_error *err);
+                                bool *is_short_of_files, struct weir_error *err);
 };
 
 struct weir_session_ops {
@@ -99,9 +99,8 @@ struct weir_session_ops {
 /* The base of a backend: the first member of its own struct. */
 struct weir_backend {
     const struct weir_store_ops *ops;
-    size_t max_sessions;            // open at once; 0: as weir_store_options.max_sessions says
-    bool groups_reads;              // a group of reads costs less than the same reads one by one
-    atomic_bool is_short_of_files;  // see session_open
+    size_t max_sessions;  // open at once; 0: as weir_store_options.max_sessions says
+    bool groups_reads;    // a group of reads costs less than the same reads one by one
     /* From weir_store_options; called by weir_backend_report. */
     void (*report)(void *context, const char *text);
     void *report_context;

@@ -171,7 +171,7 @@ weir_status weir_pg_namespace_delete(struct weir_backend *base, struct weir_slic
                                      struct weir_error *err);
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
                                  int64_t deadline_us, struct weir_session **session,
-                                 struct weir_error *err);
+                                 bool *is_short_of_files, struct weir_error *err);
 #define WEIR_PG_SHARED_OPS                                                                        \
     .traits = weir_pg_traits, .close = weir_pg_close, .schema_version = weir_pg_schema_version,   \
     .ping = weir_pg_ping, .namespace_create = weir_pg_namespace_create,                           \

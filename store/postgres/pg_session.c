@@ -187,8 +187,9 @@ static const struct weir_session_ops session_ops = {
 
 weir_status weir_pg_session_open(struct weir_backend *base, struct weir_slice id,
                                  int64_t deadline_us, struct weir_session **session,
-                                 struct weir_error *err)
+                                 bool *is_short_of_files, struct weir_error *err)
 {
+    (void)is_short_of_files;  // a session keeps none open
     assert(id.n <= WEIR_NAMESPACE_MAX_BYTES);
     struct pg_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {

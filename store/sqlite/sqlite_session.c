@@ -335,7 +335,7 @@ static void size_cache(struct sqlite_session *session)
 }
 
 /* Returns whether the process has fewer file descriptors left than a session needs. */
-static bool is_short_of_files(const struct sqlite_backend *backend)
+static bool lacks_files(const struct sqlite_backend *backend)
 {
     int files[FILES_OF_SESSION];
     size_t n = 0;
@@ -352,7 +352,7 @@ static bool is_short_of_files(const struct sqlite_backend *backend)
 
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
                                      int64_t deadline_us, struct weir_session **session,
-                                     struct weir_error *err)
+                                     bool *is_short_of_files, struct weir_error *err)
 {
     struct sqlite_session *opened = calloc(1, sizeof *opened);
     if (opened == NULL) {
@@ -366,10 +366,8 @@ weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slic
     const weir_status status = connect_session(opened, id, err);
     if (status != WEIR_OK) {
         (void)sqlite3_close(opened->db);
-        if (status == WEIR_BACKEND_UNAVAILABLE && opened->backend->dir != NULL &&
-            is_short_of_files(opened->backend)) {
-            atomic_store(&base->is_short_of_files, true);
-        }
+        *is_short_of_files = status == WEIR_BACKEND_UNAVAILABLE && opened->backend->dir != NULL &&
+                             lacks_files(opened->backend);
         free(opened);
         return status;
     }

@@ -110,7 +110,7 @@ struct sqlite_session {
 /* The session_open of `struct weir_store_ops`. */
 weir_status weir_sqlite_session_open(struct weir_backend *base, struct weir_slice id,
                                      int64_t deadline_us, struct weir_session **session,
-                                     struct weir_error *err);
+                                     bool *is_short_of_files, struct weir_error *err);
 
 /* Sets *statement to the prepared statement, reset and ready to be bound. Returns a result code. */
 int weir_sqlite_statement(struct sqlite_session *session, enum sqlite_statement which,

@@ -409,15 +409,18 @@ static weir_status backend_delete(struct weir_backend *backend, struct weir_slic
 
 static weir_status backend_session_open(struct weir_backend *backend, struct weir_slice id,
                                         int64_t deadline_us, struct weir_session **session,
-                                        struct weir_error *err)
+                                        bool *is_short_of_files, struct weir_error *err)
 {
+    (void)backend;
     (void)deadline_us;
     lock();
-    const bool is_short = fake.opens_short > 0;
-    fake.opens_short -= is_short ? 1 : 0;
+    *is_short_of_files = fake.opens_short > 0;
+    fake.opens_short -= *is_short_of_files ? 1 : 0;
+    if (*is_short_of_files && fake.opens_wait) {
+        (void)pass_gate_locked(INT64_MAX);
+    }
     unlock();
-    if (is_short) {
-        atomic_store(&backend->is_short_of_files, true);
+    if (*is_short_of_files) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "as the test wants it");
     }
     if (fake.open_fails != WEIR_OK) {

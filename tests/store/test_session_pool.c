@@ -409,26 +409,33 @@ static void *delete_in_thread(void *context)
     return NULL;
 }
 
+struct opening {
+    const char *id;
+    weir_status status;
+};
+
 static void *open_in_thread(void *context)
 {
+    struct opening *opening = context;
     struct weir_namespace *opened = NULL;
     struct weir_error own;
     weir_error_init(&own);
-    *(weir_status *)context =
-        weir_namespace_open(store, weir_slice_of("test"), INT64_MAX, &opened, &own);
-    if (*(weir_status *)context == WEIR_OK) {
+    opening->status =
+        weir_namespace_open(store, weir_slice_of(opening->id), INT64_MAX, &opened, &own);
+    if (opening->status == WEIR_OK) {
         weir_namespace_release(opened);
     }
     return NULL;
 }
 
 /* Starts a thread that opens the namespace and hangs at the gate. */
-static void begin_open(pthread_t *thread, weir_status *status)
+static void begin_open(pthread_t *thread, struct opening *opening)
 {
     store = fake_store_open(8);
     fake.opens_wait = true;
     fake_gate_shut();
-    ck_assert_int_eq(pthread_create(thread, NULL, open_in_thread, status), 0);
+    opening->id = "test";
+    ck_assert_int_eq(pthread_create(thread, NULL, open_in_thread, opening), 0);
     fake_gate_wait(1);
 }
 
@@ -441,15 +448,15 @@ static weir_status try_open(void)
 START_TEST(who_comes_while_a_namespace_is_opened_for_long_is_refused)
 {
     pthread_t thread;
-    weir_status status = WEIR_OK;
-    begin_open(&thread, &status);
+    struct opening opening;
+    begin_open(&thread, &opening);
     ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
     const int64_t before_us = weir_monotonic_us();
     ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_lt(weir_monotonic_us() - before_us, 250 * 1000);
     fake_gate_open();
     (void)pthread_join(thread, NULL);
-    ck_assert_int_eq(status, WEIR_OK);
+    ck_assert_int_eq(opening.status, WEIR_OK);
     ck_assert_int_eq(try_open(), WEIR_OK);
     ck_assert_uint_eq(fake.opened, 1);
 }
@@ -466,13 +473,13 @@ static void *open_gate_in_thread(void *context)
 START_TEST(who_comes_while_a_namespace_is_opened_waits_a_little)
 {
     pthread_t threads[2];
-    weir_status status = WEIR_OK;
-    begin_open(&threads[0], &status);
+    struct opening opening;
+    begin_open(&threads[0], &opening);
     ck_assert_int_eq(pthread_create(&threads[1], NULL, open_gate_in_thread, NULL), 0);
     const weir_status own = try_open();
     (void)pthread_join(threads[0], NULL);
     (void)pthread_join(threads[1], NULL);
-    ck_assert_int_eq(status, WEIR_OK);
+    ck_assert_int_eq(opening.status, WEIR_OK);
     ck_assert_int_eq(own, WEIR_OK);
     ck_assert_uint_eq(fake.opened, 1);
 }
@@ -488,12 +495,38 @@ START_TEST(a_namespace_that_could_not_be_opened_is_opened_by_the_next)
 }
 END_TEST
 
+/* Both learn that before either closes a session. */
+START_TEST(two_who_find_no_file_left_close_a_session_each)
+{
+    pthread_t threads[2];
+    struct opening openings[] = {{.id = "c"}, {.id = "d"}};
+    open_with(8);
+    must_create("b");
+    must_create("c");
+    must_create("d");
+    weir_namespace_release(must_open("b"));
+    fake.opens_short = 2;
+    fake.opens_wait = true;
+    fake_gate_shut();
+    for (size_t t = 0; t < 2; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, open_in_thread, &openings[t]), 0);
+    }
+    fake_gate_wait(2);
+    fake_gate_open();
+    for (size_t t = 0; t < 2; t++) {
+        (void)pthread_join(threads[t], NULL);
+        ck_assert_int_eq(openings[t].status, WEIR_OK);
+    }
+    ck_assert_uint_eq(fake.closed, 2);
+}
+END_TEST
+
 START_TEST(a_deletion_waits_for_an_opening)
 {
     pthread_t threads[2];
-    weir_status opened = WEIR_OK;
+    struct opening opening;
     weir_status deleted = WEIR_BACKEND_ERROR;
-    begin_open(&threads[0], &opened);
+    begin_open(&threads[0], &opening);
     ck_assert_int_eq(pthread_create(&threads[1], NULL, delete_in_thread, &deleted), 0);
     do {
         ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
@@ -502,7 +535,7 @@ START_TEST(a_deletion_waits_for_an_opening)
     fake_gate_open();
     (void)pthread_join(threads[0], NULL);
     (void)pthread_join(threads[1], NULL);
-    ck_assert(opened == WEIR_OK && deleted == WEIR_OK);
+    ck_assert(opening.status == WEIR_OK && deleted == WEIR_OK);
     ck_assert_uint_eq(fake.deleted, 1);
     ck_assert(!fake.is_deleted_while_open);
 }
@@ -761,6 +794,7 @@ static Suite *session_pool_suite(void)
     tcase_add_test(tcase, who_comes_while_a_namespace_is_opened_for_long_is_refused);
     tcase_add_test(tcase, who_comes_while_a_namespace_is_opened_waits_a_little);
     tcase_add_test(tcase, a_namespace_that_could_not_be_opened_is_opened_by_the_next);
+    tcase_add_test(tcase, two_who_find_no_file_left_close_a_session_each);
     tcase_add_test(tcase, a_deletion_waits_for_an_opening);
     tcase_add_test(tcase, a_deletion_waits_for_calls_and_refuses_later_ones);
     tcase_add_test(tcase, a_creation_waits_for_the_deletion_of_its_id);
