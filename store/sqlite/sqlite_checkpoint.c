@@ -456,10 +456,14 @@ void weir_sqlite_checkpointer_ask(struct sqlite_checkpointer *checkpointer, cons
     free(request);
 }
 
+static bool is_under_way_locked(const struct sqlite_checkpointer *checkpointer, const char *name)
+{
+    return checkpointer->under_way != NULL && strcmp(checkpointer->under_way->name, name) == 0;
+}
+
 static bool is_pending_locked(struct sqlite_checkpointer *checkpointer, const char *name)
 {
-    const struct request *under_way = checkpointer->under_way;
-    return (under_way != NULL && strcmp(under_way->name, name) == 0) ||
+    return is_under_way_locked(checkpointer, name) ||
            *find_link(&checkpointer->requests, name) != NULL;
 }
 
@@ -486,18 +490,24 @@ bool weir_sqlite_checkpointer_take(struct sqlite_checkpointer *checkpointer, con
     return is_ended;
 }
 
-void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name)
+bool weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name,
+                                     int64_t deadline_us)
 {
     if (checkpointer == NULL) {
-        return;
+        return true;
     }
+    bool is_in_time = true;
     (void)pthread_mutex_lock(&checkpointer->mutex);
     free(take_from(&checkpointer->requests, name));
-    while (checkpointer->under_way != NULL && strcmp(checkpointer->under_way->name, name) == 0) {
-        (void)pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
+    while (is_under_way_locked(checkpointer, name) && is_in_time) {
+        is_in_time =
+            weir_cond_wait_until(&checkpointer->changed, &checkpointer->mutex, deadline_us);
     }
-    struct request *ended = take_ended_locked(checkpointer, name);
-    free(take_from(&checkpointer->held, name));
+    const bool is_idle = !is_under_way_locked(checkpointer, name);
+    if (is_idle) {
+        free(take_ended_locked(checkpointer, name));
+        free(take_from(&checkpointer->held, name));
+    }
     (void)pthread_mutex_unlock(&checkpointer->mutex);
-    free(ended);
+    return is_idle;
 }

@@ -52,8 +52,9 @@ void weir_sqlite_checkpointer_let_work(struct sqlite_checkpointer *checkpointer,
  * moved, as checkpoints by the checkpointer have found one after the other. */
 bool weir_sqlite_checkpointer_is_held(struct sqlite_checkpointer *checkpointer, const char *name);
 
-/* Drops the requests for a database, and waits until the checkpointer does not work on it. A NULL
- * checkpointer is allowed. */
-void weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name);
+/* Drops the requests for a database, and waits until the checkpointer does not work on it; false if
+ * the deadline passes first. A NULL checkpointer is allowed. */
+bool weir_sqlite_checkpointer_forget(struct sqlite_checkpointer *checkpointer, const char *name,
+                                     int64_t deadline_us);
 
 #endif

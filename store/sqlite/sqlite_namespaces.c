@@ -407,7 +407,11 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
     char name[WEIR_SQLITE_NAME_BYTES];
     weir_sqlite_database_name(id, name);
     *messages_deleted = 0;
-    weir_sqlite_checkpointer_forget(backend->checkpointer, name);
+    if (!weir_sqlite_checkpointer_forget(backend->checkpointer, name, deadline_us)) {
+        return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                         "the deadline passed while the namespace's WAL was moved into its file; "
+                         "it has not been deleted");
+    }
     sqlite3 *db = NULL;
     if (weir_sqlite_location_check(backend, err) != WEIR_OK ||
         lock_listed(backend, id, deadline_us, &db, err) != WEIR_OK) {

@@ -204,7 +204,7 @@ START_TEST(the_end_of_a_checkpoint_is_told_once)
     ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
 
     weir_sqlite_checkpointer_ask(backend->checkpointer, name);
-    weir_sqlite_checkpointer_forget(backend->checkpointer, name);
+    ck_assert(weir_sqlite_checkpointer_forget(backend->checkpointer, name, INT64_MAX));
     ck_assert(!weir_sqlite_checkpointer_take(backend->checkpointer, name));
     ck_assert_str_eq(fx.report, "");
 }

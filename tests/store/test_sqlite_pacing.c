@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 
 enum { PIECES_MIN = 4, PIECE_MAX = 1024 * 1024 };
@@ -173,7 +174,7 @@ static void fail_checkpoint_after(int writes)
     while (atomic_load(&writes_left) >= 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
-    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for the checkpoint to end
+    ck_assert(weir_sqlite_checkpointer_forget(checkpointer, name, INT64_MAX));  // has ended
     set_write(paced_write);
     ck_assert_ptr_nonnull(strstr(fx.report, "the checkpoint failed"));
 }
@@ -202,7 +203,7 @@ START_TEST(what_a_piece_had_that_failed_is_moved_again)
     while (atomic_load(&pieces) == 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
-    weir_sqlite_checkpointer_forget(checkpointer, name);  // waits for the checkpoint to end
+    ck_assert(weir_sqlite_checkpointer_forget(checkpointer, name, INT64_MAX));  // has ended
     begin(0);
     must_checkpoint_of("test");
     ck_assert_int_eq(atomic_load(&pieces), 1);
@@ -247,6 +248,41 @@ START_TEST(a_reader_that_ends_meanwhile_holds_up_one_pass_only)
 }
 END_TEST
 
+static atomic_bool is_let_go;
+
+static void wait_to_be_let_go(void)
+{
+    while (!atomic_load(&is_let_go)) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+static weir_status delete_by(int64_t deadline_us)
+{
+    int64_t deleted = 0;
+    return weir_namespace_delete(fx.store, weir_slice_of("test"), deadline_us, &deleted, &fx.err);
+}
+
+START_TEST(a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    begin(0);
+    put(1 << 20);
+    atomic_store(&is_let_go, false);
+    at_first_piece = wait_to_be_let_go;
+    (void)ask(name);
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (atomic_load(&pieces) == 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+    ck_assert_int_eq(delete_by(weir_monotonic_us() + 20000), WEIR_DEADLINE_EXCEEDED);
+    atomic_store(&is_let_go, true);
+    put(1);
+    weir_error_init(&fx.err);
+    ck_assert_int_eq(delete_by(INT64_MAX), WEIR_OK);
+}
+END_TEST
+
 START_TEST(where_the_system_has_no_such_call_a_checkpoint_goes_on)
 {
     begin(ENOSYS);
@@ -269,6 +305,7 @@ static Suite *pacing_suite(void)
     tcase_add_test(tcase, what_a_failed_checkpoint_has_written_is_not_left_to_the_next);
     tcase_add_test(tcase, pages_written_during_the_last_piece_are_begun_and_not_waited_for);
     tcase_add_test(tcase, a_reader_that_ends_meanwhile_holds_up_one_pass_only);
+    tcase_add_test(tcase, a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline);
     tcase_add_test(tcase, where_the_system_has_no_such_call_a_checkpoint_goes_on);
     suite_add_tcase(suite, tcase);
     return suite;
