@@ -1,7 +1,9 @@
 /* Checks whether the store is still where it was opened. If its directory is removed or renamed
  * under a server, SQLite goes on writing to the files in it: acknowledged writes would then be lost
  * when the process ends, or missing for every process that opens the store by its path. Removing or
- * renaming registry.db or its WAL has the same effect. */
+ * renaming registry.db or its WAL has the same effect.
+ *
+ * Checks whether the disk takes writes, too: reads of what is in memory go on without it. */
 #include "store/sqlite/sqlite_location.h"
 
 #include "store/sqlite/sqlite_backend.h"
@@ -11,9 +13,20 @@
 #include "weir/base/monotonic.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { CHECK_EVERY_US = 500 * 1000 };
+
+void weir_sqlite_location_fini(struct sqlite_location *location)
+{
+    free(location->path);
+    free(location->wal_path);
+    if (location->wal_descriptor >= 0) {
+        (void)close(location->wal_descriptor);
+    }
+}
 
 weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct weir_error *err)
 {
@@ -23,7 +36,8 @@ weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct wei
     if (location->path == NULL || location->wal_path == NULL) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
-    if (!weir_sqlite_file_id(location->path, &location->file) ||
+    location->wal_descriptor = open(location->wal_path, O_RDONLY | O_CLOEXEC);
+    if (location->wal_descriptor < 0 || !weir_sqlite_file_id(location->path, &location->file) ||
         !weir_sqlite_file_id(location->wal_path, &location->wal)) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "cannot examine %s: %s", location->path,
                          strerror(errno));
@@ -32,13 +46,13 @@ weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct wei
 }
 
 /* Returns true to one thread every CHECK_EVERY_US. */
-static bool is_check_due(struct sqlite_location *location)
+static bool is_due(atomic_int_fast64_t *next_us)
 {
     const int64_t now_us = weir_monotonic_us();
-    int64_t due_us = atomic_load_explicit(&location->next_check_us, memory_order_relaxed);
-    return now_us >= due_us && atomic_compare_exchange_strong_explicit(
-                                   &location->next_check_us, &due_us, now_us + CHECK_EVERY_US,
-                                   memory_order_relaxed, memory_order_relaxed);
+    int64_t due_us = atomic_load_explicit(next_us, memory_order_relaxed);
+    return now_us >= due_us &&
+           atomic_compare_exchange_strong_explicit(next_us, &due_us, now_us + CHECK_EVERY_US,
+                                                   memory_order_relaxed, memory_order_relaxed);
 }
 
 /* Moves the pages of a WAL that has lost its name into the registry while the WAL is still open.
@@ -89,10 +103,24 @@ weir_status weir_sqlite_location_check(struct sqlite_backend *backend, struct we
     if (location->path == NULL) {
         return WEIR_OK;
     }
-    if (is_check_due(location)) {
+    if (is_due(&location->next_check_us)) {
         examine(backend);
     }
     return fail_if_lost(location, err);
+}
+
+weir_status weir_sqlite_location_check_disk(struct sqlite_backend *backend, struct weir_error *err)
+{
+    struct sqlite_location *location = &backend->location;
+    if (location->wal_descriptor >= 0 && is_due(&location->next_sync_us)) {
+        atomic_store(&location->fault, fdatasync(location->wal_descriptor) == 0 ? 0 : errno);
+    }
+    const int fault = atomic_load(&location->fault);
+    return fault == 0 ? WEIR_OK
+                      : weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
+                                  "the disk of the store takes no writes (%s): see the log of the "
+                                  "system",
+                                  strerror(fault));
 }
 
 weir_status weir_sqlite_location_confirm(struct sqlite_backend *backend, struct weir_error *err)

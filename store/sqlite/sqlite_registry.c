@@ -276,6 +276,7 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     struct sqlite_registry_connection *connection = reading(backend);
     if (weir_sqlite_location_check(backend, err) != WEIR_OK ||
+        weir_sqlite_location_check_disk(backend, err) != WEIR_OK ||
         weir_sqlite_registry_lock(backend, connection, deadline_us, err) != WEIR_OK) {
         return err->status;
     }

@@ -120,8 +120,7 @@ static void backend_free(struct sqlite_backend *backend)
     (void)pthread_mutex_destroy(&backend->changes.mutex);
     (void)pthread_mutex_destroy(&backend->reads.mutex);
     weir_sqlite_image_free(&backend->image);
-    free(backend->location.path);
-    free(backend->location.wal_path);
+    weir_sqlite_location_fini(&backend->location);
     free(backend->dir);
     free(backend);
 }
@@ -135,6 +134,7 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     for (size_t i = 0; i < WEIR_COUNTOF(backend->sessions); i++) {
         weir_link_init(&backend->sessions[i]);
     }
+    backend->location.wal_descriptor = -1;
     backend->cache_kib = CACHE_KIB_MAX;
     backend->is_durability_normal = options->is_durability_normal;
     backend->number = atomic_fetch_add(&backends_made, 1);

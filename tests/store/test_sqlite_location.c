@@ -1,9 +1,13 @@
-/* A store directory that disappears while the server runs. */
+/* A store directory that disappears, or becomes read-only, while the server runs. */
+#define _GNU_SOURCE
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include <errno.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,15 +25,17 @@ static weir_status put_until_refused(struct weir_namespace *ns)
     return status;
 }
 
-static void ping_until_refused(void)
+/* The store examines its files and its disk twice a second. */
+static void ping_until(weir_status want)
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-    struct weir_error err;
-    weir_error_init(&err);
-    while (weir_store_ping(fx.store, INT64_MAX, &err) == WEIR_OK) {
+    weir_status status = WEIR_STATUS_COUNT;
+    for (int n = 0; status != want && n < 500; n++) {
+        weir_error_init(&fx.err);
+        status = weir_store_ping(fx.store, INT64_MAX, &fx.err);
         (void)nanosleep(&pause, NULL);
     }
-    ck_assert_int_eq(err.status, WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_int_eq(status, want);
 }
 
 /* The directory renamed, and the registry removed. */
@@ -42,7 +48,7 @@ START_TEST(a_store_that_is_not_where_it_was_takes_no_writes)
     ck_assert_int_eq(put_until_refused(fx.ns), WEIR_BACKEND_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(fx.report, "has been removed, renamed or replaced"));
     ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
-    ping_until_refused();
+    ping_until(WEIR_BACKEND_UNAVAILABLE);
 
     /* The store does not check whether the directory has returned. */
     ck_assert(_i != 0 || rename(away, fx.dir) == 0);
@@ -108,10 +114,34 @@ START_TEST(a_registry_whose_wal_is_removed_acknowledges_no_change)
     ck_assert_ptr_nonnull(strstr(fx.report, "SIGTERM"));
     ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
     ck_assert_int_ge(listed(), _i == 2 ? 1 : 2);
-    ping_until_refused();
+    ping_until(WEIR_BACKEND_UNAVAILABLE);
     ck_assert_int_eq(create("another"), WEIR_BACKEND_UNAVAILABLE);
     reopen();
     must_create(fx.store, "another");
+}
+END_TEST
+
+/* ---- a disk that takes no writes ---- */
+
+static atomic_bool is_read_only;
+
+int fdatasync(int fd)
+{
+    if (atomic_load(&is_read_only)) {
+        errno = EROFS;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+START_TEST(a_store_whose_disk_takes_no_writes_is_not_well)
+{
+    atomic_store(&is_read_only, true);
+    ping_until(WEIR_BACKEND_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "takes no writes"));
+    ck_assert_ptr_null(strstr(fx.err.text, fx.dir));
+    atomic_store(&is_read_only, false);
+    ping_until(WEIR_OK);
 }
 END_TEST
 
@@ -123,6 +153,7 @@ static Suite *sqlite_location_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_store_that_is_not_where_it_was_takes_no_writes, 0, 2);
     tcase_add_loop_test(tcase, a_registry_whose_wal_is_removed_acknowledges_no_change, 0, 3);
+    tcase_add_test(tcase, a_store_whose_disk_takes_no_writes_is_not_well);
     suite_add_tcase(suite, tcase);
     return suite;
 }
