@@ -48,7 +48,8 @@ enum {
 static int print_failure(const struct weir_error *err, int status)
 {
     if (err->text[0] != '\0') {
-        (void)fprintf(stderr, "weir-server: %s\n", err->text);
+        const char *priority = weir_log_is_journal(STDERR_FILENO) ? "<3>" : "";
+        (void)fprintf(stderr, "%sweir-server: %s\n", priority, err->text);
     }
     if (status == EXIT_USAGE) {
         (void)fputs("Try 'weir-server --help' for more.\n", stderr);

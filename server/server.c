@@ -83,7 +83,8 @@ static struct weir_server *make(const struct weir_config *config)
     server->config = config;
     server->log = (struct weir_log){.fd = 2,
                                     .level = (enum weir_log_level)config->log_level,
-                                    .format = (enum weir_log_format)config->log_format};
+                                    .format = (enum weir_log_format)config->log_format,
+                                    .is_journal = weir_log_is_journal(2)};
     server->handlers = &weir_all_handlers;
     server->workers.queue = &server->queue;
     weir_slow_reads_init(&server->slow_reads, weir_resources_slow_reads(config));

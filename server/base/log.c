@@ -8,7 +8,11 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* LINE_BYTES has room for the longest sentence with every byte escaped. */
@@ -23,6 +27,7 @@ struct line {
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const level_priorities[] = {"<7>", "<6>", "<4>", "<3>"};
 
 static void put_char(struct line *line, char c)
 {
@@ -126,6 +131,9 @@ static void put_head(struct line *line, const struct weir_log *log, enum weir_lo
 {
     char time[WEIR_TIME_TEXT + 1] = "";
     (void)weir_time_format(weir_now_us(), time);
+    if (log->is_journal) {
+        put_text(line, level_priorities[level]);
+    }
     if (log->format == WEIR_LOG_JSON) {
         put_text(line, "{\"time\":\"");
         put_text(line, time);
@@ -151,6 +159,21 @@ static void put_tail(struct line *line, enum weir_log_format format)
 }
 
 /* ---- writing ---- */
+
+/* The variable holds the device and the inode, because a process may have redirected the descriptor
+ * since systemd made it. */
+bool weir_log_is_journal(int fd)
+{
+    const char *journal = getenv("JOURNAL_STREAM");
+    struct stat file;
+    if (journal == NULL || fstat(fd, &file) != 0) {
+        return false;
+    }
+    char stream[48];
+    (void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)file.st_dev,
+                   (uintmax_t)file.st_ino);
+    return strcmp(journal, stream) == 0;
+}
 
 /* Held while the output is asked for room and written to, so that no other thread fills it. */
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;

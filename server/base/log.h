@@ -20,6 +20,8 @@ struct weir_log {
     int fd;                     // destination of the lines
     enum weir_log_level level;  // lowest level that is written
     enum weir_log_format format;
+    bool
+        is_journal;  // the lines begin with their priority, as "<4>", which systemd's journal takes
 };
 
 /* One field of an event; left out where the value is absent. */
@@ -34,6 +36,9 @@ static inline bool weir_log_has(const struct weir_log *log, enum weir_log_level 
 {
     return level >= log->level;
 }
+
+/* Whether systemd has connected this descriptor to its journal. */
+bool weir_log_is_journal(int fd);
 
 /* Writes an event: a short text that is the same each time, and its fields. */
 void weir_log_event(const struct weir_log *log, enum weir_log_level level, const char *event,

@@ -5,7 +5,10 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int pipe_fds[2];
@@ -130,6 +133,33 @@ START_TEST(a_log_that_nobody_reads_holds_up_nobody)
 }
 END_TEST
 
+/* systemd names the stream by its device and inode. */
+START_TEST(journal_lines_begin_with_their_priority)
+{
+    struct stat file;
+    char stream[64];
+    ck_assert_int_eq(fstat(pipe_fds[1], &file), 0);
+    (void)snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)file.st_dev,
+                   (uintmax_t)file.st_ino);
+    ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
+    ck_assert(!weir_log_is_journal(pipe_fds[1]));
+    ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
+    ck_assert(!weir_log_is_journal(STDIN_FILENO));
+    ck_assert(weir_log_is_journal(pipe_fds[1]));
+    ck_assert_int_eq(unsetenv("JOURNAL_STREAM"), 0);
+    logger.is_journal = true;
+    logger.level = WEIR_LOG_DEBUG;
+    static const char *const priorities[] = {"<7>2", "<6>2", "<4>2", "<3>2"};  // then the year
+    for (size_t i = 0; i < WEIR_COUNTOF(priorities); i++) {
+        weir_log_say(&logger, (enum weir_log_level)i, "level %zu", i);
+        ck_assert_int_eq(strncmp(read_line(), priorities[i], 4), 0);
+    }
+    logger.format = WEIR_LOG_JSON;
+    weir_log_say(&logger, WEIR_LOG_WARN, "level");
+    ck_assert_int_eq(strncmp(read_line(), "<4>{", 4), 0);
+}
+END_TEST
+
 static Suite *log_suite(void)
 {
     Suite *suite = suite_create("log");
@@ -139,6 +169,7 @@ static Suite *log_suite(void)
     tcase_add_test(tcase, json_lines_are_json);
     tcase_add_test(tcase, long_values_leave_a_line_complete);
     tcase_add_test(tcase, lower_levels_are_not_written);
+    tcase_add_test(tcase, journal_lines_begin_with_their_priority);
     tcase_add_test(tcase, a_log_that_nobody_reads_holds_up_nobody);
     suite_add_tcase(suite, tcase);
     return suite;
