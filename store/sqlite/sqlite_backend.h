@@ -5,9 +5,9 @@
  * VFS. A session is a connection to a namespace; at a time one session of a namespace writes and
  * any number read. The files are in WAL mode, so neither readers nor the writer block each other.
  *
- * The backend is shared by all threads. Lock order: the mutex of the registry's connection for
- * changes before that of its connection for reads. Both and image_mutex are held while SQLite runs;
- * sessions_mutex and memory_mutex are leaves. */
+ * The backend is shared by all threads. A thread that has the registry's connection for changes may
+ * wait for its connection for reads, not the other way round. Of the mutexes image_mutex alone is
+ * held while SQLite runs; the others are leaves. */
 #ifndef WEIR_STORE_SQLITE_BACKEND_H
 #define WEIR_STORE_SQLITE_BACKEND_H
 
@@ -26,12 +26,15 @@ enum {
     WEIR_SQLITE_READERS_WAIT_US = 1000 * 1000  // longest wait of a checkpoint for readers
 };
 
-/* One connection to the registry, used by one thread at a time. */
+/* One connection to the registry, lent to one call at a time. */
 struct sqlite_registry_connection {
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex;  // guards is_lent
+    pthread_cond_t returned;
+    bool is_lent;
+    /* Of the call that it is lent to: */
     sqlite3 *db;
     bool is_broken;       // must be opened anew before its next use
-    int64_t deadline_us;  // of the call that has the lock; monotonic
+    int64_t deadline_us;  // of that call; monotonic
 };
 
 struct sqlite_checkpointer;

@@ -9,6 +9,7 @@
 #include "store/sqlite/sqlite_backend.h"
 #include "store/sqlite/sqlite_checkpoint.h"
 #include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_registry.h"
 
 #include "weir/base/monotonic.h"
 
@@ -56,14 +57,14 @@ static bool is_due(atomic_int_fast64_t *next_us)
 }
 
 /* Moves the pages of a WAL that has lost its name into the registry while the WAL is still open.
- * Uses the connection for reads, because the caller may hold the one for changes. */
+ * Uses the connection for reads, because the caller may have the one for changes. */
 static void rescue_wal(struct sqlite_backend *backend)
 {
-    (void)pthread_mutex_lock(&backend->reads.mutex);
+    (void)weir_sqlite_registry_take(&backend->reads, INT64_MAX);
     (void)sqlite3_busy_timeout(backend->reads.db, WEIR_SQLITE_BUSY_US / 1000);
     (void)weir_sqlite_checkpoint(backend, weir_sqlite_registry_name, backend->reads.db,
                                  SQLITE_CHECKPOINT_FULL, NULL);
-    (void)pthread_mutex_unlock(&backend->reads.mutex);
+    weir_sqlite_registry_return(&backend->reads);
 }
 
 /* Examines the files. The first failure is reported and, if only the WAL has lost its name, its

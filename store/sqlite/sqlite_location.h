@@ -27,7 +27,7 @@ weir_status weir_sqlite_location_keep(struct sqlite_backend *backend, struct wei
 
 /* Fails with BACKEND_UNAVAILABLE once another file, or none, is at one of the paths; that is
  * reported to the operator and stays so. Examines the files twice a second at most. The caller must
- * not hold the mutex of the registry's connection for reads. */
+ * not have the registry's connection for reads. */
 weir_status weir_sqlite_location_check(struct sqlite_backend *backend, struct weir_error *err);
 
 /* Fails with BACKEND_UNAVAILABLE while the disk takes no writes: it is broken, or the system has

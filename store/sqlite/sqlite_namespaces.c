@@ -229,12 +229,12 @@ weir_status weir_sqlite_namespace_create(struct weir_backend *base,
 {
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     *is_same = false;
-    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
+    if (weir_sqlite_registry_borrow(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     const weir_status status = create_locked(backend, record, is_same, err);
     weir_sqlite_registry_roll_back(backend->changes.db);
-    weir_sqlite_registry_unlock(&backend->changes);
+    weir_sqlite_registry_return(&backend->changes);
     return status;
 }
 
@@ -417,12 +417,12 @@ weir_status weir_sqlite_namespace_delete(struct weir_backend *base, struct weir_
         lock_listed(backend, id, deadline_us, &db, err) != WEIR_OK) {
         return err->status;
     }
-    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
+    if (weir_sqlite_registry_borrow(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
         weir_sqlite_close_without_checkpoint(db);
         return err->status;
     }
     const weir_status status = delete_locked(backend, id, db, messages_deleted, err);
     weir_sqlite_registry_roll_back(backend->changes.db);
-    weir_sqlite_registry_unlock(&backend->changes);
+    weir_sqlite_registry_return(&backend->changes);
     return status;
 }

@@ -80,23 +80,54 @@ static weir_status reconnect(struct sqlite_backend *backend,
     return WEIR_OK;
 }
 
-weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
-                                      struct sqlite_registry_connection *connection,
-                                      int64_t deadline_us, struct weir_error *err)
+void weir_sqlite_registry_connection_init(struct sqlite_registry_connection *connection)
+{
+    (void)pthread_mutex_init(&connection->mutex, NULL);
+    weir_cond_init(&connection->returned);
+}
+
+void weir_sqlite_registry_connection_fini(struct sqlite_registry_connection *connection)
+{
+    (void)pthread_cond_destroy(&connection->returned);
+    (void)pthread_mutex_destroy(&connection->mutex);
+}
+
+bool weir_sqlite_registry_take(struct sqlite_registry_connection *connection, int64_t deadline_us)
+{
+    (void)pthread_mutex_lock(&connection->mutex);
+    while (connection->is_lent &&
+           weir_cond_wait_until(&connection->returned, &connection->mutex, deadline_us)) {
+    }
+    const bool is_taken = !connection->is_lent;
+    connection->is_lent = true;
+    (void)pthread_mutex_unlock(&connection->mutex);
+    return is_taken;
+}
+
+static weir_status fail_in_use(struct weir_error *err)
+{
+    return weir_fail(err, WEIR_DEADLINE_EXCEEDED,
+                     "the deadline passed while the list of namespaces was in use");
+}
+
+weir_status weir_sqlite_registry_borrow(struct sqlite_backend *backend,
+                                        struct sqlite_registry_connection *connection,
+                                        int64_t deadline_us, struct weir_error *err)
 {
     if (connection == &backend->changes && weir_sqlite_location_check(backend, err) != WEIR_OK) {
         return err->status;
     }
-    (void)pthread_mutex_lock(&connection->mutex);
+    if (!weir_sqlite_registry_take(connection, deadline_us)) {
+        return fail_in_use(err);
+    }
     weir_status status = WEIR_OK;
     if (weir_monotonic_us() >= deadline_us) {
-        status = weir_fail(err, WEIR_DEADLINE_EXCEEDED,
-                           "the deadline passed while the list of namespaces was in use");
+        status = fail_in_use(err);
     } else if (connection->is_broken && backend->dir != NULL) {
         status = reconnect(backend, connection, err);
     }
     if (status != WEIR_OK) {
-        (void)pthread_mutex_unlock(&connection->mutex);
+        weir_sqlite_registry_return(connection);
         return status;
     }
     connection->deadline_us = deadline_us;
@@ -104,8 +135,12 @@ weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
     return WEIR_OK;
 }
 
-void weir_sqlite_registry_unlock(struct sqlite_registry_connection *connection)
+/* Wakes all who wait: the C library may lose a signal for one (glibc bug 25847). */
+void weir_sqlite_registry_return(struct sqlite_registry_connection *connection)
 {
+    (void)pthread_mutex_lock(&connection->mutex);
+    connection->is_lent = false;
+    (void)pthread_cond_broadcast(&connection->returned);
     (void)pthread_mutex_unlock(&connection->mutex);
 }
 
@@ -277,14 +312,14 @@ weir_status weir_sqlite_registry_ping(struct weir_backend *base, int64_t deadlin
     struct sqlite_registry_connection *connection = reading(backend);
     if (weir_sqlite_location_check(backend, err) != WEIR_OK ||
         weir_sqlite_location_check_disk(backend, err) != WEIR_OK ||
-        weir_sqlite_registry_lock(backend, connection, deadline_us, err) != WEIR_OK) {
+        weir_sqlite_registry_borrow(backend, connection, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     const int rc = weir_sqlite_registry_run(
         connection->db, "SELECT 1 FROM namespaces WHERE id >= ?1 LIMIT 1", weir_slice("", 0));
     const weir_status status =
         rc == SQLITE_OK ? WEIR_OK : weir_sqlite_registry_fail(backend, connection, rc, err);
-    weir_sqlite_registry_unlock(connection);
+    weir_sqlite_registry_return(connection);
     return status;
 }
 
@@ -295,7 +330,7 @@ static weir_status find(struct sqlite_backend *backend, struct weir_namespace_re
     struct sqlite_registry_connection *connection = reading(backend);
     weir_status status = WEIR_OK;
     sqlite3_stmt *statement = NULL;
-    if (weir_sqlite_registry_lock(backend, connection, deadline_us, err) != WEIR_OK) {
+    if (weir_sqlite_registry_borrow(backend, connection, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     int rc = weir_sqlite_registry_prepare(
@@ -311,7 +346,7 @@ static weir_status find(struct sqlite_backend *backend, struct weir_namespace_re
         status = weir_sqlite_registry_fail(backend, connection, rc, err);
     }
     (void)sqlite3_finalize(statement);
-    weir_sqlite_registry_unlock(connection);
+    weir_sqlite_registry_return(connection);
     return status;
 }
 
@@ -429,7 +464,7 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
     struct listing listing = {.query = query, .arena = arena, .page = page};
     sqlite3_stmt *statement = NULL;
     *page = (struct weir_registry_page){.n = 0};
-    if (weir_sqlite_registry_lock(backend, connection, query->deadline_us, err) != WEIR_OK) {
+    if (weir_sqlite_registry_borrow(backend, connection, query->deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     int rc = count_after(connection->db, query->after, query->limit + 1, &listing.room);
@@ -443,7 +478,7 @@ weir_status weir_sqlite_namespace_list(struct weir_backend *base,
                                    ? list_rows(backend, statement, &listing, err)
                                    : weir_sqlite_registry_fail(backend, connection, rc, err);
     (void)sqlite3_finalize(statement);
-    weir_sqlite_registry_unlock(connection);
+    weir_sqlite_registry_return(connection);
     return status;
 }
 
@@ -456,7 +491,7 @@ weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct we
     struct sqlite_backend *backend = (struct sqlite_backend *)base;
     weir_status status = WEIR_OK;
     sqlite3_stmt *statement = NULL;
-    if (weir_sqlite_registry_lock(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
+    if (weir_sqlite_registry_borrow(backend, &backend->changes, deadline_us, err) != WEIR_OK) {
         return err->status;
     }
     sqlite3 *db = backend->changes.db;
@@ -476,6 +511,6 @@ weir_status weir_sqlite_namespace_set_token(struct weir_backend *base, struct we
         status = weir_sqlite_location_confirm(backend, err);
     }
     (void)sqlite3_finalize(statement);
-    weir_sqlite_registry_unlock(&backend->changes);
+    weir_sqlite_registry_return(&backend->changes);
     return status;
 }

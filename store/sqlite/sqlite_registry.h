@@ -1,6 +1,6 @@
 /* The registry, the list of namespaces in registry.db (sqlite_registry.c; sqlite_namespaces.c makes
  * and deletes namespaces). The registry has one connection for changes and one for reads, each
- * locked for one call at a time.
+ * lent to one call at a time.
  *
  * Functions that return int return SQLite's extended result codes. */
 #ifndef WEIR_STORE_SQLITE_REGISTRY_H
@@ -9,6 +9,10 @@
 #include "store/sqlite/sqlite_backend.h"
 
 /* ---- opening ---- */
+
+/* Initialise and free a connection that is not open. */
+void weir_sqlite_registry_connection_init(struct sqlite_registry_connection *connection);
+void weir_sqlite_registry_connection_fini(struct sqlite_registry_connection *connection);
 
 /* Opens the registry and finishes what crashes have left undone. Makes a registry if there is none;
  * PRECONDITION if the directory then holds other files of a store. */
@@ -46,14 +50,18 @@ bool weir_sqlite_was_deleted(struct sqlite_backend *backend, struct weir_slice i
 
 /* ---- one call on a connection ---- */
 
-/* Locks a connection for one call, which then waits for other processes until its deadline, and
- * opens it anew if it is broken. Fails, without holding the lock, if the connection cannot be
- * opened, if it is the one for changes and the store is not where it was opened, or if the deadline
- * has passed when the lock is taken. */
-weir_status weir_sqlite_registry_lock(struct sqlite_backend *backend,
-                                      struct sqlite_registry_connection *connection,
-                                      int64_t deadline_us, struct weir_error *err);
-void weir_sqlite_registry_unlock(struct sqlite_registry_connection *connection);
+/* Lends a connection to one call, until weir_sqlite_registry_return, and opens it anew if it is
+ * broken. The call waits for others and for other processes until its deadline. Fails if the
+ * connection cannot be opened, if it is the one for changes and the store is not where it was
+ * opened, or if the deadline passes. */
+weir_status weir_sqlite_registry_borrow(struct sqlite_backend *backend,
+                                        struct sqlite_registry_connection *connection,
+                                        int64_t deadline_us, struct weir_error *err);
+void weir_sqlite_registry_return(struct sqlite_registry_connection *connection);
+
+/* Lends a connection as it is; false if the deadline passes before the call that has it returns
+ * it. */
+bool weir_sqlite_registry_take(struct sqlite_registry_connection *connection, int64_t deadline_us);
 
 /* Prepares `text` and binds the id as its first parameter. The caller finalizes the statement, even
  * after a failure. */

@@ -117,8 +117,8 @@ static void backend_free(struct sqlite_backend *backend)
     (void)pthread_mutex_destroy(&backend->sessions_mutex);
     (void)pthread_mutex_destroy(&backend->memory_mutex);
     (void)pthread_mutex_destroy(&backend->image_mutex);
-    (void)pthread_mutex_destroy(&backend->changes.mutex);
-    (void)pthread_mutex_destroy(&backend->reads.mutex);
+    weir_sqlite_registry_connection_fini(&backend->changes);
+    weir_sqlite_registry_connection_fini(&backend->reads);
     weir_sqlite_image_free(&backend->image);
     weir_sqlite_location_fini(&backend->location);
     free(backend->dir);
@@ -144,8 +144,8 @@ static struct sqlite_backend *backend_new(const struct weir_store_options *optio
     (void)pthread_mutex_init(&backend->sessions_mutex, NULL);
     (void)pthread_mutex_init(&backend->memory_mutex, NULL);
     (void)pthread_mutex_init(&backend->image_mutex, NULL);
-    (void)pthread_mutex_init(&backend->changes.mutex, NULL);
-    (void)pthread_mutex_init(&backend->reads.mutex, NULL);
+    weir_sqlite_registry_connection_init(&backend->changes);
+    weir_sqlite_registry_connection_init(&backend->reads);
     struct weir_store_traits traits = {.is_local = false};
     backend_traits(options->url, &traits);
     if (!traits.is_in_memory) {

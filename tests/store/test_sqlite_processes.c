@@ -246,6 +246,32 @@ START_TEST(a_locked_list_of_namespaces_is_waited_for_until_the_deadline)
 }
 END_TEST
 
+static void *set_token_in_thread(void *context)
+{
+    const struct weir_token_hash hash = {{2}};
+    struct weir_error err;
+    weir_error_init(&err);
+    *(weir_status *)context =
+        weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, INT64_MAX, &err);
+    return NULL;
+}
+
+/* The thread has the store's one connection for changes from some moment on. */
+START_TEST(a_change_that_waits_for_another_process_holds_up_no_other_beyond_its_deadline)
+{
+    pthread_t thread;
+    weir_status status = WEIR_BACKEND_ERROR;
+    sqlite3 *other = start_program(path_in_dir("registry.db"), "BEGIN IMMEDIATE");
+    ck_assert_int_eq(pthread_create(&thread, NULL, set_token_in_thread, &status), 0);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(set_token_by(weir_monotonic_us() + 20000), WEIR_DEADLINE_EXCEEDED);
+    }
+    end_program(other);
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(status, WEIR_OK);
+}
+END_TEST
+
 /* Calls that end by their deadline are not reported one by one. */
 START_TEST(a_lock_that_lasts_is_reported_once_and_when_it_ends)
 {
@@ -609,6 +635,8 @@ static Suite *sqlite_processes_suite(void)
     tcase_add_test(two, what_the_registry_did_not_list_is_opened_anew);
     tcase_add_test(two, another_processs_lock_is_waited_for_until_the_deadline);
     tcase_add_loop_test(two, a_locked_list_of_namespaces_is_waited_for_until_the_deadline, 0, 3);
+    tcase_add_test(two,
+                   a_change_that_waits_for_another_process_holds_up_no_other_beyond_its_deadline);
     tcase_add_test(two, a_lock_that_lasts_is_reported_once_and_when_it_ends);
     tcase_add_test(two, a_read_that_another_process_locks_out_ends_with_its_deadline);
     tcase_add_test(two, a_session_that_another_process_delays_beyond_the_deadline_is_not_reported);
