@@ -115,12 +115,13 @@ struct weir_client_options {
  * Connections. The library makes connections, and replaces lost ones, by itself. A host that
  * disappears without closing its connections (power loss, or a firewall that drops packets) is
  * detected by silence: if a call times out and the server has sent nothing for three seconds
- * although requests were waiting for replies, later calls use new connections; calls already in
- * flight stay on the old ones. So timeout_ms decides how soon a vanished host is noticed. The three
- * seconds grow with what is under way (one second for each 64 KiB of requests) and double, up to
- * one minute, with each replacement in a row that brings no reply. With several connections all
- * must be silent. The reply to a long poll that found nothing ends the silence; a deadline too
- * short for the work of its call looks like silence and costs a new connection.
+ * although requests were waiting for replies, later calls use new connections. Long polls in flight
+ * are then sent again there; other calls in flight stay on the old connections. So timeout_ms
+ * decides how soon a vanished host is noticed. The three seconds grow with what is under way (one
+ * second for each 64 KiB of requests) and double, up to one minute, with each replacement in a row
+ * that brings no reply. With several connections all must be silent. The reply to a long poll that
+ * found nothing ends the silence; a deadline too short for the work of its call looks like silence
+ * and costs a new connection.
  *
  * Signals. A signal sent to the process may be handled on a thread of the library, except SIGPIPE.
  * A program that wants a signal on a thread of its own blocks it before it opens its first client;
@@ -245,7 +246,9 @@ void weir_reader_close(struct weir_reader *reader);
  * ends when the server refuses it (token revoked, namespace deleted, request invalid).
  *
  * So a server that is away looks like one that has no new messages. To tell one from the other call
- * weir_system_check_health.
+ * weir_system_check_health. A host that has disappeared without closing its connections is noticed
+ * when the time of the poll is over, which is wait_ms and the client's timeout_ms, a minute by
+ * default, or as soon as another call of the client has noticed it ("Connections" above).
  *
  * ClearNamespace makes the positions of every stream start at 0 again; global positions continue.
  * Afterwards subscriptions to a stream must be opened again, from the beginning, and positions in
@@ -275,10 +278,13 @@ struct weir_subscription_options {
     const char *const *types;  // message types to deliver; default all
     size_t types_n;            // at most 32
     bool headers_only;         // deliver messages without data and metadata
-    /* Where the server's limits are lower, the library reduces the defaults of the next two; the
-     * server refuses numbers that the caller has set. */
-    uint32_t batch_size;  // messages in a page, 1..10000; default 256
-    uint32_t wait_ms;     // of one poll; default 30000
+    /* Most messages in a page, 1..10000. Default: 256, growing up to 1000 while full pages come
+     * soon. After a page that did not come in the time of its poll, which may be too large for a
+     * slow line, pages grow anew from one message. Where the server's limits are lower, the library
+     * reduces its defaults of batch_size and wait_ms; the server refuses numbers that the caller
+     * has set. */
+    uint32_t batch_size;
+    uint32_t wait_ms;  // of one poll; default 30000
     /* Of each poll. timeout_ms must be longer than wait_ms; 0 takes care of that. */
     struct weir_call_options call;
 };

@@ -99,9 +99,11 @@ static weir_status keep_payload(struct call *call, const ProtobufCMessage *reque
 static void set_deadline(struct call *call, const ProtobufCMessage *request,
                          const struct weir_call_options *options)
 {
+    const uint32_t wait_ms = request_wait_ms(request);
+    call->is_poll = wait_ms > 0;
     uint64_t timeout_ms = options->timeout_ms;
     if (timeout_ms == 0) {
-        timeout_ms = (uint64_t)call->client->timeout_ms + request_wait_ms(request);
+        timeout_ms = (uint64_t)call->client->timeout_ms + wait_ms;
     }
     if (timeout_ms > TIMEOUT_MS_MAX) {
         timeout_ms = TIMEOUT_MS_MAX;

@@ -42,6 +42,7 @@ struct call {
     struct weir_slice payload;
     int64_t deadline_us;  // weir_monotonic_us
     uint32_t timeout_ms;  // of the whole call, for error texts
+    bool is_poll;         // may wait at the server for messages
     uint32_t max_attempts;
     uint32_t attempts_n;
     uint32_t delay_ms;  // longest pause before the next attempt
@@ -78,7 +79,7 @@ struct links_sent call_sent(const struct call *call);
 void call_note_wait(struct call *call);
 
 /* Notes that no reply came in time; replaces the socket if the server has been silent for long
- * enough. */
+ * enough. Long polls that wait on the old socket then end as if they had lost their connection. */
 void call_note_silence(struct call *call);
 
 /* Returns the aio of the operation in call->state. */

@@ -4,10 +4,15 @@
  * pool only grows: it holds as many calls as were ever in flight at once. */
 #include "client/lib/call.h"
 
+#include "weir/base/monotonic.h"
+
 #include <stdlib.h>
 
 /* Memory that a call in a pool keeps. Small, because a pool may hold thousands of calls. */
 enum { ARENA_KEEP_BYTES = 8 << 10 };
+
+/* Time that a call must have left to be moved to another socket. */
+enum { MOVE_LEFT_US = 1000000 };
 
 nng_aio *call_current_aio(const struct call *call)
 {
@@ -89,11 +94,39 @@ void call_note_wait(struct call *call)
     }
 }
 
+/* Whether the call is a long poll that can be sent again. One that is about to time out stays: nng
+ * does not survive that its context is closed meanwhile (link.h). */
+static bool can_move(const struct call *call)
+{
+    return call->is_poll && call->state == CALL_RECEIVING &&
+           call->attempts_n < call->max_attempts &&
+           call->deadline_us - weir_monotonic_us() > MOVE_LEFT_US;
+}
+
+/* Ends the long polls that wait on the replaced socket `number`, so that they are sent again on the
+ * new one. If the host has vanished they would learn of it only at their deadlines, long after
+ * calls are answered again. A server that is only slow has no work to do twice. */
+static void move_polls(struct weir_client *client, uint64_t number)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    for (struct weir_link *at = client->in_flight.next; at != &client->in_flight; at = at->next) {
+        struct call *call = WEIR_LINKED(at, struct call, in_flight);
+        (void)pthread_mutex_lock(&call->mutex);
+        if (call->link_number == number && can_move(call)) {
+            nng_aio_abort(call->aio, NNG_ECONNRESET);
+        }
+        (void)pthread_mutex_unlock(&call->mutex);
+    }
+    (void)pthread_mutex_unlock(&client->mutex);
+}
+
 void call_note_silence(struct call *call)
 {
     struct links *links = &call->client->links;
-    if (links_is_silent(links, call_sent(call))) {
-        links_replace_silent(links, call_sent(call), oldest_in_use(call->client));
+    const struct links_sent sent = call_sent(call);
+    if (links_is_silent(links, sent) &&
+        links_replace_silent(links, sent, oldest_in_use(call->client))) {
+        move_polls(call->client, sent.number);
     }
 }
 

@@ -499,13 +499,15 @@ bool links_is_silent(struct links *links, struct links_sent sent)
            weir_monotonic_us() - since >= patience_us(links, atomic_load(&links->silence_us));
 }
 
-void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest)
+bool links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest)
 {
     (void)pthread_mutex_lock(&links->mutex);
     /* The first caller replaces the socket, and the time begins anew. */
-    if (links_is_silent(links, sent) && replace_locked(links, oldest)) {
+    const bool is_replaced = links_is_silent(links, sent) && replace_locked(links, oldest);
+    if (is_replaced) {
         const int64_t longer_us = atomic_load(&links->silence_us) * 2;
         atomic_store(&links->silence_us, longer_us < SILENCE_US_MAX ? longer_us : SILENCE_US_MAX);
     }
     (void)pthread_mutex_unlock(&links->mutex);
+    return is_replaced;
 }

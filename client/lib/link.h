@@ -22,8 +22,8 @@
  * 3. The server is silent. A host that vanishes, or a firewall that begins to drop packets, leaves
  * a connection that accepts requests for a quarter of an hour, until TCP gives up. If a call has
  * run into its deadline and nothing has come from the server for a while, later calls use a new
- * socket. A slow server looks the same, so calls in flight stay where they are, and the time
- * doubles with each socket in a row that brings no reply.
+ * socket. A slow server looks the same, so calls in flight stay where they are, except long polls
+ * (call_pool.c), and the time doubles with each socket in a row that brings no reply.
  *
  * A replaced socket is closed at a later replacement, and never while a call uses it: nng's
  * time-out thread does not notice that a context whose operation it is about to cancel has gone,
@@ -114,9 +114,9 @@ void links_note_ended(struct links *links, struct links_sent sent, bool is_answe
  * current socket and has been silent for long enough. Called before links_note_ended. */
 bool links_is_silent(struct links *links, struct links_sent sent);
 
-/* Replaces the current socket if links_is_silent still holds. `oldest` as for
- * links_replace_used_up. */
-void links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest);
+/* Replaces the current socket if links_is_silent still holds, and returns whether it did. `oldest`
+ * as for links_replace_used_up. */
+bool links_replace_silent(struct links *links, struct links_sent sent, uint64_t oldest);
 
 /* Notes that a send has waited in vain for a connection. True if that has lasted long enough to
  * call links_replace_lost. */

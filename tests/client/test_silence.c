@@ -128,6 +128,37 @@ START_TEST(what_waits_on_a_silent_connection_is_answered_there)
 }
 END_TEST
 
+static void on_page(void *context, weir_status status,
+                    Weir__V1__GetStreamMessagesResponse *response, const struct weir_error *err)
+{
+    (void)context;
+    (void)err;
+    atomic_fetch_add(&good_n, status == WEIR_OK && response->next_position == 41);
+    weir_response_free(response);
+    atomic_fetch_add(&ended_n, 1);
+}
+
+/* Its own deadline is far away; once calls are answered again, so is the poll. The version in the
+ * server's answer is the next position in that to a poll. */
+START_TEST(a_long_poll_moves_to_the_new_connection)
+{
+    char stream[] = "account-1";
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = stream;
+    request.has_wait_ms = true;
+    request.wait_ms = 3000000;
+    scripted.version_response.has_exists = false;
+    open_client_of_relay();
+    relay_silence(relay);
+    atomic_store(&links()->silence_us, SHORT_US);
+    ck_assert_int_eq(weir_message_store_get_stream_messages_async(scripted.client, &request, NULL,
+                                                                  on_page, NULL, &scripted.err),
+                     WEIR_OK);
+    call_until_socket(2);
+    await_calls(1);
+}
+END_TEST
+
 /* ---- no silence ---- */
 
 START_TEST(an_answer_ends_the_silence)
@@ -253,6 +284,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, calls_go_over_a_new_connection_after_a_silent_one);
     tcase_add_test(tests, what_waits_on_a_silent_connection_is_answered_there);
+    tcase_add_test(tests, a_long_poll_moves_to_the_new_connection);
     tcase_add_test(tests, an_answer_ends_the_silence);
     tcase_add_test(tests, a_large_request_is_given_longer);
     tcase_add_test(tests, a_socket_after_a_silent_one_is_given_longer);
