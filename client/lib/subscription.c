@@ -12,9 +12,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* If the server forces the wait below WAIT_MS_LEAST, the subscription polls without waiting, at
- * growing intervals: such short waits would only be polls in quick succession. */
-enum { BATCH_DEFAULT = 256, WAIT_MS_DEFAULT = 30000, WAIT_MS_LEAST = 100 };
+/* A page begins with BATCH_DEFAULT messages and may grow to BATCH_MOST where the caller has not set
+ * a number (fit_batch). If the server forces the wait below WAIT_MS_LEAST, the subscription polls
+ * without waiting, at growing intervals: such short waits would only be polls in quick
+ * succession. */
+enum { BATCH_DEFAULT = 256, BATCH_MOST = 1000, WAIT_MS_DEFAULT = 30000, WAIT_MS_LEAST = 100 };
 
 struct weir_subscription {
     struct weir_client *client;
@@ -22,6 +24,7 @@ struct weir_subscription {
     bool is_stream;
     bool is_batch_ours;  // batch_size is the library's default, not the user's choice
     bool is_wait_ours;   // so is wait_ms
+    int64_t batch_most;  // messages that a page may grow to
     union {
         Weir__V1__GetStreamMessagesRequest stream;
         Weir__V1__GetCategoryMessagesRequest category;
@@ -38,6 +41,7 @@ struct weir_subscription {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool is_polling;  // an answer will come; until then the request does not change
+    int64_t polled_at_us;
     bool is_stopped;
     bool is_closed;             // the answer that comes frees the subscription
     struct page ready;          // the answer, until the reader takes it
@@ -151,6 +155,7 @@ static struct weir_subscription *subscription_new(struct weir_client *client,
     sub->delay_ms = client->retry.first_delay_ms;
     sub->is_stream = options->stream_name != NULL;
     sub->is_batch_ours = options->batch_size == 0;
+    sub->batch_most = client_or_default(options->batch_size, BATCH_MOST);
     sub->is_wait_ours = options->wait_ms == 0;
     weir_arena_init(&sub->arena, SIZE_MAX, 0);
     weir_error_init(&sub->failure);
@@ -241,6 +246,11 @@ static weir_status find_start(struct weir_subscription *sub,
     return WEIR_OK;
 }
 
+static int64_t *poll_batch(struct weir_subscription *sub)
+{
+    return sub->is_stream ? &sub->request.stream.batch_size : &sub->request.category.batch_size;
+}
+
 static uint32_t *poll_wait_ms(struct weir_subscription *sub)
 {
     return sub->is_stream ? &sub->request.stream.wait_ms : &sub->request.category.wait_ms;
@@ -289,9 +299,8 @@ weir_status weir_subscription_open(struct weir_client *client,
 /* Halves a default of the library that the server has refused. False if the failure is another. */
 static bool adapt_request(struct weir_subscription *sub, const struct weir_error *err)
 {
-    int64_t *batch =
-        sub->is_stream ? &sub->request.stream.batch_size : &sub->request.category.batch_size;
-    if (sub->is_batch_ours && client_halve_refused(err, "batch_size", 1, batch)) {
+    if (sub->is_batch_ours && client_halve_refused(err, "batch_size", 1, poll_batch(sub))) {
+        sub->batch_most = *poll_batch(sub);
         return true;
     }
     uint32_t *wait_ms = poll_wait_ms(sub);
@@ -301,6 +310,19 @@ static bool adapt_request(struct weir_subscription *sub, const struct weir_error
     }
     *wait_ms = shorter_ms < WAIT_MS_LEAST ? 0 : (uint32_t)shorter_ms;
     return true;
+}
+
+/* Doubles the next page if this one is full and has come soon: then there is more to fetch, and
+ * larger pages mean fewer round trips. A page that takes no more than a quarter of the time that a
+ * poll has leaves time for one of twice its size. */
+static void fit_batch(struct weir_subscription *sub, const struct page *page)
+{
+    int64_t *batch = poll_batch(sub);
+    const uint32_t timeout_ms = client_or_default(sub->call.timeout_ms, sub->client->timeout_ms);
+    const bool is_soon = weir_monotonic_us() - sub->polled_at_us <= (int64_t)timeout_ms * 1000 / 4;
+    if (is_soon && page->n >= (size_t)*batch) {
+        *batch = *batch <= sub->batch_most / 2 ? *batch * 2 : sub->batch_most;
+    }
 }
 
 /* Puts the next poll off for a growing time. */
@@ -331,6 +353,7 @@ static void take_page(struct weir_subscription *sub, const struct page *page)
     }
     sub->ready = *page;
     set_request_position(sub, page->next_position);
+    fit_batch(sub, page);
     /* Without a wait the server answers at once: poll at intervals. */
     if (page->n == 0 && *poll_wait_ms(sub) == 0) {
         pause_polls(sub);
@@ -349,6 +372,10 @@ static void take_answer(struct weir_subscription *sub, weir_status status, struc
     if (status == WEIR_OK) {
         take_page(sub, &page);
     } else if (weir_error_is_transient(err)) {
+        /* The page may be too large for a slow line, and the same one would fail for ever. */
+        if (status == WEIR_DEADLINE_EXCEEDED) {
+            *poll_batch(sub) = 1;
+        }
         pause_polls(sub);
     } else if (!adapt_request(sub, err)) {
         weir_error_copy(&sub->failure, err);
@@ -382,7 +409,10 @@ static void start_poll(struct weir_subscription *sub)
     (void)pthread_mutex_lock(&sub->mutex);
     const bool is_due = !sub->is_polling && !sub->is_stopped && sub->ready.response == NULL &&
                         sub->failure.status == WEIR_OK && weir_monotonic_us() >= sub->not_before_us;
-    sub->is_polling = sub->is_polling || is_due;
+    if (is_due) {
+        sub->is_polling = true;
+        sub->polled_at_us = weir_monotonic_us();
+    }
     (void)pthread_mutex_unlock(&sub->mutex);
     if (!is_due) {
         return;
