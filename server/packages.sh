@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs the missing ones of the Debian packages that weir needs: `sh server/packages.sh build` those for building and
-# running it, `sh server/packages.sh test` those for the tests as well. Does nothing where all are installed.
+# Installs the missing ones of the Debian packages that weir needs: `sh server/packages.sh build` those for building,
+# packing (cpack) and running it, `sh server/packages.sh test` those for the tests as well. Does nothing where all are installed.
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
   libnng-dev libmbedtls-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev libprotoc-dev
-  libsqlite3-dev libpq-dev libjansson-dev libssl-dev zlib1g-dev"
+  libsqlite3-dev libpq-dev libjansson-dev libssl-dev zlib1g-dev file dpkg-dev"
 test="$build check libsubunit-dev clang libclang-rt-14-dev llvm clang-format libnanomsg-dev nanomsg-utils
-  openssl sqlite3 postgresql python3 gzip g++ file dpkg-dev man-db systemd"
+  openssl sqlite3 postgresql python3 gzip g++ man-db systemd"
 
 # The tests' TimescaleDB runs on Node.js. One that was not installed by apt will do.
 command -v npm >/dev/null || test="$test nodejs npm"
