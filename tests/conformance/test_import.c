@@ -282,6 +282,21 @@ START_TEST(an_imported_id_makes_a_write_a_retry)
 }
 END_TEST
 
+/* No write has left its messages like that: a batch has ascending positions of both kinds. */
+START_TEST(imported_ids_out_of_order_are_no_batch_of_a_write)
+{
+    const struct record turned[] = {{ID(1), "a-1", 0, 20, "1", NULL, 0},
+                                    {ID(2), "a-1", 1, 10, "2", NULL, 0},
+                                    {ID(3), "a-1", 2, 30, "3", NULL, 0}};
+    must_import(turned, 3, 3, 0);
+    const struct msg batch[] = {{.id = ID(1), .type = "Imported", .data = "1"},
+                                {.id = ID(2), .type = "Imported", .data = "2"},
+                                {.id = ID(3), .type = "Imported", .data = "3"}};
+    assert_failed(try_write("a-1", EXPECT_ANY, batch, 2, NULL), WEIR_MESSAGE_ID_CONFLICT);
+    ck_assert(must_write("a-1", EXPECT(0), &batch[1], 2)->duplicate);
+}
+END_TEST
+
 START_TEST(writes_go_on_behind_the_highest_positions_of_an_import)
 {
     const struct record record = {ID(1), "a-1", POSITION_MAX,      POSITION_MAX,
@@ -381,6 +396,7 @@ TCase *conf_import_case(void)
     tcase_add_test(tc, a_position_conflict_names_the_places);
     tcase_add_test(tc, writes_go_on_above_everything_imported);
     tcase_add_test(tc, an_imported_id_makes_a_write_a_retry);
+    tcase_add_test(tc, imported_ids_out_of_order_are_no_batch_of_a_write);
     tcase_add_test(tc, writes_go_on_behind_the_highest_positions_of_an_import);
     tcase_add_loop_test(tc, an_unusable_record_is_named_and_refuses_the_batch, 0,
                         (int)WEIR_COUNTOF(unusable));
