@@ -11,10 +11,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { EXPONENT_MAX = 308, EXPONENT_MIN = -324 };
+enum { EXPONENT_MIN = -324 };
 
 /* Returns why a number is refused, NULL for a good one. The parser checks whether it is well-formed
- * and, close to the largest double, whether it is too large. */
+ * and whether it is too large for a double. */
 static const char *number_fault(struct weir_slice number)
 {
     size_t digits = 0;
@@ -27,9 +27,6 @@ static const char *number_fault(struct weir_slice number)
     }
     struct weir_json_decimal d;
     weir_json_decimal_read(number, &d);
-    if (d.exponent > EXPONENT_MAX) {
-        return "a number is too large";
-    }
     return d.exponent < EXPONENT_MIN ? "a number is too close to zero" : NULL;
 }
 
