@@ -23,8 +23,8 @@ enum {
     SESSIONS_MIN = 4,
     SESSIONS_MAX = 2048,
     /* Of a store besides its sessions: SQLite has two connections to the registry and the
-     * checkpointer's, of three files each. */
-    FILES_OF_STORE = 9,
+     * checkpointer's, of three files each, and the registry's WAL once more. */
+    FILES_OF_STORE = 10,
     /* Standard input, output and error, two for nng's polling, and one to open for a moment. */
     FILES_OF_PROCESS = 3 + 2 + 1,
     /* A listener, both ends of a pipe, and a client. */
