@@ -177,6 +177,16 @@ static bool has_twin(const struct pg_run *run)
     return is_found;
 }
 
+/* Finds out why something was missing. No write waits for that beyond its deadline. */
+static void explain_missing(struct pg_run *run, struct weir_error *err)
+{
+    while (count_open(run) > 0 && weir_monotonic_us() < run->until_us &&
+           weir_pg_fail_missing(run->session, earliest_deadline(run), err) ==
+               WEIR_DEADLINE_EXCEEDED) {
+        end_expired(run);
+    }
+}
+
 /* Ends the run after its last attempt: refuses its writes, or sends each alone if one of them may
  * have caused the failure. */
 static void end_run(struct pg_run *run, enum pg_remedy remedy, struct weir_error *err)
@@ -186,7 +196,7 @@ static void end_run(struct pg_run *run, enum pg_remedy remedy, struct weir_error
         return;
     }
     if (remedy == PG_REMEDY_MISSING) {
-        (void)weir_pg_fail_missing(run->session, INT64_MAX, err);
+        explain_missing(run, err);
     }
     if (err->status == WEIR_LIMIT_EXCEEDED) {
         weir_pg_explain_limit(run, err);

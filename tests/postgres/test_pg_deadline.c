@@ -229,6 +229,22 @@ START_TEST(a_write_does_not_wait_for_the_deadline_of_another_of_its_group)
 }
 END_TEST
 
+/* The write finds its function missing, and the list of namespaces, which tells why, is locked. */
+START_TEST(a_write_asks_why_something_is_missing_no_longer_than_its_deadline)
+{
+    struct outcome outcome;
+    PGconn *other = sql_connect();
+    sql("DROP SCHEMA %s CASCADE", schema_of("test"));
+    sql_on(other, "BEGIN; LOCK TABLE weir_registry.namespaces");
+    const int64_t start_us = weir_monotonic_us();
+    ck_assert(submit_own(1, start_us + SHORT_US, &outcome));
+    (void)lead(NULL);
+    PQfinish(other);
+    ck_assert_int_eq(outcome.status, WEIR_DEADLINE_EXCEEDED);
+    ck_assert_int_lt(outcome.at_us - start_us, LIMIT_US);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("pg_deadline");
@@ -240,6 +256,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_write_does_not_wait_for_the_deadline_of_another_that_hangs);
     tcase_add_loop_test(tcase, a_write_does_not_wait_for_the_deadline_of_another_of_its_group, 0,
                         3);
+    tcase_add_test(tcase, a_write_asks_why_something_is_missing_no_longer_than_its_deadline);
     suite_add_tcase(suite, tcase);
     return suite;
 }
