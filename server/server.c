@@ -45,7 +45,7 @@ static void while_waiting(void *context)
     const int64_t now_us = weir_monotonic_us();
     int64_t before_us = atomic_load_explicit(&server->expired_at_us, memory_order_relaxed);
     weir_deferred_hand_on();
-    weir_read_lane_end_late();
+    weir_read_lane_is_kept_waiting();
     if (now_us - before_us >= EXPIRE_EVERY_US &&
         atomic_compare_exchange_strong(&server->expired_at_us, &before_us, now_us)) {
         weir_queue_expire(&server->queue);

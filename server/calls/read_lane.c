@@ -108,13 +108,32 @@ static void end_late(struct weir_read_lane *lane)
     weir_call_end_late_reads(&lane->queued, &lane->lock, go_on);
 }
 
+/* ---- hanging leaders ---- */
+
+/* Has a worker lead from the first queued read on, where another leader is allowed. A read that
+ * was queued before the leaders seemed to hang would otherwise wait for a later one. */
+static void lead_by_another(struct weir_read_lane *lane)
+{
+    (void)pthread_mutex_lock(&lane->lock);
+    struct weir_call *call = may_be_led_locked(lane) ? first_locked(lane) : NULL;
+    if (call != NULL) {
+        weir_link_remove(&call->job.queued);
+        lane->leaders++;
+    }
+    (void)pthread_mutex_unlock(&lane->lock);
+    if (call != NULL) {
+        weir_queue_push(&call->server->queue, &call->job);
+    }
+}
+
 /* The lane whose group this thread is reading; NULL if none. */
 static _Thread_local struct weir_read_lane *own_lane;
 
-void weir_read_lane_end_late(void)
+void weir_read_lane_is_kept_waiting(void)
 {
     if (own_lane != NULL) {
         end_late(own_lane);
+        lead_by_another(own_lane);
     }
 }
 

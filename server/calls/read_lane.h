@@ -25,7 +25,7 @@ struct weir_call;
 void weir_read_lane_start(struct weir_call *call);
 
 /* For a thread that the store keeps waiting: if it leads a lane, ends the queued reads of the lane
- * whose deadline has passed. */
-void weir_read_lane_end_late(void);
+ * whose deadline has passed, and has another leader take the others where one is allowed. */
+void weir_read_lane_is_kept_waiting(void);
 
 #endif

@@ -179,6 +179,18 @@ START_TEST(a_read_does_not_wait_for_those_that_hang)
 }
 END_TEST
 
+/* No later read brings a leader. Where the machine is slow they may seem to hang before. */
+START_TEST(reads_queued_before_their_leaders_seem_to_hang_get_another)
+{
+    warm_up();
+    fake_gate_shut();
+    begin_reads(0, 6);
+    fake_gate_wait(3);
+    fake_gate_open();
+    rpc_end_all(pending, 6, WEIR_OK);
+}
+END_TEST
+
 /* Some reads wait for a leader, others for a worker that leads. Reads with more time, and later
  * ones, are served in the end. */
 START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
@@ -371,6 +383,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, reads_that_come_meanwhile_go_together);
     tcase_add_test(tcase, each_hears_of_a_failure);
+    tcase_add_loop_test(tcase, reads_queued_before_their_leaders_seem_to_hang_get_another, 0, 3);
     tcase_add_test(tcase, a_read_does_not_wait_for_those_that_hang);
     tcase_add_test(tcase, reads_end_at_their_deadline_though_all_leaders_hang);
     tcase_add_test(tcase, a_read_of_a_quick_store_is_led_on_the_spot);
