@@ -54,6 +54,7 @@ static size_t keep_request(struct fake_server *server, struct weir_slice bytes)
         take_text(r->token, sizeof r->token, frame.token);
         take_text(r->namespace_id, sizeof r->namespace_id,
                   weir_request_frame_metadata(&frame, "namespace"));
+        take_text(r->trace, sizeof r->trace, weir_request_frame_metadata(&frame, "traceparent"));
         r->timeout_ms = frame.timeout_ms;
         r->payload = malloc(frame.payload.n + 1);
         r->payload_n = frame.payload.n;

@@ -26,6 +26,7 @@ struct fake_request {
     char token[256];
     uint32_t timeout_ms;
     char namespace_id[128];  // metadata "namespace"; "" without it
+    char trace[64];          // metadata "traceparent"; "" without it
     uint8_t *payload;
     size_t payload_n;
 };

@@ -24,6 +24,63 @@ START_TEST(a_call_carries_method_token_time_and_namespace)
 }
 END_TEST
 
+START_TEST(a_call_carries_metadata_up_to_a_limit)
+{
+    static struct weir_call_metadata many[65];
+    scripted_start(&answer_version, 1);
+    for (size_t i = 0; i < WEIR_COUNTOF(many); i++) {
+        static char keys[WEIR_COUNTOF(many)][8];
+        (void)snprintf(keys[i], sizeof keys[i], "k%zu", i);
+        many[i] = (struct weir_call_metadata){keys[i], "v"};
+    }
+    many[62] = (struct weir_call_metadata){"traceparent", "00-a-b-01"};
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.namespace_id = "tenant";
+    options.metadata = many;
+    options.metadata_n = 64;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&scripted.err, "field"), "metadata");
+    options.metadata_n = 63;
+    ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_OK);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 1);
+    ck_assert_str_eq(fake_server_request(scripted.server, 0)->trace, "00-a-b-01");
+    ck_assert_str_eq(fake_server_request(scripted.server, 0)->namespace_id, "tenant");
+}
+END_TEST
+
+START_TEST(a_reader_keeps_the_options_of_its_calls)
+{
+    Weir__V1__GetStreamMessagesResponse nothing = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
+    const struct fake_action answer = {FAKE_ANSWER, &nothing.base, NULL};
+    scripted_start(&answer, 1);
+    char token[] = "another";
+    char name[] = "tenant";
+    char key[] = "traceparent";
+    char value[] = "00-a-b-01";
+    char stream[] = "account-1";
+    const struct weir_call_metadata entry = {key, value};
+    struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
+    options.token = token;
+    options.namespace_id = name;
+    options.metadata = &entry;
+    options.metadata_n = 1;
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = stream;
+    struct weir_reader *reader = NULL;
+    ck_assert_int_eq(
+        weir_reader_open_stream(scripted.client, &request, &options, &reader, &scripted.err),
+        WEIR_OK);
+    token[0] = name[0] = key[0] = value[0] = stream[0] = '?';
+    const Weir__V1__Message *message = NULL;
+    ck_assert_int_eq(weir_reader_next(reader, &message, &scripted.err), WEIR_OK);
+    weir_reader_close(reader);
+    const struct fake_request *sent = fake_server_request(scripted.server, 0);
+    ck_assert_str_eq(sent->token, "another");
+    ck_assert_str_eq(sent->namespace_id, "tenant");
+    ck_assert_str_eq(sent->trace, "00-a-b-01");
+}
+END_TEST
+
 START_TEST(a_failure_keeps_reason_text_and_details)
 {
     scripted_start(&fail_conflict, 1);
@@ -255,6 +312,8 @@ static Suite *calls_suite(void)
     tcase_set_timeout(calls, 60);
     tcase_add_checked_fixture(calls, scripted_setup, scripted_teardown);
     tcase_add_test(calls, a_call_carries_method_token_time_and_namespace);
+    tcase_add_test(calls, a_call_carries_metadata_up_to_a_limit);
+    tcase_add_test(calls, a_reader_keeps_the_options_of_its_calls);
     tcase_add_test(calls, a_failure_keeps_reason_text_and_details);
     tcase_add_test(calls, more_details_than_an_error_holds_fit_into_an_enlarged_one);
     tcase_add_test(calls, ids_are_filled_in_every_stream_of_a_request);
