@@ -41,24 +41,6 @@ struct weir_consumer {
 
 /* ---- opening ---- */
 
-static bool copy_types(struct weir_arena *arena, struct weir_subscription_options *o)
-{
-    if (o->types_n == 0) {
-        return true;
-    }
-    const char **copies = weir_arena_array(arena, o->types_n, sizeof *copies);
-    if (copies == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < o->types_n; i++) {
-        if (!copy_text(arena, o->types[i], &copies[i])) {
-            return false;
-        }
-    }
-    o->types = copies;
-    return true;
-}
-
 static bool copy_options(struct weir_consumer *c, const struct weir_consumer_options *options)
 {
     c->options = *options;
@@ -72,7 +54,8 @@ static bool copy_options(struct weir_consumer *c, const struct weir_consumer_opt
     return copy_text(&c->arena, o->name, &o->name) &&
            copy_text(&c->arena, s->stream_name, &s->stream_name) &&
            copy_text(&c->arena, s->category, &s->category) &&
-           copy_text(&c->arena, s->correlation, &s->correlation) && copy_types(&c->arena, s) &&
+           copy_text(&c->arena, s->correlation, &s->correlation) &&
+           copy_texts(&c->arena, s->types, s->types_n, &s->types) &&
            copy_call_options(&c->arena, &options->subscription.call, &s->call);
 }
 

@@ -21,22 +21,25 @@ static bool copy_field(struct weir_arena *arena, char **text)
     return true;
 }
 
-static bool copy_fields(struct weir_arena *arena, char ***texts, size_t n)
+bool copy_texts(struct weir_arena *arena, const char *const *from, size_t n, const char *const **to)
 {
-    if (n == 0) {
-        return true;
-    }
-    char **copies = weir_arena_array(arena, n, sizeof *copies);
-    if (copies == NULL) {
-        return false;
-    }
-    memcpy(copies, *texts, n * sizeof *copies);
-    for (size_t i = 0; i < n; i++) {
-        if (!copy_field(arena, &copies[i])) {
+    const char **copies = weir_arena_array(arena, n, sizeof *copies);
+    for (size_t i = 0; copies != NULL && i < n; i++) {
+        if (!copy_text(arena, from[i], &copies[i])) {
             return false;
         }
     }
-    *texts = copies;
+    *to = copies;
+    return copies != NULL;
+}
+
+static bool copy_fields(struct weir_arena *arena, char ***texts, size_t n)
+{
+    const char *const *copies = NULL;
+    if (!copy_texts(arena, (const char *const *)*texts, n, &copies)) {
+        return false;
+    }
+    *texts = (char **)(uintptr_t)copies;
     return true;
 }
 

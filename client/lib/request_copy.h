@@ -20,4 +20,8 @@ bool copy_call_options(struct weir_arena *arena, const struct weir_call_options 
 /* Copies a string; NULL gives NULL. */
 bool copy_text(struct weir_arena *arena, const char *from, const char **to);
 
+/* Copies an array of `n` strings. */
+bool copy_texts(struct weir_arena *arena, const char *const *from, size_t n,
+                const char *const **to);
+
 #endif
