@@ -148,10 +148,12 @@ const struct cli_command cli_commands[] = {
     {"write", "STREAM TYPE [DATA]", "Write messages to a stream",
      "DATA is JSON; without DATA the message has no data. DATA - reads standard input: either one "
      "JSON text, or one JSON text on each line, each of which becomes a message. Up to 1000 lines "
-     "are written at once, all or none; fewer where they are larger than 16 MiB. DATA that begins "
-     "with - goes behind --, as in 'weir write gauge-1 Read -- -5'.\n\n"
+     "are written at once, all or none; fewer where they are larger than 16 MiB. With --expect "
+     "VERSION or no-stream each further write expects the version that the one before has left. "
+     "DATA that begins with - goes behind --, as in 'weir write gauge-1 Read -- -5'.\n\n"
      "Prints each message written, with its position. A write that is repeated with the same --id "
-     "is stored once and printed with \"duplicate\":true.\n\n"
+     "is stored once and printed with \"duplicate\":true, so where no answer has come it may be "
+     "repeated.\n\n"
      "Example:\n"
      "  weir write account-1 Deposited '{\"amount\": 5}' --expect 3",
      cmd_write, write_options, 2, 3},
