@@ -48,6 +48,7 @@ struct pg_conn {
     bool is_ending;         // the server has announced that it ends the connection
     uint64_t owner;         // of the statement that ran last
     struct pg_conn *next;   // in the pool's idle list
+    int64_t lent_us;        // when the pool lent it; monotonic
     char detail[WEIR_PG_DETAIL_BYTES];  // DETAIL of an error raised by a function of weir's schema,
                                         // else ""
     size_t statements_n;

@@ -244,9 +244,40 @@ weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t 
     }
     weir_error_init(err);
     taken->remedy = PG_REMEDY_NONE;
+    taken->lent_us = weir_monotonic_us();
     weir_pg_conn_limit(taken, deadline_us);
     *conn = taken;
     return WEIR_OK;
+}
+
+/* Notes whether the database has answered on a connection that comes back. Returns the idle
+ * connections, if the database has answered on none since this one was lent. */
+static struct pg_conn *take_suspects(struct pg_pool *pool, const struct pg_conn *conn)
+{
+    struct pg_conn *suspects = NULL;
+    (void)pthread_mutex_lock(&pool->mutex);
+    if (conn->remedy != PG_REMEDY_RECONNECT) {
+        pool->answered_us = weir_monotonic_us();
+    } else if (pool->answered_us < conn->lent_us) {
+        suspects = pool->idle;
+        pool->idle = NULL;
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return suspects;
+}
+
+/* What has made one connection useless, such as a firewall that forgot it or a host that vanished,
+ * may have met the idle ones too, and nothing shows that before they are used: each would cost
+ * another call its time. */
+static void drop_suspects(struct pg_pool *pool, const struct pg_conn *conn)
+{
+    struct pg_conn *suspect = take_suspects(pool, conn);
+    while (suspect != NULL) {
+        struct pg_conn *next = suspect->next;
+        weir_pg_conn_close(suspect);
+        give_back(pool, NULL);
+        suspect = next;
+    }
 }
 
 void weir_pg_release(struct pg_conn *conn)
@@ -258,6 +289,7 @@ void weir_pg_release(struct pg_conn *conn)
     const bool is_kept = conn->remedy != PG_REMEDY_RECONNECT &&
                          conn->statements_n < WEIR_PG_STATEMENTS_MAX &&
                          PQtransactionStatus(conn->pq) == PQTRANS_IDLE;
+    drop_suspects(pool, conn);
     if (!is_kept) {
         weir_pg_conn_close(conn);
         conn = NULL;

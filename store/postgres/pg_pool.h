@@ -20,6 +20,7 @@ struct pg_pool {
     size_t opening;            // those being opened, which `open` includes
     int64_t open_from_us;      // before it, one is opened only if no other is open; monotonic
     struct pg_conn *idle;      // idle connections, the one used last first
+    int64_t answered_us;       // when one came back that the database had answered; monotonic
     struct weir_link waiting;  // callers, in order of arrival
 };
 

@@ -182,7 +182,11 @@ void weir_pg_url_target(const struct pg_url *url, size_t host, struct pg_target 
     /* A standby is refused, so that the new primary is found after a failover. */
     add_default(url, target, "target_session_attrs", "read-write");
     add_default(url, target, "application_name", "weir-server");
+    /* A host that vanishes, or a firewall that forgets a connection, would go unnoticed for a
+     * quarter of an hour. */
     add_default(url, target, "keepalives_idle", "30");
+    add_default(url, target, "keepalives_interval", "10");
+    add_default(url, target, "tcp_user_timeout", "10000");
     target->keywords[target->n] = NULL;
     target->values[target->n] = NULL;
 }

@@ -1,5 +1,5 @@
-/* A database that accepts fewer connections than the store may open: the existing ones are
- * shared. */
+/* The pool of connections: a database that accepts fewer than the store may open, whose existing
+ * ones are shared, and one that falls silent. */
 #include "store/postgres/pg_backend.h"
 #include "store/store_int.h"
 
@@ -173,6 +173,66 @@ START_TEST(a_connection_that_is_given_back_wakes_one)
 }
 END_TEST
 
+/* ---- silence ---- */
+
+enum { CONNECTIONS = 3, SHORT_US = 200 * 1000 };
+
+static void begin_behind_proxy(void)
+{
+    fixture_through_proxy(CONNECTIONS);
+    pool = &((struct pg_backend *)fx.store->backend)->pool;
+}
+
+/* Lends all connections, and takes them back but for one. */
+static struct pg_conn *lend_one_of_all(void)
+{
+    struct pg_conn *lent[CONNECTIONS];
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        ck_assert_int_eq(weir_pg_acquire(pool->backend, 1, INT64_MAX, &lent[i], &fx.err), WEIR_OK);
+    }
+    for (size_t i = 1; i < CONNECTIONS; i++) {
+        weir_pg_release(lent[i]);
+    }
+    return lent[0];
+}
+
+static size_t count_open(void)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const size_t n = pool->open;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return n;
+}
+
+/* What holds its bytes back may hold back those of the others as well. */
+START_TEST(a_silent_connection_takes_the_idle_ones_with_it)
+{
+    struct weir_query query = query_all();
+    weir_pg_release(lend_one_of_all());
+    ck_assert_uint_eq(count_open(), CONNECTIONS);
+    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    query.deadline_us = weir_monotonic_us() + SHORT_US;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
+                     WEIR_DEADLINE_EXCEEDED);
+    ck_assert_uint_eq(count_open(), 0);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    weir_error_init(&fx.err);
+    query.deadline_us = INT64_MAX;
+    must_read(fx.ns, &query);
+}
+END_TEST
+
+START_TEST(they_stay_where_the_database_has_answered_since)
+{
+    const struct weir_query query = query_all();
+    struct pg_conn *silent = lend_one_of_all();
+    must_read(fx.ns, &query);
+    silent->remedy = PG_REMEDY_RECONNECT;
+    weir_pg_release(silent);
+    ck_assert_uint_eq(count_open(), CONNECTIONS - 1);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("pg_pool");
@@ -182,6 +242,12 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, who_is_refused_a_connection_waits_for_one_that_is_there, 0, 3);
     tcase_add_test(tcase, who_is_refused_the_only_connection_is_told);
     tcase_add_test(tcase, a_connection_that_is_given_back_wakes_one);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("silence");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, begin_behind_proxy, fixture_through_proxy_end);
+    tcase_add_test(tcase, a_silent_connection_takes_the_idle_ones_with_it);
+    tcase_add_test(tcase, they_stay_where_the_database_has_answered_since);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -103,6 +103,8 @@ START_TEST(hosts_are_taken_one_by_one)
         ck_assert_str_eq(value_of(&target, "password"), "p w");
         ck_assert_str_eq(value_of(&target, "target_session_attrs"), "read-write");
         ck_assert_str_eq(value_of(&target, "client_encoding"), "UTF8");
+        ck_assert_str_eq(value_of(&target, "keepalives_interval"), "10");
+        ck_assert_str_eq(value_of(&target, "tcp_user_timeout"), "10000");
         ck_assert_ptr_null(target.keywords[target.n]);
     }
     weir_pg_url_free(&url);
@@ -114,7 +116,7 @@ START_TEST(what_the_url_says_is_kept)
     struct pg_url url;
     struct pg_target target;
     ck_assert_int_eq(parse("timescaledb:///d?host=/a/b&port=9&target_session_attrs=any"
-                           "&application_name=mine&client_encoding=LATIN1",
+                           "&application_name=mine&client_encoding=LATIN1&tcp_user_timeout=0",
                            &url),
                      WEIR_OK);
     ck_assert_uint_eq(url.hosts, 1);
@@ -124,6 +126,7 @@ START_TEST(what_the_url_says_is_kept)
     ck_assert_str_eq(value_of(&target, "port"), "9");
     ck_assert_str_eq(value_of(&target, "target_session_attrs"), "any");
     ck_assert_str_eq(value_of(&target, "application_name"), "mine");
+    ck_assert_str_eq(value_of(&target, "tcp_user_timeout"), "0");
     ck_assert_str_eq(value_of(&target, "client_encoding"), "UTF8");
     weir_pg_url_free(&url);
 }
