@@ -467,6 +467,38 @@ START_TEST(what_another_server_deletes_is_gone_here)
 }
 END_TEST
 
+static void hide_rows(const char *table)
+{
+    sql("ALTER TABLE %s ENABLE ROW LEVEL SECURITY; ALTER TABLE %s FORCE ROW LEVEL SECURITY", table,
+        table);
+}
+
+/* Row-level security, without a policy, shows a role no row at all. */
+START_TEST(what_is_hidden_is_not_taken_for_missing)
+{
+    char url[256];
+    char table[80];
+    sql("GRANT postgres TO locked");
+    (void)snprintf(url, sizeof url, "postgresql://locked:open%%20sesame@/weir?host=%s",
+                   server_dir());
+    struct weir_store *other = open_store(url, 1);
+    struct weir_namespace *ns = must_open(other, "test");
+    const struct weir_query query = query_stream("warm-1");
+    must_read(ns, &query);
+    (void)snprintf(table, sizeof table, "%s.stored", schema_of("test"));
+    hide_rows(table);
+    ck_assert_int_eq(weir_read(ns, &query, &fx.arena, &fx.rows, &fx.err), WEIR_BACKEND_ERROR);
+    weir_error_init(&fx.err);
+    hide_rows("weir_registry.namespaces");
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    const weir_status status = weir_namespace_find(other, &record, INT64_MAX, &fx.arena, &fx.err);
+    sql("ALTER TABLE weir_registry.namespaces DISABLE ROW LEVEL SECURITY");
+    ck_assert_int_eq(status, WEIR_BACKEND_ERROR);
+    weir_namespace_release(ns);
+    weir_store_close(other);
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -497,6 +529,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_damaged_schema_is_unavailable_and_can_be_deleted);
     tcase_add_test(tcase, a_database_without_the_list_of_namespaces_does_not_serve);
     tcase_add_test(tcase, what_another_server_deletes_is_gone_here);
+    tcase_add_test(tcase, what_is_hidden_is_not_taken_for_missing);
     tcase = add_case(suite, "one connection", begin_with_one_connection);
     tcase_add_loop_test(tcase, a_slow_namespace_does_not_delay_another_for_long, 0, 2);
     return suite;
