@@ -486,11 +486,13 @@ static bool is_for_a_lane(const struct weir_call *call)
     return is_write(call) || (is_read(call) && weir_store_groups_reads(call->server->store));
 }
 
-/* Whether a thread of the transport may serve the call itself, given the spot. */
+/* Whether a thread of the transport may serve the call itself, given the spot. A health check asks
+ * the disk, which may take longer than the spot allows. */
 static bool is_for_the_spot(const struct weir_call *call)
 {
     const enum weir_access access = weir_methods[call->method].access;
     return weir_store_is_local(call->server->store) &&
+           call->method != WEIR_METHOD_SYSTEM_CHECK_HEALTH &&
            (access == WEIR_ACCESS_NAMESPACE || access == WEIR_ACCESS_PUBLIC);
 }
 

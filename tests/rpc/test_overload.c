@@ -464,6 +464,19 @@ START_TEST(workers_serve_while_the_spot_is_blocked)
 }
 END_TEST
 
+/* It may take as long as the disk does. */
+START_TEST(a_health_check_leaves_the_spot_free)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], health_request());
+    fake_gate_wait(1);
+    ck_assert(!rpc_is_spot_taken());
+    fake_gate_open();
+    rpc_end(&pending[0], &reply);
+    ck_assert(is_serving());
+}
+END_TEST
+
 START_TEST(a_leader_on_the_spot_hands_on_what_has_queued_up)
 {
     const struct weir_slice bytes = rpc_write_request(0);
@@ -553,6 +566,7 @@ static Suite *overload_suite(void)
     tcase_add_test(tcase, one_call_at_a_time_blocks_a_thread_of_the_transport);
     tcase_add_test(tcase, a_namespace_that_is_opened_for_long_holds_one_worker);
     tcase_add_test(tcase, workers_serve_while_the_spot_is_blocked);
+    tcase_add_test(tcase, a_health_check_leaves_the_spot_free);
     tcase_add_test(tcase, a_leader_on_the_spot_hands_on_what_has_queued_up);
     tcase_add_test(tcase, stopping_answers_what_is_in_flight_and_refuses_the_rest);
     suite_add_tcase(suite, tcase);
