@@ -41,8 +41,8 @@ static const char settings[] =
      * If the role may not change the setting, the connection is not made. */
     "SELECT set_config('session_replication_role', 'origin', false)"
     " WHERE current_setting('session_replication_role') = 'replica';"
-    /* Where row-level security would hide rows from this role a statement fails. Without the setting
-     * messages would be missing from reads, and namespaces from their list. */
+    /* Where row-level security would hide rows from this role a statement fails. Without the
+     * setting messages would be missing from reads, and namespaces from their list. */
     "SET row_security = off;"
     /* A commit that no standby has confirmed gives a warning. */
     "SET client_min_messages = warning;"
