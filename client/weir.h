@@ -423,7 +423,8 @@ weir_status weir_consumer_open(struct weir_client *client,
 /* Calls `handler` for each message until `handler` returns WEIR_STOP (OK), weir_consumer_stop is
  * called (CANCELLED), or something fails for good. Keeps the position before it returns, and
  * returns that call's failure if nothing else has failed. May be called again. As with a
- * subscription, a server that is away looks like one without new messages. */
+ * subscription, a server that is away looks like one without new messages. A try to keep the
+ * position during the run holds the next message up for five seconds at most. */
 weir_status weir_consumer_run(struct weir_consumer *consumer, weir_consumer_handler handler,
                               void *context, struct weir_error *err);
 

@@ -17,7 +17,9 @@ enum {
     COMMIT_MS_DEFAULT = 1000,
     FIRST_DELAY_MS_DEFAULT = 100,
     MAX_DELAY_MS_DEFAULT = 10000,
-    /* Longest wait for the last position of a consumer that has been stopped. */
+    /* Longest time for a try to keep the position during a run, and for the last position of a
+     * consumer that has been stopped. */
+    TRY_COMMIT_MS = 5000,
     STOPPED_COMMIT_MS = 3000,
     /* Positions passed without a match that are worth keeping a position for. */
     PASSED_BY_MIN = 1000
@@ -188,9 +190,18 @@ static bool is_commit_due(const struct weir_consumer *c, int64_t now)
             (c->uncommitted_n >= c->options.commit_messages && !c->is_commit_late));
 }
 
+static struct weir_call_options call_within(const struct weir_consumer *c, uint32_t most_ms)
+{
+    struct weir_call_options call = *c->streams.call;
+    const uint32_t timeout_ms = client_or_default(call.timeout_ms, c->client->timeout_ms);
+    call.timeout_ms = timeout_ms < most_ms ? timeout_ms : most_ms;
+    return call;
+}
+
 /* Keeps the position if it is due. While the server is away or overloaded this is put off: the
  * price is only that more messages come again after a crash. Messages wait while it tries, so a try
- * is a single attempt, and the next try comes no sooner than this one took. */
+ * is a single attempt of a few seconds, which may wait on a connection whose other end has
+ * vanished, and the next try comes no sooner than this one took. */
 static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err)
 {
     const int64_t began_us = weir_monotonic_us();
@@ -198,7 +209,7 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
     if (!is_commit_due(c, began_us) || is_stopped(c)) {
         return WEIR_OK;
     }
-    struct weir_call_options once = *c->streams.call;
+    struct weir_call_options once = call_within(c, TRY_COMMIT_MS);
     once.max_attempts = 1;
     const weir_status st = commit(c, &once, err);
     if (st != WEIR_OK && weir_error_is_transient(err)) {
@@ -217,10 +228,8 @@ static weir_status commit_if_due(struct weir_consumer *c, struct weir_error *err
  * failure to do so is ignored. */
 static weir_status commit_last(struct weir_consumer *c, int64_t passed, struct weir_error *err)
 {
-    struct weir_call_options call = *c->streams.call;
-    if (is_stopped(c) && (call.timeout_ms == 0 || call.timeout_ms > STOPPED_COMMIT_MS)) {
-        call.timeout_ms = STOPPED_COMMIT_MS;
-    }
+    const struct weir_call_options call =
+        is_stopped(c) ? call_within(c, STOPPED_COMMIT_MS) : *c->streams.call;
     const weir_status st = commit(c, &call, err);
     if (st == WEIR_OK && passed - c->handled_position >= PASSED_BY_MIN) {
         struct weir_error ignored;

@@ -603,6 +603,7 @@ static weir_status refuse_position(const struct weir_call_options *options, stru
     const int64_t pause_us = weir_monotonic_us() - disk.said_us;
     ck_assert(disk.refusals_n == 0 || pause_us >= disk.refusal_ms * INT64_C(1000));
     ck_assert_uint_eq(options->max_attempts, 1);
+    ck_assert_uint_eq(options->timeout_ms, 5000);
     (void)poll(NULL, 0, disk.refusal_ms);
     disk.refusals_n++;
     disk.said_us = weir_monotonic_us();
