@@ -4,8 +4,9 @@
  * send, call_pool.c keeps a call's memory, nng_ctx and nng_aio for the next call.
  *
  * One thread at a time works on a call: the thread that starts it, then the thread that runs its
- * steps, which is the waiting thread (CALL_WAITING) or a thread of nng (CALL_CALLBACK). Only
- * cancelling comes from outside. Lock order: client->mutex, call->mutex. */
+ * steps, which is the waiting thread (CALL_WAITING) or a thread of nng (CALL_CALLBACK). Others only
+ * end its operation (calls_cancel_locked, call_note_silence). Lock order: client->mutex,
+ * call->mutex. */
 #ifndef WEIR_CLIENT_CALL_H
 #define WEIR_CLIENT_CALL_H
 
@@ -32,7 +33,7 @@ struct call {
      * sockets in use. */
     atomic_uint_least64_t link_number;
     /* Held while an operation is started, so that a cancelled call starts no further one. Guards
-     * is_cancelled and the changes of state that calls_cancel_locked looks at. */
+     * is_cancelled and the changes of state that other threads look at. */
     pthread_mutex_t mutex;
     bool is_cancelled;
     enum call_state state;

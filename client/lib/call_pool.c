@@ -98,14 +98,17 @@ void call_note_wait(struct call *call)
  * does not survive that its context is closed meanwhile (link.h). */
 static bool can_move(const struct call *call)
 {
-    return call->is_poll && call->state == CALL_RECEIVING &&
+    return call->state == CALL_RECEIVING && call->is_poll &&
            call->attempts_n < call->max_attempts &&
            call->deadline_us - weir_monotonic_us() > MOVE_LEFT_US;
 }
 
 /* Ends the long polls that wait on the replaced socket `number`, so that they are sent again on the
  * new one. If the host has vanished they would learn of it only at their deadlines, long after
- * calls are answered again. A server that is only slow has no work to do twice. */
+ * calls are answered again. A server that is only slow has no work to do twice.
+ *
+ * While a call receives, nobody changes what is read of it here. A call that is being prepared is
+ * in flight already, and its thread changes it without a lock. */
 static void move_polls(struct weir_client *client, uint64_t number)
 {
     (void)pthread_mutex_lock(&client->mutex);
@@ -190,6 +193,7 @@ weir_status call_acquire(struct weir_client *client, enum call_kind kind, struct
     } else {
         call->is_cancelled = client->is_closing;
         call->has_ended = false;
+        call->state = CALL_SENDING;  // not that of the call before, see move_polls
         weir_link_append(&client->in_flight, &call->in_flight);
     }
     (void)pthread_mutex_unlock(&client->mutex);

@@ -138,24 +138,88 @@ static void on_page(void *context, weir_status status,
     atomic_fetch_add(&ended_n, 1);
 }
 
-/* Its own deadline is far away; once calls are answered again, so is the poll. The version in the
- * server's answer is the next position in that to a poll. */
-START_TEST(a_long_poll_moves_to_the_new_connection)
+/* The version in the server's answer is the next position in that to a poll. */
+static void start_poll(void)
 {
     char stream[] = "account-1";
     Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    struct weir_error err;
+    weir_error_init(&err);
     request.stream_name = stream;
     request.has_wait_ms = true;
     request.wait_ms = 3000000;
+    ck_assert_int_eq(weir_message_store_get_stream_messages_async(scripted.client, &request, NULL,
+                                                                  on_page, NULL, &err),
+                     WEIR_OK);
+}
+
+/* Its own deadline is far away; once calls are answered again, so is the poll. */
+START_TEST(a_long_poll_moves_to_the_new_connection)
+{
     scripted.version_response.has_exists = false;
     open_client_of_relay();
     relay_silence(relay);
     atomic_store(&links()->silence_us, SHORT_US);
-    ck_assert_int_eq(weir_message_store_get_stream_messages_async(scripted.client, &request, NULL,
-                                                                  on_page, NULL, &scripted.err),
-                     WEIR_OK);
+    start_poll();
     call_until_socket(2);
     await_calls(1);
+}
+END_TEST
+
+static _Thread_local bool is_kept;  // this thread waits when it asks for the time
+static atomic_bool is_waiting, may_go_on;
+
+int64_t __real_weir_monotonic_us(void);
+int64_t __wrap_weir_monotonic_us(void);
+
+/* Relaxed, so that the thread sanitizer sees no order of the threads but the library's. */
+int64_t __wrap_weir_monotonic_us(void)
+{
+    while (is_kept && !atomic_load_explicit(&may_go_on, memory_order_relaxed)) {
+        atomic_store_explicit(&is_waiting, true, memory_order_relaxed);
+        (void)poll(NULL, 0, 1);
+    }
+    return __real_weir_monotonic_us();
+}
+
+static void *poll_in_thread(void *context)
+{
+    is_kept = true;
+    start_poll();
+    return context;
+}
+
+static void await_idle(void)
+{
+    size_t n = 1;
+    while (n > 0) {
+        (void)poll(NULL, 0, 1);
+        (void)pthread_mutex_lock(&scripted.client->mutex);
+        n = scripted.client->in_flight_n;
+        (void)pthread_mutex_unlock(&scripted.client->mutex);
+    }
+}
+
+/* Its thread writes, without a lock, what is read of a poll that waits: the thread sanitizer would
+ * tell. The memory is that of a call that has ended. */
+START_TEST(a_poll_that_is_being_prepared_is_not_looked_at)
+{
+    pthread_t thread;
+    scripted.version_response.has_exists = false;
+    open_client_of_relay();
+    start_call(NULL);
+    await_calls(1);
+    await_idle();
+    relay_silence(relay);
+    atomic_store(&links()->silence_us, SHORT_US);
+    ck_assert_int_eq(pthread_create(&thread, NULL, poll_in_thread, NULL), 0);
+    while (!atomic_load_explicit(&is_waiting, memory_order_relaxed)) {
+        (void)poll(NULL, 0, 1);
+    }
+    call_until_socket(2);
+    atomic_store_explicit(&may_go_on, true, memory_order_relaxed);
+    (void)pthread_join(thread, NULL);
+    await_calls(2);
 }
 END_TEST
 
@@ -285,6 +349,7 @@ int main(void)
     tcase_add_test(tests, calls_go_over_a_new_connection_after_a_silent_one);
     tcase_add_test(tests, what_waits_on_a_silent_connection_is_answered_there);
     tcase_add_test(tests, a_long_poll_moves_to_the_new_connection);
+    tcase_add_test(tests, a_poll_that_is_being_prepared_is_not_looked_at);
     tcase_add_test(tests, an_answer_ends_the_silence);
     tcase_add_test(tests, a_large_request_is_given_longer);
     tcase_add_test(tests, a_socket_after_a_silent_one_is_given_longer);
