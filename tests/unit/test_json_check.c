@@ -250,6 +250,14 @@ START_TEST(a_byte_of_a_string_is_judged_wherever_it_stands)
 }
 END_TEST
 
+START_TEST(brackets_closed_too_often_are_not_depth)
+{
+    const struct weir_slice text = weir_slice_of("[]]][");
+    ck_assert_int_eq(weir_json_check(text, "data", NULL, &err), WEIR_INVALID_REQUEST);
+    ck_assert_msg(strstr(err.text, "near byte 3") != NULL, "%s", err.text);
+}
+END_TEST
+
 /* The position refers to the text, whatever part of it the parser was given. */
 START_TEST(the_place_of_a_fault_is_one_in_the_text)
 {
@@ -447,6 +455,7 @@ int main(void)
     tcase_add_loop_test(c, is_json, 0, WEIR_COUNTOF(accepted));
     tcase_add_loop_test(c, is_no_json, 0, WEIR_COUNTOF(refused));
     tcase_add_loop_test(c, a_byte_of_a_string_is_judged_wherever_it_stands, 0, 30);
+    tcase_add_test(c, brackets_closed_too_often_are_not_depth);
     tcase_add_test(c, the_place_of_a_fault_is_one_in_the_text);
     tcase_add_test(c, absent_is_no_json);
     tcase_add_test(c, a_check_without_memory_fails_and_does_no_harm);
