@@ -452,6 +452,27 @@ START_TEST(a_full_arena_is_a_limit)
 }
 END_TEST
 
+/* Nor does the read go on with smaller ones behind it. */
+START_TEST(a_message_too_large_for_the_arena_is_not_passed_over)
+{
+    char large[20001];
+    memset(large, '1', 20000);
+    large[20000] = '\0';
+    const char *const data[] = {"{}", large, "{}"};
+    for (size_t i = 0; i < WEIR_COUNTOF(data); i++) {
+        const struct weir_new_message message = message_of(i + 1, data[i]);
+        struct weir_written written;
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+    struct weir_arena small;
+    weir_arena_init(&small, 10000, 0);
+    struct weir_query query = _i == 0 ? query_stream("a-1") : query_all();
+    query.is_unlimited = _i == 0;
+    ck_assert_int_eq(weir_read(fx.ns, &query, &small, &fx.rows, &fx.err), WEIR_LIMIT_EXCEEDED);
+    weir_arena_fini(&small);
+}
+END_TEST
+
 START_TEST(a_deadline_ends_a_long_search)
 {
     must_put(fx.ns, "a-1", 1000);
@@ -568,6 +589,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_loop_test(tcase, a_reply_holds_what_fits_into_its_bytes, 0, 2);
     tcase_add_test(tcase, room_is_taken_for_what_can_be_there);
     tcase_add_loop_test(tcase, a_full_arena_is_a_limit, 0, 60);
+    tcase_add_loop_test(tcase, a_message_too_large_for_the_arena_is_not_passed_over, 0, 2);
     tcase_add_test(tcase, a_deadline_ends_a_long_search);
     tcase_add_test(tcase, the_last_message_is_found);
     tcase_add_test(tcase, streams_are_listed_bytewise_by_literal_prefix);
