@@ -400,6 +400,43 @@ START_TEST(status_in_parts_is_one_status)
 }
 END_TEST
 
+/* A later version of the protocol may add fields of any type. */
+START_TEST(unknown_fields_of_the_status_are_passed_over)
+{
+    ck_assert_int_eq(
+        parse_response(BYTES("\x0a\x10\x08\x09\x28\x01\x35zzzz\x1a\x02hm\x3a\x01\x00")),
+        WEIR_PRECONDITION);
+    ck_assert_str_eq(err.text, "hm ()");
+}
+END_TEST
+
+START_TEST(a_detail_with_a_long_key_is_left_out)
+{
+    char key[129];
+    memset(key, 'k', 128);
+    key[128] = '\0';
+    Weir__V1__Response response = WEIR__V1__RESPONSE__INIT;
+    Weir__V1__Status status = WEIR__V1__STATUS__INIT;
+    Weir__V1__Status__DetailsEntry entry = WEIR__V1__STATUS__DETAILS_ENTRY__INIT;
+    Weir__V1__Status__DetailsEntry *details = &entry;
+    response.status = &status;
+    status.has_code = true;
+    status.code = 9;
+    status.details = &details;
+    status.n_details = 1;
+    entry.key = key + 1;
+    entry.value = "v";
+    struct weir_slice payload;
+    struct weir_slice bytes = packed(&response.base);
+    ck_assert_int_eq(weir_response_parse(bytes, &payload, &err), WEIR_PRECONDITION);
+    ck_assert_str_eq(weir_error_get_detail(&err, key + 1), "v");
+    entry.key = key;
+    bytes = packed(&response.base);
+    ck_assert_int_eq(weir_response_parse(bytes, &payload, &err), WEIR_PRECONDITION);
+    ck_assert_uint_eq(err.details_n, 0);
+}
+END_TEST
+
 START_TEST(details_that_cannot_be_kept_are_left_out)
 {
     ck_assert_int_eq(parse_response(BYTES("\x0a\x14\x08\x09"
@@ -484,6 +521,8 @@ static Suite *frame_suite(void)
     tcase_add_test(responses, details_go_to_the_area_of_the_caller);
     tcase_add_test(responses, unknown_reason_becomes_a_status_of_its_code);
     tcase_add_test(responses, status_in_parts_is_one_status);
+    tcase_add_test(responses, unknown_fields_of_the_status_are_passed_over);
+    tcase_add_test(responses, a_detail_with_a_long_key_is_left_out);
     tcase_add_test(responses, details_that_cannot_be_kept_are_left_out);
     tcase_add_test(responses, texts_that_are_not_utf8_are_left_out);
     tcase_add_loop_test(responses, a_number_takes_as_many_bytes_as_are_counted, 0, 64);
