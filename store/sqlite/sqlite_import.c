@@ -165,7 +165,7 @@ static int import_all(struct sqlite_session *session, struct weir_write *write)
     for (size_t r = 0; rc == SQLITE_OK && write->err->status == WEIR_OK && r < n; r++) {
         rc = import_record(session, write, r);
     }
-    return rc == SQLITE_OK ? weir_sqlite_group_flush(session) : rc;
+    return rc;
 }
 
 /* Runs inside a savepoint, so that a refused import does not affect the rest of its group. */
