@@ -10,7 +10,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-enum { FAKE_REQUESTS_MAX = 4096, FAKE_SCRIPT_MAX = 8 };
+enum { FAKE_REQUESTS_MAX = 4096, FAKE_SCRIPT_MAX = 10 };
 
 /* What the server does with one request. Disconnect only a client with a single request in flight:
  * nng 1.5.2 can hang forever when it closes a connection that is receiving requests. */

@@ -380,6 +380,57 @@ START_TEST(each_call_has_attempts_of_its_own)
 }
 END_TEST
 
+/* ---- polls of a subscription ---- */
+
+/* Follows a category for half a second, in which nothing comes, and checks that all polls but the
+ * first few were at least half the longest pause apart. */
+static void assert_polls_at_intervals(uint32_t max_attempts, size_t first_n)
+{
+    enum { PAUSE_LEAST_US = 10 * 1000, GROWING = 5 };
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    struct weir_subscription *sub = NULL;
+    const Weir__V1__Message *message = NULL;
+    options.category = "account";
+    options.call.max_attempts = max_attempts;
+    const int64_t from_us = weir_monotonic_us();
+    ck_assert_int_eq(weir_subscription_open(scripted.client, &options, &sub, &scripted.err),
+                     WEIR_OK);
+    ck_assert_msg(weir_subscription_next(sub, 500, &message, &scripted.err) == WEIR_OK, "%s",
+                  scripted.err.text);
+    ck_assert_ptr_null(message);
+    const int64_t passed_us = weir_monotonic_us() - from_us;
+    const size_t polls = fake_server_requests(scripted.server);
+    ck_assert_uint_gt(polls, first_n);
+    ck_assert_uint_le(polls, first_n + GROWING + (size_t)(passed_us / PAUSE_LEAST_US));
+    weir_subscription_close(sub);
+}
+
+START_TEST(polls_that_fail_are_repeated_at_intervals)
+{
+    scripted_start(&fail_unavailable, 1);
+    assert_polls_at_intervals(1, 1);
+}
+END_TEST
+
+/* The server refuses every wait, so each poll is answered at once. */
+START_TEST(polls_that_may_not_wait_are_made_at_intervals)
+{
+    enum { HALVES = 9 };
+    struct weir_error refusal;
+    (void)weir_fail_field(&refusal, "wait_ms", "out of range");
+    Weir__V1__GetCategoryMessagesResponse nothing = WEIR__V1__GET_CATEGORY_MESSAGES_RESPONSE__INIT;
+    nothing.has_next_position = true;
+    nothing.next_position = 1;
+    struct fake_action script[HALVES + 1];
+    for (size_t i = 0; i < HALVES; i++) {
+        script[i] = (struct fake_action){FAKE_FAIL, NULL, &refusal};
+    }
+    script[HALVES] = (struct fake_action){FAKE_ANSWER, &nothing.base, NULL};
+    scripted_start(script, HALVES + 1);
+    assert_polls_at_intervals(0, HALVES + 1);
+}
+END_TEST
+
 /* ---- timeouts of another operation ---- */
 
 void __real_nng_ctx_recv(nng_ctx ctx, nng_aio *aio);
@@ -436,6 +487,8 @@ static Suite *retries_suite(void)
     tcase_add_test(retries, no_connection_for_a_repeated_call_is_unavailable);
     tcase_add_loop_test(retries, a_port_without_a_server_is_unavailable_in_time, 0, 2);
     tcase_add_test(retries, each_call_has_attempts_of_its_own);
+    tcase_add_test(retries, polls_that_fail_are_repeated_at_intervals);
+    tcase_add_test(retries, polls_that_may_not_wait_are_made_at_intervals);
     tcase_add_test(retries, a_time_out_that_comes_too_soon_is_no_deadline);
     suite_add_tcase(suite, retries);
     return suite;

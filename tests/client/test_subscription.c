@@ -226,6 +226,22 @@ START_TEST(what_the_server_refuses_ends_it)
 }
 END_TEST
 
+/* Rather than beginning anywhere else. */
+START_TEST(it_is_not_opened_where_its_end_is_not_told)
+{
+    struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
+    struct weir_subscription *sub = NULL;
+    options.start = WEIR_START_END;
+    options.call.token = "nonsense";
+    options.category = _i == 0 ? "account" : NULL;
+    options.stream_name = _i == 1 ? "account-1" : NULL;
+    options.all = _i == 2;
+    ck_assert_int_eq(weir_subscription_open(live.client, &options, &sub, &live.err),
+                     WEIR_AUTH_INVALID_TOKEN);
+    ck_assert_ptr_null(sub);
+}
+END_TEST
+
 /* ---- low limits ---- */
 
 static void restart_with(const char *option, const char *value)
@@ -525,6 +541,7 @@ int main(void)
     tcase_add_loop_test(tests, it_gives_what_its_filters_select, 0, WEIR_COUNTOF(filters));
     tcase_add_test(tests, its_position_passes_what_it_does_not_select);
     tcase_add_test(tests, what_the_server_refuses_ends_it);
+    tcase_add_loop_test(tests, it_is_not_opened_where_its_end_is_not_told, 0, 3);
     tcase_add_loop_test(tests, it_asks_for_no_more_than_the_server_allows, 0,
                         2 * WEIR_COUNTOF(low_limits));
     tcase_add_test(tests, a_number_that_was_chosen_is_not_made_smaller);
