@@ -60,7 +60,8 @@ static void make_idle(struct weir_exchange *x)
 static bool replace_receiver(struct weir_transport *t)
 {
     (void)pthread_mutex_lock(&t->idle_lock);
-    const size_t left = atomic_fetch_sub_explicit(&t->receiving, 1, memory_order_relaxed) - 1;
+    /* Not relaxed: see is_exhausted() in transport.c. */
+    const size_t left = atomic_fetch_sub(&t->receiving, 1) - 1;
     struct weir_exchange *x = left < RECEIVING_LEAST ? take_idle_locked(t) : NULL;
     (void)pthread_mutex_unlock(&t->idle_lock);
     if (x != NULL) {

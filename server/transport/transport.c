@@ -212,9 +212,11 @@ static void close_pipe(struct weir_transport *t, uint32_t pipe_id)
     (void)nng_pipe_close((nng_pipe){.id = pipe_id});
 }
 
+/* Reads the number after `is_relieving` is cleared, as replace_receiver() changes it before it
+ * looks at that: one of the two threads sees what the other has done, and starts the timer. */
 static bool is_exhausted(struct weir_transport *t)
 {
-    return atomic_load_explicit(&t->receiving, memory_order_relaxed) == 0;
+    return atomic_load(&t->receiving) == 0;
 }
 
 void weir_transport_relieve(struct weir_transport *t)
