@@ -28,6 +28,9 @@ run 0 dpkg-deb -f "$weir_deb" Depends
 for package in libc6 libnng1 libprotobuf-c1 libsqlite3-0; do
     out_has "$package"
 done
+out_has 'libnng1 (<< 1\.5\.3)'
+run 0 dpkg-deb -f "$library_deb" Depends
+out_has 'libnng1 (<< 1\.5\.3)'
 run 0 dpkg-deb -f "$dev_deb" Depends
 out_has 'libweir0 (= .*), libprotobuf-c-dev'
 dpkg-deb -e "$weir_deb" control
