@@ -1,4 +1,5 @@
-"""The server's threads use the batch scheduling policy, unless another was set, so that they do not preempt each other."""
+"""The server's threads keep the scheduling policy that the server was started with: by the batch policy every thread that is
+woken waits while others use the processors, so a server beside busy programs would be several times slower."""
 import os
 import subprocess
 import tempfile
@@ -10,7 +11,7 @@ def policies(pid):
     return {os.sched_getscheduler(task) for task in tasks}
 
 
-def check(chosen, expected):
+def check(chosen):
     def choose():
         os.sched_setscheduler(0, chosen, os.sched_param(0))
 
@@ -20,14 +21,14 @@ def check(chosen, expected):
             try:
                 assert server.stdout.readline().startswith(b"listening on ")
                 found = policies(server.pid)
-                assert found == {expected}, f"policies {found} of a server started with {chosen}"
+                assert found == {chosen}, f"policies {found} of a server started with {chosen}"
             finally:
                 server.terminate()
 
 
 def main():
-    check(os.SCHED_OTHER, os.SCHED_BATCH)
-    check(os.SCHED_IDLE, os.SCHED_IDLE)
+    check(os.SCHED_OTHER)
+    check(os.SCHED_BATCH)
 
 
 main()

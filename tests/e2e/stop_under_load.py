@@ -17,7 +17,7 @@ ROUNDS = 6
 CLIENTS = 16
 UNDER_WAY = 64  # requests of one client
 REQUEST = b"\x0a\x1cweir.v1.System/GetServerInfo"
-SOON = 3  # seconds; a server that is stuck ends by itself after 4.8
+SOON = 4  # seconds; a server that is stuck ends by itself after 4.8
 
 
 def ask_on(server, is_over):
