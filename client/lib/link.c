@@ -2,8 +2,10 @@
 
 #include "weir/base/monotonic.h"
 
+#include <arpa/inet.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -29,8 +31,8 @@ enum {
 /* Longer than a lost connection takes to come back by itself. */
 #define REPLACE_AFTER_US ((int64_t)1500000)
 /* Longer than a first connection takes. TCP tries an unreachable host ever more rarely: the return
- * of the host would go unnoticed for a minute. A Unix domain socket connects at once, so it gets
- * less time, which doubles up to this one (link.h). */
+ * of the host would go unnoticed for a minute. A Unix domain socket connects at once, and a host's
+ * name may have another address, so they get less time, which doubles up to this one (link.h). */
 #define CONNECT_US ((int64_t)30000000)
 /* The silence that a socket is allowed, at first and at most. */
 #define SILENCE_US_MIN ((int64_t)3000000)
@@ -44,21 +46,46 @@ struct link {
     int64_t numbers;  // requests that the new socket can number, less LINKS_SPARE_NUMBERS
     nng_socket socket;
     atomic_bool was_connected;
+    bool is_of_families;  // has a dialer of each family, by turns, for each connection
     bool has_closer;
     pthread_t closer;
     pthread_mutex_t mutex;  // guards is_closed
     pthread_cond_t changed;
     bool is_closed;
-    nng_dialer dialers[];  // one for each of the client's connections
+    uint32_t dialers_n;
+    nng_dialer dialers[];  // one for each connection, or one for each family of each connection
 };
 
 /* ---- one socket ---- */
 
+/* Keeps a dialer from connecting again. Does not close it, because that waits for nng's threads,
+ * and this may run on one of them. */
+static void rest(nng_dialer dialer)
+{
+    (void)nng_dialer_set_ms(dialer, NNG_OPT_RECONNMINT, RECONNECT_NEVER_MS);
+    (void)nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, RECONNECT_NEVER_MS);
+}
+
+/* The dialers of the other family rest. Where there is one family there are no others. */
+static void prefer_family_of(const struct link *link, nng_dialer dialer)
+{
+    uint32_t d = 0;
+    while (d < link->dialers_n && link->dialers[d].id != dialer.id) {
+        d++;
+    }
+    for (uint32_t other = d % LINKS_FAMILIES == 0 ? 1 : 0; other < link->dialers_n;
+         other += LINKS_FAMILIES) {
+        rest(link->dialers[other]);
+    }
+}
+
 static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
-    (void)pipe;
     (void)event;
     struct link *link = arg;
+    if (link->is_of_families) {
+        prefer_family_of(link, nng_pipe_dialer(pipe));
+    }
     atomic_store(&link->was_connected, true);
 }
 
@@ -84,9 +111,10 @@ static int set_up_socket(const struct links *links, struct link *link)
     return rv;
 }
 
-static int add_connection(const struct links *links, struct link *link, nng_dialer *dialer)
+static int add_dialer(const struct links *links, struct link *link, const char *url)
 {
-    int rv = nng_dialer_create(dialer, link->socket, links->url);
+    nng_dialer *dialer = &link->dialers[link->dialers_n];
+    int rv = nng_dialer_create(dialer, link->socket, url);
     if (rv == 0 && links->tls != NULL) {
         rv = nng_dialer_set_ptr(*dialer, NNG_OPT_TLS_CONFIG, links->tls);
     }
@@ -95,17 +123,34 @@ static int add_connection(const struct links *links, struct link *link, nng_dial
     }
     /* Detects a host that has vanished. Not every transport has the option. */
     (void)nng_dialer_set_bool(*dialer, NNG_OPT_TCP_KEEPALIVE, true);
-    return nng_dialer_start(*dialer, NNG_FLAG_NONBLOCK);
+    link->dialers_n++;
+    return 0;
+}
+
+/* Makes all dialers before the first one starts, because on_connected reads them. */
+static int connect_socket(const struct links *links, struct link *link)
+{
+    int rv = 0;
+    for (uint32_t i = 0; rv == 0 && i < links->connections; i++) {
+        if (!link->is_of_families) {
+            rv = add_dialer(links, link, links->url);
+        }
+        for (size_t f = 0; rv == 0 && link->is_of_families && f < LINKS_FAMILIES; f++) {
+            rv = add_dialer(links, link, links->family_urls[f]);
+        }
+    }
+    for (uint32_t d = 0; rv == 0 && d < link->dialers_n; d++) {
+        rv = nng_dialer_start(link->dialers[d], NNG_FLAG_NONBLOCK);
+    }
+    return rv;
 }
 
 /* Keeps a replaced socket from reconnecting: its connections would stand idle at a server that has
- * come back. Leaves the connections it has or is making. Does not close the dialers, because that
- * waits for nng's threads, and this may run on one of them. */
-static void make_no_more_connections(const struct links *links, struct link *link)
+ * come back. Leaves the connections it has or is making. */
+static void make_no_more_connections(struct link *link)
 {
-    for (uint32_t i = 0; i < links->connections; i++) {
-        (void)nng_dialer_set_ms(link->dialers[i], NNG_OPT_RECONNMINT, RECONNECT_NEVER_MS);
-        (void)nng_dialer_set_ms(link->dialers[i], NNG_OPT_RECONNMAXT, RECONNECT_NEVER_MS);
+    for (uint32_t d = 0; d < link->dialers_n; d++) {
+        rest(link->dialers[d]);
     }
 }
 
@@ -176,12 +221,15 @@ static int open_socket(const struct links *links, struct link *link)
     return rv;
 }
 
-static struct link *link_new(uint32_t connections)
+static struct link *link_new(const struct links *links)
 {
-    struct link *link = calloc(1, sizeof *link + connections * sizeof link->dialers[0]);
+    const size_t dialers =
+        links->dials_families ? (size_t)links->connections * LINKS_FAMILIES : links->connections;
+    struct link *link = calloc(1, sizeof *link + dialers * sizeof link->dialers[0]);
     if (link == NULL) {
         return NULL;
     }
+    link->is_of_families = links->dials_families;
     weir_cond_init(&link->changed);
     (void)pthread_mutex_init(&link->mutex, NULL);
     return link;
@@ -196,7 +244,7 @@ static void link_free(struct link *link)
 
 static int link_open(const struct links *links, struct link **out)
 {
-    struct link *link = link_new(links->connections);
+    struct link *link = link_new(links);
     if (link == NULL) {
         return NNG_ENOMEM;
     }
@@ -205,9 +253,7 @@ static int link_open(const struct links *links, struct link **out)
         link_free(link);
         return rv;
     }
-    for (uint32_t i = 0; rv == 0 && i < links->connections; i++) {
-        rv = add_connection(links, link, &link->dialers[i]);
-    }
+    rv = connect_socket(links, link);
     if (rv != 0) {
         (void)nng_close(link->socket);
         link_free(link);
@@ -282,6 +328,9 @@ void links_close(struct links *links)
         links->newest = link->older;
         finish_closing(link, until_us);
     }
+    for (size_t f = 0; f < LINKS_FAMILIES; f++) {
+        free(links->family_urls[f]);
+    }
     (void)pthread_mutex_destroy(&links->mutex);
 }
 
@@ -296,14 +345,58 @@ static int64_t first_connect_us(const struct links *links)
             return REPLACE_AFTER_US;
         }
     }
-    return CONNECT_US;
+    return links->family_urls[0] != NULL ? REPLACE_AFTER_US : CONNECT_US;
+}
+
+/* Whether the URL's host is a name; an address has one family. */
+static bool has_host_name(const char *text)
+{
+    struct in6_addr address;
+    nng_url *url = NULL;
+    if (nng_url_parse(&url, text) != 0) {
+        return false;
+    }
+    const char *host = url->u_hostname;
+    const bool is_name = host != NULL && inet_pton(AF_INET, host, &address) != 1 &&
+                         inet_pton(AF_INET6, host, &address) != 1;
+    nng_url_free(url);
+    return is_name;
+}
+
+/* Makes the URLs of the families, such as tcp4://… and tcp6://…, where nng has them. Returns false
+ * where memory ran out. */
+static bool make_family_urls(struct links *links)
+{
+    static const char *const schemes[] = {"tcp", "tls+tcp"};
+    const char *tail = strstr(links->url, "://");
+    size_t scheme_n = 0;
+    for (size_t i = 0; tail != NULL && i < WEIR_COUNTOF(schemes); i++) {
+        const size_t n = strlen(schemes[i]);
+        if (n == (size_t)(tail - links->url) && strncmp(links->url, schemes[i], n) == 0) {
+            scheme_n = n;
+        }
+    }
+    const bool has_families = scheme_n > 0 && has_host_name(links->url);
+    for (size_t f = 0; has_families && f < LINKS_FAMILIES; f++) {
+        const size_t room = strlen(links->url) + 2;
+        links->family_urls[f] = malloc(room);
+        if (links->family_urls[f] == NULL) {
+            return false;
+        }
+        (void)snprintf(links->family_urls[f], room, "%.*s%c%s", (int)scheme_n, links->url, "46"[f],
+                       tail);
+    }
+    return true;
 }
 
 weir_status links_open(struct links *links, struct weir_error *err)
 {
     (void)pthread_mutex_init(&links->mutex, NULL);
+    int rv = make_family_urls(links) ? 0 : NNG_ENOMEM;
     links->connect_us = first_connect_us(links);
-    const int rv = link_open(links, &links->newest);
+    if (rv == 0) {
+        rv = link_open(links, &links->newest);
+    }
     if (rv == NNG_ENOMEM) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
     }
@@ -428,7 +521,7 @@ static bool replace_locked(struct links *links, uint64_t oldest)
     if (link_open(links, &fresh) != 0) {
         return false;
     }
-    make_no_more_connections(links, links->newest);
+    make_no_more_connections(links->newest);
     drop_closed_locked(links);
     fresh->number = links->newest->number + 1;
     fresh->older = links->newest;
@@ -476,6 +569,7 @@ void links_replace_lost(struct links *links, uint64_t oldest)
         const int64_t longer_us =
             links->connect_us < CONNECT_US / 2 ? links->connect_us * 2 : CONNECT_US;
         links->connect_us = was_connected ? first_connect_us(links) : longer_us;
+        links->dials_families |= !was_connected && links->family_urls[0] != NULL;
         (void)replace_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);

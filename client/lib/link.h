@@ -10,7 +10,10 @@
  * a connection gets more time before it is replaced: TCP may wait for a minute before it tries a
  * host again that has come back meanwhile. On a Unix domain socket the wait is short at first,
  * since nng may have given up: if the server ends between the connection and the first bytes, the
- * error is EPIPE, which nng takes for its own closing, and it does not dial again.
+ * error is EPIPE, which nng takes for its own closing, and it does not dial again. The wait is
+ * short at first for a host's name too: nng dials only the first of its addresses, which may be an
+ * IPv6 address while the server listens on IPv4 (on Debian localhost is ::1 first). The sockets
+ * after one that never had a connection dial both families, and go on with the one that answers.
  *
  * 2. Its request numbers run out. nng before 1.7 numbers the requests of a REQ socket from a random
  * number between 2^31 and 2^32 on, and continues with 0, 1, 2 after the last one (nni_id_alloc
@@ -48,6 +51,8 @@ struct link;
 /* Requests that a socket could still number when it is replaced. */
 enum { LINKS_SPARE_NUMBERS = 1 << 20 };
 
+enum { LINKS_FAMILIES = 2 };  // IPv4 and IPv6
+
 /* nng counts the SP header of a reply as part of its size. */
 enum { LINKS_SP_HEADER_BYTES = 4 };
 
@@ -74,7 +79,10 @@ struct links {
     atomic_int_least64_t silence_us;  // silence that a socket is allowed
     atomic_size_t outstanding_bytes;  // of requests sent and not ended
 
+    char *family_urls[LINKS_FAMILIES];  // NULL where the host is no name; set by links_open
+
     pthread_mutex_t mutex;  // guards the following fields
+    bool dials_families;    // new sockets dial each family by itself
     int64_t connect_us;     // time that a socket is allowed for its first connection
     struct link *newest;    // the current socket, then the replaced ones
 };

@@ -24,7 +24,7 @@ certificate fake DNS:client stranger
 listen_url=tls+tcp://127.0.0.1:0
 start_server --tls-cert server.pem --tls-key server.key
 port=${listen_url##*:}
-export WEIR_TIMEOUT=2 WEIR_SERVER="tls+tcp://localhost:$port"
+export WEIR_TIMEOUT=2 WEIR_SERVER="tls+tcp4://localhost:$port"
 run 0 "$weir" health --tls-ca authority.pem
 run 0 env WEIR_TLS_CA=authority.pem "$weir" write account-1 T 1
 run 3 "$weir" health --tls-ca stranger.pem --timeout 0.7
@@ -49,14 +49,14 @@ stop_server
 certificate server DNS:elsewhere authority
 listen_url=tls+tcp://127.0.0.1:$port
 start_server --tls-cert server.pem --tls-key server.key
-export WEIR_SERVER="tls+tcp://localhost:$port"
+export WEIR_SERVER="tls+tcp4://localhost:$port"
 run 3 "$weir" health --tls-ca authority.pem --timeout 0.7
 stop_server
 
 # The server requires a client certificate.
 certificate server DNS:localhost authority
 start_server --tls-cert server.pem --tls-key server.key --tls-client-ca authority.pem
-export WEIR_SERVER="tls+tcp://localhost:$port"
+export WEIR_SERVER="tls+tcp4://localhost:$port"
 run 0 "$weir" health --tls-ca authority.pem --tls-cert client.pem --tls-key client.key
 run 3 "$weir" health --tls-ca authority.pem --timeout 0.7
 run 3 "$weir" health --tls-ca authority.pem --tls-cert fake.pem --tls-key fake.key --timeout 0.7
