@@ -90,6 +90,54 @@ static void consume(const struct weir_consumer_options *options, enum weir_handl
     weir_consumer_close(consumer);
 }
 
+/* ---- options ---- */
+
+static enum weir_handled stop_at_selected(void *context, const Weir__V1__Message *message,
+                                          uint32_t attempt)
+{
+    (void)attempt;
+    ck_assert_str_eq(message->stream_name, "account-1");
+    *(bool *)context = true;
+    return WEIR_STOP;
+}
+
+/* The caller's texts change after the consumer has been opened, to what selects other messages. */
+START_TEST(it_keeps_copies_of_its_options)
+{
+    static const char of_wf[] = "{\"correlationStreamName\":\"wf-1\"}";
+    static const char of_xx[] = "{\"correlationStreamName\":\"xx-1\"}";
+    const struct live_message messages[] = {
+        {"xxxxxxx-1", "T", "1", of_wf}, {"xxxxxxxxx", "T", "1", of_wf},
+        {"account-2", "x", "1", of_wf}, {"account-3", "T", "1", of_xx},
+        {"account-1", "T", "1", of_wf}, {"account-1", "x", "1", of_wf},
+    };
+    for (size_t i = 0; i < WEIR_COUNTOF(messages); i++) {
+        (void)live_append(live.client, &messages[i]);
+    }
+    char category[] = "account";
+    char stream[] = "account-1";
+    char correlation[] = "wf";
+    char type[] = "T";
+    const char *types[] = {type};
+    struct weir_consumer_options options = options_of(_i == 0 ? category : NULL);
+    options.subscription.stream_name = _i == 0 ? NULL : stream;
+    options.subscription.correlation = _i == 0 ? correlation : NULL;
+    options.subscription.types = types;
+    options.subscription.types_n = 1;
+    struct weir_consumer *consumer = live_open_consumer(&options);
+    memset(category, 'x', sizeof category - 1);
+    memset(stream, 'x', sizeof stream - 1);
+    memset(correlation, 'x', sizeof correlation - 1);
+    memset(type, 'x', sizeof type - 1);
+    types[0] = category;
+    bool is_seen = false;
+    ck_assert_msg(weir_consumer_run(consumer, stop_at_selected, &is_seen, &live.err) == WEIR_OK,
+                  "%s", live.err.text);
+    ck_assert(is_seen);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
 /* ---- names ---- */
 
 static weir_status try_name(const char *name)
@@ -339,6 +387,7 @@ int main(void)
     TCase *tests = tcase_create("consumer_streams");
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, live_setup, live_teardown);
+    tcase_add_loop_test(tests, it_keeps_copies_of_its_options, 0, 2);
     tcase_add_test(tests, a_name_has_its_bounds);
     tcase_add_test(tests, each_member_of_a_group_has_a_position_of_its_own);
     tcase_add_loop_test(tests, a_position_that_no_consumer_wrote_is_refused, 0,
