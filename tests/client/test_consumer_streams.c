@@ -138,6 +138,26 @@ START_TEST(it_keeps_copies_of_its_options)
 }
 END_TEST
 
+/* The consumer's first position is the end of its category, which nobody tells it any more. */
+START_TEST(a_run_that_finds_no_start_fails)
+{
+    struct weir_consumer_options options = options_of("account");
+    options.subscription.start = WEIR_START_END;
+    struct weir_consumer *consumer = live_open_consumer(&options);
+    char of_default[] = "default";
+    Weir__V1__RotateTokenRequest request = WEIR__V1__ROTATE_TOKEN_REQUEST__INIT;
+    Weir__V1__RotateTokenResponse *response = NULL;
+    request.namespace_ = of_default;
+    ck_assert_int_eq(
+        weir_namespaces_rotate_token(live.client, &request, NULL, &response, &live.err), WEIR_OK);
+    weir_response_free(response);
+    struct seen seen = seen_of(WEIR_HANDLED, 0);
+    ck_assert_int_eq(weir_consumer_run(consumer, handle, &seen, &live.err), WEIR_AUTH_UNAUTHORIZED);
+    ck_assert_int_eq(weir_consumer_position(consumer), -1);
+    weir_consumer_close(consumer);
+}
+END_TEST
+
 /* ---- names ---- */
 
 static weir_status try_name(const char *name)
@@ -388,6 +408,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, live_setup, live_teardown);
     tcase_add_loop_test(tests, it_keeps_copies_of_its_options, 0, 2);
+    tcase_add_test(tests, a_run_that_finds_no_start_fails);
     tcase_add_test(tests, a_name_has_its_bounds);
     tcase_add_test(tests, each_member_of_a_group_has_a_position_of_its_own);
     tcase_add_loop_test(tests, a_position_that_no_consumer_wrote_is_refused, 0,
