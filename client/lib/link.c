@@ -83,10 +83,10 @@ static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
     (void)event;
     struct link *link = arg;
-    if (link->is_of_families) {
+    /* Where both families connect, the first one goes on: otherwise all dialers would rest. */
+    if (!atomic_exchange(&link->was_connected, true) && link->is_of_families) {
         prefer_family_of(link, nng_pipe_dialer(pipe));
     }
-    atomic_store(&link->was_connected, true);
 }
 
 static int set_up_socket(const struct links *links, struct link *link)

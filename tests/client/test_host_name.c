@@ -1,4 +1,5 @@
-/* A host's name that stands for an address of each family, of which the server has the second. */
+/* A host's name that stands for an address of each family: the server has the second one, or both.
+ */
 #include "tests/client/scripted.h"
 
 #include "tests/lib/check_main.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 static const char host_name[] = "both.families.test";
+static const char served_name[] = "served.families.test";  // the server has both, the first refuses
 
 static struct addrinfo *loopback(int family, const char *service, struct addrinfo *next)
 {
@@ -46,6 +48,11 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 {
     const bool is_named = node != NULL && strcmp(node, host_name) == 0;
     *result = NULL;
+    if (node != NULL && strcmp(node, served_name) == 0) {
+        /* Any address will do for an IPv6 address that answers. */
+        *result = loopback(hints->ai_family == AF_UNSPEC ? AF_INET6 : AF_INET, service, NULL);
+        return 0;
+    }
     if (hints->ai_family != AF_INET6) {
         *result = loopback(AF_INET, service, NULL);
     }
@@ -57,18 +64,22 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 
 /* ---- which dialers connect again ---- */
 
-enum { DIALERS_MAX = 16, CONNECTIONS = 2, AGAIN_MS_MAX = 1000 };
+enum { DIALERS_MAX = 64, CONNECTIONS = 2, AGAIN_MS_MAX = 1000 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     char scheme[8];
     bool rests;
 } dialers[DIALERS_MAX];  // by their number
+static size_t connected_n;
+static nng_pipe_cb library_callback;
 
 int __real_nng_dialer_create(nng_dialer *dialer, nng_socket socket, const char *url);
 int __wrap_nng_dialer_create(nng_dialer *dialer, nng_socket socket, const char *url);
 int __real_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
 int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
+int __real_nng_pipe_notify(nng_socket socket, nng_pipe_ev event, nng_pipe_cb callback, void *arg);
+int __wrap_nng_pipe_notify(nng_socket socket, nng_pipe_ev event, nng_pipe_cb callback, void *arg);
 
 int __wrap_nng_dialer_create(nng_dialer *dialer, nng_socket socket, const char *url)
 {
@@ -91,6 +102,36 @@ int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration
     return __real_nng_dialer_set_ms(dialer, option, ms);
 }
 
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    (void)pthread_mutex_lock(&mutex);
+    const nng_pipe_cb callback = library_callback;
+    (void)pthread_mutex_unlock(&mutex);
+    callback(pipe, event, arg);
+    (void)pthread_mutex_lock(&mutex);
+    connected_n++;
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+int __wrap_nng_pipe_notify(nng_socket socket, nng_pipe_ev event, nng_pipe_cb callback, void *arg)
+{
+    (void)pthread_mutex_lock(&mutex);
+    library_callback = callback;
+    (void)pthread_mutex_unlock(&mutex);
+    return __real_nng_pipe_notify(socket, event, on_pipe, arg);
+}
+
+static void await_connections(size_t n)
+{
+    size_t found = 0;
+    while (found < n) {
+        (void)sched_yield();
+        (void)pthread_mutex_lock(&mutex);
+        found = connected_n;
+        (void)pthread_mutex_unlock(&mutex);
+    }
+}
+
 static size_t count(const char *scheme, bool rests)
 {
     size_t n = 0;
@@ -106,6 +147,10 @@ static void open_client(const char *host)
 {
     char url[64];
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
+    (void)pthread_mutex_lock(&mutex);
+    memset(dialers, 0, sizeof dialers);
+    connected_n = 0;
+    (void)pthread_mutex_unlock(&mutex);
     scripted.server = fake_server_start(&answer_version, 1);
     (void)snprintf(url, sizeof url, "tcp://%s%s", host,
                    strrchr(fake_server_url(scripted.server), ':'));
@@ -129,6 +174,17 @@ START_TEST(the_family_that_the_server_has_is_found)
 }
 END_TEST
 
+/* The dialers of the other family rest, although they have connected as well. */
+START_TEST(the_family_that_connects_first_goes_on)
+{
+    open_client(served_name);
+    ck_assert_msg(scripted_get_version(NULL, NULL) == WEIR_OK, "%s", scripted.err.text);
+    await_connections(2 * CONNECTIONS);
+    ck_assert_uint_eq(count("tcp4", true) + count("tcp6", true), CONNECTIONS);
+    ck_assert_uint_eq(count("tcp4", false) + count("tcp6", false), CONNECTIONS);
+}
+END_TEST
+
 START_TEST(an_address_is_dialled_alone)
 {
     int64_t version = 0;
@@ -145,6 +201,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, scripted_setup, scripted_teardown);
     tcase_add_test(tcase, the_family_that_the_server_has_is_found);
+    tcase_add_test(tcase, the_family_that_connects_first_goes_on);
     tcase_add_test(tcase, an_address_is_dialled_alone);
     suite_add_tcase(suite, tcase);
     return suite;
