@@ -1,5 +1,4 @@
-/* A host's name that stands for an address of each family: the server has the second one, or both.
- */
+/* A host's name with an address of each family: the server has the second one, or both. */
 #include "tests/client/scripted.h"
 
 #include "tests/lib/check_main.h"

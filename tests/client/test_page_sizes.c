@@ -1,24 +1,30 @@
-/* How many messages a subscription asks for: more and more while it catches up, and one after a
- * page that did not come in time. */
+/* How many messages a subscription asks for: more and more while it catches up and pages come soon,
+ * and one after a page that did not come in time. */
 #include "tests/client/scripted.h"
 #include "tests/lib/check_main.h"
+#include "weir/base/monotonic.h"
 
-enum { REPLIES_MAX = 5, MESSAGES_MAX = 4096, LATE = 0 };
+#include <stdatomic.h>
+
+enum { REPLIES_MAX = 5, MESSAGES_MAX = 4096, LATE = 0, TIMEOUT_S = 3600 };
 
 /* Replies by their numbers of messages, and the numbers that the polls ask for. */
 struct course {
     uint32_t chosen;  // by the caller; 0 = the default
+    int64_t takes_s;  // each reply
     size_t replies_n;
     size_t replies[REPLIES_MAX];
     int64_t asked[REPLIES_MAX + 1];
 };
 
 static const struct course courses[] = {
-    {0, 4, {256, 512, 1000, 1000}, {256, 512, 1000, 1000, 1000}},  // it catches up
-    {0, 2, {255, 1}, {256, 256, 256}},
-    {0, 4, {LATE, 1, 2, 3}, {256, 1, 2, 4, 4}},
-    {0, 3, {256, LATE, 1}, {256, 512, 1, 2}},
-    {3, 5, {3, LATE, 1, 2, 3}, {3, 3, 1, 2, 3, 3}},
+    {0, 0, 4, {256, 512, 1000, 1000}, {256, 512, 1000, 1000, 1000}},  // it catches up
+    {0, 0, 2, {255, 1}, {256, 256, 256}},
+    {0, 0, 4, {LATE, 1, 2, 3}, {256, 1, 2, 4, 4}},
+    {0, 0, 3, {256, LATE, 1}, {256, 512, 1, 2}},
+    {3, 0, 5, {3, LATE, 1, 2, 3}, {3, 3, 1, 2, 3, 3}},
+    {0, TIMEOUT_S / 4 - 100, 2, {256, 512}, {256, 512, 1000}},
+    {0, TIMEOUT_S / 4, 2, {256, 256}, {256, 256, 256}},  // a larger one might be too late
 };
 
 static Weir__V1__Message messages[MESSAGES_MAX];
@@ -26,6 +32,21 @@ static Weir__V1__Message *pointers[MESSAGES_MAX];
 static Weir__V1__GetStreamMessagesResponse pages[REPLIES_MAX];
 static struct fake_action script[REPLIES_MAX + 1];
 static struct weir_error late;
+
+/* ---- the time ---- */
+
+static _Thread_local bool is_reader;   // the thread that starts the polls
+static atomic_int_least64_t ahead_us;  // on the threads that take the replies
+
+int64_t __real_weir_monotonic_us(void);
+int64_t __wrap_weir_monotonic_us(void);
+
+int64_t __wrap_weir_monotonic_us(void)
+{
+    return __real_weir_monotonic_us() + (is_reader ? 0 : atomic_load(&ahead_us));
+}
+
+/* ---- the script ---- */
 
 static void make_messages(void)
 {
@@ -76,6 +97,8 @@ static int64_t asked(size_t i)
 START_TEST(a_subscription_asks_for_as_much_as_comes_in_time)
 {
     const struct course *course = &courses[_i];
+    is_reader = true;
+    atomic_store(&ahead_us, course->takes_s * 1000000);
     make_messages();
     const size_t given = make_script(course);
     scripted_start(script, course->replies_n + 1);
@@ -83,7 +106,7 @@ START_TEST(a_subscription_asks_for_as_much_as_comes_in_time)
     options.stream_name = "account-1";
     options.batch_size = course->chosen;
     options.call.max_attempts = 1;
-    options.call.timeout_ms = 3600000;
+    options.call.timeout_ms = TIMEOUT_S * 1000;
     struct weir_subscription *sub = NULL;
     ck_assert_int_eq(weir_subscription_open(scripted.client, &options, &sub, &scripted.err),
                      WEIR_OK);
