@@ -36,9 +36,9 @@ static void report(void *context, const char *text)
 }
 
 /* Ends queued calls whose deadline has passed. The store calls this about ten times a second on
- * each thread that it keeps waiting for another machine or process: all workers may be held up that
- * way, and then no other thread would end those calls. One thread at a time suffices. Work that
- * the thread itself has deferred is handed to a worker. */
+ * each thread that it keeps for long: all workers, or all turns of the slow reads, may be held up
+ * that way, and then no other thread would end those calls. One thread at a time suffices. Work
+ * that the thread itself has deferred is handed to a worker. */
 static void while_waiting(void *context)
 {
     struct weir_server *server = context;

@@ -59,8 +59,8 @@ weir_status weir_store_open(const struct weir_store_options *options, struct wei
                             struct weir_error *err);
 
 /* Sets a callback that runs about ten times a second on each thread whose call waits for another
- * machine or process; the thread holds no lock then. Must be called before a second thread uses the
- * store. */
+ * machine or process, or reads for long in files of this one; the thread holds no lock then. Must
+ * be called before a second thread uses the store. */
 void weir_store_on_wait(struct weir_store *store, void (*waits)(void *context), void *context);
 
 /* Closes the store and its connections. No call may be under way, and every namespace handle must

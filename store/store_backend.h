@@ -148,9 +148,10 @@ struct weir_write *weir_group_join(struct weir_write *last, int64_t wait_us);
  * if there is none. */
 int64_t weir_group_deadline(const struct weir_write *group);
 
-/* To be called about ten times a second while a thread waits for another machine or process. If the
- * thread leads a lane, ends the writes queued there whose deadline has passed; nothing has been
- * begun for them. Then runs the callback of weir_store_on_wait. No lock may be held. */
+/* To be called about ten times a second while a thread waits for another machine or process, or
+ * reads for long. If the thread leads a lane, ends the writes queued there whose deadline has
+ * passed; nothing has been begun for them. Then runs the callback of weir_store_on_wait. No lock
+ * may be held. */
 void weir_backend_waits(const struct weir_backend *backend);
 
 /* Opens a store on the given backend; weir_store_open calls it with the backend that the URL

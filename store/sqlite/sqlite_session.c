@@ -35,6 +35,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
 enum {
     PROGRESS_STEPS = 2000,  // of SQLite's virtual machine between checks of the clock: some 50 µs
+    TELL_EVERY_US = 100 * 1000,  // how often a long read calls weir_backend_waits
     BUSY_NAP_MAX_US = 5000,
     FILES_OF_SESSION = 3  // the database, its WAL and the WAL's index
 };
@@ -150,11 +151,20 @@ weir_status weir_sqlite_session_step_counters(struct sqlite_session *session, in
 
 /* ---- opening and closing ---- */
 
+/* Ends a read at its deadline, and says that it keeps its thread; under the lock of a database in
+ * memory it says nothing. The writes of a commit have deadlines of their own. */
 static int on_progress(void *context)
 {
-    const struct sqlite_session *session = context;
-    return session->base.deadline_us != INT64_MAX &&
-           weir_monotonic_us() >= session->base.deadline_us;
+    struct sqlite_session *session = context;
+    if (session->base.deadline_us == INT64_MAX) {
+        return 0;
+    }
+    const int64_t now_us = weir_monotonic_us();
+    if (session->memory == NULL && now_us - session->told_us >= TELL_EVERY_US) {
+        session->told_us = now_us;
+        weir_backend_waits(&session->backend->base);
+    }
+    return now_us >= session->base.deadline_us;
 }
 
 /* Waits for another process's lock, a little longer each time. */

@@ -85,6 +85,7 @@ struct sqlite_session {
     size_t cache_kib;
     struct sqlite_memory *memory;  // NULL on disk
     int64_t busy_until_us;         // end of the wait for a lock, monotonic
+    int64_t told_us;               // when a read last called weir_backend_waits, monotonic
     int64_t commit_us;             // duration of the last commit; 0 in memory
     int wal_pages;                 // length of the WAL after the last commit
     int wal_asked;                 // length of the WAL when a checkpoint was last asked for

@@ -3,6 +3,7 @@
 #include "tests/store/store_fixture.h"
 
 #include "store/read_rules.h"
+#include "weir/base/monotonic.h"
 #include "weir/rules/limits.h"
 #include "weir/rules/stream_name.h"
 
@@ -490,6 +491,29 @@ START_TEST(a_deadline_ends_a_long_search)
 }
 END_TEST
 
+static void count_call(void *context)
+{
+    ++*(size_t *)context;
+}
+
+/* Its thread ends other calls whose deadline passes meanwhile. In memory it holds the store's
+ * lock. */
+START_TEST(a_long_search_says_that_it_keeps_its_thread)
+{
+    size_t calls = 0;
+    weir_store_on_wait(fx.store, count_call, &calls);
+    must_put(fx.ns, "a-1", 1000);
+    must_put(fx.ns, "a-1", 1000);
+    struct weir_slice type = weir_slice_of("nothing");
+    struct weir_query query = query_category("a");
+    query.types = &type;
+    query.types_n = 1;
+    query.deadline_us = weir_monotonic_us() + INT64_C(3600) * 1000000;
+    must_read(fx.ns, &query);
+    ck_assert_int_eq(calls > 0, fx.dir[0] != '\0');
+}
+END_TEST
+
 /* ---- the last message, versions ---- */
 
 START_TEST(the_last_message_is_found)
@@ -591,6 +615,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_loop_test(tcase, a_full_arena_is_a_limit, 0, 60);
     tcase_add_loop_test(tcase, a_message_too_large_for_the_arena_is_not_passed_over, 0, 2);
     tcase_add_test(tcase, a_deadline_ends_a_long_search);
+    tcase_add_test(tcase, a_long_search_says_that_it_keeps_its_thread);
     tcase_add_test(tcase, the_last_message_is_found);
     tcase_add_test(tcase, streams_are_listed_bytewise_by_literal_prefix);
     tcase_add_test(tcase, categories_are_listed_with_their_counts);
