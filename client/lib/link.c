@@ -223,13 +223,14 @@ static int open_socket(const struct links *links, struct link *link)
 
 static struct link *link_new(const struct links *links)
 {
+    const bool has_families = links->family_urls[0] != NULL;
     const size_t dialers =
-        links->dials_families ? (size_t)links->connections * LINKS_FAMILIES : links->connections;
+        has_families ? (size_t)links->connections * LINKS_FAMILIES : links->connections;
     struct link *link = calloc(1, sizeof *link + dialers * sizeof link->dialers[0]);
     if (link == NULL) {
         return NULL;
     }
-    link->is_of_families = links->dials_families;
+    link->is_of_families = has_families;
     weir_cond_init(&link->changed);
     (void)pthread_mutex_init(&link->mutex, NULL);
     return link;
@@ -345,7 +346,7 @@ static int64_t first_connect_us(const struct links *links)
             return REPLACE_AFTER_US;
         }
     }
-    return links->family_urls[0] != NULL ? REPLACE_AFTER_US : CONNECT_US;
+    return CONNECT_US;
 }
 
 /* Whether the URL's host is a name; an address has one family. */
@@ -569,7 +570,6 @@ void links_replace_lost(struct links *links, uint64_t oldest)
         const int64_t longer_us =
             links->connect_us < CONNECT_US / 2 ? links->connect_us * 2 : CONNECT_US;
         links->connect_us = was_connected ? first_connect_us(links) : longer_us;
-        links->dials_families |= !was_connected && links->family_urls[0] != NULL;
         (void)replace_locked(links, oldest);
     }
     (void)pthread_mutex_unlock(&links->mutex);

@@ -1,5 +1,9 @@
-/* The client's sockets. The current one is an nng REQ socket with one dialer for each connection;
- * it is replaced by a new socket for one of three reasons:
+/* The client's sockets. The current one is an nng REQ socket with one dialer for each connection.
+ * For a host's name it has two, one for each family of addresses, and goes on with those of the
+ * family that answers first: nng dials only the first address of a name, which may be an IPv6
+ * address while the server listens on IPv4 (on Debian localhost is ::1 first).
+ *
+ * The socket is replaced by a new socket for one of three reasons:
  *
  * 1. It has lost its connection and does not get it back. nng 1.5.2 has one reaper thread for lost
  * connections. If a connection is closed on one thread while another is between the header and the
@@ -10,10 +14,7 @@
  * a connection gets more time before it is replaced: TCP may wait for a minute before it tries a
  * host again that has come back meanwhile. On a Unix domain socket the wait is short at first,
  * since nng may have given up: if the server ends between the connection and the first bytes, the
- * error is EPIPE, which nng takes for its own closing, and it does not dial again. The wait is
- * short at first for a host's name too: nng dials only the first of its addresses, which may be an
- * IPv6 address while the server listens on IPv4 (on Debian localhost is ::1 first). The sockets
- * after one that never had a connection dial both families, and go on with the one that answers.
+ * error is EPIPE, which nng takes for its own closing, and it does not dial again.
  *
  * 2. Its request numbers run out. nng before 1.7 numbers the requests of a REQ socket from a random
  * number between 2^31 and 2^32 on, and continues with 0, 1, 2 after the last one (nni_id_alloc
@@ -82,7 +83,6 @@ struct links {
     char *family_urls[LINKS_FAMILIES];  // NULL where the host is no name; set by links_open
 
     pthread_mutex_t mutex;  // guards the following fields
-    bool dials_families;    // new sockets dial each family by itself
     int64_t connect_us;     // time that a socket is allowed for its first connection
     struct link *newest;    // the current socket, then the replaced ones
 };
