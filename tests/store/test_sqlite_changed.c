@@ -201,6 +201,19 @@ START_TEST(a_damaged_message_is_named)
 }
 END_TEST
 
+/* Its data are no JSON, so that nobody can tell whether a write with its id repeats it. */
+START_TEST(a_damaged_message_that_a_write_is_compared_with_is_named)
+{
+    const struct weir_new_message damaged = message_of(900, "{");
+    const struct weir_new_message again = message_of(900, "{}");
+    struct weir_written written;
+    must_put(fx.ns, "a-1", 3);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &damaged, 1, &written), WEIR_OK);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &again, 1, &written), WEIR_DATA_CORRUPT);
+    ck_assert_str_eq(weir_error_get_detail(&fx.err, "global_position"), "4");
+}
+END_TEST
+
 #define LOWEST  "-9223372036854775807 - 1"
 #define HIGHEST "9223372036854775807"
 
@@ -318,6 +331,7 @@ static Suite *sqlite_changed_suite(void)
     tcase_add_test(tcase, a_counter_that_lies_is_not_believed);
     tcase_add_test(tcase, the_lowest_hash_has_a_member);
     tcase_add_loop_test(tcase, a_damaged_message_is_named, 0, WEIR_COUNTOF(damaged_messages));
+    tcase_add_test(tcase, a_damaged_message_that_a_write_is_compared_with_is_named);
     tcase_add_loop_test(tcase, damaged_numbers_are_not_calculated_with, 0,
                         (int)WEIR_COUNTOF(wrong_numbers));
     tcase_add_loop_test(tcase, damaged_totals_are_not_told, 0, (int)WEIR_COUNTOF(wrong_totals));
