@@ -51,9 +51,9 @@ bool weir_sqlite_was_deleted(struct sqlite_backend *backend, struct weir_slice i
 /* ---- one call on a connection ---- */
 
 /* Lends a connection to one call, until weir_sqlite_registry_return, and opens it anew if it is
- * broken. The call waits for others and for other processes until its deadline. Fails if the
- * connection cannot be opened, if it is the one for changes and the store is not where it was
- * opened, or if the deadline passes. */
+ * broken. The call waits for others until its deadline, and then for other processes as
+ * weir_sqlite_busy_ms says. Fails if the connection cannot be opened, if it is the one for changes
+ * and the store is not where it was opened, or if the deadline passes. */
 weir_status weir_sqlite_registry_borrow(struct sqlite_backend *backend,
                                         struct sqlite_registry_connection *connection,
                                         int64_t deadline_us, struct weir_error *err);
