@@ -64,10 +64,12 @@ struct weir_retry_policy {
 
 /* 0 and NULL stand for the default. weir_client_open copies everything. */
 struct weir_client_options {
-    const char *url;       // any nng URL; default WEIR_DEFAULT_URL
-    const char *token;     // a namespace token or the admin token; default none
-    uint32_t connections;  // 1..64, shared by all calls; default 1
-    uint32_t timeout_ms;   // of calls that set none; default 30000
+    const char *url;    // any nng URL; default WEIR_DEFAULT_URL
+    const char *token;  // a namespace token or the admin token; default none
+    /* 1..64, shared by all calls; default 1. Twice as many are made to a host's name by tcp:// or
+     * tls+tcp:// where the server answers by IPv4 and by IPv6. */
+    uint32_t connections;
+    uint32_t timeout_ms;  // of calls that set none; default 30000
     /* Calls in flight at once; the next one fails with LIMIT_EXCEEDED. Default 16384. A
      * subscription nearly always has one call in flight, its poll; a consumer has a second one
      * while it keeps its position. */
