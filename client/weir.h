@@ -112,7 +112,7 @@ struct weir_client_options {
 /* Opens a client and begins to connect, without waiting for the server: where the server comes up
  * later, the first calls wait for it until their deadlines. `options` may be NULL. Fails with
  * INVALID_REQUEST for a URL, a number or a TLS file that cannot be used, with BACKEND_UNAVAILABLE
- * when out of memory. Sets *client only on OK.
+ * when out of memory or file descriptors. Sets *client only on OK.
  *
  * Connections. The library makes connections, and replaces lost ones, by itself. A host that
  * disappears without closing its connections (power loss, or a firewall that drops packets) is

@@ -317,10 +317,11 @@ int cli_connect(struct cli *cli)
     }
     options.token = cli->token;
     cli->call.namespace_id = cli_text(cli, CLI_NAMESPACE);
-    if (weir_client_open(&options, &cli->client, &cli->err) != WEIR_OK) {
+    const weir_status st = weir_client_open(&options, &cli->client, &cli->err);
+    if (st == WEIR_INVALID_REQUEST) {
         return cli_usage(cli, "%s", cli->err.text);
     }
-    return CLI_DONE;
+    return st == WEIR_OK ? CLI_DONE : cli_failed(cli);
 }
 
 /* ---- what went wrong ---- */

@@ -398,8 +398,9 @@ weir_status links_open(struct links *links, struct weir_error *err)
     if (rv == 0) {
         rv = link_open(links, &links->newest);
     }
-    if (rv == NNG_ENOMEM) {
-        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    if (rv == NNG_ENOMEM || rv == NNG_ENOFILES) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of %s",
+                         rv == NNG_ENOMEM ? "memory" : "file descriptors");
     }
     if (rv != 0) {
         return weir_fail_field(err, "url", "cannot use '%s': %s", links->url, nng_strerror(rv));

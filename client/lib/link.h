@@ -88,7 +88,7 @@ struct links {
 };
 
 /* Opens the first socket and begins to connect. INVALID_REQUEST on `url`, BACKEND_UNAVAILABLE when
- * out of memory. The caller must call links_close in either case. */
+ * out of memory or file descriptors. The caller must call links_close in either case. */
 weir_status links_open(struct links *links, struct weir_error *err);
 
 /* Takes a request number of the current socket; called before each request. False if the socket has

@@ -186,6 +186,10 @@ err_has '^weir: BACKEND_UNAVAILABLE: .*tcp://127.0.0.1:9'
 stop_server
 run 3 env WEIR_TIMEOUT=0.3 "$weir" version account-1
 
+# A want of file descriptors is no wrong usage.
+run 1 sh -c "ulimit -n 4; exec '$weir' version account-1"
+is_equal "$(cat err)" 'weir: BACKEND_UNAVAILABLE: out of file descriptors'
+
 # A full disk, and closed standard streams: output must never go elsewhere, for example into a connection.
 for asked in --help --usage --version help 'help write' 'write --help'; do
     run 1 sh -c "'$weir' $asked >/dev/full"
