@@ -50,8 +50,11 @@ int cmd_list(struct cli *cli)
             n++;
         }
     }
+    if (n == 0) {
+        return cli_usage(cli, "unknown service '%s'", service);
+    }
     output_end(&out);
-    return n > 0 ? CLI_DONE : cli_usage(cli, "unknown service '%s'", service);
+    return CLI_DONE;
 }
 
 /* ---- names ---- */

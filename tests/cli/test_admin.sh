@@ -154,7 +154,8 @@ run 0 "$weir" list
 out_has '"method":"weir.v1.MessageStore/WriteMessages"'
 run 0 "$weir" list System
 out_lines 3
-run 2 "$weir" list Nothing
+run 2 "$weir" list Nothing -o text
+out_is ''
 run 0 "$weir" describe WriteMessages
 out_has '^  repeated weir.v1.NewMessage messages = 2;$'
 run 0 "$weir" describe Expectation
