@@ -36,6 +36,11 @@
  * makes few new ones: nng is told to wait for days between attempts, but takes half of such times
  * for no wait.
  *
+ * What cannot be helped: nng loses the memory of a request that it hands to a connection at the
+ * moment when it closes that connection (req0_pipe_close ends the sending aio before it takes the
+ * pipe from the list of ready ones). That is at most one request for each lost connection; the call
+ * itself ends with ECONNRESET and is repeated.
+ *
  * Any thread may call these functions. Under links->mutex only a link's own mutex is taken. */
 #ifndef WEIR_CLIENT_LINK_H
 #define WEIR_CLIENT_LINK_H
