@@ -114,16 +114,16 @@ struct weir_client_options {
  * INVALID_REQUEST for a URL, a number or a TLS file that cannot be used, with BACKEND_UNAVAILABLE
  * when out of memory or file descriptors. Sets *client only on OK.
  *
- * Connections. The library makes connections, and replaces lost ones, by itself. A host that
- * disappears without closing its connections (power loss, or a firewall that drops packets) is
- * detected by silence: if a call times out and the server has sent nothing for three seconds
- * although requests were waiting for replies, later calls use new connections. Long polls in flight
- * are then sent again there; other calls in flight stay on the old connections. So timeout_ms
- * decides how soon a vanished host is noticed. The three seconds grow with what is under way (one
- * second for each 64 KiB of requests) and double, up to one minute, with each replacement in a row
- * that brings no reply. With several connections all must be silent. The reply to a long poll that
- * found nothing ends the silence; a deadline too short for the work of its call looks like silence
- * and costs a new connection.
+ * Connections. The library makes connections, and replaces lost ones, by itself; under TLS it may
+ * take some seconds until it notices that one is lost. A host that disappears without closing its
+ * connections (power loss, or a firewall that drops packets) is detected by silence: if a call
+ * times out and the server has sent nothing for three seconds although requests were waiting for
+ * replies, later calls use new connections. Long polls in flight are then sent again there; other
+ * calls in flight stay on the old connections. So timeout_ms decides how soon a vanished host is
+ * noticed. The three seconds grow with what is under way (one second for each 64 KiB of requests)
+ * and double, up to one minute, with each replacement in a row that brings no reply. With several
+ * connections all must be silent. The reply to a long poll that found nothing ends the silence; a
+ * deadline too short for the work of its call looks like silence and costs a new connection.
  *
  * Signals. A signal sent to the process may be handled on a thread of the library, except SIGPIPE.
  * A program that wants a signal on a thread of its own blocks it before it opens its first client;

@@ -22,7 +22,9 @@ enum {
     /* Assumed for a socket that does not show its first number. */
     NUMBERS_UNKNOWN = 1 << 20,
     /* A new socket with fewer numbers is not used. */
-    NUMBERS_LEAST = 1 << 19
+    NUMBERS_LEAST = 1 << 19,
+    /* Between two looks for connections that have ended unnoticed. */
+    LOOK_EVERY_MS = 1000
 };
 
 /* Set in the numbers of all requests: they run from a random one up to UINT32_MAX. */
@@ -40,6 +42,12 @@ enum {
 /* A connection gets the time that its outstanding bytes take at this rate. */
 #define SLOW_BYTES_PER_SECOND ((int64_t)65536)
 
+struct dialer {
+    nng_dialer nng;
+    atomic_uint pipe;  // id of a pipe, not always one of this dialer; 0: none
+    unsigned dead;     // id of a pipe that was dead at the last look; used by on_look only
+};
+
 struct link {
     struct link *older;
     uint64_t number;
@@ -53,7 +61,7 @@ struct link {
     pthread_cond_t changed;
     bool is_closed;
     uint32_t dialers_n;
-    nng_dialer dialers[];  // one for each connection, or one for each family of each connection
+    struct dialer dialers[];  // one for each connection, or one for each family of each connection
 };
 
 /* ---- one socket ---- */
@@ -70,12 +78,31 @@ static void rest(nng_dialer dialer)
 static void prefer_family_of(const struct link *link, nng_dialer dialer)
 {
     uint32_t d = 0;
-    while (d < link->dialers_n && link->dialers[d].id != dialer.id) {
+    while (d < link->dialers_n && link->dialers[d].nng.id != dialer.id) {
         d++;
     }
     for (uint32_t other = d % LINKS_FAMILIES == 0 ? 1 : 0; other < link->dialers_n;
          other += LINKS_FAMILIES) {
-        rest(link->dialers[other]);
+        rest(link->dialers[other].nng);
+    }
+}
+
+/* Whether the pipe's TCP connection has ended: the system knows no peer of it any more. */
+static bool has_ended(nng_pipe pipe)
+{
+    nng_sockaddr peer;
+    return nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &peer) != 0;
+}
+
+/* Notes the pipe, unless its transport does not tell the peer. The pipes of a socket are no more
+ * than its dialers, since a dialer dials again only once its pipe is gone. */
+static void watch(struct link *link, nng_pipe pipe)
+{
+    bool is_noted = has_ended(pipe);
+    for (uint32_t d = 0; d < link->dialers_n && !is_noted; d++) {
+        unsigned none = 0;
+        is_noted = atomic_compare_exchange_strong(&link->dialers[d].pipe, &none,
+                                                  (unsigned)nng_pipe_id(pipe));
     }
 }
 
@@ -86,6 +113,17 @@ static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
     /* Where both families connect, the first one goes on: otherwise all dialers would rest. */
     if (!atomic_exchange(&link->was_connected, true) && link->is_of_families) {
         prefer_family_of(link, nng_pipe_dialer(pipe));
+    }
+    watch(link, pipe);
+}
+
+static void on_lost(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    (void)event;
+    struct link *link = arg;
+    for (uint32_t d = 0; d < link->dialers_n; d++) {
+        unsigned id = (unsigned)nng_pipe_id(pipe);
+        (void)atomic_compare_exchange_strong(&link->dialers[d].pipe, &id, 0);
     }
 }
 
@@ -108,12 +146,15 @@ static int set_up_socket(const struct links *links, struct link *link)
     if (rv == 0) {
         rv = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_POST, on_connected, link);
     }
+    if (rv == 0) {
+        rv = nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, on_lost, link);
+    }
     return rv;
 }
 
 static int add_dialer(const struct links *links, struct link *link, const char *url)
 {
-    nng_dialer *dialer = &link->dialers[link->dialers_n];
+    nng_dialer *dialer = &link->dialers[link->dialers_n].nng;
     int rv = nng_dialer_create(dialer, link->socket, url);
     if (rv == 0 && links->tls != NULL) {
         rv = nng_dialer_set_ptr(*dialer, NNG_OPT_TLS_CONFIG, links->tls);
@@ -140,7 +181,7 @@ static int connect_socket(const struct links *links, struct link *link)
         }
     }
     for (uint32_t d = 0; rv == 0 && d < link->dialers_n; d++) {
-        rv = nng_dialer_start(link->dialers[d], NNG_FLAG_NONBLOCK);
+        rv = nng_dialer_start(link->dialers[d].nng, NNG_FLAG_NONBLOCK);
     }
     return rv;
 }
@@ -150,7 +191,7 @@ static int connect_socket(const struct links *links, struct link *link)
 static void make_no_more_connections(struct link *link)
 {
     for (uint32_t d = 0; d < link->dialers_n; d++) {
-        rest(link->dialers[d]);
+        rest(link->dialers[d].nng);
     }
 }
 
@@ -264,6 +305,39 @@ static int link_open(const struct links *links, struct link **out)
     return 0;
 }
 
+/* ---- connections that have ended unnoticed ---- */
+
+/* Closes a pipe that is dead at two looks in a row: by then nng takes no more of what was received
+ * before the end (link.h, reason 1). */
+static void look_at(struct dialer *dialer)
+{
+    const unsigned id = atomic_load(&dialer->pipe);
+    const nng_pipe pipe = {.id = id};
+    if (id == 0 || !has_ended(pipe)) {
+        return;
+    }
+    if (dialer->dead == id) {
+        (void)nng_pipe_close(pipe);
+    }
+    dialer->dead = id;
+}
+
+static void on_look(void *arg)
+{
+    struct links *links = arg;
+    if (nng_aio_result(links->look) != 0) {
+        return;
+    }
+    (void)pthread_mutex_lock(&links->mutex);
+    for (struct link *link = links->newest; link != NULL; link = link->older) {
+        for (uint32_t d = 0; d < link->dialers_n && !link->has_closer; d++) {
+            look_at(&link->dialers[d]);
+        }
+    }
+    (void)pthread_mutex_unlock(&links->mutex);
+    nng_sleep_aio(LOOK_EVERY_MS, links->look);
+}
+
 /* ---- closing ---- */
 
 static void *close_socket(void *arg)
@@ -323,6 +397,8 @@ static void finish_closing(struct link *link, int64_t until_us)
 void links_close(struct links *links)
 {
     const int64_t until_us = weir_monotonic_us() + CLOSE_WAIT_MS * 1000;
+    nng_aio_stop(links->look);
+    nng_aio_free(links->look);
     close_from(links->newest);
     while (links->newest != NULL) {
         struct link *link = links->newest;
@@ -398,6 +474,9 @@ weir_status links_open(struct links *links, struct weir_error *err)
     if (rv == 0) {
         rv = link_open(links, &links->newest);
     }
+    if (rv == 0 && links->tls != NULL) {
+        rv = nng_aio_alloc(&links->look, on_look, links);
+    }
     if (rv == NNG_ENOMEM || rv == NNG_ENOFILES) {
         return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of %s",
                          rv == NNG_ENOMEM ? "memory" : "file descriptors");
@@ -409,6 +488,9 @@ weir_status links_open(struct links *links, struct weir_error *err)
     atomic_store(&links->number, 1);
     atomic_store(&links->numbers_left, links->newest->numbers);
     atomic_store(&links->silence_us, SILENCE_US_MIN);
+    if (links->look != NULL) {
+        nng_sleep_aio(LOOK_EVERY_MS, links->look);
+    }
     return WEIR_OK;
 }
 

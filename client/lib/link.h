@@ -36,6 +36,11 @@
  * makes few new ones: nng is told to wait for days between attempts, but takes half of such times
  * for no wait.
  *
+ * Under TLS nng does not always notice that a connection has ended: the end is forgotten if it
+ * comes while no part of a message is being received, and the next part is then waited for until
+ * the call's deadline. So the library looks every second whether the system still knows the peer,
+ * and closes the pipe if it does not; the calls on it end with ECONNRESET and are repeated.
+ *
  * What cannot be helped: nng loses the memory of a request that it hands to a connection at the
  * moment when it closes that connection (req0_pipe_close ends the sending aio before it takes the
  * pipe from the list of ready ones). That is at most one request for each lost connection; the call
@@ -86,6 +91,8 @@ struct links {
     atomic_size_t outstanding_bytes;  // of requests sent and not ended
 
     char *family_urls[LINKS_FAMILIES];  // NULL where the host is no name; set by links_open
+    /* Pauses between looks for connections that have ended; NULL without TLS. */
+    nng_aio *look;
 
     pthread_mutex_t mutex;  // guards the following fields
     int64_t connect_us;     // time that a socket is allowed for its first connection

@@ -60,4 +60,41 @@ export WEIR_SERVER="tls+tcp4://localhost:$port"
 run 0 "$weir" health --tls-ca authority.pem --tls-cert client.pem --tls-key client.key
 run 3 "$weir" health --tls-ca authority.pem --timeout 0.7
 run 3 "$weir" health --tls-ca authority.pem --tls-cert fake.pem --tls-key fake.key --timeout 0.7
+stop_server
+
+# Connections that end in the middle of a reply: nng may not notice such an end, but the call is repeated all the same.
+cat >ending.py <<'PROGRAM'
+import socket, ssl, struct
+
+def receive(connection, n):
+    data = b''
+    while len(data) < n:
+        part = connection.recv(n - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('server.pem', 'server.key')
+listener = socket.create_server(('127.0.0.1', 0))
+print('%d' % listener.getsockname()[1], flush=True)
+for left in reversed(range(11)):
+    connection = context.wrap_socket(listener.accept()[0], server_side=True)
+    connection.sendall(b'\0SP\0\0\x31\0\0')
+    receive(connection, 8)
+    request = receive(connection, struct.unpack('>Q', receive(connection, 8))[0])
+    body = request[:4] + b'\x0a\x02\x08\x00\x12\x04\x08\x01\x10\x05'  # version 5
+    connection.sendall(struct.pack('>Q', len(body)))
+    if left == 0:
+        connection.sendall(body)
+        connection.recv(1)
+    connection.close()
+PROGRAM
+python3 ending.py >ending.port &
+ending=$!
+until [ -s ending.port ]; do kill -0 $ending || break; done
+run 0 "$weir" version account-1 --server "tls+tcp://localhost:$(cat ending.port)" --tls-ca authority.pem --timeout 60
+out_is 5
+wait $ending
 finish

@@ -114,6 +114,9 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 int __wrap_nng_pipe_notify(nng_socket socket, nng_pipe_ev event, nng_pipe_cb callback, void *arg)
 {
+    if (event != NNG_PIPE_EV_ADD_POST) {
+        return __real_nng_pipe_notify(socket, event, callback, arg);
+    }
     (void)pthread_mutex_lock(&mutex);
     library_callback = callback;
     (void)pthread_mutex_unlock(&mutex);
