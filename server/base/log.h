@@ -20,8 +20,7 @@ struct weir_log {
     int fd;                     // destination of the lines
     enum weir_log_level level;  // lowest level that is written
     enum weir_log_format format;
-    bool
-        is_journal;  // the lines begin with their priority, as "<4>", which systemd's journal takes
+    bool is_journal;  // each line begins with its priority ("<4>"), for systemd's journal
 };
 
 /* One field of an event; left out where the value is absent. */

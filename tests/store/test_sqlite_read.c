@@ -474,14 +474,22 @@ START_TEST(a_message_too_large_for_the_arena_is_not_passed_over)
 }
 END_TEST
 
-START_TEST(a_deadline_ends_a_long_search)
+/* Returns a query that examines many messages and finds none. */
+static struct weir_query long_search(void)
 {
+    static struct weir_slice type;
+    type = weir_slice_of("nothing");
     must_put(fx.ns, "a-1", 1000);
     must_put(fx.ns, "a-1", 1000);
-    struct weir_slice type = weir_slice_of("nothing");
     struct weir_query query = query_category("a");
     query.types = &type;
     query.types_n = 1;
+    return query;
+}
+
+START_TEST(a_deadline_ends_a_long_search)
+{
+    struct weir_query query = long_search();
     query.deadline_us = 1;
     ck_assert_int_eq(weir_read(fx.ns, &query, &fx.arena, &fx.rows, &fx.err),
                      WEIR_DEADLINE_EXCEEDED);
@@ -502,12 +510,7 @@ START_TEST(a_long_search_says_that_it_keeps_its_thread)
 {
     size_t calls = 0;
     weir_store_on_wait(fx.store, count_call, &calls);
-    must_put(fx.ns, "a-1", 1000);
-    must_put(fx.ns, "a-1", 1000);
-    struct weir_slice type = weir_slice_of("nothing");
-    struct weir_query query = query_category("a");
-    query.types = &type;
-    query.types_n = 1;
+    struct weir_query query = long_search();
     query.deadline_us = weir_monotonic_us() + INT64_C(3600) * 1000000;
     must_read(fx.ns, &query);
     ck_assert_int_eq(calls > 0, fx.dir[0] != '\0');
