@@ -10,6 +10,7 @@
 #include "server/operation/http.h"
 #include "server/operation/notify.h"
 #include "server/operation/resources.h"
+#include "server/operation/scheduling.h"
 #include "server/server.h"
 #include "server/transport/nng_sockets.h"
 #include "server/transport/partial_messages.h"
@@ -207,6 +208,7 @@ int main(int argc, char **argv)
     block_signals(&stop.signals);
     return_large_blocks();
     weir_json_take_over_memory();
+    weir_schedule_as_batch();
     if (!start_signal_thread(&stop)) {
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
                         "cannot start a thread: raise the limit of threads (ulimit -u, TasksMax=)");
