@@ -21,18 +21,17 @@ static bool is_fit_greeting(const uint8_t *bytes, size_t n)
            bytes[7] == 0;
 }
 
-static uint64_t length_of(const uint8_t *bytes, size_t n)
+static bool is_fit_length(struct weir_sp_parts *parts, size_t message_max)
 {
+    const uint8_t *bytes = parts->begin;
+    const size_t n = parts->wanted;
     uint64_t length = 0;
     for (size_t i = n - LENGTH_BYTES; i < n; i++) {
         length = length << 8 | bytes[i];
     }
-    return length;
-}
-
-static bool is_length(const uint8_t *bytes, size_t n)
-{
-    return (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length_of(bytes, n) >= HOP_BYTES;
+    const bool is_length = (n == LENGTH_BYTES || bytes[0] == MESSAGE) && length >= HOP_BYTES;
+    parts->is_too_long = is_length && message_max > 0 && length > message_max;
+    return is_length && !parts->is_too_long;
 }
 
 /* A header ends with the entry whose highest bit is set. One that is too long is accepted here,
@@ -69,9 +68,7 @@ bool weir_sp_parts_add(struct weir_sp_parts *parts, size_t n, size_t message_max
     case WEIR_SP_GREETING:
         return is_fit_greeting(parts->begin, parts->wanted);
     case WEIR_SP_LENGTH:
-        parts->is_too_long = is_length(parts->begin, parts->wanted) && message_max > 0 &&
-                             length_of(parts->begin, parts->wanted) > message_max;
-        return is_length(parts->begin, parts->wanted) && !parts->is_too_long;
+        return is_fit_length(parts, message_max);
     case WEIR_SP_MESSAGE:
         break;
     }
