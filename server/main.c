@@ -6,11 +6,11 @@
  *
  * Exit status: 0 stopped in good order; 1 the store, a listener or a resource of the system is not
  * available; 2 wrong usage. */
+#include "server/base/scheduling.h"
 #include "server/calls/server_parts.h"
 #include "server/operation/http.h"
 #include "server/operation/notify.h"
 #include "server/operation/resources.h"
-#include "server/operation/scheduling.h"
 #include "server/server.h"
 #include "server/transport/nng_sockets.h"
 #include "server/transport/partial_messages.h"
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
     block_signals(&stop.signals);
     return_large_blocks();
     weir_json_take_over_memory();
-    weir_schedule_as_batch();
+    weir_scheduling_begin();
     if (!start_signal_thread(&stop)) {
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
                         "cannot start a thread: raise the limit of threads (ulimit -u, TasksMax=)");

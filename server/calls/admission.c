@@ -1,5 +1,6 @@
 #include "server/calls/admission.h"
 
+#include "server/base/scheduling.h"
 #include "server/calls/dispatch.h"
 #include "server/calls/server_parts.h"
 #include "server/transport/deferred.h"
@@ -149,9 +150,11 @@ void weir_admission_answers(struct weir_server *server, bool has_waited)
 
 void weir_admission_finished(struct weir_server *server, size_t bytes)
 {
-    atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(), memory_order_relaxed);
+    const int64_t now_us = weir_monotonic_us();
+    atomic_store_explicit(&server->finished_at_us, now_us, memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_release);
+    weir_scheduling_look(now_us);
 }
 
 void weir_admission_waited(struct weir_server *server)
