@@ -66,12 +66,13 @@ static weir_status compare(struct pg_conn *conn, int32_t pid, struct pg_conn *ot
 }
 
 /* If the second connection cannot be opened the check passes: a pooler without a second session has
- * none to exchange. */
+ * none to exchange. A store that is to have one connection opens the second one as well, because
+ * other programs would get its session. */
 weir_status weir_pg_check_pooler(struct pg_conn *conn, struct weir_error *err)
 {
     int32_t pid = 0;
     weir_status status = read_pid(conn, &pid, err);
-    if (status != WEIR_OK || is_own_greeting(conn, pid) || conn->backend->pool.max == 1) {
+    if (status != WEIR_OK || is_own_greeting(conn, pid)) {
         return status;
     }
     struct weir_error ignored;

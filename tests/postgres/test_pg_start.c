@@ -69,8 +69,8 @@ START_TEST(a_server_that_does_not_answer_is_given_up)
 }
 END_TEST
 
-/* A pooler that keeps sessions is acceptable. With a single connection a pooler cannot be
- * detected. */
+/* A pooler that keeps sessions is acceptable. One that does not would give the session of a single
+ * connection to other programs. */
 START_TEST(a_pooler_that_does_not_keep_sessions_is_refused)
 {
     char dir[64];
@@ -80,8 +80,9 @@ START_TEST(a_pooler_that_does_not_keep_sessions_is_refused)
     (void)snprintf(url, sizeof url, "postgresql://postgres@/weir?host=%s", dir);
     pg_proxy_set(pooler, PROXY_POOLS_TRANSACTIONS, 0);
     assert_refused(url, WEIR_PRECONDITION, "pool_mode = session");
+    struct weir_store *single = NULL;
+    ck_assert_int_eq(try_open_store(url, 1, &single), WEIR_PRECONDITION);
     ck_assert_str_eq(sql("SELECT to_regnamespace('weir_registry')"), "");
-    weir_store_close(open_store(url, 1));
     pg_proxy_set(pooler, PROXY_POOLS_SESSIONS, 0);
     weir_store_close(open_store(url, 4));
     pg_proxy_stop(pooler);
