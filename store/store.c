@@ -24,6 +24,7 @@ struct scheme {
 static const struct scheme schemes[] = {
     {"sqlite:", &weir_sqlite_ops},
     {"postgresql://", &weir_postgres_ops},
+    {"postgres://", &weir_postgres_ops},  // the other form that libpq takes
     {"timescaledb://", &weir_timescale_ops},
 };
 

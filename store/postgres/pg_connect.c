@@ -87,6 +87,21 @@ static void on_notice(void *context, const PGresult *notice)
                                           weir_pg_sqlstate(sqlstate).remedy == PG_REMEDY_RECONNECT);
 }
 
+/* Reports what PostgreSQL warns of while a connection is made, such as a setting of the role that
+ * does not work. libpq alone would write it to stderr, between the lines of the log. */
+static void on_greeting(void *context, const PGresult *notice)
+{
+    const struct pg_conn *conn = context;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    if (severity != NULL && strcmp(severity, "WARNING") == 0 && text != NULL) {
+        char warning[REASON_BYTES];
+        (void)snprintf(warning, sizeof warning, "%s", text);
+        weir_pg_url_redact(&conn->backend->url, warning);
+        weir_backend_report(&conn->backend->base, "PostgreSQL: %s", warning);
+    }
+}
+
 /* Returns false if the connection failed or was not made in time. */
 static bool finish_connecting(struct pg_conn *conn)
 {
@@ -110,6 +125,7 @@ static bool connect_host(struct pg_conn *conn, size_t host, char reason[REASON_B
         (void)snprintf(reason, REASON_BYTES, "out of memory");
         return false;
     }
+    (void)PQsetNoticeReceiver(conn->pq, on_greeting, conn);
     if (PQstatus(conn->pq) != CONNECTION_BAD && finish_connecting(conn)) {
         (void)PQsetNoticeReceiver(conn->pq, on_notice, conn);
         return PQsetnonblocking(conn->pq, 1) == 0;
@@ -241,8 +257,8 @@ weir_status weir_pg_conn_open(struct pg_backend *backend, int64_t deadline_us,
     weir_status status = WEIR_OK;
     if (!connect_any(opened, until_us, reason)) {
         status = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,
-                           "cannot connect to PostgreSQL; check the host, port, database, user and "
-                           "password of the store's URL: %s",
+                           "cannot connect to PostgreSQL for writing; check the host, port, "
+                           "database, user and password of the store's URL: %s",
                            reason);
     }
     if (status == WEIR_OK) {

@@ -43,7 +43,9 @@ static weir_status fail_url(struct weir_error *err)
     return weir_fail_field(
         err, "store",
         "the URL is not a valid PostgreSQL URL, whose form is "
-        "postgresql://user@host:5432/database, with %%XX for special characters");
+        "postgresql://user@host:5432/database, with %%XX for special characters and no parameters "
+        "that libpq %d does not know",
+        PQlibVersion() / 10000);
 }
 
 /* Returns false if an '@' is left in the host, port or database. A special character that is not

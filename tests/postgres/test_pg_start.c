@@ -104,6 +104,42 @@ END_TEST
 START_TEST(a_url_that_is_none_is_refused)
 {
     assert_refused("postgresql://u:secret%zz@h/x", WEIR_INVALID_REQUEST, "postgresql://");
+    assert_refused("postgresql://u:secret@h/x?pgbouncer=true", WEIR_INVALID_REQUEST,
+                   "no parameters that libpq");
+}
+END_TEST
+
+START_TEST(the_short_form_of_the_scheme_is_taken)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "postgres://postgres@/weir?host=%s", server_dir());
+    weir_store_close(open_store(url, 1));
+}
+END_TEST
+
+START_TEST(what_is_warned_of_while_connecting_is_reported)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "postgresql://locked:open%%20sesame@/weir?host=%s",
+                   server_dir());
+    sql("GRANT CREATE ON DATABASE weir TO locked");
+    sql("ALTER ROLE locked SET role = 'postgres'");
+    weir_store_close(open_store(url, 1));
+    sql("ALTER ROLE locked RESET role");
+    sql("REVOKE CREATE ON DATABASE weir FROM locked");
+    ck_assert_ptr_nonnull(strstr(fx.report, "permission denied to set role"));
+}
+END_TEST
+
+START_TEST(a_database_that_only_reads_is_told_from_one_that_is_away)
+{
+    char url[256];
+    (void)snprintf(url, sizeof url, "postgresql://locked:open%%20sesame@/weir?host=%s",
+                   server_dir());
+    sql("ALTER ROLE locked SET default_transaction_read_only = on");
+    assert_refused(url, WEIR_BACKEND_UNAVAILABLE, "for writing");
+    sql("ALTER ROLE locked RESET default_transaction_read_only");
+    ck_assert_ptr_nonnull(strstr(fx.err.text, "read-only"));
 }
 END_TEST
 
@@ -312,6 +348,9 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_pooler_that_does_not_keep_sessions_is_refused);
     tcase_add_test(tcase, wrong_credentials_are_said_so);
     tcase_add_test(tcase, a_url_that_is_none_is_refused);
+    tcase_add_test(tcase, the_short_form_of_the_scheme_is_taken);
+    tcase_add_test(tcase, what_is_warned_of_while_connecting_is_reported);
+    tcase_add_test(tcase, a_database_that_only_reads_is_told_from_one_that_is_away);
     tcase_add_test(tcase, another_encoding_is_refused);
     tcase_add_test(tcase, a_newer_schema_is_left_alone);
     tcase_add_test(tcase, a_foreign_schema_of_that_name_is_left_alone);
