@@ -58,7 +58,9 @@ static int print_failure(const struct weir_error *err, int status)
 }
 
 /* Blocks SIGTERM and SIGINT in this thread and all that it creates, for sigwait(). Ignores SIGPIPE
- * and SIGXFSZ, so that a closed peer or a file at its size limit (ulimit -f) is an error code. */
+ * and SIGXFSZ, so that a closed peer or a file at its size limit (ulimit -f) is an error code.
+ * Ignores SIGCHLD, so that no zombies stay: the server starts no process, but as the first process
+ * of a container it becomes the parent of those that others leave there. */
 static void block_signals(sigset_t *ends)
 {
     (void)sigemptyset(ends);
@@ -67,6 +69,7 @@ static void block_signals(sigset_t *ends)
     (void)pthread_sigmask(SIG_BLOCK, ends, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGCHLD, SIG_IGN);
 }
 
 /* Has malloc return large blocks, such as replies near the size limit, to the system when they are
