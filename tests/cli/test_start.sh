@@ -86,6 +86,17 @@ is_equal "$(stat -c %A "/proc/$server_pid/fd/0")" l-wx------
 stop_server
 is_equal "$server_status" 0
 
+# Where there is no /dev/null the programs say so, where they can, and end.
+without_dev() {
+    unshare -r -m sh -c 'mount -t tmpfs none /dev && exec "$@"' sh "$@"
+}
+if without_dev true 2>/dev/null; then
+    for command in "$server --store sqlite::memory:" "$weir health"; do
+        run 1 without_dev sh -c "exec timeout 20 $command <&-"
+        err_has '^weir[a-z-]*: cannot open /dev/null in place of a closed standard stream: No such file or directory'
+    done
+fi
+
 # A store in memory has no directory for a file: the token of namespace default is printed, once, and opens it.
 start_server --store sqlite::memory:
 is_equal "$(grep -c '^token of namespace default: ' server.log)" 1
