@@ -30,7 +30,8 @@
  * 3. Under TLS nng sends in parts all the same, one record each.
  *    - The end of a TLS connection is not reported at all: weir_nng_may_report_end(),
  *      epoll_ctl(). The transport asks the system which connections have ended (remote.h) and
- *      closes them in a quiet moment.
+ *      closes them in a quiet moment. It does not know those whose handshake is not over
+ *      (tls_records.h); their end is reported, as there is no message yet.
  * 4. If the greeting, the first bytes sent, fails, nng's attempt to accept ends. nng accepts
  *    again at once after ECONNRESET, 100 ms later after an end of file, and on ipc:// never
  *    after EPIPE (nng issue 1518).
@@ -60,6 +61,7 @@
 #include "server/transport/nng_sockets.h"
 #include "server/transport/pending_replies.h"
 #include "server/transport/sp_parts.h"
+#include "server/transport/tls_records.h"
 #include "server/transport/ws_frames.h"
 
 #include <stdbool.h>
@@ -79,17 +81,18 @@ struct weir_nng_connection {
     bool is_tls;
     bool is_plain;        // SP, not inside TLS or WebSocket
     bool is_ws;           // WebSocket; before that, HTTP
-    bool has_ended;       // TLS only: the end, which is never reported
+    bool has_ended;       // TLS after the handshake only: the end, which is never reported
     int64_t ended_at_us;  // the end, which is or will be reported; 0: none
 
     size_t sent;   // bytes that the system has taken of the message being sent
     size_t bytes;  // size of that message
 
-    struct weir_sp_parts incoming;  // parts that nng receives
-    bool is_refused;                // nng would close the connection for what was received
-    bool is_partial;                // partial_messages.h counts a message of this connection
-    size_t http_n;                  // before is_ws: bytes received since the last answer
-    struct weir_ws_frames frames;   // from is_ws on
+    struct weir_tls_records records;  // is_tls only: what nng sends
+    struct weir_sp_parts incoming;    // parts that nng receives
+    bool is_refused;                  // nng would close the connection for what was received
+    bool is_partial;                  // partial_messages.h counts a message of this connection
+    size_t http_n;                    // before is_ws: bytes received since the last answer
+    struct weir_ws_frames frames;     // from is_ws on
     /* Bytes read and not yet asked for by nng. */
     uint8_t *ahead;  // WEIR_NNG_AHEAD_BYTES, kept for the descriptor's next connection; or NULL
     size_t ahead_at;

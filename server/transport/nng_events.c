@@ -21,7 +21,7 @@ _Thread_local bool weir_nng_is_poller;
 /* The socket is shut down at the first call, so that it discards the replies sent from then on. */
 bool weir_nng_may_report_end(int fd, struct weir_nng_connection *connection)
 {
-    if (connection->is_tls) {
+    if (connection->is_tls && connection->records.has_data) {
         connection->has_ended = true;
         return false;
     }

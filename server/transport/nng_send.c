@@ -101,6 +101,14 @@ static void finish_joined(int fd)
     }
 }
 
+static void follow_records(struct weir_nng_connection *connection, const struct msghdr *message)
+{
+    for (size_t i = 0; i < message->msg_iovlen && !connection->records.has_data; i++) {
+        weir_tls_records_add(&connection->records, message->msg_iov[i].iov_base,
+                             message->msg_iov[i].iov_len);
+    }
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct weir_nng_connection *connection = weir_nng_connection_of(fd);
@@ -137,6 +145,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     connection->sent = 0;
     if (connection->is_ws) {
         weir_ws_frames_sent(&connection->frames, first_byte_of(message));
+    } else if (connection->is_tls) {
+        follow_records(connection, message);
     }
     finish_message(fd, is_last, is_held_back);
     return (ssize_t)bytes;

@@ -102,6 +102,23 @@ def check_answered(url):
         assert connection.recv(65536), f"no answer on {url}"
 
 
+def leave_handshakes(url):
+    """Connects TLS clients that disconnect once the server has answered the first part of the handshake."""
+    host, port = url.split("://")[1].rsplit(":", 1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for i in range(TIMES):
+        to_server = ssl.MemoryBIO()
+        try:
+            context.wrap_bio(ssl.MemoryBIO(), to_server, server_hostname="localhost").do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(to_server.read())
+            assert connection.recv(65536), "the handshake is not answered"
+            if i % 2 == 0:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+
 def ask_and_offend(url):
     """Sends requests and then an excessive length or a message that is not a request."""
     for i in range(30):
@@ -155,6 +172,8 @@ def main():
                 ask_and_offend(url)
             check_closed(server, before)
             for url in tls_urls:
+                leave_handshakes(url)
+                check_closed(server, before)
                 ask_and_go(url, SMALL, 0)
                 for _ in range(10):  # in memory that other requests have used
                     break_off(urls[0])
