@@ -173,7 +173,7 @@ static void log_connections(void *context, enum weir_nng_sockets_event event, in
 {
     static const char *const texts[] = {
         [WEIR_NNG_SOCKETS_ENDED] = "closing connections that have stopped in the middle of a "
-                                   "request",
+                                   "request or of the handshake",
         [WEIR_NNG_SOCKETS_TOO_LONG] = "closing a connection: its request is longer than "
                                       "--max-request-bytes; raise that, or have the client send "
                                       "less at a time",

@@ -74,7 +74,7 @@ int accept(int listener, struct sockaddr *address, socklen_t *address_n)
         weir_nng_connections[fd] = (struct weir_nng_connection){
             .is_accepted = true, .ahead = ahead != NULL ? ahead : malloc(WEIR_NNG_AHEAD_BYTES)};
         weir_pending_opened(fd);
-        weir_partial_opened(fd);
+        weir_partial_opened(fd, weir_monotonic_us());
     }
     return fd;
 }

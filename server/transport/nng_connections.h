@@ -36,9 +36,11 @@
  *    again at once after ECONNRESET, 100 ms later after an end of file, and on ipc:// never
  *    after EPIPE (nng issue 1518).
  *    - The error is always ECONNRESET: sendmsg(), readv().
- * 5. nng keeps a partial message as long as its connection lives.
+ * 5. nng keeps a partial message as long as its connection lives, and waits as long for a
+ *    handshake of TLS or WebSocket to go on.
  *    - Partial messages are counted, so that all of them together are bounded
- *      (partial_messages.h): readv(). Silent ones are looked for between events: epoll_wait().
+ *      (partial_messages.h): readv(). Silent ones, and handshakes that are not over in time, are
+ *      looked for between events: epoll_wait().
  * 6. nng retries without a word when no descriptor is left to accept a connection.
  *    - The failure is reported, and descriptors are kept free for files: accept().
  * 7. nng does not tell which descriptor a connection has.

@@ -20,8 +20,9 @@ enum {
     LOOKS = 4  // for silent connections, per time that a message may receive nothing
 };
 
-/* OPEN: no partial message. ENDED: shut down by nng or by this module; nng may still read from the
- * connection for a while, which does not count. */
+/* OPEN: no partial message. PARTIAL: also a new connection until its handshake is over. ENDED: shut
+ * down by nng or by this module; nng may still read from the connection for a while, which does not
+ * count. */
 enum state { STATE_UNKNOWN, STATE_OPEN, STATE_PARTIAL, STATE_ENDED };
 
 struct connection {
@@ -109,13 +110,13 @@ static void stop_tracking(struct connection *connection)
     }
 }
 
-void weir_partial_opened(int descriptor)
+void weir_partial_opened(int descriptor, int64_t now_us)
 {
     if (is_in_range(descriptor)) {
         struct connection *connection = &connections[descriptor];
         (void)pthread_mutex_lock(&all.lock);
         stop_tracking(connection);
-        connection->state = STATE_OPEN;
+        begin_partial(connection, now_us);
         connection->is_followed = false;
         (void)atomic_fetch_add(&open_n, 1);
         (void)pthread_mutex_unlock(&all.lock);

@@ -7,6 +7,8 @@
  * arriving, even by a slow line, keeps that pace; one that has stopped or trickles does not.
  * Connections that hold next to nothing are spared, because ending them would free nothing. Apart
  * from the bound, a connection is ended if nothing of its partial message arrives for a given time.
+ * A new connection is as one of whose message nothing arrives until its handshake is over, whatever
+ * is received of that: nng would wait for ever for those of TLS and WebSocket.
  *
  * To end a connection its socket is shut down, which any thread may do: nng sees the same as when
  * the peer closes. The descriptor might belong to another connection by then; so nng's own call of
@@ -33,14 +35,14 @@ void weir_partial_limit(size_t bytes_max, int64_t silence_us);
 
 /* Called when a connection with this descriptor has been accepted (opened), and when nng is about
  * to close it (closed). */
-void weir_partial_opened(int descriptor);
+void weir_partial_opened(int descriptor, int64_t now_us);
 void weir_partial_closed(int descriptor);
 
 /* Counts `received` more bytes, possibly 0, of a message of `length` bytes that is still partial.
  * Returns whether connections have been ended to keep the bound, this one possibly among them. */
 bool weir_partial_add(int descriptor, size_t received, size_t length, int64_t now_us);
 
-/* The connection's message is complete: nothing is held for it any more. */
+/* The connection's message, or its handshake, is complete: nothing is held for it any more. */
 void weir_partial_whole(int descriptor);
 
 /* For TLS and WebSocket, where only nng sees the messages: from now on all bytes received on the

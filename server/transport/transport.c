@@ -144,9 +144,11 @@ static void add_peer(struct weir_transport *t, nng_pipe pipe)
     const bool is_tls = remote.family != NNG_AF_UNSPEC;
     const bool is_opaque = is_tls || is_by_websocket(pipe);
     const weir_connection_key key = connection_key_of(pipe);
-    weir_ws_replies_new(weir_pending_descriptor(key));
+    const int descriptor = weir_pending_descriptor(key);
+    weir_ws_replies_new(descriptor);
+    weir_partial_whole(descriptor);
     if (is_opaque) {
-        weir_partial_follow(weir_pending_descriptor(key));
+        weir_partial_follow(descriptor);
     }
     if (weir_peers_add(&t->peers, pipe.id, key, is_opaque, &remote) && is_tls) {
         atomic_fetch_add(&t->tls_n, 1);

@@ -22,10 +22,8 @@ static void send_all(int fd, const void *bytes, size_t n)
     }
 }
 
-int bare_connect(const char *url)
+int bare_open(const char *url)
 {
-    static const uint8_t handshake[HANDSHAKE_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
-    uint8_t answer[HANDSHAKE_BYTES];
     const int port = atoi(strrchr(url, ':') + 1);
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -36,6 +34,14 @@ int bare_connect(const char *url)
     const int buffer_bytes = 65536;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
     ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+int bare_connect(const char *url)
+{
+    static const uint8_t handshake[HANDSHAKE_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+    uint8_t answer[HANDSHAKE_BYTES];
+    const int fd = bare_open(url);
     send_all(fd, handshake, sizeof handshake);
     ck_assert_int_eq(recv(fd, answer, sizeof answer, MSG_WAITALL), HANDSHAKE_BYTES);
     return fd;

@@ -5,6 +5,9 @@
 
 #include "weir/base/slice.h"
 
+/* Connects to a tcp:// or ws:// URL on this machine, and sends nothing. Returns the socket. */
+int bare_open(const char *url);
+
 /* Connects to a tcp:// URL on this machine and completes the SP handshake. Returns the socket. */
 int bare_connect(const char *url);
 

@@ -1,4 +1,5 @@
 /* Connections over sockets, and the keys by which the server knows them. */
+#include "server/transport/partial_messages.h"
 #include "server/transport/peers.h"
 #include "server/transport/transport_int.h"
 #include "tests/rpc/bare.h"
@@ -13,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { KINDS = 3 };
@@ -53,14 +55,15 @@ static size_t read_keys(weir_connection_key *keys, size_t max)
     return n;
 }
 
-/* The connection of the fixture's client is the first. */
-START_TEST(each_kind_of_connection_has_a_key)
+static nng_socket others[KINDS - 1];
+static weir_connection_key keys[KINDS + 1];
+
+/* Opens a connection of each kind. That of the fixture's client is the first. */
+static void connect_each_kind(void)
 {
-    nng_socket others[KINDS - 1];
     for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
         others[i] = rpc_connect(weir_transport_url(rpc.server->transport, i + 1));
     }
-    weir_connection_key keys[KINDS + 1];
     const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
     size_t n = 0;
     while ((n = read_keys(keys, WEIR_COUNTOF(keys))) < KINDS) {
@@ -68,14 +71,41 @@ START_TEST(each_kind_of_connection_has_a_key)
         (void)poll(NULL, 0, 1);
     }
     ck_assert_uint_eq(n, KINDS);
+}
+
+static void close_others(void)
+{
+    for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
+        (void)nng_close(others[i]);
+    }
+}
+
+START_TEST(each_kind_of_connection_has_a_key)
+{
+    connect_each_kind();
     for (size_t i = 0; i < KINDS; i++) {
         ck_assert_uint_ne(keys[i], 0);
         ck_assert_uint_ne(keys[i], keys[(i + 1) % KINDS]);
         ck_assert(!weir_pending_is_over(keys[i]));
     }
-    for (size_t i = 0; i < WEIR_COUNTOF(others); i++) {
-        (void)nng_close(others[i]);
+    close_others();
+}
+END_TEST
+
+/* The connection that has sent nothing is the youngest. */
+START_TEST(a_connection_may_be_idle_once_its_handshake_is_over)
+{
+    char byte = 0;
+    connect_each_kind();
+    weir_partial_limit(0, 100 * 1000);
+    const int silent = bare_open(weir_transport_url(rpc.server->transport, 1));
+    ck_assert_int_eq(recv(silent, &byte, 1, 0), 0);
+    for (size_t i = 0; i < KINDS; i++) {
+        ck_assert(!weir_pending_is_over(keys[i]));
     }
+    weir_partial_limit(0, 0);
+    (void)close(silent);
+    close_others();
 }
 END_TEST
 
@@ -204,6 +234,7 @@ static Suite *connections_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, each_kind_of_connection_has_a_key);
+    tcase_add_test(tcase, a_connection_may_be_idle_once_its_handshake_is_over);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("without memory");
     tcase_set_timeout(tcase, 60);

@@ -37,7 +37,8 @@ static void open_pair(struct pair *pair)
     int ends[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
     *pair = (struct pair){.server = ends[0], .client = ends[1]};
-    weir_partial_opened(pair->server);
+    weir_partial_opened(pair->server, 0);
+    weir_partial_whole(pair->server);
 }
 
 /* Closes the connection as nng does. */
@@ -245,7 +246,7 @@ END_TEST
 START_TEST(who_is_ended_leaves_no_fault_in_anothers_call)
 {
     const int gone = socket(AF_INET, SOCK_STREAM, 0);
-    weir_partial_opened(gone);
+    weir_partial_opened(gone, 0);
     weir_partial_add(gone, 60 * MIB, LENGTH, 0);
     errno = EAGAIN;
     add(0, 60 * MIB, SECOND);
@@ -293,6 +294,24 @@ START_TEST(who_is_silent_for_long_is_ended)
     ck_assert(weir_partial_look(SILENCE + SILENCE / 2));
     ck_assert(is_ended(0) && is_ended(1) && is_ended(2));
     ck_assert_uint_eq(count_ended(), 3);
+}
+END_TEST
+
+/* What is received meanwhile does not count: it is part of the handshake. */
+START_TEST(a_handshake_takes_no_longer_than_silence)
+{
+    for (size_t i = 0; i < 3; i++) {
+        weir_partial_closed(pairs[i].server);
+        weir_partial_opened(pairs[i].server, SECOND);
+    }
+    weir_partial_came(pairs[0].server, 100, SILENCE);
+    weir_partial_whole(pairs[1].server);
+    ck_assert_uint_eq(weir_partial_bytes(), 0);
+    weir_partial_look(SILENCE + SECOND - 1);
+    ck_assert_uint_eq(count_ended(), 0);
+    ck_assert(weir_partial_look(SILENCE + SILENCE / 2));
+    ck_assert(is_ended(0) && !is_ended(1) && is_ended(2));
+    ck_assert_uint_eq(count_ended(), 2);
 }
 END_TEST
 
@@ -497,6 +516,7 @@ static Suite *half_messages_suite(void)
     tcase_add_test(tcase, who_is_ended_leaves_no_fault_in_anothers_call);
     tcase_add_test(tcase, a_descriptor_is_left_alone_when_it_has_been_given_up);
     tcase_add_test(tcase, who_is_silent_for_long_is_ended);
+    tcase_add_test(tcase, a_handshake_takes_no_longer_than_silence);
     tcase_add_test(tcase, without_connections_or_limits_nobody_looks);
     tcase_add_test(tcase, a_message_that_is_not_whole_is_counted);
     tcase_add_test(tcase, a_message_of_which_nothing_has_come_is_counted);
