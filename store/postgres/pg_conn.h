@@ -47,6 +47,7 @@ struct pg_conn {
     bool has_warned;        // the last statement gave a warning: its commit may be unconfirmed
     bool is_ending;         // the server has announced that it ends the connection
     uint64_t owner;         // of the statement that ran last
+    uint64_t lent_to;       // owner for which the pool lent it
     struct pg_conn *next;   // in the pool's idle list
     int64_t lent_us;        // when the pool lent it; monotonic
     char detail[WEIR_PG_DETAIL_BYTES];  // DETAIL of an error raised by a function of weir's schema,

@@ -1,9 +1,9 @@
 /* The pool of connections: at most `max` for the whole store, each lent to one call at a time.
  *
- * Callers queue in order of arrival. The first in the queue takes an idle connection, or opens one
- * while fewer than `max` are open. Any thread may acquire and release. The mutex is never held
- * while a connection is opened, closed or used. A connection that is lent or being opened belongs
- * to its caller; an idle one belongs to the pool.
+ * Callers queue in order of arrival. The first in the queue whose owner may hold another connection
+ * takes an idle one, or opens one while fewer than `max` are open. Any thread may acquire and
+ * release. The mutex is never held while a connection is opened, closed or used. A connection that
+ * is lent or being opened belongs to its caller; an idle one belongs to the pool.
  *
  * After a failed attempt to open a connection, no further one is opened for OPEN_AGAIN_US as long
  * as others are open, so a server whose connection limit is below `max` is served with the
@@ -11,11 +11,13 @@
 #include "store/postgres/pg_pool.h"
 
 #include "store/postgres/pg_backend.h"
+#include "weir/base/fair_share.h"
 #include "weir/base/monotonic.h"
 
 #include <assert.h>
 
 struct pg_waiter {
+    uint64_t owner;
     pthread_cond_t woken;
     struct weir_link queued;
 };
@@ -61,17 +63,32 @@ static bool may_open_locked(const struct pg_pool *pool)
            (!has_any_locked(pool) || weir_monotonic_us() >= pool->open_from_us);
 }
 
-static bool is_turn_locked(const struct pg_pool *pool, const struct pg_waiter *waiter)
+static size_t *held_by_locked(struct pg_pool *pool, uint64_t owner)
 {
-    return pool->waiting.next == &waiter->queued && (pool->idle != NULL || may_open_locked(pool));
+    return &pool->held_by[owner % WEIR_PG_HOLDERS];
 }
 
-/* Wakes the first waiter if it is its turn. The others would only find that it is not theirs. */
-static void wake_first_locked(struct pg_pool *pool)
+/* Returns the waiter to be served next; NULL if none may be. */
+static struct pg_waiter *next_locked(struct pg_pool *pool)
 {
-    struct pg_waiter *first = WEIR_FIRST_LINKED(&pool->waiting, struct pg_waiter, queued);
-    if (first != NULL && is_turn_locked(pool, first)) {
-        (void)pthread_cond_signal(&first->woken);
+    if (pool->idle == NULL && !may_open_locked(pool)) {
+        return NULL;
+    }
+    for (struct weir_link *at = pool->waiting.next; at != &pool->waiting; at = at->next) {
+        struct pg_waiter *waiter = WEIR_LINKED(at, struct pg_waiter, queued);
+        if (weir_share_allows(*held_by_locked(pool, waiter->owner), pool->held, pool->max)) {
+            return waiter;
+        }
+    }
+    return NULL;
+}
+
+/* Wakes the waiter whose turn it is. The others would only find that it is not theirs. */
+static void wake_next_locked(struct pg_pool *pool)
+{
+    struct pg_waiter *next = next_locked(pool);
+    if (next != NULL) {
+        (void)pthread_cond_signal(&next->woken);
     }
 }
 
@@ -79,7 +96,7 @@ static void wake_first_locked(struct pg_pool *pool)
  * WEIR_PG_WAIT_SLICE_US for weir_backend_waits. */
 static bool wait_locked(struct pg_pool *pool, struct pg_waiter *waiter, int64_t until_us)
 {
-    while (!is_turn_locked(pool, waiter)) {
+    while (next_locked(pool) != waiter) {
         const int64_t now_us = weir_monotonic_us();
         if (now_us >= until_us) {
             return false;
@@ -114,19 +131,30 @@ static struct pg_conn *take_locked(struct pg_pool *pool, uint64_t owner)
         *found = conn->next;
         conn->next = NULL;
     }
+    pool->held++;
+    ++*held_by_locked(pool, owner);
     return conn;
 }
 
-static void give_back(struct pg_pool *pool, struct pg_conn *conn)
+/* Puts a connection that nobody holds any more among the idle ones; NULL: it is closed. */
+static void put_back_locked(struct pg_pool *pool, struct pg_conn *conn)
 {
-    (void)pthread_mutex_lock(&pool->mutex);
     if (conn != NULL) {
         conn->next = pool->idle;
         pool->idle = conn;
     } else {
         pool->open--;
     }
-    wake_first_locked(pool);
+    wake_next_locked(pool);
+}
+
+/* Ends the owner's hold on a connection; NULL: it is closed, or could not be opened. */
+static void give_back(struct pg_pool *pool, uint64_t owner, struct pg_conn *conn)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->held--;
+    --*held_by_locked(pool, owner);
+    put_back_locked(pool, conn);
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -181,18 +209,18 @@ static bool has_any(struct pg_pool *pool)
 }
 
 /* Opens a connection. One that comes too late for its caller is left to the next. */
-static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, struct pg_conn **conn,
-                            struct weir_error *err)
+static weir_status open_one(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
+                            struct pg_conn **conn, struct weir_error *err)
 {
     struct pg_conn *opened = NULL;
     const weir_status status = weir_pg_conn_open(backend, deadline_us, &opened, err);
     end_opening(&backend->pool, status == WEIR_OK);
     if (status != WEIR_OK) {
-        give_back(&backend->pool, NULL);
+        give_back(&backend->pool, owner, NULL);
         return fail_connecting(backend, deadline_us, err);
     }
     if (weir_monotonic_us() >= deadline_us) {
-        give_back(&backend->pool, opened);
+        give_back(&backend->pool, owner, opened);
         return fail_late(err);
     }
     *conn = opened;
@@ -204,7 +232,7 @@ static weir_status open_one(struct pg_backend *backend, int64_t deadline_us, str
 static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us,
                           struct pg_conn **taken)
 {
-    struct pg_waiter waiter;
+    struct pg_waiter waiter = {.owner = owner};
     weir_cond_init(&waiter.woken);
     (void)pthread_mutex_lock(&pool->mutex);
     weir_link_append(&pool->waiting, &waiter.queued);
@@ -213,7 +241,7 @@ static bool wait_for_turn(struct pg_pool *pool, uint64_t owner, int64_t until_us
         *taken = take_locked(pool, owner);
     }
     weir_link_remove(&waiter.queued);
-    wake_first_locked(pool);
+    wake_next_locked(pool);
     (void)pthread_mutex_unlock(&pool->mutex);
     (void)pthread_cond_destroy(&waiter.woken);
     return is_turn;
@@ -237,7 +265,7 @@ weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t 
             weir_pg_conn_close(taken);
             taken = NULL;
         }
-        status = taken != NULL ? WEIR_OK : open_one(backend, deadline_us, &taken, err);
+        status = taken != NULL ? WEIR_OK : open_one(backend, owner, deadline_us, &taken, err);
     } while (status == WEIR_BACKEND_UNAVAILABLE && has_any(pool));
     if (status != WEIR_OK) {
         return status;
@@ -245,6 +273,7 @@ weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t 
     weir_error_init(err);
     taken->remedy = PG_REMEDY_NONE;
     taken->lent_us = weir_monotonic_us();
+    taken->lent_to = owner;
     weir_pg_conn_limit(taken, deadline_us);
     *conn = taken;
     return WEIR_OK;
@@ -275,7 +304,9 @@ static void drop_suspects(struct pg_pool *pool, const struct pg_conn *conn)
     while (suspect != NULL) {
         struct pg_conn *next = suspect->next;
         weir_pg_conn_close(suspect);
-        give_back(pool, NULL);
+        (void)pthread_mutex_lock(&pool->mutex);
+        put_back_locked(pool, NULL);
+        (void)pthread_mutex_unlock(&pool->mutex);
         suspect = next;
     }
 }
@@ -289,12 +320,13 @@ void weir_pg_release(struct pg_conn *conn)
     const bool is_kept = conn->remedy != PG_REMEDY_RECONNECT &&
                          conn->statements_n < WEIR_PG_STATEMENTS_MAX &&
                          PQtransactionStatus(conn->pq) == PQTRANS_IDLE;
+    const uint64_t owner = conn->lent_to;
     drop_suspects(pool, conn);
     if (!is_kept) {
         weir_pg_conn_close(conn);
         conn = NULL;
     }
-    give_back(pool, conn);
+    give_back(pool, owner, conn);
 }
 
 void weir_pg_pool_adopt(struct pg_pool *pool, struct pg_conn *conn)

@@ -1,5 +1,5 @@
 /* The pool of connections: a database that accepts fewer than the store may open, whose existing
- * ones are shared, and one that falls silent. */
+ * ones are shared, namespaces that each want many, and a database that falls silent. */
 #include "store/postgres/pg_backend.h"
 #include "store/store_int.h"
 
@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { ALLOWED = 1, WANTED = 4, CALL_US = 20 * 1000 * 1000 };
+enum { ALLOWED = 1, WANTED = 4, CALL_US = 20 * 1000 * 1000, SHORT_US = 200 * 1000 };
 
 static struct weir_store *store;
 static struct weir_namespace *ns;
@@ -173,9 +173,83 @@ START_TEST(a_connection_that_is_given_back_wakes_one)
 }
 END_TEST
 
+/* ---- shares ---- */
+
+enum { PLACES = 4 };
+
+static void begin_with_places(void)
+{
+    fixture_through_proxy(PLACES);
+    pool = &((struct pg_backend *)fx.store->backend)->pool;
+}
+
+static struct pg_conn *acquire_for(uint64_t owner, int64_t wait_us, weir_status want)
+{
+    struct pg_conn *conn = NULL;
+    struct weir_error err;
+    weir_error_init(&err);
+    ck_assert_int_eq(
+        weir_pg_acquire(pool->backend, owner, weir_monotonic_us() + wait_us, &conn, &err), want);
+    return conn;
+}
+
+/* A namespace whose calls hold their connections, as where its tables are locked. */
+START_TEST(a_namespace_leaves_a_connection_to_others)
+{
+    struct pg_conn *lent[PLACES - 1];
+    for (size_t i = 0; i < WEIR_COUNTOF(lent); i++) {
+        lent[i] = acquire_for(1, CALL_US, WEIR_OK);
+    }
+    (void)acquire_for(1, SHORT_US, WEIR_DEADLINE_EXCEEDED);
+    struct pg_conn *other = acquire_for(2, CALL_US, WEIR_OK);
+    (void)acquire_for(3, SHORT_US, WEIR_DEADLINE_EXCEEDED);
+    weir_pg_release(other);
+    for (size_t i = 0; i < WEIR_COUNTOF(lent); i++) {
+        weir_pg_release(lent[i]);
+    }
+    ck_assert_uint_eq(pool->held, 0);
+}
+END_TEST
+
+static void *take_for_the_first(void *context)
+{
+    (void)context;
+    weir_pg_release(acquire_for(1, CALL_US, WEIR_OK));
+    return NULL;
+}
+
+static bool has_waiters(void)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    const bool has = !weir_link_is_alone(&pool->waiting);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return has;
+}
+
+START_TEST(who_may_hold_no_more_is_passed_and_served_later)
+{
+    struct pg_conn *lent[PLACES - 1];
+    pthread_t thread;
+    for (size_t i = 0; i < WEIR_COUNTOF(lent); i++) {
+        lent[i] = acquire_for(1, CALL_US, WEIR_OK);
+    }
+    ck_assert_int_eq(pthread_create(&thread, NULL, take_for_the_first, NULL), 0);
+    while (!has_waiters()) {
+        (void)sched_yield();
+    }
+    weir_pg_release(acquire_for(2, CALL_US, WEIR_OK));
+    ck_assert(has_waiters());
+    weir_pg_release(lent[0]);
+    (void)pthread_join(thread, NULL);
+    for (size_t i = 1; i < WEIR_COUNTOF(lent); i++) {
+        weir_pg_release(lent[i]);
+    }
+}
+END_TEST
+
 /* ---- silence ---- */
 
-enum { CONNECTIONS = 3, SHORT_US = 200 * 1000 };
+enum { CONNECTIONS = 3 };
 
 static void begin_behind_proxy(void)
 {
@@ -242,6 +316,12 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, who_is_refused_a_connection_waits_for_one_that_is_there, 0, 3);
     tcase_add_test(tcase, who_is_refused_the_only_connection_is_told);
     tcase_add_test(tcase, a_connection_that_is_given_back_wakes_one);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("shares");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, begin_with_places, fixture_through_proxy_end);
+    tcase_add_test(tcase, a_namespace_leaves_a_connection_to_others);
+    tcase_add_test(tcase, who_may_hold_no_more_is_passed_and_served_later);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("silence");
     tcase_set_timeout(tcase, 60);
