@@ -91,7 +91,7 @@ static struct weir_server *make(const struct weir_config *config)
     server->started_at_us = weir_monotonic_us();
     server->started_time_us = weir_now_us();
     (void)weir_random_bytes(&server->reference_salt, sizeof server->reference_salt);
-    weir_queue_init(&server->queue);
+    weir_queue_init(&server->queue, (size_t)config->workers);
     weir_calls_init(&server->calls, server, weir_dispatch_memory_max(&config->limits));
     return server;
 }

@@ -2,10 +2,10 @@
 
 #include "weir/base/monotonic.h"
 
-void weir_queue_init(struct weir_queue *queue)
+void weir_queue_init(struct weir_queue *queue, size_t takers)
 {
     *queue = (struct weir_queue){.is_closed = false};
-    weir_link_init(&queue->jobs);
+    weir_turns_init(&queue->turns, takers);
     (void)pthread_mutex_init(&queue->lock, NULL);
 }
 
@@ -25,11 +25,17 @@ void weir_taker_fini(struct weir_taker *taker)
     (void)pthread_cond_destroy(&taker->woken);
 }
 
+/* Whether there is a job that a taker may take. */
+static bool has_next_locked(const struct weir_queue *queue)
+{
+    return weir_turns_has_next(&queue->turns, queue->is_closed);
+}
+
 /* Returns the taker that the caller is to signal once the lock is released; NULL for none. */
 static struct weir_taker *wake_locked(struct weir_queue *queue)
 {
     struct weir_taker *taker = queue->idle;
-    if (weir_link_is_alone(&queue->jobs) || taker == NULL || queue->is_waking) {
+    if (taker == NULL || queue->is_waking || !has_next_locked(queue)) {
         return NULL;
     }
     queue->idle = taker->next;
@@ -48,7 +54,7 @@ static void signal_to(struct weir_taker *taker)
 void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
 {
     (void)pthread_mutex_lock(&queue->lock);
-    weir_link_append(&queue->jobs, &job->queued);
+    weir_turns_add(&queue->turns, job);
     atomic_fetch_add_explicit(&queue->n, 1, memory_order_relaxed);
     struct weir_taker *woken = wake_locked(queue);
     (void)pthread_mutex_unlock(&queue->lock);
@@ -61,10 +67,10 @@ void weir_queue_push(struct weir_queue *queue, struct weir_job *job)
 static bool take_all(struct weir_queue *queue, struct weir_link *taken)
 {
     (void)pthread_mutex_lock(&queue->lock);
-    const bool takes = !queue->is_expiring && !weir_link_is_alone(&queue->jobs);
+    const bool takes = !queue->is_expiring && !weir_link_is_alone(&queue->turns.waiting);
     if (takes) {
         queue->is_expiring = true;
-        weir_link_move_all(&queue->jobs, taken);
+        weir_turns_take_out(&queue->turns, taken);
     }
     (void)pthread_mutex_unlock(&queue->lock);
     return takes;
@@ -85,8 +91,7 @@ static void put_back(struct weir_queue *queue, struct weir_link *left, size_t en
 {
     struct weir_taker *woken = NULL;
     (void)pthread_mutex_lock(&queue->lock);
-    weir_link_move_all(&queue->jobs, left);
-    weir_link_move_all(left, &queue->jobs);
+    weir_turns_put_back(&queue->turns, left);
     atomic_fetch_sub_explicit(&queue->n, ended, memory_order_relaxed);
     queue->is_expiring = false;
     if (queue->is_closed) {
@@ -123,9 +128,17 @@ void weir_queue_expire(struct weir_queue *queue)
 
 /* ---- taking ---- */
 
+static void end_turn_locked(struct weir_queue *queue, struct weir_taker *taker)
+{
+    if (taker->has_turn) {
+        taker->has_turn = false;
+        weir_turns_end(&queue->turns, taker->owner);
+    }
+}
+
 static void wait_locked(struct weir_queue *queue, struct weir_taker *taker)
 {
-    while (weir_link_is_alone(&queue->jobs) && (!queue->is_closed || queue->is_expiring)) {
+    while (!has_next_locked(queue) && (!queue->is_closed || queue->is_expiring)) {
         taker->is_woken = false;
         taker->next = queue->idle;
         queue->idle = taker;
@@ -139,10 +152,12 @@ static void wait_locked(struct weir_queue *queue, struct weir_taker *taker)
 struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *taker)
 {
     (void)pthread_mutex_lock(&queue->lock);
+    end_turn_locked(queue, taker);
     wait_locked(queue, taker);
-    struct weir_job *job = WEIR_FIRST_LINKED(&queue->jobs, struct weir_job, queued);
+    struct weir_job *job = weir_turns_take(&queue->turns, queue->is_closed);
     if (job != NULL) {
-        weir_link_remove(&job->queued);
+        taker->has_turn = true;
+        taker->owner = job->owner;
         atomic_fetch_sub_explicit(&queue->n, 1, memory_order_relaxed);
     }
     struct weir_taker *woken = wake_locked(queue);

@@ -1,4 +1,5 @@
-/* Jobs for the workers: first in, first out, many producers, many consumers.
+/* Jobs for the workers, many producers, many consumers. Jobs of the same owner are first in, first
+ * out; those of different owners take turns, and no owner gets all workers (turns.h).
  *
  * A job is a member of the struct that it works on, so pushing allocates nothing and cannot fail.
  * The queue has no bound of its own: its producers bound what they push (admission the calls in
@@ -14,35 +15,26 @@
 #ifndef WEIR_SERVER_QUEUE_H
 #define WEIR_SERVER_QUEUE_H
 
-#include "weir/base/list.h"
+#include "server/base/turns.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-struct weir_job {
-    void (*run)(struct weir_job *job);  // on a worker; the job may be gone when it returns
-    /* Ends the parts of a queued job whose deadline has passed, without blocking; called by
-     * weir_queue_expire at `due_us` (monotonic) at the earliest. False where nothing is left to
-     * run. NULL: the job has no deadline. */
-    bool (*expire)(struct weir_job *job);
-    int64_t due_us;
-    struct weir_link queued;  // for the queue
-};
 
 /* A consumer's place among those that wait. It must stay in place while jobs may be pushed; the
  * queue guards its fields. */
 struct weir_taker {
     pthread_cond_t woken;
     bool is_woken;
+    bool has_turn;            // it runs a job
+    uint32_t owner;           // of that job
     struct weir_taker *next;  // the taker that has been idle for longer
 };
 
 struct weir_queue {
-    pthread_mutex_t lock;  // guards all but n; a leaf
-    struct weir_link jobs;
+    pthread_mutex_t lock;     // guards all but n; a leaf
+    struct weir_turns turns;  // a worker has a turn from one call of weir_queue_pop to the next
     struct weir_taker *idle;  // waiting takers, the last to come first
     bool is_waking;           // a taker has been woken and has not arrived yet
     bool is_expiring;         // weir_queue_expire has taken the jobs out, and will put them back
@@ -50,7 +42,8 @@ struct weir_queue {
     atomic_size_t n;  // queued jobs
 };
 
-void weir_queue_init(struct weir_queue *queue);
+/* `takers`: how many will take jobs. */
+void weir_queue_init(struct weir_queue *queue, size_t takers);
 
 /* No thread may use the queue any more. */
 void weir_queue_fini(struct weir_queue *queue);
@@ -66,7 +59,8 @@ void weir_taker_fini(struct weir_taker *taker);
  * it may keep all workers. Returns at once where another thread is at it. */
 void weir_queue_expire(struct weir_queue *queue);
 
-/* Waits for a job and takes it. NULL once the queue is closed and empty. */
+/* Ends the taker's last job; waits for another one and takes it. NULL once the queue is closed and
+ * empty: shares do not count any more in a closed queue. */
 struct weir_job *weir_queue_pop(struct weir_queue *queue, struct weir_taker *taker);
 
 /* Closes the queue: weir_queue_pop returns NULL once it is empty. A job pushed afterwards still

@@ -92,7 +92,7 @@ static struct weir_call *call_of_link(struct weir_link *link)
     return weir_call_of_job(WEIR_LINKED(link, struct weir_job, queued));
 }
 
-static void take_late_locked(struct weir_link *queued, struct weir_link *late)
+void weir_call_take_late_reads(struct weir_link *queued, struct weir_link *late)
 {
     const int64_t now_us = weir_monotonic_us();
     struct weir_link *next = NULL;
@@ -105,20 +105,25 @@ static void take_late_locked(struct weir_link *queued, struct weir_link *late)
     }
 }
 
+void weir_call_end_taken_reads(struct weir_link *late, void (*end)(struct weir_call *call))
+{
+    while (!weir_link_is_alone(late)) {
+        struct weir_call *call = call_of_link(late->next);
+        weir_link_remove(late->next);
+        weir_call_fail_late_read(call);
+        end(call);
+    }
+}
+
 void weir_call_end_late_reads(struct weir_link *queued, pthread_mutex_t *lock,
                               void (*end)(struct weir_call *call))
 {
     struct weir_link late;
     weir_link_init(&late);
     (void)pthread_mutex_lock(lock);
-    take_late_locked(queued, &late);
+    weir_call_take_late_reads(queued, &late);
     (void)pthread_mutex_unlock(lock);
-    while (!weir_link_is_alone(&late)) {
-        struct weir_call *call = call_of_link(late.next);
-        weir_link_remove(late.next);
-        weir_call_fail_late_read(call);
-        end(call);
-    }
+    weir_call_end_taken_reads(&late, end);
 }
 
 weir_status weir_call_read(struct weir_call *call, enum weir_call_step step,

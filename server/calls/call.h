@@ -99,8 +99,14 @@ bool weir_call_renew_read(struct weir_call *call);
 /* Sets the call's error to DEADLINE_EXCEEDED: its deadline passed before its read was begun. */
 void weir_call_fail_late_read(struct weir_call *call);
 
-/* Ends the reads whose deadline has passed in a queue of calls (linked by call->job.queued), which
- * `lock` guards: takes them out, sets their errors and calls `end` for each, without the lock. */
+/* Moves the reads whose deadline has passed from a queue of calls (linked by call->job.queued) to
+ * `late`. */
+void weir_call_take_late_reads(struct weir_link *queued, struct weir_link *late);
+
+/* Ends the reads that are late: sets their errors and calls `end` for each. */
+void weir_call_end_taken_reads(struct weir_link *late, void (*end)(struct weir_call *call));
+
+/* Both, for a queue that `lock` guards; `end` is called without the lock. */
 void weir_call_end_late_reads(struct weir_link *queued, pthread_mutex_t *lock,
                               void (*end)(struct weir_call *call));
 

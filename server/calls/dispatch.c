@@ -30,6 +30,7 @@
 #include "server/transport/exchange.h"
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"
+#include "weir/base/table_hash.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
 #include "weir/wire/check.h"
@@ -49,7 +50,9 @@ enum {
     /* The largest request that a thread of the transport parses; a larger one would keep the thread
      * from others for long. */
     SMALL_REQUEST_BYTES = 16 * 1024,
-    REFERENCE_BYTES = 24
+    REFERENCE_BYTES = 24,
+    /* The end of a token, which is random: enough to tell the tokens of a server apart. */
+    TOKEN_TAIL_BYTES = 8
 };
 
 size_t weir_dispatch_memory_max(const struct weir_limits *limits)
@@ -235,7 +238,15 @@ static weir_status check_size(const struct weir_call *call, size_t n, struct wei
                                        most, n);
 }
 
-/* Parses the frame and sets the deadline, also where it fails. */
+/* Calls with the same token share the workers' turns (turns.h). */
+static uint32_t owner_by(struct weir_slice token)
+{
+    const size_t n = token.n < TOKEN_TAIL_BYTES ? token.n : TOKEN_TAIL_BYTES;
+    const struct weir_slice tail = {token.p == NULL ? NULL : token.p + token.n - n, n};
+    return (uint32_t)weir_table_hash(WEIR_TABLE_SEED, tail);
+}
+
+/* Parses the frame and sets owner and deadline, also where it fails. */
 static weir_status parse(struct weir_call *call, struct weir_error *err)
 {
     const struct weir_slice request = weir_exchange_request(call->exchange);
@@ -243,6 +254,7 @@ static weir_status parse(struct weir_call *call, struct weir_error *err)
     if (st == WEIR_OK) {
         st = weir_request_frame_parse(request, &call->arena, &call->frame, err);
     }
+    weir_exchange_job(call->exchange)->owner = owner_by(call->frame.token);
     const int64_t timeout_ms =
         call->frame.timeout_ms > 0 ? (int64_t)call->frame.timeout_ms : DEADLINE_MAX_MS;
     call->deadline_us = call->arrived_us + timeout_ms * 1000;
@@ -559,6 +571,8 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         call = take_call(server, exchange);
     }
     if (call == NULL) {
+        weir_exchange_job(exchange)->owner =
+            owner_by(weir_request_frame_peek_token(weir_exchange_request(exchange)));
         queue_exchange(server, exchange, 0);
     } else if (parse_and_find_method(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);

@@ -9,8 +9,7 @@
 
 void weir_slow_reads_init(struct weir_slow_reads *reads, size_t turns)
 {
-    *reads = (struct weir_slow_reads){.turns = turns};
-    weir_link_init(&reads->waiting);
+    weir_turns_init(&reads->turns, turns);
     /* On Linux initialising a plain mutex takes nothing and cannot fail. */
     (void)pthread_mutex_init(&reads->lock, NULL);
 }
@@ -28,34 +27,34 @@ bool weir_query_is_slow(const struct weir_query *query)
 
 /* ---- turns ---- */
 
-/* Takes a turn for a job. False where none is free: the job is queued, and another thread may have
- * run it already. */
-static bool take_turn(struct weir_slow_reads *reads, struct weir_job *job)
+/* Has a call's read wait for a turn, which it may get at once. False where it does not: another
+ * thread may have done the read by then. */
+static bool take_turn(struct weir_call *call)
 {
+    struct weir_slow_reads *reads = &call->server->slow_reads;
     (void)pthread_mutex_lock(&reads->lock);
-    const bool is_free = reads->turns > 0;
-    if (is_free) {
-        reads->turns--;
-    } else {
-        weir_link_append(&reads->waiting, &job->queued);
-    }
+    weir_turns_add(&reads->turns, &call->job);
+    /* No other job can be next: it would have had its turn before. */
+    const bool is_free = weir_turns_take(&reads->turns, false) != NULL;
     (void)pthread_mutex_unlock(&reads->lock);
     return is_free;
 }
 
-/* Gives the turn to the next job in the queue, which a worker runs, or back. */
-static void pass_turn_on(struct weir_server *server)
+/* Ends a turn, and has workers run the jobs that get one by that. */
+static void pass_turn_on(struct weir_server *server, uint32_t owner)
 {
     struct weir_slow_reads *reads = &server->slow_reads;
+    struct weir_link next;
+    struct weir_job *job = NULL;
+    weir_link_init(&next);
     (void)pthread_mutex_lock(&reads->lock);
-    struct weir_job *job = WEIR_FIRST_LINKED(&reads->waiting, struct weir_job, queued);
-    if (job == NULL) {
-        reads->turns++;
-    } else {
-        weir_link_remove(&job->queued);
+    weir_turns_end(&reads->turns, owner);
+    while ((job = weir_turns_take(&reads->turns, false)) != NULL) {
+        weir_link_append(&next, &job->queued);
     }
     (void)pthread_mutex_unlock(&reads->lock);
-    if (job != NULL) {
+    while ((job = WEIR_FIRST_LINKED(&next, struct weir_job, queued)) != NULL) {
+        weir_link_remove(&job->queued);
         weir_queue_push(&server->queue, job);
     }
 }
@@ -81,74 +80,48 @@ static void read_after_wait(struct weir_call *call)
     }
 }
 
-/* Whether the read needs a turn, and so has one while a worker has its job: other reads come here
- * from the spot only. */
-static bool needs_turn(const struct weir_call *call)
-{
-    return weir_query_is_slow(&call->read.query);
-}
-
-/* Whether the read may begin; where it needs a turn and none is free, it is queued. */
-static bool may_begin(struct weir_call *call)
-{
-    return !needs_turn(call) || take_turn(&call->server->slow_reads, &call->job);
-}
-
-static void pass_on(const struct weir_call *call)
-{
-    if (needs_turn(call)) {
-        pass_turn_on(call->server);
-    }
-}
-
-/* Does the read, on a worker. */
+/* Does the read in its turn, on a worker. */
 static void read_by_worker(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     read_after_wait(call);
     weir_slow_reads_end_late(call->server);
-    pass_on(call);
+    pass_turn_on(call->server, call->job.owner);
     continue_call(call);
 }
 
-/* Ends a read that may begin, waits for a worker, and has passed its deadline. */
+/* Ends a read that has its turn, waits for a worker, and has passed its deadline. */
 static bool expire(struct weir_job *job)
 {
     struct weir_call *call = weir_call_of_job(job);
     if (call->read.query.deadline_us > weir_monotonic_us()) {
         return true;
     }
-    pass_on(call);
+    pass_turn_on(call->server, call->job.owner);
     weir_call_fail_late_read(call);
     continue_call(call);
     return false;
 }
 
-/* ---- on the spot ---- */
+/* ---- without a turn ---- */
 
-/* Has a worker do a read that has taken too long on the spot. */
-static void leave_to_worker(struct weir_call *call)
-{
-    if (may_begin(call)) {
-        weir_queue_push(&call->server->queue, &call->job);
-    }
-}
-
-/* Reads on the spot, for WEIR_SPOT_US at most. An attempt that has failed for lack of time gives
- * its memory back to the arena, so that the next one has as much. */
-static void read_on_the_spot(struct weir_call *call)
+/* Reads for WEIR_SPOT_US at most; what takes longer is read again in its turn. An attempt that has
+ * failed for lack of time gives its memory back to the arena, so that the next one has as much. */
+static void read_briefly(struct weir_call *call)
 {
     const struct weir_arena_mark mark = weir_arena_mark(&call->arena);
     if (!weir_query_is_small(&call->read.query)) {
         weir_deferred_run();
     }
-    weir_call_limit_read(call, weir_dispatch_store_deadline(call));
+    weir_call_limit_read(call, weir_monotonic_us() + WEIR_SPOT_US);
     read_now(call);
-    if (weir_call_renew_read(call)) {
-        weir_arena_rewind(&call->arena, &mark);
-        leave_to_worker(call);
-    } else {
+    if (!weir_call_renew_read(call)) {
         continue_call(call);
+        return;
+    }
+    weir_arena_rewind(&call->arena, &mark);
+    if (take_turn(call)) {
+        weir_queue_push(&call->server->queue, &call->job);
     }
 }
 
@@ -156,10 +129,11 @@ static void read_on_the_spot(struct weir_call *call)
 
 void weir_slow_reads_start(struct weir_call *call)
 {
-    call->job = (struct weir_job){.run = read_by_worker, .expire = expire};
-    if (weir_dispatch_is_on_the_spot()) {
-        read_on_the_spot(call);
-    } else if (may_begin(call)) {
+    call->job =
+        (struct weir_job){.run = read_by_worker, .expire = expire, .owner = call->tenant->number};
+    if (weir_dispatch_is_on_the_spot() || !weir_query_is_slow(&call->read.query)) {
+        read_briefly(call);
+    } else if (take_turn(call)) {
         read_by_worker(&call->job);
     }
 }
@@ -167,5 +141,14 @@ void weir_slow_reads_start(struct weir_call *call)
 void weir_slow_reads_end_late(struct weir_server *server)
 {
     struct weir_slow_reads *reads = &server->slow_reads;
-    weir_call_end_late_reads(&reads->waiting, &reads->lock, continue_call);
+    struct weir_link waiting;
+    struct weir_link late;
+    weir_link_init(&waiting);
+    weir_link_init(&late);
+    (void)pthread_mutex_lock(&reads->lock);
+    weir_turns_take_out(&reads->turns, &waiting);
+    weir_call_take_late_reads(&waiting, &late);
+    weir_turns_put_back(&reads->turns, &waiting);
+    (void)pthread_mutex_unlock(&reads->lock);
+    weir_call_end_taken_reads(&late, continue_call);
 }

@@ -126,7 +126,8 @@ void weir_write_lane_start(struct weir_call *call)
     }
     weir_tenant_hold(tenant);
     tenant->lane_server = server;
-    tenant->lane_job = (struct weir_job){.run = lead_by_job, .expire = expire_queued};
+    tenant->lane_job =
+        (struct weir_job){.run = lead_by_job, .expire = expire_queued, .owner = tenant->number};
     if (is_by_worker) {
         lead(server, tenant);
     } else if (!weir_store_is_local(server->store)) {

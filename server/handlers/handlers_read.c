@@ -57,12 +57,12 @@ static weir_status last_was_read(struct weir_call *call, struct weir_error *err)
 /* ---- reading ---- */
 
 /* Runs the call's read, whose query is set: at once, or by way of slow_reads.h if the read may
- * examine much or this thread has the spot. */
+ * examine much or the store is local. */
 static weir_status read_rows(struct weir_call *call,
                              weir_status (*then)(struct weir_call *call, struct weir_error *err),
                              struct weir_error *err)
 {
-    if (weir_query_is_slow(&call->read.query) || weir_dispatch_is_on_the_spot()) {
+    if (weir_query_is_slow(&call->read.query) || weir_store_is_local(call->server->store)) {
         return weir_call_read(call, WEIR_CALL_READS_SLOW, then);
     }
     (void)weir_read(weir_tenant_ns(call->tenant), &call->read.query, &call->arena, &call->read.rows,

@@ -19,14 +19,15 @@ static void set_up_with(const char *workers)
     rpc_start_on(fake_store_open(SESSIONS), arguments);
 }
 
+/* One namespace gets six of them. */
 static void set_up(void)
 {
-    set_up_with("6");
+    set_up_with("8");
 }
 
 static void set_up_more_workers_than_leaders(void)
 {
-    set_up_with("10");
+    set_up_with("12");
 }
 
 static void tear_down(void)
@@ -201,7 +202,7 @@ START_TEST(reads_end_at_their_deadline_though_all_leaders_hang)
 {
     warm_up();
     fake_gate_shut();
-    hang(7);  // on the transport thread and on all workers
+    hang(7);  // on the transport thread and on all workers that the namespace gets
     for (size_t i = 7; i < 15; i++) {
         rpc_begin(&pending[i], category_request_within(10, i % 2 == 1 ? SHORT_MS : 0));
         (void)poll(NULL, 0, 25);

@@ -6,10 +6,12 @@
 
 #include <poll.h>
 
-enum { PENDING_MAX = 3, SESSIONS = 4, SHORT_MS = 50 };
+enum { PENDING_MAX = 4, SESSIONS = 4, SHORT_MS = 50 };
 
 static struct rpc_reply reply;
 static struct rpc_pending pending[PENDING_MAX];
+
+static const char *namespace_id = "default";  // of the next requests
 
 static char *a_type[] = {(char *)(uintptr_t) "T"};
 
@@ -19,7 +21,7 @@ static struct weir_slice pack(const char *method, const ProtobufCMessage *messag
     static uint8_t room[1024];
     const struct rpc_request request = {.method = method,
                                         .token = ADMIN_TOKEN,
-                                        .namespace_id = "default",
+                                        .namespace_id = namespace_id,
                                         .timeout_ms = timeout_ms,
                                         .message = message};
     return rpc_pack(&request, room, sizeof room);
@@ -100,6 +102,14 @@ static struct weir_slice of_a_version(uint32_t timeout_ms)
     return pack("weir.v1.MessageStore/GetStreamVersion", &in.base, timeout_ms);
 }
 
+/* Served by a worker only, and without the gate. */
+static struct weir_slice of_no_namespace(uint32_t timeout_ms)
+{
+    Weir__V1__GetNamespaceRequest in = WEIR__V1__GET_NAMESPACE_REQUEST__INIT;
+    in.namespace_ = (char *)(uintptr_t) "none";
+    return pack("weir.v1.Namespaces/GetNamespace", &in.base, timeout_ms);
+}
+
 static struct weir_slice of_streams(uint32_t timeout_ms)
 {
     Weir__V1__ListStreamsRequest in = WEIR__V1__LIST_STREAMS_REQUEST__INIT;
@@ -149,10 +159,45 @@ static void begin_three(int i, uint32_t last_timeout_ms)
     rpc_wait_in_flight(3);
 }
 
+/* Owners of slow reads that wait. */
+static size_t waiting_lines(void)
+{
+    struct weir_slow_reads *reads = &rpc.server->slow_reads;
+    size_t n = 0;
+    (void)pthread_mutex_lock(&reads->lock);
+    for (struct weir_link *at = reads->turns.waiting.next; at != &reads->turns.waiting;
+         at = at->next) {
+        n++;
+    }
+    (void)pthread_mutex_unlock(&reads->lock);
+    return n;
+}
+
 START_TEST(slow_reads_leave_a_worker_for_others)
 {
     begin_three(_i, 0);
     rpc_assert_alive();
+    fake_gate_open();
+    rpc_end_all(pending, 3, WEIR_OK);
+}
+END_TEST
+
+/* Two reads of namespace `default` wait when the one of `test` comes, and one of them goes first.
+ */
+START_TEST(namespaces_take_turns)
+{
+    begin_three(_i, 0);
+    namespace_id = "test";
+    rpc_begin(&pending[3], slow_reads[_i](0));
+    namespace_id = "default";
+    rpc_wait_in_flight(4);
+    while (waiting_lines() < 2) {
+        (void)poll(NULL, 0, 1);
+    }
+    fake_gate_let_one_through();
+    fake_gate_let_one_through();
+    fake_gate_let_one_through();
+    rpc_end_all(&pending[3], 1, WEIR_OK);
     fake_gate_open();
     rpc_end_all(pending, 3, WEIR_OK);
 }
@@ -185,15 +230,20 @@ static void set_up_local(void)
     }
 }
 
+static void wait_until_spot_is_free(void)
+{
+    while (rpc_is_spot_taken()) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
 /* Makes a slow read move from the transport thread to a worker; it then takes the turn. */
 static void leave_the_spot(struct weir_slice request)
 {
     fake_gate_shut();
     rpc_begin(&pending[0], request);
     fake_gate_wait(1);
-    while (rpc_is_spot_taken()) {
-        (void)poll(NULL, 0, 1);
-    }
+    wait_until_spot_is_free();
     fake_gate_wait(1);  // a worker has the read
     fake_gate_open();
     rpc_end_all(pending, 1, WEIR_OK);
@@ -205,20 +255,36 @@ START_TEST(what_takes_long_leaves_the_spot)
 }
 END_TEST
 
-/* The first read occupies the transport thread until its deadline, the others both workers. */
+/* The first call occupies the transport thread until its deadline, the others both workers. */
 static void take_all_workers(void)
 {
     fake_gate_shut();
-    rpc_begin(&pending[0], of_all(SHORT_MS));
+    rpc_begin(&pending[0], of_a_version(SHORT_MS));
     fake_gate_wait(1);
-    rpc_begin(&pending[1], of_all(0));
-    rpc_begin(&pending[2], of_all(0));
+    rpc_begin(&pending[1], of_a_version(0));
+    rpc_begin(&pending[2], of_a_version(0));
     rpc_end_all(pending, 1, WEIR_DEADLINE_EXCEEDED);
     fake_gate_wait(2);
-    while (rpc_is_spot_taken()) {
-        (void)poll(NULL, 0, 1);
-    }
+    wait_until_spot_is_free();
 }
+
+/* There is one turn, which the first read has when it has left the transport thread. */
+START_TEST(reads_that_have_turned_out_long_leave_a_worker_for_others)
+{
+    fake_gate_shut();
+    rpc_begin(&pending[0], of_all(0));
+    fake_gate_wait(1);
+    wait_until_spot_is_free();
+    rpc_begin(&pending[1], of_all(0));
+    fake_gate_wait(2);
+    wait_until_spot_is_free();
+    rpc_exchange(of_no_namespace(0), &reply);
+    rpc_assert_status(&reply, WEIR_NAMESPACE_NOT_FOUND);
+    rpc_free(&reply);
+    fake_gate_open();
+    rpc_end_all(pending, 2, WEIR_OK);
+}
+END_TEST
 
 /* The read has left the transport thread with the turn, and waits for a worker. */
 START_TEST(a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free)
@@ -241,6 +307,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, slow_reads_leave_a_worker_for_others, 0, n);
+    tcase_add_loop_test(tcase, namespaces_take_turns, 0, n);
     tcase_add_loop_test(tcase, a_long_read_ends_at_its_deadline_though_it_has_no_turn, 0, n);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("spot");
@@ -249,6 +316,7 @@ int main(void)
     tcase_add_loop_test(tcase, what_takes_long_leaves_the_spot, 0, WEIR_COUNTOF(calls_of_the_spot));
     tcase_add_loop_test(
         tcase, a_long_read_that_has_its_turn_ends_at_its_deadline_though_no_worker_is_free, 0, n);
+    tcase_add_test(tcase, reads_that_have_turned_out_long_leave_a_worker_for_others);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

@@ -151,6 +151,32 @@ START_TEST(request_of_protobuf_is_read)
 }
 END_TEST
 
+static const struct {
+    const char *bytes;
+    size_t n;
+    const char *token;                                  // NULL: absent
+} peeks[] = {{"\x0a\x01m\x12\x02tk\x2a\x7f", 9, "tk"},  // only the beginning of the payload
+             {"\x12\x02tk", 4, "tk"},
+             {"\x0a\x01m\x2a\x00", 5, NULL},
+             {"\x10\x01", 2, NULL},  // no text
+             {"\x12\x03tk", 4, NULL},
+             {"", 0, NULL},
+             {"\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x12\x02tk", 18, "tk"},
+             {"\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x12\x02tk", 20,
+              NULL}};  // not among the first
+
+START_TEST(a_token_is_found_without_parsing)
+{
+    const struct weir_slice bytes = exact(peeks[_i].bytes, peeks[_i].n);
+    const struct weir_slice token = weir_request_frame_peek_token(bytes);
+    if (peeks[_i].token == NULL) {
+        ck_assert_ptr_null(token.p);
+    } else {
+        assert_text(token, peeks[_i].token);
+    }
+}
+END_TEST
+
 START_TEST(request_of_no_bytes_has_no_fields)
 {
     struct weir_request_frame frame;
@@ -506,6 +532,7 @@ static Suite *frame_suite(void)
     tcase_add_test(requests, request_is_what_protobuf_writes);
     tcase_add_test(requests, request_leaves_out_what_is_absent);
     tcase_add_test(requests, request_of_protobuf_is_read);
+    tcase_add_loop_test(requests, a_token_is_found_without_parsing, 0, WEIR_COUNTOF(peeks));
     tcase_add_test(requests, request_of_no_bytes_has_no_fields);
     tcase_add_test(requests, last_scalar_counts_and_unknown_fields_do_not);
     tcase_add_loop_test(requests, bad_request_is_refused_by_field, 0, WEIR_COUNTOF(bad_requests));

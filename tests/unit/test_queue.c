@@ -1,5 +1,7 @@
-/* The queue and the workers: each job runs once, and as many run at a time as there are workers. */
+/* The queue and the workers: each job runs once, as many run at a time as there are workers, and
+ * owners of jobs take turns. */
 #include "server/base/workers.h"
+#include "weir/base/fair_share.h"
 
 #include "tests/lib/check_main.h"
 
@@ -18,7 +20,7 @@ static void set_up(void)
     struct weir_error err;
     weir_error_init(&err);
     atomic_store(&runs, 0);
-    weir_queue_init(&queue);
+    weir_queue_init(&queue, WORKERS);
     ck_assert_int_eq(weir_workers_start(&workers, &queue, WORKERS, &err), WEIR_OK);
 }
 
@@ -51,6 +53,7 @@ START_TEST(as_many_jobs_run_at_once_as_there_are_workers)
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < WORKERS; i++) {
             jobs[i].run = meet;
+            jobs[i].owner = (uint32_t)i;
             weir_queue_push(&queue, &jobs[i]);
         }
         (void)pthread_barrier_wait(&barrier);
@@ -128,7 +131,7 @@ START_TEST(what_is_due_expires_and_the_rest_keeps_its_order)
     struct weir_job *order[WEIR_COUNTOF(jobs) + 1];
     weir_workers_stop(&workers);
     weir_queue_fini(&queue);
-    weir_queue_init(&queue);
+    weir_queue_init(&queue, WORKERS);
     weir_queue_expire(&queue);
     for (size_t i = 0; i < WEIR_COUNTOF(jobs); i++) {
         weir_queue_push(&queue, &jobs[i]);
@@ -144,13 +147,97 @@ START_TEST(what_is_due_expires_and_the_rest_keeps_its_order)
 }
 END_TEST
 
+START_TEST(owners_take_turns)
+{
+    struct weir_job jobs[] = {{.owner = 1}, {.owner = 1}, {.owner = 1, .expire = keep},
+                              {.owner = 2}, {.owner = 2}, {.owner = 3}};
+    static const size_t want[] = {0, 3, 5, 1, 4, 2};
+    struct weir_job *order[WEIR_COUNTOF(jobs)];
+    weir_workers_stop(&workers);
+    weir_queue_fini(&queue);
+    weir_queue_init(&queue, WORKERS);
+    for (size_t i = 0; i < WEIR_COUNTOF(jobs); i++) {
+        weir_queue_push(&queue, &jobs[i]);
+    }
+    weir_queue_expire(&queue);
+    ck_assert_uint_eq(pop_all(order), WEIR_COUNTOF(jobs));
+    for (size_t i = 0; i < WEIR_COUNTOF(want); i++) {
+        ck_assert_ptr_eq(order[i], &jobs[want[i]]);
+    }
+}
+END_TEST
+
+static atomic_bool is_open;
+
+static void wait_until_open(struct weir_job *job)
+{
+    (void)job;
+    while (!atomic_load(&is_open)) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+/* The jobs of the first owner are enough for all workers, and end last. */
+START_TEST(one_owner_leaves_a_worker_to_others)
+{
+    struct weir_job jobs[WORKERS];
+    struct weir_job other = {.run = count, .owner = 2};
+    atomic_store(&is_open, false);
+    for (size_t i = 0; i < WORKERS; i++) {
+        jobs[i] = (struct weir_job){.run = wait_until_open, .owner = 1};
+        weir_queue_push(&queue, &jobs[i]);
+    }
+    while (weir_queue_length(&queue) > 1) {
+        (void)sched_yield();
+    }
+    weir_queue_push(&queue, &other);
+    while (atomic_load(&runs) == 0) {
+        (void)sched_yield();
+    }
+    ck_assert_uint_eq(weir_queue_length(&queue), 1);
+    atomic_store(&is_open, true);
+    weir_workers_stop(&workers);
+    ck_assert_uint_eq(weir_queue_length(&queue), 0);
+}
+END_TEST
+
+/* Users take places in turn until none of them may take another one. */
+static const struct {
+    size_t most;
+    size_t users;
+    size_t each;  // places that the last of them gets
+    size_t left;
+} shares[] = {{32, 1, 24, 8}, {32, 2, 13, 5}, {32, 3, 9, 4}, {32, 31, 1, 1},
+              {32, 32, 1, 0}, {8, 1, 6, 2},   {8, 2, 3, 2},  {8, 7, 1, 1},
+              {4, 1, 3, 1},   {4, 4, 1, 0},   {3, 1, 3, 0},  {1, 1, 1, 0}};
+
+START_TEST(a_share_leaves_places_free)
+{
+    size_t own[32] = {0};
+    size_t taken = 0;
+    bool has_grown = true;
+    while (has_grown) {
+        has_grown = false;
+        for (size_t user = 0; user < shares[_i].users; user++) {
+            if (weir_share_allows(own[user], taken, shares[_i].most)) {
+                own[user]++;
+                taken++;
+                has_grown = true;
+            }
+        }
+    }
+    ck_assert_uint_eq(own[shares[_i].users - 1], shares[_i].each);
+    ck_assert_uint_eq(shares[_i].most - taken, shares[_i].left);
+}
+END_TEST
+
 /* All jobs have ended; the next one must be linked in correctly. */
 START_TEST(a_queue_that_has_been_emptied_by_a_look_goes_on)
 {
     struct weir_job jobs[] = {{.expire = end}, {.run = count}};
     weir_workers_stop(&workers);
     weir_queue_fini(&queue);
-    weir_queue_init(&queue);
+    weir_queue_init(&queue, WORKERS);
     weir_queue_push(&queue, &jobs[0]);
     weir_queue_expire(&queue);
     ck_assert_uint_eq(weir_queue_length(&queue), 0);
@@ -179,6 +266,7 @@ START_TEST(what_is_expiring_while_the_queue_is_closed_is_run)
     ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, WORKERS + 1), 0);
     for (size_t i = 0; i < WORKERS; i++) {
         stops[i].run = meet;
+        stops[i].owner = (uint32_t)i;
         weir_queue_push(&queue, &stops[i]);
     }
     while (weir_queue_length(&queue) > 0) {
@@ -256,6 +344,9 @@ static Suite *queue_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, as_many_jobs_run_at_once_as_there_are_workers);
     tcase_add_test(tcase, the_worker_that_was_busy_last_is_woken_first);
+    tcase_add_test(tcase, owners_take_turns);
+    tcase_add_test(tcase, one_owner_leaves_a_worker_to_others);
+    tcase_add_loop_test(tcase, a_share_leaves_places_free, 0, WEIR_COUNTOF(shares));
     tcase_add_test(tcase, each_job_runs_once);
     tcase_add_test(tcase, what_is_due_expires_and_the_rest_keeps_its_order);
     tcase_add_test(tcase, a_queue_that_has_been_emptied_by_a_look_goes_on);

@@ -22,6 +22,8 @@ enum {
     STATUS_DETAILS = 4
 };
 
+enum { PEEK_FIELDS = 8 };
+
 /* ---- Requests, parsed by the server ---- */
 
 struct request_parser {
@@ -129,6 +131,18 @@ weir_status weir_request_frame_parse(struct weir_slice bytes, struct weir_arena 
         return weir_fail_field(err, "request", "%s", fault);
     }
     return keep_metadata(&parser, arena);
+}
+
+struct weir_slice weir_request_frame_peek_token(struct weir_slice bytes)
+{
+    struct weir_wire_field field;
+    const char *fault = NULL;
+    for (int i = 0; i < PEEK_FIELDS && weir_wire_next(&bytes, &field, &fault); i++) {
+        if (field.number == REQUEST_TOKEN && field.type == WEIR_WIRE_BYTES) {
+            return field.bytes;
+        }
+    }
+    return weir_slice(NULL, 0);
 }
 
 struct weir_slice weir_request_frame_metadata(const struct weir_request_frame *frame,
