@@ -1,6 +1,6 @@
 #!/bin/sh
 # Configuring fails, and says why, where weir would be built and not work: on a system of 32 bits, and with another version
-# of nng.
+# of nng. A build for another machine runs the programs that it makes by their paths, so that the system's emulator takes them.
 . "$(dirname "$0")/lib.sh"
 source=$(cd "$(dirname "$0")/../.." && pwd)
 
@@ -22,4 +22,11 @@ touch nng/nng-config.cmake
 sed 's/1\.5\.2/1.5.3/' "$real/nng-config-version.cmake" >nng/nng-config-version.cmake
 run 1 configure -Dnng_DIR="$work/nng" "-DCMAKE_IGNORE_PATH=$outside;/usr$outside"
 out_has 'requested version "1.5.2"'
+
+need ninja
+run 0 configure -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=other
+ninja -C configured -t commands weir_generate weir_docs weir_server_docs >commands
+run 0 grep -e '--plugin=protoc-gen-weir=/[^ ]*/protoc-gen-weir ' commands
+run 0 grep -e ' && /[^ ]*/weir-docs man .* && /[^ ]*/weir-docs bash ' commands
+run 0 grep -e ' && /[^ ]*/weir-server-docs ' commands
 finish
