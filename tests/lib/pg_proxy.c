@@ -34,6 +34,7 @@ struct pg_proxy {
     bool refuses_after_loss;
     bool is_stopping;
     size_t connections;
+    pthread_cond_t holding;  // mode PROXY_HOLDS_REQUEST has become PROXY_HOLDS
 
     /* Used by the proxy's thread only. */
     struct socket_pair pairs[SOCKET_PAIRS_MAX];
@@ -123,9 +124,23 @@ static int target(struct pg_proxy *proxy, struct socket_pair *pair, bool is_requ
     return is_request ? pair->server : pair->client;
 }
 
+/* Begins to hold, unless the request that has come is to pass; it stays where it is meanwhile. */
+static bool begins_to_hold(struct pg_proxy *proxy)
+{
+    if (proxy->mode != PROXY_HOLDS_REQUEST || proxy->skip-- > 0) {
+        return false;
+    }
+    proxy->mode = PROXY_HOLDS;
+    (void)pthread_cond_broadcast(&proxy->holding);
+    return true;
+}
+
 static void move(struct pg_proxy *proxy, struct socket_pair *pair, bool is_request)
 {
     char bytes[SOCKET_PAIRS_CHUNK_BYTES];
+    if (is_request && begins_to_hold(proxy)) {
+        return;
+    }
     const ssize_t n = recv(is_request ? pair->client : pair->server, bytes, sizeof bytes, 0);
     if (n <= 0 || !is_to_pass(proxy, is_request) ||
         !socket_pair_send(target(proxy, pair, is_request, bytes, (size_t)n), bytes, (size_t)n)) {
@@ -203,6 +218,7 @@ static struct pg_proxy *start(const char *server_dir, const struct sockaddr *own
     ck_assert_int_eq(listen(proxy->listener, SOCKET_PAIRS_MAX), 0);
     ck_assert_int_eq(pipe(proxy->wake), 0);
     (void)pthread_mutex_init(&proxy->mutex, NULL);
+    (void)pthread_cond_init(&proxy->holding, NULL);
     ck_assert_int_eq(pthread_create(&proxy->thread, NULL, run, proxy), 0);
     return proxy;
 }
@@ -248,6 +264,15 @@ void pg_proxy_refuse_after_loss(struct pg_proxy *proxy)
     (void)pthread_mutex_unlock(&proxy->mutex);
 }
 
+void pg_proxy_wait_until_holding(struct pg_proxy *proxy)
+{
+    (void)pthread_mutex_lock(&proxy->mutex);
+    while (proxy->mode == PROXY_HOLDS_REQUEST) {
+        (void)pthread_cond_wait(&proxy->holding, &proxy->mutex);
+    }
+    (void)pthread_mutex_unlock(&proxy->mutex);
+}
+
 size_t pg_proxy_connections(struct pg_proxy *proxy)
 {
     (void)pthread_mutex_lock(&proxy->mutex);
@@ -270,6 +295,7 @@ void pg_proxy_stop(struct pg_proxy *proxy)
     if (proxy->path[0] != '\0') {
         (void)unlink(proxy->path);
     }
+    (void)pthread_cond_destroy(&proxy->holding);
     (void)pthread_mutex_destroy(&proxy->mutex);
     free(proxy);
 }

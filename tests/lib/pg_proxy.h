@@ -12,6 +12,7 @@ enum pg_proxy_mode {
     PROXY_LOSES_REPLY,    // drops one answer, cuts its connection, then passes
     PROXY_LOSES_REQUEST,  // drops one request, cuts its connection, then passes
     PROXY_HOLDS,          // passes nothing, cuts nothing
+    PROXY_HOLDS_REQUEST,  // passes until there is a request, then holds
     PROXY_REFUSES,        // cuts open and new connections
     /* Acts as a connection pooler: the greeting names another process than the one that serves.
      * Requests go to the session of the first connection, or each to its connection's own
@@ -30,8 +31,11 @@ struct pg_proxy *pg_proxy_start_on_port(const char *server_dir, int *port);
 void pg_proxy_stop(struct pg_proxy *proxy);
 
 /* Sets the mode; takes effect before it returns. `skip` requests and their answers pass before one
- * is lost. */
+ * is lost or held. */
 void pg_proxy_set(struct pg_proxy *proxy, enum pg_proxy_mode mode, size_t skip);
+
+/* Waits until a request is held in mode PROXY_HOLDS_REQUEST. */
+void pg_proxy_wait_until_holding(struct pg_proxy *proxy);
 
 /* Returns the number of connections made through the proxy so far. */
 size_t pg_proxy_connections(struct pg_proxy *proxy);

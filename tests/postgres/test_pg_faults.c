@@ -158,6 +158,39 @@ START_TEST(a_clear_over_a_broken_connection_is_not_repeated)
 }
 END_TEST
 
+static void *clear_when_held(void *context)
+{
+    (void)context;
+    pg_proxy_wait_until_holding(proxy);
+    sql("SELECT %s.clear(500)", schema_of("test"));
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    return NULL;
+}
+
+/* A repetition finds its id, and another server clears before the stored message is looked at. It
+ * can be tried again then, and is stored. */
+START_TEST(a_repetition_beside_a_clear_is_told_to_come_again)
+{
+    pthread_t thread;
+    const struct weir_new_message message = message_of(7, "1");
+    struct weir_written written;
+    for (int n = 0; n < 2; n++) {  // the repetition prepares the statement that looks
+        ck_assert_int_eq(append(fx.ns, "a-1", ANY, &message, 1, &written), WEIR_OK);
+    }
+    pg_proxy_set(proxy, PROXY_HOLDS_REQUEST, 1);
+    ck_assert_int_eq(pthread_create(&thread, NULL, clear_when_held, NULL), 0);
+    struct weir_stream_append part;
+    struct weir_write write = write_of(&part, "a-1", ANY, &message, &written);
+    ck_assert_int_eq(commit_write(fx.ns, &write), WEIR_BACKEND_UNAVAILABLE);
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(stored("a-1"), 0);
+    weir_error_init(&fx.err);
+    ck_assert_msg(commit_write(fx.ns, &write) == WEIR_OK, "%s", fx.err.text);
+    ck_assert(!write.of.append.is_duplicate);
+    ck_assert_int_eq(stored("a-1"), 1);
+}
+END_TEST
+
 START_TEST(a_read_over_a_broken_connection_is_done_again)
 {
     const struct weir_query query = query_all();
@@ -438,6 +471,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_group_over_a_broken_connection_is_told_the_truth, 0, 2);
     tcase_add_loop_test(tcase, an_import_over_a_broken_connection_is_done_once, 0, 2);
     tcase_add_loop_test(tcase, a_clear_over_a_broken_connection_is_not_repeated, 0, 2);
+    tcase_add_test(tcase, a_repetition_beside_a_clear_is_told_to_come_again);
     tcase_add_loop_test(tcase, a_read_over_a_broken_connection_is_done_again, 0, 2);
     tcase_add_loop_test(tcase, a_broken_connection_is_no_reason_to_call_the_database_gone, 0, 2);
     tcase_add_loop_test(tcase, a_namespace_is_created_over_a_broken_connection, 0, 14);
