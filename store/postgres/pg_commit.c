@@ -152,9 +152,7 @@ static void commit_singly(const struct pg_run *run)
         struct pg_run single = *run;
         single.first = at;
         single.end = w->next;
-        if (weir_pg_is_open(w)) {
-            commit_run(&single);
-        }
+        commit_run(&single);
         at = link_behind(&single);
     }
 }
