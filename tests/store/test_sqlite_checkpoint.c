@@ -206,6 +206,41 @@ START_TEST(the_end_of_a_checkpoint_is_told_once)
 }
 END_TEST
 
+/* Asks for a checkpoint, and waits until it and all that were asked for before have ended. */
+static void checkpoint_last(struct sqlite_checkpointer *checkpointer, const char *id)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of(id), name);
+    weir_sqlite_checkpointer_ask(checkpointer, name);
+    ck_assert(take_checkpoint(checkpointer, name));
+}
+
+START_TEST(an_end_that_is_told_late_hides_no_other_and_can_be_forgotten)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    struct sqlite_checkpointer *checkpointer = backend->checkpointer;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    char other[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    weir_sqlite_database_name(weir_slice_of("other"), other);
+    must_create(fx.store, "other");
+    must_create(fx.store, "last");
+    weir_sqlite_checkpointer_ask(checkpointer, name);
+    weir_sqlite_checkpointer_ask(checkpointer, other);
+    checkpoint_last(checkpointer, "last");
+    weir_sqlite_checkpointer_ask(checkpointer, name);
+    checkpoint_last(checkpointer, "last");
+    ck_assert(weir_sqlite_checkpointer_take(checkpointer, name));
+    ck_assert(!weir_sqlite_checkpointer_take(checkpointer, name));
+    weir_sqlite_checkpointer_ask(checkpointer, name);
+    checkpoint_last(checkpointer, "last");
+    ck_assert(weir_sqlite_checkpointer_forget(checkpointer, name, INT64_MAX));
+    ck_assert(!weir_sqlite_checkpointer_take(checkpointer, name));
+    ck_assert(weir_sqlite_checkpointer_take(checkpointer, other));
+    ck_assert(!weir_sqlite_checkpointer_take(checkpointer, other));
+}
+END_TEST
+
 /* Only changes to the registry cause checkpoints of its WAL. */
 START_TEST(the_list_of_namespaces_has_its_checkpoints_as_well)
 {
@@ -270,6 +305,7 @@ static Suite *sqlite_checkpoint_suite(void)
     tcase_add_test(tcase, short_readers_that_overlap_do_not_unbind_the_wal);
     tcase_add_test(tcase, a_wal_is_moved_soon_after_a_long_reader_has_ended);
     tcase_add_test(tcase, the_end_of_a_checkpoint_is_told_once);
+    tcase_add_test(tcase, an_end_that_is_told_late_hides_no_other_and_can_be_forgotten);
     tcase_add_test(tcase, the_list_of_namespaces_has_its_checkpoints_as_well);
     tcase_add_test(tcase, a_file_is_in_use_for_others_as_long_as_it_is_open);
     suite_add_tcase(suite, tcase);

@@ -3,7 +3,9 @@
 #include "tests/lib/check_main.h"
 #include "tests/store/store_fixture.h"
 
+#include "store/sqlite/sqlite_checkpoint.h"
 #include "store/store_int.h"
+#include "weir/base/monotonic.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -75,17 +77,47 @@ START_TEST(a_file_that_is_put_back_takes_writes_again)
 }
 END_TEST
 
-/* A session opened meanwhile does not use the new file either. */
+/* Waits until a checkpoint of "test" has been asked for and has ended: one of "other", asked for
+ * after it, has. */
+static void let_be_checkpointed(void)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    char name[WEIR_SQLITE_NAME_BYTES];
+    weir_sqlite_database_name(weir_slice_of("test"), name);
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    weir_sqlite_database_name(weir_slice_of("other"), name);
+    weir_sqlite_checkpointer_ask(backend->checkpointer, name);
+    while (!weir_sqlite_checkpointer_take(backend->checkpointer, name)) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+}
+
+static bool is_in_file(const uint8_t *bytes, size_t n)
+{
+    uint8_t *now = NULL;
+    size_t now_n = 0;
+    ck_assert(file_bytes(file, &now, &now_n));
+    const bool is_same = now_n == n && memcmp(now, bytes, n) == 0;
+    free(now);
+    return is_same;
+}
+
+/* A session opened meanwhile does not use the new file either, and what is in the WAL is not moved
+ * there. */
 START_TEST(a_file_that_is_replaced_is_not_mixed_with_the_one_in_use)
 {
     uint8_t *bytes = NULL;
     size_t n = 0;
+    must_create(fx.store, "other");
     ck_assert(file_bytes(file, &bytes, &n));
     ck_assert_int_eq(rename(file, away), 0);
     write_file(file, bytes, n);
-    free(bytes);
     must_be_refused("replaced");
     ck_assert_int_ge(must_head(fx.ns), 3);
+    let_be_checkpointed();
+    ck_assert(is_in_file(bytes, n));
+    free(bytes);
     struct weir_backend *backend = fx.store->backend;
     struct weir_session *other = NULL;
     bool is_short_of_files = false;

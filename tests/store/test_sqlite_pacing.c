@@ -283,6 +283,30 @@ START_TEST(a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline)
 }
 END_TEST
 
+/* A deletion removes the files next. */
+START_TEST(a_checkpoint_that_is_forgotten_before_it_begins_is_not_made)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    begin(0);
+    put(1 << 20);
+    must_create(fx.store, "other");
+    atomic_store(&is_let_go, false);
+    at_first_piece = wait_to_be_let_go;
+    (void)ask(name);
+    const int64_t until_us = weir_monotonic_us() + 20000000;
+    while (atomic_load(&pieces) == 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+    }
+    struct sqlite_checkpointer *checkpointer = ask_for("other", name);
+    ck_assert(weir_sqlite_checkpointer_forget(checkpointer, name, INT64_MAX));
+    atomic_store(&is_let_go, true);
+    must_create(fx.store, "last");
+    must_checkpoint_of("last");
+    weir_sqlite_database_name(weir_slice_of("other"), name);
+    ck_assert(!weir_sqlite_checkpointer_take(checkpointer, name));
+}
+END_TEST
+
 START_TEST(where_the_system_has_no_such_call_a_checkpoint_goes_on)
 {
     begin(ENOSYS);
@@ -306,6 +330,7 @@ static Suite *pacing_suite(void)
     tcase_add_test(tcase, pages_written_during_the_last_piece_are_begun_and_not_waited_for);
     tcase_add_test(tcase, a_reader_that_ends_meanwhile_holds_up_one_pass_only);
     tcase_add_test(tcase, a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline);
+    tcase_add_test(tcase, a_checkpoint_that_is_forgotten_before_it_begins_is_not_made);
     tcase_add_test(tcase, where_the_system_has_no_such_call_a_checkpoint_goes_on);
     suite_add_tcase(suite, tcase);
     return suite;
