@@ -256,7 +256,7 @@ END_TEST
 START_TEST(one_wait_too_many_is_refused)
 {
     for (size_t i = 0; i < 3; i++) {
-        begin(i, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+        begin(i, &(struct poll_of){.stream = "a-1", .from = i == 2, .wait_ms = LONG_MS});
     }
     wait_until(3);
     rpc.config.max_waiting = 3;
@@ -274,9 +274,12 @@ START_TEST(one_wait_too_many_is_refused)
     begin(3, &(struct poll_of){.category = "b", .from = 2, .wait_ms = LONG_MS});
     end_failed(3, WEIR_LIMIT_EXCEEDED);
     put("a-1");
-    for (size_t i = 0; i < 3; i++) {
-        end_with(i, 1, 1);
-    }
+    end_with(0, 1, 1);
+    end_with(1, 1, 1);
+    /* A wait that has begun goes on: the third one was woken and has found nothing. */
+    wait_until(1);
+    put("a-1");
+    end_with(2, 1, 2);
 }
 END_TEST
 
@@ -431,8 +434,9 @@ START_TEST(a_client_that_went_away_is_noticed)
     }
     rpc.client = mine;
     wait_until(0);
-    /* The exchanges are usable again. */
+    /* The exchanges are usable again, and the waits are counted out. */
     rpc_assert_alive();
+    rpc.config.max_waiting = 1;
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     wait_until(1);
     put("a-1");

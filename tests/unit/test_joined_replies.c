@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 static void open_wire(void)
 {
@@ -184,6 +186,51 @@ START_TEST(what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look)
 }
 END_TEST
 
+/* ---- a kernel that takes a part of what is joined ---- */
+
+static size_t takes_n;  // bytes of each message that the kernel takes; 0: all
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* The first part of a message is what is joined. */
+long __wrap_syscall(long number, ...)
+{
+    va_list list;
+    va_start(list, number);
+    const long a = va_arg(list, long);
+    const long b = va_arg(list, long);
+    const long c = va_arg(list, long);
+    va_end(list);
+    if (number != SYS_sendmsg || takes_n == 0) {
+        return __real_syscall(number, a, b, c);
+    }
+    struct msghdr message = *(const struct msghdr *)b;
+    struct iovec first = {.iov_base = message.msg_iov[0].iov_base, .iov_len = takes_n};
+    ck_assert_uint_lt(takes_n, message.msg_iov[0].iov_len);
+    message.msg_iov = &first;
+    message.msg_iovlen = 1;
+    return __real_syscall(number, a, &message, c);
+}
+
+/* The reply that is tried again is not the last one any more, and is joined to the rest. */
+START_TEST(what_is_left_of_the_joined_replies_stays_before_those_that_come)
+{
+    wire_announce(2);
+    wire_send("joined ");
+    takes_n = strlen("joi");
+    ck_assert_int_lt(wire_try_to_send("second ", strlen("second ")), 0);
+    ck_assert_int_eq(errno, EAGAIN);
+    takes_n = 0;
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), strlen("ned "));
+    wire_announce(1);
+    wire_send("second ");
+    wire_send("last");
+    weir_pending_push();
+    wire_assert_received("joined second last");
+}
+END_TEST
+
 /* ---- any order of events ---- */
 
 enum { EVENTS = 50 * 1000, BUFFER_BYTES = 4096, REPLY_MAX = 3000 };
@@ -348,6 +395,7 @@ static Suite *joined_replies_suite(void)
     tcase_add_test(tcase, what_is_joined_leaves_before_its_connection_ends_and_never_on_another);
     tcase_add_test(tcase, the_last_reply_is_tried_again_behind_what_is_joined);
     tcase_add_test(tcase, what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look);
+    tcase_add_test(tcase, what_is_left_of_the_joined_replies_stays_before_those_that_come);
     tcase_add_test(tcase, every_byte_arrives_once_in_order);
     tcase_add_test(tcase, a_reply_is_not_left_behind_by_one_that_is_withdrawn_meanwhile);
     suite_add_tcase(suite, tcase);
