@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -198,19 +199,20 @@ long __wrap_syscall(long number, ...)
 {
     va_list list;
     va_start(list, number);
-    const long a = va_arg(list, long);
-    const long b = va_arg(list, long);
-    const long c = va_arg(list, long);
+    long of[6];
+    for (size_t i = 0; i < WEIR_COUNTOF(of); i++) {
+        of[i] = va_arg(list, long);
+    }
     va_end(list);
     if (number != SYS_sendmsg || takes_n == 0) {
-        return __real_syscall(number, a, b, c);
+        return __real_syscall(number, of[0], of[1], of[2], of[3], of[4], of[5]);
     }
-    struct msghdr message = *(const struct msghdr *)b;
+    struct msghdr message = *(const struct msghdr *)of[1];
     struct iovec first = {.iov_base = message.msg_iov[0].iov_base, .iov_len = takes_n};
     ck_assert_uint_lt(takes_n, message.msg_iov[0].iov_len);
     message.msg_iov = &first;
     message.msg_iovlen = 1;
-    return __real_syscall(number, a, &message, c);
+    return __real_syscall(number, of[0], &message, of[2]);
 }
 
 /* The reply that is tried again is not the last one any more, and is joined to the rest. */
@@ -339,7 +341,7 @@ END_TEST
 
 /* ---- threads ---- */
 
-enum { ROUNDS = 10000, DELAYS = 200, WAIT_S = 20 };
+enum { ROUNDS = 10000, DELAYS = 200, WAIT_S = 20, SWEPT_ROUNDS = 20 };
 
 static atomic_int announced_rounds;
 
@@ -383,6 +385,50 @@ START_TEST(a_reply_is_not_left_behind_by_one_that_is_withdrawn_meanwhile)
 }
 END_TEST
 
+static atomic_bool is_sweeping;
+static atomic_uint sweeps;
+
+/* Does all the time what the look at all connections does each second. Nothing but the lock of what
+ * is joined puts its accesses and those of the thread that sends into an order. */
+static void *sweep(void *context)
+{
+    (void)context;
+    while (atomic_load_explicit(&is_sweeping, memory_order_relaxed)) {
+        (void)weir_joined_flush(wire.server);
+        atomic_fetch_add_explicit(&sweeps, 1, memory_order_relaxed);
+        (void)sched_yield();
+    }
+    return NULL;
+}
+
+static void wait_for_sweep(void)
+{
+    const unsigned before = atomic_load_explicit(&sweeps, memory_order_relaxed);
+    while (atomic_load_explicit(&sweeps, memory_order_relaxed) - before < 2) {
+        (void)sched_yield();
+    }
+}
+
+START_TEST(what_is_joined_is_swept_by_another_thread_than_sends_the_rest)
+{
+    pthread_t thread;
+    atomic_store(&is_sweeping, true);
+    ck_assert_int_eq(pthread_create(&thread, NULL, sweep, NULL), 0);
+    for (int i = 0; i < SWEPT_ROUNDS; i++) {
+        char bytes[2] = "";
+        wire_announce(2);
+        wire_send("x");
+        wait_for_sweep();
+        wire_send("y");
+        weir_pending_push();
+        ck_assert_int_eq(recv(wire.client, bytes, sizeof bytes, MSG_WAITALL), sizeof bytes);
+        ck_assert_mem_eq(bytes, "xy", sizeof bytes);
+    }
+    atomic_store(&is_sweeping, false);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
 static Suite *joined_replies_suite(void)
 {
     Suite *suite = suite_create("joined_replies");
@@ -398,6 +444,7 @@ static Suite *joined_replies_suite(void)
     tcase_add_test(tcase, what_is_left_of_the_joined_replies_stays_before_those_that_come);
     tcase_add_test(tcase, every_byte_arrives_once_in_order);
     tcase_add_test(tcase, a_reply_is_not_left_behind_by_one_that_is_withdrawn_meanwhile);
+    tcase_add_test(tcase, what_is_joined_is_swept_by_another_thread_than_sends_the_rest);
     suite_add_tcase(suite, tcase);
     return suite;
 }
