@@ -46,6 +46,7 @@ struct pg_conn {
     char sqlstate[6];       // of the last failure; "" if the server reported none
     bool has_warned;        // the last statement gave a warning: its commit may be unconfirmed
     bool is_ending;         // the server has announced that it ends the connection
+    bool has_old_plans;     // plans may be cached that were made while a chunk changed
     uint64_t owner;         // of the statement that ran last
     uint64_t lent_to;       // owner for which the pool lent it
     struct pg_conn *next;   // in the pool's idle list

@@ -31,6 +31,13 @@ static bool is_stream(const struct weir_query *query)
     return query->selector == WEIR_SELECT_STREAM;
 }
 
+/* Returns whether the window bounds the times in which the read looks for messages. Other reads
+ * look into all chunks: for them the window only tells whether a chunk has changed. */
+static bool is_bounded(const struct weir_query *query)
+{
+    return !is_stream(query) && !query->is_backward;
+}
+
 /* ---- asking ---- */
 
 bool weir_pg_reading_must_settle(const struct pg_reading *r)
@@ -66,8 +73,7 @@ static struct pg_shape shape_of(const struct pg_reading *r)
                              .has_types = query->types_n > 0,
                              .is_settled = weir_pg_reading_must_settle(r),
                              .is_spanned = r->is_spanned,
-                             .since_s =
-                                 r->is_spanned && !is_stream(r->query) ? r->window.since_s : 0};
+                             .since_s = r->is_spanned && is_bounded(query) ? r->window.since_s : 0};
 }
 
 static void bind_types(const struct weir_query *query, struct pg_params *params)
@@ -141,32 +147,50 @@ static weir_status fetch_page(struct pg_reading *r, struct pg_conn *conn, PGresu
     if (status == WEIR_OK) {
         status = weir_pg_reading_bind(r, &params, err);
     }
-    return status == WEIR_OK ? weir_pg_execute(conn, key, &params, result, err) : status;
+    if (status == WEIR_OK) {
+        status = weir_pg_execute(conn, key, &params, result, err);
+        conn->has_old_plans = conn->has_old_plans || status != WEIR_OK;
+    }
+    return status;
+}
+
+/* A chunk that is compressed is read from its compressed form alone until a message is imported
+ * into it. A session that is making a plan at that moment does not hear of the change, and keeps
+ * the plan until the chunk changes once more. The page that the plan was made for is outdated then,
+ * or has failed, so this is the time to let all plans be made anew. */
+static weir_status discard_old_plans(struct pg_conn *conn, struct weir_error *err)
+{
+    const weir_status status =
+        conn->has_old_plans ? weir_pg_script(conn, "DISCARD PLANS", err) : WEIR_OK;
+    conn->has_old_plans = status != WEIR_OK;
+    return status;
 }
 
 weir_status weir_pg_reading_find_window(struct pg_reading *r, struct pg_conn *conn,
                                         struct weir_error *err)
 {
     const struct pg_window *known = &r->session->window;
-    r->is_spanned = weir_pg_has_spans(r->session) && !r->query->is_backward;
+    r->is_spanned = weir_pg_has_spans(r->session);
     if (!r->is_spanned) {
         return WEIR_OK;
     }
-    /* A read of a stream looks into all chunks; the window only tells whether a chunk was added. */
     const int64_t any = known->version != 0 ? known->upto : 1;
-    const weir_status status =
-        weir_pg_find_window(r->session, conn, is_stream(r->query) ? any : r->from, err);
+    weir_status status = discard_old_plans(conn, err);
+    if (status == WEIR_OK) {
+        status = weir_pg_find_window(r->session, conn, is_bounded(r->query) ? r->from : any, err);
+    }
     r->window = r->session->window;
     return status;
 }
 
-bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page)
+bool weir_pg_reading_is_outdated(struct pg_reading *r, struct pg_conn *conn, const PGresult *page)
 {
     if (!r->is_spanned || !has_head(page) ||
         PQgetisnull(page, messages_of(page), PG_COLUMN_STREAM)) {
         return false;
     }
     r->session->window.version = 0;
+    conn->has_old_plans = true;
     return true;
 }
 
@@ -183,7 +207,7 @@ static weir_status fetch_window_page(struct pg_reading *r, struct pg_conn *conn,
         if (status == WEIR_OK) {
             status = fetch_page(r, conn, result, err);
         }
-        if (status != WEIR_OK || !weir_pg_reading_is_outdated(r, *result)) {
+        if (status != WEIR_OK || !weir_pg_reading_is_outdated(r, conn, *result)) {
             return status;
         }
         PQclear(*result);

@@ -118,9 +118,9 @@ static weir_status send(struct group *group, struct pg_conn *conn, struct weir_e
     return status == WEIR_OK ? weir_pg_pipeline_send(conn, err) : status;
 }
 
-static void take(struct member *member, const PGresult *result)
+static void take(struct member *member, struct pg_conn *conn, const PGresult *result)
 {
-    if (weir_pg_reading_is_outdated(&member->r, result)) {
+    if (weir_pg_reading_is_outdated(&member->r, conn, result)) {
         return;
     }
     const weir_status status = weir_pg_reading_take(&member->r, result, member->read->err);
@@ -143,7 +143,9 @@ static weir_status receive(struct group *group, struct pg_conn *conn, struct wei
             status = weir_pg_pipeline_take(conn, &result, err);
         }
         if (result != NULL) {
-            take(member, result);
+            take(member, conn, result);
+        } else if (member->is_sent) {
+            conn->has_old_plans = true;
         }
         PQclear(result);
     }

@@ -41,7 +41,8 @@ void weir_pg_reading_begin(struct pg_reading *r);
  * must end where everything is committed. */
 bool weir_pg_reading_must_settle(const struct pg_reading *r);
 
-/* Finds the window of the next page, if the layout has spans and the read goes forward. */
+/* Finds the window of the next page, if the layout has spans, and lets the connection make its
+ * plans anew if it may have old ones. */
 weir_status weir_pg_reading_find_window(struct pg_reading *r, struct pg_conn *conn,
                                         struct weir_error *err);
 
@@ -52,8 +53,9 @@ weir_status weir_pg_reading_bind(const struct pg_reading *r, struct pg_params *p
                                  struct weir_error *err);
 
 /* Returns whether the spans have changed since the window was found. Rows may then be missing from
- * the page: it is to be discarded, and the session forgets the window. */
-bool weir_pg_reading_is_outdated(struct pg_reading *r, const PGresult *page);
+ * the page: it is to be discarded, the session forgets the window, and the connection's plans are
+ * old. */
+bool weir_pg_reading_is_outdated(struct pg_reading *r, struct pg_conn *conn, const PGresult *page);
 
 /* Adds the page's messages to the rows; the next page starts after the last of them. DATA_CORRUPT;
  * fails if the arena does. */

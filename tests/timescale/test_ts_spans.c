@@ -9,6 +9,7 @@
 #include "weir/base/monotonic.h"
 #include "weir/rules/time_text.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -383,6 +384,85 @@ START_TEST(a_write_that_enters_a_span_closes_the_one_before)
 }
 END_TEST
 
+/* ---- plans that were made while a chunk changed ---- */
+
+static void run_on(PGconn *conn, const char *text)
+{
+    PGresult *result = PQexec(conn, text);
+    ck_assert_msg(PQresultStatus(result) == PGRES_COMMAND_OK, "%s", PQerrorMessage(conn));
+    PQclear(result);
+}
+
+/* Begins a transaction that keeps others from planning a read, once they have looked at all chunks
+ * but the newest one. */
+static PGconn *stop_planners(void)
+{
+    PGresult *index =
+        ts_run("SELECT format('REINDEX INDEX %s', i.indexrelid::regclass) FROM pg_index AS i"
+               " JOIN timescaledb_information.chunks AS c"
+               "  ON i.indrelid = format('%I.%I', c.chunk_schema, c.chunk_name)::regclass"
+               " ORDER BY c.range_start DESC LIMIT 1");
+    PGconn *other = PQconnectdb(getenv("WEIR_TEST_SQL"));
+    ck_assert_msg(PQstatus(other) == CONNECTION_OK, "%s", PQerrorMessage(other));
+    run_on(other, "BEGIN");
+    run_on(other, PQgetvalue(index, 0, 0));
+    PQclear(index);
+    return other;
+}
+
+static void wait_until_one_is_stopped(PGconn *other)
+{
+    bool is_stopped = false;
+    while (!is_stopped) {
+        PGresult *result = PQexec(other, "SELECT FROM pg_locks WHERE NOT granted"
+                                         " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))");
+        ck_assert_int_eq(PQresultStatus(result), PGRES_TUPLES_OK);
+        is_stopped = PQntuples(result) > 0;
+        PQclear(result);
+    }
+}
+
+struct reader {
+    struct weir_query query;
+    struct weir_arena arena;
+    struct weir_rows rows;
+    struct weir_error err;
+};
+
+static void *read_it(void *context)
+{
+    struct reader *reader = context;
+    (void)weir_read(fx.ns, &reader->query, &reader->arena, &reader->rows, &reader->err);
+    return NULL;
+}
+
+/* An import into a compressed chunk makes every plan wrong that reads the chunk only as compressed.
+ * A session that is making such a plan at that moment does not hear of it, and keeps the plan. */
+START_TEST(what_is_imported_while_a_read_is_planned_is_not_missed)
+{
+    if (getenv("WEIR_TEST_ONE_SERVER") != NULL) {
+        return;
+    }
+    fill();
+    struct reader reader = {.query = query_all()};
+    reader.query.is_backward = _i == 1;
+    reader.query.is_from_newest = _i == 1;
+    weir_arena_init(&reader.arena, 64 << 20, 1 << 20);
+    weir_error_init(&reader.err);
+    pthread_t thread;
+    PGconn *other = stop_planners();
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_it, &reader), 0);
+    wait_until_one_is_stopped(other);
+    must_import(500, WEEKS, WEEKS + 2, first_us + WEEK_US);
+    run_on(other, "COMMIT");
+    (void)pthread_join(thread, NULL);
+    PQfinish(other);
+    ck_assert_msg(reader.err.status == WEIR_OK, "%s", reader.err.text);
+    ck_assert_uint_eq(reader.rows.n, WEEKS + 2);
+    weir_arena_fini(&reader.arena);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("ts_spans");
@@ -404,6 +484,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, spans_go_on_after_chunks_are_dropped);
     tcase_add_test(tcase, a_namespace_without_spans_gets_them);
     tcase_add_test(tcase, a_write_that_enters_a_span_closes_the_one_before);
+    tcase_add_loop_test(tcase, what_is_imported_while_a_read_is_planned_is_not_missed, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
