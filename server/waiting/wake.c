@@ -69,6 +69,7 @@ static struct weir_watch *add_locked(struct weir_wake *wake, struct weir_tenant 
     watch->selector = selector;
     watch->hash = hash_of(wake, tenant, selector, name);
     weir_link_init(&watch->waiters);
+    weir_link_init(&watch->at_told);
     watch->name_n = name.n;
     if (name.n > 0) {
         memcpy(watch->name, name.p, name.n);
@@ -234,102 +235,148 @@ static void signal_locked(struct weir_wake *wake, struct weir_waiter *waiter, st
     }
 }
 
-/* New messages of one stream, as far as waiters can tell them apart. */
-struct news {
-    struct weir_slice stream;
-    uint64_t types;         // marks of their types
-    uint64_t correlations;  // marks of their correlations
-    bool has_hash;          // cardinal_hash is computed
-    int64_t cardinal_hash;  // of the stream's cardinal id, for consumer groups
-};
+/* ---- telling a commit ----
+ *
+ * First the watches note what of the commit concerns them, then the waiters of each are walked
+ * once. The lock is held meanwhile, so the time must not grow with messages times waiters. */
 
-static bool is_in_group(const struct weir_waiter *waiter, struct news *news)
+static uint64_t mark_of_correlation(const struct weir_new_message *message)
 {
-    if (waiter->group_size == 0) {
-        return true;
-    }
-    const struct weir_slice cardinal_id = weir_name_cardinal_id(news->stream);
-    if (cardinal_id.p == NULL) {
-        return false;
-    }
-    if (!news->has_hash) {
-        news->cardinal_hash = weir_hash_64(cardinal_id);
-        news->has_hash = true;
-    }
-    return weir_hash_member(news->cardinal_hash, waiter->group_size) == waiter->group_member;
+    return message->correlation.p == NULL ? 0 : weir_interest_mark(message->correlation);
 }
 
-/* Whether the messages may be among those that the waiter selects. */
-static bool concerns(const struct weir_waiter *waiter, struct news *news)
+/* New messages of one stream. */
+struct addition {
+    struct weir_slice stream;
+    uint64_t types;
+    uint64_t correlations;
+};
+
+static void note_stream(struct weir_news *news, struct weir_slice stream)
+{
+    const size_t n = news->streams_n;
+    if (n > 0 && weir_slice_equal(news->streams[n - 1], stream)) {
+        return;
+    }
+    if (n < WEIR_NEWS_STREAMS_MAX) {
+        news->streams[news->streams_n++] = stream;
+    } else {
+        news->has_more_streams = true;
+    }
+}
+
+/* Notes an addition for a watch (NULL is legal), and the watch in `told`. */
+static void note_at_locked(struct weir_watch *watch, const struct addition *added,
+                           struct weir_link *told)
+{
+    if (watch == NULL) {
+        return;
+    }
+    struct weir_news *news = &watch->news;
+    if (weir_link_is_alone(&watch->at_told)) {
+        weir_link_append(told, &watch->at_told);
+        news->types = 0;
+        news->correlations = 0;
+        news->streams_n = 0;
+        news->hashed = 0;
+        news->has_more_streams = false;
+    }
+    news->types |= added->types;
+    news->correlations |= added->correlations;
+    note_stream(news, added->stream);
+}
+
+static void note_locked(struct weir_wake *wake, const struct weir_tenant *tenant,
+                        const struct addition *added, struct weir_link *told)
+{
+    const struct weir_slice all = {(const uint8_t *)"", 0};
+    const struct weir_slice category = weir_name_category(added->stream);
+    note_at_locked(find_locked(wake, tenant, WEIR_SELECT_STREAM, added->stream), added, told);
+    note_at_locked(find_locked(wake, tenant, WEIR_SELECT_CATEGORY, category), added, told);
+    note_at_locked(find_locked(wake, tenant, WEIR_SELECT_ALL, all), added, told);
+}
+
+static bool is_member(const struct weir_waiter *waiter, struct weir_news *news, size_t at)
+{
+    const struct weir_slice cardinal_id = weir_name_cardinal_id(news->streams[at]);
+    if (at == news->hashed) {
+        news->cardinal_hashes[at] = cardinal_id.p == NULL ? 0 : weir_hash_64(cardinal_id);
+        news->hashed++;
+    }
+    return cardinal_id.p != NULL &&
+           weir_hash_member(news->cardinal_hashes[at], waiter->group_size) == waiter->group_member;
+}
+
+/* Of very many streams one is likely to be the group's. */
+static bool is_in_group(const struct weir_waiter *waiter, struct weir_news *news)
+{
+    bool is = waiter->group_size == 0 || news->has_more_streams;
+    for (size_t i = 0; i < news->streams_n && !is; i++) {
+        is = is_member(waiter, news, i);
+    }
+    return is;
+}
+
+/* Whether some of the messages may be among those that the waiter selects. */
+static bool concerns(const struct weir_waiter *waiter, struct weir_news *news)
 {
     return (waiter->types == 0 || (waiter->types & news->types) != 0) &&
            (waiter->correlation == 0 || (waiter->correlation & news->correlations) != 0) &&
            is_in_group(waiter, news);
 }
 
-/* Signals the waiters of a watch (NULL is legal) that the messages concern. */
-static void tell_watch_locked(struct weir_wake *wake, struct weir_watch *watch, struct news *news,
+/* Signals the waiters of a watch that its news concern. */
+static void tell_watch_locked(struct weir_wake *wake, struct weir_watch *watch,
                               struct weir_link *out)
 {
-    if (watch == NULL) {
-        return;
-    }
     /* The watch is freed with its last waiter, so nothing of it is read after that one. */
     struct weir_link *end = &watch->waiters;
     struct weir_link *link = end->next;
-    while (link != end) {
+    bool is_last = false;
+    while (!is_last) {
         struct weir_waiter *waiter = WEIR_LINKED(link, struct weir_waiter, at_watch);
-        const bool is_last = link->next == end;
+        is_last = link->next == end;
         link = link->next;
-        if (concerns(waiter, news)) {
+        if (concerns(waiter, &watch->news)) {
             signal_locked(wake, waiter, out);
         }
-        if (is_last) {
-            return;
-        }
     }
 }
 
-static void tell_locked(struct weir_wake *wake, struct weir_tenant *tenant, struct news *news,
-                        struct weir_link *out)
+static void tell_noted_locked(struct weir_wake *wake, struct weir_link *told, struct weir_link *out)
 {
-    const struct weir_slice all = {(const uint8_t *)"", 0};
-    const struct weir_slice category = weir_name_category(news->stream);
-    tell_watch_locked(wake, find_locked(wake, tenant, WEIR_SELECT_STREAM, news->stream), news, out);
-    tell_watch_locked(wake, find_locked(wake, tenant, WEIR_SELECT_CATEGORY, category), news, out);
-    tell_watch_locked(wake, find_locked(wake, tenant, WEIR_SELECT_ALL, all), news, out);
-}
-
-static void add_message(struct news *news, const struct weir_new_message *message)
-{
-    news->types |= weir_interest_mark(message->type);
-    if (message->correlation.p != NULL) {
-        news->correlations |= weir_interest_mark(message->correlation);
+    struct weir_watch *watch = NULL;
+    while ((watch = WEIR_FIRST_LINKED(told, struct weir_watch, at_told)) != NULL) {
+        weir_link_remove(&watch->at_told);
+        tell_watch_locked(wake, watch, out);
     }
 }
 
-static void tell_append_locked(struct weir_wake *wake, struct weir_tenant *tenant,
-                               const struct weir_append *append, struct weir_link *out)
+static void note_append_locked(struct weir_wake *wake, const struct weir_tenant *tenant,
+                               const struct weir_append *append, struct weir_link *told)
 {
     for (size_t i = 0; i < append->n; i++) {
         const struct weir_stream_append *stream = &append->streams[i];
-        struct news news = {.stream = stream->stream};
+        struct addition added = {.stream = stream->stream};
         for (size_t k = 0; k < stream->n; k++) {
-            add_message(&news, &stream->messages[k]);
+            added.types |= weir_interest_mark(stream->messages[k].type);
+            added.correlations |= mark_of_correlation(&stream->messages[k]);
         }
         if (stream->n > 0) {
-            tell_locked(wake, tenant, &news, out);
+            note_locked(wake, tenant, &added, told);
         }
     }
 }
 
-static void tell_import_locked(struct weir_wake *wake, struct weir_tenant *tenant,
-                               const struct weir_import *import, struct weir_link *out)
+static void note_import_locked(struct weir_wake *wake, const struct weir_tenant *tenant,
+                               const struct weir_import *import, struct weir_link *told)
 {
     for (size_t i = 0; i < import->n; i++) {
-        struct news news = {.stream = import->records[i].stream};
-        add_message(&news, &import->records[i].message);
-        tell_locked(wake, tenant, &news, out);
+        const struct weir_new_message *message = &import->records[i].message;
+        const struct addition added = {.stream = import->records[i].stream,
+                                       .types = weir_interest_mark(message->type),
+                                       .correlations = mark_of_correlation(message)};
+        note_locked(wake, tenant, &added, told);
     }
 }
 
@@ -354,14 +401,17 @@ int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
     if (change <= 0 || atomic_load(&tenant->waiters_n) == 0) {
         return change;
     }
+    struct weir_link told;
     struct weir_link out;
+    weir_link_init(&told);
     weir_link_init(&out);
     (void)pthread_mutex_lock(&wake->lock);
     if (write->kind == WEIR_WRITE_APPEND) {
-        tell_append_locked(wake, tenant, &write->of.append, &out);
+        note_append_locked(wake, tenant, &write->of.append, &told);
     } else {
-        tell_import_locked(wake, tenant, &write->of.import, &out);
+        note_import_locked(wake, tenant, &write->of.import, &told);
     }
+    tell_noted_locked(wake, &told, &out);
     (void)pthread_mutex_unlock(&wake->lock);
     weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
     return change;
@@ -370,19 +420,19 @@ int64_t weir_wake_committed(struct weir_wake *wake, struct weir_tenant *tenant,
 void weir_wake_rows(struct weir_wake *wake, struct weir_tenant *tenant,
                     const struct weir_rows *rows)
 {
+    struct weir_link told;
     struct weir_link out;
+    weir_link_init(&told);
     weir_link_init(&out);
+    (void)pthread_mutex_lock(&wake->lock);
     for (size_t i = 0; i < rows->n; i++) {
-        struct news news = {.stream = rows->rows[i].stream,
-                            .types = weir_interest_mark(rows->rows[i].type),
-                            .correlations = UINT64_MAX};
-        /* The lock is released between messages: with thousands of waiters, thousands of messages
-         * take more than 100 ms. */
-        (void)pthread_mutex_lock(&wake->lock);
-        tell_locked(wake, tenant, &news, &out);
-        (void)pthread_mutex_unlock(&wake->lock);
+        const struct addition added = {.stream = rows->rows[i].stream,
+                                       .types = weir_interest_mark(rows->rows[i].type),
+                                       .correlations = UINT64_MAX};
+        note_locked(wake, tenant, &added, &told);
     }
-    /* After the last message: a waiter armed again earlier would be woken by the rest in vain. */
+    tell_noted_locked(wake, &told, &out);
+    (void)pthread_mutex_unlock(&wake->lock);
     weir_wake_call_back(wake, &out, WEIR_WAKE_CHANGE);
 }
 

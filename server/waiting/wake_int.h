@@ -9,6 +9,20 @@
 
 enum { WEIR_WATCH_BUCKETS = 4096 };
 
+enum { WEIR_NEWS_STREAMS_MAX = 8 };
+
+/* New messages that a watch is told of, as far as waiters can tell them apart. */
+struct weir_news {
+    uint64_t types;         // marks of their types
+    uint64_t correlations;  // marks of their correlations
+    /* Their streams, for consumer groups; a stream may be there twice. */
+    size_t streams_n;
+    struct weir_slice streams[WEIR_NEWS_STREAMS_MAX];
+    int64_t cardinal_hashes[WEIR_NEWS_STREAMS_MAX];  // of the first `hashed` ones
+    size_t hashed;
+    bool has_more_streams;  // than are kept
+};
+
 /* The waiters of one namespace that select the same stream, category or everything; freed with the
  * last of them. */
 struct weir_watch {
@@ -17,6 +31,9 @@ struct weir_watch {
     enum weir_selector selector;
     uint64_t hash;
     struct weir_link waiters;
+    /* While a commit is told. */
+    struct weir_link at_told;  // among the watches that it concerns
+    struct weir_news news;
     size_t name_n;
     uint8_t name[];
 };

@@ -7,6 +7,7 @@
 #include "weir/rules/stream_name.h"
 
 #include <poll.h>
+#include <stdio.h>
 
 enum { WAITERS = 64, FAR_MS = 10 * 1000, FAR_US = 60 * 1000 * 1000 };
 
@@ -208,6 +209,75 @@ START_TEST(each_record_of_an_import_wakes)
     ck_assert_ptr_eq(woken[0], &waiters[0]);
     ck_assert_ptr_eq(woken[1], &waiters[1]);
     weir_wake_tenant(wake, tenant);
+}
+END_TEST
+
+static atomic_size_t judged;
+
+int64_t __real_weir_hash_member(int64_t hash, int64_t size);
+int64_t __wrap_weir_hash_member(int64_t hash, int64_t size);
+
+int64_t __wrap_weir_hash_member(int64_t hash, int64_t size)
+{
+    atomic_fetch_add(&judged, 1);
+    return __real_weir_hash_member(hash, size);
+}
+
+/* All waiters of the server wait for the lock meanwhile. */
+START_TEST(an_import_judges_each_waiter_once)
+{
+    enum { RECORDS = 100 };
+    const int64_t member = weir_name_member(weir_slice_of("a-1"), 2);
+    const struct weir_interest interest = {.selector = WEIR_SELECT_CATEGORY,
+                                           .name = weir_slice_of("a"),
+                                           .group_size = 2,
+                                           .group_member = 1 - member};
+    struct weir_import_record records[RECORDS];
+    for (size_t i = 0; i < RECORDS; i++) {
+        records[i] = (struct weir_import_record){.stream = weir_slice_of("a-1"),
+                                                 .message.type = weir_slice_of("T")};
+    }
+    const struct weir_write write = {
+        .kind = WEIR_WRITE_IMPORT,
+        .of.import = {.records = records, .n = RECORDS, .imported = RECORDS}};
+    let_poller_look();
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert(weir_wake_arm(wake, &waiters[i], tenant, &interest));
+        park(i);
+    }
+    atomic_store(&judged, 0);
+    ck_assert_int_eq(weir_wake_committed(wake, tenant, &write), RECORDS);
+    ck_assert_uint_eq(atomic_load(&judged), 2);
+    ck_assert_uint_eq(count(), 0);
+    weir_wake_tenant(wake, tenant);
+}
+END_TEST
+
+/* There may be streams of the waiter's member among those that are not kept. */
+START_TEST(an_import_of_many_streams_wakes_groups)
+{
+    enum { RECORDS = 100 };
+    static char names[RECORDS][8];
+    struct weir_import_record records[RECORDS];
+    const int64_t size = 1000003;  // no two of the streams are one member's
+    for (size_t i = 0; i < RECORDS; i++) {
+        (void)snprintf(names[i], sizeof names[i], "a-%zu", i);
+        records[i] = (struct weir_import_record){.stream = weir_slice_of(names[i]),
+                                                 .message.type = weir_slice_of("T")};
+    }
+    const struct weir_slice last = records[RECORDS - 1].stream;
+    const struct weir_interest interest = {.selector = WEIR_SELECT_CATEGORY,
+                                           .name = weir_slice_of("a"),
+                                           .group_size = size,
+                                           .group_member = weir_name_member(last, size)};
+    const struct weir_write write = {
+        .kind = WEIR_WRITE_IMPORT,
+        .of.import = {.records = records, .n = RECORDS, .imported = RECORDS}};
+    let_poller_look();
+    ck_assert(weir_wake_arm(wake, &waiters[0], tenant, &interest));
+    park(0);
+    ck_assert_int_eq(weir_wake_committed(wake, tenant, &write), RECORDS);
+    ck_assert_uint_eq(count(), 1);
 }
 END_TEST
 
@@ -765,6 +835,8 @@ static Suite *wake_suite(void)
     tcase_add_test(tcase, a_commit_wakes_by_stream_category_and_all);
     tcase_add_test(tcase, a_commit_leaves_alone_whom_its_messages_do_not_concern);
     tcase_add_test(tcase, each_record_of_an_import_wakes);
+    tcase_add_test(tcase, an_import_judges_each_waiter_once);
+    tcase_add_test(tcase, an_import_of_many_streams_wakes_groups);
     tcase_add_test(tcase, one_that_was_disarmed_is_left_alone);
     tcase_add_test(tcase, waits_end_in_the_order_of_their_times);
     tcase_add_test(tcase, waits_that_end_early_leave_the_others_in_order);
