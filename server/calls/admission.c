@@ -9,7 +9,7 @@
 
 enum {
     /* Requests in flight, in multiples of --max-request-bytes: large ones can go side by side, and
-     * with the defaults all of them take 256 MiB at most. */
+     * with the defaults they take 256 MiB at most, and all others as much again. */
     REQUESTS_OF_FULL_SIZE = 4,
     /* Unread replies of a connection and of all, in multiples of --max-reply-bytes: 128 MiB and
      * 1 GiB with the defaults. */
@@ -36,12 +36,21 @@ static size_t bytes_max(const struct weir_server *server)
     return (size_t)server->config->limits.request_bytes * REQUESTS_OF_FULL_SIZE;
 }
 
+/* Whether a request of `bytes` fits where `held` are in flight. One that is no larger than its
+ * equal share always does, so that a few large ones do not keep out the small ones of other
+ * clients. */
+static bool has_room(const struct weir_server *server, size_t bytes, size_t held)
+{
+    const size_t most = bytes_max(server);
+    return bytes <= most / (size_t)server->config->max_calls || held + bytes <= most;
+}
+
 static void tell_what_is_full(struct weir_server *server, size_t bytes, struct weir_error *err)
 {
     const size_t calls_max = (size_t)server->config->max_calls;
     const size_t calls = atomic_load_explicit(&server->unanswered, memory_order_relaxed);
     const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
-    if (calls < calls_max && held + bytes > bytes_max(server)) {
+    if (calls < calls_max && !has_room(server, bytes, held)) {
         (void)weir_fail_full(err, "bytes of requests in flight",
                              "a multiple of --max-request-bytes", bytes_max(server), held + bytes);
     } else {
@@ -105,7 +114,7 @@ static bool admit(struct weir_server *server, size_t bytes)
     const size_t calls = atomic_fetch_add_explicit(&server->unanswered, 1, memory_order_relaxed);
     const size_t held =
         atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
-    if (calls < calls_max && held + bytes <= bytes_max(server)) {
+    if (calls < calls_max && has_room(server, bytes, held)) {
         if (others == 0) {
             /* The server was idle: the time since the last call says nothing about the store. */
             atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),

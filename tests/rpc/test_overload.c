@@ -92,12 +92,15 @@ START_TEST(as_many_calls_as_there_may_be_are_never_refused)
 }
 END_TEST
 
-/* Returns a read request with an unknown field of `n` bytes appended. */
-static struct weir_slice padded_request(size_t n, uint32_t timeout_ms)
+enum { MOST_BYTES = 65536 };  // of a request
+
+/* Returns a read request of `size` bytes, most of them in an unknown field. */
+static struct weir_slice padded_request(size_t size, uint32_t timeout_ms)
 {
-    static uint8_t room[65536];
+    static uint8_t room[MOST_BYTES];
     const struct weir_slice request = version_request(timeout_ms);
-    ck_assert(n > 16384 && request.n + n + 5 <= sizeof room);
+    const size_t n = size - request.n - 5;
+    ck_assert(n > 16384 && size <= sizeof room);
     memcpy(room, request.p, request.n);
     uint8_t *at = room + request.n;
     *at++ = 0xa2;
@@ -117,15 +120,15 @@ START_TEST(bytes_too_many_are_refused_at_once)
     rpc_start_on(fake_store_open(SESSIONS), arguments);
     fake_gate_shut();
     for (size_t i = 0; i < 4; i++) {
-        rpc_begin(&pending[i], padded_request(60000, 0));
+        rpc_begin(&pending[i], padded_request(MOST_BYTES, 0));
     }
     rpc_wait_in_flight(4);
-    rpc_exchange(padded_request(60000, 0), &reply);
+    rpc_exchange(padded_request(MOST_BYTES, 0), &reply);
     rpc_assert_status(&reply, WEIR_LIMIT_EXCEEDED);
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "limit"), "262144");
     ck_assert_str_eq(weir_error_get_detail(&reply.err, "queue"), "bytes of requests in flight");
     rpc_free(&reply);
-    /* A small request still fits. */
+    /* A small request still fits, though there are as many bytes as there may be. */
     rpc_begin(&pending[4], version_request(0));
     rpc_wait_in_flight(5);
     fake_gate_open();
