@@ -508,6 +508,7 @@ START_TEST(a_read_that_is_woken_without_memory_is_counted_once)
         weir_calls_give_back(&rpc.server->calls, calls[--n]);
     }
     wait_until(0);
+    ck_assert_uint_eq(atomic_load(&rpc.server->waiting_unanswered), 0);
     put("a-1");
 }
 END_TEST
