@@ -6,6 +6,7 @@
 #include "tests/lib/check_main.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -91,6 +92,43 @@ END_TEST
 static atomic_size_t good;
 static atomic_size_t ended;
 
+enum { THREADS = 4, CALLS_EACH = 2 * FEW };
+
+static void *call_from_a_thread(void *context)
+{
+    char stream[] = "account-1";
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    request.stream_name = stream;
+    (void)context;
+    for (size_t i = 0; i < CALLS_EACH; i++) {
+        Weir__V1__GetStreamVersionResponse *response = NULL;
+        struct weir_error err;
+        weir_error_init(&err);
+        const weir_status status =
+            weir_message_store_get_stream_version(scripted.client, &request, NULL, &response, &err);
+        atomic_fetch_add(&good, status == WEIR_OK);
+        weir_response_free(response);
+    }
+    return NULL;
+}
+
+START_TEST(threads_that_call_together_replace_sockets_under_each_other)
+{
+    pthread_t threads[THREADS];
+    atomic_store(&good, 0);
+    open_client_with(LINKS_SPARE_NUMBERS + FEW);
+    atomic_store(&numbers_left, LINKS_SPARE_NUMBERS + FEW);
+    for (size_t t = 0; t < THREADS; t++) {
+        ck_assert_int_eq(pthread_create(&threads[t], NULL, call_from_a_thread, NULL), 0);
+    }
+    for (size_t t = 0; t < THREADS; t++) {
+        ck_assert_int_eq(pthread_join(threads[t], NULL), 0);
+    }
+    ck_assert_uint_eq(atomic_load(&good), (size_t)THREADS * CALLS_EACH);
+    ck_assert_uint_ge(count_sockets(), 5);
+}
+END_TEST
+
 static void count(void *context, weir_status status, Weir__V1__GetStreamVersionResponse *response,
                   const struct weir_error *error)
 {
@@ -133,6 +171,7 @@ int main(void)
     tcase_add_test(tcase, a_socket_near_its_last_number_is_not_used);
     tcase_add_test(tcase, a_socket_is_replaced_before_its_last_number);
     tcase_add_test(tcase, sockets_are_replaced_for_ever);
+    tcase_add_test(tcase, threads_that_call_together_replace_sockets_under_each_other);
     tcase_add_test(tcase, what_is_in_flight_meanwhile_is_answered);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
