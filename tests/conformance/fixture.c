@@ -54,6 +54,7 @@ static void make_namespace(void)
 
 static void set_up(void)
 {
+    conf.row = 0;
     server_directory(&conf.server);
     server_on_socket(&conf.server);
     server_start(&conf.server);
@@ -314,15 +315,16 @@ int64_t version_of(const char *stream)
 
 void assert_failed(weir_status got, weir_status want)
 {
-    ck_assert_msg(got == want, "outcome %s (%s), want %s", weir_status_name(got), conf.err.text,
-                  weir_status_name(want));
+    ck_assert_msg(got == want, "outcome %s (%s), want %s, in row %zu", weir_status_name(got),
+                  conf.err.text, weir_status_name(want), conf.row);
 }
 
 void assert_detail(const char *key, const char *value)
 {
     const char *got = weir_error_get_detail(&conf.err, key);
-    ck_assert_msg(got != NULL && strcmp(got, value) == 0, "detail %s is %s, want %s (%s)", key,
-                  got == NULL ? "absent" : got, value, conf.err.text);
+    ck_assert_msg(got != NULL && strcmp(got, value) == 0,
+                  "detail %s is %s, want %s (%s), in row %zu", key, got == NULL ? "absent" : got,
+                  value, conf.err.text, conf.row);
 }
 
 void assert_invalid(weir_status got, const char *field)
@@ -330,6 +332,12 @@ void assert_invalid(weir_status got, const char *field)
     assert_failed(got, WEIR_INVALID_REQUEST);
     assert_detail("field", field);
     ck_assert_ptr_nonnull(weir_error_get_detail(&conf.err, "reason"));
+}
+
+void assert_in_row(int64_t got, int64_t want)
+{
+    ck_assert_msg(got == want, "%lld, want %lld, in row %zu", (long long)got, (long long)want,
+                  conf.row);
 }
 
 void assert_data(const Message *message, const char *data)

@@ -26,6 +26,7 @@ struct conf {
     struct weir_client *admin;   // uses the admin token
     char namespace_id[64];
     struct weir_error err;  // of the last try_…
+    size_t row;             // of its table that a test is at; failed expectations tell it
 };
 
 extern struct conf conf;
@@ -121,6 +122,9 @@ int64_t version_of(const char *stream);
 void assert_failed(weir_status got, weir_status want);
 void assert_detail(const char *key, const char *value);
 void assert_invalid(weir_status got, const char *field);
+
+/* Checks a number against that of row conf.row. */
+void assert_in_row(int64_t got, int64_t want);
 
 void assert_data(const Message *message, const char *data);
 void assert_positions(Message *const *messages, size_t n, int64_t first);

@@ -46,8 +46,11 @@ static const struct {
 START_TEST(a_faulty_write_is_named)
 {
     make_long();
-    assert_invalid(try_write(writes[_i].stream, EXPECT_ANY, &writes[_i].message, 1, NULL),
-                   writes[_i].field);
+    for (conf.row = 0; conf.row < WEIR_COUNTOF(writes); conf.row++) {
+        assert_invalid(
+            try_write(writes[conf.row].stream, EXPECT_ANY, &writes[conf.row].message, 1, NULL),
+            writes[conf.row].field);
+    }
     assert_nothing_happened();
 }
 END_TEST
@@ -188,7 +191,7 @@ END_TEST
 TCase *conf_bad_input_case(void)
 {
     TCase *tc = conf_case("bad_input");
-    tcase_add_loop_test(tc, a_faulty_write_is_named, 0, (int)WEIR_COUNTOF(writes));
+    tcase_add_test(tc, a_faulty_write_is_named);
     tcase_add_test(tc, a_write_of_nothing_or_too_much_is_invalid);
     tcase_add_test(tc, a_write_without_its_fields_is_invalid);
     tcase_add_test(tc, an_expectation_of_false_is_invalid);

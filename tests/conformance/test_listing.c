@@ -54,21 +54,21 @@ END_TEST
 static const struct {
     const char *prefix;
     size_t n;
-} prefixes[] = {{"", 10},  {"a", 7}, {"a-", 4},   {"a-1", 2}, {"a%", 1},
-                {"a_", 1}, {"A", 1}, {"\xc3", 1}, {"z", 0}};
+} prefixes[] = {{"", 10},  {"a", 7},  {"a-", 4}, {"a-1", 2},
+                {"a%", 1}, {"a_", 1}, {"A", 1},  {"z", 0}};
 
 START_TEST(a_prefix_is_literal)
 {
     put_names();
-    if (strcmp(prefixes[_i].prefix, "\xc3") == 0) {
-        Weir__V1__ListStreamsResponse *refused = NULL;  // a truncated character is invalid UTF-8
-        assert_invalid(try_list("\xc3", "", 100, &refused), "prefix");
-        return;
-    }
     Weir__V1__ListStreamsResponse *page = NULL;
-    assert_failed(try_list(prefixes[_i].prefix, NULL, 100, &page), WEIR_OK);
-    ck_assert_uint_eq(page->n_streams, prefixes[_i].n);
-    weir_response_free(page);
+    for (size_t i = 0; i < WEIR_COUNTOF(prefixes); i++) {
+        assert_failed(try_list(prefixes[i].prefix, NULL, 100, &page), WEIR_OK);
+        ck_assert_msg(page->n_streams == prefixes[i].n, "%s: %zu streams", prefixes[i].prefix,
+                      page->n_streams);
+        weir_response_free(page);
+    }
+    /* A truncated character is invalid UTF-8. */
+    assert_invalid(try_list("\xc3", "", 100, &page), "prefix");
 }
 END_TEST
 
@@ -109,7 +109,7 @@ TCase *conf_listing_case(void)
 {
     TCase *tc = conf_case("listing");
     tcase_add_test(tc, streams_come_in_bytewise_order_and_in_exact_pages);
-    tcase_add_loop_test(tc, a_prefix_is_literal, 0, (int)WEIR_COUNTOF(prefixes));
+    tcase_add_test(tc, a_prefix_is_literal);
     tcase_add_test(tc, a_limit_out_of_range_is_invalid);
     tcase_add_test(tc, categories_are_counted);
     return tc;

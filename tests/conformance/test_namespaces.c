@@ -318,7 +318,9 @@ static const char *const invalid_ids[] = {"",      ".",     "..",       "a\nb",
 START_TEST(an_unfit_id_is_invalid)
 {
     memset(too_long, 'n', 129);
-    assert_invalid(try_create(invalid_ids[_i], NULL, NULL), "namespace");
+    for (conf.row = 0; conf.row < WEIR_COUNTOF(invalid_ids); conf.row++) {
+        assert_invalid(try_create(invalid_ids[conf.row], NULL, NULL), "namespace");
+    }
 }
 END_TEST
 
@@ -459,7 +461,7 @@ TCase *conf_namespaces_case(void)
     tcase_add_test(tc, a_second_create_is_refused_but_a_repetition_is_not);
     tcase_add_test(tc, a_supplied_token_must_name_the_namespace);
     tcase_add_test(tc, namespaces_do_not_see_each_other);
-    tcase_add_loop_test(tc, an_unfit_id_is_invalid, 0, (int)WEIR_COUNTOF(invalid_ids));
+    tcase_add_test(tc, an_unfit_id_is_invalid);
     tcase_add_test(tc, a_token_opens_its_own_namespace_only);
     tcase_add_test(tc, an_admin_acts_on_the_namespace_it_names);
     tcase_add_test(tc, a_rotated_token_is_dead_and_the_new_one_works);

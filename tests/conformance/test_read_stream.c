@@ -49,12 +49,15 @@ static const struct {
 START_TEST(forward_reads_start_at_the_position_and_stop_at_the_batch)
 {
     put_many("s-1", 10);
-    const StreamQuery query = from(forward_rows[_i].position, forward_rows[_i].batch);
-    const StreamReply *r = must_read_stream(&query);
-    ck_assert_uint_eq(r->n_messages, forward_rows[_i].n);
-    assert_positions(r->messages, r->n_messages, forward_rows[_i].first);
-    ck_assert_int_eq(r->next_position, forward_rows[_i].next);
-    ck_assert(!r->truncated);
+    for (conf.row = 0; conf.row < WEIR_COUNTOF(forward_rows); conf.row++) {
+        const StreamQuery query =
+            from(forward_rows[conf.row].position, forward_rows[conf.row].batch);
+        const StreamReply *r = must_read_stream(&query);
+        assert_in_row((int64_t)r->n_messages, (int64_t)forward_rows[conf.row].n);
+        assert_positions(r->messages, r->n_messages, forward_rows[conf.row].first);
+        assert_in_row(r->next_position, forward_rows[conf.row].next);
+        ck_assert(!r->truncated);
+    }
 }
 END_TEST
 
@@ -76,16 +79,18 @@ static const struct {
 START_TEST(backward_reads_go_down_from_the_newest_or_the_position)
 {
     put_many("s-1", 10);
-    StreamQuery query = from(backward_rows[_i].position, backward_rows[_i].batch);
-    query.has_position = backward_rows[_i].has_position;
-    query.has_direction = true;
-    query.direction = WEIR__V1__DIRECTION__BACKWARD;
-    const StreamReply *r = must_read_stream(&query);
-    ck_assert_uint_eq(r->n_messages, backward_rows[_i].n);
-    for (size_t i = 0; i < r->n_messages; i++) {
-        ck_assert_int_eq(r->messages[i]->position, backward_rows[_i].first - (int64_t)i);
+    for (conf.row = 0; conf.row < WEIR_COUNTOF(backward_rows); conf.row++) {
+        StreamQuery query = from(backward_rows[conf.row].position, backward_rows[conf.row].batch);
+        query.has_position = backward_rows[conf.row].has_position;
+        query.has_direction = true;
+        query.direction = WEIR__V1__DIRECTION__BACKWARD;
+        const StreamReply *r = must_read_stream(&query);
+        assert_in_row((int64_t)r->n_messages, (int64_t)backward_rows[conf.row].n);
+        for (size_t i = 0; i < r->n_messages; i++) {
+            assert_in_row(r->messages[i]->position, backward_rows[conf.row].first - (int64_t)i);
+        }
+        assert_in_row(r->next_position, backward_rows[conf.row].next);
     }
-    ck_assert_int_eq(r->next_position, backward_rows[_i].next);
 }
 END_TEST
 
@@ -144,16 +149,18 @@ START_TEST(a_read_from_a_global_position_goes_on_at_a_position)
     put_many("other-1", 4);
     put_many("s-1", 3);
     StreamQuery query = query_stream("s-1");
-    query.has_global_position = global_rows[_i].has_global;
-    query.global_position = global_rows[_i].global;
     query.has_batch_size = true;
-    query.batch_size = global_rows[_i].batch;
-    query.has_direction = global_rows[_i].is_backward;
     query.direction = WEIR__V1__DIRECTION__BACKWARD;
-    const StreamReply *r = must_read_stream(&query);
-    ck_assert_uint_eq(r->n_messages, global_rows[_i].n);
-    ck_assert_int_eq(r->next_position, global_rows[_i].next);
-    ck_assert(!r->truncated);
+    for (conf.row = 0; conf.row < WEIR_COUNTOF(global_rows); conf.row++) {
+        query.has_global_position = global_rows[conf.row].has_global;
+        query.global_position = global_rows[conf.row].global;
+        query.batch_size = global_rows[conf.row].batch;
+        query.has_direction = global_rows[conf.row].is_backward;
+        const StreamReply *r = must_read_stream(&query);
+        assert_in_row((int64_t)r->n_messages, (int64_t)global_rows[conf.row].n);
+        assert_in_row(r->next_position, global_rows[conf.row].next);
+        ck_assert(!r->truncated);
+    }
 }
 END_TEST
 
@@ -280,14 +287,11 @@ TCase *conf_read_stream_case(void)
 {
     TCase *tc = conf_case("read_stream");
     tcase_add_test(tc, a_missing_stream_is_empty_and_no_error);
-    tcase_add_loop_test(tc, forward_reads_start_at_the_position_and_stop_at_the_batch, 0,
-                        (int)WEIR_COUNTOF(forward_rows));
-    tcase_add_loop_test(tc, backward_reads_go_down_from_the_newest_or_the_position, 0,
-                        (int)WEIR_COUNTOF(backward_rows));
+    tcase_add_test(tc, forward_reads_start_at_the_position_and_stop_at_the_batch);
+    tcase_add_test(tc, backward_reads_go_down_from_the_newest_or_the_position);
     tcase_add_test(tc, a_thousand_come_where_no_batch_size_is_given);
     tcase_add_test(tc, a_read_may_start_at_a_global_position);
-    tcase_add_loop_test(tc, a_read_from_a_global_position_goes_on_at_a_position, 0,
-                        (int)WEIR_COUNTOF(global_rows));
+    tcase_add_test(tc, a_read_from_a_global_position_goes_on_at_a_position);
     tcase_add_test(tc, types_filter_before_the_batch);
     tcase_add_test(tc, types_are_compared_byte_by_byte);
     tcase_add_test(tc, headers_only_leaves_out_data_and_metadata);
