@@ -54,7 +54,7 @@ struct link {
     int64_t numbers;  // requests that the new socket can number, less LINKS_SPARE_NUMBERS
     nng_socket socket;
     atomic_bool was_connected;
-    bool is_of_families;  // has a dialer of each family, by turns, for each connection
+    bool is_of_families;  // has dialers of each family by turns; the link may outlive `links`
     bool has_closer;
     pthread_t closer;
     pthread_mutex_t mutex;  // guards is_closed
@@ -74,7 +74,7 @@ static void rest(nng_dialer dialer)
     (void)nng_dialer_set_ms(dialer, NNG_OPT_RECONNMAXT, RECONNECT_NEVER_MS);
 }
 
-/* The dialers of the other family rest. Where there is one family there are no others. */
+/* The dialers of the other family rest. */
 static void prefer_family_of(const struct link *link, nng_dialer dialer)
 {
     uint32_t d = 0;

@@ -96,7 +96,7 @@ struct reader {
 static int begin_reading(const struct sqlite_backend *backend, const char *path,
                          struct reader *reader)
 {
-    int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, WEIR_SQLITE_BUSY_US / 1000,
+    int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE, weir_sqlite_busy_ms(INT64_MAX),
                               &reader->db);
     if (rc == SQLITE_OK) {
         rc = sqlite3_prepare_v2(reader->db, "SELECT 1 FROM sqlite_schema", -1, &reader->statement,

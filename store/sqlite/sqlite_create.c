@@ -173,7 +173,7 @@ static weir_status create_in_memory(struct sqlite_backend *backend, const char *
     }
     sqlite3 *db = NULL;
     const int rc = weir_sqlite_open(backend, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                                    WEIR_SQLITE_BUSY_US / 1000, &db);
+                                    weir_sqlite_busy_ms(INT64_MAX), &db);
     free(path);
     if (rc != SQLITE_OK) {
         return weir_sqlite_fail(err, rc, "create a database");

@@ -8,6 +8,7 @@
 
 #include "store/sqlite/sqlite_backend.h"
 #include "store/sqlite/sqlite_checkpoint.h"
+#include "store/sqlite/sqlite_connect.h"
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_registry.h"
 
@@ -61,7 +62,7 @@ static bool is_due(atomic_int_fast64_t *next_us)
 static void rescue_wal(struct sqlite_backend *backend)
 {
     (void)weir_sqlite_registry_take(&backend->reads, INT64_MAX);
-    (void)sqlite3_busy_timeout(backend->reads.db, WEIR_SQLITE_BUSY_US / 1000);
+    (void)sqlite3_busy_timeout(backend->reads.db, weir_sqlite_busy_ms(INT64_MAX));
     (void)weir_sqlite_checkpoint(backend, weir_sqlite_registry_name, backend->reads.db,
                                  SQLITE_CHECKPOINT_FULL, NULL);
     weir_sqlite_registry_return(&backend->reads);

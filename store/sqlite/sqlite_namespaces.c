@@ -270,7 +270,7 @@ static int remove_doomed(struct sqlite_backend *backend, const char *name,
 {
     sqlite3 *db = backend->changes.db;
     const struct weir_slice key = weir_slice_of(name);
-    (void)sqlite3_busy_timeout(db, WEIR_SQLITE_BUSY_US / 1000);
+    (void)sqlite3_busy_timeout(db, weir_sqlite_busy_ms(INT64_MAX));
     int rc = begin(db);
     if (rc == SQLITE_OK) {
         rc = weir_sqlite_registry_run(db, "DELETE FROM doomed_files WHERE name = ?1", key);
