@@ -504,8 +504,8 @@ static void count_call(void *context)
     ++*(size_t *)context;
 }
 
-/* Its thread ends other calls whose deadline passes meanwhile. In memory it holds the store's
- * lock. */
+/* Its thread ends other calls whose deadline passes meanwhile. In memory it holds the store's lock
+ * and says nothing; for a database server the thread waits, as long as that takes. */
 START_TEST(a_long_search_says_that_it_keeps_its_thread)
 {
     size_t calls = 0;
@@ -513,7 +513,8 @@ START_TEST(a_long_search_says_that_it_keeps_its_thread)
     struct weir_query query = long_search();
     query.deadline_us = weir_monotonic_us() + INT64_C(3600) * 1000000;
     must_read(fx.ns, &query);
-    ck_assert_int_eq(calls > 0, fx.dir[0] != '\0');
+    const bool is_in_memory = strcmp(fx.url, "sqlite::memory:") == 0;
+    ck_assert(fx.dir[0] != '\0' ? calls > 0 : !is_in_memory || calls == 0);
 }
 END_TEST
 
