@@ -7,32 +7,34 @@ load=${WEIR_LOAD_PROGRAM:?the path of weir-load}
 floor=${WEIR_FLOOR_PROGRAM:?the path of weir-floor}
 export WEIR_ADMIN_TOKEN=$admin_token
 
-# holds FILE EXPRESSION: checks a Python expression about the JSON in the file, which is `j`.
+# holds FILE EXPRESSION...: checks Python expressions about the JSON in the file, which is `j`.
 holds() {
-    checks=$((checks + 1))
-    python3 -c 'import json, sys
+    file=$1
+    shift
+    checks=$((checks + $#))
+    wrong=$(python3 -c 'import json, sys
 j = json.load(open(sys.argv[1]))
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$2" || fail "not so in $1: $2"
+print(*(e for e in sys.argv[2:] if not eval(e)), sep="; ")' "$file" "$@" 2>&1)
+    [ -z "$wrong" ] || fail "not so in $file: $wrong"
 }
 
 # is_sound FILE: checks what holds for every result of weir-load and weir-floor.
 is_sound() {
-    holds "$1" 'j["operations"] > 0 and abs(j["operations"] / j["seconds"] - j["operations_per_s"]) < 1'
-    holds "$1" 'sum(n for _, n in j["histogram_us"]) == j["operations"]'
-    holds "$1" 'j["latency_us"]["p50"] <= j["latency_us"]["p99"] <= j["latency_us"]["p99.99"] <= j["latency_us"]["max"]'
-    holds "$1" 'j["errors"] == [] and j["outages"] == []'
-    holds "$1" 'j["generator"]["cores"] > 0 and j["machine"]["cores"] > 0'
+    holds "$1" 'j["operations"] > 0 and abs(j["operations"] / j["seconds"] - j["operations_per_s"]) < 1' \
+        'sum(n for _, n in j["histogram_us"]) == j["operations"]' \
+        'j["latency_us"]["p50"] <= j["latency_us"]["p99"] <= j["latency_us"]["p99.99"] <= j["latency_us"]["max"]' \
+        'j["errors"] == [] and j["outages"] == []' \
+        'j["generator"]["cores"] > 0 and j["machine"]["cores"] > 0'
 }
 
 # weir-bench: three ways of doing six reads, and one read that finds nothing.
 run 0 "$bench" --quick --json
 cp out bench.json
-holds bench.json 'len(j["reads"]) == 7'
-holds bench.json '[r["messages"] for r in j["reads"]] == [10, 100, 1000, 10, 100, 1000, 0]'
-holds bench.json 'all(r[w]["ns"]["median"] > 0 for r in j["reads"][:6] for w in ("floor", "sized", "grown"))'
-holds bench.json 'all(r["sized"]["reply_bytes"] > 300 * r["messages"] for r in j["reads"][:6])'
-holds bench.json 'all(r["sized"]["reply_bytes"] - r["grown"]["reply_bytes"] < 8 for r in j["reads"][:6])'
-holds bench.json 'all({"what", "limit", "value", "met"} <= t.keys() for t in j["targets"]) and len(j["targets"]) >= 1'
+holds bench.json '[r["messages"] for r in j["reads"]] == [10, 100, 1000, 10, 100, 1000, 0]' \
+    'all(r[w]["ns"]["median"] > 0 for r in j["reads"][:6] for w in ("floor", "sized", "grown"))' \
+    'all(r["sized"]["reply_bytes"] > 300 * r["messages"] for r in j["reads"][:6])' \
+    'all(r["sized"]["reply_bytes"] - r["grown"]["reply_bytes"] < 8 for r in j["reads"][:6])' \
+    'all({"what", "limit", "value", "met"} <= t.keys() for t in j["targets"]) and len(j["targets"]) >= 1'
 run 0 "$bench" --quick --rounds 2
 out_has 'sized/floor'
 out_has '^category  *1000 '
