@@ -80,13 +80,18 @@ measure_redis() {
     run_redis "$1" "$n" "$data" | tr -d '"' | awk -F, '{
         printf "{\"operations_per_s\":%s,\"messages_per_s\":%s,\"latency_us\":{\"mean\":%s,\"p50\":%s,\"p99\":%s,\"max\":%s}}\n",
             $2, $2, $3 * 1000, $5 * 1000, $7 * 1000, $8 * 1000 }' >"$results/$round/redis_$1.json"
+    # A server that did not run here may have left the port to another one.
+    if kill -0 "$redis_pid" 2>/dev/null && [ -s "$results/$round/redis_$1.json" ]; then
+        show "redis_$1"
+    else
+        failed "redis_$1"
+    fi
     stop "$redis_pid"
     redis_pid=
-    show "redis_$1"
 }
 
 run_redis() {
-    redis-benchmark -p $redis_port -c "$1" -n "$2" --csv XADD load '*' data "$3" 2>/dev/null | tail -1
+    redis-benchmark -p $redis_port -c "$1" -n "$2" --csv XADD load '*' data "$3" 2>"$work/log" | tail -1
 }
 
 # ---- gRPC

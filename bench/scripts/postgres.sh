@@ -6,7 +6,8 @@ bin=$WEIR_BENCH_BIN
 . bench/scripts/measure.sh
 . bench/scripts/optional.sh
 . bench/scripts/subjects.sh
-trap 'end_measuring' EXIT
+trap end_measuring EXIT
+trap 'exit 143' INT TERM
 PATH=$WEIR_TEST_PG_BIN:$PATH
 if [ -z "${MESSAGE_DB_URL:-}" ] && psql -q "$WEIR_TEST_STORE" -c 'SELECT message_store.message_store_version()' \
     >/dev/null 2>&1; then

@@ -30,6 +30,7 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
+trap 'exit 143' INT TERM
 
 # start_server [OPTION...]: listens on a free port the first time, and on the same port again after a stop.
 start_server() {

@@ -59,7 +59,7 @@ static off_t wal_bytes(void)
 static void put_until_cut(uint64_t first)
 {
     const off_t too_long = INT64_C(2) << 30;
-    const int64_t until_us = weir_monotonic_us() + 40000000;
+    const int64_t until_us = weir_monotonic_us() + 90000000;
     while (wal_bytes() > (off_t)WEIR_SQLITE_WAL_PAGES_KEPT * 4096 && wal_bytes() < too_long &&
            weir_monotonic_us() < until_us) {
         put_megabytes(first++, 1);
