@@ -10,6 +10,8 @@ work=$(mktemp -d)
 cd "$work" || exit 1
 unset WEIR_TOKEN WEIR_TOKEN_FILE WEIR_NAMESPACE WEIR_TIMEOUT WEIR_TLS_CA WEIR_TLS_CERT WEIR_TLS_KEY WEIR_CONTEXT
 export XDG_CONFIG_HOME="$work/config"
+# Of a locale that is not installed, bash and man say so.
+[ -z "$(locale 2>&1 >/dev/null)" ] || export LC_ALL=C.UTF-8
 admin_token=test-admin-token-0123456789abcdefghijkl
 server_pid=
 checks=0

@@ -21,11 +21,10 @@ run 0 "$weir" health
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
 run 0 pkg-config --cflags --libs weir
 flags=$(cat out)
-# The flags must be split into words.
-# shellcheck disable=SC2086
-run 0 "$CC" -std=c11 -Wall -Wextra -Werror "$example" $flags -o by_pkg_config
+# pkg-config writes them, and paths, for a shell.
+eval "run 0 \"\$CC\" -std=c11 -Wall -Wextra -Werror \"\$example\" $flags -o by_pkg_config"
 LD_LIBRARY_PATH=$libdir program_works ./by_pkg_config account-1
-is_file "$(pkg-config --variable=protodir weir)/weir/v1/message_store.proto"
+eval "is_file $(pkg-config --variable=protodir weir)/weir/v1/message_store.proto"
 
 mkdir project
 cat >project/CMakeLists.txt <<PROJECT

@@ -11,14 +11,14 @@ npm_package message-db "$here" --ignore-scripts
 
 # The order is that of Message DB's installer.
 sql=$cache/node_modules/@eventide/message-db/database
-psql="$WEIR_TEST_PG_BIN/psql -q -v ON_ERROR_STOP=1 $WEIR_TEST_STORE"
 export PGOPTIONS="-c client_min_messages=warning"
 for file in roles/message-store schema/message-store extensions/pgcrypto tables/messages types/message \
     functions/message-store-version functions/hash-64 functions/category functions/is-category functions/id \
     functions/cardinal-id functions/stream-version functions/acquire-lock functions/write-message \
     functions/get-stream-messages functions/get-category-messages functions/get-last-stream-message \
     indexes/messages-id indexes/messages-stream indexes/messages-category; do
-    PGOPTIONS="$PGOPTIONS -c search_path=message_store,public" $psql -f "$sql/$file.sql" >/dev/null
+    PGOPTIONS="$PGOPTIONS -c search_path=message_store,public" \
+        "$WEIR_TEST_PG_BIN/psql" -q -v ON_ERROR_STOP=1 -f "$sql/$file.sql" "$WEIR_TEST_STORE" >/dev/null
 done
 unset PGOPTIONS
 exec "$@"
