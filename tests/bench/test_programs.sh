@@ -72,10 +72,10 @@ holds thin.json 'j["messages_per_s"] == j["operations_per_s"]'
 # Replies that the server truncates, and reads that need several requests.
 for profile in read-stream read-category group; do
     run 0 "$load" --profile $profile --batch 1000 --data-bytes 20000 --messages 2000 --streams 2 --workers 2 \
-        --seconds 1 --json large.json
+        --seconds 2 --timeout 60000 --json large.json
     is_sound large.json
 done
-run 0 "$load" --profile read-category --data-bytes 1000000 --messages 100 --seconds 0.2
+run 0 "$load" --profile read-category --data-bytes 1000000 --messages 100 --seconds 0.2 --timeout 60000
 run 0 "$load" --profile write --data-bytes 1000000 --batch 67 --workers 1 --seconds 0.2 --timeout 60000
 
 # A category that already holds other messages and those of earlier loads.
@@ -85,7 +85,7 @@ done
 for profile in mixed write conditional-write batch read-stream read-category import; do
     streams='--streams 3'
     [ $profile != import ] || streams=
-    run 0 "$load" --profile $profile --category shared $streams --workers 3 --seconds 0.2 --json shared.json
+    run 0 "$load" --profile $profile --category shared $streams --workers 3 --seconds 0.5 --json shared.json
     is_sound shared.json
     case $profile in
     read-*) is_equal "$(cat err)" '' ;;
