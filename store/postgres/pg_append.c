@@ -241,6 +241,8 @@ static void judge(const struct pg_sending *s, const struct verdicts *verdicts, s
     append->is_duplicate = append->is_duplicate && !may_be_own(s->run, verdicts, rows[0]);
 }
 
+/* Judges the writes with an id that is stored already. Where the connection breaks, the run is sent
+ * again: all its writes are stored or refused by then, and the next attempt finds them so. */
 static weir_status look_up(const struct pg_sending *s, struct pg_conn *conn,
                            const struct verdicts *verdicts, size_t ids, struct weir_error *err)
 {
@@ -248,7 +250,8 @@ static weir_status look_up(const struct pg_sending *s, struct pg_conn *conn,
     struct stored stored = {NULL, NULL, 0};
     bind_known_ids(s, verdicts, ids, &params);
     const weir_status status = load_stored(s, conn, &params, &stored, err);
-    for (size_t e = 0; e < s->entries_n; e += s->entries[e].write->of.append.n) {
+    const bool is_lost = status != WEIR_OK && conn->remedy == PG_REMEDY_RECONNECT;
+    for (size_t e = 0; !is_lost && e < s->entries_n; e += s->entries[e].write->of.append.n) {
         if (!is_id_there(verdicts, e)) {
             continue;
         }
@@ -259,7 +262,7 @@ static weir_status look_up(const struct pg_sending *s, struct pg_conn *conn,
         }
     }
     PQclear(stored.result);
-    return WEIR_OK;
+    return is_lost ? status : WEIR_OK;
 }
 
 /* ---- a run ---- */

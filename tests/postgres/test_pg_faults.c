@@ -80,6 +80,33 @@ START_TEST(a_repetition_over_a_broken_connection_is_a_duplicate)
 }
 END_TEST
 
+/* The look at the stored message is another exchange, after the commit. Where it is lost, writes of
+ * the group that were stored before it are no duplicates. */
+START_TEST(a_repetition_is_judged_over_a_connection_that_breaks_meanwhile)
+{
+    struct weir_new_message messages[2] = {message_of(7, "1"), message_of(8, "1")};
+    struct weir_written written[2];
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &messages[0], 1, &written[0]), WEIR_OK);
+    ck_assert_int_eq(append(fx.ns, "a-1", ANY, &messages[0], 1, &written[0]), WEIR_OK);
+    struct weir_stream_append parts[2];
+    struct weir_write writes[2];
+    struct weir_error errors[2];
+    for (size_t w = 0; w < 2; w++) {
+        writes[w] = write_of(&parts[w], "a-1", ANY, &messages[w], &written[w]);
+        weir_error_init(&errors[w]);
+    }
+    pg_proxy_set(proxy, losses[_i], 1);
+    commit_group(fx.ns, writes, errors, 2);
+    for (size_t w = 0; w < 2; w++) {
+        ck_assert_msg(errors[w].status == WEIR_OK, "%s", errors[w].text);
+        ck_assert_int_eq(written[w].position, (int64_t)w);
+        ck_assert_int_eq(written[w].global_position, (int64_t)w + 2);
+        ck_assert_int_eq(writes[w].of.append.is_duplicate, w == 0);
+    }
+    ck_assert_int_eq(stored("a-1"), 2);
+}
+END_TEST
+
 /* This also holds if the session has not written since: here another server has. */
 START_TEST(what_another_server_stored_is_a_duplicate_over_a_broken_connection)
 {
@@ -516,6 +543,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, a_write_over_a_broken_connection_is_done_once, 0, 4);
     tcase_add_test(tcase, a_write_is_one_exchange);
     tcase_add_loop_test(tcase, a_repetition_over_a_broken_connection_is_a_duplicate, 0, 2);
+    tcase_add_loop_test(tcase, a_repetition_is_judged_over_a_connection_that_breaks_meanwhile, 0,
+                        2);
     tcase_add_loop_test(tcase, what_another_server_stored_is_a_duplicate_over_a_broken_connection,
                         0, 2);
     tcase_add_loop_test(tcase, a_group_over_a_broken_connection_is_told_the_truth, 0, 2);
