@@ -17,6 +17,7 @@ enum {
     CONNECT_MAX_US = 10 * 1000 * 1000,
     SERVER_VERSION_MIN = 120000,
     SERVER_VERSION_CHECKS_CLIENT = 140000,
+    SERVER_VERSION_TRANSACTION_TIMEOUT = 170000,
     REASON_BYTES = 256
 };
 
@@ -54,6 +55,10 @@ static const char durable[] =
     " WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
 static const char fast[] = "SET synchronous_commit = off";
+
+/* A limit of the role would end the connection in the middle of what may take long, such as
+ * bringing a namespace up to date. */
+static const char unlimited[] = "SET transaction_timeout = 0";
 
 /* With this setting, a server whose client is gone stops waiting for locks on the client's behalf.
  * Not every system supports it. */
@@ -190,6 +195,9 @@ static weir_status set_up(struct pg_conn *conn, struct weir_error *err)
     }
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, conn->backend->is_durability_normal ? fast : durable, err);
+    }
+    if (status == WEIR_OK && PQserverVersion(conn->pq) >= SERVER_VERSION_TRANSACTION_TIMEOUT) {
+        status = weir_pg_script(conn, unlimited, err);
     }
     if (status == WEIR_OK && PQserverVersion(conn->pq) >= SERVER_VERSION_CHECKS_CLIENT) {
         struct weir_error ignored;

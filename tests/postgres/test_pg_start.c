@@ -273,6 +273,24 @@ START_TEST(servers_may_start_together_on_an_empty_database)
 }
 END_TEST
 
+/* Returns a setting of the store's sessions, which a trigger of another program sees. */
+static const char *seen(struct weir_store *store, const char *setting)
+{
+    must_create(store, "test");
+    struct weir_namespace *ns = must_open(store, "test");
+    sql("CREATE TABLE IF NOT EXISTS public.seen (setting text); TRUNCATE public.seen;"
+        "CREATE OR REPLACE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO public.seen VALUES (current_setting(''%s'')); RETURN NULL; END';"
+        "CREATE TRIGGER see AFTER INSERT ON %s.stored EXECUTE FUNCTION public.see()",
+        setting, schema_of("test"));
+    must_put(ns, "a-1", 1);
+    weir_namespace_release(ns);
+    int64_t deleted = 0;
+    ck_assert_int_eq(
+        weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err), WEIR_OK);
+    return sql("SELECT setting FROM public.seen");
+}
+
 START_TEST(durability_is_what_was_asked_for)
 {
     static const struct {
@@ -292,25 +310,23 @@ START_TEST(durability_is_what_was_asked_for)
             .url = url, .max_sessions = 1, .is_durability_normal = cases[c].is_normal};
         struct weir_store *store = NULL;
         ck_assert_int_eq(weir_store_open(&options, &store, &fx.err), WEIR_OK);
-        must_create(store, "test");
-        struct weir_namespace *ns = must_open(store, "test");
-        /* A trigger of another program sees the settings of the store's sessions. */
-        const char *schema = schema_of("test");
-        sql("CREATE TABLE IF NOT EXISTS public.seen (setting text); TRUNCATE public.seen;"
-            "CREATE OR REPLACE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS"
-            " 'BEGIN INSERT INTO public.seen VALUES (current_setting(''synchronous_commit''));"
-            " RETURN NULL; END';"
-            "CREATE TRIGGER see AFTER INSERT ON %s.stored EXECUTE FUNCTION public.see()",
-            schema);
-        must_put(ns, "a-1", 1);
-        ck_assert_str_eq(sql("SELECT setting FROM public.seen"), cases[c].want);
-        weir_namespace_release(ns);
-        int64_t deleted = 0;
-        ck_assert_int_eq(
-            weir_namespace_delete(store, weir_slice_of("test"), INT64_MAX, &deleted, &fx.err),
-            WEIR_OK);
+        ck_assert_str_eq(seen(store, "synchronous_commit"), cases[c].want);
         weir_store_close(store);
     }
+}
+END_TEST
+
+/* PostgreSQL has the setting from version 17 on. */
+START_TEST(transactions_have_no_limit_of_time)
+{
+    if (sql_int("SELECT current_setting('server_version_num')") < 170000) {
+        return;
+    }
+    char url[400];
+    (void)snprintf(url, sizeof url, "%s&options=-ctransaction_timeout%%3D30s", test_store());
+    struct weir_store *store = open_store(url, 1);
+    ck_assert_str_eq(seen(store, "transaction_timeout"), "0");
+    weir_store_close(store);
 }
 END_TEST
 
@@ -360,6 +376,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_function_of_another_role_is_not_called);
     tcase_add_test(tcase, servers_may_start_together_on_an_empty_database);
     tcase_add_test(tcase, durability_is_what_was_asked_for);
+    tcase_add_test(tcase, transactions_have_no_limit_of_time);
     tcase_add_test(tcase, readers_of_message_db_find_its_shape);
     suite_add_tcase(suite, tcase);
     return suite;
