@@ -84,12 +84,12 @@ WEIR_TEST_STORE="$scheme://postgres@/weir?host=$dir"
 if [ -n "${WEIR_TEST_PG_WITH_STANDBY:-}" ]; then
     (
         cd /
-        $as mkdir "$dir/standby"
-        $as "$bin/pg_basebackup" -h "$dir" -U postgres -D "$dir/standby/data" -R -c fast
-        $as "$bin/pg_ctl" -D "$dir/standby/data" -l "$dir/standby/log" -w -t 60 start -o "-c listen_addresses='' \
-            -k '$dir/standby' -c fsync=off -c max_connections=200"
-        "$bin/psql" -q -h "$dir" -U postgres -c "ALTER SYSTEM SET synchronous_standby_names = '*'" \
-            -c "SELECT pg_reload_conf()" postgres
+        $as mkdir "$dir/standby" &&
+            $as "$bin/pg_basebackup" -h "$dir" -U postgres -D "$dir/standby/data" -R -c fast &&
+            $as "$bin/pg_ctl" -D "$dir/standby/data" -l "$dir/standby/log" -w -t 60 start -o "-c listen_addresses='' \
+            -k '$dir/standby' -c fsync=off -c max_connections=200" &&
+            "$bin/psql" -q -h "$dir" -U postgres -c "ALTER SYSTEM SET synchronous_standby_names = '*'" \
+                -c "SELECT pg_reload_conf()" postgres
     ) >"$dir/standby.log" 2>&1 || {
         cat "$dir/standby.log" >&2
         echo "the standby does not start" >&2
