@@ -69,7 +69,8 @@ clean_up_at_end
     $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1
     $as sh -c "sed -i '1i local all locked scram-sha-256' '$dir/data/pg_hba.conf'"
     $as "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start -o "-c listen_addresses='' -k '$dir' \
-        -c fsync=off -c max_connections=200 -c shared_buffers=128MB -c log_min_messages=fatal $preload ${WEIR_TEST_PG_OPTIONS:-}"
+        -c fsync=off -c max_connections=200 -c shared_buffers=128MB -c log_min_messages=fatal \
+        -c password_encryption=scram-sha-256 $preload ${WEIR_TEST_PG_OPTIONS:-}"
 ) >"$dir/start.log" 2>&1 || {
     cat "$dir/initdb.log" "$dir/start.log" "$dir/log" 2>/dev/null >&2 || true
     echo "PostgreSQL does not start" >&2

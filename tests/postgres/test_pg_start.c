@@ -146,7 +146,7 @@ END_TEST
 START_TEST(another_encoding_is_refused)
 {
     sql("DROP DATABASE IF EXISTS latin");
-    sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'");
+    sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
     char url[256];
     (void)snprintf(url, sizeof url, "postgresql://postgres@/latin?host=%s", server_dir());
     assert_refused(url, WEIR_PRECONDITION, "LATIN1");
