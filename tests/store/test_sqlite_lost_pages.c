@@ -186,6 +186,37 @@ START_TEST(a_checkpoint_that_does_not_begin_takes_nothing_back)
 }
 END_TEST
 
+static weir_status set_token(uint8_t first)
+{
+    const struct weir_token_hash hash = {{first}};
+    weir_error_init(&fx.err);
+    return weir_namespace_set_token(fx.store, weir_slice_of("test"), &hash, INT64_MAX, &fx.err);
+}
+
+/* What a connection believes of a file that was not synced is not to be trusted. */
+START_TEST(the_list_of_namespaces_is_opened_anew_after_a_sync_that_failed)
+{
+    const struct sqlite_backend *backend = (const struct sqlite_backend *)fx.store->backend;
+    struct weir_namespace_record record = {.id = weir_slice_of("test")};
+    struct stat status;
+    ck_assert_int_eq(set_token(1), WEIR_OK);
+    ck_assert_int_eq(stat(path_in_dir("registry.db-wal"), &status), 0);
+    const sqlite3 *before = backend->changes.db;
+    atomic_store(&database, status.st_ino);
+    atomic_store(&is_told, true);
+    ck_assert_int_ne(set_token(2), WEIR_OK);
+    ck_assert(!atomic_load(&is_told));
+    ck_assert_int_eq(set_token(3), WEIR_OK);
+    const sqlite3 *anew = backend->changes.db;
+    ck_assert_ptr_ne(anew, before);
+    ck_assert_int_eq(set_token(4), WEIR_OK);
+    ck_assert_ptr_eq(backend->changes.db, anew);  // once is enough
+    ck_assert_int_eq(weir_namespace_find(fx.store, &record, INT64_MAX, &fx.arena, &fx.err),
+                     WEIR_OK);
+    ck_assert_uint_eq(record.token_hash.bytes[0], 4);
+}
+END_TEST
+
 static int do_not_sleep(sqlite3_vfs *vfs, int us)
 {
     (void)vfs;
@@ -232,6 +263,7 @@ static Suite *lost_pages_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, what_a_disk_has_lost_is_moved_out_of_the_wal_again);
     tcase_add_test(tcase, a_checkpoint_that_does_not_begin_takes_nothing_back);
+    tcase_add_test(tcase, the_list_of_namespaces_is_opened_anew_after_a_sync_that_failed);
     tcase_add_test(tcase, the_checkpoint_of_another_process_is_waited_for);
     suite_add_tcase(suite, tcase);
     return suite;
