@@ -132,9 +132,11 @@ static void check(size_t at, const char *value, const struct weir_config *config
 static void run(size_t at, const char *value)
 {
     struct weir_config config;
-    check(at, value, &config, parse_argument(&config, options[at].option, value));
+    weir_status st = parse_argument(&config, options[at].option, value);
+    check(at, value, &config, st);
     if (value[0] != '\0') {
-        check(at, value, &config, parse_from_environment(&config, options[at].option, value));
+        st = parse_from_environment(&config, options[at].option, value);
+        check(at, value, &config, st);
     }
 }
 
