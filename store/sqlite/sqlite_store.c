@@ -109,8 +109,28 @@ static int backend_schema_version(const struct weir_backend *base)
     return weir_sqlite_namespace_schema.version;
 }
 
+/* Tells SQLite where to put what a sort cannot keep in memory, for the whole process: into the
+ * directory of the store that was opened last. That has the room which a migration needs, where
+ * SQLite's own choice may be a file system in memory, and a container may have no other directory
+ * that can be written. SQLITE_TMPDIR goes before. */
+static void sort_in_directory(const struct sqlite_backend *backend, bool is_open)
+{
+    if (backend->dir == NULL || getenv("SQLITE_TMPDIR") != NULL) {
+        return;
+    }
+    sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_VFS1);
+    sqlite3_mutex_enter(mutex);
+    if (is_open) {
+        sqlite3_temp_directory = backend->dir;
+    } else if (sqlite3_temp_directory == backend->dir) {
+        sqlite3_temp_directory = NULL;
+    }
+    sqlite3_mutex_leave(mutex);
+}
+
 static void backend_free(struct sqlite_backend *backend)
 {
+    sort_in_directory(backend, false);
     while (backend->memory != NULL) {
         weir_sqlite_memory_remove(backend, backend->memory->name);
     }
@@ -170,6 +190,7 @@ static weir_status start(struct sqlite_backend *backend, struct weir_error *err)
 {
     weir_status status = WEIR_OK;
     if (backend->dir != NULL) {
+        sort_in_directory(backend, true);
         status = weir_sqlite_make_dir(backend->dir, err);
     }
     if (status == WEIR_OK) {

@@ -378,6 +378,36 @@ START_TEST(of_several_that_open_it_one_takes_the_step)
 }
 END_TEST
 
+/* Whether this process has a removed file of the directory open, as temporary files are. */
+static bool has_temporary_file(const char *directory)
+{
+    char path[32];
+    char target[256];
+    bool has = false;
+    for (int fd = 0; fd < 256 && !has; fd++) {
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        const ssize_t n = readlink(path, target, sizeof target - 1);
+        target[n < 0 ? 0 : n] = '\0';
+        has = strncmp(target, directory, strlen(directory)) == 0 &&
+              strstr(target, "/etilqs_") != NULL;
+    }
+    return has;
+}
+
+/* A migration sorts with temp_store = FILE. Where the page cache is too small for a temporary
+ * table, it goes to where sorts go. */
+START_TEST(temporary_files_are_in_the_directory_of_the_store)
+{
+    sqlite3 *db = NULL;
+    ck_assert_int_eq(sqlite3_open(":memory:", &db), SQLITE_OK);
+    run(db, "PRAGMA temp_store = FILE; CREATE TEMP TABLE t (x); PRAGMA temp.cache_size = 1;"
+            "WITH n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+            "INSERT INTO t SELECT zeroblob(1000) FROM n");
+    ck_assert(has_temporary_file(fx.dir));
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+END_TEST
+
 static Suite *sqlite_migrate_suite(void)
 {
     Suite *suite = suite_create("sqlite_migrate");
@@ -393,6 +423,7 @@ static Suite *sqlite_migrate_suite(void)
     tcase_add_loop_test(tcase, an_older_file_can_be_deleted, 1, end);
     tcase_add_loop_test(tcase, another_process_is_waited_for_no_longer_than_the_deadline, 1, end);
     tcase_add_loop_test(tcase, of_several_that_open_it_one_takes_the_step, 1, end);
+    tcase_add_test(tcase, temporary_files_are_in_the_directory_of_the_store);
     suite_add_tcase(suite, tcase);
     return suite;
 }
