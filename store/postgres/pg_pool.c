@@ -1,9 +1,10 @@
 /* The pool of connections: at most `max` for the whole store, each lent to one call at a time.
  *
- * Callers queue in order of arrival. The first in the queue whose owner may hold another connection
- * takes an idle one, or opens one while fewer than `max` are open. Any thread may acquire and
- * release. The mutex is never held while a connection is opened, closed or used. A connection that
- * is lent or being opened belongs to its caller; an idle one belongs to the pool.
+ * Callers queue in order of arrival. The first in the queue whose owner may hold another
+ * connection, and was not the last to get one if others wait, takes an idle one, or opens one while
+ * fewer than `max` are open. Any thread may acquire and release. The mutex is never held while a
+ * connection is opened, closed or used. A connection that is lent or being opened belongs to its
+ * caller; an idle one belongs to the pool.
  *
  * After a failed attempt to open a connection, no further one is opened for OPEN_AGAIN_US as long
  * as others are open, so a server whose connection limit is below `max` is served with the
@@ -68,19 +69,25 @@ static size_t *held_by_locked(struct pg_pool *pool, uint64_t owner)
     return &pool->held_by[owner % WEIR_PG_HOLDERS];
 }
 
-/* Returns the waiter to be served next; NULL if none may be. */
+/* Returns the waiter to be served next; NULL if none may be. The owner that was served last gives
+ * way to others: with few connections many calls of one that each take long would keep them out. */
 static struct pg_waiter *next_locked(struct pg_pool *pool)
 {
+    struct pg_waiter *first = NULL;
     if (pool->idle == NULL && !may_open_locked(pool)) {
         return NULL;
     }
     for (struct weir_link *at = pool->waiting.next; at != &pool->waiting; at = at->next) {
         struct pg_waiter *waiter = WEIR_LINKED(at, struct pg_waiter, queued);
-        if (weir_share_allows(*held_by_locked(pool, waiter->owner), pool->held, pool->max)) {
+        if (!weir_share_allows(*held_by_locked(pool, waiter->owner), pool->held, pool->max)) {
+            continue;
+        }
+        if (waiter->owner != pool->served) {
             return waiter;
         }
+        first = first == NULL ? waiter : first;
     }
-    return NULL;
+    return first;
 }
 
 /* Wakes the waiter whose turn it is. The others would only find that it is not theirs. */
@@ -131,6 +138,7 @@ static struct pg_conn *take_locked(struct pg_pool *pool, uint64_t owner)
         *found = conn->next;
         conn->next = NULL;
     }
+    pool->served = owner;
     pool->held++;
     ++*held_by_locked(pool, owner);
     return conn;

@@ -23,6 +23,7 @@ struct pg_pool {
     pthread_mutex_t mutex;  // guards the fields below
     size_t open;            // connections that are lent, idle, being opened or being closed
     size_t opening;         // those being opened, which `open` includes
+    uint64_t served;        // owner that got a connection last
     size_t held;            // those lent or being opened for a caller, which `open` includes
     size_t held_by[WEIR_PG_HOLDERS];  // the same by owner: those whose numbers agree share a place
     int64_t open_from_us;      // before it, one is opened only if no other is open; monotonic
@@ -39,7 +40,8 @@ void weir_pg_pool_fini(struct pg_pool *pool);
 
 /* Lends a connection, if possible one that last ran statements of `owner`, with its limit set to
  * the deadline. Of the callers whose owners may hold another one, the caller that has waited
- * longest is served first. The caller returns the connection with weir_pg_release.
+ * longest is served first, and owners alternate. The caller returns the connection with
+ * weir_pg_release.
  * DEADLINE_EXCEEDED, BACKEND_UNAVAILABLE. */
 weir_status weir_pg_acquire(struct pg_backend *backend, uint64_t owner, int64_t deadline_us,
                             struct pg_conn **conn, struct weir_error *err);

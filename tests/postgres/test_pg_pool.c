@@ -247,6 +247,57 @@ START_TEST(who_may_hold_no_more_is_passed_and_served_later)
 }
 END_TEST
 
+struct turn {
+    uint64_t owner;
+    size_t place;  // in the order in which the callers were served
+};
+
+static atomic_size_t served_n;
+
+static void *take_a_turn(void *context)
+{
+    struct turn *turn = context;
+    struct pg_conn *conn = acquire_for(turn->owner, CALL_US, WEIR_OK);
+    turn->place = atomic_fetch_add(&served_n, 1);
+    weir_pg_release(conn);
+    return NULL;
+}
+
+static size_t count_waiters(void)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&pool->mutex);
+    for (struct weir_link *at = pool->waiting.next; at != &pool->waiting; at = at->next) {
+        n++;
+    }
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return n;
+}
+
+/* One connection, which a call of the first owner holds. */
+START_TEST(owners_alternate_at_the_only_connection)
+{
+    struct turn turns[] = {{.owner = 1}, {.owner = 1}, {.owner = 2}};
+    pthread_t threads[WEIR_COUNTOF(turns)];
+    struct pg_conn *only = acquire_for(1, CALL_US, WEIR_OK);
+    (void)pthread_mutex_lock(&pool->mutex);
+    pool->open_from_us = INT64_MAX;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    atomic_store(&served_n, 0);
+    for (size_t i = 0; i < WEIR_COUNTOF(turns); i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, take_a_turn, &turns[i]), 0);
+        while (count_waiters() < i + 1) {
+            (void)sched_yield();
+        }
+    }
+    weir_pg_release(only);
+    for (size_t i = 0; i < WEIR_COUNTOF(turns); i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    ck_assert_uint_eq(turns[2].place, 0);
+}
+END_TEST
+
 /* ---- silence ---- */
 
 enum { CONNECTIONS = 3 };
@@ -322,6 +373,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, begin_with_places, fixture_through_proxy_end);
     tcase_add_test(tcase, a_namespace_leaves_a_connection_to_others);
     tcase_add_test(tcase, who_may_hold_no_more_is_passed_and_served_later);
+    tcase_add_test(tcase, owners_alternate_at_the_only_connection);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("silence");
     tcase_set_timeout(tcase, 60);
