@@ -82,6 +82,29 @@ weir_status write_one(struct weir_namespace *ns, int64_t deadline_us)
     return err.status;
 }
 
+static void *open_in_thread(void *context)
+{
+    struct fake_open *opening = context;
+    struct weir_namespace *opened = NULL;
+    struct weir_error err;
+    opening->status =
+        weir_namespace_open(fx.store, weir_slice_of(opening->id), INT64_MAX, &opened, &err);
+    weir_namespace_release(opened);
+    return NULL;
+}
+
+void start_open(struct fake_open *opening, const char *id)
+{
+    opening->id = id;
+    ck_assert_int_eq(pthread_create(&opening->thread, NULL, open_in_thread, opening), 0);
+}
+
+void end_open(const struct fake_open *opening)
+{
+    (void)pthread_join(opening->thread, NULL);
+    ck_assert_int_eq(opening->status, WEIR_OK);
+}
+
 static void *call_in_thread(void *context)
 {
     *(weir_status *)context = call(INT64_MAX);

@@ -33,6 +33,16 @@ weir_status call_in(struct weir_namespace *ns);
 /* Commits a write in an idle lane, and returns its outcome. */
 weir_status write_one(struct weir_namespace *ns, int64_t deadline_us);
 
+/* Opens a namespace and releases it, in a thread of its own; end_open waits for it and fails the
+ * test unless it was opened. */
+struct fake_open {
+    pthread_t thread;
+    const char *id;
+    weir_status status;
+};
+void start_open(struct fake_open *opening, const char *id);
+void end_open(const struct fake_open *opening);
+
 /* Calls of namespace "test" in threads of their own. begin_call shuts the gate and returns when the
  * call stands at it; end_calls opens the gate and fails the test unless all calls succeed. */
 struct fake_call {

@@ -128,28 +128,21 @@ START_TEST(a_namespace_that_could_not_be_opened_is_opened_by_the_next)
 }
 END_TEST
 
-static void *open_in_thread(void *context)
-{
-    (void)context;
-    weir_namespace_release(must_open("test"));
-    return NULL;
-}
-
 /* Starts a thread that opens the namespace and hangs at the gate. */
-static void begin_open(pthread_t *thread)
+static void begin_open(struct fake_open *opening)
 {
     fx.store = fake_store_open(8);
     fake.opens_wait = true;
     fake_gate_shut();
-    ck_assert_int_eq(pthread_create(thread, NULL, open_in_thread, NULL), 0);
+    start_open(opening, "test");
     fake_gate_wait(1);
 }
 
 /* Later callers do not open a second session, and do not wait once opening has taken long. */
 START_TEST(who_comes_while_a_namespace_is_opened_for_long_is_refused)
 {
-    pthread_t thread;
-    begin_open(&thread);
+    struct fake_open opening;
+    begin_open(&opening);
     ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
     int64_t fastest_us = INT64_MAX;  // a busy machine delays some
     for (int i = 0; i < 10; i++) {
@@ -160,7 +153,7 @@ START_TEST(who_comes_while_a_namespace_is_opened_for_long_is_refused)
     }
     ck_assert_int_lt(fastest_us, 100 * 1000);
     fake_gate_open();
-    (void)pthread_join(thread, NULL);
+    end_open(&opening);
     ck_assert_int_eq(try_open(), WEIR_OK);
     ck_assert_uint_eq(fake.opened, 1);
 }
@@ -176,12 +169,13 @@ static void *open_gate_in_thread(void *context)
 
 static weir_status try_open_while_it_is_opened(void)
 {
-    pthread_t threads[2];
-    begin_open(&threads[0]);
-    ck_assert_int_eq(pthread_create(&threads[1], NULL, open_gate_in_thread, NULL), 0);
+    pthread_t opener;
+    struct fake_open opening;
+    begin_open(&opening);
+    ck_assert_int_eq(pthread_create(&opener, NULL, open_gate_in_thread, NULL), 0);
     const weir_status status = try_open();
-    (void)pthread_join(threads[0], NULL);
-    (void)pthread_join(threads[1], NULL);
+    (void)pthread_join(opener, NULL);
+    end_open(&opening);
     ck_assert_uint_eq(fake.opened, 1);
     return status;
 }
@@ -241,16 +235,16 @@ static void begin_deletion(struct fake_call *caller, struct deletion *deletion)
 
 START_TEST(a_deletion_waits_for_an_opening)
 {
-    pthread_t opener;
+    struct fake_open opening;
     struct deletion deletion;
-    begin_open(&opener);
+    begin_open(&opening);
     start_deletion(&deletion);
     do {
         ck_assert_int_eq(try_open(), WEIR_BACKEND_UNAVAILABLE);
     } while (strstr(fx.err.text, "being deleted") == NULL);
     ck_assert_uint_eq(fake.deleted, 0);
     fake_gate_open();
-    (void)pthread_join(opener, NULL);
+    end_open(&opening);
     end_deletion(&deletion, WEIR_OK);
     ck_assert_uint_eq(fake.deleted, 1);
     ck_assert(!fake.is_deleted_while_open);

@@ -162,17 +162,10 @@ START_TEST(idle_sessions_make_room_where_the_process_has_no_file_left)
 }
 END_TEST
 
-static void *open_in_thread(void *context)
-{
-    weir_namespace_release(must_open(context));
-    return NULL;
-}
-
 /* Both learn that before either closes a session. */
 START_TEST(two_who_find_no_file_left_close_a_session_each)
 {
-    pthread_t threads[2];
-    char ids[][2] = {"c", "d"};
+    struct fake_open openings[2];
     open_with(8);
     must_create("b");
     must_create("c");
@@ -181,14 +174,12 @@ START_TEST(two_who_find_no_file_left_close_a_session_each)
     fake.opens_short = 2;
     fake.opens_wait = true;
     fake_gate_shut();
-    for (size_t t = 0; t < 2; t++) {
-        ck_assert_int_eq(pthread_create(&threads[t], NULL, open_in_thread, ids[t]), 0);
-    }
+    start_open(&openings[0], "c");
+    start_open(&openings[1], "d");
     fake_gate_wait(2);
     fake_gate_open();
-    for (size_t t = 0; t < 2; t++) {
-        (void)pthread_join(threads[t], NULL);
-    }
+    end_open(&openings[0]);
+    end_open(&openings[1]);
     ck_assert_uint_eq(fake.closed, 2);
 }
 END_TEST
