@@ -156,6 +156,7 @@ err_has '^weir-server: cannot create a file in store: Permission denied$'
 chmod 444 store/registry.db
 cannot_use store
 err_has '^weir-server: cannot write store/registry.db: Permission denied$'
+chmod 755 store  # or its files could not be removed
 
 # A token that cannot be saved is not given to the namespace.
 mkdir astray
