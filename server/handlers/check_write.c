@@ -286,7 +286,7 @@ static weir_status check_stream_write(struct weir_call *call, size_t at,
                                       const Weir__V1__StreamWrite *in,
                                       struct weir_stream_append *out, struct weir_error *err)
 {
-    char prefix[PATH_BYTES];
+    char prefix[PATH_BYTES / 2];
     char path[PATH_BYTES];
     (void)snprintf(prefix, sizeof prefix, "writes[%zu].", at);
     (void)snprintf(path, sizeof path, "writes[%zu].stream_name", at);
