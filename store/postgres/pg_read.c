@@ -215,7 +215,9 @@ static weir_status fetch_window_page(struct pg_reading *r, struct pg_conn *conn,
     }
     r->is_spanned = false;
     r->is_unsure = true;
-    return fetch_page(r, conn, result, err);
+    const weir_status status = discard_old_plans(conn, err);
+    conn->has_old_plans = true;  // nothing tells whether the next plan is made in time
+    return status == WEIR_OK ? fetch_page(r, conn, result, err) : status;
 }
 
 /* ---- rows ---- */
