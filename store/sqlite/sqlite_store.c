@@ -115,7 +115,7 @@ static int backend_schema_version(const struct weir_backend *base)
  * that can be written. SQLITE_TMPDIR goes before. */
 static void sort_in_directory(const struct sqlite_backend *backend, bool is_open)
 {
-    if (backend->dir == NULL || getenv("SQLITE_TMPDIR") != NULL) {
+    if (backend->dir == NULL || (is_open && getenv("SQLITE_TMPDIR") != NULL)) {
         return;
     }
     sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_VFS1);
