@@ -39,12 +39,12 @@ static int policy = SCHED_OTHER;
 static struct times seen;  // at the last look
 
 /* Calls `visit` for each thread of the process with a descriptor of /proc/self/task and the name of
- * the thread's directory in it. */
-static void visit_threads(void (*visit)(int tasks, const char *name, void *context), void *context)
+ * the thread's directory in it. False without a descriptor to do so. */
+static bool visit_threads(void (*visit)(int tasks, const char *name, void *context), void *context)
 {
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL) {
-        return;
+        return false;
     }
     for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
         if (task->d_name[0] != '.') {
@@ -52,6 +52,7 @@ static void visit_threads(void (*visit)(int tasks, const char *name, void *conte
         }
     }
     (void)closedir(tasks);
+    return true;
 }
 
 /* The file's format: "schedstat" in the kernel's sched-stats.rst. */
@@ -79,7 +80,7 @@ static void add_times(int tasks, const char *name, void *context)
 static struct times times_of_all(void)
 {
     struct times times = {0};
-    visit_threads(add_times, &times);
+    (void)visit_threads(add_times, &times);
     return times;
 }
 
@@ -92,8 +93,9 @@ static void set_policy(int tasks, const char *name, void *context)
 
 static void set_policy_of_all(int chosen)
 {
-    visit_threads(set_policy, &chosen);
-    policy = chosen;
+    if (visit_threads(set_policy, &chosen)) {
+        policy = chosen;
+    }
 }
 
 void weir_scheduling_begin(void)
