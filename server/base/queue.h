@@ -1,5 +1,6 @@
 /* Jobs for the workers, many producers, many consumers. Jobs of the same owner are first in, first
- * out; those of different owners take turns, and no owner gets all workers (turns.h).
+ * out; those of different owners take turns, and where there are four or more no owner gets all
+ * workers (turns.h).
  *
  * A job is a member of the struct that it works on, so pushing allocates nothing and cannot fail.
  * The queue has no bound of its own: its producers bound what they push (admission the calls in

@@ -81,12 +81,17 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
     return st == WEIR_NAMESPACE_NOT_FOUND ? st : backend_failure(st, err);
 }
 
+struct weir_slice weir_auth_named_namespace(const struct weir_request_frame *frame)
+{
+    return weir_request_frame_metadata(frame, namespace_key);
+}
+
 /* Chooses the namespace of the call: for an admin the one named in the metadata, else the token's
  * own. Another caller may name only the token's own. */
 static weir_status choose_namespace(struct weir_call *call, enum weir_access access,
                                     struct weir_error *err)
 {
-    const struct weir_slice named = weir_request_frame_metadata(&call->frame, namespace_key);
+    const struct weir_slice named = weir_auth_named_namespace(&call->frame);
     if (call->is_admin && named.p != NULL && access == WEIR_ACCESS_NAMESPACE) {
         weir_tenant_release(call->tenant);
         call->tenant = NULL;

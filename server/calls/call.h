@@ -29,7 +29,7 @@ enum weir_call_step {
     WEIR_CALL_IS_ANSWERED,  // the reply is packed (weir_call_reply): send it
     WEIR_CALL_WRITES,       // commit `write` by the lane of writes, then call `on_written`
     WEIR_CALL_READS,        // do `read` by the lane of reads, then call `on_read`
-    WEIR_CALL_READS_SLOW,   // do `read` in a turn or on the spot (slow_reads.h), then `on_read`
+    WEIR_CALL_READS_SLOW,   // do `read` briefly or in a turn (slow_reads.h), then `on_read`
     WEIR_CALL_WAITS         // wait for something to read (long_poll.h)
 };
 
@@ -38,6 +38,7 @@ struct weir_call {
     struct weir_exchange *exchange;
     struct weir_arena arena;
     struct weir_request_frame frame;
+    uint32_t owner;      // of its jobs (turns.h)
     size_t method;       // index into weir_methods; weir_methods_n while unknown
     int64_t arrived_us;  // monotonic, as all times here
     int64_t deadline_us;

@@ -238,12 +238,13 @@ static weir_status check_size(const struct weir_call *call, size_t n, struct wei
                                        most, n);
 }
 
-/* Calls with the same token share the workers' turns (turns.h). */
-static uint32_t owner_by(struct weir_slice token)
+/* Calls with the same token for the same namespace share turns (turns.h). `named`: the namespace in
+ * the metadata, which calls with the admin token have. */
+static uint32_t owner_by(struct weir_slice token, struct weir_slice named)
 {
     const size_t n = token.n < TOKEN_TAIL_BYTES ? token.n : TOKEN_TAIL_BYTES;
     const struct weir_slice tail = {token.p == NULL ? NULL : token.p + token.n - n, n};
-    return (uint32_t)weir_table_hash(WEIR_TABLE_SEED, tail);
+    return (uint32_t)weir_table_hash(weir_table_hash(WEIR_TABLE_SEED, tail), named);
 }
 
 /* Parses the frame and sets owner and deadline, also where it fails. */
@@ -254,7 +255,8 @@ static weir_status parse(struct weir_call *call, struct weir_error *err)
     if (st == WEIR_OK) {
         st = weir_request_frame_parse(request, &call->arena, &call->frame, err);
     }
-    weir_exchange_job(call->exchange)->owner = owner_by(call->frame.token);
+    call->owner = owner_by(call->frame.token, weir_auth_named_namespace(&call->frame));
+    weir_exchange_job(call->exchange)->owner = call->owner;
     const int64_t timeout_ms =
         call->frame.timeout_ms > 0 ? (int64_t)call->frame.timeout_ms : DEADLINE_MAX_MS;
     call->deadline_us = call->arrived_us + timeout_ms * 1000;
@@ -332,7 +334,7 @@ void weir_dispatch_go_on(struct weir_call *call, weir_status st)
         /* A leader of the lane reads, calls on_read and comes back here with its outcome. */
         weir_read_lane_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_READS_SLOW) {
-        /* The read is done on the spot or in a turn, then on_read called; back here as well. */
+        /* The read is done briefly or in a turn, then on_read called; back here as well. */
         weir_slow_reads_start(call);
     } else if (st == WEIR_OK && call->step == WEIR_CALL_WAITS) {
         /* The call ends; its exchange stays in the wake list until weir_dispatch_woken. */
@@ -571,8 +573,8 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         call = take_call(server, exchange);
     }
     if (call == NULL) {
-        weir_exchange_job(exchange)->owner =
-            owner_by(weir_request_frame_peek_token(weir_exchange_request(exchange)));
+        weir_exchange_job(exchange)->owner = owner_by(
+            weir_request_frame_peek_token(weir_exchange_request(exchange)), weir_slice(NULL, 0));
         queue_exchange(server, exchange, 0);
     } else if (parse_and_find_method(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);

@@ -284,8 +284,8 @@ void weir_read_lane_start(struct weir_call *call)
     call->read.err = &call->err;
     call->read.done = read_done;
     call->read.context = call;
-    call->job = (struct weir_job){
-        .run = lead_by_job, .expire = expire_leader, .owner = call->tenant->number};
+    call->job =
+        (struct weir_job){.run = lead_by_job, .expire = expire_leader, .owner = call->owner};
     (void)pthread_mutex_lock(&lane->lock);
     const bool is_quick = is_quick_locked(lane);
     const bool leads = lead_or_queue_locked(lane, call);

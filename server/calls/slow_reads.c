@@ -129,8 +129,7 @@ static void read_briefly(struct weir_call *call)
 
 void weir_slow_reads_start(struct weir_call *call)
 {
-    call->job =
-        (struct weir_job){.run = read_by_worker, .expire = expire, .owner = call->tenant->number};
+    call->job = (struct weir_job){.run = read_by_worker, .expire = expire, .owner = call->owner};
     if (weir_dispatch_is_on_the_spot() || !weir_query_is_slow(&call->read.query)) {
         read_briefly(call);
     } else if (take_turn(call)) {

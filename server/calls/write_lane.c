@@ -127,7 +127,7 @@ void weir_write_lane_start(struct weir_call *call)
     weir_tenant_hold(tenant);
     tenant->lane_server = server;
     tenant->lane_job =
-        (struct weir_job){.run = lead_by_job, .expire = expire_queued, .owner = tenant->number};
+        (struct weir_job){.run = lead_by_job, .expire = expire_queued, .owner = call->owner};
     if (is_by_worker) {
         lead(server, tenant);
     } else if (!weir_store_is_local(server->store)) {

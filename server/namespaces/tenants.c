@@ -194,7 +194,6 @@ static struct weir_tenant *make(struct weir_tenants *tenants, struct weir_slice 
         tenant->owner = tenants;
         memcpy(tenant->id, id.p, id.n);
         tenant->id_n = id.n;
-        tenant->number = (uint32_t)weir_table_hash(WEIR_TABLE_SEED, id);
         tenant->created_at_us = record->created_at_us;
         tenant->token_hash = record->token_hash;
         tenant->read_at_us = read_at_us;

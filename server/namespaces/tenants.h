@@ -39,7 +39,6 @@ struct weir_tenant {
     size_t id_n;
     int64_t created_at_us;
     struct weir_token_hash token_hash;
-    uint32_t number;  // of the namespace as an owner of jobs (turns.h)
 
     /* Guarded by the owner's lock. */
     int64_t read_at_us;         // when the registry was last asked about this entry; monotonic

@@ -1,5 +1,5 @@
 /* A server whose database does not answer while all workers wait for it: a call with less time than
- * they have still ends at its deadline. */
+ * they have still ends at its deadline, and all calls of a namespace are one owner's (turns.h). */
 #include "tests/lib/check_main.h"
 #include "tests/lib/pg_proxy.h"
 #include "tests/lib/remove_tree.h"
@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORKERS = 4, LONG_MS = 60 * 1000, SHORT_MS = 300, LIMIT_US = 1500 * 1000 };
+/* With fewer than four workers one namespace may have all of them. */
+enum { WORKERS = 3, LONG_MS = 60 * 1000, SHORT_MS = 300, LIMIT_US = 1500 * 1000 };
 
 static struct pg_proxy *proxy;
 static char dir[64];
@@ -20,7 +21,7 @@ static struct rpc_reply reply;
 static void begin(void)
 {
     char url[256];
-    const char *arguments[] = {"--store", url, "--workers", "4", "--log-level", "error", NULL};
+    const char *arguments[] = {"--store", url, "--workers", "3", "--log-level", "error", NULL};
     const char *server_dir = getenv("WEIR_TEST_PG_DIR");
     const char *tmp = getenv("TMPDIR");
     ck_assert_msg(server_dir != NULL, "run by tests/lib/with_postgres.sh");
@@ -96,9 +97,8 @@ static void assert_ends_in_time(struct weir_slice request)
     rpc_free(&reply);
 }
 
-START_TEST(a_call_ends_at_its_deadline_though_all_workers_wait_for_the_database)
+static void begin_one_for_each_worker(void)
 {
-    pg_proxy_set(proxy, PROXY_HOLDS, 0);
     for (size_t i = 0; i < WORKERS; i++) {
         rpc_begin(&pending[i], version_request(LONG_MS));
     }
@@ -106,6 +106,12 @@ START_TEST(a_call_ends_at_its_deadline_though_all_workers_wait_for_the_database)
     while (weir_queue_length(&rpc.server->queue) > 0) {
         (void)poll(NULL, 0, 1);
     }
+}
+
+START_TEST(a_call_ends_at_its_deadline_though_all_workers_wait_for_the_database)
+{
+    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    begin_one_for_each_worker();
     assert_ends_in_time(version_request(SHORT_MS));
     assert_ends_in_time(read_request(SHORT_MS));
     assert_ends_in_time(write_request(10, SHORT_MS));
@@ -116,6 +122,35 @@ START_TEST(a_call_ends_at_its_deadline_though_all_workers_wait_for_the_database)
 }
 END_TEST
 
+/* The owners that have jobs at the workers or in the queue. */
+static size_t owners_of_jobs(struct weir_queue *queue)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&queue->lock);
+    for (size_t i = 0; i < WEIR_TURNS_LINES; i++) {
+        const struct weir_line *line = &queue->turns.lines[i];
+        n += line->running > 0 || !weir_link_is_alone(&line->jobs);
+    }
+    (void)pthread_mutex_unlock(&queue->lock);
+    return n;
+}
+
+START_TEST(a_namespace_is_one_owner_whatever_is_called)
+{
+    struct rpc_pending read;
+    pg_proxy_set(proxy, PROXY_HOLDS, 0);
+    begin_one_for_each_worker();
+    rpc_begin(&read, read_request(LONG_MS));
+    while (weir_queue_length(&rpc.server->queue) == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    ck_assert_uint_eq(owners_of_jobs(&rpc.server->queue), 1);
+    pg_proxy_set(proxy, PROXY_PASSES, 0);
+    rpc_end_all(pending, WORKERS, WEIR_OK);
+    rpc_end_all(&read, 1, WEIR_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pg_frozen");
@@ -123,6 +158,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_test(tcase, a_call_ends_at_its_deadline_though_all_workers_wait_for_the_database);
+    tcase_add_test(tcase, a_namespace_is_one_owner_whatever_is_called);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }

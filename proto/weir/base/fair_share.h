@@ -1,9 +1,9 @@
 /* How many of a fixed number of places (threads, connections, turns) one of their users may hold.
  *
  * Each user may hold three times as many as stay free beside it: a single one three quarters, two
- * three sevenths each, and so on. So some are free for a user that comes later, however long the
- * others keep theirs, and one that holds none may always take a free place. Where there are fewer
- * than four places none is kept free. Pure. */
+ * three sevenths each where both grow together, and so on. So unless there are many, some are free
+ * for a user that comes later, however long the others keep theirs, and one that holds none may
+ * always take a free place. Where there are fewer than four places none is kept free. Pure. */
 #ifndef WEIR_BASE_FAIR_SHARE_H
 #define WEIR_BASE_FAIR_SHARE_H
 
