@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-/* Sets SCHED_BATCH. Does nothing, then or later, where the policy is none of the two, as the
+/* Sets SCHED_BATCH. Does nothing, then or later, where the policy is not the default one, as the
  * operator has chosen it, or where the system does not tell how long threads wait. Call before
  * other threads exist. */
 void weir_scheduling_begin(void);

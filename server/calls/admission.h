@@ -1,12 +1,12 @@
 /* Admission: passes requests on to dispatch, or refuses them at once.
  *
  * Calls in flight are bounded in number and in bytes of their requests; no small request is refused
- * because of the bytes of large ones. Replies that clients have
- * not read are bounded in bytes, by connection and in total, because many small requests can ask
- * for much. A request beyond a bound gets LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has
- * ended for a second, because the store hangs then; while the server stops it gets SHUTTING_DOWN.
- * The counters are in struct weir_server (server_parts.h). Any thread; nothing here blocks, except
- * that weir_admission_arrived may lead or serve on the spot (dispatch.h). */
+ * because of the bytes of large ones. Replies that clients have not read are bounded in bytes, by
+ * connection and in total, because many small requests can ask for much. A request beyond a bound
+ * gets LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has ended for a second, because the
+ * store hangs then; while the server stops it gets SHUTTING_DOWN. The counters are in struct
+ * weir_server (server_parts.h). Any thread; nothing here blocks, except that weir_admission_arrived
+ * may lead or serve on the spot (dispatch.h). */
 #ifndef WEIR_SERVER_ADMISSION_H
 #define WEIR_SERVER_ADMISSION_H
 

@@ -263,11 +263,9 @@ static weir_status delete_by(int64_t deadline_us)
     return weir_namespace_delete(fx.store, weir_slice_of("test"), deadline_us, &deleted, &fx.err);
 }
 
-START_TEST(a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline)
+/* Returns while a checkpoint is under way, which goes on once is_let_go is set. */
+static void hold_a_checkpoint(char name[WEIR_SQLITE_NAME_BYTES])
 {
-    char name[WEIR_SQLITE_NAME_BYTES];
-    begin(0);
-    put(1 << 20);
     atomic_store(&is_let_go, false);
     at_first_piece = wait_to_be_let_go;
     (void)ask(name);
@@ -275,6 +273,14 @@ START_TEST(a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline)
     while (atomic_load(&pieces) == 0) {
         ck_assert_int_lt(weir_monotonic_us(), until_us);
     }
+}
+
+START_TEST(a_deletion_waits_for_a_checkpoint_no_longer_than_its_deadline)
+{
+    char name[WEIR_SQLITE_NAME_BYTES];
+    begin(0);
+    put(1 << 20);
+    hold_a_checkpoint(name);
     ck_assert_int_eq(delete_by(weir_monotonic_us() + 20000), WEIR_DEADLINE_EXCEEDED);
     atomic_store(&is_let_go, true);
     put(1);
@@ -290,13 +296,7 @@ START_TEST(a_checkpoint_that_is_forgotten_before_it_begins_is_not_made)
     begin(0);
     put(1 << 20);
     must_create(fx.store, "other");
-    atomic_store(&is_let_go, false);
-    at_first_piece = wait_to_be_let_go;
-    (void)ask(name);
-    const int64_t until_us = weir_monotonic_us() + 20000000;
-    while (atomic_load(&pieces) == 0) {
-        ck_assert_int_lt(weir_monotonic_us(), until_us);
-    }
+    hold_a_checkpoint(name);
     struct sqlite_checkpointer *checkpointer = ask_for("other", name);
     ck_assert(weir_sqlite_checkpointer_forget(checkpointer, name, INT64_MAX));
     atomic_store(&is_let_go, true);
