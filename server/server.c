@@ -92,6 +92,8 @@ static struct weir_server *make(const struct weir_config *config)
     server->started_time_us = weir_now_us();
     (void)weir_random_bytes(&server->reference_salt, sizeof server->reference_salt);
     weir_queue_init(&server->queue, (size_t)config->workers);
+    weir_places_init(&server->call_places, (size_t)config->max_calls);
+    weir_places_init(&server->waiting_places, (size_t)config->max_waiting);
     weir_calls_init(&server->calls, server, weir_dispatch_memory_max(&config->limits));
     return server;
 }

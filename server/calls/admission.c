@@ -1,10 +1,12 @@
 #include "server/calls/admission.h"
 
 #include "server/base/scheduling.h"
+#include "server/calls/auth.h"
 #include "server/calls/dispatch.h"
 #include "server/calls/server_parts.h"
 #include "server/transport/deferred.h"
 #include "server/transport/exchange.h"
+#include "weir/base/fair_share.h"
 #include "weir/base/monotonic.h"
 
 enum {
@@ -42,19 +44,19 @@ static size_t bytes_max(const struct weir_server *server)
 static bool has_room(const struct weir_server *server, size_t bytes, size_t held)
 {
     const size_t most = bytes_max(server);
-    return bytes <= most / (size_t)server->config->max_calls || held + bytes <= most;
+    const size_t calls_max = weir_share_places(server->call_places.most_of_one);
+    return bytes <= most / calls_max || held + bytes <= most;
 }
 
-static void tell_what_is_full(struct weir_server *server, size_t bytes, struct weir_error *err)
+static void tell_what_is_full(struct weir_server *server, uint32_t owner, size_t bytes,
+                              struct weir_error *err)
 {
-    const size_t calls_max = (size_t)server->config->max_calls;
-    const size_t calls = atomic_load_explicit(&server->unanswered, memory_order_relaxed);
     const size_t held = atomic_load_explicit(&server->in_flight_bytes, memory_order_relaxed);
-    if (calls < calls_max && !has_room(server, bytes, held)) {
+    if (has_room(server, bytes, held)) {
+        (void)weir_places_fail(&server->call_places, owner, "calls in flight", "--max-calls", err);
+    } else {
         (void)weir_fail_full(err, "bytes of requests in flight",
                              "a multiple of --max-request-bytes", bytes_max(server), held + bytes);
-    } else {
-        (void)weir_fail_full(err, "calls in flight", "--max-calls", calls_max, calls);
     }
 }
 
@@ -69,7 +71,7 @@ static void refuse_one_too_many(struct weir_server *server, struct weir_exchange
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE,
                         "the store has not answered any call for a while; try again later");
     } else {
-        tell_what_is_full(server, bytes, &err);
+        tell_what_is_full(server, weir_exchange_job(exchange)->owner, bytes, &err);
     }
     weir_metrics_refused(&server->metrics, err.status);
     weir_admission_refuse(exchange, &err);
@@ -107,14 +109,12 @@ weir_status weir_admission_check_unread(const struct weir_server *server,
     return WEIR_OK;
 }
 
-static bool admit(struct weir_server *server, size_t bytes)
+static bool admit(struct weir_server *server, uint32_t owner, size_t bytes)
 {
-    const size_t calls_max = (size_t)server->config->max_calls;
     const size_t others = atomic_fetch_add(&server->in_flight, 1);
-    const size_t calls = atomic_fetch_add_explicit(&server->unanswered, 1, memory_order_relaxed);
     const size_t held =
         atomic_fetch_add_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
-    if (calls < calls_max && has_room(server, bytes, held)) {
+    if (has_room(server, bytes, held) && weir_places_take(&server->call_places, owner)) {
         if (others == 0) {
             /* The server was idle: the time since the last call says nothing about the store. */
             atomic_store_explicit(&server->finished_at_us, weir_monotonic_us(),
@@ -123,7 +123,6 @@ static bool admit(struct weir_server *server, size_t bytes)
         return true;
     }
     atomic_fetch_sub_explicit(&server->in_flight_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&server->unanswered, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&server->in_flight, 1, memory_order_relaxed);
     return false;
 }
@@ -136,14 +135,17 @@ void weir_admission_arrived(void *context, struct weir_exchange *exchange)
     weir_deferred_run_late(weir_exchange_arrived_us(exchange));
     /* Counted before is_stopping is read: a thread that stops the server and then finds nothing in
      * flight has missed no call. */
-    const size_t bytes = weir_exchange_request(exchange).n;
-    if (!admit(server, bytes)) {
+    const struct weir_slice request = weir_exchange_request(exchange);
+    const size_t bytes = request.n;
+    const uint32_t owner = weir_auth_owner_of(request);
+    weir_exchange_job(exchange)->owner = owner;
+    if (!admit(server, owner, bytes)) {
         refuse_one_too_many(server, exchange);
         return;
     }
     if (atomic_load(&server->is_stopping)) {
         weir_metrics_refused(&server->metrics, WEIR_SHUTTING_DOWN);
-        weir_admission_answers(server, false);
+        weir_admission_answers(server, exchange, false);
         weir_admission_refuse_stopping(exchange);
         weir_admission_finished(server, bytes);
         return;
@@ -151,10 +153,11 @@ void weir_admission_arrived(void *context, struct weir_exchange *exchange)
     weir_dispatch_arrived(server, exchange);
 }
 
-void weir_admission_answers(struct weir_server *server, bool has_waited)
+void weir_admission_answers(struct weir_server *server, struct weir_exchange *exchange,
+                            bool has_waited)
 {
-    atomic_fetch_sub_explicit(has_waited ? &server->waiting_unanswered : &server->unanswered, 1,
-                              memory_order_relaxed);
+    weir_places_end(has_waited ? &server->waiting_places : &server->call_places,
+                    weir_exchange_job(exchange)->owner);
 }
 
 void weir_admission_finished(struct weir_server *server, size_t bytes)

@@ -1,12 +1,12 @@
 /* Admission: passes requests on to dispatch, or refuses them at once.
  *
- * Calls in flight are bounded in number and in bytes of their requests; no small request is refused
- * because of the bytes of large ones. Replies that clients have not read are bounded in bytes, by
- * connection and in total, because many small requests can ask for much. A request beyond a bound
- * gets LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE where no call has ended for a second, because the
- * store hangs then; while the server stops it gets SHUTTING_DOWN. The counters are in struct
- * weir_server (server_parts.h). Any thread; nothing here blocks, except that weir_admission_arrived
- * may lead or serve on the spot (dispatch.h). */
+ * Calls in flight are bounded in number, those of each owner and all (places.h), and in bytes of
+ * their requests; no small request is refused because of the bytes of large ones. Replies that
+ * clients have not read are bounded in bytes, by connection and in total, because many small
+ * requests can ask for much. A request beyond a bound gets LIMIT_EXCEEDED, or BACKEND_UNAVAILABLE
+ * where no call has ended for a second, because the store hangs then; while the server stops it
+ * gets SHUTTING_DOWN. The counters are in struct weir_server (server_parts.h). Any thread; nothing
+ * here blocks, except that weir_admission_arrived may lead or serve on the spot (dispatch.h). */
 #ifndef WEIR_SERVER_ADMISSION_H
 #define WEIR_SERVER_ADMISSION_H
 
@@ -28,7 +28,8 @@ weir_status weir_admission_check_unread(const struct weir_server *server,
  * called before the reply is sent: the client may send its next request as soon as it has the
  * reply, and that must not be refused as one too many. `has_waited`: the call counted as a waiting
  * read. */
-void weir_admission_answers(struct weir_server *server, bool has_waited);
+void weir_admission_answers(struct weir_server *server, struct weir_exchange *exchange,
+                            bool has_waited);
 
 /* Counts out an admitted call whose request had `bytes`, after its reply was given to the
  * transport. This is the last thing done for a call: the server may be gone afterwards. */

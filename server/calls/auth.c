@@ -3,11 +3,15 @@
 #include "server/calls/dispatch.h"
 #include "server/calls/server_parts.h"
 #include "server/namespaces/tenants.h"
+#include "weir/base/table_hash.h"
 #include "weir/rules/token_text.h"
 
 #include <assert.h>
 
 static const char namespace_key[] = "namespace";
+
+/* The end of a token, which is random: enough to tell the tokens of a server apart. */
+enum { TOKEN_TAIL_BYTES = 8 };
 
 /* Refuses a well-formed token. The text is the same for every reason, so that a client does not
  * learn whether the namespace exists. */
@@ -81,9 +85,15 @@ static weir_status find_by_name(struct weir_call *call, struct weir_slice id,
     return st == WEIR_NAMESPACE_NOT_FOUND ? st : backend_failure(st, err);
 }
 
-struct weir_slice weir_auth_named_namespace(const struct weir_request_frame *frame)
+/* The namespace in the metadata tells calls with the admin token apart. */
+uint32_t weir_auth_owner_of(struct weir_slice request)
 {
-    return weir_request_frame_metadata(frame, namespace_key);
+    struct weir_slice token;
+    struct weir_slice named;
+    weir_request_frame_peek(request, namespace_key, &token, &named);
+    const size_t n = token.n < TOKEN_TAIL_BYTES ? token.n : TOKEN_TAIL_BYTES;
+    const struct weir_slice tail = {token.p == NULL ? NULL : token.p + token.n - n, n};
+    return (uint32_t)weir_table_hash(weir_table_hash(WEIR_TABLE_SEED, tail), named);
 }
 
 /* Chooses the namespace of the call: for an admin the one named in the metadata, else the token's
@@ -91,7 +101,7 @@ struct weir_slice weir_auth_named_namespace(const struct weir_request_frame *fra
 static weir_status choose_namespace(struct weir_call *call, enum weir_access access,
                                     struct weir_error *err)
 {
-    const struct weir_slice named = weir_auth_named_namespace(&call->frame);
+    const struct weir_slice named = weir_request_frame_metadata(&call->frame, namespace_key);
     if (call->is_admin && named.p != NULL && access == WEIR_ACCESS_NAMESPACE) {
         weir_tenant_release(call->tenant);
         call->tenant = NULL;

@@ -35,8 +35,10 @@ weir_status weir_auth_check_repetition(struct weir_call *call, const struct weir
  * and what weir_tenant_open returns. */
 weir_status weir_auth_enter(struct weir_call *call, struct weir_slice id, struct weir_error *err);
 
-/* Returns the namespace that the metadata name, unchecked; absent if they name none. */
-struct weir_slice weir_auth_named_namespace(const struct weir_request_frame *frame);
+/* Returns a number for whose a request is, which need not be parsed yet: the same for requests with
+ * the same token for the same namespace, and likely another for others (turns.h, places.h). Judges
+ * nothing. Any thread. */
+uint32_t weir_auth_owner_of(struct weir_slice request);
 
 /* Returns INVALID_REQUEST: an admin has to name the namespace in the metadata. */
 weir_status weir_auth_fail_unnamed(struct weir_error *err);

@@ -30,7 +30,6 @@
 #include "server/transport/exchange.h"
 #include "server/waiting/wake.h"
 #include "weir/base/monotonic.h"
-#include "weir/base/table_hash.h"
 #include "weir/v1/dispatch.h"
 #include "weir/v1/methods.h"
 #include "weir/wire/check.h"
@@ -50,9 +49,7 @@ enum {
     /* The largest request that a thread of the transport parses; a larger one would keep the thread
      * from others for long. */
     SMALL_REQUEST_BYTES = 16 * 1024,
-    REFERENCE_BYTES = 24,
-    /* The end of a token, which is random: enough to tell the tokens of a server apart. */
-    TOKEN_TAIL_BYTES = 8
+    REFERENCE_BYTES = 24
 };
 
 size_t weir_dispatch_memory_max(const struct weir_limits *limits)
@@ -177,7 +174,7 @@ void weir_dispatch_finish(struct weir_call *call, weir_status st)
     }
     weir_tenant_release(call->tenant);
     weir_calls_give_back(&server->calls, call);
-    weir_admission_answers(server, has_waited);
+    weir_admission_answers(server, exchange, has_waited);
     if (has_reply) {
         weir_exchange_send(exchange);
     } else {
@@ -238,16 +235,7 @@ static weir_status check_size(const struct weir_call *call, size_t n, struct wei
                                        most, n);
 }
 
-/* Calls with the same token for the same namespace share turns (turns.h). `named`: the namespace in
- * the metadata, which calls with the admin token have. */
-static uint32_t owner_by(struct weir_slice token, struct weir_slice named)
-{
-    const size_t n = token.n < TOKEN_TAIL_BYTES ? token.n : TOKEN_TAIL_BYTES;
-    const struct weir_slice tail = {token.p == NULL ? NULL : token.p + token.n - n, n};
-    return (uint32_t)weir_table_hash(weir_table_hash(WEIR_TABLE_SEED, tail), named);
-}
-
-/* Parses the frame and sets owner and deadline, also where it fails. */
+/* Parses the frame and sets the deadline, also where it fails. */
 static weir_status parse(struct weir_call *call, struct weir_error *err)
 {
     const struct weir_slice request = weir_exchange_request(call->exchange);
@@ -255,8 +243,6 @@ static weir_status parse(struct weir_call *call, struct weir_error *err)
     if (st == WEIR_OK) {
         st = weir_request_frame_parse(request, &call->arena, &call->frame, err);
     }
-    call->owner = owner_by(call->frame.token, weir_auth_named_namespace(&call->frame));
-    weir_exchange_job(call->exchange)->owner = call->owner;
     const int64_t timeout_ms =
         call->frame.timeout_ms > 0 ? (int64_t)call->frame.timeout_ms : DEADLINE_MAX_MS;
     call->deadline_us = call->arrived_us + timeout_ms * 1000;
@@ -377,6 +363,7 @@ static struct weir_call *take_call(struct weir_server *server, struct weir_excha
     if (call != NULL) {
         call->exchange = exchange;
         call->arrived_us = weir_exchange_arrived_us(exchange);
+        call->owner = weir_exchange_job(exchange)->owner;
     }
     return call;
 }
@@ -394,7 +381,7 @@ static void serve_exchange(struct weir_job *job)
         weir_error_init(&err);
         (void)weir_fail(&err, WEIR_BACKEND_UNAVAILABLE, "the server is out of memory");
         weir_metrics_refused(&server->metrics, err.status);
-        weir_admission_answers(server, has_waited);
+        weir_admission_answers(server, exchange, has_waited);
         weir_admission_refuse(exchange, &err);
         count_out(server, has_waited, request_n);
         return;
@@ -573,8 +560,6 @@ void weir_dispatch_arrived(struct weir_server *server, struct weir_exchange *exc
         call = take_call(server, exchange);
     }
     if (call == NULL) {
-        weir_exchange_job(exchange)->owner = owner_by(
-            weir_request_frame_peek_token(weir_exchange_request(exchange)), weir_slice(NULL, 0));
         queue_exchange(server, exchange, 0);
     } else if (parse_and_find_method(call, &call->err) != WEIR_OK) {
         leave_to_workers(call);

@@ -88,11 +88,10 @@ weir_status weir_long_poll_wait(struct weir_call *call, int64_t next_position,
 {
     struct weir_server *server = call->server;
     struct weir_waiter *waiter = weir_exchange_waiter(call->exchange);
-    const size_t waiting = atomic_load_explicit(&server->waiting_unanswered, memory_order_relaxed);
-    if (!waiter->is_resumed && waiting >= (size_t)server->config->max_waiting) {
+    if (!waiter->is_resumed && !weir_places_take(&server->waiting_places, call->owner)) {
         weir_long_poll_end(call);
-        return weir_fail_full(err, "reads that wait", "--max-waiting",
-                              (unsigned long long)server->config->max_waiting, waiting);
+        return weir_places_fail(&server->waiting_places, call->owner, "reads that wait",
+                                "--max-waiting", err);
     }
     waiter->next_position = next_position;
     call->step = WEIR_CALL_WAITS;
@@ -114,8 +113,7 @@ void weir_long_poll_park(struct weir_call *call)
     waiter->is_resumed = true;
     if (is_first) {
         atomic_fetch_add(&server->waiting, 1);
-        atomic_fetch_add_explicit(&server->waiting_unanswered, 1, memory_order_relaxed);
-        weir_admission_answers(server, false);
+        weir_admission_answers(server, exchange, false);
         weir_exchange_make_way(exchange);
     }
     const bool *is_gone = NULL;
@@ -148,7 +146,7 @@ static void woken(void *context, struct weir_waiter *waiter, enum weir_wake_reas
     const size_t method = waiter->method;
     weir_status st = WEIR_OK;
     if (reason != WEIR_WAKE_CHANGE) {
-        weir_admission_answers(server, true);
+        weir_admission_answers(server, exchange, true);
     }
     switch (reason) {
     case WEIR_WAKE_CHANGE:

@@ -10,6 +10,7 @@
 #include "server/base/health.h"
 #include "server/base/log.h"
 #include "server/base/metrics.h"
+#include "server/base/places.h"
 #include "server/base/workers.h"
 #include "server/calls/call.h"
 #include "server/calls/slow_reads.h"
@@ -39,12 +40,12 @@ struct weir_server {
     int64_t started_time_us;  // since the epoch
 
     /* Admission; see admission.h. */
-    atomic_size_t unanswered;          // calls admitted, not answered; bounded by --max-calls
-    atomic_size_t in_flight;           // calls admitted, not finished
-    atomic_size_t in_flight_bytes;     // bytes of the requests of calls in flight
-    atomic_size_t waiting;             // reads that have begun to wait, not finished
-    atomic_size_t waiting_unanswered;  // of them, not answered; bounded by --max-waiting
-    _Atomic int64_t finished_at_us;    // end of the last call to finish; monotonic
+    struct weir_places call_places;     // of calls admitted, not answered; --max-calls
+    struct weir_places waiting_places;  // of reads that wait, not answered; --max-waiting
+    atomic_size_t in_flight;            // calls admitted, not finished
+    atomic_size_t in_flight_bytes;      // bytes of the requests of calls in flight
+    atomic_size_t waiting;              // reads that have begun to wait, not finished
+    _Atomic int64_t finished_at_us;     // end of the last call to finish; monotonic
     atomic_bool is_stopping;
 
     _Atomic int64_t expired_at_us;  // last search of the queue for expired jobs; monotonic

@@ -181,9 +181,9 @@ static void show_gauges(const struct visit *v)
          (double)weir_queue_length(&server->queue));
     show(v, "weir_calls_in_flight",
          "Calls admitted and not answered, without long polls that wait.", WEIR_METRIC_GAUGE,
-         (double)atomic_load(&server->unanswered));
+         (double)atomic_load(&server->call_places.taken));
     show(v, "weir_reads_waiting", "Long polls that wait.", WEIR_METRIC_GAUGE,
-         (double)atomic_load(&server->waiting_unanswered));
+         (double)atomic_load(&server->waiting_places.taken));
     show(v, "weir_connections", "Client connections.", WEIR_METRIC_GAUGE,
          (double)weir_transport_connections(server->transport));
     show(v, "weir_namespaces_open", "Open namespaces.", WEIR_METRIC_GAUGE,

@@ -14,6 +14,7 @@
 #include "server/transport/pending_replies.h"
 #include "server/transport/tls_config.h"
 #include "server/transport/ws_replies.h"
+#include "weir/base/fair_share.h"
 #include "weir/base/monotonic.h"
 
 #include <nng/protocol/reqrep0/rep.h>
@@ -489,7 +490,7 @@ weir_status weir_transport_open(const struct weir_config *config, const struct w
     (void)pthread_mutex_init(&t->idle_lock, NULL);
     t->log = log;
     t->user = *user;
-    t->base = (size_t)config->max_calls + RESERVE;
+    t->base = weir_share_places((size_t)config->max_calls) + RESERVE;
     weir_status st = open_socket(t, config, err);
     if (st == WEIR_OK && !open_exchanges(t, t->base)) {
         st = weir_fail(err, WEIR_BACKEND_UNAVAILABLE,

@@ -77,6 +77,22 @@ START_TEST(a_call_too_many_is_refused_at_once)
 }
 END_TEST
 
+START_TEST(a_call_too_many_of_one_namespace_leaves_places_to_others)
+{
+    fake_gate_shut();
+    begin_reads(0, 4);
+    rpc_wait_in_flight(4);
+    ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
+    rpc_free(&reply);
+    rpc_begin(&pending[4], version_request_in("test", 0));
+    rpc_wait_in_flight(5);
+    ck_assert_int_eq(try_read(), WEIR_LIMIT_EXCEEDED);
+    rpc_free(&reply);
+    fake_gate_open();
+    rpc_end_all(pending, 5, WEIR_OK);
+}
+END_TEST
+
 /* A call whose reply has been sent is not in flight any more, although the server may still be
  * finishing it. */
 START_TEST(as_many_calls_as_there_may_be_are_never_refused)
@@ -547,6 +563,7 @@ static Suite *overload_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_call_too_many_is_refused_at_once);
+    tcase_add_test(tcase, a_call_too_many_of_one_namespace_leaves_places_to_others);
     tcase_add_test(tcase, a_store_that_hangs_is_told_from_a_full_queue);
     tcase_add_test(tcase, a_call_whose_deadline_passed_in_the_queue_is_not_begun);
     tcase_add_test(tcase, a_call_ends_at_its_deadline_though_no_worker_is_free);

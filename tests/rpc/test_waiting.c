@@ -259,7 +259,7 @@ START_TEST(one_wait_too_many_is_refused)
         begin(i, &(struct poll_of){.stream = "a-1", .from = i == 2, .wait_ms = LONG_MS});
     }
     wait_until(3);
-    rpc.config.max_waiting = 3;
+    rpc.server->waiting_places.most_of_one = 3;
     begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     end_failed(3, WEIR_LIMIT_EXCEEDED);
     /* Calls that need not wait are still answered, long polls that find something among them. */
@@ -268,7 +268,7 @@ START_TEST(one_wait_too_many_is_refused)
     end_with(3, 0, 0);
     begin(3, &(struct poll_of){.stream = "b-1", .wait_ms = LONG_MS});
     end_with(3, 1, 1);
-    rpc.config.max_waiting = 0;
+    rpc.server->waiting_places.most_of_one = 0;
     begin(3, &(struct poll_of){.category = "b", .wait_ms = LONG_MS});
     end_with(3, 1, 2);
     begin(3, &(struct poll_of){.category = "b", .from = 2, .wait_ms = LONG_MS});
@@ -283,11 +283,36 @@ START_TEST(one_wait_too_many_is_refused)
 }
 END_TEST
 
+/* The admin token counts as another owner than the namespace's own. */
+START_TEST(those_of_one_namespace_leave_places_to_others)
+{
+    rpc.server->waiting_places.most_of_one = 3;
+    for (size_t i = 0; i < 3; i++) {
+        begin(i, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    }
+    wait_until(3);
+    begin(3, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
+    end_failed(3, WEIR_LIMIT_EXCEEDED);
+    const struct poll_of others = {
+        .stream = "a-1", .wait_ms = LONG_MS, .token = ADMIN_TOKEN, .namespace_id = "default"};
+    begin(3, &others);
+    wait_until(4);
+    begin(4, &others);
+    end_failed(4, WEIR_LIMIT_EXCEEDED);
+    put("a-1");
+    for (size_t i = 0; i < 4; i++) {
+        end_with(i, 1, 1);
+    }
+    wait_until(0);
+    ck_assert_uint_eq(atomic_load(&rpc.server->waiting_places.taken), 0);
+}
+END_TEST
+
 /* A poll whose reply has been sent does not count as waiting, although the server may still be
  * finishing it. */
 START_TEST(as_many_waits_as_there_may_be_are_never_refused)
 {
-    rpc.config.max_waiting = 1;
+    rpc.server->waiting_places.most_of_one = 1;
     for (size_t i = 0; i < ONE_AFTER_ANOTHER; i++) {
         begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = 1});
         end_with(0, 0, 0);
@@ -436,7 +461,7 @@ START_TEST(a_client_that_went_away_is_noticed)
     wait_until(0);
     /* The exchanges are usable again, and the waits are counted out. */
     rpc_assert_alive();
-    rpc.config.max_waiting = 1;
+    rpc.server->waiting_places.most_of_one = 1;
     begin(0, &(struct poll_of){.stream = "a-1", .wait_ms = LONG_MS});
     wait_until(1);
     put("a-1");
@@ -508,7 +533,7 @@ START_TEST(a_read_that_is_woken_without_memory_is_counted_once)
         weir_calls_give_back(&rpc.server->calls, calls[--n]);
     }
     wait_until(0);
-    ck_assert_uint_eq(atomic_load(&rpc.server->waiting_unanswered), 0);
+    ck_assert_uint_eq(atomic_load(&rpc.server->waiting_places.taken), 0);
     put("a-1");
 }
 END_TEST
@@ -533,6 +558,7 @@ static Suite *waiting_suite(void)
     tcase_add_test(tcase, thousands_wait_and_hold_up_nobody);
     tcase_add_test(tcase, one_write_wakes_thousands);
     tcase_add_test(tcase, one_wait_too_many_is_refused);
+    tcase_add_test(tcase, those_of_one_namespace_leave_places_to_others);
     tcase_add_test(tcase, as_many_waits_as_there_may_be_are_never_refused);
     tcase_add_test(tcase, chained_polls_miss_nothing_and_never_oversleep);
     tcase_add_test(tcase, deletion_ends_the_wait);

@@ -154,26 +154,53 @@ END_TEST
 static const struct {
     const char *bytes;
     size_t n;
-    const char *token;                                  // NULL: absent
-} peeks[] = {{"\x0a\x01m\x12\x02tk\x2a\x7f", 9, "tk"},  // only the beginning of the payload
-             {"\x12\x02tk", 4, "tk"},
-             {"\x0a\x01m\x2a\x00", 5, NULL},
-             {"\x10\x01", 2, NULL},  // no text
-             {"\x12\x03tk", 4, NULL},
-             {"", 0, NULL},
-             {"\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x12\x02tk", 18, "tk"},
-             {"\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x18\x01\x12\x02tk", 20,
-              NULL}};  // not among the first
+    const char *token;  // NULL: absent
+    const char *value;  // of the metadata entry "k"; NULL: absent
+} peeks[] = {{"\x0a\x01m\x12\x02tk\x2a\x7f", 9, "tk", NULL},  // only the beginning of the payload
+             {"\x12\x02tk", 4, "tk", NULL},
+             {"\x0a\x01m\x2a\x00", 5, NULL, NULL},
+             {"\x10\x01\x20\x01", 4, NULL, NULL},  // no texts
+             {"\x12\x03tk", 4, NULL, NULL},
+             {"", 0, NULL, NULL},
+             {"\x22\x06\x0a\x01k\x12\x01v", 8, NULL, "v"},
+             {"\x22\x06\x0a\x01l\x12\x01w\x12\x02tk\x22\x06\x0a\x01k\x12\x01v", 20, "tk", "v"},
+             {"\x22\x06\x0a\x01l\x12\x01v", 8, NULL, NULL},   // another key
+             {"\x22\x06\x0a\x09k\x12\x01v", 8, NULL, NULL}};  // no entry
 
-START_TEST(a_token_is_found_without_parsing)
+static void assert_found(struct weir_slice found, const char *expected)
+{
+    if (expected == NULL) {
+        ck_assert_ptr_null(found.p);
+    } else {
+        assert_text(found, expected);
+    }
+}
+
+START_TEST(token_and_metadata_are_found_without_parsing)
 {
     const struct weir_slice bytes = exact(peeks[_i].bytes, peeks[_i].n);
-    const struct weir_slice token = weir_request_frame_peek_token(bytes);
-    if (peeks[_i].token == NULL) {
-        ck_assert_ptr_null(token.p);
-    } else {
-        assert_text(token, peeks[_i].token);
+    struct weir_slice token;
+    struct weir_slice value;
+    weir_request_frame_peek(bytes, "k", &token, &value);
+    assert_found(token, peeks[_i].token);
+    assert_found(value, peeks[_i].value);
+}
+END_TEST
+
+START_TEST(only_the_first_fields_are_looked_at)
+{
+    enum { LOOKED_AT = 3 + WEIR_METADATA_ENTRIES_MAX };
+    uint8_t bytes[2 * LOOKED_AT + 4];
+    for (size_t i = 0; i < LOOKED_AT; i++) {
+        memcpy(bytes + 2 * i, "\x18\x01", 2);
     }
+    memcpy(bytes + 2 * LOOKED_AT, "\x12\x02tk", 4);
+    struct weir_slice token;
+    struct weir_slice value;
+    weir_request_frame_peek(weir_slice(bytes, sizeof bytes), "k", &token, &value);
+    ck_assert_ptr_null(token.p);
+    weir_request_frame_peek(weir_slice(bytes + 2, sizeof bytes - 2), "k", &token, &value);
+    assert_text(token, "tk");
 }
 END_TEST
 
@@ -532,7 +559,9 @@ static Suite *frame_suite(void)
     tcase_add_test(requests, request_is_what_protobuf_writes);
     tcase_add_test(requests, request_leaves_out_what_is_absent);
     tcase_add_test(requests, request_of_protobuf_is_read);
-    tcase_add_loop_test(requests, a_token_is_found_without_parsing, 0, WEIR_COUNTOF(peeks));
+    tcase_add_loop_test(requests, token_and_metadata_are_found_without_parsing, 0,
+                        WEIR_COUNTOF(peeks));
+    tcase_add_test(requests, only_the_first_fields_are_looked_at);
     tcase_add_test(requests, request_of_no_bytes_has_no_fields);
     tcase_add_test(requests, last_scalar_counts_and_unknown_fields_do_not);
     tcase_add_loop_test(requests, bad_request_is_refused_by_field, 0, WEIR_COUNTOF(bad_requests));

@@ -20,4 +20,10 @@ static inline bool weir_share_allows(size_t own, size_t taken, size_t most)
                             own + 1 <= WEIR_SHARE_OF_FREE * (most - taken - 1));
 }
 
+/* How many places there are to be, so that a single user may hold `own_most` of them. */
+static inline size_t weir_share_places(size_t own_most)
+{
+    return own_most + (own_most + WEIR_SHARE_OF_FREE - 1) / WEIR_SHARE_OF_FREE;
+}
+
 #endif

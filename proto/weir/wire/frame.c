@@ -22,7 +22,8 @@ enum {
     STATUS_DETAILS = 4
 };
 
-enum { PEEK_FIELDS = 8 };
+/* All that stand before the payload. */
+enum { PEEK_FIELDS = 3 + WEIR_METADATA_ENTRIES_MAX };
 
 /* ---- Requests, parsed by the server ---- */
 
@@ -133,16 +134,29 @@ weir_status weir_request_frame_parse(struct weir_slice bytes, struct weir_arena 
     return keep_metadata(&parser, arena);
 }
 
-struct weir_slice weir_request_frame_peek_token(struct weir_slice bytes)
+static void peek_metadata(struct weir_slice entry, const char *key, struct weir_slice *value)
+{
+    struct weir_slice found_key;
+    struct weir_slice found;
+    if (weir_wire_read_entry(entry, &found_key, &found) == NULL && weir_slice_is(found_key, key)) {
+        *value = found;
+    }
+}
+
+void weir_request_frame_peek(struct weir_slice bytes, const char *key, struct weir_slice *token,
+                             struct weir_slice *value)
 {
     struct weir_wire_field field;
     const char *fault = NULL;
+    *token = weir_slice(NULL, 0);
+    *value = weir_slice(NULL, 0);
     for (int i = 0; i < PEEK_FIELDS && weir_wire_next(&bytes, &field, &fault); i++) {
-        if (field.number == REQUEST_TOKEN && field.type == WEIR_WIRE_BYTES) {
-            return field.bytes;
+        if (field.type == WEIR_WIRE_BYTES && field.number == REQUEST_TOKEN) {
+            *token = field.bytes;
+        } else if (field.type == WEIR_WIRE_BYTES && field.number == REQUEST_METADATA) {
+            peek_metadata(field.bytes, key, value);
         }
     }
-    return weir_slice(NULL, 0);
 }
 
 struct weir_slice weir_request_frame_metadata(const struct weir_request_frame *frame,

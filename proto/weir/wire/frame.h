@@ -34,10 +34,11 @@ struct weir_request_frame {
 weir_status weir_request_frame_parse(struct weir_slice bytes, struct weir_arena *arena,
                                      struct weir_request_frame *frame, struct weir_error *err);
 
-/* Returns the token of a request that is not parsed yet, at a small cost however long the request:
- * absent where it is not among the first fields, where every protobuf library puts it. Checks
- * nothing. */
-struct weir_slice weir_request_frame_peek_token(struct weir_slice bytes);
+/* Finds the token of a request that is not parsed yet, and the value of the metadata entry `key`,
+ * at a small cost however long the request. Either is absent where it is not among the first
+ * fields, where every protobuf library puts it. Checks nothing. */
+void weir_request_frame_peek(struct weir_slice bytes, const char *key, struct weir_slice *token,
+                             struct weir_slice *value);
 
 /* Returns the value of a metadata entry; absent if there is none. */
 struct weir_slice weir_request_frame_metadata(const struct weir_request_frame *frame,
