@@ -94,6 +94,14 @@ static bool has_ended(nng_pipe pipe)
     return nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &peer) != 0;
 }
 
+static void forget(struct link *link, nng_pipe pipe)
+{
+    for (uint32_t d = 0; d < link->dialers_n; d++) {
+        unsigned id = (unsigned)nng_pipe_id(pipe);
+        (void)atomic_compare_exchange_strong(&link->dialers[d].pipe, &id, 0);
+    }
+}
+
 /* Notes the pipe, unless its transport does not tell the peer. The pipes of a socket are no more
  * than its dialers, since a dialer dials again only once its pipe is gone. */
 static void watch(struct link *link, nng_pipe pipe)
@@ -103,6 +111,10 @@ static void watch(struct link *link, nng_pipe pipe)
         unsigned none = 0;
         is_noted = atomic_compare_exchange_strong(&link->dialers[d].pipe, &none,
                                                   (unsigned)nng_pipe_id(pipe));
+    }
+    /* nng may have reported the loss on another thread before the pipe was noted. */
+    if (has_ended(pipe)) {
+        forget(link, pipe);
     }
 }
 
@@ -120,11 +132,7 @@ static void on_connected(nng_pipe pipe, nng_pipe_ev event, void *arg)
 static void on_lost(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
     (void)event;
-    struct link *link = arg;
-    for (uint32_t d = 0; d < link->dialers_n; d++) {
-        unsigned id = (unsigned)nng_pipe_id(pipe);
-        (void)atomic_compare_exchange_strong(&link->dialers[d].pipe, &id, 0);
-    }
+    forget(arg, pipe);
 }
 
 static int set_up_socket(const struct links *links, struct link *link)
