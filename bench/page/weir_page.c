@@ -280,7 +280,7 @@ static void put_page(FILE *out, const char *directory, struct results *results)
     page_put_machine(out, results, "weir-bench");
     (void)fprintf(
         out,
-        "\n%zu round%s, everything measured once in each; figures are medians of the "
+        "\n%zu round%s, each figure measured at most once in each; figures are medians of the "
         "rounds, ratios are taken round by round. bench/README.md explains each figure.\n\n",
         results_rounds(results), results_rounds(results) == 1 ? "" : "s");
     put_note(out, notes);

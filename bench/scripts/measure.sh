@@ -7,7 +7,6 @@
 export WEIR_ADMIN_TOKEN=bench-admin-token-0123456789abcdefghijkl
 server_pid=
 echo_pid=
-failures=0
 
 # wanted NAME: succeeds if --only and --except select the measurement.
 wanted() {
@@ -24,6 +23,20 @@ figure() {
     echo "${value:-0}"
 }
 
+# follows NAME SOURCE: succeeds if the measurement is wanted and this round has the one that gives its settings. Settings
+# made up instead would be shown as those of this machine.
+follows() {
+    wanted "$1" || return 1
+    [ ! -e "$results/$round/$2.json" ] || return 0
+    echo "  $1: not measured, as there is no $2" >&2
+    return 1
+}
+
+# half_of NAME: prints half of the rate that a measurement of this round reached.
+half_of() {
+    awk -v rate="$(figure "$1" operations_per_s)" 'BEGIN { print rate / 2 }'
+}
+
 # show NAME: prints a result as one line.
 show() {
     awk -v name="$1" -v rate="$(figure "$1" operations_per_s)" -v p50="$(figure "$1" p50)" -v p99="$(figure "$1" p99)" \
@@ -35,8 +48,9 @@ show() {
 }
 
 # failed NAME: prints the log of a failed measurement and removes its result, since results with errors do not count.
+# run.sh ends with the names in $work/failed.
 failed() {
-    failures=$((failures + 1))
+    echo "$1" >>"$work/failed"
     echo "  $1: FAILED" >&2
     sed 's/^/    /' "$work/log" | tail -12 >&2
     rm -f "$results/$round/$1.json"
@@ -205,9 +219,9 @@ end_measuring() {
     end_optional
 }
 
-# Prints the conditions of this run for the report page.
+# write_notes WHAT: prints the conditions of this run for the report page.
 write_notes() {
-    printf -- '- Made on %s from commit %s, with %s s for each measurement after %s s of warm-up.\n' "$(date +%F)" \
+    printf -- '- %s on %s from commit %s, with %s s for each measurement after %s s of warm-up.\n' "$1" "$(date +%F)" \
         "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$seconds" "$warmup"
     printf -- '- The files were on %s.\n' "$(df -T "$work" | awk 'NR == 2 { print $2 ", " $1 }')"
     echo '- Client and server share the cores of this machine, so each has about half of it.'

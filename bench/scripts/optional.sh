@@ -97,7 +97,7 @@ run_redis() {
 # ---- gRPC
 
 build_grpc() {
-    [ -x "$output/grpc-echo" ] && return 0
+    [ "$output/grpc-echo" -nt bench/grpc/echo.cc ] && return 0
     mkdir -p "$work/grpc"
     {
         protoc --proto_path=bench/grpc --cpp_out="$work/grpc" --grpc_out="$work/grpc" \
@@ -133,16 +133,28 @@ run_pgbench() {
     name=$1 database=$2 clients=$3 script=$4
     shift 4
     threads=$([ "$clients" -gt 1 ] && echo 2 || echo 1)
-    time=$(awk -v s="$seconds" 'BEGIN { print (s < 1 ? 1 : int(s + 0.5)) }')
-    if pgbench -n -M prepared -c "$clients" -j "$threads" -T "$time" -f "bench/pgbench/$script" "$@" "$database" \
-        >"$work/log" 2>&1; then
-        awk '/^latency average/ { us = $4 * 1000 }
-            /^tps/ { printf "{\"operations_per_s\":%s,\"messages_per_s\":%s,\"latency_us\":{\"mean\":%s}}\n", $3, $3, us }' \
-            "$work/log" >"$results/$round/$name.json"
+    time=$(awk -v s="$seconds" 'BEGIN { print 2 + (s < 1 ? 1 : int(s + 0.5)) }')
+    if pgbench -n -M prepared -c "$clients" -j "$threads" -T "$time" -P 1 -f "bench/pgbench/$script" "$@" "$database" \
+        >"$work/log" 2>&1 && take_pgbench <"$work/log" >"$results/$round/$name.json"; then
         show "$name"
     else
         failed "$name"
     fi
+}
+
+# take_pgbench: makes a result of pgbench's lines of progress. The first second is the warm-up: in it each connection
+# loads catalogues and makes its plans. Fails without lines after it.
+take_pgbench() {
+    awk '/^progress: / {
+            length_s = $2 - before
+            if (before > 0) { s += length_s; n += $4 * length_s; ms += $7 * $4 * length_s }
+            before = $2
+        }
+        END {
+            if (n == 0) exit 1
+            printf "{\"operations_per_s\":%.9g,\"messages_per_s\":%.9g,\"latency_us\":{\"mean\":%.9g}}\n",
+                n / s, n / s, ms / n * 1000
+        }'
 }
 
 # Functions of Message DB call each other without a schema name.
@@ -182,5 +194,7 @@ measure_postgres() {
     [ -z "${MESSAGE_DB_URL:-}" ] || with_message_db=
     run_postgres $with_message_db && return
     [ $status -eq 77 ] && [ -n "$with_message_db" ] && run_postgres && return
-    [ $status -eq 77 ] || echo "  PostgreSQL: FAILED ($status)" >&2
+    [ $status -eq 77 ] && return
+    echo PostgreSQL >>"$work/failed"
+    echo "  PostgreSQL: FAILED ($status)" >&2
 }

@@ -37,8 +37,9 @@ if wanted pgbench_insert_64; then
     psql -q "$WEIR_TEST_STORE" -v ON_ERROR_STOP=1 -f bench/pgbench/insert_setup.sql
     run_pgbench pgbench_insert_64 "$WEIR_TEST_STORE" 64 insert.sql
 fi
-run_message_db mdb_write_64 64 mdb_write.sql
+# Filled first: mdb_read.sql begins anywhere among the first 9,000 positions.
 fill_message_db
+run_message_db mdb_write_64 64 mdb_write.sql
 load postgres_read_10 --profile read-category --batch 10 $workers1
 run_message_db mdb_read_10 1 mdb_read.sql -D batch=10
 load postgres_read_10_by_10 --profile read-category --batch 10 $workers10

@@ -52,8 +52,10 @@ measure_memory() {
     load memory_shared_empty_64 --profile empty $workers64 --connections 1
     measure_grpc 64
     stop_server
-    half=$(awk -v rate="$(figure memory_mixed_64 operations_per_s)" 'BEGIN { print (rate > 2 ? rate / 2 : 1000) }')
-    on sqlite::memory: memory_open --profile mixed --rate "$half" --workers 64 --in-flight 16 --connections 8
+    if follows memory_open memory_mixed_64; then
+        on sqlite::memory: memory_open --profile mixed --rate "$(half_of memory_mixed_64)" --workers 64 --in-flight 16 \
+            --connections 8
+    fi
 }
 
 # Reads of 1,000 messages end to end, next to an echo of the same size.
@@ -81,16 +83,20 @@ measure_writes() {
     floor sqlite_10 sqlite --batch 10
     measure_counted disk_write_10_counted $workers10
     measure_counted disk_write_64_counted $workers64
-    group=$(awk -v syncs="$(figure disk_write_64_counted syncs_per_operation)" \
-        'BEGIN { n = (syncs > 0 ? int(1 / syncs + 0.5) : 32); print (n < 1 ? 1 : n) }')
-    floor sqlite_group sqlite --batch "$group"
+    if follows sqlite_group disk_write_64_counted; then
+        group=$(awk -v syncs="$(figure disk_write_64_counted syncs_per_operation)" \
+            'BEGIN { print (syncs == 0 ? 0 : syncs > 1 ? 1 : int(1 / syncs + 0.5)) }')
+        floor sqlite_group sqlite --batch "$group"
+    fi
     on "sqlite:$work/data" disk_write_64 --profile write $workers64
     on_socket "sqlite:$work/data" disk_socket_write_64 --profile write $workers64
     measure_redis 64
     floor sqlite_64 sqlite --batch 64
     floor store_write_64 store --in-flight 64
-    half=$(awk -v rate="$(figure disk_write_64 operations_per_s)" 'BEGIN { print (rate > 2 ? rate / 2 : 1000) }')
-    on "sqlite:$work/data" disk_open --profile write --rate "$half" --workers 64 --in-flight 16 --connections 8
+    if follows disk_open disk_write_64; then
+        on "sqlite:$work/data" disk_open --profile write --rate "$(half_of disk_write_64)" --workers 64 --in-flight 16 \
+            --connections 8
+    fi
 }
 
 # measure_counted NAME OPTION...: measures writes on a server whose heap calls and disk syncs are counted.

@@ -1,6 +1,8 @@
 #!/bin/sh
 # The benchmark scripts: every PostgreSQL measurement can be selected by its name alone, and a signal that ends the script
-# of these measurements ends its server too. A measurement of Redis that gives no figures has failed.
+# of these measurements ends its server too. A measurement of Redis that gives no figures has failed. A measurement whose
+# settings come from another one is not made without it. pgbench's first second does not count. run.sh refuses what makes
+# no sense.
 set -eu
 cd "$1"
 results=results round=1 seconds=1 warmup=0 work=work output=output build=build bin=bin size=quick except=
@@ -70,3 +72,68 @@ if ! grep -q 'redis_10: FAILED' "$build/log.redis" || [ -e "$results/$round/redi
     cat "$build/log.redis"
     exit 1
 fi
+grep -q '^redis_10$' "$work/failed" || {
+    echo "run.sh would not end with the name of what failed"
+    exit 1
+}
+
+# What a round measures, and with which rate or batch, where all programs are left out.
+. bench/scripts/subjects.sh
+start_echo() { echo_url=none; }
+stop_echo() { :; }
+start_server() { :; }
+stop_server() { :; }
+load() { :; }
+load_echo() { :; }
+floor() { wanted "$1" && made="$made $*" || :; }
+on() { wanted "$2" && made="$made $*" || :; }
+measure_derived() {
+    made=
+    only='memory_open' && measure_memory
+    only='sqlite_group' && measure_writes
+    only='disk_open' && measure_writes
+}
+measure_derived 2>"$build/log.derived"
+if [ -n "$made" ] || ! grep -q 'memory_open: not measured, as there is no memory_mixed_64' "$build/log.derived"; then
+    echo "settings were made up:$made"
+    cat "$build/log.derived"
+    exit 1
+fi
+for name in memory_mixed_64 disk_write_64; do
+    echo '{"operations":3000.0,"operations_per_s":5000.5,"messages_per_s":9}' >"$results/$round/$name.json"
+done
+echo '{"operations_per_s":9,"counts":{"syncs_per_operation":0.03}}' >"$results/$round/disk_write_64_counted.json"
+measure_derived
+case $made in
+*'memory_open --profile mixed --rate 2500.25 '*'sqlite_group sqlite --batch 33 '*'disk_open --profile write --rate 2500.25 '*) ;;
+*)
+    echo "wrong settings:$made"
+    exit 1
+    ;;
+esac
+
+figures=$(printf '%s\n' 'progress: 1.5 s, 10.0 tps, lat 900.000 ms stddev 1.000, 0 failed' \
+    'progress: 2.0 s, 100.0 tps, lat 4.000 ms stddev 1.000, 0 failed' \
+    'progress: 3.0 s, 250.0 tps, lat 2.000 ms stddev 1.000' 'tps = 80.1 (without initial connection time)' | take_pgbench)
+[ "$figures" = '{"operations_per_s":200,"messages_per_s":200,"latency_us":{"mean":2333.33333}}' ] || {
+    echo "pgbench's figures: $figures"
+    exit 1
+}
+if echo 'progress: 1.0 s, 10.0 tps, lat 9.000 ms stddev 1.000' | take_pgbench; then
+    echo "the warm-up alone is a result"
+    exit 1
+fi
+
+for wrong in '--rounds none' '--rounds 0' '--rounds 65' '--seconds 1s' '--seconds 0' '--rounds' '--output' '--nonsense'; do
+    status=0
+    sh bench/run.sh --page --output "$build/out" $wrong >/dev/null 2>"$build/log.run" || status=$?
+    if [ $status -ne 2 ] || ! grep -q "^run.sh: .*${wrong%% *}" "$build/log.run"; then
+        echo "run.sh $wrong: exit status $status"
+        cat "$build/log.run"
+        exit 1
+    fi
+done
+(cd bench && sh run.sh --help) | grep -q '^  --add ' || {
+    echo "run.sh --help does not tell what there is"
+    exit 1
+}
