@@ -154,13 +154,19 @@ static void begin_outage_locked(struct load *load, double at_s)
 
 void load_error(struct load *load, const struct load_outcome *outcome)
 {
+    load_errors(load, outcome, 1);
+}
+
+void load_errors(struct load *load, const struct load_outcome *outcome, uint64_t n)
+{
     const double at_s = seconds_since_start(load, clock_ns());
     (void)pthread_mutex_lock(&load->errors_mutex);
     struct load_errors *errors = errors_of(load, outcome->reason);
-    if (errors->n++ == 0) {
+    if (errors->n == 0) {
         errors->first_s = at_s;
         (void)snprintf(errors->text, sizeof errors->text, "%s", outcome->text);
     }
+    errors->n += n;
     errors->last_s = at_s;
     if (outcome->is_unreachable) {
         begin_outage_locked(load, at_s);
@@ -169,6 +175,17 @@ void load_error(struct load *load, const struct load_outcome *outcome)
     if (load->settings->stops_on_error) {
         atomic_store(&load->is_ending, true);
     }
+}
+
+uint64_t load_errors_now(struct load *load)
+{
+    uint64_t n = 0;
+    (void)pthread_mutex_lock(&load->errors_mutex);
+    for (size_t e = 0; e < load->errors_n; e++) {
+        n += load->errors[e].n;
+    }
+    (void)pthread_mutex_unlock(&load->errors_mutex);
+    return n;
 }
 
 /* A call that began after the outage and was answered ends the outage. */

@@ -164,8 +164,12 @@ struct load_outcome load_failure(enum load_op op, const struct weir_error *err);
 /* Counts a step of an operation, or an event beside the operations, that began at from_ns. */
 void load_record(struct load *load, enum load_op op, int64_t from_ns, uint64_t messages);
 
-/* Counts a failure outside of any operation. */
+/* Counts a failure outside of any operation; load_errors counts `n` of them. */
 void load_error(struct load *load, const struct load_outcome *outcome);
+void load_errors(struct load *load, const struct load_outcome *outcome, uint64_t n);
+
+/* Returns the number of failures up to now. Thread-safe. */
+uint64_t load_errors_now(struct load *load);
 
 bool load_is_ending(const struct load *load);
 

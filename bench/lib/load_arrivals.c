@@ -182,9 +182,13 @@ static void count_not_started(struct load *load)
     const struct load_outcome outcome = {
         .reason = "NOT_STARTED",
         .text = "could not be started: all slots were in use until the end"};
-    while (load->next_ns < (double)load->end_ns) {
-        load_error(load, &outcome);
-        load->next_ns += gap_ns(load);
+    const double measure_ns = (double)load->measure_ns;
+    uint64_t n = 0;
+    for (; load->next_ns < (double)load->end_ns; load->next_ns += gap_ns(load)) {
+        n += load->next_ns >= measure_ns;
+    }
+    if (n > 0) {
+        load_errors(load, &outcome, n);
     }
 }
 

@@ -40,7 +40,7 @@ static bool write_json(FILE *out, const struct load_report *report)
 bool load_output_write(const struct load_output *output, const struct load_report *report)
 {
     bool is_written = true;
-    if (!output->is_quiet && !is_stdout(output->json_file)) {
+    if (!output->is_quiet && !is_stdout(output->json_file) && !is_stdout(output->plot_file)) {
         load_report_text(stdout, report);
         is_written = tell(report, "standard output", fflush(stdout) == 0);
     }

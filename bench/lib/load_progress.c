@@ -8,17 +8,6 @@
 
 static const char clear_line[] = "\r\033[K";
 
-static uint64_t errors_in_all(struct load *load)
-{
-    uint64_t n = 0;
-    (void)pthread_mutex_lock(&load->errors_mutex);
-    for (size_t e = 0; e < load->errors_n; e++) {
-        n += load->errors[e].n;
-    }
-    (void)pthread_mutex_unlock(&load->errors_mutex);
-    return n;
-}
-
 static void show_line(struct load *load, int64_t second)
 {
     static const char *const phases[] = {"warm-up", ""};
@@ -30,7 +19,7 @@ static void show_line(struct load *load, int64_t second)
     chart_text((double)histogram_percentile(load->total, 50), CHART_NANOSECONDS, p50);
     chart_text((double)histogram_percentile(load->total, 99), CHART_NANOSECONDS, p99);
     (void)fprintf(stderr, "%s%4" PRId64 " s %s %12s/s   p50 %s   p99 %s   errors %" PRIu64,
-                  clear_line, second, phases[is_measuring], rate, p50, p99, errors_in_all(load));
+                  clear_line, second, phases[is_measuring], rate, p50, p99, load_errors_now(load));
 }
 
 /* Reports the start and the end of each outage once. */

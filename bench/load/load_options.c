@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
@@ -84,7 +85,8 @@ static const struct setting settings[] = {
            "Longest time to wait for a reply, in milliseconds [5000]"),
     CHOICE("on-error", stops_on_error, "continue", "stop",
            "What to do after an error; a version conflict is not an error [continue]"),
-    TEXT("plot", "FILE.svg", plot_file, 0, "Draw the latency histogram into this file"),
+    TEXT("plot", "FILE.svg", plot_file, 0,
+         "Draw the latency histogram into this file; - is standard output"),
     TEXT("json", "FILE", json_file, 0, "Write the result as JSON; - is standard output"),
     FLAG("quiet", is_quiet, 0, "No tables, no progress line"),
     NUMBER("seed", seed, 0, 1e15, 0, "Seed of the random choices [1]"),
@@ -284,6 +286,13 @@ static void check_together(const struct parsing *parsing, const struct profile *
         argp_error(state, "--streams: %lld streams are more than the %lld messages of --messages",
                    (long long)o->streams, (long long)o->messages);
     }
+    if ((profile->uses & PROFILE_READS_STREAM) != 0 && o->batch > o->messages / o->streams) {
+        argp_error(
+            state,
+            "--batch: %lld is more than the %lld messages that --messages and --streams give "
+            "each stream",
+            (long long)o->batch, (long long)(o->messages / o->streams));
+    }
     if (o->category != NULL && strchr(o->category, '-') != NULL) {
         argp_error(state, "--category: '%s' must not contain '-'", o->category);
     }
@@ -298,20 +307,28 @@ static void check_together(const struct parsing *parsing, const struct profile *
 
 /* ---- files ---- */
 
-/* Checks before the load, without creating the file, that a result can be written to it. */
+/* Returns 0 if a file can be written, without creating it, else an errno. */
+static int fault_of_output(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        return S_ISDIR(st.st_mode) ? EISDIR : access(path, W_OK) == 0 ? 0 : errno;
+    }
+    if (errno != ENOENT || path[0] == '\0') {
+        return errno;
+    }
+    char *copy = strdup(path);
+    const int fault = copy == NULL || access(dirname(copy), W_OK) == 0 ? 0 : errno;
+    free(copy);
+    return fault;
+}
+
+/* Checks before the load that its results can be written. */
 static void check_output(const char *name, const char *path, struct argp_state *state)
 {
-    if (path == NULL || strcmp(path, "-") == 0 || access(path, W_OK) == 0) {
-        return;
-    }
-    int fault = errno;
-    char *copy = strdup(path);
-    if (fault == ENOENT && copy != NULL) {
-        fault = access(dirname(copy), W_OK) == 0 ? 0 : errno;
-    }
-    free(copy);
+    const int fault = path == NULL || strcmp(path, "-") == 0 ? 0 : fault_of_output(path);
     if (fault != 0) {
-        argp_error(state, "--%s: %s: %s", name, path, strerror(fault));
+        argp_error(state, "--%s: '%s': %s", name, path, strerror(fault));
     }
 }
 
@@ -385,6 +402,10 @@ static void finish(struct parsing *parsing, struct argp_state *state)
     check_together(parsing, profile, state);
     check_output("json", parsing->options->json_file, state);
     check_output("plot", parsing->options->plot_file, state);
+    if (parsing->options->json_file != NULL && parsing->options->plot_file != NULL &&
+        strcmp(parsing->options->json_file, parsing->options->plot_file) == 0) {
+        argp_error(state, "--plot: '%s' is where --json writes", parsing->options->plot_file);
+    }
     check_observed(parsing, state);
     take_tokens(parsing, state);
     if ((profile->uses & PROFILE_USES_NAMESPACES) != 0 && parsing->options->admin_token == NULL &&

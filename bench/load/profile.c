@@ -35,7 +35,7 @@ const char *profile_uncertainty(const struct profile_run *run)
     if (run->options->category != NULL) {
         return "the category may hold other messages";
     }
-    if (run->load->errors_n > 0) {
+    if (load_errors_now(run->load) > 0) {
         return "an error leaves open whether a message was stored";
     }
     return atomic_load(&run->load->in_flight) > 0 ? "some requests were not answered" : NULL;

@@ -17,7 +17,9 @@ enum {
     PROFILE_USES_SUBSCRIBERS = 1 << 6,
     PROFILE_USES_NAMESPACES = 1 << 7,
     PROFILE_USES_CATEGORY = 1 << 8,  // the category may hold other messages
-    PROFILE_WRITES_BATCH = 1 << 9    // not an option: the batch is written in one request
+    /* Not options: */
+    PROFILE_WRITES_BATCH = 1 << 9,  // the batch is written in one request
+    PROFILE_READS_STREAM = 1 << 10  // the batch is read from one stream
 };
 
 enum { PROFILE_NAME_MAX = 64 };

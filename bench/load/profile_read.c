@@ -17,6 +17,7 @@ struct reading_slot {
     size_t first;  // category: index of the first expected global position
     size_t expected;
     int64_t member;  // of the consumer group
+    size_t share;    // messages in the category for this member
     size_t passed;   // messages since the member last started at the beginning
 };
 
@@ -178,20 +179,31 @@ static void start_category(void *context, struct load_slot *slot)
 
 /* ---- a member of a consumer group ---- */
 
-/* Returns the number of messages a member must have received at the end of the category. */
-static size_t messages_of_member(const struct reading_slot *r)
+/* Counts the messages that each member must have received at the end of the category. Done before
+ * the load: a reply's latency would hold the time for it. */
+static weir_status prepare_group(struct profile_run *run, struct weir_error *err)
 {
-    const struct streams *streams = &r->reading->filling.streams;
-    size_t n = 0;
+    const weir_status status = prepare(run, err);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct reading *reading = run->own;
+    const struct streams *streams = &reading->filling.streams;
+    size_t *shares = calloc((size_t)run->options->group_size, sizeof *shares);
+    if (shares == NULL) {
+        return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "out of memory");
+    }
     for (size_t s = 0; s < streams->n; s++) {
         char name[STREAM_NAME_MAX];
         streams_name(streams, s, name);
-        if (weir_name_member(weir_slice_of(name), r->reading->run->options->group_size) ==
-            r->member) {
-            n += (size_t)(streams_version(streams, s) + 1);
-        }
+        shares[weir_name_member(weir_slice_of(name), run->options->group_size)] +=
+            (size_t)(streams_version(streams, s) + 1);
     }
-    return n;
+    for (size_t s = 0; s < run->slots_n; s++) {
+        reading->slots[s].share = shares[reading->slots[s].member];
+    }
+    free(shares);
+    return WEIR_OK;
 }
 
 /* Continues the member after its last read, or restarts it at the end of the category. */
@@ -202,9 +214,7 @@ static const char *move_on(struct reading_slot *r,
     r->passed += response->n_messages;
     r->from = response->next_position;
     if ((int64_t)response->n_messages < r->reading->run->options->batch && !response->truncated) {
-        wrong = r->passed == messages_of_member(r)
-                    ? NULL
-                    : "a group member was not given all of its messages";
+        wrong = r->passed == r->share ? NULL : "a group member was not given all of its messages";
         r->passed = 0;
         r->from = 1;
     }
@@ -264,7 +274,7 @@ const struct profile profile_read_stream = {
     .name = "read-stream",
     .doc = "reads of 100 messages of a stream (--batch, --newest)",
     .uses = PROFILE_USES_CATEGORY | PROFILE_USES_STREAMS | PROFILE_USES_DATA | PROFILE_USES_BATCH |
-            PROFILE_USES_MESSAGES,
+            PROFILE_USES_MESSAGES | PROFILE_READS_STREAM,
     .batch = BATCH,
     .batch_max = BATCH_MAX,
     .prepare = prepare,
@@ -291,7 +301,7 @@ const struct profile profile_group = {
             PROFILE_USES_GROUP,
     .batch = BATCH,
     .batch_max = BATCH_MAX,
-    .prepare = prepare,
+    .prepare = prepare_group,
     .start = start_group,
     .free = free_reading,
 };

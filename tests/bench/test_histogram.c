@@ -123,6 +123,18 @@ START_TEST(a_single_outlier_shows_where_it_belongs)
 }
 END_TEST
 
+/* The rank is that of exact arithmetic: one of 1,000 values is above p99.9. */
+START_TEST(a_percentile_is_not_a_rank_too_high)
+{
+    for (int i = 0; i < 999; i++) {
+        histogram_record(histogram, 1000);
+    }
+    histogram_record(histogram, 1000000);
+    ck_assert_uint_lt(histogram_percentile(histogram, 99.9), 1010);
+    ck_assert_uint_eq(histogram_percentile(histogram, 99.99), 1000000);
+}
+END_TEST
+
 enum { THREADS = 4, EACH = 20000 };
 
 static void *record_many(void *context)
@@ -165,6 +177,7 @@ int main(void)
     tcase_add_test(tests, values_out_of_range_count_as_the_nearest);
     tcase_add_test(tests, percentiles_are_those_of_what_was_recorded);
     tcase_add_test(tests, a_single_outlier_shows_where_it_belongs);
+    tcase_add_test(tests, a_percentile_is_not_a_rank_too_high);
     tcase_add_test(tests, nothing_is_lost_between_threads);
     suite_add_tcase(suite, tests);
     return check_main(suite);

@@ -2,11 +2,13 @@
 #include "bench/lib/clock.h"
 #include "bench/lib/end_signals.h"
 #include "bench/lib/load.h"
+#include "bench/lib/usage.h"
 
 #include "tests/lib/check_main.h"
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A simulated server: ends operations on its own thread, as nng does. */
 struct server {
@@ -185,6 +187,22 @@ START_TEST(what_was_never_started_is_counted)
 }
 END_TEST
 
+/* The server stands still from the warm-up until after the end. */
+START_TEST(what_the_warm_up_never_started_is_not_counted)
+{
+    settings.warmup_s = 0.2;
+    settings.seconds = 0.1;
+    settings.rate = 1000;
+    server.stall_from_ns = clock_ns() + 20000000;
+    server.stall_to_ns = server.stall_from_ns + 500000000;
+    run();
+    ck_assert_uint_eq(load.errors_n, 1);
+    ck_assert_str_eq(load.errors[0].reason, "NOT_STARTED");
+    ck_assert_uint_ge(due(), 98);
+    ck_assert_uint_le(due(), 100);
+}
+END_TEST
+
 START_TEST(errors_are_counted_by_reason_and_the_load_goes_on)
 {
     server.failure = (struct load_outcome){.reason = "BROKEN", .text = "it is broken"};
@@ -280,6 +298,26 @@ START_TEST(operations_that_block_have_threads)
 }
 END_TEST
 
+/* The server's CPU time is seen as finely as that of this program, which plays the server here. */
+START_TEST(a_millisecond_of_cpu_is_seen)
+{
+    struct usage before;
+    struct usage after;
+    double own_s = 0;
+    usage_now(&before, getpid(), NULL);
+    while (own_s < 0.002) {
+        usage_now(&after, getpid(), NULL);
+        own_s = after.own_cpu_s - before.own_cpu_s;
+    }
+    ck_assert(before.has_server && after.has_server);
+    const double server_s = after.server_cpu_s - before.server_cpu_s;
+    ck_assert_msg(server_s > own_s - 0.001 && server_s < own_s + 0.001, "%f of %f s", server_s,
+                  own_s);
+    usage_now(&after, INT32_MAX, NULL);
+    ck_assert(!after.has_server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("load");
@@ -292,12 +330,14 @@ int main(void)
     tcase_add_test(tests, arrivals_by_chance_have_the_same_mean);
     tcase_add_test(tests, a_stall_is_seen_by_all_that_should_have_started);
     tcase_add_test(tests, what_was_never_started_is_counted);
+    tcase_add_test(tests, what_the_warm_up_never_started_is_not_counted);
     tcase_add_test(tests, errors_are_counted_by_reason_and_the_load_goes_on);
     tcase_add_test(tests, an_error_ends_the_load_where_that_is_wanted);
     tcase_add_test(tests, an_outage_has_a_beginning_and_an_end);
     tcase_add_test(tests, the_warm_up_is_not_measured);
     tcase_add_test(tests, one_signal_ends_the_wait_at_the_end);
     tcase_add_test(tests, operations_that_block_have_threads);
+    tcase_add_test(tests, a_millisecond_of_cpu_is_seen);
     suite_add_tcase(suite, tests);
     return check_main(suite);
 }

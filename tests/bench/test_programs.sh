@@ -98,8 +98,11 @@ run 0 "$load" --rate 200 --arrivals random --seconds 0.5 --plot plot.svg --json 
 cp out open.json
 is_sound open.json
 holds open.json '60 <= j["operations"] <= 140'
+run 0 "$load" --profile empty --seconds 0.1 --plot -
+cp out plot2.svg
 checks=$((checks + 1))
-grep -q '^</svg>' plot.svg || fail "the picture is not whole"
+python3 -c 'import sys, xml.dom.minidom
+for file in sys.argv[1:]: xml.dom.minidom.parse(file)' plot.svg plot2.svg || fail "a picture is not whole, or no picture"
 
 # A signal ends the load; the results so far are shown.
 "$load" --seconds 60 --warmup 0.2 --json signal.json >out 2>err &
@@ -136,8 +139,9 @@ env WEIR_SERVER= "$load" --profile empty --seconds 0.1 --timeout 200 >out 2>err
 for wrong in '--profile nonsense' '--group-size 3' '--arrivals random' '--workers 0' '--seconds x' '--data-bytes 1' \
     '--profile write --batch 1001' '--connections 99' '--category a-b' '--profile tail --category a' \
     '--profile write --data-bytes 1000000 --batch 68' '--profile batch --data-bytes 100000' \
-    '--profile import --data-bytes 100000' '--profile read-stream --batch 100 --messages 99' '--on-error perhaps' \
-    '--server foo' '--server tcp://127.0.0.1' '--json no-such-directory/file' '--plot no-such-directory/file' \
+    '--profile import --data-bytes 100000' '--profile read-stream --batch 100 --messages 99' \
+    '--profile read-stream --batch 101' '--on-error perhaps' '--server foo' '--server tcp://127.0.0.1' \
+    '--json no-such-directory/file' '--plot no-such-directory/file' '--json .' '--json - --plot -' \
     '--server-pid 4194304' '--counts no-such-file'; do
     run 2 "$load" $wrong
     err_has '^weir-load: '
