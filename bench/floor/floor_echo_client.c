@@ -1,5 +1,6 @@
 /* Sends requests of weir's sizes with nng alone: without the client library, without packing, and
- * with no check of a reply other than its size. */
+ * with no check of a reply other than its size. The first reply is unpacked: it must hold as many
+ * messages as are counted for each. */
 #include "bench/floor/floor.h"
 
 #include "bench/lib/payload.h"
@@ -32,6 +33,7 @@ struct client {
     size_t slots_n;
     uint8_t *request;
     size_t request_n;
+    size_t messages;        // of each reply
     atomic_size_t reply_n;  // size of the first reply, which all others must have
 };
 
@@ -133,22 +135,47 @@ static void start(void *context, struct load_slot *slot)
     nng_ctx_send(s->ctx, s->aio);
 }
 
-static const char *check(struct client *client, size_t n)
+/* Returns the number of messages in the reply to a write or a read. */
+static size_t count_messages(const struct client *client, nng_msg *reply)
+{
+    struct weir_error err;
+    struct weir_slice payload = weir_slice(NULL, 0);
+    size_t n = 0;
+    weir_error_init(&err);
+    (void)weir_response_parse(weir_slice(nng_msg_body(reply), nng_msg_len(reply)), &payload, &err);
+    if (strcmp(client->options->operation, "write") == 0) {
+        Weir__V1__WriteMessagesResponse *written =
+            weir__v1__write_messages_response__unpack(NULL, payload.n, payload.p);
+        n = written == NULL ? 0 : written->n_written;
+        weir__v1__write_messages_response__free_unpacked(written, NULL);
+    } else {
+        Weir__V1__GetCategoryMessagesResponse *read =
+            weir__v1__get_category_messages_response__unpack(NULL, payload.n, payload.p);
+        n = read == NULL ? 0 : read->n_messages;
+        weir__v1__get_category_messages_response__free_unpacked(read, NULL);
+    }
+    return n;
+}
+
+static const char *check(struct client *client, nng_msg *reply)
 {
     size_t expected = 0;
-    if (atomic_compare_exchange_strong(&client->reply_n, &expected, n) || expected == n) {
-        return NULL;
+    const size_t n = nng_msg_len(reply);
+    if (!atomic_compare_exchange_strong(&client->reply_n, &expected, n)) {
+        return expected == n ? NULL : "a reply of another size";
     }
-    return "a reply of another size";
+    return client->messages == 0 || count_messages(client, reply) == client->messages
+               ? NULL
+               : "a reply of another number of messages than --batch: that of the server differs";
 }
 
 static void take_reply(struct client_slot *s)
 {
     nng_msg *message = nng_aio_get_msg(s->aio);
-    const char *wrong = check(s->client, nng_msg_len(message));
+    const char *wrong = check(s->client, message);
     nng_msg_free(message);
     const struct load_outcome outcome = {.op = LOAD_EMPTY,
-                                         .messages = (uint64_t)s->client->options->batch,
+                                         .messages = s->client->messages,
                                          .reason = wrong == NULL ? NULL : "WRONG_REPLY",
                                          .text = wrong};
     load_finish(s->slot, &outcome);
@@ -221,6 +248,7 @@ int floor_echo_client(const struct floor_options *options)
 {
     struct client client = {.options = options,
                             .slots_n = (size_t)(options->workers * options->in_flight)};
+    client.messages = strcmp(options->operation, "empty") == 0 ? 0 : (size_t)options->batch;
     client.sockets = calloc((size_t)options->connections, sizeof *client.sockets);
     client.slots = calloc(client.slots_n, sizeof *client.slots);
     struct floor_run run = {.options = options,

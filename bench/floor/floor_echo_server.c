@@ -175,16 +175,19 @@ static void on_aio(void *context)
     }
 }
 
-static bool begin(nng_socket socket, struct echo *echoes)
+static int begin(nng_socket socket, struct echo *echoes)
 {
-    for (size_t e = 0; e < CONTEXTS; e++) {
-        if (nng_ctx_open(&echoes[e].ctx, socket) != 0 ||
-            nng_aio_alloc(&echoes[e].aio, on_aio, &echoes[e]) != 0) {
-            return false;
+    int rv = 0;
+    for (size_t e = 0; rv == 0 && e < CONTEXTS; e++) {
+        rv = nng_ctx_open(&echoes[e].ctx, socket);
+        if (rv == 0) {
+            rv = nng_aio_alloc(&echoes[e].aio, on_aio, &echoes[e]);
         }
-        nng_ctx_recv(echoes[e].ctx, echoes[e].aio);
+        if (rv == 0) {
+            nng_ctx_recv(echoes[e].ctx, echoes[e].aio);
+        }
     }
-    return true;
+    return rv;
 }
 
 /* Prints the URL; port 0 is replaced by the port that was taken. */
@@ -209,16 +212,17 @@ static int serve(const char *url, struct echo *echoes)
         return floor_fail("%s", nng_strerror(rv));
     }
     rv = nng_listen(socket, url, &listener, 0);
-    if (rv == 0 && begin(socket, echoes)) {
-        print_url(url, listener);
-        end_signals_wait();
-    }
-    /* nng 1.5.2 may block forever when it closes a connection that is receiving a message. */
     if (rv == 0) {
-        _exit(EXIT_SUCCESS);
+        rv = begin(socket, echoes);
     }
-    (void)nng_close(socket);
-    return floor_fail("%s: %s", url, nng_strerror(rv));
+    if (rv != 0) {
+        (void)nng_close(socket);
+        return floor_fail("%s: %s", url, nng_strerror(rv));
+    }
+    print_url(url, listener);
+    end_signals_wait();
+    /* nng 1.5.2 may block forever when it closes a connection that is receiving a message. */
+    _exit(EXIT_SUCCESS);
 }
 
 int floor_echo_server(const struct floor_options *options)

@@ -51,12 +51,14 @@ static void window_ends(void *context)
 
 static json_t *settings_json(const struct floor_options *o)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "command", o->command,
-                     "workers", (json_int_t)o->workers, "in_flight", (json_int_t)o->in_flight,
-                     "connections", (json_int_t)o->connections, "batch", (json_int_t)o->batch,
-                     "data_bytes", (json_int_t)o->data_bytes, "block_bytes",
-                     (json_int_t)o->block_bytes, "in_memory", o->is_in_memory, "durability_normal",
-                     o->is_durability_normal);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "command",
+                     o->command, "operation", o->operation, "workers", (json_int_t)o->workers,
+                     "in_flight", (json_int_t)o->in_flight, "connections",
+                     (json_int_t)o->connections, "batch", (json_int_t)o->batch, "data_bytes",
+                     (json_int_t)o->data_bytes, "block_bytes", (json_int_t)o->block_bytes,
+                     "streams", (json_int_t)o->streams, "messages", (json_int_t)o->messages,
+                     "overwrite", o->is_overwriting, "in_memory", o->is_in_memory,
+                     "durability_normal", o->is_durability_normal);
 }
 
 int floor_measure(struct floor_run *run)
@@ -84,18 +86,49 @@ int floor_measure(struct floor_run *run)
 
 /* ---- the command line ---- */
 
-static const struct {
+enum { OPERATIONS_MAX = 4 };
+
+struct command {
     const char *name;
     int (*run)(const struct floor_options *options);
     const char *doc;
-} commands[] = {
-    {"echo-server", floor_echo_server,
-     "answers weir's requests with prepared replies, by nng alone"},
-    {"echo-client", floor_echo_client, "sends the same requests by nng alone"},
-    {"disk", floor_disk, "appends or overwrites blocks, each made durable by fdatasync"},
-    {"sqlite", floor_sqlite, "inserts rows into weir's schema by SQLite alone"},
-    {"store", floor_store, "writes and reads through the store's C interface alone"},
+    const char *operations[OPERATIONS_MAX];  // that --operation may name
+    int64_t slots_max;
 };
+
+static const struct command commands[] = {
+    {"echo-server",
+     floor_echo_server,
+     "answers weir's requests with prepared replies, by nng alone",
+     {"write"},
+     1},
+    {"echo-client",
+     floor_echo_client,
+     "sends the same requests by nng alone",
+     {"write", "read-stream", "read-category", "empty"},
+     SLOTS_MAX},
+    {"disk",
+     floor_disk,
+     "appends or overwrites blocks, each made durable by fdatasync",
+     {"write"},
+     1},
+    {"sqlite", floor_sqlite, "inserts rows into weir's schema by SQLite alone", {"write"}, 1},
+    {"store",
+     floor_store,
+     "writes and reads through the store's C interface alone",
+     {"write", "read-stream", "read-category"},
+     SLOTS_MAX},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t c = 0; c < WEIR_COUNTOF(commands); c++) {
+        if (strcmp(commands[c].name, name) == 0) {
+            return &commands[c];
+        }
+    }
+    return NULL;
+}
 
 enum option_key {
     KEY_URL = 256,
@@ -144,14 +177,36 @@ static const struct argp_option options_table[] = {
     {"quiet", KEY_QUIET, NULL, 0, "No tables, no progress line", 0},
     {0}};
 
-static double number(const char *text, double lowest, double highest, struct argp_state *state)
+static const char *name_of(int key)
+{
+    const struct argp_option *option = options_table;
+    while (option->key != key) {
+        option++;
+    }
+    return option->name;
+}
+
+static double number(int key, const char *text, double lowest, double highest,
+                     struct argp_state *state)
 {
     char *end = NULL;
     const double value = strtod(text, &end);
     if (end == text || *end != '\0' || !(value >= lowest && value <= highest)) {
-        argp_error(state, "'%s' is not a number from %g to %.0f", text, lowest, highest);
+        argp_error(state, "--%s: '%s' is not a number from %g to %.0f", name_of(key), text, lowest,
+                   highest);
     }
     return value;
+}
+
+static int64_t whole_number(int key, const char *text, double lowest, double highest,
+                            struct argp_state *state)
+{
+    const double value = number(key, text, lowest, highest, state);
+    const int64_t whole = (int64_t)value;
+    if (value != (double)whole) {
+        argp_error(state, "--%s: '%s' is not a whole number", name_of(key), text);
+    }
+    return whole;
 }
 
 static bool parse_number(int key, const char *arg, struct floor_options *o,
@@ -174,11 +229,41 @@ static bool parse_number(int key, const char *arg, struct floor_options *o,
     };
     for (size_t i = 0; i < WEIR_COUNTOF(numbers); i++) {
         if (numbers[i].key == key) {
-            *numbers[i].member = (int64_t)number(arg, numbers[i].lowest, numbers[i].highest, state);
+            *numbers[i].member =
+                whole_number(key, arg, numbers[i].lowest, numbers[i].highest, state);
             return true;
         }
     }
     return false;
+}
+
+static bool has_operation(const struct command *command, const char *operation)
+{
+    for (size_t i = 0; i < OPERATIONS_MAX && command->operations[i] != NULL; i++) {
+        if (strcmp(command->operations[i], operation) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Refuses what the command could not do, and would do otherwise in silence. */
+static void check_together(const struct floor_options *o, struct argp_state *state)
+{
+    const struct command *command = o->command == NULL ? NULL : find_command(o->command);
+    if (command == NULL) {
+        argp_error(state, "%s%s; --help lists the commands",
+                   o->command == NULL ? "no command given" : "unknown command ",
+                   o->command == NULL ? "" : o->command);
+        return;
+    }
+    if (!has_operation(command, o->operation)) {
+        argp_error(state, "--operation: %s has no operation '%s'", command->name, o->operation);
+    }
+    if (o->workers * o->in_flight > command->slots_max) {
+        argp_error(state, "--workers times --in-flight: %s does no more than %lld at once",
+                   command->name, (long long)command->slots_max);
+    }
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -201,10 +286,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->json_file = arg;
         return 0;
     case KEY_SECONDS:
-        o->seconds = number(arg, 0.01, 3000, state);
+        o->seconds = number(key, arg, 0.01, 3000, state);
         return 0;
     case KEY_WARMUP:
-        o->warmup_s = number(arg, 0, 600, state);
+        o->warmup_s = number(key, arg, 0, 600, state);
         return 0;
     case KEY_OVERWRITE:
         o->is_overwriting = true;
@@ -225,9 +310,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->command = arg;
         return 0;
     case ARGP_KEY_END:
-        if (o->command == NULL) {
-            argp_error(state, "no command given; --help lists the commands");
-        }
+        check_together(o, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -274,12 +357,6 @@ int main(int argc, char **argv)
     if (weir_command_line_parse(&argp, argc, argv, 0, &options) != 0) {
         return EXIT_USAGE;
     }
-    for (size_t c = 0; c < WEIR_COUNTOF(commands); c++) {
-        if (strcmp(commands[c].name, options.command) == 0) {
-            end_signals_block();
-            return commands[c].run(&options);
-        }
-    }
-    (void)floor_fail("unknown command '%s'; --help lists the commands", options.command);
-    return EXIT_USAGE;
+    end_signals_block();
+    return find_command(options.command)->run(&options);
 }

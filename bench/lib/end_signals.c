@@ -26,6 +26,11 @@ bool end_signals_come(int64_t wait_ns)
     return sigtimedwait(&signals, NULL, &wait) > 0;
 }
 
+weir_status end_signals_check(struct weir_error *err)
+{
+    return end_signals_come(0) ? weir_fail(err, WEIR_CANCELLED, "ended by a signal") : WEIR_OK;
+}
+
 void end_signals_wait(void)
 {
     const sigset_t signals = end_signals();

@@ -1,5 +1,6 @@
 #include "bench/load/filling.h"
 
+#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "bench/load/write_request.h"
 #include "weir/rules/limits.h"
@@ -152,7 +153,7 @@ static weir_status write_all(struct filling *filling, const struct profile_run *
             status = write_round(filling, run, &round, err);
         }
         if (status == WEIR_OK) {
-            status = profile_check_signals(err);
+            status = end_signals_check(err);
         }
     }
     round_fini(&round);

@@ -1,7 +1,5 @@
 #include "bench/load/profile.h"
 
-#include "bench/lib/end_signals.h"
-
 #include <stdio.h>
 
 const struct profile *const profiles[] = {
@@ -20,11 +18,6 @@ const struct profile *profile_find(const char *name)
         }
     }
     return NULL;
-}
-
-weir_status profile_check_signals(struct weir_error *err)
-{
-    return end_signals_come(0) ? weir_fail(err, WEIR_CANCELLED, "ended by a signal") : WEIR_OK;
 }
 
 const char *profile_uncertainty(const struct profile_run *run)

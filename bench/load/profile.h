@@ -42,7 +42,7 @@ struct profile {
     int64_t batch;  // default of --batch
     int64_t batch_max;
 
-    /* Prepares the run. May make blocking calls, and asks profile_check_signals between them. After
+    /* Prepares the run. May make blocking calls, and asks end_signals_check between them. After
      * a failure `free` is called. */
     weir_status (*prepare)(struct profile_run *run, struct weir_error *err);
     /* Starts one operation, which ends with load_finish. */
@@ -60,9 +60,6 @@ extern const size_t profiles_n;
 
 /* Returns the profile of that name, or NULL. */
 const struct profile *profile_find(const char *name);
-
-/* Returns WEIR_CANCELLED if a signal has asked the program to end. */
-weir_status profile_check_signals(struct weir_error *err);
 
 /* Returns NULL if, after the load, the server must hold exactly what it acknowledged; otherwise the
  * reason why that is uncertain, as constant text. */

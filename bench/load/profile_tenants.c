@@ -1,5 +1,6 @@
 /* The profile `tenants`: many namespaces of very different load. The k-th busiest namespace
  * receives a share of the operations proportional to 1/k (Zipf's law with exponent 1). */
+#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 #include "bench/load/operations.h"
 
@@ -66,7 +67,7 @@ static void delete_all(struct profile_run *run, struct tenants *tenants)
     bool goes_on = true;
     while (tenants->made > 0 && goes_on) {
         const struct tenant *last = &tenants->all[tenants->made - 1];
-        weir_status status = profile_check_signals(&err);
+        weir_status status = end_signals_check(&err);
         goes_on = status == WEIR_OK;
         if (goes_on) {
             weir_error_init(&err);
@@ -132,14 +133,14 @@ static weir_status create_all(struct profile_run *run, struct tenants *tenants,
 {
     weir_status status = WEIR_OK;
     while (status == WEIR_OK && tenants->made < tenants->n) {
-        status = profile_check_signals(err);
+        status = end_signals_check(err);
         if (status == WEIR_OK) {
             status = create_namespace(run, &tenants->all[tenants->made], err);
             tenants->made += status == WEIR_OK;
         }
     }
     for (size_t t = 0; status == WEIR_OK && t < tenants->made; t++) {
-        status = profile_check_signals(err);
+        status = end_signals_check(err);
         if (status == WEIR_OK) {
             status = use_namespace(run, tenants, &tenants->all[t], err);
         }

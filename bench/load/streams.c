@@ -1,5 +1,7 @@
 #include "bench/load/streams.h"
 
+#include "bench/lib/end_signals.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +46,7 @@ weir_status streams_learn(struct streams *streams, const struct profile_run *run
     const bool is_new = run->options->category == NULL || run->options->is_against_echo;
     for (size_t s = 0; !is_new && status == WEIR_OK && s < streams->n; s++) {
         int64_t version = -1;
-        status = profile_check_signals(err);
+        status = end_signals_check(err);
         if (status == WEIR_OK) {
             status = ask_version(streams, s, run->clients[0], NULL, &version, err);
         }
@@ -110,7 +112,7 @@ const char *streams_verify(const struct streams *streams, struct weir_client *cl
         int64_t version = -1;
         struct weir_error err;
         weir_error_init(&err);
-        if (profile_check_signals(&err) != WEIR_OK) {
+        if (end_signals_check(&err) != WEIR_OK) {
             return "ended by a signal";
         }
         if (ask_version(streams, s, client, token, &version, &err) != WEIR_OK) {

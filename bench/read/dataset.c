@@ -1,5 +1,6 @@
 #include "bench/read/dataset.h"
 
+#include "bench/lib/end_signals.h"
 #include "bench/lib/payload.h"
 
 #include <stdio.h>
@@ -132,6 +133,7 @@ static weir_status write_all(struct dataset *dataset, struct weir_error *err)
             }
         }
         status = write_group(dataset->ns, out, &dataset->messages[at], n, err);
+        status = status == WEIR_OK ? end_signals_check(err) : status;
     }
     free(out);
     return status;

@@ -46,7 +46,8 @@ struct dataset {
 };
 
 /* Opens the store, creates the namespace and writes `n` messages, a tenth of them to the long
- * stream. On failure deletes the namespace and frees the dataset. */
+ * stream. On failure, and after one of the signals of end_signals.h, deletes the namespace and
+ * frees the dataset. */
 weir_status dataset_make(struct dataset *dataset, const char *url, size_t n,
                          struct weir_error *err);
 

@@ -3,12 +3,13 @@
  * the other, so that slow changes of the machine affect all ways alike. */
 #include "bench/read/read_measure.h"
 
+#include "bench/lib/clock.h"
+#include "bench/lib/end_signals.h"
 #include "bench/read/heap_count.h"
 #include "bench/read/reader_postgres.h"
 #include "bench/read/statements.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { HEAP_READS = 64, READS_MAX = 4096 };
 
@@ -17,13 +18,6 @@ static const size_t batches[] = {10, 100, 1000};
 /* A category without messages. */
 static const struct dataset_selection nothing = {.selector = WEIR_SELECT_CATEGORY,
                                                  .name = {(const uint8_t *)"nothing", 7}};
-
-static double now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 /* ---- plans ---- */
 
@@ -69,13 +63,13 @@ static weir_status time_reads(struct reader *reader, const struct read_plan *pla
 {
     struct read_reply reply = {.message = NULL};
     weir_status status = WEIR_OK;
-    const double start = now_ns();
+    const int64_t start_ns = clock_ns();
     for (size_t i = 0; status == WEIR_OK && i < reads; i++) {
         nng_msg_free(reply.message);
         status = reader->read(reader, plan, i % READ_STARTS, &reply, err);
         status = status == WEIR_OK ? check_rows(plan, &reply, err) : status;
     }
-    *ns = (now_ns() - start) / (double)reads;
+    *ns = (double)(clock_ns() - start_ns) / (double)reads;
     if (status == WEIR_OK) {
         status = reader_check(plan, (reads - 1) % READ_STARTS, &reply, err);
     }
@@ -186,6 +180,7 @@ static weir_status run_all(struct measuring *m)
     }
     for (size_t round = 0; status == WEIR_OK && round < m->options->rounds; round++) {
         status = run_round(m, round);
+        status = status == WEIR_OK ? end_signals_check(m->err) : status;
     }
     return status;
 }

@@ -36,8 +36,8 @@ struct read_options {
 };
 
 /* Runs all measurements. Each timed read must return the expected number of rows, and one read of
- * each sample is compared with the messages written, byte by byte. On failure the caller has
- * nothing to free. */
+ * each sample is compared with the messages written, byte by byte. On failure, and after a signal
+ * (end_signals.h), the caller has nothing to free. */
 weir_status read_measure(const struct read_options *options,
                          struct read_result results[READ_RESULTS], struct weir_error *err);
 

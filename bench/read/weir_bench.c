@@ -1,5 +1,6 @@
 /* weir-bench: measures the cost of a read inside weir, next to the lowest possible cost and to the
  * cost of a careless implementation. */
+#include "bench/lib/end_signals.h"
 #include "bench/lib/scratch.h"
 #include "bench/read/heap_count.h"
 #include "bench/read/read_report.h"
@@ -137,6 +138,7 @@ int main(int argc, char **argv)
     if (weir_command_line_parse(&argp, argc, argv, 0, &settings) != 0) {
         return EXIT_USAGE;
     }
+    end_signals_block();
     char directory[SCRATCH_PATH_MAX];
     if (!scratch_make(settings.directory, directory)) {
         return EXIT_FAILURE;

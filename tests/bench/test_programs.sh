@@ -38,6 +38,23 @@ holds bench.json '[r["messages"] for r in j["reads"]] == [10, 100, 1000, 10, 100
 run 0 "$bench" --quick --rounds 2
 out_has 'sized/floor'
 out_has '^category  *1000 '
+# A signal ends it, while it writes and while it measures, and nothing is left behind.
+for messages in 1000000 12000; do
+    mkdir scratch
+    "$bench" --messages $messages --rounds 10000 --directory scratch >out 2>err &
+    pid=$!
+    tries=0
+    until [ -n "$(ls scratch)" ] || [ $tries -gt 200 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    sleep 1
+    kill -TERM $pid
+    wait $pid
+    is_equal $? 1
+    err_has '^weir-bench: ended by a signal'
+    rmdir scratch || fail "weir-bench leaves its store behind"
+done
 run 2 "$bench" --messages 5
 err_has "'5' is not a number"
 run 2 "$bench" extra
@@ -204,16 +221,23 @@ until grep -q '^listening on ' echo || [ $tries -gt 100 ]; do
     sleep 0.1
 done
 url=$(sed -n 's/^listening on //p' echo)
-for operation in write read-category empty; do
+for operation in write 'read-category --batch 10' empty; do
     run 0 "$floor" echo-client --url "$url" --operation $operation --in-flight 4 --seconds 0.3 --json echo.json
     is_sound echo.json
 done
+holds echo.json 'j["messages_per_s"] == 0'
+# Replies of 10 messages are not counted as those of 1,000.
+run 1 "$floor" echo-client --url "$url" --operation read-category --batch 1000 --seconds 0.2 --json echo.json
+holds echo.json '[e["reason"] for e in j["errors"]] == ["WRONG_REPLY"]'
 run 0 "$load" --against-echo --server "$url" --profile mixed --seconds 0.3 --json echo.json
 is_sound echo.json
 kill $pid
 wait $pid
 is_equal $? 0
-run 2 "$floor" nonsense
-run 2 "$floor"
+for wrong in nonsense '' 'store --operation empty' 'echo-client --operation nonsense' 'sqlite --batch 1.5' \
+    'disk --workers 2' 'store --workers 65536 --in-flight 2' 'disk --seconds x'; do
+    run 2 "$floor" $wrong
+    err_has '^weir-floor: '
+done
 
 finish
