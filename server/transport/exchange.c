@@ -70,17 +70,18 @@ static bool replace_receiver(struct weir_transport *t)
     return left > 0 || x != NULL;
 }
 
+/* Frees the message if there is one. */
+static void drop(nng_msg **msg)
+{
+    nng_msg_free(*msg);
+    *msg = NULL;
+}
+
 /* Releases the request, the reply and the peer, ready for the next request. */
 static void reset(struct weir_exchange *x)
 {
-    if (x->request != NULL) {
-        nng_msg_free(x->request);
-        x->request = NULL;
-    }
-    if (x->reply != NULL) {
-        nng_msg_free(x->reply);
-        x->reply = NULL;
-    }
+    drop(&x->request);
+    drop(&x->reply);
     weir_peer_release(x->peer);
     x->peer = NULL;
     x->pending = 0;
@@ -114,14 +115,12 @@ static void on_received(struct weir_exchange *x, int result)
     transport->user.arrived(transport->user.context, x);
 }
 
-/* What waited for the withdrawn reply may find no room in the socket and is sent by the sweep. */
+/* What waited for the withdrawn reply may find no room in the socket. The sweep, which runs while
+ * anything is joined, sends it then. */
 void weir_exchange_withdraw(struct weir_exchange *x)
 {
-    if (x->pending != 0) {
-        weir_pending_withdraw(x->pending);
-        x->pending = 0;
-        weir_transport_watch(x->transport);
-    }
+    weir_pending_withdraw(x->pending);
+    x->pending = 0;
 }
 
 static void on_sent(struct weir_exchange *x, int result)
@@ -249,15 +248,8 @@ void weir_exchange_make_way(struct weir_exchange *x)
 
 uint8_t *weir_exchange_reply_room(struct weir_exchange *x, size_t n)
 {
-    if (x->reply != NULL) {
-        nng_msg_free(x->reply);
-        x->reply = NULL;
-    }
-    if (nng_msg_alloc(&x->reply, n) != 0) {
-        x->reply = NULL;
-        return NULL;
-    }
-    return nng_msg_body(x->reply);
+    drop(&x->reply);
+    return nng_msg_alloc(&x->reply, n) == 0 ? nng_msg_body(x->reply) : NULL;
 }
 
 void weir_exchange_announce(struct weir_exchange *x)

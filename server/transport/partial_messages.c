@@ -88,7 +88,6 @@ static void begin_partial(struct connection *connection, int64_t now_us)
     connection->held = 0;
     connection->kept_up_until_us = now_us;
     connection->heard_at_us = now_us;
-    weir_link_init(&connection->link);
     weir_link_append(&all.partial, &connection->link);
 }
 
