@@ -268,6 +268,26 @@ START_TEST(one_unread_reply_of_each_connection_is_too_much)
 }
 END_TEST
 
+/* The client whose reply has gone has sent nothing since, and no look has noticed it. */
+START_TEST(what_has_been_read_by_now_is_no_reason_to_refuse)
+{
+    static const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
+    enum { NO_PIPE = 0 };
+    const size_t too_much = (size_t)1 << 40;
+    rpc_start((const char *const[]){NULL});
+    struct weir_peers *peers = &rpc.server->transport->peers;
+    ck_assert(weir_peers_add(peers, NO_PIPE, 0, true, &remote));
+    struct weir_peer *peer = weir_peers_find(peers, NO_PIPE);
+    weir_peer_sends(peer, too_much, 0);
+    weir_peer_sent(peer, too_much, 0);
+    ck_assert_uint_eq(weir_peer_unread(peer), too_much);
+    rpc_assert_alive();
+    ck_assert_uint_eq(weir_peer_unread(peer), 0);
+    weir_peer_release(peer);
+    weir_peers_remove(peers, NO_PIPE);
+}
+END_TEST
+
 static struct weir_slice write_request(void)
 {
     struct rpc_one_write write;
@@ -427,6 +447,7 @@ static Suite *unread_suite(void)
     tcase_add_test(tcase, many_clients_that_do_not_read_hold_up_nobody);
     tcase_add_test(tcase, what_is_not_read_is_bounded);
     tcase_add_test(tcase, what_is_not_read_is_bounded_though_reads_go_together);
+    tcase_add_test(tcase, what_has_been_read_by_now_is_no_reason_to_refuse);
     tcase_add_test(tcase, one_unread_reply_of_each_connection_is_too_much);
     tcase_add_test(tcase, a_client_that_does_not_read_may_write);
     tcase_add_test(tcase, a_client_that_stops_reading_is_closed_after_a_while);

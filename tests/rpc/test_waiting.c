@@ -2,11 +2,12 @@
 #include "tests/rpc/polls.h"
 
 #include "server/namespaces/tenants.h"
-#include "server/transport/peers.h"
+#include "server/transport/transport_int.h"
 #include "tests/lib/check_main.h"
 #include "weir/base/monotonic.h"
 #include "weir/rules/stream_name.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 enum { MANY = POLLS_MAX, CALLS_MAX = 64, ONE_AFTER_ANOTHER = 1500 };
@@ -209,6 +210,16 @@ END_TEST
 
 /* ---- many ---- */
 
+/* For each read that waits the server has one more exchange. */
+static void wait_until_nobody_is_parked(void)
+{
+    const int64_t until_us = weir_monotonic_us() + RPC_TIMEOUT_MS * 1000;
+    while (atomic_load(&rpc.server->transport->parked) != 0) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
 START_TEST(thousands_wait_and_hold_up_nobody)
 {
     for (size_t i = 0; i < MANY; i++) {
@@ -220,6 +231,7 @@ START_TEST(thousands_wait_and_hold_up_nobody)
         }
     }
     wait_until(MANY);
+    ck_assert_uint_eq(atomic_load(&rpc.server->transport->parked), MANY);
     rpc_assert_alive();
     put("a-77");
     end_with(77, 1, 1);
@@ -233,6 +245,7 @@ START_TEST(thousands_wait_and_hold_up_nobody)
         }
     }
     wait_until(0);
+    wait_until_nobody_is_parked();
 }
 END_TEST
 

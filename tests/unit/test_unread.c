@@ -5,6 +5,7 @@
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"
 #include "weir/base/monotonic.h"
+#include "weir/base/slice.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +16,9 @@ enum { ATTEMPTS = 50 };
 /* ---- data taken by the peer ---- */
 
 static struct weir_peers peers;
+
+/* The transport knows the address of a TLS connection only. */
+static const struct weir_remote no_remote = {.family = NNG_AF_UNSPEC};
 
 static void fill_connection(void)
 {
@@ -48,10 +52,9 @@ static bool comes_to_be_stuck(bool is_stuck)
 
 START_TEST(who_reads_slowly_is_not_stuck)
 {
-    const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
     wire_learn_key();
     weir_peers_init(&peers);
-    ck_assert(weir_peers_add(&peers, 1, wire.key, false, &remote));
+    ck_assert(weir_peers_add(&peers, 1, wire.key, false, &no_remote));
     struct weir_peer *peer = weir_peers_find(&peers, 1);
     weir_peer_sends(peer, 1, 0);
     fill_connection();
@@ -64,26 +67,137 @@ START_TEST(who_reads_slowly_is_not_stuck)
 }
 END_TEST
 
-/* ---- replies that nng has reported as sent ---- */
+/* ---- one connection ---- */
 
-enum { REPLY_BYTES = 16 * 1024 * 1024 };
+/* The peer's pipe id is that of the table's first bucket. */
+enum { PIPE = WEIR_PEERS_BUCKETS };
 
 static struct weir_peer *begin_peer(bool is_opaque)
 {
-    const struct weir_remote remote = {.family = NNG_AF_UNSPEC};
     wire_learn_key();
     weir_peers_init(&peers);
-    ck_assert(weir_peers_add(&peers, 1, wire.key, is_opaque, &remote));
-    return weir_peers_find(&peers, 1);
+    ck_assert(weir_peers_add(&peers, PIPE, wire.key, is_opaque, &no_remote));
+    return weir_peers_find(&peers, PIPE);
 }
 
 static void end_peer(struct weir_peer *peer)
 {
-    weir_peers_remove(&peers, 1);
+    weir_peers_remove(&peers, PIPE);
     weir_peer_release(peer);
     ck_assert_uint_eq(atomic_load(&peers.unread_bytes), 0);
     weir_peers_fini(&peers);
 }
+
+/* ---- a reply under way ---- */
+
+static bool is_stuck(int64_t since_us, int64_t quiet_since_us)
+{
+    uint32_t id = 0;
+    return weir_peers_stuck(&peers, since_us, quiet_since_us, &id, 1) == 1;
+}
+
+/* The reply to a long poll begins when its connection has been idle for long. */
+START_TEST(a_reply_is_under_way_since_the_first_of_several)
+{
+    struct weir_peer *peer = begin_peer(false);
+    weir_peer_sends(peer, 1, 1000);
+    ck_assert(!is_stuck(1000, INT64_MAX));
+    ck_assert(is_stuck(1001, INT64_MAX));
+    weir_peer_sent(peer, 1, 2000);
+    ck_assert(!is_stuck(INT64_MAX, INT64_MAX));
+    weir_peer_sends(peer, 1, 5000);
+    ck_assert(!is_stuck(5000, INT64_MAX));
+    weir_peer_sends(peer, 1, 6000);
+    ck_assert(is_stuck(5001, INT64_MAX));
+    weir_peer_sent(peer, 1, 7000);
+    ck_assert(!is_stuck(7000, INT64_MAX));
+    weir_peer_arrived(peer, 8000);
+    ck_assert(!is_stuck(INT64_MAX, 8000));
+    ck_assert(is_stuck(INT64_MAX, 8001));
+    weir_peer_sent(peer, 1, 9000);
+    end_peer(peer);
+}
+END_TEST
+
+START_TEST(no_more_stuck_connections_are_named_than_there_is_room_for)
+{
+    uint32_t ids[2] = {0};
+    struct weir_peer *peer = begin_peer(false);
+    ck_assert(weir_peers_add(&peers, PIPE - 1, wire.key, false, &no_remote));
+    struct weir_peer *other = weir_peers_find(&peers, PIPE - 1);
+    weir_peer_sends(peer, 1, 0);
+    weir_peer_sends(other, 1, 0);
+    ck_assert_uint_eq(weir_peers_stuck(&peers, INT64_MAX, INT64_MAX, ids, 1), 1);
+    ck_assert_uint_eq(ids[0], PIPE);
+    ck_assert_uint_eq(ids[1], 0);
+    ck_assert_uint_eq(weir_peers_stuck(&peers, INT64_MAX, INT64_MAX, ids, 2), 2);
+    ck_assert_uint_eq(ids[1], PIPE - 1);
+    weir_peer_sent(other, 1, 0);
+    weir_peer_sent(peer, 1, 0);
+    weir_peer_release(other);
+    end_peer(peer);
+}
+END_TEST
+
+/* ---- lost connections ---- */
+
+static const struct weir_remote lost_remote = {.family = NNG_AF_INET, .port = 7};
+
+/* Returns how many connections are lost after another search that finds `open_n` ones open. */
+static size_t count_lost(size_t open_n, uint32_t ids[2], size_t max)
+{
+    ids[0] = ids[1] = 0;
+    return weir_peers_lost(&peers, &lost_remote, open_n, ids, max);
+}
+
+START_TEST(a_connection_is_lost_once_it_was_missed_three_times_in_a_row)
+{
+    uint32_t ids[2];
+    struct weir_peer *peer = begin_peer(false);
+    ck_assert(weir_peers_add(&peers, 5, 0, true, &lost_remote));
+    struct weir_peer *lost = weir_peers_find(&peers, 5);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    ck_assert_uint_eq(count_lost(1, ids, 2), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    weir_peer_sends(lost, 1, 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    weir_peer_sent(lost, 1, 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 2), 1);
+    ck_assert_uint_eq(ids[0], 5);
+    weir_peer_release(lost);
+    weir_peers_remove(&peers, 5);
+    end_peer(peer);
+}
+END_TEST
+
+/* Two in one bucket, and one in another. */
+START_TEST(no_more_lost_connections_are_named_than_there_is_room_for)
+{
+    static const uint32_t all_lost[] = {5, 5 + WEIR_PEERS_BUCKETS, 6};
+    uint32_t ids[2];
+    struct weir_peer *peer = begin_peer(false);
+    for (size_t i = 0; i < WEIR_COUNTOF(all_lost); i++) {
+        ck_assert(weir_peers_add(&peers, all_lost[i], 0, true, &lost_remote));
+    }
+    ck_assert_uint_eq(count_lost(0, ids, 1), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 1), 0);
+    ck_assert_uint_eq(count_lost(0, ids, 1), 1);
+    ck_assert_uint_eq(ids[1], 0);
+    ck_assert_uint_eq(weir_peers_count(&peers), 4);
+    for (size_t i = 0; i < WEIR_COUNTOF(all_lost); i++) {
+        weir_peers_remove(&peers, all_lost[i]);
+    }
+    end_peer(peer);
+}
+END_TEST
+
+/* ---- replies that nng has reported as sent ---- */
+
+enum { REPLY_BYTES = 16 * 1024 * 1024 };
 
 /* Sends a reply as nng does, which reports it as sent once sending has begun. Returns false if a
  * part is left. */
@@ -181,14 +295,35 @@ START_TEST(a_reply_in_parts_counts_again_when_it_goes_on)
 }
 END_TEST
 
+/* nng holds as much for each of these connections anyway. */
+START_TEST(a_small_reply_in_parts_does_not_count_and_takes_the_place_of_a_large_one)
+{
+    struct weir_peer *peer = begin_peer(true);
+    weir_peer_sends(peer, REPLY_BYTES, 0);
+    weir_peer_sent(peer, REPLY_BYTES, 0);
+    weir_peer_sends(peer, 1000, 0);
+    weir_peer_sent(peer, 1000, 0);
+    ck_assert_uint_eq(weir_peer_unread(peer), 0);
+    ck_assert(!weir_peers_any_sends(&peers));
+    end_peer(peer);
+}
+END_TEST
+
 START_TEST(of_what_has_ended_nothing_is_known)
 {
     wire_learn_key();
     fill_connection();
-    ck_assert_int_gt(weir_pending_untaken(wire.key), 0);
+    const int64_t untaken = weir_pending_untaken(wire.key);
+    ck_assert_int_gt(untaken, 0);
+    weir_pending_leave(wire.server, 100);
+    ck_assert_int_eq(weir_pending_untaken(wire.key), untaken + 100);
+    ck_assert_uint_eq(weir_pending_left(wire.key), 100);
     ck_assert(weir_pending_close(wire.server));
     ck_assert_int_eq(weir_pending_untaken(wire.key), -1);
+    ck_assert_uint_eq(weir_pending_left(wire.key), 0);
     ck_assert_int_eq(weir_pending_untaken(0), -1);
+    ck_assert_uint_eq(weir_pending_left(0), 0);
+    ck_assert_int_eq(weir_pending_descriptor(0), -1);
 }
 END_TEST
 
@@ -198,10 +333,15 @@ static Suite *unread_suite(void)
     TCase *tcase = tcase_create("connection");
     tcase_add_checked_fixture(tcase, wire_open, wire_close);
     tcase_add_test(tcase, who_reads_slowly_is_not_stuck);
+    tcase_add_test(tcase, a_reply_is_under_way_since_the_first_of_several);
+    tcase_add_test(tcase, no_more_stuck_connections_are_named_than_there_is_room_for);
+    tcase_add_test(tcase, a_connection_is_lost_once_it_was_missed_three_times_in_a_row);
+    tcase_add_test(tcase, no_more_lost_connections_are_named_than_there_is_room_for);
     tcase_add_test(tcase, a_reply_counts_as_long_as_something_is_left_of_it);
     tcase_add_test(tcase, what_is_left_of_a_reply_is_given_up_with_its_connection);
     tcase_add_test(tcase, replies_are_counted_anew_where_they_are_too_many);
     tcase_add_test(tcase, a_reply_in_parts_counts_again_when_it_goes_on);
+    tcase_add_test(tcase, a_small_reply_in_parts_does_not_count_and_takes_the_place_of_a_large_one);
     tcase_add_test(tcase, of_what_has_ended_nothing_is_known);
     suite_add_tcase(suite, tcase);
     return suite;
