@@ -3,6 +3,7 @@
  */
 #include "server/transport/joined_replies.h"
 
+#include "server/transport/nng_connections.h"
 #include "server/transport/peers.h"
 #include "tests/lib/check_main.h"
 #include "tests/unit/wire.h"
@@ -187,14 +188,31 @@ START_TEST(what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look)
 }
 END_TEST
 
-/* ---- a kernel that takes a part of what is joined ---- */
+/* ---- a kernel that takes a part ---- */
 
 static size_t takes_n;  // bytes of each message that the kernel takes; 0: all
+static int fails_with;  // an errno with which the kernel takes nothing; 0: none
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
-/* The first part of a message is what is joined. */
+static long send_part(int descriptor, const struct msghdr *message, long flags)
+{
+    struct iovec parts[WEIR_NNG_PARTS_MAX + 1];
+    struct msghdr some = *message;
+    size_t left = takes_n;
+    some.msg_iov = parts;
+    some.msg_iovlen = 0;
+    for (size_t i = 0; left > 0; i++) {
+        ck_assert_uint_lt(i, message->msg_iovlen);
+        parts[i] = message->msg_iov[i];
+        parts[i].iov_len = left < parts[i].iov_len ? left : parts[i].iov_len;
+        left -= parts[i].iov_len;
+        some.msg_iovlen++;
+    }
+    return __real_syscall(SYS_sendmsg, (long)descriptor, &some, flags);
+}
+
 long __wrap_syscall(long number, ...)
 {
     va_list list;
@@ -204,15 +222,13 @@ long __wrap_syscall(long number, ...)
         of[i] = va_arg(list, long);
     }
     va_end(list);
-    if (number != SYS_sendmsg || takes_n == 0) {
-        return __real_syscall(number, of[0], of[1], of[2], of[3], of[4], of[5]);
+    if (number == SYS_sendmsg && fails_with != 0) {
+        errno = fails_with;
+        return -1;
     }
-    struct msghdr message = *(const struct msghdr *)of[1];
-    struct iovec first = {.iov_base = message.msg_iov[0].iov_base, .iov_len = takes_n};
-    ck_assert_uint_lt(takes_n, message.msg_iov[0].iov_len);
-    message.msg_iov = &first;
-    message.msg_iovlen = 1;
-    return __real_syscall(number, of[0], &message, of[2]);
+    return number == SYS_sendmsg && takes_n > 0
+               ? send_part((int)of[0], (const struct msghdr *)of[1], of[2])
+               : __real_syscall(number, of[0], of[1], of[2], of[3], of[4], of[5]);
 }
 
 /* The reply that is tried again is not the last one any more, and is joined to the rest. */
@@ -230,6 +246,48 @@ START_TEST(what_is_left_of_the_joined_replies_stays_before_those_that_come)
     wire_send("last");
     weir_pending_push();
     wire_assert_received("joined second last");
+}
+END_TEST
+
+/* Another reply is announced behind it meanwhile. */
+START_TEST(a_reply_that_was_taken_in_part_is_not_joined)
+{
+    wire_announce(2);
+    wire_send("joined ");
+    takes_n = strlen("joined sec");
+    ck_assert_int_lt(wire_try_to_send("second ", strlen("second ")), 0);
+    ck_assert_int_eq(errno, EAGAIN);
+    takes_n = 0;
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), 0);
+    wire_announce(1);
+    wire_send("second ");
+    wire_send("last");
+    weir_pending_push();
+    wire_assert_received("joined second last");
+}
+END_TEST
+
+static const struct {
+    int fault;
+    int told;  // what nng gets to see; 0: that the reply is sent
+} faults[] = {{EAGAIN, EAGAIN}, {ENOBUFS, EAGAIN}, {ENOMEM, EAGAIN}, {EINTR, EINTR}, {EPIPE, 0}};
+
+START_TEST(a_reply_is_given_up_only_where_the_peer_has_gone)
+{
+    wire_announce(1);
+    fails_with = faults[_i].fault;
+    const ssize_t n = wire_try_to_send("reply", strlen("reply"));
+    fails_with = 0;
+    if (faults[_i].told == 0) {
+        ck_assert_int_eq(n, (ssize_t)strlen("reply"));
+        assert_nothing_received();
+        return;
+    }
+    ck_assert_int_lt(n, 0);
+    ck_assert_int_eq(errno, faults[_i].told);
+    wire_send("reply");
+    weir_pending_push();
+    wire_assert_received("reply");
 }
 END_TEST
 
@@ -442,6 +500,9 @@ static Suite *joined_replies_suite(void)
     tcase_add_test(tcase, the_last_reply_is_tried_again_behind_what_is_joined);
     tcase_add_test(tcase, what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look);
     tcase_add_test(tcase, what_is_left_of_the_joined_replies_stays_before_those_that_come);
+    tcase_add_test(tcase, a_reply_that_was_taken_in_part_is_not_joined);
+    tcase_add_loop_test(tcase, a_reply_is_given_up_only_where_the_peer_has_gone, 0,
+                        WEIR_COUNTOF(faults));
     tcase_add_test(tcase, every_byte_arrives_once_in_order);
     tcase_add_test(tcase, a_reply_is_not_left_behind_by_one_that_is_withdrawn_meanwhile);
     tcase_add_test(tcase, what_is_joined_is_swept_by_another_thread_than_sends_the_rest);

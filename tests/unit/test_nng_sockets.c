@@ -141,18 +141,32 @@ END_TEST
 
 /* ---- accepting ---- */
 
-/* The connection is closed at once. */
+static void log_fault(void *context, enum weir_nng_sockets_event event, int fault)
+{
+    ck_assert_int_eq(event, WEIR_NNG_SOCKETS_FULL);
+    *(int *)context = fault;
+    errno = 0;
+}
+
+/* The connection is closed at once. nng sees the failure, whatever reporting it does to errno. */
 START_TEST(descriptors_above_the_bound_are_left_to_others)
 {
     struct sockaddr_in address;
     socklen_t address_n = sizeof address;
     char byte = 0;
     ck_assert_int_eq(getsockname(wire.listener, (struct sockaddr *)&address, &address_n), 0);
+    int reported = 0;
     const int other = socket(AF_INET, SOCK_STREAM, 0);
+    weir_nng_sockets_report(log_fault, &reported);
     weir_nng_sockets_take_below(other + 1);
     ck_assert_int_eq(connect(other, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_lt(accept(wire.listener, NULL, NULL), 0);
-    ck_assert_int_eq(errno, EMFILE);
+    const int refused = accept(wire.listener, NULL, NULL);
+    const int fault = errno;
+    weir_nng_sockets_take_below(0);
+    weir_nng_sockets_report(NULL, NULL);
+    ck_assert_int_lt(refused, 0);
+    ck_assert_int_eq(fault, EMFILE);
+    ck_assert_int_eq(reported, EMFILE);
     ck_assert_int_eq(recv(other, &byte, 1, 0), 0);
     (void)close(other);
     weir_nng_sockets_take_below(wire.server + 1);
@@ -573,6 +587,22 @@ START_TEST(a_reply_of_a_plain_connection_leaves_when_it_is_pushed)
 }
 END_TEST
 
+/* A thread holds back one at a time. */
+START_TEST(a_reply_is_not_held_back_for_that_of_another_connection)
+{
+    wire_greet();
+    bool is_in_time = false;
+    for (int i = 0; !is_in_time && i < ATTEMPTS; i++) {
+        is_in_time = send_held_in_time("reply");
+        weir_pending_hold(wire.client);
+        ck_assert(!is_held());
+        wire_assert_received("reply");
+        weir_pending_push();
+    }
+    ck_assert(is_in_time);
+}
+END_TEST
+
 /* The count includes a reply that another thread was about to send, seen by the thread that has
  * sent the previous one. */
 START_TEST(the_end_of_a_reply_tells_whether_another_is_announced_still)
@@ -631,6 +661,7 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, a_reply_by_itself_leaves_at_once);
     tcase_add_test(tcase, what_is_sent_before_one_that_is_withdrawn_leaves_with_that);
     tcase_add_test(tcase, a_reply_of_a_plain_connection_leaves_when_it_is_pushed);
+    tcase_add_test(tcase, a_reply_is_not_held_back_for_that_of_another_connection);
     tcase_add_test(tcase, the_end_of_a_reply_tells_whether_another_is_announced_still);
     tcase_add_test(tcase, who_waits_for_events_holds_nothing_back);
     tcase_add_test(tcase, what_is_withdrawn_is_not_waited_for);
