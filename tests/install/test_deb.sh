@@ -1,8 +1,9 @@
 #!/bin/sh
-# cpack makes Debian packages with the right contents and dependencies, whose programs run.
+# cpack makes Debian packages with the right contents and dependencies, whose programs run and, built with optimisation, are
+# hardened.
 . "$(dirname "$0")/lib.sh"
 : "${CPACK:?the program cpack}"
-need dpkg-deb dpkg-shlibdeps file gzip
+need dpkg-deb dpkg-shlibdeps file gzip readelf
 
 run 0 "$CPACK" --config "$build/CPackConfig.cmake" -B "$work/packages"
 weir_deb=$(echo packages/weir_*.deb)
@@ -42,6 +43,18 @@ for script in control/postinst control/prerm control/postrm; do
 done
 
 dpkg-deb -x "$weir_deb" root
+dpkg-deb -x "$library_deb" root
+if "$CMAKE" -N -LA "$build" | grep -q '^CMAKE_BUILD_TYPE:.*Rel'; then
+    for file in root/usr/bin/weir root/usr/bin/weir-server "$(find root -name 'libweir.so.0.*')"; do
+        run 0 readelf -W -h -l -d --dyn-syms "$file"
+        out_has 'Type: *DYN '
+        out_has 'GNU_RELRO'
+        out_has '(FLAGS).*BIND_NOW'
+        out_has ' __stack_chk_fail@'
+        out_has ' __[a-z]*_chk@'
+    done
+fi
+
 run 0 grep -x 'ExecStart=/usr/bin/weir-server' root/usr/lib/systemd/system/weir-server.service
 weir=$work/root/usr/bin/weir
 server=$work/root/usr/bin/weir-server

@@ -82,7 +82,7 @@ static const char *const wrong[] = {"weir",
 
 START_TEST(a_wrong_line_ends_with_2)
 {
-    (void)freopen("/dev/null", "w", stderr);
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
     parse(wrong[_i]);
     ck_abort_msg("accepted: %s", wrong[_i]);
 }
@@ -93,7 +93,7 @@ static const char *const helping[] = {"weir|--help",        "weir|help",      "w
 
 START_TEST(help_ends_with_0)
 {
-    (void)freopen("/dev/null", "w", stdout);
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stdout));
     parse(helping[_i]);
     ck_abort_msg("went on: %s", helping[_i]);
 }
