@@ -123,3 +123,23 @@ weir_status weir_tls_config_load(const struct weir_config *config, struct nng_tl
     free(cert);
     return st;
 }
+
+static void warn_of(const char *path, const char *consequence, const struct weir_log *log)
+{
+    struct weir_error err;
+    weir_error_init(&err);
+    char *certs = path == NULL ? NULL : read_file(path, &err);
+    struct weir_pem_lapse lapse;
+    if (certs != NULL && weir_pem_find_lapse(certs, &lapse)) {
+        weir_log_say(log, WEIR_LOG_WARN, "certificate %zu in %s %s %s; %s", lapse.number, path,
+                     lapse.has_expired ? "expired at" : "is not valid before", lapse.time,
+                     consequence);
+    }
+    free(certs);
+}
+
+void weir_tls_config_warn(const struct weir_config *config, const struct weir_log *log)
+{
+    warn_of(config->tls_cert, "clients refuse it", log);
+    warn_of(config->tls_client_ca, "clients with a certificate from it are refused", log);
+}

@@ -445,6 +445,7 @@ weir_status weir_transport_listen(struct weir_transport *t, const struct weir_co
             return st;
         }
     }
+    weir_tls_config_warn(config, t->log);
     return WEIR_OK;
 }
 

@@ -62,6 +62,43 @@ run 3 "$weir" health --tls-ca authority.pem --timeout 0.7
 run 3 "$weir" health --tls-ca authority.pem --tls-cert fake.pem --tls-key fake.key --timeout 0.7
 stop_server
 
+# Certificates that are not valid now: the server says so in its log, with the time, once, and serves.
+cat >ca.cnf <<'CONFIG'
+[ca]
+default_ca = test
+[test]
+database = index
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+CONFIG
+# signed NAME FROM UNTIL: a new certificate for the key of `server`.
+signed() {
+    touch index
+    openssl ca -batch -config ca.cnf -keyfile authority.key -cert authority.pem -in server.csr -extfile server.ext \
+        -startdate "$2" -enddate "$3" -notext -out "$1.pem" 2>/dev/null
+}
+signed expired 20200101000000Z 20210203040506Z
+signed early 20980101000000Z 20990101000000Z
+: >server.log
+start_server --tls-cert expired.pem --tls-key server.key --listen tls+tcp://127.0.0.1:0
+export WEIR_SERVER="tls+tcp4://localhost:$port"
+run 3 "$weir" health --tls-ca authority.pem --timeout 0.7
+is_equal "$(grep -c 'warn certificate 1 in expired.pem expired at 2021-02-03T04:05:06Z; clients refuse it$' server.log)" 1
+stop_server
+listen_url=tls+tcp://127.0.0.1:$port
+cat server.pem early.pem >chain.pem
+cat authority.pem expired.pem >authorities.pem
+: >server.log
+start_server --tls-cert chain.pem --tls-key server.key --tls-client-ca authorities.pem
+is_equal "$(grep -c 'warn certificate 2 in chain.pem is not valid before 2098-01-01T00:00:00Z; clients' server.log)" 1
+is_equal "$(grep -c 'warn certificate 2 in authorities.pem expired at 2021-02-03T04:05:06Z; clients with' server.log)" 1
+stop_server
+
 # Connections that end in the middle of a reply: nng may not notice such an end, but the call is repeated all the same.
 cat >ending.py <<'PROGRAM'
 import socket, ssl, struct
