@@ -13,6 +13,12 @@ endfunction()
 
 full_path(BINDIR "${server_CMAKE_INSTALL_BINDIR}")
 full_path(SYSCONFDIR "${server_CMAKE_INSTALL_SYSCONFDIR}")
+# In a unit '%' begins a specifier, and blanks end the words of a command.
+string(REPLACE "%" "%%" UNIT_SYSCONFDIR "${SYSCONFDIR}")
+string(REPLACE "%" "%%" UNIT_PROGRAM "${BINDIR}/weir-server")
+if(UNIT_PROGRAM MATCHES " ")
+  set(UNIT_PROGRAM "\"${UNIT_PROGRAM}\"")
+endif()
 set(unit "${CMAKE_INSTALL_PREFIX}/lib/systemd/system/weir-server.service")
 message(STATUS "Installing: $ENV{DESTDIR}${unit}")
 configure_file("${server_CMAKE_CURRENT_SOURCE_DIR}/packaging/weir-server.service.in" "$ENV{DESTDIR}${unit}" @ONLY)

@@ -21,6 +21,14 @@ run 1 grep 'CPUSchedulingPolicy' "$unit"
 # The threshold is in tenths; the remainder is due to network access and to running without an image of its own.
 run 0 systemd-analyze security --offline=true --no-pager --threshold=15 "$unit"
 
+# Under a prefix with blanks and a '%' too, the unit names the program and its settings.
+odd="$work/a prefix, 100%"
+run_install --prefix "$odd"
+run 0 systemd-analyze verify --man=no "$odd/lib/systemd/system/weir-server.service"
+checks=$((checks + 1))
+[ ! -s err ] || fail "systemd has something to say about the unit under '$odd'"
+run 0 grep -x "EnvironmentFile=-$work/a prefix, 100%%/etc/default/weir-server" "$odd/lib/systemd/system/weir-server.service"
+
 # The settings in the unit's environment file are options of the server.
 run 0 grep -h -o '^#*WEIR_[A-Z_]*=' "$prefix/etc/default/weir-server"
 for name in $(tr -d '#=' <out) WEIR_STORE; do
