@@ -18,18 +18,19 @@ static FILE *open_file(const char *directory, const char *file)
     return out;
 }
 
-static bool close_file(FILE *out, bool is_written, const char *file)
+static enum page_drawing close_file(FILE *out, bool is_written, const char *file)
 {
     is_written = fclose(out) == 0 && is_written;
     if (!is_written) {
         (void)fprintf(stderr, "cannot write %s\n", file);
     }
-    return is_written;
+    return is_written ? PAGE_DRAWN : PAGE_NOT_WRITTEN;
 }
 
 /* ---- bars ---- */
 
-bool page_draw_bars(const char *directory, struct results *results, const struct page_bars *bars)
+enum page_drawing page_draw_bars(const char *directory, struct results *results,
+                                 const struct page_bars *bars)
 {
     struct chart_bar drawn[BARS_MAX];
     size_t n = 0;
@@ -41,7 +42,7 @@ bool page_draw_bars(const char *directory, struct results *results, const struct
         }
     }
     if (n == 0) {
-        return false;
+        return PAGE_NO_RESULTS;
     }
     const struct chart_bars chart = {.title = bars->title,
                                      .note = bars->note,
@@ -50,7 +51,8 @@ bool page_draw_bars(const char *directory, struct results *results, const struct
                                      .bars = drawn,
                                      .n = n};
     FILE *out = open_file(directory, bars->file);
-    return out != NULL && close_file(out, chart_write_bars(out, &chart), bars->file);
+    return out == NULL ? PAGE_NOT_WRITTEN
+                       : close_file(out, chart_write_bars(out, &chart), bars->file);
 }
 
 /* ---- latencies ---- */
@@ -78,8 +80,8 @@ static size_t latency_points(struct results *results, const char *name,
     return n;
 }
 
-bool page_draw_latencies(const char *directory, struct results *results, const char *file,
-                         const struct page_line *lines, size_t n)
+enum page_drawing page_draw_latencies(const char *directory, struct results *results,
+                                      const char *file, const struct page_line *lines, size_t n)
 {
     struct chart_point points[SERIES_MAX][POINTS_MAX];
     struct chart_series series[SERIES_MAX];
@@ -92,7 +94,7 @@ bool page_draw_latencies(const char *directory, struct results *results, const c
         }
     }
     if (drawn == 0) {
-        return false;
+        return PAGE_NO_RESULTS;
     }
     const struct chart chart = {
         .title = "Latency, and how seldom it is exceeded",
@@ -102,7 +104,7 @@ bool page_draw_latencies(const char *directory, struct results *results, const c
         .series = series,
         .series_n = drawn};
     FILE *out = open_file(directory, file);
-    return out != NULL && close_file(out, chart_write(out, &chart), file);
+    return out == NULL ? PAGE_NOT_WRITTEN : close_file(out, chart_write(out, &chart), file);
 }
 
 /* ---- growth ---- */
@@ -124,8 +126,8 @@ static size_t growth_points(struct results *results, const struct page_growth *g
     return n;
 }
 
-bool page_draw_growth(const char *directory, struct results *results,
-                      const struct page_growth_chart *chart)
+enum page_drawing page_draw_growth(const char *directory, struct results *results,
+                                   const struct page_growth_chart *chart)
 {
     struct chart_point points[SERIES_MAX][POINTS_MAX];
     struct chart_series series[SERIES_MAX];
@@ -139,7 +141,7 @@ bool page_draw_growth(const char *directory, struct results *results,
         }
     }
     if (drawn == 0) {
-        return false;
+        return PAGE_NO_RESULTS;
     }
     const bool is_time = chart->growths[0].is_time;
     const struct chart drawing = {
@@ -150,5 +152,6 @@ bool page_draw_growth(const char *directory, struct results *results,
         .series = series,
         .series_n = drawn};
     FILE *out = open_file(directory, chart->file);
-    return out != NULL && close_file(out, chart_write(out, &drawing), chart->file);
+    return out == NULL ? PAGE_NOT_WRITTEN
+                       : close_file(out, chart_write(out, &drawing), chart->file);
 }

@@ -1,9 +1,14 @@
-/* The charts of the report page. Each function writes one file and returns whether there were
- * results to draw; write errors are reported on standard error. */
+/* The charts of the report page. Each function writes one file. */
 #ifndef WEIR_BENCH_PAGE_CHARTS_H
 #define WEIR_BENCH_PAGE_CHARTS_H
 
 #include "bench/page/page_tables.h"
+
+enum page_drawing {
+    PAGE_DRAWN,
+    PAGE_NO_RESULTS,   // there is nothing to draw
+    PAGE_NOT_WRITTEN,  // reported on standard error
+};
 
 /* One bar: a figure of a measurement. */
 struct page_bar {
@@ -23,12 +28,13 @@ struct page_bars {
     bool is_time;  // the figures are nanoseconds
 };
 
-bool page_draw_bars(const char *directory, struct results *results, const struct page_bars *bars);
+enum page_drawing page_draw_bars(const char *directory, struct results *results,
+                                 const struct page_bars *bars);
 
 /* Draws latency percentiles against the frequency with which they are exceeded, one line for each
  * measurement. */
-bool page_draw_latencies(const char *directory, struct results *results, const char *file,
-                         const struct page_line *lines, size_t n);
+enum page_drawing page_draw_latencies(const char *directory, struct results *results,
+                                      const char *file, const struct page_line *lines, size_t n);
 
 struct page_growth_chart {
     const char *file;
@@ -39,7 +45,7 @@ struct page_growth_chart {
     size_t n;
 };
 
-bool page_draw_growth(const char *directory, struct results *results,
-                      const struct page_growth_chart *chart);
+enum page_drawing page_draw_growth(const char *directory, struct results *results,
+                                   const struct page_growth_chart *chart);
 
 #endif

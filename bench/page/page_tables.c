@@ -258,6 +258,9 @@ void page_put_growth(FILE *out, struct results *results, const char *what,
 void page_put_machine(FILE *out, struct results *results, const char *name)
 {
     json_t *machine = json_object_get(results_find(results, name, 1), "machine");
+    if (machine == NULL) {
+        return;
+    }
     const char *key = NULL;
     json_t *value = NULL;
     bool is_first = true;
@@ -271,5 +274,5 @@ void page_put_machine(FILE *out, struct results *results, const char *name)
         }
         is_first = false;
     }
-    (void)fputs(".\n", out);
+    (void)fputs(".\n\n", out);
 }

@@ -42,7 +42,7 @@ struct estimate page_growth_at(struct results *results, const struct page_growth
 void page_put_growth(FILE *out, struct results *results, const char *what,
                      const struct page_growth *growths, size_t n);
 
-/* Prints the machine description from the measurement `name`. */
+/* Prints the machine description from the measurement `name`; nothing if it is missing. */
 void page_put_machine(FILE *out, struct results *results, const char *name);
 
 #endif

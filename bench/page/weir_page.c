@@ -177,20 +177,27 @@ static const struct page_growth_chart growth_charts[] = {
 
 /* ---- the page ---- */
 
-static void put_picture(FILE *out, bool is_drawn, const char *file)
+struct page {
+    FILE *out;
+    const char *directory;
+    struct results *results;
+    bool lacks_a_chart;  // which could not be written
+};
+
+static void put_picture(struct page *page, enum page_drawing drawing, const char *file)
 {
-    if (is_drawn) {
-        (void)fprintf(out, "![](%s)\n\n", file);
+    if (drawing == PAGE_DRAWN) {
+        (void)fprintf(page->out, "![](%s)\n\n", file);
     }
+    page->lacks_a_chart = page->lacks_a_chart || drawing == PAGE_NOT_WRITTEN;
 }
 
-static void put_bars(FILE *out, const char *directory, struct results *results,
-                     const struct page_bars *bars)
+static void put_bars(struct page *page, const struct page_bars *bars)
 {
-    put_picture(out, page_draw_bars(directory, results, bars), bars->file);
+    put_picture(page, page_draw_bars(page->directory, page->results, bars), bars->file);
 }
 
-static void put_heart(FILE *out, const char *directory, struct results *results)
+static void put_heart(struct page *page)
 {
     const struct page_bars times = {"reads.svg",
                                     "A read of 1,000 messages inside the server",
@@ -206,16 +213,16 @@ static void put_heart(FILE *out, const char *directory, struct results *results)
                                    heap_bars,
                                    WEIR_COUNTOF(heap_bars),
                                    false};
-    (void)fputs("## Reads: sized against grown\n\n", out);
+    (void)fputs("## Reads: sized against grown\n\n", page->out);
     for (size_t b = 0; b < WEIR_COUNTOF(benches); b++) {
-        page_put_reads(out, results, &benches[b]);
+        page_put_reads(page->out, page->results, &benches[b]);
     }
-    put_bars(out, directory, results, &times);
-    put_bars(out, directory, results, &heap);
-    page_put_counts(out, results);
+    put_bars(page, &times);
+    put_bars(page, &heap);
+    page_put_counts(page->out, page->results);
 }
 
-static void put_throughput(FILE *out, const char *directory, struct results *results)
+static void put_throughput(struct page *page)
 {
     const struct page_bars in_memory = {"memory.svg",
                                         "In memory, 64 in flight, beside what bounds it",
@@ -231,30 +238,32 @@ static void put_throughput(FILE *out, const char *directory, struct results *res
                                       durable_bars,
                                       WEIR_COUNTOF(durable_bars),
                                       false};
-    (void)fputs("## Throughput and latency\n\n", out);
-    put_bars(out, directory, results, &in_memory);
-    put_bars(out, directory, results, &durable);
-    page_put_loads(out, results, "weir, SQLite in memory", memory, WEIR_COUNTOF(memory));
-    page_put_loads(out, results, "weir, SQLite on disk, synchronous=FULL", disk,
+    (void)fputs("## Throughput and latency\n\n", page->out);
+    put_bars(page, &in_memory);
+    put_bars(page, &durable);
+    page_put_loads(page->out, page->results, "weir, SQLite in memory", memory,
+                   WEIR_COUNTOF(memory));
+    page_put_loads(page->out, page->results, "weir, SQLite on disk, synchronous=FULL", disk,
                    WEIR_COUNTOF(disk));
-    page_put_loads(out, results, "weir, PostgreSQL (clients by `ipc://`)", postgres,
+    page_put_loads(page->out, page->results, "weir, PostgreSQL (clients by `ipc://`)", postgres,
                    WEIR_COUNTOF(postgres));
-    page_put_loads(out, results, "The limits", limits, WEIR_COUNTOF(limits));
-    put_picture(out,
-                page_draw_latencies(directory, results, "latency.svg", open_lines,
+    page_put_loads(page->out, page->results, "The limits", limits, WEIR_COUNTOF(limits));
+    put_picture(page,
+                page_draw_latencies(page->directory, page->results, "latency.svg", open_lines,
                                     WEIR_COUNTOF(open_lines)),
                 "latency.svg");
 }
 
-static void put_growth(FILE *out, const char *directory, struct results *results)
+static void put_growth(struct page *page)
 {
-    (void)fputs("## Cost as work grows\n\n", out);
+    (void)fputs("## Cost as work grows\n\n", page->out);
     for (size_t c = 0; c < WEIR_COUNTOF(growth_charts); c++) {
         const struct page_growth_chart *chart = &growth_charts[c];
-        if (page_draw_growth(directory, results, chart)) {
+        const enum page_drawing drawing = page_draw_growth(page->directory, page->results, chart);
+        if (drawing != PAGE_NO_RESULTS) {
             const size_t n = chart->growths == grow_waiting ? WEIR_COUNTOF(grow_waiting) : chart->n;
-            page_put_growth(out, results, chart->x_label, chart->growths, n);
-            put_picture(out, true, chart->file);
+            page_put_growth(page->out, page->results, chart->x_label, chart->growths, n);
+            put_picture(page, drawing, chart->file);
         }
     }
 }
@@ -272,24 +281,34 @@ static void put_note(FILE *out, const char *path)
     }
 }
 
-static void put_page(FILE *out, const char *directory, struct results *results)
+static void put_page(struct page *page)
 {
+    FILE *out = page->out;
+    struct results *results = page->results;
     char notes[PATH_BYTES];
-    (void)snprintf(notes, sizeof notes, "%s/notes.md", directory);
+    (void)snprintf(notes, sizeof notes, "%s/notes.md", page->directory);
     (void)fputs("# What weir does on this machine\n\n", out);
     page_put_machine(out, results, "weir-bench");
     (void)fprintf(
         out,
-        "\n%zu round%s, each figure measured at most once in each; figures are medians of the "
+        "%zu round%s, each figure measured at most once in each; figures are medians of the "
         "rounds, ratios are taken round by round. bench/README.md explains each figure.\n\n",
         results_rounds(results), results_rounds(results) == 1 ? "" : "s");
     put_note(out, notes);
     (void)fputs("## Targets\n\n", out);
     page_put_targets(out, results);
     (void)fputs("\n", out);
-    put_heart(out, directory, results);
-    put_throughput(out, directory, results);
-    put_growth(out, directory, results);
+    put_heart(page);
+    put_throughput(page);
+    put_growth(page);
+}
+
+static bool tell(const char *path, bool is_written)
+{
+    if (!is_written) {
+        (void)fprintf(stderr, "cannot write %s\n", path);
+    }
+    return is_written;
 }
 
 static bool write_targets(const char *directory, struct results *results)
@@ -301,7 +320,21 @@ static bool write_targets(const char *directory, struct results *results)
         targets != NULL &&
         json_dump_file(targets, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     json_decref(targets);
-    return is_written;
+    return tell(path, is_written);
+}
+
+static bool write_page(const char *directory, struct results *results)
+{
+    char path[PATH_BYTES];
+    (void)snprintf(path, sizeof path, "%s/report.md", directory);
+    struct page page = {.out = fopen(path, "w"), .directory = directory, .results = results};
+    bool is_written = page.out != NULL;
+    if (is_written) {
+        put_page(&page);
+        is_written = ferror(page.out) == 0;
+        is_written = fclose(page.out) == 0 && is_written;
+    }
+    return tell(path, is_written) && !page.lacks_a_chart;
 }
 
 int main(int argc, char **argv)
@@ -319,17 +352,8 @@ int main(int argc, char **argv)
     if (results == NULL) {
         return EXIT_FAILURE;
     }
-    (void)snprintf(path, sizeof path, "%s/report.md", argv[1]);
-    FILE *out = fopen(path, "w");
-    bool is_written = out != NULL;
-    if (out != NULL) {
-        put_page(out, argv[1], results);
-        is_written = ferror(out) == 0;
-        is_written = fclose(out) == 0 && write_targets(argv[1], results) && is_written;
-    }
-    if (!is_written) {
-        (void)fprintf(stderr, "cannot write %s\n", path);
-    }
+    bool is_written = write_page(argv[1], results);
+    is_written = write_targets(argv[1], results) && is_written;
     results_close(results);
     return is_written ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -67,12 +67,30 @@ has report.md '![](grow-streams.svg)'
 has grow-streams.svg '</svg>'
 has latency.svg 'durable write, at half the highest rate'
 has memory.svg 'weir, mixed'
+checks=$((checks + 1))
+python3 -c 'import sys, xml.dom.minidom
+for file in sys.argv[1:]: xml.dom.minidom.parse(file)' "$work"/*.svg || {
+    failures=$((failures + 1))
+    echo "FAILED: a chart is not XML" >&2
+}
 is_equal "$(grep -c 'met |$' "$work/report.md")" "$(grep -c '"met"' "$work/targets.json")"
 checks=$((checks + 1))
 if [ -e "$work/grow-messages.svg" ] || grep -q 'PostgreSQL$' "$work/report.md"; then
     failures=$((failures + 1))
     echo "FAILED: the page shows what was not measured" >&2
 fi
+
+# A file that cannot be written is a failure, and the rest is there.
+for file in latency.svg targets.json report.md; do
+    rm "$work/$file"
+    mkdir "$work/$file"
+    "$page" "$work" 2>"$work/err"
+    is_equal $? 1
+    has err "$file"
+    rmdir "$work/$file"
+    "$page" "$work" 2>/dev/null
+    is_equal $? 0
+done
 
 "$page" 2>/dev/null
 is_equal $? 2
