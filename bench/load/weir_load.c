@@ -93,7 +93,7 @@ static json_t *settings_json(const struct load_options *o, const struct profile_
 {
     return json_pack(
         "{s:s?, s:I, s:I, s:I, s:f, s:s, s:f, s:f, s:s, s:I, s:I, s:I, s:I, s:I, s:I,"
-        " s:I, s:I, s:I, s:I}",
+        " s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:s}",
         "server", o->server, "workers", (json_int_t)o->workers, "in_flight",
         (json_int_t)o->in_flight, "connections", (json_int_t)o->connections, "rate", o->rate,
         "arrivals", o->is_random ? "random" : "even", "seconds", o->seconds, "warmup", o->warmup_s,
@@ -101,7 +101,9 @@ static json_t *settings_json(const struct load_options *o, const struct profile_
         (json_int_t)o->data_bytes, "batch", (json_int_t)o->batch, "messages",
         (json_int_t)o->messages, "write_percent", (json_int_t)o->write_percent, "group_size",
         (json_int_t)o->group_size, "subscribers", (json_int_t)o->subscribers, "namespaces",
-        (json_int_t)o->namespaces, "waiting", (json_int_t)o->waiting, "seed", (json_int_t)o->seed);
+        (json_int_t)o->namespaces, "waiting", (json_int_t)o->waiting, "seed", (json_int_t)o->seed,
+        "newest", o->is_newest, "against_echo", o->is_against_echo, "timeout_ms",
+        (json_int_t)o->timeout_ms, "on_error", o->stops_on_error ? "stop" : "continue");
 }
 
 static struct load_settings settings_of(const struct load_options *options)

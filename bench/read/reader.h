@@ -6,8 +6,9 @@
  *   grown   is a careless implementation: an array that doubles, a malloc for each string and
  *           message, a packed payload that is copied into the reply
  *
- * Floor and grown step the statements that the store executes for the read, values included, on a
- * read-only connection of their own to the same file. One thread at a time uses a reader. */
+ * On SQLite, floor and grown step the statements that the store executes for the read, values
+ * included, on a read-only connection of their own to the same file. On PostgreSQL they ask for the
+ * same rows with statements of their own. One thread at a time uses a reader. */
 #ifndef WEIR_BENCH_READER_H
 #define WEIR_BENCH_READER_H
 
