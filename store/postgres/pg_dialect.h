@@ -38,6 +38,9 @@ enum pg_fixed {
      * the first exclusive, of the range of positions with the same answer; and whether the version
      * is still $2, or the transaction that last changed the counters is over. */
     PG_FIXED_SINCE,
+    /* Of layouts with spans, else NULL. Keeps the namespace's writers out until the transaction
+     * ends; waits for them for $1 milliseconds. */
+    PG_FIXED_KEEP_OUT_WRITERS,
     PG_FIXED_LIST_CHUNKS,  // NULL in layouts without chunks, as are the three below
     /* For each uncompressed chunk that is older than $1: whether the edition can compress, the
      * chunk's name, and its name in SQL. Gives at least one row; without such chunks its names are

@@ -194,30 +194,59 @@ bool weir_pg_reading_is_outdated(struct pg_reading *r, struct pg_conn *conn, con
     return true;
 }
 
-/* Fetches the page from the chunks of its window or, after a few windows that were outdated, from
- * all chunks. In that case the reader goes on behind the page's messages, and not behind what the
- * page may have missed. */
+static weir_status fetch_from_window(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
+                                     struct weir_error *err)
+{
+    const weir_status status = weir_pg_reading_find_window(r, conn, err);
+    return status == WEIR_OK ? fetch_page(r, conn, result, err) : status;
+}
+
+/* Fetches the page while the namespace's writers wait, so that its window stays right. */
+static weir_status fetch_undisturbed(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
+                                     struct weir_error *err)
+{
+    PGresult *ignored = NULL;
+    struct pg_params params;
+    weir_pg_params_init(&params, NULL);
+    weir_pg_param_int4(&params, WEIR_PG_LOCK_SLICE_MS);
+    weir_status status = weir_pg_script(conn, "BEGIN", err);
+    if (status == WEIR_OK) {
+        status =
+            weir_pg_run_fixed(r->session, conn, PG_FIXED_KEEP_OUT_WRITERS, &params, &ignored, err);
+        PQclear(ignored);
+    }
+    if (status == WEIR_OK) {
+        status = fetch_from_window(r, conn, result, err);
+    }
+    if (status == WEIR_OK) {
+        status = weir_pg_script(conn, "COMMIT", err);
+    }
+    if (status != WEIR_OK) {
+        weir_pg_roll_back(conn);
+    }
+    return status;
+}
+
+/* Fetches the page from the chunks of its window. Where many imports follow each other, the windows
+ * of a few attempts may be outdated, and the last attempt keeps writers out. */
 static weir_status fetch_window_page(struct pg_reading *r, struct pg_conn *conn, PGresult **result,
                                      struct weir_error *err)
 {
     enum { TRIES = 3 };
-    *result = NULL;
-    for (int attempt = 0; attempt < TRIES; attempt++) {
-        weir_status status = weir_pg_reading_find_window(r, conn, err);
-        if (status == WEIR_OK) {
-            status = fetch_page(r, conn, result, err);
-        }
-        if (status != WEIR_OK || !weir_pg_reading_is_outdated(r, conn, *result)) {
-            return status;
+    for (int attempt = 1; attempt <= TRIES; attempt++) {
+        *result = NULL;
+        const weir_status status = attempt < TRIES ? fetch_from_window(r, conn, result, err)
+                                                   : fetch_undisturbed(r, conn, result, err);
+        if (status == WEIR_OK && !weir_pg_reading_is_outdated(r, conn, *result)) {
+            return WEIR_OK;
         }
         PQclear(*result);
         *result = NULL;
+        if (status != WEIR_OK) {
+            return status;
+        }
     }
-    r->is_spanned = false;
-    r->is_unsure = true;
-    const weir_status status = discard_old_plans(conn, err);
-    conn->has_old_plans = true;  // nothing tells whether the next plan is made in time
-    return status == WEIR_OK ? fetch_page(r, conn, result, err) : status;
+    return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the namespace changed while it was read");
 }
 
 /* ---- rows ---- */
@@ -344,7 +373,6 @@ weir_status weir_pg_reading_take(struct pg_reading *r, const PGresult *result,
         return weir_fail(err, WEIR_DATA_CORRUPT, "the namespace's counters are missing");
     }
     r->end = weir_pg_reading_must_settle(r) ? r->settled : r->end;
-    r->end = r->is_unsure ? -1 : r->end;
     size_t texts = 0;
     uint8_t *bytes = NULL;
     const size_t n = count_rows(r, result, (int)got, &texts);
@@ -391,7 +419,6 @@ void weir_pg_reading_begin(struct pg_reading *r)
     r->wanted += query->is_unlimited && r->wanted < INT64_MAX;
     r->is_full = false;
     r->is_exhausted = false;
-    r->is_unsure = false;
     r->is_measured = r->session->is_large && !query->is_headers_only;
 }
 

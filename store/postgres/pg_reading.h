@@ -21,7 +21,6 @@ struct pg_reading {
     bool is_exhausted;        // there are no more rows
     int64_t end;              // newest position on the scale of next_position; -1 if unknown
     bool is_spanned;          // the page is limited to the window and says if it is outdated
-    bool is_unsure;           // the page may lack a chunk that is being added
     struct pg_window window;  // valid if is_spanned
     int64_t settled;          // adopted namespaces: up to here nothing more can appear
     struct weir_slice stream;

@@ -61,6 +61,8 @@ static const struct pg_layout hypertable = {
                 " LEFT JOIN LATERAL (SELECT max(a.newest) AS newest FROM @.spans AS a"
                 "  WHERE a.starts < f.starts) AS b ON true"
                 " LEFT JOIN @.spans AS s ON s.starts = f.starts",
+            [PG_FIXED_KEEP_OUT_WRITERS] = "SELECT set_config('lock_timeout', $1::int4::text, true),"
+                                          " pg_advisory_xact_lock_shared(@lock@)::text",
             [PG_FIXED_LIST_CHUNKS] = "SELECT * FROM @.list_chunks()",
             [PG_FIXED_UNCOMPRESSED] =
                 "SELECT l.license IS NOT DISTINCT FROM 'timescale', k.name, k.chunk::text"
