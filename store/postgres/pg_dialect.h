@@ -85,6 +85,9 @@ struct pg_layout {
     const char *size;           // bytes of message p, about as packed
     const char *counters;       // table expression: one row with `head` and `largest`
 
+    /* Of layouts with spans, else NULL: no message has an earlier time. */
+    const char *first_time;
+
     /* Sets the width of an empty namespace's chunks to $1 microseconds; NULL without chunks. */
     const char *set_chunk_interval;
 };

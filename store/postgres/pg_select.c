@@ -157,17 +157,27 @@ static void add_order(struct text *text, const struct pg_layout *layout,
     add(text, direction);
 }
 
+/* Adds the time before which the read looks for no messages. */
+static void add_since(struct text *text, const struct pg_layout *layout, int64_t since_s)
+{
+    char piece[96];
+    if (since_s == 0) {
+        add(text, layout->first_time);
+        return;
+    }
+    (void)snprintf(piece, sizeof piece,
+                   "'1970-01-01'::timestamp + (%" PRId64 ")::float8 * INTERVAL '1 second'",
+                   since_s);
+    add(text, piece);
+}
+
 static void add_filters(struct text *text, const struct pg_layout *layout,
                         const struct pg_shape *shape)
 {
     text->parameters = (shape->has_correlation ? 5 : 4) + (shape->is_spanned ? 1 : 0);
-    if (shape->since_s != 0) {
-        char piece[96];
-        (void)snprintf(piece, sizeof piece,
-                       " AND m.time >= '1970-01-01'::timestamp + (%" PRId64
-                       ")::float8 * INTERVAL '1 second'",
-                       shape->since_s);
-        add(text, piece);
+    if (shape->is_spanned) {
+        add(text, " AND m.time >= ");
+        add_since(text, layout, shape->since_s);
     }
     if (shape->has_correlation && layout->is_adopted) {
         add(text, " AND ");

@@ -104,6 +104,29 @@ START_TEST(a_tail_read_touches_the_newest_chunk_alone)
 }
 END_TEST
 
+/* A compression replaces the chunk's row in the extension's list of chunks. A session that walks
+ * through that list at the moment of the commit finds the row twice, or not at all; here it does
+ * not find it because it stands under another hypertable. */
+START_TEST(no_read_depends_on_the_list_of_chunks)
+{
+    fill();
+    must_create(fx.store, "other");
+    PQclear(ts_run_format("UPDATE _timescaledb_catalog.chunk SET hypertable_id = (SELECT max(id)"
+                          " FROM _timescaledb_catalog.hypertable WHERE table_name = 'stored')"
+                          " WHERE id = (SELECT min(c.id) FROM _timescaledb_catalog.chunk AS c"
+                          " JOIN _timescaledb_catalog.hypertable AS h ON h.id = c.hypertable_id"
+                          " WHERE h.schema_name = '%s')",
+                          ts_schema()));
+    struct weir_query back = query_all();
+    back.is_backward = true;
+    ck_assert_uint_eq(read_from(back, WEEKS + 1), WEEKS + 1);
+    ck_assert_uint_eq(read_from(query_all(), 1), WEEKS + 1);
+    ck_assert_uint_eq(read_from(query_category("a"), 1), WEEKS + 1);
+    ck_assert_uint_eq(read_from(query_stream("a-old"), 0), WEEKS);
+    ck_assert_int_eq(put_one(1), WEIR_MESSAGE_ID_CONFLICT);
+}
+END_TEST
+
 START_TEST(a_read_from_an_old_position_touches_no_older_chunk)
 {
     fill();
@@ -479,6 +502,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, ts_begin, fixture_end);
     tcase_add_test(tcase, a_tail_read_touches_the_newest_chunk_alone);
     tcase_add_test(tcase, a_read_from_an_old_position_touches_no_older_chunk);
+    tcase_add_test(tcase, no_read_depends_on_the_list_of_chunks);
     tcase_add_test(tcase, an_import_of_old_times_is_not_missed);
     tcase_add_test(tcase, what_is_known_of_one_does_not_count_for_the_next);
     tcase_add_test(tcase, a_stream_is_read_by_its_own_positions);
