@@ -71,10 +71,14 @@ static const struct pg_layout hypertable = {
             [PG_FIXED_KEEP_OUT_WRITERS] = "SELECT set_config('lock_timeout', $1::int4::text, true),"
                                           " pg_advisory_xact_lock_shared(@lock@)::text",
             [PG_FIXED_LIST_CHUNKS] = "SELECT * FROM @.list_chunks()",
+            /* The server's clock may be ahead of the database's, by which writes get their times:
+             * a chunk that they still go to would have rows beside its compressed form, which
+             * plans of reads do not know, and only imports tell readers of that. */
             [PG_FIXED_UNCOMPRESSED] =
                 "SELECT l.license IS NOT DISTINCT FROM 'timescale', k.name, k.chunk::text"
                 " FROM (SELECT current_setting('timescaledb.license', true)) AS l (license)"
-                " LEFT JOIN @.chunks($1) AS k ON NOT k.is_compressed ORDER BY k.range_start",
+                " LEFT JOIN @.chunks(least($1, clock_timestamp() AT TIME ZONE 'UTC')) AS k"
+                " ON NOT k.is_compressed ORDER BY k.range_start",
             [PG_FIXED_COMPRESS_CHUNK] =
                 "SELECT compress_chunk($1::text::regclass, if_not_compressed => false)",
             [PG_FIXED_DROP_CHUNKS] =

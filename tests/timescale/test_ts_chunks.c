@@ -124,6 +124,17 @@ START_TEST(compressed_chunks_read_the_same)
 }
 END_TEST
 
+START_TEST(the_chunk_that_is_written_to_is_not_compressed)
+{
+    must_put(fx.ns, "b-1", 1);
+    must_do(WEIR_CHUNKS_COMPRESS, weir_now_us() + 20 * DAY_US);
+    const size_t compressed = listed.n;
+    (void)rows_listed();
+    ck_assert_uint_eq(compressed, listed.n - 1);
+    ck_assert(!listed.chunks[listed.n - 1].is_compressed);
+}
+END_TEST
+
 static void run_on(PGconn *conn, const char *text)
 {
     PGresult *result = PQexec(conn, text);
@@ -636,6 +647,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, chunks_are_listed_by_time);
     tcase_add_test(tcase, a_listing_measures_the_chunks_once);
     tcase_add_test(tcase, compressed_chunks_read_the_same);
+    tcase_add_test(tcase, the_chunk_that_is_written_to_is_not_compressed);
     tcase_add_test(tcase, a_chunk_that_another_compresses_meanwhile_is_no_failure);
     tcase_add_test(tcase, what_is_compressed_before_the_time_is_over_stays_so);
     tcase_add_test(tcase, a_chunk_that_another_drops_meanwhile_is_not_listed);
