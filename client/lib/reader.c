@@ -29,7 +29,6 @@ struct weir_reader {
     struct page page;
     bool has_more;  // another page follows
     size_t at;      // next message of the page
-    bool is_at_end;
 };
 
 /* ---- opening ---- */
@@ -225,9 +224,8 @@ weir_status weir_reader_next(struct weir_reader *reader, const Weir__V1__Message
                              struct weir_error *err)
 {
     *message = NULL;
-    while (reader->at == reader->page.n && !reader->is_at_end) {
+    while (reader->at == reader->page.n) {
         if (reader->page.response != NULL && !reader->has_more) {
-            reader->is_at_end = true;
             reader->position = reader->page.next_position;
             return WEIR_OK;
         }
@@ -236,10 +234,8 @@ weir_status weir_reader_next(struct weir_reader *reader, const Weir__V1__Message
             return st;
         }
     }
-    if (!reader->is_at_end) {
-        *message = reader->page.messages[reader->at++];
-        reader->position = position_after(reader, *message);
-    }
+    *message = reader->page.messages[reader->at++];
+    reader->position = position_after(reader, *message);
     return WEIR_OK;
 }
 
