@@ -415,6 +415,7 @@ START_TEST(the_second_of_two_consumers_of_one_name_ends)
     log.stop_after = 5;
     ck_assert_int_eq(weir_consumer_run(first, handle, &log, &live.err),
                      WEIR_STREAM_VERSION_CONFLICT);
+    ck_assert_uint_eq(log.n, 2);
     ck_assert_int_eq(live.err.status, WEIR_STREAM_VERSION_CONFLICT);
     ck_assert_str_eq(weir_error_get_detail(&live.err, "stream"), POSITION_STREAM);
     weir_consumer_close(first);

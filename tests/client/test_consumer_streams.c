@@ -206,6 +206,21 @@ START_TEST(each_member_of_a_group_has_a_position_of_its_own)
 }
 END_TEST
 
+START_TEST(a_stream_is_begun_again_as_long_as_nothing_of_it_was_handled)
+{
+    (void)live_write("account-1", 1);
+    struct weir_consumer_options options = options_of(NULL);
+    options.subscription.stream_name = "account-1";
+    for (int i = 0; i < 2; i++) {
+        consume(&options, WEIR_HANDLED, 0);
+        struct weir_consumer *consumer = live_open_consumer(&options);
+        ck_assert_int_eq(weir_consumer_position(consumer), 0);
+        weir_consumer_close(consumer);
+        ck_assert_int_eq(live_count(POSITION_STREAM), 1);
+    }
+}
+END_TEST
+
 static const char *const damaged[] = {
     "{\"position\":-1,\"selector\":{\"category\":\"account\"},\"instance\":\"i\"}",
     "{\"selector\":{\"category\":\"account\"},\"instance\":\"i\"}",
@@ -371,7 +386,8 @@ START_TEST(a_replay_ends_when_the_handler_says_so)
 }
 END_TEST
 
-/* The message after the missing one must not be taken for the parked message. */
+/* The message after the missing one must not be taken for the parked message; behind that of
+ * another stream there is none. */
 START_TEST(a_parked_message_that_is_gone_stays_parked)
 {
     Weir__V1__ImportedMessage record = WEIR__V1__IMPORTED_MESSAGE__INIT;
@@ -392,11 +408,13 @@ START_TEST(a_parked_message_that_is_gone_stays_parked)
     weir_response_free(response);
     append(PARKED_STREAM, "Parked",
            "{\"stream\":\"account-1\",\"pos\":5,\"gpos\":1,\"attempts\":1}");
+    append(PARKED_STREAM, "Parked",
+           "{\"stream\":\"account-2\",\"pos\":0,\"gpos\":2,\"attempts\":1}");
     const struct weir_consumer_options options = options_of("account");
     struct weir_consumer *consumer = live_open_consumer(&options);
     struct seen seen = seen_of(WEIR_HANDLED, SIZE_MAX);
     replay(consumer, &seen, 0);
-    ck_assert_int_eq(live_count(PARKED_STREAM), 1);
+    ck_assert_int_eq(live_count(PARKED_STREAM), 2);
     weir_consumer_close(consumer);
 }
 END_TEST
@@ -411,6 +429,7 @@ int main(void)
     tcase_add_test(tests, a_run_that_finds_no_start_fails);
     tcase_add_test(tests, a_name_has_its_bounds);
     tcase_add_test(tests, each_member_of_a_group_has_a_position_of_its_own);
+    tcase_add_test(tests, a_stream_is_begun_again_as_long_as_nothing_of_it_was_handled);
     tcase_add_loop_test(tests, a_position_that_no_consumer_wrote_is_refused, 0,
                         WEIR_COUNTOF(damaged));
     tcase_add_test(tests, a_position_that_was_thought_lost_is_its_own);

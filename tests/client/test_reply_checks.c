@@ -254,6 +254,26 @@ START_TEST(an_end_without_a_position_behind_it_is_an_error)
 }
 END_TEST
 
+/* A server names the field that it refuses. Without that the library has nothing to adapt. */
+START_TEST(a_refusal_that_names_no_field_is_the_outcome)
+{
+    struct weir_error refusal;
+    weir_error_init(&refusal);
+    (void)weir_fail(&refusal, WEIR_INVALID_REQUEST, "no");
+    const struct fake_action refuse = {FAKE_FAIL, NULL, &refusal};
+    scripted_start(&refuse, 1);
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = (char *)(uintptr_t) "account-1";
+    struct weir_reader *reader = NULL;
+    const Weir__V1__Message *given = NULL;
+    ck_assert_int_eq(
+        weir_reader_open_stream(scripted.client, &request, NULL, &reader, &scripted.err), WEIR_OK);
+    ck_assert_int_eq(weir_reader_next(reader, &given, &scripted.err), WEIR_INVALID_REQUEST);
+    ck_assert_uint_eq(fake_server_requests(scripted.server), 1);
+    weir_reader_close(reader);
+}
+END_TEST
+
 static Suite *reply_checks_suite(void)
 {
     Suite *suite = suite_create("reply checks");
@@ -271,6 +291,7 @@ static Suite *reply_checks_suite(void)
     tcase_add_loop_test(checks, so_are_those_of_a_subscription, 0, WEIR_COUNTOF(orders));
     tcase_add_loop_test(checks, a_message_that_does_not_say_what_it_is_is_an_error, 0, 3);
     tcase_add_loop_test(checks, an_end_without_a_position_behind_it_is_an_error, 0, 2);
+    tcase_add_test(checks, a_refusal_that_names_no_field_is_the_outcome);
     suite_add_tcase(suite, checks);
     return suite;
 }
