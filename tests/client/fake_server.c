@@ -10,11 +10,12 @@
 #include <check.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AWAIT_S = 10, CLOSE_WAIT_MS = 5000, LOOK_MS = 20 };
+enum { AWAIT_S = 10, CLOSE_WAIT_MS = 5000, LOOK_MS = 20, LATE_MS = 20 };
 
 struct fake_server {
     nng_socket socket;
@@ -71,7 +72,7 @@ static size_t keep_request(struct fake_server *server, struct weir_slice bytes)
 static nng_msg *make_reply(const struct fake_action *action)
 {
     nng_msg *msg = NULL;
-    if (action->kind == FAKE_ANSWER) {
+    if (action->kind != FAKE_FAIL) {
         const size_t n = protobuf_c_message_get_packed_size(action->response);
         (void)nng_msg_alloc(&msg, weir_response_ok_size(n));
         weir_response_ok_pack(action->response, n, nng_msg_body(msg));
@@ -92,6 +93,9 @@ static void serve(struct fake_server *server, nng_msg *request)
     if (action->kind == FAKE_DISCONNECT) {
         (void)nng_pipe_close(pipe);
     } else if (action->kind != FAKE_SILENCE) {
+        if (action->kind == FAKE_ANSWER_LATE) {
+            (void)poll(NULL, 0, LATE_MS);
+        }
         nng_msg *reply = make_reply(action);
         if (nng_sendmsg(server->socket, reply, 0) != 0) {
             nng_msg_free(reply);

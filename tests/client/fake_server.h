@@ -15,8 +15,8 @@ enum { FAKE_REQUESTS_MAX = 4096, FAKE_SCRIPT_MAX = 10 };
 /* What the server does with one request. Disconnect only a client with a single request in flight:
  * nng 1.5.2 can hang forever when it closes a connection that is receiving requests. */
 struct fake_action {
-    enum { FAKE_ANSWER, FAKE_FAIL, FAKE_SILENCE, FAKE_DISCONNECT } kind;
-    const ProtobufCMessage *response;  // for FAKE_ANSWER
+    enum { FAKE_ANSWER, FAKE_ANSWER_LATE, FAKE_FAIL, FAKE_SILENCE, FAKE_DISCONNECT } kind;
+    const ProtobufCMessage *response;  // for FAKE_ANSWER and FAKE_ANSWER_LATE, after 20 ms
     const struct weir_error *failure;  // for FAKE_FAIL
 };
 

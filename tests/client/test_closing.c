@@ -19,6 +19,13 @@ int __real_nng_ctx_close(nng_ctx ctx);
 int __wrap_nng_ctx_close(nng_ctx ctx);
 int __real_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
 int __wrap_nng_dialer_set_ms(nng_dialer dialer, const char *option, nng_duration ms);
+int __real_nng_dialer_set_ptr(nng_dialer dialer, const char *option, void *value);
+int __wrap_nng_dialer_set_ptr(nng_dialer dialer, const char *option, void *value);
+int __wrap_nng_pipe_get_addr(nng_pipe pipe, const char *option, nng_sockaddr *address);
+int __real_nng_pipe_close(nng_pipe pipe);
+int __wrap_nng_pipe_close(nng_pipe pipe);
+void __real_nng_sleep_aio(nng_duration ms, nng_aio *aio);
+void __wrap_nng_sleep_aio(nng_duration ms, nng_aio *aio);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *arg);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
@@ -302,6 +309,98 @@ START_TEST(a_context_is_not_closed_beside_its_socket)
 }
 END_TEST
 
+/* ---- connections that have ended unnoticed ---- */
+
+static atomic_uint asked_pipe;  // of which the peer was asked last
+static atomic_uint asked_n;     // how often
+static atomic_uint ended_pipe;  // which has no peer any more
+static atomic_uint ended_n;     // how often that was told
+static atomic_uint closed_pipe;
+static atomic_uint told_n;  // ended_n when it was closed
+
+/* The connection need not be one of TLS. */
+int __wrap_nng_dialer_set_ptr(nng_dialer dialer, const char *option, void *value)
+{
+    return strcmp(option, NNG_OPT_TLS_CONFIG) == 0
+               ? 0
+               : __real_nng_dialer_set_ptr(dialer, option, value);
+}
+
+int __wrap_nng_pipe_get_addr(nng_pipe pipe, const char *option, nng_sockaddr *address)
+{
+    (void)option;
+    (void)address;
+    if (atomic_exchange(&asked_pipe, pipe.id) != pipe.id) {
+        atomic_store(&asked_n, 0);
+    }
+    atomic_fetch_add(&asked_n, 1);
+    if (atomic_load(&ended_pipe) != pipe.id) {
+        return 0;
+    }
+    atomic_fetch_add(&ended_n, 1);
+    return NNG_ECLOSED;
+}
+
+int __wrap_nng_pipe_close(nng_pipe pipe)
+{
+    atomic_store(&told_n, atomic_load(&ended_n));
+    atomic_store(&closed_pipe, pipe.id);
+    return __real_nng_pipe_close(pipe);
+}
+
+/* The looks come a hundred times as often. */
+void __wrap_nng_sleep_aio(nng_duration ms, nng_aio *aio)
+{
+    __real_nng_sleep_aio(ms / 100, aio);
+}
+
+/* Waits until a connection is looked at that has not ended. It is asked twice when it is made. */
+static unsigned await_look(void)
+{
+    const int64_t until_us = weir_monotonic_us() + PATIENCE_MS * INT64_C(1000);
+    while (atomic_load(&asked_pipe) == atomic_load(&ended_pipe) || atomic_load(&asked_n) < 3) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+    return atomic_load(&asked_pipe);
+}
+
+static void await_closed(unsigned pipe)
+{
+    const int64_t until_us = weir_monotonic_us() + PATIENCE_MS * INT64_C(1000);
+    while (atomic_load(&closed_pipe) != pipe) {
+        ck_assert_int_lt(weir_monotonic_us(), until_us);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+/* At the second look, by which nng has taken what was received before the end; so is the connection
+ * that takes its place. */
+START_TEST(a_connection_of_tls_that_has_ended_unnoticed_is_closed)
+{
+    static int tls;
+    struct links links = {.url = "inproc://weir-closing-tls",
+                          .tls = (nng_tls_config *)&tls,
+                          .connections = 1,
+                          .max_reply_bytes = 1000};
+    struct weir_error err;
+    nng_socket server;
+    weir_error_init(&err);
+    ck_assert_int_eq(nng_rep0_open(&server), 0);
+    ck_assert_int_eq(nng_listen(server, links.url, NULL, 0), 0);
+    ck_assert_int_eq(links_open(&links, &err), WEIR_OK);
+    for (size_t i = 0; i < 3; i++) {
+        const unsigned pipe = await_look();
+        atomic_store(&ended_n, 0);
+        atomic_store(&ended_pipe, pipe);
+        await_closed(pipe);
+        ck_assert_uint_eq(atomic_load(&told_n), 2);
+    }
+    links_close(&links);
+    (void)nng_close(server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("closing");
@@ -313,6 +412,7 @@ int main(void)
     tcase_add_test(closing, a_socket_that_was_replaced_makes_no_more_connections);
     tcase_add_test(closing, a_socket_is_not_closed_while_a_call_is_on_it);
     tcase_add_test(closing, a_context_is_not_closed_beside_its_socket);
+    tcase_add_test(closing, a_connection_of_tls_that_has_ended_unnoticed_is_closed);
     suite_add_tcase(suite, closing);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -145,21 +145,26 @@ static size_t count(const char *scheme, bool rests)
     return n;
 }
 
-static void open_client(const char *host)
+static void open_url(const char *url)
 {
-    char url[64];
     struct weir_client_options options = WEIR_CLIENT_OPTIONS_INIT;
     (void)pthread_mutex_lock(&mutex);
     memset(dialers, 0, sizeof dialers);
     connected_n = 0;
     (void)pthread_mutex_unlock(&mutex);
-    scripted.server = fake_server_start(&answer_version, 1);
-    (void)snprintf(url, sizeof url, "tcp://%s%s", host,
-                   strrchr(fake_server_url(scripted.server), ':'));
     options.url = url;
     options.connections = CONNECTIONS;
     options.timeout_ms = 20000;
     ck_assert_int_eq(weir_client_open(&options, &scripted.client, &scripted.err), WEIR_OK);
+}
+
+static void open_client(const char *host)
+{
+    char url[64];
+    scripted.server = fake_server_start(&answer_version, 1);
+    (void)snprintf(url, sizeof url, "tcp://%s%s", host,
+                   strrchr(fake_server_url(scripted.server), ':'));
+    open_url(url);
 }
 
 START_TEST(the_family_that_the_server_has_is_found)
@@ -192,7 +197,16 @@ START_TEST(an_address_is_dialled_alone)
     int64_t version = 0;
     open_client("127.0.0.1");
     ck_assert_msg(scripted_get_version(NULL, &version) == WEIR_OK, "%s", scripted.err.text);
+    await_connections(CONNECTIONS);
     ck_assert_uint_eq(count("tcp:", false), CONNECTIONS);
+}
+END_TEST
+
+/* nng has one scheme for both families. */
+START_TEST(websocket_is_dialled_alone)
+{
+    open_url("ws://both.families.test:7117/weir");
+    ck_assert_uint_eq(count("ws:/", false), CONNECTIONS);
 }
 END_TEST
 
@@ -205,6 +219,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, the_family_that_the_server_has_is_found);
     tcase_add_test(tcase, the_family_that_connects_first_goes_on);
     tcase_add_test(tcase, an_address_is_dialled_alone);
+    tcase_add_test(tcase, websocket_is_dialled_alone);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -139,7 +139,7 @@ static void on_page(void *context, weir_status status,
 }
 
 /* The version in the server's answer is the next position in that to a poll. */
-static void start_poll(void)
+static void start_poll(const struct weir_call_options *options)
 {
     char stream[] = "account-1";
     Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
@@ -148,8 +148,8 @@ static void start_poll(void)
     request.stream_name = stream;
     request.has_wait_ms = true;
     request.wait_ms = 3000000;
-    ck_assert_int_eq(weir_message_store_get_stream_messages_async(scripted.client, &request, NULL,
-                                                                  on_page, NULL, &err),
+    ck_assert_int_eq(weir_message_store_get_stream_messages_async(scripted.client, &request,
+                                                                  options, on_page, NULL, &err),
                      WEIR_OK);
 }
 
@@ -160,8 +160,22 @@ START_TEST(a_long_poll_moves_to_the_new_connection)
     open_client_of_relay();
     relay_silence(relay);
     atomic_store(&links()->silence_us, SHORT_US);
-    start_poll();
+    start_poll(NULL);
     call_until_socket(2);
+    await_calls(1);
+}
+END_TEST
+
+START_TEST(a_long_poll_that_may_not_be_sent_again_is_answered_where_it_waits)
+{
+    const struct weir_call_options once = {.max_attempts = 1};
+    scripted.version_response.has_exists = false;
+    open_client_of_relay();
+    relay_silence(relay);
+    atomic_store(&links()->silence_us, SHORT_US);
+    start_poll(&once);
+    call_until_socket(2);
+    relay_resume(relay);
     await_calls(1);
 }
 END_TEST
@@ -185,7 +199,7 @@ int64_t __wrap_weir_monotonic_us(void)
 static void *poll_in_thread(void *context)
 {
     is_kept = true;
-    start_poll();
+    start_poll(NULL);
     return context;
 }
 
@@ -349,6 +363,7 @@ int main(void)
     tcase_add_test(tests, calls_go_over_a_new_connection_after_a_silent_one);
     tcase_add_test(tests, what_waits_on_a_silent_connection_is_answered_there);
     tcase_add_test(tests, a_long_poll_moves_to_the_new_connection);
+    tcase_add_test(tests, a_long_poll_that_may_not_be_sent_again_is_answered_where_it_waits);
     tcase_add_test(tests, a_poll_that_is_being_prepared_is_not_looked_at);
     tcase_add_test(tests, an_answer_ends_the_silence);
     tcase_add_test(tests, a_large_request_is_given_longer);
