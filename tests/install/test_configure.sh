@@ -1,6 +1,7 @@
 #!/bin/sh
 # Configuring fails, and says why, where weir would be built and not work: on a system of 32 bits, and with another version
 # of nng. A build for another machine runs the programs that it makes by their paths, so that the system's emulator takes them.
+# Each file is compiled by itself, also where a distribution wishes for units of several.
 . "$(dirname "$0")/lib.sh"
 source=$(cd "$(dirname "$0")/../.." && pwd)
 
@@ -24,9 +25,12 @@ run 1 configure -Dnng_DIR="$work/nng" "-DCMAKE_IGNORE_PATH=$outside;/usr$outside
 out_has 'requested version "1.5.2"'
 
 need ninja
-run 0 configure -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=other
+run 0 configure -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=other -DCMAKE_UNITY_BUILD=ON
 ninja -C configured -t commands weir_generate weir_docs weir_server_docs >commands
 run 0 grep -e '--plugin=protoc-gen-weir=/[^ ]*/protoc-gen-weir ' commands
 run 0 grep -e ' && /[^ ]*/weir-docs man .* && /[^ ]*/weir-docs bash ' commands
 run 0 grep -e ' && /[^ ]*/weir-server-docs ' commands
+ninja -C configured -t commands weir-server >commands
+run 0 grep ' -c [^ ]*/server/main.c$' commands
+run 1 grep -i unity commands
 finish
