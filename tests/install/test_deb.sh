@@ -3,7 +3,7 @@
 # hardened.
 . "$(dirname "$0")/lib.sh"
 : "${CPACK:?the program cpack}"
-need dpkg-deb dpkg-shlibdeps file gzip readelf
+need dpkg-deb dpkg-parsechangelog dpkg-shlibdeps file gzip readelf
 
 run 0 "$CPACK" --config "$build/CPackConfig.cmake" -B "$work/packages"
 weir_deb=$(echo packages/weir_*.deb)
@@ -34,6 +34,8 @@ run 0 dpkg-deb -f "$library_deb" Depends
 out_has 'libnng1 (<< 1\.5\.3)'
 run 0 dpkg-deb -f "$dev_deb" Depends
 out_has 'libweir0 (= .*), libprotobuf-c-dev'
+dpkg-deb --ctrl-tarfile "$library_deb" | tar -xO ./shlibs >shlibs
+run 0 grep -x 'libweir 0 libweir0 (>= .*)' shlibs
 dpkg-deb -e "$weir_deb" control
 is_equal "$(cat control/conffiles)" /etc/default/weir-server
 for script in control/postinst control/prerm control/postrm; do
@@ -44,6 +46,11 @@ done
 
 dpkg-deb -x "$weir_deb" root
 dpkg-deb -x "$library_deb" root
+dpkg-deb -x "$dev_deb" root
+for package in weir libweir0 libweir-dev; do
+    run 0 dpkg-parsechangelog -l "root/usr/share/doc/$package/changelog.gz" -S Version
+    out_is "$(dpkg-deb -f "$weir_deb" Version)"
+done
 if "$CMAKE" -N -LA "$build" | grep -q '^CMAKE_BUILD_TYPE:.*Rel'; then
     for file in root/usr/bin/weir root/usr/bin/weir-server "$(find root -name 'libweir.so.0.*')"; do
         run 0 readelf -W -h -l -d --dyn-syms "$file"
