@@ -48,7 +48,7 @@ START_TEST(a_call_carries_metadata_up_to_a_limit)
 }
 END_TEST
 
-START_TEST(a_reader_keeps_the_options_of_its_calls)
+START_TEST(a_reader_keeps_its_request_and_the_options_of_its_calls)
 {
     Weir__V1__GetStreamMessagesResponse nothing = WEIR__V1__GET_STREAM_MESSAGES_RESPONSE__INIT;
     const struct fake_action answer = {FAKE_ANSWER, &nothing.base, NULL};
@@ -58,6 +58,8 @@ START_TEST(a_reader_keeps_the_options_of_its_calls)
     char key[] = "traceparent";
     char value[] = "00-a-b-01";
     char stream[] = "account-1";
+    char type[] = "T";
+    char *types[] = {type};
     const struct weir_call_metadata entry = {key, value};
     struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;
     options.token = token;
@@ -66,11 +68,14 @@ START_TEST(a_reader_keeps_the_options_of_its_calls)
     options.metadata_n = 1;
     Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
     request.stream_name = stream;
+    request.types = types;
+    request.n_types = 1;
     struct weir_reader *reader = NULL;
     ck_assert_int_eq(
         weir_reader_open_stream(scripted.client, &request, &options, &reader, &scripted.err),
         WEIR_OK);
-    token[0] = name[0] = key[0] = value[0] = stream[0] = '?';
+    token[0] = name[0] = key[0] = value[0] = stream[0] = type[0] = '?';
+    types[0] = stream;
     const Weir__V1__Message *message = NULL;
     ck_assert_int_eq(weir_reader_next(reader, &message, &scripted.err), WEIR_OK);
     weir_reader_close(reader);
@@ -78,6 +83,13 @@ START_TEST(a_reader_keeps_the_options_of_its_calls)
     ck_assert_str_eq(sent->token, "another");
     ck_assert_str_eq(sent->namespace_id, "tenant");
     ck_assert_str_eq(sent->trace, "00-a-b-01");
+    Weir__V1__GetStreamMessagesRequest *asked =
+        weir__v1__get_stream_messages_request__unpack(NULL, sent->payload_n, sent->payload);
+    ck_assert_ptr_nonnull(asked);
+    ck_assert_str_eq(asked->stream_name, "account-1");
+    ck_assert_uint_eq(asked->n_types, 1);
+    ck_assert_str_eq(asked->types[0], "T");
+    weir__v1__get_stream_messages_request__free_unpacked(asked, NULL);
 }
 END_TEST
 
@@ -313,7 +325,7 @@ static Suite *calls_suite(void)
     tcase_add_checked_fixture(calls, scripted_setup, scripted_teardown);
     tcase_add_test(calls, a_call_carries_method_token_time_and_namespace);
     tcase_add_test(calls, a_call_carries_metadata_up_to_a_limit);
-    tcase_add_test(calls, a_reader_keeps_the_options_of_its_calls);
+    tcase_add_test(calls, a_reader_keeps_its_request_and_the_options_of_its_calls);
     tcase_add_test(calls, a_failure_keeps_reason_text_and_details);
     tcase_add_test(calls, more_details_than_an_error_holds_fit_into_an_enlarged_one);
     tcase_add_test(calls, ids_are_filled_in_every_stream_of_a_request);

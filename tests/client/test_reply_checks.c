@@ -147,8 +147,8 @@ static const struct order orders[] = {
     {true, {5, INT64_MIN}, INT64_MIN, WEIR_BACKEND_ERROR},
 };
 
-/* Starts a server that answers a read with such a page. */
-static void start_page(const struct order *order)
+/* Starts a server that answers a read with such a page. A truncated one is followed by another. */
+static void start_page(const struct order *order, bool is_truncated)
 {
     static Weir__V1__Message message[2] = {WEIR__V1__MESSAGE__INIT, WEIR__V1__MESSAGE__INIT};
     static Weir__V1__Message *messages[2] = {&message[0], &message[1]};
@@ -164,15 +164,19 @@ static void start_page(const struct order *order)
     page.messages = messages;
     page.has_next_position = true;
     page.next_position = order->next;
+    page.has_truncated = true;
+    page.truncated = is_truncated;
     script = (struct fake_action){FAKE_ANSWER, &page.base, NULL};
     scripted_start(&script, 1);
 }
 
 START_TEST(messages_of_a_read_that_are_not_in_order_are_an_error)
 {
-    const struct order *order = &orders[_i];
-    start_page(order);
+    const struct order *order = &orders[(size_t)_i % WEIR_COUNTOF(orders)];
+    start_page(order, (size_t)_i >= WEIR_COUNTOF(orders));
     Weir__V1__GetCategoryMessagesRequest request = WEIR__V1__GET_CATEGORY_MESSAGES_REQUEST__INIT;
+    request.has_position = true;
+    request.position = order->is_backward ? 9 : 4;
     request.has_direction = true;
     request.direction =
         order->is_backward ? WEIR__V1__DIRECTION__BACKWARD : WEIR__V1__DIRECTION__FORWARD;
@@ -193,7 +197,7 @@ START_TEST(so_are_those_of_a_subscription)
     if (order->is_backward) {
         return;
     }
-    start_page(order);
+    start_page(order, false);
     struct weir_subscription_options options = WEIR_SUBSCRIPTION_OPTIONS_INIT;
     options.category = "account";
     struct weir_subscription *sub = NULL;
@@ -245,7 +249,7 @@ START_TEST(an_end_without_a_position_behind_it_is_an_error)
         scripted.version_response.version = INT64_MAX;
         scripted_start(&answer_version, 1);
     } else {
-        start_page(&last);
+        start_page(&last, false);
     }
     struct weir_subscription *sub = NULL;
     ck_assert_int_eq(weir_subscription_open(scripted.client, &options, &sub, &scripted.err),
@@ -287,7 +291,7 @@ static Suite *reply_checks_suite(void)
     tcase_add_loop_test(checks, a_read_whose_replies_lead_nowhere_ends, 0, 2);
     tcase_add_loop_test(checks, a_subscription_whose_replies_lead_nowhere_ends, 0, 2);
     tcase_add_loop_test(checks, messages_of_a_read_that_are_not_in_order_are_an_error, 0,
-                        WEIR_COUNTOF(orders));
+                        2 * WEIR_COUNTOF(orders));
     tcase_add_loop_test(checks, so_are_those_of_a_subscription, 0, WEIR_COUNTOF(orders));
     tcase_add_loop_test(checks, a_message_that_does_not_say_what_it_is_is_an_error, 0, 3);
     tcase_add_loop_test(checks, an_end_without_a_position_behind_it_is_an_error, 0, 2);
