@@ -264,6 +264,10 @@ static void check_together(const struct floor_options *o, struct argp_state *sta
         argp_error(state, "--workers times --in-flight: %s does no more than %lld at once",
                    command->name, (long long)command->slots_max);
     }
+    const int fault = load_output_fault(o->json_file);
+    if (fault != 0) {
+        argp_error(state, "--json: '%s': %s", o->json_file, strerror(fault));
+    }
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

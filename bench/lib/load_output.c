@@ -1,11 +1,34 @@
 #include "bench/lib/load_output.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_stdout(const char *path)
 {
     return path != NULL && strcmp(path, "-") == 0;
+}
+
+int load_output_fault(const char *path)
+{
+    struct stat st;
+    if (path == NULL || is_stdout(path)) {
+        return 0;
+    }
+    if (stat(path, &st) == 0) {
+        return S_ISDIR(st.st_mode) ? EISDIR : access(path, W_OK) == 0 ? 0 : errno;
+    }
+    if (errno != ENOENT || path[0] == '\0') {
+        return errno;
+    }
+    char *copy = strdup(path);
+    const int fault = copy == NULL || access(dirname(copy), W_OK) == 0 ? 0 : errno;
+    free(copy);
+    return fault;
 }
 
 static bool tell(const struct load_report *report, const char *path, bool is_written)

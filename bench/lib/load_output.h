@@ -10,6 +10,9 @@ struct load_output {
     const char *plot_file;  // as json_file
 };
 
+/* Returns 0 if an output can be written to `path`, without creating the file, else an errno. */
+int load_output_fault(const char *path);
+
 /* Writes all outputs. Returns false, after a message on standard error, if one cannot be
  * written. */
 bool load_output_write(const struct load_output *output, const struct load_report *report);

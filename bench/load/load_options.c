@@ -1,5 +1,6 @@
 #include "bench/load/load_options.h"
 
+#include "bench/lib/load_output.h"
 #include "bench/lib/payload.h"
 #include "bench/load/write_request.h"
 #include "weir/base/command_line.h"
@@ -8,12 +9,10 @@
 #include "weir/rules/token_text.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SLOTS_MAX = 65536, DEFAULT_CONNECTIONS_MAX = 16 };
@@ -307,26 +306,10 @@ static void check_together(const struct parsing *parsing, const struct profile *
 
 /* ---- files ---- */
 
-/* Returns 0 if a file can be written, without creating it, else an errno. */
-static int fault_of_output(const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) == 0) {
-        return S_ISDIR(st.st_mode) ? EISDIR : access(path, W_OK) == 0 ? 0 : errno;
-    }
-    if (errno != ENOENT || path[0] == '\0') {
-        return errno;
-    }
-    char *copy = strdup(path);
-    const int fault = copy == NULL || access(dirname(copy), W_OK) == 0 ? 0 : errno;
-    free(copy);
-    return fault;
-}
-
 /* Checks before the load that its results can be written. */
 static void check_output(const char *name, const char *path, struct argp_state *state)
 {
-    const int fault = path == NULL || strcmp(path, "-") == 0 ? 0 : fault_of_output(path);
+    const int fault = load_output_fault(path);
     if (fault != 0) {
         argp_error(state, "--%s: '%s': %s", name, path, strerror(fault));
     }

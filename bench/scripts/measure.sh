@@ -23,8 +23,8 @@ figure() {
     echo "${value:-0}"
 }
 
-# follows NAME SOURCE: succeeds if the measurement is wanted and this round has the one that gives its settings. Settings
-# made up instead would be shown as those of this machine.
+# follows NAME SOURCE: succeeds if the measurement is wanted and this round has the one that gives its settings.
+# Settings made up instead would be shown as those of this machine.
 follows() {
     wanted "$1" || return 1
     [ ! -e "$results/$round/$2.json" ] || return 0
@@ -56,12 +56,14 @@ failed() {
     rm -f "$results/$round/$1.json"
 }
 
-# measure NAME COMMAND...: runs the command with --json and the durations.
+# measure NAME COMMAND...: runs the command with --json and the durations. A signal ends the command too, which then
+# writes what it has measured until then: that is no result.
 measure() {
     name=$1
     shift
     wanted "$name" || return 0
-    if "$@" --seconds "$seconds" --warmup "$warmup" --quiet --json "$results/$round/$name.json" >"$work/log" 2>&1; then
+    if "$@" --seconds "$seconds" --warmup "$warmup" --quiet --json "$work/result.json" >"$work/log" 2>&1; then
+        mv "$work/result.json" "$results/$round/$name.json"
         show "$name"
     else
         failed "$name"

@@ -235,7 +235,8 @@ kill $pid
 wait $pid
 is_equal $? 0
 for wrong in nonsense '' 'store --operation empty' 'echo-client --operation nonsense' 'sqlite --batch 1.5' \
-    'disk --workers 2' 'store --workers 65536 --in-flight 2' 'disk --seconds x'; do
+    'disk --workers 2' 'store --workers 65536 --in-flight 2' 'disk --seconds x' \
+    'disk --json no-such-directory/file'; do
     run 2 "$floor" $wrong
     err_has '^weir-floor: '
 done

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The benchmark scripts: every PostgreSQL measurement can be selected by its name alone, and a signal that ends the script
-# of these measurements ends its server too. A measurement of Redis that gives no figures has failed. A measurement whose
-# settings come from another one is not made without it. pgbench's first second does not count. run.sh refuses what makes
-# no sense.
+# The benchmark scripts: every PostgreSQL measurement can be selected by its name alone, and a signal that ends the
+# script of these measurements ends its server too and leaves no result. A measurement of Redis that gives no figures
+# has failed. A measurement whose settings come from another one is not made without it. pgbench's first second does
+# not count. run.sh refuses what makes no sense.
 set -eu
 cd "$1"
 results=results round=1 seconds=1 warmup=0 work=work output=output build=build bin=bin size=quick except=
@@ -48,14 +48,21 @@ echo $$ >"$build/pid"
 echo "listening on nothing"
 exec sleep 60
 END
-printf '#!/bin/sh\nkill -TERM $PPID\n' >"$build/weir-load"
+cat >"$build/weir-load" <<'END'
+#!/bin/sh
+while [ "$1" != --json ]; do
+    shift
+done
+echo '{"operations_per_s":1}' >"$2"
+kill -TERM $PPID
+END
 chmod +x "$build/server/weir-server" "$build/weir-load"
 status=0
 WEIR_BENCH_BIN=$build WEIR_TEST_PG_BIN=$build WEIR_TEST_STORE=none sh bench/scripts/postgres.sh >"$build/log" 2>&1 ||
     status=$?
 pid=$(cat "$build/pid")
-if kill "$pid" 2>/dev/null || [ $status -ne 143 ]; then
-    echo "a signal left the server $pid, or the exit status $status:"
+if kill "$pid" 2>/dev/null || [ $status -ne 143 ] || [ -e "$build/1/postgres_write_1.json" ]; then
+    echo "a signal left the server $pid, a result, or the exit status $status:"
     cat "$build/log"
     exit 1
 fi
@@ -105,7 +112,7 @@ done
 echo '{"operations_per_s":9,"counts":{"syncs_per_operation":0.03}}' >"$results/$round/disk_write_64_counted.json"
 measure_derived
 case $made in
-*'memory_open --profile mixed --rate 2500.25 '*'sqlite_group sqlite --batch 33 '*'disk_open --profile write --rate 2500.25 '*) ;;
+*' memory_open --profile mixed --rate 2500.25 '*' --batch 33 '*' disk_open --profile write --rate 2500.25 '*) ;;
 *)
     echo "wrong settings:$made"
     exit 1
@@ -114,7 +121,8 @@ esac
 
 figures=$(printf '%s\n' 'progress: 1.5 s, 10.0 tps, lat 900.000 ms stddev 1.000, 0 failed' \
     'progress: 2.0 s, 100.0 tps, lat 4.000 ms stddev 1.000, 0 failed' \
-    'progress: 3.0 s, 250.0 tps, lat 2.000 ms stddev 1.000' 'tps = 80.1 (without initial connection time)' | take_pgbench)
+    'progress: 3.0 s, 250.0 tps, lat 2.000 ms stddev 1.000' 'tps = 80.1 (without initial connection time)' |
+    take_pgbench)
 [ "$figures" = '{"operations_per_s":200,"messages_per_s":200,"latency_us":{"mean":2333.33333}}' ] || {
     echo "pgbench's figures: $figures"
     exit 1
@@ -124,7 +132,8 @@ if echo 'progress: 1.0 s, 10.0 tps, lat 9.000 ms stddev 1.000' | take_pgbench; t
     exit 1
 fi
 
-for wrong in '--rounds none' '--rounds 0' '--rounds 65' '--seconds 1s' '--seconds 0' '--rounds' '--output' '--nonsense'; do
+for wrong in '--rounds none' '--rounds 0' '--rounds 65' '--seconds 1s' '--seconds 0' '--rounds' '--output' \
+    '--nonsense'; do
     status=0
     sh bench/run.sh --page --output "$build/out" $wrong >/dev/null 2>"$build/log.run" || status=$?
     if [ $status -ne 2 ] || ! grep -q "^run.sh: .*${wrong%% *}" "$build/log.run"; then
