@@ -240,8 +240,9 @@ static void count_outcome(struct load_slot *slot, const struct load_outcome *out
     }
     count_second(load, now_ns);
     if (is_measured(load, slot->intended_ns, now_ns)) {
+        const int64_t from_ns = outcome->step_ns > 0 ? outcome->step_ns : slot->intended_ns;
         histogram_record(load->total, now_ns - slot->intended_ns);
-        record(load, outcome->op, now_ns - slot->intended_ns, outcome->messages);
+        record(load, outcome->op, now_ns - from_ns, outcome->messages);
         if (outcome->is_conflict) {
             (void)atomic_fetch_add_explicit(&load->conflicts, 1, memory_order_relaxed);
         }

@@ -61,6 +61,7 @@ struct load_settings {
 /* The result of one operation. */
 struct load_outcome {
     enum load_op op;
+    int64_t step_ns;  // start of op where it is the last of several steps, else 0
     uint64_t messages;
     bool is_conflict;     // refused by an expected version: counted, not an error
     const char *reason;   // NULL on success

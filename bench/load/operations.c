@@ -44,6 +44,7 @@ struct operation *operations_of(struct operations *operations, struct load_slot 
     operation->streams = streams;
     operation->stream = payload_random(&slot->random) % streams->n;
     operation->token = token;
+    operation->step_ns = 0;
     return operation;
 }
 
@@ -59,9 +60,10 @@ static bool is_checked(const struct operation *operation)
 
 static void finish(struct operation *operation, enum load_op op, size_t messages, const char *wrong)
 {
-    const struct load_outcome outcome = wrong == NULL
-                                            ? (struct load_outcome){.op = op, .messages = messages}
-                                            : profile_wrong_reply(op, wrong);
+    const struct load_outcome outcome =
+        wrong == NULL
+            ? (struct load_outcome){.op = op, .step_ns = operation->step_ns, .messages = messages}
+            : profile_wrong_reply(op, wrong);
     load_finish(operation->slot, &outcome);
 }
 
@@ -72,7 +74,8 @@ static void on_written(void *context, weir_status status, Weir__V1__WriteMessage
 {
     struct operation *operation = context;
     if (status == WEIR_STREAM_VERSION_CONFLICT && operation->write.request.expectation != NULL) {
-        const struct load_outcome outcome = {.op = LOAD_WRITE, .is_conflict = true};
+        const struct load_outcome outcome = {
+            .op = LOAD_WRITE, .step_ns = operation->step_ns, .is_conflict = true};
         load_finish(operation->slot, &outcome);
         return;
     }
@@ -182,6 +185,7 @@ static void on_version(void *context, weir_status status,
         return;
     }
     load_record(operation->slot->load, LOAD_VERSION, operation->step_ns, 0);
+    operation->step_ns = clock_ns();
     operation->from = version + 1;
     write_request_expect(&operation->write, version);
     send_write(operation, 1, payload_random(&operation->slot->random));

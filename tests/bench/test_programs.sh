@@ -78,7 +78,8 @@ out_has '"default"'
 checks=$((checks + 1))
 [ "$(grep -c . out)" -eq 1 ] || fail "namespaces are left behind"
 holds mixed.json '{"read", "write"} == j["by_operation"].keys()'
-holds conditional-write.json 'j["conflicts"] >= 0 and "version" in j["by_operation"]'
+holds conditional-write.json 'j["conflicts"] >= 0 and "version" in j["by_operation"]' \
+    'j["by_operation"]["write"]["latency_us"]["mean"] < j["latency_us"]["mean"]'
 holds tail.json 'j["by_operation"]["delivery"]["operations"] > 0'
 
 # No stream is left without messages: each read of one finds its message.
