@@ -182,7 +182,10 @@ static void log_connections(void *context, enum weir_nng_sockets_event event, in
                                     "of --listen?",
         [WEIR_NNG_SOCKETS_WEBSOCKET] = "closing a connection to ws://: its HTTP request is too "
                                        "long, a message comes in too many pieces, or the answers "
-                                       "to its pings are not read"};
+                                       "to its pings are not read",
+        [WEIR_NNG_SOCKETS_NO_WEBSOCKET] = "answering a request to ws:// with an error: its path "
+                                          "or its Host is not that of --listen, or it is none "
+                                          "for a WebSocket"};
     const struct weir_server *server = context;
     if (event == WEIR_NNG_SOCKETS_FULL) {
         weir_log_say(

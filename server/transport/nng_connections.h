@@ -56,7 +56,10 @@
  *    - The connection ends where there are too many of either (ws_frames.h). To follow its frames
  *      from the first byte on, a request of HTTP is received by lines: readv(), sendmsg().
  * 11. nng waits for a megabyte behind a request of HTTP, for as long as it takes.
- *    - The connection ends where a request is longer than WEIR_NNG_HTTP_MAX: readv(). */
+ *    - The connection ends where a request is longer than WEIR_NNG_HTTP_MAX: readv().
+ * 12. nng answers a request of HTTP whose path or Host is another than the listener's with 404, and
+ *     neither side is told.
+ *    - The answer is reported: sendmsg(). */
 #ifndef WEIR_SERVER_NNG_CONNECTIONS_H
 #define WEIR_SERVER_NNG_CONNECTIONS_H
 

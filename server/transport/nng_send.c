@@ -5,6 +5,7 @@
 #include "server/transport/nng_connections.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -36,6 +37,12 @@ static bool is_greeting(const struct msghdr *message)
            weir_sp_begins_greeting(message->msg_iov[0].iov_base);
 }
 
+static bool begins_http(const struct iovec *part)
+{
+    static const char http[] = "HTTP/";
+    return part->iov_len >= sizeof http - 1 && memcmp(part->iov_base, http, sizeof http - 1) == 0;
+}
+
 /* Learns from the first message what the connection speaks, and from an answer of HTTP that it
  * speaks WebSocket from now on. */
 static void learn_protocol(struct weir_nng_connection *connection, const struct msghdr *message)
@@ -49,6 +56,9 @@ static void learn_protocol(struct weir_nng_connection *connection, const struct 
         connection->http_n = 0;
         connection->is_ws =
             weir_ws_begins(message->msg_iov[0].iov_base, message->msg_iov[0].iov_len);
+        if (!connection->is_ws && begins_http(&message->msg_iov[0])) {
+            weir_nng_report(WEIR_NNG_SOCKETS_NO_WEBSOCKET);
+        }
     }
 }
 

@@ -9,11 +9,12 @@
 #include <stddef.h>
 
 enum weir_nng_sockets_event {
-    WEIR_NNG_SOCKETS_FULL,       // a connection was refused because descriptors are exhausted
-    WEIR_NNG_SOCKETS_ENDED,      // connections were ended, see partial_messages.h
-    WEIR_NNG_SOCKETS_TOO_LONG,   // one was ended for a message that is too long
-    WEIR_NNG_SOCKETS_NOT_SP,     // one was ended because what came is not SP, or no request
-    WEIR_NNG_SOCKETS_WEBSOCKET,  // one was ended for its HTTP or its frames, see ws_frames.h
+    WEIR_NNG_SOCKETS_FULL,          // a connection was refused because descriptors are exhausted
+    WEIR_NNG_SOCKETS_ENDED,         // connections were ended, see partial_messages.h
+    WEIR_NNG_SOCKETS_TOO_LONG,      // one was ended for a message that is too long
+    WEIR_NNG_SOCKETS_NOT_SP,        // one was ended because what came is not SP, or no request
+    WEIR_NNG_SOCKETS_WEBSOCKET,     // one was ended for its HTTP or its frames, see ws_frames.h
+    WEIR_NNG_SOCKETS_NO_WEBSOCKET,  // nng has answered a request of HTTP with an error
     WEIR_NNG_SOCKETS_EVENTS
 };
 

@@ -547,7 +547,7 @@ static void count_event(void *context, enum weir_nng_sockets_event event, int fa
 }
 
 /* At most once a minute for each reason: this test alone asks for reports. */
-START_TEST(what_ends_a_connection_is_reported_by_its_reason)
+START_TEST(what_is_refused_is_reported_by_its_reason)
 {
     static unsigned counts[WEIR_NNG_SOCKETS_EVENTS];
     static uint8_t pieces[(WEIR_WS_PIECES_FREE + 1) * WS_FRAME_BYTES];
@@ -565,6 +565,10 @@ START_TEST(what_ends_a_connection_is_reported_by_its_reason)
     begin_websocket(pieces, sizeof pieces);
     assert_ends_in_the_last_frame(pieces, sizeof pieces);
     ck_assert_uint_eq(counts[WEIR_NNG_SOCKETS_WEBSOCKET], 1);
+    ck_assert_uint_eq(counts[WEIR_NNG_SOCKETS_NO_WEBSOCKET], 0);
+    open_another();
+    wire_send("HTTP/1.1 404 Not Found");
+    ck_assert_uint_eq(counts[WEIR_NNG_SOCKETS_NO_WEBSOCKET], 1);
     ck_assert_uint_eq(counts[WEIR_NNG_SOCKETS_TOO_LONG], 1);
     weir_nng_sockets_report(NULL, NULL);
     weir_nng_sockets_refuse_above(0);
@@ -681,7 +685,7 @@ static Suite *nng_sockets_suite(void)
     tcase_add_test(tcase, a_long_request_of_http_is_the_end);
     tcase_add_test(tcase, a_message_in_too_many_pieces_is_the_end);
     tcase_add_test(tcase, too_many_pings_without_an_answer_are_the_end);
-    tcase_add_test(tcase, what_ends_a_connection_is_reported_by_its_reason);
+    tcase_add_test(tcase, what_is_refused_is_reported_by_its_reason);
     tcase_add_test(tcase, a_connection_is_known_by_what_is_asked_of_it);
     suite_add_tcase(suite, tcase);
     return suite;
