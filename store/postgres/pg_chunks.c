@@ -1,7 +1,7 @@
 /* Lists, compresses and drops chunks: the pieces, by time, in which some layouts keep messages. */
 #include "store/postgres/pg_chunks.h"
 
-#include "store/postgres/pg_session.h"
+#include "store/postgres/pg_write.h"
 
 #include <stdio.h>
 
@@ -24,7 +24,8 @@ struct chunk_work {
     struct weir_arena *arena;
     struct weir_chunk_list *list;  // the chunks listed, compressed or dropped
     char sqlstate[6];              // of the last statement
-    bool is_in_doubt;              // the last commit was sent and not answered
+    bool is_in_doubt;              // the last commit was sent and not answered, or not confirmed
+    bool must_confirm;             // an earlier one was
 };
 
 static bool has_failed_by(const struct chunk_work *work, const char *sqlstate)
@@ -73,7 +74,10 @@ static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, 
     }
     if (status == WEIR_OK) {
         status = weir_pg_script(conn, "COMMIT", err);
+        status =
+            status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
         work->is_in_doubt = status != WEIR_OK && conn->remedy == PG_REMEDY_RECONNECT;
+        work->must_confirm = work->must_confirm || work->is_in_doubt;
     }
     if (status != WEIR_OK) {
         weir_pg_roll_back(conn);
@@ -262,6 +266,9 @@ static weir_status run_action(struct pg_conn *conn, void *context, struct weir_e
     case WEIR_CHUNKS_DROP:
         status = drop(work, conn, err);
         break;
+    }
+    if (status == WEIR_OK && work->must_confirm) {
+        status = weir_pg_confirm(work->session, conn, err);
     }
     /* The licence of this edition does not cover the function. */
     const bool is_unlicensed = has_failed_by(work, PG_STATE_FEATURE_NOT_SUPPORTED);

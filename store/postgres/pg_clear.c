@@ -20,19 +20,6 @@ static weir_status read_clears(struct pg_session *session, struct pg_conn *conn,
     return status;
 }
 
-/* Acknowledges a clear whose answer was lost by a commit of its own, which a synchronous standby
- * must confirm like the first one. */
-static weir_status confirm(struct pg_session *session, struct pg_conn *conn, struct weir_error *err)
-{
-    struct pg_params none;
-    weir_pg_params_init(&none, NULL);
-    PGresult *result = NULL;
-    const weir_status status =
-        weir_pg_run_fixed(session, conn, PG_FIXED_CONFIRM, &none, &result, err);
-    PQclear(result);
-    return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
-}
-
 /* Between the question and the lock there was another clear, perhaps an earlier attempt of this
  * one. */
 static weir_status fail_overtaken(struct pg_conn *conn, struct weir_error *err)
@@ -52,7 +39,7 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
     }
     if (run->is_in_doubt && run->clears >= 0 && now > run->clears) {
         clear->messages_deleted = cleared;
-        return confirm(run->session, conn, err);
+        return weir_pg_confirm(run->session, conn, err);
     }
     run->clears = now;
     struct pg_params params;

@@ -36,6 +36,18 @@ weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *er
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the commit was not confirmed");
 }
 
+weir_status weir_pg_confirm(struct pg_session *session, struct pg_conn *conn,
+                            struct weir_error *err)
+{
+    struct pg_params none;
+    weir_pg_params_init(&none, NULL);
+    PGresult *result = NULL;
+    const weir_status status =
+        weir_pg_run_fixed(session, conn, PG_FIXED_CONFIRM, &none, &result, err);
+    PQclear(result);
+    return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
+}
+
 /* ---- limits ---- */
 
 static size_t correlation_bytes(const struct weir_new_message *message)

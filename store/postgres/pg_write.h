@@ -41,6 +41,11 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
  * Another attempt waits for the confirmation. */
 weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err);
 
+/* Acknowledges what an earlier attempt did, whose answer was lost, by a commit of its own, which a
+ * synchronous standby must confirm like the first one. */
+weir_status weir_pg_confirm(struct pg_session *session, struct pg_conn *conn,
+                            struct weir_error *err);
+
 /* Explains the failure of one write that exceeded a limit of the database: where it is known which
  * limit that was, `err` gets the usual text and details. */
 void weir_pg_explain_limit(const struct pg_run *run, struct weir_error *err);

@@ -144,6 +144,58 @@ START_TEST(what_no_standby_has_confirmed_is_not_acknowledged)
 }
 END_TEST
 
+/* ---- chunks ---- */
+
+struct chunk_call {
+    pthread_t thread;
+    struct weir_chunk_query query;
+    struct weir_chunk_list list;
+    weir_status status;
+    atomic_bool is_done;
+};
+
+static void *change_chunks(void *context)
+{
+    struct chunk_call *call = context;
+    call->status = weir_chunks(fx.ns, &call->query, &fx.arena, &call->list, &fx.err);
+    atomic_store(&call->is_done, true);
+    return NULL;
+}
+
+/* Imports a message of 1970, whose chunk no job compresses meanwhile. */
+static void make_old_chunk(void)
+{
+    struct weir_import_record record = record_of(8, "b-1", 0, 100);
+    record.time_us = 1;
+    sql("SELECT _timescaledb_functions.stop_background_workers()");
+    ck_assert_msg(import(fx.ns, &record, 1, NULL) == WEIR_OK, "%s", fx.err.text);
+}
+
+/* On TimescaleDB only: compressing, or dropping. */
+START_TEST(a_change_of_chunks_that_no_standby_has_confirmed_is_not_acknowledged)
+{
+    if (strncmp(getenv("WEIR_TEST_STORE"), "timescaledb:", 12) != 0) {
+        return;
+    }
+    struct chunk_call call = {
+        .query = {.action = _i == 0 ? WEIR_CHUNKS_COMPRESS : WEIR_CHUNKS_DROP,
+                  .before_us = INT64_C(1000) * 86400 * 1000000,
+                  .deadline_us = weir_monotonic_us() + INT64_C(60) * 1000000}};
+    make_old_chunk();
+    want_a_standby_that_is_not_there();
+    ck_assert_int_eq(pthread_create(&call.thread, NULL, change_chunks, &call), 0);
+    const int64_t pid = await_waiting(&call.is_done, 0);
+    cancel(pid);
+    const int64_t again = await_waiting(&call.is_done, pid);
+    const bool was_acknowledged = atomic_load(&call.is_done);
+    want_no_standby();
+    (void)pthread_join(call.thread, NULL);
+    ck_assert(!was_acknowledged && again != 0);
+    ck_assert_msg(call.status == WEIR_OK, "%s", fx.err.text);
+    ck_assert_uint_eq(call.list.n, 1);
+}
+END_TEST
+
 /* ---- the list of namespaces ---- */
 
 /* Changes the existing namespace "other", or creates "new". */
@@ -246,6 +298,8 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_loop_test(tcase, what_no_standby_has_confirmed_is_not_acknowledged, 0, KINDS);
+    tcase_add_loop_test(tcase, a_change_of_chunks_that_no_standby_has_confirmed_is_not_acknowledged,
+                        0, 2);
     tcase_add_loop_test(
         tcase, a_change_of_the_list_that_no_standby_has_confirmed_is_not_acknowledged, 0, CHANGES);
     tcase_add_loop_test(tcase, what_else_is_warned_of_is_no_doubt_about_the_commit, 0, KINDS);
