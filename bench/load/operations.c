@@ -134,9 +134,10 @@ static void on_read(void *context, weir_status status,
         return;
     }
     const struct read_reply reply = READ_REPLY(response);
-    const char *wrong = is_checked(operation) ? read_check_stream(&reply, operation->read_stream,
-                                                                  operation->from, operation->least)
-                                              : read_check_contents(&reply);
+    const char *wrong = is_checked(operation)
+                            ? read_check_stream(&reply, operation->read_stream, operation->from,
+                                                operation->least, operation->most)
+                            : read_check_contents(&reply);
     weir_response_free(response);
     finish(operation, LOAD_READ, reply.n, wrong);
 }
@@ -149,6 +150,7 @@ void operation_read(struct operation *operation, size_t batch)
     operation->from = end > first ? first + (int64_t)(chance % (uint64_t)(end - first)) : first;
     const size_t left = (size_t)(end - operation->from);
     operation->least = left < batch ? left : batch;
+    operation->most = batch;
 
     struct weir_error err;
     struct weir_call_options options = WEIR_CALL_OPTIONS_INIT;

@@ -20,6 +20,7 @@ struct operation {
     /* What the reply must contain. */
     int64_t from;
     size_t least;
+    size_t most;
     int64_t step_ns;  // start of the step, of a conditional write; else 0
 };
 

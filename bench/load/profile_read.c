@@ -100,7 +100,8 @@ static void on_stream(void *context, weir_status status,
     const struct read_reply reply = READ_REPLY(response);
     const char *wrong = r->reading->run->options->is_against_echo
                             ? read_check_contents(&reply)
-                            : read_check_stream(&reply, r->stream, r->from, r->expected);
+                            : read_check_stream(&reply, r->stream, r->from, r->expected,
+                                                (size_t)r->reading->run->options->batch);
     weir_response_free(response);
     finish(r, reply.n, wrong);
 }
@@ -235,7 +236,8 @@ static void on_group(void *context, weir_status status,
     if (options->is_against_echo) {
         wrong = read_check_contents(&reply);
     } else {
-        const struct read_check_category expected = {r->reading->run->category, r->from, r->member,
+        const struct read_check_category expected = {r->reading->run->category,
+                                                     (size_t)options->batch, r->from, r->member,
                                                      options->group_size};
         wrong = read_check_category(&reply, &expected);
         wrong = wrong == NULL ? move_on(r, response) : wrong;

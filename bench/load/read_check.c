@@ -23,18 +23,18 @@ const char *read_check_contents(const struct read_reply *reply)
     return wrong;
 }
 
-static bool is_too_short(const struct read_reply *reply, size_t least)
+static const char *check_number(const struct read_reply *reply, size_t least, size_t most)
 {
-    return reply->n < (reply->is_truncated ? 1 : least);
+    if (reply->n < (reply->is_truncated ? 1 : least)) {
+        return "a read returned fewer messages than there are";
+    }
+    return reply->n > most ? "a read returned more messages than requested" : NULL;
 }
 
 const char *read_check_stream(const struct read_reply *reply, const char *stream, int64_t from,
-                              size_t least)
+                              size_t least, size_t most)
 {
-    if (is_too_short(reply, least)) {
-        return "a read returned fewer messages than there are";
-    }
-    const char *wrong = NULL;
+    const char *wrong = check_number(reply, least, most);
     for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
         const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);
@@ -56,10 +56,7 @@ static bool is_of_category(const Weir__V1__Message *message, const char *categor
 const char *read_check_positions(const struct read_reply *reply, const char *category,
                                  const int64_t *positions, size_t positions_n)
 {
-    if (is_too_short(reply, positions_n) || reply->n > positions_n) {
-        return "a read returned another number of messages than requested";
-    }
-    const char *wrong = NULL;
+    const char *wrong = check_number(reply, positions_n, positions_n);
     for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
         const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);
@@ -77,7 +74,7 @@ const char *read_check_category(const struct read_reply *reply,
                                 const struct read_check_category *expected)
 {
     int64_t least = expected->from;
-    const char *wrong = NULL;
+    const char *wrong = check_number(reply, 0, expected->most);
     for (size_t m = 0; wrong == NULL && m < reply->n; m++) {
         const Weir__V1__Message *message = reply->messages[m];
         wrong = read_check_message(message, NULL);

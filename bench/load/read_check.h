@@ -25,19 +25,19 @@ const char *read_check_message(const Weir__V1__Message *message, uint64_t *seed)
  * the client does the same work per message as against a store. */
 const char *read_check_contents(const struct read_reply *reply);
 
-/* Checks for consecutive messages of one stream that start at position `from`; at least `least` of
- * them. */
+/* Checks for `least` to `most` consecutive messages of one stream that start at position `from`. */
 const char *read_check_stream(const struct read_reply *reply, const char *stream, int64_t from,
-                              size_t least);
+                              size_t least, size_t most);
 
 /* Checks for messages of a category at exactly these global positions. */
 const char *read_check_positions(const struct read_reply *reply, const char *category,
                                  const int64_t *positions, size_t positions_n);
 
-/* Checks for messages of a category in global order from position `from` on; only those of one
- * group member if group_size > 0. */
+/* Checks for at most `most` messages of a category in global order from position `from` on; only
+ * those of one group member if group_size > 0. */
 struct read_check_category {
     const char *category;
+    size_t most;
     int64_t from;
     int64_t member;
     int64_t group_size;

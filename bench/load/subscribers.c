@@ -33,8 +33,8 @@ static void fail(struct subscriber *subscriber, const struct load_outcome *outco
 static const char *take_messages(struct subscriber *subscriber,
                                  const Weir__V1__GetCategoryMessagesResponse *response)
 {
-    const struct read_check_category expected = {.category = subscriber->all->category,
-                                                 .from = subscriber->from};
+    const struct read_check_category expected = {
+        .category = subscriber->all->category, .most = BATCH, .from = subscriber->from};
     const struct read_reply reply = READ_REPLY(response);
     const char *wrong = read_check_category(&reply, &expected);
     for (size_t m = 0; wrong == NULL && m < response->n_messages; m++) {

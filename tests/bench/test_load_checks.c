@@ -150,7 +150,7 @@ static void read_setup(void)
 
 static const char *check_stream(size_t least)
 {
-    return read_check_stream(&reply, stream, 5, least);
+    return read_check_stream(&reply, stream, 5, least, MESSAGES);
 }
 
 static const char *check_positions(size_t n)
@@ -162,6 +162,7 @@ static const char *check_category(int64_t from, int64_t group_size)
 {
     const struct read_check_category expected = {
         .category = "load",
+        .most = MESSAGES,
         .from = from,
         .member = group_size == 0 ? 0 : weir_name_member(weir_slice_of(stream), group_size),
         .group_size = group_size};
@@ -181,7 +182,10 @@ END_TEST
 
 START_TEST(too_few_and_too_many_messages_are_seen)
 {
+    const struct read_check_category fewer = {.category = "load", .most = MESSAGES - 1, .from = 1};
     ck_assert_ptr_nonnull(check_positions(MESSAGES - 1));
+    ck_assert_ptr_nonnull(read_check_stream(&reply, stream, 5, 1, MESSAGES - 1));
+    ck_assert_ptr_nonnull(read_check_category(&reply, &fewer));
     reply.n--;
     ck_assert_ptr_nonnull(check_stream(MESSAGES));
     ck_assert_ptr_nonnull(check_positions(MESSAGES));
@@ -281,7 +285,7 @@ END_TEST
 START_TEST(messages_before_the_place_asked_for_are_seen)
 {
     ck_assert_ptr_nonnull(check_category(21, 0));
-    ck_assert_ptr_nonnull(read_check_stream(&reply, stream, 6, MESSAGES));
+    ck_assert_ptr_nonnull(read_check_stream(&reply, stream, 6, MESSAGES, MESSAGES));
 }
 END_TEST
 

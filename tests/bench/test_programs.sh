@@ -116,6 +116,8 @@ run 0 "$load" --rate 200 --arrivals random --seconds 0.5 --plot plot.svg --json 
 cp out open.json
 is_sound open.json
 holds open.json '60 <= j["operations"] <= 140'
+run 0 "$load" --profile empty --rate 0.01 --seconds 0.1 --json none.json
+holds none.json 'j["operations"] == 0 and j["latency_us"] == {}'
 run 0 "$load" --profile empty --seconds 0.1 --plot -
 cp out plot2.svg
 checks=$((checks + 1))
