@@ -21,10 +21,10 @@ run 1 grep 'CPUSchedulingPolicy' "$unit"
 # The threshold is in tenths; the remainder is due to network access and to running without an image of its own.
 run 0 systemd-analyze security --offline=true --no-pager --threshold=15 "$unit"
 
-# Under a prefix with blanks and a '%' too, the unit names the program and its settings.
-odd="$work/a prefix, 100%"
+# Under a prefix with blanks and a '%', given by its relative path too, the unit names the program and its settings.
+odd="a prefix, 100%"
 run_install --prefix "$odd"
-run 0 systemd-analyze verify --man=no "$odd/lib/systemd/system/weir-server.service"
+run 0 systemd-analyze verify --man=no "$work/$odd/lib/systemd/system/weir-server.service"
 checks=$((checks + 1))
 [ ! -s err ] || fail "systemd has something to say about the unit under '$odd'"
 run 0 grep -x "EnvironmentFile=-$work/a prefix, 100%%/etc/default/weir-server" "$odd/lib/systemd/system/weir-server.service"
