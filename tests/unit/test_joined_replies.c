@@ -291,6 +291,37 @@ START_TEST(a_reply_is_given_up_only_where_the_peer_has_gone)
 }
 END_TEST
 
+/* nng accepts no more on ipc:// after EPIPE. */
+START_TEST(a_greeting_that_fails_is_told_as_a_lost_connection)
+{
+    static const char greeting[] = "\0SP\0\0\x31\0";
+    wire_close();
+    wire_open();
+    fails_with = EPIPE;
+    const ssize_t n = wire_try_to_send(greeting, sizeof greeting);
+    const int fault = errno;
+    fails_with = 0;
+    ck_assert_int_lt(n, 0);
+    ck_assert_int_eq(fault, ECONNRESET);
+}
+END_TEST
+
+/* nng gives a message up when it closes the connection; no other one may be sent behind a part. */
+START_TEST(nothing_is_sent_behind_a_part_of_what_was_given_up)
+{
+    wire_announce(2);
+    wire_send("joined ");
+    takes_n = strlen("joined sec");
+    ck_assert_int_lt(wire_try_to_send("second", strlen("second")), 0);
+    takes_n = 0;
+    ck_assert_int_lt(wire_try_to_send("another", strlen("another")), 0);
+    ck_assert_int_eq(errno, ECONNRESET);
+    weir_pending_hold(wire.server);
+    weir_pending_push();
+    wire_assert_received("joined sec");
+}
+END_TEST
+
 /* ---- any order of events ---- */
 
 enum { EVENTS = 50 * 1000, BUFFER_BYTES = 4096, REPLY_MAX = 3000 };
@@ -501,6 +532,8 @@ static Suite *joined_replies_suite(void)
     tcase_add_test(tcase, what_had_no_room_when_it_was_withdrawn_leaves_with_the_next_look);
     tcase_add_test(tcase, what_is_left_of_the_joined_replies_stays_before_those_that_come);
     tcase_add_test(tcase, a_reply_that_was_taken_in_part_is_not_joined);
+    tcase_add_test(tcase, a_greeting_that_fails_is_told_as_a_lost_connection);
+    tcase_add_test(tcase, nothing_is_sent_behind_a_part_of_what_was_given_up);
     tcase_add_loop_test(tcase, a_reply_is_given_up_only_where_the_peer_has_gone, 0,
                         WEIR_COUNTOF(faults));
     tcase_add_test(tcase, every_byte_arrives_once_in_order);

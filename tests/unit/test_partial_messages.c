@@ -7,9 +7,11 @@
 #include "server/transport/ws_frames.h"
 #include "tests/lib/check_main.h"
 #include "weir/base/monotonic.h"
+#include "weir/base/slice.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -88,6 +90,38 @@ static bool add(size_t i, size_t bytes, int64_t now_us)
 {
     return weir_partial_add(pairs[i].server, bytes, LENGTH, now_us);
 }
+
+/* ---- threads ---- */
+
+enum { ROUNDS = 2000 };
+
+static void *receive_again_and_again(void *context)
+{
+    const struct pair *pair = context;
+    for (size_t i = 0; i < ROUNDS; i++) {
+        weir_partial_opened(pair->server, INT64_MAX / 2);
+        weir_partial_whole(pair->server);
+        (void)weir_partial_add(pair->server, 1, LENGTH, INT64_MAX / 2);
+        weir_partial_closed(pair->server);
+    }
+    return NULL;
+}
+
+/* ThreadSanitizer reports a lock that is missing. */
+START_TEST(threads_receive_while_others_look)
+{
+    pthread_t threads[2];
+    for (size_t i = 0; i < WEIR_COUNTOF(threads); i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, receive_again_and_again, &pairs[i]), 0);
+    }
+    for (int64_t i = 0; i < ROUNDS; i++) {
+        ck_assert(!weir_partial_look(i * SILENCE));
+    }
+    for (size_t i = 0; i < WEIR_COUNTOF(threads); i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+}
+END_TEST
 
 /* ---- memory that counts ---- */
 
@@ -502,6 +536,7 @@ static Suite *half_messages_suite(void)
     Suite *suite = suite_create("half_messages");
     TCase *tcase = tcase_create("connections");
     tcase_add_checked_fixture(tcase, open_pairs, close_pairs);
+    tcase_add_test(tcase, threads_receive_while_others_look);
     tcase_add_test(tcase, what_is_received_counts_until_the_message_is_whole);
     tcase_add_test(tcase, of_a_small_message_all_counts_from_the_first);
     tcase_add_test(tcase, all_that_comes_by_a_connection_that_is_followed_counts);

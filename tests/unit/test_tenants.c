@@ -5,7 +5,11 @@
 #include "tests/lib/fake_backend.h"
 #include "weir/base/monotonic.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { LONG_US = 60 * 1000 * 1000 };
 
@@ -304,6 +308,83 @@ START_TEST(the_unused_one_that_was_read_longest_ago_makes_room)
 }
 END_TEST
 
+/* ---- threads ---- */
+
+static weir_status find_the_same(struct weir_namespace_record *record, struct weir_error *err)
+{
+    (void)err;
+    record->created_at_us = 1;
+    return WEIR_OK;
+}
+
+static struct weir_tenant *held;
+static atomic_bool is_over;
+
+static void find_and_release(void)
+{
+    struct weir_tenant_lookup lookup = {.max_age_us = LONG_US};
+    struct weir_arena own;
+    struct weir_error err;
+    weir_error_init(&err);
+    weir_arena_init(&own, 65536, 0);
+    if (weir_tenants_find(tenants, weir_slice_of("shared"), &own, &lookup, &err) != WEIR_OK) {
+        abort();
+    }
+    weir_tenant_release(lookup.tenant);
+    weir_arena_fini(&own);
+}
+
+static void hold_and_release(void)
+{
+    weir_tenant_hold(held);
+    weir_tenant_release(held);
+}
+
+static void look(void)
+{
+    (void)weir_tenant_is_current(held);
+}
+
+struct repeated {
+    void (*call)(void);
+};
+
+static void *repeat(void *context)
+{
+    const struct repeated *repeated = context;
+    while (!atomic_load_explicit(&is_over, memory_order_relaxed)) {
+        repeated->call();
+    }
+    return NULL;
+}
+
+/* ThreadSanitizer reports a lock that is missing: each thread makes one kind of call, so that no
+ * other lock puts its calls into an order. */
+START_TEST(threads_share_a_tenant_that_is_forgotten_again_and_again)
+{
+    static struct repeated all[] = {
+        {find_and_release}, {find_and_release}, {hold_and_release}, {hold_and_release}, {look}};
+    pthread_t threads[WEIR_COUNTOF(all)];
+    bool is_fresh = false;
+    fake.find = find_the_same;
+    weir_tenants_on_change(tenants, NULL, NULL);
+    held = find("shared", LONG_US, &is_fresh);
+    atomic_store(&is_over, false);
+    for (size_t i = 0; i < WEIR_COUNTOF(all); i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, repeat, &all[i]), 0);
+    }
+    for (size_t i = 0; i < 500; i++) {
+        weir_tenants_forget(tenants, weir_slice_of("shared"));
+        (void)sched_yield();
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < WEIR_COUNTOF(all); i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    weir_tenant_release(held);
+}
+END_TEST
+
 static Suite *tenants_suite(void)
 {
     Suite *suite = suite_create("tenants");
@@ -319,6 +400,7 @@ static Suite *tenants_suite(void)
     tcase_add_test(tcase, a_namespace_made_anew_is_another_tenant);
     tcase_add_test(tcase, an_entry_is_as_old_as_the_question);
     tcase_add_test(tcase, an_answer_that_comes_late_does_not_undo_a_newer_one);
+    tcase_add_test(tcase, threads_share_a_tenant_that_is_forgotten_again_and_again);
     tcase_add_test(tcase, the_unused_one_that_was_read_longest_ago_makes_room);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 enum { ATTEMPTS = 50 };
@@ -100,7 +101,9 @@ static bool is_stuck(int64_t since_us, int64_t quiet_since_us)
 START_TEST(a_reply_is_under_way_since_the_first_of_several)
 {
     struct weir_peer *peer = begin_peer(false);
+    ck_assert(!weir_peers_any_sends(&peers));
     weir_peer_sends(peer, 1, 1000);
+    ck_assert(weir_peers_any_sends(&peers));
     ck_assert(!is_stuck(1000, INT64_MAX));
     ck_assert(is_stuck(1001, INT64_MAX));
     weir_peer_sent(peer, 1, 2000);
@@ -135,6 +138,91 @@ START_TEST(no_more_stuck_connections_are_named_than_there_is_room_for)
     weir_peer_sent(other, 1, 0);
     weir_peer_sent(peer, 1, 0);
     weir_peer_release(other);
+    end_peer(peer);
+}
+END_TEST
+
+/* ---- all connections ---- */
+
+enum { ROUNDS = 2000, SHARED_PIPE = 9 };
+
+static void find(void)
+{
+    weir_peer_release(weir_peers_find(&peers, SHARED_PIPE));
+}
+
+static void reply(void)
+{
+    struct weir_peer *peer = weir_peers_find(&peers, PIPE);
+    weir_peer_sends(peer, 1 << 20, 0);
+    weir_peer_sent(peer, 1 << 20, 0);
+    weir_peer_release(peer);
+}
+
+static void recount(void)
+{
+    static int64_t now_us;
+    now_us += 1000 * 1000;
+    weir_peers_recount(&peers, now_us);
+}
+
+static void look(void)
+{
+    (void)is_stuck(0, 0);
+}
+
+static void search(void)
+{
+    uint32_t id = 0;
+    (void)weir_peers_lost(&peers, NULL, 0, &id, 1);
+}
+
+static void ask(void)
+{
+    (void)weir_peers_any_sends(&peers);
+}
+
+static void compare(void)
+{
+    (void)weir_peers_greediest(&peers, 1);
+}
+
+struct repeated {
+    void (*call)(void);
+};
+
+static atomic_bool is_over;
+
+static void *repeat(void *context)
+{
+    const struct repeated *repeated = context;
+    while (!atomic_load_explicit(&is_over, memory_order_relaxed)) {
+        repeated->call();
+    }
+    return NULL;
+}
+
+/* ThreadSanitizer reports a lock that is missing: each thread makes one kind of call, so that no
+ * other lock puts its calls into an order. */
+START_TEST(threads_share_the_table)
+{
+    static struct repeated all[] = {{find}, {reply},  {reply}, {recount},
+                                    {look}, {search}, {ask},   {compare}};
+    pthread_t threads[WEIR_COUNTOF(all)];
+    struct weir_peer *peer = begin_peer(true);
+    atomic_store(&is_over, false);
+    for (size_t i = 0; i < WEIR_COUNTOF(all); i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, repeat, &all[i]), 0);
+    }
+    for (size_t i = 0; i < ROUNDS; i++) {
+        ck_assert(weir_peers_add(&peers, SHARED_PIPE, wire.key, true, &no_remote));
+        weir_peers_remove(&peers, SHARED_PIPE);
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < WEIR_COUNTOF(all); i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_uint_eq(weir_peers_count(&peers), 1);
     end_peer(peer);
 }
 END_TEST
@@ -335,6 +423,7 @@ static Suite *unread_suite(void)
     tcase_add_test(tcase, who_reads_slowly_is_not_stuck);
     tcase_add_test(tcase, a_reply_is_under_way_since_the_first_of_several);
     tcase_add_test(tcase, no_more_stuck_connections_are_named_than_there_is_room_for);
+    tcase_add_test(tcase, threads_share_the_table);
     tcase_add_test(tcase, a_connection_is_lost_once_it_was_missed_three_times_in_a_row);
     tcase_add_test(tcase, no_more_lost_connections_are_named_than_there_is_room_for);
     tcase_add_test(tcase, a_reply_counts_as_long_as_something_is_left_of_it);

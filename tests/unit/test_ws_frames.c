@@ -130,6 +130,14 @@ START_TEST(a_message_has_few_small_pieces)
 }
 END_TEST
 
+START_TEST(a_long_message_allows_the_next_one_no_more)
+{
+    begin();
+    ck_assert(add(FIN | BINARY, FRAME_MAX, SIZE_MAX / 2));
+    ck_assert_uint_eq(add_pieces(0, MANY), WEIR_WS_PIECES_FREE);
+}
+END_TEST
+
 START_TEST(a_message_has_any_number_of_large_pieces)
 {
     begin();
@@ -192,6 +200,7 @@ int main(void)
     tcase_add_test(tcase, control_frames_are_part_of_no_message);
     tcase_add_test(tcase, a_control_frame_is_short);
     tcase_add_test(tcase, a_message_has_few_small_pieces);
+    tcase_add_test(tcase, a_long_message_allows_the_next_one_no_more);
     tcase_add_test(tcase, a_message_has_any_number_of_large_pieces);
     tcase_add_test(tcase, few_pings_wait_for_their_answers);
     tcase_add_test(tcase, what_nobody_asked_for_is_no_answer);
