@@ -24,6 +24,30 @@ START_TEST(a_call_carries_method_token_time_and_namespace)
 }
 END_TEST
 
+static void on_nothing(void *context, weir_status status,
+                       Weir__V1__GetStreamVersionResponse *response, const struct weir_error *err)
+{
+    (void)context;
+    (void)status;
+    (void)response;
+    (void)err;
+    abort();
+}
+
+/* A call that cannot be started says why, and calls nothing back. */
+static void refuse_async(const struct weir_call_options *options)
+{
+    Weir__V1__GetStreamVersionRequest request = WEIR__V1__GET_STREAM_VERSION_REQUEST__INIT;
+    struct weir_error err;
+    weir_error_init(&err);
+    request.stream_name = (char *)(uintptr_t) "account-1";
+    ck_assert_int_eq(weir_message_store_get_stream_version_async(scripted.client, &request, options,
+                                                                 on_nothing, NULL, &err),
+                     WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(err.status, WEIR_INVALID_REQUEST);
+    ck_assert_str_eq(weir_error_get_detail(&err, "field"), "metadata");
+}
+
 START_TEST(a_call_carries_metadata_up_to_a_limit)
 {
     static struct weir_call_metadata many[65];
@@ -40,6 +64,7 @@ START_TEST(a_call_carries_metadata_up_to_a_limit)
     options.metadata_n = 64;
     ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_INVALID_REQUEST);
     ck_assert_str_eq(weir_error_get_detail(&scripted.err, "field"), "metadata");
+    refuse_async(&options);
     options.metadata_n = 63;
     ck_assert_int_eq(scripted_get_version(&options, NULL), WEIR_OK);
     ck_assert_uint_eq(fake_server_requests(scripted.server), 1);

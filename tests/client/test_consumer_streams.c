@@ -119,12 +119,16 @@ START_TEST(it_keeps_copies_of_its_options)
     char correlation[] = "wf";
     char type[] = "T";
     const char *types[] = {type};
+    char token[sizeof live.server.default_token];
+    (void)snprintf(token, sizeof token, "%s", live.server.default_token);
     struct weir_consumer_options options = options_of(_i == 0 ? category : NULL);
     options.subscription.stream_name = _i == 0 ? NULL : stream;
     options.subscription.correlation = _i == 0 ? correlation : NULL;
     options.subscription.types = types;
     options.subscription.types_n = 1;
+    options.subscription.call.token = token;
     struct weir_consumer *consumer = live_open_consumer(&options);
+    memset(token, 'x', strlen(token));
     memset(category, 'x', sizeof category - 1);
     memset(stream, 'x', sizeof stream - 1);
     memset(correlation, 'x', sizeof correlation - 1);
