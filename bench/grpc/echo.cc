@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -76,8 +77,10 @@ void start(Echo::Stub &stub, grpc::CompletionQueue &queue)
 
 double percentile(const std::vector<double> &sorted, double percent)
 {
-    const auto at = static_cast<std::size_t>(percent / 100 * static_cast<double>(sorted.size()));
-    return sorted[std::min(at, sorted.size() - 1)];
+    /* The rank of bench/lib/histogram.c, so that both mean the same. */
+    const double exact = percent / 100 * static_cast<double>(sorted.size()) * (1 - 1e-14);
+    const auto rank = static_cast<std::size_t>(std::ceil(exact));
+    return sorted[std::min(rank, sorted.size()) - 1];
 }
 
 void report(std::vector<double> &us, double seconds)
