@@ -175,6 +175,7 @@ run 1 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"type":"
 err_has '^weir: STREAM_VERSION_CONFLICT'
 run 2 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"typ":"T"}]}'
 err_has 'messages\[0\].typ: weir.v1.NewMessage has no such field'
+run 2 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"typ":"T"},{"type":"T"}]}'
 run 2 "$weir" call WriteMessages '{"stream_name":"exact-1","messages":[{"type":"T"}],"expectation":{"exact":0,"no_stream":true}}'
 err_has 'expectation.no_stream: cannot be given together with exact'
 run 2 "$weir" call GetStreamVersion '{"stream_name":"exact-1","stream_name":"exact-2"}'

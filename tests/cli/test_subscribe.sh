@@ -26,6 +26,11 @@ out_lines 2
 run 0 "$weir" subscribe --category account --limit 0
 out_is ''
 
+for type in T U V; do "$weir" write typed-1 "$type" >/dev/null; done
+run 0 "$weir" subscribe --category typed --type U --type V --limit 2
+out_lines 2
+out_has '"type":"V"'
+
 # A live message ends a waiting subscription with --limit 1.
 "$weir" subscribe --all --limit 1 >live 2>live.err &
 follower=$!
