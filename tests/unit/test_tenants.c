@@ -308,6 +308,25 @@ START_TEST(the_unused_one_that_was_read_longest_ago_makes_room)
 }
 END_TEST
 
+START_TEST(a_namespace_is_open_until_its_tenant_is_used_no_more)
+{
+    bool is_fresh = false;
+    struct weir_error err;
+    weir_error_init(&err);
+    fake.namespaces[0] = "opened";
+    struct weir_tenant *tenant = find("opened", LONG_US, &is_fresh);
+    ck_assert_uint_eq(weir_tenants_open_count(tenants), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_msg(weir_tenant_open(tenant, INT64_MAX, &err) == WEIR_OK, "%s", err.text);
+        ck_assert_uint_eq(weir_tenants_open_count(tenants), 1);
+    }
+    weir_tenants_forget(tenants, weir_slice_of("opened"));
+    ck_assert_uint_eq(weir_tenants_open_count(tenants), 1);
+    weir_tenant_release(tenant);
+    ck_assert_uint_eq(weir_tenants_open_count(tenants), 0);
+}
+END_TEST
+
 /* ---- threads ---- */
 
 static weir_status find_the_same(struct weir_namespace_record *record, struct weir_error *err)
@@ -400,6 +419,7 @@ static Suite *tenants_suite(void)
     tcase_add_test(tcase, a_namespace_made_anew_is_another_tenant);
     tcase_add_test(tcase, an_entry_is_as_old_as_the_question);
     tcase_add_test(tcase, an_answer_that_comes_late_does_not_undo_a_newer_one);
+    tcase_add_test(tcase, a_namespace_is_open_until_its_tenant_is_used_no_more);
     tcase_add_test(tcase, threads_share_a_tenant_that_is_forgotten_again_and_again);
     tcase_add_test(tcase, the_unused_one_that_was_read_longest_ago_makes_room);
     suite_add_tcase(suite, tcase);
