@@ -30,7 +30,7 @@ static const char list_streams[] =
 
 const struct pg_layout weir_pg_adopted_layout = {
     .name = "message_db",
-    .version = 17,
+    .version = 18,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

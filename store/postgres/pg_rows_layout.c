@@ -30,7 +30,7 @@ const char weir_pg_list_streams_text[] =
 
 const struct pg_layout weir_pg_rows_layout = {
     .name = "rows",
-    .version = 12,
+    .version = 13,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

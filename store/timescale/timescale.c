@@ -28,7 +28,7 @@ static const char *const functions[] = {weir_timescale_sql_hypertable_functions,
 
 static const struct pg_layout hypertable = {
     .name = "hypertable",
-    .version = 16,
+    .version = 17,
     .steps = steps,
     .steps_n = WEIR_COUNTOF(steps),
     .functions = functions,

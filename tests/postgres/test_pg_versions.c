@@ -175,7 +175,7 @@ START_TEST(a_namespace_with_the_older_append_gets_the_newer)
     reopen();
     ck_assert_int_eq(put(fx.ns, "a-1"), 1);
     ck_assert_int_eq(
-        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 12);
+        sql_int("SELECT schema_version FROM weir_registry.namespaces WHERE id = 'test'"), 13);
 }
 END_TEST
 
@@ -229,7 +229,7 @@ static void check_not_migrated(const char *url, const char *why)
                                          weir_monotonic_us() + 1000 * 1000, &ns, &err),
                      WEIR_OK);
     ck_assert_ptr_nonnull(strstr(fx.report, schema_of("test")));
-    ck_assert_ptr_nonnull(strstr(fx.report, "from schema version 8 to version 12"));
+    ck_assert_ptr_nonnull(strstr(fx.report, "from schema version 8 to version 13"));
     ck_assert_msg(strstr(fx.report, why) != NULL, "%s", fx.report);
     weir_store_close(store);
     ck_assert_int_eq(

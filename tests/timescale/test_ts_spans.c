@@ -1,6 +1,7 @@
 /* A read from a position touches only the chunks that can hold it, none older, and misses no
  * message whatever times an import brings. The touched chunks come from the plan of the statement
  * that the store prepared for the read. */
+#include "store/postgres/pg_value.h"
 #include "store/store_int.h"
 
 #include "tests/lib/check_main.h"
@@ -415,6 +416,37 @@ START_TEST(a_write_that_enters_a_span_closes_the_one_before)
 }
 END_TEST
 
+static int64_t version_of_spans(void)
+{
+    int64_t version = 0;
+    PGresult *result = ts_run_format("SELECT spans_version FROM %s.counters", ts_schema());
+    ck_assert(weir_pg_int8(result, 0, 0, &version));
+    PQclear(result);
+    return version;
+}
+
+/* By that version readers learn of a chunk. The first write of a span may repeat an earlier one,
+ * and the chunk of the open span may be dropped. */
+START_TEST(the_write_that_makes_a_chunk_changes_the_version_of_the_spans)
+{
+    ck_assert_int_eq(put_one(7), WEIR_OK);
+    if (_i == 0) {
+        PQclear(ts_run_format("UPDATE %s.counters SET span_end = last_write", ts_schema()));
+        ck_assert_int_eq(put_one(7), WEIR_OK);
+    } else {
+        struct weir_chunk_list list;
+        const struct weir_chunk_query drop = {.action = WEIR_CHUNKS_DROP,
+                                              .before_us = weir_now_us() + 2 * WEEK_US,
+                                              .deadline_us = INT64_MAX};
+        ck_assert_int_eq(weir_chunks(fx.ns, &drop, &fx.arena, &list, &fx.err), WEIR_OK);
+        ck_assert_uint_eq(list.n, 1);
+    }
+    const int64_t before = version_of_spans();
+    must_put(fx.ns, "a-new", 1);
+    ck_assert_int_eq(version_of_spans(), before + 1);
+}
+END_TEST
+
 /* ---- plans that were made while a chunk changed ---- */
 
 static void run_on(PGconn *conn, const char *text)
@@ -516,6 +548,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, spans_go_on_after_chunks_are_dropped);
     tcase_add_test(tcase, a_namespace_without_spans_gets_them);
     tcase_add_test(tcase, a_write_that_enters_a_span_closes_the_one_before);
+    tcase_add_loop_test(tcase, the_write_that_makes_a_chunk_changes_the_version_of_the_spans, 0, 2);
     tcase_add_loop_test(tcase, what_is_imported_while_a_read_is_planned_is_not_missed, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -151,7 +151,9 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    @side{IF write_time >= span_end THEN
+    @side{-- Not where all messages are there already: who enters a span makes its chunk, of which other sessions learn by
+    -- the version of the spans.
+    IF messages > 0 AND write_time >= span_end THEN
         PERFORM @.enter_span(write_time, head);
     END IF;
     }@WITH incoming AS (

@@ -79,7 +79,9 @@ BEGIN
     )
     UPDATE @.counters AS c
     SET message_count = c.message_count - coalesce((SELECT sum(b.n) FROM by_category AS b), 0),
-        stream_count = c.stream_count - coalesce((SELECT sum(b.streams) FROM by_category AS b), 0);
+        stream_count = c.stream_count - coalesce((SELECT sum(b.streams) FROM by_category AS b), 0),
+        -- The chunk of the open span may be among them, and who makes it anew has to enter the span.
+        spans_version = c.spans_version + 1, span_end = '-infinity';
     DELETE FROM @.categories AS c WHERE c.message_count = 0;
     RETURN QUERY SELECT unnest(names);
 END $$;
