@@ -1,6 +1,8 @@
 #define _GNU_SOURCE  // SCHED_BATCH
 #include "server/base/scheduling.h"
 
+#include "weir/base/monotonic.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -106,7 +108,8 @@ void weir_scheduling_begin(void)
     }
     set_policy_of_all(SCHED_BATCH);
     if (sched_getscheduler(0) == SCHED_BATCH) {
-        atomic_store(&look_at_us, 0);
+        /* Not at once: what happens while the server and its first clients start says little. */
+        atomic_store(&look_at_us, weir_monotonic_us() + LOOK_US);
     }
 }
 
