@@ -280,9 +280,7 @@ weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struc
     if (status == WEIR_OK) {
         status = weir_pg_run_fixed(s.session, conn, PG_FIXED_APPEND, &params, &result, err);
     }
-    if (status == WEIR_OK && conn->has_warned) {
-        status = weir_pg_fail_unconfirmed(conn, err);
-    }
+    status = weir_pg_check_confirmed(conn, status, err);
     struct verdicts verdicts;
     if (status == WEIR_OK && !read_verdicts(&s, result, &verdicts)) {
         status =

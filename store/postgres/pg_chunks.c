@@ -73,9 +73,7 @@ static weir_status run_at_length(struct chunk_work *work, struct pg_conn *conn, 
         status = run(work, conn, which, params, result, err);
     }
     if (status == WEIR_OK) {
-        status = weir_pg_script(conn, "COMMIT", err);
-        status =
-            status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
+        status = weir_pg_check_confirmed(conn, weir_pg_script(conn, "COMMIT", err), err);
         work->is_in_doubt = status != WEIR_OK && conn->remedy == PG_REMEDY_RECONNECT;
         work->must_confirm = work->must_confirm || work->is_in_doubt;
     }

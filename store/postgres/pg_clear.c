@@ -47,9 +47,8 @@ weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_
     weir_pg_param_int8(&params, now);
     PGresult *result = NULL;
     status = weir_pg_run_fixed(run->session, conn, PG_FIXED_CLEAR, &params, &result, err);
-    if (status == WEIR_OK && conn->has_warned) {
-        status = weir_pg_fail_unconfirmed(conn, err);
-    } else if (status == WEIR_OK && PQgetisnull(result, 0, 0)) {
+    status = weir_pg_check_confirmed(conn, status, err);
+    if (status == WEIR_OK && PQgetisnull(result, 0, 0)) {
         status = fail_overtaken(conn, err);
     } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &clear->messages_deleted)) {
         status =

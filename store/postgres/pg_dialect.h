@@ -6,6 +6,7 @@
  *   @.            the namespace's schema and a dot
  *   @name@        the name of that schema
  *   @lock@        the key of the namespace's advisory lock
+ *   @first_time@  the layout's first_time
  *   @keys@        the table that holds ids and positions
  *   @side{…}@     text for layouts where that is a table of its own
  *   @plain{…}@    text for the other layouts

@@ -168,9 +168,8 @@ weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struc
     if (status == WEIR_OK) {
         status = weir_pg_run_fixed(session, conn, PG_FIXED_IMPORT, &params, &result, err);
     }
-    if (status == WEIR_OK && conn->has_warned) {
-        status = weir_pg_fail_unconfirmed(conn, err);
-    } else if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &import->imported)) {
+    status = weir_pg_check_confirmed(conn, status, err);
+    if (status == WEIR_OK && !weir_pg_int8(result, 0, 0, &import->imported)) {
         status =
             weir_fail(err, WEIR_BACKEND_ERROR, "the import function returned an unexpected result");
     } else if (status == WEIR_OK) {

@@ -60,6 +60,10 @@ static size_t replace_mark(const struct pg_namespace *ns, const char *text, char
         (void)snprintf(out, LOCK_BYTES, "(%" PRId64 ")::int8", ns->lock_key);
         return 6;
     }
+    if (strncmp(text, "@first_time@", 12) == 0) {
+        (void)snprintf(out, sizeof ns->schema, "%s", ns->layout->first_time);
+        return 12;
+    }
     const bool is_side = strncmp(text, "@side{", 6) == 0;
     const bool is_plain = strncmp(text, "@plain{", 7) == 0;
     if (is_side || is_plain) {

@@ -165,14 +165,9 @@ weir_status weir_pg_namespace_list(struct weir_backend *base,
  * synchronous standby must confirm like the change itself. */
 #define CONFIRM "UPDATE weir_registry.about SET schema_version = schema_version"
 
-static weir_status check_confirmed(struct pg_conn *conn, weir_status status, struct weir_error *err)
-{
-    return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
-}
-
 static weir_status commit_by(struct pg_conn *conn, const char *text, struct weir_error *err)
 {
-    return check_confirmed(conn, weir_pg_script(conn, text, err), err);
+    return weir_pg_check_confirmed(conn, weir_pg_script(conn, text, err), err);
 }
 
 struct rotation {
@@ -193,7 +188,7 @@ static weir_status set_token(struct pg_conn *conn, void *context, struct weir_er
     weir_status status = weir_pg_query(
         conn, "UPDATE weir_registry.namespaces SET token_hash = $2 WHERE id = $1 RETURNING 1::int4",
         &params, &result, err);
-    status = check_confirmed(conn, status, err);
+    status = weir_pg_check_confirmed(conn, status, err);
     if (status == WEIR_OK && PQntuples(result) == 0) {
         status = weir_fail_no_namespace(err, rotation->id);
     }

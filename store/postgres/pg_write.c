@@ -30,8 +30,12 @@ void weir_pg_array_hash(struct pg_array *array, struct weir_slice name)
     }
 }
 
-weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err)
+weir_status weir_pg_check_confirmed(struct pg_conn *conn, weir_status status,
+                                    struct weir_error *err)
 {
+    if (status != WEIR_OK || !conn->has_warned) {
+        return status;
+    }
     conn->remedy = PG_REMEDY_RECONNECT;
     return weir_fail(err, WEIR_BACKEND_UNAVAILABLE, "the commit was not confirmed");
 }
@@ -45,7 +49,7 @@ weir_status weir_pg_confirm(struct pg_session *session, struct pg_conn *conn,
     const weir_status status =
         weir_pg_run_fixed(session, conn, PG_FIXED_CONFIRM, &none, &result, err);
     PQclear(result);
-    return status == WEIR_OK && conn->has_warned ? weir_pg_fail_unconfirmed(conn, err) : status;
+    return weir_pg_check_confirmed(conn, status, err);
 }
 
 /* ---- limits ---- */

@@ -37,9 +37,10 @@ weir_status weir_pg_append(const struct pg_run *run, struct pg_conn *conn, struc
 weir_status weir_pg_import(const struct pg_run *run, struct pg_conn *conn, struct weir_error *err);
 weir_status weir_pg_clear(struct pg_run *run, struct pg_conn *conn, struct weir_error *err);
 
-/* Fails a transaction that was committed with a warning: a standby may not have confirmed it.
- * Another attempt waits for the confirmation. */
-weir_status weir_pg_fail_unconfirmed(struct pg_conn *conn, struct weir_error *err);
+/* Returns the status of a transaction, or fails one that was committed with a warning: a standby
+ * may not have confirmed it. Another attempt waits for the confirmation. */
+weir_status weir_pg_check_confirmed(struct pg_conn *conn, weir_status status,
+                                    struct weir_error *err);
 
 /* Acknowledges what an earlier attempt did, whose answer was lost, by a commit of its own, which a
  * synchronous standby must confirm like the first one. */

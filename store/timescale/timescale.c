@@ -16,12 +16,6 @@ static const char *const functions[] = {weir_timescale_sql_hypertable_functions,
                                         weir_pg_sql_own_functions, weir_pg_sql_functions,
                                         weir_pg_sql_older_appends};
 
-/* The first time of chunk_time(). SELECTs of messages name it where they have no later bound:
- * TimescaleDB then finds the chunks by their times. Without a bound it lists them from the table
- * that a compression changes, and a plan made at that moment has the compressed chunk twice, or not
- * at all, and is kept. */
-#define FIRST_TIME "'4700-01-01 BC'::timestamp"
-
 #define COLUMNS                                                                                   \
     "m.global_position, m.position, coalesce(m.exact_time, m.time) AS time, m.id, m.stream_name," \
     " m.type"
@@ -43,7 +37,7 @@ static const struct pg_layout hypertable = {
                 " LATERAL (SELECT a.time, a.global_position FROM @.keys AS a WHERE a.id = i.id"
                 "  OFFSET 0) AS k,"
                 " LATERAL (SELECT s.* FROM @.stored AS s"
-                "  WHERE s.time = k.time AND s.time >= " FIRST_TIME
+                "  WHERE s.time = k.time AND s.time >= @first_time@"
                 "  AND s.global_position = k.global_position OFFSET 0) AS m",
             [PG_FIXED_VERSION] =
                 "SELECT max(v.version) FROM (SELECT d.version FROM @.dropped AS d WHERE d.name = $1"
@@ -93,7 +87,10 @@ static const struct pg_layout hypertable = {
     .cardinal_hash = "m.cardinal_hash",
     .size = WEIR_PG_SIZE,
     .counters = WEIR_PG_COUNTERS,
-    .first_time = FIRST_TIME,
+    /* SELECTs of messages name it where they have no later bound: TimescaleDB then finds the chunks
+     * by their times. Without a bound it lists them from the table that a compression changes, and
+     * a plan made at that moment has the compressed chunk twice, or not at all, and is kept. */
+    .first_time = "'4700-01-01 BC'::timestamp",
     .set_chunk_interval = "SELECT @.set_chunk_interval($1)",
 };
 

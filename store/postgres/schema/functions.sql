@@ -292,10 +292,10 @@ BEGIN
     FROM unnest(p_globals, p_positions, p_times, p_ids, p_streams, p_types, p_data, p_metadata)
         WITH ORDINALITY AS r (global, position, time, id, stream, type, data, metadata, at)
     @plain{LEFT JOIN @.stored AS m ON m.global_position = r.global}@
-    @side{-- With a bound of time, here the first time of chunk_time(), the plan does not depend on the list of chunks.
+    @side{-- With a bound of time the plan does not depend on the list of chunks.
     LEFT JOIN LATERAL (
         SELECT s.* FROM @.stored AS s
-        WHERE s.global_position = r.global AND s.time >= '4700-01-01 BC'::timestamp
+        WHERE s.global_position = r.global AND s.time >= @first_time@
           AND s.time = (SELECT k.time FROM @.keys AS k
                         WHERE k.global_position = r.global AND k.id = r.id
                           AND k.stream_name = r.stream AND k.position = r.position)

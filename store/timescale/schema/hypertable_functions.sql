@@ -2,7 +2,7 @@
 
 -- Returns the nearest time that a hypertable takes.
 CREATE OR REPLACE FUNCTION @.chunk_time(p_time timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
-    SELECT least(greatest(p_time, '4700-01-01 BC'::timestamp), '290000-01-01'::timestamp)
+    SELECT least(greatest(p_time, @first_time@), '290000-01-01'::timestamp)
 $$;
 
 -- Returns the chunks whose whole range of times lies before p_before, oldest first; for NULL, all chunks.
