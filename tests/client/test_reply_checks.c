@@ -211,6 +211,21 @@ START_TEST(so_are_those_of_a_subscription)
 }
 END_TEST
 
+/* Reads the first message of a stream, which the replies do not give. */
+static weir_status read_first(void)
+{
+    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
+    request.stream_name = (char *)(uintptr_t) "account-1";
+    struct weir_reader *reader = NULL;
+    const Weir__V1__Message *given = NULL;
+    ck_assert_int_eq(
+        weir_reader_open_stream(scripted.client, &request, NULL, &reader, &scripted.err), WEIR_OK);
+    const weir_status status = weir_reader_next(reader, &given, &scripted.err);
+    ck_assert_ptr_null(given);
+    weir_reader_close(reader);
+    return status;
+}
+
 /* A message without id, stream or type. */
 START_TEST(a_message_that_does_not_say_what_it_is_is_an_error)
 {
@@ -225,15 +240,7 @@ START_TEST(a_message_that_does_not_say_what_it_is_is_an_error)
     page.next_position = 1;
     const struct fake_action answer = {FAKE_ANSWER, &page.base, NULL};
     scripted_start(&answer, 1);
-    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
-    request.stream_name = (char *)(uintptr_t) "account-1";
-    struct weir_reader *reader = NULL;
-    const Weir__V1__Message *given = NULL;
-    ck_assert_int_eq(
-        weir_reader_open_stream(scripted.client, &request, NULL, &reader, &scripted.err), WEIR_OK);
-    ck_assert_int_eq(weir_reader_next(reader, &given, &scripted.err), WEIR_BACKEND_ERROR);
-    ck_assert_ptr_null(given);
-    weir_reader_close(reader);
+    ck_assert_int_eq(read_first(), WEIR_BACKEND_ERROR);
 }
 END_TEST
 
@@ -266,15 +273,8 @@ START_TEST(a_refusal_that_names_no_field_is_the_outcome)
     (void)weir_fail(&refusal, WEIR_INVALID_REQUEST, "no");
     const struct fake_action refuse = {FAKE_FAIL, NULL, &refusal};
     scripted_start(&refuse, 1);
-    Weir__V1__GetStreamMessagesRequest request = WEIR__V1__GET_STREAM_MESSAGES_REQUEST__INIT;
-    request.stream_name = (char *)(uintptr_t) "account-1";
-    struct weir_reader *reader = NULL;
-    const Weir__V1__Message *given = NULL;
-    ck_assert_int_eq(
-        weir_reader_open_stream(scripted.client, &request, NULL, &reader, &scripted.err), WEIR_OK);
-    ck_assert_int_eq(weir_reader_next(reader, &given, &scripted.err), WEIR_INVALID_REQUEST);
+    ck_assert_int_eq(read_first(), WEIR_INVALID_REQUEST);
     ck_assert_uint_eq(fake_server_requests(scripted.server), 1);
-    weir_reader_close(reader);
 }
 END_TEST
 

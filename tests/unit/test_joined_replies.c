@@ -231,39 +231,41 @@ long __wrap_syscall(long number, ...)
                : __real_syscall(number, of[0], of[1], of[2], of[3], of[4], of[5]);
 }
 
-/* The reply that is tried again is not the last one any more, and is joined to the rest. */
-START_TEST(what_is_left_of_the_joined_replies_stays_before_those_that_come)
+/* Joins "second " to "joined ", of which the kernel takes the beginning alone. */
+static void send_two_taken_up_to(const char *taken)
 {
     wire_announce(2);
     wire_send("joined ");
-    takes_n = strlen("joi");
+    takes_n = strlen(taken);
     ck_assert_int_lt(wire_try_to_send("second ", strlen("second ")), 0);
     ck_assert_int_eq(errno, EAGAIN);
     takes_n = 0;
-    ck_assert_uint_eq(weir_joined_bytes(wire.server), strlen("ned "));
+}
+
+/* Another reply is announced meanwhile. */
+static void send_the_rest(void)
+{
     wire_announce(1);
     wire_send("second ");
     wire_send("last");
     weir_pending_push();
     wire_assert_received("joined second last");
 }
+
+/* The reply that is tried again is not the last one any more, and is joined to the rest. */
+START_TEST(what_is_left_of_the_joined_replies_stays_before_those_that_come)
+{
+    send_two_taken_up_to("joi");
+    ck_assert_uint_eq(weir_joined_bytes(wire.server), strlen("ned "));
+    send_the_rest();
+}
 END_TEST
 
-/* Another reply is announced behind it meanwhile. */
 START_TEST(a_reply_that_was_taken_in_part_is_not_joined)
 {
-    wire_announce(2);
-    wire_send("joined ");
-    takes_n = strlen("joined sec");
-    ck_assert_int_lt(wire_try_to_send("second ", strlen("second ")), 0);
-    ck_assert_int_eq(errno, EAGAIN);
-    takes_n = 0;
+    send_two_taken_up_to("joined sec");
     ck_assert_uint_eq(weir_joined_bytes(wire.server), 0);
-    wire_announce(1);
-    wire_send("second ");
-    wire_send("last");
-    weir_pending_push();
-    wire_assert_received("joined second last");
+    send_the_rest();
 }
 END_TEST
 

@@ -31,9 +31,8 @@ static void assert_told_within(int64_t us)
     ck_assert_int_eq(wf.reasons[0], WEIR_WAKE_CHANGE);
 }
 
-/* A commit of this process as the poller may see it: the message is visible slightly before it is
- * counted as the process's own. */
-static void commit_slowly(void)
+/* Ends a write of this process, of one message to the stream "b-1". */
+static void end_own_write(void)
 {
     struct weir_error err;
     weir_error_init(&err);
@@ -42,11 +41,18 @@ static void commit_slowly(void)
         .stream = weir_slice_of("b-1"), .messages = &message, .n = 1};
     const struct weir_write write = {
         .kind = WEIR_WRITE_APPEND, .of.append = {.streams = &append, .n = 1}, .err = &err};
+    weir_own_writes_end(&wf.tenant->own, &write);
+}
+
+/* A commit of this process as the poller may see it: the message is visible slightly before it is
+ * counted as the process's own. */
+static void commit_slowly(void)
+{
     weir_own_writes_begin(&wf.tenant->own);
     (void)poll(NULL, 0, 1);
     make_visible(1);
     (void)poll(NULL, 0, 1);
-    weir_own_writes_end(&wf.tenant->own, &write);
+    end_own_write();
 }
 
 static void park_for_others(void)
@@ -187,20 +193,13 @@ END_TEST
 /* This process's own messages are among those that are read. */
 START_TEST(own_commits_beside_appends_of_others_wake_nobody_else)
 {
-    struct weir_error err;
-    weir_error_init(&err);
-    struct weir_new_message message = {.type = weir_slice_of("T")};
-    struct weir_stream_append append = {
-        .stream = weir_slice_of("b-1"), .messages = &message, .n = 1};
-    const struct weir_write write = {
-        .kind = WEIR_WRITE_APPEND, .of.append = {.streams = &append, .n = 1}, .err = &err};
     park_for_others();
     arm(1, WEIR_SELECT_CATEGORY, "b");
     park(1);
     weir_own_writes_begin(&wf.tenant->own);
     append_by_other("b-1", 1);
     append_by_other("b-2", 1);
-    weir_own_writes_end(&wf.tenant->own, &write);
+    end_own_write();
     wait_until_woken(1);
     ck_assert_ptr_eq(wf.woken[0], &wf.waiters[1]);
     weir_wake_tenant(wf.wake, wf.tenant);
